@@ -1,11 +1,11 @@
 """The shape of keys: mint, parse and digest.
 
-Default format: `<prefix>_<id16>_<secret43><crc6>`, base62. The key ID is `<prefix>_<id16>`, the secret is the
-rest. The checksum is the CRC-32 of all before it as six base62 digits. Substituting one character or swapping two
-neighbours changes at most 16 bits in a row, which CRC-32 always notices; dropping or adding one breaks the fixed
-lengths or, inside the prefix, the checksum. (A swap across the edge of the checksum is noticed too: it would have
-to change the number by a multiple of 62**5, so of 32, and the CRC of a last character never moves that way.)
-So a typing mistake is refused without asking the database.
+Default format: `<prefix>_<id16>_<secret43><crc6>`, base62. The key ID is `<prefix>_<id16>`, the secret is
+the rest. The checksum is the CRC-32 of all before it as six base62 digits. Substituting one character or
+swapping two neighbours changes at most 16 bits in a row, which CRC-32 always notices; dropping or adding
+one breaks the fixed lengths or, inside the prefix, the checksum. (A swap across the edge of the checksum is
+noticed too: it would have to change the number by a multiple of 62**5, so of 32, and the CRC of a last
+character never moves that way.) So a typing mistake is refused without asking the database.
 
 Compact format: `<prefix>_` and 32 lower-case hexadecimal digits. It has no key ID and no checksum.
 """
@@ -56,7 +56,7 @@ class Token:
 
     @property
     def recognition(self) -> str:
-        """The eight characters after the prefix, for people to recognise a key by; nothing is looked up by it."""
+        """The eight characters after the prefix, for recognition on screen; nothing is looked up by it."""
         return (self.key_id[len(self.prefix) + 1 :] if self.key_id else self.secret)[:8]
 
 
