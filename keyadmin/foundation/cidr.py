@@ -150,9 +150,7 @@ def _not_an_address(host: str) -> CidrError:
             )
         octets = host.rpartition(":")[2].split(".")
         if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
-            return CidrError(
-                Problem.LEADING_ZEROS, f"{host} has leading zeros. Write each number without them."
-            )
+            return CidrError(Problem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
     return CidrError(
         Problem.INVALID, "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
     )
