@@ -1,0 +1,36 @@
+"""gunicorn's settings, for `make run` and for production: `gunicorn keyadmin.wsgi` reads this file by itself."""
+
+import sys
+
+from keyadmin import env, logs
+
+try:
+    env.require_complete()
+    _environment = env.environment()
+    _port = env.integer("PORT", 8000, minimum=1, maximum=65535)
+    bind = env.text("KEYADMIN_BIND", f"127.0.0.1:{_port}")
+    workers = env.integer("WEB_CONCURRENCY", 2, minimum=1)
+    threads = env.integer("KEYADMIN_THREADS", 4, minimum=1)
+    logconfig_dict = logs.standard(_environment)
+except env.EnvironmentProblem as problem:
+    sys.stderr.write(f"{problem}\n")
+    sys.exit(2)
+
+worker_class = "gthread"
+timeout = 30
+graceful_timeout = 10
+
+# No header of a client or proxy changes what gunicorn believes about a request: not its scheme, not its path.
+# Behind a proxy, keyadmin's own settings say which peers are trusted. Names with underscores are dropped.
+header_map = "drop"
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
+
+# A management socket in the user's home folder is one more thing to guard, and two servers would share it.
+control_socket_disable = True
+
+# keyadmin logs every request itself. Where this log is switched on it has the path without its query string
+# and without a referrer: both are places where people put secrets.
+accesslog = None
+access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'

@@ -1,0 +1,1 @@
+"""keyadmin: self-hosted administration of API keys."""

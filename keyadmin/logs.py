@@ -1,0 +1,134 @@
+"""Logging: one format for every sink, and nothing key-shaped in any of them.
+
+structlog and the standard library's loggers (Django's, gunicorn's, warnings) end in the same formatter: JSON
+lines in production, readable lines elsewhere, on standard error. Every value passes `clean()` last, so what a
+message, its arguments, a traceback or a nested value brings in is redacted and its control characters are
+escaped.
+
+Bind what belongs to a request with `structlog.contextvars.bind_contextvars(request_id=…, key_id=…)`.
+"""
+
+import logging.config
+import re
+from typing import Any, Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+REDACTED: Final = "[redacted]"
+
+# `_` may arrive percent-encoded. A run of 43 or more letters and digits is a secret with or without its
+# checksum.
+_KEY: Final = re.compile(
+    r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
+      | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
+      | [0-9a-z]{43,}""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_NAMES: Final = r"(?:x[_-]?)?api[_-]?key|authorization|cookie|csrftoken|password|pepper|secret|sessionid|token"
+_NAMED_IN_TEXT: Final = re.compile(rf"""\b({_NAMES})=[^&\s"'<>]+""", re.IGNORECASE)
+_SENSITIVE_FIELD: Final = re.compile(rf"(?:^|[_-])(?:{_NAMES}|set[_-]cookie|peppers)$", re.IGNORECASE)
+# C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate pairs.
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_DEPTH: Final = 6
+
+
+_SHARED: Final[list[Processor]] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+
+
+def redact(text: str) -> str:
+    """The text without anything that is or looks like a key, or a named secret's value."""
+    return _NAMED_IN_TEXT.sub(rf"\1={REDACTED}", _KEY.sub(REDACTED, text))
+
+
+def escape(text: str, *, keep: str = "") -> str:
+    """The text with control characters written as escapes, except those in `keep`."""
+    return _CONTROL.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text)
+
+
+def clean(value: Any, depth: int = 0) -> Any:
+    """A value made of plain JSON types with every text redacted and escaped; other objects become their
+    repr."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return escape(redact(value))
+    if depth >= _DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {clean(str(key)): _clean_field(str(key), item, depth) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [clean(item, depth + 1) for item in value]
+    return clean(value.decode("latin-1") if isinstance(value, bytes) else repr(value))
+
+
+def _clean_field(name: str, value: Any, depth: int = 0) -> Any:
+    return REDACTED if value and _SENSITIVE_FIELD.search(name) else clean(value, depth + 1)
+
+
+def clean_event(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
+    """The last processor before rendering: clean every field; a traceback keeps its lines."""
+    traceback = event.pop("exception", None)
+    cleaned = {clean(name): _clean_field(name, value) for name, value in event.items()}
+    if traceback:
+        cleaned["exception"] = escape(redact(str(traceback)), keep="\n\t")
+    return cleaned
+
+
+def _without_extras(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
+    """Drop structlog's notes to itself."""
+    return {name: value for name, value in event.items() if not name.startswith("_")}
+
+
+def configure(environment: str) -> None:
+    """Set structlog and the standard library's logging up; safe to repeat."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_SHARED,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    logging.captureWarnings(environment == "production")
+    logging.config.dictConfig(standard(environment))
+
+
+def standard(environment: str) -> dict[str, Any]:
+    """The dictionary for logging.config (and gunicorn) that sends every logger through the one formatter."""
+    renderer: Processor
+    if environment == "production":
+        renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
+    else:
+        renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": _SHARED,
+        "processors": [_without_extras, structlog.processors.format_exc_info, clean_event, renderer],
+    }
+    stderr = {"class": "logging.StreamHandler", "formatter": "keyadmin", "stream": "ext://sys.stderr"}
+    level = "INFO" if environment == "production" else "WARNING"
+    own: dict[str, Any] = {"handlers": [], "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"keyadmin": formatter},
+        "handlers": {"stderr": stderr},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {
+            # Django and gunicorn bring handlers of their own; without them everything reaches the root's.
+            "django": own,
+            "django.server": own,
+            "gunicorn.error": own | {"level": level},
+            "gunicorn.access": own | {"level": "INFO"},
+        },
+    }

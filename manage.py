@@ -1,0 +1,42 @@
+#!/usr/bin/env python
+"""Django's command line. What is wrong with the environment or the database ends in one line, not a
+traceback.
+
+Exit codes: 0 done, 1 the database does not answer or the command failed, 2 the environment is incomplete or
+wrong.
+"""
+
+import os
+import sys
+
+from keyadmin import env
+
+
+def main() -> int:
+    """Run the command that the arguments name."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
+    try:
+        from django.core.management import execute_from_command_line
+        from django.db import OperationalError
+    except ImportError:
+        return _say("Django is not installed. Run `make run` once, then use .venv/bin/python.", 2)
+    try:
+        execute_from_command_line(sys.argv)
+    except env.EnvironmentProblem as problem:
+        if "--traceback" in sys.argv:
+            raise
+        return _say(str(problem), 2)
+    except OperationalError as error:
+        if "--traceback" in sys.argv or (line := env.connection_problem(error.__cause__ or error)) is None:
+            raise
+        return _say(line, 1)
+    return 0
+
+
+def _say(line: str, code: int) -> int:
+    sys.stderr.write(f"{line}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""pytest plugin: one throw-away PostgreSQL for the whole run, and nothing of this machine's own settings.
+
+Loaded with `-p tests.postgres`, before Django reads its settings. The controller starts the server; xdist's
+workers inherit its address through the environment. It never touches `.local/` and ignores a DATABASE_URL
+from outside.
+"""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from keyadmin.embedded import EmbeddedPostgres, EmbeddedProblem
+from keyadmin.env import EnvironmentProblem
+
+PREFIX = "keyadmin-tests-"
+SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "shared_buffers": "64MB"}
+ENVIRONMENT = {
+    "KEYADMIN_ENV": "test",
+    "DJANGO_SECRET_KEY": "for-tests-only-" + "0123456789" * 5,
+    "KEYADMIN_PEPPERS": f"1:{'11' * 32},2:{'22' * 32}",
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
+    """Before pytest-django, which loads the settings in this hook."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _isolate()
+        asked = early_config.known_args_namespace
+        if not (asked.help or asked.version):
+            _start(early_config)
+    return (yield)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_NeverSkip(), "never-skip")
+
+
+class _NeverSkip:
+    """A skipped test proves nothing: a run with one fails."""
+
+    def __init__(self) -> None:
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self.skipped.append(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self.skipped and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for name in self.skipped:
+            terminalreporter.write_line(f"SKIPPED, which counts as a failure: {name}", red=True)
+
+
+def _isolate() -> None:
+    """Forget what configures keyadmin, Django and libpq outside, and set what tests use."""
+    for name in list(os.environ):
+        if name.startswith(("KEYADMIN_", "DATABASE_URL", "DJANGO_", "PG")) or name in ("PORT", "WEB_CONCURRENCY"):
+            del os.environ[name]
+    os.environ.update(ENVIRONMENT)
+
+
+def _start(config: pytest.Config) -> None:
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    server = EmbeddedPostgres(folder / "postgres", settings=SETTINGS)
+    config.add_cleanup(server.stop)  # cleanups run last to first
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    try:
+        server.start()
+    except EnvironmentProblem as problem:
+        raise pytest.UsageError(str(problem)) from problem
+    os.environ["DATABASE_URL"] = server.url()
+    os.environ["KEYADMIN_LOCAL"] = str(folder / "local")
+
+
+def _as_interrupt(number: int, frame: FrameType | None) -> None:
+    """A terminated run cleans up like an interrupted one."""
+    raise KeyboardInterrupt
+
+
+def _sweep() -> None:
+    """End and remove the servers of runs that were killed: theirs are the folders that nobody has locked."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            if time.time() - folder.stat().st_mtime > 60:
+                EmbeddedPostgres(folder / "postgres").end_orphans()
+                shutil.rmtree(folder)
+        except (EmbeddedProblem, OSError) as problem:
+            sys.stderr.write(f"{folder} stays: {problem}\n")
