@@ -1,0 +1,119 @@
+"""Fills the catalogue: the scopes with what the people who tick them need to know, their routes, and the tiers."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import migrations
+
+SCOPES = [
+    # name, resource, label, ability, sensitive, explanation
+    (
+        "chats:read", "Chats", "Read chats", "read chats", False,
+        ("Request information with GET: a user's memberships, a chat thread and its participants, or the messages "
+        "of a chat from one sequence number to another, system messages included."),
+    ),
+    (
+        "chats:write", "Chats", "Write chats", "write chats", True,
+        ("Create or update chats with POST: a new chat with a title and participants, a new name, more participants, "
+        "messages and attachments, or messages by the butler."),
+    ),
+    (
+        "chats:export", "Chats", "Export data", "export data", True,
+        "Export the organisation's chat records and metadata, attachments excluded.",
+    ),
+    (
+        "contacts:manage", "Contacts", "Read/write contacts", "manage contacts", True,
+        "List contacts, look one up by UUID, identifier or e-mail address, and invite clients or staff.",
+    ),
+    (
+        "messages:send", "Messages", "Send messages", "send messages", True,
+        "Send messages and attachments into chats that are already open.",
+    ),
+    (
+        "templates:read", "Templates", "Access templates", "read templates", False,
+        "List message templates and preview them.",
+    ),
+    (
+        "templates:send", "Templates", "Send template messages", "send template messages", True,
+        "Send a template as a first message to a contact.",
+    ),
+    (
+        "users:impersonate", "Administration", "Act for a person", "act for a person", True,
+        "Name a person of the organisation in On-Behalf-Of: the call is performed as theirs. Master keys only.",
+    ),
+    (
+        "keys:read", "Administration", "Read keys", "read keys", False,
+        "List and view the organisation's API keys, never their secrets.",
+    ),
+    (
+        "keys:write", "Administration", "Manage keys", "manage keys", True,
+        "Create, edit, revoke and delete the organisation's API keys, never beyond what this key itself may do.",
+    ),
+    (
+        "keys:verify", "Administration", "Verify keys", "verify keys", False,
+        "Ask whether another key may make a call. For services without a gateway in front of them.",
+    ),
+    (
+        "history:read", "Administration", "Read history", "read history", False,
+        "Read the history of the organisation's keys, bots and people.",
+    ),
+]  # fmt: skip
+
+ROUTES = [
+    # scope, method, pattern, where the call names its channel
+    ("chats:read", "GET", "/api/chats", "header"),
+    ("chats:read", "GET", "/api/chats/{chat}", "header"),
+    ("chats:read", "GET", "/api/chats/{chat}/participants", "header"),
+    ("chats:read", "GET", "/api/chats/{chat}/messages", "header"),
+    ("chats:read", "GET", "/api/users/{user}/chats", "header"),
+    ("chats:write", "POST", "/api/chats", "header"),
+    ("chats:write", "POST", "/api/chats/{chat}", "header"),
+    ("chats:write", "POST", "/api/chats/{chat}/participants", "header"),
+    ("chats:write", "POST", "/api/chats/{chat}/messages", "header"),
+    ("chats:export", "GET", "/api/export", "header"),
+    ("chats:export", "GET", "/api/export/**", "header"),
+    ("contacts:manage", "GET", "/api/contacts", ""),
+    ("contacts:manage", "GET", "/api/contacts/{contact}", ""),
+    ("contacts:manage", "POST", "/api/contacts", ""),
+    ("contacts:manage", "POST", "/api/contacts/{contact}", ""),
+    ("contacts:manage", "PUT", "/api/contacts/{contact}", ""),
+    ("messages:send", "POST", "/api/messages", "header"),
+    ("messages:send", "POST", "/api/chats/{chat}/messages", "header"),
+    ("messages:send", "POST", "/api/channels/{channel}/messages", "path"),
+    ("templates:read", "GET", "/api/templates", "header"),
+    ("templates:read", "GET", "/api/templates/{template}", "header"),
+    ("templates:send", "POST", "/api/templates/{template}/send", "header"),
+]  # fmt: skip
+
+TIERS = [("Standard", 1_000), ("Admin", 5_000)]
+
+
+def fill(apps: Any, schema_editor: Any) -> None:
+    Scope, ScopeRoute, Tier, Version = (  # noqa: N806 - they are classes
+        apps.get_model("keyadmin", name) for name in ("Scope", "ScopeRoute", "Tier", "Version")
+    )
+    Scope.objects.bulk_create(
+        Scope(
+            name=name, resource=resource, label=label, ability=ability, is_sensitive=sensitive,
+            explanation=explanation, position=10 * place,
+        )
+        for place, (name, resource, label, ability, sensitive, explanation) in enumerate(SCOPES, 1)
+    )  # fmt: skip
+    ScopeRoute.objects.bulk_create(
+        ScopeRoute(scope_id=scope, method=method, pattern=pattern, channel_from=channel_from)
+        for scope, method, pattern, channel_from in ROUTES
+    )
+    Tier.objects.bulk_create(Tier(name=name, hourly_limit=limit) for name, limit in TIERS)
+    Version.objects.create(subject=UUID(int=0))
+
+
+def empty(apps: Any, schema_editor: Any) -> None:
+    for name in ("ScopeRoute", "Scope", "Tier"):
+        apps.get_model("keyadmin", name).objects.all().delete()
+    apps.get_model("keyadmin", "Version").objects.filter(subject=UUID(int=0)).delete()
+
+
+class Migration(migrations.Migration):
+    dependencies = [("keyadmin", "0005_cache")]
+
+    operations = [migrations.RunPython(fill, empty)]

@@ -1,0 +1,1 @@
+ALTER TABLE key DROP CONSTRAINT key_bot_of_organisation;

@@ -1,0 +1,21 @@
+"""The schema, its constraints, and every read."""
+
+from keyadmin.models.bot import Bot
+from keyadmin.models.channel import Channel
+from keyadmin.models.event import ChainHead, Event, Verb
+from keyadmin.models.issued_once import IssuedOnce
+from keyadmin.models.key import Key, Kind, Status
+from keyadmin.models.meter import Meter, Version
+from keyadmin.models.network import AllowListEntry
+from keyadmin.models.organisation import Organisation
+from keyadmin.models.person import Membership, Person, Role, SystemRole
+from keyadmin.models.scope import Scope, ScopeRoute
+from keyadmin.models.secret import Secret
+from keyadmin.models.tier import Tier
+from keyadmin.models.usage import Outcome, UsageHour
+
+__all__ = [
+    "AllowListEntry", "Bot", "ChainHead", "Channel", "Event", "IssuedOnce", "Key", "Kind", "Membership", "Meter",
+    "Organisation", "Outcome", "Person", "Role", "Scope", "ScopeRoute", "Secret", "Status", "SystemRole", "Tier",
+    "UsageHour", "Verb", "Version",
+]  # fmt: skip

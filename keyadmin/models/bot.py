@@ -1,0 +1,38 @@
+"""Bots: an organisation's service accounts."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.models.visibility import ActorQuerySet
+
+
+class BotQuerySet(ActorQuerySet):
+    pass
+
+
+class Bot(models.Model):
+    """Owns keys. A bot that is not conversational exists only to own them; a disabled one pauses them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="bots")
+    name = models.CharField(_("name"), max_length=120)
+    description = models.CharField(_("description"), max_length=500, blank=True, default="")
+    is_conversational = models.BooleanField(_("use as a conversational bot"), default=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BotQuerySet.as_manager()
+
+    class Meta:
+        db_table = "bot"
+        ordering = ("name", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("organisation", "name"), name="bot_name_unique"),
+            # The target of the composite foreign key that keeps a key's bot inside the key's organisation.
+            models.UniqueConstraint(fields=("id", "organisation"), name="bot_id_organisation_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,34 @@
+"""Channels: the ways an organisation talks to its customers. A key may be restricted to some of them."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.models.visibility import ActorQuerySet
+
+
+class ChannelQuerySet(ActorQuerySet):
+    pass
+
+
+class Channel(models.Model):
+    """Calls name a channel by its slug."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="channels")
+    name = models.CharField(_("name"), max_length=60)
+    slug = models.SlugField(max_length=60)
+
+    objects = ChannelQuerySet.as_manager()
+
+    class Meta:
+        db_table = "channel"
+        ordering = ("name", "id")
+        constraints = (
+            models.UniqueConstraint(fields=("organisation", "slug"), name="channel_slug_unique"),
+            models.UniqueConstraint(fields=("organisation", "name"), name="channel_name_unique"),
+        )
+
+    def __str__(self) -> str:
+        return self.name

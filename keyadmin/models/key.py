@@ -1,0 +1,154 @@
+"""API keys: what a program holds, what it may do, and whether it still may."""
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, Final, Self
+
+from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.foundation.tokens import Format
+from keyadmin.models.meter import Meter
+from keyadmin.models.visibility import ActorQuerySet
+
+EXPIRING_SOON: Final = timedelta(days=7)
+
+
+class Kind(models.TextChoices):
+    MASTER = "master", _("Master User API key")
+    STANDARD = "standard", _("API key")
+    BOT = "bot", _("Bot API key")
+    PUBLIC = "public", _("Public API key")
+
+
+class Status(models.TextChoices):
+    """The first that applies, in this order."""
+
+    REVOKED = "revoked", _("Revoked")
+    EXPIRED = "expired", _("Expired")
+    PAUSED = "paused", _("Paused")
+    EXPIRING = "expiring", _("Expiring soon")
+    ACTIVE = "active", _("Active")
+
+
+class KeyQuerySet(ActorQuerySet):
+    def with_status(self) -> Self:
+        """Adds `status_now`, the same as `Key.status`, by the database's clock."""
+        paused = Q(organisation__is_active=False) | Q(bot__is_active=False)
+        return self.annotate(
+            status_now=Case(
+                When(revoked_at__isnull=False, then=Value(Status.REVOKED.value)),
+                When(expires_at__lte=Now(), then=Value(Status.EXPIRED.value)),
+                When(paused, then=Value(Status.PAUSED.value)),
+                When(expires_at__lte=Now() + EXPIRING_SOON, then=Value(Status.EXPIRING.value)),
+                default=Value(Status.ACTIVE.value),
+                output_field=models.CharField(),
+            )
+        )
+
+    def with_usage(self) -> Self:
+        """Adds `total`, `last_used_at` and `last_used_ip` from the meters."""
+        meter = Meter.objects.filter(key_id=models.OuterRef("id"))
+        return self.annotate(
+            total=models.Subquery(meter.values("total")),
+            last_used_at=models.Subquery(meter.values("last_used_at")),
+            last_used_ip=models.Subquery(meter.values("last_used_ip")),
+        )
+
+    def with_openness(self) -> Self:
+        """Adds `own_networks` and `bot_networks`, the number of entries on each list that applies."""
+        return self.annotate(
+            own_networks=models.Count("allow_list", distinct=True),
+            bot_networks=models.Count("bot__allow_list", distinct=True),
+        )
+
+    def search(self, text: str) -> Self:
+        """Keys whose name, public id, recognition or bot's name contains the text."""
+        return self.filter(
+            Q(name__icontains=text)
+            | Q(key_id__icontains=text)
+            | Q(recognition__istartswith=text)
+            | Q(bot__name__icontains=text)
+        )
+
+
+class Key(models.Model):
+    """Belongs to an organisation, or to a bot of it. Disabled owners pause it: derived, never copied here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="keys")
+    bot = models.ForeignKey("keyadmin.Bot", null=True, blank=True, on_delete=models.PROTECT, related_name="keys")
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.STANDARD)
+    name = models.CharField(_("name"), max_length=120)
+    description = models.CharField(_("description"), max_length=500, blank=True, default="")
+    prefix = models.CharField(max_length=12)
+    format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in Format])
+    #: The public half of a key in the default format, `<prefix>_<id16>`; a compact key has none.
+    key_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
+    #: The eight characters after the prefix, for recognition on screen; nothing is looked up by them.
+    recognition = models.CharField(max_length=8)
+    tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="keys")
+    #: Instead of a list of its own, the key may do what its creator's current roles here amount to.
+    inherits = models.BooleanField(default=False)
+    creator = models.ForeignKey(
+        "keyadmin.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="created_keys"
+    )
+    created_by = models.CharField(max_length=200)
+    scopes = models.ManyToManyField("keyadmin.Scope", blank=True, related_name="keys", db_table="key_scope")
+    channels = models.ManyToManyField("keyadmin.Channel", blank=True, related_name="keys", db_table="key_channel")
+    expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_reason = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+    #: Counts this row's edits, so that of two people editing it the second is told.
+    revision = models.PositiveIntegerField(default=1)
+
+    objects = KeyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "key"
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("organisation", "-created_at", "-id"), name="key_of_organisation"),)
+        constraints = (
+            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="key_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind=Kind.BOT, bot__isnull=False) | (~Q(kind=Kind.BOT) & Q(bot__isnull=True)),
+                name="key_bot_kind_has_bot",
+            ),
+            models.UniqueConstraint(fields=("organisation",), condition=Q(kind=Kind.PUBLIC), name="key_one_public"),
+            models.CheckConstraint(
+                condition=Q(format=Format.DEFAULT.value, key_id__isnull=False)
+                | Q(format=Format.COMPACT.value, key_id__isnull=True),
+                name="key_id_by_format",
+            ),
+            models.CheckConstraint(
+                condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inherits_from_somebody"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def masked(self) -> str:
+        """`kad_a1b2c3d4`: all that is ever shown again."""
+        return f"{self.prefix}_{self.recognition}"
+
+    def status_at(self, now: datetime) -> Status:
+        if self.revoked_at is not None:
+            return Status.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return Status.EXPIRED
+        if not self.organisation.is_active or (self.bot is not None and not self.bot.is_active):
+            return Status.PAUSED
+        if self.expires_at is not None and self.expires_at <= now + EXPIRING_SOON:
+            return Status.EXPIRING
+        return Status.ACTIVE
+
+    @property
+    def status(self) -> Status:
+        known: Any = getattr(self, "status_now", None)
+        return Status(known) if known else self.status_at(timezone.now())

@@ -1,0 +1,55 @@
+"""Organisations: who owns bots, keys and channels, and the rules its keys are made by."""
+
+import uuid
+from typing import Self
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
+from keyadmin.models.visibility import ActorQuerySet
+
+
+class OrganisationQuerySet(ActorQuerySet):
+    organisation_path = "id"
+
+    def active(self) -> Self:
+        return self.filter(is_active=True)
+
+
+class Organisation(models.Model):
+    """A tenant. Disabling one pauses every key it owns; it is never removed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    is_active = models.BooleanField(default=True)
+    key_prefix = models.CharField(max_length=12, default="kad", validators=[RegexValidator(f"^{PREFIX_PATTERN}$")])
+    key_format = models.CharField(
+        max_length=8, choices=[(f.value, f.value) for f in Format], default=Format.DEFAULT.value
+    )
+    default_tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="+")
+    default_expiry_days = models.PositiveIntegerField(null=True, blank=True, default=90)
+    longest_expiry_days = models.PositiveIntegerField(null=True, blank=True)
+    may_never_expire = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = OrganisationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "organisation"
+        ordering = ("name", "id")
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(key_prefix__regex=f"^{PREFIX_PATTERN}$"),
+                name="organisation_key_prefix_shape",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(key_format__in=[f.value for f in Format]),
+                name="organisation_key_format_known",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,31 @@
+"""Secrets, as digests. The secret itself is nowhere in the database."""
+
+import uuid
+
+from django.db import models
+
+
+class Secret(models.Model):
+    """One a key, or two while an old one is in its grace period (`not_after`)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    key = models.ForeignKey("keyadmin.Key", on_delete=models.CASCADE, related_name="secrets")
+    #: HMAC-SHA256 of the whole key under the pepper `pepper_id`; 32 bytes, the only look-up key of a call.
+    digest = models.BinaryField(unique=True)
+    pepper_id = models.PositiveIntegerField(db_index=True)
+    not_after = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        db_table = "secret"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("key",), condition=models.Q(not_after__isnull=True), name="secret_one_current"
+            ),
+            models.UniqueConstraint(
+                fields=("key",), condition=models.Q(not_after__isnull=False), name="secret_one_in_grace"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,166 @@
+"""One settings file. What differs between machines comes from the environment, read in `keyadmin/env.py`."""
+
+from pathlib import Path
+
+from django.utils.csp import CSP
+
+from keyadmin import env, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = env.environment()
+PRODUCTION = ENVIRONMENT == env.PRODUCTION
+
+SECRET_KEY = env.secret_key()
+KEYADMIN_PEPPERS = env.peppers()
+DEBUG = False
+ALLOWED_HOSTS = env.allowed_hosts()
+CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
+
+# Proxies whose X-Forwarded-For is believed, as networks. None by default.
+KEYADMIN_TRUSTED_PROXIES = env.csv("KEYADMIN_TRUSTED_PROXIES")
+# The paths that are closed unless a key opens them.
+KEYADMIN_API_PREFIX = "/api/"
+# Where programs reach this server, for the snippets shown with a new secret; empty: the page's own address.
+KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
+# Seconds a call waits for PostgreSQL before it is answered 503.
+KEYADMIN_CALL_DEADLINE = 1.0
+# Snapshots of keys kept in each process; the least recently used go first.
+KEYADMIN_SNAPSHOTS = env.integer("KEYADMIN_SNAPSHOTS", 20_000, minimum=1)
+# Whether a call's count waits for PostgreSQL's disk. Off: a crash of PostgreSQL itself may lose the last moments.
+KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
+
+INSTALLED_APPS = [
+    "keyadmin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "django_htmx",
+    "lucide",
+]
+
+MIDDLEWARE = [
+    "keyadmin.requests.RequestMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "keyadmin.authn.middleware.KeyMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "keyadmin.web.middleware.PageMiddleware",
+]
+
+ROOT_URLCONF = "keyadmin.urls"
+WSGI_APPLICATION = "keyadmin.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "builtins": [
+                "django.templatetags.i18n",
+                "django.templatetags.static",
+                "django_htmx.templatetags.django_htmx",
+                "keyadmin.web.templatetags.ui",
+                "lucide.templatetags.lucide",
+            ],
+            "libraries": {"history": "keyadmin.web.templatetags.history"},
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "keyadmin.web.context.shell",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.database()}
+# Connections of the pages. A call's connection is the call path's own.
+DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
+    "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
+)
+CACHES = {
+    # Shared by all processes, which the throttling of sign-ins needs.
+    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+}
+
+AUTH_USER_MODEL = "keyadmin.Person"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "keyadmin.web.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,8/5m/key"}
+
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 60 * 60 * 12
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
+if PRODUCTION:
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    if env.flag("KEYADMIN_TRUST_FORWARDED_PROTO", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CSP = {
+    "default-src": [CSP.NONE],
+    "script-src": [CSP.SELF],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF],
+    "font-src": [CSP.SELF],
+    "connect-src": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+}
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+EMAIL_BACKEND = env.text("KEYADMIN_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+LOGGING_CONFIG = None
+logs.configure(ENVIRONMENT)
