@@ -145,12 +145,8 @@ def _not_an_address(host: str) -> CidrError:
     """Why `host` was refused. What was typed is not repeated: it may be anything."""
     if len(host) <= _LONGEST:
         if "%" in host:
-            return CidrError(
-                Problem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest."
-            )
+            return CidrError(Problem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
         octets = host.rpartition(":")[2].split(".")
         if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
             return CidrError(Problem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
-    return CidrError(
-        Problem.INVALID, "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
-    )
+    return CidrError(Problem.INVALID, "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24.")

@@ -105,9 +105,7 @@ def compile(routes: Iterable[Route]) -> Table:  # noqa: A001
     then none.
     """
     root = _Node()
-    for route in sorted(
-        routes, key=lambda route: (route.pattern, route.method, route.scope, route.channel_from)
-    ):
+    for route in sorted(routes, key=lambda route: (route.pattern, route.method, route.scope, route.channel_from)):
         node, segments = root, segments_of(route)
         for segment in segments:
             if segment == "**":
@@ -136,9 +134,7 @@ def segments_of(route: Route) -> list[str]:
             raise RouteError(f"{route.pattern}: ** can only be the last segment.")
         known = segment in ("*", "**") or _name(segment) or (_literal(segment) and segment not in (".", ".."))
         if not known:
-            raise RouteError(
-                f"{route.pattern}: {segment!r} is not a segment. Use plain text, *, {{name}} or **."
-            )
+            raise RouteError(f"{route.pattern}: {segment!r} is not a segment. Use plain text, *, {{name}} or **.")
     named = [segment for segment in segments if segment[0] == "{"]
     if len(named) != len(set(named)):
         raise RouteError(f"{route.pattern} uses a name twice.")

@@ -107,11 +107,7 @@ def digest(token_value: str, pepper: bytes) -> bytes:
 def _checksum(text: str) -> str:
     """CRC-32 of ASCII text as six base62 digits, the highest first."""
     number = crc32(text.encode())
-    return (
-        _DIGIT_PAIRS[number // 14_776_336]
-        + _DIGIT_PAIRS[number // 3_844 % 3_844]
-        + _DIGIT_PAIRS[number % 3_844]
-    )
+    return _DIGIT_PAIRS[number // 14_776_336] + _DIGIT_PAIRS[number // 3_844 % 3_844] + _DIGIT_PAIRS[number % 3_844]
 
 
 def _random_digits(count: int) -> str:

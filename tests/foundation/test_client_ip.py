@@ -9,9 +9,7 @@ from keyadmin.foundation.client_ip import client_address
 
 TRUSTED = cidr.compile(cidr.parse(text) for text in ["10.0.0.0/8", "2001:db8::/32"])
 
-proxies = st.one_of(
-    st.ip_addresses(v=4, network="10.0.0.0/8"), st.ip_addresses(v=6, network="2001:db8::/32")
-).map(str)
+proxies = st.one_of(st.ip_addresses(v=4, network="10.0.0.0/8"), st.ip_addresses(v=6, network="2001:db8::/32")).map(str)
 strangers = st.one_of(
     st.ip_addresses(v=4, network="198.51.100.0/24"), st.ip_addresses(v=6, network="2001:db9::/32")
 ).map(str)
