@@ -15,7 +15,6 @@ type Compiled = tuple[tuple[int, int, int], ...]
 """Networks as (version, network address, mask): what `contains` works on."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
-_LONGEST = 50
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -57,7 +56,7 @@ def address_of(text: str) -> Address | None:
         except (OSError, ValueError):
             return None
         return Address(4, int.from_bytes(packed), inet_ntop(AF_INET, packed))
-    if "%" in text:
+    if "%" in text:  # some C libraries take zone ids
         return None
     try:
         packed = inet_pton(AF_INET6, text)
@@ -79,7 +78,7 @@ def parse(text: str, *, floor: bool = False) -> Network:
     """
     text = text.strip()
     host, slash, suffix = text.partition("/")
-    address = address_of(host) if len(text) <= _LONGEST else None
+    address = address_of(host)
     if address is None:
         raise _not_an_address(host)
     # A mapped network is judged, and spoken of, by the suffix that was typed: 96 more than the IPv4 one.
@@ -143,10 +142,10 @@ def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
 
 def _not_an_address(host: str) -> CidrError:
     """Why `host` was refused. What was typed is not repeated: it may be anything."""
-    if len(host) <= _LONGEST:
-        if "%" in host:
-            return CidrError(Problem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
-        octets = host.rpartition(":")[2].split(".")
-        if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
-            return CidrError(Problem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
-    return CidrError(Problem.INVALID, "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24.")
+    if "%" in host:
+        return CidrError(Problem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
+    octets = host.rpartition(":")[2].split(".")
+    if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
+        return CidrError(Problem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
+    example = "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
+    return CidrError(Problem.INVALID, example)

@@ -18,7 +18,7 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: cidr.Compiled) 
     a peer that is not one, such as a Unix socket. Without trusted proxies the header is never read.
     """
     address = cidr.address_of(peer)
-    if not trusted or not forwarded or address is None or not cidr.contains(trusted, address):
+    if address is None or not cidr.contains(trusted, address):
         return address
     for entry in reversed([entry for value in forwarded if value.strip(" \t") for entry in value.split(",")]):
         address = cidr.address_of(entry.strip(" \t"))

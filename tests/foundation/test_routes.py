@@ -78,6 +78,17 @@ def test_the_order_of_routes_does_not_matter(listed, method, path, data):
     assert routes.compile(listed).match(method, path) == routes.compile(shuffled).match(method, path)
 
 
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [Route("GET", "/*/a", "x"), Route("GET", "/{id}/a", "y")],
+        [Route("GET", "/{channel}/*", "x", "path"), Route("GET", "/*/{channel}", "y", "path")],
+    ],
+)
+def test_nor_does_it_among_routes_for_the_same_paths(listed):
+    assert routes.compile(listed).match("GET", "/b/a") == routes.compile(reversed(listed)).match("GET", "/b/a")
+
+
 def match(patterns, path, method="GET"):
     """The pattern that is chosen for the path."""
     found = routes.compile(Route("GET", pattern, "s") for pattern in patterns).match(method, path)

@@ -5,7 +5,7 @@ import hmac
 import re
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from keyadmin.foundation import tokens
@@ -127,6 +127,9 @@ def test_nothing_may_stand_around_a_key(shape, around):
 
 
 @given(text=anything)
+@example("\udcff")
+@example("kad_\x00")
+@example("é" * 79)
 def test_no_text_makes_parse_pair_or_digest_raise(text):
     assert tokens.parse(text) is None
     assert tokens.pair(text, text) is None
