@@ -1,0 +1,1 @@
+"""Template tags: words and pictures for pages."""

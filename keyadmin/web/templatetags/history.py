@@ -1,0 +1,141 @@
+"""What an event of the history says: its icon, one line, its changes field by field, its JSON."""
+
+import json
+from typing import Any, NamedTuple
+
+from django import template
+from django.utils.translation import gettext, gettext_lazy
+
+from keyadmin.models import Event
+from keyadmin.models.event import Verb
+
+register = template.Library()
+
+_ICONS = {
+    Verb.KEY_ISSUED: "key-round",
+    Verb.KEY_REGENERATED: "rotate-cw",
+    Verb.GRACE_ENDED: "timer-off",
+    Verb.KEY_REVOKED: "ban",
+    Verb.SYSTEM_ROLE_CHANGED: "user-cog",
+    Verb.SIGNED_IN: "log-in",
+    Verb.SIGN_IN_FAILED: "shield-alert",
+    Verb.SIGNED_OUT: "log-out",
+}
+#: By the last word of the verb, where the verb itself has no icon.
+_ICONS_BY_END = {
+    "created": "plus",
+    "added": "plus",
+    "edited": "sliders-horizontal",
+    "changed": "sliders-horizontal",
+    "role_changed": "user-cog",
+    "role_removed": "user-minus",
+    "renamed": "pencil",
+    "disabled": "power-off",
+    "deactivated": "power-off",
+    "enabled": "power",
+    "reactivated": "power",
+    "deleted": "trash-2",
+    "removed": "trash-2",
+}
+_FIELDS = {
+    "name": gettext_lazy("Name"),
+    "description": gettext_lazy("Description"),
+    "scopes": gettext_lazy("Permissions"),
+    "channels": gettext_lazy("Channels"),
+    "networks": gettext_lazy("Allowed IP addresses"),
+    "network": gettext_lazy("Allowed IP addresses"),
+    "expires_at": gettext_lazy("Expires"),
+    "tier": gettext_lazy("Rate tier"),
+    "inherits": gettext_lazy("Full access"),
+    "is_active": gettext_lazy("Enabled"),
+    "email": gettext_lazy("E-mail address"),
+    "revoked_at": gettext_lazy("Revoked"),
+}
+
+
+class Change(NamedTuple):
+    """A field's change, as what went and what came; `kept` counts what stayed in a list."""
+
+    label: str
+    removed: list[str]
+    added: list[str]
+    kept: int
+
+
+@register.filter
+def event_icon(event: Event) -> str:
+    """The lucide icon of the event's verb."""
+    known = _ICONS.get(Verb(event.verb)) if event.verb in Verb.values else None
+    return known or _ICONS_BY_END.get(event.verb.rpartition(".")[2], "history")
+
+
+@register.filter
+def event_changes(event: Event) -> list[Change]:
+    """Every field that changed; lists are compared as sets."""
+    return [_change(field, before, after) for field, (before, after) in event.changes.items()]
+
+
+@register.filter
+def event_summary(event: Event) -> str:
+    """One line for the table: the reason in quotes, or the first changes with their signs."""
+    if event.reason:
+        return f"“{event.reason}”"
+    parts = []
+    for change in event_changes(event):
+        parts += [f"+ {value}" for value in change.added] + [f"− {value}" for value in change.removed]
+    shown = ", ".join(parts[:2])
+    return f"{shown} …" if len(parts) > 2 else shown
+
+
+@register.filter
+def event_json(event: Event) -> str:
+    """The event as readers of the export see it, without the bytes of the chain."""
+    return json.dumps(
+        {
+            "number": event.number,
+            "at": event.at.isoformat(),
+            "verb": event.verb,
+            "actor": {"kind": event.actor_kind, "id": event.actor_id, "label": event.actor_label},
+            "door": event.door,
+            "ip": event.ip,
+            "request_id": event.request_id,
+            "organisation": event.organisation_label,
+            "target": {"kind": event.target_kind, "id": event.target_id, "label": event.target_label},
+            "changes": event.changes,
+            "reason": event.reason,
+        },
+        indent=2,
+        ensure_ascii=False,
+        default=str,
+    )
+
+
+@register.filter
+def short_hash(digest: bytes | memoryview) -> str:
+    """`9c41…e07b`."""
+    digits = bytes(digest).hex()
+    return f"{digits[:4]}…{digits[-4:]}"
+
+
+def _change(field: str, before: Any, after: Any) -> Change:
+    label = str(_FIELDS.get(field, field.replace("_", " ").capitalize()))
+    if isinstance(before, list) or isinstance(after, list):
+        old, new = before or [], after or []
+        kept = [value for value in old if value in new]
+        return Change(
+            label,
+            [_word(value) for value in old if value not in kept],
+            [_word(value) for value in new if value not in kept],
+            len(kept),
+        )
+    return Change(label, _present(before), _present(after), 0)
+
+
+def _present(value: Any) -> list[str]:
+    return [] if value in (None, "") else [_word(value)]
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return gettext("Yes") if value else gettext("No")
+    return str(value)

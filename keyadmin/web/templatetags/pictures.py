@@ -1,0 +1,180 @@
+"""Charts as inline SVG that a strict CSP allows: geometry in attributes, paint in CSS classes."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+
+register = template.Library()
+
+#: The outcomes of a day in the order they are stacked, with the words of the tooltip.
+OUTCOMES = (
+    ("ok", gettext_lazy("allowed")),
+    ("permission", gettext_lazy("no permission")),
+    ("address", gettext_lazy("IP not allowed")),
+    ("limited", gettext_lazy("rate limited")),
+    ("expired", gettext_lazy("expired")),
+)
+
+
+@register.simple_tag
+def spark(usage: Sequence[tuple[int, int]], width: int = 76, height: int = 24, label: str = "") -> SafeString:
+    """Bars per day, denied on top of allowed; a day without requests is a short grey stub."""
+    highest = max((allowed + denied for allowed, denied in usage), default=0) or 1
+    gap = 2
+    bar = (width - gap * (len(usage) - 1)) / max(1, len(usage))
+    bars: list[tuple[Any, ...]] = []
+    for index, (allowed, denied) in enumerate(usage):
+        left = round(index * (bar + gap), 2)
+        for name, top, tall in _spark_bars(allowed, denied, highest, height):
+            bars.append((name, left, round(top, 2), round(bar, 2), round(tall, 2)))
+    return format_html(
+        '<svg class="spark" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img" aria-label="{2}">{3}</svg>',
+        width,
+        height,
+        label or gettext("Requests per day"),
+        _rectangles(bars, rounding=1),
+    )
+
+
+def _spark_bars(allowed: int, denied: int, highest: int, height: int) -> Iterable[tuple[str, float, float]]:
+    """Class, top and height of the one or two bars of a day."""
+    if not allowed and not denied:
+        yield "bar-nil", height - 2, 2
+        return
+    tall = max(2.0, (height - 1) * allowed / highest) if allowed else 0.0
+    if tall:
+        yield "bar-ok", height - tall, tall
+    if denied / highest > 0.03:
+        denied_tall = max(2.0, (height - 1) * denied / highest)
+        yield "bar-bad", height - tall - denied_tall - (1 if tall else 0), denied_tall
+
+
+class Frame(NamedTuple):
+    """Where the plot lies inside the chart: the rest holds the axes' words."""
+
+    left: int
+    top: int
+    width: float
+    height: float
+    ceiling: float
+
+    def y(self, value: float) -> float:
+        return self.top + self.height - self.height * value / self.ceiling
+
+
+@register.simple_tag
+def chart(
+    days: Sequence[dict[str, Any]], width: int = 600, height: int = 224, every: int = 5,
+    extra_class: str = "", label: str = "",
+) -> SafeString:  # fmt: skip
+    """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [five ints as in OUTCOMES]}], oldest first.
+
+    Every `every`th day is named below, counted from today; draw it twice (wide and narrow), CSS shows one.
+    """
+    counts = [[int(n) for n in day["counts"]] for day in days]
+    step, ceiling = _scale(max((sum(day) for day in counts), default=0) or 1)
+    frame = Frame(38, 10, width - 40, height - 34, ceiling)
+    slot = frame.width / max(1, len(days))
+    lines = [_grid_line(frame, step * index) for index in range(round(ceiling / step) + 1)]
+    bars = [_day(frame, slot, index, str(days[index]["label"]), day) for index, day in enumerate(counts)]
+    names = [
+        _day_name(frame, slot, index, height, is_today=index == len(days) - 1, name=str(days[index]["label"]))
+        for index in range(len(days))
+        if (len(days) - 1 - index) % every == 0
+    ]
+    return format_html(
+        '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        extra_class, width, height, label,
+        format_html_join("", "{}", ((part,) for part in lines + bars + names)),
+    )  # fmt: skip
+
+
+def _scale(highest: int) -> tuple[float, float]:
+    """A round step that gives about four grid lines, and the multiple of it that covers the highest bar."""
+    step = 10.0 ** (len(str(highest)) - 1)
+    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if highest / (step * factor) <= 4.2)
+    return step, step * -(-highest // step)
+
+
+def _grid_line(frame: Frame, value: float) -> SafeString:
+    y = round(frame.y(value)) + 0.5
+    return format_html(
+        '<line class="grid{}" x1="{}" x2="{}" y1="{}" y2="{}"/>'
+        '<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>',
+        "" if value else " base", frame.left, frame.left + frame.width + 2, y, y,
+        frame.left - 8, y + 3.5, f"{value / 1000:g}k" if value >= 1000 else f"{value:g}",
+    )  # fmt: skip
+
+
+def _bar_width(slot: float) -> float:
+    return min(slot - 3, 22) if slot > 9 else slot - 2
+
+
+def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]) -> SafeString:
+    """One day's stack; every outcome that happened is at least 2.5 high, so that it shows."""
+    bar = _bar_width(slot)
+    left = frame.left + index * slot + (slot - bar) / 2
+    base = frame.top + frame.height
+    bars: list[tuple[Any, ...]] = []
+    for (outcome, _words), count in zip(OUTCOMES, counts, strict=True):
+        if count:
+            tall = max(frame.height * count / frame.ceiling, 2.5)
+            box = (left, base - tall, bar, tall)
+            bars.append((f"outcome-{outcome}", *(round(side, 2) for side in box)))
+            base -= tall + 1
+    return format_html(
+        '<g class="day"><title>{}</title><rect class="hit" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
+        _tip(name, counts), round(frame.left + index * slot, 2), frame.top, round(slot, 2), frame.height,
+        _rectangles(bars, rounding=1.5),
+    )  # fmt: skip
+
+
+def _tip(name: str, counts: Sequence[int]) -> str:
+    parts = [gettext("%(day)s: %(count)s requests") % {"day": name, "count": f"{sum(counts):,}"}]
+    denied = zip(OUTCOMES[1:], counts[1:], strict=True)
+    parts += [f"{count:,} {words}" for (_, words), count in denied if count]
+    return ", ".join(parts)
+
+
+def _day_name(frame: Frame, slot: float, index: int, height: int, *, is_today: bool, name: str) -> SafeString:
+    middle = frame.left + index * slot + slot / 2
+    return format_html(
+        '<text class="axis" x="{}" y="{}" text-anchor="{}">{}</text>',
+        round(middle + _bar_width(slot) / 2 if is_today else middle, 1), height - 6,
+        "end" if is_today else "middle", gettext("Today") if is_today else name,
+    )  # fmt: skip
+
+
+def _rectangles(bars: Iterable[tuple[Any, ...]], *, rounding: float) -> SafeString:
+    """bars: class, x, y, width and height of each."""
+    return format_html_join(
+        "",
+        '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="{}"/>',
+        ((*bar, rounding) for bar in bars),
+    )
+
+
+@register.simple_tag
+def meter(used: int, limit: int, label: str = "") -> SafeString:
+    """How much of a limit is used; amber above four fifths."""
+    share = min(1.0, used / limit)
+    return format_html(
+        '<svg class="meter{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-track" width="100" height="6"/>'
+        '<rect class="meter-value" width="{}" height="6"/></svg>',
+        " is-hot" if share > 0.8 else "", label, round(100 * share, 1),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def swatch(outcome: str) -> SafeString:
+    """The paint of an outcome, for a legend."""
+    return format_html(
+        '<svg class="swatch" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">'
+        '<rect class="outcome-{}" width="12" height="12" rx="3"/></svg>',
+        outcome,
+    )

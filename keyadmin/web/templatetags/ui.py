@@ -1,0 +1,128 @@
+"""Words and numbers for people: relative times, short figures, masked keys, links that open a dialog.
+
+Pictures (sparklines, charts, meters) are in `pictures`; both are template built-ins.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+register = template.Library()
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+MONTH = 30 * DAY
+YEAR = 365 * DAY
+
+
+@register.filter
+def relative_time(value: datetime, now: datetime | None = None) -> str:
+    """`2 min ago`, `in 3 days`: one unit, rounded down, as seen from `now`."""
+    difference = value - (now or timezone.now())
+    seconds = int(abs(difference).total_seconds())
+    if seconds < MINUTE:
+        return gettext("just now") if difference <= timedelta(0) else gettext("in a moment")
+    sentence = gettext("%(span)s ago") if difference < timedelta(0) else gettext("in %(span)s")
+    return sentence % {"span": _span(seconds)}
+
+
+def _span(seconds: int) -> str:
+    """The longest whole unit that fits: minutes and hours are short, days and longer are words."""
+    if seconds < HOUR:
+        return gettext("%(count)s min") % {"count": seconds // MINUTE}
+    if seconds < DAY:
+        return gettext("%(count)s h") % {"count": seconds // HOUR}
+    if seconds < 2 * MONTH:
+        days = seconds // DAY
+        return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    if seconds < YEAR:
+        months = seconds // MONTH
+        return ngettext("%(count)s month", "%(count)s months", months) % {"count": months}
+    years = seconds // YEAR
+    return ngettext("%(count)s year", "%(count)s years", years) % {"count": years}
+
+
+@register.filter
+def absolute_time(value: datetime) -> str:
+    """`22 Nov 2026, 16:58 UTC`."""
+    return date_format(value.astimezone(UTC), "j M Y, H:i") + " UTC"
+
+
+@register.filter
+def exact_time(value: datetime) -> str:
+    """`22 Nov 2026, 16:58:07 UTC`, where seconds matter."""
+    return date_format(value.astimezone(UTC), "j M Y, H:i:s") + " UTC"
+
+
+@register.filter
+def short_date(value: datetime) -> str:
+    """`3 Nov`; with the year when it is not this one."""
+    moment = value.astimezone(UTC)
+    this_year = moment.year == timezone.now().astimezone(UTC).year
+    return date_format(moment, "j M" if this_year else "j M Y")
+
+
+@register.filter
+def long_date(value: datetime) -> str:
+    """`14 Mar 2027`, in UTC."""
+    return date_format(value.astimezone(UTC), "j M Y")
+
+
+@register.inclusion_tag("_time.html")
+def moment(value: datetime, style: str = "relative") -> dict[str, Any]:
+    """A short `<time>` whose absolute form shows on hover and focus; style: relative, date or exact."""
+    words = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
+    return {"value": value, "text": words(value), "absolute": absolute_time(value)}
+
+
+@register.filter
+def compact(number: int) -> str:
+    """`37.1k`, `1.2M`: three digits at most, rounded down so that 999,999 is not `1000k`."""
+    for size, suffix in ((1_000_000, "M"), (1_000, "k")):
+        if number >= size:
+            tenths = number * 10 // size
+            whole, tenth = divmod(tenths, 10)
+            return f"{whole}.{tenth}{suffix}" if tenth and whole < 100 else f"{whole}{suffix}"
+    return str(number)
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """`3,412`."""
+    return f"{number:,}"
+
+
+@register.filter
+def initials(name: str) -> str:
+    """`MO` for Maya Okafor."""
+    words = name.split()
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper()
+
+
+@register.filter
+def masked(recognisable: str) -> SafeString:
+    """A key as it is shown ever after, `kad_a1b2c3d4••••`, left to right whatever surrounds it."""
+    return format_html(
+        '<code dir="ltr">{}<i aria-hidden="true">••••</i><span class="visually-hidden"> {}</span></code>',
+        recognisable,
+        gettext("and more, hidden"),
+    )
+
+
+@register.filter
+def text(value: Any) -> str:
+    """The value as a string, to compare it with what a form carries."""
+    return str(value)
+
+
+@register.simple_tag
+def dialog_link(url: str) -> SafeString:
+    """Attributes of a link that opens `url` as a dialog with JavaScript, and as a page without."""
+    return format_html('href="{0}" hx-get="{0}" hx-target="#dialog-slot" hx-swap="innerHTML"', url)
