@@ -25,7 +25,7 @@ test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests
 	@$(PY) -m pytest -n 2 $(ARGS)
 
 lint: .venv/.dev  ## style and types
-	@$(PY) -m ruff check --quiet
+	@$(PY) -m ruff check --quiet --output-format concise
 	@$(PY) -m ruff format --check --quiet || { echo 'Run `make format`.' >&2; exit 1; }
 	@$(PRODUCTION) $(PY) -m mypy --no-error-summary
 

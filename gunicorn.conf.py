@@ -30,7 +30,6 @@ forwarder_headers = ""
 # A management socket in the user's home folder is one more thing to guard, and two servers would share it.
 control_socket_disable = True
 
-# keyadmin logs every request itself. Where this log is switched on it has the path without its query string
-# and without a referrer: both are places where people put secrets.
-accesslog = None
+# Where the access log is switched on, it has the path without its query string and without a referrer: both are
+# places where people put secrets.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'

@@ -179,6 +179,8 @@ def database(url: str | None = None) -> dict[str, Any]:
         raise Bad(f"DATABASE_URL cannot be read. {_URL_HINT}") from None
     if not parts.get("dbname"):
         raise Bad(f"DATABASE_URL names no database. {_URL_HINT}")
+    if not re.fullmatch(r"[0-9,]*", str(parts.get("port") or "")):
+        raise Bad(f"DATABASE_URL has a port that is not a number. {_URL_HINT}")
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     entry: dict[str, Any] = {key: str(parts.pop(name, "") or "") for key, name in names.items()}
     return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": parts}

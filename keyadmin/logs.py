@@ -99,7 +99,7 @@ def configure(environment: str) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    logging.captureWarnings(environment == "production")
+    logging.captureWarnings(True)
     logging.config.dictConfig(standard(environment))
 
 
@@ -129,6 +129,6 @@ def standard(environment: str) -> dict[str, Any]:
             "django": own,
             "django.server": own,
             "gunicorn.error": own | {"level": level},
-            "gunicorn.access": own | {"level": "INFO"},
+            "gunicorn.access": own | {"level": "WARNING"},  # keyadmin logs every request itself
         },
     }

@@ -110,14 +110,14 @@ class Serve:
             refuse_wrong_database(url)
             return
         say("Starting PostgreSQL …")
-        self._database = EmbeddedPostgres(env.local() / "postgres")
-        self._database.start()
-        self._check()
+        database = EmbeddedPostgres(env.local() / "postgres")
+        database.start()
+        self._database = database
         env.write_private(env.local() / "database-url", self._database.url() + "\n")
 
     def _prepare_data(self) -> None:
         say("Preparing the database …")
-        self._command("migrate", "--verbosity", "0")
+        self._command("migrate", "--verbosity", "0", "--skip-checks")
         if self.development:
             self.environ["KEYADMIN_DEMO_PASSWORD"] = env.generated("demo-password", lambda: secrets.token_urlsafe(12))
             self._command("seed_demo")
