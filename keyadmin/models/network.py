@@ -9,7 +9,7 @@ from django.db import models
 from keyadmin.models.visibility import ActorQuerySet
 
 
-class CidrField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
+class CidrField(models.Field):
     """PostgreSQL's `cidr`: an IPv4 or IPv6 network without host bits; Python's ip_network objects."""
 
     def db_type(self, connection: Any) -> str:

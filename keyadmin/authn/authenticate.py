@@ -1,0 +1,120 @@
+"""The story of a call: credentials → snapshot → standing → address → scope → channel → on behalf of → draw."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from keyadmin.authn import meter, snapshots
+from keyadmin.authn.snapshots import Snapshot
+from keyadmin.authn.verdict import Caller, Person
+from keyadmin.foundation import cidr, routes, tokens
+from keyadmin.foundation.refusals import Quota, Reason, Refusal
+from keyadmin.models.connections import Unavailable, execute
+from keyadmin.models.scope import IMPERSONATE
+
+#: keyadmin's own endpoints. A scope of "" is any key's.
+OWN = routes.compile([routes.Route("GET", "/api/whoami", "")])
+#: Loadings before giving up on a key that changes faster than it can be read.
+ATTEMPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a program asks for. `address` is None when it cannot be told; `channel` is what X-Channel says."""
+
+    method: str
+    path: str
+    address: cidr.Address | None
+    channel: str | None = None
+    on_behalf_of: str | None = None
+    cost: int = 1
+
+
+def authenticate(token: tokens.Token, call: Call) -> Caller | Refusal:
+    """Decides a call, and counts it if it may pass. Never raises for a bad key or an absent database."""
+    (newest, pepper), *older = sorted(settings.KEYADMIN_PEPPERS.items(), reverse=True)
+    digest = tokens.digest(token.value, pepper)
+    try:
+        snapshot = snapshots.cached(digest)
+        if snapshot is not None and isinstance(verdict := _judge(snapshot, call), Caller):
+            return verdict
+        for _ in range(ATTEMPTS):
+            snapshot = snapshots.load([digest, *(tokens.digest(token.value, pepper) for _, pepper in older)])
+            if snapshot is None:
+                return Refusal(Reason.UNPROVEN)
+            if snapshot.pepper != newest:
+                meter.redigest(snapshot.secret, digest, newest)
+            if (verdict := _judge(snapshot, call)) is not None:
+                return verdict
+    except Unavailable:
+        pass
+    return Refusal(Reason.UNAVAILABLE, retry_after=1)
+
+
+def _judge(snapshot: Snapshot, call: Call) -> Caller | Refusal | None:
+    """The verdict by one snapshot; None when the draw found it stale."""
+    match = OWN.match(call.method, call.path)
+    match = match or snapshots.table(snapshot.catalogue_version).match(call.method, call.path)
+    reason = standing(snapshot) or address(snapshot, call) or scope(snapshot, match) or channel(snapshot, call, match)
+    reason, person = (reason, None) if reason else on_behalf_of(snapshot, call)
+    quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - snapshot.used))
+    if reason is not None:
+        opening = match.scopes if match and reason is Reason.SCOPE else frozenset()
+        return Refusal(reason, snapshot.key.id, None if reason.status == 401 else quota, opening)
+    drawn = meter.draw(snapshot, call.cost, call.address)
+    if drawn.outcome is meter.Outcome.STALE:
+        return None
+    quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - drawn.used))
+    if drawn.outcome is meter.Outcome.FULL:
+        return Refusal(Reason.LIMITED, snapshot.key.id, quota, retry_after=drawn.wait)
+    return Caller(snapshot.key, snapshot.scopes, quota, person)
+
+
+def standing(snapshot: Snapshot) -> Reason | None:
+    if snapshot.revoked:
+        return Reason.REVOKED
+    if snapshot.expired:
+        return Reason.EXPIRED
+    return Reason.PAUSED if snapshot.paused else None
+
+
+def address(snapshot: Snapshot, call: Call) -> Reason | None:
+    """Every list that is not empty must hold the address; one that cannot be told is on no list."""
+    for allowed in snapshot.allow_lists:
+        if call.address is None or not cidr.contains(allowed, call.address):
+            return Reason.ADDRESS
+    return None
+
+
+def scope(snapshot: Snapshot, match: routes.Match | None) -> Reason | None:
+    if match is None:
+        return Reason.UNMAPPED
+    return None if "" in match.scopes or match.scopes & snapshot.scopes else Reason.SCOPE
+
+
+def channel(snapshot: Snapshot, call: Call, match: routes.Match | None) -> Reason | None:
+    """A restricted key's call on a route about channels must name one of its own."""
+    if not snapshot.channels or match is None or not match.channel_from:
+        return None
+    named = match.channel if match.channel_from == "path" else call.channel
+    return None if named in snapshot.channels else Reason.CHANNEL
+
+
+def on_behalf_of(snapshot: Snapshot, call: Call) -> tuple[Reason | None, Person | None]:
+    """The person the call names, read anew each time: who has left cannot be acted for."""
+    if call.on_behalf_of is None:
+        return None, None
+    if IMPERSONATE not in snapshot.scopes:
+        return Reason.IMPERSONATION, None
+    try:
+        identity = UUID(call.on_behalf_of)
+    except ValueError:
+        identity = None
+    named = {"organisation": snapshot.key.organisation_id, "id": identity, "email": call.on_behalf_of}
+    rows = execute(_PERSON, named)
+    return (None, Person(*rows[0])) if rows else (Reason.ON_BEHALF_OF, None)
+
+
+_PERSON = Path(__file__).with_name("person.sql").read_text()

@@ -1,0 +1,36 @@
+"""The headers of a call → the one token it presents, or a refusal. Nothing here asks the database."""
+
+from collections.abc import Mapping, Sequence
+
+from keyadmin.foundation import tokens
+from keyadmin.foundation.refusals import Reason, Refusal
+
+type Headers = Mapping[str, Sequence[str]]
+"""Lower-case name → values in the order received. A server may have joined repeated ones by commas."""
+
+CREDENTIALS = ("x-api-key", "x-api-key-id", "x-api-key-secret", "authorization")
+
+
+def present(headers: Headers) -> tokens.Token | Refusal:
+    """Exactly one of X-API-Key, a Bearer token, or the pair X-API-Key-Id and X-API-Key-Secret."""
+    try:
+        key, identity, secret, authorization = (single(headers, name) for name in CREDENTIALS)
+    except ValueError:
+        return Refusal(Reason.AMBIGUOUS)
+    scheme, _, bearer = (authorization or "").partition(" ")
+    bearer = bearer.strip(" \t") if scheme.lower() == "bearer" else ""
+    if sum(map(bool, (key, bearer, identity or secret))) > 1 or bool(identity) != bool(secret):
+        return Refusal(Reason.AMBIGUOUS)
+    if identity and secret:
+        return tokens.pair(identity, secret) or Refusal(Reason.UNPROVEN)
+    if not (key or bearer):
+        return Refusal(Reason.NO_CREDENTIAL)
+    return tokens.parse(key or bearer) or Refusal(Reason.UNPROVEN)
+
+
+def single(headers: Headers, name: str) -> str | None:
+    """The header's one value without blanks around it, or None. Raises ValueError when it was repeated."""
+    values = headers.get(name, ())
+    if len(values) > 1 or (values and "," in values[0]):
+        raise ValueError(name)
+    return values[0].strip(" \t") or None if values else None

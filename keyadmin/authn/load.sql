@@ -1,0 +1,25 @@
+-- A key by the digest of its secret, and the versions that what is read here is of, in one statement.
+SELECT s.id, s.pepper_id, least(k.expires_at, s.not_after),
+    k.revoked_at IS NOT NULL,
+    coalesce(least(k.expires_at, s.not_after) <= clock_timestamp(), false),
+    NOT (o.is_active AND coalesce(b.is_active, true)),
+    meter_used(m.minute, m.cells, m.used),
+    m.version, ov.number, cv.number,
+    k.id, k.key_id, k.name, k.kind, o.id, o.slug, o.name, b.id, b.name, t.name, t.hourly_limit,
+    CASE WHEN k.inherits THEN ARRAY(SELECT name FROM scope)
+        ELSE ARRAY(SELECT scope_id FROM key_scope WHERE key_id = k.id) END,
+    ARRAY(SELECT c.slug FROM key_channel kc JOIN channel c ON c.id = kc.channel_id WHERE kc.key_id = k.id),
+    ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = k.id),
+    ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = k.bot_id),
+    k.inherits, coalesce(p.is_active, false), coalesce(p.system_role, ''), coalesce(r.role, '')
+FROM secret s
+JOIN key k ON k.id = s.key_id
+JOIN organisation o ON o.id = k.organisation_id
+JOIN tier t ON t.id = k.tier_id
+JOIN meter m ON m.key_id = k.id
+JOIN version ov ON ov.subject = o.id
+JOIN version cv ON cv.subject = '00000000-0000-0000-0000-000000000000'
+LEFT JOIN bot b ON b.id = k.bot_id
+LEFT JOIN person p ON k.inherits AND p.id = k.creator_id
+LEFT JOIN membership r ON r.person_id = p.id AND r.organisation_id = o.id
+WHERE s.digest = ANY(%(digests)s)

@@ -1,0 +1,88 @@
+"""Digest → all that a key's calls are decided by, as an immutable value cached in this process.
+
+A cached snapshot may allow but never refuse: the draw notices that it is stale, and before a refusal it is
+loaded anew. It is read in one statement with the versions it is of: read apart, a new version could be
+paired with old fields for ever.
+"""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_network
+from pathlib import Path
+from threading import Lock
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from keyadmin.authn.verdict import Identity
+from keyadmin.foundation import cidr, routes
+from keyadmin.models.connections import execute
+from keyadmin.models.scope import held
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`revoked`, `expired`, `paused` and `used` (calls of the rolling hour) are as of its loading."""
+
+    secret: UUID
+    pepper: int
+    expiry: datetime | None
+    revoked: bool
+    expired: bool
+    paused: bool
+    used: int
+    version: int
+    organisation_version: int
+    catalogue_version: int
+    key: Identity
+    scopes: frozenset[str]
+    channels: frozenset[str]
+    allow_lists: tuple[cidr.Compiled, ...]
+
+
+def load(digests: Sequence[bytes]) -> Snapshot | None:
+    """The key that one of the digests is of, cached under the first, which is the newest pepper's."""
+    rows = execute(_LOAD, {"digests": list(digests)})
+    snapshot = _built(*rows[0]) if rows else None
+    with _lock:
+        _cache.pop(digests[0], None)
+        if snapshot is not None:
+            _cache[digests[0]] = snapshot
+        while len(_cache) > settings.KEYADMIN_SNAPSHOTS:
+            _cache.popitem(last=False)
+    return snapshot
+
+
+def cached(digest: bytes) -> Snapshot | None:
+    with _lock:
+        if digest in _cache:
+            _cache.move_to_end(digest)
+        return _cache.get(digest)
+
+
+def table(catalogue_version: int) -> routes.Table:
+    """The catalogue's routes, compiled once for each of its versions."""
+    global _table
+    if _table[0] != catalogue_version:
+        rows = execute("SELECT method, pattern, scope_id, channel_from FROM scope_route", {})
+        _table = (catalogue_version, routes.compile(routes.Route(*row) for row in rows))
+    return _table[1]
+
+
+def _built(*row: Any) -> Snapshot:
+    """From the columns of load.sql. An inheriting key comes with the whole catalogue and its creator's roles."""
+    scopes, channels, own, bots, inherits, active, system_role, role = row[21:]
+    if inherits:
+        scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
+    lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
+    sets = {"scopes": frozenset(scopes), "channels": frozenset(channels), "allow_lists": lists}
+    return Snapshot(*row[:10], key=Identity(*row[10:21]), **sets)
+
+
+_LOAD = Path(__file__).with_name("load.sql").read_text()
+_cache: OrderedDict[bytes, Snapshot] = OrderedDict()
+_lock = Lock()
+_table: tuple[int, routes.Table] = (0, routes.compile(()))

@@ -1,0 +1,42 @@
+"""Who may make a call. Who may not gets a `keyadmin.foundation.refusals.Refusal`; both are frozen values."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from keyadmin.foundation.refusals import Quota
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a key is. `limit` is its tier's: calls in any rolling hour."""
+
+    id: UUID
+    key_id: str | None
+    name: str
+    kind: str
+    organisation_id: UUID
+    organisation_slug: str
+    organisation_name: str
+    bot_id: UUID | None
+    bot_name: str | None
+    tier: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who performs the action, as the call's On-Behalf-Of says."""
+
+    id: UUID
+    email: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A key whose call may pass, and was counted."""
+
+    key: Identity
+    scopes: frozenset[str]
+    quota: Quota
+    on_behalf_of: Person | None = None

@@ -1,0 +1,81 @@
+"""The call path's own connection to PostgreSQL: one a thread, autocommit, prepared, and never waited for long.
+
+The deadline is the client's, since a frozen server does not keep its own. A connection that missed it is
+discarded. After a failure a breaker answers in the server's place, so that the next calls do not queue up
+behind it; after that moment calls try again.
+"""
+
+import select
+import threading
+from time import monotonic
+from typing import Any, Final, LiteralString, Self
+
+import psycopg
+from django.conf import settings
+from django.db import connection as pages
+from psycopg import waiting
+from psycopg.abc import PQGen
+
+BREAK: Final = 0.5
+"""Seconds for which a failure speaks for the server."""
+
+
+class Unavailable(Exception):  # noqa: N818 - what is said of the database
+    """PostgreSQL did not answer in time. Whether the statement under way took effect is unknown."""
+
+
+class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
+    """Gives up on any answer after KEYADMIN_CALL_DEADLINE seconds."""
+
+    @classmethod
+    def open(cls, conninfo: str) -> Self:
+        """As `connect`, whose own time limit cannot be less than two seconds."""
+        deadline = settings.KEYADMIN_CALL_DEADLINE
+        connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=deadline, timeout=deadline)
+        connection.autocommit = True
+        connection.prepare_threshold = 0
+        return connection
+
+    def wait[RV](self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        return super().wait(gen, interval, timeout=settings.KEYADMIN_CALL_DEADLINE)
+
+    def is_quiet(self) -> bool:
+        """Nothing to read between statements: a server that hung up, or says that it will, leaves something."""
+        return not self.closed and not select.select([self.fileno()], [], [], 0)[0]
+
+
+_local = threading.local()
+_broken_until = 0.0
+
+
+def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of one statement. Raises Unavailable. Never sends a statement twice."""
+    global _broken_until
+    if monotonic() < _broken_until:
+        raise Unavailable
+    connection: DeadlineConnection | None = getattr(_local, "connection", None)
+    try:
+        if connection is None or not connection.is_quiet():
+            discard()
+            connection = _local.connection = DeadlineConnection.open(_conninfo())
+        return connection.execute(statement, parameters).fetchall()
+    except psycopg.Error as error:
+        discard()
+        _broken_until = monotonic() + BREAK
+        raise Unavailable from error
+
+
+def discard() -> None:
+    """Closes this thread's connection, if it has one, without a word to the server."""
+    connection: DeadlineConnection | None = _local.__dict__.pop("connection", None)
+    if connection is not None:
+        connection.pgconn.finish()
+
+
+def _conninfo() -> str:
+    """Django's parameters for the same database, less what is Django's alone."""
+    durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
+    options = f"-c synchronous_commit={durable} -c lock_timeout=1s -c timezone=UTC"
+    djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
+    parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
+    return psycopg.conninfo.make_conninfo("", **(parameters | {"options": options}))
