@@ -78,8 +78,9 @@ def _built(*row: Any) -> Snapshot:
     if inherits:
         scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
-    sets = {"scopes": frozenset(scopes), "channels": frozenset(channels), "allow_lists": lists}
-    return Snapshot(*row[:10], key=Identity(*row[10:21]), **sets)
+    sets = (frozenset(scopes), frozenset(channels), lists)
+    fields: tuple[Any, ...] = (*row[:10], Identity(*row[10:21]), *sets)
+    return Snapshot(*fields)
 
 
 _LOAD = Path(__file__).with_name("load.sql").read_text()
