@@ -161,6 +161,19 @@ STORAGES = {
     },
 }
 
-EMAIL_BACKEND = env.text("KEYADMIN_EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+# Without a mail server, mail is printed; no page needs one.
+MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+if host := env.text("KEYADMIN_SMTP_HOST", ""):
+    MAILERS["default"] = {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": host,
+            "port": env.integer("KEYADMIN_SMTP_PORT", 587, minimum=1, maximum=65535),
+            "username": env.text("KEYADMIN_SMTP_USER", ""),
+            "password": env.secret("KEYADMIN_SMTP_PASSWORD"),
+            "use_tls": env.flag("KEYADMIN_SMTP_TLS", default=True),
+        },
+    }
+DEFAULT_FROM_EMAIL = env.text("KEYADMIN_MAIL_FROM", "keyadmin@localhost")
 LOGGING_CONFIG = None
 logs.configure(ENVIRONMENT)
