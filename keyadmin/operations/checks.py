@@ -1,0 +1,61 @@
+"""What is said about values before they are saved."""
+
+import unicodedata
+from enum import Enum
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from keyadmin.operations.errors import Invalid
+
+
+class Unchanged(Enum):
+    """The default of what an edit may leave alone, since None is a value too."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+NOTHING_TO_SAVE: Final = "__all__"
+
+
+class Problems:
+    """Collects what is wrong with each field, so that all of it is said at once."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, list[str]] = {}
+
+    def add(self, field: str, message: str) -> None:
+        self.errors.setdefault(field, []).append(message)
+
+    def raise_any(self) -> None:
+        if self.errors:
+            raise Invalid(self.errors)
+
+    def text(self, field: str, value: str, longest: int, *, required: bool = True, lines: bool = False) -> str:
+        """The text without space around it; `lines` allows line breaks."""
+        clean = value.replace("\r\n", "\n").strip()
+        if not clean and required:
+            self.add(field, _("This field is required."))
+        if len(clean) > longest:
+            self.add(field, _("Use at most %(count)d characters.") % {"count": longest})
+        if any(_is_control(char) and not (lines and char == "\n") for char in clean):
+            self.add(field, _("Control characters are not allowed."))
+        return clean
+
+    def reason(self, value: str) -> str:
+        return self.text("reason", value, 300, required=False, lines=True)
+
+
+def require_changes(changes: object) -> None:
+    """Raise Invalid when an edit changes nothing."""
+    if not changes:
+        raise Invalid({NOTHING_TO_SAVE: [_("No changes to save.")]})
+
+
+def _is_control(char: str) -> bool:
+    """Control characters, line separators, lone surrogates, and what turns the direction of the text around."""
+    return (
+        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+        or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    )

@@ -1,0 +1,51 @@
+"""Why an operation did not happen. Each message is fit to be shown to whoever asked."""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from keyadmin.models import Event
+
+
+class OperationError(Exception):
+    """Nothing was changed; `message` says why."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Forbidden(OperationError):  # noqa: N818 - a word of the contract
+    """The actor sees it and may not do it."""
+
+
+class NotFound(OperationError):  # noqa: N818 - a word of the contract
+    """There is no such thing, or the actor may not know that there is."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or _("Not found."))
+
+
+class Conflict(OperationError):  # noqa: N818 - a word of the contract
+    """The present state does not allow it; `event` is the change that came first, if that is why."""
+
+    def __init__(self, message: str, event: Event | None = None) -> None:
+        super().__init__(message)
+        self.event = event
+
+
+class AlreadyIssued(Conflict):
+    """The same request has already made a secret, for the key `key_id`. It is not shown again."""
+
+    def __init__(self, key_id: UUID) -> None:
+        super().__init__(_("The secret was already shown. Regenerate to get a new one."))
+        self.key_id = key_id
+
+
+class Invalid(OperationError):  # noqa: N818 - a word of the contract
+    """Values that cannot be accepted: messages by field name, `__all__` for the whole."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        self.errors: dict[str, list[str]] = {field: list(messages) for field, messages in errors.items()}
+        super().__init__(" ".join(message for messages in self.errors.values() for message in messages))

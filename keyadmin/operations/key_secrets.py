@@ -1,0 +1,118 @@
+"""Secrets of keys: minted, stored as digests, replaced, ended."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation import tokens
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import IssuedOnce, Key, Secret, Status, Verb
+from keyadmin.operations import key_rows, reach, recording
+from keyadmin.operations.checks import Problems
+from keyadmin.operations.errors import AlreadyIssued, Conflict
+from keyadmin.operations.policy import Permission
+
+LONGEST_GRACE: Final = timedelta(days=7)
+#: What stands for a command or the system, which have no id, among the actors of `IssuedOnce`.
+_NOBODY: Final = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A key and its whole secret, which exists nowhere else: render it in one response, keep it nowhere."""
+
+    key: Key
+    token: tokens.Token = field(repr=False)
+
+
+def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonce: str = "") -> Issued:
+    """A new secret for the key. The old one works for `grace` (at most until the key ends), or stops now.
+
+    A still older one stops now in any case. Raises AlreadyIssued for a nonce the actor has used.
+    """
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
+        refuse_repeat(actor, nonce)
+        now = recording.database_time()
+        if row.status_at(now) in (Status.REVOKED, Status.EXPIRED):
+            raise Conflict(_("A revoked or expired key can't be regenerated. Reactivate it first."))
+        reach.require_within(reach.of_key(row), reach.of_actor(actor, row.organisation_id))
+        until = _retire_present_secret(row, now, grace)
+        token, before = tokens.mint(row.prefix, tokens.Format(row.format)), key_rows.identity(row)
+        name_after(row, token)
+        row.save(update_fields=("key_id", "recognition"))
+        store(row, token, now)
+        remember(actor, nonce, row)
+        changes = recording.changed(before, key_rows.identity(row))
+        changes["old_secret_until"] = (None, recording.rfc3339(until or now))
+        recording.record(
+            Verb.KEY_REGENERATED, actor=actor, target=row, organisation=row.organisation, changes=changes,
+            bump=recording.Bump(keys=[row.id]),
+        )  # fmt: skip
+    return Issued(row, token)
+
+
+def end_grace(*, actor: Actor, key: UUID) -> Key:
+    """Stop the key's old secret now."""
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
+        old = Secret.objects.filter(key=row, not_after__gt=recording.database_time()).first()
+        if old is None:
+            raise Conflict(_("The old secret has already ended."))
+        changes = {"old_secret_until": (recording.rfc3339(old.not_after), None)}
+        old.delete()
+        recording.record(
+            Verb.GRACE_ENDED, actor=actor, target=row, organisation=row.organisation, changes=changes,
+            bump=recording.Bump(keys=[row.id]),
+        )  # fmt: skip
+    return row
+
+
+def store(key: Key, token: tokens.Token, now: datetime) -> None:
+    """Save the token's digest, under the newest pepper, as the key's current secret."""
+    pepper_id = max(settings.KEYADMIN_PEPPERS)
+    digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
+    Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, created_at=now)
+
+
+def name_after(key: Key, token: tokens.Token) -> None:
+    """What of a token may be known: its prefix, format, public id and the characters it is recognised by."""
+    key.prefix, key.format = token.prefix, token.format.value
+    key.key_id, key.recognition = token.key_id, token.recognition
+
+
+def refuse_repeat(actor: Actor, nonce: str) -> None:
+    """Raise AlreadyIssued when this actor has had a secret for the nonce. Call it after locking the owner."""
+    if not nonce:
+        return
+    problems = Problems()
+    problems.text("nonce", nonce, 255)
+    problems.raise_any()
+    made = IssuedOnce.objects.filter(actor_id=actor.id or _NOBODY, nonce=nonce).first()
+    if made is not None:
+        raise AlreadyIssued(made.key_id)
+
+
+def remember(actor: Actor, nonce: str, key: Key) -> None:
+    """The other half of `refuse_repeat`."""
+    if nonce:
+        IssuedOnce.objects.create(actor_id=actor.id or _NOBODY, nonce=nonce, key_id=key.id)
+
+
+def _retire_present_secret(key: Key, now: datetime, grace: timedelta) -> datetime | None:
+    """End the older secret, give the current one its grace; returns until when, None for not at all."""
+    problems = Problems()
+    if not timedelta(0) <= grace <= LONGEST_GRACE:
+        problems.add("grace", _("The old secret can keep working for at most 7 days."))
+    problems.raise_any()
+    key.secrets.filter(not_after__isnull=False).delete()
+    if not grace:
+        key.secrets.all().delete()
+        return None
+    until = min(now + grace, key.expires_at) if key.expires_at else now + grace
+    key.secrets.update(not_after=until)
+    return until

@@ -1,0 +1,183 @@
+"""What of a key can be chosen: read it, check it, describe it for history, save it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation import cidr
+from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.models import AllowListEntry, Channel, Key, Kind, Organisation, Scope, Secret, Tier
+from keyadmin.models.scope import IMPERSONATE
+from keyadmin.operations import policy, reach
+from keyadmin.operations.checks import UNCHANGED, Problems
+from keyadmin.operations.errors import Forbidden
+from keyadmin.operations.recording import rfc3339
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """The chosen part of a key, as plain values."""
+
+    name: str
+    description: str
+    scopes: frozenset[str]
+    inherits: bool
+    channels: frozenset[UUID]
+    networks: tuple[cidr.Network, ...]
+    expires_at: datetime | None
+    tier: UUID
+
+
+def of(key: Key) -> Values:
+    """The values of a saved key."""
+    return Values(
+        name=key.name,
+        description=key.description,
+        scopes=frozenset(key.scopes.values_list("name", flat=True)),
+        inherits=key.inherits,
+        channels=frozenset(key.channels.values_list("id", flat=True)),
+        networks=tuple(key.allow_list.values_list("network", flat=True)),
+        expires_at=key.expires_at,
+        tier=key.tier_id,
+    )
+
+
+def altered(old: Values, given: Mapping[str, Any]) -> Values:
+    """The values with what is given instead. The same networks in another order are no change."""
+    new = replace(old, **{field: value for field, value in given.items() if value is not UNCHANGED})
+    same = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
+    return replace(new, networks=old.networks) if same else new
+
+
+def describe(values: Values) -> dict[str, Any]:
+    """The values as history shows them."""
+    return {
+        "name": values.name,
+        "description": values.description,
+        "scopes": sorted(values.scopes),
+        "inherits": values.inherits,
+        "channels": sorted(Channel.objects.filter(id__in=values.channels).values_list("name", flat=True)),
+        "networks": sorted(str(network) for network in values.networks),
+        "expires_at": rfc3339(values.expires_at),
+        "tier": Tier.objects.get(id=values.tier).name,
+    }
+
+
+def require_reach(actor: Actor, key: Key, values: Values, old: Values | None) -> None:
+    """The subset rule: raise Forbidden if the key would come to reach further than the actor may let it."""
+    if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
+        raise Forbidden(_("A key can't let another inherit permissions. Pick them one by one."))
+    wanted = _reach_of(key, values)
+    if old is None or reach.is_wider(wanted, _reach_of(key, old)):
+        reach.require_within(wanted, reach.of_actor(actor, key.organisation_id))
+
+
+def checked(actor: Actor, key: Key, values: Values, old: Values | None, now: datetime) -> Values:
+    """The values made clean. `old` is None for a new key; what an edit leaves alone is not judged again."""
+    problems = Problems()
+    values = replace(
+        values,
+        name=problems.text("name", values.name, 120),
+        description=problems.text("description", values.description, 500, required=False, lines=True),
+        scopes=frozenset() if values.inherits else values.scopes,
+    )
+    _check_scopes(problems, key, values)
+    if Channel.objects.filter(id__in=values.channels, organisation=key.organisation_id).count() < len(values.channels):
+        problems.add("channels", _("Choose channels of this organisation."))
+    if old is None or values.networks != old.networks:
+        check_networks(problems, values.networks)
+    if old is None or values.expires_at != old.expires_at:
+        check_expiry(problems, key, values.expires_at, now)
+    _check_tier(problems, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
+    problems.raise_any()
+    return values
+
+
+def save(key: Key, values: Values, *, new: bool) -> None:
+    """Write the values of the locked (or new) key, and cap an old secret's grace at the key's end."""
+    for field in ("name", "description", "inherits", "expires_at"):
+        setattr(key, field, getattr(values, field))
+    key.tier_id = values.tier
+    key.save(force_insert=new)
+    key.scopes.set(Scope.objects.filter(name__in=values.scopes))
+    key.channels.set(Channel.objects.filter(id__in=values.channels))
+    entries = key.allow_list.all()
+    kept = set(entries.filter(network__in=values.networks).values_list("network", flat=True))
+    entries.exclude(network__in=values.networks).delete()
+    AllowListEntry.objects.bulk_create(
+        AllowListEntry(key=key, network=network) for network in values.networks if network not in kept
+    )
+    if values.expires_at is not None:
+        Secret.objects.filter(key=key, not_after__gt=values.expires_at).update(not_after=values.expires_at)
+
+
+def check_networks(problems: Problems, networks: Sequence[cidr.Network]) -> None:
+    """An own list takes any network but /0, and none that an earlier one already covers."""
+    for place, network in enumerate(networks):
+        if network.prefixlen == 0:
+            problems.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
+        elif covering := cidr.covers(networks[:place], network):
+            problems.add("networks", covered(network, covering))
+
+
+def covered(network: cidr.Network, covering: cidr.Network) -> str:
+    """The words for a network that is already on the list."""
+    if network == covering:
+        return _("%(network)s is already on the list.") % {"network": network}
+    return _("%(network)s is already covered by %(covering)s.") % {"network": network, "covering": covering}
+
+
+def check_expiry(problems: Problems, key: Key, expires_at: datetime | None, now: datetime) -> None:
+    """By the database's clock and the organisation's rules."""
+    organisation = key.organisation
+    if key.kind == Kind.PUBLIC:
+        if expires_at is not None:
+            problems.add("expires_at", _("The public key is valid until it is deleted."))
+    elif expires_at is None:
+        if not organisation.may_never_expire:
+            words = _("Set an expiry: keys of %(organisation)s must have one.")
+            problems.add("expires_at", words % {"organisation": organisation.name})
+    elif timezone.is_naive(expires_at):
+        problems.add("expires_at", _("Give the time with its time zone."))
+    elif expires_at <= now:
+        problems.add("expires_at", _("Choose a time in the future."))
+    elif organisation.longest_expiry_days and expires_at > now + timedelta(days=organisation.longest_expiry_days):
+        words = _("Choose a time at most %(days)d days from now.")
+        problems.add("expires_at", words % {"days": organisation.longest_expiry_days})
+
+
+def _check_scopes(problems: Problems, key: Key, values: Values) -> None:
+    if values.inherits:
+        if key.creator_id is None:
+            problems.add("inherits", _("Only a key made by a person can inherit permissions."))
+        return
+    if not values.scopes:
+        problems.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
+    known = set(Scope.objects.filter(name__in=values.scopes).values_list("name", flat=True))
+    for name in sorted(values.scopes - known):
+        problems.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
+    if IMPERSONATE in values.scopes and key.kind != Kind.MASTER:
+        problems.add("scopes", _("Only a master key can act for a person."))
+
+
+def _check_tier(problems: Problems, actor: Actor, organisation: Organisation, tier: UUID, usual: UUID) -> None:
+    """`usual` is the tier that needs no permission: the key's present one, or the organisation's."""
+    if tier == usual:
+        return
+    policy.require(actor, policy.Permission.CHOOSE_TIERS, organisation)
+    if not Tier.objects.filter(id=tier).exists():
+        problems.add("tier", _("Choose one of the tiers."))
+
+
+def _reach_of(key: Key, values: Values) -> reach.Reach:
+    """How far the key would reach with the values; unknown scopes reach nowhere and are refused elsewhere."""
+    if values.inherits:
+        scopes = reach.inherited_scopes(key)
+    else:
+        scopes = frozenset(Scope.objects.filter(name__in=values.scopes).values_list("name", flat=True))
+    return reach.Reach(scopes, values.channels, values.networks, values.expires_at)

@@ -1,0 +1,198 @@
+"""API keys: issue, edit, regenerate, revoke, reactivate, delete."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation import cidr, tokens
+from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.models import Bot, Key, Kind, Meter, Organisation, Verb
+from keyadmin.models.meter import CELLS
+from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.errors import Conflict, Invalid
+from keyadmin.operations.key_secrets import Issued, end_grace, regenerate
+from keyadmin.operations.policy import Permission
+
+__all__ = ["UNCHANGED", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
+
+
+def issue(
+    *,
+    actor: Actor,
+    organisation: UUID,
+    bot: UUID | None = None,
+    kind: Kind | None = None,
+    name: str,
+    description: str = "",
+    scopes: Collection[str] = (),
+    inherits: bool = False,
+    channels: Collection[UUID] = (),
+    networks: Sequence[cidr.Network] = (),
+    expires_at: datetime | None = None,
+    tier: UUID | None = None,
+    nonce: str = "",
+) -> Issued:
+    """Make a key and return it with its secret, this once.
+
+    `kind` None means a bot's key where there is a bot, else a standard one. A nonce that this actor has used
+    before raises AlreadyIssued.
+    """
+    with recording.changing():
+        owner = owners.lock_organisation(actor, organisation)
+        key = _new_key(actor, owner, owners.lock_bot(owner, bot) if bot else None, kind)
+        policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
+        key_secrets.refuse_repeat(actor, nonce)
+        _require_room(key)
+        values = key_values.Values(
+            name, description, frozenset(scopes), inherits, frozenset(channels), tuple(networks), expires_at,
+            tier or owner.default_tier_id,
+        )  # fmt: skip
+        token, described = _bring_to_life(actor, key, values)
+        key_secrets.remember(actor, nonce, key)
+        changes = recording.created(described)
+        recording.record(Verb.KEY_ISSUED, actor=actor, target=key, organisation=owner, changes=changes)
+    return Issued(key, token)
+
+
+def edit(
+    *,
+    actor: Actor,
+    key: UUID,
+    revision: int | None,
+    name: str | Unchanged = UNCHANGED,
+    description: str | Unchanged = UNCHANGED,
+    scopes: Collection[str] | Unchanged = UNCHANGED,
+    inherits: bool | Unchanged = UNCHANGED,
+    channels: Collection[UUID] | Unchanged = UNCHANGED,
+    networks: Sequence[cidr.Network] | Unchanged = UNCHANGED,
+    expires_at: datetime | Unchanged | None = UNCHANGED,
+    tier: UUID | Unchanged = UNCHANGED,
+) -> Key:
+    """Change what is given. `revision` is the one that was read; None edits whatever is there now."""
+    given: dict[str, Any] = {
+        "name": name, "description": description, "inherits": inherits, "expires_at": expires_at, "tier": tier,
+        "scopes": scopes if scopes is UNCHANGED else frozenset(scopes),
+        "channels": channels if channels is UNCHANGED else frozenset(channels),
+        "networks": networks if networks is UNCHANGED else tuple(networks),
+    }  # fmt: skip
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.EDIT_KEYS)
+        key_rows.require_revision(row, revision)
+        old = key_values.of(row)
+        new = key_values.altered(old, given)
+        key_values.require_reach(actor, row, new, old)
+        new = key_values.checked(actor, row, new, old, recording.database_time())
+        changes = recording.changed(key_values.describe(old), key_values.describe(new))
+        require_changes(changes)
+        row.revision += 1
+        key_values.save(row, new, new=False)
+        _record(Verb.KEY_EDITED, actor, row, changes)
+    return row
+
+
+def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
+    """Stop the key at once. It can be reactivated."""
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.REVOKE_KEYS)
+        if row.revoked_at is not None:
+            raise Conflict(_("This key is already revoked."))
+        reason = _checked_reason(reason)
+        row.revoked_at, row.revoked_reason = recording.database_time(), reason
+        row.save(update_fields=("revoked_at", "revoked_reason"))
+        _record(Verb.KEY_REVOKED, actor, row, {"revoked_at": (None, recording.rfc3339(row.revoked_at))}, reason)
+    return row
+
+
+def reactivate(
+    *, actor: Actor, key: UUID, expires_at: datetime | Unchanged | None = UNCHANGED, reason: str = ""
+) -> Key:
+    """Let a revoked or expired key work again; an expired one needs a new expiry."""
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.REACTIVATE_KEYS)
+        now = recording.database_time()
+        expired = row.expires_at is not None and row.expires_at <= now
+        if row.revoked_at is None and not expired:
+            raise Conflict(_("This key is not revoked."))
+        if expired and expires_at is UNCHANGED:
+            raise Invalid({"expires_at": [_("Set a new expiry first.")]})
+        reason = _checked_reason(reason)
+        before = {"revoked_at": recording.rfc3339(row.revoked_at), "expires_at": recording.rfc3339(row.expires_at)}
+        if expires_at is not UNCHANGED:
+            _set_expiry(row, expires_at, now)
+        reach.require_within(reach.of_key(row), reach.of_actor(actor, row.organisation_id))
+        row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
+        row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
+        after = {"revoked_at": None, "expires_at": recording.rfc3339(row.expires_at)}
+        _record(Verb.KEY_REACTIVATED, actor, row, recording.changed(before, after), reason)
+    return row
+
+
+def delete(*, actor: Actor, key: UUID) -> None:
+    """Remove the key with its secrets and lists, for good. Its history and its usage stay."""
+    with recording.changing():
+        row = key_rows.lock(actor, key, Permission.DELETE_KEYS)
+        described = key_rows.identity(row) | key_rows.biography(row) | key_values.describe(key_values.of(row))
+        target, organisation = recording.target_of(row), row.organisation
+        row.delete()
+        recording.record(
+            Verb.KEY_DELETED, actor=actor, target=target, organisation=organisation,
+            changes=recording.removed(described), bump=recording.Bump(closed=[key]),
+        )  # fmt: skip
+
+
+def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: Kind | None) -> Key:
+    kind = kind or (Kind.BOT if bot else Kind.STANDARD)
+    if (kind == Kind.BOT) != (bot is not None):
+        raise Invalid({"kind": [_("A bot's key, and no other, belongs to a bot.")]})
+    creator = actor.id if actor.kind is ActorKind.PERSON else None
+    return Key(organisation=organisation, bot=bot, kind=kind, creator_id=creator, created_by=actor.label[:200])
+
+
+def _require_room(key: Key) -> None:
+    """Raise Conflict where the owner takes no such key now."""
+    owners.require_active(key.organisation, key.bot)
+    if key.kind == Kind.PUBLIC and key.organisation.keys.filter(kind=Kind.PUBLIC).exists():
+        words = _("%(organisation)s already has a public key. Delete it first.")
+        raise Conflict(words % {"organisation": key.organisation.name})
+
+
+def _bring_to_life(actor: Actor, key: Key, values: key_values.Values) -> tuple[tokens.Token, dict[str, Any]]:
+    """Check the values, mint, save key, secret and meter; returns the token and what history says of the key."""
+    key_values.require_reach(actor, key, values, None)
+    key.created_at = recording.database_time()
+    values = key_values.checked(actor, key, values, None, key.created_at)
+    token = tokens.mint(key.organisation.key_prefix, tokens.Format(key.organisation.key_format))
+    key_secrets.name_after(key, token)
+    key_values.save(key, values, new=True)
+    key_secrets.store(key, token, key.created_at)
+    Meter.objects.create(key_id=key.id, version=1, cells=[0] * CELLS)
+    ownership = {"kind": str(key.kind), "bot": key.bot.name if key.bot else None}
+    return token, key_rows.identity(key) | ownership | key_values.describe(values)
+
+
+def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
+    problems = Problems()
+    key_values.check_expiry(problems, key, expires_at, now)
+    problems.raise_any()
+    key.expires_at = expires_at
+    if expires_at is not None:
+        key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)
+
+
+def _checked_reason(reason: str) -> str:
+    problems = Problems()
+    clean = problems.reason(reason)
+    problems.raise_any()
+    return clean
+
+
+def _record(verb: Verb, actor: Actor, key: Key, changes: recording.Changes, reason: str = "") -> None:
+    """The last line of what changes a key that stays."""
+    recording.record(
+        verb, actor=actor, target=key, organisation=key.organisation, changes=changes, reason=reason,
+        bump=recording.Bump(keys=[key.id]),
+    )  # fmt: skip

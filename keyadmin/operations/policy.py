@@ -1,0 +1,191 @@
+"""Who may do what: one table, read by pages, API and commands alike."""
+
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.models import Key, Kind, Membership, Organisation, Person, Role, Status, SystemRole
+from keyadmin.operations.errors import Forbidden, NotFound
+from keyadmin.operations.reach import effective_scopes
+
+
+class Permission(StrEnum):
+    """What can be allowed, in one organisation or, of those about the whole installation, in none."""
+
+    #: The organisation itself, its bots, channels and allow-lists.
+    READ_ORGANISATION = "read_organisation"
+    READ_KEYS = "read_keys"
+    READ_HISTORY = "read_history"
+    READ_PEOPLE = "read_people"
+
+    ISSUE_KEYS = "issue_keys"
+    EDIT_KEYS = "edit_keys"
+    REGENERATE_KEYS = "regenerate_keys"
+    REVOKE_KEYS = "revoke_keys"
+    REACTIVATE_KEYS = "reactivate_keys"
+    DELETE_KEYS = "delete_keys"
+    #: Needed in addition to the act's own, where the key is a master key.
+    MASTER_KEYS = "master_keys"
+    #: Needed in addition to the act's own, where the key is the organisation's public one.
+    PUBLIC_KEY = "public_key"
+    #: A tier other than the organisation's own for a key, or another one for the organisation.
+    CHOOSE_TIERS = "choose_tiers"
+
+    #: Create, edit, disable and enable bots, and their allow-lists.
+    MANAGE_BOTS = "manage_bots"
+    MANAGE_CHANNELS = "manage_channels"
+    #: The organisation's name and the rules its keys are made by.
+    EDIT_ORGANISATION = "edit_organisation"
+    #: Add people to the organisation, give and take roles there, and edit whoever belongs to nobody else.
+    MANAGE_PEOPLE = "manage_people"
+
+    #: Create, disable and enable organisations.
+    MANAGE_ORGANISATIONS = "manage_organisations"
+    #: Edit and deactivate everybody.
+    MANAGE_EVERYBODY = "manage_everybody"
+    MANAGE_SYSTEM_ROLES = "manage_system_roles"
+    MANAGE_SCOPES = "manage_scopes"
+    MANAGE_TIERS = "manage_tiers"
+
+
+class Standing(StrEnum):
+    """What an actor is to an organisation. A key has one standing for each management scope it holds."""
+
+    OPERATOR = "operator"
+    ADMINISTRATOR = "system administrator"
+    SYSTEM_AUDITOR = "system auditor"
+    OWNER = "organisation owner"
+    AUDITOR = "organisation auditor"
+    MEMBER = "member"
+    KEY_READING_KEYS = "keys:read"
+    KEY_WRITING_KEYS = "keys:write"
+    KEY_READING_HISTORY = "history:read"
+
+
+P = Permission
+_READING: Final = frozenset({P.READ_ORGANISATION, P.READ_KEYS, P.READ_HISTORY, P.READ_PEOPLE})
+_WRITING_KEYS: Final = frozenset(
+    {P.ISSUE_KEYS, P.EDIT_KEYS, P.REGENERATE_KEYS, P.REVOKE_KEYS, P.REACTIVATE_KEYS, P.DELETE_KEYS}
+)
+_OWNING: Final = frozenset({P.PUBLIC_KEY, P.MANAGE_BOTS, P.MANAGE_CHANNELS, P.EDIT_ORGANISATION, P.MANAGE_PEOPLE})
+
+TABLE: Final[dict[Standing, frozenset[Permission]]] = {
+    Standing.OPERATOR: frozenset(Permission),
+    Standing.ADMINISTRATOR: frozenset(Permission),
+    Standing.SYSTEM_AUDITOR: _READING,
+    Standing.OWNER: _READING | _WRITING_KEYS | _OWNING,
+    Standing.AUDITOR: _READING,
+    Standing.MEMBER: frozenset(),
+    Standing.KEY_READING_KEYS: frozenset({P.READ_ORGANISATION, P.READ_KEYS}),
+    Standing.KEY_WRITING_KEYS: _WRITING_KEYS | {P.READ_ORGANISATION, P.READ_KEYS},
+    Standing.KEY_READING_HISTORY: frozenset({P.READ_ORGANISATION, P.READ_HISTORY}),
+}
+
+#: Completes "You don't have permission to …".
+_ACTS: Final[dict[Permission, Promise]] = {
+    P.READ_ORGANISATION: gettext_lazy("see this organisation"),
+    P.READ_KEYS: gettext_lazy("see keys"),
+    P.READ_HISTORY: gettext_lazy("read the history"),
+    P.READ_PEOPLE: gettext_lazy("see people"),
+    P.ISSUE_KEYS: gettext_lazy("create keys"),
+    P.EDIT_KEYS: gettext_lazy("edit this key"),
+    P.REGENERATE_KEYS: gettext_lazy("regenerate this key"),
+    P.REVOKE_KEYS: gettext_lazy("revoke this key"),
+    P.REACTIVATE_KEYS: gettext_lazy("reactivate this key"),
+    P.DELETE_KEYS: gettext_lazy("delete this key"),
+    P.MASTER_KEYS: gettext_lazy("manage master keys"),
+    P.PUBLIC_KEY: gettext_lazy("manage the public key"),
+    P.CHOOSE_TIERS: gettext_lazy("choose a tier"),
+    P.MANAGE_BOTS: gettext_lazy("manage bots"),
+    P.MANAGE_CHANNELS: gettext_lazy("manage channels"),
+    P.EDIT_ORGANISATION: gettext_lazy("edit this organisation"),
+    P.MANAGE_PEOPLE: gettext_lazy("manage people"),
+    P.MANAGE_ORGANISATIONS: gettext_lazy("manage organisations"),
+    P.MANAGE_EVERYBODY: gettext_lazy("manage this person"),
+    P.MANAGE_SYSTEM_ROLES: gettext_lazy("manage system roles"),
+    P.MANAGE_SCOPES: gettext_lazy("manage permissions"),
+    P.MANAGE_TIERS: gettext_lazy("manage tiers"),
+}
+_EXTRA: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
+
+
+def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission]:
+    """What the actor may do in the organisation; with None, in the installation as a whole."""
+    return frozenset[Permission]().union(*(TABLE[standing] for standing in standings(actor, organisation)))
+
+
+def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> bool:
+    return permission in permissions(actor, organisation)
+
+
+def require(
+    actor: Actor, permission: Permission, organisation: Organisation | None, *, act: Permission | None = None
+) -> None:
+    """Raise Forbidden, or NotFound where the actor may not even know of the organisation.
+
+    `act` is what the message calls the deed, where that is not the permission itself.
+    """
+    if allows(actor, permission, organisation.id if organisation else None):
+        return
+    if organisation is None:
+        raise forbidden(act or permission, permission, None)
+    if not Organisation.objects.visible_to(actor).filter(id=organisation.id).exists():
+        raise NotFound
+    raise forbidden(act or permission, permission, organisation)
+
+
+def require_for_key(actor: Actor, permission: Permission, organisation: Organisation, kind: str) -> None:
+    """As `require`, with what the kind of key needs in addition."""
+    require(actor, permission, organisation)
+    if extra := _EXTRA.get(Kind(kind)):
+        require(actor, extra, organisation, act=permission)
+
+
+def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | None = None) -> frozenset[Permission]:
+    """What the actor may do with this key; `known` is `permissions` of its organisation, if already at hand."""
+    granted = permissions(actor, key.organisation_id) if known is None else known
+    extra = _EXTRA.get(Kind(key.kind))
+    return granted if extra is None or extra in granted else granted - _WRITING_KEYS
+
+
+def forbidden(act: Permission, needed: Permission, organisation: Organisation | None) -> Forbidden:
+    """What was refused, and who could do it."""
+    refusal = _("You don't have permission to %(act)s.") % {"act": _ACTS[act]}
+    if organisation is not None and needed in TABLE[Standing.OWNER]:
+        helper = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
+    else:
+        helper = _("Ask a system administrator.")
+    return Forbidden(f"{refusal} {helper}")
+
+
+def standings(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
+    """Everything the actor is, read now."""
+    if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
+        return frozenset({Standing.OPERATOR})
+    if actor.kind is ActorKind.KEY:
+        return _standings_of_key(actor, organisation)
+    person = Person.objects.active().filter(id=actor.id).first()
+    if person is None:
+        return frozenset()
+    found = set()
+    if person.system_role:
+        administrator = person.system_role == SystemRole.ADMINISTRATOR
+        found.add(Standing.ADMINISTRATOR if administrator else Standing.SYSTEM_AUDITOR)
+    role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
+    if role:
+        found.add({Role.OWNER: Standing.OWNER, Role.AUDITOR: Standing.AUDITOR}.get(Role(role), Standing.MEMBER))
+    return frozenset(found)
+
+
+def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
+    """By the scopes the key has now; none outside its organisation, or once it is revoked, expired or paused."""
+    key = Key.objects.with_status().filter(id=actor.id, organisation=organisation).first()
+    if key is None or key.status not in (Status.ACTIVE, Status.EXPIRING):
+        return frozenset()
+    by_scope = (Standing.KEY_READING_KEYS, Standing.KEY_WRITING_KEYS, Standing.KEY_READING_HISTORY)
+    return frozenset(standing for standing in by_scope if standing.value in effective_scopes(key))

@@ -1,0 +1,95 @@
+"""The subset rule: nobody grants, widens, reactivates, moves or regenerates a key to more than they hold."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation import cidr
+from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.models import Key, Kind, Membership, Person, Scope
+from keyadmin.models.scope import IMPERSONATE, held
+from keyadmin.operations.errors import Forbidden
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a key reaches, or an actor may make one reach. No channels, networks or expiry: no such limit."""
+
+    scopes: frozenset[str]
+    channels: frozenset[UUID] = frozenset()
+    networks: tuple[cidr.Network, ...] = ()
+    expires_at: datetime | None = None
+
+
+def effective_scopes(key: Key) -> frozenset[str]:
+    """What the key may do now: its list, or what its creator's roles amount to."""
+    if not key.inherits:
+        return frozenset(key.scopes.values_list("name", flat=True))
+    return inherited_scopes(key)
+
+
+def inherited_scopes(key: Key) -> frozenset[str]:
+    """What the key may do if it inherits. Impersonation stays with master keys, whoever the creator is."""
+    scopes = _held_by_person(key.creator_id, key.organisation_id)
+    return scopes if key.kind == Kind.MASTER else scopes - {IMPERSONATE}
+
+
+def of_actor(actor: Actor, organisation: UUID) -> Reach:
+    """The most that a key of the organisation may reach if the actor makes it so."""
+    if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
+        return Reach(_catalogue())
+    if actor.kind is ActorKind.PERSON:
+        return Reach(_held_by_person(actor.id, organisation))
+    key = Key.objects.select_related("organisation", "bot").get(id=actor.id)
+    return of_key(key) if key.organisation_id == organisation else Reach(frozenset())
+
+
+def of_key(key: Key) -> Reach:
+    """How far the saved key reaches. Its bot's list is the bot's limit, not the key's own."""
+    return Reach(
+        scopes=effective_scopes(key),
+        channels=frozenset(key.channels.values_list("id", flat=True)),
+        networks=tuple(key.allow_list.values_list("network", flat=True)),
+        expires_at=key.expires_at,
+    )
+
+
+def require_within(wanted: Reach, limit: Reach) -> None:
+    """Raise Forbidden where `wanted` goes beyond `limit`."""
+    if missing := wanted.scopes - limit.scopes:
+        names = ", ".join(sorted(missing))
+        raise Forbidden(_("You can't give a key more than you may do yourself: %(scopes)s.") % {"scopes": names})
+    if limit.channels and not (wanted.channels and wanted.channels <= limit.channels):
+        raise Forbidden(_("A key can't reach more channels than the key that makes it."))
+    if limit.networks and not _within(wanted.networks, limit.networks):
+        raise Forbidden(_("A key can't be used from more addresses than the key that makes it."))
+    if limit.expires_at and (wanted.expires_at is None or wanted.expires_at > limit.expires_at):
+        raise Forbidden(_("A key can't outlive the key that makes it."))
+
+
+def is_wider(new: Reach, old: Reach) -> bool:
+    """Whether `new` allows any call, at any time, that `old` did not."""
+    try:
+        require_within(new, old)
+    except Forbidden:
+        return True
+    return False
+
+
+def _within(wanted: Collection[cidr.Network], limit: Collection[cidr.Network]) -> bool:
+    return bool(wanted) and all(cidr.covers(limit, network) for network in wanted)
+
+
+def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str]:
+    person = Person.objects.active().filter(id=person_id).first()
+    if person is None:
+        return frozenset()
+    role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
+    return held(system_role=person.system_role, role=role or "", catalogue=_catalogue())
+
+
+def _catalogue() -> frozenset[str]:
+    return frozenset(Scope.objects.values_list("name", flat=True))

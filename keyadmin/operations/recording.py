@@ -1,0 +1,191 @@
+"""History: every operation is one `changing()` block whose last line is `record(…)`.
+
+Locks are taken in one order everywhere: owner → key → chain head → versions and meter, several rows of a kind
+by ascending id. `record` takes the last three, so what follows it in a transaction must take none.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import Event, Organisation, Verb
+from keyadmin.models.meter import CATALOGUE
+from keyadmin.operations.errors import Conflict
+
+type Changes = Mapping[str, tuple[Any, Any]]
+"""Field → (before, after), in JSON values that people can read; never a secret, a digest or a password."""
+
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+_DEADLOCK: Final = "40P01"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an event is about, as history keeps it; for what is not a row (any more)."""
+
+    kind: str
+    id: UUID | str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bump:
+    """Whose cached snapshots the change makes stale. `closed` are keys whose meters end with them."""
+
+    keys: Collection[UUID] = ()
+    closed: Collection[UUID] = ()
+    organisations: Collection[UUID] = ()
+    catalogue: bool = False
+
+
+@contextmanager
+def changing() -> Generator[None]:
+    """One change: all of it or nothing. A race that only the database noticed raises Conflict."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as problem:
+        raise Conflict(_("Someone else made a change that excludes this one. Reload and try again.")) from problem
+    except OperationalError as problem:
+        if getattr(problem.__cause__, "sqlstate", "") in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
+            raise Conflict(_("Someone else is changing this right now. Try again.")) from problem
+        raise
+
+
+def record(
+    verb: Verb,
+    *,
+    actor: Actor,
+    target: models.Model | Target,
+    organisation: Organisation | None = None,
+    changes: Changes | None = None,
+    reason: str = "",
+    bump: Bump | None = None,
+) -> Event:
+    """Append the event to the chain, then make stale what the change made stale. Only in a transaction."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("history is written in the transaction of the change")
+    event = _event(verb, actor, target if isinstance(target, Target) else target_of(target), organisation)
+    event.changes = {field: list(pair) for field, pair in (changes or {}).items()}
+    event.reason = _text(reason, 300)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE chain_head SET number = number + 1 RETURNING number, hash, clock_timestamp()")
+        event.number, event.previous_hash, event.at = cursor.fetchone()
+        event.hash = hash_of(event)
+        event.save(force_insert=True)
+        cursor.execute("UPDATE chain_head SET hash = %s", [event.hash])
+    _bump(bump or Bump())
+    return event
+
+
+def hash_of(event: Event) -> bytes:
+    """SHA-256 of the previous hash and the canonical JSON of every other field."""
+    fields = {
+        "number": event.number,
+        "at": rfc3339(event.at),
+        "verb": event.verb,
+        "actor_kind": event.actor_kind,
+        "actor_id": str(event.actor_id) if event.actor_id else None,
+        "actor_label": event.actor_label,
+        "door": event.door,
+        "ip": str(ip_address(event.ip)) if event.ip else None,
+        "user_agent": event.user_agent,
+        "request_id": event.request_id,
+        "organisation_id": str(event.organisation_id) if event.organisation_id else None,
+        "organisation_label": event.organisation_label,
+        "target_kind": event.target_kind,
+        "target_id": event.target_id,
+        "target_label": event.target_label,
+        "changes": event.changes,
+        "reason": event.reason,
+    }
+    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(bytes(event.previous_hash) + canonical.encode()).digest()
+
+
+def target_of(row: models.Model) -> Target:
+    """A row as a target: the table's name, its id and what people call it."""
+    return Target(str(row._meta.db_table), row.pk, str(row))
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The fields that differ between two descriptions of a row."""
+    fields: Iterable[str] = dict.fromkeys([*before, *after])
+    return {name: (before.get(name), after.get(name)) for name in fields if before.get(name) != after.get(name)}
+
+
+def created(after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """A new row's changes: what it was given, without what was left empty."""
+    return {name: (None, value) for name, value in after.items() if value not in (None, "", [])}
+
+
+def removed(before: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """A removed row's changes: what it had."""
+    return {name: (value, None) for name, value in before.items() if value not in (None, "", [])}
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A moment as history writes it: UTC, with microseconds only where there are any."""
+    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def database_time() -> datetime:
+    """Now, by the database's clock, the only one that decides."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    return now
+
+
+def _event(verb: Verb, actor: Actor, target: Target, organisation: Organisation | None) -> Event:
+    """Who did what to what, not yet in its place in the chain."""
+    return Event(
+        verb=verb.value,
+        actor_kind=actor.kind.value,
+        actor_id=actor.id,
+        actor_label=_text(actor.label, 254),
+        door=str(actor.via),
+        ip=actor.ip,
+        user_agent=_text(actor.user_agent, 300),
+        request_id=_text(actor.request_id, 64),
+        organisation_id=organisation.id if organisation else None,
+        organisation_label=organisation.name if organisation else "",
+        target_kind=target.kind,
+        target_id=str(target.id),
+        target_label=_text(target.label, 254),
+    )
+
+
+def _bump(bump: Bump) -> None:
+    """A version that is not there would leave stale permissions alive: that is an error, not nothing to do."""
+    subjects = sorted({*bump.organisations, *([CATALOGUE] if bump.catalogue else [])})
+    with connection.cursor() as cursor:
+        for subject in subjects:
+            cursor.execute("UPDATE version SET number = number + 1 WHERE subject = %s", [subject])
+            _expect_one(cursor.rowcount, subject)
+        for key in sorted(bump.keys):
+            cursor.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", [key])
+            _expect_one(cursor.rowcount, key)
+        for key in sorted(bump.closed):
+            cursor.execute("SELECT meter_close(%s)", [key])
+
+
+def _expect_one(rows: int, subject: UUID) -> None:
+    if rows != 1:
+        raise RuntimeError(f"{subject} has no version to bump")
+
+
+def _text(text: str, longest: int) -> str:
+    """Text from outside as the table can hold it: without NUL and lone surrogates, cut to its column."""
+    clean = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return clean[:longest]
