@@ -61,20 +61,28 @@ document.addEventListener(
     button.setAttribute("aria-expanded", String(opened));
     if (!opened) return;
     place(menu, button);
+    if (menu.contains(document.activeElement)) return;
     (itemsOf(menu)[0] ?? menu.querySelector("input:not([type=hidden]), select"))?.focus();
   },
   true,
 );
 
+/** The menu that a key is meant for: also when the focus has not moved into it yet. */
+function menuFor(element) {
+  const inside = element.closest?.('.menu[role="menu"]');
+  const button = element.closest?.("[aria-haspopup=menu]");
+  return inside ?? (button && document.getElementById(button.getAttribute("popovertarget")));
+}
+
 document.addEventListener("keydown", (event) => {
-  const button = event.target.closest?.("[aria-haspopup=menu]");
-  if (button && event.key === "ArrowDown") {
+  const menu = menuFor(event.target);
+  if (!menu) return;
+  if (!menu.matches(":popover-open")) {
+    if (event.key !== "ArrowDown") return;
     event.preventDefault();
-    document.getElementById(button.getAttribute("popovertarget")).showPopover({ source: button });
+    menu.showPopover({ source: event.target.closest("button") });
     return;
   }
-  const menu = event.target.closest?.('.menu[role="menu"]');
-  if (!menu) return;
   if (event.key === "Tab") return menu.hidePopover();
   const item = target(menu, event);
   if (!item) return;

@@ -9,7 +9,9 @@ const looksValid = (text) => IPV4.test(text) || IPV6.test(text);
 const draftOf = (root) => root.querySelector("[data-network-draft]");
 
 function wakeTick(root) {
-  const ready = looksValid(draftOf(root).value.trim());
+  const draft = draftOf(root);
+  const refused = draft.getAttribute("aria-invalid") === "true" && draft.value === draft.defaultValue;
+  const ready = looksValid(draft.value.trim()) && !refused;
   root.querySelector("[data-network-add]").setAttribute("aria-disabled", String(!ready));
 }
 

@@ -1,6 +1,7 @@
 """What an event of the history says: its icon, one line, its changes field by field, its JSON."""
 
 import json
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django import template
@@ -8,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Event
 from keyadmin.models.event import Verb
+from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
 
@@ -50,6 +52,18 @@ _FIELDS = {
     "is_active": gettext_lazy("Enabled"),
     "email": gettext_lazy("E-mail address"),
     "revoked_at": gettext_lazy("Revoked"),
+}
+#: What an empty value means, where it means something.
+_EMPTY = {
+    "expires_at": gettext_lazy("Never"),
+    "networks": gettext_lazy("Any address"),
+    "channels": gettext_lazy("All channels"),
+}
+_DOORS = {
+    "page": gettext_lazy("Pages"),
+    "api": gettext_lazy("API"),
+    "command": gettext_lazy("Command line"),
+    "background": gettext_lazy("Background work"),
 }
 
 
@@ -111,6 +125,12 @@ def event_json(event: Event) -> str:
 
 
 @register.filter
+def door_label(door: str) -> str:
+    """The door an event came through, in words."""
+    return str(_DOORS.get(door, door))
+
+
+@register.filter
 def short_hash(digest: bytes | memoryview) -> str:
     """`9c41…e07b`."""
     digits = bytes(digest).hex()
@@ -119,23 +139,30 @@ def short_hash(digest: bytes | memoryview) -> str:
 
 def _change(field: str, before: Any, after: Any) -> Change:
     label = str(_FIELDS.get(field, field.replace("_", " ").capitalize()))
-    if isinstance(before, list) or isinstance(after, list):
-        old, new = before or [], after or []
-        kept = [value for value in old if value in new]
-        return Change(
-            label,
-            [_word(value) for value in old if value not in kept],
-            [_word(value) for value in new if value not in kept],
-            len(kept),
-        )
-    return Change(label, _present(before), _present(after), 0)
+    if not (isinstance(before, list) or isinstance(after, list)):
+        return Change(label, _words(field, before), _words(field, after), 0)
+    old, new = before or [], after or []
+    kept = [value for value in old if value in new]
+    removed = [value for value in old if value not in kept]
+    added = [value for value in new if value not in kept]
+    return Change(
+        label,
+        _words(field, removed) if removed or not old else [],
+        _words(field, added) if added or not new else [],
+        len(kept),
+    )
 
 
-def _present(value: Any) -> list[str]:
-    return [] if value in (None, "") else [_word(value)]
+def _words(field: str, value: Any) -> list[str]:
+    """The value line by line; an empty one is a line only where emptiness means something."""
+    if value in (None, "", []):
+        return [str(_EMPTY[field])] if field in _EMPTY else []
+    return [_word(field, one) for one in (value if isinstance(value, list) else [value])]
 
 
-def _word(value: Any) -> str:
+def _word(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
+    if field.endswith("_at"):
+        return absolute_time(datetime.fromisoformat(value))
     return str(value)
