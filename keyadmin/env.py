@@ -207,7 +207,7 @@ def generated(name: str, make: Callable[[], str]) -> str:
     path = local() / name
     try:
         if not path.exists():
-            _private_folder(path.parent)
+            private_folder(path.parent)
             with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".new-") as file:  # mode 0600
                 file.write(f"{make()}\n")
                 file.flush()
@@ -222,7 +222,7 @@ def generated(name: str, make: Callable[[], str]) -> str:
 
 def write_private(path: Path, content: str) -> None:
     """Replace a file's content at once, readable by its owner only."""
-    _private_folder(path.parent)
+    private_folder(path.parent)
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -230,7 +230,8 @@ def write_private(path: Path, content: str) -> None:
     new.replace(path)
 
 
-def _private_folder(folder: Path) -> None:
+def private_folder(folder: Path) -> None:
+    """Make a folder in `.local/`, or that itself, for its owner only."""
     if folder != local():
         local().mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

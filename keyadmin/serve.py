@@ -110,6 +110,10 @@ class Serve:
             refuse_wrong_database(url)
             return
         say("Starting PostgreSQL …")
+        try:
+            env.private_folder(env.local())
+        except OSError as error:
+            raise env.Bad(f"{error.filename} cannot be used: {error.strerror}. Set KEYADMIN_LOCAL.") from error
         database = EmbeddedPostgres(env.local() / "postgres")
         database.start()
         self._database = database

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from keyadmin.embedded import EmbeddedPostgres, EmbeddedProblem
 from keyadmin.env import ROOT
@@ -62,7 +63,8 @@ def test_data_survives_a_restart_and_nothing_runs_in_between(tmp_path: Path) -> 
 
 def test_only_its_user_reaches_the_socket(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "postgres") as server:
-        assert stat.S_IMODE((server.folder / "socket").stat().st_mode) == 0o700
+        socket_folder = Path(str(conninfo_to_dict(server.url())["host"]))
+        assert stat.S_IMODE(socket_folder.stat().st_mode) == 0o700
         with psycopg.connect(server.url()) as it:
             assert it.execute("SHOW listen_addresses").fetchone() == ("",)
 
