@@ -38,6 +38,7 @@ SYSTEM_USER: Final = "embedded_postgres"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 _SOCKET_LIMIT: Final = 100  # the kernel's is 104 to 108 bytes, depending on the system
+_SOCKET_PREFIX: Final = "keyadmin-socket-"
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
 _LOG_LIMIT: Final = 5_000_000
 _SETTINGS: Final = {
@@ -143,7 +144,7 @@ class EmbeddedPostgres:
 
     def _prepare_folders(self) -> None:
         if len(os.fsencode(self._socket / _SOCKET_NAME)) > _SOCKET_LIMIT:
-            self._socket = Path(tempfile.mkdtemp(prefix="keyadmin-socket-"))
+            self._socket = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX))
         else:
             self._socket.mkdir(mode=0o700, exist_ok=True)
         if os.geteuid() != 0:
@@ -170,6 +171,8 @@ class EmbeddedPostgres:
         psutil.wait_procs(orphans, timeout=5)
         # With none of its processes left the file is only a number, which may be some other process's by now.
         pid_file.unlink(missing_ok=True)
+        if (old := Path("\n".join(recorded[4:5]))).match(f"{tempfile.gettempdir()}/{_SOCKET_PREFIX}*"):
+            shutil.rmtree(old, ignore_errors=True)
         for leftover in self._socket.glob(f"{_SOCKET_NAME}*"):
             leftover.unlink()
 
