@@ -35,3 +35,12 @@ def require_active(organisation: Organisation, bot: Bot | None = None) -> None:
     for owner in (organisation, bot):
         if owner is not None and not owner.is_active:
             raise Conflict(_("%(owner)s is disabled. Enable it first.") % {"owner": owner.name})
+
+
+def lock_organisation_of_bot(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
+    """The bot and, before it, its organisation, locked, if the actor sees them."""
+    seen = Bot.objects.visible_to(actor).filter(id=bot).values_list("organisation_id", flat=True).first()
+    if seen is None:
+        raise NotFound
+    organisation = lock_organisation(actor, seen)
+    return organisation, lock_bot(organisation, bot)

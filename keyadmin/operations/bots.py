@@ -1,0 +1,101 @@
+"""Bots: create, edit, disable, enable."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import Bot, Organisation, Verb
+from keyadmin.operations import owners, policy, recording
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.errors import Conflict
+from keyadmin.operations.policy import Permission
+
+
+def create(
+    *, actor: Actor, organisation: UUID, name: str, description: str = "", is_conversational: bool = True
+) -> Bot:
+    """A new bot of the organisation."""
+    with recording.changing():
+        owner = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.MANAGE_BOTS, owner)
+        owners.require_active(owner)
+        bot = Bot(organisation=owner, name=name, description=description, is_conversational=is_conversational)
+        _check(bot)
+        bot.save(force_insert=True)
+        _record(Verb.BOT_CREATED, actor, owner, bot, recording.created(_describe(bot)))
+    return bot
+
+
+def edit(
+    *,
+    actor: Actor,
+    bot: UUID,
+    name: str | Unchanged = UNCHANGED,
+    description: str | Unchanged = UNCHANGED,
+    is_conversational: bool | Unchanged = UNCHANGED,
+) -> Bot:
+    """Change what is given."""
+    with recording.changing():
+        organisation, row = _lock(actor, bot)
+        before = _describe(row)
+        if name is not UNCHANGED:
+            row.name = name
+        if description is not UNCHANGED:
+            row.description = description
+        if is_conversational is not UNCHANGED:
+            row.is_conversational = is_conversational
+        _check(row)
+        changes = recording.changed(before, _describe(row))
+        require_changes(changes)
+        row.save()
+        _record(Verb.BOT_EDITED, actor, organisation, row, changes)
+    return row
+
+
+def disable(*, actor: Actor, bot: UUID) -> Bot:
+    """Pause every key of the bot at once."""
+    return _switch(actor, bot, Verb.BOT_DISABLED, active=False)
+
+
+def enable(*, actor: Actor, bot: UUID) -> Bot:
+    """Bring the bot's keys back."""
+    return _switch(actor, bot, Verb.BOT_ENABLED, active=True)
+
+
+def _switch(actor: Actor, bot: UUID, verb: Verb, *, active: bool) -> Bot:
+    with recording.changing():
+        organisation, row = _lock(actor, bot)
+        if row.is_active == active:
+            raise Conflict(_("This bot is already enabled.") if active else _("This bot is already disabled."))
+        row.is_active = active
+        row.save(update_fields=("is_active",))
+        _record(verb, actor, organisation, row, {"is_active": (not active, active)})
+    return row
+
+
+def _lock(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
+    organisation, row = owners.lock_organisation_of_bot(actor, bot)
+    policy.require(actor, Permission.MANAGE_BOTS, organisation)
+    return organisation, row
+
+
+def _check(bot: Bot) -> None:
+    problems = Problems()
+    bot.name = problems.text("name", bot.name, 120)
+    bot.description = problems.text("description", bot.description, 500, required=False, lines=True)
+    if Bot.objects.filter(organisation=bot.organisation_id, name=bot.name).exclude(id=bot.id).exists():
+        problems.add("name", _("There is already a bot with this name."))
+    problems.raise_any()
+
+
+def _describe(bot: Bot) -> dict[str, Any]:
+    return {"name": bot.name, "description": bot.description, "is_conversational": bot.is_conversational}
+
+
+def _record(verb: Verb, actor: Actor, organisation: Organisation, bot: Bot, changes: recording.Changes) -> None:
+    recording.record(
+        verb, actor=actor, target=bot, organisation=organisation, changes=changes,
+        bump=recording.Bump(organisations=[organisation.id]),
+    )  # fmt: skip

@@ -1,0 +1,99 @@
+"""Channels: create, rename, remove."""
+
+from uuid import UUID
+
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import Channel, Organisation, Verb
+from keyadmin.operations import owners, policy, recording
+from keyadmin.operations.checks import Problems, require_changes
+from keyadmin.operations.errors import Conflict, NotFound
+from keyadmin.operations.policy import Permission
+
+
+def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
+    """A new channel; calls name it by the slug made of its first name."""
+    with recording.changing():
+        owner = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.MANAGE_CHANNELS, owner)
+        channel = Channel(organisation=owner, name=name)
+        _check(channel)
+        channel.slug = _free_slug(channel)
+        channel.save(force_insert=True)
+        changes = recording.created({"name": channel.name, "slug": channel.slug})
+        _record(Verb.CHANNEL_CREATED, actor, channel, recording.target_of(channel), changes)
+    return channel
+
+
+def rename(*, actor: Actor, channel: UUID, name: str) -> Channel:
+    """Another name; the slug stays, or programs that use it would break."""
+    with recording.changing():
+        row = _lock(actor, channel)
+        before = {"name": row.name}
+        row.name = name
+        _check(row)
+        changes = recording.changed(before, {"name": row.name})
+        require_changes(changes)
+        row.save(update_fields=("name",))
+        _record(Verb.CHANNEL_RENAMED, actor, row, recording.target_of(row), changes)
+    return row
+
+
+def remove(*, actor: Actor, channel: UUID) -> None:
+    """Remove a channel that no key is restricted to: without it, such a key would reach all of them."""
+    with recording.changing():
+        row = _lock(actor, channel)
+        if used := row.keys.count():
+            words = ngettext("%(count)d key is restricted to this channel.",
+                             "%(count)d keys are restricted to this channel.", used)  # fmt: skip
+            raise Conflict(words % {"count": used})
+        target = recording.target_of(row)
+        changes = recording.removed({"name": row.name, "slug": row.slug})
+        row.delete()
+        _record(Verb.CHANNEL_REMOVED, actor, row, target, changes)
+
+
+def _lock(actor: Actor, channel: UUID) -> Channel:
+    """The channel; its organisation's lock holds it."""
+    seen = Channel.objects.visible_to(actor).filter(id=channel).values_list("organisation_id", flat=True).first()
+    if seen is None:
+        raise NotFound
+    organisation = owners.lock_organisation(actor, seen)
+    policy.require(actor, Permission.MANAGE_CHANNELS, organisation)
+    row = Channel.objects.filter(id=channel).select_related("organisation").first()
+    if row is None:
+        raise NotFound
+    locked: Channel = row
+    return locked
+
+
+def _check(channel: Channel) -> None:
+    problems = Problems()
+    channel.name = problems.text("name", channel.name, 60)
+    others = Channel.objects.filter(organisation=channel.organisation_id).exclude(id=channel.id)
+    if others.filter(name=channel.name).exists():
+        problems.add("name", _("There is already a channel with this name."))
+    problems.raise_any()
+
+
+def _free_slug(channel: Channel) -> str:
+    """The name as a slug; a number after it where that is taken."""
+    wanted = slugify(channel.name)[:50] or "channel"
+    taken = set(
+        Channel.objects.filter(organisation=channel.organisation_id, slug__startswith=wanted).values_list(
+            "slug", flat=True
+        )
+    )
+    choices = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
+    return next(slug for slug in choices if slug not in taken)
+
+
+def _record(verb: Verb, actor: Actor, channel: Channel, target: recording.Target, changes: recording.Changes) -> None:
+    organisation: Organisation = channel.organisation
+    recording.record(
+        verb, actor=actor, target=target, organisation=organisation, changes=changes,
+        bump=recording.Bump(organisations=[organisation.id]),
+    )  # fmt: skip

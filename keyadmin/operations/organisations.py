@@ -1,0 +1,147 @@
+"""Organisations: create, edit, disable, enable."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
+from keyadmin.models import Organisation, Tier, Verb, Version
+from keyadmin.operations import owners, policy, recording
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.errors import Conflict
+from keyadmin.operations.policy import Permission
+
+_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
+_prefix = re.compile(PREFIX_PATTERN).fullmatch
+
+
+def create(
+    *,
+    actor: Actor,
+    name: str,
+    slug: str = "",
+    key_prefix: str = "kad",
+    key_format: str = Format.DEFAULT.value,
+    tier: UUID | None = None,
+) -> Organisation:
+    """A new tenant. Without a slug it is made of the name; without a tier it is the one with the lowest limit."""
+    with recording.changing():
+        policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
+        organisation = Organisation(
+            name=name, slug=slug or slugify(name)[:60], key_prefix=key_prefix, key_format=key_format
+        )
+        organisation.default_tier_id = tier or Tier.objects.values_list("id", flat=True)[:1].get()
+        _check(organisation)
+        organisation.save(force_insert=True)
+        Version.objects.create(subject=organisation.id)
+        changes = recording.created(_describe(organisation))
+        _record(Verb.ORGANISATION_CREATED, actor, organisation, changes)
+    return organisation
+
+
+def edit(
+    *,
+    actor: Actor,
+    organisation: UUID,
+    name: str | Unchanged = UNCHANGED,
+    key_prefix: str | Unchanged = UNCHANGED,
+    key_format: str | Unchanged = UNCHANGED,
+    tier: UUID | Unchanged = UNCHANGED,
+    default_expiry_days: int | Unchanged | None = UNCHANGED,
+    longest_expiry_days: int | Unchanged | None = UNCHANGED,
+    may_never_expire: bool | Unchanged = UNCHANGED,
+) -> Organisation:
+    """Change what is given. New rules are for keys made or changed from now on."""
+    given: Mapping[str, Any] = {
+        "name": name, "key_prefix": key_prefix, "key_format": key_format, "default_tier_id": tier,
+        "default_expiry_days": default_expiry_days, "longest_expiry_days": longest_expiry_days,
+        "may_never_expire": may_never_expire,
+    }  # fmt: skip
+    with recording.changing():
+        row = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.EDIT_ORGANISATION, row)
+        if tier is not UNCHANGED and tier != row.default_tier_id:
+            policy.require(actor, Permission.CHOOSE_TIERS, row)
+        before = _describe(row)
+        for field, value in given.items():
+            if value is not UNCHANGED:
+                setattr(row, field, value)
+        _check(row)
+        changes = recording.changed(before, _describe(row))
+        require_changes(changes)
+        row.save()
+        _record(Verb.ORGANISATION_EDITED, actor, row, changes)
+    return row
+
+
+def disable(*, actor: Actor, organisation: UUID) -> Organisation:
+    """Pause every key of the organisation at once."""
+    return _switch(actor, organisation, Verb.ORGANISATION_DISABLED, active=False)
+
+
+def enable(*, actor: Actor, organisation: UUID) -> Organisation:
+    """Bring its keys back."""
+    return _switch(actor, organisation, Verb.ORGANISATION_ENABLED, active=True)
+
+
+def _switch(actor: Actor, organisation: UUID, verb: Verb, *, active: bool) -> Organisation:
+    with recording.changing():
+        row = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
+        if row.is_active == active:
+            words = (
+                _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
+            )
+            raise Conflict(words)
+        row.is_active = active
+        row.save(update_fields=("is_active",))
+        _record(verb, actor, row, {"is_active": (not active, active)})
+    return row
+
+
+def _check(organisation: Organisation) -> None:
+    problems = Problems()
+    organisation.name = problems.text("name", organisation.name, 120)
+    if not _slug(organisation.slug) or len(organisation.slug) > 60:
+        problems.add("slug", _("Use lower-case letters, digits and hyphens."))
+    elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
+        problems.add("slug", _("There is already an organisation with this short name."))
+    if not _prefix(organisation.key_prefix):
+        problems.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
+    if organisation.key_format not in [known.value for known in Format]:
+        problems.add("key_format", _("Choose one of the formats."))
+    if not Tier.objects.filter(id=organisation.default_tier_id).exists():
+        problems.add("tier", _("Choose one of the tiers."))
+    longest = organisation.longest_expiry_days
+    for field, days in (("longest_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
+        if days is not None and not 1 <= days <= 36_500:
+            problems.add(field, _("Enter a number of days from 1 to 36,500."))
+    if longest and (organisation.default_expiry_days or 0) > longest:
+        problems.add("default_expiry_days", _("This is longer than keys may live."))
+    problems.raise_any()
+
+
+def _describe(organisation: Organisation) -> dict[str, Any]:
+    fields = (
+        "name",
+        "slug",
+        "key_prefix",
+        "key_format",
+        "default_expiry_days",
+        "longest_expiry_days",
+        "may_never_expire",
+    )
+    tier = Tier.objects.filter(id=organisation.default_tier_id).values_list("name", flat=True).first()
+    return {field: getattr(organisation, field) for field in fields} | {"tier": tier}
+
+
+def _record(verb: Verb, actor: Actor, organisation: Organisation, changes: recording.Changes) -> None:
+    recording.record(
+        verb, actor=actor, target=organisation, organisation=organisation, changes=changes,
+        bump=recording.Bump(organisations=[organisation.id]),
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Tiers: create, edit, remove."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import Organisation, Tier, Verb
+from keyadmin.operations import policy, recording
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.errors import Conflict, NotFound
+from keyadmin.operations.policy import Permission
+
+#: What a meter's cell can count.
+HIGHEST_LIMIT: Final = 2**31 - 1
+
+
+def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
+    """A new tier: so many calls in any rolling hour."""
+    with recording.changing():
+        policy.require(actor, Permission.MANAGE_TIERS, None)
+        tier = Tier(name=name, hourly_limit=hourly_limit)
+        _check(tier)
+        tier.save(force_insert=True)
+        _record(Verb.TIER_CREATED, actor, recording.target_of(tier), recording.created(_describe(tier)))
+    return tier
+
+
+def edit(
+    *, actor: Actor, tier: UUID, name: str | Unchanged = UNCHANGED, hourly_limit: int | Unchanged = UNCHANGED
+) -> Tier:
+    """Change what is given; a new limit holds from the next call of every key of the tier."""
+    with recording.changing():
+        row = _lock(actor, tier)
+        before = _describe(row)
+        if name is not UNCHANGED:
+            row.name = name
+        if hourly_limit is not UNCHANGED:
+            row.hourly_limit = hourly_limit
+        _check(row)
+        changes = recording.changed(before, _describe(row))
+        require_changes(changes)
+        row.save()
+        _record(Verb.TIER_EDITED, actor, recording.target_of(row), changes)
+    return row
+
+
+def remove(*, actor: Actor, tier: UUID) -> None:
+    """Remove a tier that no key is in and no organisation gives to its keys."""
+    with recording.changing():
+        row = _lock(actor, tier)
+        if used := row.keys.count():
+            words = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", used)
+            raise Conflict(words % {"count": used})
+        organisation = Organisation.objects.filter(default_tier=row).first()
+        if organisation is not None:
+            raise Conflict(_("It is the usual tier of %(organisation)s.") % {"organisation": organisation.name})
+        target, changes = recording.target_of(row), recording.removed(_describe(row))
+        row.delete()
+        _record(Verb.TIER_REMOVED, actor, target, changes)
+
+
+def _lock(actor: Actor, tier: UUID) -> Tier:
+    policy.require(actor, Permission.MANAGE_TIERS, None)
+    row = Tier.objects.select_for_update(no_key=True).filter(id=tier).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _check(tier: Tier) -> None:
+    problems = Problems()
+    tier.name = problems.text("name", tier.name, 60)
+    if Tier.objects.filter(name=tier.name).exclude(id=tier.id).exists():
+        problems.add("name", _("There is already a tier with this name."))
+    if not 1 <= tier.hourly_limit <= HIGHEST_LIMIT:
+        problems.add("hourly_limit", _("Enter a whole number from 1."))
+    problems.raise_any()
+
+
+def _describe(tier: Tier) -> dict[str, Any]:
+    return {"name": tier.name, "hourly_limit": tier.hourly_limit}
+
+
+def _record(verb: Verb, actor: Actor, target: recording.Target, changes: recording.Changes) -> None:
+    recording.record(verb, actor=actor, target=target, changes=changes, bump=recording.Bump(catalogue=True))
