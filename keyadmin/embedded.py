@@ -143,6 +143,7 @@ class EmbeddedPostgres:
         self._lock = lock
 
     def _prepare_folders(self) -> None:
+        self._socket = self.folder / "socket"
         if len(os.fsencode(self._socket / _SOCKET_NAME)) > _SOCKET_LIMIT:
             self._socket = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX))
         else:
