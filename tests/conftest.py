@@ -1,0 +1,71 @@
+"""Fixtures that tests of several rooms share: the named cast, and data that is really committed."""
+
+from collections.abc import Generator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connections
+
+from keyadmin.models import Organisation, Person, Role
+from tests.factories import OrganisationFactory, PersonFactory, member_of
+
+
+@pytest.fixture
+def northwind(db: None) -> Organisation:
+    return OrganisationFactory(name="Northwind", slug="northwind")
+
+
+@pytest.fixture
+def contoso(db: None) -> Organisation:
+    return OrganisationFactory(name="Contoso", slug="contoso")
+
+
+@pytest.fixture
+def maya(db: None) -> Person:
+    """System administrator, the only one."""
+    return PersonFactory(name="Maya Okafor", email="maya@northwind.example", administrator=True)
+
+
+@pytest.fixture
+def priya(db: None) -> Person:
+    """System auditor."""
+    return PersonFactory(name="Priya Raman", email="priya@northwind.example", auditor=True)
+
+
+@pytest.fixture
+def jonas(northwind: Organisation) -> Person:
+    """Owner of Northwind."""
+    return member_of(northwind, Role.OWNER, name="Jonas Lind", email="jonas@northwind.example")
+
+
+@pytest.fixture
+def asha(northwind: Organisation) -> Person:
+    """Auditor of Northwind."""
+    return member_of(northwind, Role.AUDITOR, name="Asha Nair", email="asha@northwind.example")
+
+
+@pytest.fixture
+def sam(northwind: Organisation) -> Person:
+    """Member of Northwind."""
+    return member_of(northwind, Role.MEMBER, name="Sam Reyes", email="sam@northwind.example")
+
+
+@pytest.fixture
+def lena(contoso: Organisation) -> Person:
+    """Owner of Contoso."""
+    return member_of(contoso, Role.OWNER, name="Lena Vogt", email="lena@contoso.example")
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Generator[Organisation]:
+    """Real commits, for what several connections must see; yields an organisation of the test's own.
+
+    What is committed stays: history refuses TRUNCATE, so nothing can be flushed. Give things names of their
+    own (factories do). Afterwards nobody committed is active or has a system role.
+    """
+    with django_db_blocker.unblock():
+        unique = uuid4().hex[:12]
+        yield OrganisationFactory(name=f"Committed {unique}", slug=f"committed-{unique}")
+        Person.objects.update(is_active=False, system_role="")
+        connections.close_all()

@@ -1,0 +1,198 @@
+"""Rows for tests, written straight into the tables. Factories never call operations.
+
+Whatever has a version or a meter gets its row, so that operations and calls find what they need.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import factory
+from django.conf import settings
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from keyadmin.foundation import tokens
+from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import (
+    AllowListEntry,
+    Bot,
+    Channel,
+    Key,
+    Kind,
+    Membership,
+    Meter,
+    Organisation,
+    Person,
+    Role,
+    Secret,
+    SystemRole,
+    Tier,
+    Version,
+)
+from keyadmin.models.meter import CELLS
+
+PASSWORD = "correct horse battery staple"
+#: The operator's shell: may do everything.
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Door.COMMAND)
+
+
+def as_actor(who: Person | Key, **kwargs: Any) -> Actor:
+    """The person or key as an actor."""
+    if isinstance(who, Key):
+        return Actor(kind=ActorKind.KEY, id=who.id, label=who.name, via=Door.API, **kwargs)
+    return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, via=Door.PAGE, **kwargs)
+
+
+class TierFactory(DjangoModelFactory):
+    class Meta:
+        model = Tier
+
+    name = factory.Sequence(lambda n: f"Tier {n}")
+    hourly_limit = 100
+
+
+class OrganisationFactory(DjangoModelFactory):
+    class Meta:
+        model = Organisation
+
+    class Params:
+        disabled = factory.Trait(is_active=False)
+
+    name = factory.Sequence(lambda n: f"Organisation {n}")
+    slug = factory.Sequence(lambda n: f"organisation-{n}")
+    default_tier = factory.LazyFunction(lambda: Tier.objects.get(name="Standard"))
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
+        organisation = super()._create(model_class, *args, **kwargs)
+        Version.objects.create(subject=organisation.id)
+        return organisation
+
+
+class PersonFactory(DjangoModelFactory):
+    """`signs_in` gives the person PASSWORD; without it they have none (hashing one takes a while)."""
+
+    class Meta:
+        model = Person
+
+    class Params:
+        administrator = factory.Trait(system_role=SystemRole.ADMINISTRATOR)
+        auditor = factory.Trait(system_role=SystemRole.AUDITOR)
+        deactivated = factory.Trait(is_active=False)
+
+    name = factory.Sequence(lambda n: f"Person {n}")
+    email = factory.Sequence(lambda n: f"person-{n}@example.com")
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, signs_in: bool = False, **kwargs: Any) -> Any:
+        person = model_class(*args, **kwargs)
+        person.set_password(PASSWORD if signs_in else None)
+        person.save()
+        return person
+
+
+class MembershipFactory(DjangoModelFactory):
+    class Meta:
+        model = Membership
+
+    person = factory.SubFactory(PersonFactory)
+    organisation = factory.SubFactory(OrganisationFactory)
+    role = Role.MEMBER
+
+
+def member_of(organisation: Organisation, role: str = Role.MEMBER, **kwargs: Any) -> Person:
+    """Somebody with a role in the organisation."""
+    person: Person = PersonFactory(**kwargs)
+    MembershipFactory(person=person, organisation=organisation, role=role)
+    return person
+
+
+class BotFactory(DjangoModelFactory):
+    """`networks` are texts: its allow-list."""
+
+    class Meta:
+        model = Bot
+
+    class Params:
+        disabled = factory.Trait(is_active=False)
+
+    organisation = factory.SubFactory(OrganisationFactory)
+    name = factory.Sequence(lambda n: f"Bot {n}")
+
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, networks: Any = (), **kwargs: Any) -> Any:
+        bot = super()._create(model_class, *args, **kwargs)
+        for network in networks:
+            AllowListEntry.objects.create(bot=bot, network=parse(network))
+        return bot
+
+
+class ChannelFactory(DjangoModelFactory):
+    class Meta:
+        model = Channel
+
+    organisation = factory.SubFactory(OrganisationFactory)
+    name = factory.Sequence(lambda n: f"Channel {n}")
+    slug = factory.Sequence(lambda n: f"channel-{n}")
+
+
+class KeyFactory(DjangoModelFactory):
+    """A key with its meter and secret; `key.token` is the whole key, as a program sends it.
+
+    Beside the fields: `scopes` (names), `channels` (rows), `networks` (texts), and `in_grace`, which adds
+    an older secret, `key.old_token`, good for another hour. Given a `bot`, the key is the bot's.
+    """
+
+    class Meta:
+        model = Key
+
+    class Params:
+        revoked = factory.Trait(revoked_at=factory.LazyFunction(timezone.now), revoked_reason="Lost")
+        expired = factory.Trait(expires_at=factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1)))
+        expiring = factory.Trait(expires_at=factory.LazyFunction(lambda: timezone.now() + timedelta(days=3)))
+        compact = factory.Trait(format="compact")
+        master = factory.Trait(kind=Kind.MASTER)
+        public = factory.Trait(kind=Kind.PUBLIC)
+
+    bot = None
+    organisation = factory.LazyAttribute(lambda o: o.bot.organisation if o.bot else OrganisationFactory())
+    kind = factory.LazyAttribute(lambda o: Kind.BOT if o.bot else Kind.STANDARD)
+    name = factory.Sequence(lambda n: f"Key {n}")
+    prefix = factory.LazyAttribute(lambda o: o.organisation.key_prefix)
+    format = factory.LazyAttribute(lambda o: o.organisation.key_format)
+    tier = factory.LazyAttribute(lambda o: o.organisation.default_tier)
+    created_by = "Somebody"
+
+    @classmethod
+    def _create(
+        cls,
+        model_class: Any,
+        *args: Any,
+        scopes: Any = ("chats:read",),
+        channels: Any = (),
+        networks: Any = (),
+        in_grace: bool = False,
+        **kwargs: Any,
+    ) -> Any:
+        token = tokens.mint(kwargs["prefix"], tokens.Format(kwargs["format"]))
+        key = model_class(*args, key_id=token.key_id, recognition=token.recognition, **kwargs)
+        key.save()
+        key.token = token.value
+        _add_secret(key, token)
+        if in_grace:
+            old = tokens.mint(key.prefix, tokens.Format(key.format))
+            key.old_token = old.value
+            _add_secret(key, old, not_after=timezone.now() + timedelta(hours=1))
+        key.scopes.set(() if key.inherits else scopes)
+        key.channels.set(channels)
+        for network in networks:
+            AllowListEntry.objects.create(key=key, network=parse(network))
+        Meter.objects.create(key_id=key.id, cells=[0] * CELLS)
+        return key
+
+
+def _add_secret(key: Key, token: tokens.Token, **kwargs: Any) -> None:
+    pepper_id = max(settings.KEYADMIN_PEPPERS)
+    digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
+    Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, **kwargs)
