@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from keyadmin.foundation import cidr
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEVELOPMENT, PRODUCTION, TEST = ENVIRONMENTS = ("development", "production", "test")
 
@@ -79,6 +81,14 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
 def csv(name: str, default: str = "") -> list[str]:
     """A list separated by commas; blanks around the parts and empty parts do not count."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str) -> cidr.Compiled:
+    """A list of networks, ready for `cidr.contains`."""
+    try:
+        return cidr.compile([cidr.parse(part) for part in csv(name)])
+    except cidr.CidrError as error:
+        raise Bad(f"{name}: {error.message}") from error
 
 
 def secret(name: str, default: str = "") -> str:

@@ -17,7 +17,7 @@ ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
 
 # Proxies whose X-Forwarded-For is believed, as networks. None by default.
-KEYADMIN_TRUSTED_PROXIES = env.csv("KEYADMIN_TRUSTED_PROXIES")
+KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
 # The paths that are closed unless a key opens them.
 KEYADMIN_API_PREFIX = "/api/"
 # Where programs reach this server, for the snippets shown with a new secret; empty: the page's own address.
@@ -91,15 +91,16 @@ TEMPLATES = [
 DATABASES = {"default": env.database()}
 # Connections of the pages. A call's connection is the call path's own.
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
-    "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
-)
+_OPTIONS = DATABASES["default"]["OPTIONS"]
+_OPTIONS["options"] = f"-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s {_OPTIONS.get('options', '')}"
 CACHES = {
     # Shared by all processes, which the throttling of sign-ins needs.
     "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
 }
 
 AUTH_USER_MODEL = "keyadmin.Person"
+# An e-mail address is unique whatever its case, by a constraint that this check does not know.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -150,7 +151,7 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
 WHITENOISE_USE_FINDERS = not PRODUCTION
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

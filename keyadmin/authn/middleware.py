@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from keyadmin.authn.authenticate import Call, authenticate
 from keyadmin.authn.credentials import CREDENTIALS, present, single
 from keyadmin.authn.verdict import Caller
-from keyadmin.foundation import cidr, refusals, routes, tokens
+from keyadmin.foundation import refusals, routes, tokens
 from keyadmin.foundation.client_ip import client_address
 from keyadmin.foundation.refusals import Reason, Refusal
 
@@ -19,7 +19,6 @@ log = structlog.get_logger("keyadmin.calls")
 class KeyMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.trusted = cidr.compile(map(cidr.parse, settings.KEYADMIN_TRUSTED_PROXIES))
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
@@ -27,8 +26,8 @@ class KeyMiddleware:
         request_id = request.META.get("keyadmin.request_id", "")
         if request.method == "TRACE":
             answer = refusals.problem(405, "method-not-allowed", "TRACE is never answered.", request_id)
-            return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
-        verdict = decide(request, self.trusted)
+            return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Allow": _ALLOWED})
+        verdict = decide(request)
         if isinstance(verdict, Refusal):
             log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))
             answer = refusals.answer(verdict, request_id)
@@ -41,7 +40,7 @@ class KeyMiddleware:
         return response
 
 
-def decide(request: HttpRequest, trusted: cidr.Compiled) -> Caller | Refusal:
+def decide(request: HttpRequest) -> Caller | Refusal:
     """The verdict on a request: by its headers, its path as sent where the server tells, its true address."""
     meta = request.META
     headers = {name: [meta[key]] for name, key in _HEADERS.items() if key in meta}
@@ -55,10 +54,12 @@ def decide(request: HttpRequest, trusted: cidr.Compiled) -> Caller | Refusal:
         return Refusal(Reason.UNDECIDABLE)
     if not routes.canonical(path):
         return Refusal(Reason.UNDECIDABLE)
-    address = client_address(meta.get("REMOTE_ADDR", ""), headers.get("x-forwarded-for", []), trusted)
+    trusted, forwarded = settings.KEYADMIN_TRUSTED_PROXIES, headers.get("x-forwarded-for", [])
+    address = client_address(meta.get("REMOTE_ADDR", ""), forwarded, trusted)
     return authenticate(token, Call(str(request.method), path, address, channel, person))
 
 
+_ALLOWED = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
 _HEADERS = {
     name: "HTTP_" + name.upper().replace("-", "_")
     for name in (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")

@@ -20,7 +20,8 @@ from django.conf import settings
 from keyadmin.authn.verdict import Identity
 from keyadmin.foundation import cidr, routes
 from keyadmin.models.connections import execute
-from keyadmin.models.scope import held
+from keyadmin.models.key import Kind
+from keyadmin.models.scope import IMPERSONATE, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ def cached(digest: bytes) -> Snapshot | None:
 
 
 def table(catalogue_version: int) -> routes.Table:
-    """The catalogue's routes, compiled once for each of its versions."""
+    """The catalogue's routes, compiled once for each of its versions. Newer ones also do: the draw compares."""
     global _table
-    if _table[0] != catalogue_version:
+    if _table[0] < catalogue_version:
         rows = execute("SELECT method, pattern, scope_id, channel_from FROM scope_route", {})
         _table = (catalogue_version, routes.compile(routes.Route(*row) for row in rows))
     return _table[1]
@@ -77,6 +78,7 @@ def _built(*row: Any) -> Snapshot:
     scopes, channels, own, bots, inherits, active, system_role, role = row[21:]
     if inherits:
         scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
+        scopes = set(scopes) if row[13] == Kind.MASTER else set(scopes) - {IMPERSONATE}
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
     sets = (frozenset(scopes), frozenset(channels), lists)
     fields: tuple[Any, ...] = (*row[:10], Identity(*row[10:21]), *sets)
