@@ -38,8 +38,8 @@ function changed(root) {
 document.addEventListener("dialog:opened", (event) => {
   for (const root of event.target.querySelectorAll("[data-networks]")) {
     wakeTick(root);
-    const mine = root.querySelector("[data-network-mine]");
-    if (mine) mine.hidden = false;
+    // Both need this script, so both wait hidden for it.
+    for (const button of root.querySelectorAll("[data-network-add], [data-network-mine]")) button.hidden = false;
   }
 });
 

@@ -23,8 +23,10 @@ YEAR = 365 * DAY
 
 
 @register.filter
-def relative_time(value: datetime, now: datetime | None = None) -> str:
-    """`2 min ago`, `in 3 days`: one unit, rounded down, as seen from `now`."""
+def relative_time(value: datetime | None, now: datetime | None = None) -> str:
+    """`2 min ago`, `in 3 days`: one unit, rounded down, as seen from `now`; empty for no time at all."""
+    if value is None:
+        return ""
     difference = value - (now or timezone.now())
     seconds = int(abs(difference).total_seconds())
     if seconds < MINUTE:
