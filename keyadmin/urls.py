@@ -1,7 +1,34 @@
-"""Where the doors are mounted."""
+"""Where the doors are mounted, and who answers when none of their views does."""
 
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from keyadmin.api import problems
+from keyadmin.web import errors
+
 urlpatterns = [
-    path("account/", include("allauth.urls")),
+    path(settings.KEYADMIN_API_PREFIX.lstrip("/"), include("keyadmin.api.urls")),
+    path("", include("keyadmin.web.urls")),
 ]
+
+
+def _by_door(
+    for_api: Callable[..., HttpResponse], for_pages: Callable[..., HttpResponse]
+) -> Callable[..., HttpResponse]:
+    def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+        is_api = request.path_info.startswith(settings.KEYADMIN_API_PREFIX)
+        given = () if exception is None else (exception,)
+        return for_api(request, *given) if is_api else for_pages(request, *given)
+
+    return handler
+
+
+handler400 = _by_door(problems.bad_request, errors.bad_request)
+handler403 = _by_door(problems.forbidden, errors.forbidden)
+handler404 = _by_door(problems.not_found, errors.not_found)
+handler500 = _by_door(problems.broken, errors.broken)
+#: Called by django-allauth.
+handler429 = errors.too_many

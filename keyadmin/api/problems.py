@@ -1,0 +1,52 @@
+"""Errors of the API: RFC 9457 problems, whatever went wrong."""
+
+from typing import Any
+
+import structlog
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError
+
+from keyadmin.foundation.refusals import problem
+
+log = structlog.get_logger("keyadmin.api")
+
+
+def answer(request: HttpRequest, status: int, slug: str, detail: str) -> HttpResponse:
+    made = problem(status, slug, detail, request.META.get("keyadmin.request_id", ""))
+    return HttpResponse(made.body, status=made.status, headers=made.headers)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, 400, "bad-request", "The request cannot be read.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, 403, "forbidden", "This is not allowed.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answer(request, 404, "not-found", "There is nothing at this path.")
+
+
+def not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
+    response = answer(request, 405, "method-not-allowed", f"This path answers {allowed}.")
+    response["Allow"] = allowed
+    return response
+
+
+def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if exception is not None:
+        log.error("broken", exc_info=exception)
+    return answer(request, 500, "internal-error", "It has been noted. Try again in a moment.")
+
+
+def install(api: NinjaAPI) -> None:
+    """Make every error inside the API a problem."""
+    handlers: dict[Any, Any] = {Http404: not_found, HttpError: _of_http_error, Exception: broken}
+    for kind, handler in handlers.items():
+        api.add_exception_handler(kind, handler)
+
+
+def _of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return {403: forbidden, 404: not_found}.get(error.status_code, bad_request)(request, error)

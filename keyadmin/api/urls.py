@@ -1,0 +1,39 @@
+"""The API. Its paths are closed by the call path's middleware before anything here is reached."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import path, re_path
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+
+from keyadmin.api import problems, whoami
+
+api = NinjaAPI(title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api")
+problems.install(api)
+api.add_router("", whoami.router)
+
+
+def _problem_for_405(view: Any) -> Callable[..., HttpResponse]:
+    """ninja answers a wrong method in plain text."""
+
+    @csrf_exempt
+    @wraps(view)
+    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        response = view(request, *args, **kwargs)
+        return problems.not_allowed(request, response["Allow"]) if response.status_code == 405 else response
+
+    return answered
+
+
+patterns, app_name, namespace = api.urls
+for pattern in patterns:
+    pattern.callback = _problem_for_405(pattern.callback)
+patterns = [one for one in patterns if getattr(one, "name", "") != "api-root"]
+
+urlpatterns = [
+    path("", (patterns, app_name, namespace)),
+    re_path(r"^.*$", csrf_exempt(problems.not_found)),
+]

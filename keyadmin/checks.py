@@ -1,0 +1,45 @@
+"""Checks of the settings: what would open a door, or keep everybody out."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+PEPPER_LENGTH = 32
+#: Bits of the shortest suffix that a network of proxies may have.
+WIDEST_PROXIES = 8
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
+
+
+@register(Tags.security, deploy=True)
+def peppers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    ring = settings.KEYADMIN_PEPPERS
+    if not ring:
+        return [Error("There is no pepper.", hint="Set KEYADMIN_PEPPERS.", id="keyadmin.E001")]
+    short = sorted(number for number, pepper in ring.items() if len(pepper) != PEPPER_LENGTH)
+    if short or any(len(set(pepper)) == 1 for pepper in ring.values()):
+        hint = "Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
+        return [Error("A pepper is not 32 random bytes.", hint=hint, id="keyadmin.E002")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def trusted_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """That they are networks is seen to when the settings are read."""
+    if any(mask.bit_count() < WIDEST_PROXIES for _, _, mask in settings.KEYADMIN_TRUSTED_PROXIES):
+        words = "KEYADMIN_TRUSTED_PROXIES trusts more than a proxy's network: anybody there can claim any address."
+        return [Error(words, hint="Name the proxies' own addresses.", id="keyadmin.E003")]
+    return []
+
+
+@register(Tags.security, deploy=True)
+def hosts(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    names = set(settings.ALLOWED_HOSTS)
+    hint = "Set KEYADMIN_ALLOWED_HOSTS to the names that people use."
+    if not names:
+        return [Error("No host name is allowed.", hint=hint, id="keyadmin.E004")]
+    if "*" in names:
+        return [Error("Every host name is allowed.", hint=hint, id="keyadmin.E005")]
+    if names <= LOOPBACK:
+        return [Error("Only this machine's own names are allowed.", hint=hint, id="keyadmin.E006")]
+    return []

@@ -1,0 +1,58 @@
+"""What pages answer when something is wrong."""
+
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+from django.utils.translation import gettext
+from django.views.decorators.csrf import requires_csrf_token
+
+from keyadmin.operations.errors import Conflict, Forbidden, NotFound, OperationError
+from keyadmin.web import answers, throttling
+from keyadmin.web.gone_keys import Gone
+from keyadmin.web.theme import theme_of
+
+
+def of_operation(request: HttpRequest, error: OperationError) -> HttpResponse | None:
+    """The answer to an operation's refusal; None for one that the view should have put on its form."""
+    match error:
+        case Gone():
+            return answers.refuse(request, 404, "404.html", str(error))
+        case NotFound():
+            return answers.refuse(request, 404, "404.html")
+        case Forbidden():
+            return answers.refuse(request, 403, "403.html", str(error))
+        case Conflict():
+            return answers.refuse(request, 409, "409.html", str(error))
+        case _:
+            return None
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Short: what cannot be read, such as an unknown host, is no request of a page's reader."""
+    return HttpResponse(gettext("Bad request."), status=400, content_type="text/plain; charset=utf-8")
+
+
+@requires_csrf_token
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answers.refuse(request, 403, "403.html")
+
+
+@requires_csrf_token
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return answers.refuse(request, 404, "404.html")
+
+
+def too_many(request: HttpRequest) -> HttpResponse:
+    """A limit of sign-in or password reset is reached."""
+    seconds = throttling.seconds_left(request)
+    message = answers.too_many_words(seconds)
+    response = answers.refuse(request, 429, "429.html", message, retry_after=seconds)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
+def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Rendered without context processors: the database may be what is broken."""
+    if answers.is_htmx(request):
+        return HttpResponse(status=500)
+    page = loader.get_template("500.html").render({"theme": theme_of(request)})
+    return HttpResponse(page, status=500)

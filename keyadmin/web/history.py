@@ -1,0 +1,128 @@
+"""Pages of history: nothing here can be edited or removed."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from keyadmin.forms.filters import HistoryFilters, filter_events
+from keyadmin.models import Event, Verb
+from keyadmin.operations.errors import NotFound
+from keyadmin.web import answers, links, paging
+from keyadmin.web.visitors import Visitor, visitor_of
+
+SIZE: Final = 50
+_ORDER: Final = paging.Order("pk", True, int, int)
+_BIGGEST: Final = 2**63 - 1
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    chosen = HistoryFilters(request.GET).accepted()
+    part = "#rows" if answers.is_htmx(request) else ""
+    return render(request, f"history/list.html{part}", _page(request, _events(visitor, chosen), chosen))
+
+
+@require_safe
+def event(request: HttpRequest, number: int) -> HttpResponse:
+    """One event in a panel beside the list; its neighbours are those that the filters leave."""
+    visitor = visitor_of(request)
+    chosen = HistoryFilters(request.GET).accepted()
+    readable = Event.objects.visible_to(visitor.actor)
+    row = readable.filter(number=number).first() if number <= _BIGGEST else None
+    if row is None:
+        raise NotFound
+    found = _events(visitor, chosen)
+    query = _kept(request, chosen)
+    context = {
+        "event": row,
+        "target_url": _target_url(row),
+        "previous_url": _neighbour(found.filter(number__gt=number).order_by("number"), query),
+        "next_url": _neighbour(found.filter(number__lt=number).order_by("-number"), query),
+        "query_string": links.link("", query),
+    }
+    if answers.is_htmx(request):
+        return render(request, "history/detail.html", context)
+    return render(request, "history/list.html", _page(request, found, chosen) | context)
+
+
+def _events(visitor: Visitor, chosen: dict[str, Any]) -> QuerySet[Any]:
+    events = filter_events(Event.objects.visible_to(visitor.actor), chosen)
+    slug = chosen.get("organisation", "")
+    if not slug:
+        return events
+    organisation = visitor.organisation(slug)
+    if organisation is None:
+        raise NotFound
+    return events.filter(organisation_id=organisation.id)
+
+
+def _page(request: HttpRequest, events: QuerySet[Any], chosen: dict[str, Any]) -> dict[str, Any]:
+    path, query = reverse("history:list"), links.as_typed(chosen)
+    page = paging.page(events, _ORDER, request.GET.get("cursor", ""), SIZE)
+    return {
+        "events": page.rows,
+        "page": {
+            "newer_url": links.link(path, query, cursor=page.before) if page.before else "",
+            "older_url": links.link(path, query, cursor=page.after) if page.after else "",
+        },
+        "query": query,
+        "query_string": links.link("", _kept(request, chosen)),
+        "actions": Verb.choices,
+        "filters": _chips(path, query, page.rows),
+        "is_filtered": bool(chosen.keys() - {"organisation"}),
+        "section": "history",
+    }
+
+
+def _kept(request: HttpRequest, chosen: dict[str, Any]) -> dict[str, str]:
+    """What a link to an event carries, so that closing it leads back to the same page of the list."""
+    return links.as_typed(chosen) | {"cursor": request.GET.get("cursor", "")[:600]}
+
+
+def _neighbour(events: QuerySet[Any], query: dict[str, str]) -> str:
+    number = events.values_list("number", flat=True).first()
+    return links.link(reverse("history:event", args=[number]), query) if number is not None else ""
+
+
+def _chips(path: str, query: dict[str, str], rows: list[Any]) -> list[dict[str, str]]:
+    """The filters in force, but for the text, which its own field shows, and the organisation, the switcher's."""
+    labels = {name: str(field.label) for name, field in HistoryFilters.base_fields.items()}
+    shown = {name: value for name, value in query.items() if name not in ("q", "organisation")}
+    return [
+        {
+            "label": labels[name],
+            "value": _in_words(name, value, rows),
+            "remove_url": links.link(path, query, **{name: ""}),
+        }
+        for name, value in shown.items()
+    ]
+
+
+def _in_words(name: str, value: str, rows: list[Any]) -> str:
+    """An action by its label, an id by the name that the rows found give it."""
+    if name == "action":
+        return str(Verb(value).label)
+    if name in ("actor", "target") and rows and _is_id(value):
+        return str(getattr(rows[0], f"{name}_label"))
+    return value
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _target_url(row: Event) -> str:
+    """Deleted keys have a page too: it says what became of them."""
+    return reverse("keys:detail", args=[row.target_id]) if row.target_kind == "key" and _is_id(row.target_id) else ""

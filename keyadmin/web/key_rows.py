@@ -1,0 +1,97 @@
+"""What pages show of a key besides its own columns, for all keys of a page at once."""
+
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from keyadmin.models import Key, Outcome, Status, UsageHour
+from keyadmin.operations.policy import Permission, permissions_for_key
+from keyadmin.web.visitors import Visitor
+
+#: Days of a sparkline, today included.
+DAYS: Final = 14
+type Usage = list[tuple[int, int]]
+"""(allowed, denied) a day, oldest first."""
+
+
+def readable(visitor: Visitor) -> QuerySet[Any]:
+    """The keys a visitor may see, each with all that `prepare` reads."""
+    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage()
+    rows: QuerySet[Any] = keys.select_related("organisation", "bot", "tier", "creator")
+    return rows.prefetch_related("scopes", "allow_list", "bot__allow_list")
+
+
+def prepare(keys: Iterable[Any], visitor: Visitor, usage: dict[UUID, Usage] | None = None) -> None:
+    """Set what the templates ask of a key: scope_labels, network_count, is_open_risk, may and, if given, usage."""
+    for key in keys:
+        scopes = list(key.scopes.all())
+        key.scope_labels = [{"label": scope.label, "sensitive": scope.is_sensitive} for scope in scopes]
+        key.network_count = len(key.allow_list.all()) + (len(key.bot.allow_list.all()) if key.bot else 0)
+        powerful = key.inherits or any(scope.is_sensitive for scope in scopes)
+        key.is_open_risk = powerful and not key.network_count
+        key.may = may(key, visitor)
+        if usage is not None:
+            key.usage = usage.get(key.id, [(0, 0)] * DAYS)
+
+
+def may(key: Any, visitor: Visitor) -> dict[str, bool]:
+    """The acts that have a page, that the visitor is allowed and that the key's state leaves open."""
+    granted = permissions_for_key(visitor.actor, key, known=visitor.permissions(key.organisation_id))
+    revoked = key.revoked_at is not None
+    return {
+        "revoke": Permission.REVOKE_KEYS in granted and not revoked,
+        "reactivate": Permission.REACTIVATE_KEYS in granted and (revoked or key.status == Status.EXPIRED),
+        "delete": Permission.DELETE_KEYS in granted,
+    }
+
+
+def usage_by_key(keys: Collection[UUID]) -> dict[UUID, Usage]:
+    """Calls a day for each of the keys that had any."""
+    rows = _by_day(keys, "key_id").values_list("key_id", "day", "allowed", "denied")
+    usage: dict[UUID, Usage] = {}
+    for key, day, allowed, denied in rows:
+        usage.setdefault(key, [(0, 0)] * DAYS)[_place(day)] = (allowed or 0, denied or 0)
+    return usage
+
+
+def usage_together(keys: Any) -> Usage:
+    """Calls a day for all of the keys, ids or a QuerySet of them."""
+    together: Usage = [(0, 0)] * DAYS
+    for day, allowed, denied in _by_day(keys).values_list("day", "allowed", "denied"):
+        together[_place(day)] = (allowed or 0, denied or 0)
+    return together
+
+
+def traffic(key: Any) -> dict[str, Any] | None:
+    """What the key did in the last 24 hours, for who is about to stop it; None for nothing."""
+    since = timezone.now() - timedelta(hours=24)
+    rows = UsageHour.objects.filter(key_id=key.id, hour__gte=since, outcome=Outcome.OK)
+    day = rows.aggregate(calls=Sum("count"))["calls"] or 0
+    if not day:
+        return None
+    return {"day": day, "last_used_at": key.last_used_at, "last_used_ip": key.last_used_ip}
+
+
+def _by_day(keys: Any, *by: str) -> QuerySet[Any, Any]:
+    first = datetime.combine(_first_day(), time.min, tzinfo=UTC)
+    rows = UsageHour.objects.filter(key_id__in=keys, hour__gte=first)
+    allowed = Q(outcome=Outcome.OK)
+    return (
+        rows.annotate(day=TruncDate("hour", tzinfo=UTC))
+        .values(*by, "day")
+        .annotate(allowed=Sum("count", filter=allowed), denied=Sum("count", filter=~allowed))
+    )
+
+
+def _first_day() -> Any:
+    return timezone.now().astimezone(UTC).date() - timedelta(days=DAYS - 1)
+
+
+def _place(day: Any) -> int:
+    """A day's place in the sparkline; what came after midnight struck belongs to the last."""
+    return min(DAYS - 1, max(0, (day - _first_day()).days))

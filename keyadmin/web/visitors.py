@@ -1,0 +1,100 @@
+"""The signed-in person of a request: who they are, what they may read, and what they may do where.
+
+Read at most once a request, however many parts of a page ask, and only when one asks.
+"""
+
+from functools import cached_property
+from typing import Final
+from uuid import UUID
+
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
+from keyadmin.operations.policy import TABLE, Permission, Standing
+from keyadmin.web import actors
+
+#: Organisations that the switcher offers; whoever has more reaches the others by their address.
+MOST: Final = 100
+_BY_SYSTEM_ROLE: Final = {
+    SystemRole.ADMINISTRATOR.value: Standing.ADMINISTRATOR,
+    SystemRole.AUDITOR.value: Standing.SYSTEM_AUDITOR,
+}
+_BY_ROLE: Final = {
+    Role.OWNER.value: Standing.OWNER,
+    Role.AUDITOR.value: Standing.AUDITOR,
+    Role.MEMBER.value: Standing.MEMBER,
+}
+
+
+class Visitor:
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def person(self) -> Person:
+        person: Person = self._request.user  # type: ignore[assignment]
+        return person
+
+    @cached_property
+    def actor(self) -> Actor:
+        return actors.of_person(self._request, self.person)
+
+    @cached_property
+    def memberships(self) -> dict[UUID, Membership]:
+        """By organisation."""
+        rows = Membership.objects.filter(person=self.person.id).select_related("organisation")
+        return {row.organisation_id: row for row in rows.order_by("organisation__name", "organisation_id")}
+
+    @cached_property
+    def organisations(self) -> list[Organisation]:
+        """Those whose rows the visitor may read, by name."""
+        if self.person.system_role:
+            return list(Organisation.objects.visible_to(self.actor).order_by("name", "id")[:MOST])
+        return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
+
+    @property
+    def reads(self) -> bool:
+        """Whether there is anything here for the visitor to see."""
+        return bool(self.person.system_role or self.organisations)
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.person.system_role == SystemRole.ADMINISTRATOR
+
+    def organisation(self, slug: str) -> Organisation | None:
+        """The readable organisation of that name in the address; None for any other."""
+        for organisation in self.organisations:
+            if organisation.slug == slug:
+                return organisation
+        if slug and len(self.organisations) >= MOST:
+            found: Organisation | None = Organisation.objects.visible_to(self.actor).filter(slug=slug).first()
+            return found
+        return None
+
+    def role_in(self, organisation: UUID) -> str:
+        membership = self.memberships.get(organisation)
+        return membership.role if membership else ""
+
+    def permissions(self, organisation: UUID) -> frozenset[Permission]:
+        """The same as `policy.permissions`, without a statement for every organisation."""
+        found = {_BY_SYSTEM_ROLE.get(self.person.system_role), _BY_ROLE.get(self.role_in(organisation))}
+        return frozenset[Permission]().union(*(TABLE[standing] for standing in found if standing))
+
+    @property
+    def role_words(self) -> str:
+        """What the visitor is, in the words under their name."""
+        if self.person.system_role:
+            return str(self.person.get_system_role_display())
+        roles = [m.get_role_display() for m in self.memberships.values()]
+        return str(roles[0]) if roles else gettext("No role yet")
+
+
+def visitor_of(request: HttpRequest) -> Visitor:
+    """The request's visitor; the page must be one that asks for sign-in."""
+    visitor: Visitor | None = getattr(request, "visitor", None)
+    if visitor is None:
+        visitor = Visitor(request)
+        request.visitor = visitor  # type: ignore[attr-defined]
+    return visitor
