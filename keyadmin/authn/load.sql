@@ -6,7 +6,8 @@ SELECT s.id, s.pepper_id, least(k.expires_at, s.not_after),
     meter_used(m.minute, m.cells, m.used),
     m.version, ov.number, cv.number,
     k.id, k.key_id, k.name, k.kind, o.id, o.slug, o.name, b.id, b.name, t.name, t.hourly_limit,
-    CASE WHEN k.inherits THEN ARRAY(SELECT name FROM scope)
+    -- What a creator's roles are applied to. Nobody but a master key acts for people.
+    CASE WHEN k.inherits THEN ARRAY(SELECT name FROM scope WHERE k.kind = 'master' OR name <> 'users:impersonate')
         ELSE ARRAY(SELECT scope_id FROM key_scope WHERE key_id = k.id) END,
     ARRAY(SELECT c.slug FROM key_channel kc JOIN channel c ON c.id = kc.channel_id WHERE kc.key_id = k.id),
     ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = k.id),

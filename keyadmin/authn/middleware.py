@@ -26,7 +26,7 @@ class KeyMiddleware:
         request_id = request.META.get("keyadmin.request_id", "")
         if request.method == "TRACE":
             answer = refusals.problem(405, "method-not-allowed", "TRACE is never answered.", request_id)
-            return HttpResponse(answer.body, status=answer.status, headers={**answer.headers, "Allow": _ALLOWED})
+            return HttpResponse(answer.body, status=answer.status, headers=answer.headers | _ALLOW)
         verdict = decide(request)
         if isinstance(verdict, Refusal):
             log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))
@@ -59,7 +59,7 @@ def decide(request: HttpRequest) -> Caller | Refusal:
     return authenticate(token, Call(str(request.method), path, address, channel, person))
 
 
-_ALLOWED = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
+_ALLOW = {"Allow": "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"}
 _HEADERS = {
     name: "HTTP_" + name.upper().replace("-", "_")
     for name in (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")

@@ -20,8 +20,7 @@ from django.conf import settings
 from keyadmin.authn.verdict import Identity
 from keyadmin.foundation import cidr, routes
 from keyadmin.models.connections import execute
-from keyadmin.models.key import Kind
-from keyadmin.models.scope import IMPERSONATE, held
+from keyadmin.models.scope import held
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +73,12 @@ def table(catalogue_version: int) -> routes.Table:
 
 
 def _built(*row: Any) -> Snapshot:
-    """From the columns of load.sql. An inheriting key comes with the whole catalogue and its creator's roles."""
+    """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
     scopes, channels, own, bots, inherits, active, system_role, role = row[21:]
     if inherits:
         scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
-        scopes = set(scopes) if row[13] == Kind.MASTER else set(scopes) - {IMPERSONATE}
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
-    sets = (frozenset(scopes), frozenset(channels), lists)
-    fields: tuple[Any, ...] = (*row[:10], Identity(*row[10:21]), *sets)
+    fields: tuple[Any, ...] = (*row[:10], Identity(*row[10:21]), frozenset(scopes), frozenset(channels), lists)
     return Snapshot(*fields)
 
 

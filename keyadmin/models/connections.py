@@ -41,7 +41,11 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def is_quiet(self) -> bool:
         """Nothing to read between statements: a server that hung up, or says that it will, leaves something."""
-        return not self.closed and not select.select([self.fileno()], [], [], 0)[0]
+        if self.closed:
+            return False
+        poll = select.poll()  # select() fails where a server has more than a thousand files open
+        poll.register(self.fileno(), select.POLLIN)
+        return not poll.poll(0)
 
 
 _local = threading.local()
@@ -59,6 +63,8 @@ def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[
             discard()
             connection = _local.connection = DeadlineConnection.open(_conninfo())
         return connection.execute(statement, parameters).fetchall()
+    except psycopg.errors.LockNotAvailable as error:  # the server is well: somebody holds on to one row
+        raise Unavailable from error
     except psycopg.Error as error:
         discard()
         _broken_until = monotonic() + BREAK
@@ -75,7 +81,9 @@ def discard() -> None:
 def _conninfo() -> str:
     """Django's parameters for the same database, less what is Django's alone."""
     durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
-    options = f"-c synchronous_commit={durable} -c lock_timeout=1s -c timezone=UTC"
+    # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away.
+    patience = int(settings.KEYADMIN_CALL_DEADLINE * 700)
+    options = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC"
     djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
     parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
     return psycopg.conninfo.make_conninfo("", **(parameters | {"options": options}))

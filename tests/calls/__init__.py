@@ -1,0 +1,1 @@
+"""Calls by programs, as SECURITY.md promises them, against the live server."""

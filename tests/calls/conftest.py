@@ -1,0 +1,55 @@
+"""Live servers, really committed rows, and the statements that a decision runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from keyadmin.authn import snapshots
+from keyadmin.models import connections
+from keyadmin.models.connections import DeadlineConnection
+from tests.calls.rows import Given
+from tests.live.fixtures import database_url, proxied, server
+
+__all__ = ["committed_rows", "database_url", "db", "given", "proxied", "server", "statements"]
+
+
+@pytest.fixture(scope="session")
+def committed_rows(django_db_setup: None) -> Iterator[None]:
+    """The call path's own connection must be gone before the test database can be."""
+    yield
+    connections.discard()
+
+
+@pytest.fixture(autouse=True)
+def db(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
+    """In place of pytest-django's: the same database, and no transaction around the test.
+
+    By this name pytest-django knows that the database is needed.
+    """
+    with django_db_blocker.unblock():
+        yield
+
+
+@pytest.fixture
+def given(db: None) -> Iterator[Given]:
+    """Makes rows that every process sees."""
+    rows = Given()
+    yield rows
+    rows.remove()
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Every statement that the call path sends from this process from now on; no snapshot is cached yet."""
+    sent: list[str] = []
+    execute = DeadlineConnection.execute
+
+    def counted(self: DeadlineConnection, statement: Any, *arguments: Any, **options: Any) -> Any:
+        sent.append(statement)
+        return execute(self, statement, *arguments, **options)
+
+    monkeypatch.setattr(DeadlineConnection, "execute", counted)
+    snapshots._cache.clear()
+    yield sent
+    snapshots._cache.clear()

@@ -1,0 +1,1 @@
+"""A project that installs keyadmin: its API is closed by keyadmin's middleware."""

@@ -1,0 +1,33 @@
+"""The project's API says who it thinks is calling."""
+
+import os
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+
+@csrf_exempt
+def echo(request: HttpRequest, **arguments: Any) -> JsonResponse:
+    """The caller, the worker that answers, and what was asked."""
+    caller = request.caller  # type: ignore[attr-defined]
+    person = caller.on_behalf_of
+    return JsonResponse(
+        {
+            "pid": os.getpid(),
+            "key": str(caller.key.id),
+            "key_id": caller.key.key_id,
+            "name": caller.key.name,
+            "kind": caller.key.kind,
+            "organisation": caller.key.organisation_slug,
+            "bot": caller.key.bot_name,
+            "tier": caller.key.tier,
+            "limit": caller.quota.limit,
+            "remaining": caller.quota.remaining,
+            "scopes": sorted(caller.scopes),
+            "on_behalf_of": person and {"id": str(person.id), "email": person.email, "name": person.name},
+            "method": request.method,
+            "path": request.path,
+            "arguments": arguments,
+        }
+    )

@@ -1,0 +1,63 @@
+"""A client that sends what it is told to, byte by byte: what well-behaved ones refuse to send, attackers do not."""
+
+import json
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.client import HTTPMessage, HTTPResponse
+from types import TracebackType
+from typing import Any, Self
+
+type Headers = Iterable[tuple[str | bytes, str | bytes]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def without_id(self) -> tuple[int, list[tuple[str, str]], Any]:
+        """All of the answer but its request id and date."""
+        passing = ("date", "x-request-id")
+        headers = sorted((name, value) for name, value in self.headers.items() if name.lower() not in passing)
+        request_id = self.headers["X-Request-Id"].encode()
+        assert self.body.count(request_id) == 1
+        return self.status, headers, self.body.replace(request_id, b"")
+
+
+class Line:
+    """One connection to a server. As long as it is kept alive, the same worker answers on it."""
+
+    def __init__(self, port: int, timeout: float = 20) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+
+    def ask(self, path: str | bytes, headers: Headers = (), method: str = "GET") -> Answer:
+        lines = [b" ".join([method.encode(), _bytes(path), b"HTTP/1.1"])]
+        lines += [_bytes(name) + b": " + _bytes(value) for name, value in (("Host", "localhost"), *headers)]
+        if method in ("POST", "PUT", "PATCH"):
+            lines.append(b"Content-Length: 0")
+        self.socket.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+        response = HTTPResponse(self.socket, method=method)
+        try:
+            response.begin()
+            return Answer(response.status, response.headers, response.read())
+        finally:
+            response.close()
+
+    def close(self) -> None:
+        self.socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("latin-1")

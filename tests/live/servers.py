@@ -1,0 +1,101 @@
+"""gunicorn as `make run` starts it, in a process group of its own, with the example project and any database."""
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import psutil
+
+from keyadmin.env import ROOT
+from keyadmin.serve import end_group, services
+from tests.live.client import Answer, Headers, Line
+
+WORKERS: Final = 3
+STARTS_WITHIN: Final = 30.0
+
+
+class Server:
+    """A running gunicorn."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process, self.port, self.log = process, port, log
+
+    def ask(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Answer:
+        """One call on a connection of its own."""
+        with self.line() as line:
+            return line.ask(path, headers, method)
+
+    def line(self) -> Line:
+        return Line(self.port)
+
+    def workers(self) -> set[int]:
+        return {child.pid for child in psutil.Process(self.process.pid).children()}
+
+    @contextmanager
+    def lines(self, headers: Headers) -> Iterator[dict[int, Line]]:
+        """A line to every worker, by the worker's process id as the example's answers tell it."""
+        with ExitStack() as stack:
+            found: dict[int, Line] = {}
+            for _ in range(2000):
+                line = stack.enter_context(self.line())
+                pid = line.ask("/api/chats", headers).json["pid"]
+                if found.setdefault(pid, line) is not line:
+                    line.close()
+                if len(found) == WORKERS:
+                    break
+            assert found.keys() == self.workers()
+            yield found
+
+
+@contextmanager
+def gunicorn(folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
+    """Started and answering; stopped at the end. Its output goes to `folder/log`."""
+    port = free_port()
+    log = folder / "log"
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings", "WEB_CONCURRENCY": str(WORKERS)}
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            services(port)[0].command,
+            cwd=ROOT,
+            env=os.environ | settings | {"DATABASE_URL": database_url} | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    server = Server(process, port, log)
+    try:
+        _wait_until_up(server)
+        yield server
+    finally:
+        end_group(process)
+
+
+def database_url_of(settings: dict[str, Any]) -> str:
+    """The URL of the database that pytest-django has made: DATABASE_URL with its name."""
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{settings['NAME']}").geturl()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_up(server: Server) -> None:
+    deadline = time.monotonic() + STARTS_WITHIN
+    while True:
+        try:
+            if server.ask("/api/chats").status == 401 and len(server.workers()) == WORKERS:
+                return
+        except OSError:
+            pass
+        assert server.process.poll() is None, server.log.read_text()
+        assert time.monotonic() < deadline, server.log.read_text()
+        time.sleep(0.05)
