@@ -1,0 +1,64 @@
+"""Readers of arguments: what cannot be read ends the command before it has begun, with exit code 2."""
+
+import re
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from keyadmin.foundation import cidr
+
+NEVER: Final = "never"
+_RFC_3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+_DAYS: Final = re.compile(r"([0-9]{1,5})d")
+
+
+def moment(text: str) -> datetime:
+    """An RFC 3339 time; the offset is part of it, so that nobody's time zone is guessed."""
+    try:
+        if not _RFC_3339.fullmatch(text):
+            raise ValueError  # noqa: TRY301 - what Python reads as a time is wider than RFC 3339
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2027-03-01T12:00:00Z.") from None
+
+
+def expiry(text: str) -> datetime | str:
+    """NEVER, a number of days from now (90d), or an RFC 3339 time."""
+    if text == NEVER:
+        return NEVER
+    if days := _DAYS.fullmatch(text):
+        return timezone.now() + timedelta(days=int(days[1]))
+    return _moment_or_days(text, "90d, never")
+
+
+def since(text: str) -> datetime:
+    """A number of days ago (7d), or an RFC 3339 time."""
+    if days := _DAYS.fullmatch(text):
+        return timezone.now() - timedelta(days=int(days[1]))
+    return _moment_or_days(text, "7d")
+
+
+def network(text: str) -> cidr.Network:
+    """An IP network or address."""
+    try:
+        return cidr.parse(text)
+    except cidr.CidrError as error:
+        raise ArgumentTypeError(error.message) from error
+
+
+def count(text: str) -> int:
+    """A whole number from 1."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1.")
+    return int(text)
+
+
+def _moment_or_days(text: str, others: str) -> datetime:
+    try:
+        return moment(text)
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"{text!r} is none of {others}, or a time such as 2027-03-01T12:00:00Z.") from None

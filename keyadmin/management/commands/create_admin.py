@@ -1,0 +1,61 @@
+"""create_admin: make a system administrator. The first one of an installation is made here."""
+
+import getpass
+import sys
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from keyadmin.management.base import ExitCode, OperatorCommand, Problem, printable
+from keyadmin.models import SystemRole
+from keyadmin.operations import people
+
+
+class Command(OperatorCommand):
+    help = "Make a system administrator, who may do everything. Asks for a password when run in a terminal."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--name", required=True)
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="Read the password from the first line of standard input."
+        )
+
+    def run(self, options: Namespace) -> None:
+        person = people.create(
+            actor=self.actor,
+            email=options.email,
+            name=options.name,
+            password=first_line() if options.password_stdin else ask(),
+            system_role=SystemRole.ADMINISTRATOR,
+        )
+        if self.json:
+            self.document(
+                {"id": str(person.id), "email": person.email, "name": person.name, "system_role": person.system_role}
+            )
+        else:
+            self.result(f"{printable(person.name)} <{person.email}> is a system administrator.")
+
+
+def first_line() -> str:
+    """The first line of standard input without its end."""
+    try:
+        password = sys.stdin.readline().rstrip("\r\n")
+        password.encode()
+    except UnicodeError as error:
+        raise Problem("The password on standard input is not UTF-8 text.", ExitCode.USAGE) from error
+    return password
+
+
+def ask() -> str:
+    """A password typed twice, unseen, at a terminal."""
+    if not sys.stdin.isatty():
+        raise Problem("There is no terminal to ask for a password: use --password-stdin.", ExitCode.USAGE)
+    try:
+        password = getpass.getpass("Password: ")
+        again = getpass.getpass("Password (again): ")
+    except (EOFError, KeyboardInterrupt) as error:
+        raise Problem("Cancelled.", ExitCode.FAILED) from error
+    if password != again:
+        raise Problem("password: The two passwords differ.", ExitCode.INVALID)
+    return password

@@ -1,0 +1,81 @@
+"""list_keys: the keys there are and how they stand; never a secret."""
+
+from argparse import Namespace
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from keyadmin.management import arguments, lookups
+from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.models import Key, Status
+from keyadmin.models.key import KeyQuerySet
+
+
+class Command(OperatorCommand):
+    help = "List keys, the newest first."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
+        parser.add_argument("--status", choices=Status.values)
+        parser.add_argument("--limit", type=arguments.count, default=50, help="At most so many. Default: 50.")
+
+    def run(self, options: Namespace) -> None:
+        rows: KeyQuerySet = Key.objects.visible_to(self.actor).with_status()
+        if options.organisation:
+            rows = rows.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
+        if options.status:
+            rows = rows.filter(status_now=options.status)
+        found = list(
+            rows.with_usage()
+            .select_related("organisation", "bot", "tier")
+            .prefetch_related("scopes", "channels", "allow_list", "bot__allow_list")[: options.limit]
+        )
+        if self.json:
+            self.document([described(key) for key in found])
+            return
+        self.table(
+            ("id", "key", "name", "owner", "status", "expires", "last used"),
+            [
+                (
+                    str(key.id), key.masked, key.name, owner(key), str(Status(key.status).label),
+                    clock(key.expires_at, "never"), clock(key.last_used_at, "never"),
+                )
+                for key in found
+            ],
+        )  # fmt: skip
+        if len(found) == options.limit and (total := rows.count()) > options.limit:
+            self.note(f"The newest {options.limit} of {total}; --limit shows more.")
+
+
+def owner(key: Key) -> str:
+    """The organisation's slug, and the bot's name if it is a bot's."""
+    return f"{key.organisation.slug} / {key.bot.name}" if key.bot else key.organisation.slug
+
+
+def described(key: Any) -> dict[str, Any]:
+    """A key as JSON. `allow_list` and `bot_allow_list` both apply; an empty one allows any address."""
+    return {
+        "id": str(key.id),
+        "key_id": key.key_id,
+        "key_prefix": key.recognition,
+        "prefix": key.prefix,
+        "name": key.name,
+        "description": key.description,
+        "organisation": key.organisation.slug,
+        "bot": key.bot.name if key.bot else None,
+        "kind": key.kind,
+        "status": str(key.status),
+        "inherits": key.inherits,
+        "scopes": [scope.name for scope in key.scopes.all()],
+        "channels": [channel.slug for channel in key.channels.all()],
+        "allow_list": [str(entry.network) for entry in key.allow_list.all()],
+        "bot_allow_list": [str(entry.network) for entry in key.bot.allow_list.all()] if key.bot else [],
+        "tier": key.tier.name,
+        "created_at": iso(key.created_at),
+        "created_by": key.created_by,
+        "expires_at": iso(key.expires_at),
+        "revoked_at": iso(key.revoked_at),
+        "revoked_reason": key.revoked_reason,
+        "requests": key.total or 0,
+        "last_used_at": iso(key.last_used_at),
+    }

@@ -1,0 +1,42 @@
+"""seed_demo: load the demonstration, once."""
+
+import secrets
+from argparse import Namespace
+
+from django.conf import settings
+
+from keyadmin import env
+from keyadmin.management.base import ExitCode, OperatorCommand, Problem
+from keyadmin.operations import demo
+from keyadmin.operations.demo_data import KEYS, PEOPLE
+
+SAID = {
+    demo.Found.NOTHING: f"Loaded the demo data: 2 organisations, {len(PEOPLE)} people, {len(KEYS)} keys. Sign in as",
+    demo.Found.DEMO: "The demo data is already here; nothing was changed. Sign in as",
+    demo.Found.OTHERS: "Northwind, Contoso or their people are already here, and not the demo's; nothing was changed.",
+}
+
+
+class Command(OperatorCommand):
+    help = (
+        "Load the demonstration: two organisations, their people, bots and keys. A second run changes nothing. "
+        "Everybody's password is KEYADMIN_DEMO_PASSWORD; without it one is made and printed."
+    )
+
+    def run(self, options: Namespace) -> None:
+        if settings.PRODUCTION:
+            raise Problem("Not in production: everybody of the demonstration has one password.", ExitCode.FORBIDDEN)
+        given = env.secret("KEYADMIN_DEMO_PASSWORD")
+        password = given or secrets.token_urlsafe(12)
+        found = demo.load(password=password)
+        made = password if found is demo.Found.NOTHING and not given else None
+        if self.json:
+            people = [{"email": person.email, "name": person.name, "role": person.title} for person in PEOPLE]
+            self.document({"loaded": found is demo.Found.NOTHING, "people": people, "password": made})
+            return
+        self.result(SAID[found])
+        if found is not demo.Found.OTHERS:
+            for person in PEOPLE:
+                self.result(f"  {person.email:26}{person.title}")
+        if made:
+            self.result(f"Everybody's password is {made}")

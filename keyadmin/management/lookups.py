@@ -1,0 +1,53 @@
+"""From what an operator types to the row that is meant; what does not exist ends the command with exit code 3."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Model, Q
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.management.base import not_found
+from keyadmin.models import Bot, Channel, Key, Organisation, Tier
+
+
+def organisation(text: str, *, actor: Actor) -> Organisation:
+    """By slug or id."""
+    found: Organisation | None = _first(Organisation, actor, Q(slug=text) | Q(id=uuid(text)))
+    return found or not_found(f"There is no organisation {text!r}.")
+
+
+def key(text: str, *, actor: Actor) -> Key:
+    """By id or public key ID. The text is not repeated: it may be a whole key, secret included."""
+    found: Key | None = _first(Key, actor, Q(key_id=text) | Q(id=uuid(text)))
+    return found or not_found("There is no such key. Name it by its id or its key ID.")
+
+
+def bot(text: str, *, owner: Organisation, actor: Actor) -> Bot:
+    """By name or id."""
+    found: Bot | None = _first(Bot, actor, Q(organisation=owner) & (Q(name=text) | Q(id=uuid(text))))
+    return found or not_found(f"{owner.name} has no bot {text!r}.")
+
+
+def channels(texts: Iterable[str], *, owner: Organisation, actor: Actor) -> list[UUID]:
+    """The ids of channels by slug."""
+    known = dict(Channel.objects.visible_to(actor).filter(organisation=owner).values_list("slug", "id"))
+    return [known[text] if text in known else not_found(f"{owner.name} has no channel {text!r}.") for text in texts]
+
+
+def tier(text: str) -> UUID:
+    """The id of a tier by name or id."""
+    found = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
+    return found.id if found else not_found(f"There is no tier {text!r}.")
+
+
+def uuid(text: str) -> UUID | None:
+    """The id that the text is, if it is one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _first(model: type[Model], actor: Actor, condition: Q) -> Any:
+    return model._default_manager.visible_to(actor).filter(condition).first()  # type: ignore[attr-defined]

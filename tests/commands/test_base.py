@@ -1,0 +1,31 @@
+"""What all commands have in common: exit codes, one line, and nothing that moves a terminal's cursor."""
+
+from uuid import uuid4
+
+import pytest
+
+from keyadmin.management.base import ExitCode, printable, problem
+from keyadmin.operations import errors
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (errors.NotFound(), ExitCode.NOT_FOUND, "Not found."),
+        (errors.Forbidden("Not\nyou."), ExitCode.FORBIDDEN, "Not you."),
+        (errors.Conflict("Too late."), ExitCode.CONFLICT, "Too late."),
+        (errors.AlreadyIssued(uuid4()), ExitCode.CONFLICT, "The secret was already shown."),
+        (errors.Invalid({"name": ["Is empty."], "__all__": ["Is odd."]}), ExitCode.INVALID, "name: Is empty. Is odd."),
+        (errors.OperationError("Broken."), ExitCode.FAILED, "Broken."),
+    ],
+)
+def test_every_refusal_has_its_code_and_one_line(error: errors.OperationError, code: ExitCode, said: str) -> None:
+    ended = problem(error)
+
+    assert ended.returncode == code
+    assert str(ended).startswith(said)
+    assert "\n" not in str(ended)
+
+
+def test_names_cannot_write_on_the_terminal() -> None:
+    assert printable("CI\x1b[2J é") == "CI\N{REPLACEMENT CHARACTER}[2J é"

@@ -1,0 +1,76 @@
+"""history: everything, newest first, narrowed by what is asked."""
+
+import json
+from typing import Any
+
+import pytest
+
+from .conftest import Shell
+
+
+def told(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
+    done = shell("history", *arguments, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    events: list[dict[str, Any]] = json.loads(done.stdout)
+    return events
+
+
+@pytest.fixture
+def issued(shell: Shell) -> dict[str, Any]:
+    done = shell("issue_key", "--organisation", "northwind", "--name", "Told", "--scope", "chats:read", "--json")
+    shell("revoke_key", json.loads(done.stdout)["id"], "--reason", "Done with it")
+    printed: dict[str, Any] = json.loads(done.stdout)
+    return printed
+
+
+@pytest.mark.parametrize("name", ["id", "key_id"])
+def test_of_a_key_newest_first(shell: Shell, issued: dict[str, Any], name: str) -> None:
+    revoked, made = told(shell, "--key", issued[name])
+
+    assert (revoked["action"], made["action"]) == ("key.revoked", "key.issued")
+    assert revoked["number"] > made["number"]
+    assert revoked["reason"] == "Done with it"
+    assert made["target"] == {"kind": "key", "id": issued["id"], "label": "Told"}
+    assert made["actor"]["kind"] == "command"
+    assert made["door"] == "command"
+
+
+def test_by_organisation_action_and_limit(shell: Shell) -> None:
+    events = told(shell, "--organisation", "contoso", "--action", "key.issued", "--limit", "2")
+
+    assert [(event["organisation"], event["action"]) for event in events] == [("Contoso", "key.issued")] * 2
+
+
+def test_since(shell: Shell, issued: dict[str, Any]) -> None:
+    revoked, _ = told(shell, "--key", issued["id"])
+
+    assert [event["number"] for event in told(shell, "--key", issued["id"], "--since", revoked["at"])] == [
+        revoked["number"]
+    ]
+    assert told(shell, "--since", "1d", "--limit", "1")
+    assert told(shell, "--since", "2999-01-01T00:00:00Z") == []
+
+
+def test_a_table_for_people(shell: Shell, issued: dict[str, Any]) -> None:
+    done = shell("history", "--key", issued["id"])
+
+    assert done.returncode == 0
+    head, revoked, _ = done.stdout.splitlines()
+    assert head.startswith("NUMBER")
+    assert "Key revoked" in revoked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--organisation", "nowhere"), 3),
+        (("--key", "kad_nothing"), 3),
+        (("--action", "key.eaten"), 2),
+        (("--since", "yesterday"), 2),
+        (("--since", "2026-01-01"), 2),
+    ],
+)
+def test_bad_arguments(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
+    done = shell("history", *arguments)
+
+    assert (done.returncode, done.stdout) == (code, "")

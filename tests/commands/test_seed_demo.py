@@ -1,0 +1,114 @@
+"""seed_demo: once, all of it, and through the operations."""
+
+import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from django.contrib.auth.hashers import check_password
+from psycopg import sql
+
+from keyadmin.operations.demo_data import KEYS, PEOPLE
+
+from .conftest import PASSWORD, Shell
+
+TABLES = (
+    "organisation", "person", "membership", "bot", "channel", "key", "secret", "allow_list_entry", "meter",
+    "usage_hour", "event",
+)  # fmt: skip
+CONTENT = sql.SQL("SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t")
+
+
+def everything(shell: Shell) -> dict[str, object]:
+    return {name: shell.rows(CONTENT.format(sql.Identifier(name)))[0] for name in TABLES}
+
+
+def test_loads_once(empty_shell: Shell) -> None:
+    begun = time.monotonic()
+    first = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD=PASSWORD)
+    took = time.monotonic() - begun
+    loaded = everything(empty_shell)
+
+    second = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD="another one entirely")
+
+    assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
+    assert took < 5
+    assert "Loaded" in first.stdout
+    assert "nothing was changed" in second.stdout
+    assert everything(empty_shell) == loaded
+    for printed in (first.stdout, second.stdout):
+        assert "maya@northwind.example" in printed
+        assert PASSWORD not in printed
+
+
+def test_two_at_once_load_once(empty_shell: Shell) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: empty_shell("seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD), range(2)))
+
+    assert [one.returncode for one in done] == [0, 0], [one.stderr for one in done]
+    assert sorted(json.loads(one.stdout)["loaded"] for one in done) == [False, True]
+    assert empty_shell.rows("SELECT count(*) FROM key") == [(len(KEYS),)]
+
+
+def test_prints_a_password_only_when_it_made_one(empty_shell: Shell) -> None:
+    first = json.loads(empty_shell("seed_demo", "--json").stdout)
+    second = json.loads(empty_shell("seed_demo", "--json").stdout)
+
+    [(hashed,)] = empty_shell.rows("SELECT password FROM person WHERE email = 'maya@northwind.example'")
+    assert check_password(first["password"], hashed)
+    assert second["password"] is None
+    assert [person["email"] for person in first["people"]] == [person.email for person in PEOPLE]
+
+
+def test_leaves_data_of_the_same_names_alone(empty_shell: Shell) -> None:
+    empty_shell(
+        "create_admin", "--email", "Maya@northwind.example", "--name", "Maya", "--password-stdin", stdin=f"{PASSWORD}\n"
+    )
+
+    done = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD=PASSWORD)
+
+    assert done.returncode == 0
+    assert "not the demo's" in done.stdout
+    assert empty_shell.rows("SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM key)") == [(1, 0)]
+
+
+def test_not_in_production(empty_shell: Shell) -> None:
+    done = empty_shell("seed_demo", KEYADMIN_ENV="production", KEYADMIN_ALLOWED_HOSTS="keys.example.com")
+
+    assert (done.returncode, done.stdout) == (4, "")
+    assert empty_shell.rows("SELECT count(*) FROM person") == [(0,)]
+
+
+def test_meters_and_ledger_agree(shell: Shell) -> None:
+    """What the cells before the running minute hold is in the ledger, and the total holds both."""
+    broken = shell.rows(
+        """
+        WITH ledger AS (
+            SELECT key_id, sum(count) AS calls,
+                coalesce(sum(count) FILTER (WHERE hour >= date_trunc('hour', now()) - interval '2 hours'), 0) AS recent
+            FROM usage_hour WHERE outcome = 'ok' GROUP BY key_id
+        )
+        SELECT key.name FROM meter JOIN key ON key.id = meter.key_id LEFT JOIN ledger ON ledger.key_id = meter.key_id
+        WHERE used <> (SELECT sum(calls) FROM unnest(cells) AS calls) OR cells[1] <> 0
+            OR used > coalesce(recent, 0) OR total < coalesce(calls, 0)
+        """
+    )
+
+    assert broken == []
+
+
+def test_no_key_was_used_beyond_its_tier(shell: Shell) -> None:
+    assert (
+        shell.rows(
+            "SELECT key.name FROM key JOIN tier ON tier.id = key.tier_id JOIN usage_hour u ON u.key_id = key.id"
+            " WHERE u.outcome = 'ok' AND u.count > tier.hourly_limit"
+        )
+        == []
+    )
+
+
+def test_history_tells_how_it_came_to_be(shell: Shell) -> None:
+    actions = dict(shell.rows("SELECT verb, count(*) FROM event WHERE actor_kind <> 'command' GROUP BY verb"))
+
+    assert actions["key.issued"] == len(KEYS)
+    assert actions["person.created"] == len(PEOPLE)
+    assert actions["key.regenerated"] == actions["key.revoked"] == actions["bot.disabled"] == 1
