@@ -69,6 +69,7 @@ def _found() -> Found:
 
 
 def _organisations() -> None:
+    """One with keys in the default format, one with compact ones."""
     organisations.create(actor=ACTOR, name="Northwind", slug=NORTHWIND)
     organisations.create(actor=ACTOR, name="Contoso", slug=CONTOSO, key_prefix="whm", key_format="compact")
 
