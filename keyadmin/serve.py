@@ -83,6 +83,8 @@ class Serve:
             for service in self.services:
                 self._start(service)
             say(f"keyadmin is at http://localhost:{self.port} (Ctrl-C stops it)")
+            if password := self.environ.get("KEYADMIN_DEMO_PASSWORD"):
+                say(f"Sign in as any of these people. Their password: {password}")
             self._wait()
         finally:
             self._stop()

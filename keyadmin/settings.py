@@ -74,6 +74,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "django_htmx.templatetags.django_htmx",
+                "keyadmin.web.templatetags.pictures",
                 "keyadmin.web.templatetags.ui",
                 "lucide.templatetags.lucide",
             ],
