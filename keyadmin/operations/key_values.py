@@ -15,7 +15,7 @@ from keyadmin.models import AllowListEntry, Channel, Key, Kind, Organisation, Sc
 from keyadmin.models.scope import IMPERSONATE
 from keyadmin.operations import policy, reach
 from keyadmin.operations.checks import UNCHANGED, Problems
-from keyadmin.operations.errors import Forbidden
+from keyadmin.operations.errors import Forbidden, Invalid
 from keyadmin.operations.recording import rfc3339
 
 
@@ -70,6 +70,8 @@ def describe(values: Values) -> dict[str, Any]:
 
 def require_reach(actor: Actor, key: Key, values: Values, old: Values | None) -> None:
     """The subset rule: raise Forbidden if the key would come to reach further than the actor may let it."""
+    if values.expires_at is not None and timezone.is_naive(values.expires_at):
+        raise Invalid({"expires_at": [_("Give the time with its time zone.")]})  # it can't be compared
     if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
         raise Forbidden(_("A key can't let another inherit permissions. Pick them one by one."))
     wanted = _reach_of(key, values)

@@ -1,0 +1,154 @@
+"""Every operation once, as an act that succeeds for whoever may, on a small world made for it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.foundation.cidr import parse
+from keyadmin.foundation.routes import Route
+from keyadmin.models import (
+    AllowListEntry,
+    Bot,
+    Channel,
+    Key,
+    Kind,
+    Organisation,
+    Person,
+    Role,
+    Scope,
+    SystemRole,
+    Tier,
+)
+from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, tiers
+from tests.factories import BotFactory, ChannelFactory, KeyFactory, OrganisationFactory, TierFactory, member_of
+
+
+@dataclass
+class World:
+    """One of each, in the state its acts need."""
+
+    organisation: Organisation
+    closed: Organisation
+    bot: Bot
+    idle_bot: Bot
+    channel: Channel
+    key: Key
+    revoked: Key
+    master: Key
+    key_entry: AllowListEntry
+    bot_entry: AllowListEntry
+    person: Person
+    leaver: Person
+    tier: Tier
+    scope: Scope
+
+
+def world(organisation: Organisation) -> World:
+    bot = BotFactory(organisation=organisation, networks=["192.0.2.0/24"])
+    key = KeyFactory(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
+    entries = AllowListEntry.objects
+    return World(
+        organisation=organisation,
+        closed=OrganisationFactory(disabled=True),
+        bot=bot,
+        idle_bot=BotFactory(organisation=organisation, disabled=True),
+        channel=ChannelFactory(organisation=organisation),
+        key=key,
+        revoked=KeyFactory(organisation=organisation, revoked=True),
+        master=KeyFactory(organisation=organisation, master=True),
+        key_entry=entries.filter(key=key).first(),
+        bot_entry=entries.get(bot=bot),
+        person=member_of(organisation),
+        leaver=member_of(organisation, deactivated=True),
+        tier=TierFactory(),
+        scope=Scope.objects.create(
+            name="reports:read", resource="Reports", label="Read reports", explanation="Reads.", ability="read reports"
+        ),
+    )
+
+
+def _issue(w: World, actor: Actor, **kwargs: Any) -> Any:
+    return keys.issue(actor=actor, organisation=w.organisation.id, name="CI", scopes=["chats:read"], **kwargs)
+
+
+def _new_scope(actor: Actor) -> Any:
+    return scopes.create(
+        actor=actor, name="notes:read", resource="Notes", label="Read notes", explanation="Reads notes.",
+        ability="read notes", routes=[Route("GET", "/api/notes", "notes:read")],
+    )  # fmt: skip
+
+
+type Act = Callable[[World, Actor], Any]
+
+KEYS: Final[dict[str, Act]] = {
+    "keys.issue": lambda w, a: _issue(w, a, nonce="once"),
+    "keys.edit": lambda w, a: keys.edit(actor=a, key=w.key.id, revision=1, name="New", networks=[parse("10.1.0.0/16")]),
+    "keys.regenerate": lambda w, a: keys.regenerate(actor=a, key=w.key.id, grace=timedelta(hours=1), nonce="again"),
+    "keys.end_grace": lambda w, a: keys.end_grace(actor=a, key=w.key.id),
+    "keys.revoke": lambda w, a: keys.revoke(actor=a, key=w.key.id, reason="Lost"),
+    "keys.reactivate": lambda w, a: keys.reactivate(actor=a, key=w.revoked.id),
+    "keys.delete": lambda w, a: keys.delete(actor=a, key=w.key.id),
+    "networks.add": lambda w, a: networks.add(actor=a, key=w.key.id, network="203.0.113.0/24"),
+    "networks.change": lambda w, a: networks.change(actor=a, entry=w.key_entry.id, network="203.0.113.0/24"),
+    "networks.remove": lambda w, a: networks.remove(actor=a, entry=w.key_entry.id),
+}
+OWNERS: Final[dict[str, Act]] = {
+    "keys.issue public": lambda w, a: _issue(w, a, kind=Kind.PUBLIC),
+    "networks.add bot": lambda w, a: networks.add(actor=a, bot=w.bot.id, network="203.0.113.0/24"),
+    "networks.change bot": lambda w, a: networks.change(actor=a, entry=w.bot_entry.id, network="203.0.113.0/24"),
+    "networks.remove bot": lambda w, a: networks.remove(actor=a, entry=w.bot_entry.id, allow_any=True),
+    "bots.create": lambda w, a: bots.create(actor=a, organisation=w.organisation.id, name="Concierge"),
+    "bots.edit": lambda w, a: bots.edit(actor=a, bot=w.bot.id, description="Answers"),
+    "bots.disable": lambda w, a: bots.disable(actor=a, bot=w.bot.id),
+    "bots.enable": lambda w, a: bots.enable(actor=a, bot=w.idle_bot.id),
+    "channels.create": lambda w, a: channels.create(actor=a, organisation=w.organisation.id, name="Telegram"),
+    "channels.rename": lambda w, a: channels.rename(actor=a, channel=w.channel.id, name="Telegram"),
+    "channels.remove": lambda w, a: channels.remove(actor=a, channel=w.channel.id),
+    "organisations.edit": lambda w, a: organisations.edit(actor=a, organisation=w.organisation.id, name="New"),
+    "people.create": lambda w, a: people.create(
+        actor=a, email="New@Example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
+    ),
+    "people.edit": lambda w, a: people.edit(actor=a, person=w.person.id, email="other@example.com"),
+    "people.deactivate": lambda w, a: people.deactivate(actor=a, person=w.person.id),
+    "people.reactivate": lambda w, a: people.reactivate(actor=a, person=w.leaver.id),
+    "people.set_role": lambda w, a: people.set_role(
+        actor=a, person=w.person.id, organisation=w.organisation.id, role=Role.OWNER
+    ),
+    "people.remove_role": lambda w, a: people.remove_role(actor=a, person=w.person.id, organisation=w.organisation.id),
+}
+#: Only for system administrators, on things that others see as well.
+SEEN: Final[dict[str, Act]] = {
+    "keys.issue master": lambda w, a: _issue(w, a, kind=Kind.MASTER),
+    "keys.issue tier": lambda w, a: _issue(w, a, tier=w.tier.id),
+    "keys.edit master": lambda w, a: keys.edit(actor=a, key=w.master.id, revision=1, name="New"),
+    "keys.regenerate master": lambda w, a: keys.regenerate(actor=a, key=w.master.id),
+    "keys.revoke master": lambda w, a: keys.revoke(actor=a, key=w.master.id),
+    "keys.delete master": lambda w, a: keys.delete(actor=a, key=w.master.id),
+    "networks.add master": lambda w, a: networks.add(actor=a, key=w.master.id, network="203.0.113.0/24"),
+    "organisations.edit tier": lambda w, a: organisations.edit(actor=a, organisation=w.organisation.id, tier=w.tier.id),
+    "organisations.disable": lambda w, a: organisations.disable(actor=a, organisation=w.organisation.id),
+    "people.set_system_role": lambda w, a: people.set_system_role(
+        actor=a, person=w.person.id, system_role=SystemRole.AUDITOR
+    ),
+}
+#: Only for system administrators, and about the whole installation.
+SYSTEM: Final[dict[str, Act]] = {
+    "organisations.create": lambda w, a: organisations.create(actor=a, name="Fabrikam"),
+    "people.create alone": lambda w, a: people.create(actor=a, email="new@example.com", name="New"),
+    "people.create administrator": lambda w, a: people.create(
+        actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
+    ),
+    "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
+    "tiers.edit": lambda w, a: tiers.edit(actor=a, tier=w.tier.id, hourly_limit=9),
+    "tiers.remove": lambda w, a: tiers.remove(actor=a, tier=w.tier.id),
+    "scopes.create": lambda w, a: _new_scope(a),
+    "scopes.edit": lambda w, a: scopes.edit(actor=a, scope=w.scope.name, label="Look at reports"),
+    "scopes.remove": lambda w, a: scopes.remove(actor=a, scope=w.scope.name),
+}
+#: Of an organisation that only system administrators and auditors see.
+ELSEWHERE: Final[dict[str, Act]] = {
+    "organisations.enable": lambda w, a: organisations.enable(actor=a, organisation=w.closed.id),
+}
+ALL: Final[dict[str, Act]] = KEYS | OWNERS | SEEN | SYSTEM | ELSEWHERE

@@ -1,0 +1,139 @@
+"""Regenerate a key's secret, with and without a grace period for the old one."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.foundation import tokens
+from keyadmin.models import Key, Organisation, Person, Secret
+from keyadmin.operations import keys
+from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid
+from tests.factories import OPERATOR, KeyFactory, as_actor
+from tests.operations.looking import latest, meter_version
+
+HOUR = timedelta(hours=1)
+
+
+def digests(key: Key, *, in_grace: bool) -> list[bytes]:
+    return [bytes(secret.digest) for secret in key.secrets.filter(not_after__isnull=not in_grace)]
+
+
+def digest(token: str) -> bytes:
+    return tokens.digest(token, bytes.fromhex("22" * 32))
+
+
+@pytest.fixture
+def key(northwind: Organisation) -> Key:
+    key: Key = KeyFactory(organisation=northwind)
+    return key
+
+
+def test_the_old_secret_stops_at_once(key: Key, jonas: Person) -> None:
+    issued = keys.regenerate(actor=as_actor(jonas), key=key.id)
+    assert issued.token.value != key.token
+    assert digests(key, in_grace=False) == [digest(issued.token.value)]
+    assert digests(key, in_grace=True) == []
+
+
+def test_or_after_its_grace(key: Key) -> None:
+    issued = keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
+    old = key.secrets.get(not_after__isnull=False)
+    assert bytes(old.digest) == digest(key.token)
+    assert abs(old.not_after - timezone.now() - HOUR) < timedelta(minutes=1)
+    assert digests(key, in_grace=False) == [digest(issued.token.value)]
+
+
+def test_the_key_stays_the_same(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"], expiring=True)
+    Organisation.objects.update(key_prefix="new", key_format="compact")
+    row = keys.regenerate(actor=OPERATOR, key=key.id).key
+    assert (row.id, row.prefix, row.format, row.revision) == (key.id, key.prefix, key.format, 1)
+    assert (row.expires_at, row.allow_list.count(), row.scopes.count()) == (key.expires_at, 1, 1)
+
+
+def test_a_compact_key_is_recognised_by_its_new_secret(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, compact=True)
+    issued = keys.regenerate(actor=OPERATOR, key=key.id)
+    assert (issued.token.format, issued.token.key_id) == (tokens.Format.COMPACT, None)
+    assert Key.objects.get().recognition == issued.token.secret[:8]
+
+
+def test_what_is_shown_is_of_the_secret_that_works(key: Key) -> None:
+    issued = keys.regenerate(actor=OPERATOR, key=key.id)
+    row = Key.objects.get()
+    assert (row.key_id, row.recognition) == (issued.token.key_id, issued.token.recognition)
+
+
+def test_never_more_than_two_secrets_live(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
+    assert digests(key, in_grace=True) == [digest(key.token)]
+    assert Secret.objects.count() == 2
+    keys.regenerate(actor=OPERATOR, key=key.id)
+    assert Secret.objects.count() == 1
+
+
+def test_grace_ends_with_the_key(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(minutes=5))
+    keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
+    assert key.secrets.get(not_after__isnull=False).not_after == key.expires_at
+
+
+def test_it_is_recorded_and_seen_by_the_next_call(key: Key) -> None:
+    keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
+    event = latest()
+    assert (event.verb, event.target_id) == ("key.regenerated", str(key.id))
+    until = key.secrets.get(not_after__isnull=False).not_after
+    assert event.changes["old_secret_until"] == [None, until.isoformat().replace("+00:00", "Z")]
+    assert meter_version(key) == 2
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired"])
+def test_a_dead_key_gets_no_secret(northwind: Organisation, state: str) -> None:
+    key = KeyFactory(organisation=northwind, **{state: True})
+    with pytest.raises(Conflict, match="Reactivate it first"):
+        keys.regenerate(actor=OPERATOR, key=key.id)
+
+
+@pytest.mark.parametrize("grace", [timedelta(seconds=-1), timedelta(days=7, seconds=1), timedelta.max])
+def test_graces_that_are_none(key: Key, grace: timedelta) -> None:
+    with pytest.raises(Invalid) as refused:
+        keys.regenerate(actor=OPERATOR, key=key.id, grace=grace)
+    assert list(refused.value.errors) == ["grace"]
+
+
+def test_nobody_gets_the_secret_of_a_key_that_may_more(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, scopes=["chats:read", "chats:export"])
+    maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    with pytest.raises(Forbidden, match="chats:export"):
+        keys.regenerate(actor=maker, key=key.id)
+
+
+def test_nor_of_one_that_inherits_more(northwind: Organisation, jonas: Person) -> None:
+    key = KeyFactory(organisation=northwind, inherits=True, creator=jonas)
+    maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    with pytest.raises(Forbidden):
+        keys.regenerate(actor=maker, key=key.id)
+
+
+def test_the_same_request_twice(key: Key, jonas: Person) -> None:
+    issued = keys.regenerate(actor=as_actor(jonas), key=key.id, nonce="n-1")
+    with pytest.raises(AlreadyIssued) as refused:
+        keys.regenerate(actor=as_actor(jonas), key=key.id, nonce="n-1")
+    assert refused.value.key_id == key.id
+    assert digests(key, in_grace=False) == [digest(issued.token.value)]
+
+
+def test_the_old_secret_can_be_ended_early(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    keys.end_grace(actor=OPERATOR, key=key.id)
+    assert digests(key, in_grace=True) == []
+    assert digests(key, in_grace=False) == [digest(key.token)]
+    assert latest().verb == "key.grace_ended"
+    assert meter_version(key) == 2
+
+
+def test_but_not_twice(key: Key) -> None:
+    with pytest.raises(Conflict, match="already ended"):
+        keys.end_grace(actor=OPERATOR, key=key.id)

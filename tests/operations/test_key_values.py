@@ -1,0 +1,207 @@
+"""Edit a key: what is given changes, nothing else, and never to more than the editor holds."""
+
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import AllowListEntry, Key, Organisation, Person, Role, Tier
+from keyadmin.operations import keys
+from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.factories import OPERATOR, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
+from tests.operations.looking import dump, latest, meter_version, version
+
+
+@pytest.fixture
+def key(northwind: Organisation) -> Key:
+    key: Key = KeyFactory(organisation=northwind, name="CI", scopes=["chats:read"], networks=["10.0.0.0/8"])
+    return key
+
+
+def edit(who: Person | Key | None, key: Key, revision: int | None = 1, **kwargs: Any) -> Key:
+    return keys.edit(actor=as_actor(who) if who else OPERATOR, key=key.id, revision=revision, **kwargs)
+
+
+def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None:
+    kept = AllowListEntry.objects.get()
+    channel = ChannelFactory(organisation=key.organisation, name="Telegram")
+    ends = timezone.now() + timedelta(days=1)
+    edit(
+        jonas, key, name="CD", scopes=["chats:write"], channels=[channel.id], expires_at=ends,
+        networks=[parse("10.0.0.0/8"), parse("192.0.2.0/24")],
+    )  # fmt: skip
+    row = Key.objects.get()
+    assert (row.name, row.description, row.expires_at, row.revision) == ("CD", "", ends, 2)
+    assert [scope.name for scope in row.scopes.all()] == ["chats:write"]
+    assert list(row.channels.all()) == [channel]
+    assert {str(entry.network) for entry in row.allow_list.all()} == {"10.0.0.0/8", "192.0.2.0/24"}
+    assert AllowListEntry.objects.filter(id=kept.id).exists()
+    assert latest().verb == "key.edited"
+    assert latest().changes == {
+        "name": ["CI", "CD"], "scopes": [["chats:read"], ["chats:write"]], "channels": [[], ["Telegram"]],
+        "networks": [["10.0.0.0/8"], ["10.0.0.0/8", "192.0.2.0/24"]],
+        "expires_at": [None, ends.isoformat().replace("+00:00", "Z")],
+    }  # fmt: skip
+
+
+def test_an_edit_is_seen_by_the_next_call(key: Key) -> None:
+    edit(None, key, scopes=["chats:write"])
+    assert meter_version(key) == 2
+    assert (version(key.organisation), version()) == (1, 1)
+
+
+def test_its_secret_stays(key: Key) -> None:
+    before = list(key.secrets.values())
+    edit(None, key, name="CD")
+    assert list(key.secrets.values()) == before
+
+
+@pytest.mark.parametrize(
+    "same",
+    [{}, {"name": " CI "}, {"scopes": ["chats:read"]}, {"networks": [parse("10.0.0.0/8")]}, {"expires_at": None},
+     {"channels": []}, {"inherits": False}],
+)  # fmt: skip
+def test_an_edit_that_changes_nothing(key: Key, same: dict[str, Any]) -> None:
+    before = dump()
+    with pytest.raises(Invalid) as refused:
+        edit(None, key, **same)
+    assert refused.value.errors == {"__all__": ["No changes to save."]}
+    assert dump() == before
+
+
+def test_a_list_has_no_order(key: Key) -> None:
+    AllowListEntry.objects.create(key=key, network=parse("192.0.2.0/24"))
+    with pytest.raises(Invalid, match="No changes"):
+        edit(None, key, networks=[parse("192.0.2.0/24"), parse("10.0.0.0/8")])
+
+
+def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
+    edit(jonas, key, name="Theirs")
+    with pytest.raises(
+        Conflict, match=r"Someone else changed this key [1-9][0-9]? seconds? ago\. Review their change\."
+    ) as refused:
+        edit(None, key, name="Mine")
+    assert refused.value.event == latest()
+    assert Key.objects.get().name == "Theirs"
+    edit(None, key, revision=2, name="Mine")
+    edit(None, key, revision=None, name="Whatever was there")
+
+
+def test_a_reactivation_is_a_change_to_who_edits(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, revoked=True)
+    keys.reactivate(actor=OPERATOR, key=key.id)
+    with pytest.raises(Conflict):
+        edit(None, key, name="Mine")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"name": ""}, {"scopes": []}, {"scopes": ["chats:fly"]}, {"networks": [ip_network("0.0.0.0/0")]},
+     {"expires_at": datetime(2001, 1, 1).astimezone()}, {"expires_at": datetime(2999, 1, 1)}],
+)  # fmt: skip
+def test_the_same_rules_as_for_a_new_key(key: Key, wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid) as refused:
+        edit(None, key, **wrong)
+    assert list(refused.value.errors) == list(wrong)
+
+
+def test_what_is_left_alone_is_not_judged_again(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, expired=True)
+    Organisation.objects.update(longest_expiry_days=1, may_never_expire=False)
+    assert edit(None, key, name="Renamed").name == "Renamed"
+
+
+def test_a_key_that_is_gone_or_anothers(key: Key, lena: Person) -> None:
+    with pytest.raises(NotFound):
+        edit(lena, key, name="Mine")
+    keys.delete(actor=OPERATOR, key=key.id)
+    with pytest.raises(NotFound):
+        edit(None, key, name="Mine")
+
+
+def test_an_earlier_end_also_ends_the_old_secret(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    ends = timezone.now() + timedelta(minutes=5)
+    edit(None, key, expires_at=ends)
+    assert key.secrets.get(not_after__isnull=False).not_after == ends
+
+
+def test_tiers_are_for_administrators(key: Key, jonas: Person, maya: Person) -> None:
+    admin = Tier.objects.get(name="Admin")
+    with pytest.raises(Forbidden):
+        edit(jonas, key, tier=admin.id)
+    edit(maya, key, tier=admin.id)
+    assert latest().changes == {"tier": ["Standard", "Admin"]}
+    with pytest.raises(Forbidden):
+        edit(jonas, key, revision=2, tier=key.organisation.default_tier_id)
+    edit(jonas, key, revision=2, tier=admin.id, name="CD")
+
+
+def test_from_a_list_to_inheriting_and_back(northwind: Organisation, jonas: Person) -> None:
+    key = KeyFactory(organisation=northwind, creator=jonas)
+    edit(jonas, key, inherits=True)
+    assert latest().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
+    with pytest.raises(Invalid, match="Pick at least one"):
+        edit(jonas, key, revision=2, inherits=False)
+    edit(jonas, key, revision=2, inherits=False, scopes=["chats:read"])
+
+
+def test_nobody_there_to_inherit_from(key: Key) -> None:
+    with pytest.raises(Invalid) as refused:
+        edit(None, key, inherits=True)
+    assert list(refused.value.errors) == ["inherits"]
+
+
+# Nobody widens a key beyond what they hold
+
+
+def test_an_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
+    with pytest.raises(Forbidden, match="users:impersonate"):
+        edit(jonas, key, scopes=["chats:read", "users:impersonate"])
+
+
+@pytest.mark.parametrize(
+    "wider",
+    [{"scopes": ["chats:read", "chats:write", "chats:export"]}, {"networks": []}, {"networks": [parse("11.0.0.0/8")]},
+     {"expires_at": None}, {"channels": []}, {"inherits": True}],
+)  # fmt: skip
+def test_a_key_cannot_widen_another_beyond_itself(
+    northwind: Organisation, jonas: Person, wider: dict[str, Any]
+) -> None:
+    key = KeyFactory(
+        organisation=northwind, scopes=["chats:read", "chats:write"], networks=["10.0.0.0/8"], expiring=True,
+        channels=[ChannelFactory(organisation=northwind)], creator=jonas,
+    )  # fmt: skip
+    editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
+    with pytest.raises(Forbidden):
+        edit(editor, key, **wider)
+    edit(editor, key, name="Renamed", scopes=["chats:write"], networks=[parse("10.1.0.0/16")])
+    assert Key.objects.get(id=key.id).name == "Renamed"
+
+
+def test_a_key_may_widen_another_up_to_itself(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read", "chats:write"])
+    edit(editor, key, scopes=["chats:read", "chats:write"], networks=[])
+
+
+def test_an_auditors_full_access_is_what_an_auditor_may_read(northwind: Organisation, jonas: Person) -> None:
+    creator = member_of(northwind, Role.AUDITOR)
+    key = KeyFactory(organisation=northwind, creator=creator)
+    edit(jonas, key, inherits=True)
+    limited = KeyFactory(organisation=northwind, scopes=["keys:write", "keys:read", "history:read"])
+    edit(limited, key, revision=2, networks=[parse("10.0.0.0/8")])
+    edit(limited, key, revision=3, networks=[])
+    creator.memberships.update(role=Role.OWNER)
+    edit(limited, key, revision=4, networks=[parse("10.0.0.0/8")])
+    with pytest.raises(Forbidden):
+        edit(limited, key, revision=5, networks=[])
+
+
+def test_a_leavers_full_access_is_none(northwind: Organisation, jonas: Person) -> None:
+    leaver = PersonFactory(administrator=True, deactivated=True)
+    key = KeyFactory(organisation=northwind, creator=leaver, inherits=True)
+    edit(jonas, key, expires_at=timezone.now() + timedelta(days=1))

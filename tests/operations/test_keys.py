@@ -1,0 +1,320 @@
+"""Issue a key: what comes out, what is saved, and everything that refuses it."""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+
+from keyadmin.foundation import tokens
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import IssuedOnce, Key, Kind, Meter, Organisation, Person, Role, Secret, Tier
+from keyadmin.operations import keys
+from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid, NotFound
+from tests.factories import (
+    OPERATOR,
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    OrganisationFactory,
+    as_actor,
+    member_of,
+)
+from tests.operations.looking import latest
+
+
+def issue(who: Person | Key | None, organisation: Organisation, **kwargs: Any) -> keys.Issued:
+    actor = as_actor(who) if who else OPERATOR
+    return keys.issue(actor=actor, organisation=organisation.id, **{"name": "CI", "scopes": ["chats:read"]} | kwargs)
+
+
+def errors_of(who: Person | None, organisation: Organisation, **kwargs: Any) -> dict[str, list[str]]:
+    with pytest.raises(Invalid) as refused:
+        issue(who, organisation, **kwargs)
+    return refused.value.errors
+
+
+def test_a_key_is_issued(northwind: Organisation, jonas: Person) -> None:
+    channel = ChannelFactory(organisation=northwind, name="Telegram")
+    expires_at = timezone.now() + timedelta(days=30)
+    issued = issue(
+        jonas, northwind, name="  CI ", description="Builds\r\nand tests", scopes={"chats:read", "messages:send"},
+        channels=[channel.id], networks=[parse("10.0.0.0/8"), parse("2001:db8::/32")], expires_at=expires_at,
+    )  # fmt: skip
+    key = Key.objects.get(id=issued.key.id)
+    assert (key.name, key.description, key.kind) == ("CI", "Builds\nand tests", Kind.STANDARD)
+    assert (key.organisation, key.bot, key.tier) == (northwind, None, northwind.default_tier)
+    assert (key.creator, key.created_by, key.inherits, key.revision) == (jonas, "Jonas Lind", False, 1)
+    assert {scope.name for scope in key.scopes.all()} == {"chats:read", "messages:send"}
+    assert list(key.channels.all()) == [channel]
+    assert {str(entry.network) for entry in key.allow_list.all()} == {"10.0.0.0/8", "2001:db8::/32"}
+    assert key.expires_at == expires_at
+    assert (key.key_id, key.recognition) == (issued.token.key_id, issued.token.recognition)
+    assert tokens.parse(issued.token.value) == issued.token
+
+
+def test_its_secret_is_kept_as_a_digest_under_the_newest_pepper(northwind: Organisation) -> None:
+    issued = issue(None, northwind)
+    secret = Secret.objects.get(key=issued.key)
+    assert secret.pepper_id == 2 == max(settings.KEYADMIN_PEPPERS)
+    assert bytes(secret.digest) == tokens.digest(issued.token.value, settings.KEYADMIN_PEPPERS[2])
+    assert secret.not_after is None
+
+
+def test_its_meter_starts_empty(northwind: Organisation) -> None:
+    meter = Meter.objects.get(key_id=issue(None, northwind).key.id)
+    assert (meter.version, meter.cells, meter.used, meter.total, meter.last_used_at) == (1, [0] * 61, 0, 0, None)
+
+
+def test_history_says_what_it_was_given(northwind: Organisation, jonas: Person) -> None:
+    issued = issue(jonas, northwind, networks=[parse("10.0.0.0/8")], expires_at=datetime(2999, 1, 2, tzinfo=UTC))
+    event = latest()
+    assert (event.verb, event.target_id, event.organisation_id) == ("key.issued", str(issued.key.id), northwind.id)
+    assert event.changes == {
+        "name": [None, "CI"], "scopes": [None, ["chats:read"]], "networks": [None, ["10.0.0.0/8"]],
+        "expires_at": [None, "2999-01-02T00:00:00Z"], "tier": [None, "Standard"], "kind": [None, "standard"],
+        "masked": [None, issued.key.masked], "key_id": [None, issued.key.key_id], "inherits": [None, False],
+    }  # fmt: skip
+
+
+def test_the_organisation_chooses_prefix_and_format(db: None) -> None:
+    issued = issue(None, OrganisationFactory(key_prefix="whm", key_format="compact"))
+    assert issued.key.key_id is None
+    assert (issued.key.prefix, issued.key.format, len(issued.token.value)) == ("whm", "compact", 36)
+    assert issued.key.masked == issued.token.value[:12]
+
+
+def test_a_bots_key(northwind: Organisation, jonas: Person) -> None:
+    bot = BotFactory(organisation=northwind)
+    key = issue(jonas, northwind, bot=bot.id).key
+    assert (key.kind, key.bot) == (Kind.BOT, bot)
+
+
+def test_a_command_is_no_creator(northwind: Organisation) -> None:
+    key = issue(None, northwind).key
+    assert (key.creator, key.created_by) == (None, "command line")
+
+
+def test_the_secret_does_not_show_in_a_repr(northwind: Organisation) -> None:
+    issued = issue(None, northwind)
+    assert issued.token.secret not in repr(issued)
+
+
+@pytest.mark.parametrize("owner", ["organisation", "bot"])
+def test_a_disabled_owner_gets_no_key(northwind: Organisation, owner: str) -> None:
+    bot = BotFactory(organisation=northwind, is_active=owner != "bot")
+    Organisation.objects.update(is_active=owner != "organisation")
+    with pytest.raises(Conflict, match="is disabled"):
+        issue(None, northwind, bot=bot.id)
+
+
+def test_a_bot_of_another_organisation_is_unknown(northwind: Organisation, jonas: Person) -> None:
+    for bot in (BotFactory().id, uuid4()):
+        with pytest.raises(NotFound):
+            issue(jonas, northwind, bot=bot)
+
+
+@pytest.mark.parametrize("kind", [Kind.STANDARD, Kind.MASTER, Kind.PUBLIC])
+def test_a_bot_has_bots_keys_only(northwind: Organisation, kind: Kind) -> None:
+    assert "kind" in errors_of(None, northwind, bot=BotFactory(organisation=northwind).id, kind=kind)
+
+
+def test_a_bots_key_needs_a_bot(northwind: Organisation) -> None:
+    assert "kind" in errors_of(None, northwind, kind=Kind.BOT)
+
+
+@pytest.mark.parametrize("name", ["", "   ", "x" * 121, "a\nb", "a\x00b", "a\x1bb", "a\u202eb", "a\u2028b", "\ud800"])
+def test_names_that_are_none(northwind: Organisation, name: str) -> None:
+    assert list(errors_of(None, northwind, name=name)) == ["name"]
+
+
+@pytest.mark.parametrize("name", ["x" * 120, "Größe ✓ 👩‍💻", "<img onerror=x>", "=cmd()"])
+def test_names_that_are_fine(northwind: Organisation, name: str) -> None:
+    assert issue(None, northwind, name=name).key.name == name
+
+
+def test_a_description_has_an_end(northwind: Organisation) -> None:
+    assert list(errors_of(None, northwind, description="x" * 501)) == ["description"]
+
+
+def test_without_a_permission_a_key_is_pointless(northwind: Organisation) -> None:
+    words = ["Pick at least one permission: a key without any can call nothing."]
+    assert errors_of(None, northwind, scopes=[]) == {"scopes": words}
+
+
+def test_an_unknown_permission(northwind: Organisation, jonas: Person) -> None:
+    for who in (jonas, None):
+        words = ["chats:fly is not a permission."]
+        assert errors_of(who, northwind, scopes=["chats:read", "chats:fly"]) == {"scopes": words}
+
+
+def test_channels_are_the_organisations_own(northwind: Organisation, jonas: Person) -> None:
+    for channel in (ChannelFactory().id, uuid4()):
+        assert list(errors_of(jonas, northwind, channels=[channel])) == ["channels"]
+
+
+@pytest.mark.parametrize(
+    ("networks", "words"),
+    [
+        (["10.0.0.0/8", "10.0.0.0/8"], "10.0.0.0/8 is already on the list."),
+        (["10.0.0.0/8", "10.1.2.3/32"], "10.1.2.3/32 is already covered by 10.0.0.0/8."),
+        (["0.0.0.0/0"], "/0 is too wide. Leave the list empty to allow any address."),
+        (["::/0"], "/0 is too wide. Leave the list empty to allow any address."),
+    ],
+)
+def test_networks_that_make_no_sense(northwind: Organisation, networks: list[str], words: str) -> None:
+    assert errors_of(None, northwind, networks=[ip_network(text) for text in networks]) == {"networks": [words]}
+
+
+def test_expiry_is_in_the_future_with_a_time_zone(northwind: Organisation) -> None:
+    now = timezone.now()
+    assert errors_of(None, northwind, expires_at=now) == {"expires_at": ["Choose a time in the future."]}
+    naive = datetime(2999, 1, 1)
+    assert errors_of(None, northwind, expires_at=naive) == {"expires_at": ["Give the time with its time zone."]}
+
+
+def test_the_databases_clock_decides(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timezone, "now", lambda: datetime(2000, 1, 1, tzinfo=UTC))
+    assert "expires_at" in errors_of(None, northwind, expires_at=datetime(2001, 1, 1, tzinfo=UTC))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now = cursor.fetchone()[0]
+    assert abs(issue(None, northwind).key.created_at - now) < timedelta(minutes=1)
+
+
+def test_the_organisation_limits_lives(northwind: Organisation, jonas: Person) -> None:
+    Organisation.objects.update(longest_expiry_days=30, may_never_expire=False)
+    words = ["Set an expiry: keys of Northwind must have one."]
+    assert errors_of(jonas, northwind, expires_at=None) == {"expires_at": words}
+    words = ["Choose a time at most 30 days from now."]
+    assert errors_of(jonas, northwind, expires_at=timezone.now() + timedelta(days=30, hours=1)) == {"expires_at": words}
+    assert issue(jonas, northwind, expires_at=timezone.now() + timedelta(days=30)).key.expires_at
+
+
+def test_everything_wrong_is_said_at_once(northwind: Organisation) -> None:
+    wrong = errors_of(None, northwind, name="", scopes=[], channels=[uuid4()], expires_at=timezone.now())
+    assert set(wrong) == {"name", "scopes", "channels", "expires_at"}
+
+
+def test_tiers_are_for_administrators_to_choose(northwind: Organisation, jonas: Person, maya: Person) -> None:
+    admin = Tier.objects.get(name="Admin").id
+    with pytest.raises(Forbidden, match="choose a tier"):
+        issue(jonas, northwind, tier=admin)
+    assert issue(jonas, northwind, tier=northwind.default_tier_id).key.tier_id == northwind.default_tier_id
+    assert issue(maya, northwind, tier=admin).key.tier_id == admin
+    assert errors_of(maya, northwind, tier=uuid4()) == {"tier": ["Choose one of the tiers."]}
+
+
+def test_one_public_key(northwind: Organisation, jonas: Person, contoso: Organisation) -> None:
+    Organisation.objects.update(may_never_expire=False)
+    public = issue(jonas, northwind, kind=Kind.PUBLIC).key
+    assert (public.kind, public.expires_at) == (Kind.PUBLIC, None)
+    with pytest.raises(Conflict, match="Northwind already has a public key"):
+        issue(jonas, northwind, kind=Kind.PUBLIC)
+    issue(None, contoso, kind=Kind.PUBLIC)
+
+
+def test_the_public_key_has_no_expiry(northwind: Organisation) -> None:
+    later = timezone.now() + timedelta(days=1)
+    assert list(errors_of(None, northwind, kind=Kind.PUBLIC, expires_at=later)) == ["expires_at"]
+
+
+# Inheriting
+
+
+def test_a_key_may_inherit_its_creators_permissions(northwind: Organisation, jonas: Person) -> None:
+    key = issue(jonas, northwind, scopes=["chats:read"], inherits=True).key
+    assert key.inherits
+    assert not key.scopes.exists()
+
+
+def test_only_from_a_person(northwind: Organisation) -> None:
+    assert list(errors_of(None, northwind, inherits=True)) == ["inherits"]
+    with pytest.raises(Forbidden, match="inherit"):
+        issue(KeyFactory(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
+
+
+# Nobody gives more than they hold
+
+
+def test_an_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person) -> None:
+    with pytest.raises(Forbidden, match="users:impersonate"):
+        issue(jonas, northwind, scopes=["chats:read", "users:impersonate"])
+
+
+def test_impersonation_is_for_master_keys(northwind: Organisation, maya: Person) -> None:
+    words = ["Only a master key can act for a person."]
+    assert errors_of(maya, northwind, scopes=["users:impersonate"]) == {"scopes": words}
+    assert issue(maya, northwind, scopes=["users:impersonate"], kind=Kind.MASTER).key.kind == Kind.MASTER
+
+
+def test_a_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None:
+    maker = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
+    made = issue(maker, northwind, scopes=["chats:read"]).key
+    assert (made.creator, made.created_by) == (None, maker.name)
+    with pytest.raises(Forbidden, match="chats:write"):
+        issue(maker, northwind, scopes=["chats:read", "chats:write"])
+
+
+def test_an_inheriting_key_grants_what_its_creator_still_holds(northwind: Organisation, maya: Person) -> None:
+    maker = KeyFactory(organisation=northwind, inherits=True, creator=maya)
+    issue(maker, northwind, scopes=["chats:write"])
+    with pytest.raises(Forbidden):
+        issue(maker, northwind, scopes=["users:impersonate"])
+
+
+def test_a_restricted_key_makes_no_freer_one(northwind: Organisation) -> None:
+    one, other = ChannelFactory(organisation=northwind), ChannelFactory(organisation=northwind)
+    ends = timezone.now() + timedelta(days=5)
+    maker = KeyFactory(
+        organisation=northwind, scopes=["keys:write", "chats:read"], channels=[one], networks=["10.0.0.0/8"],
+        expires_at=ends,
+    )  # fmt: skip
+    fitting: dict[str, Any] = {"channels": [one.id], "networks": [parse("10.1.0.0/16")], "expires_at": ends}
+    issue(maker, northwind, **fitting)
+    for freer in (
+        {"channels": []}, {"channels": [one.id, other.id]}, {"networks": []}, {"networks": [parse("11.0.0.0/8")]},
+        {"networks": [parse("10.0.0.0/7")]}, {"expires_at": None}, {"expires_at": ends + timedelta(seconds=1)},
+    ):  # fmt: skip
+        with pytest.raises(Forbidden):
+            issue(maker, northwind, **fitting | freer)
+
+
+# The same request twice
+
+
+def test_a_nonce_makes_one_key(northwind: Organisation, jonas: Person) -> None:
+    first = issue(jonas, northwind, nonce="n-1").key
+    with pytest.raises(AlreadyIssued, match="already shown") as refused:
+        issue(jonas, northwind, nonce="n-1")
+    assert refused.value.key_id == first.id
+    assert (Key.objects.count(), IssuedOnce.objects.count()) == (1, 1)
+
+
+def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisation, jonas: Person) -> None:
+    first = issue(jonas, northwind, kind=Kind.PUBLIC, nonce="n-1").key
+    for _ in range(2):
+        with pytest.raises(AlreadyIssued):
+            issue(jonas, northwind, kind=Kind.PUBLIC, nonce="n-1")
+        if Key.objects.exists():
+            keys.delete(actor=as_actor(jonas), key=first.id)
+
+
+def test_a_nonce_is_its_actors_own(northwind: Organisation, jonas: Person) -> None:
+    issue(jonas, northwind, nonce="n-1")
+    issue(member_of(northwind, Role.OWNER), northwind, nonce="n-1")
+    issue(None, northwind, nonce="n-1")
+    assert Key.objects.count() == 3
+
+
+def test_a_refused_request_may_be_repeated(northwind: Organisation, jonas: Person) -> None:
+    errors_of(jonas, northwind, name="", nonce="n-1")
+    issue(jonas, northwind, nonce="n-1")
+
+
+def test_a_nonce_fits_its_column(northwind: Organisation) -> None:
+    assert list(errors_of(None, northwind, nonce="x" * 256)) == ["nonce"]

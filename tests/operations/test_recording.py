@@ -1,0 +1,160 @@
+"""Nothing is changed without its line of history, and the lines make a chain."""
+
+import inspect
+import json
+from hashlib import sha256
+from itertools import pairwise
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from keyadmin.models import ChainHead, Event, Key, Organisation, Person, Verb
+from keyadmin.operations import bots, channels, keys, networks, organisations, people, recording, scopes, tiers
+from tests.factories import OPERATOR, OrganisationFactory, as_actor
+from tests.operations import acts
+from tests.operations.looking import dump, latest
+
+MODULES = (bots, channels, keys, networks, organisations, people, scopes, tiers)
+
+
+def public_operations(module: ModuleType) -> list[str]:
+    """The functions of a module that take an actor by keyword and are meant for doors."""
+    found = inspect.getmembers(module, inspect.isfunction)
+    return [
+        name for name, function in found
+        if not name.startswith("_") and function.__module__.startswith("keyadmin.operations.")
+        and (parameter := inspect.signature(function).parameters.get("actor")) is not None
+        and parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]  # fmt: skip
+
+
+def test_every_operation_is_an_act_here() -> None:
+    noun = {module: module.__name__.rpartition(".")[2] for module in MODULES}
+    known = {f"{noun[module]}.{name}" for module in MODULES for name in public_operations(module)}
+    assert known == {name.split(" ")[0] for name in acts.ALL}
+
+
+@pytest.mark.parametrize("name", acts.ALL)
+def test_an_act_is_recorded_once(world: acts.World, name: str) -> None:
+    before = ChainHead.objects.get().number
+    acts.ALL[name](world, OPERATOR)
+    event = latest()
+    assert event.number == before + 1 == ChainHead.objects.get().number
+    assert event.verb in Verb.values
+    assert event.changes
+    assert all(len(pair) == 2 and pair[0] != pair[1] for pair in event.changes.values())
+    assert (event.actor_kind, event.actor_label, event.door) == ("command", "command line", "command")
+
+
+@pytest.mark.parametrize("name", acts.ALL)
+def test_an_act_that_cannot_be_recorded_does_not_happen(
+    world: acts.World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        asked.append(args)
+        raise RuntimeError("history cannot be written")
+
+    before = dump()
+    monkeypatch.setattr(recording, "record", refuse)
+    with pytest.raises(RuntimeError, match="history cannot be written"):
+        acts.ALL[name](world, OPERATOR)
+    assert len(asked) == 1
+    assert dump() == before
+
+
+def test_an_event_that_the_database_refuses_undoes_the_act(world: acts.World) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
+        )
+    before = dump()
+    with pytest.raises(DatabaseError, match="append-only"):
+        keys.revoke(actor=OPERATOR, key=world.key.id)
+    assert dump() == before
+
+
+@pytest.mark.parametrize("name", acts.ALL)
+def test_no_secret_and_no_digest_enters_history(world: acts.World, name: str) -> None:
+    done = acts.ALL[name](world, OPERATOR)
+    told = json.dumps(Event.objects.filter(number=latest().number).values().get(), default=str)
+    assert world.key.token not in told
+    assert world.key.token.rpartition("_")[2] not in told
+    if isinstance(done, keys.Issued):
+        assert done.token.secret not in told
+        assert done.token.secret not in repr(done)
+
+
+def test_outside_a_transaction_nothing_is_recorded(committed: Organisation) -> None:
+    number = ChainHead.objects.get().number
+    with pytest.raises(RuntimeError, match="transaction"):
+        recording.record(Verb.BOT_EDITED, actor=OPERATOR, target=committed, organisation=committed)
+    assert ChainHead.objects.get().number == number
+
+
+def test_an_event_keeps_who_where_and_what(world: acts.World, maya: Person) -> None:
+    actor = as_actor(maya, ip="2001:db8::1", user_agent="x" * 400, request_id="r-1")
+    keys.revoke(actor=actor, key=world.key.id, reason="Seen in a log")
+    event = latest()
+    assert (event.actor_kind, event.actor_id, event.actor_label) == ("person", maya.id, "Maya Okafor")
+    assert (event.ip, event.door, event.request_id) == ("2001:db8::1", "page", "r-1")
+    assert event.user_agent == "x" * 300
+    assert (event.organisation_id, event.organisation_label) == (world.organisation.id, "Northwind")
+    assert (event.target_kind, event.target_id, event.target_label) == ("key", str(world.key.id), world.key.name)
+    assert event.reason == "Seen in a log"
+
+
+def test_the_hash_covers_every_field_as_stored(world: acts.World, maya: Person) -> None:
+    keys.revoke(actor=as_actor(maya, ip="::1.2.3.4", user_agent="nul\x00\ud800"), key=world.key.id, reason="Größe ✓")
+    event = Event.objects.get(number=latest().number)
+    assert bytes(event.hash) == recording.hash_of(event) == bytes(ChainHead.objects.get().hash)
+    for field in event._meta.concrete_fields:
+        if field.name in ("hash", "previous_hash"):
+            continue
+        changed = Event.objects.get(number=event.number)
+        value = getattr(changed, field.name)
+        other = {"at": value.replace(year=1999) if field.name == "at" else None, "number": -1, "changes": {"a": [1, 2]},
+                 "ip": "9.9.9.9", "actor_id": world.key.id, "organisation_id": world.key.id}  # fmt: skip
+        setattr(changed, field.name, other.get(field.name, f"{value}x"))
+        assert recording.hash_of(changed) != bytes(event.hash), field.name
+
+
+def test_the_hash_is_the_documented_one(world: acts.World) -> None:
+    keys.revoke(actor=OPERATOR, key=world.key.id, reason="é")
+    event = latest()
+    fields = {
+        "number": event.number, "at": event.at.isoformat().replace("+00:00", "Z"), "verb": "key.revoked",
+        "actor_kind": "command", "actor_id": None, "actor_label": "command line", "door": "command", "ip": None,
+        "user_agent": "", "request_id": "", "organisation_id": str(world.organisation.id),
+        "organisation_label": "Northwind", "target_kind": "key", "target_id": str(world.key.id),
+        "target_label": world.key.name, "changes": event.changes, "reason": "é",
+    }  # fmt: skip
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert bytes(event.hash) == sha256(bytes(event.previous_hash) + text.encode()).digest()
+
+
+def test_a_bump_without_a_version_is_an_error(northwind: Organisation) -> None:
+    for bump in (recording.Bump(keys=[northwind.id]), recording.Bump(organisations=[Key().id])):
+        with pytest.raises(RuntimeError, match="no version"), transaction.atomic():
+            recording.record(Verb.BOT_EDITED, actor=OPERATOR, target=northwind, bump=bump)
+
+
+def test_a_target_need_not_be_a_row(db: None) -> None:
+    target = recording.Target("person", "", "nobody@example.com")
+    with transaction.atomic():
+        event = recording.record(Verb.SIGN_IN_FAILED, actor=OPERATOR, target=target)
+    assert (event.target_id, event.target_label, event.organisation_id) == ("", "nobody@example.com", None)
+
+
+def test_events_follow_one_another(db: None) -> None:
+    organisation = OrganisationFactory()
+    for number in range(3):
+        bots.create(actor=OPERATOR, organisation=organisation.id, name=f"Bot {number}")
+    events = list(Event.objects.order_by("-number")[:3])[::-1]
+    for before, after in pairwise(events):
+        assert after.number == before.number + 1
+        assert bytes(after.previous_hash) == bytes(before.hash)
+        assert after.at >= before.at
