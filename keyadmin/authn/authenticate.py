@@ -38,7 +38,8 @@ def authenticate(token: tokens.Token, call: Call) -> Caller | Refusal:
     digest = tokens.digest(token.value, pepper)
     try:
         snapshot = snapshots.cached(digest)
-        if snapshot is not None and isinstance(verdict := _judge(snapshot, call), Caller):
+        verdict = snapshot and _judge(snapshot, call)  # what the draw said is the database's word, "full" too
+        if isinstance(verdict, Caller) or (verdict and verdict.reason is Reason.LIMITED):
             return verdict
         for _ in range(ATTEMPTS):
             snapshot = snapshots.load([digest, *(tokens.digest(token.value, pepper) for _, pepper in older)])
@@ -112,8 +113,7 @@ def on_behalf_of(snapshot: Snapshot, call: Call) -> tuple[Reason | None, Person 
         identity = UUID(call.on_behalf_of)
     except ValueError:
         identity = None
-    named = {"organisation": snapshot.key.organisation_id, "id": identity, "email": call.on_behalf_of}
-    rows = execute(_PERSON, named)
+    rows = execute(_PERSON, {"organisation": snapshot.key.organisation_id, "id": identity, "email": call.on_behalf_of})
     return (None, Person(*rows[0])) if rows else (Reason.ON_BEHALF_OF, None)
 
 

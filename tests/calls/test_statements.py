@@ -1,0 +1,162 @@
+"""How many statements a decision runs: DESIGN.md's budget."""
+
+from collections.abc import Callable
+
+import pytest
+
+from keyadmin.authn import snapshots
+from keyadmin.authn.authenticate import Call, authenticate
+from keyadmin.authn.verdict import Caller
+from keyadmin.foundation import cidr, tokens
+from keyadmin.foundation.refusals import Reason, Refusal
+from tests.calls.clock import within_one_minute
+from tests.calls.rows import Given, Made
+
+CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
+
+
+@pytest.fixture
+def counted(given: Given, statements: list[str]) -> Callable[[Made, Call], tuple[int, Caller | Refusal]]:
+    """Decides a call; how many statements it took, and the verdict. The catalogue's routes are already read."""
+    authenticate(given.key().token, CHATS)
+
+    def decide(made: Made, call: Call = CHATS) -> tuple[int, Caller | Refusal]:
+        statements.clear()
+        verdict = authenticate(made.token, call)
+        return len(statements), verdict
+
+    return decide
+
+
+type Counted = Callable[..., tuple[int, Caller | Refusal]]
+
+
+def allowed(outcome: tuple[int, Caller | Refusal]) -> int:
+    assert isinstance(outcome[1], Caller), outcome
+    return outcome[0]
+
+
+def refused(outcome: tuple[int, Caller | Refusal], reason: Reason) -> int:
+    assert isinstance(outcome[1], Refusal), outcome
+    assert outcome[1].reason is reason
+    return outcome[0]
+
+
+def test_a_warm_call_runs_one(given: Given, counted: Counted) -> None:
+    made = given.key()
+
+    def twice() -> int:
+        allowed(counted(made))
+        return allowed(counted(made))
+
+    assert within_one_minute(twice) == 1
+
+
+def test_the_first_call_of_a_minute_runs_two(given: Given, counted: Counted) -> None:
+    made = given.key()
+    allowed(counted(made))
+    for minutes in (1, 7, 61, 4000):
+        given.execute("UPDATE meter SET minute = minute - %s WHERE key_id = %s", minutes, made.key.id)
+        assert allowed(counted(made)) == 2
+
+
+def test_a_first_call_loads_and_draws(given: Given, counted: Counted) -> None:
+    """The meter has never begun a minute: loaded, not drawn, settled."""
+    assert allowed(counted(given.key())) == 3
+
+
+def test_a_full_hour_runs_two(given: Given, counted: Counted) -> None:
+    made = given.key(limit=1)
+
+    def twice() -> int:
+        counted(made)
+        return refused(counted(made), Reason.LIMITED)
+
+    counted(made)
+    assert within_one_minute(twice) == 2
+
+
+@pytest.mark.parametrize("subject", ["key", "organisation"])
+def test_a_stale_snapshot_runs_three(given: Given, counted: Counted, subject: str) -> None:
+    made = given.key()
+
+    def stale() -> int:
+        allowed(counted(made))
+        if subject == "key":
+            given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+        else:
+            given.execute("UPDATE version SET number = number + 1 WHERE subject = %s", made.key.organisation_id)
+        return allowed(counted(made))
+
+    assert within_one_minute(stale) == 3
+
+
+def test_a_changed_catalogue_is_read_once_for_all_keys(given: Given, counted: Counted) -> None:
+    """Its routes are one statement more for the first call of the process, not one for every key."""
+    first, second, third = given.key(), given.key(), given.key()
+
+    def changed() -> list[int]:
+        for made in (first, second, third):
+            allowed(counted(made))
+        given.execute("UPDATE version SET number = number + 1 WHERE subject = '00000000-0000-0000-0000-000000000000'")
+        return [allowed(counted(made)) for made in (first, second, third, first, second)]
+
+    assert within_one_minute(changed) == [4, 3, 3, 1, 1]
+
+
+def test_a_refusal_of_a_cached_key_reloads_it(given: Given, counted: Counted) -> None:
+    made = given.key()
+    allowed(counted(made))
+    assert refused(counted(made, Call("POST", "/api/chats", None)), Reason.SCOPE) == 1
+    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", made.key.id)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    assert refused(counted(made), Reason.REVOKED) == 2  # drawn in vain, loaded
+    assert refused(counted(made), Reason.REVOKED) == 1
+
+
+def test_a_cached_refusal_is_never_believed(given: Given, counted: Counted) -> None:
+    """What the cache would still refuse, the database allows."""
+    made = given.key(scopes=())
+    refused(counted(made), Reason.SCOPE)
+    given.execute("INSERT INTO key_scope (key_id, scope_id) VALUES (%s, 'chats:read')", made.key.id)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    allowed(counted(made))
+
+
+def test_on_behalf_of_runs_one_more(given: Given, counted: Counted) -> None:
+    made = given.key(kind="master", scopes=("chats:read", "users:impersonate"))
+    person = given.person(made.key.organisation)
+    call = Call("GET", "/api/chats", None, on_behalf_of=person.email)
+
+    def twice() -> int:
+        allowed(counted(made))
+        return allowed(counted(made, call))
+
+    assert within_one_minute(twice) == 2
+
+
+def test_a_redigest_runs_one_more_once(given: Given, counted: Counted) -> None:
+    made = given.key(pepper=1)
+
+    def twice() -> list[int]:
+        return [allowed(counted(made)) for _ in range(2)]
+
+    given.execute("UPDATE meter SET minute = meter_minute() WHERE key_id = %s", made.key.id)
+    digest = tokens.digest(made.token.value, bytes.fromhex("11" * 32))
+
+    def from_the_old_pepper() -> list[int]:
+        given.execute("UPDATE secret SET digest = %s, pepper_id = 1 WHERE key_id = %s", digest, made.key.id)
+        given.execute("UPDATE meter SET minute = meter_minute() WHERE key_id = %s", made.key.id)
+        snapshots._cache.clear()
+        return twice()
+
+    assert within_one_minute(from_the_old_pepper) == [3, 1]  # loaded, re-digested, drawn
+
+
+def test_an_unknown_key_runs_one(given: Given, counted: Counted) -> None:
+    made = given.key()
+    unknown = Made(made.key, tokens.mint("kad"))
+    assert refused(counted(unknown), Reason.UNPROVEN) == 1
+    assert refused(counted(unknown), Reason.UNPROVEN) == 1
+    compact = Made(made.key, tokens.mint("whm", tokens.Format.COMPACT))
+    assert refused(counted(compact), Reason.UNPROVEN) == 1
