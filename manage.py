@@ -22,6 +22,10 @@ def main() -> int:
         return _say("Django is not installed. Run `make run` once, then use .venv/bin/python.", 2)
     try:
         execute_from_command_line(sys.argv)
+    except BrokenPipeError:
+        # Who read our output, such as `head`, has had enough. Python would complain once more on closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except env.EnvironmentProblem as problem:
         if "--traceback" in sys.argv:
             raise

@@ -76,8 +76,13 @@ def problem(status: int, slug: str, detail: str, request_id: str) -> Answer:
         "detail": detail,
         "request_id": request_id,
     }
-    headers = {"Content-Type": "application/problem+json", "Cache-Control": "no-store"}
-    return Answer(status, headers, json.dumps(members).encode())
+    body = json.dumps(members).encode()
+    headers = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+    }
+    return Answer(status, headers, body)
 
 
 def answer(refusal: Refusal, request_id: str) -> Answer:

@@ -60,16 +60,17 @@ class Token:
         return (self.key_id[len(self.prefix) + 1 :] if self.key_id else self.secret)[:8]
 
 
-def mint(prefix: str, format: Format = Format.DEFAULT) -> Token:  # noqa: A002
+def mint(prefix: str, format: Format = Format.DEFAULT, key_id: str | None = None) -> Token:  # noqa: A002
     """A new key from the operating system's randomness: 256 bits, or 128 in the compact format.
 
-    Raises ValueError when the prefix does not match PREFIX_PATTERN.
+    `key_id` is that of a key whose secret alone is to be new. Raises ValueError when the prefix does not match
+    PREFIX_PATTERN.
     """
     if not _match_prefix(prefix):
         raise ValueError(f"{prefix!r} is not a key prefix: it must match {PREFIX_PATTERN}")
     if format is Format.COMPACT:
         return Token(prefix, Format.COMPACT, None, secrets.token_hex(16))
-    key_id = f"{prefix}_{_random_digits(16)}"
+    key_id = key_id or f"{prefix}_{_random_digits(16)}"
     body = _random_digits(43)
     return Token(prefix, Format.DEFAULT, key_id, body + _checksum(f"{key_id}_{body}"))
 

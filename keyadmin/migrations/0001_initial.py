@@ -297,6 +297,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(max_length=60, primary_key=True, serialize=False)),
                 ("resource", models.CharField(max_length=60, verbose_name="resource")),
                 ("label", models.CharField(max_length=80, verbose_name="label")),
+                ("caption", models.CharField(blank=True, default="", max_length=60, verbose_name="caption")),
                 ("explanation", models.CharField(max_length=300, verbose_name="explanation")),
                 ("ability", models.CharField(max_length=80)),
                 ("is_sensitive", models.BooleanField(default=False)),

@@ -35,6 +35,8 @@ class Scope(models.Model):
     name = models.CharField(primary_key=True, max_length=60)
     resource = models.CharField(_("resource"), max_length=60)
     label = models.CharField(_("label"), max_length=80)
+    #: In a few words, beside a checkbox: "List and open". The explanation says it in full.
+    caption = models.CharField(_("caption"), max_length=60, blank=True, default="")
     explanation = models.CharField(_("explanation"), max_length=300)
     #: Completes "… can": "read chats".
     ability = models.CharField(max_length=80)

@@ -30,7 +30,7 @@ class Issued:
 
 
 def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonce: str = "") -> Issued:
-    """A new secret for the key. The old one works for `grace` (at most until the key ends), or stops now.
+    """A new secret for the key, whose ID stays. The old one works for `grace` (at most until the key ends), or stops now.
 
     A still older one stops now in any case. Raises AlreadyIssued for a nonce the actor has used.
     """
@@ -42,9 +42,10 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonc
             raise Conflict(_("A revoked or expired key can't be regenerated. Reactivate it first."))
         reach.require_within(reach.of_key(row), reach.of_actor(actor, row.organisation_id))
         until = _retire_present_secret(row, now, grace)
-        token, before = tokens.mint(row.prefix, tokens.Format(row.format)), key_rows.identity(row)
+        before = key_rows.identity(row)
+        token = tokens.mint(row.prefix, tokens.Format(row.format), row.key_id)
         name_after(row, token)
-        row.save(update_fields=("key_id", "recognition"))
+        row.save(update_fields=("recognition",))
         store(row, token, now)
         remember(actor, nonce, row)
         changes = recording.changed(before, key_rows.identity(row))

@@ -28,6 +28,7 @@ def create(
     label: str,
     explanation: str,
     ability: str,
+    caption: str = "",
     is_sensitive: bool = False,
     position: int = 100,
     routes: Sequence[Route] = (),
@@ -36,7 +37,7 @@ def create(
     with recording.changing():
         policy.require(actor, Permission.MANAGE_SCOPES, None)
         scope = Scope(
-            name=name, resource=resource, label=label, explanation=explanation, ability=ability,
+            name=name, resource=resource, label=label, explanation=explanation, ability=ability, caption=caption,
             is_sensitive=is_sensitive, position=position,
         )  # fmt: skip
         _check(scope, routes, new=True)
@@ -54,6 +55,7 @@ def edit(
     label: str | Unchanged = UNCHANGED,
     explanation: str | Unchanged = UNCHANGED,
     ability: str | Unchanged = UNCHANGED,
+    caption: str | Unchanged = UNCHANGED,
     is_sensitive: bool | Unchanged = UNCHANGED,
     position: int | Unchanged = UNCHANGED,
     routes: Sequence[Route] | Unchanged = UNCHANGED,
@@ -61,7 +63,7 @@ def edit(
     """Change what is given, for every key that holds the scope, from its next call. The name stays."""
     given: Mapping[str, Any] = {
         "resource": resource, "label": label, "explanation": explanation, "ability": ability,
-        "is_sensitive": is_sensitive, "position": position,
+        "caption": caption, "is_sensitive": is_sensitive, "position": position,
     }  # fmt: skip
     with recording.changing():
         row = _lock(actor, scope)
@@ -93,7 +95,7 @@ def remove(*, actor: Actor, scope: str) -> None:
 
 def _lock(actor: Actor, name: str) -> Scope:
     policy.require(actor, Permission.MANAGE_SCOPES, None)
-    row = Scope.objects.select_for_update(no_key=True).filter(name=name).first()
+    row = Scope.objects.select_for_update(no_key=True).filter(name=name).first() if _name(name) else None
     if row is None:
         raise NotFound
     if name in OWN_SCOPES:
@@ -109,6 +111,7 @@ def _check(scope: Scope, routes: Sequence[Route], *, new: bool) -> None:
         problems.add("name", _("There is already a permission with this name."))
     for field, longest in (("resource", 60), ("label", 80), ("explanation", 300), ("ability", 80)):
         setattr(scope, field, problems.text(field, getattr(scope, field), longest))
+    scope.caption = problems.text("caption", scope.caption, 60, required=False)
     if not 0 <= scope.position < 2**31:
         problems.add("position", _("Enter a whole number from 0."))
     seen = set()
@@ -142,7 +145,7 @@ def _describe(scope: Scope) -> dict[str, Any]:
         f"{method} {pattern}" + (f" (channel: {channel_from})" if channel_from else "")
         for method, pattern, channel_from in scope.routes.values_list("method", "pattern", "channel_from")
     )
-    fields = ("name", "resource", "label", "explanation", "ability", "is_sensitive", "position")
+    fields = ("name", "resource", "label", "caption", "explanation", "ability", "is_sensitive", "position")
     return {field: getattr(scope, field) for field in fields} | {"routes": routes}
 
 

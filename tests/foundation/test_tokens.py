@@ -193,3 +193,11 @@ def test_a_secret_does_not_show_when_printed(shape):
     for shown in (repr(token), str(token), f"{token}", repr([token])):
         assert token.secret not in shown
         assert token.value not in shown
+
+
+def test_a_new_secret_for_the_same_key_keeps_its_id() -> None:
+    old = tokens.mint("kad")
+    new = tokens.mint("kad", Format.DEFAULT, old.key_id)
+    assert new.key_id == old.key_id
+    assert new.secret != old.secret
+    assert tokens.parse(new.value) == new
