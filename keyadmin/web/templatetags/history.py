@@ -52,7 +52,12 @@ _FIELDS = {
     "is_active": gettext_lazy("Enabled"),
     "email": gettext_lazy("E-mail address"),
     "revoked_at": gettext_lazy("Revoked"),
+    "old_secret_until": gettext_lazy("Old secret until"),
+    "is_conversational": gettext_lazy("Conversational"),
+    "bot": gettext_lazy("Bot"),
 }
+#: Fields that the action or the target says already, or that say nothing to people.
+_SAID_ALREADY = {"is_active", "revoked_at", "key_id", "masked", "recognition", "kind", "created_at", "last_used_at"}
 #: What an empty value means, where it means something.
 _EMPTY = {
     "expires_at": gettext_lazy("Never"),
@@ -91,14 +96,22 @@ def event_changes(event: Event) -> list[Change]:
 
 @register.filter
 def event_summary(event: Event) -> str:
-    """One line for the table: the reason in quotes, or the first changes with their signs."""
+    """One line for the table: the reason in quotes, or the first changes that the action's name leaves open."""
     if event.reason:
         return f"“{event.reason}”"
+    telling = {
+        field: (before, after)
+        for field, (before, after) in event.changes.items()
+        if field not in _SAID_ALREADY and not (before is None and (field == "name" or after is False))
+    }
     parts = []
-    for change in event_changes(event):
-        parts += [f"+ {value}" for value in change.added] + [f"− {value}" for value in change.removed]
-    shown = ", ".join(parts[:2])
-    return f"{shown} …" if len(parts) > 2 else shown
+    for field, (before, after) in telling.items():
+        change = _change(field, before, after)
+        values = [f"− {value}" for value in change.removed] if before is not None else []
+        values += [f"+ {value}" if before is not None else value for value in change.added]
+        shown = ", ".join(values[:2]) + (" …" if len(values) > 2 else "")
+        parts.append(f"{change.label}: {shown}" if shown else change.label)
+    return " · ".join(parts[:2]) + (" …" if len(parts) > 2 else "")
 
 
 @register.filter
@@ -163,6 +176,6 @@ def _words(field: str, value: Any) -> list[str]:
 def _word(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
-    if field.endswith("_at"):
+    if field.endswith(("_at", "_until")):
         return absolute_time(datetime.fromisoformat(value))
     return str(value)
