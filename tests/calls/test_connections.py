@@ -1,0 +1,87 @@
+"""The call path's connection: what is held up, hung up or short of room, and what that means for other calls."""
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from keyadmin.authn.authenticate import Call, authenticate
+from keyadmin.authn.verdict import Caller
+from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.models import connections
+from tests.calls.rows import Given
+
+CHATS = Call("GET", "/api/chats", None)
+AWAY = Refusal(Reason.UNAVAILABLE, retry_after=1)
+
+
+def test_a_row_that_somebody_holds_holds_up_only_its_own_key(given: Given) -> None:
+    held, free = given.key(), given.key()
+    for made in (held, free):
+        assert isinstance(authenticate(made.token, CHATS), Caller)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.key.id])
+        began = time.monotonic()
+        assert authenticate(held.token, CHATS) == AWAY
+        assert time.monotonic() - began < 2
+        assert isinstance(authenticate(free.token, CHATS), Caller)
+    assert isinstance(authenticate(held.token, CHATS), Caller)
+    assert given.meter(held).total == 2
+
+
+def test_a_connection_that_the_server_ended_is_replaced(given: Given) -> None:
+    """A call notices before it sends anything: none is refused, and none is sent twice."""
+    made = given.key()
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    for _ in range(3):
+        own = connections._local.connection.info.backend_pid
+        given.execute("SELECT pg_terminate_backend(%s, 5000)", own)
+        assert isinstance(authenticate(made.token, CHATS), Caller)
+        assert connections._local.connection.info.backend_pid != own
+    assert given.meter(made).total == 4
+
+
+def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = given.key()
+    connections.discard()
+    with monkeypatch.context() as patch:
+        patch.setattr(connections, "_conninfo", lambda: "host=/nowhere dbname=none")
+        assert authenticate(made.token, CHATS) == AWAY
+    assert authenticate(made.token, CHATS) == AWAY
+    time.sleep(connections.BREAK)
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """More than a thousand files open, as a busy server has."""
+    connections.discard()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
+    with ExitStack() as stack:
+        for _ in range(1100):
+            stack.enter_context(Path("/dev/null").open("rb"))
+        yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_server_with_a_thousand_connections_still_decides(given: Given) -> None:
+    made = given.key()
+    for _ in range(2):
+        assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert connections._local.connection.fileno() > 1024
+    connections.discard()
+
+
+def test_counts_are_durable_only_where_asked(given: Given, settings: object) -> None:
+    for durable, expected in ((False, "off"), (True, "on")):
+        settings.KEYADMIN_DURABLE_COUNTS = durable  # type: ignore[attr-defined]
+        with psycopg.connect(connections._conninfo()) as own:
+            shown = own.execute("SHOW synchronous_commit").fetchone()
+        assert shown == (expected,)
