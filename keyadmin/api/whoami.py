@@ -27,6 +27,6 @@ def whoami(request: HttpRequest) -> dict[str, Any]:
         },
         "bot": {"id": str(key.bot_id), "name": key.bot_name} if key.bot_id else None,
         "scopes": sorted(caller.scopes),
-        "tier": {"name": key.tier, "hourly_limit": caller.quota.limit, "remaining": caller.quota.remaining},
+        "tier": {"name": key.tier, "hourly_limit": key.limit, "remaining": caller.quota.remaining},
         "on_behalf_of": {"id": str(behalf.id), "email": behalf.email, "name": behalf.name} if behalf else None,
     }

@@ -1,0 +1,99 @@
+"""`GET /api/whoami`, and what the API says where there is nothing."""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import resolve
+
+from keyadmin import urls
+from keyadmin.authn.verdict import Caller, Identity
+from keyadmin.authn.verdict import Person as OnBehalfOf
+from keyadmin.foundation.refusals import Quota
+from keyadmin.models import Person
+
+PROBLEM = "application/problem+json"
+
+
+def identity(**changes: Any) -> Identity:
+    fields: dict[str, Any] = {
+        "id": uuid4(), "key_id": "kad_0123456789abcdef", "name": "CRM", "kind": "standard",
+        "organisation_id": uuid4(), "organisation_slug": "northwind", "organisation_name": "Northwind",
+        "bot_id": None, "bot_name": None, "tier": "Standard", "limit": 1000,
+    }  # fmt: skip
+    return Identity(**fields | changes)
+
+
+def answer_to(rf: RequestFactory, caller: Caller, method: str = "GET") -> HttpResponse:
+    """The endpoint's answer once the call path has let the caller in."""
+    request = rf.generic(method, "/api/whoami")
+    request.caller = caller  # type: ignore[attr-defined]
+    response: HttpResponse = resolve("/api/whoami").func(request)
+    return response
+
+
+def test_a_key_in_its_own_right(rf: RequestFactory) -> None:
+    key = identity()
+    response = answer_to(rf, Caller(key, frozenset({"messages:send", "chats:read"}), Quota(1000, 999)))
+    assert response.status_code == 200
+    assert json.loads(response.content) == {
+        "id": str(key.id),
+        "key_id": "kad_0123456789abcdef",
+        "name": "CRM",
+        "kind": "standard",
+        "organisation": {"id": str(key.organisation_id), "slug": "northwind", "name": "Northwind"},
+        "bot": None,
+        "scopes": ["chats:read", "messages:send"],
+        "tier": {"name": "Standard", "hourly_limit": 1000, "remaining": 999},
+        "on_behalf_of": None,
+    }
+
+
+def test_a_bots_compact_key_on_behalf_of_somebody(rf: RequestFactory) -> None:
+    person = OnBehalfOf(uuid4(), "sam@northwind.example", "Sam Reyes")
+    key = identity(key_id=None, kind="bot", bot_id=uuid4(), bot_name="Concierge")
+    said = json.loads(answer_to(rf, Caller(key, frozenset(), Quota(1000, 0), person)).content)
+    assert said["key_id"] is None
+    assert said["bot"] == {"id": str(key.bot_id), "name": "Concierge"}
+    assert said["on_behalf_of"] == {"id": str(person.id), "email": "sam@northwind.example", "name": "Sam Reyes"}
+
+
+def test_other_methods_are_problems(rf: RequestFactory) -> None:
+    response = answer_to(rf, Caller(identity(), frozenset(), Quota(1, 1)), "POST")
+    assert (response.status_code, response["Content-Type"], response["Allow"]) == (405, PROBLEM, "GET")
+
+
+def test_an_accident_is_a_problem(rf: RequestFactory) -> None:
+    response = resolve("/api/whoami").func(rf.get("/api/whoami"))  # nobody has put a caller there
+    assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
+
+
+def test_unknown_paths_are_problems(rf: RequestFactory) -> None:
+    for path in ("/api/nothing", "/api/", "/api/whoami/", "/api/openapi.json", "/api/docs"):
+        response = resolve(path).func(rf.post(path))
+        assert (response.status_code, response["Content-Type"]) == (404, PROBLEM)
+
+
+@pytest.mark.parametrize("path", ["/api/whoami", "/api/", "/api/nothing", "/api/openapi.json", "/api/docs"])
+def test_without_a_key_nothing_is_said(db: None, path: str) -> None:
+    response = Client().get(path)
+    assert (response.status_code, response["Content-Type"]) == (401, PROBLEM)
+
+
+def test_a_session_is_no_key(maya: Person) -> None:
+    client = Client()
+    client.force_login(maya, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.get("/api/whoami").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("handler", "status"),
+    [(urls.handler400, 400), (urls.handler403, 403), (urls.handler404, 404), (urls.handler500, 500)],
+)
+def test_errors_inside_the_api_are_problems(rf: RequestFactory, handler: Any, status: int) -> None:
+    request = rf.get("/api/whoami")
+    response = handler(request) if status == 500 else handler(request, Exception())
+    assert (response.status_code, response["Content-Type"]) == (status, PROBLEM)

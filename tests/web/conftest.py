@@ -1,0 +1,60 @@
+"""Clients of people who have signed in, and htmx's way of asking."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from keyadmin.models import Organisation, Person, Tier
+
+type SignedIn = Callable[[Person], Client]
+
+
+class Htmx(Client):
+    """A client whose every request is htmx's, from the page `behind`."""
+
+    behind = "/keys/"
+
+    def generic(self, method: str, path: str, *args: Any, **extra: Any) -> Any:
+        headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{self.behind}"}
+        extra["headers"] = {**headers, **(extra.get("headers") or {})}
+        return super().generic(method, path, *args, **extra)
+
+
+@pytest.fixture
+def signed_in(db: None) -> SignedIn:
+    def sign_in(person: Person) -> Client:
+        client = Client()
+        client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def htmx(db: None) -> SignedIn:
+    def sign_in(person: Person) -> Client:
+        client = Htmx()
+        client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def new_key(northwind: Organisation) -> dict[str, Any]:
+    """What the form sends for a modest key of Northwind."""
+    return {
+        "name": "CRM integration",
+        "description": "",
+        "owner": f"standard:{northwind.id}",
+        "preset": "read",
+        "scopes": ["chats:read"],
+        "expires": "90",
+        "expires_on": "",
+        "tier": str(Tier.objects.get(name="Standard").id),
+        "networks": "",
+        "nonce": "a-nonce-of-this-form",
+    }

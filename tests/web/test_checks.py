@@ -1,0 +1,39 @@
+"""Deploy checks: each setting that would open a door, or keep everybody out."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test.utils import override_settings
+
+from keyadmin.foundation import cidr
+
+SOUND = {"KEYADMIN_PEPPERS": {1: bytes(range(32))}, "ALLOWED_HOSTS": ["keys.example.com"]}
+
+
+def found(**settings: Any) -> set[str]:
+    with override_settings(**SOUND | settings):
+        return {
+            str(message.id) for message in run_checks(include_deployment_checks=True) if "keyadmin" in str(message.id)
+        }
+
+
+def test_a_sound_configuration() -> None:
+    assert found() == set()
+    assert found(KEYADMIN_TRUSTED_PROXIES=cidr.compile([cidr.parse("10.0.0.0/8"), cidr.parse("::1")])) == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "id_"),
+    [
+        ({"KEYADMIN_PEPPERS": {}}, "keyadmin.E001"),
+        ({"KEYADMIN_PEPPERS": {1: b"short"}}, "keyadmin.E002"),
+        ({"KEYADMIN_PEPPERS": {1: bytes(range(32)), 2: bytes(32)}}, "keyadmin.E002"),
+        ({"KEYADMIN_TRUSTED_PROXIES": cidr.compile([cidr.parse("0.0.0.0/1")])}, "keyadmin.E003"),
+        ({"ALLOWED_HOSTS": []}, "keyadmin.E004"),
+        ({"ALLOWED_HOSTS": ["keys.example.com", "*"]}, "keyadmin.E005"),
+        ({"ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}, "keyadmin.E006"),
+    ],
+)
+def test_what_is_found(settings: dict[str, Any], id_: str) -> None:
+    assert found(**settings) == {id_}

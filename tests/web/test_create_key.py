@@ -1,0 +1,247 @@
+"""Creating a key: choosing, the secret once, and everything that is refused."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.test import Client
+from django.utils import timezone
+
+from keyadmin.foundation import tokens
+from keyadmin.models import Event, Key, Kind, Organisation, Person, Tier, Verb
+from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
+from tests.web.conftest import SignedIn
+
+CREATE = "/keys/create/"
+
+
+def secret_in(page: str) -> str:
+    found = re.search(r'id="reveal-key" data-secret>([^<]+)<', page)
+    assert found, page
+    return found[1]
+
+
+def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+    client = signed_in(jonas)
+    response = client.post(CREATE, new_key)
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
+    secret = secret_in(response.content.decode())
+    assert tokens.parse(secret) is not None
+    key = Key.objects.get(name="CRM integration")
+    assert Event.objects.first().verb == Verb.KEY_ISSUED
+    half = secret[-30:]
+    for url in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/", CREATE):
+        page = client.get(url)
+        assert page.status_code == 200
+        assert half not in page.content.decode()
+    for session in Session.objects.all():
+        assert half not in str(session.get_decoded())
+    assert half not in str(client.cookies)
+
+
+def test_the_same_form_again_shows_no_secret(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+    client = signed_in(jonas)
+    secret = secret_in(client.post(CREATE, new_key).content.decode())
+    again = client.post(CREATE, new_key)
+    assert again.status_code == 200
+    assert "The secret was already shown. Regenerate to get a new one." in again.content.decode()
+    assert secret not in again.content.decode()
+    assert Key.objects.count() == 1
+
+
+def test_htmx_gets_the_dialog_alone(jonas: Person, htmx: SignedIn, new_key: dict[str, Any]) -> None:
+    client = htmx(jonas)
+    form = client.get(CREATE).content.decode()
+    assert form.lstrip().startswith("<dialog")
+    assert "hx-post" in form
+    revealed = client.post(CREATE, new_key)
+    assert revealed.content.decode().lstrip().startswith("<dialog")
+    assert revealed["HX-Trigger-After-Swap"] == '{"keys:changed": {}}'
+
+
+def test_a_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None:
+    page = signed_in(jonas).get(CREATE).content.decode()
+    assert "<!doctype html>" in page
+    assert "<dialog" in page
+    assert "hx-post" not in page
+
+
+def test_every_form_has_a_nonce_of_its_own(jonas: Person, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    nonces = {re.search(r'name="nonce" value="([^"]+)"', client.get(CREATE).content.decode())[1] for _ in range(2)}
+    assert len(nonces) == 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": ""}, "Name: This field is required."),
+        ({"name": "x" * 121}, "Ensure this value has at most 120 characters"),
+        ({"scopes": []}, "Pick at least one permission"),
+        ({"scopes": ["no:such"]}, "Permissions: Select a valid choice."),
+        ({"scopes": ["users:impersonate"]}, "Permissions: Select a valid choice."),
+        ({"networks": "203.0.113.24/24"}, "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+        ({"networks": ["10.0.0.0/8", "10.1.0.0/16"]}, "10.1.0.0/16 is already covered by 10.0.0.0/8."),
+        ({"expires": "custom"}, "Expiry date: Choose a date."),
+        ({"expires": "custom", "expires_on": "2020-01-01"}, "Expiry date: Choose a time in the future."),
+        ({"expires": "custom", "expires_on": "9999-12-31x"}, "Expiry date: Enter a valid date."),
+        ({"owner": "standard:00000000-0000-0000-0000-000000000000"}, "Owner: Select a valid choice."),
+        ({"channels": ["00000000-0000-0000-0000-000000000000"]}, "Choose channels of this organisation."),
+        ({"nonce": ""}, "This field is required."),
+        ({"nonce": "\x00"}, "Null characters are not allowed."),
+    ],
+)
+def test_bad_input_comes_back_with_words(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    response = signed_in(jonas).post(CREATE, new_key | changes)
+    page = response.content.decode()
+    assert response.status_code == 422
+    assert message in page
+    assert "Fix 1 problem to create the key." in page
+    assert not Key.objects.exists()
+
+
+def test_nothing_typed_is_lost(jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation) -> None:
+    channel = ChannelFactory(organisation=northwind, name="WhatsApp")
+    sent = new_key | {
+        "name": "", "description": "Nightly", "scopes": ["contacts:manage"], "channels": [str(channel.id)],
+        "networks": ["192.0.2.0/24", "10.0.0.1/8", ""], "expires": "30",
+    }  # fmt: skip
+    page = htmx(jonas).post(CREATE, sent).content.decode()
+    assert "Fix 2 problems to create the key." in page
+    assert 'value="Nightly"' in page
+    assert re.search(r'value="contacts:manage"[^>]* checked', page)
+    assert re.search(rf'value="{channel.id}"[^>]* checked', page)
+    assert '<input type="hidden" name="networks" value="192.0.2.0/24">' in page
+    assert re.search(r'id="id_networks"[^>]* value="10.0.0.1/8"', page)
+    assert re.search(r'name="expires" value="30" checked', page)
+    assert 'name="nonce" value="a-nonce-of-this-form"' in page
+
+
+def test_every_choice_reaches_the_key(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    bot, channel = BotFactory(organisation=northwind), ChannelFactory(organisation=northwind)
+    day = timezone.now().date() + timedelta(days=10)
+    sent = new_key | {
+        "description": "Reads", "owner": f"bot:{bot.id}", "scopes": ["chats:read", "chats:export"],
+        "channels": [str(channel.id)], "networks": ["192.0.2.1", "2001:db8::/32"], "expires": "custom",
+        "expires_on": day.isoformat(),
+    }  # fmt: skip
+    assert signed_in(jonas).post(CREATE, sent).status_code == 200
+    key = Key.objects.get()
+    assert (key.bot, key.kind, key.description) == (bot, Kind.BOT, "Reads")
+    assert {scope.name for scope in key.scopes.all()} == {"chats:read", "chats:export"}
+    assert list(key.channels.all()) == [channel]
+    assert {str(entry) for entry in key.allow_list.all()} == {"192.0.2.1/32", "2001:db8::/32"}
+    assert key.expires_at.isoformat() == f"{day}T23:59:59+00:00"
+    assert key.creator == jonas
+
+
+@pytest.mark.parametrize(("choice", "days"), [("7", 7), ("365", 365), ("never", None)])
+def test_relative_expiries(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], choice: str, days: int | None
+) -> None:
+    signed_in(jonas).post(CREATE, new_key | {"expires": choice})
+    ends = Key.objects.get().expires_at
+    assert (ends is None) == (days is None)
+    if days:
+        assert abs(ends - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
+
+
+def test_full_access_inherits(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+    signed_in(jonas).post(CREATE, new_key | {"inherits": "on"})
+    key = Key.objects.get()
+    assert key.inherits
+    assert not key.scopes.exists()
+
+
+def test_fields_that_the_form_does_not_have_are_not_read(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]
+) -> None:
+    sent = new_key | {"kind": "master", "creator": "x", "created_by": "x", "revoked_at": "x", "prefix": "evil"}
+    signed_in(jonas).post(CREATE, sent)
+    key = Key.objects.get()
+    assert (key.kind, key.prefix, key.created_by) == (Kind.STANDARD, "kad", "Jonas Lind")
+
+
+def test_the_organisations_rules_are_said_on_the_form(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    Organisation.objects.filter(id=northwind.id).update(longest_expiry_days=30, may_never_expire=False)
+    client = signed_in(jonas)
+    page = client.get(CREATE).content.decode()
+    assert 'value="30"' in page
+    assert 'name="expires" value="90"' not in page
+    assert 'name="expires" value="never"' not in page
+    later = (timezone.now() + timedelta(days=40)).date().isoformat()
+    response = client.post(CREATE, new_key | {"expires": "custom", "expires_on": later})
+    assert response.status_code == 422
+    assert "Choose a time at most 30 days from now." in response.content.decode()
+
+
+def test_an_owner_gets_the_organisations_own_tier(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    admin_tier = Tier.objects.get(name="Admin")
+    client = signed_in(jonas)
+    assert str(admin_tier.id) not in client.get(CREATE).content.decode()
+    assert client.post(CREATE, new_key | {"tier": str(admin_tier.id)}).status_code == 422
+    assert not Key.objects.exists()
+
+
+def test_an_administrator_makes_master_keys_at_any_tier(
+    maya: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    tier = Tier.objects.get(name="Admin")
+    sent = new_key | {"owner": f"master:{northwind.id}", "scopes": ["users:impersonate"], "tier": str(tier.id)}
+    assert signed_in(maya).post(CREATE, sent).status_code == 200
+    key = Key.objects.get()
+    assert (key.kind, key.tier) == (Kind.MASTER, tier)
+
+
+def test_an_owner_makes_no_master_key(
+    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    assert signed_in(jonas).post(CREATE, new_key | {"owner": f"master:{northwind.id}"}).status_code == 422
+    assert not Key.objects.exists()
+
+
+def test_another_organisations_owner_is_not_offered(
+    jonas: Person, contoso: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
+) -> None:
+    bot = BotFactory(organisation=contoso)
+    for owner in (f"standard:{contoso.id}", f"bot:{bot.id}"):
+        assert signed_in(jonas).post(CREATE, new_key | {"owner": owner}).status_code == 422
+    assert not Key.objects.exists()
+
+
+def test_the_switchers_organisation_is_offered_first(maya: Person, htmx: SignedIn) -> None:
+    OrganisationFactory(name="Aardvark", slug="aardvark")
+    second = OrganisationFactory(name="Zebra", slug="zebra")
+    client: Any = htmx(maya)
+    client.behind = "/keys/?organisation=zebra"
+    assert re.search(rf'value="standard:{second.id}" selected', client.get(CREATE).content.decode())
+
+
+def test_disabled_bots_are_not_offered(jonas: Person, signed_in: SignedIn, northwind: Organisation) -> None:
+    bot = BotFactory(organisation=northwind, disabled=True)
+    assert str(bot.id) not in signed_in(jonas).get(CREATE).content.decode()
+
+
+@pytest.mark.parametrize("method", ["put", "delete", "patch"])
+def test_other_methods(jonas: Person, signed_in: SignedIn, method: str) -> None:
+    assert getattr(signed_in(jonas), method)(CREATE).status_code == 405
+
+
+def test_without_csrf_token_nothing_happens(jonas: Person, new_key: dict[str, Any]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(jonas, backend="allauth.account.auth_backends.AuthenticationBackend")
+    response = client.post(CREATE, new_key)
+    assert response.status_code == 403
+    assert "<style" not in response.content.decode()
+    assert not Key.objects.exists()

@@ -1,0 +1,143 @@
+"""History: what is listed to whom, found by what, and one event with its neighbours."""
+
+import re
+from typing import Any
+
+import pytest
+
+from keyadmin.models import Event, Organisation, Person, Verb
+from keyadmin.operations import keys as operations
+from tests.factories import KeyFactory, as_actor
+from tests.web.conftest import SignedIn
+
+
+@pytest.fixture
+def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> dict[str, Any]:
+    """Jonas revokes and reactivates a key of Northwind; Lena deletes one of Contoso."""
+    ours, theirs = KeyFactory(organisation=northwind, name="Ours"), KeyFactory(organisation=contoso, name="Theirs")
+    operations.revoke(actor=as_actor(jonas), key=ours.id, reason="Retired")
+    operations.reactivate(actor=as_actor(jonas), key=ours.id)
+    operations.delete(actor=as_actor(lena), key=theirs.id)
+    revoked, reactivated, deleted = Event.objects.order_by("number")
+    return {"ours": ours, "revoked": revoked, "reactivated": reactivated, "deleted": deleted}
+
+
+def listed(response: Any) -> list[str]:
+    return [event.verb for event in response.context["events"] if not event.verb.startswith("session.")]
+
+
+def test_newest_first_to_each_what_they_may_read(
+    priya: Person, asha: Person, lena: Person, story: dict[str, Any], signed_in: SignedIn
+) -> None:
+    everything = [Verb.KEY_DELETED, Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]
+    assert listed(signed_in(priya).get("/history/")) == everything
+    assert listed(signed_in(asha).get("/history/")) == everything[1:]
+    assert listed(signed_in(lena).get("/history/")) == everything[:1]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=retired", [Verb.KEY_REVOKED]),
+        ("q=%00", [Verb.KEY_DELETED, Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+        ("actor=lena", [Verb.KEY_DELETED]),
+        ("action=key.revoked", [Verb.KEY_REVOKED]),
+        ("action=no.such", [Verb.KEY_DELETED, Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+        ("target=ours", [Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+        ("target={ours}", [Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+        ("actor={jonas}&action=key.revoked", [Verb.KEY_REVOKED]),
+        ("organisation=contoso", [Verb.KEY_DELETED]),
+        ("since=2020-01-01&until=2020-01-02", []),
+        ("since=2020-01-01", [Verb.KEY_DELETED, Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+        ("since=garbage&cursor=garbage", [Verb.KEY_DELETED, Verb.KEY_REACTIVATED, Verb.KEY_REVOKED]),
+    ],
+)
+def test_filters(
+    priya: Person, jonas: Person, story: dict[str, Any], signed_in: SignedIn, query: str, expected: list[str]
+) -> None:
+    filled = query.format(ours=story["ours"].id, jonas=jonas.id)
+    assert listed(signed_in(priya).get(f"/history/?{filled}")) == expected
+
+
+def test_another_organisation_is_not_there(asha: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+    client = signed_in(asha)
+    assert client.get("/history/?organisation=contoso").status_code == 404
+    assert client.get(f"/history/{story['deleted'].number}/").status_code == 404
+    assert client.get("/history/999999999999999999999999/").status_code == 404
+
+
+def test_chips_say_the_filters_and_remove_one(priya: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+    response = signed_in(priya).get(f"/history/?target={story['ours'].id}&action=key.revoked&q=retired")
+    assert response.context["filters"] == [
+        {"label": "Action", "value": "Key revoked", "remove_url": f"/history/?q=retired&target={story['ours'].id}"},
+        {"label": "Target", "value": "Ours", "remove_url": "/history/?q=retired&action=key.revoked"},
+    ]
+
+
+def test_one_event_as_panel_and_as_page(
+    priya: Person, story: dict[str, Any], signed_in: SignedIn, htmx: SignedIn
+) -> None:
+    url = f"/history/{story['reactivated'].number}/"
+    panel = htmx(priya).get(url).content.decode()
+    assert panel.lstrip().startswith("<aside")
+    assert f"/keys/{story['ours'].id}/" in panel
+    page = signed_in(priya).get(url).content.decode()
+    assert "<!doctype html>" in page
+    assert 'id="panel"' in page
+
+
+def test_neighbours_are_those_of_the_filter(priya: Person, story: dict[str, Any], htmx: SignedIn) -> None:
+    client = htmx(priya)
+    numbers = {name: event.number for name, event in story.items() if name != "ours"}
+    plain = client.get(f"/history/{numbers['reactivated']}/").context
+    assert plain["previous_url"] == f"/history/{numbers['deleted']}/"
+    assert plain["next_url"] == f"/history/{numbers['revoked']}/"
+    within = client.get(f"/history/{numbers['reactivated']}/?target=ours").context
+    assert within["previous_url"] == ""
+    assert within["next_url"] == f"/history/{numbers['revoked']}/?target=ours"
+
+
+def test_paging(
+    priya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    key = KeyFactory(organisation=northwind)
+    for _ in range(30):
+        operations.revoke(actor=as_actor(jonas), key=key.id)
+        operations.reactivate(actor=as_actor(jonas), key=key.id)
+    client = signed_in(priya)
+    with django_assert_max_num_queries(8):
+        first = client.get("/history/?target=key")
+    older = first.context["page"]["older_url"]
+    second = client.get(older)
+    assert [len(page.context["events"]) for page in (first, second)] == [50, 10]
+    assert second.context["page"]["older_url"] == ""
+    again = client.get(second.context["page"]["newer_url"])
+    assert [e.number for e in again.context["events"]] == [e.number for e in first.context["events"]]
+
+
+def test_htmx_gets_the_rows(priya: Person, story: dict[str, Any], htmx: SignedIn) -> None:
+    html = htmx(priya).get("/history/?q=ours").content.decode()
+    assert html.lstrip().startswith('<div id="event-rows"')
+    assert "<!doctype" not in html
+
+
+def test_what_people_typed_is_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    key = KeyFactory(organisation=northwind, name=evil)
+    operations.revoke(actor=as_actor(maya), key=key.id, reason=evil)
+    number = Event.objects.first().number
+    client = signed_in(maya)
+    for page in ("/history/", f"/history/{number}/", f"/history/?q={evil}&target={evil}&actor={evil}"):
+        assert "<img src=x" not in client.get(page).content.decode()
+
+
+def test_a_members_own_history_needs_no_page(sam: Person, signed_in: SignedIn) -> None:
+    html = signed_in(sam).get("/history/")
+    assert html.status_code == 403
+    assert re.search(r'action="/account/logout/"', html.content.decode())
+
+
+def test_a_target_that_is_no_key_has_no_link(priya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(priya)
+    event = Event.objects.get(verb=Verb.SIGNED_IN)
+    assert client.get(f"/history/{event.number}/").context["target_url"] == ""

@@ -1,0 +1,190 @@
+"""The list of keys: what it shows, finds, counts and costs."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Key, Kind, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.web import counting
+from tests.factories import BotFactory, KeyFactory
+from tests.web.conftest import SignedIn
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
+
+
+def test_newest_first_with_what_each_key_is(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
+    KeyFactory(organisation=northwind, name="First", scopes=["chats:read"])
+    KeyFactory(bot=bot, name="Second", scopes=["chats:export"], networks=["10.0.0.0/8"])
+    html = signed_in(jonas).get("/keys/").content.decode()
+    assert names(html) == ["Second", "First"]
+    assert "2 ranges" in html
+    assert "Concierge" in html
+    assert "1–2 of 2" in html
+
+
+def test_any_ip_is_a_warning_only_for_keys_with_power(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    KeyFactory(organisation=northwind, scopes=["chats:read"])
+    assert 'class="any-ip"' not in signed_in(jonas).get("/keys/").content.decode()
+    KeyFactory(organisation=northwind, scopes=["chats:export"])
+    assert 'class="any-ip"' in signed_in(jonas).get("/keys/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("status=revoked", ["Revoked"]),
+        ("status=expired", ["Expired"]),
+        ("status=expiring", ["Expiring"]),
+        ("status=active", ["Robot", "Narrow", "Active"]),
+        ("status=nonsense", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
+        ("q=robo", ["Robot"]),
+        ("q=concier", ["Robot"]),
+        ("q=%00", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
+        ("q=ti&sort=name", ["Active"]),
+        ("open=any", ["Expiring", "Active"]),
+        ("kind=bot", ["Robot"]),
+        ("sort=oldest", ["Active", "Expired", "Expiring", "Narrow", "Revoked", "Robot"]),
+        ("sort=name", ["Active", "Expired", "Expiring", "Narrow", "Revoked", "Robot"]),
+        ("cursor=garbage", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
+    ],
+)
+def test_filters(jonas: Person, northwind: Organisation, signed_in: SignedIn, query: str, expected: list[str]) -> None:
+    KeyFactory(organisation=northwind, name="Active")
+    KeyFactory(organisation=northwind, name="Expired", expired=True)
+    KeyFactory(organisation=northwind, name="Expiring", expiring=True)
+    KeyFactory(organisation=northwind, name="Narrow", networks=["10.0.0.0/8"])
+    KeyFactory(organisation=northwind, name="Revoked", revoked=True)
+    KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"]), name="Robot")
+    assert names(signed_in(jonas).get(f"/keys/?{query}").content.decode()) == expected
+
+
+def test_a_key_is_found_by_its_prefix(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind)
+    KeyFactory(organisation=northwind)
+    html = signed_in(jonas).get("/keys/", {"q": key.recognition}).content.decode()
+    assert names(html) == [key.name]
+
+
+def test_an_organisation_of_ones_own_and_another(
+    maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    KeyFactory(organisation=northwind, name="Ours")
+    KeyFactory(organisation=contoso, name="Theirs")
+    assert names(signed_in(maya).get("/keys/").content.decode()) == ["Theirs", "Ours"]
+    assert names(signed_in(maya).get("/keys/?organisation=contoso").content.decode()) == ["Theirs"]
+    assert names(signed_in(jonas).get("/keys/").content.decode()) == ["Ours"]
+    assert signed_in(jonas).get("/keys/?organisation=contoso").status_code == 404
+    assert signed_in(jonas).get("/keys/?organisation=unheard-of").status_code == 404
+
+
+def test_paging_forth_and_back(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    began = timezone.now()
+    for number in range(45):
+        KeyFactory(organisation=northwind, name=f"K{number:02}", created_at=began + timedelta(seconds=number // 2))
+    client = signed_in(jonas)
+    seen, url, pages = [], "/keys/?sort=newest", []
+    while url:
+        html = client.get(url).content.decode()
+        pages.append(names(html))
+        seen += pages[-1]
+        found = re.search(r'href="([^"]*)" rel="next"', html)
+        url = found[1].replace("&amp;", "&") if found else ""
+    assert [len(page) for page in pages] == [20, 20, 5]
+    assert seen == list(Key.objects.order_by("-created_at", "-id").values_list("name", flat=True))
+    back = re.search(r'href="([^"]*)" rel="prev"', html)
+    assert back
+    assert names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
+
+
+def test_a_page_that_has_shrunk_away_starts_again(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    for _ in range(21):
+        KeyFactory(organisation=northwind)
+    client = signed_in(jonas)
+    url = re.search(r'href="([^"]*)" rel="next"', client.get("/keys/").content.decode())[1]
+    Key.objects.order_by("created_at").first().delete()
+    assert len(names(client.get(url).content.decode())) == 20
+
+
+def test_htmx_gets_the_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    KeyFactory(organisation=northwind)
+    html = htmx(jonas).get("/keys/?q=key").content.decode()
+    assert html.lstrip().startswith('<div id="key-rows"')
+    assert 'id="status-tabs"' in html
+    assert "<!doctype" not in html
+
+
+def test_nothing_found_and_nothing_there(jonas: Person, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    assert "No API keys yet" in client.get("/keys/").content.decode()
+    assert "No key matches “x”." in client.get("/keys/?q=x").content.decode()
+
+
+@pytest.mark.parametrize("url", ["/keys/", "/keys/?q=key&status=active&organisation=northwind&open=any"])
+def test_the_number_of_statements_does_not_grow(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
+) -> None:
+    bot = BotFactory(organisation=northwind)
+    client = signed_in(maya)
+    counts = []
+    for wanted in (3, 60):
+        while Key.objects.count() < wanted:
+            key = KeyFactory(organisation=northwind) if Key.objects.count() % 2 else KeyFactory(bot=bot)
+            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3)
+        with django_assert_max_num_queries(12) as captured:
+            assert client.get(url).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind)
+    now = timezone.now()
+    for days, outcome, count in ((0, Outcome.OK, 30), (3, Outcome.ADDRESS, 10), (20, Outcome.OK, 500)):
+        UsageHour.objects.create(key_id=key.id, hour=now - timedelta(days=days), outcome=outcome, count=count)
+    Meter.objects.filter(key_id=key.id).update(total=530, last_used_at=now)
+    response = signed_in(jonas).get("/keys/")
+    tile = response.context["tiles"][-1]
+    assert (tile["value"], tile["sub"]) == ("40", "25.0% denied")
+    assert response.context["keys"][0].usage[-1] == (30, 0)
+    assert response.context["keys"][0].usage[-4] == (0, 10)
+    assert "just now" in response.content.decode()
+
+
+def test_counts_stop(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "LIMIT", 2)
+    for _ in range(4):
+        KeyFactory(organisation=northwind)
+    response = signed_in(jonas).get("/keys/")
+    assert response.context["tabs"][0]["count"] == "1,000+"
+    assert len(response.context["tiles"]) == 3
+
+
+def test_names_are_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    key = KeyFactory(organisation=northwind, name=evil, description=evil, master=True)
+    client = signed_in(maya)
+    pages = ("/keys/", f"/keys/?q={evil}", f"/keys/{key.id}/", f"/keys/{key.id}/revoke/", f"/keys/{key.id}/delete/")
+    for page in pages:
+        html = client.get(page).content.decode()
+        assert "<img src=x" not in html, page
+        assert "&lt;img" in html, page
+
+
+def test_master_keys_are_a_part_of_the_list(maya: Person, jonas: Person, northwind: Organisation,
+                                            signed_in: SignedIn) -> None:  # fmt: skip
+    KeyFactory(organisation=northwind, name="Plain")
+    KeyFactory(organisation=northwind, name="Master", kind=Kind.MASTER)
+    html = signed_in(maya).get("/keys/?kind=master").content.decode()
+    assert names(html) == ["Master"]
+    assert re.search(r'href="/keys/\?kind=master" aria-current="page"', html)
+    assert "Master User API keys" not in signed_in(jonas).get("/keys/").content.decode()

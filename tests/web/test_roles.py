@@ -1,0 +1,126 @@
+"""Every page for every role: what is not seen is 404, what is seen and not allowed is 403."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from keyadmin.models import Event, Key, Kind, Organisation, Person
+from keyadmin.operations import policy
+from keyadmin.web.visitors import Visitor
+from tests.factories import KeyFactory, as_actor
+from tests.web.conftest import SignedIn
+
+ROLES = ("maya", "priya", "jonas", "asha", "sam", "lena")
+#: Page, then what each of ROLES gets on GET.
+GETS: dict[str, tuple[int, ...]] = {
+    "/keys/": (200, 200, 200, 200, 403, 200),
+    "/keys/create/": (200, 403, 200, 403, 404, 200),
+    "/keys/{key}/": (200, 200, 200, 200, 404, 404),
+    "/keys/{key}/revoke/": (200, 403, 200, 403, 404, 404),
+    "/keys/{key}/delete/": (200, 403, 200, 403, 404, 404),
+    "/keys/{revoked}/reactivate/": (200, 403, 200, 403, 404, 404),
+    "/keys/{master}/": (200, 200, 200, 200, 404, 404),
+    "/keys/{master}/revoke/": (200, 403, 403, 403, 404, 404),
+    "/keys/{master}/delete/": (200, 403, 403, 403, 404, 404),
+    "/history/": (200, 200, 200, 200, 403, 200),
+    "/": (302, 302, 302, 302, 403, 302),
+}
+POSTS = {
+    "/keys/{key}/revoke/": (302, 403, 302, 403, 404, 404),
+    "/keys/{revoked}/reactivate/": (302, 403, 302, 403, 404, 404),
+    "/keys/{key}/delete/": (302, 403, 302, 403, 404, 404),
+    "/keys/{master}/revoke/": (302, 403, 403, 403, 404, 404),
+    "/keys/{master}/delete/": (302, 403, 403, 403, 404, 404),
+}
+
+
+@pytest.fixture
+def cast(maya: Person, priya: Person, jonas: Person, asha: Person, sam: Person, lena: Person) -> dict[str, Person]:
+    return dict(zip(ROLES, (maya, priya, jonas, asha, sam, lena), strict=True))
+
+
+@pytest.fixture
+def ids(northwind: Organisation) -> dict[str, str]:
+    return {
+        "key": str(KeyFactory(organisation=northwind, name="CRM").id),
+        "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
+        "master": str(KeyFactory(organisation=northwind, name="CRM", kind=Kind.MASTER).id),
+    }
+
+
+@pytest.mark.parametrize("page", GETS)
+def test_get(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+    got = {role: signed_in(cast[role]).get(page.format(**ids)).status_code for role in ROLES}
+    assert got == dict(zip(ROLES, GETS[page], strict=True))
+
+
+@pytest.mark.parametrize(("role", "page"), [(role, page) for page in POSTS for role in ROLES])
+def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, role: str, page: str) -> None:
+    client = signed_in(cast[role])
+    before = Event.objects.count()
+    response = client.post(page.format(**ids), {"name": "CRM", "reason": "Test"})
+    assert response.status_code == POSTS[page][ROLES.index(role)]
+    assert Event.objects.count() == before + (response.status_code == 302)
+
+
+@pytest.mark.parametrize("page", [page for page in GETS if page != "/"])
+def test_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
+    response = client.get(page.format(**ids))
+    assert response.status_code == 302
+    assert response["Location"] == f"/account/login/?next={page.format(**ids)}"
+
+
+@pytest.mark.parametrize("page", GETS)
+def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+    response = signed_in(maya).get(page.format(**ids))
+    assert "no-store" in response["Cache-Control"]
+    assert {"HX-Request", "Cookie"} <= {name.strip() for name in response["Vary"].split(",")}
+
+
+@pytest.mark.parametrize(
+    ("method", "page"),
+    [
+        ("post", "/"), ("post", "/keys/"), ("post", "/history/"), ("post", "/keys/{key}/"), ("delete", "/keys/{key}/"),
+        ("put", "/keys/{key}/revoke/"), ("delete", "/keys/{key}/delete/"), ("post", "/history/1/"),
+    ],
+)  # fmt: skip
+def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, method: str, page: str) -> None:
+    assert getattr(signed_in(maya), method)(page.format(**ids)).status_code == 405
+
+
+@pytest.mark.parametrize("act", ["revoke", "reactivate", "delete"])
+def test_getting_changes_nothing(maya: Person, ids: dict[str, str], signed_in: SignedIn, act: str) -> None:
+    client = signed_in(maya)
+    before = list(Key.objects.order_by("id").values()), Event.objects.count()
+    client.get(f"/keys/{ids['revoked']}/{act}/")
+    assert (list(Key.objects.order_by("id").values()), Event.objects.count()) == before
+
+
+def test_what_may_not_be_done_is_absent(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn) -> None:
+    for role in ("priya", "asha"):
+        for page in ("/keys/", f"/keys/{ids['key']}/"):
+            html = signed_in(cast[role]).get(page).content.decode()
+            for act in ("create", f"{ids['key']}/revoke", f"{ids['key']}/delete", f"{ids['revoked']}/reactivate"):
+                assert f"/keys/{act}/" not in html
+
+
+def test_an_unknown_key_and_another_organisations_answer_alike(
+    lena: Person, ids: dict[str, str], signed_in: SignedIn
+) -> None:
+    client = signed_in(lena)
+    for page in ("/keys/{}/", "/keys/{}/revoke/"):
+        theirs = client.get(page.format(ids["key"]))
+        unknown = client.get(page.format("00000000-0000-4000-8000-000000000000"))
+        assert theirs.content == unknown.content
+
+
+def test_a_visitors_permissions_are_the_policys(
+    cast: dict[str, Person], northwind: Organisation, contoso: Organisation, rf: Any
+) -> None:
+    for person in cast.values():
+        request = rf.get("/")
+        request.user = person
+        visitor = Visitor(request)
+        for organisation in (northwind, contoso):
+            assert visitor.permissions(organisation.id) == policy.permissions(as_actor(person), organisation.id)

@@ -1,0 +1,114 @@
+"""What surrounds every page: theme, navigation, switcher, errors."""
+
+import re
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+
+from keyadmin.models import Organisation, Person, Role
+from tests.factories import MembershipFactory, OrganisationFactory
+from tests.web.conftest import SignedIn
+
+
+@pytest.mark.parametrize(
+    ("cookie", "theme"), [("dark", "dark"), ("light", "light"), ('"><script>', "auto"), ("", "auto")]
+)
+def test_theme(db: None, cookie: str, theme: str) -> None:
+    client = Client()
+    client.cookies["keyadmin_theme"] = cookie
+    assert f'data-theme="{theme}"' in client.get("/account/login/").content.decode()
+
+
+def navigation(response: Any) -> list[str]:
+    return [item["label"] for group in response.context["navigation"] for item in group["items"]]
+
+
+def test_navigation_has_only_what_the_role_may_use(
+    maya: Person, jonas: Person, sam: Person, signed_in: SignedIn
+) -> None:
+    assert navigation(signed_in(maya).get("/keys/")) == ["API keys", "History", "Master User API keys"]
+    assert navigation(signed_in(jonas).get("/keys/")) == ["API keys", "History"]
+    assert navigation(signed_in(sam).get("/keys/")) == []
+
+
+def test_switcher(maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation,
+                  signed_in: SignedIn) -> None:  # fmt: skip
+    switcher = signed_in(maya).get("/history/?organisation=northwind").context["switcher"]
+    assert switcher["current"]["name"] == "Northwind"
+    assert [(choice["name"], choice["url"], choice["current"]) for choice in switcher["choices"]] == [
+        ("All organisations", "/history/", False),
+        ("Contoso", "/history/?organisation=contoso", False),
+        ("Northwind", "/history/?organisation=northwind", True),
+    ]
+    own = signed_in(jonas).get("/keys/").context["switcher"]
+    assert own["current"] == {"name": "Northwind", "caption": "Organisation owner"}
+    assert [choice["name"] for choice in own["choices"]] == ["Northwind"]
+
+
+def test_the_organisation_stays_chosen(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    html = signed_in(maya).get("/keys/?organisation=northwind").content.decode()
+    assert 'href="/history/?organisation=northwind"' in html
+    assert 'href="/keys/?kind=master&amp;organisation=northwind"' in html
+
+
+def test_me(maya: Person, sam: Person, signed_in: SignedIn) -> None:
+    assert signed_in(maya).get("/keys/").context["me"] == {
+        "name": "Maya Okafor", "email": "maya@northwind.example", "role": "System administrator",
+    }  # fmt: skip
+    assert signed_in(sam).get("/").context["me"]["role"] == "Member"
+
+
+def test_a_member_finds_a_friendly_page_with_a_way_out(sam: Person, signed_in: SignedIn) -> None:
+    response = signed_in(sam).get("/")
+    assert response.status_code == 403
+    assert "Nothing to see yet" in response.content.decode()
+    assert re.search(r'<form id="sign-out" method="post" action="/account/logout/"', response.content.decode())
+
+
+def test_an_owner_of_two_and_member_of_one(jonas: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+    MembershipFactory(person=jonas, organisation=contoso, role=Role.AUDITOR)
+    MembershipFactory(person=jonas, organisation=OrganisationFactory(name="Third"), role=Role.MEMBER)
+    switcher = signed_in(jonas).get("/keys/").context["switcher"]
+    assert [choice["name"] for choice in switcher["choices"]] == ["All organisations", "Contoso", "Northwind"]
+
+
+@pytest.mark.parametrize("client_of", ["signed in", "signed out"])
+def test_a_path_that_is_not_there(maya: Person, signed_in: SignedIn, client_of: str) -> None:
+    client = signed_in(maya) if client_of == "signed in" else Client()
+    response = client.get("/no/such/page/")
+    assert response.status_code == 404
+    assert "Nothing here" in response.content.decode()
+    assert "no-store" in response["Cache-Control"]
+
+
+def test_an_accident_has_a_page_of_its_own(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    client.raise_request_exception = False
+    client.cookies["keyadmin_theme"] = "dark"
+    with mock.patch("keyadmin.web.keys.KeyList.of", side_effect=RuntimeError("boom")):
+        response = client.get("/keys/")
+    html = response.content.decode()
+    assert response.status_code == 500
+    assert "Something went wrong" in html
+    assert 'data-theme="dark"' in html
+    assert "boom" not in html
+
+
+def test_without_a_database_the_accident_still_has_its_page(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    client.raise_request_exception = False
+    with mock.patch("django.db.backends.utils.CursorWrapper.execute", side_effect=DatabaseError("away")):
+        response = client.get("/keys/")
+    assert response.status_code == 500
+    assert "Something went wrong" in response.content.decode()
+
+
+def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> None:
+    client = htmx(maya)
+    client.raise_request_exception = False
+    with mock.patch("keyadmin.web.keys.KeyList.of", side_effect=RuntimeError("boom")):
+        response = client.get("/keys/")
+    assert (response.status_code, response.content) == (500, b"")

@@ -1,0 +1,198 @@
+"""Signing in and out: who may, what is alike, what is throttled, what history keeps."""
+
+import re
+import time
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth import hashers
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client
+from django.test.utils import override_settings
+
+from keyadmin.foundation import cidr
+from keyadmin.models import Event, Person, Verb
+from tests.factories import PASSWORD, PersonFactory
+from tests.web.conftest import Htmx, SignedIn
+
+LOGIN = "/account/login/"
+WRONG = "not the password"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_tried(db: None) -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def maya(db: None) -> Person:
+    person: Person = PersonFactory(
+        name="Maya Okafor", email="maya@northwind.example", administrator=True, signs_in=True
+    )
+    return person
+
+
+def attempt(email: str, password: str = WRONG, **extra: Any) -> Any:
+    return Client().post(LOGIN, {"login": email, "password": password}, **extra)
+
+
+def without_variables(page: bytes) -> str:
+    return re.sub(r'(name="csrfmiddlewaretoken" value=")[^"]+|(value=")[^"]+@[^"]+', r"\1\2", page.decode())
+
+
+def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
+    client = Client()
+    response = client.post(f"{LOGIN}?next=/history/", {"login": "Maya@Northwind.Example", "password": PASSWORD})
+    assert response["Location"] == "/history/"
+    assert client.get("/history/").status_code == 200
+    event = Event.objects.first()
+    assert (event.verb, event.actor_id, event.actor_label) == (Verb.SIGNED_IN, maya.id, "Maya Okafor")
+    assert event.ip == "127.0.0.1"
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
+def test_success_leads_nowhere_else(maya: Person, elsewhere: str) -> None:
+    sent = {"login": maya.email, "password": PASSWORD, "next": elsewhere}
+    assert Client().post(LOGIN, sent)["Location"] == "/"
+
+
+def test_wrong_unknown_and_deactivated_look_alike(maya: Person) -> None:
+    gone = PersonFactory(email="gone@northwind.example", deactivated=True, signs_in=True)
+    answers = [
+        attempt(maya.email), attempt("nobody@northwind.example"), attempt(gone.email), attempt(gone.email, PASSWORD),
+    ]  # fmt: skip
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({without_variables(answer.content) for answer in answers}) == 1
+    assert not any("sessionid" in answer.cookies for answer in answers)
+
+
+def test_wrong_and_unknown_cost_one_hash_each(maya: Person) -> None:
+    """Time itself is too unsteady a thing to assert; what takes the time is counted."""
+    hashes = []
+    real = hashers.Argon2PasswordHasher
+    with (
+        mock.patch.object(real, "encode", autospec=True, side_effect=real.encode) as encode,
+        mock.patch.object(real, "verify", autospec=True, side_effect=real.verify) as verify,
+    ):
+        for email in (maya.email, "nobody@northwind.example"):
+            encode.reset_mock()
+            verify.reset_mock()
+            attempt(email)
+            hashes.append(encode.call_count + verify.call_count)
+    assert hashes == [1, 1]
+
+
+def test_failures_are_recorded_without_the_password(maya: Person) -> None:
+    attempt("maya@northwind.example", "a-secret-typed-wrongly", headers={"User-Agent": "x" * 400})
+    event = Event.objects.get(verb=Verb.SIGN_IN_FAILED)
+    assert (event.actor_id, event.actor_label) == (None, "maya@northwind.example")
+    assert len(event.user_agent) == 300
+    assert "a-secret-typed-wrongly" not in str(Event.objects.values_list())
+
+
+def test_what_is_no_address_is_not_recorded(maya: Person) -> None:
+    attempt("correct horse battery staple")
+    assert not Event.objects.exists()
+
+
+def test_twenty_bad_attempts_are_throttled_and_the_owner_elsewhere_gets_in(maya: Person) -> None:
+    statuses = [attempt(maya.email, REMOTE_ADDR="198.51.100.7").status_code for _ in range(20)]
+    assert statuses[0] == 200
+    assert statuses[-1] == 429
+    recorded = Event.objects.filter(verb=Verb.SIGN_IN_FAILED).count()
+    assert recorded == statuses.count(200)
+    throttled = attempt(maya.email, PASSWORD, REMOTE_ADDR="198.51.100.7")
+    seconds = int(throttled["Retry-After"])
+    assert throttled.status_code == 429
+    assert 1 <= seconds <= 300
+    assert f"Too many attempts. Try again in {seconds} seconds." in throttled.content.decode()
+    assert "no-store" in throttled["Cache-Control"]
+    assert Event.objects.filter(verb=Verb.SIGN_IN_FAILED).count() == recorded
+    assert attempt(maya.email, PASSWORD, REMOTE_ADDR="203.0.113.9").status_code == 302
+
+
+def test_many_accounts_from_one_address_are_throttled(maya: Person) -> None:
+    statuses = [attempt(f"p{number}@northwind.example").status_code for number in range(20)]
+    assert statuses[-1] == 429
+
+
+def test_a_success_costs_no_attempt(maya: Person) -> None:
+    assert {attempt(maya.email, PASSWORD).status_code for _ in range(15)} == {302}
+
+
+def test_throttling_ends(maya: Person) -> None:
+    for _ in range(20):
+        attempt(maya.email)
+    seconds = int(attempt(maya.email)["Retry-After"])
+    later = time.time() + seconds
+    with mock.patch("time.time", return_value=later):
+        assert attempt(maya.email, PASSWORD).status_code == 302
+
+
+def test_a_forged_address_does_not_help(maya: Person) -> None:
+    statuses = [attempt(maya.email, headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code for n in range(20)]
+    assert statuses[-1] == 429
+
+
+def test_behind_a_trusted_proxy_the_client_is_counted(maya: Person) -> None:
+    proxies = cidr.compile([cidr.parse("127.0.0.1")])
+    with override_settings(KEYADMIN_TRUSTED_PROXIES=proxies):
+        for _ in range(20):
+            attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"})
+        assert attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"}).status_code == 429
+        assert attempt(maya.email, PASSWORD, headers={"X-Forwarded-For": "203.0.113.2"}).status_code == 302
+    assert Event.objects.first().ip == "203.0.113.2"
+
+
+def test_without_an_address_people_share_a_limit(maya: Person) -> None:
+    assert attempt(maya.email, PASSWORD, REMOTE_ADDR="").status_code == 302
+    assert Event.objects.first().ip is None
+
+
+@pytest.mark.parametrize("path", ["signup/", "email/", "inactive/", "password/change/", "login/code/", ""])
+def test_what_has_no_page_is_not_there(db: None, path: str) -> None:
+    assert Client().get(f"/account/{path}").status_code == 404
+
+
+def test_signing_out(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    assert client.get("/keys/").status_code == 200
+    client.post("/account/logout/")
+    assert client.get("/keys/").status_code == 302
+    assert Event.objects.first().verb == Verb.SIGNED_OUT
+
+
+def test_a_deactivated_persons_session_ends(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    Person.objects.filter(id=maya.id).update(is_active=False)
+    assert client.get("/keys/").status_code == 302
+
+
+def test_a_password_is_reset_by_mail(maya: Person) -> None:
+    known = Client().post("/account/password/reset/", {"email": maya.email})
+    unknown = Client().post("/account/password/reset/", {"email": "nobody@northwind.example"})
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    letter = next(letter for letter in mail.outbox if letter.to == [maya.email])
+    link = re.search(r"http://testserver(/account/password/reset/key/\S+)", str(letter.body))
+    assert link
+    client = Client()
+    form = client.get(link[1], follow=True)
+    new = "an entirely new passphrase"
+    sent = {"password1": new, "password2": new}
+    assert client.post(form.redirect_chain[-1][0], sent).status_code == 302
+    assert attempt(maya.email, new).status_code == 302
+
+
+def test_signed_out_htmx_is_sent_to_sign_in_and_back(db: None) -> None:
+    client: Any = Htmx()
+    client.behind = "/keys/?status=revoked"
+    response = client.get("/keys/create/")
+    assert (response.status_code, response["HX-Redirect"]) == (200, f"{LOGIN}?next=%2Fkeys%2F%3Fstatus%3Drevoked")
+
+
+@pytest.mark.parametrize("behind", ["https://evil.example/", "http://testserver//evil.example/", "http://[", "", "x"])
+def test_signed_out_htmx_is_sent_back_to_no_other_site(db: None, behind: str) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": behind}
+    assert Client().get("/keys/", headers=headers)["HX-Redirect"] == f"{LOGIN}?next=%2F"
