@@ -9,8 +9,8 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras
 
 # What `check` runs under: production's settings, with values that open nothing.
-PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com \
-	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'print("5a" * 32)') \
+PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KEYADMIN_SMTP_HOST=mail.example.com \
+	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
 .PHONY: help run test lint check format lock clean chromium

@@ -30,9 +30,9 @@ class Issued:
 
 
 def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonce: str = "") -> Issued:
-    """A new secret for the key, whose ID stays. The old one works for `grace` (at most until the key ends), or stops now.
+    """A new secret for the key, whose ID stays.
 
-    A still older one stops now in any case. Raises AlreadyIssued for a nonce the actor has used.
+    The old one works for `grace` (at most until the key ends), or stops now. A still older one stops in any case. Raises AlreadyIssued for a nonce the actor has used.
     """
     with recording.changing():
         row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
