@@ -33,7 +33,10 @@ class Problems:
             raise Invalid(self.errors)
 
     def text(self, field: str, value: str, longest: int, *, required: bool = True, lines: bool = False) -> str:
-        """The text without space around it; `lines` allows line breaks."""
+        """The text without space around it, or "" where the database could not even be asked about it.
+
+        `lines` allows line breaks.
+        """
         clean = value.replace("\r\n", "\n").strip()
         if not clean and required:
             self.add(field, _("This field is required."))
@@ -41,6 +44,7 @@ class Problems:
             self.add(field, _("Use at most %(count)d characters.") % {"count": longest})
         if any(_is_control(char) and not (lines and char == "\n") for char in clean):
             self.add(field, _("Control characters are not allowed."))
+            return ""
         return clean
 
     def reason(self, value: str) -> str:

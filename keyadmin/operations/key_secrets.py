@@ -32,7 +32,8 @@ class Issued:
 def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonce: str = "") -> Issued:
     """A new secret for the key, whose ID stays.
 
-    The old one works for `grace` (at most until the key ends), or stops now. A still older one stops in any case. Raises AlreadyIssued for a nonce the actor has used.
+    The old secret works for `grace` (at most until the key ends), or stops now; a still older one stops now
+    in any case. Raises AlreadyIssued for a nonce the actor has used.
     """
     with recording.changing():
         row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)

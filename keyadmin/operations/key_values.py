@@ -160,8 +160,7 @@ def _check_scopes(problems: Problems, key: Key, values: Values) -> None:
         return
     if not values.scopes:
         problems.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
-    known = set(Scope.objects.filter(name__in=values.scopes).values_list("name", flat=True))
-    for name in sorted(values.scopes - known):
+    for name in sorted(values.scopes - reach.catalogue()):
         problems.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
     if IMPERSONATE in values.scopes and key.kind != Kind.MASTER:
         problems.add("scopes", _("Only a master key can act for a person."))
@@ -178,8 +177,5 @@ def _check_tier(problems: Problems, actor: Actor, organisation: Organisation, ti
 
 def _reach_of(key: Key, values: Values) -> reach.Reach:
     """How far the key would reach with the values; unknown scopes reach nowhere and are refused elsewhere."""
-    if values.inherits:
-        scopes = reach.inherited_scopes(key)
-    else:
-        scopes = frozenset(Scope.objects.filter(name__in=values.scopes).values_list("name", flat=True))
+    scopes = reach.inherited_scopes(key) if values.inherits else values.scopes & reach.catalogue()
     return reach.Reach(scopes, values.channels, values.networks, values.expires_at)

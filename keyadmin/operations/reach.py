@@ -40,7 +40,7 @@ def inherited_scopes(key: Key) -> frozenset[str]:
 def of_actor(actor: Actor, organisation: UUID) -> Reach:
     """The most that a key of the organisation may reach if the actor makes it so."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        return Reach(_catalogue())
+        return Reach(catalogue())
     if actor.kind is ActorKind.PERSON:
         return Reach(_held_by_person(actor.id, organisation))
     key = Key.objects.select_related("organisation", "bot").get(id=actor.id)
@@ -88,8 +88,9 @@ def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str
     if person is None:
         return frozenset()
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    return held(system_role=person.system_role, role=role or "", catalogue=_catalogue())
+    return held(system_role=person.system_role, role=role or "", catalogue=catalogue())
 
 
-def _catalogue() -> frozenset[str]:
+def catalogue() -> frozenset[str]:
+    """The names of all scopes."""
     return frozenset(Scope.objects.values_list("name", flat=True))

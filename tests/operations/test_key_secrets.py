@@ -48,7 +48,8 @@ def test_the_key_stays_the_same(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"], expiring=True)
     Organisation.objects.update(key_prefix="new", key_format="compact")
     row = keys.regenerate(actor=OPERATOR, key=key.id).key
-    assert (row.id, row.prefix, row.format, row.revision) == (key.id, key.prefix, key.format, 1)
+    assert (row.id, row.key_id, row.recognition) == (key.id, key.key_id, key.recognition)
+    assert (row.prefix, row.format, row.revision) == (key.prefix, key.format, 1)
     assert (row.expires_at, row.allow_list.count(), row.scopes.count()) == (key.expires_at, 1, 1)
 
 

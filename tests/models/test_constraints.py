@@ -1,0 +1,148 @@
+"""The shape of the data, as the database itself insists on it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection
+
+from keyadmin.models import (
+    AllowListEntry,
+    Bot,
+    ChainHead,
+    Channel,
+    Key,
+    Kind,
+    Meter,
+    Organisation,
+    Person,
+    Scope,
+    ScopeRoute,
+    Secret,
+    Tier,
+    UsageHour,
+)
+from keyadmin.operations import bots
+from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, MembershipFactory, PersonFactory
+
+LATER = datetime(2999, 1, 1, tzinfo=UTC)
+REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
+    "a second public key": ("key_one_public", lambda o: [KeyFactory(organisation=o, public=True) for _ in range(2)]),
+    "a bot of another organisation": (
+        "key_bot_of_organisation",
+        lambda o: Key.objects.filter(id=KeyFactory(organisation=o).id).update(bot=BotFactory(), kind=Kind.BOT),
+    ),
+    "a bot's key without a bot": ("key_bot_kind_has_bot", lambda o: KeyFactory(organisation=o, kind=Kind.BOT)),
+    "a standard key of a bot": (
+        "key_bot_kind_has_bot", lambda o: KeyFactory(bot=BotFactory(organisation=o), kind=Kind.STANDARD),
+    ),
+    "an unknown kind": ("key_kind_known", lambda o: KeyFactory(organisation=o, kind="other")),
+    "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), key_id=None)),
+    "a compact key with an id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="compact")),
+    "inheriting from nobody": ("key_inherits_from_somebody", lambda o: KeyFactory(organisation=o, inherits=True)),
+    "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
+    "a prefix with a line break": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="ab\n")),
+    "an unknown format": ("organisation_key_format_known", lambda o: _of(o, key_format="other")),
+    "the same digest twice": (
+        "secret_digest",
+        lambda o: [
+            Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 32, pepper_id=1, not_after=LATER)
+            for _ in range(2)
+        ],
+    ),
+    "two current secrets": (
+        "secret_one_current",
+        lambda o: Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 32, pepper_id=1),
+    ),
+    "two old secrets": (
+        "secret_one_in_grace",
+        lambda o: Secret.objects.create(
+            key=KeyFactory(organisation=o, in_grace=True), digest=b"1" * 32, pepper_id=1, not_after=LATER
+        ),
+    ),
+    "an entry of nobody": ("allow_list_one_owner", lambda o: AllowListEntry.objects.create(network="10.0.0.0/8")),
+    "an entry of two": (
+        "allow_list_one_owner",
+        lambda o: AllowListEntry.objects.create(
+            network="10.0.0.0/8", key=KeyFactory(organisation=o), bot=BotFactory(organisation=o)
+        ),
+    ),
+    "a network twice": (
+        "allow_list_key_network_unique",
+        lambda o: AllowListEntry.objects.create(
+            network="10.0.0.0/8", key=KeyFactory(organisation=o, networks=["10.0.0.0/8"])
+        ),
+    ),
+    "a role nobody knows": ("membership_role_known", lambda o: MembershipFactory(organisation=o, role="king")),
+    "a system role nobody knows": ("person_system_role_known", lambda o: PersonFactory(system_role="king")),
+    "an address in another case": (
+        "person_email_unique", lambda o: [PersonFactory(email=email) for email in ("a@x.example", "A@X.example")],
+    ),
+    "a bot's name twice": ("bot_name_unique", lambda o: [BotFactory(organisation=o, name="B") for _ in range(2)]),
+    "a channel's slug twice": (
+        "channel_slug_unique", lambda o: [ChannelFactory(organisation=o, slug="c") for _ in range(2)],
+    ),
+    "a scope without a colon": ("scope_name_shape", lambda o: Scope.objects.create(name="chats")),
+    "a route without a root": (
+        "scope_route_rooted", lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="GET", pattern="x"),
+    ),
+    "a method nobody uses": (
+        "scope_route_method_known",
+        lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="BREW", pattern="/x"),
+    ),
+    "a tier without calls": ("tier_limit_positive", lambda o: Tier.objects.create(name="None", hourly_limit=0)),
+    "a meter with 60 cells": ("meter_cells_61", lambda o: Meter.objects.create(key_id=uuid4(), cells=[0] * 60)),
+    "an unknown outcome": (
+        "usage_hour_outcome_known",
+        lambda o: UsageHour.objects.create(key_id=uuid4(), hour="2026-01-01T00:00Z", outcome="other"),
+    ),
+    "a second chain": ("chain_head_single", lambda o: ChainHead.objects.create(id=2)),
+}  # fmt: skip
+
+
+def _of(row: Any, **fields: Any) -> Any:
+    return type(row).objects.filter(id=row.id).update(**fields)
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_database_refuses(northwind: Organisation, what: str) -> None:
+    constraint, act = REFUSED[what]
+    with pytest.raises(IntegrityError, match=constraint):  # noqa: PT012 - some are only checked at the end
+        act(northwind)
+        connection.check_constraints()
+
+
+def test_a_network_with_host_bits(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind)
+    with pytest.raises(DatabaseError, match="invalid cidr value"), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO allow_list_entry (id, key_id, network, created_at) VALUES (%s, %s, '10.0.0.1/8', now())",
+            [uuid4(), key.id],
+        )
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE event SET reason = 'another'", "DELETE FROM event", "TRUNCATE event",
+        "UPDATE event SET reason = 'another' WHERE number = -1",
+        "SET LOCAL session_replication_role = replica; DELETE FROM event",
+    ],
+)  # fmt: skip
+def test_history_is_append_only(northwind: Organisation, statement: str) -> None:
+    bots.create(actor=OPERATOR, organisation=northwind.id, name="Concierge")
+    with pytest.raises(DatabaseError, match="history is append-only"), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+@pytest.mark.parametrize("owner", [Organisation, Person, Tier, Bot, Channel])
+def test_what_a_key_needs_cannot_go(northwind: Organisation, owner: Any) -> None:
+    creator = PersonFactory()
+    KeyFactory(
+        bot=BotFactory(organisation=northwind), creator=creator, channels=[ChannelFactory(organisation=northwind)]
+    )
+    table = owner._meta.db_table
+    with pytest.raises(IntegrityError, match="violates foreign key"), connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table}; SET CONSTRAINTS ALL IMMEDIATE")  # noqa: S608 - a constant

@@ -1,0 +1,45 @@
+"""A key's status, one of five, the same in Python and in the database."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Bot, Key, Organisation, Status
+from tests.factories import BotFactory, KeyFactory
+
+NOW = timezone.now()
+
+
+@pytest.mark.parametrize(
+    ("state", "bot_active", "organisation_active", "status"),
+    [
+        ({}, True, True, Status.ACTIVE),
+        ({"expires_at": NOW + timedelta(days=7, hours=1)}, True, True, Status.ACTIVE),
+        ({"expiring": True}, True, True, Status.EXPIRING),
+        ({"expires_at": NOW + timedelta(days=7, seconds=-1)}, True, True, Status.EXPIRING),
+        ({}, False, True, Status.PAUSED),
+        ({}, True, False, Status.PAUSED),
+        ({"expiring": True}, False, True, Status.PAUSED),
+        ({"expired": True}, False, False, Status.EXPIRED),
+        ({"revoked": True, "expired": True}, False, False, Status.REVOKED),
+        ({"revoked": True}, True, True, Status.REVOKED),
+    ],
+)
+def test_status(
+    northwind: Organisation, state: dict[str, Any], bot_active: bool, organisation_active: bool, status: Status
+) -> None:
+    key = KeyFactory(bot=BotFactory(organisation=northwind), **state)
+    Bot.objects.update(is_active=bot_active)
+    Organisation.objects.update(is_active=organisation_active)
+    read = Key.objects.get(id=key.id)
+    assert read.status == status
+    assert read.status_at(timezone.now()) == status
+    annotated = Key.objects.with_status().get(id=key.id)
+    assert annotated.status_now == status == annotated.status
+
+
+def test_a_key_without_a_bot_can_be_active(northwind: Organisation) -> None:
+    KeyFactory(organisation=northwind)
+    assert Key.objects.with_status().get().status == Status.ACTIVE

@@ -1,0 +1,64 @@
+"""Who reads what."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person
+from keyadmin.operations import keys
+from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, as_actor
+
+MODELS = (Organisation, Bot, Channel, Key, AllowListEntry, Event)
+
+
+@pytest.fixture
+def both(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
+    """One of everything in each organisation."""
+    made = {}
+    for organisation in (northwind, contoso):
+        ChannelFactory(organisation=organisation)
+        key = KeyFactory(bot=BotFactory(organisation=organisation, networks=["10.0.0.0/16"]), networks=["10.0.0.0/16"])
+        keys.revoke(actor=OPERATOR, key=key.id)
+        made[organisation.slug] = key
+    return made
+
+
+def seen(model: Any, who: Person | Key) -> set[str]:
+    path = {Organisation: "id", Event: "organisation_id"}.get(model, "organisation_id")
+    rows = model.objects.visible_to(as_actor(who))
+    if model is AllowListEntry:
+        ids = {(row.bot or row.key).organisation_id for row in rows}
+    else:
+        ids = set(rows.values_list(path, flat=True))
+    return {organisation.slug for organisation in Organisation.objects.filter(id__in=ids)}
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("name", "slugs"),
+    [
+        ("maya", {"northwind", "contoso"}), ("priya", {"northwind", "contoso"}), ("jonas", {"northwind"}),
+        ("asha", {"northwind"}), ("lena", {"contoso"}), ("sam", set()),
+    ],
+)  # fmt: skip
+def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, slugs: set[str]) -> None:
+    person = request.getfixturevalue(name)
+    assert seen(model, person) == slugs
+    Person.objects.filter(id=person.id).update(is_active=False)
+    assert seen(model, person) == set()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_key_reads_its_own_organisation(both: dict[str, Key], model: Any) -> None:
+    assert seen(model, both["contoso"]) == {"contoso"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_command_reads_everything(both: dict[str, Key], model: Any) -> None:
+    assert model.objects.visible_to(OPERATOR).count() == model.objects.count()
+
+
+def test_people_know_whom_they_work_with(jonas: Person, sam: Person, lena: Person) -> None:
+    assert set(Person.objects.visible_to(as_actor(jonas))) == {jonas, sam}
+    assert set(Person.objects.visible_to(as_actor(sam))) == {sam}
+    assert set(Person.objects.visible_to(OPERATOR)) == {jonas, sam, lena}

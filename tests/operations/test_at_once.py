@@ -1,0 +1,116 @@
+"""Two people, one moment: real threads, real commits."""
+
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
+
+import pytest
+
+from keyadmin.models import Event, Key, Kind, Organisation, Person, Role, SystemRole
+from keyadmin.operations import bots, channels, keys, networks, people, recording
+from keyadmin.operations.errors import AlreadyIssued, Conflict
+from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
+from tests.operations.looking import meter_version, version
+from tests.threads import at_once
+
+
+def test_fifty_changes_leave_no_gap_and_a_valid_chain(committed: Organisation) -> None:
+    first = Event.objects.count()
+    made = [KeyFactory(organisation=committed) for _ in range(25)]
+    renamed = [BotFactory() for _ in range(25)]
+    done = at_once(
+        *(partial(keys.revoke, actor=OPERATOR, key=key.id) for key in made),
+        *(partial(bots.edit, actor=OPERATOR, bot=bot.id, description="New") for bot in renamed),
+    )
+    assert [each for each in done if isinstance(each, Exception)] == []
+    events = list(Event.objects.order_by("number"))
+    assert [event.number for event in events] == list(range(1, first + 51))
+    assert all(bytes(event.hash) == recording.hash_of(event) for event in events)
+    for before, after in pairwise(events):
+        assert bytes(after.previous_hash) == bytes(before.hash)
+        assert after.at >= before.at
+
+
+def test_no_bump_is_lost(committed: Organisation) -> None:
+    start = version(committed)
+    made = [BotFactory(organisation=committed) for _ in range(8)]
+    at_once(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
+    assert version(committed) == start + 8
+
+
+def test_two_administrators_who_demote_each_other(committed: Organisation) -> None:
+    for act in (
+        lambda actor, person: people.set_system_role(actor=as_actor(actor), person=person.id, system_role=""),
+        lambda actor, person: people.deactivate(actor=as_actor(actor), person=person.id),
+    ):
+        Person.objects.update(system_role="")
+        one, other = PersonFactory(administrator=True), PersonFactory(administrator=True)
+        done = at_once(partial(act, one, other), partial(act, other, one))
+        assert sum(isinstance(each, Exception) for each in done) == 1
+        assert Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR).count() == 1
+
+
+@pytest.mark.parametrize("grace", [timedelta(0), timedelta(hours=1)])
+def test_two_regenerates_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
+    key = KeyFactory(organisation=committed)
+    done = at_once(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
+    assert all(isinstance(each, keys.Issued) for each in done)
+    assert key.secrets.filter(not_after__isnull=True).count() == 1
+    assert key.secrets.filter(not_after__isnull=False).count() == (1 if grace else 0)
+    assert meter_version(key) == 3
+
+
+def test_the_same_form_sent_twice_makes_one_key(committed: Organisation) -> None:
+    owner = as_actor(member_of(committed, Role.OWNER))
+    issue = partial(
+        keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"], nonce="the form"
+    )
+    done = at_once(*[issue] * 6)
+    made = [each for each in done if isinstance(each, keys.Issued)]
+    assert [type(each) for each in done].count(AlreadyIssued) == 5
+    assert {each.key_id for each in done if isinstance(each, AlreadyIssued)} == {made[0].key.id}
+
+
+def test_two_public_keys_at_once(committed: Organisation) -> None:
+    issue = partial(
+        keys.issue, actor=OPERATOR, organisation=committed.id, name="P", scopes=["chats:read"], kind=Kind.PUBLIC
+    )
+    done = at_once(issue, issue)
+    assert sum(isinstance(each, Conflict) for each in done) == 1
+
+
+def test_of_two_editors_one_is_told(committed: Organisation) -> None:
+    key = KeyFactory(organisation=committed)
+    edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
+    done = at_once(*edits)
+    assert sum(isinstance(each, Conflict) for each in done) == 1
+    assert Key.objects.get(id=key.id).revision == 2
+
+
+def test_a_channel_is_not_pulled_from_under_a_new_key(committed: Organisation) -> None:
+    channel = ChannelFactory(organisation=committed)
+    issue = partial(
+        keys.issue, actor=OPERATOR, organisation=committed.id, name="CI", scopes=["chats:read"], channels=[channel.id]
+    )
+    done = at_once(issue, partial(channels.remove, actor=OPERATOR, channel=channel.id))
+    assert sum(isinstance(each, Exception) for each in done) == 1
+
+
+def test_a_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> None:
+    owner = member_of(committed, Role.OWNER)
+    demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed.id)
+    issue = partial(keys.issue, actor=as_actor(owner), organisation=committed.id, name="CI", scopes=["chats:read"])
+    at_once(demote, *[issue] * 4)
+    verbs = list(Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("verb", flat=True))
+    assert verbs[-1] == "person.role_removed"
+
+
+def test_lists_and_keys_change_at_once_without_a_deadlock(committed: Organisation) -> None:
+    bot = BotFactory(organisation=committed)
+    made = [KeyFactory(bot=bot) for _ in range(6)]
+    done = at_once(
+        *(partial(networks.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),
+        *(partial(keys.delete, actor=OPERATOR, key=key.id) for key in made),
+        *[partial(bots.disable, actor=OPERATOR, bot=bot.id)],
+    )
+    assert [each for each in done if isinstance(each, Exception)] == []

@@ -1,0 +1,138 @@
+"""Allow-lists of bots and keys."""
+
+from uuid import uuid4
+
+import pytest
+
+from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
+from keyadmin.operations import keys, networks
+from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
+from tests.operations.looking import latest, meter_version, version
+
+
+@pytest.fixture
+def bot(northwind: Organisation) -> Bot:
+    bot: Bot = BotFactory(organisation=northwind)
+    return bot
+
+
+def listed(owner: Bot | Key) -> list[str]:
+    return [str(entry.network) for entry in owner.allow_list.all()]
+
+
+def words(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
+    assert list(refused.value.errors) == ["network"]
+    return refused.value.errors["network"]
+
+
+def test_a_bots_list_grows(bot: Bot, jonas: Person) -> None:
+    networks.add(actor=as_actor(jonas), bot=bot.id, network=" 192.0.2.64/26 ")
+    networks.add(actor=as_actor(jonas), bot=bot.id, network="203.0.113.24")
+    assert listed(bot) == ["192.0.2.64/26", "203.0.113.24/32"]
+    event = latest()
+    assert (event.verb, event.target_kind, event.target_id) == ("allow_list.added", "bot", str(bot.id))
+    assert event.changes == {"networks": [["192.0.2.64/26"], ["192.0.2.64/26", "203.0.113.24/32"]]}
+    assert version(bot.organisation) == 3
+
+
+def test_a_keys_list_grows(northwind: Organisation, jonas: Person) -> None:
+    key = KeyFactory(organisation=northwind)
+    networks.add(actor=as_actor(jonas), key=key.id, network="10.0.0.0/8")
+    assert listed(key) == ["10.0.0.0/8"]
+    assert (latest().target_kind, latest().target_id) == ("key", str(key.id))
+    assert (meter_version(key), version(northwind)) == (2, 1)
+    with pytest.raises(Conflict):
+        keys.edit(actor=OPERATOR, key=key.id, revision=1, networks=[])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
+        ("203.0.113.24/24", "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+        ("192.0.2.64/26", "192.0.2.64/26 is already on the list."),
+        ("192.0.2.65", "192.0.2.65/32 is already covered by 192.0.2.64/26."),
+    ],
+)
+def test_networks_a_bot_refuses(bot: Bot, text: str, said: str) -> None:
+    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    with pytest.raises(Invalid) as refused:
+        networks.add(actor=OPERATOR, bot=bot.id, network=text)
+    assert words(refused) == [said]
+    assert listed(bot) == ["192.0.2.64/26"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.0/255.0.0.0", "010.0.0.1", "::1%lo"]
+)
+def test_networks_a_key_refuses(northwind: Organisation, text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        networks.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
+    assert words(refused)
+
+
+def test_a_wider_network_may_join(bot: Bot) -> None:
+    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+
+
+def test_an_entry_is_changed(bot: Bot) -> None:
+    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    networks.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
+    assert set(listed(bot)) == {"192.0.2.0/24", "203.0.113.0/24"}
+    assert latest().verb == "allow_list.changed"
+    assert version(bot.organisation) == 4
+    with pytest.raises(Invalid, match="No changes"):
+        networks.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
+    with pytest.raises(Invalid, match="already covered"):
+        networks.change(actor=OPERATOR, entry=entry.id, network="203.0.113.9")
+
+
+def test_an_entry_is_removed(bot: Bot) -> None:
+    first = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    networks.remove(actor=OPERATOR, entry=first.id)
+    assert listed(bot) == ["203.0.113.0/24"]
+    assert latest().changes == {"networks": [["192.0.2.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]]}
+    assert version(bot.organisation) == 4
+
+
+def test_removing_the_last_must_be_meant(bot: Bot) -> None:
+    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    with pytest.raises(Invalid) as refused:
+        networks.remove(actor=OPERATOR, entry=entry.id)
+    assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}
+    networks.remove(actor=OPERATOR, entry=entry.id, allow_any=True)
+    assert listed(bot) == []
+
+
+def test_anothers_entry_and_a_random_one(bot: Bot, lena: Person) -> None:
+    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    for unknown in (entry.id, uuid4()):
+        with pytest.raises(NotFound):
+            networks.change(actor=as_actor(lena), entry=unknown, network="10.0.0.0/16")
+        with pytest.raises(NotFound):
+            networks.remove(actor=as_actor(lena), entry=unknown, allow_any=True)
+    for owner in ({"bot": bot.id}, {"bot": uuid4()}, {"key": uuid4()}):
+        with pytest.raises(NotFound):
+            networks.add(actor=as_actor(lena), network="10.0.0.0/16", **owner)
+
+
+def test_a_list_has_one_owner(bot: Bot) -> None:
+    with pytest.raises(ValueError, match="a bot or to a key"):
+        networks.add(actor=OPERATOR, network="10.0.0.0/16")
+
+
+def test_a_key_opens_no_stronger_one(northwind: Organisation) -> None:
+    strong = KeyFactory(organisation=northwind, scopes=["chats:export"], networks=["10.0.0.0/8"])
+    writer = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    entry = AllowListEntry.objects.get()
+    with pytest.raises(Forbidden):
+        networks.add(actor=writer, key=strong.id, network="11.0.0.0/8")
+    with pytest.raises(Forbidden):
+        networks.change(actor=writer, entry=entry.id, network="11.0.0.0/8")
+    with pytest.raises(Forbidden):
+        networks.remove(actor=writer, entry=entry.id, allow_any=True)
+    networks.change(actor=writer, entry=entry.id, network="10.1.0.0/16")

@@ -1,0 +1,102 @@
+"""Organisations."""
+
+from uuid import uuid4
+
+import pytest
+
+from keyadmin.models import Organisation, Person, Tier
+from keyadmin.operations import organisations
+from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
+from tests.factories import OPERATOR, KeyFactory, TierFactory, as_actor
+from tests.operations.looking import latest, meter_version, version
+
+
+def test_an_organisation_is_created(maya: Person) -> None:
+    made = organisations.create(actor=as_actor(maya), name=" Blue Sky & Co ")
+    row = Organisation.objects.get(id=made.id)
+    assert (row.name, row.slug, row.key_prefix, row.key_format) == ("Blue Sky & Co", "blue-sky-co", "kad", "default")
+    assert (row.default_tier.name, row.is_active, row.default_expiry_days) == ("Standard", True, 90)
+    event = latest()
+    assert (event.verb, event.organisation_id, event.target_id) == ("organisation.created", row.id, str(row.id))
+    assert event.changes["name"] == [None, "Blue Sky & Co"]
+    assert version(row) >= 1
+
+
+def test_as_asked(db: None) -> None:
+    tier = TierFactory()
+    made = organisations.create(
+        actor=OPERATOR, name="W", slug="woods", key_prefix="whm", key_format="compact", tier=tier.id
+    )
+    assert (made.slug, made.key_prefix, made.key_format, made.default_tier_id) == ("woods", "whm", "compact", tier.id)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", ""), ("name", "x" * 121), ("slug", "Not A Slug"), ("slug", "northwind"), ("slug", "-x"),
+     ("key_prefix", "1ab"), ("key_prefix", "a"), ("key_prefix", "kad\n"), ("key_prefix", "WHM"),
+     ("key_format", "other"), ("tier", uuid4())],
+)  # fmt: skip
+def test_organisations_that_are_none(northwind: Organisation, field: str, value: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        organisations.create(actor=OPERATOR, **{"name": "New", "slug": "new"} | {field: value})  # type: ignore[arg-type]
+    assert list(refused.value.errors) == [field]
+
+
+def test_a_name_without_letters_needs_a_slug(db: None) -> None:
+    with pytest.raises(Invalid) as refused:
+        organisations.create(actor=OPERATOR, name="電話")
+    assert list(refused.value.errors) == ["slug"]
+
+
+def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> None:
+    organisations.edit(
+        actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw", default_expiry_days=30,
+        longest_expiry_days=365, may_never_expire=False,
+    )  # fmt: skip
+    assert latest().changes == {
+        "key_prefix": ["kad", "nw"], "default_expiry_days": [90, 30], "longest_expiry_days": [None, 365],
+        "may_never_expire": [True, False],
+    }  # fmt: skip
+    assert version(northwind) == 2
+    with pytest.raises(Invalid, match="No changes"):
+        organisations.edit(actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw")
+
+
+def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) -> None:
+    admin = Tier.objects.get(name="Admin").id
+    with pytest.raises(Forbidden, match="choose a tier"):
+        organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=admin)
+    organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=northwind.default_tier_id, name="NW")
+    organisations.edit(actor=as_actor(maya), organisation=northwind.id, tier=admin)
+    assert latest().changes == {"tier": ["Standard", "Admin"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("longest_expiry_days", 0), ("longest_expiry_days", 40_000), ("default_expiry_days", 0),
+     ("default_expiry_days", 400)],
+)  # fmt: skip
+def test_rules_that_are_none(northwind: Organisation, field: str, value: int) -> None:
+    Organisation.objects.update(longest_expiry_days=365)
+    with pytest.raises(Invalid) as refused:
+        organisations.edit(actor=OPERATOR, organisation=northwind.id, **{field: value})  # type: ignore[arg-type]
+    assert list(refused.value.errors) == [field]
+
+
+def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind)
+    organisations.disable(actor=OPERATOR, organisation=northwind.id)
+    assert not Organisation.objects.get().is_active
+    assert (version(northwind), meter_version(key)) == (2, 1)
+    with pytest.raises(Conflict, match="already disabled"):
+        organisations.disable(actor=OPERATOR, organisation=northwind.id)
+    organisations.enable(actor=OPERATOR, organisation=northwind.id)
+    assert version(northwind) == 3
+    with pytest.raises(Conflict, match="already enabled"):
+        organisations.enable(actor=OPERATOR, organisation=northwind.id)
+
+
+def test_anothers_organisation_and_a_random_one(northwind: Organisation, lena: Person) -> None:
+    for organisation in (northwind.id, uuid4()):
+        with pytest.raises(NotFound):
+            organisations.edit(actor=as_actor(lena), organisation=organisation, name="Mine")

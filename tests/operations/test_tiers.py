@@ -1,0 +1,59 @@
+"""Tiers."""
+
+from uuid import uuid4
+
+import pytest
+
+from keyadmin.models import Organisation, Person, Tier
+from keyadmin.operations import tiers
+from keyadmin.operations.errors import Conflict, Invalid, NotFound
+from tests.factories import OPERATOR, KeyFactory, TierFactory, as_actor
+from tests.operations.looking import latest, version
+
+
+def test_a_tier_is_created(maya: Person) -> None:
+    tier = tiers.create(actor=as_actor(maya), name=" Gold ", hourly_limit=20_000)
+    assert (tier.name, tier.hourly_limit) == ("Gold", 20_000)
+    assert latest().changes == {"name": [None, "Gold"], "hourly_limit": [None, 20_000]}
+    assert latest().organisation_id is None
+    assert version() == 2
+
+
+def test_a_tier_is_edited(db: None) -> None:
+    tier = TierFactory(hourly_limit=5)
+    tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=6)
+    assert Tier.objects.get(id=tier.id).hourly_limit == 6
+    assert latest().changes == {"hourly_limit": [5, 6]}
+    assert version() == 2
+    with pytest.raises(Invalid, match="No changes"):
+        tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=6)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", ""), ("name", "Standard"), ("hourly_limit", 0), ("hourly_limit", -1), ("hourly_limit", 2**31)],
+)
+def test_tiers_that_are_none(db: None, field: str, value: object) -> None:
+    with pytest.raises(Invalid) as refused:
+        tiers.create(actor=OPERATOR, **{"name": "Gold", "hourly_limit": 5} | {field: value})  # type: ignore[arg-type]
+    assert list(refused.value.errors) == [field]
+
+
+def test_an_unused_tier_is_removed(db: None) -> None:
+    tier = TierFactory()
+    tiers.remove(actor=OPERATOR, tier=tier.id)
+    assert not Tier.objects.filter(id=tier.id).exists()
+    assert version() == 2
+
+
+def test_one_in_use_stays(northwind: Organisation) -> None:
+    with pytest.raises(Conflict, match="usual tier of Northwind"):
+        tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
+    KeyFactory(organisation=northwind)
+    with pytest.raises(Conflict, match="1 key is in this tier"):
+        tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
+
+
+def test_an_unknown_tier(db: None) -> None:
+    with pytest.raises(NotFound):
+        tiers.remove(actor=OPERATOR, tier=uuid4())
