@@ -16,6 +16,7 @@ from keyadmin.models import Kind, Organisation, Status
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import counting, key_rows, links, paging
+from keyadmin.web.templatetags.ui import compact
 from keyadmin.web.visitors import Visitor
 
 SIZE: Final = 20
@@ -141,7 +142,7 @@ class KeyList:
         allowed, denied = (sum(day[which] for day in usage) for which in (0, 1))
         share = gettext("%(share)s%% denied") % {"share": f"{100 * denied / (allowed + denied):.1f}"} if denied else ""
         tile = _tile(gettext("Requests, 14 days"), allowed + denied, "", sub=share)
-        return [tile | {"value": f"{allowed + denied:,}", "usage": usage}]
+        return [tile | {"value": compact(allowed + denied), "usage": usage}]
 
     def _page(self, page: paging.Page, total: int) -> dict[str, str]:
         shown = counting.words(total)
