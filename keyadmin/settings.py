@@ -96,7 +96,12 @@ _OPTIONS = DATABASES["default"]["OPTIONS"]
 _OPTIONS["options"] = f"-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s {_OPTIONS.get('options', '')}"
 CACHES = {
     # Shared by all processes, which the throttling of sign-ins needs.
-    "default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+        # Django's 300 would let somebody with many addresses push the counters out.
+        "OPTIONS": {"MAX_ENTRIES": 100_000},
+    }
 }
 
 AUTH_USER_MODEL = "keyadmin.Person"
@@ -119,6 +124,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,8/5m/key"}
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True

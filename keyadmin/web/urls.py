@@ -3,7 +3,6 @@
 from allauth.account import views as account
 from django.urls import include, path, re_path
 
-from keyadmin.forms.accounts import ResetPasswordForm
 from keyadmin.web import (
     history,
     home,
@@ -29,11 +28,7 @@ history_urls = [
 account_urls = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
-    path(
-        "password/reset/",
-        account.PasswordResetView.as_view(form_class=ResetPasswordForm),
-        name="account_reset_password",
-    ),
+    path("password/reset/", account.password_reset, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",

@@ -1,156 +1,105 @@
 """Rows as calls need them, really committed, and gone after the test."""
 
-from dataclasses import dataclass, field
-from datetime import datetime
-from ipaddress import ip_network
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import connection
 
 from keyadmin.foundation import tokens
-from keyadmin.models import (
-    AllowListEntry,
-    Bot,
-    Channel,
-    Key,
-    Membership,
-    Meter,
-    Organisation,
-    Person,
-    Scope,
-    Secret,
-    Tier,
-    Version,
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import AllowListEntry, Bot, Channel, Key, Meter, Organisation, Person, Secret, Tier
+from keyadmin.models.event import ChainHead
+from tests.factories import (
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    MembershipFactory,
+    OrganisationFactory,
+    PersonFactory,
+    TierFactory,
 )
-from keyadmin.models.meter import CELLS
 
 type Pairs = list[tuple[str, str]]
 
 
-@dataclass(frozen=True)
 class Made:
     """A key and its secret."""
 
-    key: Key
-    token: tokens.Token
+    def __init__(self, key: Key, token: tokens.Token) -> None:
+        self.key, self.token = key, token
 
     @property
     def headers(self) -> Pairs:
         return [("X-API-Key", self.token.value)]
 
 
-@dataclass
 class Given:
-    """Makes rows on one database and removes them, with all that operations made of them."""
+    """Makes rows by the factories and removes them, with all that operations made of them."""
 
-    using: str = "default"
-    organisations: list[UUID] = field(default_factory=list)
-    people: list[UUID] = field(default_factory=list)
-    tiers: list[UUID] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._head = self._rows("SELECT number, hash FROM chain_head")[0]
+    def __init__(self) -> None:
+        self.organisations: list[UUID] = []
+        self.people: list[UUID] = []
+        self.tiers: list[UUID] = []
+        self._head = ChainHead.objects.values_list("number", "hash").get()
 
     def organisation(self, **fields: Any) -> Organisation:
-        slug = f"o-{uuid4().hex[:12]}"
-        fields = {"name": slug, "slug": slug, "default_tier": self.standard} | fields
-        organisation: Organisation = self._all(Organisation).create(**fields)
-        self._all(Version).create(subject=organisation.id)
+        organisation: Organisation = OrganisationFactory(**fields)
         self.organisations.append(organisation.id)
         return organisation
 
-    def bot(self, organisation: Organisation, **fields: Any) -> Bot:
-        bot: Bot = self._all(Bot).create(organisation=organisation, name=f"Bot {uuid4().hex[:8]}", **fields)
+    def bot(self, organisation: Organisation) -> Bot:
+        bot: Bot = BotFactory(organisation=organisation)
         return bot
 
     def channel(self, organisation: Organisation, slug: str) -> Channel:
-        channel: Channel = self._all(Channel).create(organisation=organisation, name=slug.title(), slug=slug)
+        channel: Channel = ChannelFactory(organisation=organisation, slug=slug)
         return channel
 
     def person(self, organisation: Organisation | None = None, role: str = "member", **fields: Any) -> Person:
-        fields = {"email": f"{uuid4().hex[:12]}@example.com", "name": "Somebody"} | fields
-        person: Person = self._all(Person).create(**fields)
+        person: Person = PersonFactory(**fields)
         self.people.append(person.id)
         if organisation is not None:
-            self._all(Membership).create(person=person, organisation=organisation, role=role)
+            MembershipFactory(person=person, organisation=organisation, role=role)
         return person
 
     def tier(self, limit: int) -> Tier:
-        tier: Tier = self._all(Tier).create(name=f"Tier {uuid4().hex[:8]}", hourly_limit=limit)
+        tier: Tier = TierFactory(hourly_limit=limit)
         self.tiers.append(tier.id)
-        return tier
-
-    @property
-    def standard(self) -> Tier:
-        tier: Tier = self._all(Tier).get(name="Standard")
         return tier
 
     def key(
         self,
         organisation: Organisation | None = None,
         *,
-        scopes: tuple[str, ...] = ("chats:read",),
-        networks: tuple[str, ...] = (),
-        channels: tuple[Channel, ...] = (),
-        format: tokens.Format = tokens.Format.DEFAULT,  # noqa: A002
         pepper: int | None = None,
         limit: int | None = None,
         **fields: Any,
     ) -> Made:
-        """A living key that may read chats, unless told otherwise."""
-        organisation = organisation or self.organisation()
-        token = tokens.mint(organisation.key_prefix, format)
-        bot = fields.get("bot")
-        key: Key = self._all(Key).create(
-            **{"name": "CI", "kind": "bot" if bot else "standard", "created_by": "a test"} | fields,
-            organisation=organisation,
-            prefix=token.prefix,
-            format=token.format.value,
-            key_id=token.key_id,
-            recognition=token.recognition,
-            tier=self.tier(limit) if limit else organisation.default_tier,
-        )
-        key.scopes.set(self._all(Scope).filter(name__in=scopes))
-        key.channels.set(channels)
-        for network in networks:
-            self.network(network, key=key)
-        self.secret(key, token, pepper)
-        self._all(Meter).create(key_id=key.id, cells=[0] * CELLS)
-        return Made(key, token)
+        """A living key that may read chats, unless told otherwise; its secret is under the newest pepper."""
+        if limit is not None:
+            fields["tier"] = self.tier(limit)
+        made = KeyFactory(organisation=organisation or self.organisation(), **fields)
+        token = tokens.parse(made.token)
+        assert token is not None
+        if pepper is not None:
+            digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper])
+            Secret.objects.filter(key=made).update(digest=digest, pepper_id=pepper)
+        return Made(made, token)
 
-    def secret(
-        self, key: Key, token: tokens.Token, pepper: int | None = None, not_after: datetime | None = None
-    ) -> Secret:
-        pepper = pepper or max(settings.KEYADMIN_PEPPERS)
-        digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper])
-        secret: Secret = self._all(Secret).create(key=key, digest=digest, pepper_id=pepper, not_after=not_after)
-        return secret
-
-    def network(self, network: str, **owner: Any) -> AllowListEntry:
-        entry: AllowListEntry = self._all(AllowListEntry).create(network=ip_network(network), **owner)
-        return entry
+    def network(self, network: str, **owner: Any) -> None:
+        AllowListEntry.objects.create(network=parse(network), **owner)
 
     def meter(self, made: Made) -> Meter:
-        meter: Meter = self._all(Meter).get(key_id=made.key.id)
-        return meter
+        return Meter.objects.get(key_id=made.key.id)
 
     def execute(self, statement: str, *parameters: Any) -> None:
-        with connections[self.using].cursor() as cursor:
+        with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-
-    def _rows(self, statement: str) -> list[tuple[Any, ...]]:
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
-
-    def _all(self, model: Any) -> Any:
-        return model._base_manager.using(self.using)
 
     def remove(self) -> None:
         """Everything of the organisations, people and tiers made here, and history since."""
-        keys = list(self._all(Key).filter(organisation__in=self.organisations).values_list("id", flat=True))
+        keys = list(Key.objects.filter(organisation__in=self.organisations).values_list("id", flat=True))
         bots = "SELECT id FROM bot WHERE organisation_id = ANY(%s)"
         for statement, ids in [
             ("DELETE FROM key_scope WHERE key_id = ANY(%s)", keys),

@@ -57,7 +57,7 @@ def test_each_form_of_credential_is_accepted(server: Server, key: Made) -> None:
 
 
 def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
-    compact = given.key(given.organisation(key_prefix="whm"), format=tokens.Format.COMPACT)
+    compact = given.key(given.organisation(key_prefix="whm"), compact=True)
     answer = server.ask("/api/chats", compact.headers)
     assert (answer.status, answer.json["key_id"]) == (200, None)
     prefix, digits = compact.token.value.split("_")

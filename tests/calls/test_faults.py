@@ -1,5 +1,6 @@
 """A PostgreSQL that stops or freezes: calls are answered 503 in time, and by themselves 200 when it is back."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -9,19 +10,19 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import psutil
 import pytest
-from django.db import connections
 
 from keyadmin.embedded import EmbeddedPostgres
-from keyadmin.env import ROOT, database
-from tests.calls.rows import Given, Made
+from keyadmin.env import ROOT
+from tests.calls.rows import Pairs
 from tests.live.client import Answer
 from tests.live.servers import Server, gunicorn
 from tests.postgres import SETTINGS
 
+MAKE_KEY: Final = "from tests.factories import KeyFactory; print(KeyFactory().token)"
 ANSWERS_WITHIN: Final = 2.0
 RECOVERS_WITHIN: Final = 5.0
 
@@ -41,40 +42,31 @@ def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="module")
-def rows(postgres: EmbeddedPostgres, committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
-    environ = {"DATABASE_URL": postgres.url()}
-    with pytest.MonkeyPatch.context() as patch, django_db_blocker.unblock():
-        for name, value in environ.items():
-            patch.setenv(name, value)
-        subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, check=True)
-        template = connections.settings["default"]
-        connections.settings["faults"] = template | database()
-        yield Given("faults")
-        connections["faults"].close()
-        del connections["faults"]
-        del connections.settings["faults"]
-
-
-@pytest.fixture(scope="module")
-def caller(postgres: EmbeddedPostgres, rows: Given, folder: Path) -> Iterator[tuple[Server, Made]]:
+def caller(postgres: EmbeddedPostgres, folder: Path) -> Iterator[tuple[Server, Pairs]]:
+    manage(postgres, "migrate", "--verbosity", "0")
+    key = manage(postgres, "shell", "--verbosity", "0", "-c", MAKE_KEY).strip()
     with gunicorn(folder, postgres.url()) as running:
-        made = rows.key(rows.organisation(), limit=1_000_000)
-        connections["faults"].close()
-        yield running, made
+        yield running, [("X-API-Key", key)]
 
 
-def timed(server: Server, made: Made) -> tuple[Answer, float]:
+def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
+    environ = os.environ | {"DATABASE_URL": postgres.url()}
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def timed(server: Server, headers: Pairs) -> tuple[Answer, float]:
     began = time.monotonic()
-    answer = server.ask("/api/chats", made.headers)
+    answer = server.ask("/api/chats", headers)
     return answer, time.monotonic() - began
 
 
-def expect_503s(server: Server, made: Made) -> None:
+def expect_503s(server: Server, headers: Pairs) -> None:
     """From every worker, one call after the other and eight at once, warm and cold; whatever the key."""
-    unknown = [("X-API-Key", made.token.value[:-49] + "A" * 43 + "000000")]
+    unknown = [("X-API-Key", headers[0][1][:-49] + "A" * 43 + "000000")]
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
-            answers = [timed(server, made), *pool.map(lambda _: timed(server, made), range(8))]
+            answers = [timed(server, headers), *pool.map(lambda _: timed(server, headers), range(8))]
             for answer, seconds in answers:
                 assert answer.status == 503, answer.body
                 assert answer.headers["Content-Type"] == "application/problem+json"
@@ -85,12 +77,12 @@ def expect_503s(server: Server, made: Made) -> None:
     assert server.ask("/api/chats").status == 401
 
 
-def expect_recovery(server: Server, made: Made) -> None:
+def expect_recovery(server: Server, headers: Pairs) -> None:
     """Within five seconds every worker answers 200 again."""
     deadline = time.monotonic() + RECOVERS_WITHIN
     served: set[int] = set()
     while served != server.workers():
-        answer = server.ask("/api/chats", made.headers)
+        answer = server.ask("/api/chats", headers)
         assert answer.status in (200, 503)
         if answer.status == 200:
             served.add(answer.json["pid"])
@@ -111,20 +103,20 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
             process.send_signal(signal.SIGCONT)
 
 
-def test_a_frozen_database(postgres: EmbeddedPostgres, caller: tuple[Server, Made]) -> None:
-    server, made = caller
-    with server.lines(made.headers):
+def test_a_frozen_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]) -> None:
+    server, headers = caller
+    with server.lines(headers):
         pass
     with frozen(postgres):
-        expect_503s(server, made)
-    expect_recovery(server, made)
+        expect_503s(server, headers)
+    expect_recovery(server, headers)
 
 
-def test_a_stopped_database(postgres: EmbeddedPostgres, caller: tuple[Server, Made]) -> None:
-    server, made = caller
-    with server.lines(made.headers):
+def test_a_stopped_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]) -> None:
+    server, headers = caller
+    with server.lines(headers):
         pass
     postgres.stop()
-    expect_503s(server, made)
+    expect_503s(server, headers)
     postgres.start()
-    expect_recovery(server, made)
+    expect_recovery(server, headers)
