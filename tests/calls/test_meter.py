@@ -77,12 +77,16 @@ class Database:
             cursor.execute(statement, parameters | {"key": self.id})
             return list(cursor.fetchall()) if cursor.description else []
 
-    def draw(self, cost: int = 1, version: int = 1, expiry: Any = None) -> tuple[str, int, int | None]:
-        parameters = {
-            "version": version, "organisation": self.key.organisation_id, "organisation_version": 1, "expiry": expiry,
-            "catalogue_version": self.ask("SELECT number FROM version WHERE subject = %(it)s", it=CATALOGUE)[0][0],
-            "limit": self.limit, "cost": cost, "address": None,
+    def parameters(self) -> dict[str, Any]:
+        """Of a draw by a snapshot that is true."""
+        catalogue_version = self.ask("SELECT number FROM version WHERE subject = %(it)s", it=CATALOGUE)[0][0]
+        return {
+            "version": 1, "organisation": self.key.organisation_id, "organisation_version": 1, "expiry": None,
+            "catalogue_version": catalogue_version, "limit": self.limit, "cost": 1, "address": None,
         }  # fmt: skip
+
+    def draw(self, **parameters: Any) -> tuple[str, int, int | None]:
+        parameters = self.parameters() | parameters
         row: Any = (self.ask(DRAW, **parameters) or self.ask(SETTLE, **parameters))[0]
         return row
 
@@ -116,7 +120,7 @@ def play(rows: Given, traffic: list[tuple[int, int]], limit: int) -> None:
         database.step(minutes)
         model.step(minutes)
         before = model.newest
-        outcome, used, wait = database.draw(cost)
+        outcome, used, wait = database.draw(cost=cost)
         assert (outcome, used) == model.draw(now, cost)
         if outcome == "full" and cost <= limit:
             check_wait(model.room_at(cost), wait, ahead=(model.newest or now) - now)
@@ -211,3 +215,17 @@ def test_a_stale_or_expired_draw_counts_nothing(given: Given) -> None:
     assert database.draw(expiry="2999-01-01T00:00:00Z")[0] == "drawn"
     database.ask("DELETE FROM meter WHERE key_id = %(key)s")
     assert database.draw()[0] == "stale"
+
+
+@pytest.mark.parametrize("version", ["version", "organisation_version", "catalogue_version"])
+def test_the_settlement_compares_every_version_itself(given: Given, version: str) -> None:
+    """A draw that waited for a change's commit comes to it without having noticed."""
+    database = Database(given, 3)
+    parameters = database.parameters()
+    assert database.ask(SETTLE, **parameters)[0][0] == "drawn"
+    before = database.row()
+    for minutes in (0, 5):
+        database.step(minutes)
+        assert database.ask(SETTLE, **parameters | {version: parameters[version] + 1})[0][0] == "stale"
+        database.step(-minutes)
+    assert database.row() == before

@@ -2,13 +2,19 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
 
 import pytest
+from django.db import connection, transaction
 
+from keyadmin.authn.authenticate import Call, authenticate
+from keyadmin.authn.verdict import Caller as Authenticated
 from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.foundation.routes import Route
 from keyadmin.models import Organisation, Person
+from keyadmin.models.connections import discard
 from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, tiers
 from tests.calls.rows import Given, Made, Pairs
 from tests.live.client import Line
@@ -204,3 +210,29 @@ def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, 
         slug = channels.rename(actor=OPERATOR, channel=sms.id, name="Short messages").slug
         assert line.ask("/api/chats", [*made.headers, ("X-Channel", slug)]).status == 200
         assert line.ask("/api/chats", named).status == (200 if slug == "sms" else 403)
+
+
+def test_a_call_that_waits_for_a_revocation_is_refused(given: Given) -> None:
+    """It started before the commit, and found the meter's row locked by it."""
+    made = given.key()
+    call = Call("GET", "/api/chats", None)
+    assert isinstance(authenticate(made.token, call), Authenticated)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            given.execute("UPDATE key SET revoked_at = clock_timestamp() WHERE id = %s", made.key.id)
+            given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+            waiting = pool.submit(authenticate, made.token, call)
+            while not waits_for_a_lock():
+                assert not waiting.done()
+        verdict = waiting.result()
+        pool.submit(discard).result()
+    assert isinstance(verdict, Refusal)
+    assert verdict.reason is Reason.REVOKED
+    assert given.meter(made).total == 1
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("""SELECT EXISTS (SELECT FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND datname = current_database())""")
+        return bool(cursor.fetchone()[0])
