@@ -6,9 +6,25 @@ from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.test.utils import setup_databases
 
 from keyadmin.models import Organisation, Person, Role
 from tests.factories import OrganisationFactory, PersonFactory, member_of
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Generator[None]:
+    """The test database, in every run. pytest-django's own makes none where all tests ask only for `committed`.
+
+    It is not dropped: its server is thrown away.
+    """
+    with django_db_blocker.unblock():
+        setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
 
 
 @pytest.fixture
