@@ -56,6 +56,16 @@ def test_each_form_of_credential_is_accepted(server: Server, key: Made) -> None:
         assert answer.headers["RateLimit"] == f'"hour";r={answer.json["remaining"]}'
 
 
+def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
+    made = given.key(scopes=())
+    answer = server.ask("/api/whoami", made.headers)
+    assert (answer.status, answer.json["id"], answer.json["scopes"]) == (200, str(made.key.id), [])
+    assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+    assert answer.headers["RateLimit"] == '"hour";r=999'
+    assert answer.headers["Cache-Control"] == "no-store"
+    refused(server.ask("/api/whoami", [("X-API-Key", other(made.token).value)]))
+
+
 def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
     compact = given.key(given.organisation(key_prefix="whm"), compact=True)
     answer = server.ask("/api/chats", compact.headers)
