@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.tokens import Format
 from keyadmin.models.meter import Meter
+from keyadmin.models.secret import Secret
 from keyadmin.models.visibility import ActorQuerySet
 
 EXPIRING_SOON: Final = timedelta(days=7)
@@ -57,6 +58,11 @@ class KeyQuerySet(ActorQuerySet):
             last_used_at=models.Subquery(meter.values("last_used_at")),
             last_used_ip=models.Subquery(meter.values("last_used_ip")),
         )
+
+    def with_grace(self) -> Self:
+        """Adds `old_secret_until`, when the secret before the present one stops working; None where it has."""
+        old = Secret.objects.filter(key=models.OuterRef("id"), not_after__gt=Now())
+        return self.annotate(old_secret_until=models.Subquery(old.values("not_after")[:1]))
 
     def with_openness(self) -> Self:
         """Adds `own_networks` and `bot_networks`, the number of entries on each list that applies."""

@@ -1,22 +1,23 @@
 """The list of keys: filters, tabs, tiles and a page of rows."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 
 from keyadmin.forms.filters import KeyFilters, without_networks
-from keyadmin.models import Kind, Organisation, Status
+from keyadmin.models import Kind, Organisation, Scope, Status
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import counting, key_rows, links, paging
-from keyadmin.web.templatetags.ui import compact
+from keyadmin.web.templatetags.ui import compact, relative_time
 from keyadmin.web.visitors import Visitor
 
 SIZE: Final = 20
@@ -67,7 +68,9 @@ class KeyList:
     @cached_property
     def counts(self) -> dict[str, int]:
         wanted = {"all": self.found} | {s.value: self.found.filter(status_now=s.value) for s in Status}
+        month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
         wanted |= {"tile:all": self.scope, "tile:open": without_networks(self.scope)}
+        wanted |= {"tile:new": self.scope.filter(created_at__gte=month), "tile:risky": self._risky()}
         wanted |= {f"tile:{s.value}": self.scope.filter(status_now=s.value) for s in (Status.ACTIVE, Status.EXPIRING)}
         return counting.capped(wanted)
 
@@ -121,18 +124,32 @@ class KeyList:
             _tile(
                 gettext("Active"), counts["tile:active"], links.link(self.url, kept, status=Status.ACTIVE.value),
                 current=status == Status.ACTIVE, of=everything,
+                sub=gettext("%(count)s created this month") % {"count": counting.words(counts["tile:new"])},
             ),
             _tile(
                 gettext("Expiring in 7 days"), counts["tile:expiring"],
                 links.link(self.url, kept, status=Status.EXPIRING.value),
-                current=status == Status.EXPIRING, icon="clock-alert",
+                current=status == Status.EXPIRING, icon="clock-alert", sub=self._next_to_expire(),
             ),
             _tile(
                 gettext("Open to any IP"), counts["tile:open"], links.link(self.url, kept, open="any"),
                 current="open" in self.chosen, icon="shield-alert",
+                sub=gettext("%(count)s can write or export") % {"count": counting.words(counts["tile:risky"])},
             ),
             *self._requests(),
         ]  # fmt: skip
+
+    def _risky(self) -> QuerySet[Any]:
+        """Keys open to any address that can do harm."""
+        sensitive = Scope.objects.filter(keys=OuterRef("pk"), is_sensitive=True)
+        return without_networks(self.scope).filter(Q(inherits=True) | Exists(sensitive))
+
+    def _next_to_expire(self) -> str:
+        if not self.counts["tile:expiring"]:
+            return gettext("None")
+        key = self.scope.filter(status_now=Status.EXPIRING.value).order_by("expires_at", "id")
+        name, at = key.values_list("name", "expires_at").first() or ("", None)
+        return gettext("Next: %(name)s, %(when)s") % {"name": name, "when": relative_time(at)} if name else ""
 
     def _requests(self) -> list[dict[str, Any]]:
         """Left out where there are more keys than anybody should wait for."""

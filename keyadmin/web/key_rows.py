@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from keyadmin.models import Key, Outcome, Status, UsageHour
 from keyadmin.operations.policy import Permission, permissions_for_key
+from keyadmin.web.templatetags.ui import relative_time
 from keyadmin.web.visitors import Visitor
 
 #: Days of a sparkline, today included.
@@ -21,22 +23,33 @@ type Usage = list[tuple[int, int]]
 
 def readable(visitor: Visitor) -> QuerySet[Any]:
     """The keys a visitor may see, each with all that `prepare` reads."""
-    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage()
+    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage().with_grace()
     rows: QuerySet[Any] = keys.select_related("organisation", "bot", "tier", "creator")
     return rows.prefetch_related("scopes", "allow_list", "bot__allow_list")
 
 
 def prepare(keys: Iterable[Any], visitor: Visitor, usage: dict[UUID, Usage] | None = None) -> None:
-    """Set what the templates ask of a key: scope_labels, network_count, is_open_risk, may and, if given, usage."""
+    """Set what the templates ask of a key: scope_labels, network_count, is_open_risk, under, may; usage if given."""
     for key in keys:
         scopes = list(key.scopes.all())
         key.scope_labels = [{"label": scope.label, "sensitive": scope.is_sensitive} for scope in scopes]
         key.network_count = len(key.allow_list.all()) + (len(key.bot.allow_list.all()) if key.bot else 0)
         powerful = key.inherits or any(scope.is_sensitive for scope in scopes)
         key.is_open_risk = powerful and not key.network_count
+        key.under = _under(key)
         key.may = may(key, visitor)
         if usage is not None:
             key.usage = usage.get(key.id, [(0, 0)] * DAYS)
+
+
+def _under(key: Any) -> str:
+    """The fact that its status leaves out."""
+    if key.status in (Status.ACTIVE, Status.EXPIRING) and key.old_secret_until:
+        return gettext("Old secret ends %(when)s") % {"when": relative_time(key.old_secret_until)}
+    if key.status == Status.PAUSED:
+        paused = key.bot if key.bot and not key.bot.is_active else key.organisation
+        return gettext("%(name)s is disabled") % {"name": paused.name}
+    return ""
 
 
 def may(key: Any, visitor: Visitor) -> dict[str, bool]:

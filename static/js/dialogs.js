@@ -58,10 +58,11 @@ function afterClose(dialog) {
   returnFocus();
 }
 
-/** Back to what opened the dialog. Its row may have been rendered anew, or be gone. */
+/** Back to what opened the dialog. It may have been rendered anew, or be gone: [data-focus-after] names its heir. */
 function returnFocus() {
-  const target = opener?.isConnected ? opener : opener?.id && document.getElementById(opener.id);
-  (target || document.getElementById("main"))?.focus();
+  const byId = (id) => id && document.getElementById(id);
+  const targets = [opener, byId(opener?.id), byId(opener?.dataset.focusAfter), byId("main")];
+  targets.find((target) => target?.isConnected && target.checkVisibility())?.focus();
 }
 
 function tell(dialog, name) {

@@ -33,7 +33,8 @@ function act(key) {
   leaderAt = key === "g" ? Date.now() : 0;
   if (key === "?") return showHelp();
   if (key === "/") return document.querySelector("[data-slash]")?.focus();
-  return document.querySelector(`[data-shortcut="${CSS.escape(key)}"]`)?.click();
+  const pressed = document.querySelectorAll(`[data-shortcut="${CSS.escape(key)}"]`);
+  return [...pressed].find((element) => element.checkVisibility())?.click();
 }
 
 document.addEventListener("keydown", (event) => {

@@ -47,7 +47,7 @@ document.addEventListener("click", (event) => {
 document.addEventListener("dialog:opened", (event) => event.target.append(toasts));
 document.addEventListener("dialog:closed", () => document.body.append(toasts));
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.contains(toasts)) document.body.append(toasts);
+  if (event.detail.shouldSwap && event.detail.target.contains(toasts)) document.body.append(toasts);
 });
 
 for (const toast of toasts.querySelectorAll(".toast:not(.is-error)")) leaveLater(toast);

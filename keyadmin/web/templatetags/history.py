@@ -55,9 +55,15 @@ _FIELDS = {
     "old_secret_until": gettext_lazy("Old secret until"),
     "is_conversational": gettext_lazy("Conversational"),
     "bot": gettext_lazy("Bot"),
+    "kind": gettext_lazy("Kind"),
+    "key_id": gettext_lazy("Key ID"),
 }
 #: Fields that the action or the target says already, or that say nothing to people.
 _SAID_ALREADY = {"is_active", "revoked_at", "key_id", "masked", "recognition", "kind", "created_at", "last_used_at"}
+#: Fields that say nothing to people; the JSON has them.
+_FOR_PROGRAMS = {"masked", "recognition"}
+_COMING = {"created", "issued", "added"}
+_GOING = {"deleted", "removed"}
 #: What an empty value means, where it means something.
 _EMPTY = {
     "expires_at": gettext_lazy("Never"),
@@ -90,8 +96,16 @@ def event_icon(event: Event) -> str:
 
 @register.filter
 def event_changes(event: Event) -> list[Change]:
-    """Every field that changed; lists are compared as sets."""
-    return [_change(field, before, after) for field, (before, after) in event.changes.items()]
+    """Every field that changed; lists are compared as sets. What came or went has no other side."""
+    end = event.verb.rpartition(".")[2]
+    changes = [
+        _change(field, before, after) for field, (before, after) in event.changes.items() if field not in _FOR_PROGRAMS
+    ]
+    if end in _COMING:
+        return [change._replace(removed=[]) for change in changes if change.added]
+    if end in _GOING:
+        return [change._replace(added=[]) for change in changes if change.removed]
+    return changes
 
 
 @register.filter
@@ -99,6 +113,8 @@ def event_summary(event: Event) -> str:
     """One line for the table: the reason in quotes, or the first changes that the action's name leaves open."""
     if event.reason:
         return f"“{event.reason}”"
+    if event.verb.rpartition(".")[2] in _GOING:
+        return ""
     telling = {
         field: (before, after)
         for field, (before, after) in event.changes.items()
@@ -111,7 +127,8 @@ def event_summary(event: Event) -> str:
         values += [f"+ {value}" if before is not None else value for value in change.added]
         shown = ", ".join(values[:2]) + (" …" if len(values) > 2 else "")
         parts.append(f"{change.label}: {shown}" if shown else change.label)
-    return " · ".join(parts[:2]) + (" …" if len(parts) > 2 else "")
+    more = len(parts) > 2 and not parts[1].endswith("…")
+    return " · ".join(parts[:2]) + (" …" if more else "")
 
 
 @register.filter

@@ -3,8 +3,10 @@
 Pictures (sparklines, charts, meters) are in `pictures`; both are template built-ins.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 from django import template
 from django.utils import timezone
@@ -12,6 +14,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
+
+from keyadmin.models import ScopeRoute
 
 register = template.Library()
 
@@ -109,6 +113,12 @@ def initials(name: str) -> str:
 
 
 @register.filter
+def hue(name: str) -> str:
+    """The class of an avatar's colour, always the same for a name."""
+    return "alt" if crc32(name.encode()) % 2 else ""
+
+
+@register.filter
 def masked(recognisable: str) -> SafeString:
     """A key as it is shown ever after, `kad_a1b2c3d4••••`, left to right whatever surrounds it."""
     return format_html(
@@ -116,6 +126,12 @@ def masked(recognisable: str) -> SafeString:
         recognisable,
         gettext("and more, hidden"),
     )
+
+
+@register.filter
+def shortest(routes: Iterable[ScopeRoute]) -> ScopeRoute | None:
+    """The route that says best what a permission opens: the one with the shortest pattern."""
+    return min(routes, key=lambda route: len(route.pattern), default=None)
 
 
 @register.filter
