@@ -8,14 +8,14 @@ from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.organisation import Organisation
-from keyadmin.models.person import Membership, Person, Role, SystemRole
-from keyadmin.models.scope import Scope, ScopeRoute
+from keyadmin.models.person import Membership, Person, Presence, Role, SystemRole
+from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
 from keyadmin.models.usage import Outcome, UsageHour
 
 __all__ = [
-    "AllowListEntry", "Bot", "ChainHead", "Channel", "Event", "IssuedOnce", "Key", "Kind", "Membership", "Meter",
-    "Organisation", "Outcome", "Person", "Role", "Scope", "ScopeRoute", "Secret", "Status", "SystemRole", "Tier",
-    "UsageHour", "Verb", "Version",
+    "AllowListEntry", "Bot", "ChainHead", "Channel", "ChannelSource", "Event", "IssuedOnce", "Key", "Kind",
+    "Membership", "Meter", "Organisation", "Outcome", "Person", "Presence", "Role", "Scope", "ScopeRoute", "Secret",
+    "Status", "SystemRole", "Tier", "UsageHour", "Verb", "Version",
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """Channels: the ways an organisation talks to its customers. A key may be restricted to some of them."""
 
 import uuid
+from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,7 +10,12 @@ from keyadmin.models.visibility import ActorQuerySet
 
 
 class ChannelQuerySet(ActorQuerySet):
-    pass
+    def with_use(self) -> Self:
+        """Adds `key_count`: how many keys are restricted to the channel."""
+        return self.annotate(key_count=models.Count("keys"))
+
+    def search(self, text: str) -> Self:
+        return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))
 
 
 class Channel(models.Model):

@@ -18,6 +18,10 @@ class Verb(models.TextChoices):
     ORGANISATION_DISABLED = "organisation.disabled", _("Organisation disabled")
     ORGANISATION_ENABLED = "organisation.enabled", _("Organisation enabled")
     PERSON_CREATED = "person.created", _("Person added")
+    PERSON_INVITED = "person.invited", _("Person invited")
+    LINK_MADE = "person.link_made", _("Password link made")
+    PASSWORD_CHOSEN = "person.password_chosen", _("Password chosen")
+    PASSWORD_CHANGED = "person.password_changed", _("Password changed")
     PERSON_EDITED = "person.edited", _("Person changed")
     PERSON_DEACTIVATED = "person.deactivated", _("Person deactivated")
     PERSON_REACTIVATED = "person.reactivated", _("Person reactivated")
@@ -50,6 +54,7 @@ class Verb(models.TextChoices):
     SIGNED_IN = "session.signed_in", _("Signed in")
     SIGN_IN_FAILED = "session.sign_in_failed", _("Sign-in failed")
     SIGNED_OUT = "session.signed_out", _("Signed out")
+    SIGNED_OUT_EVERYWHERE = "session.signed_out_everywhere", _("Signed out everywhere")
 
 
 class EventQuerySet(ActorQuerySet):

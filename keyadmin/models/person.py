@@ -1,11 +1,15 @@
 """People, and the roles they hold: one system role at most, and at most one role in each organisation."""
 
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Collection
+from typing import Any, ClassVar, Self
+from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.actors import Actor
@@ -27,6 +31,18 @@ class Role(models.TextChoices):
     MEMBER = "member", _("Member")
 
 
+class Presence(models.TextChoices):
+    """Whether a person can sign in: invited is who has never chosen a password."""
+
+    ACTIVE = "active", _("Active")
+    INVITED = "invited", _("Invited")
+    DEACTIVATED = "deactivated", _("Deactivated")
+
+
+class MembershipQuerySet(ActorQuerySet):
+    pass
+
+
 class PersonQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> "PersonQuerySet":
         """People of the organisations the actor may read, and the actor itself."""
@@ -37,6 +53,44 @@ class PersonQuerySet(ActorQuerySet):
 
     def active(self) -> "PersonQuerySet":
         return self.filter(is_active=True)
+
+    def with_presence(self) -> Self:
+        """Adds `presence_now`, a value of Presence."""
+        never = models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login__isnull=True)
+        return self.annotate(
+            presence_now=models.Case(
+                models.When(is_active=False, then=models.Value(Presence.DEACTIVATED.value)),
+                models.When(never, then=models.Value(Presence.INVITED.value)),
+                default=models.Value(Presence.ACTIVE.value),
+                output_field=models.CharField(),
+            )
+        )
+
+    def with_others_than(self, organisations: Collection[UUID]) -> Self:
+        """Adds `is_elsewhere`: has a role in an organisation that is none of these."""
+        elsewhere = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
+        return self.annotate(is_elsewhere=models.Exists(elsewhere))
+
+    def with_roles_for(self, actor: Actor) -> Self:
+        """Fetches `roles_seen`: the roles in organisations that the actor may read, by organisation."""
+        seen = Membership.objects.visible_to(actor).select_related("organisation").order_by("organisation__name")
+        return self.prefetch_related(models.Prefetch("memberships", queryset=seen, to_attr="roles_seen"))
+
+    def in_organisation(self, organisation: UUID) -> Self:
+        return self.filter(
+            models.Exists(Membership.objects.filter(person=models.OuterRef("id"), organisation=organisation))
+        )
+
+    def with_role(self, actor: Actor, role: str, organisation: UUID | None = None) -> Self:
+        """Who holds the role where the actor may read it; in the organisation, if one is given."""
+        held = Membership.objects.visible_to(actor).filter(person=models.OuterRef("id"), role=role)
+        return self.filter(models.Exists(held.filter(organisation=organisation) if organisation else held))
+
+    def with_system_role(self, system_role: str) -> Self:
+        return self.filter(system_role=system_role)
+
+    def search(self, text: str) -> Self:
+        return self.filter(models.Q(name__icontains=text) | models.Q(email__icontains=text))
 
 
 class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ignore[misc]
@@ -55,6 +109,12 @@ class Person(AbstractBaseUser):
     name = models.CharField(_("name"), max_length=120)
     system_role = models.CharField(max_length=16, choices=SystemRole, blank=True, default="")
     is_active = models.BooleanField(default=True)
+    #: As `zoneinfo` names it; empty: the browser's own.
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    #: Counts the links made for this person to choose a password: the latest alone works.
+    links_made = models.PositiveIntegerField(default=0)
+    #: Counts how often they signed out everywhere: sessions from before no longer count.
+    sessions_ended = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = PersonManager()
@@ -82,6 +142,20 @@ class Person(AbstractBaseUser):
     def get_short_name(self) -> str:
         return self.name.split(" ", 1)[0]
 
+    @property
+    def presence(self) -> Presence:
+        known: Any = getattr(self, "presence_now", None)
+        if known:
+            return Presence(known)
+        if not self.is_active:
+            return Presence.DEACTIVATED
+        return Presence.ACTIVE if self.last_login or self.has_usable_password() else Presence.INVITED
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """What a session is bound to: besides the password, how often all sessions were ended."""
+        state = f"{self.password}:{self.sessions_ended}"
+        return salted_hmac("keyadmin.Person.session", state, secret=secret, algorithm="sha256").hexdigest()
+
 
 class Membership(models.Model):
     """The role a person holds in an organisation."""
@@ -91,6 +165,8 @@ class Membership(models.Model):
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         db_table = "membership"

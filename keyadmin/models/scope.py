@@ -1,12 +1,13 @@
 """The catalogue of scopes, the calls each opens, and which scopes a person's role amounts to."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models.person import Role, SystemRole
+from keyadmin.models.visibility import CatalogueQuerySet
 
 IMPERSONATE: Final = "users:impersonate"
 #: keyadmin's own scopes. Their endpoints are declared in code, never in the table of routes.
@@ -29,6 +30,12 @@ def held(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[
     return frozenset()
 
 
+class ScopeQuerySet(CatalogueQuerySet):
+    def with_use(self) -> Self:
+        """Adds `key_count`: how many keys hold the scope on a list of their own."""
+        return self.annotate(key_count=models.Count("keys"))
+
+
 class Scope(models.Model):
     """What a key may do; pages call it a permission."""
 
@@ -44,6 +51,8 @@ class Scope(models.Model):
     is_sensitive = models.BooleanField(default=False)
     position = models.PositiveIntegerField(default=100)
 
+    objects = ScopeQuerySet.as_manager()
+
     class Meta:
         db_table = "scope"
         ordering = ("position", "name")
@@ -55,6 +64,11 @@ class Scope(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_own(self) -> bool:
+        """Part of keyadmin itself, and nobody's to change."""
+        return self.name in OWN_SCOPES
 
 
 class ChannelSource(models.TextChoices):

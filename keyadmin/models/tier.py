@@ -1,9 +1,24 @@
 """Rate tiers: how many calls a key may make in any rolling hour."""
 
 import uuid
+from typing import Self
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
+
+from keyadmin.models.organisation import Organisation
+from keyadmin.models.visibility import CatalogueQuerySet
+
+
+class TierQuerySet(CatalogueQuerySet):
+    def with_use(self) -> Self:
+        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is."""
+        usual = Organisation.objects.filter(default_tier=models.OuterRef("pk")).order_by().values("default_tier")
+        return self.annotate(
+            key_count=models.Count("keys"),
+            organisation_count=Coalesce(models.Subquery(usual.annotate(count=models.Count("pk")).values("count")), 0),
+        )
 
 
 class Tier(models.Model):
@@ -12,6 +27,8 @@ class Tier(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=60, unique=True)
     hourly_limit = models.PositiveIntegerField(_("requests an hour"))
+
+    objects = TierQuerySet.as_manager()
 
     class Meta:
         db_table = "tier"

@@ -41,3 +41,16 @@ class ActorQuerySet(models.QuerySet[Any]):
         return organisations.filter(
             models.Q(models.Exists(system)) | models.Q(id__in=memberships.values("organisation"))
         ).values("id")
+
+
+class CatalogueQuerySet(models.QuerySet[Any]):
+    """Of what all organisations share: whole for who reads the whole installation, empty for everybody else."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        if ActorQuerySet.sees_everything(actor):
+            return self
+        if actor.kind is ActorKind.KEY:
+            return self.none()
+        people = apps.get_model("keyadmin", "Person")._default_manager
+        system = people.filter(id=actor.id, is_active=True).exclude(system_role="")
+        return self.filter(models.Exists(system))
