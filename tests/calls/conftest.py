@@ -11,7 +11,7 @@ from keyadmin.models.connections import DeadlineConnection
 from tests.calls.rows import Given
 from tests.live.fixtures import database_url, proxied, server
 
-__all__ = ["committed_rows", "database_url", "db", "given", "proxied", "server", "statements"]
+__all__ = ["committed_rows", "database_url", "given", "proxied", "server", "statements"]
 
 
 @pytest.fixture(scope="session")
@@ -21,22 +21,13 @@ def committed_rows(django_db_setup: None) -> Iterator[None]:
     connections.discard()
 
 
-@pytest.fixture(autouse=True)
-def db(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
-    """In place of pytest-django's: the same database, and no transaction around the test.
-
-    By this name pytest-django knows that the database is needed.
-    """
-    with django_db_blocker.unblock():
-        yield
-
-
 @pytest.fixture
-def given(db: None) -> Iterator[Given]:
-    """Makes rows that every process sees."""
-    rows = Given()
-    yield rows
-    rows.remove()
+def given(committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
+    """Makes rows that every process sees: there is no transaction around the test."""
+    with django_db_blocker.unblock():
+        rows = Given()
+        yield rows
+        rows.remove()
 
 
 @pytest.fixture
