@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Bot, Organisation, Verb
 from keyadmin.operations import owners, policy, recording
-from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
 
@@ -54,24 +54,25 @@ def edit(
     return row
 
 
-def disable(*, actor: Actor, bot: UUID) -> Bot:
+def disable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
     """Pause every key of the bot at once."""
-    return _switch(actor, bot, Verb.BOT_DISABLED, active=False)
+    return _switch(actor, bot, Verb.BOT_DISABLED, reason, active=False)
 
 
-def enable(*, actor: Actor, bot: UUID) -> Bot:
+def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
     """Bring the bot's keys back."""
-    return _switch(actor, bot, Verb.BOT_ENABLED, active=True)
+    return _switch(actor, bot, Verb.BOT_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, bot: UUID, verb: Verb, *, active: bool) -> Bot:
+def _switch(actor: Actor, bot: UUID, verb: Verb, reason: str, *, active: bool) -> Bot:
     with recording.changing():
         organisation, row = _lock(actor, bot)
         if row.is_active == active:
             raise Conflict(_("This bot is already enabled.") if active else _("This bot is already disabled."))
+        reason = clean_reason(reason)
         row.is_active = active
         row.save(update_fields=("is_active",))
-        _record(verb, actor, organisation, row, {"is_active": (not active, active)})
+        _record(verb, actor, organisation, row, {"is_active": (not active, active)}, reason)
     return row
 
 
@@ -94,8 +95,10 @@ def _describe(bot: Bot) -> dict[str, Any]:
     return {"name": bot.name, "description": bot.description, "is_conversational": bot.is_conversational}
 
 
-def _record(verb: Verb, actor: Actor, organisation: Organisation, bot: Bot, changes: recording.Changes) -> None:
+def _record(
+    verb: Verb, actor: Actor, organisation: Organisation, bot: Bot, changes: recording.Changes, reason: str = ""
+) -> None:
     recording.record(
-        verb, actor=actor, target=bot, organisation=organisation, changes=changes,
+        verb, actor=actor, target=bot, organisation=organisation, changes=changes, reason=reason,
         bump=recording.Bump(organisations=[organisation.id]),
     )  # fmt: skip

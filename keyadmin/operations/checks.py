@@ -51,6 +51,14 @@ class Problems:
         return self.text("reason", value, 300, required=False, lines=True)
 
 
+def clean_reason(reason: str) -> str:
+    """The reason as history keeps it, or Invalid."""
+    problems = Problems()
+    clean = problems.reason(reason)
+    problems.raise_any()
+    return clean
+
+
 def require_changes(changes: object) -> None:
     """Raise Invalid when an edit changes nothing."""
     if not changes:

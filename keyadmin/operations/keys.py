@@ -12,7 +12,7 @@ from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import Bot, Key, Kind, Meter, Organisation, Verb
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording
-from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict, Invalid
 from keyadmin.operations.key_secrets import Issued, end_grace, regenerate
 from keyadmin.operations.policy import Permission
@@ -38,8 +38,8 @@ def issue(
 ) -> Issued:
     """Make a key and return it with its secret, this once.
 
-    `kind` None means a bot's key where there is a bot, else a standard one. A nonce that this actor has used
-    before raises AlreadyIssued.
+    `kind` None means a bot's key where there is a bot, else a standard one. The organisation's public key, given
+    no scopes, holds all that an owner holds. A nonce that this actor has used before raises AlreadyIssued.
     """
     with recording.changing():
         owner = owners.lock_organisation(actor, organisation)
@@ -47,6 +47,8 @@ def issue(
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
         key_secrets.refuse_repeat(actor, nonce)
         _require_room(key)
+        if key.kind == Kind.PUBLIC and not inherits:
+            scopes = scopes or reach.of_owner()
         values = key_values.Values(
             name, description, frozenset(scopes), inherits, frozenset(channels), tuple(networks), expires_at,
             tier or owner.default_tier_id,
@@ -100,7 +102,7 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
         row = key_rows.lock(actor, key, Permission.REVOKE_KEYS)
         if row.revoked_at is not None:
             raise Conflict(_("This key is already revoked."))
-        reason = _checked_reason(reason)
+        reason = clean_reason(reason)
         row.revoked_at, row.revoked_reason = recording.database_time(), reason
         row.save(update_fields=("revoked_at", "revoked_reason"))
         _record(Verb.KEY_REVOKED, actor, row, {"revoked_at": (None, recording.rfc3339(row.revoked_at))}, reason)
@@ -119,7 +121,7 @@ def reactivate(
             raise Conflict(_("This key is not revoked."))
         if expired and expires_at is UNCHANGED:
             raise Invalid({"expires_at": [_("Set a new expiry first.")]})
-        reason = _checked_reason(reason)
+        reason = clean_reason(reason)
         before = {"revoked_at": recording.rfc3339(row.revoked_at), "expires_at": recording.rfc3339(row.expires_at)}
         if expires_at is not UNCHANGED:
             _set_expiry(row, expires_at, now)
@@ -181,13 +183,6 @@ def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
     key.expires_at = expires_at
     if expires_at is not None:
         key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)
-
-
-def _checked_reason(reason: str) -> str:
-    problems = Problems()
-    clean = problems.reason(reason)
-    problems.raise_any()
-    return clean
 
 
 def _record(verb: Verb, actor: Actor, key: Key, changes: recording.Changes, reason: str = "") -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils.text import slugify
@@ -12,10 +12,12 @@ from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import Organisation, Tier, Verb, Version
 from keyadmin.operations import owners, policy, recording
-from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
 
+#: Words that the addresses of pages need beside the organisations' own.
+_RESERVED: Final = frozenset({"create"})
 _slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
 _prefix = re.compile(PREFIX_PATTERN).fullmatch
 
@@ -79,17 +81,17 @@ def edit(
     return row
 
 
-def disable(*, actor: Actor, organisation: UUID) -> Organisation:
+def disable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
     """Pause every key of the organisation at once."""
-    return _switch(actor, organisation, Verb.ORGANISATION_DISABLED, active=False)
+    return _switch(actor, organisation, Verb.ORGANISATION_DISABLED, reason, active=False)
 
 
-def enable(*, actor: Actor, organisation: UUID) -> Organisation:
+def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
     """Bring its keys back."""
-    return _switch(actor, organisation, Verb.ORGANISATION_ENABLED, active=True)
+    return _switch(actor, organisation, Verb.ORGANISATION_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, organisation: UUID, verb: Verb, *, active: bool) -> Organisation:
+def _switch(actor: Actor, organisation: UUID, verb: Verb, reason: str, *, active: bool) -> Organisation:
     with recording.changing():
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
@@ -98,9 +100,10 @@ def _switch(actor: Actor, organisation: UUID, verb: Verb, *, active: bool) -> Or
                 _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
             )
             raise Conflict(words)
+        reason = clean_reason(reason)
         row.is_active = active
         row.save(update_fields=("is_active",))
-        _record(verb, actor, row, {"is_active": (not active, active)})
+        _record(verb, actor, row, {"is_active": (not active, active)}, reason)
     return row
 
 
@@ -109,6 +112,8 @@ def _check(organisation: Organisation) -> None:
     organisation.name = problems.text("name", organisation.name, 120)
     if not _slug(organisation.slug) or len(organisation.slug) > 60:
         problems.add("slug", _("Use lower-case letters, digits and hyphens."))
+    elif organisation.slug in _RESERVED:
+        problems.add("slug", _("Choose another short name: this one is taken by a page."))
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
         problems.add("slug", _("There is already an organisation with this short name."))
     if not _prefix(organisation.key_prefix):
@@ -140,8 +145,10 @@ def _describe(organisation: Organisation) -> dict[str, Any]:
     return {field: getattr(organisation, field) for field in fields} | {"tier": tier}
 
 
-def _record(verb: Verb, actor: Actor, organisation: Organisation, changes: recording.Changes) -> None:
+def _record(
+    verb: Verb, actor: Actor, organisation: Organisation, changes: recording.Changes, reason: str = ""
+) -> None:
     recording.record(
-        verb, actor=actor, target=organisation, organisation=organisation, changes=changes,
+        verb, actor=actor, target=organisation, organisation=organisation, changes=changes, reason=reason,
         bump=recording.Bump(organisations=[organisation.id]),
     )  # fmt: skip

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind
-from keyadmin.models import Key, Kind, Membership, Person, Scope
+from keyadmin.models import Key, Kind, Membership, Person, Role, Scope
 from keyadmin.models.scope import IMPERSONATE, held
 from keyadmin.operations.errors import Forbidden
 
@@ -89,6 +89,11 @@ def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str
         return frozenset()
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
     return held(system_role=person.system_role, role=role or "", catalogue=catalogue())
+
+
+def of_owner() -> frozenset[str]:
+    """The scopes that an owner of the organisation holds: all but impersonation."""
+    return held(system_role="", role=Role.OWNER, catalogue=catalogue())
 
 
 def catalogue() -> frozenset[str]:

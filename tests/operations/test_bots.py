@@ -36,6 +36,15 @@ def test_a_bot_is_edited(northwind: Organisation) -> None:
         bots.edit(actor=OPERATOR, bot=bot.id, name="Helpdesk")
 
 
+def test_the_reason_goes_into_the_history(northwind: Organisation) -> None:
+    bot = BotFactory(organisation=northwind)
+    bots.disable(actor=OPERATOR, bot=bot.id, reason=" Moving to a new provider ")
+    assert latest().reason == "Moving to a new provider"
+    with pytest.raises(Invalid) as refused:
+        bots.enable(actor=OPERATOR, bot=bot.id, reason="x" * 301)
+    assert list(refused.value.errors) == ["reason"]
+
+
 def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation) -> None:
     bot = BotFactory(organisation=northwind)
     key = KeyFactory(bot=bot)

@@ -100,3 +100,11 @@ def test_anothers_organisation_and_a_random_one(northwind: Organisation, lena: P
     for organisation in (northwind.id, uuid4()):
         with pytest.raises(NotFound):
             organisations.edit(actor=as_actor(lena), organisation=organisation, name="Mine")
+
+
+def test_a_reason_and_a_short_name_that_a_page_needs(northwind: Organisation) -> None:
+    organisations.disable(actor=OPERATOR, organisation=northwind.id, reason="Contract ended")
+    assert latest().reason == "Contract ended"
+    with pytest.raises(Invalid) as refused:
+        organisations.create(actor=OPERATOR, name="Create")
+    assert list(refused.value.errors) == ["slug"]
