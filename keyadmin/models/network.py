@@ -2,9 +2,12 @@
 
 import uuid
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any
+from typing import Any, Self
 
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Coalesce, Concat, Left
 
 from keyadmin.models.visibility import ActorQuerySet
 
@@ -25,14 +28,35 @@ class CidrField(models.Field):
         return None if value is None else str(value)
 
 
+@CidrField.register_lookup
+class Holds(models.Lookup):
+    """`network__holds="203.0.113.24"`: the address is in the network."""
+
+    lookup_name = "holds"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        network, network_params = self.process_lhs(compiler, connection)
+        address, address_params = self.process_rhs(compiler, connection)
+        return f"{network} >>= {address}::inet", (*network_params, *address_params)
+
+
 class AllowListQuerySet(ActorQuerySet):
     def visible_to(self, actor: Any) -> "AllowListQuerySet":
         if self.sees_everything(actor):
             return self
         organisations = self.readable_organisations(actor)
-        return self.filter(
-            models.Q(bot__organisation__in=organisations) | models.Q(key__organisation__in=organisations)
-        )
+        return self.filter(Q(bot__organisation__in=organisations) | Q(key__organisation__in=organisations))
+
+    def of_organisation(self, organisation: Any) -> Self:
+        return self.filter(Q(bot__organisation=organisation) | Q(key__organisation=organisation))
+
+    def by_owner(self) -> Self:
+        """Adds `place`, by which the entries of an owner stand together: organisation, name of bot or key, id."""
+        slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
+        name = Left(Coalesce("bot__name", "key__name"), 24)
+        owner = Cast(Coalesce("bot_id", "key_id"), models.CharField())
+        return self.annotate(place=Concat(slug, Value(" "), name, Value(" "), owner, output_field=models.CharField()))
 
 
 class AllowListEntry(models.Model):
@@ -49,13 +73,27 @@ class AllowListEntry(models.Model):
     class Meta:
         db_table = "allow_list_entry"
         ordering = ("created_at", "id")
+        # For "Who can this address reach?".
+        indexes = (GistIndex(fields=("network",), name="allow_list_network", opclasses=["inet_ops"]),)
         constraints = (
-            models.CheckConstraint(
-                condition=models.Q(key__isnull=True) ^ models.Q(bot__isnull=True), name="allow_list_one_owner"
-            ),
+            models.CheckConstraint(condition=Q(key__isnull=True) ^ Q(bot__isnull=True), name="allow_list_one_owner"),
             models.UniqueConstraint(fields=("key", "network"), name="allow_list_key_network_unique"),
             models.UniqueConstraint(fields=("bot", "network"), name="allow_list_bot_network_unique"),
         )
 
     def __str__(self) -> str:
         return str(self.network)
+
+
+def usable_from(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
+    """Of the keys, those that have a list, own or bot's, and that every list they have lets the address use."""
+    entries = AllowListEntry.objects.all()
+    holding = entries.filter(network__holds=address)
+    found = keys.filter(
+        Q(id__in=holding.filter(key__isnull=False).values("key"))
+        | Q(bot__in=holding.filter(bot__isnull=False).values("bot"))
+    )
+    for owner, row in (("key", "pk"), ("bot", "bot")):
+        of_owner = Q(**{owner: OuterRef(row)})
+        found = found.filter(~Exists(entries.filter(of_owner)) | Exists(holding.filter(of_owner)))
+    return found
