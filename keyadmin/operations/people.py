@@ -1,21 +1,25 @@
-"""People and the roles they hold: create, edit, deactivate, reactivate, give and take roles."""
+"""People and the roles they hold: create, invite, edit, deactivate, reactivate, give and take roles."""
 
-from typing import Any
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.apps import apps
-from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from keyadmin.foundation.actors import Actor, ActorKind
-from keyadmin.models import Membership, Organisation, Person, Role, SystemRole, Verb
-from keyadmin.operations import owners, policy, recording
+from keyadmin.models import Membership, Organisation, Person, SystemRole, Verb
+from keyadmin.operations import owners, passwords, person_rows, policy, recording
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
-from keyadmin.operations.errors import Conflict, NotFound
+from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """Who was invited; `token` lets somebody new choose a password, and is "" for who was here already."""
+
+    person: Person
+    token: str = field(repr=False)
 
 
 def create(
@@ -30,42 +34,71 @@ def create(
 ) -> Person:
     """Somebody new, with a role in the organisation if one is given. Without a password they can't sign in yet."""
     with recording.changing():
-        owner = owners.lock_organisation(actor, organisation) if organisation else None
-        policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_EVERYBODY, owner)
-        if system_role:
-            policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
-        person = Person(email=email, name=name, system_role=system_role)
-        _check(person, password, role if owner else None)
-        person.set_password(password)
-        person.save(force_insert=True)
-        if owner:
-            Membership.objects.create(person=person, organisation=owner, role=role)
-        described = {"name": person.name, "email": person.email, "system_role": system_role, "role": role}
-        bump = recording.Bump(organisations=[owner.id] if owner else [], catalogue=bool(system_role))
-        _record(Verb.PERSON_CREATED, actor, person, owner, recording.created(described), bump)
-    return person
+        owner = _owner_to_add_to(actor, organisation, system_role)
+        return _new(actor, Verb.PERSON_CREATED, owner, role, password, _person(email, name, system_role))
+
+
+def invite(
+    *, actor: Actor, email: str, name: str, system_role: str = "", organisation: UUID | None = None, role: str = ""
+) -> Invited:
+    """Somebody new, who chooses a password by the link that only the result holds.
+
+    Whoever is here already, as far as the actor knows or not, gets the role, and keeps name, password and all else.
+    """
+    with recording.changing():
+        owner = _owner_to_add_to(actor, organisation, system_role)
+        known = Person.objects.filter(email__iexact=_typed(email)).first() if owner and not system_role else None
+        if owner and known:
+            return Invited(_take_in(actor, known, owner, role), token="")
+        person = _person(email, name, system_role)
+        person.links_made = 1
+        _new(actor, Verb.PERSON_INVITED, owner, role, None, person)
+    return Invited(person, passwords.token_of(person))
+
+
+def make_link(*, actor: Actor, person: UUID) -> Invited:
+    """A link by which the person chooses a password, in place of every earlier one."""
+    with recording.changing():
+        row = person_rows.lock(actor, person)
+        person_rows.require_over(actor, row)
+        if not row.is_active:
+            raise Conflict(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
+        row.links_made += 1
+        row.save(update_fields=("links_made",))
+        changes = {"links_made": (row.links_made - 1, row.links_made)}
+        person_rows.record(Verb.LINK_MADE, actor, row, person_rows.home(row), changes)
+    return Invited(row, passwords.token_of(row))
 
 
 def edit(
-    *, actor: Actor, person: UUID, name: str | Unchanged = UNCHANGED, email: str | Unchanged = UNCHANGED
+    *,
+    actor: Actor,
+    person: UUID,
+    name: str | Unchanged = UNCHANGED,
+    email: str | Unchanged = UNCHANGED,
+    time_zone: str | Unchanged = UNCHANGED,
 ) -> Person:
-    """Change what is given. Everybody may change their own name; the address, with which one signs in, is more."""
+    """Change what is given. Everybody may change their own name and time zone; the address, with which one signs
+    in, is more.
+    """
     with recording.changing():
-        row = _lock(actor, person)
+        row = person_rows.lock(actor, person)
         own_name = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNCHANGED
         if not own_name:
-            _require_over(actor, row)
-        before = {"name": row.name, "email": row.email}
-        row.name = row.name if name is UNCHANGED else name
-        row.email = row.email if email is UNCHANGED else email
-        _check(row)
-        changes = recording.changed(before, {"name": row.name, "email": row.email})
+            person_rows.require_over(actor, row)
+        fields = ("name", "email", "time_zone")
+        before = {field: getattr(row, field) for field in fields}
+        for field, value in zip(fields, (name, email, time_zone), strict=True):
+            if value is not UNCHANGED:
+                setattr(row, field, value)
+        person_rows.check(row)
+        changes = recording.changed(before, {field: getattr(row, field) for field in fields})
         require_changes(changes)
-        row.save(update_fields=("name", "email"))
+        row.save(update_fields=fields)
         if "email" in changes:
             # The old address must no longer sign in, nor get the link that resets the password.
             apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
-        _record(Verb.PERSON_EDITED, actor, row, _home(row), changes)
+        person_rows.record(Verb.PERSON_EDITED, actor, row, person_rows.home(row), changes)
     return row
 
 
@@ -82,143 +115,105 @@ def reactivate(*, actor: Actor, person: UUID) -> Person:
 def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str) -> Person:
     """Give the person this role in the organisation, in place of any other."""
     with recording.changing():
-        owner, row = _lock_with_organisation(actor, organisation, person)
+        owner, row = person_rows.lock_with_organisation(actor, organisation, person)
         problems = Problems()
-        _check_role(problems, role)
+        person_rows.check_role(problems, role)
         problems.raise_any()
         membership = Membership.objects.filter(person=row, organisation=owner).first()
         changes = recording.changed({"role": membership.role if membership else None}, {"role": role})
         require_changes(changes)
         Membership.objects.update_or_create(person=row, organisation=owner, defaults={"role": role})
-        _record(Verb.ROLE_CHANGED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
+        person_rows.record(Verb.ROLE_CHANGED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
     return row
 
 
 def remove_role(*, actor: Actor, person: UUID, organisation: UUID) -> Person:
     """Take the person out of the organisation."""
     with recording.changing():
-        owner, row = _lock_with_organisation(actor, organisation, person)
+        owner, row = person_rows.lock_with_organisation(actor, organisation, person)
         membership = Membership.objects.filter(person=row, organisation=owner).first()
         if membership is None:
             raise Conflict(_("%(person)s has no role in %(organisation)s.") % {"person": row, "organisation": owner})
         changes = {"role": (membership.role, None)}
         membership.delete()
-        _record(Verb.ROLE_REMOVED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
+        person_rows.record(Verb.ROLE_REMOVED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
     return row
 
 
 def set_system_role(*, actor: Actor, person: UUID, system_role: str) -> Person:
     """Give the person this system role, or with "" none. The last administrator keeps theirs."""
     with recording.changing():
-        row = _lock(actor, person)
+        row = person_rows.lock(actor, person)
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
         before = {"system_role": row.system_role}
         if system_role != SystemRole.ADMINISTRATOR:
-            _require_another_administrator(row)
+            person_rows.require_another_administrator(row)
         row.system_role = system_role
-        _check(row)
+        person_rows.check(row)
         changes = recording.changed(before, {"system_role": row.system_role})
         require_changes(changes)
         row.save(update_fields=("system_role",))
-        _record(Verb.SYSTEM_ROLE_CHANGED, actor, row, None, changes, recording.Bump(catalogue=True))
+        person_rows.record(Verb.SYSTEM_ROLE_CHANGED, actor, row, None, changes, recording.Bump(catalogue=True))
     return row
 
 
 def _switch(actor: Actor, person: UUID, verb: Verb, *, active: bool) -> Person:
     with recording.changing():
-        row = _lock(actor, person)
-        _require_over(actor, row)
+        row = person_rows.lock(actor, person)
+        person_rows.require_over(actor, row)
         if row.is_active == active:
             raise Conflict(_("This person is already active.") if active else _("This person is already deactivated."))
         if not active:
-            _require_another_administrator(row)
+            person_rows.require_another_administrator(row)
         row.is_active = active
         row.save(update_fields=("is_active",))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         bump = recording.Bump(organisations=organisations, catalogue=bool(row.system_role))
-        _record(verb, actor, row, _home(row), {"is_active": (not active, active)}, bump)
+        person_rows.record(verb, actor, row, person_rows.home(row), {"is_active": (not active, active)}, bump)
     return row
 
 
-def _lock(actor: Actor, person: UUID) -> Person:
-    """The person, locked with all active administrators: of two who remove each other, the second is told."""
-    everybody = policy.allows(actor, Permission.READ_PEOPLE, None)
-    if not everybody and not Person.objects.visible_to(actor).filter(id=person).exists():
-        raise NotFound
-    administrators = Q(system_role=SystemRole.ADMINISTRATOR, is_active=True)
-    rows = Person.objects.select_for_update(no_key=True).filter(administrators | Q(id=person)).order_by("id")
-    locked = next((row for row in rows if row.id == person), None)
-    if locked is None:
-        raise NotFound
-    return locked
+def _owner_to_add_to(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
+    """The organisation that somebody is added to, locked, if the actor may add people to it, in that system role."""
+    owner = owners.lock_organisation(actor, organisation) if organisation else None
+    policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_EVERYBODY, owner)
+    if system_role:
+        policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
+    return owner
 
 
-def _lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tuple[Organisation, Person]:
-    owner = owners.lock_organisation(actor, organisation)
-    policy.require(actor, Permission.MANAGE_PEOPLE, owner)
-    return owner, _lock(actor, person)
+def _person(email: str, name: str, system_role: str) -> Person:
+    return Person(email=email, name=name, system_role=system_role)
 
 
-def _require_over(actor: Actor, person: Person) -> None:
-    """Who is known to others as well, or to all, is not one owner's to rename, readdress or shut out."""
-    if policy.allows(actor, Permission.MANAGE_EVERYBODY, None):
-        return
-    organisations = list(person.memberships.values_list("organisation_id", flat=True))
-    theirs = not person.system_role and organisations
-    if not theirs or not all(policy.allows(actor, Permission.MANAGE_PEOPLE, each) for each in organisations):
-        raise policy.forbidden(Permission.MANAGE_EVERYBODY, Permission.MANAGE_EVERYBODY, None)
+def _new(
+    actor: Actor, verb: Verb, owner: Organisation | None, role: str, password: str | None, person: Person
+) -> Person:
+    person_rows.check(person, password, role if owner else None)
+    person.set_password(password)
+    person.save(force_insert=True)
+    if owner:
+        Membership.objects.create(person=person, organisation=owner, role=role)
+    described = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
+    bump = recording.Bump(organisations=[owner.id] if owner else [], catalogue=bool(person.system_role))
+    person_rows.record(verb, actor, person, owner, recording.created(described), bump)
+    return person
 
 
-def _require_another_administrator(person: Person) -> None:
-    """Call it after `_lock`."""
-    administrators = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR)
-    last = person.is_active and person.system_role == SystemRole.ADMINISTRATOR
-    if last and not administrators.exclude(id=person.id).exists():
-        raise Conflict(
-            _("%(person)s is the last system administrator. Make someone else one first.") % {"person": person}
-        )
-
-
-def _check(person: Person, password: str | None = None, role: str | None = None) -> None:
-    """`role` None: none is given."""
+def _take_in(actor: Actor, person: Person, owner: Organisation, role: str) -> Person:
+    """Add who is here already to the organisation."""
     problems = Problems()
-    person.name = problems.text("name", person.name, 120)
-    person.email = problems.text("email", person.email, 254).lower()
-    try:
-        validate_email(person.email)
-    except ValidationError as problem:
-        problems.errors["email"] = list(problem.messages)
-    if Person.objects.filter(email__iexact=person.email).exclude(id=person.id).exists():
-        problems.add("email", _("There is already a person with this e-mail address."))
-    if person.system_role not in ("", *SystemRole.values):
-        problems.add("system_role", _("Choose one of the roles."))
-    if role is not None:
-        _check_role(problems, role)
-    if password is not None:
-        try:
-            validate_password(password, person)
-        except ValidationError as problem:
-            problems.errors["password"] = list(problem.messages)
+    person_rows.check_role(problems, role)
+    if Membership.objects.filter(person=person, organisation=owner).exists():
+        words = _("This person already has a role in %(organisation)s.") % {"organisation": owner.name}
+        problems.add("email", words)
     problems.raise_any()
+    Membership.objects.create(person=person, organisation=owner, role=role)
+    bump = recording.Bump(organisations=[owner.id])
+    person_rows.record(Verb.ROLE_CHANGED, actor, person, owner, {"role": (None, role)}, bump)
+    return person
 
 
-def _check_role(problems: Problems, role: str) -> None:
-    if role not in Role.values:
-        problems.add("role", _("Choose one of the roles."))
-
-
-def _home(person: Person) -> Organisation | None:
-    """The one organisation whose history a change of the person belongs to; None where there are more."""
-    memberships: list[Any] = list(person.memberships.select_related("organisation")[:2])
-    return memberships[0].organisation if len(memberships) == 1 else None
-
-
-def _record(
-    verb: Verb,
-    actor: Actor,
-    person: Person,
-    organisation: Organisation | None,
-    changes: recording.Changes,
-    bump: recording.Bump | None = None,
-) -> None:
-    recording.record(verb, actor=actor, target=person, organisation=organisation, changes=changes, bump=bump)
+def _typed(email: str) -> str:
+    """The address as the table would hold it; "" for one that it can't."""
+    return Problems().text("email", email, 254).lower()

@@ -1,7 +1,8 @@
 """Sessions of people: the library keeps them, history tells of them."""
 
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import Verb
+from keyadmin.models import Person, Verb
+from keyadmin.operations.errors import NotFound
 from keyadmin.operations.recording import Target, changing, record
 
 
@@ -18,6 +19,17 @@ def fail_sign_in(*, actor: Actor) -> None:
 def sign_out(*, actor: Actor) -> None:
     """The actor has signed out."""
     _record(Verb.SIGNED_OUT, actor)
+
+
+def end_all(*, actor: Actor) -> None:
+    """Sign the actor out everywhere, here as well."""
+    with changing():
+        person = Person.objects.select_for_update(no_key=True).filter(id=actor.id).first()
+        if person is None:
+            raise NotFound
+        person.sessions_ended += 1
+        person.save(update_fields=("sessions_ended",))
+        record(Verb.SIGNED_OUT_EVERYWHERE, actor=actor, target=person)
 
 
 def _record(verb: Verb, actor: Actor) -> None:

@@ -110,6 +110,10 @@ OWNERS: Final[dict[str, Act]] = {
     "people.create": lambda w, a: people.create(
         actor=a, email="New@Example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
     ),
+    "people.invite": lambda w, a: people.invite(
+        actor=a, email="new@example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
+    ),
+    "people.make_link": lambda w, a: people.make_link(actor=a, person=w.person.id),
     "people.edit": lambda w, a: people.edit(actor=a, person=w.person.id, email="other@example.com"),
     "people.deactivate": lambda w, a: people.deactivate(actor=a, person=w.person.id),
     "people.reactivate": lambda w, a: people.reactivate(actor=a, person=w.leaver.id),
