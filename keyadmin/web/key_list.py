@@ -82,6 +82,7 @@ class KeyList:
         return {
             "keys": page.rows,
             "may_create": self.may_create,
+            "create_url": links.link(reverse("keys:create"), {"organisation": self.query.get("organisation")}),
             "tiles": self.tiles(),
             "tabs": self.tabs(),
             "query": self.query,
