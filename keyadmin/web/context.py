@@ -1,16 +1,67 @@
 """What the shell around every page shows. Values are read only when a template asks for them."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject
 from django.utils.http import urlencode
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import Organisation
+from keyadmin.web import links
 from keyadmin.web.theme import theme_of
 from keyadmin.web.visitors import Visitor, visitor_of
+
+
+def everybody(visitor: Visitor) -> bool:
+    """Everybody who reads anything at all."""
+    return True
+
+
+def system(visitor: Visitor) -> bool:
+    return bool(visitor.person.system_role)
+
+
+def administrators(visitor: Visitor) -> bool:
+    return visitor.is_administrator
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An entry of the sidebar, for those whom `may` lets in."""
+
+    slug: str
+    label: Promise
+    icon: str
+    url_name: str
+    may: Callable[[Visitor], bool] = everybody
+    query: dict[str, str] = field(default_factory=dict)
+
+    def item(self, organisation: Organisation | None) -> dict[str, Any]:
+        kept = {"organisation": organisation.slug} if organisation else {}
+        url = links.link(reverse(self.url_name), self.query, **kept)
+        return {"slug": self.slug, "label": str(self.label), "icon": self.icon, "url": url, "count": None}
+
+
+#: The groups of the sidebar, in order.
+NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
+    ("", [Place("keys", _("API keys"), "key-round", "keys:list")]),
+    (_("Security"), [Place("history", _("History"), "history", "history:list")]),
+    (
+        _("Admin"),
+        [
+            Place(
+                "master-keys", _("Master User API keys"), "key-square", "keys:list", administrators, {"kind": "master"}
+            ),
+        ],
+    ),
+]
+#: The lists that the switcher leads to, if the reader is on one; else to the first.
+BY_ORGANISATION: Final = ["keys:list", "history:list"]
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -33,23 +84,13 @@ def _me(request: HttpRequest, visitor: Visitor) -> dict[str, str]:
 
 def _navigation(request: HttpRequest, visitor: Visitor) -> list[dict[str, Any]]:
     """Only pages that exist, and only those the visitor may use."""
-    if not visitor.reads:
-        return []
     current = _current(request, visitor)
-    keys = _item("keys", gettext("API keys"), "key-round", reverse("keys:list"), current)
-    history = _item("history", gettext("History"), "history", reverse("history:list"), current)
-    groups = [{"title": "", "items": [keys]}, {"title": gettext("Security"), "items": [history]}]
-    if visitor.is_administrator:
-        url = f"{reverse('keys:list')}?kind=master"
-        master = _item("master-keys", gettext("Master User API keys"), "key-square", url, current)
-        groups.append({"title": gettext("Admin"), "items": [master]})
+    groups = []
+    for title, places in NAVIGATION:
+        items = [place.item(current) for place in places if visitor.reads and place.may(visitor)]
+        if items:
+            groups.append({"title": str(title), "items": items})
     return groups
-
-
-def _item(slug: str, label: str, icon: str, url: str, organisation: Organisation | None) -> dict[str, Any]:
-    if organisation is not None:
-        url += ("&" if "?" in url else "?") + urlencode({"organisation": organisation.slug})
-    return {"slug": slug, "label": label, "icon": icon, "url": url, "count": None}
 
 
 def _switcher(request: HttpRequest, visitor: Visitor) -> dict[str, Any] | None:
@@ -57,7 +98,7 @@ def _switcher(request: HttpRequest, visitor: Visitor) -> dict[str, Any] | None:
         return None
     current = _current(request, visitor)
     only = visitor.organisations[0] if len(visitor.organisations) == 1 and not visitor.person.system_role else None
-    lists = (reverse("keys:list"), reverse("history:list"))
+    lists = [reverse(name) for name in BY_ORGANISATION]
     base = request.path if request.path in lists else lists[0]
     choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": current is None}]
     for organisation in visitor.organisations:
