@@ -1,0 +1,103 @@
+"""Pictures of every page and dialog with the demonstration's data.
+
+    python -m tests.browser.screenshots OUTDIR [SCENE …]
+
+Starts a PostgreSQL and a server of its own and leaves `<scene>-<width>-<theme>.png` in OUTDIR.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.env import ROOT
+from tests.browser.chromium import launch
+from tests.browser.scenes import SCENES
+from tests.live.servers import gunicorn
+
+SIZES: Final = {1280: 900, 390: 844}
+THEMES: Final = ("light", "dark")
+_PASSWORD: Final = "a picture needs no secret"
+_MORE: Final = """
+from keyadmin.operations import organisations
+from keyadmin.operations.demo import ACTOR
+organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
+"""
+
+
+@contextmanager
+def demonstration() -> Iterator[str]:
+    """A server's address; it has the demonstration's data, and an organisation without keys."""
+    with tempfile.TemporaryDirectory(prefix="keyadmin-pictures-") as name:
+        folder = Path(name)
+        with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"}) as database:
+            environ = {
+                "DATABASE_URL": database.url(),
+                "KEYADMIN_LOCAL": str(folder / "local"),
+                "KEYADMIN_DEMO_PASSWORD": _PASSWORD,
+            }
+            for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _MORE]):
+                subprocess.run(
+                    [sys.executable, "manage.py", *arguments], cwd=ROOT, env=os.environ | environ, check=True
+                )
+            url = environ.pop("DATABASE_URL")
+            with gunicorn(folder, url, DJANGO_SETTINGS_MODULE="keyadmin.settings", **environ) as server:
+                yield f"http://localhost:{server.port}"
+
+
+def main(arguments: list[str]) -> int:
+    if not arguments or (unknown := set(arguments[1:]) - SCENES.keys() - {"sign-in"}):
+        sys.stderr.write(__doc__ if not arguments else f"No such scene: {', '.join(sorted(unknown))}\n")
+        return 2
+    folder = Path(arguments[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = arguments[1:] or ["sign-in", *SCENES]
+    with demonstration() as address, sync_playwright() as playwright:
+        browser = launch(playwright)
+        for width in SIZES:
+            for theme in THEMES:
+                _shoot_all(browser, address, folder, wanted, width, theme)
+        browser.close()
+    return 0
+
+
+def _shoot_all(browser: Browser, address: str, folder: Path, wanted: list[str], width: int, theme: str) -> None:
+    context = browser.new_context(
+        base_url=address,
+        viewport={"width": width, "height": SIZES[width]},
+        reduced_motion="reduce",
+        color_scheme="light" if theme == "light" else "dark",
+    )
+    context.set_default_timeout(5_000)
+    page = context.new_page()
+    page.goto("/account/login/")
+    if "sign-in" in wanted:
+        _shoot(page, folder / f"sign-in-{width}-{theme}.png")
+    page.get_by_label("Email").fill("maya@northwind.example")
+    page.get_by_label("Password", exact=True).fill(_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/keys/")
+    for name in wanted:
+        if name == "sign-in":
+            continue
+        page.close(run_before_unload=False)
+        page = context.new_page()
+        SCENES[name].scene(page)
+        _shoot(page, folder / f"{name}-{width}-{theme}.png")
+    context.close()
+
+
+def _shoot(page: Page, file: Path) -> None:
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.screenshot(path=file, animations="disabled", caret="hide")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,148 @@
+"""Dialogs: modal by the browser's own means, closed by everything but a slip, and pages without JavaScript."""
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PageOf
+from tests.browser.record import Record
+from tests.browser.scenes import KEYS, act, dialog, open_create, open_list
+from tests.browser.world import World
+
+NAME = "CRM integration"
+
+
+@pytest.mark.parametrize(("item", "safe"), [("Revoke…", "Keep key"), ("Delete…", "Cancel")])
+def test_destructive_ones_begin_on_the_safe_side(page: Page, world: World, item: str, safe: str) -> None:
+    made = world.key(NAME)
+    open_list(page)
+    asked = act(page, NAME, item)
+    expect(asked).to_have_role("alertdialog")
+    expect(asked.get_by_role("button", name=safe)).to_be_focused()
+    expect(asked).to_have_accessible_description(asked.locator("#dialog-about").inner_text())
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_have_count(0)
+    expect(page.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
+    made.key.refresh_from_db()
+    assert made.key.revoked_at is None
+
+
+def test_reactivating_begins_on_the_primary_action(page: Page, world: World) -> None:
+    world.demonstration()
+    open_list(page)
+    asked = act(page, "Partner sandbox", "Reactivate…")
+    expect(asked).to_have_role("dialog")
+    expect(asked.get_by_role("button", name="Reactivate key")).to_be_focused()
+
+
+def test_the_focus_stays_inside(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    asked = act(page, NAME, "Revoke…")
+    stops = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        stops.add(page.evaluate("document.activeElement.closest('dialog, body').tagName + document.hasFocus()"))
+    assert stops <= {"DIALOGtrue", "BODYtrue", "BODYfalse"}  # the browser's own controls come in between
+    assert "DIALOGtrue" in stops
+    page.evaluate("document.getElementById('search').focus()")
+    assert not page.evaluate("document.activeElement.matches('#search')"), "what is behind is inert"
+    expect(asked).to_be_visible()
+
+
+def test_the_backdrop_cancels_and_never_confirms(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    for item in ("Revoke…", "Delete…"):
+        act(page, NAME, item)
+        page.mouse.click(5, 5)
+        expect(dialog(page)).to_have_count(0)
+    expect(page.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
+    assert httpx.get(page.url.split("/keys/")[0] + "/api/whoami", headers=dict(world.keys[NAME].headers)).is_success
+
+
+def test_a_press_that_begins_inside_does_not_close(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    asked = act(page, NAME, "Delete…")
+    box = asked.get_by_role("textbox").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(3, 3)
+    page.mouse.up()
+    expect(asked).to_be_visible()
+
+
+def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
+    for name in ("Close", "Cancel"):
+        open_create(page).get_by_role("link", name=name, exact=True).click()
+        expect(dialog(page)).to_have_count(0)
+        expect(page.get_by_role("link", name="Create key")).to_be_focused()
+        expect(page).to_have_url(page.url.partition("/create")[0])
+
+
+def test_an_address_of_a_dialog_opens_it_over_its_page(page: Page, world: World) -> None:
+    made = world.key(NAME)
+    page.goto(f"/keys/{made.key.id}/revoke/")
+    expect(dialog(page).get_by_role("button", name="Keep key")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+
+
+def test_on_a_phone_they_are_sheets_at_the_bottom(page: Page, world: World) -> None:
+    world.key(NAME)
+    page.set_viewport_size({"width": 390, "height": 844})
+    open_list(page)
+    box = act(page, NAME, "Revoke…").bounding_box()
+    assert box is not None
+    assert (box["x"], box["width"]) == (0, 390)
+    assert box["y"] + box["height"] == pytest.approx(844, abs=1)
+
+
+def test_the_whole_story_without_javascript(page_of: PageOf, world: World, address: str, record: Record) -> None:
+    page = page_of("maya", java_script_enabled=False)
+    page.goto(KEYS)
+    page.get_by_role("link", name="Create key").click()
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
+    page.get_by_role("textbox", name="Name", exact=True).fill(NAME)
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_role("heading", name="Save your secret now")).to_be_visible()
+    headers = {"X-API-Key": page.locator("#reveal-key").inner_text()}
+
+    def answer() -> int:
+        return httpx.get(f"{address}/api/whoami", headers=headers).status_code
+
+    assert answer() == 200
+    expect(page.get_by_role("tabpanel")).to_have_count(4)
+    page.get_by_text("Done", exact=True).click()
+    page.get_by_role("link", name=NAME, exact=True).click()
+
+    page.get_by_role("link", name="Revoke…").click()
+    page.get_by_label("Reason").fill("No longer needed")
+    page.get_by_role("button", name="Revoke key").click()
+    expect(page.get_by_text("Key revoked", exact=True)).to_be_visible()
+    assert answer() == 401
+
+    page.get_by_role("link", name=NAME, exact=True).click()
+    page.get_by_role("link", name="Reactivate…").click()
+    page.get_by_role("button", name="Reactivate key").click()
+    expect(page.get_by_text("Key reactivated", exact=True)).to_be_visible()
+    assert answer() == 200
+
+    page.get_by_role("link", name=NAME, exact=True).click()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("textbox").fill("something else")
+    page.get_by_role("button", name="Delete key").click()
+    expect(page.get_by_text("This is not the key's name.")).to_be_visible()
+    page.get_by_role("textbox").fill(NAME)
+    page.get_by_role("button", name="Delete key").click()
+    expect(page.get_by_text("Key deleted", exact=True)).to_be_visible()
+    assert answer() == 401
+
+    page.goto("/history/?organisation=northwind")
+    told = page.locator("#event-rows .verb")
+    expect(told).to_have_text(["Key deleted", "Key reactivated", "Key revoked", "Key created"])
+    told.nth(2).click()
+    expect(page.locator("#panel").get_by_text("No longer needed", exact=True)).to_be_visible()

@@ -1,0 +1,137 @@
+"""What was typed wrong is said at once, at the field, and nothing typed is lost."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.scenes import KEYS, dialog, fill_create, open_create, open_list
+from tests.browser.world import World
+
+HOST_BITS = "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"
+
+
+def test_errors_come_back_into_the_dialog(page: Page, world: World) -> None:
+    world.demonstration()
+    form = open_create(page)
+    form.get_by_label("Description").fill("Creates a chat for every new deal")
+    form.get_by_label("Owner").select_option(label="Concierge")
+    form.get_by_role("checkbox", name="Write chats").check()
+    form.get_by_role("checkbox", name="Telegram").check()
+    network = form.get_by_label("Add an IP address or range")
+    network.fill("198.51.100.0/24")
+    network.press("Enter")
+    network.fill("203.0.113.24/24")
+    form.get_by_role("radio", name="Custom date").check()
+    form.get_by_role("radio", name="Admin").check()
+    form.get_by_role("button", name="Create key").click()
+
+    expect(form.get_by_text("Fix 3 problems to create the key.")).to_be_visible()
+    expect(dialog(page)).to_have_count(1)
+    name = form.get_by_role("textbox", name="Name", exact=True)
+    expect(name).to_be_focused()
+    expect(name).to_have_accessible_description("This field is required.")
+    expect(form.get_by_label("Description")).to_have_value("Creates a chat for every new deal")
+    expect(form.get_by_label("Owner").locator("option:checked")).to_have_text("Concierge")
+    for box in ("Read chats", "Write chats", "Telegram"):
+        expect(form.get_by_role("checkbox", name=box)).to_be_checked()
+    expect(form.get_by_role("radio", name="Admin")).to_be_checked()
+    expect(form.get_by_role("radio", name="Custom", exact=True)).to_be_checked()
+    expect(form.get_by_role("radio", name="Custom date")).to_be_checked()
+    expect(form.get_by_role("button", name="Remove 198.51.100.0/24")).to_be_visible()
+    expect(network).to_have_value("203.0.113.24/24")
+    expect(network).to_have_accessible_description(HOST_BITS)
+
+    summary = form.get_by_role("alert").first
+    summary.get_by_role("link", name=HOST_BITS).click()
+    expect(network).to_be_focused()
+    summary.get_by_role("link", name="Choose a date.").click()
+    expect(form.get_by_label("Expiry date")).to_be_focused()
+    summary.get_by_role("link", name="This field is required.").click()
+    expect(name).to_be_focused()
+    expect(page).to_have_url(page.url.partition("#")[0])
+
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_have_count(0)
+    expect(page.get_by_role("link", name="Create key")).to_be_focused()
+
+
+def test_mended_it_is_created(page: Page, world: World) -> None:
+    world.demonstration()
+    form = open_create(page)
+    form.get_by_label("Add an IP address or range").fill("203.0.113.24/24")
+    form.get_by_role("button", name="Create key").click()
+    expect(form.get_by_text("Fix 2 problems to create the key.")).to_be_visible()
+    form.get_by_role("textbox", name="Name", exact=True).fill("Mended")
+    form.get_by_label("Add an IP address or range").fill("203.0.113.0/24")
+    form.get_by_role("button", name="Create key").click()
+    expect(dialog(page).get_by_text("1 IP range")).to_be_visible()
+
+
+def test_no_permission_at_all(page: Page, world: World) -> None:
+    form = fill_create(page)
+    form.get_by_role("checkbox", name="Read chats").uncheck()
+    expect(form.get_by_text("a key without any can call nothing.")).to_be_visible()
+    form.get_by_role("button", name="Create key").click()
+    expect(form.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
+    form.get_by_role("alert").get_by_role("link").click()
+    assert page.evaluate("document.activeElement.closest('#id_scopes') !== null")
+
+
+def test_presets_select_all_and_the_sentence(page: Page, world: World) -> None:
+    world.demonstration()
+    form = open_create(page)
+    form.get_by_role("textbox", name="Name", exact=True).fill("Nightly")
+    sentence = form.locator("p[data-sentence]")
+    expect(sentence).to_contain_text("Nightly can read chats on all channels, from any address, until")
+    form.get_by_role("radio", name="Data export").check()
+    expect(sentence).to_contain_text("Nightly can read chats and export data on")
+    whole = form.get_by_role("checkbox", name="Select all Chats permissions")
+    assert whole.evaluate("(box) => box.indeterminate")
+    whole.check()
+    expect(form.get_by_role("checkbox", name="Write chats")).to_be_checked()
+    expect(form.get_by_role("radio", name="Custom", exact=True)).to_be_checked()
+    warning = form.get_by_text("This key can write chats and export data from any IP address.")
+    expect(warning).to_be_visible()
+    form.get_by_label("Add an IP address or range").fill("203.0.113.9")
+    form.get_by_role("button", name="Add range").click()
+    expect(warning).to_be_hidden()
+    expect(sentence).to_contain_text("from 203.0.113.9,")
+    form.get_by_role("button", name="Remove 203.0.113.9").click()
+    expect(form.get_by_label("Add an IP address or range")).to_be_focused()
+    form.get_by_role("radio", name="Never").check()
+    expect(form.get_by_text("Never expires. The review report will list it.")).to_be_visible()
+    form.get_by_role("checkbox", name="Full access").check()
+    expect(sentence).to_contain_text("Nightly can do everything you can")
+    form.get_by_role("button", name="Add my address").click()
+    expect(sentence).to_contain_text("from 127.0.0.1")
+
+
+def test_the_name_must_be_typed_to_delete(page: Page, world: World) -> None:
+    made = world.key("CRM integration")
+    page.goto(f"/keys/{made.key.id}/delete/")
+    asked = dialog(page)
+    asked.get_by_role("textbox").fill("CRM integratio")
+    asked.get_by_role("button", name="Delete key").click(force=True)
+    asked.get_by_role("textbox").press("Enter")
+    expect(asked.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "true")
+    asked.get_by_role("textbox").press("End")
+    asked.get_by_role("textbox").press_sequentially("n")
+    expect(asked.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "false")
+    asked.get_by_role("textbox").press("Enter")
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    expect(page.locator("#toasts").get_by_text("Key deleted")).to_be_visible()
+
+
+def test_search_and_tabs_live_in_the_address(page: Page, world: World) -> None:
+    world.demonstration()
+    open_list(page)
+    page.keyboard.press("/")
+    page.keyboard.type("export")
+    names = page.locator(".key-name")
+    expect(names).to_have_count(2)
+    expect(page).to_have_url(f"{page.url.split('/keys/')[0]}/keys/?organisation=northwind&q=export")
+    page.reload()
+    expect(names).to_have_count(2)
+    page.locator("#status-tabs").get_by_role("link", name="Revoked").click()
+    expect(page.get_by_text("No key matches “export”.")).to_be_visible()
+    page.get_by_role("link", name="Show all keys").click()
+    page.goto(f"{KEYS}&status=revoked")
+    expect(names).to_have_text(["Partner sandbox"])

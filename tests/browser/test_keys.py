@@ -1,0 +1,133 @@
+"""Menus and shortcuts from the keyboard."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.scenes import dialog, open_create, open_list
+from tests.browser.world import World
+
+NAME = "CRM integration"
+
+
+@pytest.fixture
+def menu(page: Page, world: World) -> Page:
+    """A page with a key's menu open, its first item focused."""
+    world.key(NAME)
+    open_list(page)
+    page.get_by_role("button", name=f"Actions for {NAME}").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="View")).to_be_focused()
+    return page
+
+
+@pytest.mark.parametrize(
+    ("pressed", "item"),
+    [
+        (["ArrowDown"], "Copy key ID"),
+        (["ArrowUp"], "Delete…"),
+        (["End"], "Delete…"),
+        (["End", "ArrowDown"], "View"),
+        (["End", "Home"], "View"),
+        (["r"], "Revoke…"),
+        (["d"], "Delete…"),
+        (["c", "o"], "Copy key ID"),
+    ],
+)
+def test_walking_a_menu(menu: Page, pressed: list[str], item: str) -> None:
+    for key in pressed:
+        menu.keyboard.press(key)
+    expect(menu.get_by_role("menuitem", name=item)).to_be_focused()
+
+
+def test_esc_closes_a_menu_and_returns(menu: Page) -> None:
+    menu.keyboard.press("Escape")
+    expect(menu.locator(".menu:popover-open")).to_have_count(0)
+    expect(menu.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
+    expect(menu.get_by_role("button", name=f"Actions for {NAME}")).to_have_attribute("aria-expanded", "false")
+
+
+def test_an_arrow_opens_a_menu_and_a_click_elsewhere_closes_it(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    page.get_by_role("button", name=f"Actions for {NAME}").focus()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("menuitem", name="View")).to_be_focused()
+    page.mouse.click(700, 20)
+    expect(page.locator(".menu:popover-open")).to_have_count(0)
+
+
+def test_a_menu_stands_beside_its_button_and_on_the_screen(page: Page, world: World) -> None:
+    world.demonstration()
+    page.set_viewport_size({"width": 1280, "height": 620})
+    open_list(page)
+    buttons = page.get_by_role("button", name=re.compile("^Actions for"))
+    for button in (buttons.first, buttons.last):
+        button.scroll_into_view_if_needed()
+        button.click()
+        anchor, menu = button.bounding_box(), page.locator(".menu:popover-open").bounding_box()
+        assert anchor is not None
+        assert menu is not None
+        assert menu["x"] + menu["width"] == pytest.approx(anchor["x"] + anchor["width"], abs=1)
+        below = menu["y"] - anchor["y"] - anchor["height"]
+        above = anchor["y"] - menu["y"] - menu["height"]
+        assert 0 <= max(below, above) <= 8
+        assert menu["y"] >= 0
+        assert menu["y"] + menu["height"] <= 620
+        page.keyboard.press("Escape")
+
+
+def test_shortcuts(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    page.keyboard.press("/")
+    expect(page.locator("#search")).to_be_focused()
+    page.keyboard.type("c?gk/")
+    expect(page.locator("#search")).to_have_value("c?gk/")
+    expect(dialog(page)).to_have_count(0)
+
+    open_list(page)
+    page.keyboard.press("?")
+    expect(dialog(page).get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    page.keyboard.press("c")
+    expect(dialog(page).get_by_role("heading")).to_have_text("Keyboard shortcuts")
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_have_count(0)
+
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    expect(page.get_by_role("heading", name="History", level=1)).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Search history")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+G")
+    page.keyboard.press("k")
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+    page.keyboard.press("Control+c")
+    expect(dialog(page)).to_have_count(0)
+    page.keyboard.press("c")
+    expect(dialog(page).get_by_role("heading", name="Create API key")).to_be_visible()
+
+
+def test_shortcuts_rest_in_a_dialog(page: Page, world: World) -> None:
+    form = open_create(page)
+    form.get_by_role("textbox", name="Name", exact=True).press_sequentially("cg?/h")
+    expect(form.get_by_role("textbox", name="Name", exact=True)).to_have_value("cg?/h")
+    form.get_by_role("button", name="Create key").focus()
+    page.keyboard.press("/")
+    expect(form.get_by_role("button", name="Create key")).to_be_focused()
+
+
+def test_times_tell_the_hour_on_hover_and_focus(page: Page, world: World) -> None:
+    world.demonstration()
+    open_list(page)
+    time = page.locator("time").first
+    for show in (time.hover, time.focus):
+        show()
+        tip = page.get_by_role("tooltip")
+        expect(tip).to_contain_text("UTC")
+        expect(tip).to_contain_text("your time")
+        page.keyboard.press("Escape")
+        expect(tip).to_be_hidden()
+        page.mouse.move(700, 20)

@@ -1,0 +1,99 @@
+"""The people and things of the demonstration, as far as tests look at them, really committed."""
+
+from datetime import timedelta
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from keyadmin.models import Bot, Channel, Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.operations import keys as operations
+from tests.calls.rows import Given, Made
+from tests.factories import as_actor
+
+PASSWORD = "correct horse battery staple"
+_hashed = cache(make_password)
+
+
+class World:
+    """`people` and `keys` by name. Northwind has no key until `demonstration` is asked for."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.northwind = given.organisation(name="Northwind", slug="northwind")
+        self.contoso = given.organisation(name="Contoso", slug="contoso")
+        self.fabrikam = given.organisation(name="Fabrikam", slug="fabrikam")
+        self.people: dict[str, Person] = {
+            "maya": self._person("Maya Okafor", role="", system_role="administrator"),
+            "priya": self._person("Priya Raman", role="", system_role="auditor"),
+            "jonas": self._person("Jonas Lind", role="owner"),
+            "asha": self._person("Asha Nair", role="auditor"),
+            "sam": self._person("Sam Reyes", role="member"),
+        }
+        self.keys: dict[str, Made] = {}
+
+    def session(self, name: str) -> str:
+        """The cookie of somebody who has signed in."""
+        person = self.people[name]
+        session = import_module(settings.SESSION_ENGINE).SessionStore()
+        session[SESSION_KEY] = str(person.pk)
+        session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+        session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+        session.create()
+        key: str = session.session_key
+        return key
+
+    def key(self, name: str, organisation: Organisation | None = None, **fields: Any) -> Made:
+        made = self.given.key(organisation or self.northwind, name=name, **fields)
+        self.keys[name] = made
+        return made
+
+    def demonstration(self) -> None:
+        """A key in every state, and bots and channels to choose from."""
+        for name in ("WhatsApp", "Telegram", "Web chat", "SMS"):
+            Channel.objects.create(organisation=self.northwind, name=name, slug=name.lower().replace(" ", "-"))
+        bot = Bot.objects.create(organisation=self.northwind, name="Concierge")
+        self.given.network("203.0.113.0/24", bot=bot)
+        now = timezone.now()
+        self.key("Partner sandbox", revoked_at=now - timedelta(days=2), revoked_reason="The partner's trial is over.")
+        self.key("Support portal (legacy)", expires_at=now - timedelta(days=10), created_at=now - timedelta(days=100))
+        self.key("CI/CD pipeline", scopes=("chats:write",), expires_at=now + timedelta(days=3))
+        self.key("Warehouse export", scopes=("chats:read", "chats:export"), networks=("10.0.0.0/8",))
+        self.key("Open export", scopes=("chats:read", "chats:export"))
+        busy = self.key("CRM integration", scopes=("chats:read", "chats:write", "contacts:manage"), bot=bot)
+        self._use(busy.key)
+        self._with_a_past("Zapier trial")
+
+    def _with_a_past(self, name: str) -> None:
+        """A key that operations made, so that the history has something to tell."""
+        actor = as_actor(self.people["jonas"], ip="198.51.100.7")
+        expires_at = timezone.now() + timedelta(days=26)
+        issued = operations.issue(
+            actor=actor, organisation=self.northwind.id, name=name, scopes=["chats:read"], expires_at=expires_at
+        )
+        operations.revoke(actor=actor, key=issued.key.id, reason="The trial pauses over the holidays.")
+        operations.reactivate(actor=actor, key=issued.key.id, reason="The holidays are over.")
+        self.keys[name] = Made(issued.key, issued.token)
+
+    def _use(self, key: Key) -> None:
+        now = timezone.now()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        UsageHour.objects.bulk_create(
+            UsageHour(key_id=key.id, hour=hour - timedelta(hours=8 * back), outcome=outcome, count=count)
+            for back in range(1, 40)
+            for outcome, count in ((Outcome.OK, 400 + 17 * back), (Outcome.PERMISSION, back))
+        )
+        Meter.objects.filter(key_id=key.id).update(
+            total=41_000, last_used_at=now - timedelta(minutes=2), last_used_ip="203.0.113.9"
+        )
+
+    def _person(self, name: str, role: str, **fields: Any) -> Person:
+        email = f"{name.split()[0].lower()}@northwind.example"
+        person = self.given.person(self.northwind if role else None, role, name=name, email=email, **fields)
+        person.password = _hashed(PASSWORD)
+        person.save()
+        return person
