@@ -142,7 +142,7 @@ def secret_key() -> str:
 
 
 def peppers() -> dict[int, bytes]:
-    """The pepper ring {id: 32 bytes}; the highest id is the newest and digests new secrets."""
+    """The pepper ring {id: 32 bytes}."""
     require_complete()
     value = _configured_or_generated("KEYADMIN_PEPPERS", "peppers", lambda: f"1:{secrets.token_hex(32)}")
     ring: dict[int, bytes] = {}
@@ -155,6 +155,18 @@ def peppers() -> dict[int, bytes]:
             raise Bad(f"KEYADMIN_PEPPERS names pepper {match[1]} twice.")
         ring[int(match[1])] = bytes.fromhex(match[2])
     return ring
+
+
+def current_pepper() -> int:
+    """The id of the pepper that digests new secrets and those that calls show: KEYADMIN_PEPPER, else the highest.
+
+    With several hosts: give every host the new pepper first, naming the old one here, then name the new one.
+    """
+    ring = peppers()
+    current = integer("KEYADMIN_PEPPER", max(ring))
+    if current not in ring:
+        raise Bad(f"KEYADMIN_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
+    return current
 
 
 def database_url() -> str | None:

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+
+from keyadmin.foundation import cidr
 
 log = structlog.get_logger("keyadmin.request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -22,6 +25,8 @@ class RequestMiddleware:
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
         request.META["keyadmin.request_id"] = request_id
+        if not _from_trusted_proxy(request):
+            request.META.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began = time.perf_counter()
@@ -30,3 +35,8 @@ class RequestMiddleware:
         milliseconds = round((time.perf_counter() - began) * 1000, 1)
         log.info("request", method=request.method, path=request.path, status=response.status_code, ms=milliseconds)
         return response
+
+
+def _from_trusted_proxy(request: HttpRequest) -> bool:
+    peer = cidr.address_of(request.META.get("REMOTE_ADDR", ""))
+    return peer is not None and cidr.contains(settings.KEYADMIN_TRUSTED_PROXIES, peer)

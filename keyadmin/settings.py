@@ -12,6 +12,7 @@ PRODUCTION = ENVIRONMENT == env.PRODUCTION
 
 SECRET_KEY = env.secret_key()
 KEYADMIN_PEPPERS = env.peppers()
+KEYADMIN_PEPPER = env.current_pepper()
 DEBUG = False
 ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
@@ -152,6 +153,7 @@ SECURE_CSP = {
 }
 
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]
 TIME_ZONE = "UTC"
 USE_TZ = True
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -193,6 +193,6 @@ class KeyFactory(DjangoModelFactory):
 
 
 def _add_secret(key: Key, token: tokens.Token, **kwargs: Any) -> None:
-    pepper_id = max(settings.KEYADMIN_PEPPERS)
+    pepper_id = settings.KEYADMIN_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, **kwargs)

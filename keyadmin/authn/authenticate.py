@@ -1,5 +1,6 @@
 """The story of a call: credentials → snapshot → standing → address → scope → channel → on behalf of → draw."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -11,13 +12,12 @@ from keyadmin.authn.snapshots import Snapshot
 from keyadmin.authn.verdict import Caller, Person
 from keyadmin.foundation import cidr, routes, tokens
 from keyadmin.foundation.refusals import Quota, Reason, Refusal
-from keyadmin.models.connections import Unavailable, execute
+from keyadmin.models.connections import Unavailable, execute, start_call
 from keyadmin.models.scope import IMPERSONATE
 
 #: keyadmin's own endpoints. A scope of "" is any key's.
 OWN = routes.compile([routes.Route("GET", "/api/whoami", "")])
-#: Loadings before giving up on a key that changes faster than it can be read.
-ATTEMPTS = 4
+ATTEMPTS = 4  # loadings, before giving up on a key that changes faster than it can be read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +34,23 @@ class Call:
 
 def authenticate(token: tokens.Token, call: Call) -> Caller | Refusal:
     """Decides a call, and counts it if it may pass. Never raises for a bad key or an absent database."""
-    (newest, pepper), *older = sorted(settings.KEYADMIN_PEPPERS.items(), reverse=True)
-    digest = tokens.digest(token.value, pepper)
-    try:
+    ring, current = settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER
+    digest = tokens.digest(token.value, ring[current])
+    start_call()
+    with suppress(Unavailable):
         snapshot = snapshots.cached(digest)
         verdict = snapshot and _judge(snapshot, call)  # what the draw said is the database's word, "full" too
         if isinstance(verdict, Caller) or (verdict and verdict.reason is Reason.LIMITED):
             return verdict
         for _ in range(ATTEMPTS):
-            snapshot = snapshots.load([digest, *(tokens.digest(token.value, pepper) for _, pepper in older)])
+            others = (tokens.digest(token.value, ring[pepper]) for pepper in ring if pepper != current)
+            snapshot = snapshots.load([digest, *others])
             if snapshot is None:
                 return Refusal(Reason.UNPROVEN)
-            if snapshot.pepper != newest:
-                meter.redigest(snapshot.secret, digest, newest)
+            if snapshot.pepper != current:
+                meter.redigest(snapshot.secret, digest, current)
             if (verdict := _judge(snapshot, call)) is not None:
                 return verdict
-    except Unavailable:
-        pass
     return Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 

@@ -38,9 +38,8 @@ def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
 
 
 def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
-    """Stores a secret under the newest pepper, now that a call has shown it."""
-    statement = "UPDATE secret SET digest = %(digest)s, pepper_id = %(pepper)s WHERE id = %(secret)s RETURNING id"
-    execute(statement, {"digest": digest, "pepper": pepper, "secret": secret})
+    """Stores a secret under the current pepper, now that a call has shown it."""
+    execute(_REDIGEST, {"digest": digest, "pepper": pepper, "secret": secret})
 
 
-_DRAW, _SETTLE = (Path(__file__).with_name(name).read_text() for name in ("draw.sql", "settle.sql"))
+_DRAW, _SETTLE, _REDIGEST = (Path(__file__).with_name(f"{n}.sql").read_text() for n in ("draw", "settle", "redigest"))

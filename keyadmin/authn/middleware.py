@@ -23,14 +23,10 @@ class KeyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
             return self.get_response(request)
-        request_id = request.META.get("keyadmin.request_id", "")
-        if request.method == "TRACE":
-            answer = refusals.problem(405, "method-not-allowed", "TRACE is never answered.", request_id)
-            return HttpResponse(answer.body, status=answer.status, headers=answer.headers | _ALLOW)
         verdict = decide(request)
         if isinstance(verdict, Refusal):
             log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))
-            answer = refusals.answer(verdict, request_id)
+            answer = refusals.answer(verdict, request.META.get("keyadmin.request_id", ""))
             return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
         structlog.contextvars.bind_contextvars(key=str(verdict.key.id))
         request.caller = verdict  # type: ignore[attr-defined]
@@ -42,6 +38,8 @@ class KeyMiddleware:
 
 def decide(request: HttpRequest) -> Caller | Refusal:
     """The verdict on a request: by its headers, its path as sent where the server tells, its true address."""
+    if request.method == "TRACE":
+        return Refusal(Reason.METHOD)
     meta = request.META
     headers = {name: [meta[key]] for name, key in _HEADERS.items() if key in meta}
     token = present(headers)
@@ -59,7 +57,6 @@ def decide(request: HttpRequest) -> Caller | Refusal:
     return authenticate(token, Call(str(request.method), path, address, channel, person))
 
 
-_ALLOW = {"Allow": "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"}
 _HEADERS = {
     name: "HTTP_" + name.upper().replace("-", "_")
     for name in (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")

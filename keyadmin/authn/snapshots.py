@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
+from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -44,7 +45,7 @@ class Snapshot:
 
 
 def load(digests: Sequence[bytes]) -> Snapshot | None:
-    """The key that one of the digests is of, cached under the first, which is the newest pepper's."""
+    """The key that one of the digests is of, cached under the first, which is the current pepper's."""
     rows = execute(_LOAD, {"digests": list(digests)})
     snapshot = _built(*rows[0]) if rows else None
     with _lock:
@@ -66,10 +67,13 @@ def cached(digest: bytes) -> Snapshot | None:
 def table(catalogue_version: int) -> routes.Table:
     """The catalogue's routes, compiled once for each of its versions. Newer ones also do: the draw compares."""
     global _table
-    if _table[0] < catalogue_version:
+    known = _table
+    if known[0] < catalogue_version:
         rows = execute("SELECT method, pattern, scope_id, channel_from FROM scope_route", {})
-        _table = (catalogue_version, routes.compile(routes.Route(*row) for row in rows))
-    return _table[1]
+        known = (catalogue_version, routes.compile(routes.Route(*row) for row in rows))
+        with _lock:
+            _table = max(known, _table, key=itemgetter(0))
+    return known[1]
 
 
 def _built(*row: Any) -> Snapshot:

@@ -21,6 +21,7 @@ class Reason(Enum):
 
     AMBIGUOUS = ("ambiguous", 400, "ambiguous-credentials", "Send exactly one credential, once.")
     UNDECIDABLE = ("undecidable", 400, "undecidable-request", "The request can be read in more than one way.")
+    METHOD = ("method", 405, "method-not-allowed", "TRACE is never answered.")
     NO_CREDENTIAL = ("no_credential", *_NOT_PROVEN)
     UNPROVEN = ("unproven", *_NOT_PROVEN)
     REVOKED = ("revoked", *_NOT_PROVEN)
@@ -91,6 +92,8 @@ def answer(refusal: Refusal, request_id: str) -> Answer:
     response = problem(reason.status, reason.slug, reason.detail, request_id)
     if (challenge := _challenge(refusal)) is not None:
         response.headers["WWW-Authenticate"] = challenge
+    if reason is Reason.METHOD:
+        response.headers["Allow"] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
     if refusal.quota is not None:
         response.headers.update(rate_limit(refusal.quota, refusal.retry_after))
     if refusal.retry_after is not None:

@@ -25,19 +25,19 @@ class Unavailable(Exception):  # noqa: N818 - what is said of the database
 
 
 class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
-    """Gives up on any answer after KEYADMIN_CALL_DEADLINE seconds."""
+    """Gives up on an answer when the call's time is up."""
 
     @classmethod
     def open(cls, conninfo: str) -> Self:
         """As `connect`, whose own time limit cannot be less than two seconds."""
-        deadline = settings.KEYADMIN_CALL_DEADLINE
-        connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=deadline, timeout=deadline)
+        left = time_left()
+        connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=left, timeout=left)
         connection.autocommit = True
         connection.prepare_threshold = 0
         return connection
 
     def wait[RV](self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        return super().wait(gen, interval, timeout=settings.KEYADMIN_CALL_DEADLINE)
+        return super().wait(gen, interval, timeout=time_left())
 
     def is_quiet(self) -> bool:
         """Nothing to read between statements: a server that hung up, or says that it will, leaves something."""
@@ -52,8 +52,18 @@ _local = threading.local()
 _broken_until = 0.0
 
 
+def start_call() -> None:
+    """Gives this thread's call KEYADMIN_CALL_DEADLINE seconds, for all its statements together."""
+    _local.deadline = monotonic() + settings.KEYADMIN_CALL_DEADLINE
+
+
+def time_left() -> float:
+    """Seconds; never quite none, so that an answer that is there already is still read."""
+    return max(0.01, _local.deadline - monotonic())
+
+
 def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """The rows of one statement. Raises Unavailable. Never sends a statement twice."""
+    """The rows of one statement of the call that was started. Raises Unavailable. Never sends a statement twice."""
     global _broken_until
     if monotonic() < _broken_until:
         raise Unavailable
@@ -65,7 +75,7 @@ def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[
         return connection.execute(statement, parameters).fetchall()
     except psycopg.errors.LockNotAvailable as error:  # the server is well: somebody holds on to one row
         raise Unavailable from error
-    except psycopg.Error as error:
+    except psycopg.OperationalError as error:
         discard()
         _broken_until = monotonic() + BREAK
         raise Unavailable from error
@@ -80,10 +90,11 @@ def discard() -> None:
 
 def _conninfo() -> str:
     """Django's parameters for the same database, less what is Django's alone."""
+    djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
+    parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
     durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
     # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away.
     patience = int(settings.KEYADMIN_CALL_DEADLINE * 700)
-    options = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC"
-    djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
-    parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
-    return psycopg.conninfo.make_conninfo("", **(parameters | {"options": options}))
+    ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC"
+    parameters["options"] = f"{parameters.get('options', '')} {ours}"
+    return psycopg.conninfo.make_conninfo("", **parameters)

@@ -35,7 +35,7 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonc
     The old secret works for `grace` (at most until the key ends), or stops now; a still older one stops now
     in any case. Raises AlreadyIssued for a nonce the actor has used.
     """
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
         refuse_repeat(actor, nonce)
         now = recording.database_time()
@@ -60,7 +60,7 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonc
 
 def end_grace(*, actor: Actor, key: UUID) -> Key:
     """Stop the key's old secret now."""
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
         old = Secret.objects.filter(key=row, not_after__gt=recording.database_time()).first()
         if old is None:
@@ -76,7 +76,7 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
 
 def store(key: Key, token: tokens.Token, now: datetime) -> None:
     """Save the token's digest, under the newest pepper, as the key's current secret."""
-    pepper_id = max(settings.KEYADMIN_PEPPERS)
+    pepper_id = settings.KEYADMIN_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, created_at=now)
 

@@ -1,1 +1,1 @@
-"""Calls by programs, as SECURITY.md promises them, against the live server."""
+"""The call path against a live server, as a program meets it."""

@@ -57,6 +57,29 @@ def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: 
     assert isinstance(authenticate(made.token, CHATS), Caller)
 
 
+def test_what_the_address_of_the_database_asks_for_is_kept(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = given.key()
+    connections.discard()
+    options = connection.settings_dict["OPTIONS"]
+    monkeypatch.setitem(options, "options", f"{options['options']} -c application_name=ours")
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert connections.execute("SHOW application_name", {}) == [("ours",)]
+    assert connections.execute("SHOW lock_timeout", {}) == [("700ms",)]
+    connections.discard()
+
+
+def test_all_statements_of_a_call_share_its_time(given: Given) -> None:
+    """Each statement alone is quick enough; together they are not, and the call is not waited for longer."""
+    connections.start_call()
+    began = time.monotonic()
+    for _ in range(2):
+        connections.execute("SELECT pg_sleep(0.4)", {})
+    with pytest.raises(connections.Unavailable):
+        connections.execute("SELECT pg_sleep(0.4)", {})
+    assert time.monotonic() - began < 2
+    time.sleep(connections.BREAK)
+
+
 @pytest.fixture
 def many_files() -> Iterator[None]:
     """More than a thousand files open, as a busy server has."""

@@ -44,10 +44,21 @@ def test_a_refused_key_is_moved_too_and_an_unproven_one_is_not(server: Server, g
 
 def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[str], settings: Any) -> None:
     made = given.key(pepper=1)
-    settings.KEYADMIN_PEPPERS = {2: NEW}
+    settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER = {2: NEW}, 2
     assert authenticate(made.token, CHATS) == Refusal(Reason.UNPROVEN)
     settings.KEYADMIN_PEPPERS = {1: OLD, 2: NEW}
     assert isinstance(authenticate(made.token, CHATS), Caller)
+
+
+def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
+    """So that every host can be given a new pepper before any host uses it."""
+    settings.KEYADMIN_PEPPER = 1
+    made = given.key(pepper=1)
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert Secret.objects.get(key=made.key).pepper_id == 1
+    settings.KEYADMIN_PEPPER = 2
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert Secret.objects.get(key=made.key).pepper_id == 2
 
 
 @pytest.mark.parametrize("room", [1, 3])

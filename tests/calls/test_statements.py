@@ -1,4 +1,4 @@
-"""How many statements a decision runs: DESIGN.md's budget."""
+"""How many statements a decision runs: docs/architecture.md's budget."""
 
 from collections.abc import Callable
 

@@ -70,6 +70,24 @@ def test_peppers_are_a_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.peppers() == {1: bytes.fromhex("ab" * 32), 12: bytes.fromhex("cd" * 32)}
 
 
+def test_the_current_pepper_is_the_highest_or_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYADMIN_PEPPERS", RING)
+    assert env.current_pepper() == 12
+    monkeypatch.setenv("KEYADMIN_PEPPER", "1")
+    assert env.current_pepper() == 1
+    monkeypatch.setenv("KEYADMIN_PEPPER", "2")
+    with pytest.raises(env.Bad, match="KEYADMIN_PEPPER names 2"):
+        env.current_pepper()
+
+
+def test_networks_are_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1")
+    assert len(env.networks("KEYADMIN_TRUSTED_PROXIES")) == 2
+    monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.1/8")
+    with pytest.raises(env.Bad, match="KEYADMIN_TRUSTED_PROXIES: .* has host bits set"):
+        env.networks("KEYADMIN_TRUSTED_PROXIES")
+
+
 @pytest.mark.parametrize("ring", ["x", "0:" + "ab" * 32, "1:abcd", f"{RING},{RING}", RING + ",", "ab" * 32])
 def test_a_bad_ring_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, ring: str) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", ring)

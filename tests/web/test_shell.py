@@ -112,3 +112,16 @@ def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> 
     with mock.patch("keyadmin.web.keys.KeyList.of", side_effect=RuntimeError("boom")):
         response = client.get("/keys/")
     assert (response.status_code, response.content) == (500, b"")
+
+
+@pytest.mark.parametrize(("proxies", "secure"), [((), False), (((4, 0x7F000001, 0xFFFFFFFF),), True)])
+def test_https_is_a_trusted_proxys_word(db: None, settings: Any, proxies: Any, secure: bool) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.KEYADMIN_TRUSTED_PROXIES = proxies
+    response = Client().get("/account/login/", headers={"X-Forwarded-Proto": "https"})
+    assert response.wsgi_request.is_secure() is secure
+
+
+def test_the_language_is_the_one_there_is(db: None) -> None:
+    page = Client().get("/account/login/", headers={"Accept-Language": "ar"}).content.decode()
+    assert '<html lang="en-gb"' in page
