@@ -84,7 +84,7 @@ def test_networks_are_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1")
     assert len(env.networks("KEYADMIN_TRUSTED_PROXIES")) == 2
     monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.1/8")
-    with pytest.raises(env.Bad, match="KEYADMIN_TRUSTED_PROXIES: .* has host bits set"):
+    with pytest.raises(env.Bad, match="has host bits set"):
         env.networks("KEYADMIN_TRUSTED_PROXIES")
 
 
