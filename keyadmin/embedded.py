@@ -203,7 +203,8 @@ class EmbeddedPostgres:
             self.log.unlink()
         settings = _SETTINGS | {"unix_socket_directories": f'"{self._socket}"'} | self.settings
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        with self.log.open("ab") as log:
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # it may quote rows
+        with os.fdopen(descriptor, "ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the wheel's program, our own arguments
                 [programs() / "postgres", "-D", self.data, *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True, **self._user,

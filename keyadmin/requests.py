@@ -3,38 +3,63 @@
 import re
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from uuid import uuid4
 
 import structlog
 from django.conf import settings
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin.foundation import cidr
 
 log = structlog.get_logger("keyadmin.request")
+_SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestMiddleware:
-    """Takes over a well-formed `X-Request-Id` or makes one, and answers with it. Logs the path, never the query."""
+    """Gives a request its id, answers with it, and logs the path, never the query.
+
+    Only a trusted proxy's `X-Request-Id` and `X-Forwarded-Proto` are believed. A request in another encoding than
+    UTF-8 is refused, since what reads it would have to guess.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
-        request.META["keyadmin.request_id"] = request_id
-        if not _from_trusted_proxy(request):
-            request.META.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
-        structlog.contextvars.clear_contextvars()
+        meta, trusted = request.META, _from_trusted_proxy(request)
+        given = meta.get("HTTP_X_REQUEST_ID", "") if trusted else ""
+        request_id = meta["keyadmin.request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        if not trusted:
+            meta.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
+            if "HTTP_X_FORWARDED_FOR" in meta:
+                _warn_once(meta.get("REMOTE_ADDR", ""))
         structlog.contextvars.bind_contextvars(request_id=request_id)
         began = time.perf_counter()
-        response = self.get_response(request)
-        response["X-Request-Id"] = request_id
-        milliseconds = round((time.perf_counter() - began) * 1000, 1)
-        log.info("request", method=request.method, path=request.path, status=response.status_code, ms=milliseconds)
+        try:
+            response = self._answer(request)
+            response["X-Request-Id"] = request_id
+            took = round((time.perf_counter() - began) * 1000, 1)
+            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took)
+        finally:
+            structlog.contextvars.clear_contextvars()
         return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        if charset.lower() not in ("utf-8", "utf8"):
+            return HttpResponse("Send UTF-8.", status=400, content_type="text/plain; charset=utf-8")
+        session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if session and not _SESSION_KEY.fullmatch(session):
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        return self.get_response(request)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(peer: str) -> None:
+    """A proxy in front that nobody declared hides every client behind its own address."""
+    log.warning("X-Forwarded-For from an untrusted peer is ignored", peer=peer, setting="KEYADMIN_TRUSTED_PROXIES")
 
 
 def _from_trusted_proxy(request: HttpRequest) -> bool:

@@ -116,6 +116,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
+PASSWORD_RESET_TIMEOUT = 60 * 60
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "keyadmin.web.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -138,6 +139,7 @@ if PRODUCTION:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     if env.flag("KEYADMIN_TRUST_FORWARDED_PROTO", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CSP = {
@@ -171,8 +173,11 @@ STORAGES = {
     },
 }
 
-# Without a mail server, mail is printed; no page needs one.
-MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+# Without a mail server no page needs one: links can be copied. Development prints mail; production must not, since
+# who reads the log could then choose anybody's password.
+MAILERS: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": f"django.core.mail.backends.{'dummy' if PRODUCTION else 'console'}.EmailBackend"}
+}
 if host := env.text("KEYADMIN_SMTP_HOST", ""):
     MAILERS["default"] = {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
