@@ -1,4 +1,4 @@
-"""Forms of keys: create, revoke, reactivate, delete."""
+"""Forms of keys: what can be chosen of one, create, revoke, reactivate, delete."""
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
@@ -48,10 +48,11 @@ PRESETS: Final[list[dict[str, Any]]] = [
 ]
 
 
-class KeyForm(OperationForm):
+class KeyValuesForm(OperationForm):
+    """What can be chosen of a key, by creating or editing it."""
+
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
-    owner = forms.ChoiceField(label=gettext_lazy("Owner"))
     preset = forms.ChoiceField(
         label=gettext_lazy("Preset"), choices=[(p["value"], p["label"]) for p in PRESETS], required=False
     )
@@ -62,36 +63,15 @@ class KeyForm(OperationForm):
     expires = forms.ChoiceField(label=gettext_lazy("Expires"), choices=EXPIRES)
     expires_on = forms.DateField(label=gettext_lazy("Expiry date"), required=False)
     tier = forms.ChoiceField(label=gettext_lazy("Rate tier"), required=False)
-    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
-
-    renamed: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
 
     def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.offer = offer
-        self._choices("owner", offer.owner_choices)
         self._choices("scopes", [(scope.name, scope.label) for scope in offer.catalogue])
         self._choices("channels", [(str(channel.id), channel.name) for channel in offer.channels])
         self._choices("tier", [(str(tier.id), tier.name) for tier in offer.tiers])
         self._choices("expires", expiries(offer))
         self.fields["channels"].error_messages["invalid_choice"] = gettext("Choose channels of this organisation.")
-
-    @staticmethod
-    def initial_for(offer: Offer, nonce: str) -> dict[str, Any]:
-        """A careful beginning: read-only, for the organisation's usual time and at its usual rate."""
-        days = str(offer.owner.organisation.default_expiry_days or NEVER)
-        offered = [value for value, _ in expiries(offer)]
-        preset = PRESETS[0]
-        return {
-            "owner": offer.owner.value,
-            "preset": preset["value"],
-            "scopes": preset["scopes"],
-            "channels": [],
-            "networks": [],
-            "expires": days if days in offered else DEFAULT_EXPIRY,
-            "tier": str(offer.owner.organisation.default_tier_id),
-            "nonce": nonce,
-        }
 
     @property
     def network_rows(self) -> list[str]:
@@ -110,12 +90,9 @@ class KeyForm(OperationForm):
         return data
 
     def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.issue`, but for the actor."""
-        data, owner = self.cleaned_data, self.offer.owner
+        """The keyword arguments that `operations.keys.issue` and `edit` share."""
+        data = self.cleaned_data
         return {
-            "organisation": owner.organisation.id,
-            "bot": owner.bot.id if owner.bot else None,
-            "kind": owner.kind,
             "name": data["name"],
             "description": data["description"],
             "scopes": data["scopes"],
@@ -123,8 +100,6 @@ class KeyForm(OperationForm):
             "channels": [UUID(channel) for channel in data["channels"]],
             "networks": data["networks"],
             "expires_at": self._expires_at(),
-            "tier": UUID(data["tier"]) if data["tier"] and self.offer.may_choose_tier else None,
-            "nonce": data["nonce"],
         }
 
     def field_of(self, field: str) -> str:
@@ -132,7 +107,7 @@ class KeyForm(OperationForm):
             return "expires_on" if self.data.get("expires") == CUSTOM else "expires"
         return super().field_of(field)
 
-    def _expires_at(self) -> datetime | None:
+    def _expires_at(self) -> Any:
         choice = self.cleaned_data["expires"]
         if choice == NEVER:
             return None
@@ -142,6 +117,60 @@ class KeyForm(OperationForm):
 
     def _choices(self, name: str, choices: Collection[Any]) -> None:
         self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+
+class KeyForm(KeyValuesForm):
+    """A new key."""
+
+    owner = forms.ChoiceField(label=gettext_lazy("Owner"))
+    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    field_order = ("name", "description", "owner")
+    renamed: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
+
+    def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
+        super().__init__(*args, offer=offer, **kwargs)
+        self._choices("owner", offer.owner_choices)
+
+    @staticmethod
+    def initial_for(offer: Offer, nonce: str) -> dict[str, Any]:
+        """A careful beginning: read-only, for the organisation's usual time and at its usual rate."""
+        preset = PRESETS[0]
+        return {
+            "owner": offer.owner.value,
+            "preset": preset["value"],
+            "scopes": preset["scopes"],
+            "channels": [],
+            "networks": [],
+            "expires": usual_expiry(offer),
+            "tier": str(offer.owner.organisation.default_tier_id),
+            "nonce": nonce,
+        }
+
+    @staticmethod
+    def kept_for(offer: Offer, data: Any) -> dict[str, Any]:
+        """What was typed, as far as the owner chosen since then offers it."""
+        expires, tier = data.get("expires", ""), data.get("tier", "")
+        offered = {str(channel.id) for channel in offer.channels}
+        return {
+            "owner": offer.owner.value,
+            "channels": [channel for channel in data.getlist("channels") if channel in offered],
+            "expires": expires if expires in dict(expiries(offer)) else usual_expiry(offer),
+            "expires_on": data.get("expires_on", ""),
+            "tier": tier if tier in {str(t.id) for t in offer.tiers} else str(offer.owner.organisation.default_tier_id),
+        }
+
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.keys.issue`, but for the actor."""
+        data, owner = self.cleaned_data, self.offer.owner
+        return {
+            **super().values(),
+            "organisation": owner.organisation.id,
+            "bot": owner.bot.id if owner.bot else None,
+            "kind": owner.kind,
+            "tier": UUID(data["tier"]) if data["tier"] and self.offer.may_choose_tier else None,
+            "nonce": data["nonce"],
+        }
 
 
 class RevokeForm(OperationForm):
@@ -193,6 +222,12 @@ def expiries(offer: Offer) -> list[tuple[str, Any]]:
         if (value != NEVER or organisation.may_never_expire)
         and not (longest and value.isdigit() and int(value) > longest)
     ]
+
+
+def usual_expiry(offer: Offer) -> str:
+    """The organisation's default, if it is one of the choices."""
+    days = str(offer.owner.organisation.default_expiry_days or NEVER)
+    return days if days in dict(expiries(offer)) else DEFAULT_EXPIRY
 
 
 def end_of(day: date) -> datetime:

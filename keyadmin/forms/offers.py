@@ -1,4 +1,4 @@
-"""What a person may choose from when creating a key: owners, permissions, channels, tiers."""
+"""What a person may choose from when creating or editing a key: owners, permissions, channels, tiers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import Bot, Channel, Kind, Organisation, Scope, Tier
-from keyadmin.models.scope import IMPERSONATE, held
+from keyadmin.models import Bot, Channel, Key, Kind, Organisation, Scope, Tier
+from keyadmin.models.scope import fitting, held
 from keyadmin.operations.policy import Permission
 
 
@@ -64,8 +64,8 @@ class Offer:
         scopes = list(Scope.objects.prefetch_related("routes"))
         role = roles.get(organisation.id, "")
         may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        if not any(owner.kind == Kind.MASTER for owner in owners):
-            may_hold -= {IMPERSONATE}
+        master = any(owner.kind == Kind.MASTER for owner in owners)
+        may_hold = fitting(Kind.MASTER if master else owner.kind, may_hold)
         may_choose_tier = Permission.CHOOSE_TIERS in permissions[organisation.id]
         tiers = Tier.objects.all() if may_choose_tier else Tier.objects.filter(id=organisation.default_tier_id)
         return cls(
@@ -74,6 +74,22 @@ class Offer:
             catalogue=[scope for scope in scopes if scope.name in may_hold],
             channels=list(Channel.objects.filter(organisation=organisation)),
             tiers=list(tiers),
+            may_choose_tier=may_choose_tier,
+        )
+
+    @classmethod
+    def for_key(cls, key: Key, *, system_role: str, role: str, may_choose_tier: bool) -> Self:
+        """What somebody with the roles may choose from when editing the key: never less than it has."""
+        owner = Owner(key.organisation, key.bot, Kind(key.kind))
+        scopes = list(Scope.objects.prefetch_related("routes"))
+        may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        may_hold = fitting(key.kind, may_hold) | set(key.scopes.values_list("name", flat=True))
+        return cls(
+            owners=[owner],
+            owner=owner,
+            catalogue=[scope for scope in scopes if scope.name in may_hold],
+            channels=list(Channel.objects.filter(organisation=key.organisation)),
+            tiers=list(Tier.objects.all()) if may_choose_tier else [key.tier],
             may_choose_tier=may_choose_tier,
         )
 

@@ -6,12 +6,13 @@ from typing import Any, Final, Self
 
 from django.db import models
 from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.tokens import Format
 from keyadmin.models.meter import Meter
+from keyadmin.models.network import AllowListEntry
 from keyadmin.models.secret import Secret
 from keyadmin.models.visibility import ActorQuerySet
 
@@ -64,12 +65,34 @@ class KeyQuerySet(ActorQuerySet):
         old = Secret.objects.filter(key=models.OuterRef("id"), not_after__gt=Now())
         return self.annotate(old_secret_until=models.Subquery(old.values("not_after")[:1]))
 
+    def with_window(self) -> Self:
+        """Adds from the meters what the ledger of usage lacks.
+
+        `used_now`: calls in the rolling hour that ends now; `running_calls`: those of `running_minute`, the newest.
+        """
+        meter = Meter.objects.filter(key_id=models.OuterRef("id"))
+        parts = (models.F("minute"), models.F("cells"), models.F("used"))
+        used = models.Func(*parts, function="meter_used", output_field=models.BigIntegerField())
+        return self.annotate(
+            used_now=models.Subquery(meter.annotate(window=used).values("window")),
+            running_minute=models.Subquery(meter.values("minute")),
+            running_calls=models.Subquery(meter.values("cells__0")),
+        )
+
     def with_openness(self) -> Self:
         """Adds `own_networks` and `bot_networks`, the number of entries on each list that applies."""
         return self.annotate(
             own_networks=models.Count("allow_list", distinct=True),
             bot_networks=models.Count("bot__allow_list", distinct=True),
         )
+
+    def with_network_count(self) -> Self:
+        """Adds `network_count`, the number of entries on both lists that apply to the key."""
+        found = []
+        for owner, outer in (("key", "id"), ("bot", "bot_id")):
+            entries = AllowListEntry.objects.filter(**{owner: models.OuterRef(outer)}).order_by().values(owner)
+            found.append(Coalesce(models.Subquery(entries.annotate(n=models.Count("id")).values("n")), 0))
+        return self.annotate(network_count=found[0] + found[1])
 
     def search(self, text: str) -> Self:
         """Keys whose name, public id, recognition or bot's name contains the text."""
@@ -109,7 +132,7 @@ class Key(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_reason = models.CharField(max_length=300, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
-    #: Counts this row's edits, so that of two people editing it the second is told.
+    #: Counts what has been done to the key since it was issued, so that who edits what has changed is told.
     revision = models.PositiveIntegerField(default=1)
 
     objects = KeyQuerySet.as_manager()
@@ -129,6 +152,9 @@ class Key(models.Model):
                 condition=Q(format=Format.DEFAULT.value, key_id__isnull=False)
                 | Q(format=Format.COMPACT.value, key_id__isnull=True),
                 name="key_id_by_format",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=Kind.PUBLIC) | Q(expires_at__isnull=True), name="key_public_never_expires"
             ),
             models.CheckConstraint(
                 condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inherits_from_somebody"

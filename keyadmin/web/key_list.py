@@ -1,23 +1,22 @@
-"""The list of keys: filters, tabs, tiles and a page of rows."""
+"""The list of keys: filters, tabs, order and a page of rows."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import F, QuerySet, TextField, Value
+from django.db.models.functions import Cast
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 
-from keyadmin.forms.filters import KeyFilters, without_networks
-from keyadmin.models import Kind, Organisation, Scope, Status
+from keyadmin.forms.filters import NO_BOT, OPEN, SORTS, USED, KeyFilters, filter_keys
+from keyadmin.models import Bot, Kind, Organisation, Scope, Status
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import counting, key_rows, links, paging
-from keyadmin.web.templatetags.ui import compact, relative_time
+from keyadmin.web import counting, key_rows, key_tiles, links, paging
 from keyadmin.web.visitors import Visitor
 
 SIZE: Final = 20
@@ -25,7 +24,19 @@ _ORDERS: Final = {
     "newest": paging.Order("created_at", True, datetime.fromisoformat, UUID),
     "oldest": paging.Order("created_at", False, datetime.fromisoformat, UUID),
     "name": paging.Order("name", False, str, UUID),
+    "-name": paging.Order("name", True, str, UUID),
+    "used": paging.Order("last_used_at", True, datetime.fromisoformat, UUID, nullable=True),
+    "-used": paging.Order("last_used_at", False, datetime.fromisoformat, UUID, nullable=True),
+    "expires": paging.Order("expires_at", False, datetime.fromisoformat, UUID, nullable=True),
+    "-expires": paging.Order("expires_at", True, datetime.fromisoformat, UUID, nullable=True),
 }
+_USUAL: Final = "newest"
+#: The orders that a column's head switches between.
+_HEADS: Final = {"name": ("name", "-name"), "used": ("used", "-used"), "expires": ("expires", "-expires")}
+#: Bots that the filter offers; whoever has more finds them by searching.
+_MOST_BOTS: Final = 100
+#: What is a filter of the popover.
+_FILTERS: Final = ("bot", "scope", "open", "used", "kind")
 
 
 @dataclass
@@ -54,42 +65,87 @@ class KeyList:
     @cached_property
     def scope(self) -> QuerySet[Any]:
         """What the tiles count: all keys of the organisation and kind."""
-        rows = key_rows.readable(self.visitor)
+        rows = key_rows.listed(self.visitor)
         if self.organisation is not None:
             rows = rows.filter(organisation=self.organisation.id)
         return rows.filter(kind=self.chosen["kind"]) if "kind" in self.chosen else rows
 
     @cached_property
     def found(self) -> QuerySet[Any]:
-        """What the tabs count: the scope as far as it matches the search, whatever its status."""
-        rows: Any = without_networks(self.scope) if "open" in self.chosen else self.scope
-        return rows.search(self.chosen["q"]) if "q" in self.chosen else rows
+        """What the tabs count: the scope as far as it matches the filters, whatever its status."""
+        return filter_keys(self.scope, self.chosen)
 
     @cached_property
     def counts(self) -> dict[str, int]:
         wanted = {"all": self.found} | {s.value: self.found.filter(status_now=s.value) for s in Status}
-        month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-        wanted |= {"tile:all": self.scope, "tile:open": without_networks(self.scope)}
-        wanted |= {"tile:new": self.scope.filter(created_at__gte=month), "tile:risky": self._risky()}
-        wanted |= {f"tile:{s.value}": self.scope.filter(status_now=s.value) for s in (Status.ACTIVE, Status.EXPIRING)}
-        return counting.capped(wanted)
+        return counting.capped(wanted | key_tiles.counted(self.scope))
 
     def context(self) -> dict[str, Any]:
         status = self.chosen.get("status", "")
         rows = self.found.filter(status_now=status) if status else self.found
-        page = paging.page(rows, _ORDERS[self.chosen.get("sort", "newest")], self.cursor, SIZE)
+        page = paging.page(rows, _ORDERS[self.chosen.get("sort", _USUAL)], self.cursor, SIZE)
         key_rows.prepare(page.rows, self.visitor, key_rows.usage_by_key([key.id for key in page.rows]))
+        is_master = self.chosen.get("kind") == Kind.MASTER
         return {
             "keys": page.rows,
             "may_create": self.may_create,
-            "create_url": links.link(reverse("keys:create"), {"organisation": self.query.get("organisation")}),
-            "tiles": self.tiles(),
+            "may_revoke": any(key.may["revoke"] for key in page.rows),
+            "create_url": self._create_url(is_master=is_master),
+            "tiles": key_tiles.tiles(self.scope, self.counts, self.chosen, self.url, self.query),
             "tabs": self.tabs(),
+            "sorts": self.sorts(),
+            "filters": self.filters(),
             "query": self.query,
             "page": self._page(page, self.counts[status or "all"]),
             "is_filtered": bool(self.chosen.keys() - {"sort", "organisation"}),
-            "section": "master-keys" if self.chosen.get("kind") == Kind.MASTER else "keys",
+            "is_master": is_master,
+            "section": "master-keys" if is_master else "keys",
         }
+
+    def sorts(self) -> dict[str, dict[str, str]]:
+        """By column: where its head leads, and which way the list is sorted by it."""
+        chosen = self.chosen.get("sort", _USUAL)
+        found = {}
+        for column, directions in _HEADS.items():
+            other = {name: directions[1 - place] for place, name in enumerate(directions)}
+            order = _ORDERS[chosen]
+            way = ("descending" if order.descending else "ascending") if chosen in directions else ""
+            url = links.link(self.url, self.query, sort=other.get(chosen, directions[0]))
+            found[column] = {"url": url, "way": way}
+        return found
+
+    def filters(self) -> dict[str, Any]:
+        """The choices of the popover, and how many of them are in force."""
+        bots, scopes = self._offered()
+        return {
+            "bots": bots,
+            "scopes": scopes,
+            "kinds": Kind.choices,
+            "open": OPEN,
+            "used": USED,
+            "sorts": SORTS,
+            "no_bot": NO_BOT,
+            "count": len(self.chosen.keys() & set(_FILTERS)),
+            "clear_url": links.link(self.url, {n: v for n, v in self.query.items() if n not in _FILTERS}),
+        }
+
+    def _offered(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Bots and permissions to filter by, value and label of each, in one statement."""
+        bots: Any = Bot.objects.visible_to(self.visitor.actor)
+        if self.organisation is not None:
+            bots = bots.filter(organisation=self.organisation.id)
+        some = bots.order_by("name", "id").values("id")[:_MOST_BOTS]
+        named = Bot.objects.filter(id__in=some).order_by()
+        rows = named.values_list(Value(0), "name", Cast("id", TextField())).union(
+            Scope.objects.order_by().values_list(F("position") + 1, "label", Cast("name", TextField())), all=True
+        )
+        found = sorted(rows.order_by())
+        scopes = [(value, label) for position, label, value in found if position]
+        return [(value, label) for position, label, value in found if not position], scopes
+
+    def _create_url(self, *, is_master: bool) -> str:
+        query = {"organisation": self.query.get("organisation"), "kind": Kind.MASTER.value if is_master else ""}
+        return links.link(reverse("keys:create"), query)
 
     @property
     def may_create(self) -> bool:
@@ -117,51 +173,6 @@ class KeyList:
             for status, label in labels
         ]
 
-    def tiles(self) -> list[dict[str, Any]]:
-        counts, status = self.counts, self.chosen.get("status", "")
-        kept = {name: value for name, value in self.query.items() if name in ("organisation", "kind", "sort")}
-        everything = counting.words(counts["tile:all"])
-        return [
-            _tile(
-                gettext("Active"), counts["tile:active"], links.link(self.url, kept, status=Status.ACTIVE.value),
-                current=status == Status.ACTIVE, of=everything,
-                sub=gettext("%(count)s created this month") % {"count": counting.words(counts["tile:new"])},
-            ),
-            _tile(
-                gettext("Expiring in 7 days"), counts["tile:expiring"],
-                links.link(self.url, kept, status=Status.EXPIRING.value),
-                current=status == Status.EXPIRING, icon="clock-alert", sub=self._next_to_expire(),
-            ),
-            _tile(
-                gettext("Open to any IP"), counts["tile:open"], links.link(self.url, kept, open="any"),
-                current="open" in self.chosen, icon="shield-alert",
-                sub=gettext("%(count)s can write or export") % {"count": counting.words(counts["tile:risky"])},
-            ),
-            *self._requests(),
-        ]  # fmt: skip
-
-    def _risky(self) -> QuerySet[Any]:
-        """Keys open to any address that can do harm."""
-        sensitive = Scope.objects.filter(keys=OuterRef("pk"), is_sensitive=True)
-        return without_networks(self.scope).filter(Q(inherits=True) | Exists(sensitive))
-
-    def _next_to_expire(self) -> str:
-        if not self.counts["tile:expiring"]:
-            return gettext("None")
-        key = self.scope.filter(status_now=Status.EXPIRING.value).order_by("expires_at", "id")
-        name, at = key.values_list("name", "expires_at").first() or ("", None)
-        return gettext("Next: %(name)s, %(when)s") % {"name": name, "when": relative_time(at)} if name else ""
-
-    def _requests(self) -> list[dict[str, Any]]:
-        """Left out where there are more keys than anybody should wait for."""
-        if self.counts["tile:all"] > counting.LIMIT:
-            return []
-        usage = key_rows.usage_together(self.scope.order_by().values("id"))
-        allowed, denied = (sum(day[which] for day in usage) for which in (0, 1))
-        share = gettext("%(share)s%% denied") % {"share": f"{100 * denied / (allowed + denied):.1f}"} if denied else ""
-        tile = _tile(gettext("Requests, 14 days"), allowed + denied, "", sub=share)
-        return [tile | {"value": compact(allowed + denied), "usage": usage}]
-
     def _page(self, page: paging.Page, total: int) -> dict[str, str]:
         shown = counting.words(total)
         if page.is_first and page.rows:
@@ -173,11 +184,3 @@ class KeyList:
             "next_url": links.link(self.url, self.query, cursor=page.after) if page.after else "",
             "summary": summary,
         }
-
-
-def _tile(label: str, count: int, url: str, *, current: bool = False, of: str = "", icon: str = "",
-          sub: str = "") -> dict[str, Any]:  # fmt: skip
-    return {
-        "label": label, "value": counting.words(count), "of": of, "sub": sub, "icon": icon, "url": url,
-        "current": current, "usage": None,
-    }  # fmt: skip

@@ -28,21 +28,29 @@ def readable(visitor: Visitor) -> QuerySet[Any]:
     return rows.prefetch_related("scopes", "allow_list", "bot__allow_list")
 
 
+def listed(visitor: Visitor) -> QuerySet[Any]:
+    """As `readable`, for who needs only the number of networks: two statements less."""
+    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage().with_grace().with_network_count()
+    rows: QuerySet[Any] = keys.select_related("organisation", "bot", "tier", "creator")
+    return rows.prefetch_related("scopes")
+
+
 def prepare(keys: Iterable[Any], visitor: Visitor, usage: dict[UUID, Usage] | None = None) -> None:
     """Set what the templates ask of a key: scope_labels, network_count, is_open_risk, under, may; usage if given."""
     for key in keys:
         scopes = list(key.scopes.all())
         key.scope_labels = [{"label": scope.label, "sensitive": scope.is_sensitive} for scope in scopes]
-        key.network_count = len(key.allow_list.all()) + (len(key.bot.allow_list.all()) if key.bot else 0)
+        if not hasattr(key, "network_count"):
+            key.network_count = len(key.allow_list.all()) + (len(key.bot.allow_list.all()) if key.bot else 0)
         powerful = key.inherits or any(scope.is_sensitive for scope in scopes)
         key.is_open_risk = powerful and not key.network_count
-        key.under = _under(key)
+        key.under = under(key)
         key.may = may(key, visitor)
         if usage is not None:
             key.usage = usage.get(key.id, [(0, 0)] * DAYS)
 
 
-def _under(key: Any) -> str:
+def under(key: Any) -> str:
     """The fact that its status leaves out."""
     if key.status in (Status.ACTIVE, Status.EXPIRING) and key.old_secret_until:
         return gettext("Old secret ends %(when)s") % {"when": relative_time(key.old_secret_until)}
@@ -56,9 +64,12 @@ def may(key: Any, visitor: Visitor) -> dict[str, bool]:
     """The acts that have a page, that the visitor is allowed and that the key's state leaves open."""
     granted = permissions_for_key(visitor.actor, key, known=visitor.permissions(key.organisation_id))
     revoked = key.revoked_at is not None
+    ended = revoked or key.status == Status.EXPIRED
     return {
+        "edit": Permission.EDIT_KEYS in granted,
+        "regenerate": Permission.REGENERATE_KEYS in granted and not ended,
         "revoke": Permission.REVOKE_KEYS in granted and not revoked,
-        "reactivate": Permission.REACTIVATE_KEYS in granted and (revoked or key.status == Status.EXPIRED),
+        "reactivate": Permission.REACTIVATE_KEYS in granted and ended,
         "delete": Permission.DELETE_KEYS in granted,
     }
 

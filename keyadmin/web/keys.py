@@ -1,27 +1,23 @@
 """Pages of keys."""
 
 import secrets
-from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import trigger_client_event
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from keyadmin.forms.keys import PRESETS, DeleteForm, KeyForm, ReactivateForm, RevokeForm
 from keyadmin.forms.offers import Offer
-from keyadmin.models import Event, Key, Scope
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid, NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import answers, gone_keys, key_rows
+from keyadmin.web import answers, key_dialogs, key_rows, reveals
 from keyadmin.web.actors import client_ip
 from keyadmin.web.key_list import KeyList
 from keyadmin.web.visitors import Visitor, visitor_of
@@ -50,37 +46,26 @@ def create(request: HttpRequest) -> HttpResponse:
     try:
         issued = operations.issue(actor=visitor.actor, **form.values())
     except AlreadyIssued as error:
-        return _already_shown(request, visitor, error.key_id)
+        return reveals.already_shown(request, visitor, error.key_id)
     except Invalid as error:
         form.refuse(error)
         return _creation(request, form, status=422)
-    return _reveal(request, issued)
+    return reveals.reveal(request, issued)
 
 
-@require_safe
-def detail(request: HttpRequest, key: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = key_rows.readable(visitor).filter(id=key).first()
-    if row is None:
-        return gone_keys.page(request, visitor, key)
-    key_rows.prepare([row], visitor)
-    may_read_history = Permission.READ_HISTORY in visitor.permissions(row.organisation_id)
-    context = {
-        "key": row,
-        "scopes": Scope.objects.filter(keys=row.id).prefetch_related("routes"),
-        "networks": [str(entry) for entry in row.allow_list.all()],
-        "bot_networks": [str(entry) for entry in row.bot.allow_list.all()] if row.bot else [],
-        "may_read_history": may_read_history,
-        "events": Event.objects.visible_to(visitor.actor).of_target(str(row.id))[:8] if may_read_history else [],
-        "section": "keys",
-    }
-    return render(request, "keys/detail.html", context)
+@require_POST
+def limits(request: HttpRequest) -> HttpResponse:
+    """The parts of the form that another owner changes. Nothing is saved."""
+    offer = _offer(request, visitor_of(request))
+    form = KeyForm(initial=KeyForm.kept_for(offer, request.POST), offer=offer)
+    context = {"form": form, "channels": offer.channels, "tiers": offer.tiers, "earliest_date": timezone.now().date()}
+    return render(request, "keys/_rules.html", context | {"oob": True})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = _key_for(visitor, key, Permission.REVOKE_KEYS)
+    row = key_dialogs.find(visitor, key, Permission.REVOKE_KEYS)
     form = RevokeForm(request.POST if request.method == "POST" else None)
     if row.revoked_at is not None:
         raise Conflict(gettext("This key is already revoked."))
@@ -90,15 +75,15 @@ def revoke(request: HttpRequest, key: UUID) -> HttpResponseBase:
         except Invalid as error:
             form.refuse(error)
         else:
-            return _done(request, row, gettext("Key revoked"))
+            return key_dialogs.done(request, row, gettext("Key revoked"))
     context = {"key": row, "form": form, "traffic": key_rows.traffic(row), "section": "keys"}
-    return render(request, "keys/revoke.html", context, status=_status(form))
+    return render(request, "keys/revoke.html", context, status=key_dialogs.status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def reactivate(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = _key_for(visitor, key, Permission.REACTIVATE_KEYS)
+    row = key_dialogs.find(visitor, key, Permission.REACTIVATE_KEYS)
     is_expired = row.expires_at is not None and row.expires_at <= timezone.now()
     if row.revoked_at is None and not is_expired:
         raise Conflict(gettext("This key is not revoked."))
@@ -109,41 +94,22 @@ def reactivate(request: HttpRequest, key: UUID) -> HttpResponseBase:
         except Invalid as error:
             form.refuse(error)
         else:
-            return _done(request, row, gettext("Key reactivated"))
+            return key_dialogs.done(request, row, gettext("Key reactivated"))
     context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": timezone.now().date()}
-    return render(request, "keys/reactivate.html", context | {"section": "keys"}, status=_status(form))
+    return render(request, "keys/reactivate.html", context | {"section": "keys"}, status=key_dialogs.status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = _key_for(visitor, key, Permission.DELETE_KEYS)
+    row = key_dialogs.find(visitor, key, Permission.DELETE_KEYS)
     form = DeleteForm(request.POST if request.method == "POST" else None, key_name=row.name)
     if form.is_valid():
         operations.delete(actor=visitor.actor, key=row.id)
         return answers.done(request, gettext("Key deleted"), to=reverse("keys:list"))
     may_revoke = key_rows.may(row, visitor)["revoke"]
     context = {"key": row, "form": form, "traffic": key_rows.traffic(row), "may_revoke": may_revoke}
-    return render(request, "keys/delete.html", context | {"section": "keys"}, status=_status(form))
-
-
-def _key_for(visitor: Visitor, key: UUID, permission: Permission) -> Any:
-    """The key, for who sees it and has the permission; else NotFound or Forbidden."""
-    row = (
-        Key.objects.visible_to(visitor.actor).with_usage().select_related("organisation", "bot").filter(id=key).first()
-    )
-    if row is None:
-        raise gone_keys.missing(visitor, key)
-    policy.require_for_key(visitor.actor, permission, row.organisation, row.kind)
-    return row
-
-
-def _done(request: HttpRequest, key: Any, message: str) -> HttpResponseBase:
-    return answers.done(request, message, to=reverse("keys:list"), stay=reverse("keys:detail", args=[key.id]))
-
-
-def _status(form: Any) -> int:
-    return 422 if form.is_bound else 200
+    return render(request, "keys/delete.html", context | {"section": "keys"}, status=key_dialogs.status(form))
 
 
 def _offer(request: HttpRequest, visitor: Visitor) -> Offer:
@@ -187,26 +153,3 @@ def _creation(request: HttpRequest, form: KeyForm, status: int = 200) -> HttpRes
         "section": "keys",
     }
     return render(request, "keys/create.html", context, status=status)
-
-
-@sensitive_variables("issued")
-def _reveal(request: HttpRequest, issued: operations.Issued) -> HttpResponse:
-    """The one response that holds the secret. Nothing of it may outlive the response."""
-    key = issued.key
-    base_url = settings.KEYADMIN_BASE_URL or request.build_absolute_uri("/")
-    context = {
-        "key": key,
-        "token": issued.token,
-        "base_url": base_url.rstrip("/"),
-        "scope_words": ", ".join(key.scopes.values_list("label", flat=True)),
-        "network_count": key.allow_list.count(),
-        "section": "keys",
-    }
-    response = render(request, "keys/reveal.html", context)
-    return trigger_client_event(response, answers.KEYS_CHANGED, {}, after="swap")
-
-
-def _already_shown(request: HttpRequest, visitor: Visitor, key: UUID) -> HttpResponse:
-    """The same form again. 200, since htmx shows nothing of a 4xx."""
-    row = Key.objects.visible_to(visitor.actor).filter(id=key).first()
-    return render(request, "keys/shown.html", {"key": row, "may_regenerate": False, "section": "keys"})

@@ -6,32 +6,46 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 _LONGEST: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A column and the primary key that breaks its ties; `parse` reads the column's text back, or raises."""
+    """A column and the primary key that breaks its ties; `parse` reads the column's text back, or raises.
+
+    Rows without a value come last in either direction; say where there can be any.
+    """
 
     column: str
     descending: bool
     parse: Callable[[str], Any]
     parse_pk: Callable[[str], Any]
+    nullable: bool = False
 
-    def columns(self, *, backwards: bool) -> tuple[str, ...]:
-        sign = "-" if self.descending is not backwards else ""
-        return tuple(f"{sign}{name}" for name in dict.fromkeys((self.column, "pk")))
+    def columns(self, *, backwards: bool) -> list[Any]:
+        down = self.descending is not backwards
+        sign = "-" if down else ""
+        if not self.nullable:
+            return [f"{sign}{name}" for name in dict.fromkeys((self.column, "pk"))]
+        end: dict[str, Any] = {"nulls_first": True} if backwards else {"nulls_last": True}
+        column = F(self.column)
+        return [column.desc(**end) if down else column.asc(**end), f"{sign}pk"]
 
     def beyond(self, value: Any, pk: Any, *, backwards: bool) -> Q:
         """The rows after a row; its first half lets the database walk an index."""
         than = "lt" if self.descending is not backwards else "gt"
         if self.column == "pk":
             return Q(**{f"pk__{than}": pk})
+        without = Q(**{f"{self.column}__isnull": True})
+        if value is None:
+            tied = without & Q(**{f"pk__{than}": pk})
+            return tied | ~without if backwards else tied
         later = Q(**{f"{self.column}__{than}": value})
         tied = Q(**{self.column: value, f"pk__{than}": pk})
-        return Q(**{f"{self.column}__{than}e": value}) & (later | tied)
+        found = Q(**{f"{self.column}__{than}e": value}) & (later | tied)
+        return found | without if self.nullable and not backwards else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +59,7 @@ class Cursor:
     @classmethod
     def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
         value = getattr(row, order.column)
-        text = value.isoformat() if hasattr(value, "isoformat") else str(value)
+        text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
         packed = json.dumps([int(backwards), text, str(row.pk)], separators=(",", ":"))
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
@@ -56,7 +70,11 @@ class Cursor:
             return None
         try:
             backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if backwards not in (0, 1) or not isinstance(value, str) or not isinstance(pk, str) or "\0" in value:
+            if backwards not in (0, 1) or not isinstance(pk, str):
+                return None
+            if value is None and order.nullable:
+                return cls(bool(backwards), None, order.parse_pk(pk))
+            if not isinstance(value, str) or "\0" in value:
                 return None
             return cls(bool(backwards), order.parse(value), order.parse_pk(pk))
         except (ValueError, TypeError, OverflowError, RecursionError):

@@ -14,8 +14,13 @@ document.addEventListener("focusout", (event) => {
   if (field.value !== field.defaultValue) field.form.requestSubmit();
 });
 
-document.addEventListener("htmx:afterSettle", (event) => {
-  const field = event.target.querySelector?.("[data-inline]");
-  field?.focus();
-  field?.select();
+document.addEventListener("htmx:afterSettle", () => {
+  const field = document.querySelector("[data-inline]");
+  if (field && document.activeElement !== field) {
+    field.focus();
+    field.select();
+  }
+  // Who pressed Enter or Esc goes on from where they began; who clicked elsewhere stays there.
+  const done = document.querySelector("[data-inline-done]");
+  if (done && document.activeElement === document.body) done.focus();
 });

@@ -1,10 +1,12 @@
 /**
- * The form that creates a key: presets, tri-state "Select all", the expiry caption, the warning about too much
+ * The form that creates or edits a key: presets, tri-state "Select all", the expiry caption, the warning about too much
  * power and the key in one sentence. The words come from the form's <template data-words>.
  */
 const DAY = 24 * 60 * 60 * 1000;
 const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang || "en-GB";
-const dates = new Intl.DateTimeFormat(language, { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" });
+const day = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
+const dates = new Intl.DateTimeFormat(language, day);
+const times = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone: "UTC" });
 const lists = new Intl.ListFormat(language, { type: "conjunction" });
 
 const all = (root, selector) => [...root.querySelectorAll(selector)];
@@ -27,13 +29,14 @@ function read(form) {
   };
 }
 
-/** The day the key ends, in words; null when it never does, "" while no date is picked. */
+/** The moment the key ends; null when it never does, "" while no date is picked. */
 function endOf(form) {
-  const choice = picked(form, "expires")?.value;
-  if (choice === "never") return null;
-  const day = form.querySelector("[name=expires_on]").value;
-  if (choice === "custom") return day ? dates.format(Date.parse(day)) : "";
-  return dates.format(Date.now() + Number(choice) * DAY);
+  const chosen = picked(form, "expires");
+  if (!chosen || chosen.value === "never") return null;
+  if (chosen.dataset.end) return Date.parse(chosen.dataset.end);
+  const date = form.querySelector("[name=expires_on]").value;
+  if (chosen.value === "custom") return date ? Date.parse(`${date}T23:59:59Z`) : "";
+  return Date.now() + Number(chosen.value) * DAY;
 }
 
 function refresh(form) {
@@ -41,6 +44,7 @@ function refresh(form) {
   refreshGroups(form, state.full);
   refreshExpiry(form, state);
   refreshWarning(form, state);
+  refreshMissed(form, state);
   refreshSentence(form, state);
 }
 
@@ -62,7 +66,7 @@ function refreshExpiry(form, { choice, end }) {
   const caption = form.querySelector("[data-expiry-caption]");
   caption.hidden = false;
   caption.classList.toggle("warn", end === null);
-  const said = end === null ? words.never : end ? fill(words.expires, { date: end }) : words.pickDate;
+  const said = end === null ? words.never : end ? fill(words.expires, { date: dates.format(end), time: times.format(end) }) : words.pickDate;
   const text = caption.querySelector("span");
   if (text.textContent !== said) text.textContent = said;
 }
@@ -80,6 +84,16 @@ function refreshWarning(form, { full, scopes, networks }) {
   callout.querySelector("span").textContent = full ? words.broadRemedyFull : fill(words.broadRemedy, { permissions });
 }
 
+/** A permission that a busy key is about to lose. */
+function refreshMissed(form, { full }) {
+  const callout = form.querySelector("[data-missed] .callout");
+  if (!callout) return;
+  const missed = full ? [] : all(form, "[name=scopes][data-held]:not(:checked)");
+  callout.hidden = !missed.length;
+  const permissions = lists.format(missed.map((scope) => scope.dataset.label));
+  callout.querySelector("span").textContent = missed.length ? fill(wordsOf(form).missed, { permissions }) : "";
+}
+
 function refreshSentence(form, state) {
   const words = wordsOf(form);
   const target = form.querySelector("[data-sentence]");
@@ -92,7 +106,7 @@ function refreshSentence(form, state) {
     abilities: state.full ? words.everything : lists.format(state.scopes.map((scope) => scope.dataset.ability)),
     channels: state.channels.length ? lists.format(state.channels) : words.allChannels,
     networks: state.networks.length ? lists.format(state.networks) : words.anyAddress,
-    until: state.end ? fill(words.until, { date: state.end }) : words.noEnd,
+    until: state.end ? fill(words.until, { date: dates.format(state.end) }) : words.noEnd,
     limit: state.limit,
   };
   target.replaceChildren(...marked(words.sentence, values));
@@ -137,5 +151,11 @@ document.addEventListener("input", (event) => {
 
 document.addEventListener("dialog:opened", (event) => {
   const form = event.target.querySelector("[data-keyform]");
+  if (form) refresh(form);
+});
+
+// Another owner has brought other channels and rules.
+document.addEventListener("htmx:afterSettle", () => {
+  const form = document.querySelector("dialog:modal [data-keyform]");
   if (form) refresh(form);
 });

@@ -1,0 +1,31 @@
+"""What the dialogs about one key share: which key, who may, and the way back."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponseBase
+from django.urls import reverse
+
+from keyadmin.models import Key
+from keyadmin.operations import policy
+from keyadmin.operations.policy import Permission
+from keyadmin.web import answers, gone_keys
+from keyadmin.web.visitors import Visitor
+
+
+def find(visitor: Visitor, key: UUID, permission: Permission) -> Any:
+    """The key, for who sees it and has the permission; else NotFound or Forbidden."""
+    keys = Key.objects.visible_to(visitor.actor).with_usage().with_grace()
+    row = keys.select_related("organisation", "bot", "tier", "creator").filter(id=key).first()
+    if row is None:
+        raise gone_keys.missing(visitor, key)
+    policy.require_for_key(visitor.actor, permission, row.organisation, row.kind)
+    return row
+
+
+def done(request: HttpRequest, key: Any, message: str) -> HttpResponseBase:
+    return answers.done(request, message, to=reverse("keys:list"), stay=reverse("keys:detail", args=[key.id]))
+
+
+def status(form: Any) -> int:
+    return 422 if form.is_bound else 200

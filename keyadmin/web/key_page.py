@@ -1,0 +1,65 @@
+"""A key's own page."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from keyadmin.foundation import cidr
+from keyadmin.models import AllowListEntry, Event, Key
+from keyadmin.operations.policy import Permission
+from keyadmin.web import answers, gone_keys, key_rows, key_usage, links
+from keyadmin.web.visitors import Visitor, visitor_of
+
+#: The latest of its history.
+EVENTS = 6
+
+
+@require_safe
+def detail(request: HttpRequest, key: UUID) -> HttpResponse:
+    visitor = visitor_of(request)
+    row = _readable(visitor).filter(id=key).first()
+    if row is None:
+        return gone_keys.page(request, visitor, key)
+    days = key_usage.asked(request.GET.get("days", ""))
+    context = _context(visitor, row) | {"list_url": request.get_full_path(), "section": "keys"}
+    part = ""
+    if answers.is_htmx(request):
+        part = "#usage" if "days" in request.GET and request.htmx.target == "usage" else "#page"  # type: ignore[attr-defined]
+    return render(request, f"keys/detail.html{part}", context | _usage(row, days))
+
+
+def _readable(visitor: Visitor) -> Any:
+    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage().with_grace().with_window()
+    return keys.select_related("organisation", "bot", "tier", "creator").prefetch_related("scopes__routes", "channels")
+
+
+def _context(visitor: Visitor, key: Any) -> dict[str, Any]:
+    entries = list(AllowListEntry.objects.filter(Q(key=key.id) | Q(bot=key.bot_id, bot__isnull=False)))
+    key.may = key_rows.may(key, visitor)
+    key.under = key_rows.under(key)
+    may_read_history = Permission.READ_HISTORY in visitor.permissions(key.organisation_id)
+    events = Event.objects.visible_to(visitor.actor).of_target(str(key.id))
+    return {
+        "key": key,
+        "scopes": key.scopes.all(),
+        "channels": key.channels.all(),
+        "networks": [_network(entry) for entry in entries if entry.key_id],
+        "bot_networks": [_network(entry) for entry in entries if entry.bot_id],
+        "may_edit": key.may["edit"],
+        "may_read_history": may_read_history,
+        "events": events[:EVENTS] if may_read_history else [],
+    }
+
+
+def _network(entry: AllowListEntry) -> dict[str, Any]:
+    return {"text": str(entry), "size": cidr.describe(entry.network)}
+
+
+def _usage(key: Any, days: int) -> dict[str, Any]:
+    chart, month = key_usage.charts(key, days, key_usage.USUAL)
+    ranges = [{"days": length, "url": links.link("", {"days": length})} for length in key_usage.RANGES]
+    return {"chart": chart, "month": month, "ranges": ranges, "days": days}

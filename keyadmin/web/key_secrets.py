@@ -1,0 +1,65 @@
+"""New secrets for keys, and the end of old ones."""
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from keyadmin.forms.key_acts import RegenerateForm, graces
+from keyadmin.models import Status
+from keyadmin.operations import keys as operations
+from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid
+from keyadmin.operations.policy import Permission
+from keyadmin.web import key_dialogs, key_usage, reveals
+from keyadmin.web.visitors import visitor_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("issued")
+def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
+    visitor = visitor_of(request)
+    row = key_dialogs.find(visitor, key, Permission.REGENERATE_KEYS)
+    if request.method != "POST":
+        if row.status_at(timezone.now()) in (Status.REVOKED, Status.EXPIRED):
+            raise Conflict(gettext("A revoked or expired key can't be regenerated. Reactivate it first."))
+        return _choice(request, row, RegenerateForm(initial={"grace": "0", "nonce": secrets.token_urlsafe(24)}))
+    form = RegenerateForm(request.POST)
+    if not form.is_valid():
+        return _choice(request, row, form, status=422)
+    try:
+        issued = operations.regenerate(actor=visitor.actor, key=row.id, **form.values())
+    except AlreadyIssued as error:
+        return reveals.already_shown(request, visitor, error.key_id)
+    except Invalid as error:
+        form.refuse(error)
+        return _choice(request, row, form, status=422)
+    return reveals.reveal(request, issued, regenerated=True)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def end_grace(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    row = key_dialogs.find(visitor, key, Permission.REGENERATE_KEYS)
+    if request.method == "POST":
+        operations.end_grace(actor=visitor.actor, key=row.id)
+        return key_dialogs.done(request, row, gettext("Old secret ended"))
+    if row.old_secret_until is None:
+        raise Conflict(gettext("The old secret has already ended."))
+    return render(request, "keys/end_grace.html", {"key": row, "section": "keys"})
+
+
+def _choice(request: HttpRequest, key: Any, form: RegenerateForm, status: int = 200) -> HttpResponse:
+    context = {
+        "key": key,
+        "form": form,
+        "graces": graces(key),
+        "today": key_usage.allowed_today(key),
+        "section": "keys",
+    }
+    return render(request, "keys/regenerate.html", context, status=status)

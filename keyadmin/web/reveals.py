@@ -1,0 +1,41 @@
+"""The one response that shows a secret, and what a second one says instead."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_variables
+from django_htmx.http import trigger_client_event
+
+from keyadmin.models import Key
+from keyadmin.operations import keys as operations
+from keyadmin.web import answers, key_rows
+from keyadmin.web.visitors import Visitor
+
+
+@sensitive_variables("issued")
+def reveal(request: HttpRequest, issued: operations.Issued, **context: Any) -> HttpResponse:
+    """Nothing of the secret may outlive this response. `context`: regenerated, section, back_url."""
+    key = issued.key
+    base_url = settings.KEYADMIN_BASE_URL or request.build_absolute_uri("/")
+    values = {
+        "key": key,
+        "token": issued.token,
+        "base_url": base_url.rstrip("/"),
+        "scope_words": ", ".join(key.scopes.values_list("label", flat=True)),
+        "network_count": key.allow_list.count(),
+        "section": "keys",
+    }
+    response = render(request, "keys/reveal.html", values | context)
+    return trigger_client_event(response, answers.KEYS_CHANGED, {}, after="swap")
+
+
+def already_shown(request: HttpRequest, visitor: Visitor, key: UUID) -> HttpResponse:
+    """The same form again. 200, since htmx shows nothing of a 4xx."""
+    keys = Key.objects.visible_to(visitor.actor).with_status().select_related("organisation", "bot")
+    row = keys.filter(id=key).first()
+    may_regenerate = bool(row and key_rows.may(row, visitor)["regenerate"])
+    context = {"key": row, "may_regenerate": may_regenerate, "section": "keys"}
+    return render(request, "keys/shown.html", context)
