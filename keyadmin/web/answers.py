@@ -7,16 +7,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
-from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, trigger_client_event
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, reswap, trigger_client_event
 
 #: What the list listens to.
 KEYS_CHANGED = "keys:changed"
+#: Beginnings of the addresses of other pages that list keys and listen to it.
+_LISTENING = ("/bots/", "/organisations/")
 
 
 def refuse(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:
     """An error: its page, or for htmx its status with a toast that stays (without a message the page's own words)."""
     if is_htmx(request):
         response = HttpResponse(status=status)
+        reswap(response, "none")  # what is on the page stays there
         if message:
             trigger_client_event(response, "toast", {"message": message, "level": "error"})
         return response
@@ -26,20 +29,34 @@ def refuse(request: HttpRequest, status: int, template: str, message: str = "", 
 def done(request: HttpRequest, message: str, *, to: str, stay: str = "") -> HttpResponseBase:
     """A dialog's work is done.
 
-    On the list at `to`, htmx closes the dialog and the list refreshes what changed; the page at `stay` is loaded
-    anew; from anywhere else, and without htmx, the way leads to `to`.
+    On the list at `to`, and on another page that lists keys, htmx closes the dialog and the list refreshes what
+    changed; the page at `stay` is loaded anew; from anywhere else, and without htmx, the way leads to `to`.
     """
     if not is_htmx(request):
         messages.success(request, message)
         return redirect(to)
     behind = page_behind(request).partition("?")[0]
-    if behind != to:
+    if behind != to and not behind.startswith(_LISTENING):
         messages.success(request, message)
         return HttpResponseClientRefresh() if stay and behind == stay else HttpResponseClientRedirect(to)
     response = HttpResponse(status=204)
     for event, detail in (("dialog:close", {}), (KEYS_CHANGED, {}), ("toast", {"message": message})):
         trigger_client_event(response, event, detail)
     return response
+
+
+def gone_to(request: HttpRequest, message: str, to: str) -> HttpResponseBase:
+    """A dialog's work is done, and what changed is the page at `to` as a whole: there, or there anew."""
+    messages.success(request, message)
+    if not is_htmx(request):
+        return redirect(to)
+    is_there = page_behind(request).partition("?")[0] == to
+    return HttpResponseClientRefresh() if is_there else HttpResponseClientRedirect(to)
+
+
+def status_of(form: Any) -> int:
+    """A form that is shown again after it was sent has something wrong with it."""
+    return 422 if form.is_bound else 200
 
 
 def page_behind(request: HttpRequest) -> str:

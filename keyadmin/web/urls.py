@@ -4,19 +4,71 @@ from allauth.account import views as account
 from django.urls import include, path, re_path
 
 from keyadmin.web import (
+    admin_urls,
+    bot_keys,
+    bots,
     history,
     home,
+    key_bulk,
+    key_edits,
+    key_page,
+    key_secrets,
     keys,
+    networks,
+    organisations,
+    security,
     sign_ins,  # noqa: F401 - receives the library's signals
 )
 
 keys_urls = [
     path("", keys.list_, name="list"),
     path("create/", keys.create, name="create"),
-    path("<uuid:key>/", keys.detail, name="detail"),
+    path("create/limits/", keys.limits, name="limits"),
+    path("revoke/", key_bulk.revoke, name="revoke-many"),
+    path("<uuid:key>/", key_page.detail, name="detail"),
+    path("<uuid:key>/edit/", key_edits.edit, name="edit"),
+    path("<uuid:key>/description/", key_edits.description, name="description"),
+    path("<uuid:key>/regenerate/", key_secrets.regenerate, name="regenerate"),
+    path("<uuid:key>/end-grace/", key_secrets.end_grace, name="end-grace"),
     path("<uuid:key>/revoke/", keys.revoke, name="revoke"),
     path("<uuid:key>/reactivate/", keys.reactivate, name="reactivate"),
     path("<uuid:key>/delete/", keys.delete, name="delete"),
+]
+
+bots_urls = [
+    path("", bots.list_, name="list"),
+    path("create/", bots.create, name="create"),
+    path("<uuid:bot>/", bots.detail, name="detail"),
+    path("<uuid:bot>/advanced/", bots.detail, {"tab": "advanced"}, name="advanced"),
+    path("<uuid:bot>/edit/", bots.edit, name="edit"),
+    path("<uuid:bot>/description/", bots.description, name="description"),
+    path("<uuid:bot>/disable/", bots.disable, name="disable"),
+    path("<uuid:bot>/enable/", bots.enable, name="enable"),
+    path("<uuid:bot>/keys/create/", bot_keys.create, name="create-key"),
+]
+
+networks_urls = [
+    path("bots/<uuid:bot>/networks/", networks.of_bot, name="of-bot"),
+    path("bots/<uuid:bot>/networks/check/", networks.check_bot, name="check-bot"),
+    path("keys/<uuid:key>/networks/", networks.of_key, name="of-key"),
+    path("keys/<uuid:key>/networks/check/", networks.check_key, name="check-key"),
+    path("networks/<uuid:entry>/", networks.entry, name="entry"),
+    path("networks/<uuid:entry>/remove/", networks.remove, name="remove"),
+]
+
+security_urls = [
+    path("public-keys/", security.public_keys, name="public-keys"),
+    path("allow-lists/", security.allow_lists, name="allow-lists"),
+]
+
+organisations_urls = [
+    path("", organisations.list_, name="list"),
+    path("create/", organisations.create, name="create"),
+    path("<slug:slug>/", organisations.detail, name="detail"),
+    path("<slug:slug>/edit/", organisations.edit, name="edit"),
+    path("<slug:slug>/disable/", organisations.disable, name="disable"),
+    path("<slug:slug>/enable/", organisations.enable, name="enable"),
+    path("<slug:slug>/public-key/", organisations.generate, name="generate"),
 ]
 
 history_urls = [
@@ -45,6 +97,11 @@ account_urls = [
 urlpatterns = [
     path("", home.home, name="home"),
     path("keys/", include((keys_urls, "keys"))),
+    path("bots/", include((bots_urls, "bots"))),
+    path("organisations/", include((organisations_urls, "organisations"))),
+    path("security/", include((security_urls, "security"))),
+    path("", include((networks_urls, "networks"))),
     path("history/", include((history_urls, "history"))),
+    *admin_urls.urlpatterns,
     path("account/", include(account_urls)),
 ]
