@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import NewContext, PageOf
 from tests.browser.record import Record
-from tests.browser.scenes import KEYS, act, dialog, open_list, open_menu
+from tests.browser.scenes import KEYS, act, delete, dialog, open_list, open_menu
 from tests.browser.world import PASSWORD, World
 
 NAME = "CRM integration"
@@ -38,64 +38,74 @@ def toast(page: Page, words: str) -> None:
     expect(page.locator("#toasts").get_by_text(words, exact=True)).to_be_visible()
 
 
-def test_with_the_mouse(new_context: NewContext, world: World, address: str, record: Record) -> None:
-    maya = world.people["maya"]
+def test_with_the_mouse(new_context: NewContext, world: World, address: str) -> None:
     page = new_context().new_page()
     page.goto(KEYS)
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    sign_in(page, maya.email, PASSWORD)
+    sign_in(page, world.people["maya"].email, PASSWORD)
     expect(page).to_have_url(f"{address}{KEYS}")
 
     page.get_by_role("link", name="Create key").click()
-    form = dialog(page)
-    form.get_by_role("textbox", name="Name", exact=True).fill(NAME)
-    form.get_by_role("button", name="Create key").click()
-    shown = dialog(page)
-    expect(shown.get_by_role("heading", name="Save your secret now")).to_be_visible()
-    program = Program(address, shown.locator("#reveal-key").inner_text())
-    answer = program.call()
-    assert (answer.status_code, answer.json()["name"]) == (200, NAME)
+    dialog(page).get_by_role("textbox", name="Name", exact=True).fill(NAME)
+    dialog(page).get_by_role("button", name="Create key").click()
+    program = Program(address, dialog(page).locator("#reveal-key").inner_text())
+    assert program.call().status_code == 200
+    assert program.call().json()["name"] == NAME
+    close_once_stored(page)
+    expect_status(page, "Active")
 
-    done = shown.get_by_role("button", name="Done")
+    revoke(page, "Moved to the new CRM")
+    assert program.call().status_code == 401
+    reactivate(page, "Moved to the new CRM")
+    assert program.call().status_code == 200
+    delete(page, NAME)
+    expect(page.get_by_role("link", name=NAME, exact=True)).to_have_count(0)
+    assert program.call().status_code == 401
+
+    page.get_by_role("link", name="History", exact=True).click()
+    read_history(page)
+
+
+def close_once_stored(page: Page) -> None:
+    """Done, Esc and the backdrop say why they do not close, until the box is ticked."""
+    shown = dialog(page)
+    done, stored = shown.get_by_role("button", name="Done"), shown.get_by_role("checkbox")
+    nudge = shown.get_by_text(NUDGE)
     for leave in (
         lambda: done.click(force=True),
         lambda: page.keyboard.press("Escape"),
         lambda: page.mouse.click(4, 4),
     ):
-        expect(shown.get_by_text(NUDGE)).to_be_hidden()
+        expect(nudge).to_be_hidden()
         leave()
-        expect(shown.get_by_text(NUDGE)).to_be_visible()
-        expect(shown.get_by_role("checkbox")).to_be_focused()
-        shown.get_by_role("checkbox").check()
-        expect(shown.get_by_text(NUDGE)).to_be_hidden()
-        shown.get_by_role("checkbox").uncheck()
-    shown.get_by_role("checkbox").check()
+        expect(nudge).to_be_visible()
+        expect(stored).to_be_focused()
+        stored.check()
+        expect(nudge).to_be_hidden()
+        stored.uncheck()
+    stored.check()
     done.click()
     expect(dialog(page)).to_have_count(0)
-    expect_status(page, "Active")
 
+
+def revoke(page: Page, reason: str) -> None:
     asked = act(page, NAME, "Revoke…")
-    asked.get_by_label("Reason").fill("Moved to the new CRM")
+    asked.get_by_label("Reason").fill(reason)
     asked.get_by_role("button", name="Revoke key").click()
     toast(page, "Key revoked")
     expect_status(page, "Revoked")
-    assert program.call().status_code == 401
 
+
+def reactivate(page: Page, reason: str) -> None:
+    """The dialog says why the key was revoked."""
     asked = act(page, NAME, "Reactivate…")
-    expect(asked.get_by_text("Moved to the new CRM")).to_be_visible()
+    expect(asked.get_by_text(reason)).to_be_visible()
     asked.get_by_role("button", name="Reactivate key").click()
     toast(page, "Key reactivated")
     expect_status(page, "Active")
-    assert program.call().status_code == 200
 
-    asked = act(page, NAME, "Delete…")
-    asked.get_by_role("textbox").fill(NAME)
-    asked.get_by_role("button", name="Delete key").click()
-    toast(page, "Key deleted")
-    expect(page.get_by_role("link", name=NAME, exact=True)).to_have_count(0)
-    assert program.call().status_code == 401
 
-    page.get_by_role("link", name="History", exact=True).click()
+def read_history(page: Page) -> None:
+    """All acts, newest first; the panel tells each field before and after, and leads on."""
     told = page.locator("#event-rows tbody tr").filter(has_text=NAME).locator(".verb")
     expect(told).to_have_text(["Key deleted", "Key reactivated", "Key revoked", "Key created"])
     told.nth(2).click()
@@ -107,6 +117,7 @@ def test_with_the_mouse(new_context: NewContext, world: World, address: str, rec
     panel.get_by_role("link", name="Next").click()
     expect(panel.get_by_role("heading", name="Key created")).to_be_focused()
     expect(panel.locator("ins").filter(has_text="chats:read")).to_be_visible()
+    expect(panel.locator("del")).to_have_count(0)
     panel.get_by_role("link", name="Previous").click()
     expect(panel.get_by_role("heading", name="Key revoked")).to_be_focused()
     panel.get_by_role("link", name="Previous").click()
@@ -124,26 +135,9 @@ def panel_url(page: Page) -> str:
 def test_with_the_keyboard_alone(page: Page, world: World, address: str) -> None:
     world.key("Zapier trial")
     open_list(page)
-    press = page.keyboard.press
-    press("c")
-    expect(dialog(page).get_by_role("textbox", name="Name", exact=True)).to_be_focused()
-    page.keyboard.type(NAME)
-    press("Tab")
-    press("Tab")
-    expect(dialog(page).get_by_role("radio", name="Read-only chats")).to_be_focused()
-    press("ArrowRight")
-    expect(dialog(page).get_by_role("checkbox", name="Send messages")).to_be_checked()
-    press("ArrowLeft")
-    tab_to(page, "Write chats")
-    press("Space")
-    expect(dialog(page).get_by_role("radio", name="Custom", exact=True)).to_be_checked()
-    dialog(page).get_by_role("button", name="Create key").focus()
-    press("Enter")
-
-    shown = dialog(page)
-    expect(shown.get_by_role("button", name="Copy key", exact=True)).to_be_focused()
-    program = Program(address, shown.locator("#reveal-key").inner_text())
+    program = Program(address, create_by_keyboard(page))
     assert program.call().json()["scopes"] == ["chats:read", "chats:write"]
+    press = page.keyboard.press
     tab_to(page, "I have stored this secret somewhere safe")
     press("Space")
     press("Tab")
@@ -168,6 +162,27 @@ def test_with_the_keyboard_alone(page: Page, world: World, address: str) -> None
     toast(page, "Key revoked")
     expect(opener).to_be_focused()
     assert program.call().status_code == 401
+
+
+def create_by_keyboard(page: Page) -> str:
+    """A key that reads and writes chats; returns it."""
+    press = page.keyboard.press
+    press("c")
+    expect(dialog(page).get_by_role("textbox", name="Name", exact=True)).to_be_focused()
+    page.keyboard.type(NAME)
+    press("Tab")
+    press("Tab")
+    expect(dialog(page).get_by_role("radio", name="Read-only chats")).to_be_focused()
+    press("ArrowRight")
+    expect(dialog(page).get_by_role("checkbox", name="Send messages")).to_be_checked()
+    press("ArrowLeft")
+    tab_to(page, "Write chats")
+    press("Space")
+    expect(dialog(page).get_by_role("radio", name="Custom", exact=True)).to_be_checked()
+    tab_to(page, "Create key")
+    press("Enter")
+    expect(dialog(page).get_by_role("button", name="Copy key", exact=True)).to_be_focused()
+    return dialog(page).locator("#reveal-key").inner_text()
 
 
 def tab_to(page: Page, name: str) -> None:
@@ -204,10 +219,7 @@ def test_from_the_keys_own_page(page: Page, world: World) -> None:
 def test_a_deleted_key_says_who_deleted_it(page: Page, world: World, record: Record) -> None:
     made = world.key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Delete…")
-    asked.get_by_role("textbox").fill(NAME)
-    asked.get_by_role("button", name="Delete key").click()
-    toast(page, "Key deleted")
+    delete(page, NAME)
     record.expect_status(404)
     page.goto(f"/keys/{made.key.id}/")
     expect(page.get_by_role("heading", level=1)).to_contain_text("by Maya Okafor.")
