@@ -29,8 +29,8 @@ def present(headers: Headers) -> tokens.Token | Refusal:
 
 
 def single(headers: Headers, name: str) -> str | None:
-    """The header's one value without blanks around it, or None. Raises ValueError when it was repeated."""
-    values = headers.get(name, ())
-    if len(values) > 1 or (values and "," in values[0]):
+    """The header's one value without blanks around it, or None. Raises ValueError for a repeated or an empty one."""
+    values = [value.strip(" \t") for value in headers.get(name, ())]
+    if len(values) > 1 or (values and (not values[0] or "," in values[0])):
         raise ValueError(name)
-    return values[0].strip(" \t") or None if values else None
+    return values[0] if values else None

@@ -77,7 +77,7 @@ def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
     refused(server.ask("/api/chats", [("X-API-Key", f"whm_{digits.upper()}")]))
 
 
-@pytest.mark.parametrize("headers", [[], [("Authorization", "Basic dXNlcjpwYXNz")], [("X-API-Key", "")]])
+@pytest.mark.parametrize("headers", [[], [("Authorization", "Basic dXNlcjpwYXNz")]])
 def test_without_a_credential_the_challenge_names_no_error(server: Server, headers: list[tuple[str, str]]) -> None:
     answer = server.ask("/api/chats", headers)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
@@ -100,6 +100,9 @@ def test_more_than_one_credential_is_400(server: Server, key: Made) -> None:
         [("X-API-Key-Id", identity), ("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
         [("X-API-Key", value), ("X-API-Key-Secret", secret)],
         [("X-API-Key", value), ("On-Behalf-Of", "a@b.c"), ("On-Behalf-Of", "a@b.c")],
+        [("X-API-Key", value), ("On-Behalf-Of", "")],
+        [("X-API-Key", value), ("X-Channel", " ")],
+        [("X-API-Key", "")],
         [("X-API-Key", value), ("X-Channel", "sms"), ("X-Channel", "sms")],
     ):
         refused(server.ask("/api/chats", headers), 400)
