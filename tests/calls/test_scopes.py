@@ -92,7 +92,7 @@ def test_a_restricted_key_acts_only_through_its_channels(server: Server, given: 
     made = given.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
     assert web.slug == "web"
     assert server.ask("/api/chats", [*made.headers, ("X-Channel", "sms")]).status == 200
-    for named in ([("X-Channel", "web")], [("X-Channel", "SMS")], [("X-Channel", "")], [], [("X-Channel", "none")]):
+    for named in ([("X-Channel", "web")], [("X-Channel", "SMS")], [], [("X-Channel", "none")]):
         forbidden(server.ask("/api/chats", [*made.headers, *named]))
     assert server.ask("/api/channels/sms/messages", made.headers, "POST").json["arguments"] == {"channel": "sms"}
     forbidden(server.ask("/api/channels/web/messages", [*made.headers, ("X-Channel", "sms")], "POST"))
