@@ -11,8 +11,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models import Organisation
-from keyadmin.web import links
+from keyadmin.models import Bot, Key, Organisation
+from keyadmin.web import counting, links
 from keyadmin.web.theme import theme_of
 from keyadmin.web.visitors import Visitor, visitor_of
 
@@ -24,6 +24,11 @@ def everybody(visitor: Visitor) -> bool:
 
 def system(visitor: Visitor) -> bool:
     return bool(visitor.person.system_role)
+
+
+def owners(visitor: Visitor) -> bool:
+    """Who reads single organisations, which each have a page, instead of all."""
+    return not visitor.person.system_role
 
 
 def administrators(visitor: Visitor) -> bool:
@@ -40,28 +45,52 @@ class Place:
     url_name: str
     may: Callable[[Visitor], bool] = everybody
     query: dict[str, str] = field(default_factory=dict)
+    #: Rows whose number stands beside it.
+    counts: Any = None
+    #: Its address names an organisation, the present one or the reader's first.
+    is_of_one: bool = False
 
-    def item(self, organisation: Organisation | None) -> dict[str, Any]:
-        kept = {"organisation": organisation.slug} if organisation else {}
-        url = links.link(reverse(self.url_name), self.query, **kept)
-        return {"slug": self.slug, "label": str(self.label), "icon": self.icon, "url": url, "count": None}
+    def item(self, visitor: Visitor, organisation: Organisation | None, count: str) -> dict[str, Any]:
+        if self.is_of_one:
+            url = reverse(self.url_name, args=[(organisation or visitor.organisations[0]).slug])
+        else:
+            kept = {"organisation": organisation.slug} if organisation else {}
+            url = links.link(reverse(self.url_name), self.query, **kept)
+        return {"slug": self.slug, "label": str(self.label), "icon": self.icon, "url": url, "count": count}
 
 
 #: The groups of the sidebar, in order.
 NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
-    ("", [Place("keys", _("API keys"), "key-round", "keys:list")]),
-    (_("Security"), [Place("history", _("History"), "history", "history:list")]),
+    (
+        "",
+        [
+            Place("keys", _("API keys"), "key-round", "keys:list", counts=Key.objects),
+            Place("bots", _("Bots"), "bot", "bots:list", counts=Bot.objects),
+        ],
+    ),
+    (
+        _("Security"),
+        [
+            Place("public", _("Public API keys"), "shield-check", "security:public-keys"),
+            Place("ip-lists", _("IP allow-lists"), "globe", "security:allow-lists"),
+            Place("history", _("History"), "history", "history:list"),
+        ],
+    ),
     (
         _("Admin"),
         [
             Place(
                 "master-keys", _("Master User API keys"), "key-square", "keys:list", administrators, {"kind": "master"}
             ),
+            Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
+            Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),
         ],
     ),
 ]
 #: The lists that the switcher leads to, if the reader is on one; else to the first.
-BY_ORGANISATION: Final = ["keys:list", "history:list"]
+BY_ORGANISATION: Final = [
+    "keys:list", "history:list", "bots:list", "security:public-keys", "security:allow-lists",
+]  # fmt: skip
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -79,18 +108,31 @@ def _later(request: HttpRequest, make: Any) -> SimpleLazyObject:
 
 
 def _me(request: HttpRequest, visitor: Visitor) -> dict[str, str]:
-    return {"name": str(visitor.person), "email": visitor.person.email, "role": visitor.role_words}
+    person = visitor.person
+    return {"name": str(person), "email": person.email, "role": visitor.role_words, "time_zone": person.time_zone}
 
 
 def _navigation(request: HttpRequest, visitor: Visitor) -> list[dict[str, Any]]:
     """Only pages that exist, and only those the visitor may use."""
+    if not visitor.reads:
+        return []
     current = _current(request, visitor)
+    counts = _counts(visitor, current)
     groups = []
     for title, places in NAVIGATION:
-        items = [place.item(current) for place in places if visitor.reads and place.may(visitor)]
+        items = [place.item(visitor, current, counts.get(place.slug, "")) for place in places if place.may(visitor)]
         if items:
             groups.append({"title": str(title), "items": items})
     return groups
+
+
+def _counts(visitor: Visitor, organisation: Organisation | None) -> dict[str, str]:
+    """By the place's slug, what of it the reader may see, in the present organisation if there is one."""
+    wanted = {}
+    for place in (place for _title, places in NAVIGATION for place in places if place.counts is not None):
+        rows = place.counts.visible_to(visitor.actor)
+        wanted[place.slug] = rows.filter(organisation=organisation) if organisation else rows
+    return {slug: counting.words(count) for slug, count in counting.capped(wanted).items() if count}
 
 
 def _switcher(request: HttpRequest, visitor: Visitor) -> dict[str, Any] | None:
@@ -101,8 +143,11 @@ def _switcher(request: HttpRequest, visitor: Visitor) -> dict[str, Any] | None:
     lists = [reverse(name) for name in BY_ORGANISATION]
     base = request.path if request.path in lists else lists[0]
     choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": current is None}]
+    of_one = request.resolver_match is not None and request.resolver_match.view_name == "organisations:detail"
     for organisation in visitor.organisations:
         url = f"{base}?{urlencode({'organisation': organisation.slug})}"
+        if of_one:
+            url = reverse("organisations:detail", args=[organisation.slug])
         choices.append({"name": organisation.name, "url": url, "current": organisation == (current or only)})
     shown = current or only
     return {"current": _organisation(shown, visitor) if shown else None, "choices": choices}
@@ -114,4 +159,5 @@ def _organisation(organisation: Organisation, visitor: Visitor) -> dict[str, str
 
 
 def _current(request: HttpRequest, visitor: Visitor) -> Organisation | None:
-    return visitor.organisation(request.GET.get("organisation", ""))
+    """The one that the page is about, or that its address narrows a list to."""
+    return visitor.shown or visitor.organisation(request.GET.get("organisation", ""))

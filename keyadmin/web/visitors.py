@@ -31,6 +31,8 @@ _BY_ROLE: Final = {
 class Visitor:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
+        #: The organisation that the page is about, for the shell; the view sets it.
+        self.shown: Organisation | None = None
 
     @cached_property
     def person(self) -> Person:

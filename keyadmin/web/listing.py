@@ -1,0 +1,52 @@
+"""What lists share: the organisation and the search in their address, and the foot of their pages."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+
+from keyadmin.forms.base import OperationForm
+from keyadmin.models import Organisation
+from keyadmin.operations.errors import NotFound
+from keyadmin.web import counting, links, paging
+from keyadmin.web.visitors import Visitor
+
+
+class Listing:
+    """One reader's view of a list: the filters of `form` as far as they can be read, and a page of rows."""
+
+    def __init__(self, request: HttpRequest, visitor: Visitor, form: type[OperationForm], url: str) -> None:
+        self.url = url
+        self.chosen = form(request.GET).accepted()
+        self.query = links.as_typed(self.chosen)
+        self.cursor = request.GET.get("cursor", "")
+        self.organisation = _organisation(visitor, self.chosen.get("organisation", ""))
+
+    def page(self, rows: QuerySet[Any], order: paging.Order, size: int) -> dict[str, Any]:
+        """`rows` of the page and its `page`, for _paging.html, in two statements."""
+        page = paging.page(rows, order, self.cursor, size)
+        total = counting.words(counting.capped({"all": rows})["all"])
+        if page.is_first and page.rows:
+            summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
+        else:
+            summary = gettext("%(total)s in all") % {"total": total}
+        foot = {
+            "previous_url": links.link(self.url, self.query, cursor=page.before) if page.before else "",
+            "next_url": links.link(self.url, self.query, cursor=page.after) if page.after else "",
+            "summary": summary,
+        }
+        return {
+            "rows": page.rows,
+            "page": foot,
+            "query": self.query,
+            "list_url": self.url,
+            "is_filtered": bool(self.chosen.keys() - {"organisation"}),
+        }
+
+
+def _organisation(visitor: Visitor, slug: str) -> Organisation | None:
+    organisation = visitor.organisation(slug)
+    if slug and organisation is None:
+        raise NotFound
+    return organisation

@@ -1,0 +1,178 @@
+"""The allow-list editor's requests: add, change and remove a range, for htmx and as pages of their own."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from keyadmin.foundation import cidr
+from keyadmin.models import AllowListEntry, Bot, Key
+from keyadmin.operations import networks, policy
+from keyadmin.operations.errors import Invalid, NotFound
+from keyadmin.operations.policy import Permission
+from keyadmin.web import answers, bots, gone_keys, links, lock_out, network_editor
+from keyadmin.web.network_editor import Editor
+from keyadmin.web.visitors import Visitor, visitor_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def of_bot(request: HttpRequest, bot: UUID) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    may = Permission.MANAGE_BOTS if request.method == "POST" else Permission.READ_ORGANISATION
+    return _list(request, visitor, bots.bot_for(visitor, bot, may))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def of_key(request: HttpRequest, key: UUID) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    may = Permission.EDIT_KEYS if request.method == "POST" else Permission.READ_KEYS
+    return _list(request, visitor, _key_for(visitor, key, may))
+
+
+@require_safe
+def check_bot(request: HttpRequest, bot: UUID) -> HttpResponse:
+    visitor = visitor_of(request)
+    return _check(request, bots.bot_for(visitor, bot, Permission.MANAGE_BOTS))
+
+
+@require_safe
+def check_key(request: HttpRequest, key: UUID) -> HttpResponse:
+    visitor = visitor_of(request)
+    return _check(request, _key_for(visitor, key, Permission.EDIT_KEYS))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def entry(request: HttpRequest, entry: UUID) -> HttpResponseBase:
+    """GET shows the list with this range in its field, POST puts another in its place."""
+    visitor = visitor_of(request)
+    row, owner = _entry_for(visitor, entry)
+    if request.method != "POST":
+        return _answer(request, _editor(request, visitor, owner, editing=row.id, focus="edit"))
+    typed = request.POST.get("network", "").strip()
+    others = [other.network for other in _entries(owner) if other.id != row.id]
+    blocked = _blocked(request, visitor, owner, [*others, row.network], others, typed)
+    wrong = {"editing": row.id, "draft": typed, "focus": "edit"}
+    if blocked:
+        return _answer(request, _editor(request, visitor, owner, blocked=blocked, **wrong), status=422)
+    try:
+        changed = networks.change(actor=visitor.actor, entry=row.id, network=typed)
+    except Invalid as error:
+        return _answer(request, _editor(request, visitor, owner, error=error.message, **wrong), status=422)
+    words = gettext("%(old)s is now %(new)s") % {"old": row.network, "new": changed.network}
+    return _saved(request, _editor(request, visitor, owner, status=words, focus="add"))
+
+
+@require_POST
+def remove(request: HttpRequest, entry: UUID) -> HttpResponseBase:
+    """The last range takes a second press: without it any address is allowed."""
+    visitor = visitor_of(request)
+    row, owner = _entry_for(visitor, entry)
+    network = str(row.network)
+    try:
+        networks.remove(actor=visitor.actor, entry=row.id, allow_any=request.POST.get("allow_any") == "1")
+    except Invalid:
+        return _answer(request, _editor(request, visitor, owner, leaving=row.id, focus="ask"), status=422)
+    words = gettext("%(network)s removed") % {"network": network}
+    return _saved(request, _editor(request, visitor, owner, removed=network, status=words, focus="add"))
+
+
+def _list(request: HttpRequest, visitor: Visitor, owner: Bot | Key) -> HttpResponseBase:
+    if request.method != "POST":
+        return _answer(request, _editor(request, visitor, owner, removed=_undoable(request, owner)))
+    typed = request.POST.get("network", "").strip()
+    before = [row.network for row in _entries(owner)]
+    blocked = _blocked(request, visitor, owner, before, before, typed) if not before else None
+    wrong = {"draft": typed, "focus": "add"}
+    if blocked:
+        return _answer(request, _editor(request, visitor, owner, blocked=blocked, **wrong), status=422)
+    try:
+        added = networks.add(actor=visitor.actor, network=typed, **_which(owner))
+    except Invalid as error:
+        return _answer(request, _editor(request, visitor, owner, error=error.message, **wrong), status=422)
+    words = gettext("%(network)s added") % {"network": added.network}
+    return _saved(request, _editor(request, visitor, owner, status=words, focus="add"))
+
+
+def _blocked(
+    request: HttpRequest, visitor: Visitor, owner: Bot | Key, before: list[cidr.Network], kept: list[cidr.Network],
+    typed: str,
+) -> lock_out.Blocked | None:  # fmt: skip
+    """Whom `typed` beside `kept` would shut out, unless the visitor has said that exactly this is meant."""
+    if not typed or request.POST.get("anyway") == typed:
+        return None
+    try:
+        network = cidr.parse(typed, floor=isinstance(owner, Bot))
+    except cidr.CidrError:
+        return None  # the operation says it
+    return lock_out.busiest(visitor.actor, owner, before, [*kept, network])
+
+
+def _check(request: HttpRequest, owner: Bot | Key) -> HttpResponse:
+    """Whether the tick may wake."""
+    try:
+        network = cidr.parse(request.GET.get("network", ""), floor=isinstance(owner, Bot))
+    except cidr.CidrError:
+        ready = False
+    else:
+        ready = cidr.covers([row.network for row in _entries(owner)], network) is None
+    return render(request, "networks/_tick.html", {"ready": ready})
+
+
+def _entry_for(visitor: Visitor, entry: UUID) -> tuple[AllowListEntry, Any]:
+    row = AllowListEntry.objects.visible_to(visitor.actor).filter(id=entry).first()
+    if row is None:
+        raise NotFound
+    if row.bot_id:
+        return row, bots.bot_for(visitor, row.bot_id, Permission.MANAGE_BOTS)
+    return row, _key_for(visitor, row.key_id, Permission.EDIT_KEYS)
+
+
+def _key_for(visitor: Visitor, key: UUID, permission: Permission) -> Any:
+    row = Key.objects.visible_to(visitor.actor).select_related("organisation", "bot").filter(id=key).first()
+    if row is None:
+        raise gone_keys.missing(visitor, key)
+    if permission != Permission.READ_KEYS:
+        policy.require_for_key(visitor.actor, permission, row.organisation, row.kind)
+    visitor.shown = row.organisation
+    return row
+
+
+def _entries(owner: Bot | Key) -> list[AllowListEntry]:
+    return list(owner.allow_list.all())
+
+
+def _which(owner: Bot | Key) -> dict[str, UUID]:
+    return {"bot" if isinstance(owner, Bot) else "key": owner.id}
+
+
+def _undoable(request: HttpRequest, owner: Bot | Key) -> str:
+    """What the address says was removed, if it is a range that is not on the list."""
+    try:
+        network = cidr.parse(request.GET.get("removed", ""), floor=isinstance(owner, Bot))
+    except cidr.CidrError:
+        return ""
+    return "" if cidr.covers([row.network for row in _entries(owner)], network) else str(network)
+
+
+def _editor(request: HttpRequest, visitor: Visitor, owner: Bot | Key, **state: Any) -> Editor:
+    make: Any = network_editor.of_bot if isinstance(owner, Bot) else network_editor.of_key
+    editor: Editor = make(request, visitor, owner, **state)
+    return editor
+
+
+def _answer(request: HttpRequest, editor: Editor, status: int = 200) -> HttpResponse:
+    context = {"editor": editor, "section": "bots" if editor.is_bot else "keys"}
+    if answers.is_htmx(request):
+        return render(request, "networks/_editor.html#body", context, status=status)
+    return render(request, "networks/page.html", context, status=status)
+
+
+def _saved(request: HttpRequest, editor: Editor) -> HttpResponseBase:
+    if answers.is_htmx(request):
+        return _answer(request, editor)
+    messages.success(request, editor.status)
+    return redirect(links.link(editor.url, {"removed": editor.removed}))

@@ -1,0 +1,197 @@
+"""Pages of organisations: the list, an organisation's own page, its public API key."""
+
+import secrets
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_safe
+
+from keyadmin.forms.organisations import GenerateForm, OrganisationForm, RenameForm
+from keyadmin.forms.searches import OrganisationFilters
+from keyadmin.forms.switches import SwitchForm
+from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role
+from keyadmin.operations import keys, organisations, policy
+from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid, NotFound
+from keyadmin.operations.policy import Permission
+from keyadmin.web import affected, answers, counting, key_rows, paging, reveals
+from keyadmin.web.listing import Listing
+from keyadmin.web.visitors import Visitor, visitor_of
+
+SIZE: Final = 20
+#: Owners that an organisation's page names.
+MOST_OWNERS: Final = 20
+_ORDER: Final = paging.Order("name", False, str, UUID)
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    """For who works in all organisations; others have a page of their own."""
+    visitor = visitor_of(request)
+    if not visitor.person.system_role:
+        raise NotFound
+    listing = Listing(request, visitor, OrganisationFilters, reverse("organisations:list"))
+    found = Organisation.objects.visible_to(visitor.actor)
+    if q := listing.chosen.get("q"):
+        found = found.filter(name__icontains=q)
+    context = listing.page(found, _ORDER, SIZE)
+    rows = context["rows"]
+    counts = counting.capped(
+        {f"bots {row.id}": Bot.objects.visible_to(visitor.actor).filter(organisation=row) for row in rows}
+        | {f"keys {row.id}": Key.objects.visible_to(visitor.actor).filter(organisation=row) for row in rows}
+    )
+    for row in rows:
+        row.bot_count, row.key_count = (counting.words(counts[f"{what} {row.id}"]) for what in ("bots", "keys"))
+    context |= {"may_create": visitor.is_administrator, "section": "organisations"}
+    return render(request, f"organisations/list.html{'#rows' if answers.is_htmx(request) else ''}", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    policy.require(visitor.actor, Permission.MANAGE_ORGANISATIONS, None)
+    form = OrganisationForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            made = organisations.create(actor=visitor.actor, **form.cleaned_data)
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            return answers.gone_to(request, gettext("Organisation created"), page_of(made))
+    context = {"form": form, "section": "organisations"}
+    return render(request, "organisations/create.html", context, status=answers.status_of(form))
+
+
+@require_safe
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    visitor = visitor_of(request)
+    organisation = organisation_for(visitor, slug, Permission.READ_ORGANISATION)
+    granted = visitor.permissions(organisation.id)
+    bots = Bot.objects.visible_to(visitor.actor).filter(organisation=organisation)
+    all_keys = Key.objects.visible_to(visitor.actor).filter(organisation=organisation)
+    counts = counting.capped({"bots": bots, "keys": all_keys})
+    owners = Person.objects.visible_to(visitor.actor).active()
+    context = {
+        "organisation": organisation,
+        "bot_count": counting.words(counts["bots"]),
+        "key_count": counting.words(counts["keys"]),
+        "counts": counts,
+        "owners": owners.filter(memberships__organisation=organisation, memberships__role=Role.OWNER)[:MOST_OWNERS],
+        "public_key": _public_key(visitor, organisation),
+        "may_list": bool(visitor.person.system_role),
+        "may_edit": Permission.EDIT_ORGANISATION in granted,
+        "may_switch": Permission.MANAGE_ORGANISATIONS in granted,
+        "may_generate": {Permission.ISSUE_KEYS, Permission.PUBLIC_KEY} <= granted and organisation.is_active,
+        "section": "organisations",
+    }
+    return render(request, f"organisations/detail.html{'#public' if answers.is_htmx(request) else ''}", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    organisation = organisation_for(visitor, slug, Permission.EDIT_ORGANISATION)
+    form = RenameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
+    if form.is_valid():
+        try:
+            organisations.edit(actor=visitor.actor, organisation=organisation.id, name=form.cleaned_data["name"])
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            return _done(request, organisation, gettext("Organisation renamed"))
+    context = {"form": form, "organisation": organisation, "section": "organisations"}
+    return render(request, "organisations/edit.html", context, status=answers.status_of(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def disable(request: HttpRequest, slug: str) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
+    form = SwitchForm(request.POST if request.method == "POST" else None)
+    if not organisation.is_active:
+        raise Conflict(gettext("This organisation is already disabled."))
+    if form.is_valid():
+        try:
+            organisations.disable(actor=visitor.actor, organisation=organisation.id, reason=form.cleaned_data["reason"])
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            return _done(request, organisation, gettext("Organisation disabled"))
+    stopping = affected.context(Key.objects.visible_to(visitor.actor).filter(organisation=organisation))
+    context = {"form": form, "organisation": organisation, "affected": stopping, "section": "organisations"}
+    return render(request, "organisations/disable.html", context, status=answers.status_of(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
+    form = SwitchForm(request.POST if request.method == "POST" else None)
+    if organisation.is_active:
+        raise Conflict(gettext("This organisation is already enabled."))
+    if form.is_valid():
+        try:
+            organisations.enable(actor=visitor.actor, organisation=organisation.id, reason=form.cleaned_data["reason"])
+        except Invalid as error:
+            form.refuse(error)
+        else:
+            return _done(request, organisation, gettext("Organisation enabled"))
+    context = {"form": form, "organisation": organisation, "section": "organisations"}
+    return render(request, "organisations/enable.html", context, status=answers.status_of(form))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("issued")
+def generate(request: HttpRequest, slug: str) -> HttpResponse:
+    """The organisation's one public key: asked first, then made and shown once."""
+    visitor = visitor_of(request)
+    organisation = organisation_for(visitor, slug, Permission.ISSUE_KEYS)
+    policy.require_for_key(visitor.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
+    form = GenerateForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            issued = keys.issue(
+                actor=visitor.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=gettext("Public API key"),
+                nonce=form.cleaned_data["nonce"],
+            )  # fmt: skip
+        except AlreadyIssued as error:
+            return reveals.already_shown(request, visitor, error.key_id)
+        back = {"section": "organisations", "back_url": page_of(organisation)}
+        return reveals.reveal(request, issued, **back)
+    bots = counting.capped({"all": Bot.objects.visible_to(visitor.actor).filter(organisation=organisation)})["all"]
+    asked = GenerateForm(initial={"nonce": secrets.token_urlsafe(24)})
+    context = {"form": asked, "organisation": organisation, "bots": bots, "section": "organisations"}
+    return render(request, "organisations/generate.html", context, status=answers.status_of(form))
+
+
+def organisation_for(visitor: Visitor, slug: str, permission: Permission) -> Organisation:
+    """The organisation, for who may know of it and has the permission; else NotFound or Forbidden."""
+    organisation = (
+        Organisation.objects.visible_to(visitor.actor).select_related("default_tier").filter(slug=slug).first()
+    )
+    if organisation is None:
+        raise NotFound
+    if permission not in visitor.permissions(organisation.id):
+        raise policy.forbidden(permission, permission, organisation)
+    visitor.shown = organisation
+    found: Organisation = organisation
+    return found
+
+
+def page_of(organisation: Organisation) -> str:
+    return reverse("organisations:detail", args=[organisation.slug])
+
+
+def _public_key(visitor: Visitor, organisation: Organisation) -> Any:
+    key = key_rows.readable(visitor).filter(organisation=organisation, kind=Kind.PUBLIC).first()
+    if key is not None:
+        key_rows.prepare([key], visitor)
+    return key
+
+
+def _done(request: HttpRequest, organisation: Organisation, message: str) -> HttpResponseBase:
+    return answers.gone_to(request, message, page_of(organisation))

@@ -1,0 +1,261 @@
+"""Bots: the list, a bot's page, its keys by a description, disabling and enabling."""
+
+import json
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.forms.bots import SCOPES
+from keyadmin.models import Bot, Event, Key, Meter, Organisation, Outcome, Person, Status, UsageHour, Verb
+from tests.factories import BotFactory, KeyFactory
+from tests.web.conftest import SignedIn
+
+
+@pytest.fixture
+def concierge(northwind: Organisation) -> Bot:
+    row: Bot = BotFactory(organisation=northwind, name="Concierge", description="Answers guests")
+    return row
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
+
+
+def secret_in(html: str) -> str:
+    found = re.search(r'id="reveal-key" data-secret>([^<]+)<', html)
+    assert found
+    return found[1]
+
+
+def test_the_list(jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+    BotFactory(organisation=northwind, name="Release bot", is_conversational=False, disabled=True)
+    KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"]))
+    BotFactory(organisation=contoso, name="Theirs")
+    html = signed_in(jonas).get("/bots/").content.decode()
+    assert names(html) == ["Concierge", "Release bot"]
+    for words in ("1 range", "Any IP", "Keys only", "Conversational", "Disabled", "1–2 of 2", "New bot"):
+        assert words in html
+    assert names(signed_in(jonas).get("/bots/?q=RELEASE").content.decode()) == ["Release bot"]
+    assert "No bot matches" in signed_in(jonas).get("/bots/?q=nobody").content.decode()
+
+
+def test_of_one_organisation(maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn) -> None:
+    BotFactory(organisation=northwind, name="Ours")
+    BotFactory(organisation=contoso, name="Theirs")
+    rows = htmx(maya).get("/bots/?organisation=contoso").content.decode()
+    assert names(rows) == ["Theirs"]
+    assert "<html" not in rows
+    assert htmx(maya).get("/bots/?organisation=nobody").status_code == 404
+
+
+def test_pages_of_the_list(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    for number in range(45):
+        BotFactory(organisation=northwind, name=f"Bot {number:02}")
+    client, seen, url = signed_in(jonas), [], "/bots/"
+    while url:
+        response = client.get(url)
+        seen += names(response.content.decode())
+        url = response.context["page"]["next_url"]
+    assert seen == [f"Bot {number:02}" for number in range(45)]
+
+
+@pytest.mark.parametrize("url", ["/bots/", "/bots/{bot}/advanced/"])
+def test_the_number_of_statements_does_not_grow(
+    maya: Person, concierge: Bot, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
+) -> None:
+    client, counts = signed_in(maya), []
+    for wanted in (3, 40):
+        while Key.objects.count() < wanted:
+            BotFactory(organisation=concierge.organisation, networks=["192.0.2.0/24"])
+            key = KeyFactory(bot=concierge, networks=["10.0.0.0/8"])
+            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3)
+        with django_assert_max_num_queries(12) as captured:
+            assert client.get(url.format(bot=concierge.id)).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    assert "Use as a conversational bot" in client.get("/bots/create/").content.decode()
+    response = client.post("/bots/create/", {"name": "Deploys", "organisation": "northwind"})
+    made = Bot.objects.get()
+    assert response["Location"] == f"/bots/{made.id}/"
+    assert (made.name, made.is_conversational, made.organisation) == ("Deploys", False, northwind)
+    assert Event.objects.first().verb == Verb.BOT_CREATED
+
+
+def test_what_a_new_bot_lacks_is_said(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    for name, words in (("", "This field is required."), ("Concierge", "There is already a bot with this name.")):
+        response = htmx(jonas).post("/bots/create/", {"name": name, "organisation": "northwind"})
+        assert response.status_code == 422
+        assert words in response.content.decode()
+    assert Bot.objects.count() == 1
+
+
+def test_not_in_another_organisation(
+    jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    assert signed_in(jonas).post("/bots/create/", {"name": "X", "organisation": "contoso"}).status_code == 422
+    assert not Bot.objects.exists()
+
+
+def test_a_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+    KeyFactory(bot=concierge, name="CRM integration")
+    client = signed_in(jonas)
+    basic = client.get(f"/bots/{concierge.id}/").content.decode()
+    advanced = client.get(f"/bots/{concierge.id}/advanced/").content.decode()
+    for html in (basic, advanced):
+        assert 'aria-label="Bot settings"' in html
+    assert "Answers guests" in basic
+    assert "CRM integration" not in basic
+    assert "CRM integration" in advanced
+    assert "Allowed IP addresses" in advanced
+
+
+def test_another_bot_shows_all_at_once(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, is_conversational=False, networks=["192.0.2.0/24"])
+    KeyFactory(bot=bot, name="CI")
+    html = signed_in(jonas).get(f"/bots/{bot.id}/").content.decode()
+    assert 'aria-label="Bot settings"' not in html
+    for words in ("CI", "192.0.2.0/24", "Owns keys only"):
+        assert words in html
+
+
+def test_the_keys_come_anew_for_htmx(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    html = htmx(jonas).get(f"/bots/{concierge.id}/advanced/").content.decode()
+    assert html.strip().startswith('<section class="card" id="bot-keys"')
+
+
+def test_edit(jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedIn) -> None:
+    url = f"/bots/{concierge.id}/edit/"
+    same = {"name": "Concierge", "description": "Answers guests", "is_conversational": "on"}
+    assert "No changes to save." in signed_in(jonas).post(url, same).content.decode()
+    client: Any = htmx(jonas)
+    client.behind = f"/bots/{concierge.id}/"
+    assert client.post(url, same | {"name": "Reception"})["HX-Refresh"] == "true"
+    assert Bot.objects.get().name == "Reception"
+
+
+def test_the_description_in_place(jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn) -> None:
+    url = f"/bots/{concierge.id}/description/"
+    client = htmx(jonas)
+    assert 'value="Answers guests"' in client.get(f"{url}?edit=1").content.decode()
+    assert "Greets guests" in client.post(url, {"description": "Greets guests"}).content.decode()
+    assert Bot.objects.get().description == "Greets guests"
+    before = Event.objects.count()
+    assert client.post(url, {"description": "Greets guests"}).status_code == 200
+    assert client.post(url, {"description": "a\u202eb"}).status_code == 422
+    assert Event.objects.count() == before
+    page = signed_in(jonas)
+    assert "<html" in page.get(f"{url}?edit=1").content.decode()
+    assert page.post(url, {"description": "Bye"})["Location"] == f"/bots/{concierge.id}/"
+
+
+def test_disabling_says_what_stops(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+    busy = KeyFactory(bot=concierge, name="CRM integration")
+    KeyFactory(bot=concierge, name="Idle")
+    KeyFactory(bot=concierge, name="Gone", revoked=True)
+    UsageHour.objects.create(key_id=busy.id, hour=timezone.now(), outcome=Outcome.OK, count=3412)
+    Meter.objects.filter(key_id=busy.id).update(last_used_at=timezone.now())
+    client, url = signed_in(jonas), f"/bots/{concierge.id}/disable/"
+    html = client.get(url).content.decode()
+    assert "2 keys stop working until you enable it again." in html
+    assert 'role="alertdialog"' in html
+    assert "3,412 requests today" in html
+    assert "Never used" in html
+    assert "Gone" not in html
+    assert client.post(url, {"reason": "Moving"})["Location"] == f"/bots/{concierge.id}/"
+    assert Event.objects.first().reason == "Moving"
+    assert busy.__class__.objects.get(id=busy.id).status == Status.PAUSED
+    assert "New API key" not in client.get(f"/bots/{concierge.id}/").content.decode()
+
+
+def test_disabling_twice_and_enabling(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    client.post(f"/bots/{concierge.id}/disable/")
+    assert client.get(f"/bots/{concierge.id}/disable/").status_code == 409
+    assert "Enable Concierge?" in client.get(f"/bots/{concierge.id}/enable/").content.decode()
+    assert client.post(f"/bots/{concierge.id}/enable/").status_code == 302
+    assert client.post(f"/bots/{concierge.id}/enable/").status_code == 409
+    assert Bot.objects.get().is_active
+
+
+def test_a_new_key_by_its_description(jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn) -> None:
+    url = f"/bots/{concierge.id}/keys/create/"
+    html = htmx(jonas).get(url).content.decode()
+    assert "It may:" in html
+    assert "Expires" in html
+    assert f"/keys/create/?owner=bot%3A{concierge.id}" in html
+    form = {
+        "description": "The CRM's nightly sync with HubSpot,\nfor deals that were closed on the day before",
+        "nonce": "n1",
+    }
+    response = htmx(jonas).post(url, form)
+    key = Key.objects.get()
+    assert (key.bot, key.description, key.tier) == (concierge, form["description"], concierge.organisation.default_tier)
+    assert key.name == "The CRM's nightly sync with HubSpot, for deals that were cl…"
+    assert set(key.scopes.values_list("name", flat=True)) == set(SCOPES)
+    assert abs(key.expires_at - timezone.now() - timedelta(days=90)) < timedelta(minutes=1)
+    secret = secret_in(response.content.decode())
+    assert "no-store" in response["Cache-Control"]
+    assert "keys:changed" in json.loads(response["HX-Trigger-After-Swap"])
+    again = htmx(jonas).post(url, form)
+    assert "The secret was already shown." in again.content.decode()
+    assert Key.objects.count() == 1
+    for page in (url, f"/bots/{concierge.id}/advanced/", "/security/public-keys/"):
+        assert secret not in signed_in(jonas).get(page).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("rules", "days"),
+    [
+        ({"default_expiry_days": None}, None),
+        ({"default_expiry_days": None, "may_never_expire": False}, 90),
+        ({"default_expiry_days": None, "may_never_expire": False, "longest_expiry_days": 30}, 30),
+        ({"default_expiry_days": 7}, 7),
+    ],
+)
+def test_its_end_follows_the_organisations_rules(
+    jonas: Person, concierge: Bot, htmx: SignedIn, rules: dict[str, Any], days: int | None
+) -> None:
+    Organisation.objects.filter(id=concierge.organisation_id).update(**rules)
+    response = htmx(jonas).post(f"/bots/{concierge.id}/keys/create/", {"description": "CI", "nonce": "n"})
+    assert response.status_code == 200
+    end = Key.objects.get().expires_at
+    assert (end is None) == (days is None)
+    if days is not None:
+        assert round((end - timezone.now()) / timedelta(days=1)) == days
+
+
+def test_a_key_needs_a_description_and_a_bot_that_works(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    url = f"/bots/{concierge.id}/keys/create/"
+    assert htmx(jonas).post(url, {"description": " ", "nonce": "n"}).status_code == 422
+    Bot.objects.update(is_active=False)
+    for method in ("get", "post"):
+        assert getattr(htmx(jonas), method)(url, {"description": "CI", "nonce": "n"}).status_code == 409
+    assert not Key.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "part", ["", "advanced/", "edit/", "disable/", "keys/create/", "networks/", "description/?edit=1"]
+)
+def test_another_organisations_bot_is_like_none(lena: Person, concierge: Bot, signed_in: SignedIn, part: str) -> None:
+    client = signed_in(lena)
+    theirs, unknown = (client.get(f"/bots/{bot}/{part}") for bot in (concierge.id, uuid4()))
+    assert theirs.status_code == unknown.status_code == 404
+    assert theirs.content == unknown.content
+
+
+def test_names_are_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    bot = BotFactory(organisation=northwind, name=evil, description=evil)
+    KeyFactory(bot=bot, name=evil)
+    for page in ("/bots/", *(f"/bots/{bot.id}/{part}" for part in ("", "advanced/", "disable/", "keys/create/"))):
+        html = signed_in(maya).get(page).content.decode()
+        assert "<img src=x" not in html, page
+        assert "&lt;img" in html, page

@@ -1,0 +1,197 @@
+"""The allow-list row editor: add, change, remove and undo, by htmx and without scripts."""
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import AllowListEntry, Bot, Event, Key, Meter, Organisation, Outcome, Person, UsageHour
+from tests.factories import BotFactory, KeyFactory
+from tests.web.conftest import SignedIn
+
+
+@pytest.fixture
+def bot(northwind: Organisation) -> Bot:
+    row: Bot = BotFactory(organisation=northwind, networks=["198.51.100.0/24"])
+    return row
+
+
+def ranges() -> list[str]:
+    return [str(entry) for entry in AllowListEntry.objects.all()]
+
+
+def said(response: Any) -> str:
+    found = re.search(r'hx-swap-oob="innerHTML">(?:<svg.*?</svg>)?\s*([^<]*)</p>', response.content.decode(), re.DOTALL)
+    assert found
+    return found[1].strip()
+
+
+def use(key: Key, address: str, calls: int) -> None:
+    now = timezone.now()
+    Meter.objects.filter(key_id=key.id).update(last_used_at=now, last_used_ip=address)
+    UsageHour.objects.create(key_id=key.id, hour=now, outcome=Outcome.OK, count=calls)
+
+
+@pytest.mark.parametrize(("typed", "kept"), [
+    ("192.0.2.64/26", "192.0.2.64/26"), (" 203.0.113.24 ", "203.0.113.24/32"), ("2001:db8::/48", "2001:db8::/48"),
+])  # fmt: skip
+def test_add(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> None:
+    response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
+    assert response.status_code == 200
+    assert said(response) == f"{kept} added"
+    html = response.content.decode()
+    assert html.strip().startswith('<div id="networks-body">')
+    assert re.search(r'id="network-new"[^>]* data-focus', html)
+    assert ranges() == ["198.51.100.0/24", kept]
+    assert Event.objects.first().changes["networks"][1] == sorted(["198.51.100.0/24", kept])
+
+
+@pytest.mark.parametrize(("typed", "words"), [
+    ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
+    ("2001:db8::/20", "/20 is too wide. Use a suffix from /32 to /128."),
+    ("203.0.113.24/24", "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+    ("198.51.100.16/28", "198.51.100.16/28 is already covered by 198.51.100.0/24."),
+    ("198.51.100.0/24", "198.51.100.0/24 is already on the list."),
+    ("", "Enter an IP address or a network"),
+    ("nonsense", "Enter an IP address or a network"),
+])  # fmt: skip
+def test_what_is_wrong_is_said(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, words: str) -> None:
+    response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert words in html
+    assert 'aria-describedby="network-error network-hint" aria-invalid="true"' in html
+    assert f'value="{typed}"' in html
+    assert ranges() == ["198.51.100.0/24"]
+
+
+def test_the_tick_wakes_for_what_the_server_would_take(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    def wakes(typed: str) -> bool:
+        html = htmx(jonas).get(f"/bots/{bot.id}/networks/check/", {"network": typed}).content.decode()
+        return 'aria-disabled="false"' in html
+
+    assert wakes("203.0.113.0/24")
+    assert not any(map(wakes, ("", "203.0.113", "203.0.113.24/24", "10.0.0.0/8", "198.51.100.7")))
+
+
+def test_change_in_place(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    entry = bot.allow_list.get()
+    url = f"/networks/{entry.id}/"
+    assert re.search(r'id="network-edit"[^>]*value="198.51.100.0/24"', htmx(jonas).get(url).content.decode())
+    wrong = htmx(jonas).post(url, {"network": "10.0.0.0/8"})
+    assert wrong.status_code == 422
+    assert "/8 is too wide." in wrong.content.decode()
+    assert "No changes to save." in htmx(jonas).post(url, {"network": "198.51.100.0/24"}).content.decode()
+    assert said(htmx(jonas).post(url, {"network": "198.51.0.0/16"})) == "198.51.100.0/24 is now 198.51.0.0/16"
+    assert ranges() == ["198.51.0.0/16"]
+
+
+def test_remove_and_undo(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.64/26"})
+    entry = bot.allow_list.get(network="192.0.2.64/26")
+    response = htmx(jonas).post(f"/networks/{entry.id}/remove/")
+    assert said(response) == "192.0.2.64/26 removed"
+    html = response.content.decode()
+    assert "data-undo" in html
+    assert ranges() == ["198.51.100.0/24"]
+    back = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.64/26", "anyway": "192.0.2.64/26"})
+    assert said(back) == "192.0.2.64/26 added"
+    assert [event.verb for event in Event.objects.filter(verb__startswith="allow_list")] == [
+        "allow_list.added", "allow_list.removed", "allow_list.added",
+    ]  # fmt: skip
+
+
+def test_the_last_one_is_asked_about(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    url = f"/networks/{bot.allow_list.get().id}/remove/"
+    response = htmx(jonas).post(url)
+    assert response.status_code == 422
+    assert "Any address will be allowed." in response.content.decode()
+    assert ranges() == ["198.51.100.0/24"]
+    assert "Any IP address is allowed." in htmx(jonas).post(url, {"allow_any": "1"}).content.decode()
+    assert ranges() == []
+
+
+def test_whom_the_first_range_would_block(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind)
+    use(KeyFactory(bot=bot), "203.0.113.9", 600)
+    use(KeyFactory(bot=bot), "203.0.113.9", 240)
+    use(KeyFactory(bot=bot), "192.0.2.1", 500)
+    url = f"/bots/{bot.id}/networks/"
+    warned = htmx(jonas).post(url, {"network": "192.0.2.0/24"})
+    assert warned.status_code == 422
+    html = warned.content.decode()
+    assert "This would block 203.0.113.9, which made 840 requests today." in html
+    assert 'name="anyway" value="192.0.2.0/24"' in html
+    assert "Add anyway" in html
+    another = htmx(jonas).post(url, {"network": "198.51.100.0/24", "anyway": "192.0.2.0/24"})
+    assert another.status_code == 422
+    assert ranges() == []
+    assert htmx(jonas).post(url, {"network": "192.0.2.0/24", "anyway": "192.0.2.0/24"}).status_code == 200
+    assert htmx(jonas).post(url, {"network": "10.9.0.0/16"}).status_code == 200
+
+
+def test_whom_a_change_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    use(KeyFactory(bot=bot), "198.51.100.200", 1)
+    url = f"/networks/{bot.allow_list.get().id}/"
+    warned = htmx(jonas).post(url, {"network": "198.51.100.0/25"}).content.decode()
+    assert "This would block 198.51.100.200, which made 1 request today." in warned
+    assert "Save anyway" in warned
+    assert htmx(jonas).post(url, {"network": "198.51.100.0/25", "anyway": "198.51.100.0/25"}).status_code == 200
+    assert ranges() == ["198.51.100.0/25"]
+
+
+def test_an_address_that_is_shut_out_already_is_no_news(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    use(KeyFactory(bot=bot), "8.8.8.8", 100)
+    assert htmx(jonas).post(f"/networks/{bot.allow_list.get().id}/", {"network": "198.51.100.0/25"}).status_code == 200
+
+
+def test_a_keys_own_list_takes_wider_ranges(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind)
+    response = htmx(jonas).post(f"/keys/{key.id}/networks/", {"network": "10.0.0.0/8"})
+    assert said(response) == "10.0.0.0/8 added"
+    assert "Applies to this key alone." not in response.content.decode()
+    page = htmx(jonas).get(f"/keys/{key.id}/networks/check/", {"network": "11.0.0.0/8"})
+    assert 'aria-disabled="false"' in page.content.decode()
+    key.refresh_from_db()
+    assert key.revision == 2
+
+
+def test_without_scripts(jonas: Person, bot: Bot, signed_in: SignedIn) -> None:
+    client, url = signed_in(jonas), f"/bots/{bot.id}/networks/"
+    assert client.post(url, {"network": "192.0.2.64/26"})["Location"] == url
+    assert "192.0.2.64/26 added" in client.get(url).content.decode()
+    wrong = client.post(url, {"network": "10.0.0.0/8"})
+    assert wrong.status_code == 422
+    assert "<html" in wrong.content.decode()
+    entry = bot.allow_list.get(network="192.0.2.64/26")
+    assert "network-edit" in client.get(f"/networks/{entry.id}/").content.decode()
+    removed = client.post(f"/networks/{entry.id}/remove/")
+    assert removed["Location"] == f"{url}?removed=192.0.2.64%2F26"
+    assert "data-undo" in client.get(removed["Location"]).content.decode()
+    for nothing in ("198.51.100.0/24", "garbage"):
+        assert "data-undo" not in client.get(url, {"removed": nothing}).content.decode()
+
+
+def test_auditors_read_the_rows(asha: Person, bot: Bot, signed_in: SignedIn) -> None:
+    html = signed_in(asha).get(f"/bots/{bot.id}/networks/").content.decode()
+    assert "198.51.100.0/24" in html
+    assert "network-new" not in html
+    assert "/remove/" not in html
+
+
+def test_somebody_else_removed_it(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    entry = bot.allow_list.get()
+    entry.delete()
+    for url in (f"/networks/{entry.id}/", f"/networks/{entry.id}/remove/"):
+        assert htmx(jonas).post(url, {"network": "192.0.2.0/24"}).status_code == 404
+
+
+def test_another_organisations_lists(lena: Person, bot: Bot, htmx: SignedIn) -> None:
+    key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+    entries = [str(entry.id) for entry in AllowListEntry.objects.all()]
+    client = htmx(lena)
+    for url in (f"/bots/{bot.id}/networks/", f"/keys/{key.id}/networks/", *(f"/networks/{e}/" for e in entries),
+                *(f"/networks/{e}/remove/" for e in entries)):  # fmt: skip
+        assert client.post(url, {"network": "192.0.2.0/24", "allow_any": "1"}).status_code == 404, url
+    assert len(ranges()) == 2

@@ -1,0 +1,170 @@
+"""Organisations: the list, an organisation's page, and its public API key."""
+
+import re
+from typing import Any
+
+import pytest
+
+from keyadmin.models import Event, Key, Kind, Organisation, Person, Scope, Verb
+from keyadmin.models.scope import IMPERSONATE
+from tests.factories import BotFactory, KeyFactory, OrganisationFactory
+from tests.web.conftest import SignedIn
+from tests.web.test_bots import names, secret_in
+
+
+def test_the_list(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+    KeyFactory(bot=BotFactory(organisation=northwind))
+    client = signed_in(maya)
+    html = client.get("/organisations/").content.decode()
+    assert names(html) == ["Contoso", "Northwind"]
+    assert names(client.get("/organisations/?q=north").content.decode()) == ["Northwind"]
+    assert "No organisation matches" in client.get("/organisations/?q=nobody").content.decode()
+
+
+def test_pages_of_the_list_and_what_they_cost(
+    maya: Person, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    client, counts = signed_in(maya), []
+    for wanted in (3, 45):
+        while Organisation.objects.count() < wanted:
+            KeyFactory(organisation=OrganisationFactory(name=f"Organisation {Organisation.objects.count():02}"))
+        with django_assert_max_num_queries(12) as captured:
+            client.get("/organisations/")
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+    seen, url = [], "/organisations/"
+    while url:
+        response = client.get(url)
+        seen += names(response.content.decode())
+        url = response.context["page"]["next_url"]
+    assert len(seen) == len(set(seen)) == 45
+    assert seen == sorted(seen)
+
+
+def test_create(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    assert client.post("/organisations/create/", {"name": ""}).status_code == 422
+    assert client.post("/organisations/create/", {"name": "Blue Sky"})["Location"] == "/organisations/blue-sky/"
+    again = client.post("/organisations/create/", {"name": "Blue sky"})
+    assert "There is already an organisation with this short name." in again.content.decode()
+    assert Event.objects.filter(verb=Verb.ORGANISATION_CREATED).count() == 1
+
+
+def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedIn) -> None:
+    url = "/organisations/northwind/edit/"
+    assert "No changes to save." in signed_in(jonas).post(url, {"name": "Northwind"}).content.decode()
+    client: Any = htmx(jonas)
+    client.behind = "/organisations/northwind/"
+    assert client.post(url, {"name": "North Wind"})["HX-Refresh"] == "true"
+    assert "North Wind" in signed_in(jonas).get("/organisations/northwind/").content.decode()
+
+
+def test_disabling_says_how_much_stops(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    for _ in range(7):
+        KeyFactory(organisation=northwind)
+    client = signed_in(maya)
+    html = client.get("/organisations/northwind/disable/").content.decode()
+    assert "7 keys stop working until you enable it again." in html
+    assert "and 2 others" in html
+    assert client.post("/organisations/northwind/disable/", {"reason": "Contract ended"}).status_code == 302
+    assert Event.objects.first().reason == "Contract ended"
+    assert client.post("/organisations/northwind/disable/").status_code == 409
+    page = client.get("/organisations/northwind/").content.decode()
+    assert "Disabled" in page
+    assert "Generate…" not in page
+    assert client.post("/organisations/northwind/enable/").status_code == 302
+    assert Organisation.objects.get().is_active
+
+
+def test_the_page(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    BotFactory(organisation=northwind)
+    KeyFactory(organisation=northwind)
+    html = signed_in(jonas).get("/organisations/northwind/").content.decode()
+    for words in ("1 bot", "1 API key", "Standard", "Jonas Lind", "90 days", "Northwind has no public API key."):
+        assert words in html
+    assert re.search(r'href="/organisations/northwind/" aria-current="page"', html)
+    assert "/disable/" not in html
+
+
+def test_what_the_page_costs(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    client, counts = signed_in(maya), []
+    KeyFactory(organisation=northwind, public=True)
+    for wanted in (3, 30):
+        while Key.objects.count() < wanted:
+            KeyFactory(bot=BotFactory(organisation=northwind))
+        with django_assert_max_num_queries(12) as captured:
+            client.get("/organisations/northwind/")
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def test_generate_asks_first_and_shows_once(jonas: Person, northwind: Organisation, htmx: SignedIn,
+                                            signed_in: SignedIn) -> None:  # fmt: skip
+    url = "/organisations/northwind/public-key/"
+    html = htmx(jonas).get(url).content.decode()
+    assert "Generate a public API key for Northwind?" in html
+    assert "Anyone with it can act for the whole organisation. Store it on a server only." in html
+    assert 'role="alertdialog"' in html
+    found = re.search(r'name="nonce" value="([^"]+)"', html)
+    assert found
+    form = {"nonce": found[1]}
+    response = htmx(jonas).post(url, form)
+    secret = secret_in(response.content.decode())
+    assert "no-store" in response["Cache-Control"]
+    key = Key.objects.get()
+    assert (key.kind, key.expires_at) == (Kind.PUBLIC, None)
+    assert set(key.scopes.values_list("name", flat=True)) == set(Scope.objects.values_list("name", flat=True)) - {
+        IMPERSONATE
+    }
+    assert "The secret was already shown." in htmx(jonas).post(url, form).content.decode()
+    assert htmx(jonas).post(url, {"nonce": "another"}).status_code == 409
+    assert htmx(jonas).post(url, {}).status_code == 422
+    page = signed_in(jonas).get("/organisations/northwind/").content.decode()
+    assert "Valid until deleted" in page
+    assert key.masked in page
+    assert secret not in page
+    assert Key.objects.count() == 1
+
+
+def test_the_public_key_can_be_deleted_and_made_anew(
+    jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
+) -> None:
+    key = KeyFactory(organisation=northwind, public=True, name="Public API key")
+    client: Any = htmx(jonas)
+    client.behind = "/organisations/northwind/"
+    part = client.get("/organisations/northwind/").content.decode()
+    assert part.strip().startswith('<section class="card" id="public-key"')
+    assert f"/keys/{key.id}/delete/" in part
+    assert client.post(f"/keys/{key.id}/delete/", {"name": key.name}).status_code == 204
+    assert "Generate…" in client.get("/organisations/northwind/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["", "edit/", "disable/", "public-key/"])
+def test_another_organisation_is_like_none(
+    lena: Person, northwind: Organisation, signed_in: SignedIn, page: str
+) -> None:
+    client = signed_in(lena)
+    theirs, unknown = (client.get(f"/organisations/{slug}/{page}") for slug in ("northwind", "nowhere"))
+    assert theirs.status_code == unknown.status_code == 404
+    assert theirs.content == unknown.content
+
+
+def test_auditors_see_it_without_actions(
+    priya: Person, asha: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    KeyFactory(organisation=northwind, public=True)
+    for person in (priya, asha):
+        html = signed_in(person).get("/organisations/northwind/").content.decode()
+        assert "Valid until deleted" in html
+        for act in ("/edit/", "/disable/", "/delete/", "/public-key/"):
+            assert act not in html
+
+
+def test_the_switcher_leads_from_one_to_another(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    html = signed_in(maya).get("/organisations/northwind/").content.decode()
+    assert 'href="/organisations/contoso/"' in html
+    assert 'href="/bots/?organisation=northwind"' in html

@@ -1,0 +1,122 @@
+"""Security: the keys of bots with their ranges, and all allow-lists by owner or by address."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
+from tests.factories import BotFactory, KeyFactory
+from tests.web.conftest import SignedIn
+from tests.web.test_bots import names
+
+PUBLIC, LISTS = "/security/public-keys/", "/security/allow-lists/"
+
+
+def test_every_key_of_a_bot_with_the_bots_ranges(
+    jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24", "2001:db8::/32"])
+    KeyFactory(bot=bot, name="CRM")
+    KeyFactory(bot=BotFactory(organisation=northwind, name="Helpdesk"), name="Desk")
+    KeyFactory(organisation=northwind, name="No bot")
+    KeyFactory(bot=BotFactory(organisation=contoso), name="Theirs")
+    html = signed_in(jonas).get(PUBLIC).content.decode()
+    assert names(html) == ["Desk", "CRM"]
+    for words in ("Whitelist", "192.0.2.0/24", "2001:db8::/32", f"/bots/{bot.id}/advanced/", "Any IP"):
+        assert words in html
+    assert names(signed_in(jonas).get(f"{PUBLIC}?q=concier").content.decode()) == ["CRM"]
+    assert "No key matches" in signed_in(jonas).get(f"{PUBLIC}?q=nothing").content.decode()
+
+
+def owners(response: Any) -> list[tuple[str, list[str]]]:
+    return [(str(o["owner"]), [n["text"] for n in o["networks"]]) for o in response.context["owners"]]
+
+
+def test_all_ranges_by_owner(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
+    KeyFactory(bot=bot, name="Own list", networks=["10.0.0.0/8"])
+    KeyFactory(organisation=contoso, name="Theirs", networks=["2001:db8::/32"])
+    AllowListEntry.objects.create(bot=bot, network="198.51.100.0/24")
+    client = signed_in(maya)
+    found = [(owner, sorted(networks)) for owner, networks in owners(client.get(LISTS))]
+    assert found == [
+        ("Theirs", ["2001:db8::/32"]), ("Concierge", ["192.0.2.0/24", "198.51.100.0/24"]), ("Own list", ["10.0.0.0/8"]),
+    ]  # fmt: skip
+    assert owners(client.get(f"{LISTS}?organisation=contoso")) == [("Theirs", ["2001:db8::/32"])]
+
+
+def test_of_ones_own_organisation(lena: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    response = signed_in(lena).get(LISTS)
+    assert owners(response) == []
+    assert "No ranges yet" in response.content.decode()
+    assert names(signed_in(lena).get(f"{LISTS}?address=10.0.0.1").content.decode()) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.1.9.4", ["Both", "By bot", "Own"]),
+        ("10.1.2.3", ["By bot", "Own"]),
+        ("10.2.0.1", ["Own"]),
+        ("::ffff:10.2.0.1", ["Own"]),
+        ("2001:db8::7", ["Six"]),
+        ("8.8.8.8", []),
+    ],
+)
+def test_who_can_an_address_reach(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, address: str, expected: list[str]
+) -> None:
+    bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16"])
+    KeyFactory(organisation=northwind, name="Six", networks=["2001:db8::/32"])
+    KeyFactory(organisation=northwind, name="Open")
+    KeyFactory(organisation=northwind, name="Stopped", networks=["10.0.0.0/8"], revoked=True)
+    KeyFactory(organisation=northwind, name="Own", networks=["10.0.0.0/8"])
+    KeyFactory(bot=bot, name="By bot")
+    KeyFactory(bot=bot, name="Both", networks=["10.1.9.0/24"])
+    html = signed_in(jonas).get(LISTS, {"address": address}).content.decode()
+    assert names(html) == expected
+    assert "1 key without a list is open to any address, this one too." in html
+    if not expected:
+        assert f"No allow-list lets {address} use a key." in html
+
+
+def test_through_which_ranges(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16", "192.0.2.0/24"])
+    KeyFactory(bot=bot, networks=["10.1.9.0/24", "10.7.0.0/16"])
+    response = htmx(jonas).get(LISTS, {"address": "10.1.9.4"})
+    assert "<html" not in response.content.decode()
+    assert sorted(str(network) for network in response.context["rows"][0].through) == ["10.1.0.0/16", "10.1.9.0/24"]
+
+
+@pytest.mark.parametrize("typed", ["10.0.0", "10.0.0.0/8", "::1%eth0", "<script>"])
+def test_what_is_no_address(jonas: Person, northwind: Organisation, signed_in: SignedIn, typed: str) -> None:
+    response = signed_in(jonas).get(LISTS, {"address": typed})
+    assert response.status_code == 200
+    assert "Enter one IP address, such as 203.0.113.24." in response.content.decode()
+
+
+def test_pages(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    for number in range(130):
+        KeyFactory(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=[f"10.0.{number}.0/24"])
+    client, seen, url = signed_in(jonas), [], LISTS
+    while url and len(seen) < 200:
+        response = client.get(url)
+        seen += [network for _, networks in owners(response) for network in networks]
+        url = response.context["page"]["next_url"]
+    assert len(seen) == len(set(seen)) == 130
+
+
+@pytest.mark.parametrize("url", [PUBLIC, LISTS, f"{LISTS}?address=10.0.0.1", f"{PUBLIC}?q=Key&organisation=northwind"])
+def test_the_number_of_statements_does_not_grow(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
+) -> None:
+    client, counts = signed_in(maya), []
+    for wanted in (4, 40):
+        while Key.objects.count() < wanted:
+            bot: Bot = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
+            KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+        with django_assert_max_num_queries(12) as captured:
+            assert client.get(url).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
