@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.actors import Actor
+from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -45,11 +45,15 @@ class MembershipQuerySet(ActorQuerySet):
 
 class PersonQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> "PersonQuerySet":
-        """People of the organisations the actor may read, and the actor itself."""
+        """People of the organisations the actor may read, and the actor itself; everybody, for a system role."""
         if self.sees_everything(actor):
             return self
         shared = Membership.objects.filter(organisation__in=self.readable_organisations(actor))
-        return self.filter(models.Q(id__in=shared.values("person")) | models.Q(id=actor.id))
+        visible = models.Q(id__in=shared.values("person"))
+        if actor.kind is ActorKind.PERSON:
+            system = Person.objects.active().filter(id=actor.id).exclude(system_role="")
+            visible |= models.Q(id=actor.id) | models.Q(models.Exists(system))
+        return self.filter(visible)
 
     def active(self) -> "PersonQuerySet":
         return self.filter(is_active=True)

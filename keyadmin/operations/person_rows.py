@@ -20,12 +20,18 @@ from keyadmin.operations.policy import Permission
 
 
 def lock(actor: Actor, person: UUID) -> Person:
-    """The person, locked with all active administrators: of two who remove each other, the second is told."""
+    """The person, locked with whoever acts and all active administrators: of two who remove each other, the second
+    is told, and whoever is being removed does nothing more.
+    """
     everybody = policy.allows(actor, Permission.READ_PEOPLE, None)
     if not everybody and not Person.objects.visible_to(actor).filter(id=person).exists():
         raise NotFound
     administrators = Q(system_role=SystemRole.ADMINISTRATOR, is_active=True)
-    rows = Person.objects.select_for_update(no_key=True).filter(administrators | Q(id=person)).order_by("id")
+    rows = (
+        Person.objects.select_for_update(no_key=True)
+        .filter(administrators | Q(id__in=[person, actor.id]))
+        .order_by("id")
+    )
     locked = next((row for row in rows if row.id == person), None)
     if locked is None:
         raise NotFound
@@ -33,9 +39,11 @@ def lock(actor: Actor, person: UUID) -> Person:
 
 
 def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tuple[Organisation, Person]:
+    """The person before the organisation, as the order of locks has it."""
+    row = lock(actor, person)
     owner = owners.lock_organisation(actor, organisation)
     policy.require(actor, Permission.MANAGE_PEOPLE, owner)
-    return owner, lock(actor, person)
+    return owner, row
 
 
 def require_over(actor: Actor, person: Person) -> None:
@@ -48,11 +56,16 @@ def require_over(actor: Actor, person: Person) -> None:
         raise policy.forbidden(Permission.MANAGE_EVERYBODY, Permission.MANAGE_EVERYBODY, None)
 
 
+def is_last_administrator(person: Person) -> bool:
+    """Whether nobody else administers the system."""
+    administrators = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR)
+    is_one = person.is_active and person.system_role == SystemRole.ADMINISTRATOR
+    return bool(is_one and not administrators.exclude(id=person.id).exists())
+
+
 def require_another_administrator(person: Person) -> None:
     """Call it after `lock`."""
-    administrators = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR)
-    last = person.is_active and person.system_role == SystemRole.ADMINISTRATOR
-    if last and not administrators.exclude(id=person.id).exists():
+    if is_last_administrator(person):
         raise Conflict(
             _("%(person)s is the last system administrator. Make someone else one first.") % {"person": person}
         )

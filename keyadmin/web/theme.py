@@ -6,6 +6,8 @@ from django.http import HttpRequest
 
 COOKIE: Final = "keyadmin_theme"
 THEMES: Final = ("auto", "light", "dark")
+#: Of the cookie, in seconds.
+LIFE: Final = 365 * 24 * 60 * 60
 
 
 def theme_of(request: HttpRequest) -> str:

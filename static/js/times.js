@@ -3,7 +3,8 @@ const GAP = 6;
 const MARGIN = 8;
 const words = document.getElementById("words").dataset;
 const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang || "en-GB";
-const local = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
+const timeZone = document.documentElement.dataset.timeZone || undefined;
+const local = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
 
 const tip = Object.assign(document.createElement("div"), { id: "time-tip", className: "tip", popover: "manual" });
 tip.setAttribute("role", "tooltip");

@@ -1,0 +1,125 @@
+"""Forms of people: filters of their list, invitations, roles, their own profile and password."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext, gettext_lazy
+
+from keyadmin.forms.base import OperationForm
+from keyadmin.models import Organisation, Person, Presence, Role, SystemRole
+from keyadmin.operations.person_rows import time_zones
+
+#: A person's role in an organisation or, as `system-…`, in all of them.
+ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]
+SYSTEM_ROLES: Final = [("", gettext_lazy("None")), *SystemRole.choices]
+NOWHERE: Final = ("", gettext_lazy("None yet"))
+
+
+class PeopleFilters(OperationForm):
+    q = forms.CharField(required=False, max_length=120)
+    status = forms.ChoiceField(required=False, choices=Presence)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), required=False, choices=ROLES)
+    organisation = forms.SlugField(required=False, max_length=60)
+
+
+class OrganisationChoice(forms.TypedChoiceField):
+    """One of the organisations, as its id."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(label=gettext_lazy("Organisation"), coerce=UUID, empty_value=None, **kwargs)
+
+    def offer(self, organisations: Sequence[Organisation], *, optional: bool = False) -> None:
+        choices: list[tuple[str, Any]] = [(str(each.id), each.name) for each in organisations]
+        self.required = not optional
+        self.choices = [NOWHERE, *choices] if optional else choices
+
+
+class RoleForm(OperationForm):
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role)
+
+
+class AddRoleForm(RoleForm):
+    organisation = OrganisationChoice()
+    field_order = ("organisation", "role")
+
+    def __init__(self, *args: Any, organisations: Sequence[Organisation], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["organisation"].offer(organisations)  # type: ignore[attr-defined]
+
+
+class SystemRoleForm(OperationForm):
+    system_role = forms.ChoiceField(label=gettext_lazy("System role"), choices=SYSTEM_ROLES, required=False)
+
+
+class PersonForm(OperationForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    email = forms.EmailField(
+        label=gettext_lazy("E-mail address"),
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class InviteForm(PersonForm):
+    """`system_role` only where it may be given; then the organisation may be left out."""
+
+    organisation = OrganisationChoice()
+    role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role)
+    system_role = forms.ChoiceField(label=gettext_lazy("System role"), choices=SYSTEM_ROLES, required=False)
+
+    def __init__(
+        self, *args: Any, organisations: Sequence[Organisation], may_give_system_role: bool, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["organisation"].offer(organisations, optional=may_give_system_role)  # type: ignore[attr-defined]
+        if not may_give_system_role:
+            del self.fields["system_role"]
+
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.people.invite`, but for the actor."""
+        return {"system_role": "", **self.cleaned_data}
+
+
+class PasswordForm(OperationForm):
+    password = forms.CharField(
+        label=gettext_lazy("New password"), strip=False, max_length=1000, widget=forms.PasswordInput
+    )
+
+
+class ChangePasswordForm(PasswordForm):
+    """`person` is who types their own password first."""
+
+    current = forms.CharField(
+        label=gettext_lazy("Current password"), strip=False, max_length=1000, widget=forms.PasswordInput
+    )
+    field_order = ("current", "password")
+
+    def __init__(self, *args: Any, person: Person, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._person = person
+
+    def clean_current(self) -> str:
+        current: str = self.cleaned_data["current"]
+        if not self._person.check_password(current):
+            raise forms.ValidationError(gettext("This is not your password."))
+        return current
+
+
+class ProfileForm(OperationForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
+    time_zone = forms.ChoiceField(
+        label=gettext_lazy("Time zone"),
+        required=False,
+        help_text=gettext_lazy("Times show in it when you point at them. Everything is stored in UTC."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for zone in sorted(time_zones()):
+            region, _slash, place = zone.partition("/")
+            groups.setdefault(region, []).append((zone, place.replace("_", " ")))
+        browser = [("", gettext("As this browser has it"))]
+        self.fields["time_zone"].choices = [*browser, *groups.items()]  # type: ignore[attr-defined]

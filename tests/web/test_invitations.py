@@ -1,0 +1,225 @@
+"""Invitations: the link once, the page it leads to, and every way in which it no longer works."""
+
+import re
+from typing import Any
+from unittest import mock
+
+import pytest
+import structlog
+from django.core import mail, signing
+from django.test import Client, override_settings
+
+from keyadmin import logs
+from keyadmin.models import Event, Membership, Organisation, Person, Role
+from keyadmin.operations import people
+from tests.factories import OPERATOR, PASSWORD
+from tests.operations.looking import latest
+from tests.web.conftest import SignedIn
+
+PRINTED = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
+
+
+@pytest.fixture
+def invitation(northwind: Organisation) -> dict[str, str]:
+    return {"email": "new@example.com", "name": "Noor Haddad", "organisation": str(northwind.id), "role": "auditor"}
+
+
+def link_in(page: str) -> str:
+    found = re.search(r'value="http://testserver(/welcome/[0-9a-f]+/)"', page)
+    assert found, page
+    return found[1]
+
+
+def test_invited_and_in(jonas: Person, signed_in: SignedIn, invitation: dict[str, str]) -> None:
+    response = signed_in(jonas).post("/people/invite/", invitation)
+    assert response.status_code == 200
+    assert "no-store" in response["Cache-Control"]
+    link = link_in(response.content.decode())
+    event = latest()
+    assert (event.verb, event.actor_label, event.target_label) == ("person.invited", "Jonas Lind", "Noor Haddad")
+    client = Client()
+    page = client.get(link)
+    assert page.status_code == 200
+    assert "Welcome, Noor" in page.content.decode()
+    assert client.post(link, {"password": PASSWORD})["Location"] == "/account/login/"
+    assert latest().verb == "person.password_chosen"
+    signed = client.post("/account/login/", {"login": "new@example.com", "password": PASSWORD})
+    assert signed.status_code == 302
+    assert client.get("/keys/").status_code == 200
+
+
+def test_the_link_is_in_no_history_and_in_no_log(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    client = signed_in(jonas)
+    link = link_in(client.post("/people/invite/", invitation).content.decode())
+    token = link.split("/")[2]
+    told = str(list(Event.objects.values()))
+    assert token not in told
+    for page in ("/people/", "/history/", f"/people/{Person.objects.get(email='new@example.com').id}/"):
+        assert token not in client.get(page).content.decode()
+    line = logs.clean_event(None, "info", {"event": "request", "path": link})
+    assert line["path"] == f"/welcome/{logs.REDACTED}/"
+    with structlog.testing.capture_logs() as lines:
+        Client().get(link)
+    assert token not in str([logs.clean_event(None, "info", dict(line)) for line in lines])
+
+
+def test_htmx_gets_the_dialog_and_tells_the_list(jonas: Person, htmx: SignedIn, invitation: dict[str, str]) -> None:
+    response = htmx(jonas).post("/people/invite/", invitation)
+    assert response.content.decode().lstrip().startswith("<dialog")
+    assert response["HX-Trigger-After-Swap"] == '{"people:changed": {}}'
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"email": ""}, "E-mail address: This field is required."),
+        ({"email": "x"}, "Enter a valid email address."),
+        ({"name": ""}, "Name: This field is required."),
+        ({"role": "king"}, "Select a valid choice."),
+        ({"organisation": "00000000-0000-0000-0000-000000000000"}, "Organisation: Select a valid choice."),
+        ({"email": "jonas@northwind.example"}, "This person already has a role in Northwind."),
+    ],
+)
+def test_invitations_refused(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str], changes: dict[str, str], words: str
+) -> None:
+    response = signed_in(jonas).post("/people/invite/", invitation | changes)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert Person.objects.count() == 1
+
+
+def test_who_is_here_already_is_added_and_no_more_is_said(
+    jonas: Person, lena: Person, northwind: Organisation, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
+    response = signed_in(jonas).post("/people/invite/", invitation | {"email": lena.email}, follow=True)
+    html = response.content.decode()
+    assert "lena@contoso.example has an account already, and has the role now." in html
+    assert "/welcome/" not in html
+    assert Membership.objects.get(person=lena, organisation=northwind).role == Role.AUDITOR
+
+
+def test_an_owner_offers_their_own_organisation_and_no_system_role(
+    jonas: Person, contoso: Organisation, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
+    client = signed_in(jonas)
+    html = client.get("/people/invite/").content.decode()
+    assert "Contoso" not in html
+    assert 'name="system_role"' not in html
+    client.post("/people/invite/", invitation | {"system_role": "administrator"})
+    assert Person.objects.get(email="new@example.com").system_role == ""
+    assert client.post("/people/invite/", invitation | {"organisation": str(contoso.id)}).status_code == 422
+
+
+def test_an_administrator_invites_without_an_organisation(
+    maya: Person, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
+    sent = invitation | {"organisation": "", "system_role": "auditor"}
+    assert signed_in(maya).post("/people/invite/", sent).status_code == 200
+    person = Person.objects.get(email="new@example.com")
+    assert (person.system_role, person.memberships.count()) == ("auditor", 0)
+
+
+def test_the_switchers_organisation_is_chosen(maya: Person, contoso: Organisation, northwind: Organisation,
+                                              htmx: SignedIn) -> None:  # fmt: skip
+    client: Any = htmx(maya)
+    client.behind = "/people/?organisation=northwind"
+    assert re.search(rf'value="{northwind.id}" selected', client.get("/people/invite/").content.decode())
+
+
+# Links
+
+
+def test_a_new_link_ends_the_old(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    links = [link_in(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
+    assert latest().verb == "person.link_made"
+    assert Client().get(links[0]).status_code == 410
+    assert Client().get(links[1]).status_code == 200
+
+
+def test_looking_at_a_link_makes_none(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    before = Event.objects.count()
+    assert "/welcome/" not in client.get(f"/people/{sam.id}/link/").content.decode()
+    assert Event.objects.count() == before
+
+
+@pytest.fixture
+def link(sam: Person) -> str:
+    return f"/welcome/{people.make_link(actor=OPERATOR, person=sam.id).token}/"
+
+
+def refused(link: str, status: int, words: str) -> None:
+    client = Client()
+    for response in (client.get(link), client.post(link, {"password": PASSWORD})):
+        assert response.status_code == status
+        assert words in response.content.decode()
+
+
+def test_used_twice(sam: Person, link: str) -> None:
+    assert Client().post(link, {"password": PASSWORD}).status_code == 302
+    refused(link, 410, "It has been used, or there is a newer one.")
+
+
+def test_expired(sam: Person, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = signing.time.time()
+    monkeypatch.setattr(signing.time, "time", lambda: now + 8 * 24 * 3600)
+    refused(link, 410, "It is more than a week old.")
+
+
+def test_tampered(sam: Person, link: str) -> None:
+    broken = link[:-2] + ("0" if link[-2] != "0" else "1") + "/"
+    refused(broken, 404, "Nothing here")
+    refused("/welcome/abc/", 404, "Nothing here")
+
+
+def test_deactivated(sam: Person, link: str) -> None:
+    people.deactivate(actor=OPERATOR, person=sam.id)
+    refused(link, 410, "This account is deactivated.")
+
+
+def test_a_weak_password_comes_back_with_words(sam: Person, link: str) -> None:
+    response = Client().post(link, {"password": "short"})
+    assert response.status_code == 422
+    assert "This password is too short" in response.content.decode()
+    assert Client().get(link).status_code == 200
+
+
+def test_who_was_signed_in_is_signed_out(sam: Person, jonas: Person, link: str, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    client.post(link, {"password": PASSWORD})
+    assert client.get("/keys/").status_code == 302
+
+
+# Mail
+
+
+def test_with_a_mail_server_the_link_is_mailed_too(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
+    html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
+    assert "Also sent to new@example.com." in html
+    assert mail.outbox[0].to == ["new@example.com"]
+    assert link_in(html) in mail.outbox[0].body
+    assert "Jonas Lind has invited you" in mail.outbox[0].body
+
+
+def test_without_one_nothing_is_printed(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with override_settings(MAILERS=PRINTED):
+        html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
+    assert "Also sent" not in html
+    assert link_in(html).split("/")[2] not in "".join(capsys.readouterr())
+
+
+def test_a_mail_server_that_is_away_loses_nothing(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
+    with mock.patch("keyadmin.web.invitations.send_mail", side_effect=OSError("away")):
+        html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
+    assert "It could not be mailed to new@example.com." in html
+    assert link_in(html)

@@ -1,0 +1,291 @@
+"""People & roles: who is listed to whom, what is done about them, and to whom it is refused."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
+from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
+from tests.operations.looking import latest
+from tests.web.conftest import SignedIn
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
+
+
+@pytest.fixture
+def shared(northwind: Organisation, contoso: Organisation) -> Person:
+    """Of two organisations."""
+    person = member_of(northwind, Role.MEMBER, name="Shared", email="shared@example.com")
+    MembershipFactory(person=person, organisation=contoso, role=Role.OWNER)
+    return person
+
+
+# The list
+
+
+def test_everybody_by_name_with_their_roles(maya: Person, jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+    html = signed_in(maya).get("/people/").content.decode()
+    assert names(html) == ["Jonas Lind", "Maya Okafor", "Sam Reyes"]
+    assert "System administrator" in html
+    assert "Organisation owner" in html
+    assert "1–3 of 3" in html
+
+
+def test_an_owner_sees_only_their_organisations_people_and_roles(
+    jonas: Person, shared: Person, lena: Person, maya: Person, signed_in: SignedIn
+) -> None:
+    response = signed_in(jonas).get("/people/")
+    html = response.content.decode()
+    assert names(html) == ["Jonas Lind", "Shared"]
+    assert "Contoso" not in html
+    assert [[m.role for m in person.roles_seen] for person in response.context["rows"]] == [["owner"], ["member"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=reyes", ["Sam Reyes"]),
+        ("q=JONAS@", ["Jonas Lind"]),
+        ("q=%00", ["Gone", "Jonas Lind", "Maya Okafor", "Sam Reyes", "Shared"]),
+        ("status=active", ["Jonas Lind"]),
+        ("status=invited", ["Maya Okafor", "Sam Reyes", "Shared"]),
+        ("status=deactivated", ["Gone"]),
+        ("role=owner", ["Jonas Lind", "Shared"]),
+        ("role=owner&organisation=northwind", ["Jonas Lind"]),
+        ("role=system-administrator", ["Maya Okafor"]),
+        ("organisation=contoso", ["Shared"]),
+        ("role=nonsense&status=nonsense", ["Gone", "Jonas Lind", "Maya Okafor", "Sam Reyes", "Shared"]),
+    ],
+)
+def test_filters(
+    maya: Person, jonas: Person, sam: Person, shared: Person, signed_in: SignedIn, query: str, expected: list[str]
+) -> None:
+    client = signed_in(maya)
+    Person.objects.filter(id=maya.id).update(last_login=None)
+    Person.objects.filter(id=jonas.id).update(last_login=timezone.now())
+    PersonFactory(name="Gone", deactivated=True)
+    assert names(client.get(f"/people/?{query}").content.decode()) == expected
+
+
+def test_an_owner_learns_nothing_of_roles_elsewhere(jonas: Person, shared: Person, signed_in: SignedIn) -> None:
+    assert names(signed_in(jonas).get("/people/?role=owner").content.decode()) == ["Jonas Lind"]
+    assert signed_in(jonas).get("/people/?organisation=contoso").status_code == 404
+
+
+def test_nobody_matches(maya: Person, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    assert "Nobody matches “zz”." in client.get("/people/?q=zz").content.decode()
+    assert "Nobody matches these filters." in client.get("/people/?status=deactivated").content.decode()
+
+
+def test_pages(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    for number in range(25):
+        member_of(northwind, name=f"Person {number:02}")
+    client = signed_in(maya)
+    html = client.get("/people/?q=person").content.decode()
+    assert len(names(html)) == 20
+    after = re.search(r'href="([^"]*)" rel="next"', html)[1].replace("&amp;", "&")
+    assert names(client.get(after).content.decode()) == [f"Person {number}" for number in range(20, 25)]
+
+
+def test_htmx_gets_rows_and_tabs(maya: Person, htmx: SignedIn) -> None:
+    html = htmx(maya).get("/people/?q=maya").content.decode()
+    assert html.lstrip().startswith('<div id="people-rows"')
+    assert 'id="status-tabs"' in html
+    assert "<!doctype" not in html
+
+
+def test_the_number_of_statements_does_not_grow(
+    jonas: Person, maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    for person in (maya, jonas):
+        client = signed_in(person)
+        client.get("/people/")
+        counts = []
+        for more in (2, 40):
+            for _ in range(more):
+                member_of(northwind)
+            with django_assert_max_num_queries(12) as captured:
+                assert client.get("/people/?organisation=northwind&q=e").status_code == 200
+            counts.append(len(captured))
+        assert counts[0] == counts[1]
+
+
+def test_names_are_text(maya: Person, signed_in: SignedIn) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    person = PersonFactory(name=evil)
+    for page in ("", f"{person.id}/", f"{person.id}/deactivate/", f"{person.id}/link/", f"{person.id}/system-role/"):
+        html = signed_in(maya).get(f"/people/{page}").content.decode()
+        assert "<img src=x" not in html, page
+        assert "&lt;img" in html, page
+
+
+# A person's page
+
+
+def test_a_page_with_roles_and_acts(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+    html = signed_in(jonas).get(f"/people/{sam.id}/").content.decode()
+    for act in ("edit", "link", "deactivate"):
+        assert f"/people/{sam.id}/{act}/" in html
+    assert f"/people/{sam.id}/system-role/" not in html
+
+
+def test_who_belongs_to_others_too_keeps_their_name(jonas: Person, shared: Person, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    html = client.get(f"/people/{shared.id}/").content.decode()
+    assert "Contoso" not in html
+    assert f"/people/{shared.id}/roles/" in html
+    for act in ("edit", "link", "deactivate"):
+        assert f"/people/{shared.id}/{act}/" not in html
+        assert client.get(f"/people/{shared.id}/{act}/").status_code == 403
+        assert client.post(f"/people/{shared.id}/{act}/").status_code == 403
+
+
+def test_an_auditor_sees_no_act(asha: Person, priya: Person, sam: Person, signed_in: SignedIn) -> None:
+    for auditor in (asha, priya):
+        for page in ("/people/", f"/people/{sam.id}/"):
+            html = signed_in(auditor).get(page).content.decode()
+            assert not re.findall(r"/people/(?:invite|[0-9a-f-]{36}/[a-z]+)", html)
+
+
+def test_an_unknown_person_and_another_organisations_answer_alike(
+    jonas: Person, lena: Person, signed_in: SignedIn
+) -> None:
+    client = signed_in(jonas)
+    for page in ("", "edit/", "deactivate/", "link/", "roles/add/"):
+        theirs = client.get(f"/people/{lena.id}/{page}")
+        assert (theirs.status_code, theirs.content) == (404, client.get(f"/people/{uuid4()}/{page}").content)
+
+
+# Acts
+
+
+def test_edit(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+    response = signed_in(jonas).post(f"/people/{sam.id}/edit/", {"name": "Samuel", "email": "s@example.com"})
+    assert response["Location"] == f"/people/{sam.id}/"
+    sam.refresh_from_db()
+    assert (sam.name, sam.email) == ("Samuel", "s@example.com")
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"name": "", "email": "s@example.com"}, "This field is required."),
+        ({"name": "Sam", "email": "jonas@northwind.example"}, "There is already a person with this e-mail address."),
+        ({"name": "Sam", "email": "no address"}, "Enter a valid email address."),
+        ({"name": "Sam Reyes", "email": "sam@northwind.example"}, "No changes to save."),
+    ],
+)
+def test_edit_refused(jonas: Person, sam: Person, signed_in: SignedIn, sent: dict[str, str], words: str) -> None:
+    response = signed_in(jonas).post(f"/people/{sam.id}/edit/", sent)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+
+
+def test_roles_in_an_organisation(jonas: Person, sam: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    client, url = signed_in(jonas), f"/people/{sam.id}/roles/{northwind.id}/"
+    assert client.post(url, {"role": "auditor"}).status_code == 302
+    assert sam.memberships.get().role == Role.AUDITOR
+    assert client.post(url, {"role": "king"}).status_code == 422
+    assert client.post(f"{url}remove/").status_code == 302
+    assert not sam.memberships.exists()
+    assert client.get(f"/people/{sam.id}/").status_code == 404
+
+
+def test_a_role_that_is_not_there(
+    jonas: Person, maya: Person, shared: Person, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    assert signed_in(jonas).post(f"/people/{shared.id}/roles/{contoso.id}/remove/").status_code == 404
+    assert signed_in(maya).post(f"/people/{maya.id}/roles/{contoso.id}/", {"role": "owner"}).status_code == 404
+    assert Membership.objects.filter(person=shared).count() == 2
+
+
+def test_adding_a_role_elsewhere(maya: Person, sam: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+    url = f"/people/{sam.id}/roles/add/"
+    html = signed_in(maya).get(url).content.decode()
+    assert "Contoso" in html
+    assert ">Northwind</option>" not in html
+    sent = {"organisation": str(contoso.id), "role": "auditor"}
+    assert signed_in(maya).post(url, sent).status_code == 302
+    assert sam.memberships.get(organisation=contoso).role == Role.AUDITOR
+    assert signed_in(maya).post(url, sent).status_code == 403
+
+
+def test_an_owner_adds_nobody_elsewhere(jonas: Person, sam: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+    sent = {"organisation": str(contoso.id), "role": "owner"}
+    assert signed_in(jonas).post(f"/people/{sam.id}/roles/add/", sent).status_code == 403
+
+
+def test_a_system_role(maya: Person, sam: Person, jonas: Person, signed_in: SignedIn) -> None:
+    url = f"/people/{sam.id}/system-role/"
+    assert signed_in(maya).post(url, {"system_role": "auditor"}).status_code == 302
+    assert Person.objects.get(id=sam.id).system_role == SystemRole.AUDITOR
+    assert signed_in(jonas).post(url, {"system_role": "administrator"}).status_code == 403
+    assert signed_in(maya).post(url, {"system_role": "king"}).status_code == 422
+
+
+def test_the_last_administrator_stays(maya: Person, signed_in: SignedIn) -> None:
+    words = "Maya Okafor is the last system administrator. Make someone else one first."
+    client = signed_in(maya)
+    assert words in client.get(f"/people/{maya.id}/deactivate/").content.decode()
+    for act, sent in (("deactivate", {}), ("system-role", {"system_role": ""})):
+        response = client.post(f"/people/{maya.id}/{act}/", sent)
+        assert response.status_code == 422
+        assert words in response.content.decode()
+    maya.refresh_from_db()
+    assert (maya.is_active, maya.system_role) == (True, SystemRole.ADMINISTRATOR)
+
+
+def test_who_is_deactivated_is_out_at_once(jonas: Person, sam: Person, maya: Person, signed_in: SignedIn) -> None:
+    theirs = signed_in(sam)
+    assert theirs.get("/profile/").status_code == 200
+    assert signed_in(jonas).post(f"/people/{sam.id}/deactivate/").status_code == 302
+    assert theirs.get("/profile/").status_code == 302
+    assert latest().verb == "person.deactivated"
+    assert signed_in(jonas).get(f"/people/{sam.id}/deactivate/").status_code == 409
+    assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 302
+    assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 409
+
+
+def test_the_dialog_says_what_becomes_of_their_keys(
+    maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    for inherits in (False, False, False, True):
+        KeyFactory(organisation=northwind, creator=jonas, inherits=inherits)
+    KeyFactory(organisation=northwind, creator=jonas, revoked=True)
+    html = signed_in(maya).get(f"/people/{jonas.id}/deactivate/").content.decode()
+    assert "<b>3 keys of theirs keep working</b>; see the review report." in html
+    assert "1 key that inherits from them may do nothing any more." in html
+    html = signed_in(maya).get(f"/people/{jonas.id}/roles/{northwind.id}/remove/").content.decode()
+    assert "<b>3 keys of theirs keep working</b>" in html
+
+
+def test_an_act_on_the_list_and_on_the_page_loads_it_anew(maya: Person, sam: Person, htmx: SignedIn) -> None:
+    client: Any = htmx(maya)
+    for behind, act in (("/people/?q=sam", "deactivate"), (f"/people/{sam.id}/", "reactivate")):
+        client.behind = behind
+        assert client.post(f"/people/{sam.id}/{act}/")["HX-Refresh"] == "true"
+    client.behind = "/keys/"
+    assert client.post(f"/people/{sam.id}/deactivate/")["HX-Redirect"] == f"/people/{sam.id}/"
+
+
+def test_signed_out_in_mid_dialog(maya: Person, sam: Person, htmx: SignedIn) -> None:
+    client: Any = htmx(maya)
+    client.behind = "/people/?q=sam"
+    client.logout()
+    response = client.post(f"/people/{sam.id}/deactivate/")
+    assert response["HX-Redirect"] == "/account/login/?next=%2Fpeople%2F%3Fq%3Dsam"
+    assert Person.objects.get(id=sam.id).is_active
+
+
+def test_without_csrf_token_nothing_happens(maya: Person, sam: Person) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(maya, backend="allauth.account.auth_backends.AuthenticationBackend")
+    assert client.post(f"/people/{sam.id}/deactivate/").status_code == 403
+    assert Person.objects.get(id=sam.id).is_active
