@@ -84,12 +84,18 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
             ),
             Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
             Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),
+            Place("people", _("People & roles"), "users", "people:list"),
+            Place("permissions", _("Permissions"), "list-checks", "permissions:list", system),
+            Place("channels", _("Channels"), "radio-tower", "channels:list"),
+            Place("tiers", _("Tiers"), "gauge", "tiers:list", system),
+            Place("settings", _("Settings"), "settings", "settings"),
         ],
     ),
 ]
 #: The lists that the switcher leads to, if the reader is on one; else to the first.
 BY_ORGANISATION: Final = [
     "keys:list", "history:list", "bots:list", "security:public-keys", "security:allow-lists",
+    "people:list", "channels:list", "settings",
 ]  # fmt: skip
 
 
