@@ -4,11 +4,14 @@ import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self
 
 from django.db.models import F, Q, QuerySet
+from django.utils.timezone import is_naive
 
-_LONGEST: Final = 600
+#: More than any cursor that `at` makes: the longest names have 120 characters, of up to 6 bytes each in JSON.
+_LONGEST: Final = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Cursor:
     def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
-        packed = json.dumps([int(backwards), text, str(row.pk)], separators=(",", ":"))
+        packed = json.dumps([int(backwards), text, str(row.pk)], separators=(",", ":"), ensure_ascii=False)
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod
@@ -76,9 +79,22 @@ class Cursor:
                 return cls(bool(backwards), None, order.parse_pk(pk))
             if not isinstance(value, str) or "\0" in value:
                 return None
-            return cls(bool(backwards), order.parse(value), order.parse_pk(pk))
+            return cls(bool(backwards), _askable(order.parse(value)), order.parse_pk(pk))
         except (ValueError, TypeError, OverflowError, RecursionError):
             return None
+
+
+def _askable(value: Any) -> Any:
+    """The value as the database can be asked about it, or ValueError: Python knows offsets of up to 24 hours, times
+    without any, and text that is no Unicode.
+    """
+    if isinstance(value, str):
+        value.encode()
+    if isinstance(value, datetime):
+        if is_naive(value):
+            raise ValueError("a time without a time zone")
+        return value.astimezone(UTC)
+    return value
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,18 @@
 import base64
 import json
 from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyadmin.models import Key
-from keyadmin.web.paging import Cursor, Order
+from keyadmin.models import Event, Key, Organisation, Person
+from keyadmin.web.paging import Cursor, Order, page
+from tests.factories import KeyFactory
+from tests.web.conftest import SignedIn
 
 NEWEST = Order("created_at", True, datetime.fromisoformat, UUID)
 NUMBER = Order("pk", True, int, int)
@@ -39,4 +44,52 @@ def test_values_of_the_wrong_sort() -> None:
     for bad in ([0, "2026", "x"], [2, "2026-01-01", str(uuid4())], [0, "a\0b", str(uuid4())], [0, 5, 5], {"a": 1}):
         assert Cursor.read(packed(bad), NEWEST) is None
     assert Cursor.read("[" * 700, NEWEST) is None
-    assert Cursor.read(packed([0, "9" * 400, "9" * 400]), NUMBER) is None
+    assert Cursor.read(packed([0, "9" * 800, "9" * 800]), NUMBER) is None
+
+
+NAME = Order("name", False, str, UUID)
+#: What Python reads and PostgreSQL does not: an offset that is too wide, no time zone, half a character.
+UNASKABLE = ["2026-01-01T00:00:00+23:59", "0001-01-01T00:00:00+01:00", "2026-01-01T00:00:00", "\ud800"]
+OFFSETS = st.builds("{}{:02}:{:02}".format, st.sampled_from("+-"), st.integers(0, 23), st.integers(0, 59))
+TIMES = st.builds(lambda at, offset: at.isoformat() + offset, st.datetimes(), OFFSETS | st.just(""))
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+PLACES = st.tuples(st.booleans().map(int), TIMES | ANY_TEXT, st.uuids().map(str) | st.integers().map(str) | ANY_TEXT)
+
+
+@pytest.mark.parametrize("value", UNASKABLE)
+@pytest.mark.parametrize("sort", ["newest", "name"])
+def test_what_the_database_cannot_be_asked_about(maya: Person, signed_in: SignedIn, value: str, sort: str) -> None:
+    cursor = packed([0, value, str(uuid4())])
+    assert signed_in(maya).get("/keys/", {"sort": sort, "cursor": cursor}).status_code == 200
+
+
+@given(PLACES.map(packed) | st.text())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_no_cursor_whatever_breaks_a_page(db: None, cursor: str) -> None:
+    for order in (NEWEST, NAME):
+        page(Key.objects.all(), order, cursor, 20)
+    page(Event.objects.all(), NUMBER, cursor, 20)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=120))
+def test_the_longest_names_come_back(name: str) -> None:
+    key = Key(id=uuid4(), name=name)
+    assert Cursor.read(Cursor.at(key, NAME, backwards=False), NAME) == Cursor(False, name, key.id)
+
+
+@pytest.mark.parametrize("letter", ["\U0001f511", "\u00fc", "\\", '"', "\x01"])
+def test_keys_of_the_longest_names_are_all_reached(
+    northwind: Organisation, maya: Person, signed_in: SignedIn, letter: str
+) -> None:
+    """A cursor that could not be read back led to the first page again, for ever."""
+    names = {f"{number:02}{letter * 118}" for number in range(45)}
+    for name in names:
+        KeyFactory(organisation=northwind, name=name)
+    client: Any = signed_in(maya)
+    url, seen = "/keys/?sort=name", set()
+    for _ in range(3):
+        context = client.get(url).context
+        seen |= {key.name for key in context["keys"]}
+        url = context["page"]["next_url"]
+        assert len(urlsplit(url).query) < 4000
+    assert (seen, url) == (names, "")
