@@ -2,6 +2,7 @@
 
 import unicodedata
 from enum import Enum
+from itertools import pairwise
 from typing import Final
 
 from django.utils.translation import gettext as _
@@ -17,6 +18,8 @@ class Unchanged(Enum):
 
 UNCHANGED: Final = Unchanged.UNCHANGED
 NOTHING_TO_SAVE: Final = "__all__"
+#: ZERO WIDTH NON-JOINER and ZERO WIDTH JOINER.
+_JOINERS: Final = "\u200c\u200d"
 
 
 class Problems:
@@ -38,12 +41,15 @@ class Problems:
         `lines` allows line breaks.
         """
         clean = value.replace("\r\n", "\n").strip()
-        if not clean and required:
+        if required and not clean.strip(_JOINERS):
             self.add(field, _("This field is required."))
         if len(clean) > longest:
             self.add(field, _("Use at most %(count)d characters.") % {"count": longest})
         if any(_is_control(char) and not (lines and char == "\n") for char in clean):
             self.add(field, _("Control characters are not allowed."))
+            return ""
+        if any(_is_hidden(before, char) for before, char in pairwise(f" {clean}")):
+            self.add(field, _("Invisible characters are not allowed."))
             return ""
         return clean
 
@@ -66,8 +72,12 @@ def require_changes(changes: object) -> None:
 
 
 def _is_control(char: str) -> bool:
-    """Control characters, line separators, lone surrogates, and what turns the direction of the text around."""
-    return (
-        unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
-        or char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-    )
+    """Control characters, line separators and lone surrogates."""
+    return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+
+
+def _is_hidden(before: str, char: str) -> bool:
+    """What has no shape of its own or turns the text around, so that two names could look the same. The joiners of
+    some scripts and of pictures are needed there; Latin letters have no use for them.
+    """
+    return unicodedata.category(char) == "Cf" and not (char in _JOINERS and ord(before) > 127)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils import timezone
@@ -17,6 +17,9 @@ from keyadmin.operations import policy, reach
 from keyadmin.operations.checks import UNCHANGED, Problems
 from keyadmin.operations.errors import Forbidden, Invalid
 from keyadmin.operations.recording import rfc3339
+
+#: Of a key or a bot: every call is compared with all of them.
+MOST_NETWORKS: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +122,20 @@ def save(key: Key, values: Values, *, new: bool) -> None:
 
 
 def check_networks(problems: Problems, networks: Sequence[cidr.Network]) -> None:
-    """An own list takes any network but /0, and none that an earlier one already covers."""
+    """An own list takes any network but /0, none that an earlier one already covers, and only so many."""
+    if len(networks) > MOST_NETWORKS:
+        problems.add("networks", too_many_networks())
+        return
     for place, network in enumerate(networks):
         if network.prefixlen == 0:
             problems.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
         elif covering := cidr.covers(networks[:place], network):
             problems.add("networks", covered(network, covering))
+
+
+def too_many_networks() -> str:
+    """The words for a list that would get too long."""
+    return _("An allow-list holds at most %(count)d IP ranges. Use wider ones.") % {"count": MOST_NETWORKS}
 
 
 def covered(network: cidr.Network, covering: cidr.Network) -> str:

@@ -101,6 +101,8 @@ def _parse(allowed: _List, text: str, others: Sequence[cidr.Network]) -> cidr.Ne
         network = cidr.parse(text, floor=isinstance(allowed.owner, Bot))
     except cidr.CidrError as problem:
         raise Invalid({"network": [problem.message]}) from problem
+    if len(others) >= key_values.MOST_NETWORKS:
+        raise Invalid({"network": [key_values.too_many_networks()]})
     if covering := cidr.covers(others, network):
         raise Invalid({"network": [key_values.covered(network, covering)]})
     return network

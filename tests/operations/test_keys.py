@@ -126,6 +126,20 @@ def test_a_bots_key_needs_a_bot(northwind: Organisation) -> None:
     assert "kind" in errors_of(None, northwind, kind=Kind.BOT)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["CI\u200b", "C\ufeffI", "CI\u00ad", "\u2060CI", "CI\u200e", "C\u061cI", "CI\U000e0041", "C\u200dI", "\u200d"],
+)
+def test_what_nobody_can_see_is_in_no_name(northwind: Organisation, name: str) -> None:
+    """Two keys would look the same, or one would have no name."""
+    assert list(errors_of(None, northwind, name=name)) == ["name"]
+
+
+def test_scripts_that_need_joiners_have_them(northwind: Organisation) -> None:
+    name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert issue(None, northwind, name=name).key.name == name
+
+
 @pytest.mark.parametrize("name", ["", "   ", "x" * 121, "a\nb", "a\x00b", "a\x1bb", "a\u202eb", "a\u2028b", "\ud800"])
 def test_names_that_are_none(northwind: Organisation, name: str) -> None:
     assert list(errors_of(None, northwind, name=name)) == ["name"]

@@ -1,9 +1,12 @@
 """Allow-lists of bots and keys."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+from django.utils import timezone
 
+from keyadmin.foundation import cidr
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
 from keyadmin.operations import keys, networks
 from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
@@ -70,6 +73,29 @@ def test_networks_a_key_refuses(northwind: Organisation, text: str) -> None:
     with pytest.raises(Invalid) as refused:
         networks.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
     assert words(refused)
+
+
+@pytest.mark.parametrize("owner", ["bot", "key"])
+def test_a_list_has_room_for_a_hundred(bot: Bot, northwind: Organisation, owner: str) -> None:
+    of = bot if owner == "bot" else KeyFactory(organisation=northwind)
+    AllowListEntry.objects.bulk_create(
+        AllowListEntry(**{owner: of}, network=cidr.parse(f"192.0.2.{number}")) for number in range(99)
+    )
+    networks.add(actor=OPERATOR, network="203.0.113.24", **{owner: of.id})
+    with pytest.raises(Invalid) as refused:
+        networks.add(actor=OPERATOR, network="203.0.113.25", **{owner: of.id})
+    assert words(refused) == ["An allow-list holds at most 100 IP ranges. Use wider ones."]
+    networks.change(actor=OPERATOR, entry=of.allow_list.first().id, network="198.51.100.0/24")
+
+
+def test_a_new_key_brings_a_hundred_at_most(northwind: Organisation) -> None:
+    many = [cidr.parse(f"192.0.2.{number}") for number in range(101)]
+    made = {"actor": OPERATOR, "organisation": northwind.id, "name": "CRM", "scopes": {"chats:read"}}
+    expires = timezone.now() + timedelta(days=1)
+    assert keys.issue(**made, networks=many[:100], expires_at=expires).key.allow_list.count() == 100
+    with pytest.raises(Invalid) as refused:
+        keys.issue(**made, networks=many, expires_at=expires)
+    assert refused.value.errors == {"networks": ["An allow-list holds at most 100 IP ranges. Use wider ones."]}
 
 
 def test_a_wider_network_may_join(bot: Bot) -> None:
