@@ -16,21 +16,27 @@ problems.install(api)
 api.add_router("", whoami.router)
 
 
-def _problem_for_405(view: Any) -> Callable[..., HttpResponse]:
-    """ninja answers a wrong method in plain text."""
+def _answering(view: Any) -> Callable[..., HttpResponse]:
+    """ninja knows no HEAD, and answers a wrong method in plain text."""
 
     @csrf_exempt
     @wraps(view)
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        response = view(request, *args, **kwargs)
-        return problems.not_allowed(request, response["Allow"]) if response.status_code == 405 else response
+        method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
+        try:
+            response = view(request, *args, **kwargs)  # to HEAD the server sends no body
+        finally:
+            request.method = method
+        if response.status_code != 405:
+            return response
+        return problems.not_allowed(request, response["Allow"].replace("GET", "GET, HEAD"))
 
     return answered
 
 
 patterns, app_name, namespace = api.urls
 for pattern in patterns:
-    pattern.callback = _problem_for_405(pattern.callback)
+    pattern.callback = _answering(pattern.callback)
 patterns = [one for one in patterns if getattr(one, "name", "") != "api-root"]
 
 urlpatterns = [

@@ -63,7 +63,13 @@ def test_a_bots_compact_key_on_behalf_of_somebody(rf: RequestFactory) -> None:
 
 def test_other_methods_are_problems(rf: RequestFactory) -> None:
     response = answer_to(rf, Caller(identity(), frozenset(), Quota(1, 1)), "POST")
-    assert (response.status_code, response["Content-Type"], response["Allow"]) == (405, PROBLEM, "GET")
+    assert (response.status_code, response["Content-Type"], response["Allow"]) == (405, PROBLEM, "GET, HEAD")
+
+
+def test_head_says_what_get_would(rf: RequestFactory) -> None:
+    caller = Caller(identity(), frozenset(), Quota(1000, 999))
+    assert answer_to(rf, caller, "HEAD").headers == answer_to(rf, caller).headers
+    assert answer_to(rf, caller, "HEAD").status_code == 200
 
 
 def test_an_accident_is_a_problem(rf: RequestFactory) -> None:
