@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
 from tests.browser.chromium import launch
-from tests.browser.scenes import SCENES
+from tests.browser.places import SCENES
 from tests.live.servers import gunicorn
 
 SIZES: Final = {1280: 900, 390: 844}

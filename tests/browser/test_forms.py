@@ -64,13 +64,13 @@ def expect_typed(form: Locator) -> None:
 
 
 def test_mended_it_is_created(page: Page, world: World) -> None:
-    world.demonstration()
-    form = open_create(page)
-    form.get_by_label("Add an IP address or range").fill("203.0.113.24/24")
+    form = fill_create(page, "Mended")
+    network = form.get_by_label("Add an IP address or range")
+    network.fill("203.0.113.24/24")
     form.get_by_role("button", name="Create key").click()
-    expect(form.get_by_text("Fix 2 problems to create the key.")).to_be_visible()
-    form.get_by_role("textbox", name="Name", exact=True).fill("Mended")
-    form.get_by_label("Add an IP address or range").fill("203.0.113.0/24")
+    expect(form.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
+    expect(network).to_be_focused()
+    network.fill("203.0.113.0/24")
     form.get_by_role("button", name="Create key").click()
     expect(dialog(page).get_by_text("1 IP range")).to_be_visible()
 

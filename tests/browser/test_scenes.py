@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import PageOf
+from tests.browser.places import SCENES
 from tests.browser.record import Record
-from tests.browser.scenes import SCENES
 from tests.browser.world import World
 
 AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
