@@ -8,6 +8,7 @@ from django.contrib.postgres.indexes import GistIndex
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
+from django.db.models.lookups import GreaterThan
 
 from keyadmin.models.visibility import ActorQuerySet
 
@@ -39,6 +40,13 @@ class Holds(models.Lookup):
         network, network_params = self.process_lhs(compiler, connection)
         address, address_params = self.process_rhs(compiler, connection)
         return f"{network} >>= {address}::inet", (*network_params, *address_params)
+
+
+class Masklen(models.Func):
+    """24 for 203.0.113.0/24."""
+
+    function = "masklen"
+    output_field = models.IntegerField()
 
 
 class AllowListQuerySet(ActorQuerySet):
@@ -77,6 +85,7 @@ class AllowListEntry(models.Model):
         indexes = (GistIndex(fields=("network",), name="allow_list_network", opclasses=["inet_ops"]),)
         constraints = (
             models.CheckConstraint(condition=Q(key__isnull=True) ^ Q(bot__isnull=True), name="allow_list_one_owner"),
+            models.CheckConstraint(condition=GreaterThan(Masklen("network"), 0), name="allow_list_no_slash_0"),
             models.UniqueConstraint(fields=("key", "network"), name="allow_list_key_network_unique"),
             models.UniqueConstraint(fields=("bot", "network"), name="allow_list_bot_network_unique"),
         )

@@ -3,6 +3,8 @@
 import uuid
 
 from django.db import models
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
 
 
 class Secret(models.Model):
@@ -19,6 +21,7 @@ class Secret(models.Model):
     class Meta:
         db_table = "secret"
         constraints = (
+            models.CheckConstraint(condition=Exact(Length("digest"), 32), name="secret_digest_length"),
             models.UniqueConstraint(
                 fields=("key",), condition=models.Q(not_after__isnull=True), name="secret_one_current"
             ),

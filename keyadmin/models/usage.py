@@ -27,6 +27,7 @@ class UsageHour(models.Model):
         db_table = "usage_hour"
         constraints = (
             models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="usage_hour_outcome_known"),
+            models.CheckConstraint(condition=models.Q(count__gte=0), name="usage_hour_count_not_negative"),
         )
 
     def __str__(self) -> str:

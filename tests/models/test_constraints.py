@@ -41,6 +41,10 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "an unknown kind": ("key_kind_known", lambda o: KeyFactory(organisation=o, kind="other")),
     "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), key_id=None)),
     "a compact key with an id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="compact")),
+    "a format nobody knows": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="other")),
+    "a public key that ends": (
+        "key_public_never_expires", lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
+    ),
     "inheriting from nobody": ("key_inherits_from_somebody", lambda o: KeyFactory(organisation=o, inherits=True)),
     "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
     "a prefix with a line break": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="ab\n")),
@@ -51,6 +55,12 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
             Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 32, pepper_id=1, not_after=LATER)
             for _ in range(2)
         ],
+    ),
+    "a digest of another length": (
+        "secret_digest_length",
+        lambda o: Secret.objects.create(
+            key=KeyFactory(organisation=o), digest=b"1" * 31, pepper_id=1, not_after=LATER
+        ),
     ),
     "two current secrets": (
         "secret_one_current",
@@ -68,6 +78,12 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         lambda o: AllowListEntry.objects.create(
             network="10.0.0.0/8", key=KeyFactory(organisation=o), bot=BotFactory(organisation=o)
         ),
+    ),
+    "every address": (
+        "allow_list_no_slash_0", lambda o: AllowListEntry.objects.create(network="0.0.0.0/0", bot=BotFactory()),
+    ),
+    "every address of the newer kind": (
+        "allow_list_no_slash_0", lambda o: AllowListEntry.objects.create(network="::/0", bot=BotFactory()),
     ),
     "a network twice": (
         "allow_list_key_network_unique",
@@ -97,6 +113,10 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "an unknown outcome": (
         "usage_hour_outcome_known",
         lambda o: UsageHour.objects.create(key_id=uuid4(), hour="2026-01-01T00:00Z", outcome="other"),
+    ),
+    "less than no calls": (
+        "usage_hour_count_not_negative",
+        lambda o: UsageHour.objects.create(key_id=uuid4(), hour="2026-01-01T00:00Z", outcome="ok", count=-1),
     ),
     "a second chain": ("chain_head_single", lambda o: ChainHead.objects.create(id=2)),
 }  # fmt: skip
