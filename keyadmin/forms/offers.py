@@ -94,6 +94,11 @@ class Offer:
         )
 
     @property
+    def bot_networks(self) -> list[str]:
+        """The ranges that hold for every key of the owner."""
+        return [str(entry) for entry in self.owner.bot.allow_list.all()] if self.owner.bot else []
+
+    @property
     def owner_choices(self) -> list[Any]:
         """Grouped by organisation; without groups where there is only one."""
         groups: dict[str, list[tuple[str, str]]] = {}

@@ -6,6 +6,7 @@ from typing import Final, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.models.key import Kind
 from keyadmin.models.person import Role, SystemRole
 from keyadmin.models.visibility import CatalogueQuerySet
 
@@ -28,6 +29,11 @@ def held(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[
     if system_role == SystemRole.AUDITOR or role == Role.AUDITOR:
         return READING_SCOPES
     return frozenset()
+
+
+def fitting(kind: str, scopes: Iterable[str]) -> frozenset[str]:
+    """Of the scopes, those that a key of the kind may have: only a master key acts for people."""
+    return frozenset(scopes) if kind == Kind.MASTER else frozenset(scopes) - {IMPERSONATE}
 
 
 class ScopeQuerySet(CatalogueQuerySet):

@@ -17,14 +17,15 @@ def create(
     *, actor: Actor, organisation: UUID, name: str, description: str = "", is_conversational: bool = True
 ) -> Bot:
     """A new bot of the organisation."""
-    with recording.changing():
+    with recording.changing(actor):
         owner = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_BOTS, owner)
         owners.require_active(owner)
         bot = Bot(organisation=owner, name=name, description=description, is_conversational=is_conversational)
         _check(bot)
         bot.save(force_insert=True)
-        _record(Verb.BOT_CREATED, actor, owner, bot, recording.created(_describe(bot)))
+        changes = recording.created(_describe(bot))  # it has no key yet, whose snapshot it could make stale
+        recording.record(Verb.BOT_CREATED, actor=actor, target=bot, organisation=owner, changes=changes)
     return bot
 
 
@@ -37,7 +38,7 @@ def edit(
     is_conversational: bool | Unchanged = UNCHANGED,
 ) -> Bot:
     """Change what is given."""
-    with recording.changing():
+    with recording.changing(actor):
         organisation, row = _lock(actor, bot)
         before = _describe(row)
         if name is not UNCHANGED:
@@ -65,7 +66,7 @@ def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
 
 
 def _switch(actor: Actor, bot: UUID, verb: Verb, reason: str, *, active: bool) -> Bot:
-    with recording.changing():
+    with recording.changing(actor):
         organisation, row = _lock(actor, bot)
         if row.is_active == active:
             raise Conflict(_("This bot is already enabled.") if active else _("This bot is already disabled."))

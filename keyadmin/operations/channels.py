@@ -16,7 +16,7 @@ from keyadmin.operations.policy import Permission
 
 def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
     """A new channel; calls name it by the slug made of its first name."""
-    with recording.changing():
+    with recording.changing(actor):
         owner = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_CHANNELS, owner)
         channel = Channel(organisation=owner, name=name)
@@ -24,13 +24,15 @@ def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
         channel.slug = _free_slug(channel)
         channel.save(force_insert=True)
         changes = recording.created({"name": channel.name, "slug": channel.slug})
-        _record(Verb.CHANNEL_CREATED, actor, channel, recording.target_of(channel), changes)
+        recording.record(  # no key is restricted to it yet, whose snapshot it could make stale
+            Verb.CHANNEL_CREATED, actor=actor, target=channel, organisation=owner, changes=changes
+        )
     return channel
 
 
 def rename(*, actor: Actor, channel: UUID, name: str) -> Channel:
     """Another name; the slug stays, or programs that use it would break."""
-    with recording.changing():
+    with recording.changing(actor):
         row = _lock(actor, channel)
         before = {"name": row.name}
         row.name = name
@@ -44,7 +46,7 @@ def rename(*, actor: Actor, channel: UUID, name: str) -> Channel:
 
 def remove(*, actor: Actor, channel: UUID) -> None:
     """Remove a channel that no key is restricted to: without it, such a key would reach all of them."""
-    with recording.changing():
+    with recording.changing(actor):
         row = _lock(actor, channel)
         if used := row.keys.count():
             words = ngettext("%(count)d key is restricted to this channel.",

@@ -1,17 +1,23 @@
 """Keys as rows to be changed: found, allowed, locked."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import Event, Key
+from keyadmin.models import Event, Key, Verb
 from keyadmin.operations import owners, policy
 from keyadmin.operations.errors import Conflict, NotFound
 from keyadmin.operations.recording import database_time, rfc3339
+
+#: What makes a key another than it was: each counts its `revision` up.
+_CHANGING: Final = (
+    Verb.KEY_EDITED, Verb.KEY_REGENERATED, Verb.KEY_REVOKED, Verb.KEY_REACTIVATED,
+    Verb.NETWORK_ADDED, Verb.NETWORK_CHANGED, Verb.NETWORK_REMOVED,
+)  # fmt: skip
 
 
 def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
@@ -55,7 +61,7 @@ def require_revision(key: Key, revision: int | None) -> None:
     """Raise Conflict, with the event that came first, when the key has changed since `revision` was read."""
     if revision is None or revision == key.revision:
         return
-    event = Event.objects.of_target(str(key.id)).first()
+    event = Event.objects.of_target(str(key.id)).filter(verb__in=_CHANGING).first()
     if event is None:
         raise Conflict(_("Someone else changed this key. Review their change."))
     ago = _ago(database_time() - event.at)

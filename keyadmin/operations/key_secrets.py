@@ -46,7 +46,8 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonc
         before = key_rows.identity(row)
         token = tokens.mint(row.prefix, tokens.Format(row.format), row.key_id)
         name_after(row, token)
-        row.save(update_fields=("recognition",))
+        row.revision += 1
+        row.save(update_fields=("recognition", "revision"))
         store(row, token, now)
         remember(actor, nonce, row)
         changes = recording.changed(before, key_rows.identity(row))

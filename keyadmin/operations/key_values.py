@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import AllowListEntry, Channel, Key, Kind, Organisation, Scope, Secret, Tier
-from keyadmin.models.scope import IMPERSONATE
+from keyadmin.models.scope import fitting
 from keyadmin.operations import policy, reach
 from keyadmin.operations.checks import UNCHANGED, Problems
 from keyadmin.operations.errors import Forbidden, Invalid
@@ -67,7 +67,7 @@ def describe(values: Values) -> dict[str, Any]:
         "channels": sorted(Channel.objects.filter(id__in=values.channels).values_list("name", flat=True)),
         "networks": sorted(str(network) for network in values.networks),
         "expires_at": rfc3339(values.expires_at),
-        "tier": Tier.objects.get(id=values.tier).name,
+        "tier": Tier.objects.filter(id=values.tier).values_list("name", flat=True).first(),
     }
 
 
@@ -173,7 +173,7 @@ def _check_scopes(problems: Problems, key: Key, values: Values) -> None:
         problems.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
     for name in sorted(values.scopes - reach.catalogue()):
         problems.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
-    if IMPERSONATE in values.scopes and key.kind != Kind.MASTER:
+    if fitting(key.kind, values.scopes) != values.scopes:
         problems.add("scopes", _("Only a master key can act for a person."))
 
 
@@ -189,4 +189,4 @@ def _check_tier(problems: Problems, actor: Actor, organisation: Organisation, ti
 def _reach_of(key: Key, values: Values) -> reach.Reach:
     """How far the key would reach with the values; unknown scopes reach nowhere and are refused elsewhere."""
     scopes = reach.inherited_scopes(key) if values.inherits else values.scopes & reach.catalogue()
-    return reach.Reach(scopes, values.channels, values.networks, values.expires_at)
+    return reach.Reach(scopes, values.channels, reach.lists_of(key, values.networks), values.expires_at)

@@ -41,7 +41,7 @@ def issue(
     `kind` None means a bot's key where there is a bot, else a standard one. The organisation's public key, given
     no scopes, holds all that an owner holds. A nonce that this actor has used before raises AlreadyIssued.
     """
-    with recording.changing():
+    with recording.changing(actor):
         owner = owners.lock_organisation(actor, organisation)
         key = _new_key(actor, owner, owners.lock_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
@@ -81,7 +81,7 @@ def edit(
         "channels": channels if channels is UNCHANGED else frozenset(channels),
         "networks": networks if networks is UNCHANGED else tuple(networks),
     }  # fmt: skip
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.EDIT_KEYS)
         key_rows.require_revision(row, revision)
         old = key_values.of(row)
@@ -98,13 +98,13 @@ def edit(
 
 def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
     """Stop the key at once. It can be reactivated."""
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.REVOKE_KEYS)
         if row.revoked_at is not None:
             raise Conflict(_("This key is already revoked."))
         reason = clean_reason(reason)
-        row.revoked_at, row.revoked_reason = recording.database_time(), reason
-        row.save(update_fields=("revoked_at", "revoked_reason"))
+        row.revoked_at, row.revoked_reason, row.revision = recording.database_time(), reason, row.revision + 1
+        row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
         _record(Verb.KEY_REVOKED, actor, row, {"revoked_at": (None, recording.rfc3339(row.revoked_at))}, reason)
     return row
 
@@ -113,7 +113,7 @@ def reactivate(
     *, actor: Actor, key: UUID, expires_at: datetime | Unchanged | None = UNCHANGED, reason: str = ""
 ) -> Key:
     """Let a revoked or expired key work again; an expired one needs a new expiry."""
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.REACTIVATE_KEYS)
         now = recording.database_time()
         expired = row.expires_at is not None and row.expires_at <= now
@@ -135,7 +135,7 @@ def reactivate(
 
 def delete(*, actor: Actor, key: UUID) -> None:
     """Remove the key with its secrets and lists, for good. Its history and its usage stay."""
-    with recording.changing():
+    with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.DELETE_KEYS)
         described = key_rows.identity(row) | key_rows.biography(row) | key_values.describe(key_values.of(row))
         target, organisation = recording.target_of(row), row.organisation

@@ -34,7 +34,7 @@ class _List:
 
 def add(*, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None) -> AllowListEntry:
     """Add a network to the list of the bot or of the key. The first one closes it to all other addresses."""
-    with recording.changing():
+    with recording.changing(actor):
         allowed = _lock(actor, bot, key)
         before = allowed.networks()
         new = _parse(allowed, network, before)
@@ -47,7 +47,7 @@ def add(*, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None
 
 def change(*, actor: Actor, entry: UUID, network: str) -> AllowListEntry:
     """Put another network in the entry's place."""
-    with recording.changing():
+    with recording.changing(actor):
         allowed, row = _lock_entry(actor, entry)
         before = allowed.networks()
         others = [other for other in before if other != row.network]
@@ -62,7 +62,7 @@ def change(*, actor: Actor, entry: UUID, network: str) -> AllowListEntry:
 
 def remove(*, actor: Actor, entry: UUID, allow_any: bool = False) -> None:
     """Remove the entry. The last one opens the list to any address, which takes `allow_any`."""
-    with recording.changing():
+    with recording.changing(actor):
         allowed, row = _lock_entry(actor, entry)
         before = allowed.networks()
         if len(before) == 1 and not allow_any:

@@ -32,12 +32,14 @@ def create(
     tier: UUID | None = None,
 ) -> Organisation:
     """A new tenant. Without a slug it is made of the name; without a tier it is the one with the lowest limit."""
-    with recording.changing():
+    with recording.changing(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         organisation = Organisation(
             name=name, slug=slug or slugify(name)[:60], key_prefix=key_prefix, key_format=key_format
         )
-        organisation.default_tier_id = tier or Tier.objects.values_list("id", flat=True)[:1].get()
+        lowest = Tier.objects.first()
+        if usual := tier or (lowest and lowest.id):
+            organisation.default_tier_id = usual
         _check(organisation)
         organisation.save(force_insert=True)
         Version.objects.create(subject=organisation.id)
@@ -64,7 +66,7 @@ def edit(
         "default_expiry_days": default_expiry_days, "longest_expiry_days": longest_expiry_days,
         "may_never_expire": may_never_expire,
     }  # fmt: skip
-    with recording.changing():
+    with recording.changing(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.EDIT_ORGANISATION, row)
         if tier is not UNCHANGED and tier != row.default_tier_id:
@@ -92,7 +94,7 @@ def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisatio
 
 
 def _switch(actor: Actor, organisation: UUID, verb: Verb, reason: str, *, active: bool) -> Organisation:
-    with recording.changing():
+    with recording.changing(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
         if row.is_active == active:
@@ -145,9 +147,7 @@ def _describe(organisation: Organisation) -> dict[str, Any]:
     return {field: getattr(organisation, field) for field in fields} | {"tier": tier}
 
 
-def _record(
-    verb: Verb, actor: Actor, organisation: Organisation, changes: recording.Changes, reason: str = ""
-) -> None:
+def _record(verb: Verb, actor: Actor, organisation: Organisation, changes: recording.Changes, reason: str = "") -> None:
     recording.record(
         verb, actor=actor, target=organisation, organisation=organisation, changes=changes, reason=reason,
         bump=recording.Bump(organisations=[organisation.id]),

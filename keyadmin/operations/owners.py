@@ -1,4 +1,4 @@
-"""Locks on the owners of keys: the first in the order of locks."""
+"""Locks on the owners of keys, which come before the keys' own."""
 
 from uuid import UUID
 

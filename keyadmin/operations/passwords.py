@@ -7,7 +7,7 @@ letters and digits, which every log redacts, and it is never saved.
 
 from datetime import timedelta
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.core import signing
 from django.utils.crypto import constant_time_compare, salted_hmac
@@ -70,11 +70,27 @@ def change(*, actor: Actor, person: UUID, password: str) -> Person:
     return row
 
 
-def note_reset(*, actor: Actor) -> None:
-    """The actor has chosen a password by the link that the sign-in page mails; the library saved it."""
+def ask_for_reset(*, actor: Actor, person: UUID | None) -> None:
+    """Somebody asked the sign-in page for a link. None: no active person has the address, which is not kept.
+
+    Takes the same statements either way, so that how long it takes does not tell who is here.
+    """
     with recording.changing():
-        target = recording.Target("person", str(actor.id), actor.label)
-        recording.record(Verb.PASSWORD_CHOSEN, actor=actor, target=target)
+        row = Person.objects.filter(id=person or uuid4()).first() or Person()
+        known = recording.target_of(row) if row.id == person else recording.Target("person", "", _("Unknown address"))
+        organisation = person_rows.home(row)
+        recording.record(Verb.PASSWORD_RESET_REQUESTED, actor=actor, target=known, organisation=organisation)
+
+
+def note_reset(*, actor: Actor) -> None:
+    """The actor has chosen a password by the link that the sign-in page mails. The library saves it, in the
+    transaction of this.
+    """
+    with recording.changing():
+        row = Person.objects.filter(id=actor.id).first()
+        if row is None:
+            raise NotFound
+        person_rows.record(Verb.PASSWORD_RESET, actor, row, person_rows.home(row), {})
 
 
 def _opened(token: str) -> tuple[UUID, str]:

@@ -33,7 +33,7 @@ def create(
     role: str = "",
 ) -> Person:
     """Somebody new, with a role in the organisation if one is given. Without a password they can't sign in yet."""
-    with recording.changing():
+    with recording.changing(actor):
         owner = _owner_to_add_to(actor, organisation, system_role)
         return _new(actor, Verb.PERSON_CREATED, owner, role, password, _person(email, name, system_role))
 
@@ -45,7 +45,7 @@ def invite(
 
     Whoever is here already, as far as the actor knows or not, gets the role, and keeps name, password and all else.
     """
-    with recording.changing():
+    with recording.changing(actor):
         owner = _owner_to_add_to(actor, organisation, system_role)
         known = Person.objects.filter(email__iexact=_typed(email)).first() if owner and not system_role else None
         if owner and known:
@@ -165,8 +165,9 @@ def _switch(actor: Actor, person: UUID, verb: Verb, *, active: bool) -> Person:
             raise Conflict(_("This person is already active.") if active else _("This person is already deactivated."))
         if not active:
             person_rows.require_another_administrator(row)
+            row.sessions_ended += 1  # or they would go on once the person is back
         row.is_active = active
-        row.save(update_fields=("is_active",))
+        row.save(update_fields=("is_active", "sessions_ended"))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         bump = recording.Bump(organisations=organisations, catalogue=bool(row.system_role))
         person_rows.record(verb, actor, row, person_rows.home(row), {"is_active": (not active, active)}, bump)
@@ -195,8 +196,7 @@ def _new(
     if owner:
         Membership.objects.create(person=person, organisation=owner, role=role)
     described = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
-    bump = recording.Bump(organisations=[owner.id] if owner else [], catalogue=bool(person.system_role))
-    person_rows.record(verb, actor, person, owner, recording.created(described), bump)
+    person_rows.record(verb, actor, person, owner, recording.created(described))  # no key inherits from them yet
     return person
 
 

@@ -1,5 +1,6 @@
 """Who may do what: one table, read by pages, API and commands alike."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -86,6 +87,18 @@ TABLE: Final[dict[Standing, frozenset[Permission]]] = {
     Standing.KEY_READING_HISTORY: frozenset({P.READ_ORGANISATION, P.READ_HISTORY}),
 }
 
+_BY_SYSTEM_ROLE: Final[dict[str, frozenset[Standing]]] = {
+    "": frozenset(),
+    SystemRole.ADMINISTRATOR: frozenset({Standing.ADMINISTRATOR}),
+    SystemRole.AUDITOR: frozenset({Standing.SYSTEM_AUDITOR}),
+}
+_BY_ROLE: Final[dict[str, frozenset[Standing]]] = {
+    "": frozenset(),
+    Role.OWNER: frozenset({Standing.OWNER}),
+    Role.AUDITOR: frozenset({Standing.AUDITOR}),
+    Role.MEMBER: frozenset({Standing.MEMBER}),
+}
+
 #: Completes "You don't have permission to …".
 _ACTS: Final[dict[Permission, Promise]] = {
     P.READ_ORGANISATION: gettext_lazy("see this organisation"),
@@ -116,7 +129,12 @@ _EXTRA: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
 
 def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission]:
     """What the actor may do in the organisation; with None, in the installation as a whole."""
-    return frozenset[Permission]().union(*(TABLE[standing] for standing in standings(actor, organisation)))
+    return permissions_of(standings(actor, organisation))
+
+
+def permissions_of(standings: Iterable[Standing]) -> frozenset[Permission]:
+    """What all of the standings together allow."""
+    return frozenset[Permission]().union(*(TABLE[standing] for standing in standings))
 
 
 def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> bool:
@@ -172,14 +190,13 @@ def standings(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
     person = Person.objects.active().filter(id=actor.id).first()
     if person is None:
         return frozenset()
-    found = set()
-    if person.system_role:
-        administrator = person.system_role == SystemRole.ADMINISTRATOR
-        found.add(Standing.ADMINISTRATOR if administrator else Standing.SYSTEM_AUDITOR)
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    if role:
-        found.add({Role.OWNER: Standing.OWNER, Role.AUDITOR: Standing.AUDITOR}.get(Role(role), Standing.MEMBER))
-    return frozenset(found)
+    return standings_of(system_role=person.system_role, role=role or "")
+
+
+def standings_of(*, system_role: str, role: str) -> frozenset[Standing]:
+    """What an active person with these roles is; "" for none."""
+    return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
 
 
 def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:

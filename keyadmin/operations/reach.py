@@ -9,18 +9,21 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind
-from keyadmin.models import Key, Kind, Membership, Person, Role, Scope
-from keyadmin.models.scope import IMPERSONATE, held
+from keyadmin.models import Key, Membership, Person, Role, Scope
+from keyadmin.models.scope import fitting, held
 from keyadmin.operations.errors import Forbidden
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a key reaches, or an actor may make one reach. No channels, networks or expiry: no such limit."""
+    """How far a key reaches, or an actor may make one reach. No channels, lists or expiry: no such limit.
+
+    `lists` are the allow-lists that bind, none of them empty: an address must be on every one.
+    """
 
     scopes: frozenset[str]
     channels: frozenset[UUID] = frozenset()
-    networks: tuple[cidr.Network, ...] = ()
+    lists: tuple[tuple[cidr.Network, ...], ...] = ()
     expires_at: datetime | None = None
 
 
@@ -32,9 +35,8 @@ def effective_scopes(key: Key) -> frozenset[str]:
 
 
 def inherited_scopes(key: Key) -> frozenset[str]:
-    """What the key may do if it inherits. Impersonation stays with master keys, whoever the creator is."""
-    scopes = _held_by_person(key.creator_id, key.organisation_id)
-    return scopes if key.kind == Kind.MASTER else scopes - {IMPERSONATE}
+    """What the key may do if it inherits."""
+    return fitting(key.kind, _held_by_person(key.creator_id, key.organisation_id))
 
 
 def of_actor(actor: Actor, organisation: UUID) -> Reach:
@@ -48,13 +50,19 @@ def of_actor(actor: Actor, organisation: UUID) -> Reach:
 
 
 def of_key(key: Key) -> Reach:
-    """How far the saved key reaches. Its bot's list is the bot's limit, not the key's own."""
+    """How far the saved key reaches."""
     return Reach(
         scopes=effective_scopes(key),
         channels=frozenset(key.channels.values_list("id", flat=True)),
-        networks=tuple(key.allow_list.values_list("network", flat=True)),
+        lists=lists_of(key, tuple(key.allow_list.values_list("network", flat=True))),
         expires_at=key.expires_at,
     )
+
+
+def lists_of(key: Key, own: tuple[cidr.Network, ...]) -> tuple[tuple[cidr.Network, ...], ...]:
+    """The allow-lists that bind the key if its own is `own`: that, and its bot's."""
+    bots = tuple(key.bot.allow_list.values_list("network", flat=True)) if key.bot else ()
+    return tuple(networks for networks in (own, bots) if networks)
 
 
 def require_within(wanted: Reach, limit: Reach) -> None:
@@ -64,7 +72,7 @@ def require_within(wanted: Reach, limit: Reach) -> None:
         raise Forbidden(_("You can't give a key more than you may do yourself: %(scopes)s.") % {"scopes": names})
     if limit.channels and not (wanted.channels and wanted.channels <= limit.channels):
         raise Forbidden(_("A key can't reach more channels than the key that makes it."))
-    if limit.networks and not _within(wanted.networks, limit.networks):
+    if not all(any(_within(own, allowed) for own in wanted.lists) for allowed in limit.lists):
         raise Forbidden(_("A key can't be used from more addresses than the key that makes it."))
     if limit.expires_at and (wanted.expires_at is None or wanted.expires_at > limit.expires_at):
         raise Forbidden(_("A key can't outlive the key that makes it."))
@@ -80,7 +88,7 @@ def is_wider(new: Reach, old: Reach) -> bool:
 
 
 def _within(wanted: Collection[cidr.Network], limit: Collection[cidr.Network]) -> bool:
-    return bool(wanted) and all(cidr.covers(limit, network) for network in wanted)
+    return all(cidr.covers(limit, network) for network in wanted)
 
 
 def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str]:

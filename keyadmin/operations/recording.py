@@ -1,7 +1,8 @@
-"""History: every operation is one `changing()` block whose last line is `record(…)`.
+"""History: every operation is one `changing(actor)` block whose last line is `record(…)`.
 
-Locks are taken in one order everywhere: owner → key → chain head → versions and meter, several rows of a kind
-by ascending id. `record` takes the last three, so what follows it in a transaction must take none.
+Locks are taken in one order everywhere: people → organisation → bot → key → what the changed rows refer to →
+chain head → versions and meter, several rows of a kind by ascending id. `changing` takes the acting person's,
+`record` the last three and the one before them, so what follows it in a transaction must take none.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from uuid import UUID
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.utils.translation import gettext as _
 
-from keyadmin.foundation.actors import Actor
+from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import Event, Organisation, Verb
 from keyadmin.models.meter import CATALOGUE
 from keyadmin.operations.errors import Conflict
@@ -25,8 +26,14 @@ from keyadmin.operations.errors import Conflict
 type Changes = Mapping[str, tuple[Any, Any]]
 """Field → (before, after), in JSON values that people can read; never a secret, a digest or a password."""
 
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-_DEADLOCK: Final = "40P01"
+#: What the database says of a change that another one has overtaken, and of one that it holds up.
+_OVERTAKEN: Final = {"23505", "23503"}  # unique_violation, foreign_key_violation
+_HELD_UP: Final = {"55P03", "40P01"}  # lock_not_available, deadlock_detected
+_LOCK_ACTOR: Final = {
+    ActorKind.PERSON: "SELECT 1 FROM person WHERE id = %s FOR SHARE",
+    # A key that inherits may do what its creator may.
+    ActorKind.KEY: "SELECT 1 FROM person WHERE id = (SELECT creator_id FROM key WHERE id = %s AND inherits) FOR SHARE",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +56,27 @@ class Bump:
 
 
 @contextmanager
-def changing() -> Generator[None]:
-    """One change: all of it or nothing. A race that only the database noticed raises Conflict."""
+def changing(actor: Actor | None = None) -> Generator[None]:
+    """One change: all of it or nothing. A race that only the database noticed raises Conflict.
+
+    Until it is made the actor, if a person, can lose neither role nor account. None is for acts by nobody in
+    particular, and for acts on people, which lock several at once (`person_rows.lock`).
+    """
     try:
         with transaction.atomic():
+            if actor is not None and actor.kind in _LOCK_ACTOR:
+                with connection.cursor() as cursor:
+                    cursor.execute(_LOCK_ACTOR[actor.kind], [actor.id])
             yield
-    except IntegrityError as problem:
-        raise Conflict(_("Someone else made a change that excludes this one. Reload and try again.")) from problem
-    except OperationalError as problem:
-        if getattr(problem.__cause__, "sqlstate", "") in (_LOCK_NOT_AVAILABLE, _DEADLOCK):
-            raise Conflict(_("Someone else is changing this right now. Try again.")) from problem
-        raise
+    except (IntegrityError, OperationalError) as problem:
+        state = getattr(problem.__cause__, "sqlstate", "")
+        if state in _OVERTAKEN:
+            words = _("Someone else made a change that excludes this one. Reload and try again.")
+        elif state in _HELD_UP:
+            words = _("Someone else is changing this right now. Try again.")
+        else:
+            raise
+        raise Conflict(words) from problem
 
 
 def record(
@@ -78,6 +95,9 @@ def record(
     event = _event(verb, actor, target if isinstance(target, Target) else target_of(target), organisation)
     event.changes = {field: list(pair) for field, pair in (changes or {}).items()}
     event.reason = _text(reason, 300)
+    # The foreign keys' checks lock what the changed rows refer to: at the commit, after the chain head, they would
+    # deadlock with the removal of a tier or a scope.
+    connection.check_constraints()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE chain_head SET number = number + 1 RETURNING number, hash, clock_timestamp()")
         event.number, event.previous_hash, event.at = cursor.fetchone()

@@ -34,7 +34,7 @@ def create(
     routes: Sequence[Route] = (),
 ) -> Scope:
     """A new scope and the calls it opens. `ability` completes "… can": "read chats". A route's `scope` is ignored."""
-    with recording.changing():
+    with recording.changing(actor):
         policy.require(actor, Permission.MANAGE_SCOPES, None)
         scope = Scope(
             name=name, resource=resource, label=label, explanation=explanation, ability=ability, caption=caption,
@@ -65,7 +65,7 @@ def edit(
         "resource": resource, "label": label, "explanation": explanation, "ability": ability,
         "caption": caption, "is_sensitive": is_sensitive, "position": position,
     }  # fmt: skip
-    with recording.changing():
+    with recording.changing(actor):
         row = _lock(actor, scope)
         before = _describe(row)
         for field, value in given.items():
@@ -83,8 +83,8 @@ def edit(
 
 def remove(*, actor: Actor, scope: str) -> None:
     """Remove a scope that no key holds, with its routes."""
-    with recording.changing():
-        row = _lock(actor, scope)
+    with recording.changing(actor):
+        row = _lock(actor, scope, to_remove=True)
         if used := row.keys.count():
             words = ngettext("%(count)d key has this permission.", "%(count)d keys have this permission.", used)
             raise Conflict(words % {"count": used})
@@ -93,9 +93,10 @@ def remove(*, actor: Actor, scope: str) -> None:
         _record(Verb.SCOPE_REMOVED, actor, target, changes)
 
 
-def _lock(actor: Actor, name: str) -> Scope:
+def _lock(actor: Actor, name: str, *, to_remove: bool = False) -> Scope:
+    """`to_remove` locks out who is about to refer to it as well, so that what is counted then stays true."""
     policy.require(actor, Permission.MANAGE_SCOPES, None)
-    row = Scope.objects.select_for_update(no_key=True).filter(name=name).first() if _name(name) else None
+    row = Scope.objects.select_for_update(no_key=not to_remove).filter(name=name).first() if _name(name) else None
     if row is None:
         raise NotFound
     if name in OWN_SCOPES:

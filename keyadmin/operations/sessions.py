@@ -2,8 +2,8 @@
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Person, Verb
+from keyadmin.operations import recording
 from keyadmin.operations.errors import NotFound
-from keyadmin.operations.recording import Target, changing, record
 
 
 def sign_in(*, actor: Actor) -> None:
@@ -23,15 +23,16 @@ def sign_out(*, actor: Actor) -> None:
 
 def end_all(*, actor: Actor) -> None:
     """Sign the actor out everywhere, here as well."""
-    with changing():
+    with recording.changing():
         person = Person.objects.select_for_update(no_key=True).filter(id=actor.id).first()
         if person is None:
             raise NotFound
         person.sessions_ended += 1
         person.save(update_fields=("sessions_ended",))
-        record(Verb.SIGNED_OUT_EVERYWHERE, actor=actor, target=person)
+        recording.record(Verb.SIGNED_OUT_EVERYWHERE, actor=actor, target=person)
 
 
 def _record(verb: Verb, actor: Actor) -> None:
-    with changing():
-        record(verb, actor=actor, target=Target("person", str(actor.id or ""), actor.label))
+    with recording.changing():
+        target = recording.Target("person", str(actor.id or ""), actor.label)
+        recording.record(verb, actor=actor, target=target)

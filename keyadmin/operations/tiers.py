@@ -19,12 +19,13 @@ HIGHEST_LIMIT: Final = 2**31 - 1
 
 def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
     """A new tier: so many calls in any rolling hour."""
-    with recording.changing():
+    with recording.changing(actor):
         policy.require(actor, Permission.MANAGE_TIERS, None)
         tier = Tier(name=name, hourly_limit=hourly_limit)
         _check(tier)
         tier.save(force_insert=True)
-        _record(Verb.TIER_CREATED, actor, recording.target_of(tier), recording.created(_describe(tier)))
+        changes = recording.created(_describe(tier))
+        recording.record(Verb.TIER_CREATED, actor=actor, target=tier, changes=changes)  # no key is in it yet
     return tier
 
 
@@ -32,7 +33,7 @@ def edit(
     *, actor: Actor, tier: UUID, name: str | Unchanged = UNCHANGED, hourly_limit: int | Unchanged = UNCHANGED
 ) -> Tier:
     """Change what is given; a new limit holds from the next call of every key of the tier."""
-    with recording.changing():
+    with recording.changing(actor):
         row = _lock(actor, tier)
         before = _describe(row)
         if name is not UNCHANGED:
@@ -49,8 +50,8 @@ def edit(
 
 def remove(*, actor: Actor, tier: UUID) -> None:
     """Remove a tier that no key is in and no organisation gives to its keys."""
-    with recording.changing():
-        row = _lock(actor, tier)
+    with recording.changing(actor):
+        row = _lock(actor, tier, to_remove=True)
         if used := row.keys.count():
             words = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", used)
             raise Conflict(words % {"count": used})
@@ -62,9 +63,10 @@ def remove(*, actor: Actor, tier: UUID) -> None:
         _record(Verb.TIER_REMOVED, actor, target, changes)
 
 
-def _lock(actor: Actor, tier: UUID) -> Tier:
+def _lock(actor: Actor, tier: UUID, *, to_remove: bool = False) -> Tier:
+    """`to_remove` locks out who is about to refer to it as well, so that what is counted then stays true."""
     policy.require(actor, Permission.MANAGE_TIERS, None)
-    row = Tier.objects.select_for_update(no_key=True).filter(id=tier).first()
+    row = Tier.objects.select_for_update(no_key=not to_remove).filter(id=tier).first()
     if row is None:
         raise NotFound
     return row

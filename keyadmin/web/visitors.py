@@ -12,20 +12,12 @@ from django.utils.translation import gettext
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
-from keyadmin.operations.policy import TABLE, Permission, Standing
+from keyadmin.operations import policy
+from keyadmin.operations.policy import Permission
 from keyadmin.web import actors
 
 #: Organisations that the switcher offers; whoever has more reaches the others by their address.
 MOST: Final = 100
-_BY_SYSTEM_ROLE: Final = {
-    SystemRole.ADMINISTRATOR.value: Standing.ADMINISTRATOR,
-    SystemRole.AUDITOR.value: Standing.SYSTEM_AUDITOR,
-}
-_BY_ROLE: Final = {
-    Role.OWNER.value: Standing.OWNER,
-    Role.AUDITOR.value: Standing.AUDITOR,
-    Role.MEMBER.value: Standing.MEMBER,
-}
 
 
 class Visitor:
@@ -81,8 +73,8 @@ class Visitor:
 
     def permissions(self, organisation: UUID) -> frozenset[Permission]:
         """The same as `policy.permissions`, without a statement for every organisation."""
-        found = {_BY_SYSTEM_ROLE.get(self.person.system_role), _BY_ROLE.get(self.role_in(organisation))}
-        return frozenset[Permission]().union(*(TABLE[standing] for standing in found if standing))
+        roles = policy.standings_of(system_role=self.person.system_role, role=self.role_in(organisation))
+        return policy.permissions_of(roles)
 
     @property
     def role_words(self) -> str:

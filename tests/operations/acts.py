@@ -21,8 +21,16 @@ from keyadmin.models import (
     SystemRole,
     Tier,
 )
-from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, tiers
-from tests.factories import BotFactory, ChannelFactory, KeyFactory, OrganisationFactory, TierFactory, member_of
+from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, sessions, tiers
+from tests.factories import (
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    OrganisationFactory,
+    TierFactory,
+    as_actor,
+    member_of,
+)
 
 
 @dataclass
@@ -156,3 +164,10 @@ ELSEWHERE: Final[dict[str, Act]] = {
     "organisations.enable": lambda w, a: organisations.enable(actor=a, organisation=w.closed.id),
 }
 ALL: Final[dict[str, Act]] = KEYS | OWNERS | SEEN | SYSTEM | ELSEWHERE
+#: What people do about themselves alone; the library has asked who they are.
+SESSIONS: Final[dict[str, Act]] = {
+    "sessions.sign_in": lambda w, a: sessions.sign_in(actor=as_actor(w.person)),
+    "sessions.fail_sign_in": lambda w, a: sessions.fail_sign_in(actor=a),
+    "sessions.sign_out": lambda w, a: sessions.sign_out(actor=as_actor(w.person)),
+    "sessions.end_all": lambda w, a: sessions.end_all(actor=as_actor(w.person)),
+}

@@ -1,5 +1,6 @@
 """Edit a key: what is given changes, nothing else, and never to more than the editor holds."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from ipaddress import ip_network
 from typing import Any
@@ -9,7 +10,7 @@ from django.utils import timezone
 
 from keyadmin.foundation.cidr import parse
 from keyadmin.models import AllowListEntry, Key, Organisation, Person, Role, Tier
-from keyadmin.operations import keys
+from keyadmin.operations import keys, networks
 from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories import OPERATOR, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.looking import dump, latest, meter_version, version
@@ -88,6 +89,40 @@ def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
     assert Key.objects.get().name == "Theirs"
     edit(None, key, revision=2, name="Mine")
     edit(None, key, revision=None, name="Whatever was there")
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda key: keys.revoke(actor=OPERATOR, key=key.id),
+        lambda key: keys.regenerate(actor=OPERATOR, key=key.id),
+        lambda key: networks.add(actor=OPERATOR, key=key.id, network="192.0.2.0/24"),
+    ],
+    ids=["revoke", "regenerate", "add a network"],
+)
+def test_whoever_edits_is_told_what_was_done_to_the_key(key: Key, act: Callable[[Key], Any]) -> None:
+    act(key)
+    first = latest()
+    with pytest.raises(Conflict, match="Someone else changed this key") as refused:
+        edit(None, key, name="Mine")
+    assert refused.value.event == first
+
+
+def test_what_changes_nothing_of_the_key_is_not_shown_as_the_change(northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    edit(None, key, name="Theirs")
+    first = latest()
+    keys.end_grace(actor=OPERATOR, key=key.id)
+    with pytest.raises(Conflict) as refused:
+        edit(None, key, name="Mine")
+    assert refused.value.event == first
+    edit(None, key, revision=2, name="Mine")
+
+
+def test_a_deleted_key_is_not_there_to_be_edited(key: Key) -> None:
+    keys.delete(actor=OPERATOR, key=key.id)
+    with pytest.raises(NotFound):
+        edit(None, key, name="Mine")
 
 
 def test_a_reactivation_is_a_change_to_who_edits(northwind: Organisation) -> None:

@@ -30,6 +30,13 @@ def test_as_asked(db: None) -> None:
     assert (made.slug, made.key_prefix, made.key_format, made.default_tier_id) == ("woods", "whm", "compact", tier.id)
 
 
+def test_without_any_tier_there_is_none_to_give(db: None) -> None:
+    Tier.objects.all().delete()
+    with pytest.raises(Invalid) as refused:
+        organisations.create(actor=OPERATOR, name="W")
+    assert refused.value.errors == {"tier": ["Choose one of the tiers."]}
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("name", ""), ("name", "x" * 121), ("slug", "Not A Slug"), ("slug", "northwind"), ("slug", "-x"),

@@ -26,7 +26,7 @@ def test_an_owner_adds_somebody(northwind: Organisation, jonas: Person) -> None:
     event = latest()
     assert (event.verb, event.target_id, event.organisation_id) == ("person.created", str(row.id), northwind.id)
     assert event.changes == {"name": [None, "New"], "email": [None, "new@example.com"], "role": [None, "auditor"]}
-    assert (version(northwind), version()) == (2, 1)
+    assert (version(northwind), version()) == (1, 1)  # nothing cached is stale
 
 
 def test_without_a_password_nobody_signs_in(db: None) -> None:
@@ -38,7 +38,7 @@ def test_without_a_password_nobody_signs_in(db: None) -> None:
 def test_a_command_makes_the_first_administrator(db: None) -> None:
     person = people.create(actor=OPERATOR, email="a@example.com", name="A", system_role=SystemRole.ADMINISTRATOR)
     assert Person.objects.get(id=person.id).system_role == SystemRole.ADMINISTRATOR
-    assert version() == 2
+    assert version() == 1  # nothing cached is stale
 
 
 def test_an_owner_gives_no_system_role(northwind: Organisation, jonas: Person) -> None:

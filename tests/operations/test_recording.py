@@ -6,17 +6,31 @@ from hashlib import sha256
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.db.models import ProtectedError
 
 from keyadmin.models import ChainHead, Event, Key, Organisation, Person, Verb
-from keyadmin.operations import bots, channels, keys, networks, organisations, people, recording, scopes, tiers
-from tests.factories import OPERATOR, OrganisationFactory, as_actor
+from keyadmin.operations import (
+    bots,
+    channels,
+    keys,
+    networks,
+    organisations,
+    people,
+    recording,
+    scopes,
+    sessions,
+    tiers,
+)
+from keyadmin.operations.errors import Conflict
+from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
 
-MODULES = (bots, channels, keys, networks, organisations, people, scopes, tiers)
+MODULES = (bots, channels, keys, networks, organisations, people, scopes, sessions, tiers)
 
 
 def public_operations(module: ModuleType) -> list[str]:
@@ -33,7 +47,7 @@ def public_operations(module: ModuleType) -> list[str]:
 def test_every_operation_is_an_act_here() -> None:
     noun = {module: module.__name__.rpartition(".")[2] for module in MODULES}
     known = {f"{noun[module]}.{name}" for module in MODULES for name in public_operations(module)}
-    assert known == {name.split(" ")[0] for name in acts.ALL}
+    assert known == {name.split(" ")[0] for name in acts.ALL | acts.SESSIONS}
 
 
 @pytest.mark.parametrize("name", acts.ALL)
@@ -48,7 +62,7 @@ def test_an_act_is_recorded_once(world: acts.World, name: str) -> None:
     assert (event.actor_kind, event.actor_label, event.door) == ("command", "command line", "command")
 
 
-@pytest.mark.parametrize("name", acts.ALL)
+@pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS)
 def test_an_act_that_cannot_be_recorded_does_not_happen(
     world: acts.World, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,7 +75,7 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
     before = dump()
     monkeypatch.setattr(recording, "record", refuse)
     with pytest.raises(RuntimeError, match="history cannot be written"):
-        acts.ALL[name](world, OPERATOR)
+        (acts.ALL | acts.SESSIONS)[name](world, OPERATOR)
     assert len(asked) == 1
     assert dump() == before
 
@@ -86,6 +100,22 @@ def test_no_secret_and_no_digest_enters_history(world: acts.World, name: str) ->
     if isinstance(done, keys.Issued):
         assert done.token.secret not in told
         assert done.token.secret not in repr(done)
+
+
+def _put_into_no_tier(key: Key) -> None:
+    Key.objects.filter(id=key.id).update(tier=uuid4())
+    connection.check_constraints()
+
+
+def test_only_a_lost_race_is_a_conflict(db: None) -> None:
+    with pytest.raises(Conflict, match="excludes this one"), recording.changing():
+        OrganisationFactory(slug=OrganisationFactory().slug)
+    with pytest.raises(Conflict, match="excludes this one"), recording.changing():
+        _put_into_no_tier(KeyFactory())
+    with pytest.raises(IntegrityError, match="key_kind_known"), recording.changing():
+        KeyFactory(kind="other")
+    with pytest.raises(ProtectedError), recording.changing():
+        KeyFactory().tier.delete()
 
 
 def test_outside_a_transaction_nothing_is_recorded(committed: Organisation) -> None:

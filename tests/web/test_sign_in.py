@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 from django.contrib.auth import hashers
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
@@ -14,6 +15,9 @@ from django.test.utils import override_settings
 
 from keyadmin.foundation import cidr
 from keyadmin.models import Event, Person, Verb
+from keyadmin.operations import recording
+from keyadmin.operations.errors import Conflict
+from keyadmin.web import letters
 from tests.factories import PASSWORD, PersonFactory
 from tests.web.conftest import Htmx, SignedIn
 
@@ -50,6 +54,20 @@ def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
     event = Event.objects.first()
     assert (event.verb, event.actor_id, event.actor_label) == (Verb.SIGNED_IN, maya.id, "Maya Okafor")
     assert event.ip == "127.0.0.1"
+
+
+@pytest.mark.parametrize("problem", [Conflict("Try again."), RuntimeError("history cannot be written")])
+def test_who_history_cannot_be_told_of_does_not_come_in(
+    maya: Person, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    client = Client(raise_request_exception=False)
+    client.get(LOGIN)
+    monkeypatch.setattr(recording, "record", mock.Mock(side_effect=problem))
+    response = client.post(LOGIN, {"login": maya.email, "password": PASSWORD})
+    assert response.status_code == (409 if isinstance(problem, Conflict) else 500)
+    assert client.get("/keys/").status_code == 302
+    assert not Event.objects.exists()
+    assert not any(maya.id.hex in str(each.get_decoded()).replace("-", "") for each in Session.objects.all())
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
@@ -174,6 +192,7 @@ def test_a_password_is_reset_by_mail(maya: Person) -> None:
     known = Client().post("/account/password/reset/", {"email": maya.email})
     unknown = Client().post("/account/password/reset/", {"email": "nobody@northwind.example"})
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    letters.WAITING.join()
     letter = next(letter for letter in mail.outbox if letter.to == [maya.email])
     link = re.search(r"http://testserver(/account/password/reset/key/\S+)", str(letter.body))
     assert link

@@ -1,0 +1,162 @@
+"""Two things done in the one moment in which they could harm each other: the order is the test's, by locks."""
+
+from collections.abc import Callable
+from functools import partial
+from threading import Event as Signal
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection, transaction
+
+from keyadmin.models import Event, Key, Organisation, Role, Scope
+from keyadmin.operations import bots, keys, people, scopes, tiers
+from keyadmin.operations.errors import Conflict
+from tests.factories import OPERATOR, KeyFactory, PersonFactory, TierFactory, as_actor, member_of
+from tests.operations import acts
+from tests.threads import at_once, in_turn
+
+
+@pytest.fixture
+def scope(committed: Organisation) -> Scope:
+    name = "races:" + committed.slug.rpartition("-")[2].translate(str.maketrans("0123456789", "ghijklmnop"))
+    made: Scope = Scope.objects.create(name=name, resource="R", label="R", explanation="R", ability="race")
+    return made
+
+
+def issue(organisation: Organisation, **kwargs: Any) -> Callable[[], Any]:
+    values = {"actor": OPERATOR, "organisation": organisation.id, "name": "CI", "scopes": ["chats:read"], **kwargs}
+    return partial(keys.issue, **values)
+
+
+def test_a_scope_counted_as_unused_stays_so(
+    committed: Organisation, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, issued = Signal(), Signal()
+    describe = scopes._describe
+
+    def dawdle(row: Scope) -> Any:
+        counted.set()
+        issued.wait(1)
+        return describe(row)
+
+    def issue_meanwhile() -> Any:
+        counted.wait(10)
+        try:
+            return issue(committed, scopes=["chats:read", scope.name])()
+        finally:
+            issued.set()
+
+    monkeypatch.setattr(scopes, "_describe", dawdle)
+    removed, made = at_once(partial(scopes.remove, actor=OPERATOR, scope=scope.name), issue_meanwhile)
+    assert removed is None
+    assert isinstance(made, Conflict)
+    assert not Key.objects.filter(organisation=committed).exists()
+
+
+def test_a_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
+    made, refused = in_turn(
+        issue(committed, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
+    )
+    assert made.key.scopes.get() == scope
+    assert refused.message == "1 key has this permission."
+
+
+def test_an_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
+    key = KeyFactory(organisation=committed)
+    edited, refused = in_turn(
+        partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, scopes=[scope.name]),
+        partial(scopes.remove, actor=OPERATOR, scope=scope.name),
+    )
+    assert edited == key
+    assert refused.message == "1 key has this permission."
+
+
+def test_a_new_key_keeps_its_tier(committed: Organisation) -> None:
+    tier = TierFactory()
+    made, refused = in_turn(issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id))
+    assert made.key.tier == tier
+    assert refused.message == "1 key is in this tier."
+
+
+def test_a_tier_that_went_first_is_gone(committed: Organisation) -> None:
+    tier = TierFactory()
+    removed, refused = in_turn(partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id))
+    assert removed is None
+    assert "excludes this one" in refused.message
+
+
+def test_nothing_is_done_after_the_deactivation_was_answered(
+    committed: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator, allowed, answered = PersonFactory(administrator=True), Signal(), Signal()
+    PersonFactory(administrator=True)
+    check = bots._check
+
+    def dawdle(bot: Any) -> None:
+        allowed.set()
+        answered.wait(1)
+        check(bot)
+
+    def deactivate() -> None:
+        allowed.wait(10)
+        people.deactivate(actor=OPERATOR, person=administrator.id)
+        answered.set()
+
+    monkeypatch.setattr(bots, "_check", dawdle)
+    create = partial(bots.create, actor=as_actor(administrator), organisation=committed.id, name="Concierge")
+    done = at_once(create, deactivate)
+    assert [each for each in done if isinstance(each, Exception)] == []
+    told = Event.objects.filter(target_id__in=[str(administrator.id), str(done[0].id)])
+    assert list(told.order_by("number").values_list("verb", flat=True)) == ["bot.created", "person.deactivated"]
+
+
+def _is_held(person: Any) -> bool:
+    with transaction.atomic(), connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT 1 FROM person WHERE id = %s FOR NO KEY UPDATE NOWAIT", [person.id])
+        except OperationalError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("name", acts.ALL)
+def test_every_act_holds_whoever_acts(committed: Organisation, name: str) -> None:
+    """Until it is committed, so that nobody deactivated or demoted since then has done it."""
+    administrator = PersonFactory(administrator=True)
+    with transaction.atomic():
+        acts.ALL[name](acts.world(committed), as_actor(administrator))
+        [held] = at_once(partial(_is_held, administrator))
+        transaction.set_rollback(True)
+    assert held is True
+
+
+def test_an_inheriting_keys_creator_is_held(committed: Organisation) -> None:
+    owner = member_of(committed, Role.OWNER)
+    with transaction.atomic():
+        key = KeyFactory(organisation=committed, inherits=True, creator=owner)
+        bots_key = as_actor(key)
+        keys.revoke(actor=bots_key, key=KeyFactory(organisation=committed).id)
+        [held] = at_once(partial(_is_held, owner))
+        transaction.set_rollback(True)
+    assert held is True
+
+
+def test_people_who_act_on_each_other_do_not_block_each_other_for_ever(committed: Organisation) -> None:
+    people_here = [member_of(committed, Role.OWNER) for _ in range(4)]
+    renames = [
+        partial(people.edit, actor=as_actor(one), person=other.id, email=f"{one.id}-{other.id}@example.com")
+        for one in people_here
+        for other in people_here
+        if one != other
+    ]
+    roles = [
+        partial(people.set_role, actor=as_actor(one), person=other.id, organisation=committed.id, role=Role.OWNER)
+        for one, other in zip(people_here, reversed(people_here), strict=True)
+    ]
+    creations = [
+        partial(bots.create, actor=as_actor(one), organisation=committed.id, name=f"Bot of {one}")
+        for one in people_here
+    ]
+    done = at_once(*renames, *roles, *creations)
+    assert not [each for each in done if isinstance(each, Conflict)]
+    assert sum(isinstance(each, Exception) for each in done) == len(roles)  # nothing to save: they are owners

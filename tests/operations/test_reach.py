@@ -1,0 +1,103 @@
+"""Nobody gives a key more addresses than every list that binds them holds: a key's own list and its bot's."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import Bot, Key, Organisation
+from keyadmin.operations import keys, networks
+from keyadmin.operations.errors import Forbidden
+from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
+
+WRITER = ("keys:write", "chats:read")
+
+
+@pytest.fixture
+def bot(northwind: Organisation) -> Bot:
+    made: Bot = BotFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    return made
+
+
+@pytest.fixture
+def maker(bot: Bot) -> Actor:
+    """A key that only its bot's list binds."""
+    return as_actor(KeyFactory(bot=bot, scopes=WRITER))
+
+
+def issue(actor: Actor, home: Bot, /, *wanted: str, **kwargs: Any) -> keys.Issued:
+    return keys.issue(
+        actor=actor, organisation=home.organisation_id, name="CI", scopes=["chats:read"],
+        networks=[parse(text) for text in wanted], **kwargs,
+    )  # fmt: skip
+
+
+def test_a_bots_key_makes_none_for_other_addresses(bot: Bot, maker: Actor) -> None:
+    for wanted in ((), ("11.0.0.0/8",), ("10.0.0.0/7",), ("10.1.0.0/16", "11.0.0.0/8")):
+        with pytest.raises(Forbidden, match="more addresses"):
+            issue(maker, bot, *wanted)
+    issue(maker, bot, "10.1.0.0/16")
+
+
+def test_nor_for_another_bot_with_a_list_less_narrow(bot: Bot, maker: Actor) -> None:
+    for lists in ([], ["11.0.0.0/16"], ["10.0.0.0/16", "11.0.0.0/16"]):
+        with pytest.raises(Forbidden, match="more addresses"):
+            issue(maker, bot, bot=BotFactory(organisation=bot.organisation, networks=lists).id)
+    issue(maker, bot, bot=BotFactory(organisation=bot.organisation, networks=["10.2.0.0/16"]).id)
+    issue(maker, bot, bot=bot.id)
+
+
+def test_both_lists_bind(bot: Bot) -> None:
+    maker = as_actor(KeyFactory(bot=bot, scopes=WRITER, networks=["10.1.0.0/16", "192.0.2.0/24"]))
+    for wanted in ("10.2.0.0/16", "192.0.2.0/24", "10.0.0.0/8"):
+        with pytest.raises(Forbidden, match="more addresses"):
+            issue(maker, bot, wanted)
+    with pytest.raises(Forbidden, match="more addresses"):
+        issue(maker, bot, bot=bot.id)
+    issue(maker, bot, "10.1.2.0/24")
+
+
+WIDENING: dict[str, tuple[dict[str, Any], Callable[[Actor, Key], Any]]] = {
+    "edit to any": ({"networks": ["10.1.0.0/16"]}, lambda a, k: keys.edit(actor=a, key=k.id, revision=1, networks=[])),
+    "edit to others": (
+        {"networks": ["10.1.0.0/16"]},
+        lambda a, k: keys.edit(actor=a, key=k.id, revision=1, networks=[parse("11.0.0.0/8")]),
+    ),
+    "more permissions": (
+        {"scopes": ["chats:read"]}, lambda a, k: keys.edit(actor=a, key=k.id, revision=1, scopes=WRITER),
+    ),
+    "add": ({"networks": ["10.1.0.0/16"]}, lambda a, k: networks.add(actor=a, key=k.id, network="11.0.0.0/8")),
+    "change": (
+        {"networks": ["10.1.0.0/16"]},
+        lambda a, k: networks.change(actor=a, entry=k.allow_list.get().id, network="11.0.0.0/8"),
+    ),
+    "remove": (
+        {"networks": ["10.1.0.0/16"]},
+        lambda a, k: networks.remove(actor=a, entry=k.allow_list.get().id, allow_any=True),
+    ),
+    "regenerate": ({}, lambda a, k: keys.regenerate(actor=a, key=k.id)),
+    "reactivate": ({"revoked": True}, lambda a, k: keys.reactivate(actor=a, key=k.id)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("act", WIDENING)
+def test_an_act_that_lets_a_key_out_of_the_bots_list(bot: Bot, maker: Actor, act: str) -> None:
+    traits, do = WIDENING[act]
+    with pytest.raises(Forbidden, match="more addresses"):
+        do(maker, KeyFactory(organisation=bot.organisation, **traits))
+    do(OPERATOR, KeyFactory(organisation=bot.organisation, **traits))
+
+
+@pytest.mark.parametrize("act", [name for name in WIDENING if "other" not in name and name not in ("add", "change")])
+def test_a_key_of_the_same_bot_stays_within_its_list(bot: Bot, maker: Actor, act: str) -> None:
+    traits, do = WIDENING[act]
+    do(maker, KeyFactory(bot=bot, **traits))
+
+
+def test_a_key_may_always_be_narrowed(bot: Bot, maker: Actor) -> None:
+    """Although what is left of it is still more than its editor reaches."""
+    key = KeyFactory(organisation=bot.organisation, scopes=WRITER)
+    keys.edit(actor=maker, key=key.id, revision=1, scopes=["chats:read"])
+    networks.add(actor=maker, key=key.id, network="11.0.0.0/8")
