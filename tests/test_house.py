@@ -3,9 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 
 PACKAGE = Path(__file__).resolve().parent.parent / "keyadmin"
 
@@ -24,7 +26,14 @@ MAY_IMPORT = {
 MOUNTS_FOR_DOORS = {"env"}
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "delete"}
 WRITES |= {f"a{name}" for name in WRITES}
-WRITING_SQL = re.compile(r"\b(INSERT INTO|UPDATE [a-z_]+ SET|DELETE FROM|TRUNCATE)\b")
+#: Of dictionaries and sets as well: writes where they are called on a QuerySet or a related manager.
+AMBIGUOUS = {"update", "add", "set", "remove", "clear"}
+AMBIGUOUS |= {f"a{name}" for name in AMBIGUOUS}
+WRITING_SQL = re.compile(
+    r"\binsert\s+into\s+\S|\bupdate\s+(?:only\s+)?[a-z_\".{}%]+(?:\s+(?:as\s+)?[a-z]+)?\s+set\s+\S+\s*="
+    r"|\bdelete\s+from\s+\S|\btruncate\s+(?:table\s+)?[a-z_]+\s*(?:;|,|$|cascade|restart)",
+    re.IGNORECASE,
+)
 
 SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] in MAY_IMPORT)
 
@@ -48,6 +57,18 @@ def names_in(node: ast.expr) -> set[str]:
     return found | {child.attr for child in ast.walk(node) if isinstance(child, ast.Attribute)}
 
 
+@cache
+def related_managers() -> set[str]:
+    """The names by which rows lead to other rows: `key.secrets`, `person.memberships`, `key.scopes`."""
+    fields = [field for model in apps.get_app_config("keyadmin").get_models() for field in model._meta.get_fields()]
+    many = {field.get_accessor_name() for field in fields if field.auto_created and not field.concrete}
+    return {name for name in many | {field.name for field in fields if field.many_to_many} if name}
+
+
+#: What a name in the receiver of an ambiguous call makes it a write.
+QUERYING = {"objects", "_default_manager", "_base_manager", "filter", "exclude"}
+
+
 def operations_in(tree: ast.AST) -> set[str]:
     """The names by which a module calls the modules of operations, whose `create` is no QuerySet's."""
     return {
@@ -59,13 +80,14 @@ def operations_in(tree: ast.AST) -> set[str]:
 
 
 def writes(tree: ast.AST) -> Iterator[tuple[str, int]]:
-    operations = operations_in(tree)
+    operations, related = operations_in(tree), related_managers()
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name, receiver = node.func.attr, names_in(node.func.value)
             if receiver <= operations:
                 continue
-            if name in WRITES or (name in {"update", "aupdate", "add", "set"} and receiver & {"objects", "filter"}):
+            onward = {child.attr for child in ast.walk(node.func.value) if isinstance(child, ast.Attribute)}
+            if name in WRITES or (name in AMBIGUOUS and (receiver & QUERYING or onward & related)):
                 yield name, node.lineno
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and WRITING_SQL.search(node.value):
             yield "SQL", node.lineno
@@ -136,7 +158,11 @@ def test_files_and_functions_have_one_subject() -> None:
 def test_the_checks_notice_what_they_forbid() -> None:
     offender = ast.parse(
         "from keyadmin.web import keys\nKey.objects.filter(id=1).update(name='x')\nkey.save()\n"
-        "cursor.execute('UPDATE key SET name = 1')\nsettings.update(a=1)\n"
+        "cursor.execute('UPDATE key SET name = 1')\nsettings.update(a=1)\nkey.secrets.update(not_after=None)\n"
+        "key.scopes.filter(name='x').set([])\nperson.memberships.all().aupdate(role='x')\nkey.channels.clear()\n"
+        "cursor.execute('update meter as m\\n set used = 0')\ncursor.execute('with x as (delete from key) select 1')\n"
+        "cursor.execute('insert into key values (1)')\ncursor.execute('truncate event;')\n"
+        "scopes = set()\nscopes.add('x')\nwords = 'Update the key and set a name, or delete it from here.'\n"
     )
     assert ("keyadmin.web.keys", 1) in set(imported(offender))
-    assert [line for _, line in sorted(writes(offender), key=lambda found: found[1])] == [2, 3, 4]
+    assert [line for _, line in sorted(writes(offender), key=lambda found: found[1])] == [2, 3, 4, *range(6, 14)]
