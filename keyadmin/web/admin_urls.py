@@ -1,6 +1,6 @@
 """The pages of administration: people, permissions, channels, tiers, settings; and of everybody's own profile."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from keyadmin.web import channels, invitations, organisation_settings, people, person_acts, profile, scopes, tiers
 
@@ -21,8 +21,8 @@ people_urls = [
 permissions_urls = [
     path("", scopes.list_, name="list"),
     path("create/", scopes.create, name="create"),
-    path("<str:name>/edit/", scopes.edit, name="edit"),
-    path("<str:name>/remove/", scopes.remove, name="remove"),
+    re_path(r"^(?P<name>[a-z:-]{1,60})/edit/$", scopes.edit, name="edit"),
+    re_path(r"^(?P<name>[a-z:-]{1,60})/remove/$", scopes.remove, name="remove"),
 ]
 
 channels_urls = [

@@ -52,7 +52,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 def password(request: HttpRequest) -> HttpResponseBase:
     """Ends all sessions but this one. Guesses of the present password are limited as the library limits them."""
     visitor = visitor_of(request)
-    if request.method == "POST" and not ratelimit.consume(request, action="change_password", user=visitor.person):
+    if request.method == "POST" and not _may_guess(request):
         return answers.refuse(request, 429, "429.html", answers.too_many_words(60), retry_after=60)
     form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=visitor.person)
     if form.is_valid():
@@ -67,6 +67,11 @@ def password(request: HttpRequest) -> HttpResponseBase:
             return answers.gone_to(request, gettext("Password changed. Other sessions have ended."), reverse("profile"))
     context = {"form": form, "action": reverse("change_password"), "back_url": reverse("profile")}
     return render(request, "profile/password.html", context | {"section": "profile"}, status=answers.status_of(form))
+
+
+def _may_guess(request: HttpRequest) -> bool:
+    person = visitor_of(request).person
+    return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

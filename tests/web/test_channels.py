@@ -1,0 +1,101 @@
+"""Channels: listed, made, renamed and removed, each organisation's by itself."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.models import Channel, Organisation, Person
+from tests.factories import ChannelFactory, KeyFactory
+from tests.web.conftest import SignedIn
+
+
+def listed(response: Any) -> list[str]:
+    return [row.name for row in response.context["rows"]]
+
+
+def test_ones_own_by_name(
+    jonas: Person, maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    sms = ChannelFactory(organisation=northwind, name="SMS", slug="sms")
+    ChannelFactory(organisation=northwind, name="Fax")
+    ChannelFactory(organisation=contoso, name="Mail")
+    KeyFactory(organisation=northwind, channels=[sms])
+    response = signed_in(jonas).get("/channels/")
+    assert listed(response) == ["Fax", "SMS"]
+    assert [row.key_count for row in response.context["rows"]] == [0, 1]
+    assert "Contoso" not in response.content.decode()
+    assert listed(signed_in(maya).get("/channels/")) == ["Fax", "Mail", "SMS"]
+    assert listed(signed_in(maya).get("/channels/?organisation=contoso")) == ["Mail"]
+    assert listed(signed_in(maya).get("/channels/?q=sm")) == ["SMS"]
+    assert signed_in(jonas).get("/channels/?organisation=contoso").status_code == 404
+
+
+def test_none_yet_and_none_found(jonas: Person, signed_in: SignedIn) -> None:
+    assert "No channels yet." in signed_in(jonas).get("/channels/").content.decode()
+    assert "No channel matches “x”." in signed_in(jonas).get("/channels/?q=x").content.decode()
+
+
+def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    sent = {"name": "Web chat", "organisation": str(northwind.id)}
+    assert signed_in(jonas).post("/channels/create/", sent).status_code == 302
+    assert Channel.objects.get().slug == "web-chat"
+    response = signed_in(jonas).post("/channels/create/", sent)
+    assert response.status_code == 422
+    assert "There is already a channel with this name." in response.content.decode()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\x00"])
+def test_create_refused(jonas: Person, northwind: Organisation, signed_in: SignedIn, name: str) -> None:
+    sent = {"name": name, "organisation": str(northwind.id)}
+    assert signed_in(jonas).post("/channels/create/", sent).status_code == 422
+    assert not Channel.objects.exists()
+
+
+def test_another_organisations_is_neither_offered_nor_found(
+    jonas: Person, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    theirs = ChannelFactory(organisation=contoso)
+    client = signed_in(jonas)
+    sent = {"name": "Mine", "organisation": str(contoso.id)}
+    assert client.post("/channels/create/", sent).status_code == 422
+    for act in ("rename", "remove"):
+        assert client.post(f"/channels/{theirs.id}/{act}/", sent).status_code == 404
+    assert list(Channel.objects.values_list("name", flat=True)) == [theirs.name]
+
+
+def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    channel = ChannelFactory(organisation=northwind, name="Fax", slug="fax")
+    client, url = signed_in(jonas), f"/channels/{channel.id}/rename/"
+    assert client.post(url, {"name": "Telefax"}).status_code == 302
+    channel.refresh_from_db()
+    assert (channel.name, channel.slug) == ("Telefax", "fax")
+    assert "No changes to save." in client.post(url, {"name": "Telefax"}).content.decode()
+
+
+def test_one_in_use_stays(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    channel = ChannelFactory(organisation=northwind)
+    key = KeyFactory(organisation=northwind, channels=[channel])
+    client, url = signed_in(jonas), f"/channels/{channel.id}/remove/"
+    html = client.get(url).content.decode()
+    assert "<b>1 key is restricted to it.</b>" in html
+    assert "Remove channel</button>" not in html
+    response = client.post(url)
+    assert response.status_code == 409
+    assert "1 key is restricted to this channel." in response.content.decode()
+    key.channels.clear()
+    assert client.post(url).status_code == 302
+    assert not Channel.objects.exists()
+
+
+def test_the_number_of_statements_does_not_grow(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in(maya)
+    counts = []
+    for more in (2, 30):
+        for _ in range(more):
+            KeyFactory(organisation=northwind, channels=[ChannelFactory(organisation=northwind)])
+        with django_assert_max_num_queries(12) as captured:
+            assert client.get("/channels/?q=channel").status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]

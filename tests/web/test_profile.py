@@ -1,0 +1,105 @@
+"""One's own profile: name, time zone, theme, password, sessions."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+
+from keyadmin.models import Person
+from tests.factories import PASSWORD, PersonFactory
+from tests.operations.looking import latest
+from tests.web.conftest import SignedIn
+
+NEW = "a new and longer password"
+
+
+@pytest.fixture(autouse=True)
+def _no_attempts_yet(db: None) -> Iterator[None]:
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def noor(db: None) -> Person:
+    return PersonFactory(name="Noor Haddad", signs_in=True)
+
+
+def test_name_and_time_zone(noor: Person, signed_in: SignedIn) -> None:
+    client = signed_in(noor)
+    sent = {"name": "N. Haddad", "time_zone": "Europe/Copenhagen"}
+    assert client.post("/profile/", sent)["Location"] == "/profile/"
+    html = client.get("/profile/").content.decode()
+    assert 'data-time-zone="Europe/Copenhagen"' in html
+    assert 'value="N. Haddad"' in html
+    assert "No changes to save." in client.post("/profile/", sent).content.decode()
+    assert client.post("/profile/", sent | {"time_zone": "Mars/Olympus"}).status_code == 422
+    assert client.post("/profile/", sent | {"name": ""}).status_code == 422
+
+
+def test_what_is_not_ones_own_to_change_is_not_read(noor: Person, signed_in: SignedIn) -> None:
+    sent = {"name": "Noor", "email": "evil@example.com", "system_role": "administrator", "is_active": ""}
+    signed_in(noor).post("/profile/", sent)
+    changed = Person.objects.get(id=noor.id)
+    assert (changed.name, changed.email, changed.system_role) == ("Noor", noor.email, "")
+
+
+@pytest.mark.parametrize(("theme", "kept"), [("dark", "dark"), ("auto", "auto"), ("neon", None)])
+def test_theme_without_scripts(noor: Person, signed_in: SignedIn, theme: str, kept: str | None) -> None:
+    response = signed_in(noor).post("/profile/theme/", {"theme": theme})
+    assert response.status_code == 302
+    found = response.cookies.get("keyadmin_theme")
+    assert (found.value if found else None) == kept
+    assert signed_in(noor).get("/profile/theme/").status_code == 405
+
+
+def test_a_new_password_ends_the_other_sessions(noor: Person, signed_in: SignedIn) -> None:
+    here, there = signed_in(noor), signed_in(noor)
+    response = here.post("/profile/password/", {"current": PASSWORD, "password": NEW})
+    assert response["Location"] == "/profile/"
+    assert here.get("/profile/").status_code == 200
+    assert there.get("/profile/").status_code == 302
+    assert Person.objects.get(id=noor.id).check_password(NEW)
+    assert latest().verb == "person.password_changed"
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"current": "wrong", "password": NEW}, "This is not your password."),
+        ({"current": PASSWORD, "password": "short"}, "This password is too short."),
+        ({"current": PASSWORD, "password": ""}, "This field is required."),
+    ],
+)
+def test_a_password_refused(noor: Person, signed_in: SignedIn, sent: dict[str, str], words: str) -> None:
+    response = signed_in(noor).post("/profile/password/", sent)
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert words in html
+    assert PASSWORD not in html
+    assert Person.objects.get(id=noor.id).check_password(PASSWORD)
+
+
+def test_guesses_are_limited(noor: Person, signed_in: SignedIn, htmx: SignedIn) -> None:
+    client = signed_in(noor)
+    for _ in range(5):
+        assert client.post("/profile/password/", {"current": "wrong", "password": NEW}).status_code == 422
+    for throttled in (client, htmx(noor)):
+        response = throttled.post("/profile/password/", {"current": PASSWORD, "password": NEW})
+        assert response.status_code == 429
+    assert "Too many attempts. Try again in 60 seconds." in response["HX-Trigger"]
+    assert Person.objects.get(id=noor.id).check_password(PASSWORD)
+
+
+def test_signing_out_everywhere(noor: Person, signed_in: SignedIn) -> None:
+    here, there = signed_in(noor), signed_in(noor)
+    assert there.get("/profile/").status_code == 200
+    assert here.post("/profile/sign-out-everywhere/")["Location"] == "/account/login/"
+    for client in (here, there):
+        assert client.get("/profile/").status_code == 302
+
+
+def test_signed_out_nothing_of_it(db: None) -> None:
+    for page in ("/profile/", "/profile/password/", "/profile/sign-out-everywhere/"):
+        assert Client().post(page).status_code == 302

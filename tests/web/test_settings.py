@@ -1,0 +1,101 @@
+"""Settings: the rules by which an organisation makes keys."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.models import Organisation, Person, Tier
+from tests.factories import OrganisationFactory
+from tests.operations.looking import latest
+from tests.web.conftest import SignedIn
+
+URL = "/settings/?organisation=northwind"
+
+
+@pytest.fixture
+def rules() -> dict[str, str]:
+    return {
+        "name": "Northwind", "default_expiry_days": "30", "longest_expiry_days": "365", "key_prefix": "nw",
+        "key_format": "compact",
+    }  # fmt: skip
+
+
+def test_an_owner_changes_the_rules(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str]
+) -> None:
+    assert signed_in(jonas).post(URL, rules)["Location"] == URL
+    northwind.refresh_from_db()
+    assert (northwind.default_expiry_days, northwind.longest_expiry_days, northwind.may_never_expire) == (
+        30,
+        365,
+        False,
+    )
+    assert (northwind.key_prefix, northwind.key_format) == ("nw", "compact")
+    assert latest().verb == "organisation.edited"
+    again = signed_in(jonas).post(URL, rules)
+    assert again.status_code == 422
+    assert "No changes to save." in again.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"key_prefix": "9"}, "Use 2 to 12 lower-case letters and digits, a letter first."),
+        ({"key_format": "odd"}, "Select a valid choice."),
+        ({"default_expiry_days": "400"}, "This is longer than keys may live."),
+        ({"default_expiry_days": ""}, "Enter a number: keys here must expire."),
+        ({"longest_expiry_days": "0"}, "Ensure this value is greater than or equal to 1."),
+        ({"name": ""}, "Name: This field is required."),
+    ],
+)
+def test_rules_refused(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str], changes: dict[str, str],
+    words: str,
+) -> None:  # fmt: skip
+    response = signed_in(jonas).post(URL, rules | changes)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    northwind.refresh_from_db()
+    assert northwind.key_prefix == "kad"
+
+
+def test_only_an_administrator_chooses_the_tier(
+    jonas: Person, maya: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str]
+) -> None:
+    tier = Tier.objects.get(name="Admin")
+    assert 'name="tier"' not in signed_in(jonas).get(URL).content.decode()
+    signed_in(jonas).post(URL, rules | {"tier": str(tier.id)})
+    northwind.refresh_from_db()
+    assert northwind.default_tier != tier
+    signed_in(maya).post(URL, rules | {"tier": str(tier.id)})
+    northwind.refresh_from_db()
+    assert northwind.default_tier == tier
+
+
+def test_an_auditor_reads_them(asha: Person, signed_in: SignedIn) -> None:
+    html = signed_in(asha).get(URL).content.decode()
+    assert "90 days" in html
+    assert "Save settings" not in html
+
+
+def test_without_an_organisation_one_is_chosen(
+    maya: Person, jonas: Person, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    assert URL in signed_in(maya).get("/settings/").content.decode()
+    assert "Save settings" in signed_in(jonas).get("/settings/").content.decode()
+    assert signed_in(jonas).get("/settings/?organisation=contoso").status_code == 404
+
+
+def test_the_number_of_statements_does_not_grow(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
+) -> None:
+    client = signed_in(maya)
+    counts = []
+    for more in (1, 30):
+        for _ in range(more):
+            OrganisationFactory()
+        for url in ("/settings/", URL):
+            with django_assert_max_num_queries(12) as captured:
+                assert client.get(url).status_code == 200
+            counts.append(len(captured))
+    assert counts[:2] == counts[2:]
