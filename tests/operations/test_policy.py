@@ -145,3 +145,13 @@ def test_an_inheriting_key_manages_as_long_as_its_creator_does(northwind: Organi
     jonas.is_active = False
     jonas.save()
     assert policy.permissions(key, northwind.id) == frozenset()
+
+
+@pytest.mark.parametrize("system_role", ["", *SystemRole.values])
+@pytest.mark.parametrize("role", ["", *Role.values])
+def test_pages_and_operations_read_roles_alike(northwind: Organisation, system_role: str, role: str) -> None:
+    person = member_of(northwind, role, system_role=system_role) if role else PersonFactory(system_role=system_role)
+    standings = policy.standings_of(system_role=system_role, role=role)
+    assert policy.standings(as_actor(person), northwind.id) == standings
+    assert policy.permissions(as_actor(person), northwind.id) == policy.permissions_of(standings)
+    assert len(standings) == bool(system_role) + bool(role)
