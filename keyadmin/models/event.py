@@ -22,6 +22,8 @@ class Verb(models.TextChoices):
     LINK_MADE = "person.link_made", _("Password link made")
     PASSWORD_CHOSEN = "person.password_chosen", _("Password chosen")
     PASSWORD_CHANGED = "person.password_changed", _("Password changed")
+    PASSWORD_RESET_REQUESTED = "person.password_reset_requested", _("Password reset asked for")
+    PASSWORD_RESET = "person.password_reset", _("Password reset")
     PERSON_EDITED = "person.edited", _("Person changed")
     PERSON_DEACTIVATED = "person.deactivated", _("Person deactivated")
     PERSON_REACTIVATED = "person.reactivated", _("Person reactivated")

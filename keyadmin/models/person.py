@@ -117,7 +117,7 @@ class Person(AbstractBaseUser):
     time_zone = models.CharField(max_length=64, blank=True, default="")
     #: Counts the links made for this person to choose a password: the latest alone works.
     links_made = models.PositiveIntegerField(default=0)
-    #: Counts how often they signed out everywhere: sessions from before no longer count.
+    #: Counts how often they signed out everywhere or were shut out: sessions from before no longer count.
     sessions_ended = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 

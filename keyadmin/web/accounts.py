@@ -8,11 +8,12 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from keyadmin.web import answers, throttling
+from keyadmin.web import answers, letters, throttling
 from keyadmin.web.actors import client_ip
 
 _UNKNOWN_ADDRESS = "unknown"
@@ -46,6 +47,16 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """After the response, which must not tell whether there was anybody to write to."""
+        given = context | {"email": email, "current_site": get_current_site(self.request)}
+        given.pop("request", None)  # the letter is written when the request is over
+        letters.post(lambda: self.render_mail(template_prefix, email, given))
+
+    def format_email_subject(self, subject: str) -> str:
+        """The library's own asks for the running request, of which there is none when a letter is written."""
+        return f"[{get_current_site(self.request).name}] {subject}"
 
     def add_message(self, request: HttpRequest, level: int, message_template: str | None = None,
                     *args: Any, **kwargs: Any) -> None:  # fmt: skip

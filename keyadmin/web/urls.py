@@ -16,6 +16,7 @@ from keyadmin.web import (
     keys,
     networks,
     organisations,
+    password_resets,
     security,
     sign_ins,  # noqa: F401 - receives the library's signals
 )
@@ -80,11 +81,11 @@ history_urls = [
 account_urls = [
     path("login/", account.login, name="account_login"),
     path("logout/", account.logout, name="account_logout"),
-    path("password/reset/", account.password_reset, name="account_reset_password"),
+    path("password/reset/", password_resets.ask, name="account_reset_password"),
     path("password/reset/done/", account.password_reset_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
-        account.password_reset_from_key,
+        password_resets.choose,
         name="account_reset_password_from_key",
     ),
     path(

@@ -15,10 +15,10 @@ from django.test.utils import override_settings
 
 from keyadmin.foundation import cidr
 from keyadmin.models import Event, Person, Verb
-from keyadmin.operations import recording
+from keyadmin.operations import people, recording
 from keyadmin.operations.errors import Conflict
 from keyadmin.web import letters
-from tests.factories import PASSWORD, PersonFactory
+from tests.factories import OPERATOR, PASSWORD, PersonFactory
 from tests.web.conftest import Htmx, SignedIn
 
 LOGIN = "/account/login/"
@@ -186,6 +186,15 @@ def test_a_deactivated_persons_session_ends(maya: Person, signed_in: SignedIn) -
     client = signed_in(maya)
     Person.objects.filter(id=maya.id).update(is_active=False)
     assert client.get("/keys/").status_code == 302
+
+
+def test_a_session_from_before_does_not_come_back_with_the_person(maya: Person, signed_in: SignedIn) -> None:
+    jonas = PersonFactory()
+    client = signed_in(jonas)
+    assert client.get("/profile/").status_code == 200
+    people.deactivate(actor=OPERATOR, person=jonas.id)
+    people.reactivate(actor=OPERATOR, person=jonas.id)
+    assert client.get("/profile/").status_code == 302
 
 
 def test_a_password_is_reset_by_mail(maya: Person) -> None:
