@@ -88,6 +88,7 @@ def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **c
         "presets": PRESETS,
         "channels": offer.channels,
         "tiers": offer.tiers,
+        "bot_networks": offer.bot_networks,
         "network_rows": form.network_rows,
         "network_draft": form.network_draft,
         "my_address": client_ip(request) or "",

@@ -94,7 +94,7 @@ def _counts(key: Any, days: int) -> dict[date, list[int]]:
 
 
 def _chart(counts: dict[date, list[int]], days: Sequence[date]) -> Chart:
-    named = [
+    named: list[dict[str, Any]] = [
         {"label": date_format(day, "j M"), "date": day, "counts": counts.get(day, [0] * len(_ORDER))} for day in days
     ]
     return Chart(named, [sum(day["counts"][place] for day in named) for place in range(len(_ORDER))])

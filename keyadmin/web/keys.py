@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from keyadmin.forms.keys import PRESETS, DeleteForm, KeyForm, ReactivateForm, RevokeForm
 from keyadmin.forms.offers import Offer
+from keyadmin.models import Kind
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid, NotFound
@@ -58,8 +59,15 @@ def limits(request: HttpRequest) -> HttpResponse:
     """The parts of the form that another owner changes. Nothing is saved."""
     offer = _offer(request, visitor_of(request))
     form = KeyForm(initial=KeyForm.kept_for(offer, request.POST), offer=offer)
-    context = {"form": form, "channels": offer.channels, "tiers": offer.tiers, "earliest_date": timezone.now().date()}
-    return render(request, "keys/_rules.html", context | {"oob": True})
+    context = {
+        "form": form,
+        "channels": offer.channels,
+        "tiers": offer.tiers,
+        "bot_networks": offer.bot_networks,
+        "earliest_date": timezone.now().date(),
+        "oob": True,
+    }
+    return render(request, "keys/_rules.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -120,14 +128,16 @@ def _offer(request: HttpRequest, visitor: Visitor) -> Offer:
         raise _may_not_create(visitor)
     behind = QueryDict(answers.page_behind(request).partition("?")[2]) if answers.is_htmx(request) else QueryDict()
     slug = request.GET.get("organisation") or behind.get("organisation", "")
+    offered.sort(key=lambda organisation: organisation.slug != slug)
     given = request.POST if request.method == "POST" else request.GET
+    usual = f"{Kind.MASTER}:{offered[0].id}" if request.GET.get("kind") == Kind.MASTER else ""
     return Offer.to(
         visitor.actor,
-        organisations=sorted(offered, key=lambda organisation: organisation.slug != slug),
+        organisations=offered,
         permissions=permissions,
         system_role=visitor.person.system_role,
         roles={o.id: visitor.role_in(o.id) for o in offered},
-        chosen=given.get("owner", ""),
+        chosen=given.get("owner", usual),
     )
 
 
@@ -145,6 +155,7 @@ def _creation(request: HttpRequest, form: KeyForm, status: int = 200) -> HttpRes
         "presets": PRESETS,
         "channels": offer.channels,
         "tiers": offer.tiers,
+        "bot_networks": offer.bot_networks,
         "network_rows": form.network_rows,
         "network_draft": form.network_draft,
         "my_address": client_ip(request) or "",

@@ -20,13 +20,20 @@ function read(form) {
   return {
     full,
     scopes: full ? [] : all(form, "[name=scopes]:checked"),
-    networks: all(form, "[name=networks]").map((input) => input.value.trim()).filter(Boolean),
+    networks: networksOf(form),
     channels: all(form, "[name=channels]:checked").map((input) => input.dataset.label),
     choice: picked(form, "expires")?.value,
     end: endOf(form),
     limit: picked(form, "tier")?.dataset.limit,
     name: form.querySelector("[name=name]").value.trim(),
   };
+}
+
+/** Its own ranges, else those of its bot, which hold for it as well. */
+function networksOf(form) {
+  const own = all(form, "[name=networks]").map((input) => input.value.trim()).filter(Boolean);
+  const bots = form.querySelector("[data-bot-networks]")?.dataset.botNetworks.split(" ").filter(Boolean) ?? [];
+  return own.length ? own : bots;
 }
 
 /** The moment the key ends; null when it never does, "" while no date is picked. */

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from keyadmin.models import Key, Kind, Meter, Organisation, Outcome, Person, UsageHour
@@ -188,3 +189,129 @@ def test_master_keys_are_a_part_of_the_list(maya: Person, jonas: Person, northwi
     assert names(html) == ["Master"]
     assert re.search(r'href="/keys/\?kind=master" aria-current="page"', html)
     assert "Master User API keys" not in signed_in(jonas).get("/keys/").content.decode()
+
+
+@pytest.fixture
+def varied(northwind: Organisation) -> dict[str, Key]:
+    """Keys used and ending at different times; some never."""
+    now, made = timezone.now(), {}
+    for number in range(45):
+        name = f"K{number:02}"
+        ends = None if number % 3 == 0 else now + timedelta(days=10 + number // 2)
+        key = KeyFactory(organisation=northwind, name=name, expires_at=ends)
+        if number % 4:
+            Meter.objects.filter(key_id=key.id).update(last_used_at=now - timedelta(days=number // 2))
+        made[name] = key
+    return made
+
+
+@pytest.mark.parametrize("sort", ["newest", "oldest", "name", "-name", "used", "-used", "expires", "-expires"])
+def test_every_order_pages_forth_and_back(
+    jonas: Person, varied: dict[str, Key], signed_in: SignedIn, sort: str
+) -> None:
+    client = signed_in(jonas)
+    pages, url, last = [], f"/keys/?sort={sort}", ""
+    while url:
+        last = client.get(url).content.decode()
+        pages.append(names(last))
+        found = re.search(r'href="([^"]*)" rel="next"', last)
+        url = found[1].replace("&amp;", "&") if found else ""
+    assert [len(page) for page in pages] == [20, 20, 5]
+    seen = [name for page in pages for name in page]
+    assert sorted(seen) == sorted(varied)
+    used = {key.id: key.last_used_at for key in Key.objects.with_usage()}
+    by = {"used": lambda key: used[key.id], "expires": lambda key: key.expires_at, "name": lambda key: key.name}
+    values = [by.get(sort.strip("-"), lambda key: key.created_at)(varied[name]) for name in seen]
+    known = [value for value in values if value is not None]
+    assert values[: len(known)] == known
+    assert known == sorted(known, reverse=sort in ("newest", "-name", "used", "-expires"))
+    for earlier in reversed(pages[:-1]):
+        back = re.search(r'href="([^"]*)" rel="prev"', last)
+        assert back
+        last = client.get(back[1].replace("&amp;", "&")).content.decode()
+        assert names(last) == earlier
+
+
+def test_heads_say_and_turn_the_order(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    KeyFactory(organisation=northwind)
+    html = signed_in(jonas).get("/keys/?sort=expires&q=key").content.decode()
+    assert html.count("aria-sort") == 1
+    assert 'aria-sort="ascending"' in html
+    assert "sort=-expires" in html
+    assert "sort=name" in html
+
+
+def test_the_popovers_filters(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    now = timezone.now()
+    bot = BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"])
+    KeyFactory(bot=bot, name="Bots")
+    KeyFactory(organisation=northwind, name="Idle", scopes=["chats:export"], networks=["10.0.0.0/8"])
+    KeyFactory(organisation=northwind, name="Busy", inherits=True, creator=jonas)
+    for name, days in (("Idle", 91), ("Busy", 1)):
+        key = Key.objects.get(name=name)
+        Meter.objects.filter(key_id=key.id).update(last_used_at=now - timedelta(days=days))
+    client = signed_in(jonas)
+    for query, expected in {
+        f"bot={bot.id}": ["Bots"],
+        "bot=none": ["Busy", "Idle"],
+        "bot=nonsense": ["Busy", "Idle", "Bots"],
+        "scope=chats:export": ["Busy", "Idle"],
+        "open=any": ["Busy"],
+        "open=limited": ["Idle", "Bots"],
+        "used=never": ["Bots"],
+        "used=90": ["Idle"],
+        "used=90&open=limited&scope=chats:export&bot=none&kind=standard": ["Idle"],
+    }.items():
+        html = client.get(f"/keys/?{query}").content.decode()
+        assert names(html) == expected, query
+    assert ">5</span>" in html
+    assert 'href="/keys/"' in html
+
+
+def test_master_keys_have_words_of_their_own(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    html = client.get("/keys/?kind=master&organisation=northwind").content.decode()
+    assert "<h1>Master User API keys</h1>" in html
+    link = "/keys/create/?organisation=northwind&amp;kind=master"
+    assert link in html
+    form = client.get(link.replace("&amp;", "&")).content.decode()
+    assert re.search(rf'value="master:{northwind.id}" selected', form)
+
+
+@pytest.mark.parametrize("url", ["/keys/", "/keys/?sort=expires", "/keys/?q=key&open=limited&used=never&bot=none"])
+def test_a_hundred_thousand_keys_cost_no_more_statements(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(10):
+        KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    client = signed_in(maya)
+    counts = []
+    for more in (0, 100_000):
+        _many(northwind, more)
+        with django_assert_max_num_queries(12) as captured:
+            assert client.get(url).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+
+
+def _many(organisation: Organisation, count: int) -> None:
+    """Rows of keys and meters, straight into the tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO key (id, organisation_id, kind, name, description, prefix, format, key_id, recognition, tier_id,
+                             inherits, created_by, revoked_reason, created_at, revision)
+            SELECT gen_random_uuid(), %s, 'standard', 'Key ' || n, '', 'kad', 'default', 'kad_many' || n,
+                   lpad(n::text, 8, '0'), %s, false, 'Somebody', '', now() - n * interval '1 minute', 1
+            FROM generate_series(1, %s) AS n
+            """,
+            [organisation.id, organisation.default_tier_id, count],
+        )
+        cursor.execute(
+            """
+            INSERT INTO meter (key_id, version, minute, used, cells, total)
+            SELECT id, 1, 0, 0, array_fill(0, ARRAY[61]), 0 FROM key
+            WHERE NOT EXISTS (SELECT FROM meter WHERE key_id = key.id)
+            """
+        )
+        cursor.execute("ANALYZE key, meter")

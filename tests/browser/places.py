@@ -1,0 +1,7 @@
+"""All scenes, by name."""
+
+from typing import Final
+
+from tests.browser import admin_scenes, bot_scenes, key_scenes, scenes
+
+SCENES: Final[dict[str, scenes.Place]] = scenes.SCENES | key_scenes.SCENES | bot_scenes.SCENES | admin_scenes.SCENES

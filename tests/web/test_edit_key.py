@@ -1,0 +1,248 @@
+"""Changing a key: in the dialog, at the same time as somebody else, and its description in place."""
+
+import json
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Event, Key, Kind, Organisation, Outcome, Person, UsageHour, Verb
+from keyadmin.operations import keys as operations
+from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
+from tests.web.conftest import SignedIn
+
+
+@pytest.fixture
+def key(northwind: Organisation) -> Key:
+    made: Key = KeyFactory(organisation=northwind, name="CRM", description="Old", scopes=["chats:read", "chats:write"])
+    return made
+
+
+def url(key: Key) -> str:
+    return f"/keys/{key.id}/edit/"
+
+
+def sent_by(page: str) -> dict[str, Any]:
+    """What a browser would send of the form on the page."""
+    fields: dict[str, Any] = {}
+    for tag in re.findall(r"<input[^>]*>", page[page.index("data-keyform") :]):
+        found = {name: unescape(value) for name, value in re.findall(r'([a-z-]+)="([^"]*)"', tag)}
+        ticked = found.get("type") not in ("checkbox", "radio") or " checked" in tag
+        if "name" in found and ticked:
+            fields.setdefault(found["name"], []).append(found.get("value", "on"))
+    fields.pop("csrfmiddlewaretoken", None)
+    return fields
+
+
+def test_the_form_shows_the_key_and_saves_what_is_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
+    client = htmx(jonas)
+    page = client.get(url(key)).content.decode()
+    sent = sent_by(page)
+    assert (sent["name"], sorted(sent["scopes"])) == (["CRM"], ["chats:read", "chats:write"])
+    assert "owner" not in sent
+    response = client.post(url(key), sent | {"name": "CRM sync", "scopes": ["chats:read"]})
+    assert response.status_code == 204
+    key.refresh_from_db()
+    assert (key.name, key.description, key.revision) == ("CRM sync", "Old", 2)
+    event = Event.objects.first()
+    assert event.verb == Verb.KEY_EDITED
+    assert set(event.changes) == {"name", "scopes"}
+
+
+def test_as_a_page(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    page = client.get(url(key)).content.decode()
+    assert "<!doctype html>" in page
+    assert "hx-post" not in page
+    assert client.post(url(key), sent_by(page) | {"description": "New"}).status_code == 302
+
+
+def test_nothing_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
+    client = htmx(jonas)
+    response = client.post(url(key), sent_by(client.get(url(key)).content.decode()))
+    assert response.status_code == 422
+    assert "No changes to save." in response.content.decode()
+    assert not Event.objects.of_target(str(key.id)).exists()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("name", "", "This field is required."),
+        ("scopes", [], "Pick at least one permission"),
+        ("networks", "203.0.113.24/24", "Did you mean 203.0.113.0/24?"),
+        ("expires", "custom", "Choose a date."),
+        ("revision", "", "This field is required."),
+    ],
+)
+def test_what_is_wrong_is_said_and_nothing_lost(
+    jonas: Person, key: Key, htmx: SignedIn, field: str, value: Any, words: str
+) -> None:
+    client = htmx(jonas)
+    sent = sent_by(client.get(url(key)).content.decode()) | {"description": "Typed", field: value}
+    response = client.post(url(key), sent)
+    assert response.status_code == 422
+    html = response.content.decode()
+    assert words in unescape(html)
+    assert 'value="Typed"' in html
+    key.refresh_from_db()
+    assert key.description == "Old"
+
+
+def test_the_second_of_two_sees_the_firsts_change_and_saves_on_top_of_it(
+    maya: Person, jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn
+) -> None:
+    client = htmx(jonas)
+    sent = sent_by(client.get(url(key)).content.decode())
+    theirs = signed_in(maya)
+    changed = sent_by(theirs.get(url(key)).content.decode()) | {"description": "Maya's", "scopes": ["chats:read"]}
+    assert theirs.post(url(key), changed).status_code == 302
+    response = client.post(url(key), sent | {"name": "Jonas's"})
+    assert response.status_code == 409
+    assert "HX-Reswap" not in response
+    html = unescape(response.content.decode())
+    assert re.search(r"Someone else changed this key 1 second ago\. Review their change\.", html)
+    assert "<del>Old</del>" in html
+    assert "<ins>Maya's</ins>" in html
+    key.refresh_from_db()
+    assert (key.name, key.description) == ("CRM", "Maya's")
+    again = sent_by(response.content.decode())
+    assert (again["name"], again["description"], again["scopes"]) == (["Jonas's"], ["Maya's"], ["chats:read"])
+    assert client.post(url(key), again).status_code == 204
+    key.refresh_from_db()
+    assert (key.name, key.description, key.revision) == ("Jonas's", "Maya's", 3)
+    assert set(key.scopes.values_list("name", flat=True)) == {"chats:read"}
+
+
+@pytest.mark.parametrize("base", ["", "[]", "nonsense", "{"])
+def test_what_was_read_need_not_be_believed(jonas: Person, key: Key, htmx: SignedIn, base: str) -> None:
+    client = htmx(jonas)
+    sent = sent_by(client.get(url(key)).content.decode()) | {"base": base, "name": "Mine"}
+    operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
+    response = client.post(url(key), sent)
+    assert response.status_code == 409
+    assert sent_by(response.content.decode())["description"] == ["Old"]
+
+
+def test_the_present_expiry_stays_to_the_second(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(days=200))
+    northwind.longest_expiry_days = 30
+    northwind.save()
+    client = htmx(jonas)
+    sent = sent_by(client.get(url(key)).content.decode())
+    assert sent["expires"] == ["keep"]
+    assert client.post(url(key), sent | {"name": "Renamed"}).status_code == 204
+    assert Key.objects.get(id=key.id).expires_at == key.expires_at
+    sent = sent_by(client.get(url(key)).content.decode())
+    assert client.post(url(key), sent | {"expires": "90"}).status_code == 422
+    assert client.post(url(key), sent | {"expires": "7"}).status_code == 204
+    assert Key.objects.get(id=key.id).expires_at < timezone.now() + timedelta(days=8)
+
+
+def test_an_owner_keeps_a_tier_that_only_administrators_choose(
+    maya: Person, jonas: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
+    tier = TierFactory(name="Fast")
+    key = KeyFactory(organisation=northwind, tier=tier)
+    client = htmx(jonas)
+    page = client.get(url(key)).content.decode()
+    assert "Fast" in page
+    assert client.post(url(key), sent_by(page) | {"name": "Renamed"}).status_code == 204
+    other = TierFactory(name="Faster")
+    sent = sent_by(client.get(url(key)).content.decode()) | {"tier": str(other.id)}
+    assert client.post(url(key), sent).status_code == 422
+    sent = sent_by(htmx(maya).get(url(key)).content.decode()) | {"tier": str(other.id)}
+    assert htmx(maya).post(url(key), sent).status_code == 204
+    assert Key.objects.get(id=key.id).tier == other
+
+
+def test_another_organisations_channel(
+    jonas: Person, northwind: Organisation, contoso: Organisation, key: Key, htmx: SignedIn
+) -> None:
+    ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
+    client = htmx(jonas)
+    sent = sent_by(client.get(url(key)).content.decode())
+    assert client.post(url(key), sent | {"channels": [str(theirs.id)]}).status_code == 422
+    assert client.post(url(key), sent | {"channels": [str(ours.id)]}).status_code == 204
+
+
+def test_impersonation_is_offered_to_master_keys_alone(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    for kind, offered in ((Kind.MASTER, True), (Kind.STANDARD, False)):
+        key = KeyFactory(organisation=northwind, kind=kind)
+        assert ('value="users:impersonate"' in htmx(maya).get(url(key)).content.decode()) is offered
+
+
+def test_the_public_key_never_expires(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind, public=True)
+    page = htmx(jonas).get(url(key)).content.decode()
+    assert re.findall(r'name="expires" value="([^"]*)"', page) == ["never"]
+
+
+def test_a_bots_ranges_count(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
+    page = htmx(jonas).get(url(KeyFactory(bot=bot))).content.decode()
+    assert 'data-bot-networks="192.0.2.0/24"' in page
+
+
+def test_traffic_is_there_for_who_takes_a_permission_away(jonas: Person, key: Key, htmx: SignedIn) -> None:
+    assert "data-missed>" not in htmx(jonas).get(url(key)).content.decode()
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=212)
+    page = htmx(jonas).get(url(key)).content.decode()
+    assert "212 requests used this key this week." in page
+    assert page.count("data-held") == 2
+
+
+class TestDescription:
+    def address(self, key: Key) -> str:
+        return f"/keys/{key.id}/description/"
+
+    def test_in_place(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+        client = htmx(jonas)
+        form = client.get(self.address(key)).content.decode()
+        assert form.lstrip().startswith('<form class="inline-form"')
+        response = client.post(self.address(key), {"description": "New <b>", "was": "Old"})
+        assert "New &lt;b&gt;" in response.content.decode()
+        assert json.loads(response["HX-Trigger"]) == {"toast": {"message": "Description saved"}}
+        key.refresh_from_db()
+        assert key.description == "New <b>"
+
+    def test_cancelled_or_unchanged(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+        client = htmx(jonas)
+        for response in (
+            client.get(f"{self.address(key)}?shown"),
+            client.post(self.address(key), {"description": "Old", "was": "Old"}),
+        ):
+            assert response.status_code == 200
+            assert 'id="edit-description"' in response.content.decode()
+            assert "HX-Trigger" not in response
+        assert not Event.objects.of_target(str(key.id)).exists()
+
+    def test_as_a_page(self, jonas: Person, key: Key, signed_in: SignedIn) -> None:
+        client = signed_in(jonas)
+        assert "<!doctype html>" in client.get(self.address(key)).content.decode()
+        response = client.post(self.address(key), {"description": "New", "was": "Old"})
+        assert response["Location"] == f"/keys/{key.id}/"
+
+    def test_too_long(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+        response = htmx(jonas).post(self.address(key), {"description": "x" * 501, "was": "Old"})
+        assert response.status_code == 422
+        assert 'aria-invalid="true"' in response.content.decode()
+
+    def test_somebody_else_wrote_meanwhile(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+        operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
+        client = htmx(jonas)
+        response = client.post(self.address(key), {"description": "Mine", "was": "Old"})
+        assert response.status_code == 409
+        html = response.content.decode()
+        assert "Someone else changed it to “Theirs”." in html
+        assert 'value="Mine"' in html
+        assert 'name="was" value="Theirs"' in html
+        assert client.post(self.address(key), {"description": "Mine", "was": "Theirs"}).status_code == 200
+
+    def test_another_change_does_not_matter(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+        operations.edit(actor=OPERATOR, key=key.id, revision=None, name="Renamed")
+        response = htmx(jonas).post(self.address(key), {"description": "Mine", "was": "Old"})
+        assert response.status_code == 200

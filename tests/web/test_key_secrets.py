@@ -1,0 +1,111 @@
+"""A new secret for a key: the choice, the secret once, the old one's countdown and end."""
+
+import json
+import re
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from keyadmin.models import Event, Key, Organisation, Outcome, Person, UsageHour, Verb
+from tests.factories import KeyFactory
+from tests.web.conftest import SignedIn
+from tests.web.test_create_key import secret_in
+
+
+@pytest.fixture
+def key(northwind: Organisation) -> Key:
+    made: Key = KeyFactory(organisation=northwind, name="CRM")
+    return made
+
+
+def url(key: Key) -> str:
+    return f"/keys/{key.id}/regenerate/"
+
+
+def post(client: Client, key: Key, grace: str = "0", nonce: str = "a nonce") -> str:
+    response = client.post(url(key), {"grace": grace, "nonce": nonce})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_the_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
+    client = htmx(jonas)
+    form = client.get(url(key)).content.decode()
+    assert re.search(r'name="nonce" value="[^"]{32}"', form)
+    assert re.findall(r'name="grace" value="(\d+)"( checked)?', form)[0] == ("0", " checked")
+    secret = secret_in(post(client, key))
+    assert secret != key.token  # type: ignore[attr-defined]
+    assert key.secrets.count() == 1
+    assert Event.objects.first().verb == Verb.KEY_REGENERATED
+    for page in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/"):
+        assert secret[-30:] not in signed_in(jonas).get(page).content.decode()
+
+
+def test_the_same_form_again_shows_no_secret_and_makes_none(jonas: Person, key: Key, htmx: SignedIn) -> None:
+    client = htmx(jonas)
+    post(client, key)
+    present = key.secrets.get().id
+    again = post(client, key)
+    assert "The secret was already shown. Regenerate to get a new one." in again
+    assert "data-secret" not in again
+    assert url(key) in again
+    assert key.secrets.get().id == present
+
+
+@pytest.mark.parametrize(("grace", "hours"), [("1", 1), ("24", 24), ("168", 168)])
+def test_the_old_one_may_go_on(jonas: Person, key: Key, signed_in: SignedIn, grace: str, hours: int) -> None:
+    post(signed_in(jonas), key, grace)
+    old = key.secrets.get(not_after__isnull=False)
+    assert abs(old.not_after - timezone.now() - timedelta(hours=hours)) < timedelta(minutes=1)
+    client = signed_in(jonas)
+    assert "Old secret ends in" in client.get("/keys/").content.decode()
+    assert f"/keys/{key.id}/end-grace/" in client.get(f"/keys/{key.id}/").content.decode()
+
+
+def test_never_beyond_the_keys_own_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind, expiring=True)
+    form = signed_in(jonas).get(url(key)).content.decode()
+    assert form.count("never beyond the key’s own expiry") == 1
+    post(signed_in(jonas), key, "168")
+    assert key.secrets.get(not_after__isnull=False).not_after == key.expires_at
+
+
+@pytest.mark.parametrize("grace", ["", "2", "-1", "nonsense"])
+def test_other_periods(jonas: Person, key: Key, signed_in: SignedIn, grace: str) -> None:
+    assert signed_in(jonas).post(url(key), {"grace": grace, "nonce": "n"}).status_code == 422
+    assert signed_in(jonas).post(url(key), {"grace": "0"}).status_code == 422
+    assert not Event.objects.of_target(str(key.id)).exists()
+
+
+def test_todays_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    assert "used it today" not in signed_in(jonas).get(url(key)).content.decode()
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3412)
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=1), outcome=Outcome.OK, count=7)
+    assert "3,412 requests used it today." in signed_in(jonas).get(url(key)).content.decode()
+
+
+@pytest.mark.parametrize("state", ["revoked", "expired"])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_of_a_key_that_has_ended(
+    jonas: Person, northwind: Organisation, htmx: SignedIn, state: str, method: str
+) -> None:
+    key = KeyFactory(organisation=northwind, **{state: True})
+    response = getattr(htmx(jonas), method)(url(key), {"grace": "0", "nonce": "n"})
+    assert response.status_code == 409
+    assert response["HX-Reswap"] == "none"
+    assert "Reactivate it first." in json.loads(response["HX-Trigger"])["toast"]["message"]
+    assert url(key) not in htmx(jonas).get("/keys/").content.decode()
+
+
+def test_end_the_old_one_now(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    client, end = htmx(jonas), f"/keys/{key.id}/end-grace/"
+    client.behind = f"/keys/{key.id}/"  # type: ignore[attr-defined]
+    assert 'role="alertdialog"' in client.get(end).content.decode()
+    assert key.secrets.count() == 2
+    assert client.post(end)["HX-Refresh"] == "true"
+    assert key.secrets.get().not_after is None
+    for method in (client.get, client.post):
+        assert method(end).status_code == 409

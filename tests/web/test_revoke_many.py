@@ -1,0 +1,76 @@
+"""Several keys stopped at once: each by itself, and what stays is said."""
+
+import json
+
+import pytest
+
+from keyadmin.models import Event, Key, Kind, Organisation, Person, Verb
+from tests.factories import KeyFactory
+from tests.web.conftest import SignedIn
+
+URL = "/keys/revoke/"
+
+
+@pytest.fixture
+def keys(northwind: Organisation) -> list[Key]:
+    return [KeyFactory(organisation=northwind, name=name) for name in ("One", "Two", "Three")]
+
+
+def ids(*keys: Key) -> list[str]:
+    return [str(key.id) for key in keys]
+
+
+def test_one_operation_for_each(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
+    client = htmx(jonas)
+    dialog = client.get(URL, {"key": ids(*keys)}).content.decode()
+    assert "Revoke 3 keys?" in dialog
+    response = client.post(URL, {"key": ids(*keys), "reason": "Retired"})
+    assert response.status_code == 204
+    assert json.loads(response["HX-Trigger"])["toast"] == {"message": "3 keys revoked"}
+    events = Event.objects.filter(verb=Verb.KEY_REVOKED)
+    assert {event.target_id for event in events} == set(ids(*keys))
+    assert {event.reason for event in events} == {"Retired"}
+
+
+def test_as_a_page(jonas: Person, keys: list[Key], signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    assert 'form="selected-keys"' in client.get("/keys/").content.decode()
+    page = client.get(URL, {"key": ids(*keys[:2])}).content.decode()
+    assert "<!doctype html>" in page
+    assert page.count('type="hidden" name="key"') == 2
+    assert client.post(URL, {"key": ids(*keys[:2])})["Location"] == "/keys/"
+    assert Key.objects.filter(revoked_at__isnull=True).count() == 1
+
+
+def test_what_may_not_be_revoked_is_said_and_stays(
+    jonas: Person, northwind: Organisation, contoso: Organisation, keys: list[Key], htmx: SignedIn
+) -> None:
+    master = KeyFactory(organisation=northwind, name="Console", kind=Kind.MASTER)
+    revoked = KeyFactory(organisation=northwind, name="Old", revoked=True)
+    theirs = KeyFactory(organisation=contoso, name="Theirs")
+    chosen = ids(keys[0], master, revoked, theirs)
+    dialog = htmx(jonas).get(URL, {"key": chosen}).content.decode()
+    assert "Revoke 1 key?" in dialog
+    assert "Console: You may not revoke it." in dialog
+    assert "Old: It is already revoked." in dialog
+    assert "Theirs" not in dialog
+    response = htmx(jonas).post(URL, {"key": chosen})
+    message = json.loads(response["HX-Trigger"])["toast"]["message"]
+    assert message == "1 key revoked. Not revoked: Console, Old"
+    assert set(Key.objects.filter(revoked_at__isnull=True)) == {master, theirs, *keys[1:]}
+
+
+@pytest.mark.parametrize("sent", [[], ["nonsense"], ["00000000-0000-4000-8000-000000000000"]])
+def test_nothing_to_revoke(jonas: Person, keys: list[Key], htmx: SignedIn, sent: list[str]) -> None:
+    assert "Select keys in the list first." in htmx(jonas).get(URL, {"key": sent}).content.decode()
+    assert htmx(jonas).post(URL, {"key": sent}).status_code == 422
+
+
+def test_a_bad_reason_stops_none(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
+    assert htmx(jonas).post(URL, {"key": ids(*keys), "reason": "x" * 301}).status_code == 422
+    assert htmx(jonas).post(URL, {"key": ids(*keys), "reason": "a\u202eb"}).status_code == 422
+    assert not Key.objects.filter(revoked_at__isnull=False).exists()
+
+
+def test_auditors_have_no_boxes(asha: Person, keys: list[Key], signed_in: SignedIn) -> None:
+    assert "data-select" not in signed_in(asha).get("/keys/").content.decode()
