@@ -58,7 +58,7 @@ class ScopeForm(OperationForm):
         label=gettext_lazy("Explanation"), max_length=300, widget=forms.Textarea({"rows": 3}),
     )  # fmt: skip
     ability = forms.CharField(
-        label=gettext_lazy("Completes “This key can …”"), max_length=80, help_text=gettext_lazy("read chats")
+        label=gettext_lazy("Completes “This key can …”"), max_length=80, help_text=gettext_lazy("Such as: read chats.")
     )
     is_sensitive = forms.BooleanField(label=gettext_lazy("It can write or export"), required=False)
 
@@ -133,7 +133,7 @@ class SettingsForm(OperationForm):
     def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:
         names = ("name", "default_expiry_days", "longest_expiry_days", "may_never_expire", "key_prefix", "key_format")
         initial = {name: getattr(organisation, name) for name in names} | {"tier": organisation.default_tier_id}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **kwargs | {"initial": initial})
         if may_choose_tier:
             self.fields["tier"].queryset = Tier.objects.all()  # type: ignore[attr-defined]
         else:

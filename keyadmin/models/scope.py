@@ -39,7 +39,7 @@ def fitting(kind: str, scopes: Iterable[str]) -> frozenset[str]:
 class ScopeQuerySet(CatalogueQuerySet):
     def with_use(self) -> Self:
         """Adds `key_count`: how many keys hold the scope on a list of their own."""
-        return self.annotate(key_count=models.Count("keys"))
+        return self.annotate(key_count=models.Count("keys")).order_by("position", "name")
 
 
 class Scope(models.Model):

@@ -18,7 +18,7 @@ class TierQuerySet(CatalogueQuerySet):
         return self.annotate(
             key_count=models.Count("keys"),
             organisation_count=Coalesce(models.Subquery(usual.annotate(count=models.Count("pk")).values("count")), 0),
-        )
+        ).order_by("hourly_limit", "name")
 
 
 class Tier(models.Model):

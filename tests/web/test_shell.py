@@ -29,8 +29,14 @@ def navigation(response: Any) -> list[str]:
 def test_navigation_has_only_what_the_role_may_use(
     maya: Person, jonas: Person, sam: Person, signed_in: SignedIn
 ) -> None:
-    assert navigation(signed_in(maya).get("/keys/")) == ["API keys", "History", "Master User API keys"]
-    assert navigation(signed_in(jonas).get("/keys/")) == ["API keys", "History"]
+    everybody = ["API keys", "Bots", "Public API keys", "IP allow-lists", "History"]
+    assert navigation(signed_in(maya).get("/keys/")) == [
+        *everybody, "Master User API keys", "Organisations", "People & roles", "Permissions", "Channels", "Tiers",
+        "Settings",
+    ]  # fmt: skip
+    assert navigation(signed_in(jonas).get("/keys/")) == [
+        *everybody, "Organisation", "People & roles", "Channels", "Settings",
+    ]  # fmt: skip
     assert navigation(signed_in(sam).get("/keys/")) == []
 
 
@@ -57,6 +63,7 @@ def test_the_organisation_stays_chosen(maya: Person, northwind: Organisation, si
 def test_me(maya: Person, sam: Person, signed_in: SignedIn) -> None:
     assert signed_in(maya).get("/keys/").context["me"] == {
         "name": "Maya Okafor", "email": "maya@northwind.example", "role": "System administrator",
+        "time_zone": "",
     }  # fmt: skip
     assert signed_in(sam).get("/").context["me"]["role"] == "Member"
 
