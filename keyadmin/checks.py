@@ -1,9 +1,13 @@
 """Checks of the settings: what would open a door, or keep everybody out."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import DEFAULT_DB_ALIAS, connection
+
+from keyadmin.models import Secret
 
 PEPPER_LENGTH = 32
 #: Bits of the shortest suffix that a network of proxies may have.
@@ -20,6 +24,20 @@ def peppers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if short or any(len(set(pepper)) == 1 for pepper in ring.values()):
         hint = "Make one: python -c 'import secrets; print(secrets.token_hex(32))'"
         return [Error("A pepper is not 32 random bytes.", hint=hint, id="keyadmin.E002")]
+    return []
+
+
+@register(Tags.database, deploy=True)
+def peppers_in_use(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Asked with `check --deploy --database default`. A key without its pepper is answered 401, as if it were wrong."""
+    is_asked = DEFAULT_DB_ALIAS in (databases or ())
+    if not is_asked or Secret._meta.db_table not in connection.introspection.table_names():
+        return []
+    used = set(Secret.objects.values_list("pepper_id", flat=True).distinct())
+    missing = ", ".join(map(str, sorted(used - settings.KEYADMIN_PEPPERS.keys())))
+    if missing:
+        words = f"KEYADMIN_PEPPERS lacks peppers that keys in the database need: {missing}."
+        return [Error(words, hint="Add them again.", id="keyadmin.E007")]
     return []
 
 

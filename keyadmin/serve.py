@@ -124,6 +124,7 @@ class Serve:
     def _prepare_data(self) -> None:
         say("Preparing the database …")
         self._command("migrate", "--verbosity", "0", "--skip-checks")
+        refuse_missing_peppers(self._database.url() if self._database else env.secret("DATABASE_URL"))
         if self.development:
             self.environ["KEYADMIN_DEMO_PASSWORD"] = env.generated("demo-password", lambda: secrets.token_urlsafe(12))
             self._command("seed_demo")
@@ -183,6 +184,17 @@ def refuse_wrong_database(url: str) -> None:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
         raise env.Bad(env.connection_problem(error) or str(error)) from error
+
+
+def refuse_missing_peppers(url: str) -> None:
+    """Raise EnvironmentProblem when secrets are under peppers that this machine lacks: their keys would all be
+    answered 401, as if they were wrong.
+    """
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        used = {row[0] for row in connection.execute("SELECT DISTINCT pepper_id FROM secret")}
+    if missing := sorted(used - env.peppers().keys()):
+        ids = ", ".join(map(str, missing))
+        raise env.Bad(f"KEYADMIN_PEPPERS lacks peppers that keys in the database need: {ids}. Add them again.")
 
 
 def answers(port: int) -> bool:

@@ -48,7 +48,7 @@ class Running:
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.output = Path(environ["KEYADMIN_LOCAL"]).parent / "output"
-        with self.output.open("a") as output:
+        with self.output.open("w") as output:
             self.process = subprocess.Popen(SERVE, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
         self.address = f"http://localhost:{environ['PORT']}"
         self.children: list[psutil.Process] = []
@@ -103,6 +103,10 @@ def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], s
     assert served.left() == []
     assert "Traceback" not in served.output.read_text()
     assert run([*MANAGE, "showmigrations"], fresh).stderr.endswith(f"{NO_DATABASE}\n")
+
+    other = run(SERVE, fresh | {"KEYADMIN_PEPPERS": "7:" + "ab" * 32})
+    assert (other.returncode, other.stderr.count("\n")) == (2, 1)
+    assert "KEYADMIN_PEPPERS lacks peppers that keys in the database need: 1." in other.stderr
 
     again = Running(fresh)
     try:

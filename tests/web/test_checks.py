@@ -7,14 +7,18 @@ from django.core.checks import run_checks
 from django.test.utils import override_settings
 
 from keyadmin.foundation import cidr
+from keyadmin.models import Secret
+from tests.factories import KeyFactory
 
 SOUND = {"KEYADMIN_PEPPERS": {1: bytes(range(32))}, "ALLOWED_HOSTS": ["keys.example.com"]}
 
 
-def found(**settings: Any) -> set[str]:
+def found(databases: list[str] | None = None, **settings: Any) -> set[str]:
     with override_settings(**SOUND | settings):
         return {
-            str(message.id) for message in run_checks(include_deployment_checks=True) if "keyadmin" in str(message.id)
+            str(message.id)
+            for message in run_checks(databases=databases, include_deployment_checks=True)
+            if "keyadmin" in str(message.id)
         }
 
 
@@ -37,3 +41,11 @@ def test_a_sound_configuration() -> None:
 )
 def test_what_is_found(settings: dict[str, Any], id_: str) -> None:
     assert found(**settings) == {id_}
+
+
+def test_a_pepper_that_keys_need_is_missing(db: None) -> None:
+    ring = {number: bytes(range(number, number + 32)) for number in (1, 2)}  # other tests leave keys under these
+    Secret.objects.filter(key=KeyFactory()).update(pepper_id=7)
+    assert found(databases=["default"], KEYADMIN_PEPPERS=ring) == {"keyadmin.E007"}
+    assert found(databases=["default"], KEYADMIN_PEPPERS=ring | {7: bytes(range(7, 39))}) == set()
+    assert found(KEYADMIN_PEPPERS=ring) == set()
