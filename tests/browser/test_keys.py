@@ -25,12 +25,12 @@ def menu(page: Page, world: World) -> Page:
 @pytest.mark.parametrize(
     ("pressed", "item"),
     [
-        (["ArrowDown"], "Copy key ID"),
+        (["ArrowDown"], "Edit…"),
         (["ArrowUp"], "Delete…"),
         (["End"], "Delete…"),
         (["End", "ArrowDown"], "View"),
         (["End", "Home"], "View"),
-        (["r"], "Revoke…"),
+        (["r", "e", "v"], "Revoke…"),
         (["d"], "Delete…"),
         (["c", "o"], "Copy key ID"),
     ],

@@ -35,7 +35,7 @@ def test_as_names_and_reasons(page: Page, world: World) -> None:
 
     page.get_by_role("link", name=EVIL).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(EVIL)
-    expect(page.locator(".lede")).to_have_text(EVIL)
+    expect(page.locator("#description")).to_contain_text(EVIL)
     read(page)
     open_list(page)
     delete(page, EVIL)

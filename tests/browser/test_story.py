@@ -149,9 +149,9 @@ def test_with_the_keyboard_alone(page: Page, world: World, address: str) -> None
     opener.focus()
     press("Enter")
     expect(page.get_by_role("menuitem", name="View")).to_be_focused()
-    press("ArrowDown")
-    press("ArrowDown")
-    expect(page.get_by_role("menuitem", name="Revoke…")).to_be_focused()
+    for item in ("Edit…", "Copy key ID", "Regenerate…", "Revoke…"):
+        press("ArrowDown")
+        expect(page.get_by_role("menuitem", name=item)).to_be_focused()
     press("Enter")
     expect(dialog(page).get_by_role("button", name="Keep key")).to_be_focused()
     press("Shift+Tab")
@@ -265,4 +265,4 @@ def test_an_owner_does_it_too_in_their_own_organisation(page_of: PageOf, world: 
     assert program.call().json()["organisation"]["slug"] == "northwind"
     dialog(page).get_by_role("checkbox").check()
     dialog(page).get_by_role("button", name="Done").click()
-    expect(open_menu(page, NAME).get_by_role("menuitem")).to_have_text(["View", "Copy key ID", "Revoke…", "Delete…"])
+    expect(open_menu(page, NAME).get_by_role("menuitem")).to_have_text(["View", "Edit…", "Copy key ID", "Regenerate…", "Revoke…", "Delete…"])
