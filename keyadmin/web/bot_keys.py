@@ -41,6 +41,7 @@ def create(request: HttpRequest, bot: UUID) -> HttpResponse:
         "bot": row,
         "scopes": scopes,
         "expires_at": expiry(row.organisation),
+        "has_ranges": row.allow_list.exists(),
         "back_url": bots.keys_of(row),
         "full_url": links.link(reverse("keys:create"), {"owner": owner_value(row.id)}),
         "section": "bots",

@@ -9,7 +9,7 @@ from django.test import Client
 from keyadmin.models import Event, Key, Kind, Organisation, Person
 from keyadmin.operations import policy
 from keyadmin.web.visitors import Visitor
-from tests.factories import KeyFactory, as_actor
+from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
 
 ROLES = ("maya", "priya", "jonas", "asha", "sam", "lena")
@@ -33,6 +33,28 @@ GETS: dict[str, tuple[int, ...]] = {
     "/keys/{master}/revoke/": (200, 403, 403, 403, 404, 404),
     "/keys/{master}/delete/": (200, 403, 403, 403, 404, 404),
     "/history/": (200, 200, 200, 200, 403, 200),
+    "/bots/": (200, 200, 200, 200, 403, 200),
+    "/bots/create/": (200, 403, 200, 403, 404, 200),
+    "/bots/{bot}/": (200, 200, 200, 200, 404, 404),
+    "/bots/{bot}/advanced/": (200, 200, 200, 200, 404, 404),
+    "/bots/{bot}/edit/": (200, 403, 200, 403, 404, 404),
+    "/bots/{bot}/description/?edit=1": (200, 403, 200, 403, 404, 404),
+    "/bots/{bot}/disable/": (200, 403, 200, 403, 404, 404),
+    "/bots/{disabled}/enable/": (200, 403, 200, 403, 404, 404),
+    "/bots/{bot}/keys/create/": (200, 403, 200, 403, 404, 404),
+    "/bots/{bot}/networks/": (200, 200, 200, 200, 404, 404),
+    "/bots/{bot}/networks/check/": (200, 403, 200, 403, 404, 404),
+    "/keys/{key}/networks/": (200, 200, 200, 200, 404, 404),
+    "/keys/{key}/networks/check/": (200, 403, 200, 403, 404, 404),
+    "/networks/{range}/": (200, 403, 200, 403, 404, 404),
+    "/security/public-keys/": (200, 200, 200, 200, 403, 200),
+    "/security/allow-lists/": (200, 200, 200, 200, 403, 200),
+    "/organisations/": (200, 200, 404, 404, 404, 404),
+    "/organisations/create/": (200, 403, 403, 403, 403, 403),
+    "/organisations/northwind/": (200, 200, 200, 200, 404, 404),
+    "/organisations/northwind/edit/": (200, 403, 200, 403, 404, 404),
+    "/organisations/northwind/disable/": (200, 403, 403, 403, 404, 404),
+    "/organisations/northwind/public-key/": (200, 403, 200, 403, 404, 404),
     "/": (302, 302, 302, 302, 403, 302),
 }
 POSTS = {
@@ -49,11 +71,27 @@ POSTS = {
     "/keys/{master}/edit/": (302, 403, 403, 403, 404, 404),
     "/keys/{master}/description/": (302, 403, 403, 403, 404, 404),
     "/keys/{master}/regenerate/": (200, 403, 403, 403, 404, 404),
+    "/bots/create/": (302, 403, 302, 403, 404, 422),
+    "/bots/{bot}/edit/": (302, 403, 302, 403, 404, 404),
+    "/bots/{bot}/description/": (302, 403, 302, 403, 404, 404),
+    "/bots/{bot}/disable/": (302, 403, 302, 403, 404, 404),
+    "/bots/{disabled}/enable/": (302, 403, 302, 403, 404, 404),
+    "/bots/{bot}/keys/create/": (200, 403, 200, 403, 404, 404),
+    "/bots/{bot}/networks/": (302, 403, 302, 403, 404, 404),
+    "/keys/{key}/networks/": (302, 403, 302, 403, 404, 404),
+    "/keys/{master}/networks/": (302, 403, 403, 403, 404, 404),
+    "/networks/{range}/": (302, 403, 302, 403, 404, 404),
+    "/networks/{range}/remove/": (302, 403, 302, 403, 404, 404),
+    "/organisations/create/": (302, 403, 403, 403, 403, 403),
+    "/organisations/northwind/edit/": (302, 403, 302, 403, 404, 404),
+    "/organisations/northwind/disable/": (302, 403, 403, 403, 404, 404),
+    "/organisations/northwind/public-key/": (200, 403, 200, 403, 404, 404),
 }
 #: Enough for every form.
 SENT = {
     "name": "CRM", "reason": "Test", "description": "New", "was": "", "scopes": "chats:read", "expires": "never",
     "revision": "1", "grace": "0", "nonce": "a nonce",
+    "network": "192.0.2.0/24", "allow_any": "1", "organisation": "northwind",
 }  # fmt: skip
 
 
@@ -64,7 +102,11 @@ def cast(maya: Person, priya: Person, jonas: Person, asha: Person, sam: Person, 
 
 @pytest.fixture
 def ids(northwind: Organisation) -> dict[str, str]:
+    bot = BotFactory(organisation=northwind, networks=["203.0.113.0/24"])
     return {
+        "bot": str(bot.id),
+        "disabled": str(BotFactory(organisation=northwind, disabled=True).id),
+        "range": str(bot.allow_list.get().id),
         "key": str(KeyFactory(organisation=northwind, name="CRM").id),
         "graced": str(KeyFactory(organisation=northwind, in_grace=True).id),
         "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
