@@ -46,8 +46,8 @@ def record() -> Iterator[Record]:
 
 
 @pytest.fixture
-def new_context(browser: Browser, address: str, record: Record) -> Iterator[NewContext]:
-    """Contexts of Chromium that know the server and are watched."""
+def new_context(browser: Browser, address: str, record: Record, given: Given) -> Iterator[NewContext]:
+    """Contexts of Chromium that know the server and are watched. They close before the rows they show are removed."""
     contexts: list[BrowserContext] = []
 
     def make(**options: Any) -> BrowserContext:
