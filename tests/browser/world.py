@@ -66,6 +66,9 @@ class World:
         self.key("Open export", scopes=("chats:read", "chats:export"))
         busy = self.key("CRM integration", scopes=("chats:read", "chats:write", "contacts:manage"), bot=bot)
         self._use(busy.key)
+        renewed = self.key("Payroll reminders", scopes=("chats:write",), networks=("10.20.0.0/16",))
+        actor = as_actor(self.people["jonas"], ip="198.51.100.7")
+        operations.regenerate(actor=actor, key=renewed.key.id, grace=timedelta(hours=24))
         self._with_a_past("Zapier trial")
 
     def _with_a_past(self, name: str) -> None:
