@@ -66,9 +66,9 @@ def _welcome(page: Page) -> None:
 
 def _link_ended(page: Page) -> None:
     _welcome(page)
-    link = page.url
-    open_people(page)
-    page.get_by_role("link", name="Noor Haddad", exact=True).last.click()
+    link, address = page.url, page.locator("[name=username]").input_value()
+    page.goto(f"/people/?q={address}")
+    page.get_by_role("link", name="Noor Haddad", exact=True).click()
     opened(page, PASSWORD_LINK)
     dialog(page).get_by_role("button", name="Make the link").click()
     expect(dialog(page).get_by_role("button", name="Copy link")).to_be_visible()

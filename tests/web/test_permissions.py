@@ -120,7 +120,11 @@ def test_the_number_of_statements_does_not_grow(
     for more in (1, 30):
         for number in range(more):
             scope = Scope.objects.create(
-                name=f"{'a' * (more // 2 + 1)}:{'b' * (number + 1)}", resource="R", label="L", explanation="E", ability="a"
+                name=f"{'a' * (more // 2 + 1)}:{'b' * (number + 1)}",
+                resource="R",
+                label="L",
+                explanation="E",
+                ability="a",
             )
             ScopeRoute.objects.create(scope=scope, method="GET", pattern="/x")
             KeyFactory(organisation=northwind, scopes=[scope.name])
