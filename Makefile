@@ -13,10 +13,10 @@ PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KE
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
-.PHONY: help run test lint check format lock clean chromium
+.PHONY: help run test lint check format screenshots lock clean chromium
 
 help:  ## list what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.base  ## serve on http://localhost:8000 (PORT=…) with a database and demo data; Ctrl-C stops it
 	@exec $(PY) -m keyadmin.serve
@@ -36,6 +36,9 @@ check: .venv/.dev  ## missing migrations, and Django's checks for production
 format: .venv/.dev  ## put the code into the house style
 	@$(PY) -m ruff check --quiet --fix
 	@$(PY) -m ruff format --quiet
+
+screenshots: .venv/.dev chromium  ## picture every page and dialog into screenshots/, light and dark, wide and narrow
+	@$(PY) -m tests.browser.screenshots screenshots
 
 lock: .venv/.dev  ## make both lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 	@$(PY) -m piptools compile --quiet $(LOCK) $(LOCK_ARGS) --output-file=requirements/base.txt pyproject.toml
