@@ -1,5 +1,6 @@
 """Pages of bots: the list, a bot's own page and its settings."""
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,13 +12,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.forms.bots import BotForm, DescriptionForm, NewBotForm
 from keyadmin.forms.searches import BotFilters
-from keyadmin.forms.switches import SwitchForm
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations import bots, policy
 from keyadmin.operations.errors import Conflict, Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import affected, answers, counting, key_rows, network_editor, paging
 from keyadmin.web.listing import Listing
+from keyadmin.web.switches import Switch, asked
 from keyadmin.web.visitors import Visitor, visitor_of
 
 SIZE: Final = 20
@@ -123,37 +124,25 @@ def description(request: HttpRequest, bot: UUID) -> HttpResponseBase:
 def disable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
     row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
-    form = SwitchForm(request.POST if request.method == "POST" else None)
     if not row.is_active:
         raise Conflict(gettext("This bot is already disabled."))
-    if form.is_valid():
-        try:
-            bots.disable(actor=visitor.actor, bot=row.id, reason=form.cleaned_data["reason"])
-        except Invalid as error:
-            form.refuse(error)
-        else:
-            return answers.gone_to(request, gettext("Bot disabled"), page_of(row))
+    action = reverse("bots:disable", args=[row.id])
+    switch = Switch(row.name, page_of(row), action, gettext("Disable bot"), gettext("Bot disabled"))
+    act = partial(bots.disable, actor=visitor.actor, bot=row.id)
     stopping = affected.context(Key.objects.visible_to(visitor.actor).filter(bot=row))
-    context = {"form": form, "bot": row, "affected": stopping, "section": "bots"}
-    return render(request, "bots/disable.html", context, status=answers.status_of(form))
+    return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "bots"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
     row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
-    form = SwitchForm(request.POST if request.method == "POST" else None)
     if row.is_active:
         raise Conflict(gettext("This bot is already enabled."))
-    if form.is_valid():
-        try:
-            bots.enable(actor=visitor.actor, bot=row.id, reason=form.cleaned_data["reason"])
-        except Invalid as error:
-            form.refuse(error)
-        else:
-            return answers.gone_to(request, gettext("Bot enabled"), page_of(row))
-    context = {"form": form, "bot": row, "section": "bots"}
-    return render(request, "bots/enable.html", context, status=answers.status_of(form))
+    action = reverse("bots:enable", args=[row.id])
+    switch = Switch(row.name, page_of(row), action, gettext("Enable bot"), gettext("Bot enabled"))
+    act = partial(bots.enable, actor=visitor.actor, bot=row.id)
+    return asked(request, "_enable.html", switch, act, {"section": "bots"})
 
 
 def bot_for(visitor: Visitor, bot: UUID, permission: Permission) -> Any:

@@ -1,6 +1,7 @@
 """Pages of organisations: the list, an organisation's own page, its public API key."""
 
 import secrets
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,13 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.forms.organisations import GenerateForm, OrganisationForm, RenameForm
 from keyadmin.forms.searches import OrganisationFilters
-from keyadmin.forms.switches import SwitchForm
 from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role
 from keyadmin.operations import keys, organisations, policy
 from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import affected, answers, counting, key_rows, paging, reveals
 from keyadmin.web.listing import Listing
+from keyadmin.web.switches import Switch, asked
 from keyadmin.web.visitors import Visitor, visitor_of
 
 SIZE: Final = 20
@@ -111,37 +112,27 @@ def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
 def disable(request: HttpRequest, slug: str) -> HttpResponseBase:
     visitor = visitor_of(request)
     organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
-    form = SwitchForm(request.POST if request.method == "POST" else None)
     if not organisation.is_active:
         raise Conflict(gettext("This organisation is already disabled."))
-    if form.is_valid():
-        try:
-            organisations.disable(actor=visitor.actor, organisation=organisation.id, reason=form.cleaned_data["reason"])
-        except Invalid as error:
-            form.refuse(error)
-        else:
-            return _done(request, organisation, gettext("Organisation disabled"))
+    action = reverse("organisations:disable", args=[slug])
+    done = gettext("Organisation disabled")
+    switch = Switch(organisation.name, page_of(organisation), action, gettext("Disable organisation"), done)
+    act = partial(organisations.disable, actor=visitor.actor, organisation=organisation.id)
     stopping = affected.context(Key.objects.visible_to(visitor.actor).filter(organisation=organisation))
-    context = {"form": form, "organisation": organisation, "affected": stopping, "section": "organisations"}
-    return render(request, "organisations/disable.html", context, status=answers.status_of(form))
+    return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "organisations"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
     visitor = visitor_of(request)
     organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
-    form = SwitchForm(request.POST if request.method == "POST" else None)
     if organisation.is_active:
         raise Conflict(gettext("This organisation is already enabled."))
-    if form.is_valid():
-        try:
-            organisations.enable(actor=visitor.actor, organisation=organisation.id, reason=form.cleaned_data["reason"])
-        except Invalid as error:
-            form.refuse(error)
-        else:
-            return _done(request, organisation, gettext("Organisation enabled"))
-    context = {"form": form, "organisation": organisation, "section": "organisations"}
-    return render(request, "organisations/enable.html", context, status=answers.status_of(form))
+    action = reverse("organisations:enable", args=[slug])
+    done = gettext("Organisation enabled")
+    switch = Switch(organisation.name, page_of(organisation), action, gettext("Enable organisation"), done)
+    act = partial(organisations.enable, actor=visitor.actor, organisation=organisation.id)
+    return asked(request, "_enable.html", switch, act, {"section": "organisations"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
