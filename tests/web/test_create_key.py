@@ -245,3 +245,21 @@ def test_without_csrf_token_nothing_happens(jonas: Person, new_key: dict[str, An
     assert response.status_code == 403
     assert "<style" not in response.content.decode()
     assert not Key.objects.exists()
+
+
+def test_another_owner_brings_its_channels_and_rules(
+    maya: Person, jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
+    contoso = OrganisationFactory(name="Elsewhere", longest_expiry_days=30)
+    ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
+    chosen = new_key | {"owner": f"standard:{contoso.id}", "channels": [str(ours.id)], "expires": "7"}
+    rules = htmx(maya).post("/keys/create/limits/", chosen)
+    page = rules.content.decode()
+    assert rules.status_code == 200
+    assert str(theirs.id) in page
+    assert str(ours.id) not in page
+    assert re.search(r'value="7"[^>]* checked', page)
+    assert 'value="365"' not in page
+    assert not Key.objects.exists()
+    hidden = htmx(jonas).post("/keys/create/limits/", chosen)
+    assert str(theirs.id) not in hidden.content.decode()
