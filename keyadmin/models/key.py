@@ -79,13 +79,6 @@ class KeyQuerySet(ActorQuerySet):
             running_calls=models.Subquery(meter.values("cells__0")),
         )
 
-    def with_openness(self) -> Self:
-        """Adds `own_networks` and `bot_networks`, the number of entries on each list that applies."""
-        return self.annotate(
-            own_networks=models.Count("allow_list", distinct=True),
-            bot_networks=models.Count("bot__allow_list", distinct=True),
-        )
-
     def with_network_count(self) -> Self:
         """Adds `network_count`, the number of entries on both lists that apply to the key."""
         found = []
