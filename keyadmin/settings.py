@@ -49,7 +49,7 @@ MIDDLEWARE = [
     "keyadmin.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "keyadmin.authn.middleware.KeyMiddleware",
+    "keyadmin.middleware.KeyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -9,20 +9,24 @@ from django.conf import settings
 
 from keyadmin.authn import meter, snapshots
 from keyadmin.authn.snapshots import Snapshot
-from keyadmin.authn.verdict import Caller, Person
+from keyadmin.authn.verdict import Caller, Person, Verdict
 from keyadmin.foundation import cidr, routes, tokens
+from keyadmin.foundation.endpoints import ENDPOINTS
 from keyadmin.foundation.refusals import Quota, Reason, Refusal
 from keyadmin.models.connections import Unavailable, execute, start_call
 from keyadmin.models.scope import IMPERSONATE
+from keyadmin.outcomes import tally
 
-#: keyadmin's own endpoints. A scope of "" is any key's.
-OWN = routes.compile([routes.Route("GET", "/api/whoami", "")])
 ATTEMPTS = 4  # loadings, before giving up on a key that changes faster than it can be read
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a program asks for. `address` is None when it cannot be told; `channel` is what X-Channel says."""
+    """What a program asks for. `address` is None when it cannot be told; `channel` is what X-Channel says.
+
+    `organisation` is the only one whose keys may make it (None: all). `needs` is what the code that answers the
+    call says that it needs; None: keyadmin's own endpoints and the catalogue say it.
+    """
 
     method: str
     path: str
@@ -30,10 +34,18 @@ class Call:
     channel: str | None = None
     on_behalf_of: str | None = None
     cost: int = 1
+    organisation: UUID | None = None
+    needs: routes.Match | None = None
 
 
-def authenticate(token: tokens.Token, call: Call) -> Caller | Refusal:
-    """Decides a call, and counts it if it may pass. Never raises for a bad key or an absent database."""
+def authenticate(token: tokens.Token, call: Call) -> Verdict:
+    """Decides a call, and counts what became of it. Never raises for a bad key or an absent database."""
+    verdict = _decide(token, call)
+    tally.note(verdict, call.address, call.cost)
+    return verdict
+
+
+def _decide(token: tokens.Token, call: Call) -> Verdict:
     ring, current = settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER
     digest = tokens.digest(token.value, ring[current])
     start_call()
@@ -54,9 +66,11 @@ def authenticate(token: tokens.Token, call: Call) -> Caller | Refusal:
     return Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
-def _judge(snapshot: Snapshot, call: Call) -> Caller | Refusal | None:
+def _judge(snapshot: Snapshot, call: Call) -> Verdict | None:
     """The verdict by one snapshot; None when the draw found it stale."""
-    match = OWN.match(call.method, call.path)
+    if call.organisation not in (None, snapshot.key.organisation_id):
+        return Refusal(Reason.UNPROVEN)
+    match = call.needs or ENDPOINTS.match(call.method, call.path)
     match = match or snapshots.table(snapshot.catalogue_version).match(call.method, call.path)
     reason = standing(snapshot) or address(snapshot, call) or scope(snapshot, match) or channel(snapshot, call, match)
     reason, person = (reason, None) if reason else on_behalf_of(snapshot, call)
@@ -70,7 +84,8 @@ def _judge(snapshot: Snapshot, call: Call) -> Caller | Refusal | None:
     quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - drawn.used))
     if drawn.outcome is meter.Outcome.FULL:
         return Refusal(Reason.LIMITED, snapshot.key.id, quota, retry_after=drawn.wait)
-    return Caller(snapshot.key, snapshot.scopes, quota, person)
+    opened_by = snapshot.scopes & match.scopes if match else frozenset()
+    return Caller(snapshot.key, snapshot.secret, snapshot.scopes, quota, person, opened_by)
 
 
 def standing(snapshot: Snapshot) -> Reason | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from keyadmin.foundation.refusals import Quota
+from keyadmin.foundation.refusals import Quota, Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +34,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key whose call may pass, and was counted."""
+    """A key whose call may pass, and was counted. `secret` is which of its secrets; `opened_by`, which scopes."""
 
     key: Identity
+    secret: UUID
     scopes: frozenset[str]
     quota: Quota
     on_behalf_of: Person | None = None
+    opened_by: frozenset[str] = frozenset()
+
+
+type Verdict = Caller | Refusal

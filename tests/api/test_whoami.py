@@ -37,7 +37,7 @@ def answer_to(rf: RequestFactory, caller: Caller, method: str = "GET") -> HttpRe
 
 def test_a_key_in_its_own_right(rf: RequestFactory) -> None:
     key = identity()
-    response = answer_to(rf, Caller(key, frozenset({"messages:send", "chats:read"}), Quota(1000, 999)))
+    response = answer_to(rf, Caller(key, uuid4(), frozenset({"messages:send", "chats:read"}), Quota(1000, 999)))
     assert response.status_code == 200
     assert json.loads(response.content) == {
         "id": str(key.id),
@@ -55,19 +55,19 @@ def test_a_key_in_its_own_right(rf: RequestFactory) -> None:
 def test_a_bots_compact_key_on_behalf_of_somebody(rf: RequestFactory) -> None:
     person = OnBehalfOf(uuid4(), "sam@northwind.example", "Sam Reyes")
     key = identity(key_id=None, kind="bot", bot_id=uuid4(), bot_name="Concierge")
-    said = json.loads(answer_to(rf, Caller(key, frozenset(), Quota(1000, 0), person)).content)
+    said = json.loads(answer_to(rf, Caller(key, uuid4(), frozenset(), Quota(1000, 0), person)).content)
     assert said["key_id"] is None
     assert said["bot"] == {"id": str(key.bot_id), "name": "Concierge"}
     assert said["on_behalf_of"] == {"id": str(person.id), "email": "sam@northwind.example", "name": "Sam Reyes"}
 
 
 def test_other_methods_are_problems(rf: RequestFactory) -> None:
-    response = answer_to(rf, Caller(identity(), frozenset(), Quota(1, 1)), "POST")
+    response = answer_to(rf, Caller(identity(), uuid4(), frozenset(), Quota(1, 1)), "POST")
     assert (response.status_code, response["Content-Type"], response["Allow"]) == (405, PROBLEM, "GET, HEAD")
 
 
 def test_head_says_what_get_would(rf: RequestFactory) -> None:
-    caller = Caller(identity(), frozenset(), Quota(1000, 999))
+    caller = Caller(identity(), uuid4(), frozenset(), Quota(1000, 999))
     assert answer_to(rf, caller, "HEAD").headers == answer_to(rf, caller).headers
     assert answer_to(rf, caller, "HEAD").status_code == 200
 

@@ -5,9 +5,9 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from keyadmin.authn.authenticate import Call, authenticate
-from keyadmin.authn.middleware import KeyMiddleware
 from keyadmin.foundation import tokens
 from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.middleware import KeyMiddleware
 from tests.calls.rows import Given, Made
 from tests.live.client import Answer
 from tests.live.servers import Server

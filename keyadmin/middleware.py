@@ -6,12 +6,10 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from keyadmin.authn.authenticate import Call, authenticate
-from keyadmin.authn.credentials import CREDENTIALS, present, single
-from keyadmin.authn.verdict import Caller
-from keyadmin.foundation import refusals, routes, tokens
-from keyadmin.foundation.client_ip import client_address
-from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.authn.decide import HEADERS, decide
+from keyadmin.authn.verdict import Verdict
+from keyadmin.foundation import refusals
+from keyadmin.foundation.refusals import Refusal
 
 log = structlog.get_logger("keyadmin.calls")
 
@@ -23,7 +21,7 @@ class KeyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
             return self.get_response(request)
-        verdict = decide(request)
+        verdict = _verdict(request)
         if isinstance(verdict, Refusal):
             log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))
             answer = refusals.answer(verdict, request.META.get("keyadmin.request_id", ""))
@@ -36,28 +34,12 @@ class KeyMiddleware:
         return response
 
 
-def decide(request: HttpRequest) -> Caller | Refusal:
-    """The verdict on a request: by its headers, its path as sent where the server tells, its true address."""
-    if request.method == "TRACE":
-        return Refusal(Reason.METHOD)
+def _verdict(request: HttpRequest) -> Verdict:
+    """By the path as sent where the server tells it."""
     meta = request.META
     headers = {name: [meta[key]] for name, key in _HEADERS.items() if key in meta}
-    token = present(headers)
-    if not isinstance(token, tokens.Token):
-        return token
     path = meta.get("RAW_URI", request.path_info).partition("?")[0]
-    try:
-        channel, person = single(headers, "x-channel"), single(headers, "on-behalf-of")
-    except ValueError:
-        return Refusal(Reason.UNDECIDABLE)
-    if not routes.canonical(path):
-        return Refusal(Reason.UNDECIDABLE)
-    trusted, forwarded = settings.KEYADMIN_TRUSTED_PROXIES, headers.get("x-forwarded-for", [])
-    address = client_address(meta.get("REMOTE_ADDR", ""), forwarded, trusted)
-    return authenticate(token, Call(str(request.method), path, address, channel, person))
+    return decide(str(request.method), path, headers, meta.get("REMOTE_ADDR", ""))
 
 
-_HEADERS = {
-    name: "HTTP_" + name.upper().replace("-", "_")
-    for name in (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")
-}
+_HEADERS = {name: "HTTP_" + name.upper().replace("-", "_") for name in HEADERS}

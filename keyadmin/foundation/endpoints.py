@@ -1,0 +1,6 @@
+"""keyadmin's own endpoints and the scopes that open them: declared here, never in the catalogue."""
+
+from keyadmin.foundation import routes
+
+#: A scope of "" is any key's.
+ENDPOINTS = routes.compile([routes.Route("GET", "/api/whoami", "")])
