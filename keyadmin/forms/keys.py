@@ -142,7 +142,7 @@ class KeyForm(KeyValuesForm):
             "scopes": preset["scopes"],
             "channels": [],
             "networks": [],
-            "expires": usual_expiry(offer),
+            **usual_expiry(offer),
             "tier": str(offer.owner.organisation.default_tier_id),
             "nonce": nonce,
         }
@@ -150,13 +150,13 @@ class KeyForm(KeyValuesForm):
     @staticmethod
     def kept_for(offer: Offer, data: Any) -> dict[str, Any]:
         """What was typed, as far as the owner chosen since then offers it."""
-        expires, tier = data.get("expires", ""), data.get("tier", "")
+        tier = data.get("tier", "")
         offered = {str(channel.id) for channel in offer.channels}
+        chosen = {"expires": data.get("expires", ""), "expires_on": data.get("expires_on", "")}
         return {
             "owner": offer.owner.value,
             "channels": [channel for channel in data.getlist("channels") if channel in offered],
-            "expires": expires if expires in dict(expiries(offer)) else usual_expiry(offer),
-            "expires_on": data.get("expires_on", ""),
+            **(chosen if chosen["expires"] in dict(expiries(offer)) else usual_expiry(offer)),
             "tier": tier if tier in {str(t.id) for t in offer.tiers} else str(offer.owner.organisation.default_tier_id),
         }
 
@@ -224,10 +224,19 @@ def expiries(offer: Offer) -> list[tuple[str, Any]]:
     ]
 
 
-def usual_expiry(offer: Offer) -> str:
-    """The organisation's default, if it is one of the choices."""
-    days = str(offer.owner.organisation.default_expiry_days or NEVER)
-    return days if days in dict(expiries(offer)) else DEFAULT_EXPIRY
+def usual_expiry(offer: Offer) -> dict[str, str]:
+    """The organisation's default, `expires` and `expires_on`: a date where no choice has just that length."""
+    organisation = offer.owner.organisation
+    days, longest = organisation.default_expiry_days, organisation.longest_expiry_days
+    if days is None and organisation.may_never_expire:
+        return {"expires": NEVER, "expires_on": ""}
+    days = days or min(int(DEFAULT_EXPIRY), longest or int(DEFAULT_EXPIRY))
+    if str(days) in dict(expiries(offer)):
+        return {"expires": str(days), "expires_on": ""}
+    last = (timezone.now() + timedelta(days=days)).astimezone(UTC).date()
+    if days == longest:  # the last second of that day would be beyond it
+        last -= timedelta(days=1)
+    return {"expires": CUSTOM, "expires_on": last.isoformat()}
 
 
 def end_of(day: date) -> datetime:

@@ -47,6 +47,7 @@ urlpatterns = [
     path("settings/", organisation_settings.edit, name="settings"),
     path("profile/", profile.profile, name="profile"),
     path("profile/theme/", profile.theme, name="choose_theme"),
+    path("profile/shortcuts/", profile.choose_shortcuts, name="choose_shortcuts"),
     path("profile/password/", profile.password, name="change_password"),
     path("profile/sign-out-everywhere/", profile.sign_out_everywhere, name="sign_out_everywhere"),
     path("welcome/<str:token>/", invitations.choose, name="choose_password"),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import Bot, Key, Organisation
-from keyadmin.web import counting, links
+from keyadmin.web import counting, links, shortcuts
 from keyadmin.web.theme import theme_of
 from keyadmin.web.visitors import Visitor, visitor_of
 
@@ -100,9 +100,10 @@ BY_ORGANISATION: Final = [
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """theme; and for who has signed in: me, navigation, switcher."""
+    """theme, shortcuts_off; and for who has signed in: me, navigation, switcher."""
     lazy = {"me": _me, "navigation": _navigation, "switcher": _switcher}
-    return {"theme": theme_of(request), **{name: _later(request, make) for name, make in lazy.items()}}
+    chosen = {"theme": theme_of(request), "shortcuts_off": shortcuts.are_off(request)}
+    return chosen | {name: _later(request, make) for name, make in lazy.items()}
 
 
 def _later(request: HttpRequest, make: Any) -> SimpleLazyObject:

@@ -173,7 +173,7 @@ class KeyList:
             for status, label in labels
         ]
 
-    def _page(self, page: paging.Page, total: int) -> dict[str, str]:
+    def _page(self, page: paging.Page, total: int) -> dict[str, Any]:
         shown = counting.words(total)
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": shown}
@@ -183,4 +183,6 @@ class KeyList:
             "previous_url": links.link(self.url, self.query, cursor=page.before) if page.before else "",
             "next_url": links.link(self.url, self.query, cursor=page.after) if page.after else "",
             "summary": summary,
+            "count": total,
+            "total": shown,
         }

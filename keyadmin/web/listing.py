@@ -26,7 +26,8 @@ class Listing:
     def page(self, rows: QuerySet[Any], order: paging.Order, size: int) -> dict[str, Any]:
         """`rows` of the page and its `page`, for _paging.html, in two statements."""
         page = paging.page(rows, order, self.cursor, size)
-        total = counting.words(counting.capped({"all": rows})["all"])
+        count = counting.capped({"all": rows})["all"]
+        total = counting.words(count)
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
         else:
@@ -35,6 +36,8 @@ class Listing:
             "previous_url": links.link(self.url, self.query, cursor=page.before) if page.before else "",
             "next_url": links.link(self.url, self.query, cursor=page.after) if page.after else "",
             "summary": summary,
+            "count": count,
+            "total": total,
         }
         return {
             "rows": page.rows,

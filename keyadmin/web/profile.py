@@ -14,7 +14,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import ChangePasswordForm, ProfileForm
 from keyadmin.operations import passwords, people, sessions
 from keyadmin.operations.errors import Invalid
-from keyadmin.web import answers
+from keyadmin.web import answers, shortcuts
 from keyadmin.web.theme import COOKIE, LIFE, THEMES
 from keyadmin.web.visitors import visitor_of
 
@@ -44,6 +44,15 @@ def theme(request: HttpRequest) -> HttpResponse:
     chosen = request.POST.get("theme", "")
     if chosen in THEMES:
         response.set_cookie(COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@require_POST
+def choose_shortcuts(request: HttpRequest) -> HttpResponse:
+    response = redirect("profile")
+    chosen = request.POST.get("shortcuts", "")
+    if chosen in shortcuts.CHOICES:
+        response.set_cookie(shortcuts.COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
     return response
 
 

@@ -9,11 +9,14 @@ function message({ xhr, requestConfig }) {
   return requestConfig.verb === "get" ? words.notLoaded : words.notSaved;
 }
 
-/** The same request again: the form is sent with the same button, anything else is triggered anew. */
+/**
+ * The same request again: the form is sent with the same button. Anything else asks by itself, with what is in the
+ * field by now: the event that caused it would say nothing new to a field that waits for a change.
+ */
 function again({ elt, requestConfig }) {
-  const cause = requestConfig.triggeringEvent;
-  if (elt.matches("form")) elt.requestSubmit(cause?.submitter ?? undefined);
-  else htmx.trigger(elt, cause?.type ?? "click");
+  if (elt.matches("form")) return elt.requestSubmit(requestConfig.triggeringEvent?.submitter ?? undefined);
+  // Whether it worked this time, its events say.
+  return htmx.ajax(requestConfig.verb, requestConfig.path, { source: elt }).catch(() => {});
 }
 
 function report(event) {

@@ -27,11 +27,12 @@ function findByLetters(items, current, key) {
   const now = Date.now();
   typed = now - typedAt > TYPING_PAUSE ? key : typed + key;
   typedAt = now;
-  const start = typed.length === 1 ? current + 1 : current;
+  const start = typed.length === 1 ? current + 1 : Math.max(0, current);
   const inOrder = [...items.slice(start), ...items.slice(0, start)];
   return inOrder.find((item) => item.textContent.trim().toLowerCase().startsWith(typed.toLowerCase()));
 }
 
+/** The item that a key leads to; from the button, which is before the first, as well. */
 function target(menu, event) {
   const items = itemsOf(menu);
   const current = items.indexOf(document.activeElement);
@@ -39,14 +40,14 @@ function target(menu, event) {
     case "ArrowDown":
       return items[(current + 1) % items.length];
     case "ArrowUp":
-      return items[(current - 1 + items.length) % items.length];
+      return items.at(current < 0 ? -1 : current - 1);
     case "Home":
       return items[0];
     case "End":
       return items.at(-1);
     default: {
       const letter = event.key.length === 1 && event.key !== " " && !event.ctrlKey && !event.metaKey;
-      return letter ? findByLetters(items, Math.max(0, current), event.key) : undefined;
+      return letter ? findByLetters(items, current, event.key) : undefined;
     }
   }
 }
@@ -78,9 +79,10 @@ document.addEventListener("keydown", (event) => {
   const menu = menuFor(event.target);
   if (!menu) return;
   if (!menu.matches(":popover-open")) {
-    if (event.key !== "ArrowDown") return;
+    if (event.key !== "ArrowDown" && event.key !== "ArrowUp") return;
     event.preventDefault();
     menu.showPopover({ source: event.target.closest("button") });
+    if (event.key === "ArrowUp") itemsOf(menu).at(-1)?.focus();
     return;
   }
   if (event.key === "Tab") return menu.hidePopover();

@@ -1,9 +1,11 @@
 /**
  * C create, / search, ? help, G K and G H to go. Off while somebody types, holds a modifier, or a dialog or a
- * menu is open. [data-shortcut] names the key that presses an element, [data-slash] is the search field.
+ * menu is open, and for who has switched them off. [data-shortcut] names the key that presses an element,
+ * [data-slash] is the search field.
  */
 const SEQUENCE = 1000;
 const targets = document.getElementById("shortcut-targets")?.dataset;
+const isOff = targets?.off !== undefined;
 let leaderAt = 0;
 
 const resting = (event) =>
@@ -38,7 +40,7 @@ function act(key) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (resting(event) || event.key.length !== 1) return;
+  if (isOff || resting(event) || event.key.length !== 1) return;
   if (event.key === "/" || event.key === "?") event.preventDefault();
   act(event.key.toLowerCase());
 });

@@ -60,6 +60,21 @@ def test_offline_keeps_what_was_typed_and_retries(page: Page, world: World, reco
     expect(page.locator("#toasts .is-error")).to_have_count(0)
 
 
+def test_a_search_that_failed_is_asked_again(page: Page, world: World, record: Record) -> None:
+    world.key("Zapier trial")
+    world.key("Payroll")
+    record.expect("ERR_INTERNET_DISCONNECTED", "^error: htmx:sendError", "^error: htmx:afterRequest")
+    open_list(page)
+    page.context.set_offline(True)
+    page.get_by_label("Search keys").fill("zap")
+    error(page, "Check your connection")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Retry").click()
+    expect(page.get_by_role("link", name="Payroll", exact=True)).to_have_count(0)
+    expect(page.get_by_role("link", name="Zapier trial", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("q=zap"))
+
+
 def test_a_broken_server_says_so_and_can_be_dismissed(page: Page, world: World, record: Record) -> None:
     record.expect_status(503)
     world.key(NAME)

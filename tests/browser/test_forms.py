@@ -145,3 +145,19 @@ def test_search_and_tabs_live_in_the_address(page: Page, world: World) -> None:
     page.get_by_role("link", name="Show all keys").click()
     page.goto(f"{KEYS}&status=revoked")
     expect(names).to_have_text(["Partner sandbox"])
+
+
+def test_a_search_says_what_it_found_and_a_filter_keeps_it(page: Page, world: World) -> None:
+    world.demonstration()
+    page.goto("/history/?organisation=northwind")
+    page.get_by_label("Search history").press_sequentially("holidays")
+    expect(page.locator("#found")).to_have_text("2 events")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("Action").select_option("Key revoked")
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("Search history")).to_have_value("holidays")
+    expect(page.locator("#event-rows tbody tr")).to_have_count(1)
+    page.get_by_label("Search history").fill("holidays on Mars")
+    expect(page.locator("#found")).to_have_text("No events match.")
+    page.get_by_role("link", name="Remove filter Action Key revoked").click()
+    expect(page.get_by_label("Search history")).to_have_value("holidays on Mars")

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import dialog, open_create, open_list
+from tests.browser.scenes import act, dialog, open_create, open_list
 from tests.browser.world import World
 
 NAME = "CRM integration"
@@ -56,6 +56,22 @@ def test_an_arrow_opens_a_menu_and_a_click_elsewhere_closes_it(page: Page, world
     expect(page.get_by_role("menuitem", name="View")).to_be_focused()
     page.mouse.click(700, 20)
     expect(page.locator(".menu:popover-open")).to_have_count(0)
+
+
+def test_an_arrow_up_opens_a_menu_at_its_end(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    page.get_by_role("button", name=f"Actions for {NAME}").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("menuitem", name="Delete…")).to_be_focused()
+
+
+@pytest.mark.parametrize(("key", "item"), [("ArrowUp", "Delete…"), ("ArrowDown", "View"), ("v", "View"), ("r", "Reg")])
+def test_an_open_menu_hears_its_button(menu: Page, key: str, item: str) -> None:
+    menu.get_by_role("button", name=f"Actions for {NAME}").evaluate("button => button.focus()")
+    expect(menu.locator(".menu:popover-open")).to_be_visible()
+    menu.keyboard.press(key)
+    expect(menu.get_by_role("menuitem", name=item)).to_be_focused()
 
 
 def test_a_menu_stands_beside_its_button_and_on_the_screen(page: Page, world: World) -> None:
@@ -117,6 +133,28 @@ def test_shortcuts_rest_in_a_dialog(page: Page, world: World) -> None:
     form.get_by_role("button", name="Create key").focus()
     page.keyboard.press("/")
     expect(form.get_by_role("button", name="Create key")).to_be_focused()
+
+
+def test_shortcuts_can_be_switched_off(page: Page, world: World) -> None:
+    page.goto("/profile/")
+    page.get_by_role("group", name="Keyboard shortcuts").get_by_role("button", name="Off").click()
+    expect(page.get_by_role("button", name="Off")).to_have_attribute("aria-pressed", "true")
+    open_list(page)
+    expect(page.locator("main kbd:visible")).to_have_count(0)
+    for key in ("c", "?", "/", "g", "h"):
+        page.keyboard.press(key)
+    expect(page.locator("#search")).not_to_be_focused()
+    expect(dialog(page)).to_have_count(0)
+    expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
+
+
+def test_space_presses_a_link_that_is_a_button(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    act(page, NAME, "Delete…")
+    dialog(page).get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Space")
+    expect(dialog(page)).to_have_count(0)
 
 
 def test_times_tell_the_hour_on_hover_and_focus(page: Page, world: World) -> None:

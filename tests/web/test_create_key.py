@@ -42,6 +42,27 @@ def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: d
     assert half not in str(client.cookies)
 
 
+@pytest.mark.parametrize(
+    ("default", "longest", "never", "choice", "in_days"),
+    [
+        (90, None, True, "90", None), (30, 60, False, "30", None), (None, None, True, "never", None),
+        (None, None, False, "90", None), (None, 30, False, "30", None), (45, None, True, "custom", 45),
+        (45, 45, False, "custom", 44), (None, 10, False, "custom", 9),
+    ],
+)  # fmt: skip
+def test_it_starts_with_the_organisations_expiry(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, default: int | None, longest: int | None,
+    never: bool, choice: str, in_days: int | None,
+) -> None:  # fmt: skip
+    rules = {"default_expiry_days": default, "longest_expiry_days": longest, "may_never_expire": never}
+    Organisation.objects.filter(id=northwind.id).update(**rules)
+    client = signed_in(jonas)
+    html = client.get(CREATE).content.decode()
+    assert re.findall(r'name="expires" value="(\w+)" checked', html) == [choice]
+    last = re.search(r'name="expires_on"[^>]*value="([^"]*)"', html)[1]
+    assert last == (str((timezone.now() + timedelta(days=in_days)).date()) if in_days else "")
+
+
 def test_the_same_form_again_shows_no_secret(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
     client = signed_in(jonas)
     secret = secret_in(client.post(CREATE, new_key).content.decode())

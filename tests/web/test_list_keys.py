@@ -122,6 +122,21 @@ def test_htmx_gets_the_rows_with_tabs_and_tiles(jonas: Person, northwind: Organi
     assert "<!doctype" not in html
 
 
+def test_a_search_says_how_many_it_found_and_the_filters_keep_it(
+    jonas: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
+    for _ in range(2):
+        KeyFactory(organisation=northwind)
+    client = htmx(jonas)
+    typing = {"HX-Trigger": "search", "HX-Trigger-Name": "q"}
+    for query, said in {"key": "2 keys", "nothing": "No keys match."}.items():
+        html = client.get(f"/keys/?q={query}", headers=typing).content.decode()
+        assert f'<p id="found" hx-swap-oob="innerHTML">{said}</p>' in html
+        form = html[html.index('<form class="menu filter-form"') :]
+        assert f'<input type="hidden" name="q" value="{query}">' in form
+    assert 'id="found"' not in client.get("/keys/?q=key").content.decode()
+
+
 def test_nothing_found_and_nothing_there(jonas: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     assert "No API keys yet" in client.get("/keys/").content.decode()

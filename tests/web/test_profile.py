@@ -54,6 +54,18 @@ def test_theme_without_scripts(noor: Person, signed_in: SignedIn, theme: str, ke
     assert signed_in(noor).get("/profile/theme/").status_code == 405
 
 
+def test_shortcuts_of_single_keys_can_be_switched_off(noor: Person, signed_in: SignedIn) -> None:
+    client = signed_in(noor)
+    assert " data-off" not in client.get("/profile/").content.decode()
+    assert client.post("/profile/shortcuts/", {"shortcuts": "off"})["Location"] == "/profile/"
+    assert " data-off></template>" in client.get("/profile/").content.decode()
+    client.post("/profile/shortcuts/", {"shortcuts": "nonsense"})
+    assert " data-off></template>" in client.get("/profile/").content.decode()
+    client.post("/profile/shortcuts/", {"shortcuts": "on"})
+    assert " data-off" not in client.get("/profile/").content.decode()
+    assert client.get("/profile/shortcuts/").status_code == 405
+
+
 def test_a_new_password_ends_the_other_sessions(noor: Person, signed_in: SignedIn) -> None:
     here, there = signed_in(noor), signed_in(noor)
     response = here.post("/profile/password/", {"current": PASSWORD, "password": NEW})
