@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject, cached_property
 from django.utils.http import urlencode
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import Bot, Key, Organisation
@@ -56,7 +56,11 @@ class Place:
         else:
             kept = {"organisation": organisation.slug} if organisation else {}
             url = links.link(reverse(self.url_name), self.query, **kept)
-        return {"slug": self.slug, "label": str(self.label), "icon": self.icon, "url": url, "count": count}
+        is_counted = self.counts is not None
+        return {
+            "slug": self.slug, "label": str(self.label), "icon": self.icon, "url": url, "count": count,
+            "is_counted": is_counted,
+        }  # fmt: skip
 
 
 #: The groups of the sidebar, in order.
@@ -101,70 +105,96 @@ BY_ORGANISATION: Final = [
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """theme, shortcuts_off; and for who has signed in: me, navigation, switcher."""
-    lazy = {"me": _me, "navigation": _navigation, "switcher": _switcher}
-    chosen = {"theme": theme_of(request), "shortcuts_off": shortcuts.are_off(request)}
-    return chosen | {name: _later(request, make) for name, make in lazy.items()}
+    made = SimpleLazyObject(lambda: Shell(request, visitor_of(request)))
+    lazy = {name: _later(request, made, name) for name in ("me", "navigation", "switcher")}
+    return {"theme": theme_of(request), "shortcuts_off": shortcuts.are_off(request)} | lazy
 
 
-def _later(request: HttpRequest, make: Any) -> SimpleLazyObject:
+def _later(request: HttpRequest, made: Any, name: str) -> SimpleLazyObject:
     def value() -> Any:
         user = getattr(request, "user", None)
-        return make(request, visitor_of(request)) if user is not None and user.is_authenticated else None
+        return getattr(made, name) if user is not None and user.is_authenticated else None
 
     return SimpleLazyObject(value)
 
 
-def _me(request: HttpRequest, visitor: Visitor) -> dict[str, str]:
-    person = visitor.person
-    return {"name": str(person), "email": person.email, "role": visitor.role_words, "time_zone": person.time_zone}
+class Shell:
+    """What the shell shows to one visitor on one page."""
 
+    def __init__(self, request: HttpRequest, visitor: Visitor) -> None:
+        self._request = request
+        self._visitor = visitor
 
-def _navigation(request: HttpRequest, visitor: Visitor) -> list[dict[str, Any]]:
-    """Only pages that exist, and only those the visitor may use."""
-    if not visitor.reads:
-        return []
-    current = _current(request, visitor)
-    counts = _counts(visitor, current)
-    groups = []
-    for title, places in NAVIGATION:
-        items = [place.item(visitor, current, counts.get(place.slug, "")) for place in places if place.may(visitor)]
-        if items:
-            groups.append({"title": str(title), "items": items})
-    return groups
+    @property
+    def me(self) -> dict[str, str]:
+        visitor, person = self._visitor, self._visitor.person
+        return {"name": str(person), "email": person.email, "role": visitor.role_words, "time_zone": person.time_zone}
 
+    @property
+    def navigation(self) -> list[dict[str, Any]]:
+        """Only pages that exist, and only those the visitor may use."""
+        visitor = self._visitor
+        if not visitor.reads:
+            return []
+        groups = []
+        for title, places in NAVIGATION:
+            items = [place.item(visitor, self._current, self._count(place)) for place in places if place.may(visitor)]
+            if items:
+                groups.append({"title": str(title), "items": items})
+        return groups
 
-def _counts(visitor: Visitor, organisation: Organisation | None) -> dict[str, str]:
-    """By the place's slug, what of it the reader may see, in the present organisation if there is one."""
-    wanted = {}
-    for place in (place for _title, places in NAVIGATION for place in places if place.counts is not None):
-        rows = place.counts.visible_to(visitor.actor)
-        wanted[place.slug] = rows.filter(organisation=organisation) if organisation else rows
-    return {slug: counting.words(count) for slug, count in counting.capped(wanted).items() if count}
+    @property
+    def switcher(self) -> dict[str, Any] | None:
+        visitor = self._visitor
+        if not visitor.organisations:
+            return None
+        only = visitor.organisations[0] if len(visitor.organisations) == 1 and not visitor.person.system_role else None
+        shown = self._current or only
+        base = self._base
+        choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": shown is None}]
+        for organisation in visitor.organisations:
+            url = f"{base}?{urlencode({'organisation': organisation.slug})}"
+            if self._is_of_one:
+                url = reverse("organisations:detail", args=[organisation.slug])
+            choices.append({"name": organisation.name, "url": url, "current": organisation == shown})
+        current = {"name": shown.name, "caption": self._caption(shown)} if shown else None
+        return {"current": current, "choices": choices}
 
+    @cached_property
+    def _current(self) -> Organisation | None:
+        """The one that the page is about, or that its address narrows a list to."""
+        shown = self._visitor.shown
+        if shown is None:
+            return self._visitor.organisation(self._request.GET.get("organisation", ""))
+        # The same row, with its tier at hand.
+        return next((known for known in self._visitor.organisations if known == shown), shown)
 
-def _switcher(request: HttpRequest, visitor: Visitor) -> dict[str, Any] | None:
-    if not visitor.organisations:
-        return None
-    current = _current(request, visitor)
-    only = visitor.organisations[0] if len(visitor.organisations) == 1 and not visitor.person.system_role else None
-    lists = [reverse(name) for name in BY_ORGANISATION]
-    base = request.path if request.path in lists else lists[0]
-    choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": current is None}]
-    of_one = request.resolver_match is not None and request.resolver_match.view_name == "organisations:detail"
-    for organisation in visitor.organisations:
-        url = f"{base}?{urlencode({'organisation': organisation.slug})}"
-        if of_one:
-            url = reverse("organisations:detail", args=[organisation.slug])
-        choices.append({"name": organisation.name, "url": url, "current": organisation == (current or only)})
-    shown = current or only
-    return {"current": _organisation(shown, visitor) if shown else None, "choices": choices}
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        """By the place's slug, what of it the reader may see, in the present organisation if there is one."""
+        wanted = {}
+        for place in (place for _title, places in NAVIGATION for place in places if place.counts is not None):
+            rows = place.counts.visible_to(self._visitor.actor)
+            wanted[place.slug] = rows.filter(organisation=self._current) if self._current else rows
+        return counting.capped(wanted)
 
+    def _count(self, place: Place) -> str:
+        count = self._counts.get(place.slug, 0)
+        return counting.words(count) if count else ""
 
-def _organisation(organisation: Organisation, visitor: Visitor) -> dict[str, str]:
-    membership = visitor.memberships.get(organisation.id)
-    return {"name": organisation.name, "caption": str(membership.get_role_display()) if membership else ""}
+    @property
+    def _base(self) -> str:
+        """Where another organisation is looked at: on this page, if it is a list."""
+        lists = [reverse(name) for name in BY_ORGANISATION]
+        return self._request.path if self._request.path in lists else lists[0]
 
+    @property
+    def _is_of_one(self) -> bool:
+        match = self._request.resolver_match
+        return match is not None and match.view_name == "organisations:detail"
 
-def _current(request: HttpRequest, visitor: Visitor) -> Organisation | None:
-    """The one that the page is about, or that its address narrows a list to."""
-    return visitor.shown or visitor.organisation(request.GET.get("organisation", ""))
+    def _caption(self, organisation: Organisation) -> str:
+        """`6 bots · Standard tier`."""
+        count = self._counts["bots"]
+        words = ngettext("%(count)s bot · %(tier)s tier", "%(count)s bots · %(tier)s tier", count)
+        return words % {"count": counting.words(count), "tier": organisation.default_tier.name}

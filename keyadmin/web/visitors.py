@@ -4,9 +4,10 @@ Read at most once a request, however many parts of a page ask, and only when one
 """
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
@@ -38,14 +39,14 @@ class Visitor:
     @cached_property
     def memberships(self) -> dict[UUID, Membership]:
         """By organisation."""
-        rows = Membership.objects.filter(person=self.person.id).select_related("organisation")
+        rows = Membership.objects.filter(person=self.person.id).select_related("organisation__default_tier")
         return {row.organisation_id: row for row in rows.order_by("organisation__name", "organisation_id")}
 
     @cached_property
     def organisations(self) -> list[Organisation]:
         """Those whose rows the visitor may read, by name."""
         if self.person.system_role:
-            return list(Organisation.objects.visible_to(self.actor).order_by("name", "id")[:MOST])
+            return list(self._readable().order_by("name", "id")[:MOST])
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
 
     @property
@@ -63,9 +64,12 @@ class Visitor:
             if organisation.slug == slug:
                 return organisation
         if slug and len(self.organisations) >= MOST:
-            found: Organisation | None = Organisation.objects.visible_to(self.actor).filter(slug=slug).first()
+            found: Organisation | None = self._readable().filter(slug=slug).first()
             return found
         return None
+
+    def _readable(self) -> QuerySet[Any]:
+        return Organisation.objects.visible_to(self.actor).select_related("default_tier")
 
     def role_in(self, organisation: UUID) -> str:
         membership = self.memberships.get(organisation)

@@ -128,3 +128,11 @@ def test_statements(
     signed_in(jonas).post(f"/keys/{full.id}/description/", {"description": "New", "was": ""})
     with django_assert_max_num_queries(12):
         html(client, full)
+
+
+def test_a_compact_key_is_named_by_its_id(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    """As the command line takes it."""
+    key = KeyFactory(organisation=northwind, compact=True)
+    for page in (f"/keys/{key.id}/", "/keys/"):
+        html = signed_in(jonas).get(page).content.decode()
+        assert f'data-copy="{key.id}"' in html

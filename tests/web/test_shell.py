@@ -8,8 +8,8 @@ import pytest
 from django.db import DatabaseError
 from django.test import Client
 
-from keyadmin.models import Organisation, Person, Role
-from tests.factories import MembershipFactory, OrganisationFactory
+from keyadmin.models import Bot, Organisation, Person, Role
+from tests.factories import BotFactory, KeyFactory, MembershipFactory, OrganisationFactory
 from tests.web.conftest import SignedIn
 
 
@@ -50,8 +50,38 @@ def test_switcher(maya: Person, jonas: Person, northwind: Organisation, contoso:
         ("Northwind", "/history/?organisation=northwind", True),
     ]
     own = signed_in(jonas).get("/keys/").context["switcher"]
-    assert own["current"] == {"name": "Northwind", "caption": "Organisation owner"}
+    assert own["current"] == {"name": "Northwind", "caption": "0 bots · Standard tier"}
     assert [choice["name"] for choice in own["choices"]] == ["Northwind"]
+
+
+def test_the_switcher_says_what_the_organisation_is(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    bot = BotFactory(organisation=northwind)
+    BotFactory(organisation=contoso)
+    client = signed_in(maya)
+    for page in ("/keys/?organisation=northwind", "/organisations/northwind/", f"/bots/{bot.id}/"):
+        assert client.get(page).context["switcher"]["current"]["caption"] == "1 bot · Standard tier", page
+
+
+@pytest.mark.parametrize(
+    ("page", "counts"),
+    [("/keys/", ("2", "2")), ("/keys/?organisation=contoso", ("1", "1")), ("/bots/{bot}/advanced/", ("1", "1")),
+     ("/organisations/contoso/", ("1", "1"))],
+)  # fmt: skip
+def test_what_changed_without_a_page_brings_the_sidebars_counts(
+    maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn, page: str, counts: tuple[str, str]
+) -> None:
+    KeyFactory(bot=BotFactory(organisation=northwind))
+    KeyFactory(organisation=contoso)
+    BotFactory(organisation=contoso)
+    client = htmx(maya)
+    page = page.format(bot=Bot.objects.get(organisation=northwind).id)
+    html = client.get(page).content.decode()
+    for slug, count in zip(("keys", "bots"), counts, strict=True):
+        assert f'<span class="count" id="count-{slug}" hx-swap-oob="true">{count}</span>' in html
+    searching = client.get(page, headers={"HX-Trigger-Name": "q"}).content.decode()
+    assert 'id="count-keys"' not in searching
 
 
 def test_the_organisation_stays_chosen(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
