@@ -12,10 +12,11 @@ from keyadmin.models.person import Membership, Person, Presence, Role, SystemRol
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
-from keyadmin.models.usage import Outcome, UsageHour
+from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
 
 __all__ = [
-    "AllowListEntry", "Bot", "ChainHead", "Channel", "ChannelSource", "Event", "IssuedOnce", "Key", "Kind",
-    "Membership", "Meter", "Organisation", "Outcome", "Person", "Presence", "Role", "Scope", "ScopeRoute", "Secret",
-    "Status", "SystemRole", "Tier", "UsageHour", "Verb", "Version",
+    "AddressDay", "AllowListEntry", "Bot", "ChainHead", "Channel", "ChannelSource", "Event", "IssuedOnce", "Key",
+    "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup", "Person", "Presence",
+    "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier", "UsageHour",
+    "Verb", "Version",
 ]  # fmt: skip

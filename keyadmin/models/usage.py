@@ -1,26 +1,62 @@
-"""The ledger of calls by key and hour."""
+"""The ledgers of calls: how many by key, hour and outcome; by which scope, address and secret; the last refused.
+
+None has a foreign key: the lock a foreign key takes would deadlock with an operation's, and a key's ledger of
+hours outlives it. `UsageHour`'s allowed calls are added by the meter when a minute is over, exactly once; all
+else is added by `keyadmin.outcomes`, within a second or so. Days and hours are those of the database's clock, UTC.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, date
+from typing import Any, Final, Self
+from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
+#: Addresses kept of a key's day.
+BUSIEST: Final = 20
 
-class Outcome(models.TextChoices):
-    """What became of a call with a proven secret."""
+
+class OutcomeGroup(models.TextChoices):
+    """What charts tell apart."""
 
     OK = "ok", _("Allowed")
     PERMISSION = "permission", _("No permission")
     ADDRESS = "address", _("IP not allowed")
     LIMITED = "limited", _("Limited")
+    EXPIRED = "expired", _("Not active")
+
+
+class Outcome(models.TextChoices):
+    """What became of a call with a proven secret: allowed, or the label of the `Reason` for which it was refused."""
+
+    OK = "ok", _("Allowed")
+    REVOKED = "revoked", _("Revoked")
     EXPIRED = "expired", _("Expired")
+    PAUSED = "paused", _("Paused")
+    ADDRESS = "address", _("IP not allowed")
+    UNMAPPED = "unmapped", _("Nothing opens this call")
+    SCOPE = "scope", _("No permission")
+    CHANNEL = "channel", _("Channel not allowed")
+    IMPERSONATION = "impersonation", _("May not act for a person")
+    ON_BEHALF_OF = "on_behalf_of", _("Nobody to act for")
+    LIMITED = "limited", _("Limited")
+
+    @property
+    def group(self) -> OutcomeGroup:
+        if self in (Outcome.REVOKED, Outcome.EXPIRED, Outcome.PAUSED):
+            return OutcomeGroup.EXPIRED
+        if self in (Outcome.OK, Outcome.ADDRESS, Outcome.LIMITED):
+            return OutcomeGroup(self.value)
+        return OutcomeGroup.PERMISSION
 
 
 class UsageHour(models.Model):
-    """Allowed calls are added by the meter when a minute is over, exactly once. No foreign key, as for the meter."""
-
     pk = models.CompositePrimaryKey("key_id", "hour", "outcome")
     key_id = models.UUIDField()
     hour = models.DateTimeField()
-    outcome = models.CharField(max_length=12, choices=Outcome)
+    outcome = models.CharField(max_length=16, choices=Outcome)
     count = models.BigIntegerField(default=0)
 
     class Meta:
@@ -32,3 +68,114 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.hour} {self.outcome}"
+
+
+#: Why a call with a proven secret is refused.
+_REFUSALS: Final = [choice for choice in Outcome.choices if choice[0] != Outcome.OK]
+
+
+class LastRefusalQuerySet(models.QuerySet[Any]):
+    def latest_of(self, key: UUID) -> Any:
+        """The row of the key's latest refusal; None when it was never refused."""
+        return self.filter(key_id=key).order_by("-at").first()
+
+
+class LastRefusal(models.Model):
+    """When a key was last refused for a reason, and from where; no address where it could not be told."""
+
+    pk = models.CompositePrimaryKey("key_id", "reason")
+    key_id = models.UUIDField()
+    reason = models.CharField(max_length=16, choices=_REFUSALS)
+    at = models.DateTimeField()
+    address = models.GenericIPAddressField(null=True)
+
+    objects = LastRefusalQuerySet.as_manager()
+
+    class Meta:
+        db_table = "last_refusal"
+        constraints = (
+            models.CheckConstraint(
+                condition=models.Q(reason__in=[name for name, _ in _REFUSALS]), name="last_refusal_reason_known"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.reason} {self.at}"
+
+
+class ScopeDayQuerySet(models.QuerySet[Any]):
+    def last_used(self, key: UUID) -> dict[str, date]:
+        """By scope, the last day on which it opened a call of the key."""
+        days = self.filter(key_id=key).values("scope").annotate(last=models.Max("day"))
+        return dict(days.values_list("scope", "last"))
+
+    def calls_since(self, key: UUID, first: date) -> dict[str, int]:
+        """By scope, the calls of the key that it opened on that day or later."""
+        calls = self.filter(key_id=key, day__gte=first).values("scope").annotate(calls=models.Sum("count"))
+        return {scope: int(count) for scope, count in calls.values_list("scope", "calls")}
+
+
+class ScopeDay(models.Model):
+    """Allowed calls by the scope that opened them. A call that several scopes open counts for each."""
+
+    pk = models.CompositePrimaryKey("key_id", "day", "scope")
+    key_id = models.UUIDField()
+    day = models.DateField()
+    scope = models.CharField(max_length=60)
+    count = models.BigIntegerField()
+
+    objects = ScopeDayQuerySet.as_manager()
+
+    class Meta:
+        db_table = "scope_day"
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.day} {self.scope}"
+
+
+class AddressDayQuerySet(models.QuerySet[Any]):
+    def today(self) -> Self:
+        """By the database's clock, UTC."""
+        return self.filter(day=TruncDate(Now(), tzinfo=UTC))
+
+    def by_address(self, keys: Collection[UUID] | models.QuerySet[Any]) -> dict[str, int]:
+        """By address, the calls of the keys together."""
+        calls = self.filter(key_id__in=keys).values("address").annotate(calls=models.Sum("count"))
+        return {address: int(count) for address, count in calls.values_list("address", "calls")}
+
+
+class AddressDay(models.Model):
+    """Allowed calls by where they came from: of each key's day the BUSIEST addresses.
+
+    `count` never says more than there were. `weight` decides who stays: an address that comes when all places are
+    taken begins with the weight of the one it displaces, so that late comers get in, and whoever made more than
+    a twentieth of the day's calls is there (the "space-saving" algorithm of Metwally, Agrawal and El Abbadi).
+    """
+
+    pk = models.CompositePrimaryKey("key_id", "day", "address")
+    key_id = models.UUIDField()
+    day = models.DateField()
+    address = models.GenericIPAddressField()
+    count = models.BigIntegerField()
+    weight = models.BigIntegerField()
+
+    objects = AddressDayQuerySet.as_manager()
+
+    class Meta:
+        db_table = "address_day"
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.day} {self.address}"
+
+
+class SecretUse(models.Model):
+    """When a secret last let a call pass."""
+
+    secret_id = models.UUIDField(primary_key=True)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "secret_use"
+
+    def __str__(self) -> str:
+        return f"{self.secret_id} {self.last_used_at}"

@@ -93,7 +93,7 @@ KEYS: Final = (
     DemoKey(
         "CRM integration", 40, 120, ("chats:read", "chats:write", "contacts:manage"),
         "Keeps the CRM's conversations and contacts in step.",
-        bot="Concierge", calls=2_900, idle=timedelta(minutes=2), refused={Outcome.PERMISSION: 0.004},
+        bot="Concierge", calls=2_900, idle=timedelta(minutes=2), refused={Outcome.SCOPE: 0.004},
     ),
     DemoKey(
         "CI/CD pipeline", 45, 3, ("chats:write",), "Announces deployments.",
@@ -101,7 +101,7 @@ KEYS: Final = (
     ),
     DemoKey(
         "Warehouse export", 52, None, ("chats:read", "chats:export"), "Nightly export to the data warehouse.",
-        calls=2_400, at_night=True, idle=timedelta(hours=14), refused={Outcome.PERMISSION: 0.04},
+        calls=2_400, at_night=True, idle=timedelta(hours=14), refused={Outcome.SCOPE: 0.04},
     ),
     DemoKey(
         "Payroll reminders", 60, 330, ("chats:write", "contacts:manage"), "Reminds staff to hand in their hours.",
@@ -118,7 +118,7 @@ KEYS: Final = (
     DemoKey(
         "Support portal (legacy)", 100, -10, ("chats:read", "contacts:manage", "messages:send"),
         "To be replaced by the CRM integration.",
-        bot="Helpdesk", calls=700, idle=timedelta(days=10), refused={Outcome.PERMISSION: 0.3},
+        bot="Helpdesk", calls=700, idle=timedelta(days=10), refused={Outcome.SCOPE: 0.3},
     ),
     DemoKey(
         "Partner sandbox", 120, 60, ("chats:read",), "For the partner's developers.", networks=("198.51.100.128/25",),

@@ -1,4 +1,4 @@
-"""One key's calls by day and outcome: the ledger, and the minute that the meter has not handed over yet."""
+"""One key's calls by day and group of outcomes: the ledger, and the minute that the meter has not handed over yet."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
-from keyadmin.models import Outcome, UsageHour
+from keyadmin.models import Outcome, OutcomeGroup, UsageHour
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
 #: The ranges of the chart, in days, and every how many days the wide and the narrow one name a day.
 RANGES: Final = {7: (1, 1), 14: (2, 4), 30: (5, 10), 90: (15, 30)}
 USUAL: Final = 30
-_ORDER: Final = [outcome for outcome, _ in OUTCOMES]
+_ORDER: Final = [group for group, _ in OUTCOMES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Chart:
 
     @property
     def legend(self) -> list[tuple[str, Any, int]]:
-        return [(name, Outcome(name).label, total) for name, total in zip(_ORDER, self.totals, strict=True)]
+        return [(name, OutcomeGroup(name).label, total) for name, total in zip(_ORDER, self.totals, strict=True)]
 
     @property
     def total(self) -> int:
@@ -86,7 +86,7 @@ def _counts(key: Any, days: int) -> dict[date, list[int]]:
     by_day = rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
     counts: dict[date, list[int]] = {}
     for day, outcome, calls in by_day.values_list("day", "outcome", "calls"):
-        counts.setdefault(day, [0] * len(_ORDER))[_ORDER.index(outcome)] = int(calls)
+        counts.setdefault(day, [0] * len(_ORDER))[_ORDER.index(Outcome(outcome).group)] += int(calls)
     if key.running_calls:
         day = datetime.fromtimestamp(key.running_minute * 60, UTC).date()
         counts.setdefault(day, [0] * len(_ORDER))[0] += key.running_calls

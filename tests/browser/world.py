@@ -88,7 +88,7 @@ class World:
         UsageHour.objects.bulk_create(
             UsageHour(key_id=key.id, hour=hour - timedelta(hours=8 * back), outcome=outcome, count=count)
             for back in range(1, 40)
-            for outcome, count in ((Outcome.OK, 400 + 17 * back), (Outcome.PERMISSION, back))
+            for outcome, count in ((Outcome.OK, 400 + 17 * back), (Outcome.SCOPE, back))
         )
         Meter.objects.filter(key_id=key.id).update(
             total=41_000, last_used_at=now - timedelta(minutes=2), last_used_ip="203.0.113.9"

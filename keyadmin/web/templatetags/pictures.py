@@ -10,13 +10,13 @@ from django.utils.translation import gettext, gettext_lazy
 
 register = template.Library()
 
-#: The outcomes of a day in the order they are stacked, with the words of the tooltip.
+#: The groups of outcomes of a day in the order they are stacked, with the words of the tooltip.
 OUTCOMES = (
     ("ok", gettext_lazy("allowed")),
     ("permission", gettext_lazy("no permission")),
     ("address", gettext_lazy("IP not allowed")),
     ("limited", gettext_lazy("rate limited")),
-    ("expired", gettext_lazy("expired")),
+    ("expired", gettext_lazy("not active")),
 )
 
 

@@ -1,0 +1,1 @@
+DROP FUNCTION meter_to_ledger(uuid, bigint, integer);
