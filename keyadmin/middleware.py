@@ -1,6 +1,7 @@
 """For Django: paths under the API's prefix are closed unless there is a Caller, who is then `request.caller`."""
 
 from collections.abc import Callable
+from time import monotonic
 
 import structlog
 from django.conf import settings
@@ -21,6 +22,7 @@ class KeyMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
             return self.get_response(request)
+        request.META["keyadmin.began"] = monotonic()
         verdict = _verdict(request)
         if isinstance(verdict, Refusal):
             log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))

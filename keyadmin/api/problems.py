@@ -1,15 +1,20 @@
 """Errors of the API: RFC 9457 problems, whatever went wrong."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import SuspiciousOperation
+from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
-from ninja.errors import HttpError
+from ninja.errors import HttpError, ValidationError
 
 from keyadmin.foundation.refusals import problem
 
 log = structlog.get_logger("keyadmin.api")
+
+#: What pydantic puts into a place to say which shape of several it judged by.
+TAGS = frozenset({"one call", "many calls"})
 
 
 def answer(request: HttpRequest, status: int, slug: str, detail: str) -> HttpResponse:
@@ -41,12 +46,34 @@ def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResp
     return answer(request, 500, "internal-error", "It has been noted. Try again in a moment.")
 
 
+def invalid(request: HttpRequest, errors: Mapping[str, Sequence[str]]) -> HttpResponse:
+    """What is wrong with each field: `calls.3.path` is a field of a list's fourth."""
+    made = problem(422, "invalid", "Some fields are not right.", request.META.get("keyadmin.request_id", ""), errors)
+    return HttpResponse(made.body, status=made.status, headers=made.headers)
+
+
 def install(api: NinjaAPI) -> None:
     """Make every error inside the API a problem."""
-    handlers: dict[Any, Any] = {Http404: not_found, HttpError: _of_http_error, Exception: broken}
+    handlers: dict[Any, Any] = {
+        Http404: not_found,
+        HttpError: _of_http_error,
+        ValidationError: _of_validation,
+        SuspiciousOperation: bad_request,  # such as a body that is too large
+        UnreadablePostError: bad_request,
+        Exception: broken,
+    }
     for kind, handler in handlers.items():
         api.add_exception_handler(kind, handler)
 
 
 def _of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return {403: forbidden, 404: not_found}.get(error.status_code, bad_request)(request, error)
+
+
+def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """Never with what was sent, which may be a secret."""
+    errors: dict[str, list[str]] = {}
+    for one in error.errors:
+        steps = [str(step) for step in one["loc"][2:] if step not in TAGS]
+        errors.setdefault(".".join(steps) or "body", []).append(one["msg"])
+    return invalid(request, errors)

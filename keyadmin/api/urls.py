@@ -9,11 +9,15 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import problems, whoami
+from keyadmin.api import problems, verify, whoami
+from keyadmin.api.bodies import StrictParser
 
-api = NinjaAPI(title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api")
+api = NinjaAPI(
+    title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
+)
 problems.install(api)
-api.add_router("", whoami.router)
+for door in (whoami, verify):
+    api.add_router("", door.router)
 
 
 def _answering(view: Any) -> Callable[..., HttpResponse]:

@@ -1,5 +1,7 @@
 """A request as a server received it → the verdict on it. What every door in front of an API has in common."""
 
+from uuid import UUID
+
 from django.conf import settings
 
 from keyadmin.authn.authenticate import Call, authenticate
@@ -13,7 +15,10 @@ from keyadmin.foundation.refusals import Reason, Refusal
 HEADERS = (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")
 
 
-def decide(method: str, path: str, headers: Headers, peer: str, needs: routes.Match | None = None) -> Verdict:
+def decide(
+    method: str, path: str, headers: Headers, peer: str,
+    needs: routes.Match | None = None, cost: int = 1, organisation: UUID | None = None,
+) -> Verdict:  # fmt: skip
     """The verdict on a request by its path as sent, without the query, its headers and the connection's other end."""
     if method == "TRACE":
         return Refusal(Reason.METHOD)
@@ -28,4 +33,4 @@ def decide(method: str, path: str, headers: Headers, peer: str, needs: routes.Ma
         return Refusal(Reason.UNDECIDABLE)
     forwarded = headers.get("x-forwarded-for", ())
     address = client_address(peer, forwarded, settings.KEYADMIN_TRUSTED_PROXIES)
-    return authenticate(token, Call(method, path, address, channel, person, needs=needs))
+    return authenticate(token, Call(method, path, address, channel, person, cost, organisation, needs))

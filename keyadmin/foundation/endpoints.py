@@ -3,4 +3,9 @@
 from keyadmin.foundation import routes
 
 #: A scope of "" is any key's.
-ENDPOINTS = routes.compile([routes.Route("GET", "/api/whoami", "")])
+ROUTES = (
+    routes.Route("GET", "/api/whoami", ""),
+    routes.Route("POST", "/api/verify", "keys:verify"),
+)
+
+ENDPOINTS = routes.compile(ROUTES)

@@ -1,6 +1,7 @@
 """Why a call is refused, and the HTTP that says so: RFC 9457 problems, RFC 6750 challenges, IETF RateLimit fields."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
@@ -68,15 +69,22 @@ class Answer:
     body: bytes
 
 
-def problem(status: int, slug: str, detail: str, request_id: str) -> Answer:
-    """An `application/problem+json` answer. Its type is stable: `urn:keyadmin:problem:<slug>`."""
-    members = {
+def problem(
+    status: int, slug: str, detail: str, request_id: str, errors: Mapping[str, Sequence[str]] | None = None
+) -> Answer:
+    """An `application/problem+json` answer. Its type is stable: `urn:keyadmin:problem:<slug>`.
+
+    `errors` says what is wrong with each field of what was sent.
+    """
+    members: dict[str, object] = {
         "type": f"urn:keyadmin:problem:{slug}",
         "title": TITLES[status],
         "status": status,
         "detail": detail,
         "request_id": request_id,
     }
+    if errors:
+        members["errors"] = errors
     body = json.dumps(members).encode()
     headers = {
         "Content-Type": "application/problem+json",

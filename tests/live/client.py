@@ -36,12 +36,12 @@ class Line:
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
-    def ask(self, path: str | bytes, headers: Headers = (), method: str = "GET") -> Answer:
+    def ask(self, path: str | bytes, headers: Headers = (), method: str = "GET", body: bytes = b"") -> Answer:
         lines = [b" ".join([method.encode(), _bytes(path), b"HTTP/1.1"])]
         lines += [_bytes(name) + b": " + _bytes(value) for name, value in (("Host", "localhost"), *headers)]
         if method in ("POST", "PUT", "PATCH"):
-            lines.append(b"Content-Length: 0")
-        self.socket.sendall(b"\r\n".join(lines) + b"\r\n\r\n")
+            lines.append(b"Content-Length: %d" % len(body))
+        self.socket.sendall(b"\r\n".join(lines) + b"\r\n\r\n" + body)
         response = HTTPResponse(self.socket, method=method)
         try:
             response.begin()

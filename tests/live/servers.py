@@ -26,10 +26,12 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process, self.port, self.log = process, port, log
 
-    def ask(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Answer:
+    def ask(
+        self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET", body: bytes = b""
+    ) -> Answer:
         """One call on a connection of its own."""
         with self.line() as line:
-            return line.ask(path, headers, method)
+            return line.ask(path, headers, method, body)
 
     def line(self) -> Line:
         return Line(self.port)
