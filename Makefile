@@ -13,7 +13,7 @@ PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KE
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
-.PHONY: help run test lint check format screenshots lock clean chromium
+.PHONY: help run test lint check format screenshots bench lock clean chromium wrk
 
 help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,13 +40,18 @@ format: .venv/.dev  ## put the code into the house style
 screenshots: .venv/.dev chromium  ## picture every page and dialog into screenshots/, light and dark, wide and narrow
 	@$(PY) -m tests.browser.screenshots screenshots
 
-lock: .venv/.dev  ## make both lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
+bench: .venv/.dev benchmarks/.venv/.done wrk  ## measure calls beside floors and peers, and write benchmarks/RESULTS.md
+	@$(PY) -m benchmarks $(ARGS)
+
+lock: .venv/.dev  ## make the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 	@$(PY) -m piptools compile --quiet $(LOCK) $(LOCK_ARGS) --output-file=requirements/base.txt pyproject.toml
 	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/base.txt --extra=dev $(LOCK) $(LOCK_ARGS) \
 		--output-file=requirements/dev.txt pyproject.toml
+	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/base.txt --extra=bench $(LOCK) $(LOCK_ARGS) \
+		--output-file=requirements/bench.txt pyproject.toml
 
 clean:  ## remove what was made, except .local/ with your data and secrets
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build staticfiles screenshots *.egg-info
+	@rm -rf .venv benchmarks/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build staticfiles screenshots *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The browser of the browser tests.
@@ -58,6 +63,22 @@ chromium:
 	fi; \
 	echo 'The browser tests need Chromium: install chromium, chromium-browser or google-chrome so that it is in PATH.' >&2; \
 	exit 1
+
+# The load generator of the benchmarks.
+wrk:
+	@command -v wrk >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo 'Installing wrk …'; \
+		{ apt-get -qq update && apt-get -qq install -y wrk; } >/dev/null && exit 0; \
+	fi; \
+	echo 'The benchmarks need wrk: install it so that it is in PATH.' >&2; \
+	exit 1
+
+benchmarks/.venv/.done: requirements/bench.txt | .venv/bin/python
+	@echo 'Installing what the benchmarks compare with …'
+	@rm -rf benchmarks/.venv && $(PY) -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check --no-input --quiet install --require-hashes -r $<
+	@touch $@
 
 .venv/.base: requirements/base.txt | .venv/bin/python
 	@echo 'Installing what keyadmin needs …'

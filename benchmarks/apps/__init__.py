@@ -1,0 +1,1 @@
+"""What the load is sent to: the same trivial answer, behind nothing, behind keyadmin, behind a hand-written check."""

@@ -1,0 +1,5 @@
+from django.urls import path
+
+from benchmarks.apps.views import chats
+
+urlpatterns = [path("api/chats", chats)]

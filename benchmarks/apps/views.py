@@ -1,0 +1,7 @@
+"""The trivial answer."""
+
+from django.http import HttpRequest, JsonResponse
+
+
+def chats(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})

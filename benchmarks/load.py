@@ -1,0 +1,70 @@
+"""wrk against one server, and the processor time that server and database took meanwhile."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+SCRIPT: Final = Path(__file__).with_name("keyed.lua")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one load is sent to. `keys` is a file with one credential a line; `header` is what precedes one."""
+
+    name: str
+    url: str
+    processes: tuple[int, ...]
+    keys: Path | None = None
+    header: str = "X-API-Key: "
+    extra: str = ""
+    connections: int = 16
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Requests a second; processor microseconds a request, server and database together."""
+
+    rate: float
+    cpu: float
+
+
+def measure(target: Target, seconds: int) -> Measure:
+    """One round. Raises RuntimeError when an answer was not 2xx: then something else than the check was timed."""
+    _wrk(target, 1)
+    before = _cpu_seconds(target.processes)
+    output = _wrk(target, seconds)
+    spent = _cpu_seconds(target.processes) - before
+    if wrong := re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", output):
+        raise RuntimeError(f"{target.name}: {wrong[0]}")
+    requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
+    rate = float(re.search(r"Requests/sec:\s+([\d.]+)", output)[1])  # type: ignore[index]
+    return Measure(rate, spent / requests * 1e6)
+
+
+def _wrk(target: Target, seconds: int) -> str:
+    command = ["wrk", "--threads", "1", "--connections", str(target.connections), "--duration", f"{seconds}s"]
+    environ = os.environ | {"HEADER": target.header, "EXTRA": target.extra}
+    if target.keys:
+        command += ["--script", str(SCRIPT)]
+        environ["KEYS"] = str(target.keys)
+    done = subprocess.run([*command, target.url], env=environ, check=True, capture_output=True, text=True)  # noqa: S603
+    return done.stdout
+
+
+def _cpu_seconds(roots: Iterable[int]) -> float:
+    """User and system time of the processes and all their living children."""
+    return sum(sum(process.cpu_times()[:2]) for process in _trees(roots))
+
+
+def _trees(roots: Iterable[int]) -> Sequence[psutil.Process]:
+    found = {}
+    for root in roots:
+        process = psutil.Process(root)
+        found |= {one.pid: one for one in (process, *process.children(recursive=True))}
+    return list(found.values())

