@@ -56,9 +56,21 @@ def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: An
         " revoked_reason created_at revision"
     )
     tier = organisation.default_tier_id
+    rest = (False, "benchmark", "", now, 1)
     rows: Iterable[Any] = (
-        (one, organisation.id, "standard", f"Key {n}", "", "kad", "default", token.key_id, token.recognition, tier)
-        + (False, "benchmark", "", now, 1)
+        (
+            one,
+            organisation.id,
+            "standard",
+            f"Key {n}",
+            "",
+            "kad",
+            "default",
+            token.key_id,
+            token.recognition,
+            tier,
+            *rest,
+        )
         for n, (one, token) in enumerate(zip(ids, made, strict=True))
     )
     copy("key", columns, rows)
