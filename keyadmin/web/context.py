@@ -68,8 +68,10 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
     (
         "",
         [
+            Place("overview", _("Overview"), "layout-dashboard", "home"),
             Place("keys", _("API keys"), "key-round", "keys:list", counts=Key.objects),
             Place("bots", _("Bots"), "bot", "bots:list", counts=Bot.objects),
+            Place("usage", _("Usage"), "chart-no-axes-column", "usage"),
         ],
     ),
     (
@@ -99,7 +101,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
 #: The lists that the switcher leads to, if the reader is on one; else to the first.
 BY_ORGANISATION: Final = [
     "keys:list", "history:list", "bots:list", "security:public-keys", "security:allow-lists",
-    "people:list", "channels:list", "settings",
+    "people:list", "channels:list", "settings", "home", "usage",
 ]  # fmt: skip
 
 

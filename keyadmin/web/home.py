@@ -1,15 +1,18 @@
 """The front door."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from keyadmin.web import answers, overview
 from keyadmin.web.visitors import visitor_of
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The list of keys; who may read nothing is told so, and may sign out."""
-    if visitor_of(request).reads:
-        return redirect("keys:list")
-    return render(request, "nothing.html", status=403)
+    """The overview; who may read nothing is told so, and may sign out."""
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    part = "#page" if answers.is_htmx(request) else ""
+    return render(request, f"overview.html{part}", overview.context(request, visitor))

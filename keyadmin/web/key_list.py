@@ -91,7 +91,7 @@ class KeyList:
             "may_create": self.may_create,
             "may_revoke": any(key.may["revoke"] for key in page.rows),
             "create_url": self._create_url(is_master=is_master),
-            "tiles": key_tiles.tiles(self.scope, self.counts, self.chosen, self.url, self.query),
+            "tiles": self.tiles(),
             "tabs": self.tabs(),
             "sorts": self.sorts(),
             "filters": self.filters(),
@@ -101,6 +101,13 @@ class KeyList:
             "is_master": is_master,
             "section": "master-keys" if is_master else "keys",
         }
+
+    def tiles(self) -> list[dict[str, Any]]:
+        name, at = key_tiles.expiring(self.scope).values_list("name", "expires_at").first() or ("", None)
+        return key_tiles.tiles(
+            self.counts, self.chosen, self.url, self.query,
+            next_to_expire=key_tiles.next_to_expire(name, at), last=key_tiles.last(self.scope, self.counts),
+        )  # fmt: skip
 
     def sorts(self) -> dict[str, dict[str, str]]:
         """By column: where its head leads, and which way the list is sorted by it."""

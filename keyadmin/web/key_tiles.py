@@ -1,6 +1,6 @@
 """The figures above the list of keys. All but the last lead to the keys they count."""
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -29,8 +29,10 @@ def counted(scope: QuerySet[Any]) -> dict[str, QuerySet[Any]]:
 
 
 def tiles(
-    scope: QuerySet[Any], counts: dict[str, int], chosen: dict[str, Any], path: str, query: dict[str, str]
-) -> list[dict[str, Any]]:
+    counts: dict[str, int], chosen: dict[str, Any], path: str, query: dict[str, str], *,
+    next_to_expire: str, last: dict[str, Any],
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Of what `counted` names: `next_to_expire` and `last`, the figure at the end, as the functions below make them."""
     status = chosen.get("status", "")
     kept = {name: value for name, value in query.items() if name in ("organisation", "kind", "sort")}
     return [
@@ -42,35 +44,44 @@ def tiles(
         _tile(
             gettext("Expiring in 7 days"), counts["tile:expiring"],
             links.link(path, kept, status=Status.EXPIRING.value),
-            current=status == Status.EXPIRING, icon="clock-alert", sub=_next_to_expire(scope),
+            current=status == Status.EXPIRING, icon="clock-alert", sub=next_to_expire,
         ),
         _tile(
             gettext("Open to any IP"), counts["tile:open"], links.link(path, kept, open="any"),
             current=chosen.get("open") == "any", icon="shield-alert",
             sub=gettext("%(count)s can write or export") % {"count": counting.words(counts["tile:risky"])},
         ),
-        _used_today(scope) if counts["tile:all"] > counting.LIMIT else _requests(scope),
+        last,
     ]  # fmt: skip
 
 
-def _next_to_expire(scope: QuerySet[Any]) -> str:
-    expiring = scope.filter(status_now=Status.EXPIRING.value).order_by("expires_at", "id")
-    name, at = expiring.values_list("name", "expires_at").first() or ("", None)
+def expiring(scope: QuerySet[Any]) -> QuerySet[Any]:
+    """The next first."""
+    return scope.filter(status_now=Status.EXPIRING.value).order_by("expires_at", "id")
+
+
+def last(scope: QuerySet[Any], counts: dict[str, int]) -> dict[str, Any]:
+    """Instead of the requests the keys used today, where there are more than anybody should wait for the sum of."""
+    if counts["tile:all"] > counting.LIMIT:
+        return used_today(scope)
+    return requests(key_rows.usage_together(scope.order_by().values("id")))
+
+
+def next_to_expire(name: str, at: datetime | None) -> str:
     if at is None:
         return gettext("None")
     return gettext("Next: %(name)s, %(when)s") % {"name": name, "when": relative_time(at)}
 
 
-def _requests(scope: QuerySet[Any]) -> dict[str, Any]:
-    usage = key_rows.usage_together(scope.order_by().values("id"))
+def requests(usage: key_rows.Usage) -> dict[str, Any]:
+    """Of 14 days."""
     allowed, denied = (sum(day[which] for day in usage) for which in (0, 1))
     share = gettext("%(share)s%% denied") % {"share": f"{100 * denied / (allowed + denied):.1f}"} if denied else ""
     tile = _tile(gettext("Requests, 14 days"), allowed + denied, "", sub=share)
     return tile | {"value": compact(allowed + denied), "usage": usage}
 
 
-def _used_today(scope: QuerySet[Any]) -> dict[str, Any]:
-    """Instead of the requests, where there are more keys than anybody should wait for the sum of."""
+def used_today(scope: QuerySet[Any]) -> dict[str, Any]:
     today = timezone.now().astimezone(UTC).date()
     used = Meter.objects.filter(last_used_day=today).values("key_id")
     count = scope.order_by().filter(id__in=used).values("pk")[: counting.LIMIT + 1].count()

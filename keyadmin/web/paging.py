@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
@@ -121,6 +121,29 @@ def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
         return page(rows, order, "", size) if start else Page([], "", "", is_first=True)
     has_before = more if backwards else start is not None
     has_after = backwards or more
+    return Page(
+        found,
+        Cursor.at(found[0], order, backwards=True) if has_before else "",
+        Cursor.at(found[-1], order, backwards=False) if has_after else "",
+        is_first=not has_before,
+    )
+
+
+def page_of(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page:
+    """As `page`, of rows at hand, which are in the order already; it must descend and have a value everywhere."""
+    start = Cursor.read(cursor, order)
+    if start is None:
+        before, after = [], list(rows)
+    else:
+        here = (start.value, start.pk)
+        before = [row for row in rows if (getattr(row, order.column), row.pk) > here]
+        after = [row for row in rows if (getattr(row, order.column), row.pk) < here]
+    backwards = start is not None and start.backwards
+    found = before[-size:] if backwards else after[:size]
+    if not found:
+        return page_of(rows, order, "", size) if start else Page([], "", "", is_first=True)
+    has_before = len(before) > size if backwards else bool(before) or start is not None
+    has_after = backwards or len(after) > size
     return Page(
         found,
         Cursor.at(found[0], order, backwards=True) if has_before else "",

@@ -19,6 +19,7 @@ from keyadmin.web import (
     password_resets,
     security,
     sign_ins,  # noqa: F401 - receives the library's signals
+    usage,
 )
 
 keys_urls = [
@@ -97,6 +98,7 @@ account_urls = [
 
 urlpatterns = [
     path("", home.home, name="home"),
+    path("usage/", usage.page, name="usage"),
     path("keys/", include((keys_urls, "keys"))),
     path("bots/", include((bots_urls, "bots"))),
     path("organisations/", include((organisations_urls, "organisations"))),

@@ -2,6 +2,8 @@
 
 from typing import Final
 
-from tests.browser import admin_scenes, bot_scenes, key_scenes, scenes
+from tests.browser import admin_scenes, bot_scenes, key_scenes, scenes, usage_scenes
 
-SCENES: Final[dict[str, scenes.Place]] = scenes.SCENES | key_scenes.SCENES | bot_scenes.SCENES | admin_scenes.SCENES
+SCENES: Final[dict[str, scenes.Place]] = (
+    scenes.SCENES | usage_scenes.SCENES | key_scenes.SCENES | bot_scenes.SCENES | admin_scenes.SCENES
+)

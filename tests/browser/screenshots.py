@@ -83,7 +83,7 @@ def _shoot_all(browser: Browser, address: str, folder: Path, wanted: list[str], 
     page.get_by_label("Email").fill("maya@northwind.example")
     page.get_by_label("Password", exact=True).fill(_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/keys/")
+    page.get_by_role("heading", name="Overview", level=1).wait_for()
     for name in wanted:
         if name == "sign-in":
             continue

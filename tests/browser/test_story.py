@@ -265,5 +265,6 @@ def test_an_owner_does_it_too_in_their_own_organisation(page_of: PageOf, world: 
     assert program.call().json()["organisation"]["slug"] == "northwind"
     dialog(page).get_by_role("checkbox").check()
     dialog(page).get_by_role("button", name="Done").click()
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="API keys", exact=False).first.click()
     items = ["View", "Edit…", "Copy key ID", "Regenerate…", "Revoke…", "Delete…"]
     expect(open_menu(page, NAME).get_by_role("menuitem")).to_have_text(items)

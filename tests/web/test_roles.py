@@ -55,7 +55,12 @@ GETS: dict[str, tuple[int, ...]] = {
     "/organisations/northwind/edit/": (200, 403, 200, 403, 404, 404),
     "/organisations/northwind/disable/": (200, 403, 403, 403, 404, 404),
     "/organisations/northwind/public-key/": (200, 403, 200, 403, 404, 404),
-    "/": (302, 302, 302, 302, 403, 302),
+    "/": (200, 200, 200, 200, 403, 200),
+    "/?organisation=northwind": (200, 200, 200, 200, 403, 404),
+    "/usage/": (200, 200, 200, 200, 403, 200),
+    "/usage/?organisation=northwind": (200, 200, 200, 200, 403, 404),
+    "/usage/?key={key}": (200, 200, 200, 200, 403, 404),
+    "/usage/?bot={bot}": (200, 200, 200, 200, 403, 404),
 }
 POSTS = {
     "/keys/{key}/revoke/": (302, 403, 302, 403, 404, 404),
@@ -129,7 +134,7 @@ def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn,
     assert Event.objects.count() == before + (response.status_code in (200, 302))
 
 
-@pytest.mark.parametrize("page", [page for page in GETS if page != "/"])
+@pytest.mark.parametrize("page", GETS)
 def test_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
     response = client.get(page.format(**ids))
     assert response.status_code == 302
@@ -146,7 +151,8 @@ def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: Sign
 @pytest.mark.parametrize(
     ("method", "page"),
     [
-        ("post", "/"), ("post", "/keys/"), ("post", "/history/"), ("post", "/keys/{key}/"), ("delete", "/keys/{key}/"),
+        ("post", "/"), ("post", "/usage/"), ("post", "/keys/"), ("post", "/history/"), ("post", "/keys/{key}/"),
+        ("delete", "/keys/{key}/"),
         ("put", "/keys/{key}/revoke/"), ("delete", "/keys/{key}/delete/"), ("post", "/history/1/"),
         ("get", "/keys/create/limits/"), ("delete", "/keys/{key}/edit/"), ("put", "/keys/{key}/regenerate/"),
     ],

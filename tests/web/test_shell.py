@@ -29,7 +29,7 @@ def navigation(response: Any) -> list[str]:
 def test_navigation_has_only_what_the_role_may_use(
     maya: Person, jonas: Person, sam: Person, signed_in: SignedIn
 ) -> None:
-    everybody = ["API keys", "Bots", "Public API keys", "IP allow-lists", "History"]
+    everybody = ["Overview", "API keys", "Bots", "Usage", "Public API keys", "IP allow-lists", "History"]
     assert navigation(signed_in(maya).get("/keys/")) == [
         *everybody, "Master User API keys", "Organisations", "People & roles", "Permissions", "Channels", "Tiers",
         "Settings",

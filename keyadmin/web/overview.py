@@ -1,0 +1,103 @@
+"""What somebody who has just signed in should know: figures, keys that need them, what was done, how much is used."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+
+from keyadmin.models import Event, Key, Organisation, Status
+from keyadmin.operations.errors import NotFound
+from keyadmin.operations.policy import Permission
+from keyadmin.web import counting, key_sums, key_tiles, links
+from keyadmin.web.visitors import Visitor
+
+#: Of the chart and of "lately".
+DAYS: Final = 14
+#: Keys of each list, and events.
+MOST: Final = 5
+EVENTS: Final = 7
+#: A key that is younger may still be waiting for its program.
+_PATIENCE: Final = timedelta(days=7)
+_WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
+
+
+def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
+    organisation = _organisation(request, visitor)
+    keys = _of(Key.objects.visible_to(visitor.actor).with_status().with_usage(), organisation)
+    counts = counting.capped(key_tiles.counted(keys))
+    sums = key_sums.sums(_of(Key.objects.visible_to(visitor.actor), organisation), counts["tile:all"], DAYS)
+    lists = _lists(visitor, keys, sums)
+    query = {"organisation": organisation.slug} if organisation else {}
+    events = Event.objects.visible_to(visitor.actor)
+    soonest = lists["expiring"][0] if lists["expiring"] else None
+    return {
+        "organisation": organisation,
+        "tiles": key_tiles.tiles(
+            counts, {}, reverse("keys:list"), query,
+            next_to_expire=key_tiles.next_to_expire(*(soonest.name, soonest.expires_at) if soonest else ("", None)),
+            last=key_tiles.used_today(keys) if sums.is_some else key_tiles.requests(sums.by_day),
+        ),
+        "chart": sums.chart,
+        "is_some": sums.is_some,
+        **lists,
+        "events": (events.filter(organisation_id=organisation.id) if organisation else events)[:EVENTS],
+        "query": query,
+        "expiring_url": links.link(reverse("keys:list"), query, status=Status.EXPIRING.value),
+        "unused_url": links.link(reverse("keys:list"), query, used="never"),
+        "usage_url": links.link(reverse("usage"), query),
+        "history_url": links.link(reverse("history:list"), query),
+        "has_keys": bool(counts["tile:all"]),
+        "may_create": _may_create(visitor, organisation),
+        "create_url": links.link(reverse("keys:create"), query),
+        "list_url": request.get_full_path(),
+        "section": "overview",
+    }  # fmt: skip
+
+
+def _lists(visitor: Visitor, keys: QuerySet[Any], sums: key_sums.Sums) -> dict[str, list[Any]]:
+    """The keys of all lists in one statement: each list is first found by its ids."""
+    working = keys.filter(status_now__in=_WORKING, last_used_at__isnull=True)
+    unused = working.filter(created_at__lt=timezone.now() - _PATIENCE).order_by("-created_at", "-id")
+    refused = _refused(sums)
+    expiring = key_tiles.expiring(keys)
+    ids = expiring.values("id")[:MOST].union(unused.values("id")[:MOST], keys.filter(id__in=refused).values("id"))
+    shown = Key.objects.visible_to(visitor.actor).with_status().with_usage().select_related("organisation", "bot")
+    found = {key.id: key for key in shown.filter(id__in=ids)}
+    for key in found.values():
+        key.calls = sums.by_key.get(key.id)
+    rows = found.values()
+    soon = sorted((k for k in rows if k.status == Status.EXPIRING), key=lambda k: (k.expires_at, k.id))
+    idle = [k for k in rows if k.status in _WORKING and k.last_used_at is None]
+    idle = [k for k in idle if k.created_at < timezone.now() - _PATIENCE]
+    return {
+        "expiring": soon[:MOST],
+        "unused": sorted(idle, key=lambda k: (k.created_at, k.id), reverse=True)[:MOST],
+        "refused": [found[key] for key in refused if key in found],
+    }
+
+
+def _refused(sums: key_sums.Sums) -> list[UUID]:
+    """The keys that were refused most."""
+    denied = [(calls.denied, key) for key, calls in sums.by_key.items() if calls.denied]
+    return [key for _count, key in sorted(denied, reverse=True)[:MOST]]
+
+
+def _organisation(request: HttpRequest, visitor: Visitor) -> Organisation | None:
+    slug = request.GET.get("organisation", "")
+    organisation = visitor.organisation(slug)
+    if slug and organisation is None:
+        raise NotFound
+    return organisation
+
+
+def _of(keys: QuerySet[Any], organisation: Organisation | None) -> QuerySet[Any]:
+    return keys.filter(organisation=organisation.id) if organisation else keys
+
+
+def _may_create(visitor: Visitor, organisation: Organisation | None) -> bool:
+    able = [organisation] if organisation else visitor.organisations
+    return any(Permission.ISSUE_KEYS in visitor.permissions(one.id) for one in able)

@@ -1,0 +1,145 @@
+"""How much keys are used: by day and outcome, and which of them most."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+
+from keyadmin.forms.filters import NO_BOT
+from keyadmin.forms.usage import UsageFilters
+from keyadmin.models import Bot, Key, Organisation
+from keyadmin.operations.errors import NotFound
+from keyadmin.web import counting, key_sums, key_usage, links, paging
+from keyadmin.web.key_sums import Calls
+from keyadmin.web.visitors import Visitor, visitor_of
+
+SIZE: Final = 20
+#: Bots to choose from; whoever has more comes from the bot's page.
+_MOST_BOTS: Final = 100
+_BUSIEST: Final = paging.Order("total", True, int, UUID)
+
+
+@dataclass(frozen=True, slots=True)
+class _Busy:
+    pk: UUID
+    calls: Calls
+
+    @property
+    def total(self) -> int:
+        return self.calls.total
+
+
+@require_safe
+def page(request: HttpRequest) -> HttpResponse:
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    return render(request, "usage.html", _Usage(request, visitor).context())
+
+
+class _Usage:
+    """One reader's view of the page, for one address."""
+
+    def __init__(self, request: HttpRequest, visitor: Visitor) -> None:
+        self.visitor = visitor
+        self.url = reverse("usage")
+        self.chosen = UsageFilters(request.GET).accepted()
+        self.days = key_usage.asked(request.GET.get("days", ""))
+        self.cursor = request.GET.get("cursor", "")
+        days = {"days": str(self.days)} if self.days != key_usage.USUAL else {}
+        self.query = links.as_typed(self.chosen) | days
+
+    def context(self) -> dict[str, Any]:
+        key, bot = self._key(), self._bot()
+        scope = self._scope()
+        count = counting.capped({"all": scope})["all"]
+        sums = key_sums.sums(scope, count, self.days)
+        ranges = [{"days": d, "url": links.link(self.url, self.query, days=str(d))} for d in key_usage.RANGES]
+        return {
+            "chart": sums.chart,
+            "days": self.days,
+            "ranges": ranges,
+            "used": len(sums.by_key),
+            "is_some": sums.is_some,
+            "key": key,
+            "bot": bot,
+            "bots": self._bots,
+            "no_bot": NO_BOT,
+            "query": self.query,
+            "all_url": links.link(self.url, self.query, key="", bot=""),
+            "section": "usage",
+        } | ({} if key else self._busiest(sums))
+
+    def _busiest(self, sums: key_sums.Sums) -> dict[str, Any]:
+        """Those with the most calls first, a page of them."""
+        ranked = sorted((_Busy(key, calls) for key, calls in sums.by_key.items()), key=lambda r: (r.total, r.pk))
+        found = paging.page_of(ranked[::-1], _BUSIEST, self.cursor, SIZE)
+        keys = (
+            Key.objects.visible_to(self.visitor.actor).with_status().with_usage().select_related("organisation", "bot")
+        )
+        rows = keys.in_bulk([row.pk for row in found.rows])
+        for row in found.rows:
+            rows[row.pk].calls = row.calls
+            rows[row.pk].usage_url = links.link(self.url, self.query, key=str(row.pk))
+        total = counting.words(len(ranked))
+        return {
+            "rows": [rows[row.pk] for row in found.rows],
+            "page": {
+                "previous_url": links.link(self.url, self.query, cursor=found.before) if found.before else "",
+                "next_url": links.link(self.url, self.query, cursor=found.after) if found.after else "",
+                "summary": gettext("%(total)s in all") % {"total": total},
+            },
+        }
+
+    def _scope(self) -> QuerySet[Any]:
+        keys: Any = Key.objects.visible_to(self.visitor.actor)
+        if self._organisation is not None:
+            keys = keys.filter(organisation=self._organisation)
+        if bot := self.chosen.get("bot"):
+            keys = keys.filter(bot__isnull=True) if bot == NO_BOT else keys.filter(bot=bot)
+        if key := self.chosen.get("key"):
+            keys = keys.filter(id=key)
+        rows: QuerySet[Any] = keys
+        return rows
+
+    @cached_property
+    def _organisation(self) -> Organisation | None:
+        slug = self.chosen.get("organisation", "")
+        organisation = self.visitor.organisation(slug)
+        if slug and organisation is None:
+            raise NotFound
+        return organisation
+
+    @cached_property
+    def _bots(self) -> list[Any]:
+        bots: Any = Bot.objects.visible_to(self.visitor.actor)
+        if self._organisation is not None:
+            bots = bots.filter(organisation=self._organisation)
+        return list(bots.order_by("name", "id")[:_MOST_BOTS])
+
+    def _bot(self) -> Any:
+        """The chosen one; NotFound where the reader does not see it."""
+        bot = self.chosen.get("bot", "")
+        if bot in ("", NO_BOT):
+            return None
+        known = next((row for row in self._bots if str(row.id) == bot), None)
+        known = known or Bot.objects.visible_to(self.visitor.actor).filter(id=bot).first()
+        if known is None:
+            raise NotFound
+        return known
+
+    def _key(self) -> Any:
+        """As `_bot`."""
+        if "key" not in self.chosen:
+            return None
+        row = Key.objects.visible_to(self.visitor.actor).filter(id=self.chosen["key"]).first()
+        if row is None:
+            raise NotFound
+        return row

@@ -1,0 +1,89 @@
+"""The front page: figures, keys that need somebody, the newest events."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.operations import keys as operations
+from tests.factories import BotFactory, KeyFactory, as_actor
+from tests.web.conftest import SignedIn
+
+
+@pytest.fixture
+def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
+    """One of each list, and what is on none."""
+    now = timezone.now()
+    old = now - timedelta(days=30)
+    made = {
+        "Soon": KeyFactory(organisation=northwind, name="Soon", expires_at=now + timedelta(days=2)),
+        "Sooner": KeyFactory(bot=BotFactory(organisation=northwind), name="Sooner", expiring=True),
+        "Refused": KeyFactory(organisation=northwind, name="Refused"),
+        "Refused more": KeyFactory(organisation=northwind, name="Refused more"),
+        "Forgotten": KeyFactory(organisation=northwind, name="Forgotten", created_at=old),
+        "Dead": KeyFactory(organisation=northwind, name="Dead", created_at=old, revoked=True),
+        "Young": KeyFactory(organisation=northwind, name="Young"),
+        "Theirs": KeyFactory(organisation=contoso, name="Theirs", created_at=old, expiring=True),
+    }
+    Key.objects.filter(id=made["Sooner"].id).update(expires_at=now + timedelta(days=1))
+    for name, count, days in (("Refused", 3, 0), ("Refused more", 8, 13), ("Theirs", 99, 0), ("Young", 5, 14)):
+        hour = now - timedelta(days=days)
+        UsageHour.objects.create(key_id=made[name].id, hour=hour, outcome=Outcome.ADDRESS, count=count)
+    UsageHour.objects.create(key_id=made["Refused"].id, hour=now, outcome=Outcome.OK, count=40)
+    Meter.objects.filter(key_id=made["Refused"].id).update(last_used_at=now)
+    return made
+
+
+def named(response: Any, what: str) -> list[str]:
+    return [key.name for key in response.context[what]]
+
+
+def test_keys_that_need_somebody(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+    response = signed_in(jonas).get("/")
+    assert named(response, "expiring") == ["Sooner", "Soon"]
+    assert named(response, "refused") == ["Refused more", "Refused"]
+    assert named(response, "unused") == ["Forgotten"]
+    html = response.content.decode()
+    assert "3 of 43" in html
+    assert "Theirs" not in html
+    assert [tile["value"] for tile in response.context["tiles"]] == ["4", "2", "6", "51"]
+
+
+def test_of_all_organisations_or_one(
+    maya: Person, keys: dict[str, Key], contoso: Organisation, signed_in: SignedIn
+) -> None:
+    client = signed_in(maya)
+    assert named(client.get("/"), "expiring") == ["Sooner", "Soon", "Theirs"]
+    one = client.get("/?organisation=contoso")
+    assert named(one, "expiring") == named(one, "unused") == named(one, "refused") == ["Theirs"]
+    assert one.context["chart"].totals == [0, 0, 99, 0, 0]
+    assert 'href="/usage/?organisation=contoso"' in one.content.decode()
+    assert client.get("/?organisation=unheard-of").status_code == 404
+
+
+def test_the_newest_events(
+    maya: Person, jonas: Person, lena: Person, keys: dict[str, Key], signed_in: SignedIn
+) -> None:
+    operations.revoke(actor=as_actor(maya), key=keys["Young"].id, reason="Not needed")
+    events = signed_in(jonas).get("/").context["events"]
+    assert "Young" in [event.target_label for event in events]
+    theirs = signed_in(lena).get("/").context["events"]
+    assert "Young" not in [event.target_label for event in theirs]
+
+
+def test_nothing_there_yet(jonas: Person, signed_in: SignedIn) -> None:
+    html = signed_in(jonas).get("/").content.decode()
+    assert "No API keys yet" in html
+    assert "Expiring soon" not in html
+
+
+def test_an_auditor_is_offered_no_act(asha: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+    assert "/keys/create/" not in signed_in(asha).get("/").content.decode()
+
+
+def test_htmx_gets_what_may_have_changed(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
+    html = htmx(jonas).get("/").content.decode()
+    assert html.lstrip().startswith('<div id="overview"')
+    assert 'id="count-keys" hx-swap-oob' in html
