@@ -4,3 +4,5 @@ from keyadmin.settings import *  # noqa: F403
 
 ROOT_URLCONF = "benchmarks.apps.urls"
 MIDDLEWARE: list[str] = []
+# The pages' own apps insist on their middleware.
+INSTALLED_APPS = ["keyadmin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.postgres"]
