@@ -95,8 +95,8 @@ def chart(
 
 def _scale(highest: int) -> tuple[float, float]:
     """A round step that gives about four grid lines, and the multiple of it that covers the highest bar."""
-    step = 10.0 ** (len(str(highest)) - 1)
-    step *= next(factor for factor in (1, 2, 2.5, 5, 10) if highest / (step * factor) <= 4.2)
+    step = 10.0 ** max(0, len(str(highest)) - 2)
+    step *= next(factor for factor in (1, 2, 2.5, 5, 10, 20, 25) if highest / (step * factor) <= 4.2)
     return step, step * -(-highest // step)
 
 
