@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.forms.bots import BotForm, DescriptionForm, NewBotForm
 from keyadmin.forms.searches import BotFilters
-from keyadmin.models import AllowListEntry, Bot, Key
+from keyadmin.models import AllowListEntry, Bot, Key, paging
 from keyadmin.operations import bots, policy
 from keyadmin.operations.errors import Conflict, Invalid, NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import affected, answers, counting, key_rows, network_editor, paging
+from keyadmin.web import affected, answers, counting, key_rows, network_editor
 from keyadmin.web.listing import Listing
 from keyadmin.web.switches import Switch, asked
 from keyadmin.web.visitors import Visitor, visitor_of

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.catalogue import NameFilters, NameForm
 from keyadmin.forms.people import OrganisationChoice
-from keyadmin.models import Channel, Organisation
+from keyadmin.models import Channel, Organisation, paging
 from keyadmin.operations import channels, policy
 from keyadmin.operations.errors import Invalid, NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import answers, paging
+from keyadmin.web import answers
 from keyadmin.web.listing import Listing
 from keyadmin.web.visitors import Visitor, visitor_of
 

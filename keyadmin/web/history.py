@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from keyadmin.forms.filters import HistoryFilters, filter_events
-from keyadmin.models import Event, Verb
+from keyadmin.models import Event, Verb, paging
 from keyadmin.operations.errors import NotFound
-from keyadmin.web import answers, links, paging
+from keyadmin.web import answers, links
 from keyadmin.web.visitors import Visitor, visitor_of
 
 SIZE: Final = 50

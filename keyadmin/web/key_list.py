@@ -13,10 +13,10 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 
 from keyadmin.forms.filters import NO_BOT, OPEN, SORTS, USED, KeyFilters, filter_keys
-from keyadmin.models import Bot, Kind, Organisation, Scope, Status
+from keyadmin.models import Bot, Kind, Organisation, Scope, Status, paging
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import counting, key_rows, key_tiles, links, paging
+from keyadmin.web import counting, key_rows, key_tiles, links
 from keyadmin.web.visitors import Visitor
 
 SIZE: Final = 20

@@ -7,9 +7,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import Organisation
+from keyadmin.models import Organisation, paging
 from keyadmin.operations.errors import NotFound
-from keyadmin.web import counting, links, paging
+from keyadmin.web import counting, links
 from keyadmin.web.visitors import Visitor
 
 

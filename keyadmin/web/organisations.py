@@ -14,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.forms.organisations import GenerateForm, OrganisationForm, RenameForm
 from keyadmin.forms.searches import OrganisationFilters
-from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role
+from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
 from keyadmin.operations import keys, organisations, policy
 from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid, NotFound
 from keyadmin.operations.policy import Permission
-from keyadmin.web import affected, answers, counting, key_rows, paging, reveals
+from keyadmin.web import affected, answers, counting, key_rows, reveals
 from keyadmin.web.listing import Listing
 from keyadmin.web.switches import Switch, asked
 from keyadmin.web.visitors import Visitor, visitor_of

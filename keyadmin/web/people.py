@@ -11,9 +11,9 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from keyadmin.forms.people import ROLES, PeopleFilters
-from keyadmin.models import Event, Presence
+from keyadmin.models import Event, Presence, paging
 from keyadmin.operations.errors import NotFound
-from keyadmin.web import answers, counting, links, paging, person_rows
+from keyadmin.web import answers, counting, links, person_rows
 from keyadmin.web.listing import Listing
 from keyadmin.web.visitors import Visitor, visitor_of
 

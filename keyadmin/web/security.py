@@ -13,9 +13,9 @@ from django.views.decorators.http import require_safe
 from keyadmin.forms.filters import without_networks
 from keyadmin.forms.searches import AddressFilters, BotFilters
 from keyadmin.foundation import cidr
-from keyadmin.models import AllowListEntry, Key, Kind, Status
+from keyadmin.models import AllowListEntry, Key, Kind, Status, paging
 from keyadmin.models.network import usable_from
-from keyadmin.web import answers, bots, counting, key_rows, links, paging
+from keyadmin.web import answers, bots, counting, key_rows, links
 from keyadmin.web.listing import Listing
 from keyadmin.web.visitors import Visitor, visitor_of
 

@@ -14,9 +14,9 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.forms.filters import NO_BOT
 from keyadmin.forms.usage import UsageFilters
-from keyadmin.models import Bot, Key, Organisation
+from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.operations.errors import NotFound
-from keyadmin.web import counting, key_sums, key_usage, links, paging
+from keyadmin.web import counting, key_sums, key_usage, links
 from keyadmin.web.key_sums import Calls
 from keyadmin.web.visitors import Visitor, visitor_of
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyadmin.models import Event, Key, Organisation, Person
-from keyadmin.web.paging import Cursor, Order, page
+from keyadmin.models.paging import Cursor, Order, page
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
 
