@@ -1,6 +1,19 @@
 """The Django application."""
 
+from typing import Any, Final
+
 from django.apps import AppConfig
+from django.conf import settings
+
+#: What a project that installs keyadmin need not set. docs/django.md says what each is.
+DEFAULTS: Final[dict[str, Any]] = {
+    "KEYADMIN_CLOSED_PREFIXES": ("/api/",),
+    "KEYADMIN_TRUSTED_PROXIES": (),
+    "KEYADMIN_DATABASE": "default",
+    "KEYADMIN_CALL_DEADLINE": 1.0,
+    "KEYADMIN_SNAPSHOTS": 20_000,
+    "KEYADMIN_DURABLE_COUNTS": False,
+}
 
 
 class KeyadminConfig(AppConfig):
@@ -9,4 +22,9 @@ class KeyadminConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        for name, value in DEFAULTS.items():
+            if not hasattr(settings, name):
+                setattr(settings, name, value)
+        if not hasattr(settings, "KEYADMIN_PEPPER"):
+            settings.KEYADMIN_PEPPER = max(settings.KEYADMIN_PEPPERS)
         from keyadmin import checks  # noqa: F401 - registers the deploy checks

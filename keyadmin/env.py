@@ -144,17 +144,21 @@ def secret_key() -> str:
 def peppers() -> dict[int, bytes]:
     """The pepper ring {id: 32 bytes}."""
     require_complete()
-    value = _configured_or_generated("KEYADMIN_PEPPERS", "peppers", lambda: f"1:{secrets.token_hex(32)}")
-    ring: dict[int, bytes] = {}
+    return ring(_configured_or_generated("KEYADMIN_PEPPERS", "peppers", lambda: f"1:{secrets.token_hex(32)}"))
+
+
+def ring(value: str) -> dict[int, bytes]:
+    """The pepper ring that KEYADMIN_PEPPERS writes as `1:<64 hex digits>,2:<64 hex digits>`."""
+    found: dict[int, bytes] = {}
     for part in value.split(","):
         match = re.fullmatch(r"\s*([1-9][0-9]{0,8}):([0-9A-Fa-f]{64})\s*", part)
         if match is None:
             how = _HOW["KEYADMIN_PEPPERS"]
             raise Bad(f'KEYADMIN_PEPPERS must read "1:<64 hex digits>,2:<64 hex digits>". Make the first: {how}')
-        if int(match[1]) in ring:
+        if int(match[1]) in found:
             raise Bad(f"KEYADMIN_PEPPERS names pepper {match[1]} twice.")
-        ring[int(match[1])] = bytes.fromhex(match[2])
-    return ring
+        found[int(match[1])] = bytes.fromhex(match[2])
+    return found
 
 
 def current_pepper() -> int:
@@ -162,9 +166,9 @@ def current_pepper() -> int:
 
     With several hosts: give every host the new pepper first, naming the old one here, then name the new one.
     """
-    ring = peppers()
-    current = integer("KEYADMIN_PEPPER", max(ring))
-    if current not in ring:
+    known = peppers()
+    current = integer("KEYADMIN_PEPPER", max(known))
+    if current not in known:
         raise Bad(f"KEYADMIN_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
     return current
 

@@ -1,47 +1,146 @@
-"""For Django: paths under the API's prefix are closed unless there is a Caller, who is then `request.caller`."""
+"""For Django: paths under KEYADMIN_CLOSED_PREFIXES are closed unless there is a Caller, who is then `request.caller`.
 
+Sync and async. In an async project decisions run in a few threads of their own, each with its own connection.
+"""
+
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from functools import partial
 from time import monotonic
+from typing import Any, Final
+from urllib.parse import quote, unquote
+from uuid import uuid4
 
 import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import Resolver404, resolve
 
 from keyadmin.authn.decide import HEADERS, decide
-from keyadmin.authn.verdict import Verdict
+from keyadmin.authn.verdict import Caller, Verdict
+from keyadmin.decorators import mark_of
 from keyadmin.foundation import refusals
-from keyadmin.foundation.refusals import Refusal
+from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.foundation.routes import Match
 
 log = structlog.get_logger("keyadmin.calls")
 
+THREADS: Final = 8
+QUEUES_FOR: Final = 0.8
+"""Seconds that an async call waits for a thread. Its decision takes one more at most: two in all."""
+
 
 class KeyMiddleware:
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+    sync_capable = async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
+    def __call__(self, request: HttpRequest) -> Any:
+        if not request.path_info.startswith(tuple(settings.KEYADMIN_CLOSED_PREFIXES)):
             return self.get_response(request)
-        request.META["keyadmin.began"] = monotonic()
-        verdict = _verdict(request)
+        if self._is_async:
+            return self._awaited(request)
+        verdict = _question(request)()
         if isinstance(verdict, Refusal):
-            log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""))
-            answer = refusals.answer(verdict, request.META.get("keyadmin.request_id", ""))
-            return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
-        structlog.contextvars.bind_contextvars(key=str(verdict.key.id))
-        request.caller = verdict  # type: ignore[attr-defined]
-        response = self.get_response(request)
-        for name, value in {"Cache-Control": "no-store", **refusals.rate_limit(verdict.quota)}.items():
-            response[name] = value
-        return response
+            return _refused(request, verdict)
+        with _told(request, verdict):
+            return _answered(self.get_response(request), verdict)
+
+    async def _awaited(self, request: HttpRequest) -> HttpResponseBase:
+        verdict = await asyncio.get_running_loop().run_in_executor(_pool, _in_time, _question(request), monotonic())
+        if isinstance(verdict, Refusal):
+            return _refused(request, verdict)
+        with _told(request, verdict):
+            return _answered(await self.get_response(request), verdict)
 
 
-def _verdict(request: HttpRequest) -> Verdict:
-    """By the path as sent where the server tells it."""
-    meta = request.META
-    headers = {name: [meta[key]] for name, key in _HEADERS.items() if key in meta}
-    path = meta.get("RAW_URI", request.path_info).partition("?")[0]
-    return decide(str(request.method), path, headers, meta.get("REMOTE_ADDR", ""))
+def _question(request: HttpRequest) -> Callable[[], Verdict]:
+    """Whether the call may be made, as something to call in any thread."""
+    request.META["keyadmin.began"] = monotonic()
+    request.META.setdefault("keyadmin.request_id", uuid4().hex)
+    peer = request.META.get("REMOTE_ADDR", "")
+    ask = partial(decide, str(request.method), _path(request), _headers(request), peer, needs=_needs(request))
+
+    def answer() -> Verdict:
+        verdict = ask()
+        if isinstance(verdict, Caller):
+            request.caller = verdict  # type: ignore[attr-defined]
+        return verdict
+
+    return answer
 
 
-_HEADERS = {name: "HTTP_" + name.upper().replace("-", "_") for name in HEADERS}
+def _in_time(question: Callable[[], Verdict], asked: float) -> Verdict:
+    return question() if monotonic() - asked < QUEUES_FOR else Refusal(Reason.UNAVAILABLE, retry_after=1)
+
+
+def _told(request: HttpRequest, caller: Caller) -> AbstractContextManager[None]:
+    """One line for the decision; whatever else is logged for the request names the key too."""
+    known = {"key": str(caller.key.id), "request_id": request.META["keyadmin.request_id"]}
+    log.info("allowed", **known)
+    return structlog.contextvars.bound_contextvars(**known)
+
+
+def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    request_id = request.META["keyadmin.request_id"]
+    log.info("refused", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=request_id)
+    answer = refusals.answer(refusal, request_id)
+    return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
+
+
+def _answered(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:
+    for name, value in {"Cache-Control": "no-store", **refusals.rate_limit(caller.quota)}.items():
+        response[name] = value
+    return response
+
+
+def _needs(request: HttpRequest) -> Match | None:
+    """What the view that the path leads to is marked with. None: keyadmin's endpoints and the catalogue say it."""
+    try:
+        match = resolve(request.path_info, getattr(request, "urlconf", None))
+    except Resolver404:
+        return None
+    mark = mark_of(match.func, request.method)
+    request.keyadmin_mark = mark  # type: ignore[attr-defined]
+    return mark and mark.needs(match)
+
+
+def _path(request: HttpRequest) -> str:
+    """The path as sent, below where the project is mounted (SCRIPT_NAME): the one that its routes mean.
+
+    "", which is undecidable, where the server leads the call elsewhere than what was sent says. From a server that
+    does not tell what was sent, the path that is routed by.
+    """
+    scope = getattr(request, "scope", {})
+    raw = scope.get("raw_path") or request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
+    if not raw:
+        return quote(request.path_info, safe="/~:@!$&'()*+,;=")
+    sent = (raw.decode("latin-1") if isinstance(raw, bytes) else raw).partition("?")[0]
+    if unquote(sent) == request.path_info:
+        return sent
+    mount = request.META.get("SCRIPT_NAME", "").rstrip("/")
+    below = sent.removeprefix(mount) or "/"
+    return below if mount and sent.startswith(mount) and unquote(below) == request.path_info else ""
+
+
+def _headers(request: HttpRequest) -> dict[str, list[str]]:
+    """Under ASGI as they came, repeated ones too; a WSGI server has joined or dropped them."""
+    scope = getattr(request, "scope", None)
+    if scope is None:
+        return {name: [request.META[key]] for name, key in _WSGI.items() if key in request.META}
+    headers: dict[str, list[str]] = {}
+    for name, value in scope["headers"]:
+        if (known := name.decode("latin-1").lower()) in _WSGI:
+            headers.setdefault(known, []).append(value.decode("latin-1"))
+    return headers
+
+
+_WSGI = {name: "HTTP_" + name.upper().replace("-", "_") for name in HEADERS}
+_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keyadmin-calls")

@@ -41,7 +41,9 @@ class RequestMiddleware:
             response = self._answer(request)
             response["X-Request-Id"] = request_id
             took = round((time.perf_counter() - began) * 1000, 1)
-            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took)
+            caller = getattr(request, "caller", None)
+            key = {"key": str(caller.key.id)} if caller else {}
+            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took, **key)
         finally:
             structlog.contextvars.clear_contextvars()
         return response

@@ -19,8 +19,9 @@ CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
 
 # Proxies whose X-Forwarded-For is believed, as networks. None by default.
 KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
-# The paths that are closed unless a key opens them.
+# Where keyadmin's own API is, and the paths that are closed unless a key opens them.
 KEYADMIN_API_PREFIX = "/api/"
+KEYADMIN_CLOSED_PREFIXES = (KEYADMIN_API_PREFIX,)
 # Where programs reach this server, for the snippets shown with a new secret; empty: the page's own address.
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 # Seconds a call waits for PostgreSQL before it is answered 503.

@@ -12,7 +12,7 @@ from typing import Any, Final, LiteralString, Self
 
 import psycopg
 from django.conf import settings
-from django.db import connection as pages
+from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
 
@@ -52,9 +52,9 @@ _local = threading.local()
 _broken_until = 0.0
 
 
-def start_call() -> None:
-    """Gives this thread's call KEYADMIN_CALL_DEADLINE seconds, for all its statements together."""
-    _local.deadline = monotonic() + settings.KEYADMIN_CALL_DEADLINE
+def start_call(seconds: float | None = None) -> None:
+    """Gives this thread's call so many seconds, else KEYADMIN_CALL_DEADLINE, for all its statements together."""
+    _local.deadline = monotonic() + (seconds or settings.KEYADMIN_CALL_DEADLINE)
 
 
 def time_left() -> float:
@@ -81,6 +81,11 @@ def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[
         raise Unavailable from error
 
 
+def connect() -> DeadlineConnection:
+    """A connection like the call path's, for its caller alone, within the time that `start_call` has given."""
+    return DeadlineConnection.open(_conninfo())
+
+
 def discard() -> None:
     """Closes this thread's connection, if it has one, without a word to the server."""
     connection: DeadlineConnection | None = _local.__dict__.pop("connection", None)
@@ -89,12 +94,14 @@ def discard() -> None:
 
 
 def _conninfo() -> str:
-    """Django's parameters for the same database, less what is Django's alone."""
+    """Django's parameters for the database that keys are in, less what is Django's alone."""
+    pages = connections[settings.KEYADMIN_DATABASE]
     djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
     parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
     durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
-    # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away.
-    patience = int(settings.KEYADMIN_CALL_DEADLINE * 700)
+    # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
+    # not the first to wait for a row waits twice: for its turn, and for the row.
+    patience = int(settings.KEYADMIN_CALL_DEADLINE * 450)
     ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC"
     parameters["options"] = f"{parameters.get('options', '')} {ours}"
     return psycopg.conninfo.make_conninfo("", **parameters)

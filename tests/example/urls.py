@@ -3,6 +3,7 @@
 from django.urls import include, path, re_path
 
 from keyadmin.urls import handler400, handler403, handler404, handler429, handler500
+from tests.example.marked import reads
 from tests.example.views import echo
 
 __all__ = ["handler400", "handler403", "handler404", "handler429", "handler500", "urlpatterns"]
@@ -17,6 +18,8 @@ urlpatterns = [
     path("api/export", echo),
     path("api/export/<path:what>", echo),
     path("api/templates", echo),
+    path("api/marked/", include("tests.example.marked")),
+    path("outside/marked", reads),
     # Whatever is not said above: should keyadmin ever let such a call through, it is answered 200.
     re_path(r"^/*api/(?!whoami|verify)", echo),
     path("", include("keyadmin.urls")),

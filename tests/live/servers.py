@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -59,13 +59,21 @@ class Server:
 def gunicorn(folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
     """Started and answering; stopped at the end. Its output goes to `folder/log`."""
     port = free_port()
-    log = folder / "log"
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings", "WEB_CONCURRENCY": str(WORKERS)}
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings", "DATABASE_URL": database_url}
+    environ = settings | {"WEB_CONCURRENCY": str(WORKERS)} | environ
+    with started(services(port)[0].command, port, folder / "log", environ) as server:
+        _wait_until(server, lambda: server.ask("/api/chats").status == 401 and len(server.workers()) == WORKERS)
+        yield server
+
+
+@contextmanager
+def started(command: list[str], port: int, log: Path, environ: dict[str, str]) -> Iterator[Server]:
+    """Any server, answering; stopped at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            services(port)[0].command,
+            command,
             cwd=ROOT,
-            env=os.environ | settings | {"DATABASE_URL": database_url} | environ,
+            env=os.environ | environ,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -73,7 +81,7 @@ def gunicorn(folder: Path, database_url: str, **environ: str) -> Iterator[Server
         )
     server = Server(process, port, log)
     try:
-        _wait_until_up(server)
+        _wait_until(server, lambda: server.ask("/").status > 0)
         yield server
     finally:
         end_group(process)
@@ -90,11 +98,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait_until_up(server: Server) -> None:
+def _wait_until(server: Server, is_up: Callable[[], bool]) -> None:
     deadline = time.monotonic() + STARTS_WITHIN
     while True:
         try:
-            if server.ask("/api/chats").status == 401 and len(server.workers()) == WORKERS:
+            if is_up():
                 return
         except OSError:
             pass

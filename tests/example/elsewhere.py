@@ -1,0 +1,35 @@
+"""Another project, which only installs keyadmin's middleware: these are all its settings. docs/django.md says them."""
+
+import logging
+import os
+
+from django.urls import include, path
+
+from keyadmin import env, logs
+from tests.example.marked import reads, who
+
+SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
+ALLOWED_HOSTS = ["localhost"]
+INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.postgres", "keyadmin"]
+MIDDLEWARE = ["keyadmin.middleware.KeyMiddleware"]
+ROOT_URLCONF = "tests.example.elsewhere"
+DATABASES = {
+    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+    "keyadmin": env.database(),
+}
+DATABASE_ROUTERS = ["keyadmin.routers.KeyadminRouter"]
+MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself
+KEYADMIN_DATABASE = "keyadmin"
+KEYADMIN_PEPPERS = env.ring(os.environ["KEYADMIN_PEPPERS"])
+KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
+KEYADMIN_CLOSED_PREFIXES = ["/v1/"]
+USE_TZ = True
+LOGGING_CONFIG = None
+logs.configure("production")
+logging.getLogger().setLevel(logging.INFO)
+
+urlpatterns = [
+    path("v1/", include("tests.example.marked")),
+    path("outside/marked", reads),
+    path("outside/who", who),
+]
