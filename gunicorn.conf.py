@@ -1,6 +1,7 @@
 """gunicorn's settings, for `make run` and for production: `gunicorn keyadmin.wsgi` reads this file by itself."""
 
 import sys
+from typing import Any
 
 from keyadmin import env, logs
 
@@ -33,3 +34,9 @@ control_socket_disable = True
 # Where the access log is switched on, it has the path without its query string and without a referrer: both are
 # places where people put secrets.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Writes what the worker's calls came to. A worker that never decided one has nothing to write."""
+    if tally := sys.modules.get("keyadmin.outcomes.tally"):
+        tally.flush()

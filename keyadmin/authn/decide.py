@@ -10,6 +10,7 @@ from keyadmin.authn.verdict import Verdict
 from keyadmin.foundation import routes, tokens
 from keyadmin.foundation.client_ip import client_address
 from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.outcomes import tally
 
 #: All that a verdict depends on.
 HEADERS = (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")
@@ -21,16 +22,16 @@ def decide(
 ) -> Verdict:  # fmt: skip
     """The verdict on a request by its path as sent, without the query, its headers and the connection's other end."""
     if method == "TRACE":
-        return Refusal(Reason.METHOD)
+        return tally.noted(Refusal(Reason.METHOD))
     token = present(headers)
     if not isinstance(token, tokens.Token):
-        return token
+        return tally.noted(token)
     try:
         channel, person = single(headers, "x-channel"), single(headers, "on-behalf-of")
     except ValueError:
-        return Refusal(Reason.UNDECIDABLE)
+        return tally.noted(Refusal(Reason.UNDECIDABLE))
     if not routes.canonical(path):
-        return Refusal(Reason.UNDECIDABLE)
+        return tally.noted(Refusal(Reason.UNDECIDABLE))
     forwarded = headers.get("x-forwarded-for", ())
     address = client_address(peer, forwarded, settings.KEYADMIN_TRUSTED_PROXIES)
     return authenticate(token, Call(method, path, address, channel, person, cost, organisation, needs))

@@ -4,7 +4,6 @@ from django.db import migrations, models
 
 from keyadmin.migrations._sql import from_files
 
-
 _LEDGER = from_files("ledger")
 
 
@@ -100,7 +99,7 @@ class Migration(migrations.Migration):
             model_name="usagehour",
             name="usage_hour_outcome_known",
         ),
-        migrations.RunSQL(_LEDGER.reverse_sql, _LEDGER.sql),
+        migrations.RunSQL(_LEDGER.reverse_sql or "", _LEDGER.sql),
         migrations.AlterField(
             model_name="usagehour",
             name="outcome",

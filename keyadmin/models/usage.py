@@ -14,8 +14,10 @@ from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
-#: Addresses kept of a key's day.
+#: Addresses kept of a key's day, besides as many candidates.
 BUSIEST: Final = 20
+#: PostgreSQL's advisory lock that who writes these rows shares, and who deletes a key's holds alone.
+WRITING: Final = 0x6B61645F75736564
 
 
 class OutcomeGroup(models.TextChoices):
@@ -145,11 +147,11 @@ class AddressDayQuerySet(models.QuerySet[Any]):
 
 
 class AddressDay(models.Model):
-    """Allowed calls by where they came from: of each key's day the BUSIEST addresses.
+    """Allowed calls by where they came from: of each key's day the BUSIEST addresses, and as many candidates.
 
-    `count` never says more than there were. `weight` decides who stays: an address that comes when all places are
-    taken begins with the weight of the one it displaces, so that late comers get in, and whoever made more than
-    a twentieth of the day's calls is there (the "space-saving" algorithm of Metwally, Agrawal and El Abbadi).
+    `count` never says more than there were. `weight` decides which candidates stay: an address that comes when all
+    places are taken begins with the weight of the one it displaces (the "space-saving" algorithm of Metwally, Agrawal
+    and El Abbadi), so that whoever comes late and calls often gets in, and many who call once displace only each other.
     """
 
     pk = models.CompositePrimaryKey("key_id", "day", "address")

@@ -6,11 +6,14 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
+from django.db import connection
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from keyadmin.foundation import tokens
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import IssuedOnce, Key, Secret, Status, Verb
+from keyadmin.models import IssuedOnce, Key, Secret, SecretUse, Status, Verb
+from keyadmin.models.usage import WRITING
 from keyadmin.operations import key_rows, reach, recording
 from keyadmin.operations.checks import Problems
 from keyadmin.operations.errors import AlreadyIssued, Conflict
@@ -67,7 +70,7 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
         if old is None:
             raise Conflict(_("The old secret has already ended."))
         changes = {"old_secret_until": (recording.rfc3339(old.not_after), None)}
-        old.delete()
+        end(row.secrets.filter(id=old.id))
         recording.record(
             Verb.GRACE_ENDED, actor=actor, target=row, organisation=row.organisation, changes=changes,
             bump=recording.Bump(keys=[row.id]),
@@ -80,6 +83,14 @@ def store(key: Key, token: tokens.Token, now: datetime) -> None:
     pepper_id = settings.KEYADMIN_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, created_at=now)
+
+
+def end(secrets: QuerySet[Secret]) -> None:
+    """Remove the secrets, and when they were last used: no writer of that is under way, and none comes after."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITING])
+    SecretUse.objects.filter(secret_id__in=secrets.values("id")).delete()
+    secrets.delete()
 
 
 def name_after(key: Key, token: tokens.Token) -> None:
@@ -112,9 +123,8 @@ def _retire_present_secret(key: Key, now: datetime, grace: timedelta) -> datetim
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         problems.add("grace", _("The old secret can keep working for at most 7 days."))
     problems.raise_any()
-    key.secrets.filter(not_after__isnull=False).delete()
+    end(key.secrets.all() if not grace else key.secrets.filter(not_after__isnull=False))
     if not grace:
-        key.secrets.all().delete()
         return None
     until = min(now + grace, key.expires_at) if key.expires_at else now + grace
     key.secrets.update(not_after=until)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation import cidr, tokens
 from keyadmin.foundation.actors import Actor, ActorKind
-from keyadmin.models import Bot, Key, Kind, Meter, Organisation, Verb
+from keyadmin.models import AddressDay, Bot, Key, Kind, LastRefusal, Meter, Organisation, ScopeDay, Verb
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
@@ -134,11 +134,14 @@ def reactivate(
 
 
 def delete(*, actor: Actor, key: UUID) -> None:
-    """Remove the key with its secrets and lists, for good. Its history and its usage stay."""
+    """Remove the key with its secrets and lists, for good. Its history and its calls by hour stay."""
     with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.DELETE_KEYS)
         described = key_rows.identity(row) | key_rows.biography(row) | key_values.describe(key_values.of(row))
         target, organisation = recording.target_of(row), row.organisation
+        key_secrets.end(row.secrets.all())
+        for use in (LastRefusal, ScopeDay, AddressDay):
+            use.objects.filter(key_id=key).delete()
         row.delete()
         recording.record(
             Verb.KEY_DELETED, actor=actor, target=target, organisation=organisation,

@@ -10,6 +10,7 @@ from keyadmin.foundation import tokens
 from keyadmin.foundation.cidr import parse
 from keyadmin.models import AllowListEntry, Bot, Channel, Key, Meter, Organisation, Person, Secret, Tier
 from keyadmin.models.event import ChainHead
+from keyadmin.outcomes import tally
 from tests.factories import (
     BotFactory,
     ChannelFactory,
@@ -99,6 +100,7 @@ class Given:
 
     def remove(self) -> None:
         """Everything of the organisations, people and tiers made here, and history since."""
+        tally.flush()
         keys = list(Key.objects.filter(organisation__in=self.organisations).values_list("id", flat=True))
         bots = "SELECT id FROM bot WHERE organisation_id = ANY(%s)"
         for statement, ids in [
@@ -106,9 +108,13 @@ class Given:
             ("DELETE FROM key_channel WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM allow_list_entry WHERE key_id = ANY(%s)", keys),
             (f"DELETE FROM allow_list_entry WHERE bot_id IN ({bots})", self.organisations),  # noqa: S608
+            ("DELETE FROM secret_use WHERE secret_id IN (SELECT id FROM secret WHERE key_id = ANY(%s))", keys),
             ("DELETE FROM secret WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM meter WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM usage_hour WHERE key_id = ANY(%s)", keys),
+            ("DELETE FROM last_refusal WHERE key_id = ANY(%s)", keys),
+            ("DELETE FROM scope_day WHERE key_id = ANY(%s)", keys),
+            ("DELETE FROM address_day WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM key WHERE id = ANY(%s)", keys),
             ("DELETE FROM bot WHERE organisation_id = ANY(%s)", self.organisations),
             ("DELETE FROM channel WHERE organisation_id = ANY(%s)", self.organisations),

@@ -1,0 +1,134 @@
+"""Writes counts: one short transaction on a connection of its own, with the client's deadline.
+
+Several processes write at once, each its rows in the same order, so that none waits for another in a circle. What
+could not be written is kept for the next time, together with what has been counted since.
+"""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any, Final, LiteralString
+
+import psycopg
+import structlog
+
+from keyadmin.models import connections
+from keyadmin.models.connections import DeadlineConnection, Unavailable
+from keyadmin.models.usage import BUSIEST, WRITING
+from keyadmin.outcomes.counts import Counts
+
+log = structlog.get_logger("keyadmin.outcomes")
+
+#: Seconds for one writing, connecting included.
+DEADLINE: Final = 2.0
+#: Its number tells afterwards whether a transaction took effect whose end was not heard. Whoever deletes a key holds
+#: the lock alone: no count of a key arrives after its rows are gone.
+_BEGIN: Final = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared(%s)"
+_STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
+
+type Batch = tuple[str, Counts]
+"""The number of a transaction, and what it was to write."""
+
+
+class Writer:
+    """`dropped` is the number of sums that found no room or that PostgreSQL would not have."""
+
+    def __init__(self) -> None:
+        self.dropped = 0
+        self._waiting = Counts()
+        self._unheard: Batch | None = None
+        self._connection: DeadlineConnection | None = None
+        self._is_failing = False
+        self._lock = threading.Lock()
+
+    def write(self, counts: Counts) -> None:
+        """Writes the counts after those that wait already. Never raises."""
+        with self._lock:
+            self._waiting.merge(counts)
+            self.dropped, self._waiting.dropped = self.dropped + self._waiting.dropped, 0
+            if not self._waiting and self._unheard is None:
+                return
+            try:
+                self._write()
+            except Exception as error:
+                self._discard()
+                if not self._is_failing:
+                    log.warning("outcomes not written", error=type(error).__name__)
+                self._is_failing = True
+            else:
+                self._is_failing = False
+
+    def _write(self) -> None:
+        connections.start_call(DEADLINE)
+        if self._connection is None or not self._connection.is_quiet():
+            self._discard()
+            self._connection = connections.connect()
+        self._hear(self._connection)
+        counts, self._waiting = self._waiting, Counts()
+        number = ""
+        try:
+            with self._connection.transaction(), self._connection.cursor() as cursor:
+                number = cursor.execute(_BEGIN, [WRITING]).fetchall()[0][0]
+                for statement, parameters in _statements(counts):
+                    cursor.execute(statement, parameters)
+        except (psycopg.DataError, psycopg.IntegrityError):
+            self.dropped += len(counts.scopes) + len(counts.addresses) + len(counts.secrets) + len(counts.reasons)
+            raise
+        except BaseException:
+            if number:
+                self._unheard = (number, counts)
+            else:
+                self._waiting = counts
+            raise
+
+    def _hear(self, connection: DeadlineConnection) -> None:
+        """What became of the transaction whose end was not heard. Raises Unavailable while it has none."""
+        if self._unheard is None:
+            return
+        number, counts = self._unheard
+        try:
+            status = connection.cursor().execute(_STATUS, [number]).fetchall()[0][0]
+        except psycopg.DataError:  # the server crashed and has forgotten that it began
+            status = None
+        if status == "in progress":
+            raise Unavailable
+        self._unheard = None
+        if status != "committed":
+            counts.merge(self._waiting)
+            self._waiting = counts
+
+    def _discard(self) -> None:
+        if self._connection is not None:
+            self._connection.pgconn.finish()
+            self._connection = None
+
+
+def _statements(counts: Counts) -> Iterator[tuple[LiteralString, dict[str, Any]]]:
+    """What writes the counts, in the order in which every process writes."""
+    now = monotonic()
+    if counts.reasons:
+        keys, reasons = zip(*counts.reasons, strict=True)
+        last = [counts.refused[row] for row in counts.reasons]
+        rows: dict[str, Any] = {"keys": list(keys), "reasons": list(reasons), "calls": list(counts.reasons.values())}
+        yield _REFUSALS, rows
+        ages = {"ages": [now - moment for moment, _ in last], "addresses": [address for _, address in last]}
+        yield _LAST_REFUSALS, rows | ages
+    if counts.scopes:
+        keys, scopes = zip(*counts.scopes, strict=True)
+        yield _SCOPES, {"keys": list(keys), "scopes": list(scopes), "calls": list(counts.scopes.values())}
+    if counts.addresses:
+        places = [(key, *place) for key, places in counts.addresses.items() for place in places.items()]
+        keys, addresses, calls = zip(*places, strict=True)
+        rows = {"keys": list(keys), "addresses": list(addresses), "calls": list(calls)}
+        yield _ADDRESSES, rows | {"busiest": BUSIEST}
+        yield _BUSIEST, {"keys": list(counts.addresses), "busiest": BUSIEST}
+    if counts.secrets:
+        ages = {"ages": [now - moment for moment in counts.secrets.values()]}
+        yield _SECRETS, {"secrets": list(counts.secrets)} | ages
+
+
+_REFUSALS, _LAST_REFUSALS, _SCOPES, _ADDRESSES, _BUSIEST, _SECRETS = (
+    Path(__file__).with_name(f"{name}.sql").read_text()
+    for name in ("refusals", "last_refusals", "scopes", "addresses", "busiest", "secrets")
+)
