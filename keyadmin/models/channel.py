@@ -6,13 +6,15 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.models.counts import CappedCount
+from keyadmin.models.key import Key
 from keyadmin.models.visibility import ActorQuerySet
 
 
 class ChannelQuerySet(ActorQuerySet):
     def with_use(self) -> Self:
-        """Adds `key_count`: how many keys are restricted to the channel."""
-        return self.annotate(key_count=models.Count("keys"))
+        """Adds `key_count`: how many keys are restricted to the channel; capped."""
+        return self.annotate(key_count=CappedCount(Key.channels.through.objects.filter(channel=models.OuterRef("pk"))))
 
     def search(self, text: str) -> Self:
         return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))

@@ -6,7 +6,8 @@ from typing import Final, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.key import Kind
+from keyadmin.models.counts import CappedCount
+from keyadmin.models.key import Key, Kind
 from keyadmin.models.person import Role, SystemRole
 from keyadmin.models.visibility import CatalogueQuerySet
 
@@ -38,8 +39,9 @@ def fitting(kind: str, scopes: Iterable[str]) -> frozenset[str]:
 
 class ScopeQuerySet(CatalogueQuerySet):
     def with_use(self) -> Self:
-        """Adds `key_count`: how many keys hold the scope on a list of their own."""
-        return self.annotate(key_count=models.Count("keys")).order_by("position", "name")
+        """Adds `key_count`: how many keys hold the scope on a list of their own; capped."""
+        holding = Key.scopes.through.objects.filter(scope=models.OuterRef("pk"))
+        return self.annotate(key_count=CappedCount(holding)).order_by("position", "name")
 
 
 class Scope(models.Model):

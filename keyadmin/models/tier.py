@@ -4,20 +4,20 @@ import uuid
 from typing import Self
 
 from django.db import models
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.models.counts import CappedCount
+from keyadmin.models.key import Key
 from keyadmin.models.organisation import Organisation
 from keyadmin.models.visibility import CatalogueQuerySet
 
 
 class TierQuerySet(CatalogueQuerySet):
     def with_use(self) -> Self:
-        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is."""
-        usual = Organisation.objects.filter(default_tier=models.OuterRef("pk")).order_by().values("default_tier")
+        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is; capped."""
         return self.annotate(
-            key_count=models.Count("keys"),
-            organisation_count=Coalesce(models.Subquery(usual.annotate(count=models.Count("pk")).values("count")), 0),
+            key_count=CappedCount(Key.objects.filter(tier=models.OuterRef("pk"))),
+            organisation_count=CappedCount(Organisation.objects.filter(default_tier=models.OuterRef("pk"))),
         ).order_by("hourly_limit", "name")
 
 

@@ -1,12 +1,12 @@
 """Counts for people, which stop: nobody needs to know 83,412, and counting that far is slow."""
 
-from typing import Any, Final
+from typing import Any
 
 from django.db import connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext
 
-LIMIT: Final = 1_000
+from keyadmin.models.counts import LIMIT
 
 
 def capped(querysets: dict[str, QuerySet[Any]]) -> dict[str, int]:

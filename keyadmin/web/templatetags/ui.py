@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from keyadmin.models import ScopeRoute
+from keyadmin.web import counting
 
 register = template.Library()
 
@@ -103,6 +104,12 @@ def compact(number: int) -> str:
 def thousands(number: int) -> str:
     """`3,412`."""
     return f"{number:,}"
+
+
+@register.filter
+def capped(number: int) -> str:
+    """`412`, or `1,000+` for a count that stopped."""
+    return counting.words(number)
 
 
 @register.filter

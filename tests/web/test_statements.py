@@ -1,0 +1,138 @@
+"""What lists cost: at most twelve statements, and the same number for ten rows and for hundreds."""
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import (
+    AllowListEntry,
+    Bot,
+    Channel,
+    Event,
+    Key,
+    Membership,
+    Meter,
+    Organisation,
+    Outcome,
+    Person,
+    Role,
+    Scope,
+    Tier,
+    UsageHour,
+    Version,
+    counts,
+)
+from keyadmin.models.meter import CELLS
+from keyadmin.operations import keys as operations
+from tests.factories import KeyFactory, as_actor
+from tests.web.conftest import SignedIn
+
+PAGES = [
+    "/", "/?organisation=northwind",
+    "/keys/", "/keys/?q=k&status=active&organisation=northwind&open=any",
+    "/bots/", "/bots/?q=b&organisation=northwind",
+    "/usage/", "/usage/?organisation=northwind&days=90", "/usage/?bot={bot}", "/usage/?bot=none",
+    "/security/public-keys/", "/security/public-keys/?q=k&organisation=northwind",
+    "/security/allow-lists/", "/security/allow-lists/?organisation=northwind",
+    "/security/allow-lists/?address=10.1.2.3",
+    "/history/", "/history/?q=k&organisation=northwind", "/history/?action=key.revoked&since=2020-01-01",
+    "/organisations/", "/organisations/?q=o", "/organisations/northwind/",
+    "/bots/{bot}/advanced/",
+    "/people/", "/people/?q=p&organisation=northwind&role=member",
+    "/permissions/", "/channels/", "/channels/?q=c", "/tiers/", "/settings/",
+]  # fmt: skip
+MANY = 150
+
+
+@pytest.mark.parametrize("who", ["maya", "jonas"])
+def test_lists_cost_the_same_however_long_they_are(
+    maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any,
+    who: str,
+) -> None:  # fmt: skip
+    """Of nothing there may be fewer: what there is no row of needs none of its details."""
+    client = signed_in({"maya": maya, "jonas": jonas}[who])
+    _rows(maya, northwind, 10)
+    bot = Bot.objects.first()
+    costs: list[dict[str, int]] = []
+    for more in (0, MANY):
+        _rows(maya, northwind, more)
+        costs.append({})
+        for page in PAGES:
+            with django_assert_max_num_queries(12) as captured:
+                status = client.get(page.format(bot=bot.id)).status_code
+            assert status in ((200,) if who == "maya" else (200, 404)), page
+            costs[-1][page] = len(captured)
+    assert costs[0] == costs[1]
+
+
+def test_counts_stop(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the annotations; those of `counting` are tested with the list of keys."""
+    _rows(maya, northwind, 12)
+    monkeypatch.setattr(counts, "LIMIT", 9)
+    tier = Tier.objects.with_use().get(id=northwind.default_tier_id)
+    assert (tier.key_count, tier.organisation_count) == (10, 10)
+    assert Scope.objects.with_use().get(name="chats:read").key_count == 10
+    assert max(channel.key_count for channel in Channel.objects.with_use()) == 10
+    monkeypatch.undo()
+    monkeypatch.setattr("keyadmin.web.counting.LIMIT", 9)
+    client = signed_in(maya)
+    for page in ("/tiers/", "/permissions/", "/channels/"):
+        assert "1,000+" in client.get(page).content.decode(), page
+
+
+def _rows(maya: Person, northwind: Organisation, count: int) -> None:
+    """So many more of everything that a page lists, and events of them."""
+    names = [uuid4().hex[:12] for _ in range(count)]
+    tier = northwind.default_tier
+    organisations = [Organisation(name=f"O {n}", slug=n, default_tier=tier) for n in names]
+    Organisation.objects.bulk_create(organisations)
+    Version.objects.bulk_create(Version(subject=organisation.id) for organisation in organisations)
+    bots = Bot.objects.bulk_create(Bot(organisation=northwind, name=f"B {n}") for n in names)
+    channels = Channel.objects.bulk_create(Channel(organisation=northwind, name=f"C {n}", slug=n) for n in names)
+    people = Person.objects.bulk_create(Person(name=f"P {n}", email=f"{n}@example.com") for n in names)
+    Membership.objects.bulk_create(Membership(person=p, organisation=northwind, role=Role.MEMBER) for p in people)
+    Tier.objects.bulk_create(Tier(name=f"T {n}", hourly_limit=5) for n in names)
+    Scope.objects.bulk_create(
+        Scope(name=f"notes-{''.join(chr(97 + int(c, 16)) for c in n)}:read", resource="Notes", label=n, explanation="")
+        for n in names
+    )
+    _keys(northwind, bots, channels, names)
+    for bot in bots:
+        AllowListEntry.objects.create(bot=bot, network=parse("10.0.0.0/16"))
+    for _name in names[:10]:
+        key = KeyFactory(organisation=northwind)
+        operations.revoke(actor=as_actor(maya), key=key.id, reason="k")
+    assert not names or Event.objects.count() >= 10
+
+
+def _keys(northwind: Organisation, bots: list[Bot], channels: list[Channel], names: list[str]) -> None:
+    now = timezone.now()
+    keys = [
+        Key(
+            organisation=northwind, bot=bot, kind="bot" if bot else "standard", name=f"K {name}", prefix="kad",
+            format="default", key_id=f"kad_{name}{'b' if bot else ''}", recognition="00000000",
+            tier=northwind.default_tier, created_by="Somebody", created_at=now - timedelta(days=60),
+            expires_at=now + timedelta(days=3) if place % 3 else None,
+        )
+        for place, name in enumerate(names)
+        for bot in (None, bots[0] if place % 2 else bots[place])
+    ]  # fmt: skip
+    Key.objects.bulk_create(keys)
+    Meter.objects.bulk_create(
+        Meter(key_id=key.id, cells=[0] * CELLS, last_used_at=None if place % 5 == 0 else now)
+        for place, key in enumerate(keys)
+    )
+    UsageHour.objects.bulk_create(
+        UsageHour(key_id=key.id, hour=now, outcome=outcome, count=3)
+        for key in keys
+        for outcome in (Outcome.OK, Outcome.ADDRESS)
+    )
+    Key.scopes.through.objects.bulk_create(Key.scopes.through(key=key, scope_id="chats:read") for key in keys)
+    if channels:
+        Key.channels.through.objects.bulk_create(Key.channels.through(key=key, channel=channels[0]) for key in keys)
