@@ -4,10 +4,12 @@ from collections.abc import Collection
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
-from django.db import DEFAULT_DB_ALIAS, connection
+from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's word
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from keyadmin.models import Secret
+from keyadmin.foundation.endpoints import ROUTES
+from keyadmin.foundation.routes import Route, overlap
+from keyadmin.models import ScopeRoute, Secret
 
 PEPPER_LENGTH = 32
 #: Bits of the shortest suffix that a network of proxies may have.
@@ -38,6 +40,33 @@ def peppers_in_use(app_configs: Any, databases: Collection[str] | None = None, *
     if missing:
         words = f"KEYADMIN_PEPPERS lacks peppers that keys in the database need: {missing}."
         return [Error(words, hint="Add them again.", id="keyadmin.E007")]
+    return []
+
+
+@register(Tags.database)
+def own_endpoints(app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Asked by `migrate` and with `check --database default`. Permissions are refused such routes when they are
+    edited, but an endpoint may be younger than a route.
+    """
+    is_asked = settings.KEYADMIN_DATABASE in (databases or ())
+    database = connections[settings.KEYADMIN_DATABASE]
+    if not is_asked or ScopeRoute._meta.db_table not in database.introspection.table_names():
+        return []
+    rows = ScopeRoute.objects.order_by("pattern", "method").values_list("method", "pattern", "scope_id", "channel_from")
+    found = [route for route in (Route(*row) for row in rows) if any(overlap(route, own) for own in ROUTES)]
+    clashing = [f"{route.scope} ({route.method} {route.pattern})" for route in found]
+    if clashing:
+        words = f"Permissions have routes that keyadmin's own endpoints answer: {', '.join(clashing)}."
+        return [Warning(words, hint="Narrow these routes: the endpoint goes first.", id="keyadmin.W008")]
+    return []
+
+
+@register(Tags.security)
+def closed_prefixes(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    prefixes = settings.KEYADMIN_CLOSED_PREFIXES
+    if isinstance(prefixes, str) or not all(one.startswith("/") and one.endswith("/") for one in prefixes):
+        words = "KEYADMIN_CLOSED_PREFIXES is not a list of paths that begin and end with /."
+        return [Error(words, hint='Write ["/api/"].', id="keyadmin.E009")]
     return []
 
 

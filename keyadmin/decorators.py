@@ -10,7 +10,7 @@ middleware, or by a path that the middleware reads differently, it raises Improp
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -105,14 +105,14 @@ def _marked(view: Any, mark: Mark) -> Any:
 def _marked_urls(urls: Any, mark: Mark) -> Any:
     """Copies, so that the same URLs may be included elsewhere without the mark."""
     if isinstance(urls, tuple) and urls and not isinstance(urls[0], URLPattern | URLResolver):
-        inside = getattr(urls[0], "urlpatterns", urls[0])  # include()'s (module or patterns, app name, namespace)
+        inside: Any = getattr(urls[0], "urlpatterns", urls[0])  # include()'s (module or patterns, app name, namespace)
         return ([_copy(entry, mark) for entry in inside], *urls[1:])
     return [_copy(entry, mark) for entry in urls]
 
 
 def _copy(entry: Any, mark: Mark) -> URLPattern | URLResolver:
     if isinstance(entry, URLResolver):
-        inside: Iterable[Any] = [_copy(one, mark) for one in entry.url_patterns]
+        inside = [_copy(one, mark) for one in entry.url_patterns]
         return URLResolver(entry.pattern, inside, entry.default_kwargs, entry.app_name, entry.namespace)
     view = entry.callback if hasattr(entry.callback, _ATTRIBUTE) else _marked(entry.callback, mark)
     return URLPattern(entry.pattern, view, entry.default_args, entry.name)

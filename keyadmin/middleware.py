@@ -109,7 +109,7 @@ def _needs(request: HttpRequest) -> Match | None:
         return None
     mark = mark_of(match.func, request.method)
     request.keyadmin_mark = mark  # type: ignore[attr-defined]
-    return mark and mark.needs(match)
+    return mark.needs(match) if mark else None
 
 
 def _path(request: HttpRequest) -> str:

@@ -24,6 +24,8 @@ KEYADMIN_API_PREFIX = "/api/"
 KEYADMIN_CLOSED_PREFIXES = (KEYADMIN_API_PREFIX,)
 # Where programs reach this server, for the snippets shown with a new secret; empty: the page's own address.
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
+# Which of DATABASES has the keys; another project has its own beside it.
+KEYADMIN_DATABASE = "default"
 # Seconds a call waits for PostgreSQL before it is answered 503.
 KEYADMIN_CALL_DEADLINE = 1.0
 # Snapshots of keys kept in each process; the least recently used go first.

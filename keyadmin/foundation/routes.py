@@ -143,6 +143,20 @@ def segments_of(route: Route) -> list[str]:
     return segments
 
 
+def overlap(one: Route, other: Route) -> bool:
+    """Whether some call fits both. Raises RouteError for a route that `segments_of` refuses."""
+    methods = {"GET" if route.method == "HEAD" else route.method for route in (one, other)}
+    if len(methods) > 1:
+        return False
+    left, right = segments_of(one), segments_of(other)
+    for mine, theirs in zip(left, right, strict=False):
+        if "**" in (mine, theirs):
+            return True
+        if mine != theirs and not any(segment == "*" or segment[0] == "{" for segment in (mine, theirs)):
+            return False
+    return len(left) == len(right)
+
+
 def canonical(path: str) -> bool:
     """Whether every server reads the path the same way; if not, the call is undecidable. Never raises.
 

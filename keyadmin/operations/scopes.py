@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from keyadmin.foundation.actors import Actor
-from keyadmin.foundation.routes import Route, RouteError, segments_of
+from keyadmin.foundation.endpoints import ROUTES as OWN_ROUTES
+from keyadmin.foundation.routes import Route, RouteError, overlap
 from keyadmin.models import Scope, ScopeRoute, Verb
 from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations import policy, recording
@@ -127,10 +129,18 @@ def _check(scope: Scope, routes: Sequence[Route], *, new: bool) -> None:
             problems.add("routes", _("%(route)s is listed twice.") % {"route": f"{route.method} {route.pattern}"})
         seen.add((route.method, route.pattern))
         try:
-            segments_of(route)
+            _refuse_own(route, problems)
         except RouteError as problem:
             problems.add("routes", str(problem))
     problems.raise_any()
+
+
+def _refuse_own(route: Route, problems: Problems) -> None:
+    """What keyadmin itself answers is opened by its own permissions only."""
+    for own in filter(partial(overlap, route), OWN_ROUTES):
+        words = _("%(route)s would open %(own)s, which is keyadmin's own.")
+        names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
+        problems.add("routes", words % names)
 
 
 def _set_routes(scope: Scope, routes: Sequence[Route]) -> None:

@@ -1,7 +1,9 @@
 """Routes: the most specific one wins, whatever the order; paths that servers read differently are refused."""
 
+from itertools import product
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyadmin.foundation import routes
@@ -154,6 +156,14 @@ def test_the_path_names_the_channel():
 def test_of_two_channel_rules_for_one_path_the_stricter_holds():
     table = routes.compile([Route("GET", "/a/*", "x"), Route("GET", "/a/{channel}", "y", "path")])
     assert table.match("GET", "/a/sms") == Match(frozenset({"x", "y"}), "/a/{channel}", "sms", "path")
+
+
+@settings(max_examples=100)
+@given(one=any_route(), other=any_route())
+def test_two_routes_overlap_if_some_call_fits_both(one, other):
+    every = [segments for length in range(6) for segments in product("abc", repeat=length)]
+    expected = any(fits(one, one.method, path) and fits(other, one.method, path) for path in every)
+    assert routes.overlap(one, other) == routes.overlap(other, one) == expected
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,9 @@ def test_scopes_that_are_none(db: None, field: str, value: object) -> None:
         [Route("GET", "/api/**/notes", "")],
         [Route("GET", "/api/notes", "", "path")],
         [Route("GET", "/" + "a" * 200, "")],
+        [Route("GET", "/api/whoami", "")],
+        [Route("GET", "/api/**", "")],
+        [Route("POST", "/{door}/*", "")],
         [Route("GET", "/api/notes", ""), Route("GET", "/api/notes", "", "header")],
     ],
 )

@@ -7,7 +7,7 @@ from django.core.checks import run_checks
 from django.test.utils import override_settings
 
 from keyadmin.foundation import cidr
-from keyadmin.models import Secret
+from keyadmin.models import ScopeRoute, Secret
 from tests.factories import KeyFactory
 
 SOUND = {"KEYADMIN_PEPPERS": {1: bytes(range(32))}, "ALLOWED_HOSTS": ["keys.example.com"]}
@@ -34,6 +34,8 @@ def test_a_sound_configuration() -> None:
         ({"KEYADMIN_PEPPERS": {1: b"short"}}, "keyadmin.E002"),
         ({"KEYADMIN_PEPPERS": {1: bytes(range(32)), 2: bytes(32)}}, "keyadmin.E002"),
         ({"KEYADMIN_TRUSTED_PROXIES": cidr.compile([cidr.parse("0.0.0.0/1")])}, "keyadmin.E003"),
+        ({"KEYADMIN_CLOSED_PREFIXES": "/api/"}, "keyadmin.E009"),
+        ({"KEYADMIN_CLOSED_PREFIXES": ["/api"]}, "keyadmin.E009"),
         ({"ALLOWED_HOSTS": []}, "keyadmin.E004"),
         ({"ALLOWED_HOSTS": ["keys.example.com", "*"]}, "keyadmin.E005"),
         ({"ALLOWED_HOSTS": ["localhost", "127.0.0.1", "[::1]"]}, "keyadmin.E006"),
@@ -49,3 +51,10 @@ def test_a_pepper_that_keys_need_is_missing(db: None) -> None:
     assert found(databases=["default"], KEYADMIN_PEPPERS=ring) == {"keyadmin.E007"}
     assert found(databases=["default"], KEYADMIN_PEPPERS=ring | {7: bytes(range(7, 39))}) == set()
     assert found(KEYADMIN_PEPPERS=ring) == set()
+
+
+def test_a_permission_that_opens_an_endpoint_of_keyadmins_own(db: None) -> None:
+    """As when an endpoint is younger than the route; editing refuses it."""
+    assert found(databases=["default"]) == set()
+    ScopeRoute.objects.create(scope_id="chats:read", method="GET", pattern="/api/**")
+    assert found(databases=["default"]) == {"keyadmin.W008"}
