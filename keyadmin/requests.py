@@ -1,19 +1,22 @@
-"""What every request has, whichever door it takes: an id, and one line in the log."""
+"""What every request has, whichever door it takes: an id, somebody who sent it, and one line in the log."""
 
 import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin.foundation import cidr
+from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.foundation.client_ip import client_address
 
 log = structlog.get_logger("keyadmin.request")
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -56,6 +59,32 @@ class RequestMiddleware:
         if session and not _SESSION_KEY.fullmatch(session):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
         return self.get_response(request)
+
+
+def actor(request: HttpRequest, kind: ActorKind, identity: UUID | None, label: str, door: Door) -> Actor:
+    """Who is at the other end, as operations and QuerySets want to know them."""
+    return Actor(
+        kind=kind,
+        id=identity,
+        label=clean(label, 254),
+        ip=client_ip(request),
+        via=door,
+        user_agent=clean(request.META.get("HTTP_USER_AGENT", ""), 300),
+        request_id=request.META.get("keyadmin.request_id", ""),
+    )
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The client's address in its normal spelling, believing trusted proxies only; None when it cannot be told."""
+    meta = request.META
+    forwarded = [meta["HTTP_X_FORWARDED_FOR"]] if "HTTP_X_FORWARDED_FOR" in meta else []
+    address = client_address(meta.get("REMOTE_ADDR", ""), forwarded, settings.KEYADMIN_TRUSTED_PROXIES)
+    return address.text if address else None
+
+
+def clean(text: str, length: int) -> str:
+    """Text from outside without control characters, at most `length` characters of it."""
+    return _CONTROL.sub("", text)[:length]
 
 
 @lru_cache(maxsize=256)

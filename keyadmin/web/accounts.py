@@ -13,8 +13,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from keyadmin.requests import client_ip
 from keyadmin.web import answers, letters, throttling
-from keyadmin.web.actors import client_ip
 
 _UNKNOWN_ADDRESS = "unknown"
 _SILENT = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")

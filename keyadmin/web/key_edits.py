@@ -18,8 +18,8 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations.checks import NOTHING_TO_SAVE
 from keyadmin.operations.errors import Conflict, Invalid
 from keyadmin.operations.policy import Permission
+from keyadmin.requests import client_ip
 from keyadmin.web import answers, key_dialogs, key_usage
-from keyadmin.web.actors import client_ip
 from keyadmin.web.visitors import Visitor, visitor_of
 
 

@@ -18,8 +18,8 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid, NotFound
 from keyadmin.operations.policy import Permission
+from keyadmin.requests import client_ip
 from keyadmin.web import answers, key_dialogs, key_rows, reveals
-from keyadmin.web.actors import client_ip
 from keyadmin.web.key_list import KeyList
 from keyadmin.web.visitors import Visitor, visitor_of
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from keyadmin.foundation import cidr
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.policy import Permission, permissions_for_key
-from keyadmin.web.actors import client_ip
+from keyadmin.requests import client_ip
 from keyadmin.web.lock_out import Blocked
 from keyadmin.web.visitors import Visitor
 
@@ -33,7 +33,7 @@ class Editor:
     draft: str | None = None
     error: str = ""
     blocked: Blocked | None = None
-    #: The last entry, which the visitor is asked about before it goes.
+    #: The entry that the visitor is asked about before it goes: the last, or one that is in use.
     leaving: UUID | None = None
     #: What was removed and may be put back.
     removed: str = ""
@@ -80,8 +80,13 @@ class Editor:
         return gettext("An IPv4 or IPv6 address or range.")
 
     @property
+    def draft_is_wrong(self) -> bool:
+        """Whether what was typed needs another look."""
+        return bool(self.error or self.blocked) and self.leaving is None
+
+    @property
     def warning(self) -> str:
-        """Who would be shut out by what was typed."""
+        """Who would be shut out by what was typed, or by what is to go."""
         if self.blocked is None:
             return ""
         words = ngettext(

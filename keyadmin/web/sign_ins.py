@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from keyadmin.models import Person
 from keyadmin.operations import passwords, sessions
+from keyadmin.requests import clean
 from keyadmin.web import actors
 
 
@@ -32,7 +33,7 @@ def signed_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
 def sign_in_failed(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
     """Not sent for attempts that were throttled: a flood does not fill the history."""
     if request is not None:
-        typed = actors.clean(str(credentials.get("email", "")), 254)
+        typed = clean(str(credentials.get("email", "")), 254)
         sessions.fail_sign_in(actor=actors.of_nobody(request, typed))
 
 
