@@ -68,10 +68,15 @@ def entry(request: HttpRequest, entry: UUID) -> HttpResponseBase:
 
 @require_POST
 def remove(request: HttpRequest, entry: UUID) -> HttpResponseBase:
-    """The last range takes a second press: without it any address is allowed."""
+    """The last range takes a second press, since without it any address is allowed; one in use as well."""
     visitor = visitor_of(request)
     row, owner = _entry_for(visitor, entry)
     network = str(row.network)
+    kept = [other.network for other in _entries(owner) if other.id != row.id]
+    blocked = lock_out.busiest(visitor.actor, owner, [*kept, row.network], kept)
+    if blocked and request.POST.get("anyway") != network:
+        asking = _editor(request, visitor, owner, leaving=row.id, blocked=blocked, focus="ask")
+        return _answer(request, asking, status=422)
     try:
         networks.remove(actor=visitor.actor, entry=row.id, allow_any=request.POST.get("allow_any") == "1")
     except Invalid:

@@ -195,3 +195,23 @@ def test_another_organisations_lists(lena: Person, bot: Bot, htmx: SignedIn) -> 
                 *(f"/networks/{e}/remove/" for e in entries)):  # fmt: skip
         assert client.post(url, {"network": "192.0.2.0/24", "allow_any": "1"}).status_code == 404, url
     assert len(ranges()) == 2
+
+
+def test_whom_removing_one_of_several_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    client = htmx(jonas)
+    client.post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.0/24"})
+    used, unused = (bot.allow_list.get(network=text) for text in ("198.51.100.0/24", "192.0.2.0/24"))
+    use(KeyFactory(bot=bot), "198.51.100.200", 12)
+    warned = client.post(f"/networks/{used.id}/remove/")
+    assert warned.status_code == 422
+    html = warned.content.decode()
+    assert "This would block 198.51.100.200, which made 12 requests today." in html
+    assert 'name="anyway" value="198.51.100.0/24"' in html
+    assert "Any address will be allowed." not in html
+    assert html.count("This would block") == 1
+    assert ranges() == ["198.51.100.0/24", "192.0.2.0/24"]
+    assert client.post(f"/networks/{unused.id}/remove/").status_code == 200
+    client.post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.0/24"})
+    removed = client.post(f"/networks/{used.id}/remove/", {"anyway": "198.51.100.0/24"})
+    assert removed.status_code == 200
+    assert ranges() == ["192.0.2.0/24"]
