@@ -52,7 +52,9 @@ def own_endpoints(app_configs: Any, databases: Collection[str] | None = None, **
     database = connections[settings.KEYADMIN_DATABASE]
     if not is_asked or ScopeRoute._meta.db_table not in database.introspection.table_names():
         return []
-    rows: Iterable[Any] = ScopeRoute.objects.order_by("pattern", "method").values_list("method", "pattern", "scope_id", "channel_from")
+    rows: Iterable[Any] = ScopeRoute.objects.order_by("pattern", "method").values_list(
+        "method", "pattern", "scope_id", "channel_from"
+    )
     found = [route for route in (Route(*row) for row in rows) if any(overlap(route, own) for own in ROUTES)]
     clashing = [f"{route.scope} ({route.method} {route.pattern})" for route in found]
     if clashing:
