@@ -8,8 +8,7 @@ from keyadmin import env, logs
 try:
     env.require_complete()
     _environment = env.environment()
-    _port = env.integer("PORT", 8000, minimum=1, maximum=65535)
-    bind = env.text("KEYADMIN_BIND", f"127.0.0.1:{_port}")
+    bind = env.text("KEYADMIN_BIND", f"127.0.0.1:{env.web_port()}")
     workers = env.integer("WEB_CONCURRENCY", 2, minimum=1)
     threads = env.integer("KEYADMIN_THREADS", 4, minimum=1)
     logconfig_dict = logs.standard(_environment)

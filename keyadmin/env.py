@@ -78,6 +78,17 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
     return number
 
 
+def web_port() -> int:
+    """Where the pages and `/api/` are served on this machine."""
+    return integer("PORT", 8000, minimum=1, maximum=65535)
+
+
+def verify_port() -> int:
+    """Where `/verify` is served: KEYADMIN_VERIFY_PORT, by default next to the pages."""
+    beside = web_port() + 1 if web_port() < 65535 else 65534
+    return integer("KEYADMIN_VERIFY_PORT", beside, minimum=1, maximum=65535)
+
+
 def csv(name: str, default: str = "") -> list[str]:
     """A list separated by commas; blanks around the parts and empty parts do not count."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]

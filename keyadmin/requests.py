@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -13,11 +13,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind, Door
 from keyadmin.foundation.client_ip import client_address
+from keyadmin.foundation.request_id import request_id as fit_id
 
 log = structlog.get_logger("keyadmin.request")
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestMiddleware:
@@ -33,7 +33,7 @@ class RequestMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta, trusted = request.META, _from_trusted_proxy(request)
         given = meta.get("HTTP_X_REQUEST_ID", "") if trusted else ""
-        request_id = meta["keyadmin.request_id"] = given if _REQUEST_ID.fullmatch(given) else uuid4().hex
+        request_id = meta["keyadmin.request_id"] = fit_id(given)
         if not trusted:
             meta.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
             if "HTTP_X_FORWARDED_FOR" in meta:

@@ -44,25 +44,31 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 @dataclass
 class Service:
-    """A server process: its name for people, its command, and the port it answers on."""
+    """A server process: its name for people, its command, the port it answers on and the variable that says which."""
 
     name: str
     command: list[str]
     port: int
+    variable: str
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
 
-def services(port: int) -> list[Service]:
-    """The servers, in the order in which they start."""
+def services(port: int, verify_port: int = 0) -> list[Service]:
+    """The servers, in the order in which they start; `/verify` on the port that the environment says unless told."""
+    verify_port = verify_port or env.verify_port()
     web = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--log-level", "warning"]
-    return [Service("web server", [*web, "--bind", f"{HOST}:{port}", "keyadmin.wsgi"], port)]
+    gateway = [sys.executable, "-m", "keyadmin.gateway", "--port", str(verify_port)]
+    return [
+        Service("web server", [*web, "--bind", f"{HOST}:{port}", "keyadmin.wsgi"], port, "PORT"),
+        Service("server of /verify", gateway, verify_port, "KEYADMIN_VERIFY_PORT"),
+    ]
 
 
 class Serve:
     """The owner of every process that `run` starts."""
 
     def __init__(self) -> None:
-        self.port = env.integer("PORT", 8000, minimum=1, maximum=65535)
+        self.port = env.web_port()
         self.development = env.environment() == env.DEVELOPMENT
         self.services = services(self.port)
         self.environ = dict(os.environ)
@@ -77,11 +83,12 @@ class Serve:
         try:
             env.require_complete()
             for service in self.services:
-                refuse_used_port(service.port)
+                refuse_used_port(service.port, service.variable)
             self._start_database()
             self._prepare_data()
             for service in self.services:
                 self._start(service)
+            say(f"Gateways ask at http://{HOST}:{self.services[-1].port}/verify")
             say(f"keyadmin is at http://localhost:{self.port} (Ctrl-C stops it)")
             if password := self.environ.get("KEYADMIN_DEMO_PASSWORD"):
                 say(f"Sign in as any of these people. Their password: {password}")
@@ -165,7 +172,7 @@ class Serve:
             self._database.stop()
 
 
-def refuse_used_port(port: int) -> None:
+def refuse_used_port(port: int, variable: str = "PORT") -> None:
     """Raise ServeProblem when another program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -173,7 +180,7 @@ def refuse_used_port(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise ServeProblem(
-                f"Port {port} cannot be used: {error.strerror}. Try PORT={port + 1} make run."
+                f"Port {port} cannot be used: {error.strerror}. Try {variable}={port + 2} make run."
             ) from error
 
 

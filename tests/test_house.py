@@ -23,8 +23,8 @@ MAY_IMPORT = {
     "foundation": set(),
     "migrations": {"models"},  # the fields that a schema names
 }
-#: Modules beside the rooms that a door may read: the environment, and what every request has.
-MOUNTS_FOR_DOORS = {"env", "requests"}
+#: Modules beside the rooms that a door may use: what every request has, and what every server needs to know.
+MOUNTS_FOR_DOORS = {"env", "health", "logs", "requests"}
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "delete"}
 WRITES |= {f"a{name}" for name in WRITES}
 #: Of dictionaries and sets as well: writes where they are called on a QuerySet or a related manager.

@@ -1,1 +1,1 @@
-"""The door for gateways: whether a call that they received may pass. Start reading at `app.py`."""
+"""The door for gateways: `/verify`. Start reading at `verify.py`; `python -m keyadmin.gateway` serves it."""

@@ -17,6 +17,8 @@ from keyadmin.env import NO_DATABASE, ROOT
 
 SERVE = [sys.executable, "-m", "keyadmin.serve"]
 MANAGE = [sys.executable, "manage.py"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "keyadmin.wsgi"]
+GATEWAY = [sys.executable, "-m", "keyadmin.gateway"]
 PRODUCTION = {
     "KEYADMIN_ENV": "production",
     "DJANGO_SECRET_KEY": "x1" * 30,
@@ -33,10 +35,14 @@ def free_port() -> int:
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> dict[str, str]:
-    """The environment of a first run: nothing set but a folder of its own and a free port."""
+    """The environment of a first run: nothing set but a folder of its own and free ports."""
     ours = ("KEYADMIN_", "DATABASE_URL", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"KEYADMIN_LOCAL": str(tmp_path / "local"), "PORT": str(free_port())}
+    return kept | {"KEYADMIN_LOCAL": str(tmp_path / "local"), **free_ports()}
+
+
+def free_ports() -> dict[str, str]:
+    return {"PORT": str(free_port()), "KEYADMIN_VERIFY_PORT": str(free_port())}
 
 
 def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -51,6 +57,7 @@ class Running:
         with self.output.open("w") as output:
             self.process = subprocess.Popen(SERVE, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
         self.address = f"http://localhost:{environ['PORT']}"
+        self.gateway = f"http://127.0.0.1:{environ['KEYADMIN_VERIFY_PORT']}"
         self.children: list[psutil.Process] = []
 
     def wait_until_up(self) -> None:
@@ -60,6 +67,10 @@ class Running:
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.1)
         self.children = psutil.Process(self.process.pid).children(recursive=True)
+
+    def master(self, module: str) -> psutil.Process:
+        """The process that `serve` started and whose children are the server's workers."""
+        return next(child for child in psutil.Process(self.process.pid).children() if module in child.cmdline())
 
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
@@ -91,12 +102,18 @@ def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], s
 
     shown = run([*MANAGE, "showmigrations", "keyadmin"], fresh)
     assert (shown.returncode, "[ ]" in shown.stdout) == (0, False)
-    second = run(SERVE, fresh | {"PORT": str(free_port())})
+    ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (served.address, served.gateway)]
+    assert [(one.status_code, one.json()) for one in ready] == [(200, {"status": "ok"})] * 2
+    assert f"Gateways ask at {served.gateway}/verify" in served.output.read_text()
+    second = run(SERVE, fresh | free_ports())
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "already in use" in second.stderr
     taken = run(SERVE, fresh)
     assert (taken.returncode, taken.stdout) == (1, "")
     assert taken.stderr.startswith(f"Port {fresh['PORT']} cannot be used")
+    taken = run(SERVE, fresh | {"PORT": str(free_port())})
+    assert (taken.returncode, taken.stdout) == (1, "")
+    assert f"Try KEYADMIN_VERIFY_PORT={int(fresh['KEYADMIN_VERIFY_PORT']) + 2} make run." in taken.stderr
     assert run([*MANAGE, "showmigrations", "keyadmin"], fresh).returncode == 0
 
     assert served.stop(signal.SIGINT) == 0
@@ -116,16 +133,16 @@ def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], s
     assert (code, again.left()) == (0, [])
 
 
-def test_a_server_that_dies_takes_the_rest_with_it(served: Running) -> None:
-    gunicorn = next(child for child in served.children if "gunicorn" in " ".join(child.cmdline()))
-    gunicorn.kill()
+@pytest.mark.parametrize(("module", "name"), [("gunicorn", "web server"), ("keyadmin.gateway", "server of /verify")])
+def test_a_server_that_dies_takes_the_rest_with_it(served: Running, module: str, name: str) -> None:
+    served.master(module).kill()
     assert served.process.wait(timeout=60) == 1
     assert served.left() == []
-    assert "The web server ended by itself" in served.output.read_text()
+    assert f"The {name} ended by itself" in served.output.read_text()
 
 
 def test_a_killed_worker_comes_back(served: Running) -> None:
-    workers = [child for child in served.children if child.name() != "postgres" and not child.children()]
+    workers = served.master("gunicorn").children()
     assert len(workers) == 2
     for worker in workers:
         worker.kill()
@@ -152,7 +169,7 @@ def test_without_a_database_a_command_says_how_to_get_one(fresh: dict[str, str])
     assert "Traceback" in run([*MANAGE, "migrate", "--traceback"], fresh).stderr
 
 
-@pytest.mark.parametrize("command", [SERVE, [*MANAGE, "check"], [sys.executable, "-m", "gunicorn", "keyadmin.wsgi"]])
+@pytest.mark.parametrize("command", [SERVE, [*MANAGE, "check"], GUNICORN, GATEWAY])
 def test_production_refuses_to_start_and_lists_what_is_missing(fresh: dict[str, str], command: list[str]) -> None:
     done = run(command, fresh | {"KEYADMIN_ENV": "production"})
     assert done.returncode == 2
@@ -164,7 +181,7 @@ def test_production_refuses_to_start_and_lists_what_is_missing(fresh: dict[str, 
 
 def test_gunicorn_believes_nothing_a_client_says(fresh: dict[str, str]) -> None:
     done = run(
-        [sys.executable, "-m", "gunicorn", "--print-config", "keyadmin.wsgi"],
+        [*GUNICORN, "--print-config"],
         fresh | PRODUCTION | {"DATABASE_URL": "postgresql://h/d", "FORWARDED_ALLOW_IPS": "*"},
     )
     shown = dict(line.split("=", 1) for line in done.stdout.replace(" ", "").splitlines() if "=" in line)

@@ -1,0 +1,12 @@
+"""The ASGI application for granian: `keyadmin.gateway.app:application`."""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
+django.setup()
+
+from keyadmin.gateway.door import application  # noqa: E402 - models need the settings
+
+__all__ = ["application"]

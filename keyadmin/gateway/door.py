@@ -1,0 +1,54 @@
+"""What is at which path, in plain ASGI: no Django request, no middleware, no session."""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import structlog
+
+from keyadmin import health
+from keyadmin.foundation import refusals
+from keyadmin.foundation.request_id import request_id
+from keyadmin.gateway import answers
+from keyadmin.gateway.answers import Answer
+from keyadmin.gateway.verify import close, verify
+
+log = structlog.get_logger("keyadmin.gateway")
+_asker = ThreadPoolExecutor(1, thread_name_prefix="health")
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "lifespan":
+        await _live(receive, send)
+        return
+    try:
+        answer = await _answer(scope)
+    except Exception:
+        log.exception("broken")
+        answer = _problem(500, "internal-error", "It has been noted. Try again in a moment.")
+    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _answer(scope: Any) -> Answer:
+    path = scope["path"]
+    if path == "/verify":
+        return await verify(scope)
+    if path in health.PATHS:
+        loop = asyncio.get_running_loop()
+        return answers.plain(await loop.run_in_executor(_asker, health.answer, path))
+    # The place for /metrics.
+    return _problem(404, "not-found", "There is nothing at this path.")
+
+
+def _problem(status: int, slug: str, detail: str) -> Answer:
+    own_id = request_id()
+    return answers.problem(refusals.problem(status, slug, detail, own_id), own_id)
+
+
+async def _live(receive: Any, send: Any) -> None:
+    """From the worker's start to its end."""
+    while (message := await receive())["type"] != "lifespan.shutdown":
+        await send({"type": f"{message['type']}.complete"})
+    close()
+    await send({"type": "lifespan.shutdown.complete"})
