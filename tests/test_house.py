@@ -66,6 +66,8 @@ def related_managers() -> set[str]:
     return {name for name in many | {field.name for field in fields if field.many_to_many} if name}
 
 
+#: Whose `delete` is an HTTP method.
+ROUTERS = {"router"}
 #: What a name in the receiver of an ambiguous call makes it a write.
 QUERYING = {"objects", "_default_manager", "_base_manager", "filter", "exclude"}
 
@@ -85,7 +87,7 @@ def writes(tree: ast.AST) -> Iterator[tuple[str, int]]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             name, receiver = node.func.attr, names_in(node.func.value)
-            if receiver <= operations:
+            if receiver <= operations | ROUTERS:
                 continue
             onward = {child.attr for child in ast.walk(node.func.value) if isinstance(child, ast.Attribute)}
             if name in WRITES or (name in AMBIGUOUS and (receiver & QUERYING or onward & related)):

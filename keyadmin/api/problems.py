@@ -10,6 +10,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from keyadmin.foundation.refusals import problem
+from keyadmin.operations import errors
 
 log = structlog.get_logger("keyadmin.api")
 
@@ -58,6 +59,10 @@ def install(api: NinjaAPI) -> None:
         Http404: not_found,
         HttpError: _of_http_error,
         ValidationError: _of_validation,
+        errors.NotFound: not_found,
+        errors.Forbidden: lambda request, error: answer(request, 403, "forbidden", error.message),
+        errors.Conflict: lambda request, error: answer(request, 409, "conflict", error.message),
+        errors.Invalid: _of_invalid,
         SuspiciousOperation: bad_request,  # such as a body that is too large
         UnreadablePostError: bad_request,
         Exception: broken,
@@ -68,6 +73,11 @@ def install(api: NinjaAPI) -> None:
 
 def _of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return {403: forbidden, 404: not_found}.get(error.status_code, bad_request)(request, error)
+
+
+def _of_invalid(request: HttpRequest, error: errors.Invalid) -> HttpResponse:
+    """What an operation says of the whole is said of the body."""
+    return invalid(request, {"body" if name == "__all__" else name: texts for name, texts in error.errors.items()})
 
 
 def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse:

@@ -9,14 +9,14 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import problems, verify, whoami
+from keyadmin.api import api_keys, history, keys, problems, verify, whoami
 from keyadmin.api.bodies import StrictParser
 
 api = NinjaAPI(
     title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
 )
 problems.install(api)
-for door in (whoami, verify):
+for door in (whoami, verify, api_keys, keys, history):
     api.add_router("", door.router)
 
 

@@ -116,6 +116,13 @@ def covers(networks: Iterable[Network], new: Network) -> Network | None:
     return None
 
 
+def common(some: Iterable[Network], others: Iterable[Network]) -> tuple[Network, ...]:
+    """The networks of the addresses that are on both lists. Two networks are nested or have nothing in common."""
+    some, others = tuple(some), tuple(others)
+    narrower = [one for one in some if covers(others, one)] + [one for one in others if covers(some, one)]
+    return tuple(dict.fromkeys(narrower))
+
+
 def describe(network: Network) -> str:
     """How many addresses a network holds, for people: "1 address", "65,536 addresses", "2⁶⁴ addresses"."""
     free = network.max_prefixlen - network.prefixlen

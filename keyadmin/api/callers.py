@@ -1,0 +1,35 @@
+"""Who calls the management API, as operations and QuerySets want to know them."""
+
+from django.http import HttpRequest
+
+from keyadmin import requests
+from keyadmin.authn.verdict import Caller
+from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.models import Organisation
+from keyadmin.operations.errors import Invalid, NotFound
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The person whose token was sent (`people_tokens.py`), else the key that was let through."""
+    person: Actor | None = getattr(request, "person_actor", None)
+    if person is not None:
+        return person
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    return requests.actor(request, ActorKind.KEY, caller.key.id, caller.key.name, Door.API)
+
+
+def organisation_of(request: HttpRequest, named: str = "") -> Organisation:
+    """The organisation by slug or, unnamed, the only one that the caller reads; raises NotFound or Invalid."""
+    readable = Organisation.objects.visible_to(actor_of(request))
+    if named:
+        found = readable.filter(slug=named).first()
+        if found is None:
+            raise NotFound
+        return found
+    some = list(readable.order_by("id")[:2])
+    if not some:
+        raise NotFound
+    if len(some) > 1:
+        raise Invalid({"organisation": ["Name the organisation: you have several."]})
+    only: Organisation = some[0]
+    return only

@@ -1,0 +1,62 @@
+"""Filters of lists, as they stand in the query. What cannot be read is an error, other than on pages."""
+
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from django.http import HttpRequest
+from pydantic import BaseModel, ConfigDict, Field
+
+from keyadmin.models import Kind, Status, Verb
+from keyadmin.operations.errors import Invalid
+
+
+def refuse_unknown(request: HttpRequest, query: "PageQuery") -> None:
+    """Raises Invalid for a parameter that the list does not know: a misspelt filter would show too much."""
+    if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
+        raise Invalid({name: ["This list has no such filter."] for name in unknown})
+
+
+class PageQuery(BaseModel):
+    """What every list takes."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    cursor: str = Field(default="", description="From a Link header; nothing else is one.")
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+
+class ListQuery(PageQuery):
+    """What lists of an organisation's rows take."""
+
+    organisation: str = Field(default="", description="A slug.")
+
+    def chosen(self) -> dict[str, Any]:
+        """The filters given, as `forms.filters` takes them."""
+        common = ListQuery.model_fields.keys()
+        return {name: value for name, value in self.model_dump().items() if name not in common and value}
+
+
+class KeyQuery(ListQuery):
+    q: str = Field(default="", max_length=120, description="Part of a name, key ID or bot's name.")
+    status: Status | None = None
+    kind: Kind | None = None
+    bot: UUID | Literal["none"] | None = None
+    scope: str = Field(default="", max_length=60)
+    open: Literal["any", "limited"] | None = Field(default=None, description="Open to any address, or not.")
+    used: Literal["never", "90"] | None = Field(default=None, description="Never used, or not for 90 days.")
+
+    def chosen(self) -> dict[str, Any]:
+        found = super().chosen()
+        if "status" in found:
+            found["status_now"] = found.pop("status")
+        return found
+
+
+class HistoryQuery(ListQuery):
+    q: str = Field(default="", max_length=120)
+    actor: str = Field(default="", max_length=120, description="An id, or part of a name.")
+    action: Verb | None = None
+    target: str = Field(default="", max_length=120, description="An id, or part of a name.")
+    since: date | None = Field(default=None, description="The first day, UTC.")
+    until: date | None = Field(default=None, description="The last day, UTC.")

@@ -1,0 +1,109 @@
+"""What requests say of keys, and how operations take it."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from keyadmin.api.bodies import Body
+from keyadmin.foundation import cidr
+from keyadmin.models import Channel, Key, Kind, Tier
+from keyadmin.operations.checks import Problems
+
+Text = Annotated[str, Field(max_length=2000)]
+Moment = Annotated[AwareDatetime | None, Field(strict=False, description="RFC 3339, with a time zone")]
+Names = Annotated[list[str], Field(max_length=1000)]
+
+
+class Limits(Body):
+    """What new and changed keys have in common."""
+
+    description: Text = ""
+    scopes: Names = Field(default=[], examples=[["chats:read"]])
+    inherits: bool = Field(default=False, description="Instead of scopes: what its creator's current roles allow.")
+    channels: Names = Field(default=[], description="Slugs; empty: all channels.")
+    networks: Names = Field(default=[], description="CIDR; empty: any address.", examples=[["203.0.113.0/24"]])
+    expires_at: Moment = None
+    tier: str = Field(default="", description="A tier's name; absent: the organisation's own.")
+
+
+class NewKey(Limits):
+    name: Text = Field(examples=["CRM integration"])
+    organisation: str = Field(default="", description="A slug; needed by callers with several organisations.")
+    bot: Annotated[UUID | None, Field(strict=False)] = None
+    kind: Annotated[Kind | None, Field(strict=False)] = None
+
+
+class ChangedKey(Limits):
+    """Only what is given is changed."""
+
+    name: Text = ""
+    allow_any: bool = Field(default=False, description="Needed to take the last network away, which opens the key.")
+
+
+class Regeneration(Body):
+    grace_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = Field(
+        default=0, description="How long the old secret keeps working; never beyond the key's own end."
+    )
+
+
+class Reasoned(Body):
+    reason: Text = ""
+
+
+class Reactivation(Reasoned):
+    expires_at: Moment = None
+
+
+#: Fields that operations know by the same name and in the same form.
+_PLAIN: Final = ("name", "description", "scopes", "inherits", "expires_at")
+
+
+def values(body: Limits, organisation: UUID) -> dict[str, Any]:
+    """The keyword arguments for what the body gives. Raises Invalid with every problem of every field."""
+    problems, given = Problems(), body.model_fields_set
+    found: dict[str, Any] = {name: getattr(body, name) for name in _PLAIN if name in given}
+    if "channels" in given:
+        found["channels"] = _channels(problems, body.channels, organisation)
+    if "networks" in given:
+        found["networks"] = _networks(problems, body.networks)
+    if body.tier:
+        found["tier"] = _tier(problems, body.tier)
+    problems.raise_any()
+    return found
+
+
+def check_opening(body: ChangedKey, key: Key) -> None:
+    """Raises Invalid where an edit would open the key to any address without saying that it means to."""
+    opens = "networks" in body.model_fields_set and not body.networks and not body.allow_any
+    if opens and key.allow_list.exists():
+        problems = Problems()
+        problems.add("allow_any", "Any address will be allowed.")
+        problems.raise_any()
+
+
+def _channels(problems: Problems, slugs: Collection[str], organisation: UUID) -> list[UUID]:
+    known = dict(Channel.objects.filter(organisation=organisation).values_list("slug", "id"))
+    for slug in slugs:
+        if slug not in known:
+            problems.add("channels", "Choose channels of this organisation.")
+            break
+    return [known[slug] for slug in slugs if slug in known]
+
+
+def _networks(problems: Problems, texts: Sequence[str]) -> list[cidr.Network]:
+    networks = []
+    for place, text in enumerate(texts):
+        try:
+            networks.append(cidr.parse(text))
+        except cidr.CidrError as error:
+            problems.add(f"networks.{place}", error.message)
+    return networks
+
+
+def _tier(problems: Problems, name: str) -> UUID | None:
+    found = Tier.objects.filter(name=name).values_list("id", flat=True).first()
+    if found is None:
+        problems.add("tier", "There is no tier of this name.")
+    return found

@@ -1,0 +1,27 @@
+"""Keys that call, and how."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.calls.conftest import committed_rows, given
+from tests.calls.rows import Made
+
+__all__ = ["committed_rows", "given"]
+
+type Ask = Callable[..., Any]
+
+
+@pytest.fixture
+def ask() -> Ask:
+    """`ask(made, "POST", "/api/keys", {"name": …}, **headers)`: the response to a call with the key."""
+
+    def asked(made: Made, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        data = "" if body is None else json.dumps(body)
+        sent = {"X-API-Key": made.token.value, **headers}
+        return Client().generic(method, path, data, "application/json", headers=sent)
+
+    return asked

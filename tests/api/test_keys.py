@@ -1,0 +1,150 @@
+"""`/api/keys`: what pages do with keys, done by programs."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Key, Organisation
+from tests.api.conftest import Ask
+from tests.calls.rows import Given, Made
+
+SECRETS = {"key", "secret"}
+
+
+@pytest.fixture
+def owner(given: Given) -> Organisation:
+    return given.organisation(default_expiry_days=None)
+
+
+@pytest.fixture
+def manager(given: Given, owner: Organisation) -> Made:
+    return given.key(owner, scopes=["keys:read", "keys:write", "history:read", "chats:read"])
+
+
+def make(ask: Ask, manager: Made, **fields: Any) -> dict[str, Any]:
+    response = ask(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"], **fields})
+    assert response.status_code == 201, response.content
+    return dict(response.json())
+
+
+def test_a_new_key_opens_the_door_and_its_secret_is_told_once(ask: Ask, manager: Made, given: Given) -> None:
+    made = make(ask, manager, scopes=["chats:read"], networks=["127.0.0.0/8"], description="For the CRM")
+    assert made["key"] == f"{made['key_id']}_{made['secret']}"
+    assert (made["scopes"], made["networks"], made["status"]) == (["chats:read"], ["127.0.0.0/8"], "active")
+    seen = ask(manager, "GET", f"/api/keys/{made['id']}")
+    assert seen.json() == {name: value for name, value in made.items() if name not in SECRETS}
+    assert made["secret"] not in ask(manager, "GET", "/api/keys").content.decode()
+    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).json()["name"] == "CRM"
+
+
+def test_the_same_idempotency_key_makes_one_key_and_tells_its_secret_once(ask: Ask, manager: Made) -> None:
+    first = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
+    second = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert second.json() == first.json() | dict.fromkeys(SECRETS)
+    assert Key.objects.filter(name="Once").count() == 1
+
+
+def test_an_edit_of_what_somebody_else_has_changed_is_a_conflict(ask: Ask, manager: Made) -> None:
+    made = make(ask, manager)
+    path = f"/api/keys/{made['id']}"
+    etag = ask(manager, "GET", path)["ETag"]
+    changed = ask(manager, "PATCH", path, {"name": "CRM 2"}, **{"If-Match": etag})
+    assert (changed.status_code, changed.json()["name"], changed.json()["scopes"]) == (200, "CRM 2", ["chats:read"])
+    late = ask(manager, "PATCH", path, {"name": "CRM 3"}, **{"If-Match": etag})
+    assert (late.status_code, late.json()["type"]) == (409, "urn:keyadmin:problem:conflict")
+    assert ask(manager, "PATCH", path, {"name": "CRM 3"}).json()["name"] == "CRM 3"
+
+
+def test_the_last_network_is_not_taken_away_by_accident(ask: Ask, manager: Made) -> None:
+    made = make(ask, manager, networks=["10.0.0.0/8"])
+    path = f"/api/keys/{made['id']}"
+    refused = ask(manager, "PATCH", path, {"networks": []})
+    assert (refused.status_code, refused.json()["errors"]) == (422, {"allow_any": ["Any address will be allowed."]})
+    assert ask(manager, "PATCH", path, {"networks": [], "allow_any": True}).json()["networks"] == []
+
+
+def test_a_life(ask: Ask, manager: Made) -> None:
+    made = make(ask, manager, scopes=["chats:read"])
+    path = f"/api/keys/{made['id']}"
+    assert ask(manager, "POST", f"{path}/revoke", {"reason": "Lost"}).json()["revoked_reason"] == "Lost"
+    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).status_code == 401
+    assert ask(manager, "POST", f"{path}/revoke").status_code == 409
+    assert ask(manager, "POST", f"{path}/reactivate", {}).json()["status"] == "active"
+    renewed = ask(manager, "POST", f"{path}/regenerate", {"grace_seconds": 3600}).json()
+    assert renewed["key_id"] == made["key_id"]
+    assert renewed["key"] != made["key"]
+    assert renewed["old_secret_until"]
+    for key in (made["key"], renewed["key"]):
+        assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": key}).status_code == 200
+    assert ask(manager, "POST", f"{path}/end-grace").json()["old_secret_until"] is None
+    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).status_code == 401
+    assert ask(manager, "DELETE", path).status_code == 204
+    assert ask(manager, "GET", path).status_code == 404
+    told = ask(manager, "GET", f"{path}/history").json()
+    assert [event["action"].removeprefix("key.") for event in told] == [
+        "deleted", "grace_ended", "regenerated", "reactivated", "revoked", "issued",
+    ]  # fmt: skip
+    assert {event["actor"]["door"] for event in told} == {"api"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "name"),
+        ({"name": ""}, "name"),
+        ({"name": "x", "surprise": 1}, "surprise"),
+        ({"name": "x", "networks": ["10.0.0.1/8"]}, "networks.0"),
+        ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
+        ({"name": "x", "expires_at": "2099-01-01T00:00:00"}, "expires_at"),
+        ({"name": "x", "tier": "Nothing"}, "tier"),
+        ({"name": "x", "channels": ["nowhere"]}, "channels"),
+        ({"name": "x", "kind": "strange"}, "kind"),
+        ({"name": "x\x00"}, "name"),
+    ],
+)
+def test_what_is_wrong_is_said_by_field(ask: Ask, manager: Made, body: dict[str, Any], field: str) -> None:
+    refused = ask(manager, "POST", "/api/keys", {"scopes": ["chats:read"], **body})
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, [field])
+    assert refused["Content-Type"] == "application/problem+json"
+
+
+def test_nobody_grants_what_they_lack(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
+    assert ask(manager, "POST", "/api/keys", {"name": "x", "scopes": ["chats:export"]}).status_code == 403
+    assert ask(manager, "POST", "/api/keys", {"name": "x", "inherits": True}).status_code == 403
+    assert ask(manager, "POST", "/api/keys", {"name": "x", "kind": "master"}).status_code == 403
+    ordinary = given.key(owner, scopes=["chats:read"])
+    for method, path in (
+        ("GET", "/api/keys"),
+        ("POST", "/api/keys"),
+        ("GET", "/api/api-keys"),
+        ("GET", "/api/history"),
+    ):
+        refused = ask(ordinary, method, path, {"name": "x"} if method == "POST" else None)
+        assert (refused.status_code, refused.json()["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
+
+
+def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
+    for number in range(4):
+        given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
+    first = ask(manager, "GET", "/api/keys?limit=2&q=Item")
+    assert [key["name"] for key in first.json()] == ["Item 0", "Item 1"]
+    second = ask(manager, "GET", first["Link"].split(">")[0][1:])
+    assert [key["name"] for key in second.json()] == ["Item 2", "Item 3"]
+    assert 'rel="next"' not in second["Link"]
+    assert ask(manager, "GET", "/api/keys?limit=0").status_code == 422
+    assert ask(manager, "GET", "/api/keys?serach=x").status_code == 422
+
+
+def test_another_organisations_key_is_like_none(ask: Ask, manager: Made, given: Given) -> None:
+    other, nothing = given.key(name="Theirs").key.id, "00000000-0000-4000-8000-000000000000"
+    for method, tail, body in [
+        ("GET", "", None), ("PATCH", "", {"name": "x"}), ("DELETE", "", None), ("GET", "/history", None),
+        ("POST", "/revoke", {}), ("POST", "/reactivate", {}), ("POST", "/regenerate", {}), ("POST", "/end-grace", {}),
+    ]:  # fmt: skip
+        theirs, none = (ask(manager, method, f"/api/keys/{one}{tail}", body) for one in (other, nothing))
+        assert (theirs.status_code, none.status_code) == (404, 404), (method, tail)
+        assert theirs.json() | {"request_id": ""} == none.json() | {"request_id": ""}
+    assert "Theirs" not in ask(manager, "GET", "/api/keys?limit=200").content.decode()
