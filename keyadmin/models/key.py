@@ -14,6 +14,7 @@ from keyadmin.foundation.tokens import Format
 from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.secret import Secret
+from keyadmin.models.usage import LastRefusal, SecretUse
 from keyadmin.models.visibility import ActorQuerySet
 
 EXPIRING_SOON: Final = timedelta(days=7)
@@ -64,6 +65,28 @@ class KeyQuerySet(ActorQuerySet):
         """Adds `old_secret_until`, when the secret before the present one stops working; None where it has."""
         old = Secret.objects.filter(key=models.OuterRef("id"), not_after__gt=Now())
         return self.annotate(old_secret_until=models.Subquery(old.values("not_after")[:1]))
+
+    def with_old_secret_use(self) -> Self:
+        """Adds `old_secret_used_at`, when the secret before the present one let a call pass, since there are two.
+
+        None where it has not.
+        """
+        secrets = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")))
+        present = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")), not_after__isnull=True)
+        use = SecretUse.objects.filter(
+            secret_id__in=secrets.filter(not_after__gt=Now()).values("id"),
+            last_used_at__gt=models.Subquery(present.values("created_at")),
+        )
+        return self.annotate(old_secret_used_at=models.Subquery(use.values("last_used_at")[:1]))
+
+    def with_last_refusal(self) -> Self:
+        """Adds `denied_at`, `denied_from` and `denied_for`, an Outcome, of the latest call that was refused."""
+        latest = LastRefusal.objects.filter(key_id=models.OuterRef("id")).order_by("-at")
+        return self.annotate(
+            denied_at=models.Subquery(latest.values("at")[:1]),
+            denied_from=models.Subquery(latest.values("address")[:1]),
+            denied_for=models.Subquery(latest.values("reason")[:1]),
+        )
 
     def with_window(self) -> Self:
         """Adds from the meters what the ledger of usage lacks.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Final, Self
+from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.models.counts import CappedCount
 from keyadmin.models.key import Key, Kind
 from keyadmin.models.person import Role, SystemRole
+from keyadmin.models.usage import ScopeDay
 from keyadmin.models.visibility import CatalogueQuerySet
 
 IMPERSONATE: Final = "users:impersonate"
@@ -42,6 +44,11 @@ class ScopeQuerySet(CatalogueQuerySet):
         """Adds `key_count`: how many keys hold the scope on a list of their own; capped."""
         holding = Key.scopes.through.objects.filter(scope=models.OuterRef("pk"))
         return self.annotate(key_count=CappedCount(holding)).order_by("position", "name")
+
+    def with_last_use(self, key: UUID) -> Self:
+        """Adds `last_used`, the last day on which the scope opened a call of the key; None where it never did."""
+        days = ScopeDay.objects.filter(key_id=key, scope=models.OuterRef("name")).order_by("-day")
+        return self.annotate(last_used=models.Subquery(days.values("day")[:1]))
 
 
 class Scope(models.Model):

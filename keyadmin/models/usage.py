@@ -76,12 +76,6 @@ class UsageHour(models.Model):
 _REFUSALS: Final = [choice for choice in Outcome.choices if choice[0] != Outcome.OK]
 
 
-class LastRefusalQuerySet(models.QuerySet[Any]):
-    def latest_of(self, key: UUID) -> Any:
-        """The row of the key's latest refusal; None when it was never refused."""
-        return self.filter(key_id=key).order_by("-at").first()
-
-
 class LastRefusal(models.Model):
     """When a key was last refused for a reason, and from where; no address where it could not be told."""
 
@@ -90,8 +84,6 @@ class LastRefusal(models.Model):
     reason = models.CharField(max_length=16, choices=_REFUSALS)
     at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
-
-    objects = LastRefusalQuerySet.as_manager()
 
     class Meta:
         db_table = "last_refusal"
@@ -106,11 +98,6 @@ class LastRefusal(models.Model):
 
 
 class ScopeDayQuerySet(models.QuerySet[Any]):
-    def last_used(self, key: UUID) -> dict[str, date]:
-        """By scope, the last day on which it opened a call of the key."""
-        days = self.filter(key_id=key).values("scope").annotate(last=models.Max("day"))
-        return dict(days.values_list("scope", "last"))
-
     def calls_since(self, key: UUID, first: date) -> dict[str, int]:
         """By scope, the calls of the key that it opened on that day or later."""
         calls = self.filter(key_id=key, day__gte=first).values("scope").annotate(calls=models.Sum("count"))

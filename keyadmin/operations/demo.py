@@ -16,10 +16,26 @@ from django.utils import timezone
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind, Door
-from keyadmin.models import Bot, Channel, Event, Key, Meter, Organisation, Person, Tier, UsageHour
+from keyadmin.models import (
+    AddressDay,
+    Bot,
+    Channel,
+    Event,
+    Key,
+    LastRefusal,
+    Meter,
+    Organisation,
+    Person,
+    ScopeDay,
+    Secret,
+    SecretUse,
+    Tier,
+    UsageHour,
+)
 from keyadmin.operations import bots, channels, keys, networks, organisations, people
 from keyadmin.operations.demo_data import BOTS, CHANNELS, CONTOSO, JONAS, KEYS, NORTHWIND, PEOPLE, DemoKey
 from keyadmin.operations.demo_usage import Past, past
+from keyadmin.operations.demo_use import Use, addresses, use
 
 ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", via=Door.COMMAND)
 #: PostgreSQL's advisory lock of whoever is loading.
@@ -147,7 +163,17 @@ def _write_past(made: list[tuple[DemoKey, UUID]]) -> None:
             for (hour, outcome), count in usage.hours.items()
         ]
         _write_meter(spec, key, usage, now)
+        # A key in its grace period has not been told the new secret yet.
+        secret = Secret.objects.filter(key=key).order_by("created_at").values_list("id", flat=True)[0]
+        _write_use(use(spec, key, secret, usage, now, generator))
     UsageHour.objects.bulk_create(ledger, batch_size=5_000)
+
+
+def _write_use(rows: Use) -> None:
+    ScopeDay.objects.bulk_create(rows.scopes)
+    AddressDay.objects.bulk_create(rows.addresses)
+    LastRefusal.objects.bulk_create(rows.refusals)
+    SecretUse.objects.bulk_create(rows.secrets)
 
 
 def _write_meter(spec: DemoKey, key: UUID, usage: Past, now: datetime) -> None:
@@ -160,14 +186,6 @@ def _write_meter(spec: DemoKey, key: UUID, usage: Past, now: datetime) -> None:
         used=sum(usage.cells),
         total=usage.total,
         last_used_at=used_at,
-        last_used_ip=_address(spec),
+        last_used_ip=addresses(spec)[0],
         last_used_day=used_at.date(),
     )
-
-
-def _address(spec: DemoKey) -> str:
-    """Where it was last used from: an address that its lists allow."""
-    lists = [bot.networks for bot in BOTS if bot.name == spec.bot] + [spec.networks]
-    allowed = next((listed for listed in reversed(lists) if listed), ("198.51.100.0/24",))
-    network = cidr.parse(allowed[0])
-    return str(network.network_address + min(9, network.num_addresses - 1))

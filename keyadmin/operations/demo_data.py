@@ -67,6 +67,8 @@ class DemoKey:
     idle: timedelta | None = None
     #: Nearly all of them between one and three, as many as its tier allows.
     at_night: bool = False
+    #: Of its permissions, those that nobody has used since anybody looked.
+    unused: tuple[str, ...] = ()
     #: Refused calls as shares of the allowed ones.
     refused: dict[Outcome, float] = field(default_factory=dict)
 
@@ -94,6 +96,7 @@ KEYS: Final = (
         "CRM integration", 40, 120, ("chats:read", "chats:write", "contacts:manage"),
         "Keeps the CRM's conversations and contacts in step.",
         bot="Concierge", calls=2_900, idle=timedelta(minutes=2), refused={Outcome.SCOPE: 0.004},
+        unused=("contacts:manage",),
     ),
     DemoKey(
         "CI/CD pipeline", 45, 3, ("chats:write",), "Announces deployments.",
@@ -112,7 +115,8 @@ KEYS: Final = (
         "WhatsApp sender", 61, 180, ("chats:read", "messages:send", "templates:read", "templates:send"),
         "Sends confirmations and reminders.", by=MAYA, tier="Admin", channels=("WhatsApp",),
         bot="Concierge", networks=("203.0.113.16/28", "203.0.113.64/28"),
-        calls=4_100, idle=timedelta(minutes=1), refused={Outcome.ADDRESS: 0.01},
+        calls=4_100, idle=timedelta(minutes=1), refused={Outcome.ADDRESS: 0.01, Outcome.CHANNEL: 0.002},
+        unused=("templates:read",),
     ),
     DemoKey("Zapier trial", 64, 26, ("chats:read",), "Trying out automations."),
     DemoKey(
@@ -127,7 +131,7 @@ KEYS: Final = (
     DemoKey(
         "Operations console", 130, 200, ("users:impersonate", "chats:read", "keys:read", "keys:write", "history:read"),
         "The on-call team's tools.", by=MAYA, kind=Kind.MASTER, tier="Admin", networks=("10.0.0.0/8",),
-        calls=85, idle=timedelta(hours=3),
+        unused=("keys:write",), calls=85, idle=timedelta(hours=3),
     ),
     DemoKey(
         "Jonas's scripts", 134, 45, inherits=True, description="May do what Jonas may do.",

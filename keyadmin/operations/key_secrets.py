@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
+from django.db import connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
@@ -87,7 +87,7 @@ def store(key: Key, token: tokens.Token, now: datetime) -> None:
 
 def end(secrets: QuerySet[Secret]) -> None:
     """Remove the secrets, and when they were last used: no writer of that is under way, and none comes after."""
-    with connection.cursor() as cursor:
+    with connections[secrets.db].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITING])
     SecretUse.objects.filter(secret_id__in=secrets.values("id")).delete()
     secrets.delete()

@@ -19,7 +19,7 @@ from keyadmin.operations.checks import NOTHING_TO_SAVE
 from keyadmin.operations.errors import Conflict, Invalid
 from keyadmin.operations.policy import Permission
 from keyadmin.requests import client_ip
-from keyadmin.web import answers, key_dialogs, key_usage
+from keyadmin.web import answers, key_dialogs, key_use
 from keyadmin.web.visitors import Visitor, visitor_of
 
 
@@ -81,6 +81,7 @@ def _offer(visitor: Visitor, key: Any) -> Offer:
 
 def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **conflict: Any) -> HttpResponse:
     offer = form.offer
+    held = set(key.scopes.values_list("name", flat=True))
     context = {
         "key": key,
         "form": form,
@@ -94,8 +95,8 @@ def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **c
         "my_address": client_ip(request) or "",
         "may_inherit": key.creator is not None,
         "earliest_date": timezone.now().date(),
-        "held": set(key.scopes.values_list("name", flat=True)),
-        "week": key_usage.allowed_this_week(key),
+        "held": held,
+        "is_used": key_use.with_calls_this_week(key, offer.catalogue, held),
         "section": "keys",
     }
     return render(request, "keys/edit.html", context | conflict, status=status)

@@ -3,15 +3,15 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from keyadmin.foundation import cidr
-from keyadmin.models import AllowListEntry, Event, Key
+from keyadmin.models import AllowListEntry, Event, Key, Scope
 from keyadmin.operations.policy import Permission
-from keyadmin.web import answers, gone_keys, key_rows, key_usage, links
+from keyadmin.web import answers, gone_keys, key_rows, key_usage, key_use, links
 from keyadmin.web.visitors import Visitor, visitor_of
 
 #: The latest of its history.
@@ -21,7 +21,7 @@ EVENTS = 6
 @require_safe
 def detail(request: HttpRequest, key: UUID) -> HttpResponse:
     visitor = visitor_of(request)
-    row = _readable(visitor).filter(id=key).first()
+    row = _readable(visitor, key).first()
     if row is None:
         return gone_keys.page(request, visitor, key)
     days = key_usage.asked(request.GET.get("days", ""))
@@ -32,9 +32,12 @@ def detail(request: HttpRequest, key: UUID) -> HttpResponse:
     return render(request, f"keys/detail.html{part}", context | _usage(row, days))
 
 
-def _readable(visitor: Visitor) -> Any:
-    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage().with_grace().with_window()
-    return keys.select_related("organisation", "bot", "tier", "creator").prefetch_related("scopes__routes", "channels")
+def _readable(visitor: Visitor, key: UUID) -> Any:
+    keys = Key.objects.visible_to(visitor.actor).filter(id=key).with_status().with_usage().with_window()
+    keys = keys.with_grace().with_old_secret_use().with_last_refusal()
+    scopes = Prefetch("scopes", Scope.objects.with_last_use(key).prefetch_related("routes"))
+    keys = keys.select_related("organisation", "bot", "tier", "creator")
+    return keys.prefetch_related(scopes, "channels")
 
 
 def _context(visitor: Visitor, key: Any) -> dict[str, Any]:
@@ -45,7 +48,8 @@ def _context(visitor: Visitor, key: Any) -> dict[str, Any]:
     events = Event.objects.visible_to(visitor.actor).of_target(str(key.id))
     return {
         "key": key,
-        "scopes": key.scopes.all(),
+        "scopes": key_use.with_last_use(key, key.scopes.all()),
+        "last_denied": key_use.last_denied(key),
         "channels": key.channels.all(),
         "networks": [_network(entry) for entry in entries if entry.key_id],
         "bot_networks": [_network(entry) for entry in entries if entry.bot_id],

@@ -70,11 +70,6 @@ def allowed_today(key: Any) -> int:
     return _allowed(key, _midnight(_today()))
 
 
-def allowed_this_week(key: Any) -> int:
-    """Calls of the last seven days."""
-    return _allowed(key, timezone.now() - timedelta(days=7))
-
-
 def asked(text: str) -> int:
     """The range that an address asks for; the usual one where it is none."""
     days = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else USUAL

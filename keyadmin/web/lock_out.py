@@ -8,13 +8,12 @@ from django.utils import timezone
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import Bot, Key
-from keyadmin.web import affected
+from keyadmin.models import AddressDay, Bot, Key
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """An address, and the calls today of the keys that were last used from it."""
+    """An address, and the calls from it that passed today."""
 
     address: str
     calls: int
@@ -37,12 +36,11 @@ def busiest(
 
 
 def _addresses_today(actor: Actor, owner: Bot | Key) -> dict[str, int]:
-    """By the address a key was last used from, the calls of today. The running minute is not in the ledger yet."""
-    keys = Key.objects.visible_to(actor).filter(**{"bot" if isinstance(owner, Bot) else "id": owner.pk}).with_usage()
+    """By address, the calls of today. Where a key was last used from made one at least, whatever was counted."""
+    keys = Key.objects.visible_to(actor).filter(**{"bot" if isinstance(owner, Bot) else "id": owner.pk}).order_by()
+    calls = AddressDay.objects.today().by_address(keys.values("id"))
     midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    used = list(keys.filter(last_used_at__gte=midnight, last_used_ip__isnull=False))
-    today = affected.today([key.id for key in used])
-    calls: dict[str, int] = {}
-    for key in used:
-        calls[key.last_used_ip] = calls.get(key.last_used_ip, 0) + max(1, today.get(key.id, 0))
+    last = keys.with_usage().filter(last_used_at__gte=midnight, last_used_ip__isnull=False)
+    for address in last.values_list("last_used_ip", flat=True):
+        calls.setdefault(address, 1)
     return calls

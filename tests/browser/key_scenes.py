@@ -26,7 +26,8 @@ def _edit(page: Page) -> None:
 def _edit_less(page: Page) -> None:
     _edit(page)
     dialog(page).locator("[data-held]").first.uncheck()
-    expect(dialog(page).get_by_text("used this key this week")).to_be_in_viewport()
+    expect(dialog(page).get_by_text("this week.").locator("visible=true")).to_be_in_viewport()
+    expect(dialog(page).get_by_text("This is in use.")).to_be_in_viewport()
 
 
 def _edit_unchanged(page: Page) -> None:

@@ -13,7 +13,7 @@ from .conftest import PASSWORD, Shell
 
 TABLES = (
     "organisation", "person", "membership", "bot", "channel", "key", "secret", "allow_list_entry", "meter",
-    "usage_hour", "event",
+    "usage_hour", "scope_day", "address_day", "last_refusal", "secret_use", "event",
 )  # fmt: skip
 CONTENT = sql.SQL("SELECT count(*), md5(string_agg(t::text, '' ORDER BY t::text)) FROM {} t")
 
@@ -104,6 +104,20 @@ def test_no_key_was_used_beyond_its_tier(shell: Shell) -> None:
         )
         == []
     )
+
+
+def test_the_ledgers_agree(shell: Shell) -> None:
+    """Every allowed call of a day had a permission and an address; a refusal is of an hour that knows of it."""
+    by_day = "SELECT key_id, {} AS day, sum(count) AS calls FROM {} WHERE {} GROUP BY 1, 2"
+    hours = by_day.format("(hour AT TIME ZONE 'UTC')::date", "usage_hour", "outcome = 'ok'")
+    for table in ("scope_day", "address_day"):
+        days = by_day.format("day", table, "true")
+        assert shell.rows(f"({hours} EXCEPT {days}) UNION ALL ({days} EXCEPT {hours})") == []
+    refused = "SELECT key_id, outcome, max(hour) FROM usage_hour WHERE outcome <> 'ok' GROUP BY 1, 2"
+    last = "SELECT key_id, reason, date_trunc('hour', at, 'UTC') FROM last_refusal"
+    assert shell.rows(f"({refused} EXCEPT {last}) UNION ALL ({last} EXCEPT {refused})") == []
+    assert shell.rows("SELECT secret_id FROM secret_use EXCEPT SELECT id FROM secret") == []
+    assert shell.rows("SELECT count(*) > 5 FROM secret_use WHERE last_used_at <= now()") == [(True,)]
 
 
 def test_history_tells_how_it_came_to_be(shell: Shell) -> None:

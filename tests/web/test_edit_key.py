@@ -2,14 +2,14 @@
 
 import json
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Event, Key, Kind, Organisation, Outcome, Person, UsageHour, Verb
+from keyadmin.models import Event, Key, Kind, Organisation, Person, ScopeDay, Verb
 from keyadmin.operations import keys as operations
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
 from tests.web.conftest import SignedIn
@@ -188,11 +188,29 @@ def test_a_bots_ranges_count(jonas: Person, northwind: Organisation, htmx: Signe
 
 
 def test_traffic_is_there_for_who_takes_a_permission_away(jonas: Person, key: Key, htmx: SignedIn) -> None:
-    assert "data-missed>" not in htmx(jonas).get(url(key)).content.decode()
-    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=212)
+    today = timezone.now().astimezone(UTC).date()
+    ScopeDay.objects.create(key_id=key.id, day=today - timedelta(days=8), scope="chats:read", count=9)
+    ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:export", count=3)  # lost since then
     page = htmx(jonas).get(url(key)).content.decode()
-    assert "212 requests used this key this week." in page
-    assert page.count("data-held") == 2
+    assert "data-missed>" not in page
+    assert "this week" not in page
+    for days in (0, 6):
+        ScopeDay.objects.create(key_id=key.id, day=today - timedelta(days=days), scope="chats:write", count=106)
+    page = htmx(jonas).get(url(key)).content.decode()
+    [box] = re.findall(r"<input[^>]* data-held[^>]*>", page)
+    assert 'value="chats:write"' in box
+    assert page.count("this week.") == 1
+    assert "Used 212 times this week." in page
+    assert "data-missed>" in page
+
+
+def test_a_key_with_full_access_may_lose_anything_it_uses(
+    maya: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
+    key = KeyFactory(organisation=northwind, inherits=True, creator=maya)
+    today = timezone.now().astimezone(UTC).date()
+    ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:export", count=1)
+    assert "Used 1 time this week." in htmx(maya).get(url(key)).content.decode()
 
 
 class TestDescription:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 
-from keyadmin.models import Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import Key, LastRefusal, Meter, Organisation, Outcome, Person, ScopeDay, SecretUse, UsageHour
 from keyadmin.models.meter import CELLS
 from tests.factories import BotFactory, ChannelFactory, KeyFactory
 from tests.web.conftest import SignedIn
@@ -112,6 +113,70 @@ def test_an_old_secret_counts_down(jonas: Person, northwind: Organisation, signe
     assert "Two secrets work." in page
     assert "in 59 min" in page
     assert "End now…" in page
+
+
+def test_whether_the_old_secret_is_still_used(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    key = KeyFactory(organisation=northwind, in_grace=True)
+    old, new = key.secrets.get(not_after__isnull=False), key.secrets.get(not_after__isnull=True)
+    client, now = signed_in(jonas), timezone.now()
+    made = now - timedelta(hours=2)
+    key.secrets.filter(id=new.id).update(created_at=made)
+    SecretUse.objects.create(secret_id=new.id, last_used_at=now)
+    SecretUse.objects.create(secret_id=old.id, last_used_at=made - timedelta(hours=1))
+    for address in (f"/keys/{key.id}/", f"/keys/{key.id}/end-grace/"):
+        page = client.get(address).content.decode()
+        assert "Nothing has used it since there is a new one." in page
+    SecretUse.objects.filter(secret_id=old.id).update(last_used_at=now - timedelta(minutes=3, seconds=1))
+    for address in (f"/keys/{key.id}/", f"/keys/{key.id}/end-grace/"):
+        page = client.get(address).content.decode()
+        assert "It is still in use:" in page
+        assert "3 min ago" in page
+
+
+def test_permissions_with_their_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    scopes = ["chats:read", "chats:write", "chats:export", "messages:send", "contacts:manage"]
+    key = KeyFactory(organisation=northwind, scopes=scopes, created_at=timezone.now() - timedelta(days=50))
+    today = timezone.now().astimezone(UTC).date()
+    for scope, days in zip(scopes, (0, 1, 29, 30), strict=False):
+        for back in (days, 45):
+            ScopeDay.objects.create(key_id=key.id, day=today - timedelta(days=back), scope=scope, count=5)
+    page = signed_in(jonas).get(f"/keys/{key.id}/")
+    used = {scope.name: scope.use for scope in page.context["scopes"]}
+    assert used == dict(
+        zip(
+            scopes,
+            ("Used today", "Used yesterday", "Used 29 days ago", "Unused for 30 days", "Unused for 30 days"),
+            strict=True,
+        )
+    )
+    assert page.content.decode().count("Unused for 30 days") == 2
+    young = KeyFactory(organisation=northwind, scopes=["chats:read"])
+    assert "Not used yet" in html(signed_in(jonas), young)
+
+
+def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    client, now = signed_in(jonas), timezone.now()
+    assert "Last denied" not in html(client, key)
+    three = now - timedelta(minutes=3, seconds=1)
+    LastRefusal.objects.create(key_id=key.id, reason="limited", at=now - timedelta(hours=5), address="192.0.2.1")
+    LastRefusal.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
+    text = " ".join(strip_tags(html(client, key)).split())
+    assert "Last denied: 203.0.113.9, permission, 3 min ago" in text
+    for reason in Outcome.values[1:]:
+        LastRefusal.objects.filter(key_id=key.id).delete()
+        LastRefusal.objects.create(key_id=key.id, reason=reason, at=three, address=None)
+        assert "Last denied: an unknown address, " in " ".join(strip_tags(html(client, key)).split())
+
+
+def test_refusals_stand_together_in_five_groups(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    for count, outcome in enumerate(Outcome, start=1):
+        use(key, outcome, 10**count)
+    chart = signed_in(jonas).get(f"/keys/{key.id}/?days=7").context["chart"]
+    expected = dict.fromkeys(("ok", "permission", "address", "limited", "expired"), 0)
+    for count, outcome in enumerate(Outcome, start=1):
+        expected[outcome.group] += 10**count
+    assert chart.totals == list(expected.values())
+    assert [name for name, _, _ in chart.legend] == list(expected)
 
 
 @pytest.mark.parametrize("who", ["maya", "jonas", "asha"])

@@ -1,12 +1,13 @@
 """The allow-list row editor: add, change, remove and undo, by htmx and without scripts."""
 
 import re
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import AllowListEntry, Bot, Event, Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import AddressDay, AllowListEntry, Bot, Event, Key, Meter, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -28,9 +29,8 @@ def said(response: Any) -> str:
 
 
 def use(key: Key, address: str, calls: int) -> None:
-    now = timezone.now()
-    Meter.objects.filter(key_id=key.id).update(last_used_at=now, last_used_ip=address)
-    UsageHour.objects.create(key_id=key.id, hour=now, outcome=Outcome.OK, count=calls)
+    today = timezone.now().astimezone(UTC).date()
+    AddressDay.objects.create(key_id=key.id, day=today, address=address, count=calls, weight=calls)
 
 
 @pytest.mark.parametrize(("typed", "kept"), [
@@ -139,6 +139,23 @@ def test_whom_a_change_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> N
     assert "Save anyway" in warned
     assert htmx(jonas).post(url, {"network": "198.51.100.0/25", "anyway": "198.51.100.0/25"}).status_code == 200
     assert ranges() == ["198.51.100.0/25"]
+
+
+def test_whom_a_keys_own_list_would_block(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    """The busiest of today: not of yesterday, not another key's; and who called a moment ago, counted or not."""
+    key, other = KeyFactory(organisation=northwind), KeyFactory(organisation=northwind)
+    today = timezone.now().astimezone(UTC).date()
+    use(key, "203.0.113.9", 7)
+    use(key, "203.0.113.10", 9)
+    use(other, "203.0.113.11", 900)
+    yesterday = today - timedelta(days=1)
+    AddressDay.objects.create(key_id=key.id, day=yesterday, address="203.0.113.12", count=900, weight=900)
+    url = f"/keys/{key.id}/networks/"
+    warned = htmx(jonas).post(url, {"network": "10.0.0.0/8"}).content.decode()
+    assert "This would block 203.0.113.10, which made 9 requests today." in warned
+    Meter.objects.filter(key_id=key.id).update(last_used_at=timezone.now(), last_used_ip="203.0.113.99")
+    warned = htmx(jonas).post(url, {"network": "203.0.113.0/27"}).content.decode()
+    assert "This would block 203.0.113.99, which made 1 request today." in warned
 
 
 def test_an_address_that_is_shut_out_already_is_no_news(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
