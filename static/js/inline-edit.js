@@ -8,10 +8,16 @@ document.addEventListener("keydown", (event) => {
   event.target.form.querySelector("[data-cancel]").click();
 });
 
+// What Enter has sent is not sent again when the field goes with its page.
+document.addEventListener("submit", (event) => {
+  const field = event.target.querySelector("[data-inline]");
+  if (field) field.dataset.sent = field.value;
+});
+
 document.addEventListener("focusout", (event) => {
   const field = event.target;
   if (!field.matches("[data-inline]") || "cancelled" in field.dataset) return;
-  if (field.value !== field.defaultValue) field.form.requestSubmit();
+  if (field.value !== field.defaultValue && field.value !== field.dataset.sent) field.form.requestSubmit();
 });
 
 document.addEventListener("htmx:afterSettle", () => {
