@@ -3,6 +3,8 @@
 import sys
 from typing import Any
 
+from gunicorn.workers import gthread
+
 from keyadmin import env, logs
 
 try:
@@ -17,6 +19,8 @@ except env.EnvironmentProblem as problem:
     sys.exit(2)
 
 worker_class = "gthread"
+# A thread does not wait for what a client has yet to send: connections that say nothing wait in the poll.
+gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.1
 timeout = 30
 graceful_timeout = 10
 

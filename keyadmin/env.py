@@ -220,7 +220,7 @@ def database(url: str | None = None) -> dict[str, Any]:
         raise Bad(f"DATABASE_URL has a port that is not a number. {_URL_HINT}")
     names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
     entry: dict[str, Any] = {key: str(parts.pop(name, "") or "") for key, name in names.items()}
-    return {"ENGINE": "django.db.backends.postgresql", **entry, "OPTIONS": parts}
+    return {"ENGINE": "keyadmin.database", **entry, "OPTIONS": parts}
 
 
 def connection_problem(error: BaseException) -> str | None:

@@ -28,6 +28,8 @@ KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 KEYADMIN_DATABASE = "default"
 # Seconds a call waits for PostgreSQL before it is answered 503.
 KEYADMIN_CALL_DEADLINE = 1.0
+# Seconds a page waits for a statement of a PostgreSQL that is there; one that is not is noticed sooner.
+KEYADMIN_PAGE_DEADLINE = 5.0
 # Snapshots of keys kept in each process; the least recently used go first.
 KEYADMIN_SNAPSHOTS = env.integer("KEYADMIN_SNAPSHOTS", 20_000, minimum=1)
 # Whether a call's count waits for PostgreSQL's disk. Off: a crash of PostgreSQL itself may lose the last moments.

@@ -1,10 +1,12 @@
 """Errors of the API: RFC 9457 problems, whatever went wrong."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 from django.core.exceptions import SuspiciousOperation
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -42,6 +44,10 @@ def not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
 
 
 def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception or sys.exception(), OperationalError | InterfaceError):
+        response = answer(request, 503, "unavailable", "The database does not answer now. Try again.")
+        response["Retry-After"] = "2"
+        return response
     if exception is not None:
         log.error("broken", exc_info=exception)
     return answer(request, 500, "internal-error", "It has been noted. Try again in a moment.")

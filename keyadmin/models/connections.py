@@ -8,7 +8,7 @@ behind it; after that moment calls try again.
 import select
 import threading
 from time import monotonic
-from typing import Any, Final, LiteralString, Self
+from typing import Any, LiteralString, Self
 
 import psycopg
 from django.conf import settings
@@ -16,8 +16,7 @@ from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
 
-BREAK: Final = 0.5
-"""Seconds for which a failure speaks for the server."""
+from keyadmin.foundation import breaker
 
 
 class Unavailable(Exception):  # noqa: N818 - what is said of the database
@@ -49,7 +48,6 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 _local = threading.local()
-_broken_until = 0.0
 
 
 def start_call(seconds: float | None = None) -> None:
@@ -64,8 +62,7 @@ def time_left() -> float:
 
 def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of one statement of the call that was started. Raises Unavailable. Never sends a statement twice."""
-    global _broken_until
-    if monotonic() < _broken_until:
+    if breaker.is_open():
         raise Unavailable
     connection: DeadlineConnection | None = getattr(_local, "connection", None)
     try:
@@ -77,7 +74,7 @@ def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[
         raise Unavailable from error
     except psycopg.OperationalError as error:
         discard()
-        _broken_until = monotonic() + BREAK
+        breaker.fail()
         raise Unavailable from error
 
 

@@ -1,5 +1,8 @@
 """What pages answer when something is wrong."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.utils.translation import gettext
@@ -9,6 +12,12 @@ from keyadmin.operations.errors import Conflict, Forbidden, NotFound, OperationE
 from keyadmin.web import answers, throttling
 from keyadmin.web.gone_keys import Gone
 from keyadmin.web.theme import theme_of
+
+
+def _away(request: HttpRequest) -> HttpResponse:
+    """The database is away, or takes too long. Whether what was asked for has happened is not known."""
+    page = "" if answers.is_htmx(request) else loader.get_template("503.html").render({"theme": theme_of(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})
 
 
 def of_operation(request: HttpRequest, error: OperationError) -> HttpResponse | None:
@@ -52,6 +61,8 @@ def too_many(request: HttpRequest) -> HttpResponse:
 
 def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Rendered without context processors: the database may be what is broken."""
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return _away(request)
     if answers.is_htmx(request):
         return HttpResponse(status=500)
     page = loader.get_template("500.html").render({"theme": theme_of(request)})

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
 from keyadmin.authn.verdict import Caller
+from keyadmin.foundation import breaker
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models import connections
 from tests.calls.rows import Given
@@ -53,7 +54,7 @@ def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: 
         patch.setattr(connections, "_conninfo", lambda: "host=/nowhere dbname=none")
         assert authenticate(made.token, CHATS) == AWAY
     assert authenticate(made.token, CHATS) == AWAY
-    time.sleep(connections.BREAK)
+    time.sleep(breaker.BREAK)
     assert isinstance(authenticate(made.token, CHATS), Caller)
 
 
@@ -77,7 +78,7 @@ def test_all_statements_of_a_call_share_its_time(given: Given) -> None:
     with pytest.raises(connections.Unavailable):
         connections.execute("SELECT pg_sleep(0.4)", {})
     assert time.monotonic() - began < 2
-    time.sleep(connections.BREAK)
+    time.sleep(breaker.BREAK)
 
 
 @pytest.fixture

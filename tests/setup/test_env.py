@@ -145,7 +145,7 @@ def test_production_names_all_that_is_missing(development: Path, monkeypatch: py
 )  # fmt: skip
 def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, object]) -> None:
     entry = env.database(url)
-    assert entry["ENGINE"] == "django.db.backends.postgresql"
+    assert entry["ENGINE"] == "keyadmin.database"
     assert {name: entry[name] for name in expected} == expected
 
 
