@@ -56,6 +56,8 @@ def past(spec: DemoKey, now: datetime, generator: Random) -> Past:
                 hours[hour, Outcome.LIMITED] = wanted - _LIMIT
     hours.update({(hour, Outcome.OK): calls for hour, calls in allowed.items() if calls})
     hours.update(_refused(spec, allowed, generator))
+    if spec.idle < _HOUR:
+        hours.update({(last.replace(minute=0), outcome): 1 for outcome in spec.refused})
     if spec.expires is not None and spec.expires < 0:
         hours.update(_too_late(spec, last, border, generator))
     earlier = int(spec.calls * max(0.0, spec.created - max(DAYS, spec.idle.days)) * 0.7)

@@ -27,7 +27,7 @@ def _edit_less(page: Page) -> None:
     _edit(page)
     dialog(page).locator("[data-held]").first.uncheck()
     expect(dialog(page).get_by_text("this week.").locator("visible=true")).to_be_in_viewport()
-    expect(dialog(page).get_by_text("This is in use.")).to_be_in_viewport()
+    expect(dialog(page).get_by_text("This is in use.")).to_be_visible()
 
 
 def _edit_unchanged(page: Page) -> None:
