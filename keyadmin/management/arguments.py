@@ -57,6 +57,11 @@ def count(text: str) -> int:
     return int(text)
 
 
+def days_or_never(text: str) -> int | str:
+    """A whole number of days, or NEVER."""
+    return NEVER if text == NEVER else count(text)
+
+
 def _moment_or_days(text: str, others: str) -> datetime:
     try:
         return moment(text)

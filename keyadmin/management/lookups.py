@@ -8,7 +8,7 @@ from django.db.models import Model, Q
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.management.base import not_found
-from keyadmin.models import Bot, Channel, Key, Organisation, Tier
+from keyadmin.models import Bot, Channel, Key, Organisation, Person, Tier
 
 
 def organisation(text: str, *, actor: Actor) -> Organisation:
@@ -39,6 +39,12 @@ def tier(text: str) -> UUID:
     """The id of a tier by name or id."""
     found = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
     return found.id if found else not_found(f"There is no tier {text!r}.")
+
+
+def person(text: str) -> Person:
+    """By e-mail address or id."""
+    found: Person | None = Person.objects.filter(Q(email__iexact=text) | Q(id=uuid(text))).first()
+    return found or not_found(f"There is nobody {text!r}.")
 
 
 def uuid(text: str) -> UUID | None:

@@ -24,7 +24,7 @@ class Command(OperatorCommand):
         if options.organisation:
             rows = rows.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
         if options.status:
-            rows = rows.filter(status_now=options.status)
+            rows = rows.in_status(options.status)
         found = list(
             rows.with_usage()
             .select_related("organisation", "bot", "tier")

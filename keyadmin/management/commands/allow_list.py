@@ -1,0 +1,71 @@
+"""allow_list: the networks that a key, or every key of a bot, may be used from."""
+
+from argparse import Namespace
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from keyadmin.management import lookups
+from keyadmin.management.base import ExitCode, Problem, not_found
+from keyadmin.management.verbs import NounCommand, argument, verb
+from keyadmin.models import AllowListEntry, Bot, Key
+from keyadmin.operations import networks
+
+LIST: Final = (
+    argument("--key", help="A key's own list, by the key's id or key ID."),
+    argument("--bot", metavar="NAME", help="A bot's list, by the bot's name or id; needs --organisation."),
+    argument("--organisation", metavar="SLUG", help="Whose bot it is (slug or id)."),
+)
+NETWORK: Final = argument("network", metavar="CIDR")
+
+
+class Command(NounCommand):
+    help = "List, add, change and remove the networks of a key's or a bot's allow-list."
+
+    @verb("list", "List the networks. None: any address is allowed.", *LIST)
+    def list_(self, options: Namespace) -> None:
+        self.tell_all([described(entry) for entry in self._entries(options)], ("id", "network"))
+
+    @verb("add", "Add a network. The first one closes the list to all other addresses.", *LIST, NETWORK)
+    def add(self, options: Namespace) -> None:
+        owner = self._owner(options)
+        place = {"key": owner.id} if isinstance(owner, Key) else {"bot": owner.id}
+        self._done(networks.add(actor=self.actor, network=options.network, **place), "Added")
+
+    @verb("change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR"))
+    def change(self, options: Namespace) -> None:
+        entry = networks.change(actor=self.actor, entry=self._find(options).id, network=options.new)
+        self._done(entry, "Changed to")
+
+    @verb(
+        "remove", "Remove a network.", *LIST, NETWORK,
+        argument("--allow-any", action="store_true", help="Needed for the last one, which opens the list."),
+    )  # fmt: skip
+    def remove(self, options: Namespace) -> None:
+        entry = self._find(options)
+        networks.remove(actor=self.actor, entry=entry.id, allow_any=options.allow_any)
+        self._done(entry, "Removed")
+
+    def _owner(self, options: Namespace) -> Key | Bot:
+        if bool(options.key) == bool(options.bot) or bool(options.bot) != bool(options.organisation):
+            raise Problem("Name the list by --key, or by --bot and --organisation.", ExitCode.USAGE)
+        if options.key:
+            return lookups.key(options.key, actor=self.actor)
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        return lookups.bot(options.bot, owner=owner, actor=self.actor)
+
+    def _entries(self, options: Namespace) -> QuerySet[AllowListEntry]:
+        owner = self._owner(options)
+        return owner.allow_list.order_by("network")
+
+    def _find(self, options: Namespace) -> AllowListEntry:
+        entries = {str(entry.network): entry for entry in self._entries(options)}
+        return entries.get(options.network) or not_found("This network is not on the list.")
+
+    def _done(self, entry: AllowListEntry, what: str) -> None:
+        self.tell(described(entry), f"{what} {entry.network}.")
+
+
+def described(entry: AllowListEntry) -> dict[str, Any]:
+    """An entry as JSON."""
+    return {"id": str(entry.id), "network": str(entry.network)}

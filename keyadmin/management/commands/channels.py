@@ -1,0 +1,52 @@
+"""channels: the ways an organisation talks to its customers."""
+
+from argparse import Namespace
+from typing import Any, Final
+from uuid import UUID
+
+from keyadmin.management import lookups
+from keyadmin.management.base import printable
+from keyadmin.management.verbs import NounCommand, argument, verb
+from keyadmin.models import Channel
+from keyadmin.operations import channels
+
+OWNER: Final = argument("--organisation", required=True, metavar="SLUG", help="Whose channel it is (slug or id).")
+CHANNEL: Final = argument("channel", metavar="SLUG", help="What calls name it by.")
+NAME: Final = argument("--name", required=True)
+
+
+class Command(NounCommand):
+    help = "Create, list, rename and remove channels."
+
+    @verb("create", "Make a channel.", OWNER, NAME)
+    def create(self, options: Namespace) -> None:
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        self._done(channels.create(actor=self.actor, organisation=owner.id, name=options.name), "Made")
+
+    @verb("list", "List an organisation's channels.", OWNER)
+    def list_(self, options: Namespace) -> None:
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        rows = Channel.objects.visible_to(self.actor).filter(organisation=owner)
+        self.tell_all([described(row) for row in rows], ("id", "slug", "name"))
+
+    @verb("rename", "Give a channel another name. What calls name it by stays.", OWNER, CHANNEL, NAME)
+    def rename(self, options: Namespace) -> None:
+        self._done(channels.rename(actor=self.actor, channel=self._find(options), name=options.name), "Renamed")
+
+    @verb("remove", "Remove a channel that no key is restricted to.", OWNER, CHANNEL)
+    def remove(self, options: Namespace) -> None:
+        channel = Channel.objects.get(id=self._find(options))
+        channels.remove(actor=self.actor, channel=channel.id)
+        self._done(channel, "Removed")
+
+    def _find(self, options: Namespace) -> UUID:
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        return lookups.channels([options.channel], owner=owner, actor=self.actor)[0]
+
+    def _done(self, channel: Channel, what: str) -> None:
+        self.tell(described(channel), f"{what} {printable(channel.name)} ({channel.slug}).")
+
+
+def described(channel: Channel) -> dict[str, Any]:
+    """A channel as JSON."""
+    return {"id": str(channel.id), "slug": channel.slug, "name": channel.name}

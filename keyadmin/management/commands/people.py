@@ -1,0 +1,86 @@
+"""people: who signs in, and as what."""
+
+from argparse import Namespace
+from typing import Any, Final
+
+from keyadmin.management import lookups
+from keyadmin.management.base import printable
+from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.models import Person, Role, SystemRole
+from keyadmin.operations import people
+
+WHO: Final = argument("person", metavar="EMAIL", help="Their e-mail address or id.")
+ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="Slug or id.")
+ROLE: Final = argument("--role", required=True, choices=Role.values)
+NO_ROLE: Final = "none"
+
+
+class Command(NounCommand):
+    help = "Add, list and edit people, and give and take their roles. `create_admin` makes the first of them."
+
+    @verb(
+        "add", "Add somebody to an organisation. They choose a password by a link that a page makes.",
+        argument("--email", required=True), argument("--name", required=True), ORGANISATION, ROLE,
+    )  # fmt: skip
+    def add(self, options: Namespace) -> None:
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        fields = given(options, "email", "name", "role")
+        self._done(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
+
+    @verb("list", "List everybody.")
+    def list_(self, options: Namespace) -> None:
+        rows = Person.objects.prefetch_related("memberships__organisation").order_by("email")
+        self.tell_all([described(row) for row in rows], ("email", "name", "is_active", "system_role", "roles"))
+
+    @verb("edit", "Change what is given.", WHO, argument("--email"), argument("--name"))
+    def edit(self, options: Namespace) -> None:
+        fields = given(options, "email", "name")
+        self._done(people.edit(actor=self.actor, person=lookups.person(options.person).id, **fields), "Changed")
+
+    @verb(
+        "set-role", "Give somebody a role in an organisation, in place of the one they have.", WHO, ORGANISATION, ROLE
+    )
+    def set_role(self, options: Namespace) -> None:
+        owner, person = lookups.organisation(options.organisation, actor=self.actor), lookups.person(options.person)
+        row = people.set_role(actor=self.actor, person=person.id, organisation=owner.id, role=options.role)
+        self._done(row, "Changed")
+
+    @verb("remove-role", "Take somebody's role in an organisation away.", WHO, ORGANISATION)
+    def remove_role(self, options: Namespace) -> None:
+        owner, person = lookups.organisation(options.organisation, actor=self.actor), lookups.person(options.person)
+        self._done(people.remove_role(actor=self.actor, person=person.id, organisation=owner.id), "Changed")
+
+    @verb(
+        "set-system-role", "Make somebody a system administrator or auditor, or neither.", WHO,
+        argument("--role", required=True, choices=[*SystemRole.values, NO_ROLE]),
+    )  # fmt: skip
+    def set_system_role(self, options: Namespace) -> None:
+        role = "" if options.role == NO_ROLE else options.role
+        person = lookups.person(options.person)
+        self._done(people.set_system_role(actor=self.actor, person=person.id, system_role=role), "Changed")
+
+    @verb("deactivate", "Shut somebody out at once. What they made stays.", WHO)
+    def deactivate(self, options: Namespace) -> None:
+        row = people.deactivate(actor=self.actor, person=lookups.person(options.person).id)
+        self._done(row, "Deactivated")
+
+    @verb("reactivate", "Let somebody sign in again.", WHO)
+    def reactivate(self, options: Namespace) -> None:
+        row = people.reactivate(actor=self.actor, person=lookups.person(options.person).id)
+        self._done(row, "Reactivated")
+
+    def _done(self, person: Person, what: str) -> None:
+        self.tell(described(person), f"{what} {printable(person.name)} <{person.email}>.")
+
+
+def described(person: Person) -> dict[str, Any]:
+    """A person as JSON; roles as `organisation:role`."""
+    roles = sorted(f"{one.organisation.slug}:{one.role}" for one in person.memberships.all())
+    return {
+        "id": str(person.id),
+        "email": person.email,
+        "name": person.name,
+        "is_active": person.is_active,
+        "system_role": person.system_role,
+        "roles": roles,
+    }

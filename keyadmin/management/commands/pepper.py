@@ -1,0 +1,49 @@
+"""pepper: the ring of peppers that digests of secrets are made with, and how far a new one has come."""
+
+import secrets
+from argparse import Namespace
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Count
+
+from keyadmin.management.base import ExitCode, Problem
+from keyadmin.management.verbs import NounCommand, verb
+from keyadmin.models import Secret
+
+
+class Command(NounCommand):
+    help = "Make a pepper, and see which ones secrets still need."
+
+    @verb("add", "Print a new ring: the present peppers and a new one. Nothing is changed by it.")
+    def add(self, options: Namespace) -> None:
+        ring = settings.KEYADMIN_PEPPERS
+        new = max(ring) + 1
+        whole = {**ring, new: secrets.token_bytes(32)}
+        value = ",".join(f"{number}:{pepper.hex()}" for number, pepper in sorted(whole.items()))
+        self.tell({"id": new, "peppers": value}, value)
+        self.note(
+            f"1. Give every host this KEYADMIN_PEPPERS, with KEYADMIN_PEPPER={settings.KEYADMIN_PEPPER}; restart."
+        )
+        self.note(f"2. Then set KEYADMIN_PEPPER={new} everywhere. New secrets use it at once, old ones when next used.")
+        self.note("3. `pepper status` tells when no secret needs an old one any more.")
+
+    @verb("status", "How many secrets are under each pepper. Exit code 1 if one is needed that the ring lacks.")
+    def status(self, options: Namespace) -> None:
+        counts = dict(Secret.objects.values_list("pepper_id").annotate(secrets=Count("id")).order_by("pepper_id"))
+        known = sorted({*counts, *settings.KEYADMIN_PEPPERS})
+        rows: list[dict[str, Any]] = [
+            {
+                "pepper": number,
+                "secrets": counts.get(number, 0),
+                "in_ring": number in settings.KEYADMIN_PEPPERS,
+                "current": number == settings.KEYADMIN_PEPPER,
+            }
+            for number in known
+        ]
+        self.tell_all(rows, ("pepper", "secrets", "in_ring", "current"))
+        if missing := [str(row["pepper"]) for row in rows if row["secrets"] and not row["in_ring"]]:
+            names = ", ".join(missing)
+            raise Problem(
+                f"KEYADMIN_PEPPERS lacks peppers that secrets need: {names}. Add them again.", ExitCode.FAILED
+            )
