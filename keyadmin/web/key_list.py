@@ -71,18 +71,18 @@ class KeyList:
         return rows.filter(kind=self.chosen["kind"]) if "kind" in self.chosen else rows
 
     @cached_property
-    def found(self) -> QuerySet[Any]:
+    def found(self) -> Any:
         """What the tabs count: the scope as far as it matches the filters, whatever its status."""
         return filter_keys(self.scope, self.chosen)
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        wanted = {"all": self.found} | {s.value: self.found.filter(status_now=s.value) for s in Status}
+        wanted = {"all": self.found} | {s.value: self.found.in_status(s.value) for s in Status}
         return counting.capped(wanted | key_tiles.counted(self.scope))
 
     def context(self) -> dict[str, Any]:
         status = self.chosen.get("status", "")
-        rows = self.found.filter(status_now=status) if status else self.found
+        rows = self.found.in_status(status) if status else self.found
         page = paging.page(rows, _ORDERS[self.chosen.get("sort", _USUAL)], self.cursor, SIZE)
         key_rows.prepare(page.rows, self.visitor, key_rows.usage_by_key([key.id for key in page.rows]))
         is_master = self.chosen.get("kind") == Kind.MASTER

@@ -24,7 +24,7 @@ def counted(scope: QuerySet[Any]) -> dict[str, QuerySet[Any]]:
         "tile:open": is_open,
         "tile:risky": is_open.filter(Q(inherits=True) | Exists(sensitive)),
         "tile:active": scope.filter(status_now=Status.ACTIVE.value),
-        "tile:expiring": scope.filter(status_now=Status.EXPIRING.value),
+        "tile:expiring": expiring(scope),
     }
 
 
@@ -55,9 +55,9 @@ def tiles(
     ]  # fmt: skip
 
 
-def expiring(scope: QuerySet[Any]) -> QuerySet[Any]:
+def expiring(scope: Any) -> Any:
     """The next first."""
-    return scope.filter(status_now=Status.EXPIRING.value).order_by("expires_at", "id")
+    return scope.in_status(Status.EXPIRING.value).order_by("expires_at", "id")
 
 
 def last(scope: QuerySet[Any], counts: dict[str, int]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ def test_status(
     assert read.status_at(timezone.now()) == status
     annotated = Key.objects.with_status().get(id=key.id)
     assert annotated.status_now == status == annotated.status
+    found = [one for one in Status if Key.objects.with_status().in_status(one.value).exists()]
+    assert found == [status]
 
 
 def test_a_key_without_a_bot_can_be_active(northwind: Organisation) -> None:
