@@ -42,7 +42,7 @@ class PageConnection(psycopg.Connection[Any]):
     @classmethod
     def impatient(cls, parameters: dict[str, Any]) -> "PageConnection":
         """As `connect` with Django's parameters, whose own time limit cannot be less than two seconds."""
-        if breaker.is_open():
+        if breaker.refuses():
             raise psycopg.OperationalError("the server did not answer a moment ago")
         context, factory = parameters.pop("context", None), parameters.pop("cursor_factory", None)
         threshold = parameters.pop("prepare_threshold", None)
@@ -53,6 +53,7 @@ class PageConnection(psycopg.Connection[Any]):
         except psycopg.OperationalError:
             breaker.fail()
             raise
+        breaker.succeed()
         connection.conninfo = conninfo
         connection.prepare_threshold = threshold
         if factory is not None:
@@ -85,7 +86,7 @@ class PageConnection(psycopg.Connection[Any]):
 
     def _insist(self, began: float) -> None:
         """Raises Unanswered when the server is away, or has had its time."""
-        if breaker.is_open() or not is_there(self.conninfo):
+        if breaker.is_broken() or not is_there(self.conninfo):
             breaker.fail()
             raise Unanswered("the server does not answer")
         if _patience is not None and monotonic() - began > _patience:

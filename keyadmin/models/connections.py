@@ -62,20 +62,23 @@ def time_left() -> float:
 
 def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of one statement of the call that was started. Raises Unavailable. Never sends a statement twice."""
-    if breaker.is_open():
+    if breaker.refuses():
         raise Unavailable
     connection: DeadlineConnection | None = getattr(_local, "connection", None)
     try:
         if connection is None or not connection.is_quiet():
             discard()
             connection = _local.connection = DeadlineConnection.open(_conninfo())
-        return connection.execute(statement, parameters).fetchall()
+        rows = connection.execute(statement, parameters).fetchall()
     except psycopg.errors.LockNotAvailable as error:  # the server is well: somebody holds on to one row
+        breaker.succeed()
         raise Unavailable from error
     except psycopg.OperationalError as error:
         discard()
         breaker.fail()
         raise Unavailable from error
+    breaker.succeed()
+    return rows
 
 
 def connect() -> DeadlineConnection:
