@@ -1,6 +1,6 @@
 """Decisions wait for PostgreSQL, and the event loop must not: a few threads take them over.
 
-A call waits in line until a thread is free, but never long: one that has waited PATIENCE seconds, or finds LONGEST
+A call waits in line until a thread is free, but never long: one that has waited `patience` seconds, or finds `longest`
 others in line, is not decided at all. The calls of one key hold half of the threads at most, so that a key whose row
 somebody has locked does not keep the others waiting.
 """
@@ -30,8 +30,10 @@ class _Job[Verdict]:
 class Desk[Verdict]:
     """`ask` belongs to the loop's thread. Results come back in batches: waking a loop up is what costs."""
 
-    def __init__(self, loop: AbstractEventLoop, threads: int) -> None:
-        self._loop = loop
+    def __init__(
+        self, loop: AbstractEventLoop, threads: int, *, patience: float = PATIENCE, longest: int = LONGEST
+    ) -> None:
+        self._loop, self._patience, self._longest = loop, patience, longest
         self._share = max(1, threads // 2)
         self._in_hand: dict[str, int] = {}
         self._in_lane: dict[str, deque[_Job[Verdict]]] = {}
@@ -46,7 +48,7 @@ class Desk[Verdict]:
     def ask(self, lane: str, decide: Callable[[], Verdict]) -> Future[Verdict | None]:
         """What `decide` says in a thread; None when it was not asked. Calls of one `lane` take their turns."""
         job = _Job(lane, decide, self._loop.create_future(), monotonic())
-        if self._waiting >= LONGEST:
+        if self._waiting >= self._longest:
             job.future.set_result(None)
             return job.future
         self._waiting += 1
@@ -67,7 +69,7 @@ class Desk[Verdict]:
     def _work(self) -> None:
         while (job := self._line.get()) is not None:
             result: Verdict | BaseException | None = None
-            if monotonic() - job.since < PATIENCE:
+            if monotonic() - job.since < self._patience:
                 try:
                     result = job.decide()
                 except BaseException as error:  # whoever asked is told
