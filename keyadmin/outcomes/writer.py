@@ -22,9 +22,10 @@ log = structlog.get_logger("keyadmin.outcomes")
 
 #: Seconds for one writing, connecting included.
 DEADLINE: Final = 2.0
-#: Its number tells afterwards whether a transaction took effect whose end was not heard. Whoever deletes a key holds
-#: the lock alone: no count of a key arrives after its rows are gone.
-_BEGIN: Final = "SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared(%s)"
+#: Its number tells afterwards whether a transaction took effect whose end was not heard. Whoever removes a key or a
+#: secret holds the lock alone: no count of it arrives afterwards. Nor do they wait long for a process that froze here.
+_BEGIN: Final = """SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared(%s),
+    set_config('idle_in_transaction_session_timeout', '2s', true)"""
 _STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
 
 type Batch = tuple[str, Counts]

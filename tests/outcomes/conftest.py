@@ -1,11 +1,16 @@
 """Live servers, really committed rows, and what the ledgers say of a key."""
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Sum
 
+from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.env import ROOT
 from keyadmin.models import AddressDay, LastRefusal, ScopeDay, SecretUse, UsageHour
 from tests.calls.conftest import committed_rows, database_url, given, proxied, server
 from tests.calls.rows import Made
@@ -33,6 +38,13 @@ def addresses(made: Made) -> dict[str, int]:
 
 def uses(made: Made) -> int:
     return SecretUse.objects.filter(secret_id__in=made.key.secrets.values("id")).count()
+
+
+def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
+    """What the command says."""
+    environ = os.environ | {"DATABASE_URL": postgres.url()}
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def soon(read: Callable[[], Any], wanted: Any) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import psutil
 import psycopg
@@ -19,16 +19,21 @@ from django.utils import timezone
 
 from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
+from keyadmin.foundation.cidr import parse
 from keyadmin.foundation.tokens import mint
 from keyadmin.models import AddressDay, LastRefusal, Outcome, ScopeDay, SecretUse, UsageHour
 from keyadmin.operations import keys
+from keyadmin.web import lock_out
 from tests.calls.rows import Given
-from tests.calls.test_faults import MAKE_KEY, manage
 from tests.factories import OPERATOR
 from tests.live.load import call, processes
 from tests.live.servers import Server, gunicorn
-from tests.outcomes.conftest import addresses, hours, refused, scopes, soon, uses
+from tests.outcomes.conftest import addresses, hours, manage, refused, scopes, soon, uses
 from tests.postgres import SETTINGS
+
+MAKE_KEY: Final = (
+    "from tests.factories import KeyFactory, TierFactory; print(KeyFactory(tier=TierFactory(hourly_limit=10**6)).token)"
+)
 
 
 def from_address(address: str) -> tuple[str, str]:
@@ -86,6 +91,25 @@ def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given
     assert uses(made) == 1
     assert hours(made) == {}
     assert refused(made) == {}
+
+
+def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: Given) -> None:
+    organisation = given.organisation()
+    bot = given.bot(organisation)
+    made = [given.key(organisation, bot=bot), given.key(organisation, bot=bot), given.key()]
+    for one, address, calls in [
+        (made[0], "203.0.113.9", 3), (made[1], "203.0.113.9", 2), (made[1], "203.0.113.10", 4), (made[2], "8.8.8.8", 9),
+        (made[0], "192.0.2.1", 1),
+    ]:  # fmt: skip
+        for _ in range(calls):
+            assert proxied.ask(headers=[*one.headers, from_address(address)]).status == 200
+    soon(lambda: sum(sum(addresses(one).values()) for one in made), 19)
+    for owner, kept, blocked in [
+        (bot, "192.0.2.0/24", ("203.0.113.9", 5)), (made[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
+        (made[2].key, "192.0.2.0/24", ("8.8.8.8", 9)), (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
+    ]:  # fmt: skip
+        assert lock_out.busiest(OPERATOR, owner, [], [parse(kept)]) == lock_out.Blocked(*blocked)
+    assert lock_out.busiest(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
 def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:

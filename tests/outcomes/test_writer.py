@@ -17,11 +17,13 @@ from keyadmin.foundation.cidr import address_of
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models import Outcome
 from keyadmin.models.connections import DeadlineConnection
-from keyadmin.models.usage import BUSIEST
+from keyadmin.models.usage import BUSIEST, WRITING
+from keyadmin.operations import keys
 from keyadmin.outcomes import counts, tally, writer
 from keyadmin.outcomes.counts import Counts
 from keyadmin.outcomes.writer import Writer
 from tests.calls.rows import Given, Made
+from tests.factories import OPERATOR
 from tests.outcomes.conftest import addresses, hours, refused, scopes, uses
 
 #: Reasons of calls that prove no key, or that are not decided.
@@ -178,6 +180,15 @@ def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -
         assert monotonic() - began < writer.DEADLINE + 1
     own.write(Counts())
     assert scopes(made) == {"chats:read": 2}
+
+
+def test_a_process_that_froze_while_writing_holds_up_no_operation(given: Given) -> None:
+    made = given.key()
+    with psycopg.connect(_url()) as frozen:
+        frozen.execute(writer._BEGIN, [WRITING])
+        keys.delete(actor=OPERATOR, key=made.key.id)
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            frozen.execute("SELECT 1")
 
 
 def _url() -> str:
