@@ -184,6 +184,17 @@ def current_pepper() -> int:
     return current
 
 
+def jwt_key() -> bytes:
+    """What signs the access tokens of people who use the API; empty in production unless KEYADMIN_JWT_KEY is set."""
+    value = secret("KEYADMIN_JWT_KEY")
+    if not value and environment() == DEVELOPMENT:
+        value = generated("secrets/jwt-key", lambda: secrets.token_urlsafe(48))
+    if value and len(value.encode()) < 32:
+        how = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+        raise Bad(f"KEYADMIN_JWT_KEY is shorter than 32 bytes. Make one: {how}")
+    return value.encode()
+
+
 def database_url() -> str | None:
     """DATABASE_URL (or DATABASE_URL_FILE), else the running embedded server's own, else None."""
     require_complete()

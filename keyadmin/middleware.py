@@ -45,6 +45,8 @@ class KeyMiddleware:
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(tuple(settings.KEYADMIN_CLOSED_PREFIXES)):
             return self.get_response(request)
+        if getattr(request, "keyadmin_passes", False):  # somebody before this one has decided: api/people_tokens.py
+            return self.get_response(request)
         if self._is_async:
             return self._awaited(request)
         verdict = _question(request)()

@@ -13,6 +13,8 @@ PRODUCTION = ENVIRONMENT == env.PRODUCTION
 SECRET_KEY = env.secret_key()
 KEYADMIN_PEPPERS = env.peppers()
 KEYADMIN_PEPPER = env.current_pepper()
+# Signs access tokens of people who use the API; without it there are none.
+KEYADMIN_JWT_KEY = env.jwt_key()
 DEBUG = False
 ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
@@ -55,6 +57,7 @@ MIDDLEWARE = [
     "keyadmin.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "keyadmin.api.people_tokens.PersonTokenMiddleware",
     "keyadmin.middleware.KeyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -3,6 +3,8 @@
 Whatever has a version or a meter gets its row, so that operations and calls find what they need.
 """
 
+import hmac
+import secrets
 from datetime import timedelta
 from typing import Any
 
@@ -24,10 +26,12 @@ from keyadmin.models import (
     Meter,
     Organisation,
     Person,
+    RefreshToken,
     Role,
     Secret,
     SystemRole,
     Tier,
+    TokenSession,
     Version,
 )
 from keyadmin.models.meter import CELLS
@@ -106,6 +110,16 @@ def member_of(organisation: Organisation, role: str = Role.MEMBER, **kwargs: Any
     person: Person = PersonFactory(**kwargs)
     MembershipFactory(person=person, organisation=organisation, role=role)
     return person
+
+
+def token_session(person: Person, **fields: Any) -> str:
+    """A living session for the API; returns its refresh token."""
+    now, token = timezone.now(), secrets.token_urlsafe(32)
+    times = {"created_at": now, "expires_at": now + timedelta(hours=1)}
+    session = TokenSession.objects.create(person=person, binding=person.get_session_auth_hash(), **times | fields)
+    digest = hmac.digest(settings.KEYADMIN_JWT_KEY, token.encode(), "sha256")
+    RefreshToken.objects.create(session=session, digest=digest)
+    return token
 
 
 class BotFactory(DjangoModelFactory):

@@ -25,6 +25,7 @@ SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300",
 ENVIRONMENT = {
     "KEYADMIN_ENV": "test",
     "DJANGO_SECRET_KEY": "for-tests-only-" + "0123456789" * 5,
+    "KEYADMIN_JWT_KEY": "for-tests-only-" + "0123456789" * 3,
     "KEYADMIN_PEPPERS": f"1:{'11' * 32},2:{'22' * 32}",
 }
 

@@ -9,9 +9,15 @@ from keyadmin.models import Organisation
 from keyadmin.operations.errors import Invalid, NotFound
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """The person whose token was sent (`people_tokens.py`), else the key that was let through."""
+def person_of(request: HttpRequest) -> Actor | None:
+    """The person whose token was sent (`people_tokens.py`)."""
     person: Actor | None = getattr(request, "person_actor", None)
+    return person
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The person whose token was sent, else the key that was let through."""
+    person = person_of(request)
     if person is not None:
         return person
     caller: Caller = request.caller  # type: ignore[attr-defined]

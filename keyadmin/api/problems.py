@@ -59,6 +59,20 @@ def invalid(request: HttpRequest, errors: Mapping[str, Sequence[str]]) -> HttpRe
     return HttpResponse(made.body, status=made.status, headers=made.headers)
 
 
+def not_signed_in(request: HttpRequest, detail: str) -> HttpResponse:
+    """One answer, whatever was wrong with what was to prove who it is."""
+    response = answer(request, 401, "unauthenticated", detail)
+    response["WWW-Authenticate"] = 'Bearer realm="api", error="invalid_token"'
+    return response
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Of attempts, not of a key's calls."""
+    response = answer(request, 429, "too-many-attempts", f"Too many attempts. Try again in {seconds} seconds.")
+    response["Retry-After"] = str(seconds)
+    return response
+
+
 def install(api: NinjaAPI) -> None:
     """Make every error inside the API a problem."""
     handlers: dict[Any, Any] = {

@@ -9,14 +9,14 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import api_keys, history, keys, problems, verify, whoami
+from keyadmin.api import api_keys, history, keys, problems, token, verify, whoami
 from keyadmin.api.bodies import StrictParser
 
 api = NinjaAPI(
     title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
 )
 problems.install(api)
-for door in (whoami, verify, api_keys, keys, history):
+for door in (token, whoami, verify, api_keys, keys, history):
     api.add_router("", door.router)
 
 
@@ -38,12 +38,21 @@ def _answering(view: Any) -> Callable[..., HttpResponse]:
     return answered
 
 
-patterns, app_name, namespace = api.urls
+def _marked(view: Any, *, is_open: bool) -> Any:
+    """Says to `people_tokens.py` that the view is keyadmin's, and whether it asks for no credential."""
+    view.is_keyadmins, view.is_open = True, is_open
+    return view
+
+
+#: Endpoints that ask for no credential, by name.
+_OPEN = {"token", "token-refresh", "token-revoke"}
+
+found, app_name, namespace = api.urls
+patterns: list[Any] = [one for one in found if getattr(one, "name", "") != "api-root"]
 for pattern in patterns:
-    pattern.callback = _answering(pattern.callback)
-patterns = [one for one in patterns if getattr(one, "name", "") != "api-root"]
+    pattern.callback = _marked(_answering(pattern.callback), is_open=pattern.name in _OPEN)
 
 urlpatterns = [
     path("", (patterns, app_name, namespace)),
-    re_path(r"^.*$", csrf_exempt(problems.not_found)),
+    re_path(r"^.*$", _marked(csrf_exempt(problems.not_found), is_open=False)),
 ]

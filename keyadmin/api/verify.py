@@ -16,6 +16,7 @@ from pydantic import Discriminator, Field, Tag
 
 from keyadmin.api import problems
 from keyadmin.api.bodies import Body
+from keyadmin.api.callers import person_of
 from keyadmin.authn import snapshots
 from keyadmin.authn.credentials import present
 from keyadmin.authn.decide import decide
@@ -23,6 +24,7 @@ from keyadmin.authn.verdict import Caller, Identity, Verdict
 from keyadmin.foundation import cidr, tokens
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models.key import Kind
+from keyadmin.operations.errors import Forbidden
 
 router = Router()
 log = structlog.get_logger("keyadmin.calls")
@@ -65,6 +67,8 @@ def verify(request: HttpRequest, asked: Asked = FromBody(...)) -> Any:  # noqa: 
 
     A cost above the key's whole limit never fits: 422 for one call, in a list the status of its decision.
     """
+    if person_of(request) is not None:
+        raise Forbidden("Only a key may ask about other keys' calls.")
     until = request.META.get("keyadmin.began", monotonic()) + PATIENCE
     caller: Caller = request.caller  # type: ignore[attr-defined]
     if isinstance(asked, Questions):

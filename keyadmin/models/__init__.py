@@ -12,11 +12,12 @@ from keyadmin.models.person import Membership, Person, Presence, Role, SystemRol
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
+from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
 
 __all__ = [
     "AddressDay", "AllowListEntry", "Bot", "ChainHead", "Channel", "ChannelSource", "Event", "IssuedOnce", "Key",
     "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup", "Person", "Presence",
-    "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier", "UsageHour",
-    "Verb", "Version",
+    "RefreshToken", "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier",
+    "TokenSession", "UsageHour", "Verb", "Version",
 ]  # fmt: skip

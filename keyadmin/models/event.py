@@ -56,6 +56,8 @@ class Verb(models.TextChoices):
     SIGNED_IN = "session.signed_in", _("Signed in")
     SIGN_IN_FAILED = "session.sign_in_failed", _("Sign-in failed")
     SIGNED_OUT = "session.signed_out", _("Signed out")
+    TOKEN_REFRESHED = "session.token_refreshed", _("Token refreshed")
+    REFRESH_TOKEN_REUSED = "session.refresh_token_reused", _("Refresh token used twice")
     SIGNED_OUT_EVERYWHERE = "session.signed_out_everywhere", _("Signed out everywhere")
 
 

@@ -2,48 +2,28 @@
 
 from typing import Any
 
-from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core.exceptions import ImmediateHttpResponse
-from allauth.core.internal import ratelimit
-from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from keyadmin.requests import client_ip
-from keyadmin.web import answers, letters, throttling
+from keyadmin.sign_in import SignInAdapter
+from keyadmin.web import answers, letters
 
-_UNKNOWN_ADDRESS = "unknown"
 _SILENT = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(SignInAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
-
-    def get_client_ip(self, request: HttpRequest) -> str:
-        """People whose address cannot be told share their limits."""
-        return client_ip(request) or _UNKNOWN_ADDRESS
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
             raise ImmediateHttpResponse(self._throttled(request, **credentials)) from error
-
-    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """The library's own would let a deactivated person who knows the password past the count of failures."""
-        self.pre_authenticate(request, **credentials)
-        user = authenticate(request, **credentials)
-        AuthenticationBackend.unstash_authenticated_user()
-        if user is None:
-            self.authentication_failed(request, **credentials)
-        else:
-            self._rollback_login_failed_rl_usage()
-        return user
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")
@@ -64,11 +44,8 @@ class AccountAdapter(DefaultAccountAdapter):
         if message_template not in _SILENT:
             super().add_message(request, level, message_template, *args, **kwargs)
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        return throttling.account_key(ratelimit.get_ip(request), str(credentials.get("email", "")))
-
     def _throttled(self, request: HttpRequest, **credentials: Any) -> HttpResponse:
-        seconds = throttling.seconds_left(request, self._get_login_attempts_cache_key(request, **credentials))
+        seconds = self.seconds_left(request, **credentials)
         message = answers.too_many_words(seconds)
         response = answers.refuse(request, 429, "429.html", message, retry_after=seconds)
         response["Retry-After"] = str(seconds)

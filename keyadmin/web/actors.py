@@ -12,6 +12,6 @@ def of_person(request: HttpRequest, person: Person) -> Actor:
     return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.PAGE)
 
 
-def of_nobody(request: HttpRequest, label: str) -> Actor:
+def of_nobody(request: HttpRequest, label: str, door: Door = Door.PAGE) -> Actor:
     """Somebody who has not signed in, known only by what they typed."""
-    return requests.actor(request, ActorKind.PERSON, None, label, Door.PAGE)
+    return requests.actor(request, ActorKind.PERSON, None, label, door)

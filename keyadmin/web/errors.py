@@ -9,7 +9,8 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import requires_csrf_token
 
 from keyadmin.operations.errors import Conflict, Forbidden, NotFound, OperationError
-from keyadmin.web import answers, throttling
+from keyadmin.sign_in import seconds_left
+from keyadmin.web import answers
 from keyadmin.web.gone_keys import Gone
 from keyadmin.web.theme import theme_of
 
@@ -52,7 +53,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def too_many(request: HttpRequest) -> HttpResponse:
     """A limit of sign-in or password reset is reached."""
-    seconds = throttling.seconds_left(request)
+    seconds = seconds_left(request)
     message = answers.too_many_words(seconds)
     response = answers.refuse(request, 429, "429.html", message, retry_after=seconds)
     response["Retry-After"] = str(seconds)

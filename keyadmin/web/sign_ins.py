@@ -10,10 +10,12 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from keyadmin.foundation.actors import Door
 from keyadmin.models import Person
 from keyadmin.operations import passwords, sessions
 from keyadmin.requests import clean
 from keyadmin.web import actors
+from keyadmin.web.middleware import is_api
 
 
 @receiver(user_logged_in, dispatch_uid="keyadmin.signed_in")
@@ -34,7 +36,7 @@ def sign_in_failed(request: HttpRequest | None, credentials: dict[str, Any], **_
     """Not sent for attempts that were throttled: a flood does not fill the history."""
     if request is not None:
         typed = clean(str(credentials.get("email", "")), 254)
-        sessions.fail_sign_in(actor=actors.of_nobody(request, typed))
+        sessions.fail_sign_in(actor=actors.of_nobody(request, typed, Door.API if is_api(request) else Door.PAGE))
 
 
 @receiver(user_logged_out, dispatch_uid="keyadmin.signed_out")

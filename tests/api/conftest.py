@@ -25,3 +25,7 @@ def ask() -> Ask:
         return Client().generic(method, path, data, "application/json", headers=sent)
 
     return asked
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

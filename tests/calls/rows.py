@@ -103,6 +103,7 @@ class Given:
         tally.flush()
         keys = list(Key.objects.filter(organisation__in=self.organisations).values_list("id", flat=True))
         bots = "SELECT id FROM bot WHERE organisation_id = ANY(%s)"
+        sessions = "SELECT id FROM token_session WHERE person_id = ANY(%s)"
         for statement, ids in [
             ("DELETE FROM key_scope WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM key_channel WHERE key_id = ANY(%s)", keys),
@@ -122,6 +123,8 @@ class Given:
             ("DELETE FROM organisation WHERE id = ANY(%s)", self.organisations),
             ("DELETE FROM version WHERE subject = ANY(%s)", self.organisations),
             ("DELETE FROM membership WHERE person_id = ANY(%s)", self.people),
+            (f"DELETE FROM refresh_token WHERE session_id IN ({sessions})", self.people),  # noqa: S608
+            ("DELETE FROM token_session WHERE person_id = ANY(%s)", self.people),
             ("DELETE FROM person WHERE id = ANY(%s)", self.people),
             ("DELETE FROM tier WHERE id = ANY(%s)", self.tiers),
         ]:

@@ -21,7 +21,18 @@ from keyadmin.models import (
     SystemRole,
     Tier,
 )
-from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, sessions, tiers
+from keyadmin.operations import (
+    bots,
+    channels,
+    keys,
+    networks,
+    organisations,
+    people,
+    scopes,
+    sessions,
+    tiers,
+    token_sessions,
+)
 from tests.factories import (
     BotFactory,
     ChannelFactory,
@@ -30,6 +41,7 @@ from tests.factories import (
     TierFactory,
     as_actor,
     member_of,
+    token_session,
 )
 
 
@@ -51,10 +63,12 @@ class World:
     leaver: Person
     tier: Tier
     scope: Scope
+    refresh_token: str
 
 
 def world(organisation: Organisation) -> World:
     bot = BotFactory(organisation=organisation, networks=["192.0.2.0/24"])
+    person = member_of(organisation)
     key = KeyFactory(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
     entries = AllowListEntry.objects
     return World(
@@ -68,12 +82,13 @@ def world(organisation: Organisation) -> World:
         master=KeyFactory(organisation=organisation, master=True),
         key_entry=entries.filter(key=key).first(),
         bot_entry=entries.get(bot=bot),
-        person=member_of(organisation),
+        person=person,
         leaver=member_of(organisation, deactivated=True),
         tier=TierFactory(),
         scope=Scope.objects.create(
             name="reports:read", resource="Reports", label="Read reports", explanation="Reads.", ability="read reports"
         ),
+        refresh_token=token_session(person),
     )
 
 
@@ -169,5 +184,10 @@ SESSIONS: Final[dict[str, Act]] = {
     "sessions.sign_in": lambda w, a: sessions.sign_in(actor=as_actor(w.person)),
     "sessions.fail_sign_in": lambda w, a: sessions.fail_sign_in(actor=a),
     "sessions.sign_out": lambda w, a: sessions.sign_out(actor=as_actor(w.person)),
+    "token_sessions.begin": lambda w, a: token_sessions.begin(
+        actor=as_actor(w.person), binding=w.person.get_session_auth_hash()
+    ),
+    "token_sessions.refresh": lambda w, a: token_sessions.refresh(actor=as_actor(w.person), token=w.refresh_token),
+    "token_sessions.end": lambda w, a: token_sessions.end(actor=as_actor(w.person), token=w.refresh_token),
     "sessions.end_all": lambda w, a: sessions.end_all(actor=as_actor(w.person)),
 }

@@ -24,13 +24,14 @@ from keyadmin.operations import (
     scopes,
     sessions,
     tiers,
+    token_sessions,
 )
 from keyadmin.operations.errors import Conflict
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
 
-MODULES = (bots, channels, keys, networks, organisations, people, scopes, sessions, tiers)
+MODULES = (bots, channels, keys, networks, organisations, people, scopes, sessions, tiers, token_sessions)
 
 
 def public_operations(module: ModuleType) -> list[str]:
