@@ -205,21 +205,21 @@ def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: 
 
 
 def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
-    """Twenty that called all morning, then a flood of strangers, then a late comer who calls all day."""
+    """Twenty that called all morning, then a flood of strangers, and among more of them one who comes late and stays."""
     made = given.key()
     own = new()
     for place in range(BUSIEST):
         own.write(allowed(made, 1000 + place, f"192.0.2.{place}"))
     for place in range(200):
-        own.write(allowed(made, 1, f"2001:db8::{place:x}"))
+        own.write(allowed(made, 7, f"2001:db8::{place:x}"))
     morning = {f"192.0.2.{place}": 1000 + place for place in range(BUSIEST)}
     found = addresses(made)
     assert found.items() >= morning.items()
     assert len(found) == 2 * BUSIEST
     for place in range(300):
-        own.write(allowed(made, 10, "198.51.100.7"))
-        own.write(allowed(made, 1, f"2001:db8:1::{place:x}"))
-    assert max(addresses(made).items(), key=lambda item: item[1]) == ("198.51.100.7", 3000)
+        own.write(allowed(made, 5, "198.51.100.7"))
+        own.write(allowed(made, 7, f"2001:db8:1::{place:x}"))
+    assert max(addresses(made).items(), key=lambda item: item[1]) == ("198.51.100.7", 1500)
     assert addresses(made).items() >= morning.items()
     assert len(addresses(made)) == 2 * BUSIEST
 
