@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
-from keyadmin import env, logs
+from keyadmin import env, logs, metrics
 
 try:
     env.require_complete()
@@ -37,6 +37,19 @@ control_socket_disable = True
 # Where the access log is switched on, it has the path without its query string and without a referrer: both are
 # places where people put secrets.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+
+def on_starting(server: Any) -> None:
+    """Before any worker: where they publish what they measure."""
+    try:
+        metrics.prepare("web")
+    except env.EnvironmentProblem as problem:
+        sys.stderr.write(f"{problem}\n")
+        sys.exit(2)
+
+
+def post_worker_init(worker: Any) -> None:
+    metrics.start()
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -28,6 +28,8 @@ KEYADMIN_CLOSED_PREFIXES = (KEYADMIN_API_PREFIX,)
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 # Which of DATABASES has the keys; another project has its own beside it.
 KEYADMIN_DATABASE = "default"
+# Opens /metrics to who is not on this machine: Authorization: Bearer.
+KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
 # Seconds a call waits for PostgreSQL before it is answered 503.
 KEYADMIN_CALL_DEADLINE = 1.0
 # Seconds a page waits for a statement of a PostgreSQL that is there; one that is not is noticed sooner.
@@ -55,6 +57,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "keyadmin.requests.RequestMiddleware",
     "keyadmin.health.HealthMiddleware",
+    "keyadmin.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "keyadmin.api.people_tokens.PersonTokenMiddleware",

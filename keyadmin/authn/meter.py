@@ -2,10 +2,12 @@
 
 from enum import StrEnum
 from pathlib import Path
+from time import perf_counter
 from typing import NamedTuple
 from uuid import UUID
 
 from keyadmin.authn.snapshots import Snapshot
+from keyadmin.foundation import measures
 from keyadmin.foundation.cidr import Address
 from keyadmin.models.connections import execute
 
@@ -33,7 +35,9 @@ def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
         "organisation_version": snapshot.organisation_version, "catalogue_version": snapshot.catalogue_version,
         "expiry": snapshot.expiry, "limit": snapshot.key.limit, "cost": cost, "address": address and address.text,
     }  # fmt: skip
+    began = perf_counter()
     outcome, used, wait = (execute(_DRAW, parameters) or execute(_SETTLE, parameters))[0]
+    measures.drawn(perf_counter() - began)
     return Draw(Outcome(outcome), used, wait)
 
 

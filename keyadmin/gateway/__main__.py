@@ -14,7 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from keyadmin import env, logs
+from keyadmin import env, logs, metrics
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--port", type=int, help="instead of KEYADMIN_VERIFY_PORT")
     try:
         options = settings(parser.parse_args().port)
+        metrics.prepare("verify")
     except env.EnvironmentProblem as problem:
         sys.stderr.write(f"{problem}\n")
         return 2

@@ -7,6 +7,9 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
 django.setup()
 
-from keyadmin.gateway.door import application  # noqa: E402 - models need the settings
+from keyadmin import metrics  # noqa: E402 - models need the settings
+from keyadmin.gateway.door import application  # noqa: E402
+
+metrics.start()
 
 __all__ = ["application"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from keyadmin import health
+from keyadmin import health, metrics
 from keyadmin.foundation import refusals
 from keyadmin.foundation.request_id import request_id
 from keyadmin.gateway import answers
@@ -37,7 +37,11 @@ async def _answer(scope: Any) -> Answer:
     if path in health.PATHS:
         loop = asyncio.get_running_loop()
         return answers.plain(await loop.run_in_executor(_asker, health.answer, path))
-    # The place for /metrics.
+    if path == metrics.PATH:
+        peer = scope["client"][0] if scope["client"] else ""
+        headers = {name.decode("latin-1").lower(): [value.decode("latin-1")] for name, value in scope["headers"]}
+        loop = asyncio.get_running_loop()
+        return answers.plain(await loop.run_in_executor(_asker, metrics.answer, scope["method"], peer, headers))
     return _problem(404, "not-found", "There is nothing at this path.")
 
 

@@ -16,7 +16,7 @@ from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
 
-from keyadmin.foundation import breaker
+from keyadmin.foundation import breaker, measures
 
 
 class Unavailable(Exception):  # noqa: N818 - what is said of the database
@@ -69,6 +69,8 @@ def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[
         if connection is None or not connection.is_quiet():
             discard()
             connection = _local.connection = DeadlineConnection.open(_conninfo())
+            measures.connected()
+        measures.stated()
         rows = connection.execute(statement, parameters).fetchall()
     except psycopg.errors.LockNotAvailable as error:  # the server is well: somebody holds on to one row
         breaker.succeed()
@@ -91,6 +93,7 @@ def discard() -> None:
     connection: DeadlineConnection | None = _local.__dict__.pop("connection", None)
     if connection is not None:
         connection.pgconn.finish()
+        measures.disconnected()
 
 
 def _conninfo() -> str:
