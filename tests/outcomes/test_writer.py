@@ -205,7 +205,7 @@ def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: 
 
 
 def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
-    """Twenty that called all morning, then a flood of strangers, and among more of them one who comes late and stays."""
+    """Twenty that called all morning, then a flood of strangers, among them one who comes late and stays."""
     made = given.key()
     own = new()
     for place in range(BUSIEST):
