@@ -183,7 +183,7 @@ def test_the_request_id_is_the_gateways(verify: Verify, given: Given) -> None:
 
 
 def test_other_paths(verify: Verify) -> None:
-    for path in ("/", "/verify/", "/verify/x", "/metrics"):
+    for path in ("/", "/verify/", "/verify/x", "/api/whoami"):
         answer = verify.raw(by_nginx(), path)
         assert (answer.status, told(answer)) == (404, "not-found")
 
