@@ -10,7 +10,19 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from keyadmin.models import Bot, Channel, Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import (
+    AddressDay,
+    Bot,
+    Channel,
+    Key,
+    LastRefusal,
+    Meter,
+    Organisation,
+    Outcome,
+    Person,
+    ScopeDay,
+    UsageHour,
+)
 from keyadmin.operations import keys as operations
 from tests.calls.rows import Given, Made
 from tests.factories import as_actor
@@ -90,6 +102,11 @@ class World:
             for back in range(1, 40)
             for outcome, count in ((Outcome.OK, 400 + 17 * back), (Outcome.SCOPE, back))
         )
+        today, address = now.date(), "203.0.113.9"
+        ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:read", count=212)
+        AddressDay.objects.create(key_id=key.id, day=today, address=address, count=212, weight=212)
+        denied = now - timedelta(minutes=3)
+        LastRefusal.objects.create(key_id=key.id, reason=Outcome.SCOPE, at=denied, address=address)
         Meter.objects.filter(key_id=key.id).update(
             total=41_000, last_used_at=now - timedelta(minutes=2), last_used_ip="203.0.113.9"
         )
