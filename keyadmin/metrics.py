@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -100,9 +100,9 @@ class Publisher:
         self.statements = Counter("keyadmin_statements", "Statements of the call path.")
         self.connected = Counter("keyadmin_connections_opened", "Connections that the call path opened.")
         self.dropped = Counter("keyadmin_outcomes_dropped", "Sums of outcomes that were never written.")
-        live = {"multiprocess_mode": "livesum"}
-        self.connections = Gauge("keyadmin_connections", "Connections of the call path.", **live)
-        self.broken = Gauge("keyadmin_breaker_open", "Processes that take PostgreSQL for away.", **live)
+        gauge = partial(Gauge, multiprocess_mode="livesum")
+        self.connections = gauge("keyadmin_connections", "Connections of the call path.")
+        self.broken = gauge("keyadmin_breaker_open", "Processes that take PostgreSQL for away.")
 
     def publish(self) -> None:
         from keyadmin.outcomes import tally  # the applications are not ready when a server's first process starts
@@ -142,7 +142,7 @@ def _text() -> bytes:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     registry = CollectorRegistry()
-    registry.register(_Everybody())  # type: ignore[arg-type]
+    registry.register(_Everybody())
     return generate_latest(registry)
 
 

@@ -61,6 +61,13 @@ def unmarked(request: HttpRequest, **arguments: Any) -> HttpResponse:
     return echo(request, **arguments)
 
 
+@requires()
+def explodes(request: HttpRequest) -> HttpResponse:
+    """An accident that quotes what it should not."""
+    secret = request.headers["X-API-Key"]
+    raise ValueError(f"cannot read {secret}", {"key": secret, "query": request.GET.dict()}, request.body)
+
+
 def who(request: HttpRequest) -> JsonResponse:
     """Open to everybody: not under a closed prefix, not marked."""
     return JsonResponse({"caller": hasattr(request, "caller")})
@@ -85,6 +92,7 @@ urlpatterns = [
     path("channels/<slug:which>/x", requires("chats:read", channel_kwarg="which")(unmarked)),
     path("wrongly", Wrongly.as_view()),
     path("hidden", hides_marks),
+    path("explodes", csrf_exempt(explodes)),
     path("shop/", requires("templates:read")(include((shop, "shop"), namespace="shop"))),
     path("list/", include(requires("templates:read")(shop))),
 ]
