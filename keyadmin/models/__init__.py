@@ -2,7 +2,7 @@
 
 from keyadmin.models.bot import Bot
 from keyadmin.models.channel import Channel
-from keyadmin.models.event import ChainHead, Event, Verb
+from keyadmin.models.event import ChainCheck, ChainHead, Event, Verb
 from keyadmin.models.issued_once import IssuedOnce
 from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version
@@ -16,8 +16,8 @@ from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
 
 __all__ = [
-    "AddressDay", "AllowListEntry", "Bot", "ChainHead", "Channel", "ChannelSource", "Event", "IssuedOnce", "Key",
-    "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup", "Person", "Presence",
-    "RefreshToken", "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier",
-    "TokenSession", "UsageHour", "Verb", "Version",
+    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "Event",
+    "IssuedOnce", "Key", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
+    "Person", "Presence", "RefreshToken", "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status",
+    "SystemRole", "Tier", "TokenSession", "UsageHour", "Verb", "Version",
 ]  # fmt: skip

@@ -137,3 +137,19 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class ChainCheck(models.Model):
+    """The last walk of the chain: one row. Whole up to `number`; `problem` says what is wrong with the next event."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField()
+    number = models.BigIntegerField()
+    problem = models.CharField(max_length=200, blank=True, default="")
+
+    class Meta:
+        db_table = "chain_check"
+        constraints = (models.CheckConstraint(condition=models.Q(id=1), name="chain_check_single"),)
+
+    def __str__(self) -> str:
+        return str(self.number)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from keyadmin.forms.filters import HistoryFilters, filter_events
-from keyadmin.models import Event, Verb, paging
+from keyadmin.models import ChainCheck, Event, Verb, paging
 from keyadmin.operations.errors import NotFound
 from keyadmin.web import answers, links
 from keyadmin.web.visitors import Visitor, visitor_of
@@ -79,6 +79,7 @@ def _page(request: HttpRequest, events: QuerySet[Any], chosen: dict[str, Any]) -
         "filters": _chips(path, query, page.rows),
         "is_filtered": bool(chosen.keys() - {"organisation"}),
         "section": "history",
+        "chain": ChainCheck.objects.first(),
     }
 
 

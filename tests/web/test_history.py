@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from keyadmin.models import Event, Organisation, Person, Verb
+from keyadmin.operations import chain
 from keyadmin.operations import keys as operations
 from tests.factories import KeyFactory, as_actor
 from tests.web.conftest import SignedIn
@@ -141,3 +142,14 @@ def test_a_target_that_is_no_key_has_no_link(priya: Person, signed_in: SignedIn)
     client = signed_in(priya)
     event = Event.objects.get(verb=Verb.SIGNED_IN)
     assert client.get(f"/history/{event.number}/").context["target_url"] == ""
+
+
+def test_how_far_the_chain_is_known_to_be_whole(jonas: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+    reader = signed_in(jonas)
+    assert "Chain" not in reader.get("/history/").content.decode()
+    newest = chain.verify()
+    chain.note(newest, None)
+    assert newest is not None
+    assert f"Chain verified up to event <b>{newest.number}</b>" in reader.get("/history/").content.decode()
+    chain.note(None, chain.Broken(2, "it is missing"))
+    assert "Chain broken after event <b>1</b>" in reader.get("/history/").content.decode()

@@ -1,0 +1,17 @@
+"""checkpoint: the head of history, signed, to be kept where the database's owner cannot write."""
+
+from argparse import Namespace
+
+from keyadmin.management.base import ExitCode, OperatorCommand, Problem
+from keyadmin.management.checkpoints import HOW, signing_key
+from keyadmin.operations import chain
+
+
+class Command(OperatorCommand):
+    help = "Print the head of history, signed with KEYADMIN_CHECKPOINT_KEY. `verify_history --checkpoint` reads it."
+
+    def run(self, options: Namespace) -> None:
+        key = signing_key()
+        if key is None:
+            raise Problem(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {HOW}", ExitCode.USAGE)
+        self.stdout.write(chain.checkpoint(key).text(), ending="")

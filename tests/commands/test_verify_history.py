@@ -1,0 +1,134 @@
+"""The chain of history: whole, or broken where somebody wrote to the database by hand."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from keyadmin.models import Event
+from keyadmin.operations.recording import hash_of
+
+from .conftest import Shell, database
+
+KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
+
+
+@pytest.fixture
+def written(shell: Shell) -> Iterator[Shell]:
+    """A database of its own with the demo's history, to be tampered with."""
+    name = shell.url.rpartition("/")[2].partition("?")[0]
+    with database("tampered", name) as own:
+        yield Shell(own)
+
+
+@pytest.fixture
+def kept(written: Shell, tmp_path: Path) -> Path:
+    """A checkpoint of it."""
+    done = written("checkpoint", **KEY)
+    assert (done.returncode, done.stderr) == (0, "")
+    file = tmp_path / "checkpoint.json"
+    file.write_text(done.stdout)
+    return file
+
+
+def tamper(shell: Shell, *statements: tuple[str, Any]) -> None:
+    """As the database's owner, who can switch triggers off."""
+    with psycopg.connect(shell.url) as connection:
+        connection.execute("ALTER TABLE event DISABLE TRIGGER USER")
+        for statement, parameters in statements:
+            connection.execute(sql.SQL(statement), parameters)
+        connection.execute("ALTER TABLE event ENABLE TRIGGER USER")
+
+
+def newest(shell: Shell) -> int:
+    return int(shell.rows("SELECT max(number) FROM event")[0][0])
+
+
+def test_an_untouched_history_is_whole(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    done = written("verify_history", "--checkpoint", str(kept), "--json", **KEY)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert (said["number"], said["checkpoint"]) == (last, last)
+    assert written("verify_history").stdout == f"History is whole: {last} events.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(last, "")]
+
+
+def test_an_edited_row_in_the_middle_is_named(written: Shell) -> None:
+    tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
+    done = written("verify_history")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == "Problem: History is broken. Event 5: its content is not what was recorded.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content is not what was recorded")]
+
+
+def test_a_removed_row_in_the_middle_is_named(written: Shell) -> None:
+    tamper(written, ("DELETE FROM event WHERE number = 5", ()))
+    assert "Event 5: it is missing." in written("verify_history").stderr
+
+
+def test_a_cut_tail_is_seen_by_the_head(written: Shell) -> None:
+    last = newest(written)
+    tamper(written, ("DELETE FROM event WHERE number > %s", [last - 2]))
+    assert f"Event {last - 1}: it is missing, and all after it" in written("verify_history").stderr
+
+
+def test_a_cut_tail_with_its_head_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    cut = (
+        ("DELETE FROM event WHERE number > %s", [last - 2]),
+        ("UPDATE chain_head SET number = %s, hash = (SELECT hash FROM event WHERE number = %s)", [last - 2, last - 2]),
+    )
+    tamper(written, *cut)
+    assert written("verify_history").returncode == 0
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert done.returncode == 5
+    assert f"Event {last - 1}: it is missing, and all after it" in done.stderr
+
+
+def test_a_rewritten_past_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
+    """All hashes from event 5 on are made anew, as somebody would who knows how."""
+    rewrite(written, 5)
+    assert written("verify_history").returncode == 0
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert done.returncode == 5
+    assert "the past was rewritten" in done.stderr
+
+
+def rewrite(shell: Shell, first: int) -> None:
+    fields = [field.attname for field in Event._meta.concrete_fields]
+    columns = ", ".join(field.column for field in Event._meta.concrete_fields)
+    before: bytes | None = None
+    statements: list[tuple[str, Any]] = []
+    for row in shell.rows(sql.SQL(f"SELECT {columns} FROM event WHERE number >= %s ORDER BY number"), first):  # type: ignore[arg-type]  # noqa: S608
+        event = Event(**dict(zip(fields, row, strict=True)))
+        if before is None:
+            event.reason = "never mind"
+        else:
+            event.previous_hash = before
+        before = event.hash = hash_of(event)
+        values = [event.reason, event.previous_hash, event.hash, event.number]
+        statements.append(("UPDATE event SET reason = %s, previous_hash = %s, hash = %s WHERE number = %s", values))
+    tamper(shell, *statements, ("UPDATE chain_head SET hash = %s", [before]))
+
+
+def test_a_forged_checkpoint_is_refused(written: Shell, kept: Path) -> None:
+    fields = json.loads(kept.read_text())
+    kept.write_text(json.dumps(fields | {"number": 1}))
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "signature does not hold" in done.stderr
+    kept.write_text(json.dumps(fields))
+    assert written("verify_history", "--checkpoint", str(kept), KEYADMIN_CHECKPOINT_KEY="cd" * 32).returncode == 6
+    kept.write_text("{}")
+    assert written("verify_history", "--checkpoint", str(kept), **KEY).returncode == 6
+    assert written("verify_history", "--checkpoint", str(kept.with_name("none")), **KEY).returncode == 2
+
+
+def test_without_a_key_there_is_no_checkpoint(written: Shell) -> None:
+    done = written("checkpoint")
+    assert (done.returncode, done.stdout) == (2, "")
