@@ -1,7 +1,6 @@
 """seed_demo: once, all of it, and through the operations."""
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.contrib.auth.hashers import check_password
@@ -23,15 +22,12 @@ def everything(shell: Shell) -> dict[str, object]:
 
 
 def test_loads_once(empty_shell: Shell) -> None:
-    begun = time.monotonic()
     first = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD=PASSWORD)
-    took = time.monotonic() - begun
     loaded = everything(empty_shell)
 
     second = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD="another one entirely")
 
     assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
-    assert took < 5
     assert "Loaded" in first.stdout
     assert "nothing was changed" in second.stdout
     assert everything(empty_shell) == loaded
