@@ -78,9 +78,10 @@ def detail(request: HttpRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
         "may_issue": Permission.ISSUE_KEYS in granted and row.is_active and row.organisation.is_active,
         "section": "bots",
     }
-    if context["tab"] != "basic":
-        context |= _keys(visitor, row)
-        context["editor"] = network_editor.of_bot(request, visitor, row, keys=context["key_count"])
+    if context["tab"] == "basic":
+        return render(request, "bots/detail.html", context)
+    context |= _keys(visitor, row)
+    context["editor"] = network_editor.of_bot(request, visitor, row, keys=context["key_count"])
     return render(request, f"bots/detail.html{'#keys' if answers.is_htmx(request) else ''}", context)
 
 

@@ -24,6 +24,7 @@ def detail(request: HttpRequest, key: UUID) -> HttpResponse:
     row = _readable(visitor, key).first()
     if row is None:
         return gone_keys.page(request, visitor, key)
+    visitor.shown = row.organisation
     days = key_usage.asked(request.GET.get("days", ""))
     context = _context(visitor, row) | {"list_url": request.get_full_path(), "section": "keys"}
     part = ""

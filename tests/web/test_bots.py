@@ -104,6 +104,10 @@ def test_not_in_another_organisation(
     assert not Bot.objects.exists()
 
 
+def test_a_tab_without_keys_is_a_page_to_htmx_too(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    assert "Basic settings" in htmx(jonas).get(f"/bots/{concierge.id}/").content.decode()
+
+
 def test_a_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
     KeyFactory(bot=concierge, name="CRM integration")
     client = signed_in(jonas)
