@@ -26,7 +26,7 @@ from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models.key import Kind
 from keyadmin.operations.errors import Forbidden
 
-router = Router()
+router = Router(tags=["Verify"])
 log = structlog.get_logger("keyadmin.calls")
 
 MOST: Final = 100
@@ -70,7 +70,9 @@ def verify(request: HttpRequest, asked: Asked = FromBody(...)) -> Any:  # noqa: 
     if person_of(request) is not None:
         raise Forbidden("Only a key may ask about other keys' calls.")
     until = request.META.get("keyadmin.began", monotonic()) + PATIENCE
-    caller: Caller = request.caller  # type: ignore[attr-defined]
+    caller: Caller | None = getattr(request, "caller", None)
+    if caller is None:
+        return problems.answer(request, 403, "forbidden", "Only a key may ask.")
     if isinstance(asked, Questions):
         return {"decisions": [_decision(question, caller, until) for question in asked.calls]}
     decision = _decision(asked, caller, until)

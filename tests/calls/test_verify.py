@@ -7,6 +7,8 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, transaction
+from django.test import RequestFactory
+from django.urls import resolve
 
 from tests.calls.rows import Given, Made
 from tests.calls.test_credentials import wrong_secret
@@ -241,3 +243,9 @@ def test_no_secret_is_logged(server: Server, given: Given, service: Made) -> Non
         assert secret not in log
     assert f"asked_by={service.key.id}" in log
     assert str(made.key.id) in log
+
+
+def test_who_is_no_key_may_not_ask(rf: RequestFactory) -> None:
+    """A person whom their access token let in."""
+    response = resolve("/api/verify").func(rf.post("/api/verify", CHATS, content_type="application/json"))
+    assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")
