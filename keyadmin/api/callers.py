@@ -3,6 +3,7 @@
 from django.http import HttpRequest
 
 from keyadmin import requests
+from keyadmin.api.names import askable
 from keyadmin.authn.verdict import Caller
 from keyadmin.foundation.actors import Actor, ActorKind, Door
 from keyadmin.models import Organisation
@@ -28,7 +29,7 @@ def organisation_of(request: HttpRequest, named: str = "") -> Organisation:
     """The organisation by slug or, unnamed, the only one that the caller reads; raises NotFound or Invalid."""
     readable = Organisation.objects.visible_to(actor_of(request))
     if named:
-        found = readable.filter(slug=named).first()
+        found = readable.filter(slug=named).first() if askable(named) else None
         if found is None:
             raise NotFound
         return found

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from keyadmin.api.names import askable
 from keyadmin.models import Kind, Status, Verb
 from keyadmin.operations.errors import Invalid
 
 
-def refuse_unknown(request: HttpRequest, query: "PageQuery") -> None:
+def refuse_unknown(request: HttpRequest, query: BaseModel) -> None:
     """Raises Invalid for a parameter that the list does not know: a misspelt filter would show too much."""
     if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
         raise Invalid({name: ["This list has no such filter."] for name in unknown})
@@ -24,6 +25,13 @@ class PageQuery(BaseModel):
 
     cursor: str = Field(default="", description="From a Link header; nothing else is one.")
     limit: Annotated[int, Field(ge=1, le=200)] = 50
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _can_be_asked(cls, value: Any) -> Any:
+        if isinstance(value, str) and not askable(value):
+            raise ValueError("There is no such text.")
+        return value
 
 
 class ListQuery(PageQuery):

@@ -6,9 +6,9 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from keyadmin.api import links
 from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.filters import HistoryQuery, PageQuery, refuse_unknown
+from keyadmin.api.filters import HistoryQuery, PageQuery
+from keyadmin.api.rows import listed
 from keyadmin.api.schemas import EventOut
 from keyadmin.forms.filters import filter_events
 from keyadmin.models import Event, paging
@@ -26,7 +26,8 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[HistoryQuer
     events = Event.objects.visible_to(actor_of(request))
     if query.organisation:
         events = events.filter(organisation_id=organisation_of(request, query.organisation).id)
-    return _page(request, response, filter_events(events, query.chosen()), query)
+    rows = filter_events(events, query.chosen())
+    return listed(request, response, rows, ORDER, query, EventOut.of)
 
 
 @router.get("/history/{int:number}", response=EventOut, url_name="event")
@@ -45,11 +46,4 @@ def of_key(request: HttpRequest, response: HttpResponse, key: UUID, query: Query
     events = Event.objects.visible_to(actor_of(request)).filter(target_id=str(key))
     if not events.exists():
         raise NotFound
-    return _page(request, response, events, query)
-
-
-def _page(request: HttpRequest, response: HttpResponse, events: Any, query: PageQuery) -> list[EventOut]:
-    refuse_unknown(request, query)
-    page = paging.page(events, ORDER, query.cursor, query.limit)
-    links.lead_on(request, response, page)
-    return [EventOut.of(event) for event in page.rows]
+    return listed(request, response, events, ORDER, query, EventOut.of)

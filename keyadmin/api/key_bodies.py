@@ -7,11 +7,12 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from keyadmin.api.bodies import Body
+from keyadmin.api.names import tier_named
+from keyadmin.api.rows import Reasoned, Slug, Text
 from keyadmin.foundation import cidr
-from keyadmin.models import Channel, Key, Kind, Tier
+from keyadmin.models import Channel, Key, Kind
 from keyadmin.operations.checks import Problems
 
-Text = Annotated[str, Field(max_length=2000)]
 Moment = Annotated[AwareDatetime | None, Field(strict=False, description="RFC 3339, with a time zone")]
 Names = Annotated[list[str], Field(max_length=1000)]
 
@@ -30,7 +31,7 @@ class Limits(Body):
 
 class NewKey(Limits):
     name: Text = Field(examples=["CRM integration"])
-    organisation: str = Field(default="", description="A slug; needed by callers with several organisations.")
+    organisation: Slug = ""
     bot: Annotated[UUID | None, Field(strict=False)] = None
     kind: Annotated[Kind | None, Field(strict=False)] = None
 
@@ -46,10 +47,6 @@ class Regeneration(Body):
     grace_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = Field(
         default=0, description="How long the old secret keeps working; never beyond the key's own end."
     )
-
-
-class Reasoned(Body):
-    reason: Text = ""
 
 
 class Reactivation(Reasoned):
@@ -103,7 +100,7 @@ def _networks(problems: Problems, texts: Sequence[str]) -> list[cidr.Network]:
 
 
 def _tier(problems: Problems, name: str) -> UUID | None:
-    found = Tier.objects.filter(name=name).values_list("id", flat=True).first()
+    found = tier_named(name)
     if found is None:
         problems.add("tier", "There is no tier of this name.")
     return found

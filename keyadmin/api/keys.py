@@ -9,17 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body as FromBody
 from ninja import Query, Router, Status
 
-from keyadmin.api import headers, links
+from keyadmin.api import headers
 from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.filters import KeyQuery, refuse_unknown
-from keyadmin.api.key_bodies import ChangedKey, NewKey, Reactivation, Reasoned, Regeneration, check_opening, values
+from keyadmin.api.filters import KeyQuery
+from keyadmin.api.key_bodies import ChangedKey, NewKey, Reactivation, Regeneration, check_opening, values
+from keyadmin.api.rows import Reasoned, listed, one, within
 from keyadmin.api.schemas import IssuedOut, KeyOut
 from keyadmin.forms.filters import filter_keys
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Key, paging
 from keyadmin.operations import keys
 from keyadmin.operations.checks import UNCHANGED
-from keyadmin.operations.errors import AlreadyIssued, NotFound
+from keyadmin.operations.errors import AlreadyIssued
 from keyadmin.operations.key_secrets import Issued
 
 router = Router(tags=["Keys"])
@@ -34,28 +35,18 @@ def readable(actor: Actor) -> QuerySet[Any]:
 
 
 def find(actor: Actor, key: UUID) -> Any:
-    found = readable(actor).filter(id=key).first()
-    if found is None:
-        raise NotFound
-    return found
+    return one(readable(actor), id=key)
 
 
 @router.get("/keys", response=list[KeyOut], url_name="keys")
 def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
     """Keys, newest first. The Link header leads to the next ones."""
-    refuse_unknown(request, query)
-    actor = actor_of(request)
-    rows = readable(actor)
-    if query.organisation:
-        rows = rows.filter(organisation=organisation_of(request, query.organisation))
     chosen = query.chosen()
-    rows = filter_keys(rows, chosen)
+    rows = filter_keys(within(request, readable(actor_of(request)), query.organisation), chosen)
     for column in ("kind", "status_now"):
         if value := chosen.get(column):
             rows = rows.filter(**{column: value})
-    page = paging.page(rows, ORDER, query.cursor, query.limit)
-    links.lead_on(request, response, page)
-    return [KeyOut.of(row) for row in page.rows]
+    return listed(request, response, rows, ORDER, query, KeyOut.of)
 
 
 @router.post("/keys", response={201: IssuedOut, 200: IssuedOut}, url_name="keys")

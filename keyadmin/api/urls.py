@@ -9,15 +9,35 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import api_keys, history, keys, problems, token, verify, whoami
+from keyadmin.api import (
+    api_keys,
+    bots,
+    channels,
+    history,
+    key_usage,
+    keys,
+    networks,
+    organisations,
+    people,
+    problems,
+    scopes,
+    tiers,
+    token,
+    verify,
+    whoami,
+)
 from keyadmin.api.bodies import StrictParser
+from keyadmin.api.docs import Docs
 
 api = NinjaAPI(
     title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
 )
 problems.install(api)
-for door in (token, whoami, verify, api_keys, keys, history):
-    api.add_router("", door.router)
+for noun in (
+    token, whoami, verify, api_keys, keys, key_usage, networks, bots, channels, organisations, people, tiers, scopes,
+    history,
+):  # fmt: skip
+    api.add_router("", noun.router)
 
 
 def _answering(view: Any) -> Callable[..., HttpResponse]:
@@ -52,7 +72,11 @@ patterns: list[Any] = [one for one in found if getattr(one, "name", "") != "api-
 for pattern in patterns:
     pattern.callback = _marked(_answering(pattern.callback), is_open=pattern.name in _OPEN)
 
+docs = Docs(api)
+
 urlpatterns = [
     path("", (patterns, app_name, namespace)),
+    path("openapi.json", _marked(csrf_exempt(docs.document), is_open=True)),
+    path("docs", _marked(csrf_exempt(docs.page), is_open=True)),
     re_path(r"^.*$", _marked(csrf_exempt(problems.not_found), is_open=False)),
 ]

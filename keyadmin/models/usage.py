@@ -6,7 +6,7 @@ else is added by `keyadmin.outcomes`, within a second or so. Days and hours are 
 """
 
 from collections.abc import Collection
-from datetime import UTC, date
+from datetime import UTC, date, datetime, time
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -70,6 +70,24 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.hour} {self.outcome}"
+
+
+def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
+    """By day and `OutcomeGroup`, the key's calls on that day, UTC, or later: the ledger, and the minute that the meter
+    has not handed over yet. The key comes `with_window`.
+    """
+    rows = UsageHour.objects.filter(key_id=key.id, hour__gte=datetime.combine(first, time.min, tzinfo=UTC))
+    sums = (
+        rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=models.Sum("count"))
+    )
+    counts: dict[date, dict[str, int]] = {}
+    for day, outcome, calls in sums.values_list("day", "outcome", "calls"):
+        groups, group = counts.setdefault(day, {}), Outcome(outcome).group.value
+        groups[group] = groups.get(group, 0) + int(calls)
+    if key.running_calls:
+        groups = counts.setdefault(datetime.fromtimestamp(key.running_minute * 60, UTC).date(), {})
+        groups["ok"] = groups.get("ok", 0) + key.running_calls
+    return counts
 
 
 #: Why a call with a proven secret is refused.

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from django.db.models import Q, Sum
-from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext
 
 from keyadmin.models import Outcome, OutcomeGroup, UsageHour
+from keyadmin.models.usage import calls_by_day
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
 #: The ranges of the chart, in days, and every how many days the wide and the narrow one name a day.
@@ -77,15 +77,8 @@ def asked(text: str) -> int:
 
 
 def _counts(key: Any, days: int) -> dict[date, list[int]]:
-    rows = UsageHour.objects.filter(key_id=key.id, hour__gte=_midnight(_today() - timedelta(days=days - 1)))
-    by_day = rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
-    counts: dict[date, list[int]] = {}
-    for day, outcome, calls in by_day.values_list("day", "outcome", "calls"):
-        counts.setdefault(day, [0] * len(_ORDER))[_ORDER.index(Outcome(outcome).group)] += int(calls)
-    if key.running_calls:
-        day = datetime.fromtimestamp(key.running_minute * 60, UTC).date()
-        counts.setdefault(day, [0] * len(_ORDER))[0] += key.running_calls
-    return counts
+    found = calls_by_day(key, _today() - timedelta(days=days - 1))
+    return {day: [groups.get(group, 0) for group in _ORDER] for day, groups in found.items()}
 
 
 def _chart(counts: dict[date, list[int]], days: Sequence[date]) -> Chart:

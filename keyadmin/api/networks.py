@@ -1,0 +1,117 @@
+"""`/api/allow-list-entries`: the networks that a key, or every key of a bot, may be used from."""
+
+from datetime import datetime
+from typing import Annotated, Any, Final, Self
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body as FromBody
+from ninja import Query, Router, Status
+from pydantic import BaseModel, Field
+
+from keyadmin.api.bodies import Body
+from keyadmin.api.callers import actor_of, organisation_of
+from keyadmin.api.filters import ListQuery
+from keyadmin.api.rows import listed, one
+from keyadmin.api.schemas import BotName
+from keyadmin.foundation.actors import Actor
+from keyadmin.models import AllowListEntry, Bot, Key, paging
+from keyadmin.operations import networks
+from keyadmin.operations.errors import Invalid
+
+router = Router(tags=["Allow-list entries"])
+
+BY_OWNER: Final = paging.Order("place", False, str, UUID)
+Network = Annotated[str, Field(max_length=100, examples=["203.0.113.0/24"])]
+Owner = Annotated[UUID | None, Field(strict=False)]
+
+
+class KeyName(BaseModel):
+    id: UUID
+    name: str
+
+
+class EntryOut(BaseModel):
+    """Of a bot's list or of a key's own."""
+
+    id: UUID
+    network: str = Field(examples=["203.0.113.0/24"])
+    bot: BotName | None
+    key: KeyName | None
+    created_at: datetime
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        bot = BotName(id=row.bot.id, name=row.bot.name) if row.bot else None
+        key = KeyName(id=row.key.id, name=row.key.name) if row.key else None
+        return cls(id=row.id, network=str(row.network), bot=bot, key=key, created_at=row.created_at)
+
+
+class NewEntry(Body):
+    """For one `bot` or one `key`. The first entry of a list closes it to all other addresses."""
+
+    network: Network
+    bot: Owner = None
+    key: Owner = None
+
+
+class ChangedEntry(Body):
+    network: Network
+
+
+class EntryQuery(ListQuery):
+    bot: UUID | None = None
+    key: UUID | None = None
+
+
+@router.get("/allow-list-entries", response=list[EntryOut], url_name="allow-list-entries")
+def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
+    """Entries, by owner: of one bot, of one key, of an organisation, or all."""
+    actor = actor_of(request)
+    rows = _readable(actor).by_owner()
+    for model, owner in ((Bot, "bot"), (Key, "key")):
+        if identity := getattr(query, owner):
+            rows = rows.filter(**{owner: one(model.objects.visible_to(actor), id=identity)})
+    if query.organisation:
+        rows = rows.of_organisation(organisation_of(request, query.organisation))
+    return listed(request, response, rows, BY_OWNER, query, EntryOut.of)
+
+
+@router.post("/allow-list-entries", response={201: EntryOut}, url_name="allow-list-entries")
+def add(request: HttpRequest, response: HttpResponse, new: NewEntry = FromBody(...)) -> Any:  # noqa: B008
+    """Add a network."""
+    if (new.bot is None) == (new.key is None):
+        raise Invalid({"body": ["Name one bot or one key."]})
+    actor = actor_of(request)
+    made = networks.add(actor=actor, network=new.network, bot=new.bot, key=new.key)
+    response["Location"] = f"{request.path}/{made.id}"
+    return Status(201, _told(actor, made.id))
+
+
+@router.get("/allow-list-entries/{uuid:entry}", response=EntryOut, url_name="allow-list-entry")
+def view(request: HttpRequest, entry: UUID) -> Any:
+    """One entry."""
+    return _told(actor_of(request), entry)
+
+
+@router.patch("/allow-list-entries/{uuid:entry}", response=EntryOut, url_name="allow-list-entry")
+def change(request: HttpRequest, entry: UUID, changed: ChangedEntry = FromBody(...)) -> Any:  # noqa: B008
+    """Put another network in its place."""
+    actor = actor_of(request)
+    networks.change(actor=actor, entry=entry, network=changed.network)
+    return _told(actor, entry)
+
+
+@router.delete("/allow-list-entries/{uuid:entry}", response={204: None}, url_name="allow-list-entry")
+def remove(request: HttpRequest, entry: UUID, allow_any: bool = False) -> Any:
+    """Remove a network. The last one of a list opens it to any address, which takes `allow_any=true`."""
+    networks.remove(actor=actor_of(request), entry=entry, allow_any=allow_any)
+    return Status(204, None)
+
+
+def _readable(actor: Actor) -> Any:
+    return AllowListEntry.objects.visible_to(actor).select_related("bot", "key")
+
+
+def _told(actor: Actor, entry: UUID) -> EntryOut:
+    return EntryOut.of(one(_readable(actor), id=entry))

@@ -1,0 +1,94 @@
+"""Two organisations with everything in them, and everybody who might ask the API."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from uuid import uuid4
+
+from keyadmin.api import access_tokens
+from keyadmin.models import AllowListEntry, Channel, Event, Organisation, Person, Scope, ScopeRoute
+from keyadmin.operations import token_sessions
+from tests.api.conftest import bearer
+from tests.calls.rows import Given
+from tests.factories import ChannelFactory, KeyFactory, as_actor
+
+PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
+KEYS: Final = ("reading key", "writing key", "history key", "inheriting key", "ordinary key")
+CALLERS: Final = (*PEOPLE, *KEYS, "nobody")
+
+
+def token_of(person: Person) -> str:
+    begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
+    return access_tokens.of(begun)
+
+
+class World:
+    """`headers[caller]` is how a caller of the home organisation asks. `target[kind](organisation)` makes one to act on
+    and returns what addresses name it by.
+    """
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+        self.home: Organisation = given.organisation(default_expiry_days=None)
+        self.elsewhere: Organisation = given.organisation(default_expiry_days=None)
+        self.owner = given.person(self.home, "owner")
+        people = [
+            given.person(system_role="administrator"), given.person(system_role="auditor"), self.owner,
+            given.person(self.home, "auditor"), given.person(self.home, "member"),
+        ]  # fmt: skip
+        keys = [
+            self._key(scopes=["keys:read"]), self._key(scopes=["keys:write"]), self._key(scopes=["history:read"]),
+            self._key(inherits=True, creator=self.owner), self._key(scopes=["chats:read"]),
+        ]  # fmt: skip
+        self.headers: dict[str, dict[str, str]] = {
+            **dict(zip(PEOPLE, [bearer(token_of(person)) for person in people], strict=True)),
+            **dict(zip(KEYS, [{"X-API-Key": key} for key in keys], strict=True)),
+            "nobody": {},
+        }
+        self.target: dict[str, Callable[[Organisation], str]] = {
+            "organisation": lambda o: str(given.organisation().id) if o is self.home else str(o.id),
+            "key": lambda o: str(KeyFactory(organisation=o, in_grace=True).id),
+            "revoked": lambda o: str(KeyFactory(organisation=o, revoked=True).id),
+            "bot": lambda o: str(given.bot(o).id),
+            "idle_bot": self._idle_bot,
+            "channel": lambda o: str(ChannelFactory(organisation=o).id),
+            "entry": self._entry,
+            "person": lambda o: str(given.person(o).id),
+            "leaver": lambda o: str(given.person(o, is_active=False).id),
+            "tier": lambda o: str(given.tier(10).id),
+            "scope": self._scope,
+        }
+
+    def _key(self, **fields: Any) -> str:
+        return str(self.given.key(self.home, **fields).token.value)
+
+    def _idle_bot(self, organisation: Organisation) -> str:
+        bot = self.given.bot(organisation)
+        bot.is_active = False
+        bot.save()
+        return str(bot.id)
+
+    def _entry(self, organisation: Organisation) -> str:
+        key = KeyFactory(organisation=organisation, networks=["10.0.0.0/8", "192.0.2.0/24"])
+        return str(AllowListEntry.objects.filter(key=key).first().id)  # type: ignore[union-attr]
+
+    def _scope(self, organisation: Organisation) -> str:
+        name = "x:" + "".join(chr(ord("a") + int(digit, 16)) for digit in uuid4().hex[:16])
+        fields = dict.fromkeys(("resource", "label", "explanation", "ability"), "x")
+        Scope.objects.create(name=name, **fields)
+        return name
+
+    def event(self) -> str:
+        """The number of the newest event that the home organisation may read."""
+        events = Event.objects.filter(organisation_id=self.home.id).order_by("-number")
+        return str(events.values_list("number", flat=True)[0])
+
+    def remove(self) -> None:
+        Scope.objects.filter(name__startswith="x:").delete()
+        ScopeRoute.objects.filter(scope__name__startswith="x:").delete()
+        Channel.objects.filter(organisation__in=[self.home.id, self.elsewhere.id]).exclude(keys__isnull=False).delete()
+
+
+def worlds(given: Given) -> Iterator[World]:
+    world = World(given)
+    yield world
+    world.remove()
