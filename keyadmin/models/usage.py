@@ -6,7 +6,7 @@ else is added by `keyadmin.outcomes`, within a second or so. Days and hours are 
 """
 
 from collections.abc import Collection
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -144,6 +144,10 @@ class AddressDayQuerySet(models.QuerySet[Any]):
     def today(self) -> Self:
         """By the database's clock, UTC."""
         return self.filter(day=TruncDate(Now(), tzinfo=UTC))
+
+    def yesterday(self) -> Self:
+        """By the database's clock, UTC."""
+        return self.filter(day=TruncDate(Now() - timedelta(days=1), tzinfo=UTC))
 
     def by_address(self, keys: Collection[UUID] | models.QuerySet[Any]) -> dict[str, int]:
         """By address, the calls of the keys together."""

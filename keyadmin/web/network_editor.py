@@ -89,11 +89,18 @@ class Editor:
         """Who would be shut out by what was typed, or by what is to go."""
         if self.blocked is None:
             return ""
-        words = ngettext(
-            "This would block %(address)s, which made %(count)s request today.",
-            "This would block %(address)s, which made %(count)s requests today.",
-            self.blocked.calls,
-        )
+        if self.blocked.is_today:
+            words = ngettext(
+                "This would block %(address)s, which made %(count)s request today.",
+                "This would block %(address)s, which made %(count)s requests today.",
+                self.blocked.calls,
+            )
+        else:
+            words = ngettext(
+                "This would block %(address)s, which made %(count)s request yesterday.",
+                "This would block %(address)s, which made %(count)s requests yesterday.",
+                self.blocked.calls,
+            )
         return words % {"address": self.blocked.address, "count": f"{self.blocked.calls:,}"}
 
 

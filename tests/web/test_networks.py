@@ -158,6 +158,18 @@ def test_whom_a_keys_own_list_would_block(jonas: Person, northwind: Organisation
     assert "This would block 203.0.113.99, which made 1 request today." in warned
 
 
+def test_soon_after_midnight_yesterday_is_asked(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    key, day = KeyFactory(bot=bot), timezone.now().astimezone(UTC).date()
+    for back, address, count in ((1, "198.51.100.200", 840), (2, "198.51.100.201", 900)):
+        AddressDay.objects.create(
+            key_id=key.id, day=day - timedelta(days=back), address=address, count=count, weight=count
+        )
+    url = f"/networks/{bot.allow_list.get().id}/"
+    warned = htmx(jonas).post(url, {"network": "198.51.100.0/25"})
+    assert warned.status_code == 422
+    assert "This would block 198.51.100.200, which made 840 requests yesterday." in warned.content.decode()
+
+
 def test_an_address_that_is_shut_out_already_is_no_news(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     use(KeyFactory(bot=bot), "8.8.8.8", 100)
     assert htmx(jonas).post(f"/networks/{bot.allow_list.get().id}/", {"network": "198.51.100.0/25"}).status_code == 200
