@@ -9,7 +9,7 @@ from uuid import UUID
 from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import measures
 from keyadmin.foundation.cidr import Address
-from keyadmin.models.connections import execute
+from keyadmin.models.connections import Statement, execute
 
 
 class Outcome(StrEnum):
@@ -30,15 +30,15 @@ class Draw(NamedTuple):
 
 def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
     """Counts `cost` calls if the snapshot is still true and they fit. One statement in a minute already begun."""
-    parameters = {
-        "key": snapshot.key.id, "version": snapshot.version, "organisation": snapshot.key.organisation_id,
-        "organisation_version": snapshot.organisation_version, "catalogue_version": snapshot.catalogue_version,
-        "expiry": snapshot.expiry, "limit": snapshot.key.limit, "cost": cost, "address": address and address.text,
-    }  # fmt: skip
-    began = perf_counter()
-    outcome, used, wait = (execute(_DRAW, parameters) or execute(_SETTLE, parameters))[0]
+    key, began = snapshot.key, perf_counter()
+    values = (
+        key.id.hex, snapshot.version, key.organisation_id.hex, snapshot.organisation_version,
+        snapshot.catalogue_version, snapshot.expiry, key.limit, cost, address and address.text,
+    )  # fmt: skip
+    texts = [None if value is None else str(value).encode() for value in values]
+    outcome, used, wait = (execute(_DRAW, texts) or execute(_SETTLE, texts))[0]
     measures.drawn(perf_counter() - began)
-    return Draw(Outcome(outcome), used, wait)
+    return Draw(Outcome(outcome.decode()), int(used), wait and int(wait))
 
 
 def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
@@ -46,4 +46,5 @@ def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
     execute(_REDIGEST, {"digest": digest, "pepper": pepper, "secret": secret})
 
 
-_DRAW, _SETTLE, _REDIGEST = (Path(__file__).with_name(f"{n}.sql").read_text() for n in ("draw", "settle", "redigest"))
+_REDIGEST = Path(__file__).with_name("redigest.sql").read_text()
+_DRAW, _SETTLE = (Statement(name, Path(__file__).with_name(f"{name}.sql").read_text()) for name in ("draw", "settle"))

@@ -1,2 +1,3 @@
-SELECT outcome, used, wait FROM meter_settle(%(key)s, %(version)s, %(organisation)s, %(organisation_version)s,
-    %(catalogue_version)s, %(expiry)s, %(limit)s, %(cost)s, %(address)s)
+-- What the draw did not decide; the same parameters.
+SELECT outcome, used, wait FROM meter_settle($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::bigint,
+    $6::timestamptz, $7::bigint, $8::integer, $9::inet)

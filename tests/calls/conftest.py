@@ -7,7 +7,7 @@ import pytest
 
 from keyadmin.authn import snapshots
 from keyadmin.models import connections
-from keyadmin.models.connections import DeadlineConnection
+from keyadmin.models.connections import DeadlineConnection, Statement
 from tests.calls.rows import Given
 from tests.live.fixtures import database_url, proxied, server
 
@@ -34,13 +34,18 @@ def given(committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
 def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every statement that the call path sends from this process from now on; no snapshot is cached yet."""
     sent: list[str] = []
-    execute = DeadlineConnection.execute
+    execute, ask = DeadlineConnection.execute, DeadlineConnection.ask
 
-    def counted(self: DeadlineConnection, statement: Any, *arguments: Any, **options: Any) -> Any:
+    def executed(self: DeadlineConnection, statement: Any, *arguments: Any, **options: Any) -> Any:
         sent.append(statement)
         return execute(self, statement, *arguments, **options)
 
-    monkeypatch.setattr(DeadlineConnection, "execute", counted)
+    def asked(self: DeadlineConnection, statement: Statement, values: Any) -> Any:
+        sent.append(statement.sql.decode())
+        return ask(self, statement, values)
+
+    monkeypatch.setattr(DeadlineConnection, "execute", executed)
+    monkeypatch.setattr(DeadlineConnection, "ask", asked)
     snapshots._cache.clear()
     yield sent
     snapshots._cache.clear()

@@ -1,5 +1,6 @@
 """The meter against a model that remembers every call. The clock is stepped by shifting the row's minute."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,19 @@ from tests.calls.clock import database_minute, within_one_minute
 from tests.calls.rows import Given
 
 CATALOGUE = UUID(int=0)
-DRAW, SETTLE = (Path(keyadmin.authn.__file__).with_name(name).read_text() for name in ("draw.sql", "settle.sql"))
+#: The parameters of both statements, in their order.
+NAMES = (
+    "key", "version", "organisation", "organisation_version", "catalogue_version", "expiry", "limit", "cost", "address",
+)  # fmt: skip
+
+
+def statement(file: str) -> str:
+    """The call path's own SQL, with names for Django's cursor."""
+    sql = Path(keyadmin.authn.__file__).with_name(file).read_text()
+    return re.sub(r"\$([1-9])", lambda found: f"%({NAMES[int(found[1]) - 1]})s", sql)
+
+
+DRAW, SETTLE = statement("draw.sql"), statement("settle.sql")
 
 
 @dataclass
