@@ -37,4 +37,5 @@ def of(made: Json, schema: Json) -> Any:
         case "array":
             return [of(made, schema["items"])] if "items" in schema else []
         case kind:
-            return _BY_FORMAT.get(schema.get("format", ""), _BY_TYPE.get(str(kind)))
+            usual = schema.get("minimum", _BY_TYPE.get(str(kind)))
+            return _BY_FORMAT.get(schema.get("format", ""), usual)

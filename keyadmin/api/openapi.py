@@ -28,7 +28,6 @@ _SCHEMES: Final[Json] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A whole key, or a person's access token (JWT)."},
     "keyId": {"type": "apiKey", "in": "header", "name": "X-API-Key-Id", "description": "With X-API-Key-Secret."},
     "keySecret": {"type": "apiKey", "in": "header", "name": "X-API-Key-Secret", "description": "With X-API-Key-Id."},
-    "person": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A person's access token."},
 }
 _PROBLEM: Final[Json] = {
     "type": "object",
@@ -117,7 +116,7 @@ def _complete(made: Json, path: str, method: str, operation: Json) -> None:
     if extra := _EXTRA_PARAMETERS.get((method, path)):
         operation["parameters"] = [*operation["parameters"], extra]
     is_open, scope = path.startswith("/api/token"), scope_of(method, path)
-    operation["security"] = [] if is_open else [{"person": []}] if scope is None else _KEY
+    operation["security"] = [] if is_open else [{"bearer": []}] if scope is None else _KEY
     if path == "/api/verify":
         operation["security"] = _KEY
     if scope:

@@ -1,7 +1,7 @@
 """Keys that call, and how."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,10 +9,20 @@ from django.test import Client
 
 from tests.calls.conftest import committed_rows, given
 from tests.calls.rows import Made
+from tests.live.fixtures import database_url
+from tests.live.servers import Server, gunicorn
 
-__all__ = ["committed_rows", "given"]
+__all__ = ["committed_rows", "database_url", "given"]
 
 type Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def api(database_url: str, tmp_path_factory: Any) -> Iterator[Server]:
+    """The pages and the API as they are served, without an example project."""
+    folder = tmp_path_factory.mktemp("api")
+    with gunicorn(folder, database_url, DJANGO_SETTINGS_MODULE="keyadmin.settings") as running:
+        yield running
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""The document and the page made of it."""
+
+import re
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from django.test import Client
+
+from keyadmin.api import openapi
+from keyadmin.api.urls import api
+
+DOCUMENT = openapi.document(api)
+OPERATIONS = list(openapi.operations(DOCUMENT))
+CODES = {"400", "401", "429", "503"}
+
+
+def test_anybody_may_read_it(db: None) -> None:
+    told = Client().get("/api/openapi.json")
+    assert (told.status_code, told["Content-Type"]) == (200, "application/json")
+    assert told.json()["openapi"].startswith("3.1.")
+    assert told.json() == DOCUMENT
+    refused = Client().post("/api/openapi.json")
+    assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
+
+
+def test_every_operation_says_its_errors_as_problems() -> None:
+    ids = [operation["operationId"] for _path, _method, operation in OPERATIONS]
+    assert len(set(ids)) == len(ids)
+    for path, method, operation in OPERATIONS:
+        responses = operation["responses"]
+        wanted = (
+            CODES | ({"403"} if operation["security"] else set()) | ({"422"} if "requestBody" in operation else set())
+        )
+        wanted |= {"409"} if method != "get" else set()
+        assert wanted <= responses.keys(), path
+        for code in responses:
+            if code >= "400":
+                assert responses[code] == {"$ref": f"#/components/responses/{code}"}
+                content = DOCUMENT["components"]["responses"][code]["content"]
+                assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
+        assert operation["summary"]
+        assert operation["tags"]
+
+
+def test_every_reference_leads_somewhere() -> None:
+    def look(value: Any) -> None:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                found: Any = DOCUMENT
+                for step in value["$ref"].removeprefix("#/").split("/"):
+                    found = found[step]
+            for each in value.values():
+                look(each)
+        elif isinstance(value, list):
+            for each in value:
+                look(each)
+
+    look(DOCUMENT)
+
+
+@pytest.mark.parametrize("place", OPERATIONS, ids=lambda place: place[2]["operationId"])
+def test_examples_fit_their_schemas(place: tuple[str, str, Any]) -> None:
+    _path, _method, operation = place
+    bodies = [operation.get("requestBody", {}), *operation["responses"].values()]
+    for body in bodies:
+        for media in body.get("content", {}).values():
+            schema = {**media["schema"], "components": DOCUMENT["components"]}
+            jsonschema_rs.Draft202012Validator(schema).validate(media["example"])
+
+
+def test_lists_say_that_they_lead_on_and_keys_that_they_have_a_revision() -> None:
+    paths = DOCUMENT["paths"]
+    assert "Link" in paths["/api/bots"]["get"]["responses"]["200"]["headers"]
+    assert "ETag" in paths["/api/keys/{key}"]["get"]["responses"]["200"]["headers"]
+    assert "RateLimit" in paths["/api/keys"]["get"]["responses"]["200"]["headers"]
+    assert "Retry-After" in DOCUMENT["components"]["responses"]["429"]["headers"]
+    assert "If-Match" in {each["name"] for each in paths["/api/keys/{key}"]["patch"]["parameters"]}
+
+
+def test_the_page_shows_every_operation_under_the_strict_policy(db: None) -> None:
+    told = Client().get("/api/docs")
+    assert (told.status_code, told["Content-Type"]) == (200, "text/html; charset=utf-8")
+    assert "script-src 'self'" in told["Content-Security-Policy"]
+    assert "unsafe" not in told["Content-Security-Policy"]
+    page = told.content.decode()
+    assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son[a-z]+=", page)
+    for path, method, operation in OPERATIONS:
+        assert f'id="{operation["operationId"]}"' in page
+        assert f'<b class="method">{method.upper()}</b> <code>{path}</code>' in page
+    assert page.count('data-copy="curl ') == len(OPERATIONS)
+    assert "http://testserver/api/keys" in page

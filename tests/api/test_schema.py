@@ -1,0 +1,91 @@
+"""The API against its own document: schemathesis asks the live server what the document allows, and what it forbids.
+
+Generated requests, stateful sequences along the document's links, and the checks of authorisation: what one of two
+organisations may read, the other is refused.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from keyadmin.api import openapi
+from keyadmin.models import Event, Organisation, Tier, Verb
+from tests.api.world import World, token_of, worlds
+from tests.calls.rows import Given
+from tests.live.servers import Server
+
+CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
+SECONDS: Final = 15
+"""Of one run; there are three."""
+SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chats:read")
+
+
+@pytest.fixture
+def world(given: Given) -> Iterator[World]:
+    made = worlds(given)
+    world = next(made)
+    known = set(Organisation.objects.values_list("id", flat=True))
+    tiers = set(Tier.objects.values_list("id", flat=True))
+    yield world
+    given.organisations += set(Organisation.objects.values_list("id", flat=True)) - known
+    given.tiers += set(Tier.objects.values_list("id", flat=True)) - tiers
+    next(made, None)
+
+
+def users(world: World, caller: str) -> dict[str, dict[str, str]]:
+    """By name, the headers of those who ask; the first asks, and no other may see what it sees."""
+    if caller == "key":
+        keys = [world.given.key(each, scopes=SCOPES, limit=1_000_000) for each in (world.home, world.elsewhere)]
+        return {str(number): {"X-API-Key": key.token.value} for number, key in enumerate(keys)}
+    if caller == "owner":
+        other = world.given.person(world.elsewhere, "owner")
+        tokens = [world.headers["owner"]["Authorization"], f"Bearer {token_of(other)}"]
+        return {str(number): {"Authorization": token} for number, token in enumerate(tokens)}
+    return {"0": world.headers["administrator"]}
+
+
+def document_for(server: Server, scheme: str) -> dict[str, Any]:
+    """The operations that the scheme opens, with no other scheme: schemathesis would send several together."""
+    told: dict[str, Any] = server.ask("/api/openapi.json").json
+    for path, method, operation in list(openapi.operations(told)):
+        if operation["security"] and {scheme: []} not in operation["security"]:
+            del told["paths"][path][method]
+        elif operation["security"]:
+            operation["security"] = [{scheme: []}]
+    told["components"]["securitySchemes"] = {scheme: told["components"]["securitySchemes"][scheme]}
+    told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
+    made = {operation["operationId"] for _path, _method, operation in openapi.operations(told)}
+    for _path, _method, operation in openapi.operations(told):
+        for response in operation["responses"].values():
+            response["links"] = {name: link for name, link in response.get("links", {}).items() if name in made}
+    return told
+
+
+@pytest.mark.parametrize("caller", ["key", "owner", "administrator"])
+def test_schemathesis_finds_nothing(api: Server, world: World, caller: str, tmp_path: Path) -> None:
+    asking = users(world, caller)
+    (tmp_path / "openapi.json").write_text(json.dumps(document_for(api, "key" if caller == "key" else "bearer")))
+    auth = [
+        {"name": name, "fixedHeaders": [{"name": key, "value": value} for key, value in headers.items()]}
+        for name, headers in asking.items()
+    ]
+    (tmp_path / "auth.json").write_text(json.dumps({"auth": auth}))
+    config = f'{CONFIG.read_text()}\n[auth.wfc]\npath = "{tmp_path}/auth.json"\nuser = "0"\n'
+    (tmp_path / "schemathesis.toml").write_text(config + (f"peers = {json.dumps(list(asking))}\n" if auth[1:] else ""))
+    run = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json", "--checks=all", "--seed=5",
+            f"--url=http://localhost:{api.port}/", f"--max-time={SECONDS}",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, timeout=4 * SECONDS, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
+    assert "Stateful" in run.stdout
+    done = set(Event.objects.filter(door="api").values_list("verb", flat=True))
+    assert {Verb.KEY_ISSUED, Verb.KEY_DELETED} <= done
+    assert caller == "key" or {Verb.CHANNEL_CREATED, Verb.BOT_EDITED} <= done
