@@ -15,6 +15,8 @@ from typing import Any, Final
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from keyadmin import env
+
 REDACTED: Final = "[redacted]"
 
 # `_` may arrive percent-encoded. A run of 43 or more letters and digits is a secret with or without its
@@ -118,6 +120,8 @@ def standard(environment: str) -> dict[str, Any]:
     }
     stderr = {"class": "logging.StreamHandler", "formatter": "keyadmin", "stream": "ext://sys.stderr"}
     level = "INFO" if environment == "production" else "WARNING"
+    # A line costs as much as the decision it tells of; that a call was allowed is counted in any case.
+    calls = {"level": "DEBUG"} if env.flag("KEYADMIN_LOG_ALLOWED") else {}
     own: dict[str, Any] = {"handlers": [], "propagate": True}
     return {
         "version": 1,
@@ -130,6 +134,7 @@ def standard(environment: str) -> dict[str, Any]:
             "django": own,
             "django.server": own,
             "gunicorn.error": own | {"level": level},
+            "keyadmin.calls": own | calls,
             "gunicorn.access": own | {"level": "WARNING"},  # keyadmin logs every request itself
         },
     }

@@ -4,6 +4,7 @@ Sync and async. In an async project decisions run in a few threads of their own,
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -27,6 +28,7 @@ from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.foundation.routes import Match
 
 log = structlog.get_logger("keyadmin.calls")
+_plain_log = logging.getLogger("keyadmin.calls")
 
 THREADS: Final = 8
 QUEUES_FOR: Final = 0.8
@@ -84,9 +86,10 @@ def _in_time(question: Callable[[], Verdict], asked: float) -> Verdict:
 
 
 def _told(request: HttpRequest, caller: Caller) -> AbstractContextManager[None]:
-    """One line for the decision; whatever else is logged for the request names the key too."""
+    """One line for the decision, if asked for; whatever else is logged for the request names the key too."""
     known = {"key": str(caller.key.id), "request_id": request.META["keyadmin.request_id"]}
-    log.info("allowed", **known)
+    if _plain_log.isEnabledFor(logging.DEBUG):
+        log.debug("allowed", **known)
     return structlog.contextvars.bound_contextvars(**known)
 
 

@@ -52,7 +52,7 @@ async def verify(scope: Any) -> Answer:
         answer = answers.refused(verdict, own_id, by_nginx=any(name in headers for name in NGINX))
     else:
         answer = answers.allowed(verdict, own_id)
-    if _plain_log.isEnabledFor(logging.INFO):
+    if isinstance(verdict, Refusal) or _plain_log.isEnabledFor(logging.DEBUG):
         took = round((perf_counter() - began) * 1000, 1)
         _note(verdict, request_id=own_id, status=answer.status, ms=took, **about)
     return answer
@@ -82,7 +82,7 @@ def _note(verdict: Verdict, **fields: Any) -> None:
     if isinstance(verdict, Refusal):
         log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""), **fields)
     else:
-        log.info("allowed", key=str(verdict.key.id), **fields)
+        log.debug("allowed", key=str(verdict.key.id), **fields)
 
 
 @lru_cache(maxsize=256)

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: Any) -> Path:
 
 @pytest.fixture(scope="module")
 def pages(database_url: str, folder: Path) -> Iterator[Server]:
-    with gunicorn(folder, database_url, KEYADMIN_TRUSTED_PROXIES="127.0.0.1") as server:
+    with gunicorn(folder, database_url, KEYADMIN_TRUSTED_PROXIES="127.0.0.1", KEYADMIN_LOG_ALLOWED="1") as server:
         yield server
 
 
@@ -40,7 +40,7 @@ def pages(database_url: str, folder: Path) -> Iterator[Server]:
 def gateway(database_url: str, folder: Path) -> Iterator[Server]:
     port = free_port()
     environ = {"DATABASE_URL": database_url, "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1"}
-    environ["DJANGO_SETTINGS_MODULE"] = "tests.example.settings"
+    environ |= {"DJANGO_SETTINGS_MODULE": "tests.example.settings", "KEYADMIN_LOG_ALLOWED": "1"}
     command = [sys.executable, "-m", "keyadmin.gateway", "--port", str(port)]
     with started(command, port, folder / "gateway", environ) as server:
         yield server

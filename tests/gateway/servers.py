@@ -17,6 +17,7 @@ SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "tests.example.settings",
     "KEYADMIN_VERIFY_WORKERS": str(WORKERS),
     "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1",
+    "KEYADMIN_LOG_ALLOWED": "1",
 }
 
 
