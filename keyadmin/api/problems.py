@@ -104,6 +104,7 @@ def _of_validation(request: HttpRequest, error: ValidationError) -> HttpResponse
     """Never with what was sent, which may be a secret."""
     errors: dict[str, list[str]] = {}
     for one in error.errors:
-        steps = [str(step) for step in one["loc"][2:] if step not in TAGS]
+        where = 2 if one["loc"][0] == "body" else 1  # a body has a name in our code
+        steps = [str(step) for step in one["loc"][where:] if step not in TAGS]
         errors.setdefault(".".join(steps) or "body", []).append(one["msg"])
     return invalid(request, errors)

@@ -136,6 +136,7 @@ def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisatio
     assert 'rel="next"' not in second["Link"]
     assert ask(manager, "GET", "/api/keys?limit=0").status_code == 422
     assert ask(manager, "GET", "/api/keys?serach=x").status_code == 422
+    assert list(ask(manager, "GET", "/api/keys?status=live").json()["errors"]) == ["status"]
 
 
 def test_another_organisations_key_is_like_none(ask: Ask, manager: Made, given: Given) -> None:

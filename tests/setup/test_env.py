@@ -70,6 +70,23 @@ def test_peppers_are_a_ring(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.peppers() == {1: bytes.fromhex("ab" * 32), 12: bytes.fromhex("cd" * 32)}
 
 
+def test_the_key_of_access_tokens_is_made_in_development_and_optional_elsewhere(
+    development: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KEYADMIN_JWT_KEY", raising=False)
+    made = env.jwt_key()
+    assert len(made) >= 32
+    assert env.jwt_key() == made
+    monkeypatch.setenv("KEYADMIN_ENV", "test")
+    assert env.jwt_key() == b""
+    (development / "key").write_text("x" * 32 + "\n")
+    monkeypatch.setenv("KEYADMIN_JWT_KEY_FILE", str(development / "key"))
+    assert env.jwt_key() == b"x" * 32
+    (development / "key").write_text("x" * 31)
+    with pytest.raises(env.Bad, match="KEYADMIN_JWT_KEY is shorter"):
+        env.jwt_key()
+
+
 def test_the_current_pepper_is_the_highest_or_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", RING)
     assert env.current_pepper() == 12

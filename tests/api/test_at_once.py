@@ -1,0 +1,63 @@
+"""Eight clients at once make, edit and revoke keys over the live API: nothing is lost, and history is whole."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+from keyadmin.models import ChainHead, Event, Key, Verb
+from keyadmin.operations import recording
+from tests.api.world import token_of
+from tests.calls.rows import Given
+from tests.live.servers import Server
+
+CLIENTS = 8
+KEYS = 25
+"""Of each client."""
+
+
+def live(api: Server, headers: dict[str, str], client: int, organisation: str) -> list[int]:
+    """The statuses of everything that one client does."""
+    statuses = []
+    with api.line() as line:
+
+        def ask(method: str, path: str, body: Any) -> Any:
+            sent = [*headers.items(), ("Content-Type", "application/json")]
+            answer = line.ask(path, sent, method, json.dumps(body).encode())
+            statuses.append(answer.status)
+            assert answer.status < 400, (method, path, answer.body)
+            return answer
+
+        for number in range(KEYS):
+            new = {"name": f"{client} {number}", "scopes": ["chats:read"], "organisation": organisation}
+            path = f"/api/keys/{ask('POST', '/api/keys', new).json['id']}"
+            ask("PATCH", path, {"description": f"of client {client}"})
+            ask("POST", f"{path}/revoke", {"reason": "done"})
+    return statuses
+
+
+def test_many_clients_at_once_lose_nothing(api: Server, given: Given) -> None:
+    organisation = given.organisation(default_expiry_days=None)
+    head = ChainHead.objects.get()
+    key = given.key(organisation, scopes=["keys:read", "keys:write", "chats:read"], limit=1_000_000)
+    token = token_of(given.person(organisation, "owner"))
+    callers = [{"X-API-Key": key.token.value}, {"Authorization": f"Bearer {token}"}]
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        work = [pool.submit(live, api, callers[n % 2], n, organisation.slug) for n in range(CLIENTS)]
+        statuses = [status for each in work for status in each.result()]
+    assert Counter(statuses) == {201: CLIENTS * KEYS, 200: 2 * CLIENTS * KEYS}
+
+    made = Key.objects.filter(organisation=organisation).exclude(id=key.key.id)
+    names = {f"{client} {number}" for client in range(CLIENTS) for number in range(KEYS)}
+    assert set(made.values_list("name", flat=True)) == names
+    assert made.count() == len(names)
+    assert not made.filter(revoked_at__isnull=True).exists()
+    assert not made.filter(description="").exists()
+    events = list(Event.objects.filter(number__gt=head.number).order_by("number"))
+    for verb in (Verb.KEY_ISSUED, Verb.KEY_EDITED, Verb.KEY_REVOKED):
+        assert sum(event.verb == verb for event in events) == len(names)
+    assert bytes(events[0].previous_hash) == bytes(head.hash)
+    for before, after in pairwise(events):
+        assert (after.number, bytes(after.previous_hash)) == (before.number + 1, bytes(before.hash))
+    assert all(recording.hash_of(event) == bytes(event.hash) for event in events)
