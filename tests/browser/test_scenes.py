@@ -31,7 +31,9 @@ def violations(page: Page) -> list[str]:
 
 
 def overflow(page: Page) -> list[str]:
-    """Elements that reach beyond the screen, unless they stand in a box that scrolls or clips by itself."""
+    """Elements that reach beyond the screen, unless they stand in a box that scrolls or clips by itself; tables that
+    reach beyond their card, which clips them.
+    """
     found: list[str] = page.evaluate("""() => {
       const root = document.documentElement;
       const wide = root.scrollWidth > root.clientWidth ? [`the page: ${root.scrollWidth}`] : [];
@@ -48,6 +50,12 @@ def overflow(page: Page) -> list[str]:
         if (box.width < 2 || !element.checkVisibility() || element.matches(unseen)) continue;
         if ((box.right > innerWidth + 1 || box.left < -1) && !own(element))
           wide.push(`${element.tagName}.${element.getAttribute("class")} ${box.left}–${box.right}`);
+      }
+      for (const table of document.querySelectorAll(".card table")) {
+        const card = table.closest(".card").getBoundingClientRect();
+        const scrolls = ["auto", "scroll"].includes(getComputedStyle(table.parentElement).overflowX);
+        if (table.getBoundingClientRect().right > card.right + 1 && !scrolls && table.checkVisibility())
+          wide.push(`a table in its card: ${table.getBoundingClientRect().right} of ${card.right}`);
       }
       return wide;
     }""")

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from keyadmin.models import Organisation, Scope, Tier
+from keyadmin.models import Bot, Organisation, Scope, Tier
 from tests.browser.admin_scenes import from_menu, invite, open_person, opened
 from tests.browser.bot_scenes import ask, open_bots, open_editor
 from tests.browser.conftest import PageOf
@@ -67,6 +67,22 @@ def test_1_several_keys_are_revoked_at_once(page: Page, world: World) -> None:
     page.locator("#status-tabs").get_by_role("link", name="Revoked").click()
     page.goto("/keys/?organisation=northwind&status=revoked")
     expect(page.locator(".key-name")).to_have_count(3)
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_1_every_column_has_room_however_long_the_names(page_of: PageOf, world: World, width: int) -> None:
+    bot = Bot.objects.create(organisation=world.northwind, name="Concierge of the Scandinavian subsidiaries")
+    scopes = Scope.objects.filter(name__in=["contacts:manage", "templates:send", "messages:send"])
+    world.key("Nightly reconciliation of the Scandinavian subsidiaries", bot=bot).key.scopes.set(scopes)
+    page = page_of("maya", viewport={"width": width, "height": 800})
+    open_list(page)
+    for column in ("Status", "Permissions", "Allowed IPs", "14-day usage", "Last used", "Expires"):
+        expect(page.get_by_role("columnheader", name=column)).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^Actions for"))).to_be_in_viewport(ratio=1)
+    assert page.evaluate("""() => {
+      const table = document.querySelector(".keys");
+      return table.getBoundingClientRect().right <= table.closest(".card").getBoundingClientRect().right;
+    }""")
 
 
 def test_1_the_sidebar_counts_along(page: Page, world: World) -> None:
@@ -143,8 +159,10 @@ def test_9_public_keys_lead_to_the_bots_list(page: Page, world: World) -> None:
     expect(page.get_by_role("heading", name="Allowed IP addresses")).to_be_in_viewport()
 
 
-def test_10_who_an_address_can_reach(page: Page, world: World) -> None:
+@pytest.mark.parametrize("width", [1280, 320])
+def test_10_who_an_address_can_reach(page_of: PageOf, world: World, width: int) -> None:
     world.demonstration()
+    page = page_of("maya", viewport={"width": width, "height": 800})
     page.goto("/security/allow-lists/?organisation=northwind")
     page.get_by_label("Who can this address reach?").fill("203.0.113.24")
     expect(page.locator(".key-name")).to_have_text([NAME])
