@@ -9,6 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Event
 from keyadmin.models.event import Verb
+from keyadmin.web import acts
 from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
@@ -100,6 +101,12 @@ def event_icon(event: Event) -> str:
     """The lucide icon of the event's verb."""
     known = _ICONS.get(Verb(event.verb)) if event.verb in Verb.values else None
     return known or _ICONS_BY_END.get(event.verb.rpartition(".")[2], "history")
+
+
+@register.filter
+def event_act(event: Event) -> str:
+    """What the actor did: "created the key"."""
+    return acts.act(event)
 
 
 @register.filter
