@@ -18,7 +18,7 @@ SCOPES = [
         "messages and attachments, or messages by the butler."),
     ),
     (
-        "chats:export", "Chats", "Export data", "export data", True, "Every chat, as a file",
+        "chats:export", "Chats", "Export data", "export every chat", True, "Every chat, as a file",
         "Export the organisation's chat records and metadata, attachments excluded.",
     ),
     (
