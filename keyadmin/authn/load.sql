@@ -1,4 +1,5 @@
--- A key by the digest of its secret, and the versions that what is read here is of, in one statement.
+-- A key by the digest of its secret, and the versions that what is read here is of, in one statement. The limit
+-- tells the planner what it cannot know: that of a token's digests, one for each pepper, at most one is there.
 SELECT s.id, s.pepper_id, least(k.expires_at, s.not_after),
     k.revoked_at IS NOT NULL,
     coalesce(least(k.expires_at, s.not_after) <= clock_timestamp(), false),
@@ -13,7 +14,7 @@ SELECT s.id, s.pepper_id, least(k.expires_at, s.not_after),
     ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = k.id),
     ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = k.bot_id),
     k.inherits, coalesce(p.is_active, false), coalesce(p.system_role, ''), coalesce(r.role, '')
-FROM secret s
+FROM (SELECT id, key_id, pepper_id, not_after FROM secret WHERE digest = ANY(%(digests)s) LIMIT 1) s
 JOIN key k ON k.id = s.key_id
 JOIN organisation o ON o.id = k.organisation_id
 JOIN tier t ON t.id = k.tier_id
@@ -23,4 +24,3 @@ JOIN version cv ON cv.subject = '00000000-0000-0000-0000-000000000000'
 LEFT JOIN bot b ON b.id = k.bot_id
 LEFT JOIN person p ON k.inherits AND p.id = k.creator_id
 LEFT JOIN membership r ON r.person_id = p.id AND r.organisation_id = o.id
-WHERE s.digest = ANY(%(digests)s)

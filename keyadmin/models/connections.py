@@ -153,6 +153,8 @@ def _conninfo() -> str:
     # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
     # not the first to wait for a row waits twice: for its turn, and for the row.
     patience = int(settings.KEYADMIN_CALL_DEADLINE * 450)
-    ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC"
+    # One plan for all values of a statement: planning a look-up takes longer than the look-up.
+    plans = "-c plan_cache_mode=force_generic_plan"
+    ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC {plans}"
     parameters["options"] = f"{parameters.get('options', '')} {ours}"
     return psycopg.conninfo.make_conninfo("", **parameters)
