@@ -48,7 +48,17 @@ def measure(target: Target, seconds: int) -> Measure:
 
 
 def _wrk(target: Target, seconds: int) -> str:
-    command = ["wrk", "--threads", "1", "--connections", str(target.connections), "--duration", f"{seconds}s"]
+    command = [
+        "wrk",
+        "--threads",
+        "1",
+        "--connections",
+        str(target.connections),
+        "--duration",
+        f"{seconds}s",
+        "--timeout",
+        "10s",
+    ]
     environ = os.environ | {"HEADER": target.header, "EXTRA": target.extra}
     if target.keys:
         command += ["--script", str(SCRIPT)]

@@ -14,13 +14,12 @@ from typing import Any, Final
 
 from psycopg import connect
 
+from benchmarks import bare
 from benchmarks.load import Target
 from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
 from keyadmin.serve import answers, end_group
 
-WORKERS: Final = 2
-THREADS: Final = 4
 STARTS_WITHIN: Final = 60.0
 
 
@@ -59,16 +58,14 @@ class Servers:
 
 
 def gunicorn(python: str, port: int, application: str) -> list[str]:
-    """The kind and number of workers that gunicorn.conf.py has, and nothing else of it: the same for every project."""
-    size = ["--workers", str(WORKERS), "--threads", str(THREADS), "--worker-class", "gthread"]
-    place = ["--bind", f"127.0.0.1:{port}", "--log-level", "warning", "--no-control-socket"]
-    return [python, "-m", "gunicorn", "--config", "/dev/null", *size, *place, application]
+    """The same for every project."""
+    return [python, "-m", "gunicorn", "--config", "python:benchmarks.bare", "--bind", f"127.0.0.1:{port}", application]
 
 
 def granian(port: int, application: str, interface: str) -> list[str]:
-    size = ["--workers", str(WORKERS), "--log-level", "warning", "--no-ws"]
+    size = ["--workers", str(bare.workers), "--log-level", "warning", "--no-ws"]
     if interface == "wsgi":
-        size += ["--blocking-threads", str(THREADS)]
+        size += ["--blocking-threads", str(bare.threads)]
     place = ["--host", "127.0.0.1", "--port", str(port)]
     return [sys.executable, "-m", "granian", "--interface", interface, *size, *place, application]
 
