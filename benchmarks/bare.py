@@ -1,0 +1,7 @@
+"""gunicorn's settings for the comparison: the kind and number of workers that keyadmin's own have, and nothing else."""
+
+workers = 2
+threads = 4
+worker_class = "gthread"
+loglevel = "warning"
+control_socket_disable = True
