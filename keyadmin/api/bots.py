@@ -43,7 +43,7 @@ class BotOut(BaseModel):
 class ChangedBot(Body):
     """Only what is given is changed."""
 
-    name: Text = ""
+    name: Text = Field(default="", examples=["Release bot"])
     description: Text = ""
     is_conversational: bool = True
 

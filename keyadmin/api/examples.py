@@ -13,16 +13,16 @@ _BY_FORMAT: Final = {
 _BY_TYPE: Final[Json] = {"string": "", "integer": 0, "number": 0, "boolean": True, "null": None}
 
 
-def add(made: Json, content: Json | None) -> None:
-    """Give the body an example, if it is JSON."""
+def add(made: Json, content: Json | None, *, brief: bool = False) -> None:
+    """Give the body an example, if it is JSON; a brief one has no field that says nothing."""
     for media in (content or {}).values():
-        media["example"] = of(made, media["schema"])
+        media["example"] = of(made, media["schema"], brief=brief)
 
 
-def of(made: Json, schema: Json) -> Any:
+def of(made: Json, schema: Json, *, brief: bool = False) -> Any:
     """One value that fits the schema."""
     if "$ref" in schema:
-        return of(made, made["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+        return of(made, made["components"]["schemas"][schema["$ref"].rpartition("/")[2]], brief=brief)
     for given in ("const", "default"):
         if given in schema and not schema.get("examples"):
             return schema[given]
@@ -30,10 +30,12 @@ def of(made: Json, schema: Json) -> Any:
         return found[0]
     for several in ("anyOf", "oneOf", "allOf"):
         if several in schema:
-            return of(made, schema[several][0])
+            return of(made, schema[several][0], brief=brief)
     match schema.get("type"):
         case "object":
-            return {name: of(made, field) for name, field in schema.get("properties", {}).items()}
+            needed, fields = schema.get("required", ()), schema.get("properties", {})
+            told = [name for name in fields if not brief or name in needed or "examples" in fields[name]]
+            return {name: of(made, fields[name], brief=brief) for name in told}
         case "array":
             return [of(made, schema["items"])] if "items" in schema else []
         case kind:

@@ -39,13 +39,13 @@ class NewKey(Limits):
 class ChangedKey(Limits):
     """Only what is given is changed."""
 
-    name: Text = ""
+    name: Text = Field(default="", examples=["CRM integration"])
     allow_any: bool = Field(default=False, description="Needed to take the last network away, which opens the key.")
 
 
 class Regeneration(Body):
     grace_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = Field(
-        default=0, description="How long the old secret keeps working; never beyond the key's own end."
+        default=0, examples=[3600], description="How long the old secret keeps working; never beyond the key's own end."
     )
 
 

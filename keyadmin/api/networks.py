@@ -52,7 +52,7 @@ class NewEntry(Body):
 
     network: Network
     bot: Owner = None
-    key: Owner = None
+    key: Annotated[UUID | None, Field(strict=False, examples=["9b2d1c4e-5f60-4a7b-8c9d-0e1f2a3b4c5d"])] = None
 
 
 class ChangedEntry(Body):

@@ -127,7 +127,7 @@ def _complete(made: Json, path: str, method: str, operation: Json) -> None:
         operation["responses"][str(status)] = operation["responses"].pop(status)
         response["headers"] = {name: _ref("headers", name) for name in _headers(path, method, int(status), response)}
         examples.add(made, response.get("content"))
-    examples.add(made, operation.get("requestBody", {}).get("content"))
+    examples.add(made, operation.get("requestBody", {}).get("content"), brief=True)
     for status in _errors(path, method, operation, is_open=is_open):
         operation["responses"].setdefault(str(status), _ref("responses", str(status)))
 

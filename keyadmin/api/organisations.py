@@ -62,7 +62,7 @@ class NewOrganisation(Body):
 class ChangedOrganisation(Body):
     """Only what is given is changed. New rules are for keys made or changed from now on."""
 
-    name: Text = ""
+    name: Text = Field(default="", examples=["Fabrikam"])
     key_prefix: Text = ""
     key_format: KeyFormat = Format.DEFAULT
     tier: Text = Field(default="", description="A tier's name.")

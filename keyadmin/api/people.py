@@ -28,7 +28,7 @@ AnyRole = Literal["owner", "auditor", "member", "system-administrator", "system-
 
 
 class RoleIn(Body):
-    role: Annotated[Role, Field(strict=False)]
+    role: Annotated[Role, Field(strict=False, examples=["member"])]
 
 
 class RoleOut(BaseModel):
@@ -66,7 +66,7 @@ class InvitedOut(BaseModel):
 class ChangedPerson(Body):
     """Only what is given is changed."""
 
-    name: Text = ""
+    name: Text = Field(default="", examples=["Sam Reyes"])
     email: Text = ""
 
 
@@ -75,13 +75,13 @@ class Invitation(Body):
 
     email: Text = Field(examples=["new@northwind.example"])
     name: Text = Field(examples=["Sam Reyes"])
-    organisation: str = Field(default="", description="A slug.")
-    role: Annotated[Role | None, Field(strict=False)] = None
+    organisation: str = Field(default="", description="A slug.", examples=["northwind"])
+    role: Annotated[Role | None, Field(strict=False, examples=["member"])] = None
     system_role: AnySystemRole = ""
 
 
 class SystemRoleIn(Body):
-    system_role: AnySystemRole = Field(description="Empty: none.")
+    system_role: AnySystemRole = Field(description="Empty: none.", examples=["auditor"])
 
 
 class PeopleQuery(ListQuery):

@@ -26,7 +26,7 @@ Slug = Annotated[str, Field(description="A slug; needed by callers with several 
 class Reasoned(Body):
     """Why, for the history."""
 
-    reason: Text = ""
+    reason: Text = Field(default="", examples=["No longer needed"])
 
 
 def listed[Shape](

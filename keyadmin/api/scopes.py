@@ -64,7 +64,7 @@ class ChangedScope(Body):
     """Only what is given is changed, for every key that holds the scope, from its next call."""
 
     resource: Text = ""
-    label: Text = ""
+    label: Text = Field(default="", examples=["Read reports"])
     caption: Text = ""
     explanation: Text = ""
     ability: Text = ""

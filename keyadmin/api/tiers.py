@@ -30,7 +30,7 @@ class NewTier(Body):
 class ChangedTier(Body):
     """Only what is given is changed; a new limit holds from the next call of every key of the tier."""
 
-    name: Text = ""
+    name: Text = Field(default="", examples=["Gold"])
     hourly_limit: Limit = 1
 
 

@@ -69,6 +69,17 @@ def test_examples_fit_their_schemas(place: tuple[str, str, Any]) -> None:
             jsonschema_rs.Draft202012Validator(schema).validate(media["example"])
 
 
+def test_examples_of_requests_are_short() -> None:
+    def body(path: str, method: str) -> Any:
+        return DOCUMENT["paths"][path][method]["requestBody"]["content"]["application/json"]["example"]
+
+    assert body("/api/keys", "post") == {
+        "scopes": ["chats:read"], "networks": ["203.0.113.0/24"], "name": "CRM integration",
+    }  # fmt: skip
+    assert body("/api/bots/{bot}", "patch") == {"name": "Release bot"}
+    assert not [place[0] for place in OPERATIONS if "requestBody" in place[2] and not body(place[0], place[1])]
+
+
 def test_lists_say_that_they_lead_on_and_keys_that_they_have_a_revision() -> None:
     paths = DOCUMENT["paths"]
     assert "Link" in paths["/api/bots"]["get"]["responses"]["200"]["headers"]
