@@ -6,16 +6,16 @@ caller's own, with its limits. All else about keys is under `/api/keys`.
 
 from datetime import UTC, datetime
 from functools import reduce
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body as FromBody
 from ninja import Router, Status
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from keyadmin.api import links, schemas
-from keyadmin.api.bodies import Body
+from keyadmin.api.bodies import Body, Moment
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind
@@ -33,7 +33,7 @@ class NewKey(Body):
     """`expires_at` is RFC 3339; null or absent: no end."""
 
     name: str
-    expires_at: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    expires_at: Moment = None
 
 
 class Entry(BaseModel):

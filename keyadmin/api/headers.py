@@ -13,8 +13,10 @@ _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 def idempotency_key(request: HttpRequest) -> str:
     """The value of Idempotency-Key, "" for none; raises Invalid for one that cannot be kept."""
-    value: str = request.headers.get("Idempotency-Key", "")
-    if value and not _IDEMPOTENCY_KEY.fullmatch(value):
+    value: str | None = request.headers.get("Idempotency-Key")
+    if value is None:
+        return ""
+    if not _IDEMPOTENCY_KEY.fullmatch(value):
         raise Invalid({"Idempotency-Key": ["Use 1 to 255 visible ASCII characters."]})
     return value
 

@@ -4,16 +4,15 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
-from keyadmin.api.bodies import Body
+from keyadmin.api.bodies import Body, Moment
 from keyadmin.api.names import tier_named
 from keyadmin.api.rows import Reasoned, Slug, Text
 from keyadmin.foundation import cidr
 from keyadmin.models import Channel, Key, Kind
 from keyadmin.operations.checks import Problems
 
-Moment = Annotated[AwareDatetime | None, Field(strict=False, description="RFC 3339, with a time zone")]
 Names = Annotated[list[str], Field(max_length=1000)]
 
 

@@ -66,6 +66,23 @@ def test_the_last_network_is_not_taken_away_by_accident(ask: Ask, manager: Made)
     assert ask(manager, "PATCH", path, {"networks": [], "allow_any": True}).json()["networks"] == []
 
 
+WRONG_MOMENTS = [4102444800, "4102444800", "2099-12-31 23:59:59Z", "2099-12-31T23:59:59", "2099-12-31"]
+
+
+@pytest.mark.parametrize("moment", WRONG_MOMENTS)
+def test_a_moment_is_written_in_one_way(ask: Ask, manager: Made, moment: Any) -> None:
+    new = {"name": "CRM", "scopes": ["chats:read"], "expires_at": moment}
+    for path in ("/api/keys", "/api/api-keys"):
+        body = new if path == "/api/keys" else {"name": "CRM", "expires_at": moment}
+        refused = ask(manager, "POST", path, body)
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["expires_at"])
+
+
+def test_an_empty_idempotency_key_is_none_that_could_be_meant(ask: Ask, manager: Made) -> None:
+    refused = ask(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"]}, **{"Idempotency-Key": ""})
+    assert (refused.status_code, list(refused.json()["errors"])) == (422, ["Idempotency-Key"])
+
+
 def test_a_life(ask: Ask, manager: Made) -> None:
     made = make(ask, manager, scopes=["chats:read"])
     path = f"/api/keys/{made['id']}"
