@@ -71,7 +71,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
             Place("overview", _("Overview"), "layout-dashboard", "home"),
             Place("keys", _("API keys"), "key-round", "keys:list", counts=Key.objects),
             Place("bots", _("Bots"), "bot", "bots:list", counts=Bot.objects),
-            Place("usage", _("Usage"), "chart-no-axes-column", "usage"),
+            Place("usage", _("Usage"), "chart-column", "usage"),
         ],
     ),
     (
@@ -86,7 +86,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
         _("Admin"),
         [
             Place(
-                "master-keys", _("Master User API keys"), "key-square", "keys:list", administrators, {"kind": "master"}
+                "master-keys", _("Master User API keys"), "crown", "keys:list", administrators, {"kind": "master"}
             ),
             Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
             Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),

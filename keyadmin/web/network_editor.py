@@ -53,6 +53,12 @@ class Editor:
             row.size = cidr.describe(row.network)
         return rows
 
+    @cached_property
+    def bot_networks(self) -> list[str]:
+        """What holds for a key without a list of its own: its bot's."""
+        bot = None if isinstance(self.owner, Bot) else self.owner.bot_id
+        return [str(entry) for entry in AllowListEntry.objects.filter(bot=bot)] if bot else []
+
     @property
     def url(self) -> str:
         return reverse("networks:of-bot" if self.is_bot else "networks:of-key", args=[self.owner.pk])

@@ -32,8 +32,17 @@ function read(form) {
 /** Its own ranges, else those of its bot, which hold for it as well. */
 function networksOf(form) {
   const own = all(form, "[name=networks]").map((input) => input.value.trim()).filter(Boolean);
-  const bots = form.querySelector("[data-bot-networks]")?.dataset.botNetworks.split(" ").filter(Boolean) ?? [];
-  return own.length ? own : bots;
+  return own.length ? own : botNetworksOf(form);
+}
+
+const botNetworksOf = (form) =>
+  form.querySelector("[data-bot-networks]")?.dataset.botNetworks.split(" ").filter(Boolean) ?? [];
+
+/** What stands in place of the rows while there are none. */
+function refreshNone(form) {
+  const bots = botNetworksOf(form);
+  const words = wordsOf(form);
+  form.querySelector("[data-none]").textContent = bots.length ? fill(words.botsNetworks, { networks: bots.join(", ") }) : words.noNetworks;
 }
 
 /** The moment the key ends; null when it never does, "" while no date is picked. */
@@ -50,6 +59,7 @@ function refresh(form) {
   const state = read(form);
   refreshGroups(form, state.full);
   refreshExpiry(form, state);
+  refreshNone(form);
   refreshWarning(form, state);
   refreshMissed(form, state);
   refreshSentence(form, state);

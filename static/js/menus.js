@@ -61,6 +61,7 @@ document.addEventListener(
     const opened = event.newState === "open";
     button.setAttribute("aria-expanded", String(opened));
     if (!opened) return;
+    typed = "";
     place(menu, button);
     if (menu.contains(document.activeElement)) return;
     (itemsOf(menu)[0] ?? menu.querySelector("input:not([type=hidden]), select"))?.focus();

@@ -114,6 +114,17 @@ def test_presets_select_all_and_the_sentence(page: Page, world: World) -> None:
     expect(sentence).to_contain_text("from 127.0.0.1")
 
 
+def test_a_bots_key_has_the_bots_addresses(page: Page, world: World) -> None:
+    world.demonstration()
+    form = open_create(page)
+    nothing = form.locator("[data-none]")
+    expect(nothing).to_have_text("Any address, until you add one")
+    form.get_by_label("Owner").select_option(label="Concierge")
+    expect(nothing).to_have_text("Its bot’s addresses: 203.0.113.0/24")
+    form.get_by_label("Owner").select_option(label="Northwind")
+    expect(nothing).to_have_text("Any address, until you add one")
+
+
 def test_the_name_must_be_typed_to_delete(page: Page, world: World) -> None:
     made = world.key("CRM integration")
     page.goto(f"/keys/{made.key.id}/delete/")

@@ -48,6 +48,12 @@ def test_esc_closes_a_menu_and_returns(menu: Page) -> None:
     expect(menu.get_by_role("button", name=f"Actions for {NAME}")).to_have_attribute("aria-expanded", "false")
 
 
+def test_what_was_typed_in_a_menu_goes_with_it(menu: Page) -> None:
+    for key in ("r", "Escape", "Enter", "d"):
+        menu.keyboard.press(key)
+    expect(menu.get_by_role("menuitem", name="Delete…")).to_be_focused()
+
+
 def test_an_arrow_opens_a_menu_and_a_click_elsewhere_closes_it(page: Page, world: World) -> None:
     world.key(NAME)
     open_list(page)

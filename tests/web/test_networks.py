@@ -158,6 +158,13 @@ def test_whom_a_keys_own_list_would_block(jonas: Person, northwind: Organisation
     assert "This would block 203.0.113.99, which made 1 request today." in warned
 
 
+def test_a_key_without_a_list_has_its_bots(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    key = KeyFactory(bot=bot)
+    html = htmx(jonas).get(f"/keys/{key.id}/networks/").content.decode()
+    assert "Its bot’s addresses are allowed:</b> 198.51.100.0/24." in html
+    assert "Any IP address is allowed." not in html
+
+
 def test_soon_after_midnight_yesterday_is_asked(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     key, day = KeyFactory(bot=bot), timezone.now().astimezone(UTC).date()
     for back, address, count in ((1, "198.51.100.200", 840), (2, "198.51.100.201", 900)):
