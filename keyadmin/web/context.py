@@ -85,9 +85,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
     (
         _("Admin"),
         [
-            Place(
-                "master-keys", _("Master User API keys"), "crown", "keys:list", administrators, {"kind": "master"}
-            ),
+            Place("master-keys", _("Master User API keys"), "crown", "keys:list", administrators, {"kind": "master"}),
             Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
             Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),
             Place("people", _("People & roles"), "users", "people:list"),

@@ -61,7 +61,6 @@ document.addEventListener(
     const opened = event.newState === "open";
     button.setAttribute("aria-expanded", String(opened));
     if (!opened) return;
-    typed = "";
     place(menu, button);
     if (menu.contains(document.activeElement)) return;
     (itemsOf(menu)[0] ?? menu.querySelector("input:not([type=hidden]), select"))?.focus();
@@ -86,6 +85,7 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "ArrowUp") itemsOf(menu).at(-1)?.focus();
     return;
   }
+  if (event.key === "Escape") typed = "";
   if (event.key === "Tab") return menu.hidePopover();
   const item = target(menu, event);
   if (!item) return;
