@@ -1,10 +1,12 @@
 """The catalogue of scopes, the calls each opens, and which scopes a person's role amounts to."""
 
 from collections.abc import Iterable
+from datetime import UTC, timedelta
 from typing import Final, Self
 from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models.counts import CappedCount
@@ -46,9 +48,15 @@ class ScopeQuerySet(CatalogueQuerySet):
         return self.annotate(key_count=CappedCount(holding)).order_by("position", "name")
 
     def with_last_use(self, key: UUID) -> Self:
-        """Adds `last_used`, the last day on which the scope opened a call of the key; None where it never did."""
-        days = ScopeDay.objects.filter(key_id=key, scope=models.OuterRef("name")).order_by("-day")
-        return self.annotate(last_used=models.Subquery(days.values("day")[:1]))
+        """Adds `last_used`, the last day on which the scope opened a call of the key, None where it never did, and
+        `calls_this_week`, of the seven days to today (UTC, by the database's clock), None where there were none.
+        """
+        days = ScopeDay.objects.filter(key_id=key, scope=models.OuterRef("name"))
+        week = days.filter(day__gt=TruncDate(Now() - timedelta(days=7), tzinfo=UTC)).order_by().values("scope")
+        return self.annotate(
+            last_used=models.Subquery(days.order_by("-day").values("day")[:1]),
+            calls_this_week=models.Subquery(week.annotate(calls=models.Sum("count")).values("calls")),
+        )
 
 
 class Scope(models.Model):

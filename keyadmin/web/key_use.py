@@ -5,7 +5,7 @@ from datetime import UTC, date, timedelta
 from typing import Any, Final
 
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_lazy, ngettext
+from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Outcome, ScopeDay
 
@@ -39,13 +39,19 @@ def with_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
     """The key's scopes `with_last_use`, each with `use`, that in words, and `is_unused` for too long."""
     found = list(scopes)
     today = _today()
-    is_new = key.created_at.astimezone(UTC).date() > today - timedelta(days=UNUSED)
+    long_ago = today - timedelta(days=UNUSED)
+    is_new = key.created_at.astimezone(UTC).date() > long_ago
     for scope in found:
         day = scope.last_used
-        scope.is_unused = day is None or day <= today - timedelta(days=UNUSED)
-        scope.use = gettext("Unused for %(days)s days") % {"days": UNUSED} if scope.is_unused else _when(day, today)
-        if day is None and is_new:
-            scope.is_unused, scope.use = False, gettext("Not used yet")
+        scope.is_unused = day <= long_ago if day else not is_new
+        if scope.is_unused:
+            scope.use = gettext("unused for %(days)s days") % {"days": UNUSED}
+        elif day is None:
+            scope.use = gettext("not used yet")
+        elif scope.calls_this_week:
+            scope.use = gettext("%(calls)s this week") % {"calls": f"{scope.calls_this_week:,}"}
+        else:
+            scope.use = gettext("used %(days)s days ago") % {"days": (today - day).days}
     return found
 
 
@@ -58,15 +64,6 @@ def with_calls_this_week(key: Any, scopes: Collection[Any], held: Collection[str
     for scope in scopes:
         scope.calls = calls.get(scope.name, 0) if key.inherits or scope.name in held else 0
     return any(scope.calls for scope in scopes)
-
-
-def _when(day: date | None, today: date) -> str:
-    days = (today - day).days if day else 0
-    if days < 1:
-        return gettext("Used today")
-    if days == 1:
-        return gettext("Used yesterday")
-    return ngettext("Used %(days)s day ago", "Used %(days)s days ago", days) % {"days": days}
 
 
 def _today() -> date:

@@ -137,21 +137,22 @@ def test_permissions_with_their_last_use(jonas: Person, northwind: Organisation,
     scopes = ["chats:read", "chats:write", "chats:export", "messages:send", "contacts:manage"]
     key = KeyFactory(organisation=northwind, scopes=scopes, created_at=timezone.now() - timedelta(days=50))
     today = timezone.now().astimezone(UTC).date()
-    for scope, days in zip(scopes, (0, 1, 29, 30), strict=False):
+    for scope, days in zip(scopes, (6, 7, 29, 30), strict=False):
         for back in (days, 45):
             ScopeDay.objects.create(key_id=key.id, day=today - timedelta(days=back), scope=scope, count=5)
+    ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:read", count=18_204)
     page = signed_in(jonas).get(f"/keys/{key.id}/")
     used = {scope.name: scope.use for scope in page.context["scopes"]}
     assert used == dict(
         zip(
             scopes,
-            ("Used today", "Used yesterday", "Used 29 days ago", "Unused for 30 days", "Unused for 30 days"),
+            ("18,209 this week", "used 7 days ago", "used 29 days ago", "unused for 30 days", "unused for 30 days"),
             strict=True,
         )
     )
-    assert page.content.decode().count("Unused for 30 days") == 2
+    assert page.content.decode().count("unused for 30 days") == 2
     young = KeyFactory(organisation=northwind, scopes=["chats:read"])
-    assert "Not used yet" in html(signed_in(jonas), young)
+    assert "not used yet" in html(signed_in(jonas), young)
 
 
 def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
