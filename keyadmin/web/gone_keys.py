@@ -26,6 +26,7 @@ def page(request: HttpRequest, visitor: Visitor, key: UUID) -> HttpResponse:
     event = _deletion(visitor, key)
     if event is None or answers.is_htmx(request):
         raise missing(visitor, key, event)
+    visitor.shown = next((known for known in visitor.organisations if known.id == event.organisation_id), None)
     context = {
         "gone": {
             "name": event.target_label,

@@ -149,6 +149,12 @@ def test_a_deleted_key_says_who_and_when(
     assert "HX-Trigger" not in htmx(lena).get(f"/keys/{key.id}/revoke/")
 
 
+def test_a_deleted_keys_page_is_its_organisations(maya: Person, lena: Person, key: Key, signed_in: SignedIn) -> None:
+    client = signed_in(maya)
+    client.post(f"/keys/{key.id}/delete/", {"name": key.name})
+    assert client.get(f"/keys/{key.id}/").context["switcher"]["current"]["name"] == "Northwind"
+
+
 def test_refusals_have_words(asha: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
     words = "You don't have permission to revoke this key. Ask an owner of Northwind."
     assert toast(htmx(asha).get(f"/keys/{key.id}/revoke/"))["message"] == words
