@@ -1,5 +1,7 @@
 """Dialogs: modal by the browser's own means, closed by everything but a slip, and pages without JavaScript."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -144,6 +146,7 @@ def create_without_javascript(page: Page) -> str:
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_role("heading", name="Save your secret now")).to_be_visible()
     expect(page.get_by_role("tabpanel")).to_have_count(4)
+    expect(page.get_by_role("button", name=re.compile("Copy|Hide|Download"))).to_have_count(0)
     whole = page.locator("#reveal-key").inner_text()
     page.get_by_text("Done", exact=True).click()
     page.goto(KEYS)
