@@ -85,7 +85,7 @@ def _judge(snapshot: Snapshot, call: Call) -> Verdict | None:
     if drawn.outcome is meter.Outcome.FULL:
         return Refusal(Reason.LIMITED, snapshot.key.id, quota, retry_after=drawn.wait)
     opened_by = snapshot.scopes & match.scopes if match else frozenset()
-    return Caller(snapshot.key, snapshot.secret, snapshot.scopes, quota, person, opened_by)
+    return Caller(snapshot.key, snapshot.secret if snapshot.is_old else None, snapshot.scopes, quota, person, opened_by)
 
 
 def standing(snapshot: Snapshot) -> Reason | None:

@@ -1,6 +1,6 @@
 -- A key by the digest of its secret, and the versions that what is read here is of, in one statement. The limit
 -- tells the planner what it cannot know: that of a token's digests, one for each pepper, at most one is there.
-SELECT s.id, s.pepper_id, least(k.expires_at, s.not_after),
+SELECT s.id, s.pepper_id, s.not_after IS NOT NULL, least(k.expires_at, s.not_after),
     k.revoked_at IS NOT NULL,
     coalesce(least(k.expires_at, s.not_after) <= clock_timestamp(), false),
     NOT (o.is_active AND coalesce(b.is_active, true)),

@@ -38,7 +38,7 @@ def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
     texts = [None if value is None else str(value).encode() for value in values]
     outcome, used, wait = (execute(_DRAW, texts) or execute(_SETTLE, texts))[0]
     measures.drawn(perf_counter() - began)
-    return Draw(Outcome(outcome.decode()), int(used), wait and int(wait))
+    return Draw(Outcome(outcome.decode()), int(used or 0), wait and int(wait))
 
 
 def redigest(secret: UUID, digest: bytes, pepper: int) -> None:

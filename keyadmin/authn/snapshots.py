@@ -26,10 +26,11 @@ from keyadmin.models.scope import held
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`revoked`, `expired`, `paused` and `used` (calls of the rolling hour) are as of its loading."""
+    """`is_old`: in its grace. `revoked`, `expired`, `paused` and `used` (of the rolling hour) are as of its loading."""
 
     secret: UUID
     pepper: int
+    is_old: bool
     expiry: datetime | None
     revoked: bool
     expired: bool
@@ -78,11 +79,11 @@ def table(catalogue_version: int) -> routes.Table:
 
 def _built(*row: Any) -> Snapshot:
     """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
-    scopes, channels, own, bots, inherits, active, system_role, role = row[21:]
+    scopes, channels, own, bots, inherits, active, system_role, role = row[22:]
     if inherits:
         scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
-    fields: tuple[Any, ...] = (*row[:10], Identity(*row[10:21]), frozenset(scopes), frozenset(channels), lists)
+    fields: tuple[Any, ...] = (*row[:11], Identity(*row[11:22]), frozenset(scopes), frozenset(channels), lists)
     return Snapshot(*fields)
 
 

@@ -34,10 +34,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A key whose call may pass, and was counted. `secret` is which of its secrets; `opened_by`, which scopes."""
+    """A key whose call may pass, and was counted. `secret`: an old one, in its grace; `opened_by`: scopes."""
 
     key: Identity
-    secret: UUID
+    secret: UUID | None
     scopes: frozenset[str]
     quota: Quota
     on_behalf_of: Person | None = None

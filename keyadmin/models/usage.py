@@ -77,9 +77,7 @@ def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
     has not handed over yet. The key comes `with_window`.
     """
     rows = UsageHour.objects.filter(key_id=key.id, hour__gte=datetime.combine(first, time.min, tzinfo=UTC))
-    sums = (
-        rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=models.Sum("count"))
-    )
+    sums = rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=models.Sum("count"))
     counts: dict[date, dict[str, int]] = {}
     for day, outcome, calls in sums.values_list("day", "outcome", "calls"):
         groups, group = counts.setdefault(day, {}), Outcome(outcome).group.value

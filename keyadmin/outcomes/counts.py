@@ -29,13 +29,13 @@ class Counts:
         return bool(self.scopes or self.addresses or self.secrets or self.reasons)
 
     def allow(
-        self, key: UUID, secret: UUID, scopes: Iterable[str], address: str | None, calls: int, moment: float
+        self, key: UUID, secret: UUID | None, scopes: Iterable[str], address: str | None, calls: int, moment: float
     ) -> None:
         for scope in scopes:
             self._add(self.scopes, (key, scope), calls)
         if address is not None:
             self._come_from(key, address, calls)
-        if secret in self.secrets or self._has_room(self.secrets):
+        if secret is not None and (secret in self.secrets or self._has_room(self.secrets)):
             self.secrets[secret] = moment
 
     def refuse(self, key: UUID, reason: str, address: str | None, moment: float) -> None:

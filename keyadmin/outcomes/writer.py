@@ -5,10 +5,11 @@ could not be written is kept for the next time, together with what has been coun
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, LiteralString
+from uuid import UUID
 
 import psycopg
 import structlog
@@ -72,7 +73,9 @@ class Writer:
             with self._connection.transaction(), self._connection.cursor() as cursor:
                 number = cursor.execute(_BEGIN, [WRITING]).fetchall()[0][0]
                 for statement, parameters in _statements(counts):
-                    cursor.execute(statement, parameters)
+                    written = cursor.execute(statement, parameters)
+                    if statement is _ADDRESSES and (new := [key for (key,) in written.fetchall()]):
+                        cursor.execute(_BUSIEST, {"keys": new, "busiest": BUSIEST})
         except (psycopg.DataError, psycopg.IntegrityError):
             self.dropped += len(counts.scopes) + len(counts.addresses) + len(counts.secrets) + len(counts.reasons)
             raise
@@ -111,22 +114,27 @@ def _statements(counts: Counts) -> Iterator[tuple[LiteralString, dict[str, Any]]
     if counts.reasons:
         keys, reasons = zip(*counts.reasons, strict=True)
         last = [counts.refused[row] for row in counts.reasons]
-        rows: dict[str, Any] = {"keys": list(keys), "reasons": list(reasons), "calls": list(counts.reasons.values())}
+        calls = _array(counts.reasons.values())
+        rows: dict[str, Any] = {"keys": _array(keys), "reasons": _array(reasons), "calls": calls}
         yield _REFUSALS, rows
-        ages = {"ages": [now - moment for moment, _ in last], "addresses": [address for _, address in last]}
-        yield _LAST_REFUSALS, rows | ages
+        since = {"ages": _array(now - moment for moment, _ in last), "addresses": _array(place for _, place in last)}
+        yield _LAST_REFUSALS, rows | since
     if counts.scopes:
         keys, scopes = zip(*counts.scopes, strict=True)
-        yield _SCOPES, {"keys": list(keys), "scopes": list(scopes), "calls": list(counts.scopes.values())}
+        yield _SCOPES, {"keys": _array(keys), "scopes": _array(scopes), "calls": _array(counts.scopes.values())}
     if counts.addresses:
         places = [(key, *place) for key, places in counts.addresses.items() for place in places.items()]
-        keys, addresses, calls = zip(*places, strict=True)
-        rows = {"keys": list(keys), "addresses": list(addresses), "calls": list(calls)}
+        keys, addresses, counted = zip(*places, strict=True)
+        rows = {"keys": _array(keys), "addresses": _array(addresses), "calls": _array(counted)}
         yield _ADDRESSES, rows | {"busiest": BUSIEST}
-        yield _BUSIEST, {"keys": list(counts.addresses), "busiest": BUSIEST}
     if counts.secrets:
-        ages = {"ages": [now - moment for moment in counts.secrets.values()]}
-        yield _SECRETS, {"secrets": list(counts.secrets)} | ages
+        ages = _array(now - moment for moment in counts.secrets.values())
+        yield _SECRETS, {"secrets": _array(counts.secrets), "ages": ages}
+
+
+def _array(values: Iterable[UUID | str | float | None]) -> str:
+    """As PostgreSQL writes an array, of values that need no quotes: psycopg would look at each to find that out."""
+    return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 _REFUSALS, _LAST_REFUSALS, _SCOPES, _ADDRESSES, _BUSIEST, _SECRETS = (

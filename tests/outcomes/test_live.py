@@ -40,6 +40,11 @@ def from_address(address: str) -> tuple[str, str]:
     return ("X-Forwarded-For", address)
 
 
+def retire(given: Given, one: Any) -> None:
+    """As if the key had been regenerated with a grace: the secret at hand is the old one."""
+    given.execute("UPDATE secret SET not_after = now() + interval '1 hour' WHERE key_id = %s", one.key.id)
+
+
 def test_each_refusal_is_counted_by_its_reason(proxied: Server, given: Given) -> None:
     organisation = given.organisation()
     channel = given.channel(organisation, "telegram")
@@ -88,9 +93,16 @@ def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given
         assert proxied.ask(headers=[*made.headers, from_address(address)], method=method).status == 200
     soon(lambda: scopes(made), {"chats:read": 2, "chats:write": 1})
     assert addresses(made) == {"203.0.113.9": 2, "2001:db8::7": 1}
-    assert uses(made) == 1
+    assert uses(made) == 0  # the present secret's last use is the key's
     assert hours(made) == {}
     assert refused(made) == {}
+
+
+def test_an_old_secret_that_is_still_used(proxied: Server, given: Given) -> None:
+    made = given.key()
+    retire(given, made)
+    assert proxied.ask(headers=made.headers).status == 200
+    soon(lambda: uses(made), 1)
 
 
 def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: Given) -> None:
@@ -108,7 +120,7 @@ def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: G
         (bot, "192.0.2.0/24", ("203.0.113.9", 5)), (made[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
         (made[2].key, "192.0.2.0/24", ("8.8.8.8", 9)), (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
     ]:  # fmt: skip
-        assert lock_out.busiest(OPERATOR, owner, [], [parse(kept)]) == lock_out.Blocked(*blocked)
+        assert lock_out.busiest(OPERATOR, owner, [], [parse(kept)]) == lock_out.Blocked(*blocked, is_today=True)
     assert lock_out.busiest(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
@@ -117,7 +129,7 @@ def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
         return [model.objects.count() for model in (LastRefusal, ScopeDay, AddressDay, SecretUse)]
 
     made = given.key()
-    soon(lambda: (server.ask(headers=made.headers).status, uses(made)), (200, 1))
+    soon(lambda: (server.ask(headers=made.headers).status, len(scopes(made))), (200, 1))
     before = rows(), UsageHour.objects.exclude(outcome=Outcome.OK).count()
     for _ in range(20):
         assert server.ask(headers=[("X-API-Key", mint("kad").value)]).status == 401
@@ -199,6 +211,7 @@ def test_counts_wait_while_postgresql_is_away(own_postgres: EmbeddedPostgres, tm
 
 def test_a_deleted_key_leaves_its_hours_and_no_more(server: Server, given: Given) -> None:
     made = given.key()
+    retire(given, made)
     for path in ("/api/chats", "/api/export/all"):
         server.ask(path, made.headers)
     soon(lambda: (len(scopes(made)), len(addresses(made)), len(refused(made)), uses(made)), (1, 1, 1, 1))
