@@ -206,7 +206,7 @@ def test_counts_wait_while_postgresql_is_away(own_postgres: EmbeddedPostgres, tm
             own_postgres.start()
             soon(lambda: running.ask("/api/chats", [("X-API-Key", key)]).status, 200)
             soon(lambda: one(reasons), 30 * round_)
-            assert one("SELECT sum(count) FROM scope_day") == round_
+            soon(lambda: one("SELECT sum(count) FROM scope_day"), round_)  # another worker's, perhaps
 
 
 def test_a_deleted_key_leaves_its_hours_and_no_more(server: Server, given: Given) -> None:
