@@ -22,7 +22,7 @@ run: .venv/.base  ## serve on http://localhost:8000 (PORT=…) with a database a
 	@exec $(PY) -m keyadmin.serve
 
 test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests/setup -x" narrows the tests
-	@$(PY) -m pytest -n 2 $(ARGS)
+	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
 
 lint: .venv/.dev  ## style and types
 	@$(PY) -m ruff check --quiet --output-format concise

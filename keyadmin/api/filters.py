@@ -1,15 +1,26 @@
 """Filters of lists, as they stand in the query. What cannot be read is an error, other than on pages."""
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from keyadmin.api.names import askable
 from keyadmin.models import Kind, Status, Verb
 from keyadmin.operations.errors import Invalid
+
+
+def _written_as_a_day(value: Any) -> Any:
+    """2026-11-22, and not what else could be taken for it, such as seconds since 1970."""
+    if value is not None and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", str(value)):
+        raise ValueError("Write the day as 2026-11-22.")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_written_as_a_day)]
 
 
 def refuse_unknown(request: HttpRequest, query: BaseModel) -> None:
@@ -66,5 +77,5 @@ class HistoryQuery(ListQuery):
     actor: str = Field(default="", max_length=120, description="An id, or part of a name.")
     action: Verb | None = None
     target: str = Field(default="", max_length=120, description="An id, or part of a name.")
-    since: date | None = Field(default=None, description="The first day, UTC.")
-    until: date | None = Field(default=None, description="The last day, UTC.")
+    since: Day | None = Field(default=None, description="The first day, UTC.")
+    until: Day | None = Field(default=None, description="The last day, UTC.")

@@ -90,6 +90,15 @@ def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Wri
     assert hours(made) == {"address": 2}
 
 
+def written(own: Writer) -> bool:
+    """Whether all is, by now: on a busy machine some writings take too long, and wait."""
+    for _ in range(20):
+        if not own._waiting and own._unheard is None:
+            return True
+        own.write(Counts())
+    return False
+
+
 def test_many_writers_at_once(given: Given, new: Writers) -> None:
     """Every row by everyone, in another order each: all is written, by nobody twice, and no two wait for each other."""
     made = [given.key() for _ in range(12)]
@@ -105,7 +114,7 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
                     count.merge(turned_away(one, Reason.SCOPE))
                     own._waiting.merge(count)
             own.write(Counts())
-        failures.append(bool(own._waiting) or own._unheard is not None)
+        failures.append(not written(own))
 
     secrets = {one.key.id: one.key.secrets.get().id for one in made}
 

@@ -49,7 +49,7 @@ def test_any_ip_is_a_warning_only_for_keys_with_power(
         ("q=robo", ["Robot"]),
         ("q=concier", ["Robot"]),
         ("q=%00", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
-        ("q=ti&sort=name", ["Active"]),
+        ("q=ctiv&sort=name", ["Active"]),
         ("open=any", ["Expiring", "Active"]),
         ("kind=bot", ["Robot"]),
         ("sort=oldest", ["Active", "Expired", "Expiring", "Narrow", "Revoked", "Robot"]),
