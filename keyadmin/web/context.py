@@ -31,10 +31,6 @@ def owners(visitor: Visitor) -> bool:
     return not visitor.person.system_role
 
 
-def administrators(visitor: Visitor) -> bool:
-    return visitor.is_administrator
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """An entry of the sidebar, for those whom `may` lets in."""
@@ -85,7 +81,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
     (
         _("Admin"),
         [
-            Place("master-keys", _("Master User API keys"), "crown", "keys:list", administrators, {"kind": "master"}),
+            Place("master-keys", _("Master User API keys"), "crown", "keys:list", system, {"kind": "master"}),
             Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
             Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),
             Place("people", _("People & roles"), "users", "people:list"),
