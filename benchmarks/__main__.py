@@ -49,10 +49,14 @@ def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
     """The trivial view: alone, behind keyadmin, behind each peer."""
     floor = servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("floor"))
     ours = servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("guarded"))
+    by_orm = servers.start(
+        lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("handwritten")
+    )
     targets = [
         servers.target(report.FLOOR, floor),
         servers.target(report.MIDDLEWARE, ours, keys=filled.keys),
         servers.target(report.MIDDLEWARE_HOT, ours, keys=filled.one_key),
+        servers.target(report.BY_ORM, by_orm, keys=filled.keys),
     ]
     for peer, header in PEERS.items():
         peers = servers.start(
@@ -66,9 +70,6 @@ def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> 
     """/verify and its floors, asked directly and by nginx."""
     floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application", "asgi"), filled.ours)
     verify = servers.start(lambda port: granian(port, "keyadmin.gateway.app:application", "asgi"), filled.ours)
-    by_orm = servers.start(
-        lambda port: granian(port, "benchmarks.apps.wsgi:application", "wsgi"), filled.app("handwritten")
-    )
     guarded = free_port()
     front = servers.start(
         lambda port: nginx(folder, upstream=floor.port, verify=verify.port, plain=port, guarded=guarded), filled.ours
@@ -77,7 +78,6 @@ def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> 
         servers.target(report.RAW, floor, "/verify"),
         servers.target(report.VERIFY, verify, "/verify", keys=filled.keys, extra=ASKED),
         servers.target(report.VERIFY_HOT, verify, "/verify", keys=filled.one_key, extra=ASKED),
-        servers.target(report.BY_ORM, by_orm, keys=filled.keys),
         servers.target(report.PROXY, front, behind=[floor], connections=64),
         servers.target(
             report.AUTH_REQUEST, front, behind=[floor, verify], port=guarded, keys=filled.keys, connections=64

@@ -29,7 +29,10 @@ def main(count: int, folder: Path) -> None:
     Token.objects.bulk_create(tokens, batch_size=BATCH)
 
     knox = [create_token_string() for _ in range(count)]
-    rows = [AuthToken(digest=hash_token(one), token_key=one[:15], user=users[0], expiry=None) for one in knox]
+    rows = [
+        AuthToken(digest=hash_token(one), token_key=one[:15], user=user, expiry=None)
+        for one, user in zip(knox, users, strict=True)
+    ]
     AuthToken.objects.bulk_create(rows, batch_size=BATCH)
 
     keys, api_keys = [], []
