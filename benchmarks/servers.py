@@ -62,12 +62,9 @@ def gunicorn(python: str, port: int, application: str) -> list[str]:
     return [python, "-m", "gunicorn", "--config", "python:benchmarks.bare", "--bind", f"127.0.0.1:{port}", application]
 
 
-def granian(port: int, application: str, interface: str) -> list[str]:
-    size = ["--workers", str(bare.workers), "--log-level", "warning", "--no-ws"]
-    if interface == "wsgi":
-        size += ["--blocking-threads", str(bare.threads)]
-    place = ["--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-m", "granian", "--interface", interface, *size, *place, application]
+def granian(port: int, application: str) -> list[str]:
+    size = ["--interface", "asgi", "--workers", str(bare.workers), "--log-level", "warning", "--no-ws"]
+    return [sys.executable, "-m", "granian", *size, "--host", "127.0.0.1", "--port", str(port), application]
 
 
 def nginx(folder: Path, **ports: int) -> list[str]:
