@@ -7,6 +7,7 @@ writes COUNT keys into DATABASE_URL, and their credentials into FILE.
 
 import sys
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,8 +27,7 @@ def main(count: int, file: Path) -> None:
     made = [tokens.mint("kad") for _ in range(count)]
     ids = [uuid4() for _ in made]
     with connection.cursor() as cursor:
-        copy = lambda table, columns, rows: _copy(cursor, table, columns, rows)  # noqa: E731
-        _write(copy, made, ids, organisation)
+        _write(partial(_copy, cursor), made, ids, organisation)
         for table in ("key", "secret", "meter", "key_scope", "allow_list_entry", "version"):
             cursor.execute(f"VACUUM ANALYZE {table}")
     file.write_text("".join(f"{token.value}\n" for token in made))
