@@ -12,6 +12,7 @@ from tests.browser.conftest import PageOf
 from tests.browser.places import SCENES
 from tests.browser.record import Record
 from tests.browser.world import World
+from tests.factories import TierFactory
 
 AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -83,6 +84,17 @@ def test_it_is_accessible_and_fits(scene: Page) -> None:
         assert overflow(scene) == [], width
         if width == 390:
             assert violations(scene) == [], "narrow"
+
+
+def test_a_long_name_to_choose_fits(world: World, page_of: PageOf) -> None:
+    world.demonstration()
+    world.given.organisation(name="AVeryLongNameIndeed" * 6)
+    world.given.tiers.append(TierFactory(name="WWWWWWWWWWWWWWWWWWWW" * 3).id)
+    page = page_of("maya", viewport={"width": 1280, "height": 900})
+    SCENES["create"].scene(page)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 800})
+        assert overflow(page) == [], width
 
 
 def test_sign_in_is_accessible_and_fits(new_context: Any, record: Record) -> None:

@@ -5,7 +5,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -95,6 +95,7 @@ def written(own: Writer) -> bool:
     for _ in range(20):
         if not own._waiting and own._unheard is None:
             return True
+        sleep(0.25)
         own.write(Counts())
     return False
 
