@@ -22,7 +22,7 @@ from tests.calls.rows import Given
 from tests.live.servers import Server
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
-SECONDS: Final = 8
+SECONDS: Final = 15
 """Of one run; there are three."""
 SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chats:read")
 

@@ -231,10 +231,8 @@ def test_connections_that_say_nothing_delay_no_call(caller: tuple[Server, Pairs]
         for _ in range(100):
             idle.enter_context(server.line())
         with ThreadPoolExecutor(8) as pool:
-            rounds = [list(pool.map(lambda _: timed(server, headers), range(16))) for _ in range(3)]
-        assert {answer.status for each in rounds for answer, _ in each} == {200}
-        # A held thread would delay every round; a busy machine delays one.
-        assert min(max(seconds for _, seconds in each) for each in rounds) <= ANSWERS_WITHIN
+            for answer, seconds in pool.map(lambda _: timed(server, headers), range(16)):
+                assert (answer.status, seconds <= ANSWERS_WITHIN) == (200, True)
 
 
 def expect_pages(server: Server, reader: Pairs) -> None:

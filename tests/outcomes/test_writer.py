@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db import connection
 
 from keyadmin.authn.authenticate import Call, authenticate
 from keyadmin.foundation.cidr import address_of
@@ -90,6 +91,13 @@ def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Wri
     assert hours(made) == {"address": 2}
 
 
+def deadlocks() -> int:
+    """That PostgreSQL has ended in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
 def written(own: Writer) -> bool:
     """Whether all is, by now: on a busy machine some writings take too long, and wait."""
     for _ in range(20):
@@ -124,12 +132,15 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
         count.allow(one.key.id, secrets[one.key.id], ["chats:read"], address, 1, monotonic())
         return count
 
+    before = deadlocks()
     threads = [threading.Thread(target=write, args=(own, seed)) for seed, own in enumerate(writers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     assert failures == [False] * 6
+    sleep(1.5)  # a server process reports within a second
+    assert deadlocks() == before
     for one in made:
         assert (scopes(one), hours(one)) == ({"chats:read": 6 * 15 * 12}, {"scope": 6 * 15 * 12})
     writers[0].write(Counts())
