@@ -16,16 +16,13 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keyadmin import env
+from keyadmin.foundation.tokens import KEY_SHAPED
 
 REDACTED: Final = "[redacted]"
 
-# `_` may arrive percent-encoded. A run of 43 or more letters and digits is a secret with or without its
-# checksum. What follows in the path of a link by which a password is chosen is worth as much as the password.
+# What follows in the path of a link by which a password is chosen is worth as much as the password.
 _KEY: Final = re.compile(
-    r"""(?<=/password/reset/key/)[^/\s"']+ | (?<=/invitations/)[^/\s"']+
-      | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
-      | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
-      | [0-9a-z]{43,}""",
+    rf"""(?<=/password/reset/key/)[^/\s"']+ | (?<=/invitations/)[^/\s"']+ | {KEY_SHAPED}""",
     re.IGNORECASE | re.VERBOSE,
 )
 _NAMES: Final = r"(?:x[_-]?)?api[_-]?key|authorization|cookie|csrftoken|password|pepper|secret|sessionid|token"

@@ -14,8 +14,9 @@ PACKAGE = Path(__file__).resolve().parent.parent / "keyadmin"
 DOORS = {"web", "api", "gateway", "management"}
 #: Each room and the rooms it may import, besides itself.
 MAY_IMPORT = {
-    **{door: {"forms", "operations", "authn", "outcomes", "models", "foundation"} for door in DOORS},
-    "forms": {"operations", "authn", "outcomes", "models", "foundation"},
+    **{door: {"forms", "explain", "operations", "authn", "outcomes", "models", "foundation"} for door in DOORS},
+    "forms": {"explain", "operations", "authn", "outcomes", "models", "foundation"},
+    "explain": {"operations", "authn", "models", "foundation"},
     "operations": {"models", "foundation"},
     "authn": {"outcomes", "models", "foundation"},
     "outcomes": {"models", "foundation"},

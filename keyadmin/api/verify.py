@@ -3,7 +3,6 @@
 The service is trusted with the reason, which whoever made the call is not. Every call that is allowed is counted.
 """
 
-import re
 from time import monotonic
 from typing import Annotated, Any, Final
 
@@ -22,6 +21,7 @@ from keyadmin.authn.credentials import present
 from keyadmin.authn.decide import decide
 from keyadmin.authn.verdict import Caller, Identity, Verdict
 from keyadmin.foundation import cidr, tokens
+from keyadmin.foundation.headers import unsendable
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models.key import Kind
 from keyadmin.operations.errors import Forbidden
@@ -33,7 +33,6 @@ MOST: Final = 100
 """Calls in one request."""
 PATIENCE: Final = 0.8
 """Seconds after a request's arrival in which a call is still begun. One takes a second at most: two in all."""
-_unsendable = re.compile("[\x00-\x1f\x7f\ud800-\udfff]").search  # in no header that a call could have
 
 
 class Question(Body):
@@ -94,7 +93,7 @@ def _decision(question: Question, caller: Caller, until: float) -> dict[str, Any
 def _verdict(question: Question, headers: dict[str, list[str]], caller: Caller) -> Verdict:
     """The caller is told of its own organisation's keys; a master key, of all."""
     values = (question.channel, question.on_behalf_of, question.method)
-    if any(value and _unsendable(value) for value in values):
+    if any(value and unsendable(value) for value in values):
         return Refusal(Reason.UNDECIDABLE)
     if question.address is not None and cidr.address_of(question.address) is None:
         return Refusal(Reason.UNDECIDABLE)

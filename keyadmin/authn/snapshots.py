@@ -47,8 +47,8 @@ class Snapshot:
 
 def load(digests: Sequence[bytes]) -> Snapshot | None:
     """The key that one of the digests is of, cached under the first, which is the current pepper's."""
-    rows = execute(_LOAD, {"digests": list(digests)})
-    snapshot = _built(*rows[0]) if rows else None
+    rows = execute(LOAD, {"digests": list(digests)})
+    snapshot = built(*rows[0]) if rows else None
     with _lock:
         _cache.pop(digests[0], None)
         if snapshot is not None:
@@ -77,7 +77,7 @@ def table(catalogue_version: int) -> routes.Table:
     return known[1]
 
 
-def _built(*row: Any) -> Snapshot:
+def built(*row: Any) -> Snapshot:
     """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
     scopes, channels, own, bots, inherits, active, system_role, role = row[22:]
     if inherits:
@@ -87,7 +87,7 @@ def _built(*row: Any) -> Snapshot:
     return Snapshot(*fields)
 
 
-_LOAD = Path(__file__).with_name("load.sql").read_text()
+LOAD = Path(__file__).with_name("load.sql").read_text()
 _cache: OrderedDict[bytes, Snapshot] = OrderedDict()
 _lock = Lock()
 _table: tuple[int, routes.Table] = (0, routes.compile(()))

@@ -9,6 +9,7 @@ from keyadmin.foundation.routes import Route
 FOR_KEYS: Final = (
     Route("GET", "/api/whoami", ""),
     Route("POST", "/api/verify", "keys:verify"),
+    Route("POST", "/api/explain", "keys:read"),
     Route("GET", "/api/api-keys", "keys:read"),
     Route("POST", "/api/api-keys", "keys:write"),
     Route("DELETE", "/api/api-keys/{id}", "keys:write"),
@@ -65,3 +66,4 @@ FOR_PEOPLE: Final = _for_people(
 ROUTES: Final = FOR_KEYS + FOR_PEOPLE
 
 ENDPOINTS: Final = routes.compile(FOR_KEYS)
+PEOPLES: Final = routes.compile(FOR_PEOPLE)

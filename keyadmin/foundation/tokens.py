@@ -30,6 +30,15 @@ _match_prefix = re.compile(PREFIX_PATTERN).fullmatch
 _match_default = re.compile(rf"({PREFIX_PATTERN})_[0-9A-Za-z]{{16}}_[0-9A-Za-z]{{49}}").fullmatch
 _match_compact = re.compile(rf"({PREFIX_PATTERN})_([0-9a-f]{{32}})").fullmatch
 
+# `_` may arrive percent-encoded. A run of 43 or more letters and digits is a secret with or without its checksum.
+KEY_SHAPED = r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
+    | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
+    | [0-9a-z]{43,}"""
+"""What is or looks like a key or its secret, anywhere in a text; case does not matter, blanks in it do not count."""
+
+holds_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
+is_key_id = re.compile(rf"{PREFIX_PATTERN}_[0-9A-Za-z]{{16}}").fullmatch
+
 
 class Format(StrEnum):
     """The two shapes a key can be minted in."""
