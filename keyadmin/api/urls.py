@@ -13,6 +13,7 @@ from keyadmin.api import (
     api_keys,
     bots,
     channels,
+    explain,
     history,
     key_usage,
     keys,
@@ -35,7 +36,7 @@ api = NinjaAPI(
 problems.install(api)
 for noun in (
     token, whoami, verify, api_keys, keys, key_usage, networks, bots, channels, organisations, people, tiers, scopes,
-    history,
+    history, explain,
 ):  # fmt: skip
     api.add_router("", noun.router)
 

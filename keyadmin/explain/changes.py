@@ -51,8 +51,7 @@ def changes(facts: Facts, rule: Rule, reason: Reason) -> Iterator[Change]:
         case Rule.ON_BEHALF_OF:
             yield _to_act(facts, reason)
         case Rule.CHANNEL:
-            words = _("Name one of the key’s channels, %(channels)s, or let the key use this one.")
-            yield Change(What.CHANNELS, words % {"channels": one_of(sorted(facts.snapshot.channels))})
+            yield _to_go_through(facts)
         case Rule.LIMIT:
             yield Change(What.TIER, _("Wait until some of its calls are an hour old, or give the key a larger tier."))
         case _:
@@ -93,6 +92,14 @@ def _to_open(facts: Facts, reason: Reason) -> Change:
         words = _("Give %(person)s, from whom the key inherits, a role that includes %(needs)s.")
         return Change(What.CREATOR, words % names)
     return Change(What.PERMISSIONS, _("Give the key %(needs)s.") % {"needs": needs})
+
+
+def _to_go_through(facts: Facts) -> Change:
+    names = {"channel": facts.channel, "channels": one_of(sorted(facts.snapshot.channels))}
+    if facts.channel is None:
+        return Change(What.CHANNELS, _("Name one of the key’s channels: %(channels)s.") % names)
+    words = _("Use one of the key’s channels, %(channels)s, or let the key use %(channel)s.")
+    return Change(What.CHANNELS, words % names)
 
 
 def _to_act(facts: Facts, reason: Reason) -> Change:

@@ -38,6 +38,11 @@ class Facts:
     def asked(self) -> str:
         return f"{self.call.method} {self.call.path}"
 
+    @property
+    def channel(self) -> str | None:
+        """The channel that the call acts through, if it names one."""
+        return self.match.channel if self.match and self.match.channel_from == "path" else self.call.channel
+
     def named(self, scopes: Collection[str]) -> list[str]:
         """By their labels, sorted."""
         return sorted(self.labels.get(name, name) for name in scopes)

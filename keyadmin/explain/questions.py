@@ -1,5 +1,6 @@
 """What is asked: about a key that the asker may see, and a call as a program would send it. No secret is taken in."""
 
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +14,18 @@ from keyadmin.foundation.headers import unsendable
 from keyadmin.models import Key
 from keyadmin.operations.errors import Invalid, NotFound
 
-METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+class Method(StrEnum):
+    GET = "GET"
+    POST = "POST"
+    PUT = "PUT"
+    PATCH = "PATCH"
+    DELETE = "DELETE"
+    HEAD = "HEAD"
+    OPTIONS = "OPTIONS"
+
+
+METHODS: Final = tuple(method.value for method in Method)
 #: Characters of a path, or of anything else that is asked about.
 LONGEST: Final = 2000
 
@@ -30,7 +42,7 @@ def key_of(actor: Actor, text: str) -> Key:
     by = Q(key_id=text) if tokens.is_key_id(text) else Q(id=UUID(text))
     found: Key | None = Key.objects.visible_to(actor).select_related("organisation", "bot").filter(by).first()
     if found is None:
-        raise NotFound
+        raise NotFound(_("There is no such key."))
     return found
 
 

@@ -109,10 +109,9 @@ def _channel(facts: Facts, reason: Reason | None) -> str:
         return _("The key may use every channel.")
     if match is None or not match.channel_from:
         return _("This call is not about a channel.")
-    named = match.channel if match.channel_from == "path" else facts.call.channel
-    if named is None:
+    if facts.channel is None:
         return _("X-Channel names no channel. The key may use %(channels)s only.") % {"channels": all_of(allowed)}
-    names = {"channel": named, "channels": all_of(allowed)}
+    names = {"channel": facts.channel, "channels": all_of(allowed)}
     if reason:
         return _("%(channel)s is not one of the key’s channels: %(channels)s.") % names
     return _("%(channel)s is one of the key’s channels.") % names

@@ -1,0 +1,55 @@
+"""explain: would a key be allowed a call, and which rule decides. Nothing is called and nothing is counted."""
+
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from keyadmin.explain.documents import document
+from keyadmin.explain.explanation import Explanation, explain
+from keyadmin.explain.questions import METHODS, call_of, key_of
+from keyadmin.explain.words import TITLES
+from keyadmin.management.base import OperatorCommand, printable
+
+
+class Command(OperatorCommand):
+    help = "Say whether a key would be allowed a call, which rule decides, and what would have to change."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("key", help="Its id or its key ID, never the key itself.")
+        parser.add_argument("method", type=str.upper, choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+        parser.add_argument("path", help="Such as /api/chats.")
+        parser.add_argument(
+            "--address", default="", metavar="IP", help="The client's; without it, one that is unknown."
+        )
+        parser.add_argument("--channel", default="", metavar="SLUG", help="What X-Channel says.")
+        parser.add_argument("--on-behalf-of", default="", metavar="PERSON", help="An e-mail address or id.")
+
+    def run(self, options: Namespace) -> None:
+        key = key_of(self.actor, options.key)
+        call = call_of(
+            method=options.method, path=options.path, address=options.address, channel=options.channel,
+            on_behalf_of=options.on_behalf_of,
+        )  # fmt: skip
+        explanation = explain(key, call)
+        if self.json:
+            self.document(document(explanation))
+        else:
+            self.tell(explanation)
+
+    def tell(self, explanation: Explanation) -> None:
+        """The answer, every rule, and what would have to change."""
+        steps, deciding = explanation.steps, explanation.deciding
+        if deciding and deciding.reason:
+            place = f"rule {steps.index(deciding) + 1}, {TITLES[deciding.rule]}"
+            self.result(f"Denied by {place}: {explanation.status}, {deciding.reason.detail}")
+        else:
+            self.result(f"Allowed: all {len(steps)} rules pass.")
+        self.table(
+            ("", "rule", "says", "because"),
+            [
+                (str(place), str(TITLES[step.rule]), step.state.replace("_", " "), step.detail)
+                for place, step in enumerate(steps, 1)
+            ],
+        )
+        for change in explanation.changes:
+            self.result(f"To allow this call: {printable(change.detail)}")

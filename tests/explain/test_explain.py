@@ -1,0 +1,201 @@
+"""What each rule says in words, and what would have to change; and what is no question."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.explain.explanation import Explanation, Step, explain
+from keyadmin.explain.questions import call_of, key_of
+from keyadmin.explain.rules import Rule
+from keyadmin.foundation import tokens
+from keyadmin.models import Bot, Meter, Organisation
+from keyadmin.models.meter import CELLS
+from keyadmin.operations.errors import Invalid, NotFound
+from tests.calls.clock import database_minute
+from tests.calls.rows import Given, Made
+from tests.factories import OPERATOR, as_actor
+
+
+def explained(made: Made, path: str = "/api/chats", method: str = "GET", **call: str) -> Explanation:
+    call.setdefault("address", "10.1.2.3")
+    return explain(key_of(OPERATOR, made.key.key_id or str(made.key.id)), call_of(method=method, path=path, **call))
+
+
+def step(explanation: Explanation, rule: Rule) -> Step:
+    [found] = [step for step in explanation.steps if step.rule is rule]
+    return found
+
+
+def said(explanation: Explanation) -> tuple[str, list[str]]:
+    """What the rule that decides says, and what would have to change."""
+    assert explanation.deciding is not None
+    return explanation.deciding.detail, [change.detail for change in explanation.changes]
+
+
+def test_allowed(given: Given) -> None:
+    organisation = given.organisation(name="Northwind")
+    bot = Bot.objects.create(organisation=organisation, name="Concierge")
+    given.network("10.0.0.0/8", bot=bot)
+    sms = given.channel(organisation, "sms")
+    made = given.key(organisation, bot=bot, name="CRM", networks=("10.1.0.0/16", "192.0.2.1/32"), channels=(sms,))
+    explanation = explained(made, "/api/chats?limit=5", channel="sms")
+    assert (explanation.status, explanation.reason, explanation.changes) == (200, None, [])
+    assert [step.detail for step in explanation.steps] == [
+        "GET /api/chats can be read in one way only.",
+        f"{made.key.masked}•••• is CRM.",
+        "Active, and never expires. Its bot Concierge and Northwind are enabled.",
+        "10.1.2.3 is in 10.1.0.0/16 or 192.0.2.1/32.",
+        "10.1.2.3 is in 10.0.0.0/8.",
+        "GET /api/chats needs Read chats, which the key has.",
+        "sms is one of the key’s channels.",
+        "No person named.",
+        "0 of 1,000 used in the last hour.",
+    ]
+
+
+def test_standing(given: Given) -> None:
+    organisation: Organisation = given.organisation(name="Northwind", is_active=False)
+    bot = Bot.objects.create(organisation=organisation, name="Concierge", is_active=False)
+    past = timezone.now() - timedelta(days=1)
+    paused = given.key(organisation, bot=bot)
+    both = ["Enable its bot Concierge.", "Enable Northwind."]
+    assert said(explained(paused)) == ("Paused. Concierge is disabled. Northwind is disabled.", both)
+    ended = given.key(organisation, bot=bot, revoked_at=past, expires_at=past)
+    detail, changes = said(explained(ended))
+    assert detail.startswith("Revoked on ")
+    assert changes == ["Reactivate the key.", "Give the key a new expiry.", *both]
+    assert said(explained(given.key(expires_at=past)))[0].startswith("Expired on ")
+
+
+def test_addresses_are_judged_by_each_list(given: Given) -> None:
+    organisation = given.organisation()
+    bot = Bot.objects.create(organisation=organisation, name="Concierge")
+    given.network("10.0.0.0/8", bot=bot)
+    made = given.key(organisation, bot=bot, networks=("192.0.2.0/24",))
+    by_key = explained(made)
+    assert said(by_key) == ("10.1.2.3 is not in 192.0.2.0/24.", ["Add 10.1.2.3 to the key’s allow-list."])
+    assert step(by_key, Rule.BOT_ADDRESSES).reason is None
+    by_bot = explained(made, address="192.0.2.7")
+    assert said(by_bot) == ("192.0.2.7 is not in 10.0.0.0/8.", ["Add 192.0.2.7 to the allow-list of Concierge."])
+    unknown = explained(made, address="")
+    assert said(unknown)[0] == "No address is known, so it is not in 192.0.2.0/24."
+    assert set(said(unknown)[1]) == {"Call from an address that can be told."}
+    many = given.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
+    assert said(explained(many))[0].endswith("192.0.4.0/24 or 4 more.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "method", "path", "detail", "change"),
+    [
+        ({}, "GET", "/api/export", "GET /api/export needs Export data. The key has Read chats.",
+         "Give the key Export data."),
+        ({"scopes": ()}, "GET", "/api/export", "GET /api/export needs Export data. The key has no permissions.",
+         "Give the key Export data."),
+        ({}, "DELETE", "/api/chats", "No permission opens DELETE /api/chats, so every key is refused.",
+         "Let a permission open DELETE /api/chats."),
+        ({}, "GET", "/api/people", "Only people may call GET /api/people, no key.",
+         "Call it with a person’s access token instead."),
+        ({}, "GET", "/api//chats", "The path or a header can be read in more than one way. Nothing else is looked at.",
+         "Send the path without //, dot segments or needless escapes, and each header once."),
+    ],
+)  # fmt: skip
+def test_permission(
+    given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str
+) -> None:  # fmt: skip
+    assert said(explained(given.key(**fields), path, method)) == (detail, [change])
+
+
+def test_an_inheriting_key_lacks_what_its_creator_lacks(given: Given) -> None:
+    organisation = given.organisation()
+    creator = given.person(organisation, "auditor")
+    made = given.key(organisation, inherits=True, creator=creator, created_by="Asha Nair", scopes=())
+    assert said(explained(made))[1] == ["Give Asha Nair, from whom the key inherits, a role that includes Read chats."]
+
+
+def test_every_key_may_ask_who_it_is(given: Given) -> None:
+    explanation = explained(given.key(scopes=()), "/api/whoami")
+    assert step(explanation, Rule.PERMISSION).detail == "Every key may call GET /api/whoami."
+    assert (explanation.status, explanation.needs) == (200, frozenset())
+
+
+def test_channels(given: Given) -> None:
+    organisation = given.organisation()
+    sms = given.channel(organisation, "sms")
+    made = given.key(organisation, channels=(sms,), scopes=("chats:read", "messages:send", "contacts:manage"))
+    unnamed = "X-Channel names no channel. The key may use sms only."
+    assert said(explained(made)) == (unnamed, ["Name one of the key’s channels: sms."])
+    other = ["Use one of the key’s channels, sms, or let the key use web."]
+    assert said(explained(made, channel="web")) == ("web is not one of the key’s channels: sms.", other)
+    by_path = explained(made, "/api/channels/web/messages", "POST", channel="sms")
+    assert said(by_path) == ("web is not one of the key’s channels: sms.", other)
+    assert step(explained(made, "/api/contacts"), Rule.CHANNEL).detail == "This call is not about a channel."
+    assert step(explained(given.key()), Rule.CHANNEL).detail == "The key may use every channel."
+
+
+def test_on_behalf_of(given: Given) -> None:
+    organisation = given.organisation(name="Northwind")
+    sam = given.person(organisation)
+    may = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
+    assert explained(may, on_behalf_of=sam.email).status == 200
+    assert said(explained(may, on_behalf_of="x@y.z")) == (
+        "x@y.z is nobody who is active in Northwind.",
+        ["Name somebody who is active in Northwind, by e-mail address or id."],
+    )
+    lacking = "The key may not act for anybody: it lacks Act for a person."
+    master, standard = given.key(organisation, kind="master"), given.key(organisation)
+    assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
+    assert said(explained(standard, on_behalf_of=sam.email))[1] == ["Use a master key: only those act for people."]
+
+
+def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
+    made = given.key(limit=3, networks=("192.0.2.0/24",))
+    Meter.objects.filter(key_id=made.key.id).update(minute=database_minute(), used=3, cells=[3, *[0] * (CELLS - 1)])
+    explanation = explained(made, "/api/export", address="192.0.2.1")
+    assert (explanation.status, explanation.quota.remaining) == (403, 0)
+    limit = step(explanation, Rule.LIMIT)
+    assert (limit.state, limit.detail) == ("not_reached", "3 of 3 used in the last hour.")
+    wait = "Wait until some of its calls are an hour old, or give the key a larger tier."
+    assert said(explanation)[1] == ["Give the key Export data.", wait]
+    assert explained(made, address="192.0.2.1").status == 429
+
+
+def test_only_of_keys_that_one_sees(given: Given) -> None:
+    organisation = given.organisation()
+    made, compact = given.key(organisation), given.key(organisation, format="compact")
+    auditor, member = given.person(organisation, "auditor"), given.person(organisation, "member")
+    stranger = given.person(given.organisation(), "owner")
+    for name in (str(made.key.id), made.key.key_id, f" {made.key.key_id} "):
+        assert key_of(as_actor(auditor), name) == made.key
+        for other in (member, stranger):
+            with pytest.raises(NotFound):
+                key_of(as_actor(other), name)
+    assert key_of(as_actor(auditor), str(compact.key.id)) == compact.key
+
+
+@pytest.mark.parametrize("form", list(tokens.Format))
+def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
+    token = tokens.mint("kad", form)
+    for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
+        with pytest.raises(Invalid) as refused:
+            key_of(OPERATOR, pasted)
+        assert pasted.strip() not in str(refused.value)
+        assert token.secret not in str(refused.value)
+    for field in ("path", "address", "channel", "on_behalf_of"):
+        with pytest.raises(Invalid) as refused:
+            call_of(**{"method": "GET", "path": "/", field: f"/{token.value}"})
+        assert list(refused.value.errors) == [field]
+        assert token.secret not in str(refused.value)
+    assert call_of(method="GET", path=f"/api/chats?api_key={token.value}").path == "/api/chats"
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [("path", ""), ("path", "api/chats"), ("path", "/x" * 1001), ("path", "/\x00"), ("address", "10.0.0"),
+     ("address", "::1%eth0"), ("channel", "a\x00"), ("on_behalf_of", "\ud800"), ("method", "TRACE"), ("method", "get")],
+)  # fmt: skip
+def test_what_is_no_call(field: str, text: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        call_of(**{"method": "GET", "path": "/", field: text})
+    assert list(refused.value.errors) == [field]
