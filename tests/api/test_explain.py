@@ -1,0 +1,82 @@
+"""`POST /api/explain`: which rule decides, and nothing of what was asked is called, counted or kept."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.foundation import tokens
+from keyadmin.models import Event
+from tests.api.conftest import Ask
+from tests.calls.rows import Given, Made
+
+
+@pytest.fixture
+def asking(given: Given) -> Made:
+    return given.key(scopes=["keys:read"])
+
+
+def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
+    about = given.key(asking.key.organisation, name="CRM", networks=["10.0.0.0/8"])
+    body = {"key": about.key.key_id, "method": "GET", "path": "/api/export?from=1", "address": "10.1.2.3"}
+    before, events = given.meter(about), Event.objects.count()
+    told = ask(asking, "POST", "/api/explain", body)
+    assert told.status_code == 200
+    said: dict[str, Any] = told.json()
+    rules, changes = said.pop("rules"), said.pop("changes")
+    assert said == {
+        "allowed": False,
+        "status": 403,
+        "reason": "scope",
+        "detail": "This key lacks the permission for this method and path.",
+        "decided_by": "permission",
+        "key": {"id": str(about.key.id), "key_id": about.key.key_id, "name": "CRM"},
+        "call": {
+            "method": "GET", "path": "/api/export", "address": "10.1.2.3", "channel": None, "on_behalf_of": None,
+        },
+        "needs": ["chats:export"],
+        "rate_limit": {"limit": 1000, "remaining": 1000},
+    }  # fmt: skip
+    assert changes == [{"what": "permissions", "detail": "Give the key Export data."}]
+    assert rules[4] == {
+        "rule": "permission", "title": "Permission", "state": "decides", "reason": "scope",
+        "detail": "GET /api/export needs Export data. The key has Read chats.",
+    }  # fmt: skip
+    assert [rule["state"] for rule in rules] == ["pass"] * 4 + ["decides"] + ["not_reached"] * 3
+    after = given.meter(about)
+    assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
+    assert Event.objects.count() == events
+
+
+def test_allowed(given: Given, ask: Ask, asking: Made) -> None:
+    about = given.key(asking.key.organisation)
+    said = ask(asking, "POST", "/api/explain", {"key": str(about.key.id), "method": "GET", "path": "/api/chats"}).json()
+    assert (said["allowed"], said["status"], said["reason"], said["decided_by"]) == (True, 200, "ok", None)
+    assert (said["detail"], said["changes"], said["needs"]) == (None, [], ["chats:read"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"key": "CRM"}, "key"), ({"method": "TRACE"}, "method"), ({"path": "api/chats"}, "path"),
+        ({"path": None}, "path"), ({"address": "10.0.0.0/8"}, "address"), ({"channel": "\x00"}, "channel"),
+        ({"on_behalf_of": "x" * 2001}, "on_behalf_of"), ({"cost": 2}, "cost"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_asked(ask: Ask, asking: Made, wrong: dict[str, Any], field: str) -> None:
+    body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"} | wrong
+    told = ask(asking, "POST", "/api/explain", body)
+    assert (told.status_code, list(told.json()["errors"])) == (422, [field])
+
+
+def test_a_whole_key_is_refused_and_nowhere(
+    ask: Ask, asking: Made, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    secret = asking.token.secret
+    body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"}
+    for field in ("key", "path", "channel", "on_behalf_of", "address"):
+        told = ask(asking, "POST", "/api/explain", body | {field: asking.token.value})
+        assert (told.status_code, list(told.json()["errors"])) == (422, [field])
+        assert "secret" in told.json()["errors"][field][0]
+        assert secret not in told.content.decode()
+    assert secret not in caplog.text + "".join(capfd.readouterr())
+    assert tokens.holds_secret(asking.token.value)
