@@ -1,15 +1,46 @@
 """Fixtures that tests of several rooms share: the named cast, and data that is really committed."""
 
+import gc
 from collections.abc import Generator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.db import connections
+from django.test.client import ClientHandler
+from django.test.signals import setting_changed
 from django.test.utils import setup_databases
 
 from keyadmin.models import Organisation, Person, Role
 from tests.factories import OrganisationFactory, PersonFactory, member_of
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: the collector of garbage need not look at it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_middleware_chain() -> Generator[None]:
+    """Test clients share their middleware until settings change: making it takes longer than many a request."""
+    load, shared = ClientHandler.load_middleware, {}  # type: ignore[var-annotated]
+
+    def load_once(self: ClientHandler, is_async: bool = False) -> None:
+        if is_async not in shared:
+            load(self, is_async)
+            shared[is_async] = {name: value for name, value in vars(self).items() if name != "enforce_csrf_checks"}
+        vars(self).update(shared[is_async])
+
+    def forget(**_: Any) -> None:
+        shared.clear()
+
+    setting_changed.connect(forget)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ClientHandler, "load_middleware", load_once)
+        yield
+    setting_changed.disconnect(forget)
 
 
 @pytest.fixture(scope="session")

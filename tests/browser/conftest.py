@@ -1,6 +1,7 @@
 """A browser against the live server: the cast signed in, and a record of everything it complains about."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -45,21 +46,20 @@ def record() -> Iterator[Record]:
     assert found.unexpected() == []
 
 
-@pytest.fixture
-def new_context(browser: Browser, address: str, record: Record, given: Given) -> Iterator[NewContext]:
-    """Contexts of Chromium that know the server and are watched. They close before the rows they show are removed."""
-    contexts: list[BrowserContext] = []
-
-    def make(**options: Any) -> BrowserContext:
-        context = browser.new_context(**{"base_url": address, "reduced_motion": "reduce"} | options)
+@contextmanager
+def watched(browser: Browser, address: str, record: Record, **options: Any) -> Iterator[BrowserContext]:
+    """A context of Chromium that knows the server, and whose complaints are recorded."""
+    with browser.new_context(**{"base_url": address, "reduced_motion": "reduce"} | options) as context:
         context.set_default_timeout(10_000)
         record.watch(context)
-        contexts.append(context)
-        return context
+        yield context
 
-    yield make
-    for context in contexts:
-        context.close()
+
+@pytest.fixture
+def new_context(browser: Browser, address: str, record: Record, given: Given) -> Iterator[NewContext]:
+    """Makes watched contexts, which close before the rows that they show are removed."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(watched(browser, address, record, **options))
 
 
 @pytest.fixture

@@ -17,6 +17,10 @@ class Record:
     complaints: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=lambda: [_INVALID])
 
+    def begin(self) -> None:
+        """Forget what was complained about and expected so far."""
+        self.complaints, self.expected = [], [_INVALID]
+
     def watch(self, context: BrowserContext) -> None:
         context.add_init_script(_TELL)
         context.on("console", self._console)
