@@ -73,9 +73,9 @@ class KeyQuery(ListQuery):
 
 
 class HistoryQuery(ListQuery):
-    q: str = Field(default="", max_length=120)
-    actor: str = Field(default="", max_length=120, description="An id, or part of a name.")
+    q: str = Field(default="", max_length=120, description="Beginnings of words, addresses, ids.")
+    actor: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     action: Verb | None = None
-    target: str = Field(default="", max_length=120, description="An id, or part of a name.")
+    target: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     since: Day | None = Field(default=None, description="The first day, UTC.")
     until: Day | None = Field(default=None, description="The last day, UTC.")

@@ -1,40 +1,39 @@
 """`/api/history`: what was done, by whom, newest first. Read only."""
 
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
+from keyadmin.api import links
 from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.filters import HistoryQuery, PageQuery
+from keyadmin.api.filters import HistoryQuery, PageQuery, refuse_unknown
 from keyadmin.api.rows import listed
 from keyadmin.api.schemas import EventOut
-from keyadmin.forms.filters import filter_events
-from keyadmin.models import Event, paging
+from keyadmin.forms.filters import wanted
+from keyadmin.models import Event
+from keyadmin.models.event_search import BIGGEST, ORDER, Found
 from keyadmin.operations.errors import NotFound
 
 router = Router(tags=["History"])
-
-ORDER: Final = paging.Order("pk", True, int, int)
-_BIGGEST: Final = 2**63 - 1
 
 
 @router.get("/history", response=list[EventOut], url_name="history")
 def list_(request: HttpRequest, response: HttpResponse, query: Query[HistoryQuery]) -> Any:
     """Events, newest first. The Link header leads to older ones."""
-    events = Event.objects.visible_to(actor_of(request))
-    if query.organisation:
-        events = events.filter(organisation_id=organisation_of(request, query.organisation).id)
-    rows = filter_events(events, query.chosen())
-    return listed(request, response, rows, ORDER, query, EventOut.of)
+    refuse_unknown(request, query)
+    organisation = organisation_of(request, query.organisation).id if query.organisation else None
+    page = Found.of(actor_of(request), wanted(query.chosen(), organisation)).page(query.cursor, query.limit)
+    links.lead_on(request, response, page)
+    return [EventOut.of(event) for event in page.rows]
 
 
 @router.get("/history/{int:number}", response=EventOut, url_name="event")
 def view(request: HttpRequest, number: int) -> Any:
     """One event."""
     events = Event.objects.visible_to(actor_of(request))
-    event = events.filter(number=number).first() if number <= _BIGGEST else None
+    event = events.filter(number=number).first() if number <= BIGGEST else None
     if event is None:
         raise NotFound
     return EventOut.of(event)

@@ -1,7 +1,8 @@
 """Filters of lists, as they stand in the address. What cannot be read is left out, never an error."""
 
-from datetime import UTC, datetime, time, timedelta
-from typing import Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,7 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AllowListEntry, Event, Kind, Scope, Status, Verb
+from keyadmin.models import AllowListEntry, Kind, Scope, Status, Verb
+from keyadmin.models.event_terms import Wanted
 
 SORTS = [
     ("newest", gettext_lazy("Newest first")),
@@ -25,6 +27,8 @@ OPEN = [("any", gettext_lazy("Any address")), ("limited", gettext_lazy("Limited"
 USED = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90 days"))]
 #: In the place of a bot: keys of the organisation itself.
 NO_BOT = "none"
+#: Nothing was before it, and what is long before it cannot be counted back from.
+_FIRST_DAY: Final = date(1970, 1, 1)
 
 
 class KeyFilters(OperationForm):
@@ -87,27 +91,19 @@ def _lists() -> tuple[QuerySet[AllowListEntry], QuerySet[AllowListEntry]]:
     return entries.filter(key=OuterRef("pk")), entries.filter(bot=OuterRef("bot"))
 
 
-def filter_events(events: QuerySet[Event], chosen: dict[str, Any]) -> QuerySet[Event]:
-    """The events that the accepted values of HistoryFilters leave, but for the organisation. Days are UTC's."""
-    if q := chosen.get("q"):
-        events = events.search(q)  # type: ignore[attr-defined]
-    if actor := chosen.get("actor"):
-        events = events.filter(_names("actor", actor))
-    if target := chosen.get("target"):
-        events = events.filter(_names("target", target))
-    if action := chosen.get("action"):
-        events = events.filter(verb=action)
-    if since := chosen.get("since"):
-        events = events.filter(at__gte=datetime.combine(since, time.min, tzinfo=UTC))
-    if until := chosen.get("until"):
-        events = events.filter(at__lte=datetime.combine(until, time.max, tzinfo=UTC))
-    return events
+def wanted(chosen: dict[str, Any], organisation: UUID | None) -> Wanted:
+    """What the accepted values of HistoryFilters ask of history, in that organisation. Days are UTC's."""
+    since, until = chosen.get("since"), chosen.get("until")
+    return Wanted(
+        text=chosen.get("q", ""),
+        actor=chosen.get("actor", ""),
+        target=chosen.get("target", ""),
+        action=chosen.get("action", ""),
+        organisation=organisation,
+        since=_midnight(max(since, _FIRST_DAY)) if since else None,
+        until=_midnight(until + timedelta(days=1)) if until and until < timezone.now().date() else None,
+    )
 
 
-def _names(column: str, text: str) -> Q:
-    """An id means exactly that one; anything else, whoever is called something like it."""
-    try:
-        identifier = forms.UUIDField().clean(text)
-    except forms.ValidationError:
-        return Q(**{f"{column}_label__icontains": text})
-    return Q(**{f"{column}_id": str(identifier)})
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)

@@ -75,13 +75,6 @@ class EventQuerySet(ActorQuerySet):
     def of_target(self, target_id: Any) -> Self:
         return self.filter(target_id=target_id)
 
-    def search(self, text: str) -> Self:
-        return self.filter(
-            models.Q(target_label__icontains=text)
-            | models.Q(actor_label__icontains=text)
-            | models.Q(reason__icontains=text)
-        )
-
 
 class Event(models.Model):
     """`number` counts from 1 without a gap: it is the event's place in the chain."""

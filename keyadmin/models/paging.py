@@ -109,16 +109,26 @@ class Page:
 
 def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
     """One page, in one statement: the one row more tells whether there is another."""
+
+    def fetch(start: Cursor | None, most: int) -> list[Any]:
+        backwards = start is not None and start.backwards
+        beyond = rows.filter(order.beyond(start.value, start.pk, backwards=backwards)) if start else rows
+        return list(beyond.order_by(*order.columns(backwards=backwards))[:most])
+
+    return page_by(fetch, order, cursor, size)
+
+
+def page_by(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:
+    """As `page`, of rows that `fetch` finds: from a place on, the nearest first, at most so many."""
     start = Cursor.read(cursor, order)
     backwards = start is not None and start.backwards
-    beyond = rows.filter(order.beyond(start.value, start.pk, backwards=backwards)) if start else rows
-    found = list(beyond.order_by(*order.columns(backwards=backwards))[: size + 1])
+    found = fetch(start, size + 1)
     more = len(found) > size
     found = found[:size]
     if backwards:
         found.reverse()
     if not found:  # what the cursor pointed at has shrunk away
-        return page(rows, order, "", size) if start else Page([], "", "", is_first=True)
+        return page_by(fetch, order, "", size) if start else Page([], "", "", is_first=True)
     has_before = more if backwards else start is not None
     has_after = backwards or more
     return Page(

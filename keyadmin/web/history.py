@@ -9,15 +9,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from keyadmin.forms.filters import HistoryFilters, filter_events
-from keyadmin.models import ChainCheck, Event, Verb, paging
+from keyadmin.forms.filters import HistoryFilters, wanted
+from keyadmin.models import ChainCheck, Event, Verb
+from keyadmin.models.event_search import BIGGEST, Found
 from keyadmin.operations.errors import NotFound
 from keyadmin.web import answers, links
 from keyadmin.web.visitors import Visitor, visitor_of
 
 SIZE: Final = 50
-_ORDER: Final = paging.Order("pk", True, int, int)
-_BIGGEST: Final = 2**63 - 1
 
 
 @require_safe
@@ -27,7 +26,7 @@ def list_(request: HttpRequest) -> HttpResponse:
         return render(request, "nothing.html", status=403)
     chosen = HistoryFilters(request.GET).accepted()
     part = "#rows" if answers.is_htmx(request) else ""
-    return render(request, f"history/list.html{part}", _page(request, _events(visitor, chosen), chosen))
+    return render(request, f"history/list.html{part}", _page(request, _found(visitor, chosen), chosen))
 
 
 @require_safe
@@ -36,16 +35,16 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     visitor = visitor_of(request)
     chosen = HistoryFilters(request.GET).accepted()
     readable = Event.objects.visible_to(visitor.actor)
-    row = readable.filter(number=number).first() if number <= _BIGGEST else None
+    row = readable.filter(number=number).first() if number <= BIGGEST else None
     if row is None:
         raise NotFound
-    found = _events(visitor, chosen)
+    found = _found(visitor, chosen)
     query = _kept(request, chosen)
     context = {
         "event": row,
         "target_url": _target_url(row),
-        "previous_url": _neighbour(found.filter(number__gt=number).order_by("number"), query),
-        "next_url": _neighbour(found.filter(number__lt=number).order_by("-number"), query),
+        "previous_url": _neighbour(found.beyond(number, ascending=True, most=1), query),
+        "next_url": _neighbour(found.beyond(number, most=1), query),
         "query_string": links.link("", query),
     }
     if answers.is_htmx(request):
@@ -53,20 +52,17 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "history/list.html", _page(request, found, chosen) | context)
 
 
-def _events(visitor: Visitor, chosen: dict[str, Any]) -> QuerySet[Any]:
-    events = filter_events(Event.objects.visible_to(visitor.actor), chosen)
+def _found(visitor: Visitor, chosen: dict[str, Any]) -> Found:
     slug = chosen.get("organisation", "")
-    if not slug:
-        return events
     organisation = visitor.organisation(slug)
-    if organisation is None:
+    if slug and organisation is None:
         raise NotFound
-    return events.filter(organisation_id=organisation.id)
+    return Found.of(visitor.actor, wanted(chosen, organisation.id if organisation else None))
 
 
-def _page(request: HttpRequest, events: QuerySet[Any], chosen: dict[str, Any]) -> dict[str, Any]:
+def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[str, Any]:
     path, query = reverse("history:list"), links.as_typed(chosen)
-    page = paging.page(events, _ORDER, request.GET.get("cursor", ""), SIZE)
+    page = found.page(request.GET.get("cursor", ""), SIZE)
     return {
         "events": page.rows,
         "page": {
@@ -89,7 +85,7 @@ def _kept(request: HttpRequest, chosen: dict[str, Any]) -> dict[str, str]:
 
 
 def _neighbour(events: QuerySet[Any], query: dict[str, str]) -> str:
-    number = events.values_list("number", flat=True).first()
+    number = next(iter(events.values_list("number", flat=True)), None)
     return links.link(reverse("history:event", args=[number]), query) if number is not None else ""
 
 

@@ -9,7 +9,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from keyadmin.models import Event, Key, Organisation, Status
+from keyadmin.models import Key, Organisation, Status
+from keyadmin.models.event_search import Found
+from keyadmin.models.event_terms import Wanted
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import counting, key_sums, key_tiles, links
@@ -32,7 +34,7 @@ def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
     sums = key_sums.sums(_of(Key.objects.visible_to(visitor.actor), organisation), counts["tile:all"], DAYS)
     lists = _lists(visitor, keys, sums)
     query = {"organisation": organisation.slug} if organisation else {}
-    events = Event.objects.visible_to(visitor.actor)
+    events = Found.of(visitor.actor, Wanted(organisation=organisation.id if organisation else None))
     soonest = lists["expiring"][0] if lists["expiring"] else None
     return {
         "organisation": organisation,
@@ -44,7 +46,7 @@ def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
         "chart": sums.chart,
         "is_some": sums.is_some,
         **lists,
-        "events": (events.filter(organisation_id=organisation.id) if organisation else events)[:EVENTS],
+        "events": events.newest(EVENTS),
         "query": query,
         "expiring_url": links.link(reverse("keys:list"), query, status=Status.EXPIRING.value),
         "unused_url": links.link(reverse("keys:list"), query, used="never"),

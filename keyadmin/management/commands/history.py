@@ -4,11 +4,12 @@ from argparse import Namespace
 from typing import Any
 
 from django.core.management.base import CommandParser
-from django.db.models import QuerySet
 
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import OperatorCommand, clock, iso
 from keyadmin.models import Event, Verb
+from keyadmin.models.event_search import Found
+from keyadmin.models.event_terms import Wanted
 
 
 class Command(OperatorCommand):
@@ -26,7 +27,7 @@ class Command(OperatorCommand):
         parser.add_argument("--limit", type=arguments.count, default=50, help="At most so many. Default: 50.")
 
     def run(self, options: Namespace) -> None:
-        found = list(self.asked_for(options)[: options.limit])
+        found = Found.of(self.actor, self.asked_for(options)).newest(options.limit)
         if self.json:
             self.document([described(event) for event in found])
             return
@@ -41,20 +42,15 @@ class Command(OperatorCommand):
             ],
         )  # fmt: skip
 
-    def asked_for(self, options: Namespace) -> QuerySet[Event]:
-        rows: QuerySet[Event] = Event.objects.visible_to(self.actor)
-        if options.organisation:
-            owner = lookups.organisation(options.organisation, actor=self.actor)
-            rows = rows.filter(organisation_id=owner.id)
+    def asked_for(self, options: Namespace) -> Wanted:
+        owner = lookups.organisation(options.organisation, actor=self.actor) if options.organisation else None
+        key = ""
         if options.key:
             # A deleted key has left nothing but its history.
-            target = lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id
-            rows = rows.filter(target_kind="key", target_id=str(target))
-        if options.action:
-            rows = rows.filter(verb=options.action)
-        if options.since:
-            rows = rows.filter(at__gte=options.since)
-        return rows
+            key = str(lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
+        return Wanted(
+            organisation=owner.id if owner else None, target=key, action=options.action or "", since=options.since
+        )
 
 
 def described(event: Event) -> dict[str, Any]:
