@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AllowListEntry, Kind, Scope, Status, Verb
+from keyadmin.models import AllowListEntry, Finding, Kind, Scope, Status, Verb
 from keyadmin.models.event_terms import Wanted
 
 SORTS = [
@@ -45,6 +45,11 @@ class KeyFilters(OperationForm):
     def clean_bot(self) -> str:
         bot: str = self.cleaned_data["bot"]
         return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
+
+
+class ReviewFilters(OperationForm):
+    organisation = forms.SlugField(required=False, max_length=60)
+    finding = forms.ChoiceField(required=False, choices=Finding)
 
 
 class HistoryFilters(OperationForm):

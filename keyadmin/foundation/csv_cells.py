@@ -9,6 +9,9 @@ from typing import Final
 #: What spreadsheets take for the beginning of a formula, in the forms of all keyboards.
 _FORMULA: Final = tuple("=+-@|%＝＋－＠")
 
+#: Goes before the first line: without it Excel takes UTF-8 for an older encoding.
+BEGIN: Final = "\ufeff"
+
 
 def cell(value: object) -> str:
     """The text of a cell. Moments are RFC 3339 in UTC; nothing is empty; numbers stay numbers.

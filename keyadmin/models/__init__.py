@@ -9,6 +9,7 @@ from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.organisation import Organisation
 from keyadmin.models.person import Membership, Person, Presence, Role, SystemRole
+from keyadmin.models.review import Finding, ReviewBuild, ReviewFinding
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
@@ -16,8 +17,8 @@ from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
 
 __all__ = [
-    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "Event",
+    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "Event", "Finding",
     "IssuedOnce", "Key", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
-    "Person", "Presence", "RefreshToken", "Role", "Scope", "ScopeDay", "ScopeRoute", "Secret", "SecretUse", "Status",
-    "SystemRole", "Tier", "TokenSession", "UsageHour", "Verb", "Version",
+    "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay", "ScopeRoute",
+    "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageHour", "Verb", "Version",
 ]  # fmt: skip

@@ -170,7 +170,11 @@ class Key(models.Model):
     class Meta:
         db_table = "key"
         ordering = ("-created_at", "-id")
-        indexes = (models.Index(fields=("organisation", "-created_at", "-id"), name="key_of_organisation"),)
+        indexes = (
+            models.Index(fields=("organisation", "-created_at", "-id"), name="key_of_organisation"),
+            # Those that may still be used: of those that never expire, or expire after some moment.
+            models.Index(fields=("organisation", "expires_at"), condition=Q(revoked_at=None), name="key_not_revoked"),
+        )
         constraints = (
             models.CheckConstraint(condition=Q(kind__in=Kind.values), name="key_kind_known"),
             models.CheckConstraint(

@@ -16,7 +16,8 @@ _LONGEST: Final = 1500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A column and the primary key that breaks its ties; `parse` reads the column's text back, or raises.
+    """A column and the primary key, or another unique `tie`, that breaks its ties; `parse` reads the column's text
+    back, or raises.
 
     Rows without a value come last in either direction; say where there can be any.
     """
@@ -26,27 +27,28 @@ class Order:
     parse: Callable[[str], Any]
     parse_pk: Callable[[str], Any]
     nullable: bool = False
+    tie: str = "pk"
 
     def columns(self, *, backwards: bool) -> list[Any]:
         down = self.descending is not backwards
         sign = "-" if down else ""
         if not self.nullable:
-            return [f"{sign}{name}" for name in dict.fromkeys((self.column, "pk"))]
+            return [f"{sign}{name}" for name in dict.fromkeys((self.column, self.tie))]
         end: dict[str, Any] = {"nulls_first": True} if backwards else {"nulls_last": True}
         column = F(self.column)
-        return [column.desc(**end) if down else column.asc(**end), f"{sign}pk"]
+        return [column.desc(**end) if down else column.asc(**end), f"{sign}{self.tie}"]
 
     def beyond(self, value: Any, pk: Any, *, backwards: bool) -> Q:
         """The rows after a row; its first half lets the database walk an index."""
         than = "lt" if self.descending is not backwards else "gt"
-        if self.column == "pk":
-            return Q(**{f"pk__{than}": pk})
+        if self.column == self.tie:
+            return Q(**{f"{self.tie}__{than}": pk})
         without = Q(**{f"{self.column}__isnull": True})
         if value is None:
-            tied = without & Q(**{f"pk__{than}": pk})
+            tied = without & Q(**{f"{self.tie}__{than}": pk})
             return tied | ~without if backwards else tied
         later = Q(**{f"{self.column}__{than}": value})
-        tied = Q(**{self.column: value, f"pk__{than}": pk})
+        tied = Q(**{self.column: value, f"{self.tie}__{than}": pk})
         found = Q(**{f"{self.column}__{than}e": value}) & (later | tied)
         return found | without if self.nullable and not backwards else found
 
@@ -63,7 +65,8 @@ class Cursor:
     def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
-        packed = json.dumps([int(backwards), text, str(row.pk)], separators=(",", ":"), ensure_ascii=False)
+        place = [int(backwards), text, str(getattr(row, order.tie))]
+        packed = json.dumps(place, separators=(",", ":"), ensure_ascii=False)
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod

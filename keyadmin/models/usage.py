@@ -123,7 +123,8 @@ class ScopeDayQuerySet(models.QuerySet[Any]):
 class ScopeDay(models.Model):
     """Allowed calls by the scope that opened them. A call that several scopes open counts for each."""
 
-    pk = models.CompositePrimaryKey("key_id", "day", "scope")
+    #: In this order, so that the last day of a key's scope is one look-up.
+    pk = models.CompositePrimaryKey("key_id", "scope", "day")
     key_id = models.UUIDField()
     day = models.DateField()
     scope = models.CharField(max_length=60)

@@ -76,6 +76,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
             Place("public", _("Public API keys"), "shield-check", "security:public-keys"),
             Place("ip-lists", _("IP allow-lists"), "globe", "security:allow-lists"),
             Place("history", _("History"), "history", "history:list"),
+            Place("review", _("Review report"), "clipboard-check", "review:report"),
         ],
     ),
     (
@@ -95,7 +96,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
 #: The lists that the switcher leads to, if the reader is on one; else to the first.
 BY_ORGANISATION: Final = [
     "keys:list", "history:list", "bots:list", "security:public-keys", "security:allow-lists",
-    "people:list", "channels:list", "settings", "home", "usage",
+    "people:list", "channels:list", "settings", "home", "usage", "review:report",
 ]  # fmt: skip
 
 

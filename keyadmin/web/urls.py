@@ -17,6 +17,8 @@ from keyadmin.web import (
     networks,
     organisations,
     password_resets,
+    review,
+    review_export,
     security,
     sign_ins,  # noqa: F401 - receives the library's signals
     usage,
@@ -78,6 +80,11 @@ history_urls = [
     path("<int:number>/", history.event, name="event"),
 ]
 
+review_urls = [
+    path("", review.report, name="report"),
+    path("export/", review_export.export, name="export"),
+]
+
 #: What of django-allauth has a page here. Nobody signs up by themselves.
 account_urls = [
     path("login/", account.login, name="account_login"),
@@ -105,6 +112,7 @@ urlpatterns = [
     path("security/", include((security_urls, "security"))),
     path("", include((networks_urls, "networks"))),
     path("history/", include((history_urls, "history"))),
+    path("review/", include((review_urls, "review"))),
     *admin_urls.urlpatterns,
     path("account/", include(account_urls)),
 ]

@@ -1,4 +1,4 @@
-"""The scenes of the overview and of usage."""
+"""The scenes of the overview, of usage and of the review report."""
 
 from typing import Final
 
@@ -30,6 +30,11 @@ def of_a_key(page: Page) -> None:
     expect(page.get_by_role("heading", name="Requests per day of CRM integration")).to_be_visible()
 
 
+def open_review(page: Page, query: str = "") -> None:
+    page.goto(f"/review/?organisation=northwind{query}")
+    expect(page.get_by_role("heading", name="Review report", level=1)).to_be_visible()
+
+
 def _table(page: Page) -> None:
     open_usage(page)
     page.get_by_text("View as table").click()
@@ -43,4 +48,6 @@ SCENES: Final[dict[str, Place]] = {
     "usage-of-a-bot": Place(_of_a_bot),
     "usage-of-a-key": Place(of_a_key),
     "usage-table": Place(_table),
+    "review": Place(open_review),
+    "review-of-one-finding": Place(lambda page: open_review(page, "&finding=open")),
 }

@@ -28,6 +28,7 @@ from keyadmin.operations import (
     networks,
     organisations,
     people,
+    review,
     scopes,
     sessions,
     tiers,
@@ -178,7 +179,11 @@ SYSTEM: Final[dict[str, Act]] = {
 ELSEWHERE: Final[dict[str, Act]] = {
     "organisations.enable": lambda w, a: organisations.enable(actor=a, organisation=w.closed.id),
 }
-ALL: Final[dict[str, Act]] = KEYS | OWNERS | SEEN | SYSTEM | ELSEWHERE
+#: For everybody who reads the organisation's keys.
+READING: Final[dict[str, Act]] = {
+    "review.export": lambda w, a: review.export(actor=a, organisation=w.organisation, finding=""),
+}
+ALL: Final[dict[str, Act]] = READING | KEYS | OWNERS | SEEN | SYSTEM | ELSEWHERE
 #: What people do about themselves alone; the library has asked who they are.
 SESSIONS: Final[dict[str, Act]] = {
     "sessions.sign_in": lambda w, a: sessions.sign_in(actor=as_actor(w.person)),

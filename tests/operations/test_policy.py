@@ -41,11 +41,13 @@ EVERYWHERE = {"operator", "system", "administrator"}
 SEES_EVERYTHING = EVERYWHERE | {"system auditor"}
 OWNING = EVERYWHERE | {"owner"}
 WRITING_KEYS = OWNING | {"writing key", "inheriting key"}
+READING_KEYS = SEES_EVERYTHING | WRITING_KEYS | {"auditor", "reading key"}
 OUTSIDE = {"member", "another's owner", "another's key", "deactivated owner", "deactivated administrator"}
 
 
 def expected(act: str, who: str) -> type[Exception] | None:
     allowed = WRITING_KEYS if act in acts.KEYS else OWNING if act in acts.OWNERS else EVERYWHERE
+    allowed = READING_KEYS if act in acts.READING else allowed
     if who in allowed:
         return None
     if act in acts.SYSTEM:

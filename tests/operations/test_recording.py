@@ -21,6 +21,7 @@ from keyadmin.operations import (
     organisations,
     people,
     recording,
+    review,
     scopes,
     sessions,
     tiers,
@@ -31,7 +32,7 @@ from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
 
-MODULES = (bots, channels, keys, networks, organisations, people, scopes, sessions, tiers, token_sessions)
+MODULES = (bots, channels, keys, networks, organisations, people, review, scopes, sessions, tiers, token_sessions)
 
 
 def public_operations(module: ModuleType) -> list[str]:

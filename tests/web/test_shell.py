@@ -29,7 +29,16 @@ def navigation(response: Any) -> list[str]:
 def test_navigation_has_only_what_the_role_may_use(
     maya: Person, priya: Person, jonas: Person, sam: Person, signed_in: SignedIn
 ) -> None:
-    everybody = ["Overview", "API keys", "Bots", "Usage", "Public API keys", "IP allow-lists", "History"]
+    everybody = [
+        "Overview",
+        "API keys",
+        "Bots",
+        "Usage",
+        "Public API keys",
+        "IP allow-lists",
+        "History",
+        "Review report",
+    ]
     for reader in (maya, priya):
         assert navigation(signed_in(reader).get("/keys/")) == [
             *everybody, "Master User API keys", "Organisations", "People & roles", "Permissions", "Channels", "Tiers",

@@ -40,6 +40,7 @@ PAGES = [
     "/security/allow-lists/", "/security/allow-lists/?organisation=northwind",
     "/security/allow-lists/?address=10.1.2.3",
     "/history/", "/history/?q=k&organisation=northwind", "/history/?action=key.revoked&since=2020-01-01",
+    "/review/", "/review/?organisation=northwind&finding=no-expiry",
     "/organisations/", "/organisations/?q=o", "/organisations/northwind/",
     "/bots/{bot}/advanced/",
     "/people/", "/people/?q=p&organisation=northwind&role=member",

@@ -1,0 +1,66 @@
+"""review: the review report of this moment."""
+
+from argparse import Namespace
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import CommandParser
+from django.utils import timezone
+
+from keyadmin.management import arguments, lookups
+from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.management.commands.list_keys import owner
+from keyadmin.models import Finding, Key
+from keyadmin.models.review import Examined, walk
+
+
+class Command(OperatorCommand):
+    help = "Show the keys that somebody should look at, and why. It looks at every key, of now."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
+        parser.add_argument("--finding", choices=Finding.values, help="Only keys with this finding.")
+        parser.add_argument(
+            "--limit", type=arguments.count, default=1000, help="Name at most so many keys. Default: 1000."
+        )
+
+    def run(self, options: Namespace) -> None:
+        keys = Key.objects.visible_to(self.actor)
+        if options.organisation:
+            keys = keys.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
+        now, counts = timezone.now(), Counter[str]()
+        found: list[tuple[Any, Examined]] = []
+        for key, row in walk(keys):
+            counts.update(row.findings)
+            if (not options.finding or options.finding in row.findings) and len(found) < options.limit:
+                found.append((key, row))
+        if self.json:
+            by_finding = {finding.value: counts[finding.value] for finding in Finding}
+            self.document({"at": iso(now), "counts": by_finding, "keys": [_described(*pair) for pair in found]})
+            return
+        self.table(
+            ("id", "key", "name", "owner", "findings", "last used"),
+            [
+                (
+                    str(key.id), key.masked, key.name, owner(key), " ".join(row.findings),
+                    clock(key.last_used_at, "never"),
+                )
+                for key, row in found
+            ],
+        )  # fmt: skip
+        self.note(", ".join(f"{finding.value}: {counts[finding.value]}" for finding in Finding))
+
+
+def _described(key: Any, row: Examined) -> dict[str, Any]:
+    return {
+        "id": str(key.id),
+        "name": key.name,
+        "organisation": key.organisation.slug,
+        "bot": key.bot.name if key.bot else None,
+        "status": str(key.status),
+        "findings": [str(finding) for finding in row.findings],
+        "unused_scopes": sorted(row.unused),
+        "created_by": key.created_by,
+        "last_used_at": iso(key.last_used_at),
+        "expires_at": iso(key.expires_at),
+    }

@@ -1,0 +1,192 @@
+"""The review report: what an auditor would ask about a key that may still be used.
+
+`examine` finds it of any keys, in one statement for all of them. Nobody waits for that where there are many:
+`ReviewFinding` has what was found when somebody last built the report.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, Self
+from uuid import UUID
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db import models
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.models import paging
+from keyadmin.models.key import EXPIRING_SOON, Key
+from keyadmin.models.meter import Meter
+from keyadmin.models.network import AllowListEntry
+from keyadmin.models.person import Membership
+from keyadmin.models.scope import Scope, fitting, held
+from keyadmin.models.usage import ScopeDay
+from keyadmin.models.visibility import ActorQuerySet
+
+#: What has not been used for so long is worth a question.
+UNUSED_FOR: Final = timedelta(days=90)
+_NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
+
+
+class Finding(models.TextChoices):
+    """In the order in which reports list them."""
+
+    NEVER_USED = "never-used", _("Never used")
+    UNUSED = "unused", _("Unused 90 days")
+    NO_EXPIRY = "no-expiry", _("No expiry")
+    EXPIRING = "expiring", _("Expiring soon")
+    OPEN = "open", _("Open to any IP")
+    FULL_ACCESS = "full-access", _("Full access")
+    PERMISSIONS = "permissions", _("Permission unused")
+    OWNER_GONE = "owner-gone", _("Owner gone")
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """`scopes` are those the key has or inherits; `unused`, of them, those that opened no call for 90 days."""
+
+    key: UUID
+    organisation: UUID
+    findings: tuple[Finding, ...]
+    scopes: frozenset[str]
+    unused: frozenset[str]
+
+    @property
+    def pk(self) -> UUID:
+        return self.key
+
+    @property
+    def total(self) -> int:
+        return len(self.findings)
+
+
+def to_review(keys: QuerySet[Any]) -> QuerySet[Any]:
+    """Of the keys those that may still be used, be they paused today."""
+    return keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
+
+
+def examine(keys: QuerySet[Any]) -> list[Examined]:
+    """What there is to be said of each of the keys, in their order. Two statements."""
+    catalogue = frozenset(Scope.objects.values_list("name", flat=True))
+    now = timezone.now()
+    since = (now - UNUSED_FOR).astimezone(UTC).date()
+    return [_examined(facts, catalogue, now) for facts in _facts(keys, since)]
+
+
+def walk(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, Examined]]:
+    """Of the keys those with findings, the newest first, with organisation, bot, status and usage; read some at a
+    time, so that no statement is long and memory does not grow.
+    """
+    rows = to_review(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
+    cursor = ""
+    while True:
+        page = paging.page(rows, _NEWEST, cursor, size)
+        examined = {row.key: row for row in examine(Key.objects.filter(id__in=[key.id for key in page.rows]))}
+        # A key can be deleted between the two.
+        found = ((key, examined.get(key.id)) for key in page.rows)
+        yield from ((key, row) for key, row in found if row and row.findings)
+        cursor = page.after
+        if not cursor:
+            return
+
+
+def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
+    entries = AllowListEntry.objects.order_by()
+    roles = Membership.objects.filter(person=OuterRef("creator"), organisation=OuterRef("organisation"))
+    granted = Key.scopes.through.objects.filter(key=OuterRef("pk")).order_by().values("scope")
+    days = ScopeDay.objects.filter(day__gt=since).order_by()
+    used = days.filter(ExpressionWrapper(OuterRef("inherits"), models.BooleanField()), key_id=OuterRef("pk"))
+    idle = granted.filter(~Exists(days.filter(key_id=OuterRef("key"), scope=OuterRef("scope"))))
+    return keys.values(
+        "id", "kind", "inherits", "expires_at", "creator", "creator__is_active", "creator__system_role",
+        owner=models.F("organisation"),
+        last_used_at=Subquery(Meter.objects.filter(key_id=OuterRef("pk")).values("last_used_at")),
+        is_open=~Exists(entries.filter(key=OuterRef("pk"))) & ~Exists(entries.filter(bot=OuterRef("bot"))),
+        role=Coalesce(Subquery(roles.values("role")), models.Value("")),
+        granted=ArraySubquery(granted),
+        # Of a list those that nobody used; of what is inherited, which no list says, those that somebody did.
+        idle=ArraySubquery(idle),
+        used=ArraySubquery(used.values("scope").distinct()),
+    )  # fmt: skip
+
+
+def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> Examined:
+    scopes, unused = frozenset(facts["granted"]), frozenset(facts["idle"])
+    is_gone = facts["creator"] is not None and not (
+        facts["creator__is_active"] and (facts["role"] or facts["creator__system_role"])
+    )
+    if facts["inherits"]:
+        roles = {"system_role": facts["creator__system_role"], "role": facts["role"]}
+        lent = held(**roles, catalogue=catalogue) if facts["creator__is_active"] else frozenset[str]()
+        scopes = fitting(facts["kind"], lent)
+        unused = scopes - frozenset(facts["used"])
+    expires_at, used_at = facts["expires_at"], facts["last_used_at"]
+    said = {
+        Finding.NEVER_USED: used_at is None,
+        Finding.UNUSED: used_at is not None and used_at < now - UNUSED_FOR,
+        Finding.NO_EXPIRY: expires_at is None,
+        Finding.EXPIRING: expires_at is not None and expires_at <= now + EXPIRING_SOON,
+        Finding.OPEN: facts["is_open"],
+        Finding.FULL_ACCESS: facts["inherits"] or scopes >= fitting(facts["kind"], catalogue),
+        Finding.PERMISSIONS: bool(unused),
+        Finding.OWNER_GONE: is_gone,
+    }
+    findings = tuple(finding for finding in Finding if said[finding])
+    return Examined(facts["id"], facts["owner"], findings, scopes, unused)
+
+
+class ReviewFindingQuerySet(ActorQuerySet):
+    organisation_path = "organisation_id"
+
+    def of(self, finding: str) -> Self:
+        """Of the keys with that finding, or of all with any ("")."""
+        return self.filter(finding=finding or ANY)
+
+
+#: In the place of a finding: the key has one at least.
+ANY: Final = "any"
+
+
+class ReviewFinding(models.Model):
+    """What was found of a key when the report was built; `total` is how much that was. No foreign keys: a key may be
+    gone by the time somebody reads this.
+    """
+
+    pk = models.CompositePrimaryKey("key_id", "finding")
+    key_id = models.UUIDField()
+    finding = models.CharField(max_length=12, choices=[*Finding.choices, (ANY, ANY)])
+    organisation_id = models.UUIDField()
+    total = models.PositiveSmallIntegerField()
+
+    objects = ReviewFindingQuerySet.as_manager()
+
+    class Meta:
+        db_table = "review_finding"
+        indexes = (
+            models.Index(fields=("finding", "-total", "-key_id"), name="review_finding_most"),
+            models.Index(fields=("organisation_id", "finding", "-total", "-key_id"), name="review_finding_of"),
+        )
+        constraints = (
+            models.CheckConstraint(condition=Q(finding__in=[*Finding.values, ANY]), name="review_finding_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.finding}"
+
+
+class ReviewBuild(models.Model):
+    """When the report was last built: one row. It holds what was so at `at`, when `event` was the newest."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField()
+    event = models.BigIntegerField()
+
+    class Meta:
+        db_table = "review_build"
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="review_build_single"),)
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,85 @@
+"""Building the review report: what is found is kept, once, and what is over goes."""
+
+from datetime import timedelta
+
+import psycopg
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from keyadmin.models import Key, Organisation, ReviewBuild, ReviewFinding, Verb
+from keyadmin.models.review import ANY
+from keyadmin.operations import keys, review
+from keyadmin.operations.errors import Conflict, NotFound
+from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
+from tests.operations.looking import latest
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(review, "BATCH", 2)
+
+
+def rows() -> dict[str, set[str]]:
+    """By key, its findings; every row of a key says how many they are."""
+    found: dict[str, set[str]] = {}
+    names = {key.id: key.name for key in Key.objects.all()}
+    for row in ReviewFinding.objects.all():
+        found.setdefault(names.get(row.key_id, "gone"), set()).add(row.finding)
+    for row in ReviewFinding.objects.all():
+        assert row.total == len(found[names.get(row.key_id, "gone")] - {ANY})
+    return found
+
+
+@pytest.fixture
+def made(northwind: Organisation) -> dict[str, Key]:
+    soon = timezone.now() + timedelta(days=30)
+    common = {"organisation": northwind, "scopes": [], "networks": ["10.0.0.0/8"], "expires_at": soon}
+    keys = {
+        "idle": {},
+        "open": {"networks": []},
+        "lasting": {"expires_at": None},
+        "other": {},
+        "revoked": {"revoked": True},
+    }
+    return {name: KeyFactory(name=name, **common | fields) for name, fields in keys.items()}
+
+
+def test_it_is_of_every_key_and_says_until_when(made: dict[str, Key]) -> None:
+    number = keys.revoke(actor=OPERATOR, key=made["other"].id) and latest().number
+    build = review.build()
+    assert rows() == {
+        "idle": {"never-used", ANY}, "open": {"never-used", "open", ANY}, "lasting": {"never-used", "no-expiry", ANY},
+    }  # fmt: skip
+    assert (build.event, ReviewBuild.objects.get().event) == (number, number)
+    assert abs(build.at - timezone.now()) < timedelta(minutes=1)
+
+
+def test_again_it_writes_what_has_changed_and_nothing_else(made: dict[str, Key]) -> None:
+    review.build()
+    before = dict(ReviewFinding.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
+    made["open"].allow_list.create(network="10.0.0.0/8")
+    keys.delete(actor=OPERATOR, key=made["lasting"].id)
+    review.build()
+    assert rows() == {"idle": {"never-used", ANY}, "open": {"never-used", ANY}, "other": {"never-used", ANY}}
+    after = dict(ReviewFinding.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
+    kept = {pk: version for pk, version in after.items() if pk[0] != made["open"].id}
+    assert kept == {pk: before[pk] for pk in kept}
+
+
+def test_one_at_a_time(northwind: Organisation) -> None:
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [review._BUILDING])
+        with pytest.raises(Conflict, match="Somebody else"):
+            review.build()
+    assert review.build().event == 0
+
+
+def test_who_takes_it_away_is_recorded(northwind: Organisation) -> None:
+    jonas, stranger = member_of(northwind, "owner"), member_of(northwind)
+    review.export(actor=as_actor(jonas), organisation=None, finding="open")
+    event = latest()
+    assert (event.verb, event.actor_id, event.organisation_id) == (Verb.REVIEW_EXPORTED, jonas.id, None)
+    assert event.changes == {"finding": [None, "open"]}
+    with pytest.raises(NotFound):
+        review.export(actor=as_actor(stranger), organisation=None, finding="")

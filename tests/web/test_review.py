@@ -1,0 +1,191 @@
+"""The review report: its figures, its rows, what may be done from it, and the same as CSV."""
+
+import csv
+import io
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Event, Key, Organisation, Person
+from keyadmin.operations import review as operations
+from keyadmin.web import counting, review
+from tests.factories import KeyFactory, member_of
+from tests.models.test_review import use
+from tests.web.conftest import SignedIn
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
+
+
+def figures(response: Any) -> dict[str, str]:
+    return {str(tile["label"]): tile["value"] for tile in response.context["tiles"] if tile["value"] != "0"}
+
+
+@pytest.fixture(params=["living", "built"])
+def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Both ways to make a report say the same; to be called once the keys are there."""
+
+    def living() -> None:
+        """Nothing to do."""
+
+    def built() -> None:
+        operations.build()
+        # The counts that stop are LIMIT + 1: with two keys there are more than anybody waits for.
+        monkeypatch.setattr(counting, "LIMIT", 1)
+
+    return {"living": living, "built": built}[request.param]
+
+
+@pytest.fixture
+def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
+    soon = timezone.now() + timedelta(days=30)
+    leaver = member_of(northwind, deactivated=True, name="Lea Veer")
+    made = {
+        "Quiet": KeyFactory(organisation=northwind, name="Quiet", networks=["10.0.0.0/8"], expires_at=soon),
+        "Legacy": KeyFactory(
+            organisation=northwind, name="Legacy", inherits=True, creator=leaver, created_by="Lea Veer"
+        ),
+        "=cmd()": KeyFactory(organisation=northwind, name="=cmd()", expires_at=soon, scopes=["chats:write"]),
+        "Gone": KeyFactory(organisation=northwind, name="Gone", revoked=True),
+        "Theirs": KeyFactory(organisation=contoso, name="Theirs", networks=["10.0.0.0/8"]),
+    }
+    for name in ("Quiet", "=cmd()", "Theirs"):
+        use(made[name], "chats:read")
+    return made
+
+
+def test_the_figures_and_the_rows(
+    maya: Person, keys: dict[str, Key], signed_in: SignedIn, ready: Callable[[], None]
+) -> None:
+    ready()
+    response = signed_in(maya).get("/review/?organisation=northwind")
+    limited = counting.LIMIT == 1
+    assert figures(response) == {
+        "Never used": "1", "No expiry": "1", "Open to any IP": "1,000+" if limited else "2", "Full access": "1",
+        "Permission unused": "1", "Owner gone": "1",
+    }  # fmt: skip
+    html = response.content.decode()
+    assert names(html) == ["Legacy", "=cmd()"]
+    assert "made by Lea Veer" in html
+    assert ("1,000+ of 1,000+ keys" if limited else "2 of 3 keys have something to look at.") in html
+    assert ("The report of more than 1,000 keys is built beforehand." in html) == limited
+    row = html[html.index("=cmd()") :]
+    assert "Write chats" in row[: row.index("</tr>")]
+    assert "Permission unused" not in row[: row.index("</tr>")], "its own column says so"
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["Legacy", "=cmd()", "Theirs"]),
+        ("?finding=no-expiry", ["Legacy", "Theirs"]),
+        ("?finding=owner-gone&organisation=northwind", ["Legacy"]),
+        ("?finding=expiring", []),
+        ("?finding=nonsense&cursor=nonsense&organisation=contoso", ["Theirs"]),
+    ],
+)
+def test_of_one_finding(
+    priya: Person, keys: dict[str, Key], signed_in: SignedIn, ready: Callable[[], None], query: str, expected: list[str]
+) -> None:
+    ready()
+    html = signed_in(priya).get(f"/review/{query}").content.decode()
+    assert names(html) == expected
+    assert ("No key has this finding." in html) == (not expected)
+
+
+def test_paging_forth_and_back(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, ready: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(review, "SIZE", 2)
+    soon = timezone.now() + timedelta(days=30)
+    made = [KeyFactory(organisation=northwind, name=f"K{n}", expires_at=soon if n % 2 else None) for n in range(5)]
+    ready()
+    client, url, pages = signed_in(jonas), "/review/", []
+    while url:
+        html = client.get(url).content.decode()
+        pages.append(names(html))
+        found = re.search(r'href="([^"]*)" rel="next"', html)
+        url = found[1].replace("&amp;", "&") if found else ""
+    ranked = sorted(made, key=lambda key: (key.expires_at is None, key.id), reverse=True)
+    assert pages == [[key.name for key in ranked[place : place + 2]] for place in (0, 2, 4)]
+    back = re.search(r'href="([^"]*)" rel="prev"', html)
+    assert back
+    assert names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
+    if counting.LIMIT > 1:  # what is printed stops there
+        assert names(client.get("/review/?print=1").content.decode()) == [key.name for key in ranked]
+
+
+def test_who_may_acts_from_it(jonas: Person, asha: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+    act = f"/keys/{keys['Legacy'].id}/revoke/"
+    assert act in signed_in(jonas).get("/review/").content.decode()
+    html = signed_in(asha).get("/review/").content.decode()
+    assert act not in html
+    assert "Actions for" not in html
+    assert act not in signed_in(jonas).get("/review/?print=1").content.decode()
+
+
+def test_what_was_done_since_it_was_built_shows(
+    jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations.build()
+    keys["=cmd()"].allow_list.create(network="10.0.0.0/8")
+    Key.objects.filter(id=keys["=cmd()"].id).update(expires_at=timezone.now() + timedelta(days=20))
+    use(keys["=cmd()"], "chats:write")
+    keys["Legacy"].allow_list.all()
+    Key.objects.filter(id=keys["Legacy"].id).update(name="Renamed")
+    monkeypatch.setattr(counting, "LIMIT", 1)
+    html = signed_in(jonas).get("/review/").content.decode()
+    assert names(html) == ["Renamed", "=cmd()"]
+    assert html.count("None any more") == 1
+
+
+def test_not_built_yet(jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any) -> None:
+    monkeypatch.setattr(counting, "LIMIT", 1)
+    html = signed_in(jonas).get("/review/").content.decode()
+    assert "build_review" in html
+    assert "There is no report yet." in html
+
+
+def test_htmx_gets_the_rows_and_the_figures(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
+    html = htmx(jonas).get("/review/").content.decode()
+    assert html.lstrip().startswith('<div id="review-rows"')
+    assert 'id="review-tiles" hx-swap-oob="true"' in html
+    assert 'id="review-head" hx-swap-oob="true"' in html
+
+
+def test_as_csv(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+    response = signed_in(jonas).get("/review/export/?organisation=northwind")
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert re.fullmatch(r'attachment; filename="review-northwind-[0-9-]{10}\.csv"', response["Content-Disposition"])
+    text = b"".join(response.streaming_content).decode()
+    assert text.startswith("\ufeff")
+    rows = {row["Name"]: row for row in csv.DictReader(io.StringIO(text[1:], newline=""))}
+    assert set(rows) == {"Legacy", "'=cmd()"}
+    assert rows["Legacy"]["Owner gone"] == rows["Legacy"]["Full access"] == rows["Legacy"]["Never used"] == "yes"
+    assert rows["'=cmd()"]["Permissions never used in 90 days"] == "chats:write"
+    assert rows["'=cmd()"]["No expiry"] == ""
+    assert rows["Legacy"]["Created by"] == "Lea Veer"
+    assert rows["Legacy"]["Status"] == "Active"
+    event = Event.objects.first()
+    assert event
+    assert (event.verb, event.target_label, event.changes) == (
+        "review.exported",
+        "Northwind",
+        {"finding": [None, "any"]},
+    )
+
+
+def test_as_csv_of_one_finding_and_asking_only_for_its_head(
+    maya: Person, keys: dict[str, Key], signed_in: SignedIn
+) -> None:
+    client = signed_in(maya)
+    text = b"".join(client.get("/review/export/?finding=full-access").streaming_content).decode()
+    assert len(text.splitlines()) == 2
+    assert client.head("/review/export/").status_code == 200
+    assert Event.objects.filter(verb="review.exported").count() == 1
