@@ -48,7 +48,7 @@ def load(key: UUID) -> Loaded | None:
     if not rows:
         return None
     own, bots = rows[0][-6:-4]
-    return Loaded(snapshots.built(*rows[0]), tuple(own), tuple(bots))
+    return Loaded(snapshots.built(*rows[0]), tuple(sorted(own)), tuple(sorted(bots)))
 
 
 def is_clear(call: Call) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from typing import Final
 
 from django.utils.formats import date_format
@@ -11,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from keyadmin.explain.facts import Facts, all_of, one_of
 from keyadmin.explain.rules import Rule
+from keyadmin.foundation import cidr
 from keyadmin.foundation.refusals import Reason
 from keyadmin.models.scope import IMPERSONATE
 
@@ -73,12 +75,13 @@ def _bot_addresses(facts: Facts, reason: Reason | None) -> str:
 
 
 def _on_list(facts: Facts, networks: Collection[str], reason: Reason | None) -> str:
-    if facts.call.address is None:
-        return _("No address is known, so it is not in %(networks)s.") % {"networks": one_of(sorted(networks))}
-    names = {"address": facts.call.address.text, "networks": one_of(sorted(networks))}
+    at = facts.call.address
+    if at is None:
+        return _("No address is known, so it is not in %(networks)s.") % {"networks": one_of(networks)}
     if reason:
-        return _("%(address)s is not in %(networks)s.") % names
-    return _("%(address)s is in %(networks)s.") % names
+        return _("%(address)s is not in %(networks)s.") % {"address": at.text, "networks": one_of(networks)}
+    holding = [network for network in networks if cidr.contains(cidr.compile([ip_network(network)]), at)]
+    return _("%(address)s is in %(networks)s.") % {"address": at.text, "networks": all_of(holding)}
 
 
 def _permission(facts: Facts, reason: Reason | None) -> str:

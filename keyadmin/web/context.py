@@ -96,7 +96,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
 #: The lists that the switcher leads to, if the reader is on one; else to the first.
 BY_ORGANISATION: Final = [
     "keys:list", "history:list", "bots:list", "security:public-keys", "security:allow-lists",
-    "people:list", "channels:list", "settings", "home", "usage", "review:report",
+    "people:list", "channels:list", "settings", "home", "usage", "review:report", "explain",
 ]  # fmt: skip
 
 

@@ -4,10 +4,12 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, date, timedelta
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Outcome, ScopeDay
+from keyadmin.web import links
 
 #: Days after which a permission that was not used is worth a word.
 UNUSED: Final = 30
@@ -28,11 +30,13 @@ _BECAUSE: Final = {
 
 
 def last_denied(key: Any) -> dict[str, Any] | None:
-    """{address: str, because: str, at: datetime} of a key `with_last_refusal`; None when it never had one."""
+    """{address, because, at, explain_url} of a key `with_last_refusal`; None when it never had one."""
     if key.denied_at is None:
         return None
     address = key.denied_from or gettext("an unknown address")
-    return {"address": address, "because": _BECAUSE[Outcome(key.denied_for)], "at": key.denied_at}
+    explain_url = links.link(reverse("explain"), {"key": key.id, "address": key.denied_from})
+    because = _BECAUSE[Outcome(key.denied_for)]
+    return {"address": address, "because": because, "at": key.denied_at, "explain_url": explain_url}
 
 
 def with_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:

@@ -7,6 +7,7 @@ from keyadmin.web import (
     admin_urls,
     bot_keys,
     bots,
+    explain,
     history,
     home,
     key_bulk,
@@ -106,6 +107,7 @@ account_urls = [
 urlpatterns = [
     path("", home.home, name="home"),
     path("usage/", usage.page, name="usage"),
+    path("explain/", explain.page, name="explain"),
     path("keys/", include((keys_urls, "keys"))),
     path("bots/", include((bots_urls, "bots"))),
     path("organisations/", include((organisations_urls, "organisations"))),

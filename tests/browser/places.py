@@ -2,8 +2,13 @@
 
 from typing import Final
 
-from tests.browser import admin_scenes, bot_scenes, key_scenes, scenes, usage_scenes
+from tests.browser import admin_scenes, bot_scenes, explain_scenes, key_scenes, scenes, usage_scenes
 
 SCENES: Final[dict[str, scenes.Place]] = (
-    scenes.SCENES | usage_scenes.SCENES | key_scenes.SCENES | bot_scenes.SCENES | admin_scenes.SCENES
+    scenes.SCENES
+    | usage_scenes.SCENES
+    | key_scenes.SCENES
+    | explain_scenes.SCENES
+    | bot_scenes.SCENES
+    | admin_scenes.SCENES
 )

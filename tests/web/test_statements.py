@@ -42,7 +42,7 @@ PAGES = [
     "/history/", "/history/?q=k&organisation=northwind", "/history/?action=key.revoked&since=2020-01-01",
     "/review/", "/review/?organisation=northwind&finding=no-expiry",
     "/organisations/", "/organisations/?q=o", "/organisations/northwind/",
-    "/bots/{bot}/advanced/",
+    "/bots/{bot}/advanced/", "/explain/", "/explain/?organisation=northwind",
     "/people/", "/people/?q=p&organisation=northwind&role=member",
     "/permissions/", "/channels/", "/channels/?q=c", "/tiers/", "/settings/",
 ]  # fmt: skip
