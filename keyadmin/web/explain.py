@@ -43,7 +43,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
         return _asked(request, visitor)
     form = ExplainForm(request.POST, actor=visitor.actor)
     if form.is_valid():
-        return redirect(links.link(reverse("explain"), form.query()))
+        return redirect(links.link(reverse("explain"), form.query()) + "#verdict")
     return _page(request, visitor, form, form.chosen or _still_chosen(visitor, request.POST.get("key", "")))
 
 
