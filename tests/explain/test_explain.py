@@ -4,12 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from keyadmin.explain.explanation import Explanation, Step, explain
 from keyadmin.explain.questions import call_of, key_of
 from keyadmin.explain.rules import Rule
-from keyadmin.foundation import tokens
+from keyadmin.foundation import breaker, tokens
 from keyadmin.models import Bot, Meter, Organisation
 from keyadmin.models.meter import CELLS
 from keyadmin.operations.errors import Invalid, NotFound
@@ -159,6 +160,19 @@ def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
     wait = "Wait until some of its calls are an hour old, or give the key a larger tier."
     assert said(explanation)[1] == ["Give the key Export data.", wait]
     assert explained(made, address="192.0.2.1").status == 429
+
+
+def test_while_no_call_can_be_decided(given: Given) -> None:
+    """The call path's breaker is open. Pages and the API make 503 of it."""
+    made = given.key()
+    key, call = key_of(OPERATOR, str(made.key.id)), call_of(method="GET", path="/api/chats")
+    breaker.fail()
+    try:
+        with pytest.raises(OperationalError):
+            explain(key, call)
+    finally:
+        breaker.succeed()
+    assert explain(key, call).status == 200
 
 
 def test_only_of_keys_that_one_sees(given: Given) -> None:
