@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from keyadmin.api.names import askable
 from keyadmin.models import Kind, Status, Verb
 from keyadmin.operations.errors import Invalid
+from keyadmin.operations.exports import Format
 
 
 def _written_as_a_day(value: Any) -> Any:
@@ -29,13 +30,10 @@ def refuse_unknown(request: HttpRequest, query: BaseModel) -> None:
         raise Invalid({name: ["This list has no such filter."] for name in unknown})
 
 
-class PageQuery(BaseModel):
-    """What every list takes."""
+class Asked(BaseModel):
+    """A closed query, whose texts the database can be asked about."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
-
-    cursor: str = Field(default="", description="From a Link header; nothing else is one.")
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
     @field_validator("*", mode="after")
     @classmethod
@@ -43,6 +41,13 @@ class PageQuery(BaseModel):
         if isinstance(value, str) and not askable(value):
             raise ValueError("There is no such text.")
         return value
+
+
+class PageQuery(Asked):
+    """What every list takes."""
+
+    cursor: str = Field(default="", description="From a Link header; nothing else is one.")
+    limit: Annotated[int, Field(ge=1, le=200)] = 50
 
 
 class ListQuery(PageQuery):
@@ -72,10 +77,19 @@ class KeyQuery(ListQuery):
         return found
 
 
-class HistoryQuery(ListQuery):
+class HistoryFilters(Asked):
+    organisation: str = Field(default="", description="A slug.")
     q: str = Field(default="", max_length=120, description="Beginnings of words, addresses, ids.")
     actor: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     action: Verb | None = None
     target: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     since: Day | None = Field(default=None, description="The first day, UTC.")
     until: Day | None = Field(default=None, description="The last day, UTC.")
+
+
+class HistoryQuery(HistoryFilters, PageQuery):
+    pass
+
+
+class ExportQuery(HistoryFilters):
+    format: Format = Field(description="csv, or jsonl: one JSON object a line.")

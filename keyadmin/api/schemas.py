@@ -91,6 +91,7 @@ class ActorOut(BaseModel):
     label: str
     door: str = Field(description="page, api, command or background")
     ip: str | None
+    user_agent: str
 
 
 class TargetOut(BaseModel):
@@ -103,27 +104,21 @@ class EventOut(BaseModel):
     """What was done. Labels are those of that time."""
 
     number: int
-    at: datetime
+    at: str = Field(description="To the microsecond, as it is hashed.", json_schema_extra={"format": "date-time"})
     action: str = Field(examples=["key.edited"])
     actor: ActorOut
     organisation: UUID | None
+    organisation_label: str
     target: TargetOut
     changes: dict[str, list[Any]] = Field(description="By field: before and after.")
     reason: str
     request_id: str
+    previous_hash: str = Field(description="That of the event before it.")
     hash: str = Field(description="SHA-256 over this event and the hash before it, in hexadecimal.")
 
     @classmethod
     def of(cls, event: Any) -> Self:
-        actor = ActorOut(
-            kind=event.actor_kind, id=event.actor_id, label=event.actor_label, door=event.door, ip=event.ip
-        )
-        target = TargetOut(kind=event.target_kind, id=event.target_id, label=event.target_label)
-        return cls(
-            number=event.number, at=event.at, action=event.verb, actor=actor, organisation=event.organisation_id,
-            target=target, changes=event.changes, reason=event.reason, request_id=event.request_id,
-            hash=bytes(event.hash).hex(),
-        )  # fmt: skip
+        return cls.model_validate(event.told())
 
 
 def is_alive(key: Any) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import AllowListEntry, Finding, Kind, Scope, Status, Verb
 from keyadmin.models.event_terms import Wanted
+from keyadmin.operations.exports import Format
 
 SORTS = [
     ("newest", gettext_lazy("Newest first")),
@@ -62,6 +63,10 @@ class HistoryFilters(OperationForm):
     until = forms.DateField(label=gettext_lazy("Until"), required=False)
 
 
+class HistoryExport(OperationForm):
+    format = forms.ChoiceField(choices=[(one.value, one.value) for one in Format])
+
+
 def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:
     """Of keys with their status, those that still work, from any address."""
     own, of_bot = _lists()
@@ -103,7 +108,7 @@ def wanted(chosen: dict[str, Any], organisation: UUID | None) -> Wanted:
         text=chosen.get("q", ""),
         actor=chosen.get("actor", ""),
         target=chosen.get("target", ""),
-        action=chosen.get("action", ""),
+        action=chosen.get("action") or "",
         organisation=organisation,
         since=_midnight(max(since, _FIRST_DAY)) if since else None,
         until=_midnight(until + timedelta(days=1)) if until and until < timezone.now().date() else None,

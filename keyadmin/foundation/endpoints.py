@@ -25,6 +25,7 @@ FOR_KEYS: Final = (
     Route("GET", "/api/keys/{id}/usage", "keys:read"),
     Route("GET", "/api/keys/{id}/history", "history:read"),
     Route("GET", "/api/history", "history:read"),
+    Route("GET", "/api/history/export", "history:read"),
     Route("GET", "/api/history/{number}", "history:read"),
     Route("GET", "/api/organisations", "keys:read"),
     Route("GET", "/api/organisations/{id}", "keys:read"),

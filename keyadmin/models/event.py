@@ -1,5 +1,6 @@
 """History: one row a change, copied labels instead of foreign keys, each row chained to the one before."""
 
+from datetime import UTC
 from typing import Any, Self
 
 from django.db import models
@@ -60,6 +61,7 @@ class Verb(models.TextChoices):
     TOKEN_REFRESHED = "session.token_refreshed", _("Token refreshed")
     REFRESH_TOKEN_REUSED = "session.refresh_token_reused", _("Refresh token used twice")
     SIGNED_OUT_EVERYWHERE = "session.signed_out_everywhere", _("Signed out everywhere")
+    HISTORY_EXPORTED = "history.exported", _("History exported")
 
 
 class EventQuerySet(ActorQuerySet):
@@ -116,6 +118,30 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.verb} {self.target_label}"
+
+    def told(self) -> dict[str, Any]:
+        """The event in JSON values, as the API, exports and pages tell it: all that its hash is made of."""
+        return {
+            "number": self.number,
+            "at": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "action": self.verb,
+            "actor": {
+                "kind": self.actor_kind,
+                "id": str(self.actor_id) if self.actor_id else None,
+                "label": self.actor_label,
+                "door": self.door,
+                "ip": self.ip,
+                "user_agent": self.user_agent,
+            },
+            "organisation": str(self.organisation_id) if self.organisation_id else None,
+            "organisation_label": self.organisation_label,
+            "target": {"kind": self.target_kind, "id": self.target_id, "label": self.target_label},
+            "changes": self.changes,
+            "reason": self.reason,
+            "request_id": self.request_id,
+            "previous_hash": bytes(self.previous_hash).hex(),
+            "hash": bytes(self.hash).hex(),
+        }
 
 
 class ChainHead(models.Model):

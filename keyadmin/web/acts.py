@@ -62,6 +62,7 @@ _OF_THE_REST: Final[dict[Verb, Promise | str]] = {
     Verb.SCOPE_CREATED: _("created the permission"),
     Verb.SCOPE_EDITED: _("changed the permission"),
     Verb.SCOPE_REMOVED: _("removed the permission"),
+    Verb.HISTORY_EXPORTED: _("exported the history of"),
 }
 _ACTS: Final = {str(verb): words for verb, words in (_OF_KEYS | _OF_PEOPLE | _OF_THE_REST).items()}
 

@@ -9,9 +9,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from keyadmin.forms.filters import HistoryFilters, wanted
+from keyadmin.forms import filters
+from keyadmin.forms.filters import HistoryFilters
 from keyadmin.models import ChainCheck, Event, Verb
 from keyadmin.models.event_search import BIGGEST, Found
+from keyadmin.models.event_terms import Wanted
 from keyadmin.operations.errors import NotFound
 from keyadmin.web import answers, links
 from keyadmin.web.visitors import Visitor, visitor_of
@@ -24,21 +26,21 @@ def list_(request: HttpRequest) -> HttpResponse:
     visitor = visitor_of(request)
     if not visitor.reads:
         return render(request, "nothing.html", status=403)
-    chosen = HistoryFilters(request.GET).accepted()
+    wanted, chosen = asked(request, visitor)
     part = "#rows" if answers.is_htmx(request) else ""
-    return render(request, f"history/list.html{part}", _page(request, _found(visitor, chosen), chosen))
+    return render(request, f"history/list.html{part}", _page(request, Found.of(visitor.actor, wanted), chosen))
 
 
 @require_safe
 def event(request: HttpRequest, number: int) -> HttpResponse:
     """One event in a panel beside the list; its neighbours are those that the filters leave."""
     visitor = visitor_of(request)
-    chosen = HistoryFilters(request.GET).accepted()
+    wanted, chosen = asked(request, visitor)
     readable = Event.objects.visible_to(visitor.actor)
     row = readable.filter(number=number).first() if number <= BIGGEST else None
     if row is None:
         raise NotFound
-    found = _found(visitor, chosen)
+    found = Found.of(visitor.actor, wanted)
     query = _kept(request, chosen)
     context = {
         "event": row,
@@ -52,12 +54,14 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     return render(request, "history/list.html", _page(request, found, chosen) | context)
 
 
-def _found(visitor: Visitor, chosen: dict[str, Any]) -> Found:
+def asked(request: HttpRequest, visitor: Visitor) -> tuple[Wanted, dict[str, Any]]:
+    """What the filters in the address ask for, as far as they can be read, and their values."""
+    chosen = HistoryFilters(request.GET).accepted()
     slug = chosen.get("organisation", "")
     organisation = visitor.organisation(slug)
     if slug and organisation is None:
         raise NotFound
-    return Found.of(visitor.actor, wanted(chosen, organisation.id if organisation else None))
+    return filters.wanted(chosen, organisation.id if organisation else None), chosen
 
 
 def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +77,7 @@ def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[st
         "query_string": links.link("", _kept(request, chosen)),
         "actions": Verb.choices,
         "filters": _chips(path, query, page.rows),
+        "export_url": links.link(reverse("history:export"), query),
         "is_filtered": bool(chosen.keys() - {"organisation"}),
         "section": "history",
         "chain": ChainCheck.objects.first(),

@@ -9,6 +9,7 @@ from keyadmin.web import (
     bots,
     explain,
     history,
+    history_exports,
     home,
     key_bulk,
     key_edits,
@@ -78,6 +79,7 @@ organisations_urls = [
 
 history_urls = [
     path("", history.list_, name="list"),
+    path("export/", history_exports.export, name="export"),
     path("<int:number>/", history.event, name="event"),
 ]
 

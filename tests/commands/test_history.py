@@ -32,13 +32,13 @@ def test_of_a_key_newest_first(shell: Shell, issued: dict[str, Any], name: str) 
     assert revoked["reason"] == "Done with it"
     assert made["target"] == {"kind": "key", "id": issued["id"], "label": "Told"}
     assert made["actor"]["kind"] == "command"
-    assert made["door"] == "command"
+    assert made["actor"]["door"] == "command"
 
 
 def test_by_organisation_action_and_limit(shell: Shell) -> None:
     events = told(shell, "--organisation", "contoso", "--action", "key.issued", "--limit", "2")
 
-    assert [(event["organisation"], event["action"]) for event in events] == [("Contoso", "key.issued")] * 2
+    assert [(event["organisation_label"], event["action"]) for event in events] == [("Contoso", "key.issued")] * 2
 
 
 def test_since(shell: Shell, issued: dict[str, Any]) -> None:
@@ -74,3 +74,21 @@ def test_bad_arguments(shell: Shell, arguments: tuple[str, ...], code: int) -> N
     done = shell("history", *arguments)
 
     assert (done.returncode, done.stdout) == (code, "")
+
+
+def test_export_is_recorded_and_takes_all(shell: Shell, issued: dict[str, Any]) -> None:
+    done = shell("history", "--key", issued["id"], "--export", "jsonl")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["action"] for line in done.stdout.splitlines()] == ["key.revoked", "key.issued"]
+    exported = told(shell, "--limit", "1")[0]
+    assert exported["action"] == "history.exported"
+    assert exported["changes"] == {"format": [None, "JSON Lines"], "target": [None, issued["id"]]}
+    csv = shell("history", "--text", "Told", "--actor", "command", "--until", "0d", "--export", "csv").stdout
+    assert csv.startswith("number,at,action,")
+    assert csv.count("\n") > 2
+
+
+def test_an_export_is_whole_and_in_one_format(shell: Shell) -> None:
+    for also in (["--json"], ["--limit", "5"]):
+        assert shell("history", "--export", "csv", *also).returncode == 2

@@ -1,5 +1,6 @@
 """History: what is listed to whom, found by what, and one event with its neighbours."""
 
+import json
 import re
 from typing import Any
 
@@ -153,3 +154,22 @@ def test_how_far_the_chain_is_known_to_be_whole(jonas: Person, story: dict[str, 
     assert f"Chain verified up to event <b>{newest.number}</b>" in reader.get("/history/").content.decode()
     chain.note(None, chain.Broken(2, "it is missing"))
     assert "Chain broken after event <b>1</b>" in reader.get("/history/").content.decode()
+
+
+def test_a_file_of_what_the_filters_leave(asha: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+    client = signed_in(asha)
+    page = client.get("/history/?q=retired&organisation=northwind").content.decode()
+    assert 'action="/history/export/?q=retired&amp;organisation=northwind"' in page
+    response = client.post("/history/export/?q=retired&organisation=northwind", {"format": "jsonl"})
+    assert (response.status_code, response.streaming, response["Content-Type"]) == (200, True, "application/jsonl")
+    assert re.fullmatch(r'attachment; filename="history-[0-9-]+\.jsonl"', response["Content-Disposition"])
+    assert "no-store" in response["Cache-Control"]
+    told = [json.loads(line) for line in response.getvalue().decode().splitlines()]
+    assert [line["number"] for line in told] == [story["revoked"].number]
+    event = Event.objects.first()
+    assert (event.verb, event.actor_label, event.request_id) == (
+        Verb.HISTORY_EXPORTED, "Asha Nair", response["X-Request-Id"],
+    )  # fmt: skip
+    assert client.post("/history/export/", {"format": "xlsx"}).status_code == 400
+    assert client.post("/history/export/?organisation=contoso", {"format": "csv"}).status_code == 404
+    assert Event.objects.first() == event

@@ -94,6 +94,7 @@ POSTS = {
     "/keys/{master}/networks/": (302, 403, 403, 403, 404, 404),
     "/networks/{range}/": (302, 403, 302, 403, 404, 404),
     "/networks/{range}/remove/": (302, 403, 302, 403, 404, 404),
+    "/history/export/": (200, 200, 200, 200, 403, 200),
     "/organisations/create/": (302, 403, 403, 403, 403, 403),
     "/organisations/northwind/edit/": (302, 403, 302, 403, 404, 404),
     "/organisations/northwind/disable/": (302, 403, 403, 403, 404, 404),
@@ -103,7 +104,7 @@ POSTS = {
 SENT = {
     "name": "CRM", "reason": "Test", "description": "New", "was": "", "scopes": "chats:read", "expires": "never",
     "revision": "1", "grace": "0", "nonce": "a nonce",
-    "network": "192.0.2.0/24", "allow_any": "1", "organisation": "northwind",
+    "network": "192.0.2.0/24", "allow_any": "1", "organisation": "northwind", "format": "csv",
 }  # fmt: skip
 
 
@@ -161,6 +162,7 @@ def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: Sign
         ("post", "/"), ("post", "/usage/"), ("post", "/keys/"), ("post", "/history/"), ("post", "/keys/{key}/"),
         ("delete", "/keys/{key}/"), ("post", "/review/"), ("post", "/review/export/"),
         ("put", "/keys/{key}/revoke/"), ("delete", "/keys/{key}/delete/"), ("post", "/history/1/"),
+        ("get", "/history/export/"),
         ("get", "/keys/create/limits/"), ("delete", "/keys/{key}/edit/"), ("put", "/keys/{key}/regenerate/"),
     ],
 )  # fmt: skip

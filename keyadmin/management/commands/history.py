@@ -1,15 +1,16 @@
-"""history: what happened, newest first."""
+"""history: what happened, newest first, shown or exported."""
 
 from argparse import Namespace
-from typing import Any
 
 from django.core.management.base import CommandParser
 
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import OperatorCommand, clock, iso
-from keyadmin.models import Event, Verb
+from keyadmin.management.base import ExitCode, OperatorCommand, Problem, clock
+from keyadmin.models import Verb
 from keyadmin.models.event_search import Found
 from keyadmin.models.event_terms import Wanted
+from keyadmin.operations import exports
+from keyadmin.operations.exports import Format
 
 
 class Command(OperatorCommand):
@@ -18,18 +19,28 @@ class Command(OperatorCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
         parser.add_argument("--key", help="Only of this key (id or key ID; a deleted one by its id).")
+        parser.add_argument("--actor", default="", help="Only by these (an id, or beginnings of words of a name).")
+        parser.add_argument("--text", default="", help="Only with these beginnings of words, addresses or ids.")
         parser.add_argument(
             "--action", choices=Verb.values, metavar="ACTION", help=f"Only this: {', '.join(Verb.values)}."
         )
         parser.add_argument(
             "--since", type=arguments.since, metavar="WHEN", help="An RFC 3339 time with offset, or days such as 7d."
         )
-        parser.add_argument("--limit", type=arguments.count, default=50, help="At most so many. Default: 50.")
+        parser.add_argument("--until", type=arguments.since, metavar="WHEN", help="Before then, likewise.")
+        parser.add_argument("--limit", type=arguments.count, help="At most so many. Default: 50.")
+        parser.add_argument(
+            "--export", choices=list(Format), help="Print all of them as CSV or JSON Lines; that is recorded."
+        )
 
     def run(self, options: Namespace) -> None:
-        found = Found.of(self.actor, self.asked_for(options)).newest(options.limit)
+        wanted = self.asked_for(options)
+        if options.export:
+            self.export(wanted, options)
+            return
+        found = list(Found.of(self.actor, wanted).newest(options.limit or 50))
         if self.json:
-            self.document([described(event) for event in found])
+            self.document([event.told() for event in found])
             return
         self.table(
             ("number", "time (UTC)", "actor", "action", "target", "changes"),
@@ -42,6 +53,12 @@ class Command(OperatorCommand):
             ],
         )  # fmt: skip
 
+    def export(self, wanted: Wanted, options: Namespace) -> None:
+        if options.limit or self.json:
+            raise Problem("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
+        for piece in exports.history(actor=self.actor, wanted=wanted, format=Format(options.export)).pieces:
+            self.stdout.write(piece, ending="")
+
     def asked_for(self, options: Namespace) -> Wanted:
         owner = lookups.organisation(options.organisation, actor=self.actor) if options.organisation else None
         key = ""
@@ -49,27 +66,6 @@ class Command(OperatorCommand):
             # A deleted key has left nothing but its history.
             key = str(lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
         return Wanted(
-            organisation=owner.id if owner else None, target=key, action=options.action or "", since=options.since
-        )
-
-
-def described(event: Event) -> dict[str, Any]:
-    """An event as JSON; `changes` is field → [before, after]."""
-    return {
-        "number": event.number,
-        "at": iso(event.at),
-        "action": event.verb,
-        "actor": {
-            "kind": event.actor_kind,
-            "id": str(event.actor_id) if event.actor_id else None,
-            "label": event.actor_label,
-        },
-        "door": event.door,
-        "ip": event.ip,
-        "request_id": event.request_id,
-        "organisation": event.organisation_label,
-        "organisation_id": str(event.organisation_id) if event.organisation_id else None,
-        "target": {"kind": event.target_kind, "id": event.target_id, "label": event.target_label},
-        "changes": event.changes,
-        "reason": event.reason,
-    }
+            organisation=owner.id if owner else None, target=key, actor=options.actor, text=options.text,
+            action=options.action or "", since=options.since, until=options.until,
+        )  # fmt: skip

@@ -29,6 +29,7 @@ _ICONS = {
     Verb.SIGNED_IN: "log-in",
     Verb.SIGN_IN_FAILED: "shield-alert",
     Verb.SIGNED_OUT: "log-out",
+    Verb.HISTORY_EXPORTED: "file-down",
 }
 #: By the last word of the verb, where the verb itself has no icon.
 _ICONS_BY_END = {
@@ -66,12 +67,19 @@ _FIELDS = {
     "bot": gettext_lazy("Bot"),
     "kind": gettext_lazy("Kind"),
     "key_id": gettext_lazy("Key ID"),
+    "format": gettext_lazy("Format"),
+    "text": gettext_lazy("Text"),
+    "actor": gettext_lazy("Actor"),
+    "action": gettext_lazy("Action"),
+    "target": gettext_lazy("Target"),
+    "since": gettext_lazy("From"),
+    "until": gettext_lazy("Until"),
 }
 #: Fields that the action or the target says already, or that say nothing to people.
 _SAID_ALREADY = {"is_active", "revoked_at", "key_id", "masked", "recognition", "kind", "created_at", "last_used_at"}
 #: Fields that say nothing to people; the JSON has them.
 _FOR_PROGRAMS = {"masked", "recognition"}
-_COMING = {"created", "issued", "added"}
+_COMING = {"created", "issued", "added", "exported"}
 _GOING = {"deleted", "removed"}
 #: What an empty value means, where it means something.
 _EMPTY = {
@@ -148,25 +156,8 @@ def event_summary(event: Event) -> str:
 
 @register.filter
 def event_json(event: Event) -> str:
-    """The event as readers of the export see it, without the bytes of the chain."""
-    return json.dumps(
-        {
-            "number": event.number,
-            "at": event.at.isoformat(),
-            "verb": event.verb,
-            "actor": {"kind": event.actor_kind, "id": event.actor_id, "label": event.actor_label},
-            "door": event.door,
-            "ip": event.ip,
-            "request_id": event.request_id,
-            "organisation": event.organisation_label,
-            "target": {"kind": event.target_kind, "id": event.target_id, "label": event.target_label},
-            "changes": event.changes,
-            "reason": event.reason,
-        },
-        indent=2,
-        ensure_ascii=False,
-        default=str,
-    )
+    """The event as the API and exports tell it."""
+    return json.dumps(event.told(), indent=2, ensure_ascii=False)
 
 
 @register.filter
@@ -208,6 +199,6 @@ def _words(field: str, value: Any) -> list[str]:
 def _word(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
-    if field.endswith(("_at", "_until")):
+    if field.endswith(("_at", "_until")) or field in ("since", "until"):
         return absolute_time(datetime.fromisoformat(value))
     return str(value)

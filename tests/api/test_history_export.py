@@ -1,0 +1,39 @@
+"""`GET /api/history/export`: the file, and that asking what it would be exports nothing."""
+
+import json
+from typing import Any
+
+from keyadmin.models import Event, Verb
+from keyadmin.operations import keys
+from tests.api.conftest import Ask
+from tests.calls.rows import Given
+from tests.factories import OPERATOR, KeyFactory
+
+
+def test_a_key_exports_its_organisations_history(given: Given, ask: Ask) -> None:
+    home, elsewhere = given.organisation(), given.organisation()
+    reader = given.key(home, scopes=["history:read"])
+    for organisation in (home, elsewhere):
+        keys.revoke(actor=OPERATOR, key=KeyFactory(organisation=organisation, name="=1+1").id, reason="Retired")
+    newest = Event.objects.first()
+
+    def exports() -> Any:
+        return Event.objects.filter(number__gt=newest.number)
+
+    head = ask(reader, "HEAD", "/api/history/export?format=csv")
+    assert (head.status_code, head["Content-Type"]) == (200, "text/csv; charset=utf-8")
+    assert not exports()
+    for wrong in ("", "?format=xlsx", "?format=csv&limit=5"):
+        assert ask(reader, "GET", f"/api/history/export{wrong}").status_code == 422
+    assert not exports()
+
+    response = ask(reader, "GET", "/api/history/export?format=jsonl&q=retired")
+    assert (response["Content-Type"], response["Cache-Control"]) == ("application/jsonl", "no-store")
+    assert response["Content-Disposition"].startswith('attachment; filename="history-')
+    told = [json.loads(line) for line in response.getvalue().splitlines()]
+    assert [line["organisation"] for line in told] == [str(home.id)]
+    assert told[0] == ask(reader, "GET", f"/api/history/{told[0]['number']}").json()
+    event = exports().get()
+    assert (event.verb, event.actor_id, event.organisation_id) == (Verb.HISTORY_EXPORTED, reader.key.id, home.id)
+    csv = ask(reader, "GET", "/api/history/export?format=csv&target=1").getvalue().decode()
+    assert ",'=1+1," in csv

@@ -1,0 +1,112 @@
+"""Exports of history: what is in them, that they are recorded first, and that nothing is exported otherwise."""
+
+import csv
+import io
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+
+from keyadmin.models import Event, Organisation, Person, Verb
+from keyadmin.models.event_terms import Wanted
+from keyadmin.operations import exports, keys
+from keyadmin.operations.exports import Format
+from tests.factories import OPERATOR, KeyFactory, as_actor
+from tests.operations.looking import latest
+
+
+@pytest.fixture
+def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> list[Event]:
+    ours, theirs = KeyFactory(organisation=northwind, name="=cmd()"), KeyFactory(organisation=contoso)
+    keys.revoke(actor=as_actor(jonas, ip="::1", user_agent="Größe"), key=ours.id, reason="\t-1+1")
+    keys.reactivate(actor=as_actor(jonas), key=ours.id)
+    keys.revoke(actor=as_actor(lena), key=theirs.id)
+    return list(Event.objects.order_by("-number"))
+
+
+def export(actor: Any, format: Format, **wanted: Any) -> str:  # noqa: A002
+    return "".join(exports.history(actor=actor, wanted=Wanted(**wanted), format=format).pieces)
+
+
+def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> None:
+    lines = [json.loads(line) for line in export(OPERATOR, Format.JSON_LINES).splitlines()]
+    assert [line["number"] for line in lines] == [event.number for event in story]
+    for line in lines:
+        actor, target = line["actor"], line["target"]
+        fields = {
+            "number": line["number"], "at": line["at"], "verb": line["action"], "actor_kind": actor["kind"],
+            "actor_id": actor["id"], "actor_label": actor["label"], "door": actor["door"], "ip": actor["ip"],
+            "user_agent": actor["user_agent"], "request_id": line["request_id"],
+            "organisation_id": line["organisation"], "organisation_label": line["organisation_label"],
+            "target_kind": target["kind"], "target_id": target["id"], "target_label": target["label"],
+            "changes": line["changes"], "reason": line["reason"],
+        }  # fmt: skip
+        text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert sha256(bytes.fromhex(line["previous_hash"]) + text.encode()).hexdigest() == line["hash"]
+
+
+def test_no_cell_of_csv_is_a_formula(story: list[Event]) -> None:
+    head, *rows = csv.reader(io.StringIO(export(OPERATOR, Format.CSV)))
+    by_number = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    assert list(by_number) == [str(event.number) for event in story]
+    revoked = by_number[str(story[-1].number)]
+    assert (revoked["target"], revoked["reason"]) == ("'=cmd()", "'-1+1")
+    assert (revoked["ip"], revoked["user_agent"], revoked["actor"]) == ("::1", "Größe", "Jonas Lind")
+    assert json.loads(revoked["changes"]) == story[-1].changes
+    assert revoked["hash"] == bytes(story[-1].hash).hex()
+
+
+def test_whoever_reads_exports_what_they_read(asha: Person, story: list[Event]) -> None:
+    lines = export(as_actor(asha), Format.JSON_LINES).splitlines()
+    assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
+    event = latest()
+    assert (event.verb, event.actor_label, event.organisation_label) == (
+        Verb.HISTORY_EXPORTED, "Asha Nair", "Northwind",
+    )  # fmt: skip
+    assert export(as_actor(asha), Format.CSV, text="lena").count("\n") == 1
+
+
+def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: list[Event], contoso: Any) -> None:
+    secret = "kad_a1b2c3d4e5f6a7b8_" + "A" * 49
+    since = datetime(2020, 1, 1, tzinfo=UTC)
+    made = exports.history(
+        actor=OPERATOR, format=Format.CSV,
+        wanted=Wanted(text=f"retired {secret}", action="key.revoked", organisation=contoso.id, since=since),
+    )  # fmt: skip
+    event = latest()
+    assert event.changes == {
+        "format": [None, "CSV"], "text": [None, "retired •••"], "action": [None, "key.revoked"],
+        "since": [None, "2020-01-01T00:00:00Z"],
+    }  # fmt: skip
+    assert (event.target_kind, event.target_label, event.organisation_id) == ("history", "Contoso", contoso.id)
+    assert str(event.number) in made.name
+    assert made.name.endswith(".csv")
+    keys.reactivate(actor=OPERATOR, key=story[0].target_id)
+    assert "".join(exports.history(actor=OPERATOR, wanted=Wanted(), format=Format.CSV).pieces).count("\n") == 1 + 5
+
+
+def test_of_several_organisations_it_names_them(story: list[Event], northwind: Organisation) -> None:
+    export(OPERATOR, Format.JSON_LINES)
+    assert (latest().target_label, latest().organisation_id) == ("Contoso, Northwind", None)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("", [3, 2, 1]), ("key", [3]), ("cmd", [2, 1])])
+def test_all_batches_are_told(
+    story: list[Event], monkeypatch: pytest.MonkeyPatch, text: str, expected: list[int]
+) -> None:
+    monkeypatch.setattr(exports, "BATCH", 2)
+    first = story[-1].number - 1
+    lines = export(OPERATOR, Format.JSON_LINES, text=text).splitlines()
+    assert [json.loads(line)["number"] - first for line in lines] == expected
+
+
+def test_what_cannot_be_recorded_is_not_exported(story: list[Event]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
+        )
+    with pytest.raises(DatabaseError, match="append-only"):
+        exports.history(actor=OPERATOR, wanted=Wanted(), format=Format.CSV)
