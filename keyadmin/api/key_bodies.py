@@ -12,6 +12,7 @@ from keyadmin.api.rows import Reasoned, Slug, Text
 from keyadmin.foundation import cidr
 from keyadmin.models import Channel, Key, Kind
 from keyadmin.operations.checks import Problems
+from keyadmin.operations.networks import when_emptied
 
 Names = Annotated[list[str], Field(max_length=1000)]
 
@@ -75,7 +76,7 @@ def check_opening(body: ChangedKey, key: Key) -> None:
     opens = "networks" in body.model_fields_set and not body.networks and not body.allow_any
     if opens and key.allow_list.exists():
         problems = Problems()
-        problems.add("allow_any", "Any address will be allowed.")
+        problems.add("allow_any", when_emptied(key))
         problems.raise_any()
 
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor
@@ -32,8 +34,13 @@ class _List:
         return list(self.entries.values_list("network", flat=True))
 
 
-def add(*, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None) -> AllowListEntry:
-    """Add a network to the list of the bot or of the key. The first one closes it to all other addresses."""
+def add(
+    *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, since: datetime | None = None
+) -> AllowListEntry:
+    """Add a network to the list of the bot or of the key. The first one closes it to all other addresses.
+
+    `since`: of one that is put back, when it first came onto the list; it then stands where it stood.
+    """
     with recording.changing(actor):
         allowed = _lock(actor, bot, key)
         before = allowed.networks()
@@ -41,6 +48,9 @@ def add(*, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None
         _require_reach(allowed, [*before, new])
         owner = {"bot": allowed.owner} if isinstance(allowed.owner, Bot) else {"key": allowed.owner}
         entry = AllowListEntry.objects.create(**owner, network=new)
+        if since is not None:
+            entry.created_at = since
+            entry.save(update_fields=("created_at",))
         _record(Verb.NETWORK_ADDED, allowed, before)
     return entry
 
@@ -61,15 +71,36 @@ def change(*, actor: Actor, entry: UUID, network: str) -> AllowListEntry:
 
 
 def remove(*, actor: Actor, entry: UUID, allow_any: bool = False) -> None:
-    """Remove the entry. The last one opens the list to any address, which takes `allow_any`."""
+    """Remove the entry. Without the last one the list allows any address, which takes `allow_any`."""
     with recording.changing(actor):
         allowed, row = _lock_entry(actor, entry)
         before = allowed.networks()
         if len(before) == 1 and not allow_any:
-            raise Invalid({"allow_any": [_("Any address will be allowed.")]})
+            raise Invalid({"allow_any": [when_emptied(allowed.owner)]})
         _require_reach(allowed, [other for other in before if other != row.network])
         row.delete()
         _record(Verb.NETWORK_REMOVED, allowed, before)
+
+
+def when_emptied(owner: Bot | Key) -> str:
+    """What will hold once nothing is on the list, in words: it opens nothing that another list closes."""
+    if isinstance(owner, Key):
+        of_its_bot = AllowListEntry.objects.filter(bot=owner.bot_id) if owner.bot_id else []
+        if networks := ", ".join(map(str, of_its_bot)):
+            return _("Its bot’s addresses alone will be allowed: %(networks)s.") % {"networks": networks}
+        return _("Any address will be allowed.")
+    closed = owner.keys.filter(allow_list__isnull=False).distinct().count()
+    opened = owner.keys.count() - closed
+    if not closed:
+        return _("Any address will be allowed.")
+    if not opened:
+        return _("The addresses of each key’s own list alone will be allowed.")
+    words = ngettext(
+        "Any address will be allowed for %(count)s key. The others keep lists of their own.",
+        "Any address will be allowed for %(count)s keys. The others keep lists of their own.",
+        opened,
+    )
+    return words % {"count": f"{opened:,}"}
 
 
 def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _List:

@@ -15,11 +15,12 @@ from keyadmin.forms.key_edits import DescriptionForm, EditForm
 from keyadmin.forms.keys import PRESETS
 from keyadmin.forms.offers import Offer
 from keyadmin.operations import keys as operations
+from keyadmin.operations import networks
 from keyadmin.operations.checks import NOTHING_TO_SAVE
 from keyadmin.operations.errors import Conflict, Invalid
 from keyadmin.operations.policy import Permission
 from keyadmin.requests import client_ip
-from keyadmin.web import answers, key_dialogs, key_use
+from keyadmin.web import answers, key_dialogs, key_use, lock_out
 from keyadmin.web.visitors import Visitor, visitor_of
 
 
@@ -33,6 +34,8 @@ def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
     form = EditForm(request.POST, offer=offer, key=row)
     if not form.is_valid():
         return _form(request, row, form, status=422)
+    if question := _question(request, visitor, row, form):
+        return _form(request, row, form, status=422, question=question)
     try:
         operations.edit(actor=visitor.actor, key=row.id, **form.values())
     except Invalid as error:
@@ -79,7 +82,19 @@ def _offer(visitor: Visitor, key: Any) -> Offer:
     )
 
 
-def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **conflict: Any) -> HttpResponse:
+def _question(request: HttpRequest, visitor: Visitor, key: Any, form: EditForm) -> dict[str, str] | None:
+    """{words, about}: what the new allow-list brings that one may not have meant, unless exactly it was insisted on."""
+    before, after = [entry.network for entry in key.allow_list.all()], form.cleaned_data["networks"]
+    about = " ".join(sorted(map(str, after)))
+    if set(before) == set(after) or request.POST.get("anyway") == about:
+        return None
+    if not after:
+        return {"words": networks.when_emptied(key), "about": about}
+    blocked = lock_out.busiest(visitor.actor, key, before, after)
+    return {"words": blocked.warning, "about": about} if blocked else None
+
+
+def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **more: Any) -> HttpResponse:
     offer = form.offer
     held = set(key.scopes.values_list("name", flat=True))
     context = {
@@ -99,7 +114,7 @@ def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **c
         "is_used": key_use.with_calls_this_week(key, offer.catalogue, held),
         "section": "keys",
     }
-    return render(request, "keys/edit.html", context | conflict, status=status)
+    return render(request, "keys/edit.html", context | more, status=status)
 
 
 def _changed_meanwhile(

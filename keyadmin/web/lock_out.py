@@ -6,6 +6,7 @@ from datetime import UTC
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import ngettext
 
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor
@@ -19,6 +20,22 @@ class Blocked:
     address: str
     calls: int
     is_today: bool
+
+    @property
+    def warning(self) -> str:
+        if self.is_today:
+            words = ngettext(
+                "This would block %(address)s, which made %(count)s request today.",
+                "This would block %(address)s, which made %(count)s requests today.",
+                self.calls,
+            )
+        else:
+            words = ngettext(
+                "This would block %(address)s, which made %(count)s request yesterday.",
+                "This would block %(address)s, which made %(count)s requests yesterday.",
+                self.calls,
+            )
+        return words % {"address": self.address, "count": f"{self.calls:,}"}
 
 
 def busiest(

@@ -10,14 +10,23 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from keyadmin.foundation import cidr
 from keyadmin.models import AllowListEntry, Bot, Key
+from keyadmin.operations.networks import when_emptied
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.requests import client_ip
 from keyadmin.web.lock_out import Blocked
 from keyadmin.web.visitors import Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A range that may be put back where it was. `token` says, signed, which it is and since when it was there."""
+
+    network: str
+    token: str
 
 
 @dataclass
@@ -36,7 +45,7 @@ class Editor:
     #: The entry that the visitor is asked about before it goes: the last, or one that is in use.
     leaving: UUID | None = None
     #: What was removed and may be put back.
-    removed: str = ""
+    removed: Removed | None = None
     status: str = ""
     #: Where the focus goes: "add", "edit", "ask" or, on a page just opened, nowhere.
     focus: str = ""
@@ -93,21 +102,12 @@ class Editor:
     @property
     def warning(self) -> str:
         """Who would be shut out by what was typed, or by what is to go."""
-        if self.blocked is None:
-            return ""
-        if self.blocked.is_today:
-            words = ngettext(
-                "This would block %(address)s, which made %(count)s request today.",
-                "This would block %(address)s, which made %(count)s requests today.",
-                self.blocked.calls,
-            )
-        else:
-            words = ngettext(
-                "This would block %(address)s, which made %(count)s request yesterday.",
-                "This would block %(address)s, which made %(count)s requests yesterday.",
-                self.blocked.calls,
-            )
-        return words % {"address": self.blocked.address, "count": f"{self.blocked.calls:,}"}
+        return self.blocked.warning if self.blocked else ""
+
+    @property
+    def question(self) -> str:
+        """What the visitor is asked about before an entry goes."""
+        return self.warning or when_emptied(self.owner)
 
 
 def of_bot(request: HttpRequest, visitor: Visitor, bot: Bot, *, keys: int | None = None, **state: Any) -> Editor:

@@ -1,9 +1,11 @@
 """The allow-list editor's requests: add, change and remove a range, for htmx and as pages of their own."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
@@ -15,7 +17,7 @@ from keyadmin.operations import networks, policy
 from keyadmin.operations.errors import Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import answers, bots, gone_keys, links, lock_out, network_editor
-from keyadmin.web.network_editor import Editor
+from keyadmin.web.network_editor import Editor, Removed
 from keyadmin.web.visitors import Visitor, visitor_of
 
 
@@ -82,7 +84,8 @@ def remove(request: HttpRequest, entry: UUID) -> HttpResponseBase:
     except Invalid:
         return _answer(request, _editor(request, visitor, owner, leaving=row.id, focus="ask"), status=422)
     words = gettext("%(network)s removed") % {"network": network}
-    return _saved(request, _editor(request, visitor, owner, removed=network, status=words, focus="add"))
+    removed = Removed(network, signing.dumps([network, row.created_at.isoformat()], salt=_salt(owner)))
+    return _saved(request, _editor(request, visitor, owner, removed=removed, status=words, focus="add"))
 
 
 def _list(request: HttpRequest, visitor: Visitor, owner: Bot | Key) -> HttpResponseBase:
@@ -95,7 +98,8 @@ def _list(request: HttpRequest, visitor: Visitor, owner: Bot | Key) -> HttpRespo
     if blocked:
         return _answer(request, _editor(request, visitor, owner, blocked=blocked, **wrong), status=422)
     try:
-        added = networks.add(actor=visitor.actor, network=typed, **_which(owner))
+        since = _stood(owner, request.POST.get("undo", "")).get(typed)
+        added = networks.add(actor=visitor.actor, network=typed, since=since, **_which(owner))
     except Invalid as error:
         return _answer(request, _editor(request, visitor, owner, error=error.message, **wrong), status=422)
     words = gettext("%(network)s added") % {"network": added.network}
@@ -154,13 +158,26 @@ def _which(owner: Bot | Key) -> dict[str, UUID]:
     return {"bot" if isinstance(owner, Bot) else "key": owner.id}
 
 
-def _undoable(request: HttpRequest, owner: Bot | Key) -> str:
-    """What the address says was removed, if it is a range that is not on the list."""
+def _undoable(request: HttpRequest, owner: Bot | Key) -> Removed | None:
+    """What the address says was removed, if the list does not have it again."""
+    token = request.GET.get("removed", "")
+    for network in _stood(owner, token):
+        if not cidr.covers([row.network for row in _entries(owner)], cidr.parse(network)):
+            return Removed(network, token)
+    return None
+
+
+def _stood(owner: Bot | Key, token: str) -> dict[str, datetime]:
+    """The range that a token of `remove` tells of, and since when it was on the list. Nothing, if it is none."""
     try:
-        network = cidr.parse(request.GET.get("removed", ""), floor=isinstance(owner, Bot))
-    except cidr.CidrError:
-        return ""
-    return "" if cidr.covers([row.network for row in _entries(owner)], network) else str(network)
+        network, since = signing.loads(token, salt=_salt(owner))
+    except signing.BadSignature:
+        return {}
+    return {network: datetime.fromisoformat(since)}
+
+
+def _salt(owner: Bot | Key) -> str:
+    return f"removed from {owner.pk}"
 
 
 def _editor(request: HttpRequest, visitor: Visitor, owner: Bot | Key, **state: Any) -> Editor:
@@ -180,4 +197,4 @@ def _saved(request: HttpRequest, editor: Editor) -> HttpResponseBase:
     if answers.is_htmx(request):
         return _answer(request, editor)
     messages.success(request, editor.status)
-    return redirect(links.link(editor.url, {"removed": editor.removed}))
+    return redirect(links.link(editor.url, {"removed": editor.removed.token if editor.removed else ""}))

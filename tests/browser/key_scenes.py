@@ -30,6 +30,15 @@ def _edit_less(page: Page) -> None:
     expect(dialog(page).get_by_text("This is in use.")).to_be_visible()
 
 
+def _edit_blocking(page: Page) -> None:
+    _edit(page)
+    dialog(page).get_by_label("Add an IP address or range").fill("198.51.100.0/24")
+    dialog(page).get_by_role("button", name="Add range").click()
+    dialog(page).get_by_role("button", name="Save changes").click()
+    expect(dialog(page).get_by_text("This would block 203.0.113.9")).to_be_in_viewport()
+    expect(dialog(page).get_by_role("button", name="Save anyway")).to_be_visible()
+
+
 def _edit_unchanged(page: Page) -> None:
     _edit(page)
     dialog(page).get_by_role("button", name="Save changes").click()
@@ -114,6 +123,7 @@ SCENES: Final[dict[str, Place]] = {
     "end-grace": Place(_end_grace),
     "edit": Place(_edit),
     "edit-less": Place(_edit_less),
+    "edit-blocking": Place(_edit_blocking, 422),
     "edit-unchanged": Place(_edit_unchanged, 422),
     "edit-conflict": Place(_edit_conflict, 409),
     "regenerate": Place(lambda page: (open_list(page), act(page, "CRM integration", "Regenerate…"))[0]),

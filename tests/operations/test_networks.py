@@ -134,6 +134,40 @@ def test_removing_the_last_must_be_meant(bot: Bot) -> None:
     assert listed(bot) == []
 
 
+OWN = ["192.0.2.0/24"]
+
+
+@pytest.mark.parametrize(("keys", "words"), [
+    ([], "Any address will be allowed."),
+    ([[], []], "Any address will be allowed."),
+    ([OWN, [], []], "Any address will be allowed for 2 keys. The others keep lists of their own."),
+    ([OWN, OWN], "The addresses of each key’s own list alone will be allowed."),
+])  # fmt: skip
+def test_what_holds_without_the_bots_list(bot: Bot, keys: list[list[str]], words: str) -> None:
+    for own in keys:
+        KeyFactory(bot=bot, networks=own)
+    assert networks.when_emptied(bot) == words
+
+
+def test_what_holds_without_a_keys_own_list(bot: Bot) -> None:
+    key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+    assert networks.when_emptied(key) == "Any address will be allowed."
+    for network in ("203.0.113.0/24", "192.0.2.0/24"):
+        networks.add(actor=OPERATOR, bot=bot.id, network=network)
+    words = "Its bot’s addresses alone will be allowed: 203.0.113.0/24, 192.0.2.0/24."
+    with pytest.raises(Invalid) as refused:
+        networks.remove(actor=OPERATOR, entry=key.allow_list.get().id)
+    assert refused.value.errors == {"allow_any": [words]}
+
+
+def test_one_that_is_put_back_stands_where_it_stood(bot: Bot) -> None:
+    first = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    networks.remove(actor=OPERATOR, entry=first.id)
+    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24", since=first.created_at)
+    assert listed(bot) == ["192.0.2.0/24", "203.0.113.0/24"]
+
+
 def test_anothers_entry_and_a_random_one(bot: Bot, lena: Person) -> None:
     entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     for unknown in (entry.id, uuid4()):

@@ -29,7 +29,7 @@ class Command(NounCommand):
     @verb("add", "Add a network. The first one closes the list to all other addresses.", *LIST, NETWORK)
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
-        place = {"key": owner.id} if isinstance(owner, Key) else {"bot": owner.id}
+        place: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
         self._done(networks.add(actor=self.actor, network=options.network, **place), "Added")
 
     @verb("change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR"))
