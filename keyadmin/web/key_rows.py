@@ -15,6 +15,8 @@ from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.templatetags.ui import relative_time
 from keyadmin.web.visitors import Visitor
 
+#: Letters of a permission's label for which a list has room.
+LABEL: Final = 15
 #: Days of a sparkline, today included.
 DAYS: Final = 14
 type Usage = list[tuple[int, int]]
@@ -36,18 +38,31 @@ def listed(visitor: Visitor) -> QuerySet[Any]:
 
 
 def prepare(keys: Iterable[Any], visitor: Visitor, usage: dict[UUID, Usage] | None = None) -> None:
-    """Set what the templates ask of a key: scope_labels, network_count, is_open_risk, under, may; usage if given."""
+    """Set what the templates ask of a key: network_count, is_open_risk, scope_chips, more_scopes, under, may; usage and
+    recent, its sum, if given.
+    """
     for key in keys:
         scopes = list(key.scopes.all())
-        key.scope_labels = [{"label": scope.label, "sensitive": scope.is_sensitive} for scope in scopes]
         if not hasattr(key, "network_count"):
             key.network_count = len(key.allow_list.all()) + (len(key.bot.allow_list.all()) if key.bot else 0)
         powerful = key.inherits or any(scope.is_sensitive for scope in scopes)
         key.is_open_risk = powerful and not key.network_count
+        key.scope_chips, key.more_scopes = _chips(scopes, key.is_open_risk)
         key.under = under(key)
         key.may = may(key, visitor)
         if usage is not None:
             key.usage = usage.get(key.id, [(0, 0)] * DAYS)
+            key.recent = sum(map(sum, key.usage))
+
+
+def _chips(scopes: list[Any], is_open_risk: bool) -> tuple[list[Any], list[Any]]:
+    """One or two of the scopes, whose labels have room beside "+2", and the others. A risk stands in front."""
+    if not scopes:
+        return [], []
+    first, *rest = sorted(scopes, key=lambda scope: (is_open_risk and not scope.is_sensitive, len(scope.label) > LABEL))
+    room = LABEL if len(rest) == 1 else LABEL - len(" +2 ")
+    second = next((scope for scope in rest if len(scope.label) <= room), None)
+    return [first, *filter(None, [second])], [scope for scope in rest if scope is not second]
 
 
 def under(key: Any) -> str:

@@ -171,7 +171,27 @@ def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_i
     assert (tile["value"], tile["sub"]) == ("40", "25.0% denied")
     assert response.context["keys"][0].usage[-1] == (30, 0)
     assert response.context["keys"][0].usage[-4] == (0, 10)
+    assert '<span class="number">40</span>' in response.content.decode()
     assert "just now" in response.content.decode()
+
+
+@pytest.mark.parametrize(("scopes", "networks", "chips"), [
+    (["chats:read"], [], ["Read chats"]),
+    (["chats:write", "contacts:manage"], [], ["Write chats", "+1"]),
+    (["chats:read", "chats:export"], [], ["Export data", "Read chats"]),
+    (["chats:read", "chats:write", "messages:send"], ["10.0.0.0/8"], ["Read chats", "Write chats", "+1"]),
+])  # fmt: skip
+def test_permissions_that_have_room(
+    jonas: Person,
+    northwind: Organisation,
+    signed_in: SignedIn,
+    scopes: list[str],
+    networks: list[str],
+    chips: list[str],
+) -> None:
+    KeyFactory(organisation=northwind, scopes=scopes, networks=networks)
+    html = signed_in(jonas).get("/keys/").content.decode()
+    assert re.findall(r'class="chip[ "][^>]*>([^<]+)<', html) == chips
 
 
 def test_counts_stop(
