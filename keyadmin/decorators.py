@@ -18,11 +18,12 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.urls import ResolverMatch, URLPattern, URLResolver
+from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 
 from keyadmin.foundation.routes import Match
 
 _ATTRIBUTE = "keyadmin_mark"
+_is_used = False
 _scope = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
 
 
@@ -52,6 +53,8 @@ def requires(*scopes: str, channel_header: bool = False, channel_kwarg: str | No
         raise ImproperlyConfigured(f"requires({wrong[0]!r}): a permission has the form resource:action.")
     if channel_header and channel_kwarg is not None:
         raise ImproperlyConfigured("requires(): a channel comes from the header or from the path, not from both.")
+    global _is_used
+    _is_used = True
     mark = Mark(frozenset(scopes) or frozenset([""]), channel_header, channel_kwarg)
 
     def decorate(target: Any) -> Any:
@@ -62,6 +65,15 @@ def requires(*scopes: str, channel_header: bool = False, channel_kwarg: str | No
         return _marked(target, mark)
 
     return decorate
+
+
+def has_marks(urlconf: Any = None) -> bool:
+    """Whether any view can be marked: then a call's path must be resolved before it is decided.
+
+    Reads the URLs first, since reading them is what marks their views.
+    """
+    get_resolver(urlconf).url_patterns  # noqa: B018 - read once, then remembered
+    return _is_used
 
 
 def mark_of(view: Any, method: str | None) -> Mark | None:

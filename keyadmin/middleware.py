@@ -7,12 +7,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from functools import partial
+from contextvars import Token
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import quote, unquote
-from uuid import uuid4
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -21,11 +19,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from keyadmin.authn.decide import HEADERS, decide
-from keyadmin.authn.verdict import Caller, Verdict
-from keyadmin.decorators import mark_of
+from keyadmin.decorators import has_marks, mark_of
 from keyadmin.foundation import refusals
+from keyadmin.foundation.callers import Caller, Verdict
 from keyadmin.foundation.refusals import Reason, Refusal
+from keyadmin.foundation.request_id import request_id
 from keyadmin.foundation.routes import Match
+from keyadmin.logs import call_in_hand
 
 log = structlog.get_logger("keyadmin.calls")
 _plain_log = logging.getLogger("keyadmin.calls")
@@ -51,65 +51,72 @@ class KeyMiddleware:
             return self.get_response(request)
         if self._is_async:
             return self._awaited(request)
-        verdict = _question(request)()
+        verdict = _decide(request)
         if isinstance(verdict, Refusal):
             return _refused(request, verdict)
-        with _told(request, verdict):
+        in_hand = _take_in_hand(request, verdict)
+        try:
             return _answered(self.get_response(request), verdict)
+        finally:
+            call_in_hand.reset(in_hand)
 
     async def _awaited(self, request: HttpRequest) -> HttpResponseBase:
-        verdict = await asyncio.get_running_loop().run_in_executor(_pool, _in_time, _question(request), monotonic())
+        verdict = await asyncio.get_running_loop().run_in_executor(_pool, _in_time, request, monotonic())
         if isinstance(verdict, Refusal):
             return _refused(request, verdict)
-        with _told(request, verdict):
+        in_hand = _take_in_hand(request, verdict)
+        try:
             return _answered(await self.get_response(request), verdict)
+        finally:
+            call_in_hand.reset(in_hand)
 
 
-def _question(request: HttpRequest) -> Callable[[], Verdict]:
-    """Whether the call may be made, as something to call in any thread."""
-    request.META["keyadmin.began"] = monotonic()
-    request.META.setdefault("keyadmin.request_id", uuid4().hex)
-    peer = request.META.get("REMOTE_ADDR", "")
-    ask = partial(decide, str(request.method), _path(request), _headers(request), peer, needs=_needs(request))
-
-    def answer() -> Verdict:
-        verdict = ask()
-        if isinstance(verdict, Caller):
-            request.caller = verdict  # type: ignore[attr-defined]
-        return verdict
-
-    return answer
+def _decide(request: HttpRequest) -> Verdict:
+    """Whether the call may be made. The caller of one that may is `request.caller`."""
+    meta = request.META
+    meta["keyadmin.began"] = monotonic()
+    if "keyadmin.request_id" not in meta:
+        meta["keyadmin.request_id"] = request_id()
+    peer = meta.get("REMOTE_ADDR", "")
+    verdict = decide(str(request.method), _path(request), _headers(request), peer, needs=_needs(request))
+    if isinstance(verdict, Caller):
+        request.caller = verdict  # type: ignore[attr-defined]
+    return verdict
 
 
-def _in_time(question: Callable[[], Verdict], asked: float) -> Verdict:
-    return question() if monotonic() - asked < QUEUES_FOR else Refusal(Reason.UNAVAILABLE, retry_after=1)
+def _in_time(request: HttpRequest, asked: float) -> Verdict:
+    return _decide(request) if monotonic() - asked < QUEUES_FOR else Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
-def _told(request: HttpRequest, caller: Caller) -> AbstractContextManager[None]:
+def _take_in_hand(request: HttpRequest, caller: Caller) -> Token[Any]:
     """One line for the decision, if asked for; whatever else is logged for the request names the key too."""
-    known = {"key": str(caller.key.id), "request_id": request.META["keyadmin.request_id"]}
+    in_hand = call_in_hand.set((caller.key.id, request.META["keyadmin.request_id"]))
     if _plain_log.isEnabledFor(logging.DEBUG):
-        log.debug("allowed", **known)
-    return structlog.contextvars.bound_contextvars(**known)
+        log.debug("allowed")
+    return in_hand
 
 
 def _refused(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    request_id = request.META["keyadmin.request_id"]
-    log.info("refused", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=request_id)
-    answer = refusals.answer(refusal, request_id)
+    own_id = request.META["keyadmin.request_id"]
+    log.info("refused", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=own_id)
+    answer = refusals.answer(refusal, own_id)
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
 def _answered(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:
-    for name, value in {"Cache-Control": "no-store", **refusals.rate_limit(caller.quota)}.items():
+    response["Cache-Control"] = "no-store"
+    for name, value in refusals.rate_limit(caller.quota).items():
         response[name] = value
     return response
 
 
 def _needs(request: HttpRequest) -> Match | None:
     """What the view that the path leads to is marked with. None: keyadmin's endpoints and the catalogue say it."""
+    urls = getattr(request, "urlconf", None)
+    if not has_marks(urls):
+        return None
     try:
-        match = resolve(request.path_info, getattr(request, "urlconf", None))
+        match = resolve(request.path_info, urls)
     except Resolver404:
         return None
     mark = mark_of(match.func, request.method)

@@ -4,8 +4,8 @@ from django.http import HttpRequest
 
 from keyadmin import requests
 from keyadmin.api.names import askable
-from keyadmin.authn.verdict import Caller
 from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.foundation.callers import Caller
 from keyadmin.models import Organisation
 from keyadmin.operations.errors import Invalid, NotFound
 

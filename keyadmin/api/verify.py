@@ -19,8 +19,8 @@ from keyadmin.api.callers import person_of
 from keyadmin.authn import snapshots
 from keyadmin.authn.credentials import present
 from keyadmin.authn.decide import decide
-from keyadmin.authn.verdict import Caller, Identity, Verdict
 from keyadmin.foundation import cidr, tokens
+from keyadmin.foundation.callers import Caller, Identity, Verdict
 from keyadmin.foundation.headers import unsendable
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models.key import Kind

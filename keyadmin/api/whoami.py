@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api.callers import person_of
 from keyadmin.api.schemas import BotName, OrganisationName
-from keyadmin.authn.verdict import Caller
+from keyadmin.foundation.callers import Caller
 from keyadmin.models import Kind, Membership, Person, Role, SystemRole
 
 router = Router(tags=["Who am I"])

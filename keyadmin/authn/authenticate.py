@@ -1,27 +1,27 @@
 """The story of a call: credentials → snapshot → standing → address → scope → channel → on behalf of → draw."""
 
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 
 from keyadmin.authn import meter, snapshots
 from keyadmin.authn.snapshots import Snapshot
-from keyadmin.authn.verdict import Caller, Person, Verdict
 from keyadmin.foundation import cidr, routes, tokens
+from keyadmin.foundation.callers import Caller, Person, Verdict
 from keyadmin.foundation.endpoints import ENDPOINTS
 from keyadmin.foundation.refusals import Quota, Reason, Refusal
-from keyadmin.models.connections import Unavailable, execute, start_call
+from keyadmin.models import catalogue
+from keyadmin.models.connections import Unavailable, start_call
+from keyadmin.models.on_behalf_of import named
 from keyadmin.models.scope import IMPERSONATE
 from keyadmin.outcomes import tally
 
 ATTEMPTS = 4  # loadings, before giving up on a key that changes faster than it can be read
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """What a program asks for. `address` is None when it cannot be told; `channel` is what X-Channel says.
 
     `organisation` is the only one whose keys may make it (None: all). `needs` is what the code that answers the
@@ -38,20 +38,53 @@ class Call:
     needs: routes.Match | None = None
 
 
-def authenticate(token: tokens.Token, call: Call) -> Verdict:
-    """Decides a call, and counts what became of it. Never raises for a bad key or an absent database."""
-    verdict = _decide(token, call)
+class Admitted(NamedTuple):
+    """A call that everything but the draw allows."""
+
+    snapshot: Snapshot
+    call: Call
+    match: routes.Match
+    person: Person | None
+
+
+def authenticate(token: tokens.Token, call: Call, *, stale: bool = False) -> Verdict:
+    """Decides a call, and counts what became of it. Never raises for a bad key or an absent database.
+
+    `stale`: a draw has found that what this process remembers of the key is.
+    """
+    verdict = _decide(token, call, stale)
     tally.note(verdict, call.address, call.cost)
     return verdict
 
 
-def _decide(token: tokens.Token, call: Call) -> Verdict:
+def glance(token: tokens.Token, call: Call) -> Admitted | None:
+    """A call that what this process remembers allows, so that only the draw is left. None: authenticate() decides."""
+    snapshot = snapshots.cached(tokens.digest(token.value, settings.KEYADMIN_PEPPERS[settings.KEYADMIN_PEPPER]))
+    if snapshot is None or call.on_behalf_of is not None or not catalogue.knows(snapshot.catalogue_version):
+        return None
+    judged = _judge(snapshot, call)
+    return judged if isinstance(judged, Admitted) else None
+
+
+def settle(admitted: Admitted, drawn: meter.Draw) -> Verdict | None:
+    """The verdict that a draw leads to; None when it found the snapshot stale."""
+    key, scopes = admitted.snapshot.key, admitted.snapshot.scopes
+    if drawn.outcome is meter.Outcome.STALE:
+        return None
+    quota = Quota(key.limit, max(0, key.limit - drawn.used))
+    if drawn.outcome is meter.Outcome.FULL:
+        return Refusal(Reason.LIMITED, key.id, quota, retry_after=drawn.wait)
+    secret = admitted.snapshot.secret if admitted.snapshot.is_old else None
+    return Caller(key, secret, scopes, quota, admitted.person, scopes & admitted.match.scopes)
+
+
+def _decide(token: tokens.Token, call: Call, stale: bool) -> Verdict:
     ring, current = settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER
     digest = tokens.digest(token.value, ring[current])
     start_call()
     with suppress(Unavailable):
-        snapshot = snapshots.cached(digest)
-        verdict = snapshot and _judge(snapshot, call)  # what the draw said is the database's word, "full" too
+        snapshot = None if stale else snapshots.cached(digest)
+        verdict = snapshot and _drawn(snapshot, call)  # what the draw said is the database's word, "full" too
         if isinstance(verdict, Caller) or (verdict and verdict.reason is Reason.LIMITED):
             return verdict
         for _ in range(ATTEMPTS):
@@ -61,31 +94,34 @@ def _decide(token: tokens.Token, call: Call) -> Verdict:
                 return Refusal(Reason.UNPROVEN)
             if snapshot.pepper != current:
                 meter.redigest(snapshot.secret, digest, current)
-            if (verdict := _judge(snapshot, call)) is not None:
+            if (verdict := _drawn(snapshot, call)) is not None:
                 return verdict
     return Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
-def _judge(snapshot: Snapshot, call: Call) -> Verdict | None:
+def _drawn(snapshot: Snapshot, call: Call) -> Verdict | None:
     """The verdict by one snapshot; None when the draw found it stale."""
-    if call.organisation not in (None, snapshot.key.organisation_id):
+    judged = _judge(snapshot, call)
+    if isinstance(judged, Refusal):
+        return judged
+    return settle(judged, meter.draw(snapshot, call.cost, call.address))
+
+
+def _judge(snapshot: Snapshot, call: Call) -> Admitted | Refusal:
+    """All that needs no draw."""
+    key = snapshot.key
+    if call.organisation not in (None, key.organisation_id):
         return Refusal(Reason.UNPROVEN)
     match = call.needs or ENDPOINTS.match(call.method, call.path)
-    match = match or snapshots.table(snapshot.catalogue_version).match(call.method, call.path)
+    match = match or catalogue.table(snapshot.catalogue_version).match(call.method, call.path)
     reason = standing(snapshot) or address(snapshot, call) or scope(snapshot, match) or channel(snapshot, call, match)
     reason, person = (reason, None) if reason else on_behalf_of(snapshot, call)
-    quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - snapshot.used))
-    if reason is not None:
-        opening = match.scopes if match and reason is Reason.SCOPE else frozenset()
-        return Refusal(reason, snapshot.key.id, None if reason.status == 401 else quota, opening)
-    drawn = meter.draw(snapshot, call.cost, call.address)
-    if drawn.outcome is meter.Outcome.STALE:
-        return None
-    quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - drawn.used))
-    if drawn.outcome is meter.Outcome.FULL:
-        return Refusal(Reason.LIMITED, snapshot.key.id, quota, retry_after=drawn.wait)
-    opened_by = snapshot.scopes & match.scopes if match else frozenset()
-    return Caller(snapshot.key, snapshot.secret if snapshot.is_old else None, snapshot.scopes, quota, person, opened_by)
+    if reason is None and match is not None:
+        return Admitted(snapshot, call, match, person)
+    reason = reason or Reason.UNMAPPED
+    quota = Quota(key.limit, max(0, key.limit - snapshot.used))
+    opening = match.scopes if match and reason is Reason.SCOPE else frozenset()
+    return Refusal(reason, key.id, None if reason.status == 401 else quota, opening)
 
 
 def standing(snapshot: Snapshot) -> Reason | None:
@@ -114,8 +150,8 @@ def channel(snapshot: Snapshot, call: Call, match: routes.Match | None) -> Reaso
     """A restricted key's call on a route about channels must name one of its own."""
     if not snapshot.channels or match is None or not match.channel_from:
         return None
-    named = match.channel if match.channel_from == "path" else call.channel
-    return None if named in snapshot.channels else Reason.CHANNEL
+    through = match.channel if match.channel_from == "path" else call.channel
+    return None if through in snapshot.channels else Reason.CHANNEL
 
 
 def on_behalf_of(snapshot: Snapshot, call: Call) -> tuple[Reason | None, Person | None]:
@@ -124,12 +160,5 @@ def on_behalf_of(snapshot: Snapshot, call: Call) -> tuple[Reason | None, Person 
         return None, None
     if IMPERSONATE not in snapshot.scopes:
         return Reason.IMPERSONATION, None
-    try:
-        identity = UUID(call.on_behalf_of)
-    except ValueError:
-        identity = None
-    rows = execute(_PERSON, {"organisation": snapshot.key.organisation_id, "id": identity, "email": call.on_behalf_of})
-    return (None, Person(*rows[0])) if rows else (Reason.ON_BEHALF_OF, None)
-
-
-_PERSON = Path(__file__).with_name("person.sql").read_text()
+    person = named(snapshot.key.organisation_id, call.on_behalf_of)
+    return (None, person) if person else (Reason.ON_BEHALF_OF, None)

@@ -14,7 +14,7 @@ CREDENTIALS = ("x-api-key", "x-api-key-id", "x-api-key-secret", "authorization")
 def present(headers: Headers) -> tokens.Token | Refusal:
     """Exactly one of X-API-Key, a Bearer token, or the pair X-API-Key-Id and X-API-Key-Secret."""
     try:
-        key, identity, secret, authorization = (single(headers, name) for name in CREDENTIALS)
+        key, identity, secret, authorization = [single(headers, name) for name in CREDENTIALS]
     except ValueError:
         return Refusal(Reason.AMBIGUOUS)
     scheme, _, bearer = (authorization or "").partition(" ")
@@ -30,7 +30,10 @@ def present(headers: Headers) -> tokens.Token | Refusal:
 
 def single(headers: Headers, name: str) -> str | None:
     """The header's one value without blanks around it, or None. Raises ValueError for a repeated or an empty one."""
-    values = [value.strip(" \t") for value in headers.get(name, ())]
-    if len(values) > 1 or (values and (not values[0] or "," in values[0])):
+    values = headers.get(name)
+    if not values:
+        return None
+    value = values[0].strip(" \t")
+    if len(values) > 1 or not value or "," in value:
         raise ValueError(name)
-    return values[0] if values else None
+    return value

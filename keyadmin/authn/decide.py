@@ -6,8 +6,8 @@ from django.conf import settings
 
 from keyadmin.authn.authenticate import Call, authenticate
 from keyadmin.authn.credentials import CREDENTIALS, Headers, present, single
-from keyadmin.authn.verdict import Verdict
 from keyadmin.foundation import routes, tokens
+from keyadmin.foundation.callers import Verdict
 from keyadmin.foundation.client_ip import client_address
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.outcomes import tally
@@ -21,17 +21,25 @@ def decide(
     needs: routes.Match | None = None, cost: int = 1, organisation: UUID | None = None,
 ) -> Verdict:  # fmt: skip
     """The verdict on a request by its path as sent, without the query, its headers and the connection's other end."""
+    read = question(method, path, headers, peer, needs, cost, organisation)
+    return tally.noted(read) if isinstance(read, Refusal) else authenticate(*read)
+
+
+def question(
+    method: str, path: str, headers: Headers, peer: str,
+    needs: routes.Match | None = None, cost: int = 1, organisation: UUID | None = None,
+) -> tuple[tokens.Token, Call] | Refusal:  # fmt: skip
+    """What `authenticate` is to be asked about the request, or why nobody need be. Asks no database."""
     if method == "TRACE":
-        return tally.noted(Refusal(Reason.METHOD))
+        return Refusal(Reason.METHOD)
     token = present(headers)
-    if not isinstance(token, tokens.Token):
-        return tally.noted(token)
+    if isinstance(token, Refusal):
+        return token
     try:
         channel, person = single(headers, "x-channel"), single(headers, "on-behalf-of")
     except ValueError:
-        return tally.noted(Refusal(Reason.UNDECIDABLE))
+        return Refusal(Reason.UNDECIDABLE)
     if not routes.canonical(path):
-        return tally.noted(Refusal(Reason.UNDECIDABLE))
-    forwarded = headers.get("x-forwarded-for", ())
-    address = client_address(peer, forwarded, settings.KEYADMIN_TRUSTED_PROXIES)
-    return authenticate(token, Call(method, path, address, channel, person, cost, organisation, needs))
+        return Refusal(Reason.UNDECIDABLE)
+    address = client_address(peer, headers.get("x-forwarded-for", ()), settings.KEYADMIN_TRUSTED_PROXIES)
+    return token, Call(method, path, address, channel, person, cost, organisation, needs)

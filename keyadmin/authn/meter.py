@@ -9,7 +9,7 @@ from uuid import UUID
 from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import measures
 from keyadmin.foundation.cidr import Address
-from keyadmin.models.connections import Statement, execute
+from keyadmin.models.connections import Row, Statement, execute
 
 
 class Outcome(StrEnum):
@@ -29,16 +29,22 @@ class Draw(NamedTuple):
 
 
 def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
-    """Counts `cost` calls if the snapshot is still true and they fit. One statement in a minute already begun."""
-    key, began = snapshot.key, perf_counter()
-    values = (
-        key.id.hex, snapshot.version, key.organisation_id.hex, snapshot.organisation_version,
-        snapshot.catalogue_version, snapshot.expiry, key.limit, cost, address and address.text,
-    )  # fmt: skip
-    texts = [None if value is None else str(value).encode() for value in values]
-    outcome, used, wait = (execute(_DRAW, texts) or execute(_SETTLE, texts))[0]
+    """Counts `cost` calls if the snapshot is still true and they fit."""
+    began = perf_counter()
+    rows = execute(ONE, values(snapshot, cost, address))
     measures.drawn(perf_counter() - began)
-    return Draw(Outcome(outcome.decode()), int(used or 0), wait and int(wait))
+    return drawn(rows[0])
+
+
+def values(snapshot: Snapshot, cost: int, address: Address | None) -> list[bytes | None]:
+    """What ONE takes; MANY takes arrays of the same."""
+    return [*snapshot.drawing, str(cost).encode(), address.text.encode() if address else None]
+
+
+def drawn(row: Row) -> Draw:
+    """From a row of ONE, or of MANY without its first column, the place in the arrays."""
+    outcome, used, wait = row
+    return Draw(_OUTCOMES[outcome], int(used or 0), int(wait) if wait else None)
 
 
 def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
@@ -46,5 +52,6 @@ def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
     execute(_REDIGEST, {"digest": digest, "pepper": pepper, "secret": secret})
 
 
+_OUTCOMES: dict[bytes | None, Outcome] = {outcome.encode(): outcome for outcome in Outcome}
 _REDIGEST = Path(__file__).with_name("redigest.sql").read_text()
-_DRAW, _SETTLE = (Statement(name, Path(__file__).with_name(f"{name}.sql").read_text()) for name in ("draw", "settle"))
+ONE, MANY = (Statement(name, Path(__file__).with_name(f"{name}.sql").read_text()) for name in ("draw", "draw_many"))

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
-from operator import itemgetter
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -18,8 +17,8 @@ from uuid import UUID
 
 from django.conf import settings
 
-from keyadmin.authn.verdict import Identity
-from keyadmin.foundation import cidr, routes
+from keyadmin.foundation import cidr
+from keyadmin.foundation.callers import Identity
 from keyadmin.models.connections import execute
 from keyadmin.models.scope import held
 
@@ -43,6 +42,8 @@ class Snapshot:
     scopes: frozenset[str]
     channels: frozenset[str]
     allow_lists: tuple[cidr.Compiled, ...]
+    #: What a draw compares and counts by, ready to be sent: key, versions, expiry, limit.
+    drawing: tuple[bytes | None, ...]
 
 
 def load(digests: Sequence[bytes]) -> Snapshot | None:
@@ -65,29 +66,19 @@ def cached(digest: bytes) -> Snapshot | None:
         return _cache.get(digest)
 
 
-def table(catalogue_version: int) -> routes.Table:
-    """The catalogue's routes, compiled once for each of its versions. Newer ones also do: the draw compares."""
-    global _table
-    known = _table
-    if known[0] < catalogue_version:
-        rows = execute("SELECT method, pattern, scope_id, channel_from FROM scope_route", {})
-        known = (catalogue_version, routes.compile(routes.Route(*row) for row in rows))
-        with _lock:
-            _table = max(known, _table, key=itemgetter(0))
-    return known[1]
-
-
 def built(*row: Any) -> Snapshot:
     """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
     scopes, channels, own, bots, inherits, active, system_role, role = row[22:]
     if inherits:
         scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
-    fields: tuple[Any, ...] = (*row[:11], Identity(*row[11:22]), frozenset(scopes), frozenset(channels), lists)
+    key, expiry = Identity(*row[11:22]), row[3] and row[3].isoformat()
+    compared = (key.id, row[8], key.organisation_id, *row[9:11], expiry, key.limit)
+    drawing = tuple(None if value is None else str(value).encode() for value in compared)
+    fields: tuple[Any, ...] = (*row[:11], key, frozenset(scopes), frozenset(channels), lists, drawing)
     return Snapshot(*fields)
 
 
 LOAD = Path(__file__).with_name("load.sql").read_text()
 _cache: OrderedDict[bytes, Snapshot] = OrderedDict()
 _lock = Lock()
-_table: tuple[int, routes.Table] = (0, routes.compile(()))

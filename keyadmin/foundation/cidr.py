@@ -5,10 +5,10 @@ refused, because different programs read them differently.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import NamedTuple
 
 type Network = IPv4Network | IPv6Network
 type Compiled = tuple[tuple[int, int, int], ...]
@@ -39,8 +39,7 @@ class CidrError(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """One address: 4 or 6, its number, and its one normal spelling."""
 
     version: int

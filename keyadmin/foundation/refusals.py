@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 from uuid import UUID
 
 TITLES = {
@@ -41,8 +42,7 @@ class Reason(Enum):
         self.label, self.status, self.slug, self.detail = label, status, slug, detail
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
+class Quota(NamedTuple):
     """Calls in any rolling hour: the tier's `limit`, and how many are `remaining`."""
 
     limit: int

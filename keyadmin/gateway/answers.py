@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from keyadmin.authn.verdict import Caller
 from keyadmin.foundation import refusals
+from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.refusals import Refusal
 
 type RawHeaders = list[tuple[bytes, bytes]]

@@ -14,23 +14,26 @@ import structlog
 from django.conf import settings
 
 from keyadmin import env
-from keyadmin.authn.credentials import CREDENTIALS
-from keyadmin.authn.decide import decide
-from keyadmin.authn.verdict import Verdict
+from keyadmin.authn.authenticate import authenticate, glance, settle
+from keyadmin.authn.decide import question
 from keyadmin.foundation import cidr, refusals
+from keyadmin.foundation.callers import Verdict
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.foundation.request_id import request_id
 from keyadmin.gateway import answers
 from keyadmin.gateway.answers import Answer
+from keyadmin.gateway.batch import Batch
 from keyadmin.gateway.desk import Desk
 from keyadmin.gateway.original import NGINX, Original, Unclear, original, read
+from keyadmin.models.connections import Unavailable
 from keyadmin.outcomes import tally
 
 THREADS: Final = env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64)
 
 log = structlog.get_logger("keyadmin.calls")
 _plain_log = logging.getLogger("keyadmin.calls")
-_desk: Desk[Verdict] | None = None
+_own: "_Counter | None" = None
+_UNAVAILABLE: Final = Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
 async def verify(scope: Any) -> Answer:
@@ -59,21 +62,50 @@ async def verify(scope: Any) -> Answer:
 
 
 async def _decided(asked: Original, headers: dict[str, list[str]], peer: str) -> Verdict:
-    """In a thread, unless there is no credential and so nothing to ask the database."""
-    global _desk
-    deciding = partial(decide, asked.method, asked.path, headers, peer)
-    lane = next((headers[name][0] for name in CREDENTIALS if name in headers), None)
-    if lane is None:
-        return deciding()
-    if _desk is None:
-        _desk = Desk(asyncio.get_running_loop(), THREADS)
-    return await _desk.ask(lane, deciding) or tally.noted(Refusal(Reason.UNAVAILABLE, retry_after=1))
+    """By what this process remembers and a draw from the event loop; whatever needs more than that, in a thread."""
+    read = question(asked.method, asked.path, headers, peer)
+    if isinstance(read, Refusal):
+        return tally.noted(read)
+    token, call = read
+    counter = _counter()
+    admitted, is_stale = glance(token, call), False
+    if admitted is not None and counter.batch.takes(admitted.snapshot.key.id):
+        try:
+            drawn = await counter.batch.draw(admitted)
+        except Unavailable:
+            return tally.noted(_UNAVAILABLE)
+        verdict = drawn and settle(admitted, drawn)
+        if verdict:
+            tally.note(verdict, call.address, call.cost)
+            return verdict
+        is_stale = drawn is not None
+    lane = token.value
+    return await counter.desk.ask(lane, partial(authenticate, token, call, stale=is_stale)) or tally.noted(_UNAVAILABLE)
+
+
+class _Counter:
+    """Where calls of one event loop are decided."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.batch, self.desk = Batch(loop), Desk[Verdict](loop, THREADS)
+
+    def close(self) -> None:
+        self.desk.close()
+        self.batch.close()
+
+
+def _counter() -> _Counter:
+    global _own
+    if _own is None:
+        _own = _Counter()
+    return _own
 
 
 def close() -> None:
     """Before the process ends: decide what is in line, and write what calls came to."""
-    if _desk is not None:
-        _desk.close()
+    if _own is not None:
+        _own.close()
     tally.flush()
 
 

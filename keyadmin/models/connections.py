@@ -1,15 +1,19 @@
 """The call path's own connection to PostgreSQL: one a thread, autocommit, prepared, and never waited for long.
 
-The deadline is the client's, since a frozen server does not keep its own. A connection that missed it is
-discarded. After a failure a breaker answers in the server's place, so that the next calls do not queue up
-behind it; after that moment calls try again.
+The deadline is the client's, since a frozen server does not keep its own: a thread of the process looks after all its
+connections, and hangs up on an answer that is late. A connection that missed it is discarded. After a failure a breaker
+answers in the server's place, so that the next calls do not queue up behind it; after that moment calls try again.
 """
 
+import os
 import select
+import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from time import monotonic
-from typing import Any, LiteralString, Self, overload
+from typing import Any, Final, LiteralString, Self, cast, overload
+from weakref import WeakSet
 
 import psycopg
 from django.conf import settings
@@ -20,6 +24,12 @@ from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
 from keyadmin.foundation import breaker, measures
+
+type Row = tuple[bytes | None, ...]
+
+_JUST_NOW: Final = 0.01
+_LOOKS_EVERY: Final = 0.05
+"""Seconds by which an answer may be later than it should."""
 
 
 class Unavailable(Exception):  # noqa: N818 - what is said of the database
@@ -41,6 +51,9 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         self._statements: set[bytes] = set()
         self._answers = select.poll()  # select() fails where a server has more than a thousand files open
         self._answers.register(self.fileno(), select.POLLIN)
+        self._line = socket.socket(fileno=os.dup(self.fileno()))  # a number of our own: nobody else's can get it
+        self._used = 0.0
+        self.due: float | None = None
 
     @classmethod
     def open(cls, conninfo: str) -> Self:
@@ -49,44 +62,95 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=left, timeout=left)
         connection.autocommit = True
         connection.prepare_threshold = 0
+        _watch.over(connection)
         return connection
 
     def wait[RV](self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         return super().wait(gen, interval, timeout=time_left())
 
     def is_quiet(self) -> bool:
-        """Nothing to read between statements: a server that hung up, or says that it will, leaves something."""
-        return not self.closed and not self._answers.poll(0)
+        """Nothing to read between statements: a server that hung up, or says that it will, leaves something.
 
-    def ask(self, statement: Statement, values: Sequence[bytes | None]) -> list[tuple[bytes | None, ...]]:
-        """The rows of a statement, prepared on its first use. By libpq itself: a cursor costs several times as much."""
+        Of one that answered a moment ago it is not asked.
+        """
+        return not self.closed and (monotonic() - self._used < _JUST_NOW or not self._answers.poll(0))
+
+    def make_ready(self, statement: Statement) -> None:
+        """Prepares it, on its first use."""
         if statement.name not in self._statements:
-            self.pgconn.send_prepare(statement.name, statement.sql)
-            self._result()
+            self._checked(self.pgconn.prepare(statement.name, statement.sql))
             self._statements.add(statement.name)
-        self.pgconn.send_query_prepared(statement.name, values)
-        result = self._result()
-        columns = range(result.nfields)
-        return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 
-    def _result(self) -> PGresult:
-        """Of what was sent. Asking libpq for it while there is none would wait without end."""
-        pgconn, result = self.pgconn, None
-        pgconn.flush()
-        while True:
-            while pgconn.is_busy():
-                if not self._answers.poll(time_left() * 1000):
-                    raise psycopg.OperationalError("no answer in time")
-                pgconn.consume_input()
-            following = pgconn.get_result()
-            if following is None:
-                break
-            result = following
-        if result is None or result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise psycopg.errors.error_from_result(result) if result else psycopg.OperationalError("no answer")
+    def ask(self, statement: Statement, values: Sequence[bytes | None]) -> list[Row]:
+        """The rows of a statement. By one call of libpq: a cursor costs several times as much, and so do the steps of
+        a wait of our own, each of which lets another thread have the interpreter.
+        """
+        self.due = _local.deadline
+        try:
+            self.make_ready(statement)
+            nullable = cast("Sequence[bytes]", values)  # psycopg's types know no NULL here
+            rows = rows_of(self._checked(self.pgconn.exec_prepared(statement.name, nullable)))
+        finally:
+            self.due = None
+        self._used = monotonic()
+        return rows
+
+    def hang_up(self) -> None:
+        """From another thread: whoever waits for an answer is told that there is none."""
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+
+    def discard(self) -> None:
+        """Closes it without a word to the server."""
+        self._line.close()
+        self.pgconn.finish()
+
+    @staticmethod
+    def _checked(result: PGresult) -> PGresult:
+        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            raise psycopg.errors.error_from_result(result)
         return result
 
 
+def rows_of(result: PGresult) -> list[Row]:
+    columns = range(result.nfields)
+    return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
+
+
+class _Watch:
+    """Hangs up on connections whose answer is late. One thread, begun with the process's first connection."""
+
+    def __init__(self) -> None:
+        self._connections: WeakSet[DeadlineConnection] = WeakSet()
+        self._lock = threading.Lock()
+        self._has_thread = False
+
+    def over(self, connection: DeadlineConnection) -> None:
+        with self._lock:
+            self._connections.add(connection)
+            if not self._has_thread:
+                self._has_thread = True
+                threading.Thread(target=self._look, name="deadlines", daemon=True).start()
+
+    def _look(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(_LOOKS_EVERY)
+            with self._lock:
+                watched = list(self._connections)
+            for connection in watched:
+                due = connection.due
+                if due is not None and monotonic() > due:
+                    connection.hang_up()
+
+
+def _begin() -> None:
+    global _watch
+    _watch = _Watch()
+
+
+_watch = _Watch()
+os.register_at_fork(after_in_child=_begin)
 _local = threading.local()
 
 
@@ -131,20 +195,23 @@ def execute(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
     return rows
 
 
-def connect() -> DeadlineConnection:
-    """A connection like the call path's, for its caller alone, within the time that `start_call` has given."""
-    return DeadlineConnection.open(_conninfo())
+def connect(options: str = "") -> DeadlineConnection:
+    """A connection like the call path's, for its caller alone, within the time that `start_call` has given.
+
+    `options` are settings of its session, as `-c name=value`.
+    """
+    return DeadlineConnection.open(_conninfo(options))
 
 
 def discard() -> None:
     """Closes this thread's connection, if it has one, without a word to the server."""
     connection: DeadlineConnection | None = _local.__dict__.pop("connection", None)
     if connection is not None:
-        connection.pgconn.finish()
+        connection.discard()
         measures.disconnected()
 
 
-def _conninfo() -> str:
+def _conninfo(options: str = "") -> str:
     """Django's parameters for the database that keys are in, less what is Django's alone."""
     pages = connections[settings.KEYADMIN_DATABASE]
     djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
@@ -156,5 +223,5 @@ def _conninfo() -> str:
     # One plan for all values of a statement: planning a look-up takes longer than the look-up.
     plans = "-c plan_cache_mode=force_generic_plan"
     ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC {plans}"
-    parameters["options"] = f"{parameters.get('options', '')} {ours}"
+    parameters["options"] = f"{parameters.get('options', '')} {ours} {options}"
     return psycopg.conninfo.make_conninfo("", **parameters)

@@ -28,6 +28,17 @@ class Counts:
     def __bool__(self) -> bool:
         return bool(self.scopes or self.addresses or self.secrets or self.reasons)
 
+    def __len__(self) -> int:
+        """How many rows of allowed calls there are to write."""
+        return len(self.scopes) + self._places + len(self.secrets)
+
+    def take_refusals(self) -> "Counts":
+        """Those of refused calls, out of these."""
+        taken = Counts()
+        taken.reasons, taken.refused, taken.dropped = self.reasons, self.refused, self.dropped
+        self.reasons, self.refused, self.dropped = {}, {}, 0
+        return taken
+
     def allow(
         self, key: UUID, secret: UUID | None, scopes: Iterable[str], address: str | None, calls: int, moment: float
     ) -> None:

@@ -1,7 +1,8 @@
 """What this process's calls came to: counted as they are decided, written every second by a thread of its own.
 
-A process that ends writes the rest first. One that is killed loses what it counted since the last time, a second's
-worth; while PostgreSQL is away the counts wait, up to the bounds of `counts.py`.
+Where many keys call, sums of allowed calls wait for up to SELDOM: written every second, a key that is called once a
+second would cost as much again as its calls. A process that ends writes the rest first. One that is killed loses what
+it has not written; while PostgreSQL is away the counts wait, up to the bounds of `counts.py`.
 """
 
 import atexit
@@ -12,11 +13,16 @@ from typing import Any, Final
 
 from keyadmin.foundation.cidr import Address
 from keyadmin.foundation.refusals import Reason, Refusal
-from keyadmin.outcomes.counts import Counts
+from keyadmin.outcomes.counts import ROWS, Counts
 from keyadmin.outcomes.writer import Writer
 
 #: Seconds between writings.
 EVERY: Final = 1.0
+#: Rows of allowed calls that are few enough to be written every second, and so many that they must be.
+FEW: Final = 100
+MANY: Final = ROWS // 4
+#: Seconds between writings of any number in between.
+SELDOM: Final = 15.0
 #: What an allowed call is called, beside the labels of reasons.
 ALLOWED: Final = "ok"
 
@@ -64,6 +70,7 @@ class _Process:
         self._counts = Counts()
         self._lock = threading.Lock()
         self._has_thread = False
+        self._taken = monotonic()
 
     def note(self, verdict: Any, address: str | None, cost: int) -> None:
         moment = monotonic()
@@ -83,15 +90,24 @@ class _Process:
         threading.Thread(target=self._write_for_ever, name="outcomes", daemon=True).start()
 
     def take(self) -> Counts:
+        """All of them."""
         with self._lock:
             taken, self._counts = self._counts, Counts()
+            self._taken = monotonic()
         return taken
+
+    def take_due(self) -> Counts:
+        """Those whose turn it is."""
+        with self._lock:
+            if FEW < len(self._counts) < MANY and monotonic() - self._taken < SELDOM:
+                return self._counts.take_refusals()
+        return self.take()
 
     def _write_for_ever(self) -> None:
         pause = threading.Event()
         while True:
             pause.wait(EVERY)
-            self.writer.write(self.take())
+            self.writer.write(self.take_due())
 
 
 def _begin() -> None:

@@ -104,7 +104,7 @@ class Writer:
 
     def _discard(self) -> None:
         if self._connection is not None:
-            self._connection.pgconn.finish()
+            self._connection.discard()
             self._connection = None
 
 

@@ -10,8 +10,8 @@ from django.test import Client, RequestFactory
 from django.urls import resolve
 
 from keyadmin import urls
-from keyadmin.authn.verdict import Caller, Identity
-from keyadmin.authn.verdict import Person as OnBehalfOf
+from keyadmin.foundation.callers import Caller, Identity
+from keyadmin.foundation.callers import Person as OnBehalfOf
 from keyadmin.foundation.refusals import Quota
 from keyadmin.models import Person
 

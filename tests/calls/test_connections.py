@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
-from keyadmin.authn.verdict import Caller
 from keyadmin.foundation import breaker
+from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models import connections
 from tests.calls.rows import Given

@@ -2,7 +2,9 @@
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,19 +21,23 @@ from tests.calls.clock import database_minute, within_one_minute
 from tests.calls.rows import Given
 
 CATALOGUE = UUID(int=0)
-#: The parameters of both statements, in their order.
-NAMES = (
-    "key", "version", "organisation", "organisation_version", "catalogue_version", "expiry", "limit", "cost", "address",
-)  # fmt: skip
+#: The parameters of a draw and their types, in their order.
+TYPES = {
+    "key": "uuid", "version": "bigint", "organisation": "uuid", "organisation_version": "bigint",
+    "catalogue_version": "bigint", "expiry": "timestamptz", "limit": "bigint", "cost": "integer", "address": "inet",
+}  # fmt: skip
+SINGLE = tuple(f"%({name})s::{kind}" for name, kind in TYPES.items())
+ARRAYS = tuple(f"ARRAY[{one}]" for one in SINGLE)
 
 
-def statement(file: str) -> str:
+def statement(file: str, values: Sequence[str]) -> str:
     """The call path's own SQL, with names for Django's cursor."""
     sql = Path(keyadmin.authn.__file__).with_name(file).read_text()
-    return re.sub(r"\$([1-9])", lambda found: f"%({NAMES[int(found[1]) - 1]})s", sql)
+    return re.sub(r"\$([1-9])(::\w+)?", lambda found: values[int(found[1]) - 1], sql)
 
 
-DRAW, SETTLE = statement("draw.sql"), statement("settle.sql")
+ONE, MANY = statement("draw.sql", SINGLE), statement("draw_many.sql", ARRAYS)
+SETTLE = ONE.replace("meter_draw", "meter_settle")
 
 
 @dataclass
@@ -84,6 +90,7 @@ class Database:
         self.key: Key = made.key
         self.id, self.limit = made.key.id, limit
         self.ledger: Counter[int] = Counter()
+        self._ways = cycle((ONE, MANY))
 
     def ask(self, statement: str, **parameters: Any) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
@@ -99,9 +106,11 @@ class Database:
         }  # fmt: skip
 
     def draw(self, **parameters: Any) -> tuple[str, int, int | None]:
-        parameters = self.parameters() | parameters
-        row: Any = (self.ask(DRAW, **parameters) or self.ask(SETTLE, **parameters))[0]
-        return row
+        """By turns alone and as one of many."""
+        rows = self.ask(next(self._ways), **self.parameters() | parameters)
+        assert len(rows) == 1
+        outcome, used, wait = rows[0][-3:]
+        return outcome, used, wait
 
     def step(self, minutes: int) -> None:
         self.ask("UPDATE meter SET minute = minute - %(minutes)s WHERE key_id = %(key)s", minutes=minutes)

@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.authn import snapshots
 from keyadmin.authn.authenticate import Call, authenticate
-from keyadmin.authn.verdict import Caller
+from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.foundation.tokens import digest
 from keyadmin.models import Secret

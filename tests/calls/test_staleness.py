@@ -9,8 +9,8 @@ import pytest
 from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
-from keyadmin.authn.verdict import Caller as Authenticated
 from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.foundation.callers import Caller as Authenticated
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.foundation.routes import Route
 from keyadmin.models import Organisation, Person

@@ -1,6 +1,7 @@
-"""Who may make a call. Who may not gets a `keyadmin.foundation.refusals.Refusal`; both are frozen values."""
+"""Who may make a call. Who may not gets a `refusals.Refusal`; both are frozen values, and a verdict is either."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from keyadmin.foundation.refusals import Quota, Refusal
@@ -32,8 +33,7 @@ class Person:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """A key whose call may pass, and was counted. `secret`: an old one, in its grace; `opened_by`: scopes."""
 
     key: Identity

@@ -1,3 +1,0 @@
--- What the draw did not decide; the same parameters.
-SELECT outcome, used, wait FROM meter_settle($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::bigint,
-    $6::timestamptz, $7::bigint, $8::integer, $9::inet)

@@ -1,0 +1,2 @@
+DROP FUNCTION meter_draw_many(uuid[], bigint[], uuid[], bigint[], bigint[], timestamptz[], bigint[], integer[], inet[]);
+DROP FUNCTION meter_draw(uuid, bigint, uuid, bigint, bigint, timestamptz, bigint, integer, inet);
