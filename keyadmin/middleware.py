@@ -49,6 +49,9 @@ class KeyMiddleware:
             return self.get_response(request)
         if getattr(request, "keyadmin_passes", False):  # somebody before this one has decided: api/people_tokens.py
             return self.get_response(request)
+        request.META["keyadmin.began"] = monotonic()
+        if "keyadmin.request_id" not in request.META:
+            request.META["keyadmin.request_id"] = request_id()
         if self._is_async:
             return self._awaited(request)
         verdict = _decide(request)
@@ -73,11 +76,7 @@ class KeyMiddleware:
 
 def _decide(request: HttpRequest) -> Verdict:
     """Whether the call may be made. The caller of one that may is `request.caller`."""
-    meta = request.META
-    meta["keyadmin.began"] = monotonic()
-    if "keyadmin.request_id" not in meta:
-        meta["keyadmin.request_id"] = request_id()
-    peer = meta.get("REMOTE_ADDR", "")
+    peer = request.META.get("REMOTE_ADDR", "")
     verdict = decide(str(request.method), _path(request), _headers(request), peer, needs=_needs(request))
     if isinstance(verdict, Caller):
         request.caller = verdict  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import routes
 from keyadmin.foundation.endpoints import ENDPOINTS
 from keyadmin.foundation.refusals import Reason
+from keyadmin.models import catalogue
 from keyadmin.models.connections import execute
 
 
@@ -68,7 +69,7 @@ def ask(loaded: Loaded, call: Call) -> tuple[routes.Match | None, list[Saying]]:
     snapshot, clear, match = loaded.snapshot, is_clear(call), None
     if clear:
         match = ENDPOINTS.match(call.method, call.path)
-        match = match or snapshots.table(snapshot.catalogue_version).match(call.method, call.path)
+        match = match or catalogue.table(snapshot.catalogue_version).match(call.method, call.path)
     return match, [
         (Rule.REQUEST, None if clear else Reason.UNDECIDABLE),
         (Rule.KEY, None),

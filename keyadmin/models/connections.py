@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from keyadmin.foundation import breaker, measures
@@ -107,9 +107,11 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
     @staticmethod
     def _checked(result: PGresult) -> PGresult:
-        if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
-            raise psycopg.errors.error_from_result(result)
-        return result
+        if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+            return result
+        if result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq's own words: there was no answer
+            raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
+        raise psycopg.errors.error_from_result(result)
 
 
 def rows_of(result: PGresult) -> list[Row]:
@@ -219,7 +221,7 @@ def _conninfo(options: str = "") -> str:
     durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
     # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
     # not the first to wait for a row waits twice: for its turn, and for the row.
-    patience = int(settings.KEYADMIN_CALL_DEADLINE * 450)
+    patience = int(settings.KEYADMIN_CALL_DEADLINE * 350)
     # One plan for all values of a statement: planning a look-up takes longer than the look-up.
     plans = "-c plan_cache_mode=force_generic_plan"
     ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC {plans}"

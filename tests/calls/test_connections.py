@@ -65,7 +65,7 @@ def test_what_the_address_of_the_database_asks_for_is_kept(given: Given, monkeyp
     monkeypatch.setitem(options, "options", f"{options['options']} -c application_name=ours")
     assert isinstance(authenticate(made.token, CHATS), Caller)
     assert connections.execute("SHOW application_name", {}) == [("ours",)]
-    assert connections.execute("SHOW lock_timeout", {}) == [("450ms",)]
+    assert connections.execute("SHOW lock_timeout", {}) == [("350ms",)]
     connections.discard()
 
 

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from keyadmin.authn.decide import decide
-from keyadmin.authn.verdict import Caller
 from keyadmin.explain.explanation import Explanation, explain
 from keyadmin.explain.questions import METHODS, call_of, key_of
+from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.cidr import parse
 from keyadmin.foundation.refusals import Reason
 from keyadmin.models import AllowListEntry, Bot, Channel, Kind, Meter, Organisation, Person

@@ -6,6 +6,6 @@ from keyadmin.migrations._sql import from_files
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keyadmin", "0014_chain_check")]
+    dependencies = [("keyadmin", "0017_review")]
 
     operations = [from_files("draw")]
