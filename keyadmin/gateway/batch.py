@@ -55,6 +55,7 @@ class Batch:
         self._is_called = False
         self._waiting: dict[UUID, _Draws] = {}
         self._sent: list[_Draws] = []
+        self._result: PGresult | None = None
         self._late: TimerHandle | None = None
         self._apart: dict[UUID, float] = {}
 
@@ -123,7 +124,7 @@ class Batch:
     def _read(self) -> None:
         if self._connection is None:
             return
-        pgconn, result = self._connection.pgconn, None
+        pgconn = self._connection.pgconn
         try:
             pgconn.consume_input()
             if not self._sent:  # nothing was asked: the server takes its leave
@@ -131,14 +132,15 @@ class Batch:
                 return
             while not pgconn.is_busy():
                 following = pgconn.get_result()
-                if following is None:
-                    self._answer(result)
+                if following is None:  # the end, which may come later than the result
+                    self._answer()
                     return
-                result = following
+                self._result = following
         except psycopg.OperationalError:
             self._fail()
 
-    def _answer(self, result: PGresult | None) -> None:
+    def _answer(self) -> None:
+        result, self._result = self._result, None
         if result is None or result.status != ExecStatus.TUPLES_OK:
             self._refuse(result)
             return
@@ -180,7 +182,7 @@ class Batch:
             self._loop.remove_writer(self._connection.fileno())
             self._connection.discard()
             measures.disconnected()
-            self._connection = None
+            self._connection = self._result = None
         waiting, self._waiting = list(self._waiting.values()), {}
         for draws in self._done():
             for _, future in draws.calls:
