@@ -5,18 +5,20 @@ caller's own, with its limits. All else about keys is under `/api/keys`.
 """
 
 from datetime import UTC, datetime
-from functools import reduce
+from functools import partial, reduce
 from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.debug import sensitive_variables
 from ninja import Body as FromBody
-from ninja import Router, Status
+from ninja import Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api import links, schemas
+from keyadmin.api import links, repeats, schemas
 from keyadmin.api.bodies import Body, Moment
 from keyadmin.api.callers import actor_of, organisation_of
+from keyadmin.api.rows import one
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import Key, Kind, paging
@@ -49,7 +51,7 @@ class Entry(BaseModel):
 class Made(BaseModel):
     id: UUID
     name: str
-    key: str = Field(description="Told this once.")
+    key: str | None = Field(description="Told this once: null where the same Idempotency-Key is sent again.")
     key_prefix: str
     expires_at: str | None
     created_at: str
@@ -84,18 +86,14 @@ def list_(request: HttpRequest, response: HttpResponse, organisation: str = "", 
     return Listed(data=[_entry(row) for row in page.rows])
 
 
-@router.post("/api-keys", response={201: Created}, url_name="api-keys")
-def create(request: HttpRequest, new: NewKey = FromBody(...), organisation: str = "") -> Any:  # noqa: B008
+@router.post("/api-keys", response={201: Created, 200: Created}, url_name="api-keys")
+def create(request: HttpRequest, response: HttpResponse, new: NewKey = FromBody(...), organisation: str = "") -> Any:  # noqa: B008
     """Make a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
     given = {"inherits": True} if actor.kind is ActorKind.PERSON else _copied(actor, owner.id)
-    issued = keys.issue(actor=actor, organisation=owner.id, name=new.name, expires_at=new.expires_at, **given)
-    made, row = issued.token, issued.key
-    told = Made(
-        id=row.id, name=row.name, key=made.value, key_prefix=row.recognition, expires_at=_time(row.expires_at),
-        created_at=_time(row.created_at),
-    )  # fmt: skip
-    return Status(201, Created(data=told))
+    chosen = {"name": new.name, "expires_at": new.expires_at, **given}
+    act = partial(keys.issue, actor=actor, organisation=owner.id, **chosen)
+    return repeats.created(request, response, act, partial(_told_once, actor))
 
 
 @router.delete("/api-keys/{uuid:key}", response=Deleted, url_name="api-key")
@@ -103,6 +101,16 @@ def delete(request: HttpRequest, key: UUID) -> Any:
     """Delete a key: it stops at once, for good."""
     keys.delete(actor=actor_of(request), key=key)
     return Deleted(data=Message(message="API key deleted successfully"))
+
+
+@sensitive_variables("issued")
+def _told_once(actor: Actor, key: str, issued: keys.Issued | None) -> Created:
+    row = issued.key if issued else one(Key.objects.visible_to(actor), id=key)
+    told = Made(
+        id=row.id, name=row.name, key=issued.token.value if issued else None, key_prefix=row.recognition,
+        expires_at=_time(row.expires_at), created_at=_time(row.created_at),
+    )  # fmt: skip
+    return Created(data=told)
 
 
 def _copied(actor: Actor, organisation: UUID) -> dict[str, Any]:

@@ -1,19 +1,21 @@
 """`/api/bots`: an organisation's service accounts."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body as FromBody
-from ninja import Query, Router, Status
+from ninja import Query, Router
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.filters import ListQuery
-from keyadmin.api.rows import BY_NAME, Reasoned, Slug, Text, given, listed, one, within
-from keyadmin.api.schemas import OrganisationName
+from keyadmin.api.rows import BY_NAME, Reasoned, Slug, Text, given, listed, told, within
+from keyadmin.api.schemas import OrganisationName, Revision
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Bot
 from keyadmin.operations import bots
@@ -30,6 +32,7 @@ class BotOut(BaseModel):
     is_active: bool = Field(description="All keys of a disabled bot are paused.")
     networks: list[str] = Field(description="Its allow-list, which binds all its keys.", examples=[["203.0.113.0/24"]])
     created_at: datetime
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -37,6 +40,7 @@ class BotOut(BaseModel):
             id=row.id, organisation=OrganisationName.of(row.organisation), name=row.name, description=row.description,
             is_conversational=row.is_conversational, is_active=row.is_active,
             networks=[str(entry.network) for entry in row.allow_list.all()], created_at=row.created_at,
+            revision=row.revision,
         )  # fmt: skip
 
 
@@ -64,48 +68,44 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[BotQuery]) 
     return listed(request, response, rows, BY_NAME, query, BotOut.of)
 
 
-@router.post("/bots", response={201: BotOut}, url_name="bots")
+@router.post("/bots", response={201: BotOut, 200: BotOut}, url_name="bots")
 def create(request: HttpRequest, response: HttpResponse, new: NewBot = FromBody(...)) -> Any:  # noqa: B008
     """Make a bot."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
-    made = bots.create(actor=actor, **given(new) | {"organisation": owner.id})
-    response["Location"] = f"{request.path}/{made.id}"
-    return Status(201, _told(actor, made.id))
+    act = partial(bots.create, actor=actor, **given(new) | {"organisation": owner.id})
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
 @router.get("/bots/{uuid:bot}", response=BotOut, url_name="bot")
-def view(request: HttpRequest, bot: UUID) -> Any:
+def view(request: HttpRequest, response: HttpResponse, bot: UUID) -> Any:
     """One bot."""
-    return _told(actor_of(request), bot)
+    return _told(request, response, bot)
 
 
 @router.patch("/bots/{uuid:bot}", response=BotOut, url_name="bot")
-def edit(request: HttpRequest, bot: UUID, changed: ChangedBot = FromBody(...)) -> Any:  # noqa: B008
+def edit(request: HttpRequest, response: HttpResponse, bot: UUID, changed: ChangedBot = FromBody(...)) -> Any:  # noqa: B008
     """Change what is given."""
-    actor = actor_of(request)
-    bots.edit(actor=actor, bot=bot, **given(changed))
-    return _told(actor, bot)
+    bots.edit(actor=actor_of(request), bot=bot, revision=headers.revision(request), **given(changed))
+    return _told(request, response, bot)
 
 
 @router.post("/bots/{uuid:bot}/disable", response=BotOut, url_name="disable-bot")
-def disable(request: HttpRequest, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
+def disable(request: HttpRequest, response: HttpResponse, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
     """Pause every key of the bot at once."""
-    actor = actor_of(request)
-    bots.disable(actor=actor, bot=bot, reason=why.reason)
-    return _told(actor, bot)
+    bots.disable(actor=actor_of(request), bot=bot, reason=why.reason)
+    return _told(request, response, bot)
 
 
 @router.post("/bots/{uuid:bot}/enable", response=BotOut, url_name="enable-bot")
-def enable(request: HttpRequest, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
+def enable(request: HttpRequest, response: HttpResponse, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
     """Bring its keys back."""
-    actor = actor_of(request)
-    bots.enable(actor=actor, bot=bot, reason=why.reason)
-    return _told(actor, bot)
+    bots.enable(actor=actor_of(request), bot=bot, reason=why.reason)
+    return _told(request, response, bot)
 
 
 def _readable(actor: Actor) -> Any:
     return Bot.objects.visible_to(actor).select_related("organisation").prefetch_related("allow_list")
 
 
-def _told(actor: Actor, bot: UUID) -> BotOut:
-    return BotOut.of(one(_readable(actor), id=bot))
+def _told(request: HttpRequest, response: HttpResponse, bot: Any, made: Any = None) -> BotOut:
+    return told(response, _readable(actor_of(request)), BotOut.of, id=bot)

@@ -1,5 +1,6 @@
 """`/api/channels`: the ways an organisation talks to its customers."""
 
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
@@ -8,11 +9,12 @@ from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.filters import ListQuery
-from keyadmin.api.rows import BY_NAME, Slug, Text, listed, one, within
-from keyadmin.api.schemas import OrganisationName
+from keyadmin.api.rows import BY_NAME, Slug, Text, listed, told, within
+from keyadmin.api.schemas import OrganisationName, Revision
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Channel
 from keyadmin.operations import channels
@@ -25,10 +27,12 @@ class ChannelOut(BaseModel):
     organisation: OrganisationName
     name: str = Field(examples=["WhatsApp"])
     slug: str = Field(description="What calls name it by; it never changes.", examples=["whatsapp"])
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        return cls(id=row.id, organisation=OrganisationName.of(row.organisation), name=row.name, slug=row.slug)
+        owner = OrganisationName.of(row.organisation)
+        return cls(id=row.id, organisation=owner, name=row.name, slug=row.slug, revision=row.revision)
 
 
 class ChangedChannel(Body):
@@ -50,33 +54,34 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[ChannelQuer
     return listed(request, response, rows, BY_NAME, query, ChannelOut.of)
 
 
-@router.post("/channels", response={201: ChannelOut}, url_name="channels")
+@router.post("/channels", response={201: ChannelOut, 200: ChannelOut}, url_name="channels")
 def create(request: HttpRequest, response: HttpResponse, new: NewChannel = FromBody(...)) -> Any:  # noqa: B008
     """Make a channel. Its slug is made of its first name."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
-    made = channels.create(actor=actor, organisation=owner.id, name=new.name)
-    response["Location"] = f"{request.path}/{made.id}"
-    return Status(201, _told(actor, made.id))
+    act = partial(channels.create, actor=actor, organisation=owner.id, name=new.name)
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
 @router.get("/channels/{uuid:channel}", response=ChannelOut, url_name="channel")
-def view(request: HttpRequest, channel: UUID) -> Any:
+def view(request: HttpRequest, response: HttpResponse, channel: UUID) -> Any:
     """One channel."""
-    return _told(actor_of(request), channel)
+    return _told(request, response, channel)
 
 
 @router.patch("/channels/{uuid:channel}", response=ChannelOut, url_name="channel")
-def rename(request: HttpRequest, channel: UUID, changed: ChangedChannel = FromBody(...)) -> Any:  # noqa: B008
+def rename(
+    request: HttpRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel = FromBody(...)  # noqa: B008
+) -> Any:  # fmt: skip
     """Another name; the slug stays."""
-    actor = actor_of(request)
-    channels.rename(actor=actor, channel=channel, name=changed.name)
-    return _told(actor, channel)
+    revision = headers.revision(request)
+    channels.rename(actor=actor_of(request), channel=channel, name=changed.name, revision=revision)
+    return _told(request, response, channel)
 
 
 @router.delete("/channels/{uuid:channel}", response={204: None}, url_name="channel")
 def remove(request: HttpRequest, channel: UUID) -> Any:
     """Remove a channel that no key is restricted to."""
-    channels.remove(actor=actor_of(request), channel=channel)
+    channels.remove(actor=actor_of(request), channel=channel, revision=headers.revision(request))
     return Status(204, None)
 
 
@@ -84,5 +89,5 @@ def _readable(actor: Actor) -> Any:
     return Channel.objects.visible_to(actor).select_related("organisation")
 
 
-def _told(actor: Actor, channel: UUID) -> ChannelOut:
-    return ChannelOut.of(one(_readable(actor), id=channel))
+def _told(request: HttpRequest, response: HttpResponse, channel: Any, made: Any = None) -> ChannelOut:
+    return told(response, _readable(actor_of(request)), ChannelOut.of, id=channel)

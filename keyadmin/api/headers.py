@@ -28,7 +28,7 @@ def revision(request: HttpRequest) -> int | None:
         return None
     match = _ETAG.fullmatch(value)
     if match is None:
-        raise Invalid({"If-Match": ["Send the ETag that the key was read with."]})
+        raise Invalid({"If-Match": ["Send the ETag that it was read with."]})
     return int(match[1])
 
 

@@ -10,9 +10,8 @@ from keyadmin.api.bodies import Body, Moment
 from keyadmin.api.names import tier_named
 from keyadmin.api.rows import Reasoned, Slug, Text
 from keyadmin.foundation import cidr
-from keyadmin.models import Channel, Key, Kind
+from keyadmin.models import Channel, Kind
 from keyadmin.operations.checks import Problems
-from keyadmin.operations.networks import when_emptied
 
 Names = Annotated[list[str], Field(max_length=1000)]
 
@@ -54,7 +53,7 @@ class Reactivation(Reasoned):
 
 
 #: Fields that operations know by the same name and in the same form.
-_PLAIN: Final = ("name", "description", "scopes", "inherits", "expires_at")
+_PLAIN: Final = ("name", "description", "scopes", "inherits", "expires_at", "allow_any")
 
 
 def values(body: Limits, organisation: UUID) -> dict[str, Any]:
@@ -69,15 +68,6 @@ def values(body: Limits, organisation: UUID) -> dict[str, Any]:
         found["tier"] = _tier(problems, body.tier)
     problems.raise_any()
     return found
-
-
-def check_opening(body: ChangedKey, key: Key) -> None:
-    """Raises Invalid where an edit would open the key to any address without saying that it means to."""
-    opens = "networks" in body.model_fields_set and not body.networks and not body.allow_any
-    if opens and key.allow_list.exists():
-        problems = Problems()
-        problems.add("allow_any", when_emptied(key))
-        problems.raise_any()
 
 
 def _channels(problems: Problems, slugs: Collection[str], organisation: UUID) -> list[UUID]:

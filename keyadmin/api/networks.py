@@ -1,6 +1,7 @@
 """`/api/allow-list-entries`: the networks that a key, or every key of a bot, may be used from."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
@@ -9,11 +10,12 @@ from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.filters import ListQuery
-from keyadmin.api.rows import listed, one
-from keyadmin.api.schemas import BotName
+from keyadmin.api.rows import listed, one, told
+from keyadmin.api.schemas import BotName, Revision
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import AllowListEntry, Bot, Key, paging
 from keyadmin.operations import networks
@@ -39,12 +41,15 @@ class EntryOut(BaseModel):
     bot: BotName | None
     key: KeyName | None
     created_at: datetime
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        bot = BotName(id=row.bot.id, name=row.bot.name) if row.bot else None
+        bot = BotName.of(row.bot) if row.bot else None
         key = KeyName(id=row.key.id, name=row.key.name) if row.key else None
-        return cls(id=row.id, network=str(row.network), bot=bot, key=key, created_at=row.created_at)
+        return cls(
+            id=row.id, network=str(row.network), bot=bot, key=key, created_at=row.created_at, revision=row.revision
+        )
 
 
 class NewEntry(Body):
@@ -77,35 +82,34 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]
     return listed(request, response, rows, BY_OWNER, query, EntryOut.of)
 
 
-@router.post("/allow-list-entries", response={201: EntryOut}, url_name="allow-list-entries")
+@router.post("/allow-list-entries", response={201: EntryOut, 200: EntryOut}, url_name="allow-list-entries")
 def add(request: HttpRequest, response: HttpResponse, new: NewEntry = FromBody(...)) -> Any:  # noqa: B008
     """Add a network."""
     if (new.bot is None) == (new.key is None):
         raise Invalid({"body": ["Name one bot or one key."]})
-    actor = actor_of(request)
-    made = networks.add(actor=actor, network=new.network, bot=new.bot, key=new.key)
-    response["Location"] = f"{request.path}/{made.id}"
-    return Status(201, _told(actor, made.id))
+    act = partial(networks.add, actor=actor_of(request), network=new.network, bot=new.bot, key=new.key)
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
 @router.get("/allow-list-entries/{uuid:entry}", response=EntryOut, url_name="allow-list-entry")
-def view(request: HttpRequest, entry: UUID) -> Any:
+def view(request: HttpRequest, response: HttpResponse, entry: UUID) -> Any:
     """One entry."""
-    return _told(actor_of(request), entry)
+    return _told(request, response, entry)
 
 
 @router.patch("/allow-list-entries/{uuid:entry}", response=EntryOut, url_name="allow-list-entry")
-def change(request: HttpRequest, entry: UUID, changed: ChangedEntry = FromBody(...)) -> Any:  # noqa: B008
+def change(
+    request: HttpRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry = FromBody(...)  # noqa: B008
+) -> Any:  # fmt: skip
     """Put another network in its place."""
-    actor = actor_of(request)
-    networks.change(actor=actor, entry=entry, network=changed.network)
-    return _told(actor, entry)
+    networks.change(actor=actor_of(request), entry=entry, network=changed.network, revision=headers.revision(request))
+    return _told(request, response, entry)
 
 
 @router.delete("/allow-list-entries/{uuid:entry}", response={204: None}, url_name="allow-list-entry")
 def remove(request: HttpRequest, entry: UUID, allow_any: bool = False) -> Any:
     """Remove a network. The last one of a list opens it to any address, which takes `allow_any=true`."""
-    networks.remove(actor=actor_of(request), entry=entry, allow_any=allow_any)
+    networks.remove(actor=actor_of(request), entry=entry, allow_any=allow_any, revision=headers.revision(request))
     return Status(204, None)
 
 
@@ -113,5 +117,5 @@ def _readable(actor: Actor) -> Any:
     return AllowListEntry.objects.visible_to(actor).select_related("bot", "key")
 
 
-def _told(actor: Actor, entry: UUID) -> EntryOut:
-    return EntryOut.of(one(_readable(actor), id=entry))
+def _told(request: HttpRequest, response: HttpResponse, entry: Any, made: Any = None) -> EntryOut:
+    return told(response, _readable(actor_of(request)), EntryOut.of, id=entry)

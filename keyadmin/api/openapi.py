@@ -62,22 +62,20 @@ _HEADERS: Final[Json] = {
 }
 _ON_ERRORS: Final = {
     401: ["WWW-Authenticate"],
+    409: ["Retry-After"],
     429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     503: ["Retry-After"],
 }
 _IDEMPOTENCY: Final[Json] = {
     "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "The same one again makes nothing new, and tells no secret.",
+    "description": "The same one again makes nothing new, and tells no secret; sent with another request: 422.",
 }  # fmt: skip
 _IF_MATCH: Final[Json] = {
     "name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-    "description": "The ETag that the key was read with; changed since: 409.",
+    "description": "The ETag that it was read with; changed since: 412.",
 }  # fmt: skip
-_EXTRA_PARAMETERS: Final = {
-    ("post", "/api/keys"): _IDEMPOTENCY,
-    ("post", "/api/keys/{key}/regenerate"): _IDEMPOTENCY,
-    ("patch", "/api/keys/{key}"): _IF_MATCH,
-}
+#: What is made of something that was there; all else that is made is answered 201.
+_RENEWING: Final = ("/api/keys/{key}/regenerate", "/api/people/{person}/link")
 
 
 @cache
@@ -90,7 +88,7 @@ def document(api: NinjaAPI) -> Json:
     parts["securitySchemes"] = _SCHEMES
     parts["schemas"] |= {"Problem": _PROBLEM}
     parts["headers"] = _HEADERS
-    parts["responses"] = {str(status): _error(status) for status in (400, 401, 403, 404, 409, 422, 429, 503)}
+    parts["responses"] = {str(status): _error(status) for status in (400, 401, 403, 404, 409, 412, 422, 429, 503)}
     for path, method, operation in operations(made):
         _complete(made, path, method, operation)
     for path, method, operation in operations(made):
@@ -113,8 +111,7 @@ def scope_of(method: str, path: str) -> str | None:
 def _complete(made: Json, path: str, method: str, operation: Json) -> None:
     operation["operationId"] = operation["operationId"].removeprefix("keyadmin_api_").rstrip("_")
     operation["summary"] = operation.get("description", "").partition(".")[0]
-    if extra := _EXTRA_PARAMETERS.get((method, path)):
-        operation["parameters"] = [*operation["parameters"], extra]
+    operation["parameters"] = [*operation["parameters"], *_parameters(path, method, operation)]
     is_open, scope = path.startswith("/api/token"), scope_of(method, path)
     operation["security"] = [] if is_open else [{"bearer": []}] if scope is None else _KEY
     if path == "/api/verify":
@@ -125,11 +122,20 @@ def _complete(made: Json, path: str, method: str, operation: Json) -> None:
         operation["description"] += "\n\nFor people; no key may."
     for status, response in list(operation["responses"].items()):
         operation["responses"][str(status)] = operation["responses"].pop(status)
-        response["headers"] = {name: _ref("headers", name) for name in _headers(path, method, int(status), response)}
+        response["headers"] = {
+            name: _ref("headers", name) for name in _headers(made, path, method, operation, response)
+        }
         examples.add(made, response.get("content"))
     examples.add(made, operation.get("requestBody", {}).get("content"), brief=True)
     for status in _errors(path, method, operation, is_open=is_open):
         operation["responses"].setdefault(str(status), _ref("responses", str(status)))
+
+
+def _parameters(path: str, method: str, operation: Json) -> Iterator[Json]:
+    if 201 in operation["responses"] or path in _RENEWING:
+        yield _IDEMPOTENCY
+    if method in ("patch", "put", "delete") and path != "/api/api-keys/{key}":
+        yield _IF_MATCH
 
 
 def _errors(path: str, method: str, operation: Json, *, is_open: bool) -> Iterator[int]:
@@ -140,20 +146,23 @@ def _errors(path: str, method: str, operation: Json, *, is_open: bool) -> Iterat
         yield 404
     if method != "get":
         yield 409
+    if _IF_MATCH in operation["parameters"]:
+        yield 412
     if operation["parameters"] or "requestBody" in operation:
         yield 422
 
 
-def _headers(path: str, method: str, status: int, response: Json) -> Iterator[str]:
+def _headers(made: Json, path: str, method: str, operation: Json, response: Json) -> Iterator[str]:
     yield "X-Request-Id"
     if scope_of(method, path) is not None:
         yield from ("RateLimit", "RateLimit-Policy")
     schema = response.get("content", {}).get("application/json", {}).get("schema", {})
     if schema.get("type") == "array" or (path == "/api/api-keys" and method == "get"):
         yield "Link"
-    if status == 201 and path != "/api/api-keys":
+    if {201, "201"} & operation["responses"].keys():
         yield "Location"
-    if schema.get("$ref", "").endswith(("/KeyOut", "/IssuedOut")):
+    shown = made["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
+    if {"revision", "person"} & shown.get("properties", {}).keys():
         yield "ETag"
 
 

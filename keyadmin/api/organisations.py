@@ -1,20 +1,22 @@
 """`/api/organisations`: the tenants, and the rules their keys are made by."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body as FromBody
-from ninja import Query, Router, Status
+from ninja import Query, Router
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of
 from keyadmin.api.filters import PageQuery
 from keyadmin.api.names import tier_named
-from keyadmin.api.rows import BY_NAME, Reasoned, Text, given, listed, one
-from keyadmin.api.schemas import TierName
+from keyadmin.api.rows import BY_NAME, Reasoned, Text, given, listed, one, told
+from keyadmin.api.schemas import Revision, TierName
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.tokens import Format
 from keyadmin.models import Organisation
@@ -39,13 +41,13 @@ class OrganisationOut(BaseModel):
     longest_expiry_days: int | None
     may_never_expire: bool
     created_at: datetime
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        tier = row.default_tier
         return cls(
             id=row.id, slug=row.slug, name=row.name, is_active=row.is_active, key_prefix=row.key_prefix,
-            key_format=row.key_format, tier=TierName(id=tier.id, name=tier.name, hourly_limit=tier.hourly_limit),
+            key_format=row.key_format, tier=TierName.of(row.default_tier), revision=row.revision,
             default_expiry_days=row.default_expiry_days, longest_expiry_days=row.longest_expiry_days,
             may_never_expire=row.may_never_expire, created_at=row.created_at,
         )  # fmt: skip
@@ -82,52 +84,54 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[Organisatio
     return listed(request, response, rows, BY_NAME, query, OrganisationOut.of)
 
 
-@router.post("/organisations", response={201: OrganisationOut}, url_name="organisations")
+@router.post("/organisations", response={201: OrganisationOut, 200: OrganisationOut}, url_name="organisations")
 def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation = FromBody(...)) -> Any:  # noqa: B008
     """Make an organisation."""
-    actor = actor_of(request)
-    made = organisations.create(actor=actor, **_values(new))
-    response["Location"] = f"{request.path}/{made.id}"
-    return Status(201, _told(actor, made.id))
+    act = partial(organisations.create, actor=actor_of(request), **_values(new))
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
 @router.get("/organisations/{uuid:organisation}", response=OrganisationOut, url_name="organisation")
-def view(request: HttpRequest, organisation: UUID) -> Any:
+def view(request: HttpRequest, response: HttpResponse, organisation: UUID) -> Any:
     """One organisation."""
-    return _told(actor_of(request), organisation)
+    return _told(request, response, organisation)
 
 
 @router.patch("/organisations/{uuid:organisation}", response=OrganisationOut, url_name="organisation")
-def edit(request: HttpRequest, organisation: UUID, changed: ChangedOrganisation = FromBody(...)) -> Any:  # noqa: B008
+def edit(
+    request: HttpRequest, response: HttpResponse, organisation: UUID, changed: ChangedOrganisation = FromBody(...)  # noqa: B008
+) -> Any:  # fmt: skip
     """Change what is given."""
-    actor = actor_of(request)
-    _told(actor, organisation)
-    organisations.edit(actor=actor, organisation=organisation, **_values(changed))
-    return _told(actor, organisation)
+    actor, revision = actor_of(request), headers.revision(request)
+    one(_readable(actor), id=organisation)
+    organisations.edit(actor=actor, organisation=organisation, revision=revision, **_values(changed))
+    return _told(request, response, organisation)
 
 
 @router.post("/organisations/{uuid:organisation}/disable", response=OrganisationOut, url_name="disable-organisation")
-def disable(request: HttpRequest, organisation: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
+def disable(
+    request: HttpRequest, response: HttpResponse, organisation: UUID, why: Reasoned = FromBody(Reasoned())  # noqa: B008
+) -> Any:  # fmt: skip
     """Pause every key of the organisation at once."""
-    actor = actor_of(request)
-    organisations.disable(actor=actor, organisation=organisation, reason=why.reason)
-    return _told(actor, organisation)
+    organisations.disable(actor=actor_of(request), organisation=organisation, reason=why.reason)
+    return _told(request, response, organisation)
 
 
 @router.post("/organisations/{uuid:organisation}/enable", response=OrganisationOut, url_name="enable-organisation")
-def enable(request: HttpRequest, organisation: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
+def enable(
+    request: HttpRequest, response: HttpResponse, organisation: UUID, why: Reasoned = FromBody(Reasoned())  # noqa: B008
+) -> Any:  # fmt: skip
     """Bring its keys back."""
-    actor = actor_of(request)
-    organisations.enable(actor=actor, organisation=organisation, reason=why.reason)
-    return _told(actor, organisation)
+    organisations.enable(actor=actor_of(request), organisation=organisation, reason=why.reason)
+    return _told(request, response, organisation)
 
 
 def _readable(actor: Actor) -> Any:
     return Organisation.objects.visible_to(actor).select_related("default_tier")
 
 
-def _told(actor: Actor, organisation: UUID) -> OrganisationOut:
-    return OrganisationOut.of(one(_readable(actor), id=organisation))
+def _told(request: HttpRequest, response: HttpResponse, organisation: Any, made: Any = None) -> OrganisationOut:
+    return told(response, _readable(actor_of(request)), OrganisationOut.of, id=organisation)
 
 
 def _values(body: NewOrganisation | ChangedOrganisation) -> dict[str, Any]:

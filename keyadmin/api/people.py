@@ -1,6 +1,7 @@
 """`/api/people`: who there is, the roles they hold, and their invitations. For people only; no key manages people."""
 
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -11,11 +12,12 @@ from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.filters import ListQuery
-from keyadmin.api.rows import BY_NAME, Text, given, listed, one
-from keyadmin.api.schemas import OrganisationName
+from keyadmin.api.rows import BY_NAME, Text, given, listed, one, told
+from keyadmin.api.schemas import OrganisationName, Revision
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Organisation, Person, Presence, Role
 from keyadmin.operations import people
@@ -46,13 +48,14 @@ class PersonOut(BaseModel):
     system_role: AnySystemRole
     roles: list[RoleOut]
     created_at: datetime
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
         held = [RoleOut(organisation=OrganisationName.of(each.organisation), role=each.role) for each in row.roles_seen]
         return cls(
             id=row.id, name=row.name, email=row.email, status=row.presence, system_role=row.system_role, roles=held,
-            created_at=row.created_at,
+            created_at=row.created_at, revision=row.revision,
         )  # fmt: skip
 
 
@@ -108,41 +111,38 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery
     return listed(request, response, rows, BY_NAME, query, PersonOut.of)
 
 
-@router.post("/people", response={201: InvitedOut}, url_name="people")
-@sensitive_variables("invited")
+@router.post("/people", response={201: InvitedOut, 200: InvitedOut}, url_name="people")
 def invite(request: HttpRequest, response: HttpResponse, new: Invitation = FromBody(...)) -> Any:  # noqa: B008
-    """Invite somebody; who is here already gets the role. A second time is an error: the link is told once."""
-    actor = actor_of(request)
+    """Invite somebody; who is here already gets the role. The link is told once: with a repeated Idempotency-Key no
+    more.
+    """
     owner = organisation_of(request, new.organisation).id if new.organisation else None
-    invited = people.invite(
-        actor=actor, email=new.email, name=new.name, organisation=owner, role=new.role or "",
-        system_role=new.system_role,
+    act = partial(
+        people.invite, actor=actor_of(request), email=new.email, name=new.name, organisation=owner,
+        role=new.role or "", system_role=new.system_role,
     )  # fmt: skip
-    response["Location"] = f"{request.path}/{invited.person.id}"
-    return Status(201, _invited(request, actor, invited))
+    return repeats.created(request, response, act, partial(_invited, request, response))
 
 
 @router.get("/people/{uuid:person}", response=PersonOut, url_name="person")
-def view(request: HttpRequest, person: UUID) -> Any:
+def view(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
     """One person."""
-    return _told(actor_of(request), person)
+    return _told(request, response, person)
 
 
 @router.patch("/people/{uuid:person}", response=PersonOut, url_name="person")
-def edit(request: HttpRequest, person: UUID, changed: ChangedPerson = FromBody(...)) -> Any:  # noqa: B008
+def edit(request: HttpRequest, response: HttpResponse, person: UUID, changed: ChangedPerson = FromBody(...)) -> Any:  # noqa: B008
     """Change what is given."""
-    actor = _seeing(request, person)
-    people.edit(actor=actor, person=person, **given(changed))
-    return _told(actor, person)
+    actor, revision = _seeing(request, person), headers.revision(request)
+    people.edit(actor=actor, person=person, revision=revision, **given(changed))
+    return _told(request, response, person)
 
 
 @router.post("/people/{uuid:person}/link", response=InvitedOut, url_name="person-link")
-@sensitive_variables("made")
-def link(request: HttpRequest, person: UUID) -> Any:
-    """A new link to choose a password by, in place of every earlier one."""
-    actor = _seeing(request, person)
-    made = people.make_link(actor=actor, person=person)
-    return _invited(request, actor, made)
+def link(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
+    """A new link to choose a password by, in place of every earlier one. It is told once."""
+    act = partial(people.make_link, actor=_seeing(request, person), person=person)
+    return repeats.done(request, act, partial(_invited, request, response))
 
 
 @router.post("/people/{uuid:person}/deactivate", response={204: None}, url_name="deactivate")
@@ -162,21 +162,24 @@ def reactivate(request: HttpRequest, person: UUID) -> Any:
 @router.put("/people/{uuid:person}/system-role", response={204: None}, url_name="system-role")
 def system_role(request: HttpRequest, person: UUID, given: SystemRoleIn = FromBody(...)) -> Any:  # noqa: B008
     """Give a system role, or with an empty one none. The last administrator keeps theirs."""
-    people.set_system_role(actor=_seeing(request, person), person=person, system_role=given.system_role)
+    actor, revision = _seeing(request, person), headers.revision(request)
+    people.set_system_role(actor=actor, person=person, system_role=given.system_role, revision=revision)
     return Status(204, None)
 
 
 @router.put("/people/{uuid:person}/roles/{uuid:organisation}", response={204: None}, url_name="role")
 def role(request: HttpRequest, person: UUID, organisation: UUID, given: RoleIn = FromBody(...)) -> Any:  # noqa: B008
     """Give this role in the organisation, in place of any other."""
-    people.set_role(actor=_seeing(request, person), person=person, organisation=organisation, role=given.role)
+    actor, revision = _seeing(request, person), headers.revision(request)
+    people.set_role(actor=actor, person=person, organisation=organisation, role=given.role, revision=revision)
     return Status(204, None)
 
 
 @router.delete("/people/{uuid:person}/roles/{uuid:organisation}", response={204: None}, url_name="role")
 def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> Any:
     """Take the person out of the organisation."""
-    people.remove_role(actor=_seeing(request, person), person=person, organisation=organisation)
+    actor, revision = _seeing(request, person), headers.revision(request)
+    people.remove_role(actor=actor, person=person, organisation=organisation, revision=revision)
     return Status(204, None)
 
 
@@ -186,8 +189,8 @@ def _readable(actor: Actor) -> Any:
     return rows if Organisation.objects.visible_to(actor).exists() else rows.none()
 
 
-def _told(actor: Actor, person: UUID) -> PersonOut:
-    return PersonOut.of(one(_readable(actor), id=person))
+def _told(request: HttpRequest, response: HttpResponse, person: Any) -> PersonOut:
+    return told(response, _readable(actor_of(request)), PersonOut.of, id=person)
 
 
 def _seeing(request: HttpRequest, person: UUID) -> Actor:
@@ -198,6 +201,6 @@ def _seeing(request: HttpRequest, person: UUID) -> Actor:
 
 
 @sensitive_variables("invited", "path")
-def _invited(request: HttpRequest, actor: Actor, invited: Invited) -> InvitedOut:
-    path = reverse("choose_password", args=[invited.token]) if invited.token else None
-    return InvitedOut(person=_told(actor, invited.person.id), link=path and request.build_absolute_uri(path))
+def _invited(request: HttpRequest, response: HttpResponse, person: str, invited: Invited | None) -> InvitedOut:
+    path = reverse("choose_password", args=[invited.token]) if invited and invited.token else None
+    return InvitedOut(person=_told(request, response, person), link=path and request.build_absolute_uri(path))

@@ -81,6 +81,8 @@ def install(api: NinjaAPI) -> None:
         ValidationError: _of_validation,
         errors.NotFound: not_found,
         errors.Forbidden: lambda request, error: answer(request, 403, "forbidden", error.message),
+        errors.Busy: _held_up,
+        errors.Overtaken: lambda request, error: answer(request, 412, "precondition-failed", error.message),
         errors.Conflict: lambda request, error: answer(request, 409, "conflict", error.message),
         errors.Invalid: _of_invalid,
         SuspiciousOperation: bad_request,  # such as a body that is too large
@@ -93,6 +95,14 @@ def install(api: NinjaAPI) -> None:
 
 def _of_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
     return {403: forbidden, 404: not_found}.get(error.status_code, bad_request)(request, error)
+
+
+def _held_up(request: HttpRequest, error: errors.Busy) -> HttpResponse:
+    """Nothing was changed; `patience.py` may try again."""
+    response = answer(request, 409, "busy", error.message)
+    response["Retry-After"] = "1"
+    response.is_held_up = True  # type: ignore[attr-defined]
+    return response
 
 
 def _of_invalid(request: HttpRequest, error: errors.Invalid) -> HttpResponse:

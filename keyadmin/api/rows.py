@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from pydantic import Field
 
-from keyadmin.api import links
+from keyadmin.api import headers, links
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.filters import PageQuery, refuse_unknown
@@ -46,6 +46,13 @@ def one(rows: QuerySet[Any], **by: Any) -> Any:
     if row is None:
         raise NotFound
     return row
+
+
+def told[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[Any], Shape], **by: Any) -> Shape:
+    """The row in its shape, with its ETag; raises NotFound."""
+    row = one(rows, **by)
+    response["ETag"] = headers.etag(row.revision)
+    return shape(row)
 
 
 def within(request: HttpRequest, rows: QuerySet[Any], organisation: str) -> QuerySet[Any]:

@@ -1,12 +1,14 @@
 """What the API answers with: the shapes of rows, as the OpenAPI document shows them."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from keyadmin.models import Status
+
+Revision = Annotated[int, Field(description="What If-Match is compared with; the ETag has it too.", examples=[1])]
 
 
 class OrganisationName(BaseModel):
@@ -23,11 +25,19 @@ class BotName(BaseModel):
     id: UUID
     name: str = Field(examples=["Release bot"])
 
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        return cls(id=row.id, name=row.name)
+
 
 class TierName(BaseModel):
     id: UUID
     name: str = Field(examples=["Standard"])
     hourly_limit: int = Field(description="Calls in any rolling hour.", examples=[1000])
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        return cls(id=row.id, name=row.name, hourly_limit=row.hourly_limit)
 
 
 class KeyOut(BaseModel):
@@ -54,7 +64,7 @@ class KeyOut(BaseModel):
     revoked_reason: str
     created_at: datetime
     created_by: str
-    revision: int = Field(description="What If-Match is compared with; the ETag has it too.")
+    revision: Revision
     total_calls: int
     last_used_at: datetime | None
     last_used_ip: str | None
@@ -67,11 +77,10 @@ class KeyOut(BaseModel):
         return cls(
             id=key.id, key_id=key.key_id, name=key.name, description=key.description, kind=key.kind,
             masked=key.masked, organisation=OrganisationName.of(key.organisation),
-            bot=BotName(id=bot.id, name=bot.name) if bot else None, status=key.status.value,
-            scopes=sorted(scope.name for scope in key.scopes.all()), inherits=key.inherits,
-            channels=sorted(channel.slug for channel in key.channels.all()),
-            networks=[str(entry.network) for entry in key.allow_list.all()],
-            tier=TierName(id=key.tier.id, name=key.tier.name, hourly_limit=key.tier.hourly_limit),
+            bot=BotName.of(bot) if bot else None, status=key.status.value,
+            scopes=key.scope_names, inherits=key.inherits, channels=key.channel_slugs,
+            networks=[str(network) for network in key.own_networks],
+            tier=TierName.of(key.tier),
             expires_at=key.expires_at, revoked_at=key.revoked_at, revoked_reason=key.revoked_reason,
             created_at=key.created_at, created_by=key.created_by, revision=key.revision, total_calls=key.total or 0,
             last_used_at=key.last_used_at, last_used_ip=key.last_used_ip, old_secret_until=key.old_secret_until,

@@ -1,5 +1,6 @@
 """`/api/scopes`: what keys may do, and the calls each scope opens. For who reads the whole installation."""
 
+from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
 from django.http import HttpRequest, HttpResponse
@@ -7,10 +8,12 @@ from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.filters import PageQuery
 from keyadmin.api.names import askable
-from keyadmin.api.rows import Text, given, listed, one, reader_of_all
+from keyadmin.api.rows import Text, given, listed, reader_of_all, told
+from keyadmin.api.schemas import Revision
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.routes import Route
 from keyadmin.models import Scope, paging
@@ -50,6 +53,7 @@ class ScopeOut(BaseModel):
     position: int
     is_own: bool = Field(description="Part of keyadmin, and nobody's to change.")
     routes: list[RouteOut]
+    revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -57,6 +61,7 @@ class ScopeOut(BaseModel):
         return cls(
             name=row.name, resource=row.resource, label=row.label, caption=row.caption, explanation=row.explanation,
             ability=row.ability, is_sensitive=row.is_sensitive, position=row.position, is_own=row.is_own, routes=routes,
+            revision=row.revision,
         )  # fmt: skip
 
 
@@ -87,33 +92,31 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery])
     return listed(request, response, _readable(reader_of_all(request)), BY_NAME, query, ScopeOut.of)
 
 
-@router.post("/scopes", response={201: ScopeOut}, url_name="scopes")
+@router.post("/scopes", response={201: ScopeOut, 200: ScopeOut}, url_name="scopes")
 def create(request: HttpRequest, response: HttpResponse, new: NewScope = FromBody(...)) -> Any:  # noqa: B008
     """Make a scope."""
-    actor = reader_of_all(request)
-    made = scopes.create(actor=actor, **_values(new, new.name))
-    response["Location"] = f"{request.path}/{made.name}"
-    return Status(201, _told(actor, made.name))
+    act = partial(scopes.create, actor=reader_of_all(request), **_values(new, new.name))
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
 @router.get("/scopes/{name}", response=ScopeOut, url_name="scope")
-def view(request: HttpRequest, name: str) -> Any:
+def view(request: HttpRequest, response: HttpResponse, name: str) -> Any:
     """One scope."""
-    return _told(reader_of_all(request), name)
+    return _told(request, response, name)
 
 
 @router.patch("/scopes/{name}", response=ScopeOut, url_name="scope")
-def edit(request: HttpRequest, name: str, changed: ChangedScope = FromBody(...)) -> Any:  # noqa: B008
+def edit(request: HttpRequest, response: HttpResponse, name: str, changed: ChangedScope = FromBody(...)) -> Any:  # noqa: B008
     """Change what is given."""
-    actor = reader_of_all(request)
-    scopes.edit(actor=actor, scope=name, **_values(changed, name))
-    return _told(actor, name)
+    actor, revision = reader_of_all(request), headers.revision(request)
+    scopes.edit(actor=actor, scope=name, revision=revision, **_values(changed, name))
+    return _told(request, response, name)
 
 
 @router.delete("/scopes/{name}", response={204: None}, url_name="scope")
 def remove(request: HttpRequest, name: str) -> Any:
     """Remove a scope that no key holds, with its routes."""
-    scopes.remove(actor=reader_of_all(request), scope=name)
+    scopes.remove(actor=reader_of_all(request), scope=name, revision=headers.revision(request))
     return Status(204, None)
 
 
@@ -121,10 +124,10 @@ def _readable(actor: Actor) -> Any:
     return Scope.objects.visible_to(actor).prefetch_related("routes")
 
 
-def _told(actor: Actor, name: str) -> ScopeOut:
+def _told(request: HttpRequest, response: HttpResponse, name: str, made: Any = None) -> ScopeOut:
     if not askable(name):
         raise NotFound
-    return ScopeOut.of(one(_readable(actor), name=name))
+    return told(response, _readable(reader_of_all(request)), ScopeOut.of, name=name)
 
 
 def _values(body: ChangedScope, name: str) -> dict[str, Any]:

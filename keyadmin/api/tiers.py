@@ -1,6 +1,7 @@
 """`/api/tiers`: how many calls a key may make in any rolling hour. For who reads the whole installation."""
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -8,11 +9,11 @@ from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import Field
 
+from keyadmin.api import headers, repeats
 from keyadmin.api.bodies import Body
 from keyadmin.api.filters import PageQuery
-from keyadmin.api.rows import BY_NAME, Text, given, listed, one, reader_of_all
-from keyadmin.api.schemas import TierName
-from keyadmin.foundation.actors import Actor
+from keyadmin.api.rows import BY_NAME, Text, given, listed, reader_of_all, told
+from keyadmin.api.schemas import Revision, TierName
 from keyadmin.models import Tier
 from keyadmin.operations import tiers
 from keyadmin.operations.tiers import HIGHEST_LIMIT
@@ -34,46 +35,47 @@ class ChangedTier(Body):
     hourly_limit: Limit = 1
 
 
-@router.get("/tiers", response=list[TierName], url_name="tiers")
+class TierOut(TierName):
+    revision: Revision
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        return cls(id=row.id, name=row.name, hourly_limit=row.hourly_limit, revision=row.revision)
+
+
+@router.get("/tiers", response=list[TierOut], url_name="tiers")
 def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
     """Tiers, by name."""
     rows = Tier.objects.visible_to(reader_of_all(request))
-    return listed(request, response, rows, BY_NAME, query, _shape)
+    return listed(request, response, rows, BY_NAME, query, TierOut.of)
 
 
-@router.post("/tiers", response={201: TierName}, url_name="tiers")
+@router.post("/tiers", response={201: TierOut, 200: TierOut}, url_name="tiers")
 def create(request: HttpRequest, response: HttpResponse, new: NewTier = FromBody(...)) -> Any:  # noqa: B008
     """Make a tier."""
-    actor = reader_of_all(request)
-    made = tiers.create(actor=actor, **given(new))
-    response["Location"] = f"{request.path}/{made.id}"
-    return Status(201, _told(actor, made.id))
+    act = partial(tiers.create, actor=reader_of_all(request), **given(new))
+    return repeats.created(request, response, act, partial(_told, request, response))
 
 
-@router.get("/tiers/{uuid:tier}", response=TierName, url_name="tier")
-def view(request: HttpRequest, tier: UUID) -> Any:
+@router.get("/tiers/{uuid:tier}", response=TierOut, url_name="tier")
+def view(request: HttpRequest, response: HttpResponse, tier: UUID) -> Any:
     """One tier."""
-    return _told(reader_of_all(request), tier)
+    return _told(request, response, tier)
 
 
-@router.patch("/tiers/{uuid:tier}", response=TierName, url_name="tier")
-def edit(request: HttpRequest, tier: UUID, changed: ChangedTier = FromBody(...)) -> Any:  # noqa: B008
+@router.patch("/tiers/{uuid:tier}", response=TierOut, url_name="tier")
+def edit(request: HttpRequest, response: HttpResponse, tier: UUID, changed: ChangedTier = FromBody(...)) -> Any:  # noqa: B008
     """Change what is given."""
-    actor = reader_of_all(request)
-    tiers.edit(actor=actor, tier=tier, **given(changed))
-    return _told(actor, tier)
+    tiers.edit(actor=reader_of_all(request), tier=tier, revision=headers.revision(request), **given(changed))
+    return _told(request, response, tier)
 
 
 @router.delete("/tiers/{uuid:tier}", response={204: None}, url_name="tier")
 def remove(request: HttpRequest, tier: UUID) -> Any:
     """Remove a tier that no key and no organisation uses."""
-    tiers.remove(actor=reader_of_all(request), tier=tier)
+    tiers.remove(actor=reader_of_all(request), tier=tier, revision=headers.revision(request))
     return Status(204, None)
 
 
-def _shape(row: Any) -> TierName:
-    return TierName(id=row.id, name=row.name, hourly_limit=row.hourly_limit)
-
-
-def _told(actor: Actor, tier: UUID) -> TierName:
-    return _shape(one(Tier.objects.visible_to(actor), id=tier))
+def _told(request: HttpRequest, response: HttpResponse, tier: Any, made: Any = None) -> TierOut:
+    return told(response, Tier.objects.visible_to(reader_of_all(request)), TierOut.of, id=tier)

@@ -29,6 +29,7 @@ from keyadmin.api import (
 )
 from keyadmin.api.bodies import StrictParser
 from keyadmin.api.docs import Docs
+from keyadmin.api.patience import patiently
 
 api = NinjaAPI(
     title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
@@ -49,7 +50,7 @@ def _answering(view: Any) -> Callable[..., HttpResponse]:
     def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         try:
-            response = view(request, *args, **kwargs)  # to HEAD the server sends no body
+            response = patiently(lambda: view(request, *args, **kwargs))  # to HEAD the server sends no body
         finally:
             request.method = method
         if response.status_code != 405:

@@ -66,7 +66,6 @@ class BotKeyForm(OperationForm):
             "description": description,
             "scopes": scopes,
             "expires_at": expiry(bot.organisation),
-            "nonce": self.cleaned_data["nonce"],
         }
 
 

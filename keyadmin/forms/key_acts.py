@@ -37,7 +37,7 @@ class RegenerateForm(OperationForm):
 
     def values(self) -> dict[str, Any]:
         """The keyword arguments of `operations.keys.regenerate`, but for the actor and the key."""
-        return {"grace": timedelta(hours=int(self.cleaned_data["grace"])), "nonce": self.cleaned_data["nonce"]}
+        return {"grace": timedelta(hours=int(self.cleaned_data["grace"]))}
 
 
 class RevokeManyForm(OperationForm):

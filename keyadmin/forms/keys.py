@@ -169,7 +169,6 @@ class KeyForm(KeyValuesForm):
             "bot": owner.bot.id if owner.bot else None,
             "kind": owner.kind,
             "tier": UUID(data["tier"]) if data["tier"] and self.offer.may_choose_tier else None,
-            "nonce": data["nonce"],
         }
 
 

@@ -9,7 +9,8 @@ from uuid import UUID
 
 TITLES = {
     400: "Bad request", 401: "Unauthenticated", 403: "Forbidden", 404: "Not found", 405: "Method not allowed",
-    409: "Conflict", 422: "Unprocessable", 429: "Too many requests", 500: "Internal error", 503: "Unavailable",
+    409: "Conflict", 412: "Precondition failed", 422: "Unprocessable", 429: "Too many requests",
+    500: "Internal error", 503: "Unavailable",
 }  # fmt: skip
 
 _NOT_PROVEN = (401, "unauthenticated", "A valid API key is required.")

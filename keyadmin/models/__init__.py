@@ -2,8 +2,8 @@
 
 from keyadmin.models.bot import Bot
 from keyadmin.models.channel import Channel
+from keyadmin.models.done_once import DoneOnce
 from keyadmin.models.event import ChainCheck, ChainHead, Event, Verb
-from keyadmin.models.issued_once import IssuedOnce
 from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
@@ -17,8 +17,8 @@ from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
 
 __all__ = [
-    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "Event", "Finding",
-    "IssuedOnce", "Key", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
+    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "DoneOnce", "Event",
+    "Finding", "Key", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
     "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay", "ScopeRoute",
     "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageHour", "Verb", "Version",
 ]  # fmt: skip

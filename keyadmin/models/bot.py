@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -12,7 +13,7 @@ class BotQuerySet(ActorQuerySet):
     pass
 
 
-class Bot(models.Model):
+class Bot(Revised):
     """Owns keys. A bot that is not conversational exists only to own them; a disabled one pauses them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

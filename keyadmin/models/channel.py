@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models.counts import CappedCount
 from keyadmin.models.key import Key
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -20,7 +21,7 @@ class ChannelQuerySet(ActorQuerySet):
         return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))
 
 
-class Channel(models.Model):
+class Channel(Revised):
     """Calls name a channel by its slug."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

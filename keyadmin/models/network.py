@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
 from django.db.models.lookups import GreaterThan
 
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -67,7 +68,7 @@ class AllowListQuerySet(ActorQuerySet):
         return self.annotate(place=Concat(slug, Value(" "), name, Value(" "), owner, output_field=models.CharField()))
 
 
-class AllowListEntry(models.Model):
+class AllowListEntry(Revised):
     """A network on a key's own list or on a bot's, which applies to every key of the bot."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -18,7 +19,7 @@ class OrganisationQuerySet(ActorQuerySet):
         return self.filter(is_active=True)
 
 
-class Organisation(models.Model):
+class Organisation(Revised):
     """A tenant. Disabling one pauses every key it owns; it is never removed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

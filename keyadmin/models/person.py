@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 
 
@@ -105,7 +106,7 @@ class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ign
         return person
 
 
-class Person(AbstractBaseUser):
+class Person(Revised, AbstractBaseUser):
     """Somebody who signs in. People with a history are deactivated, never removed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.models.counts import CappedCount
 from keyadmin.models.key import Key, Kind
 from keyadmin.models.person import Role, SystemRole
+from keyadmin.models.revision import Revised
 from keyadmin.models.usage import ScopeDay
 from keyadmin.models.visibility import CatalogueQuerySet
 
@@ -59,7 +60,7 @@ class ScopeQuerySet(CatalogueQuerySet):
         )
 
 
-class Scope(models.Model):
+class Scope(Revised):
     """What a key may do; pages call it a permission."""
 
     name = models.CharField(primary_key=True, max_length=60)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.models.counts import CappedCount
 from keyadmin.models.key import Key
 from keyadmin.models.organisation import Organisation
+from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import CatalogueQuerySet
 
 
@@ -21,7 +22,7 @@ class TierQuerySet(CatalogueQuerySet):
         ).order_by("hourly_limit", "name")
 
 
-class Tier(models.Model):
+class Tier(Revised):
     """Shared by all organisations; part of the catalogue."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Bot, Organisation, Verb
-from keyadmin.operations import owners, policy, recording
+from keyadmin.operations import owners, policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
@@ -33,13 +33,15 @@ def edit(
     *,
     actor: Actor,
     bot: UUID,
+    revision: int | None = None,
     name: str | Unchanged = UNCHANGED,
     description: str | Unchanged = UNCHANGED,
     is_conversational: bool | Unchanged = UNCHANGED,
 ) -> Bot:
-    """Change what is given."""
+    """Change what is given. `revision` is the one that was read; None edits whatever is there now."""
     with recording.changing(actor):
         organisation, row = _lock(actor, bot)
+        revisions.require(row, revision)
         before = _describe(row)
         if name is not UNCHANGED:
             row.name = name
@@ -50,6 +52,7 @@ def edit(
         _check(row)
         changes = recording.changed(before, _describe(row))
         require_changes(changes)
+        row.revision += 1
         row.save()
         _record(Verb.BOT_EDITED, actor, organisation, row, changes)
     return row
@@ -71,8 +74,8 @@ def _switch(actor: Actor, bot: UUID, verb: Verb, reason: str, *, active: bool) -
         if row.is_active == active:
             raise Conflict(_("This bot is already enabled.") if active else _("This bot is already disabled."))
         reason = clean_reason(reason)
-        row.is_active = active
-        row.save(update_fields=("is_active",))
+        row.is_active, row.revision = active, row.revision + 1
+        row.save(update_fields=("is_active", "revision"))
         _record(verb, actor, organisation, row, {"is_active": (not active, active)}, reason)
     return row
 

@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Channel, Organisation, Verb
-from keyadmin.operations import owners, policy, recording
+from keyadmin.operations import owners, policy, recording, revisions
 from keyadmin.operations.checks import Problems, require_changes
 from keyadmin.operations.errors import Conflict, NotFound
 from keyadmin.operations.policy import Permission
@@ -30,24 +30,27 @@ def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
     return channel
 
 
-def rename(*, actor: Actor, channel: UUID, name: str) -> Channel:
+def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = None) -> Channel:
     """Another name; the slug stays, or programs that use it would break."""
     with recording.changing(actor):
         row = _lock(actor, channel)
+        revisions.require(row, revision)
         before = {"name": row.name}
         row.name = name
         _check(row)
         changes = recording.changed(before, {"name": row.name})
         require_changes(changes)
-        row.save(update_fields=("name",))
+        row.revision += 1
+        row.save(update_fields=("name", "revision"))
         _record(Verb.CHANNEL_RENAMED, actor, row, recording.target_of(row), changes)
     return row
 
 
-def remove(*, actor: Actor, channel: UUID) -> None:
+def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
     """Remove a channel that no key is restricted to: without it, such a key would reach all of them."""
     with recording.changing(actor):
         row = _lock(actor, channel)
+        revisions.require(row, revision)
         if used := row.keys.count():
             words = ngettext("%(count)d key is restricted to this channel.",
                              "%(count)d keys are restricted to this channel.", used)  # fmt: skip

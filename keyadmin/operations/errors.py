@@ -1,7 +1,6 @@
 """Why an operation did not happen. Each message is fit to be shown to whoever asked."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 from django.utils.translation import gettext as _
 
@@ -35,12 +34,26 @@ class Conflict(OperationError):  # noqa: N818 - a word of the contract
         self.event = event
 
 
-class AlreadyIssued(Conflict):
-    """The same request has already made a secret, for the key `key_id`. It is not shown again."""
+class Overtaken(Conflict):
+    """It is no longer what it was when the actor read it; `event` is the change that came first."""
 
-    def __init__(self, key_id: UUID) -> None:
+
+class AlreadyDone(Conflict):
+    """The same request has already made something: its id, and the digest of the request, if that was kept.
+
+    Where it was a secret, that is not shown again.
+    """
+
+    def __init__(self, made: str, asked: str = "") -> None:
         super().__init__(_("The secret was already shown. Regenerate to get a new one."))
-        self.key_id = key_id
+        self.made, self.asked = made, asked
+
+
+class Busy(Conflict):
+    """Somebody else was changing the same thing for too long. Nothing keeps it from being done in a moment."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Someone else is changing this right now. Try again."))
 
 
 class Invalid(OperationError):  # noqa: N818 - a word of the contract

@@ -12,16 +12,14 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation import tokens
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import IssuedOnce, Key, Secret, SecretUse, Status, Verb
+from keyadmin.models import Key, Secret, SecretUse, Status, Verb
 from keyadmin.models.usage import WRITING
 from keyadmin.operations import key_rows, reach, recording
 from keyadmin.operations.checks import Problems
-from keyadmin.operations.errors import AlreadyIssued, Conflict
+from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
 
 LONGEST_GRACE: Final = timedelta(days=7)
-#: What stands for a command or the system, which have no id, among the actors of `IssuedOnce`.
-_NOBODY: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +30,14 @@ class Issued:
     token: tokens.Token = field(repr=False)
 
 
-def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonce: str = "") -> Issued:
+def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> Issued:
     """A new secret for the key, whose ID stays.
 
     The old secret works for `grace` (at most until the key ends), or stops now; a still older one stops now
-    in any case. Raises AlreadyIssued for a nonce the actor has used.
+    in any case.
     """
     with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.REGENERATE_KEYS)
-        refuse_repeat(actor, nonce)
         now = recording.database_time()
         if row.status_at(now) in (Status.REVOKED, Status.EXPIRED):
             raise Conflict(_("A revoked or expired key can't be regenerated. Reactivate it first."))
@@ -52,7 +49,6 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0), nonc
         row.revision += 1
         row.save(update_fields=("recognition", "revision"))
         store(row, token, now)
-        remember(actor, nonce, row)
         changes = recording.changed(before, key_rows.identity(row))
         changes["old_secret_until"] = (None, recording.rfc3339(until or now))
         recording.record(
@@ -97,24 +93,6 @@ def name_after(key: Key, token: tokens.Token) -> None:
     """What of a token may be known: its prefix, format, public id and the characters it is recognised by."""
     key.prefix, key.format = token.prefix, token.format.value
     key.key_id, key.recognition = token.key_id, token.recognition
-
-
-def refuse_repeat(actor: Actor, nonce: str) -> None:
-    """Raise AlreadyIssued when this actor has had a secret for the nonce. Call it after locking the owner."""
-    if not nonce:
-        return
-    problems = Problems()
-    problems.text("nonce", nonce, 255)
-    problems.raise_any()
-    made = IssuedOnce.objects.filter(actor_id=actor.id or _NOBODY, nonce=nonce).first()
-    if made is not None:
-        raise AlreadyIssued(made.key_id)
-
-
-def remember(actor: Actor, nonce: str, key: Key) -> None:
-    """The other half of `refuse_repeat`."""
-    if nonce:
-        IssuedOnce.objects.create(actor_id=actor.id or _NOBODY, nonce=nonce, key_id=key.id)
 
 
 def _retire_present_secret(key: Key, now: datetime, grace: timedelta) -> datetime | None:

@@ -1,7 +1,7 @@
 """What of a key can be chosen: read it, check it, describe it for history, save it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -38,13 +38,14 @@ class Values:
 
 def of(key: Key) -> Values:
     """The values of a saved key."""
+    lists: Any = Key.objects.with_lists().get(id=key.id)
     return Values(
         name=key.name,
         description=key.description,
-        scopes=frozenset(key.scopes.values_list("name", flat=True)),
+        scopes=frozenset(lists.scope_names),
         inherits=key.inherits,
-        channels=frozenset(key.channels.values_list("id", flat=True)),
-        networks=tuple(key.allow_list.values_list("network", flat=True)),
+        channels=frozenset(lists.channel_ids),
+        networks=tuple(lists.own_networks),
         expires_at=key.expires_at,
         tier=key.tier_id,
     )
@@ -59,16 +60,28 @@ def altered(old: Values, given: Mapping[str, Any]) -> Values:
 
 def describe(values: Values) -> dict[str, Any]:
     """The values as history shows them."""
+    return {name: _SHOWN.get(name, _as_it_is)(getattr(values, name)) for name in _NAMES}
+
+
+def changes(old: Values, new: Values) -> dict[str, tuple[Any, Any]]:
+    """What differs, as history shows it."""
+    pairs = {name: (getattr(old, name), getattr(new, name)) for name in _NAMES}
     return {
-        "name": values.name,
-        "description": values.description,
-        "scopes": sorted(values.scopes),
-        "inherits": values.inherits,
-        "channels": sorted(Channel.objects.filter(id__in=values.channels).values_list("name", flat=True)),
-        "networks": sorted(str(network) for network in values.networks),
-        "expires_at": rfc3339(values.expires_at),
-        "tier": Tier.objects.filter(id=values.tier).values_list("name", flat=True).first(),
+        name: (_SHOWN.get(name, _as_it_is)(before), _SHOWN.get(name, _as_it_is)(after))
+        for name, (before, after) in pairs.items()
+        if before != after
     }
+
+
+def judged(actor: Actor, key: Key, values: Values, old: Values | None, now: datetime) -> Values:
+    """The values made clean. Raises Forbidden for more than the actor may give, then Invalid for what can't be."""
+    had = old.scopes if old else frozenset()
+    added = (
+        Scope.objects.filter(name__in=values.scopes - had).values_list("name", flat=True) if values.scopes - had else ()
+    )
+    known = had.union(added)
+    require_reach(actor, key, replace(values, scopes=values.scopes & known), old)
+    return _checked(actor, key, values, old, now, known)
 
 
 def require_reach(actor: Actor, key: Key, values: Values, old: Values | None) -> None:
@@ -77,13 +90,39 @@ def require_reach(actor: Actor, key: Key, values: Values, old: Values | None) ->
         raise Invalid({"expires_at": [_("Give the time with its time zone.")]})  # it can't be compared
     if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
         raise Forbidden(_("A key can't let another inherit permissions. Pick them one by one."))
-    wanted = _reach_of(key, values)
-    if old is None or reach.is_wider(wanted, _reach_of(key, old)):
+    bots = reach.networks_of_bot(key)
+    wanted = _reach_of(key, values, bots)
+    if old is None or reach.is_wider(wanted, _reach_of(key, old, bots)):
         reach.require_within(wanted, reach.of_actor(actor, key.organisation_id))
 
 
-def checked(actor: Actor, key: Key, values: Values, old: Values | None, now: datetime) -> Values:
-    """The values made clean. `old` is None for a new key; what an edit leaves alone is not judged again."""
+def save(key: Key, values: Values, old: Values | None) -> None:
+    """Write the values of the locked key, or with no old ones of the new key, and cap an old secret's grace at the
+    key's end.
+    """
+    for field in ("name", "description", "inherits", "expires_at"):
+        setattr(key, field, getattr(values, field))
+    key.tier_id = values.tier
+    key.save(force_insert=old is None)
+    _save_list(key, Key.scopes.through, "scope_id", old.scopes if old else (), values.scopes)
+    _save_list(key, Key.channels.through, "channel_id", old.channels if old else (), values.channels)
+    _save_list(key, AllowListEntry, "network", old.networks if old else (), values.networks)
+    if old and values.expires_at not in (None, old.expires_at):
+        Secret.objects.filter(key=key, not_after__gt=values.expires_at).update(not_after=values.expires_at)
+
+
+def _save_list(key: Key, model: Any, column: str, old: Collection[Any], new: Collection[Any]) -> None:
+    """One row for each of the new values, in their order; what stays, stays as it is."""
+    if gone := [value for value in old if value not in new]:
+        model.objects.filter(key=key, **{f"{column}__in": gone}).delete()
+    if added := [value for value in new if value not in old]:
+        model.objects.bulk_create(model(key=key, **{column: value}) for value in added)
+
+
+def _checked(
+    actor: Actor, key: Key, values: Values, old: Values | None, now: datetime, known: frozenset[str]
+) -> Values:
+    """`old` is None for a new key; what an edit leaves alone is not judged again. `known` are scopes there are."""
     problems = Problems()
     values = replace(
         values,
@@ -91,9 +130,9 @@ def checked(actor: Actor, key: Key, values: Values, old: Values | None, now: dat
         description=problems.text("description", values.description, 500, required=False, lines=True),
         scopes=frozenset() if values.inherits else values.scopes,
     )
-    _check_scopes(problems, key, values)
-    if Channel.objects.filter(id__in=values.channels, organisation=key.organisation_id).count() < len(values.channels):
-        problems.add("channels", _("Choose channels of this organisation."))
+    _check_scopes(problems, key, values, known)
+    if old is None or values.channels != old.channels:
+        _check_channels(problems, key, values.channels)
     if old is None or values.networks != old.networks:
         check_networks(problems, values.networks)
     if old is None or values.expires_at != old.expires_at:
@@ -101,24 +140,6 @@ def checked(actor: Actor, key: Key, values: Values, old: Values | None, now: dat
     _check_tier(problems, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
     problems.raise_any()
     return values
-
-
-def save(key: Key, values: Values, *, new: bool) -> None:
-    """Write the values of the locked (or new) key, and cap an old secret's grace at the key's end."""
-    for field in ("name", "description", "inherits", "expires_at"):
-        setattr(key, field, getattr(values, field))
-    key.tier_id = values.tier
-    key.save(force_insert=new)
-    key.scopes.set(Scope.objects.filter(name__in=values.scopes))
-    key.channels.set(Channel.objects.filter(id__in=values.channels))
-    entries = key.allow_list.all()
-    kept = set(entries.filter(network__in=values.networks).values_list("network", flat=True))
-    entries.exclude(network__in=values.networks).delete()
-    AllowListEntry.objects.bulk_create(
-        AllowListEntry(key=key, network=network) for network in values.networks if network not in kept
-    )
-    if values.expires_at is not None:
-        Secret.objects.filter(key=key, not_after__gt=values.expires_at).update(not_after=values.expires_at)
 
 
 def check_networks(problems: Problems, networks: Sequence[cidr.Network]) -> None:
@@ -164,14 +185,19 @@ def check_expiry(problems: Problems, key: Key, expires_at: datetime | None, now:
         problems.add("expires_at", words % {"days": organisation.longest_expiry_days})
 
 
-def _check_scopes(problems: Problems, key: Key, values: Values) -> None:
+def _check_channels(problems: Problems, key: Key, channels: Collection[UUID]) -> None:
+    if channels and Channel.objects.filter(id__in=channels, organisation=key.organisation_id).count() < len(channels):
+        problems.add("channels", _("Choose channels of this organisation."))
+
+
+def _check_scopes(problems: Problems, key: Key, values: Values, known: frozenset[str]) -> None:
     if values.inherits:
         if key.creator_id is None:
             problems.add("inherits", _("Only a key made by a person can inherit permissions."))
         return
     if not values.scopes:
         problems.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
-    for name in sorted(values.scopes - reach.catalogue()):
+    for name in sorted(values.scopes - known):
         problems.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
     if fitting(key.kind, values.scopes) != values.scopes:
         problems.add("scopes", _("Only a master key can act for a person."))
@@ -186,7 +212,33 @@ def _check_tier(problems: Problems, actor: Actor, organisation: Organisation, ti
         problems.add("tier", _("Choose one of the tiers."))
 
 
-def _reach_of(key: Key, values: Values) -> reach.Reach:
-    """How far the key would reach with the values; unknown scopes reach nowhere and are refused elsewhere."""
-    scopes = reach.inherited_scopes(key) if values.inherits else values.scopes & reach.catalogue()
-    return reach.Reach(scopes, values.channels, reach.lists_of(key, values.networks), values.expires_at)
+def _reach_of(key: Key, values: Values, bots_networks: Sequence[cidr.Network]) -> reach.Reach:
+    """How far the key would reach with the values."""
+    scopes = reach.inherited_scopes(key) if values.inherits else values.scopes
+    lists = reach.binding(values.networks, bots_networks)
+    return reach.Reach(scopes, values.channels, lists, values.expires_at)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _names_of_channels(channels: Collection[UUID]) -> list[str]:
+    if not channels:
+        return []
+    return sorted(Channel.objects.filter(id__in=channels).values_list("name", flat=True))
+
+
+def _name_of_tier(tier: UUID) -> str | None:
+    return Tier.objects.filter(id=tier).values_list("name", flat=True).first()
+
+
+#: How history shows what is not text already.
+_SHOWN: Final[dict[str, Callable[[Any], Any]]] = {
+    "scopes": sorted,
+    "channels": _names_of_channels,
+    "networks": lambda networks: sorted(map(str, networks)),
+    "expires_at": rfc3339,
+    "tier": _name_of_tier,
+}
+_NAMES: Final = tuple(field.name for field in fields(Values))

@@ -11,10 +11,11 @@ from keyadmin.foundation import cidr, tokens
 from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import AddressDay, Bot, Key, Kind, LastRefusal, Meter, Organisation, ScopeDay, Verb
 from keyadmin.models.meter import CELLS
-from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording
+from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict, Invalid
 from keyadmin.operations.key_secrets import Issued, end_grace, regenerate
+from keyadmin.operations.networks import when_emptied
 from keyadmin.operations.policy import Permission
 
 __all__ = ["UNCHANGED", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
@@ -34,18 +35,19 @@ def issue(
     networks: Sequence[cidr.Network] = (),
     expires_at: datetime | None = None,
     tier: UUID | None = None,
-    nonce: str = "",
 ) -> Issued:
     """Make a key and return it with its secret, this once.
 
     `kind` None means a bot's key where there is a bot, else a standard one. The organisation's public key, given
-    no scopes, holds all that an owner holds. A nonce that this actor has used before raises AlreadyIssued.
+    no scopes, holds all that an owner holds.
     """
     with recording.changing(actor):
-        owner = owners.lock_organisation(actor, organisation)
-        key = _new_key(actor, owner, owners.lock_bot(owner, bot) if bot else None, kind)
+        # Of public keys there is one: who makes it makes it alone.
+        find = owners.lock_organisation if kind == Kind.PUBLIC else owners.hold_organisation
+        owner = find(actor, organisation)
+        key_rows.hold_actor(actor)
+        key = _new_key(actor, owner, owners.bot_of(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
-        key_secrets.refuse_repeat(actor, nonce)
         _require_room(key)
         if key.kind == Kind.PUBLIC and not inherits:
             scopes = scopes or reach.of_owner()
@@ -54,7 +56,6 @@ def issue(
             tier or owner.default_tier_id,
         )  # fmt: skip
         token, described = _bring_to_life(actor, key, values)
-        key_secrets.remember(actor, nonce, key)
         changes = recording.created(described)
         recording.record(Verb.KEY_ISSUED, actor=actor, target=key, organisation=owner, changes=changes)
     return Issued(key, token)
@@ -73,8 +74,12 @@ def edit(
     networks: Sequence[cidr.Network] | Unchanged = UNCHANGED,
     expires_at: datetime | Unchanged | None = UNCHANGED,
     tier: UUID | Unchanged = UNCHANGED,
+    allow_any: bool = False,
 ) -> Key:
-    """Change what is given. `revision` is the one that was read; None edits whatever is there now."""
+    """Change what is given. `revision` is the one that was read; None edits whatever is there now.
+
+    Taking the last network away opens the key to any address, which takes `allow_any`.
+    """
     given: dict[str, Any] = {
         "name": name, "description": description, "inherits": inherits, "expires_at": expires_at, "tier": tier,
         "scopes": scopes if scopes is UNCHANGED else frozenset(scopes),
@@ -83,15 +88,16 @@ def edit(
     }  # fmt: skip
     with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.EDIT_KEYS)
-        key_rows.require_revision(row, revision)
+        revisions.require(row, revision)
         old = key_values.of(row)
         new = key_values.altered(old, given)
-        key_values.require_reach(actor, row, new, old)
-        new = key_values.checked(actor, row, new, old, recording.database_time())
-        changes = recording.changed(key_values.describe(old), key_values.describe(new))
+        new = key_values.judged(actor, row, new, old, recording.database_time())
+        if old.networks and not new.networks and not allow_any:
+            raise Invalid({"allow_any": [when_emptied(row)]})
+        changes = key_values.changes(old, new)
         require_changes(changes)
         row.revision += 1
-        key_values.save(row, new, new=False)
+        key_values.save(row, new, old)
         _record(Verb.KEY_EDITED, actor, row, changes)
     return row
 
@@ -133,10 +139,11 @@ def reactivate(
     return row
 
 
-def delete(*, actor: Actor, key: UUID) -> None:
+def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
     """Remove the key with its secrets and lists, for good. Its history and its calls by hour stay."""
     with recording.changing(actor):
         row = key_rows.lock(actor, key, Permission.DELETE_KEYS)
+        revisions.require(row, revision)
         described = key_rows.identity(row) | key_rows.biography(row) | key_values.describe(key_values.of(row))
         target, organisation = recording.target_of(row), row.organisation
         key_secrets.end(row.secrets.all())
@@ -167,12 +174,11 @@ def _require_room(key: Key) -> None:
 
 def _bring_to_life(actor: Actor, key: Key, values: key_values.Values) -> tuple[tokens.Token, dict[str, Any]]:
     """Check the values, mint, save key, secret and meter; returns the token and what history says of the key."""
-    key_values.require_reach(actor, key, values, None)
     key.created_at = recording.database_time()
-    values = key_values.checked(actor, key, values, None, key.created_at)
+    values = key_values.judged(actor, key, values, None, key.created_at)
     token = tokens.mint(key.organisation.key_prefix, tokens.Format(key.organisation.key_format))
     key_secrets.name_after(key, token)
-    key_values.save(key, values, new=True)
+    key_values.save(key, values, None)
     key_secrets.store(key, token, key.created_at)
     Meter.objects.create(key_id=key.id, version=1, cells=[0] * CELLS)
     ownership = {"kind": str(key.kind), "bot": key.bot.name if key.bot else None}

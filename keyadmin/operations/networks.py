@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from keyadmin.foundation import cidr
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Verb
-from keyadmin.operations import key_rows, key_values, owners, policy, recording
+from keyadmin.operations import key_rows, key_values, owners, policy, recording, revisions
 from keyadmin.operations.checks import require_changes
 from keyadmin.operations.errors import Invalid, NotFound
 from keyadmin.operations.policy import Permission
@@ -55,25 +55,27 @@ def add(
     return entry
 
 
-def change(*, actor: Actor, entry: UUID, network: str) -> AllowListEntry:
+def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = None) -> AllowListEntry:
     """Put another network in the entry's place."""
     with recording.changing(actor):
         allowed, row = _lock_entry(actor, entry)
+        revisions.require(row, revision)
         before = allowed.networks()
         others = [other for other in before if other != row.network]
         new = _parse(allowed, network, others)
         require_changes(new != row.network)
         _require_reach(allowed, [*others, new])
-        row.network = new
-        row.save(update_fields=("network",))
+        row.network, row.revision = new, row.revision + 1
+        row.save(update_fields=("network", "revision"))
         _record(Verb.NETWORK_CHANGED, allowed, before)
     return row
 
 
-def remove(*, actor: Actor, entry: UUID, allow_any: bool = False) -> None:
+def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int | None = None) -> None:
     """Remove the entry. Without the last one the list allows any address, which takes `allow_any`."""
     with recording.changing(actor):
         allowed, row = _lock_entry(actor, entry)
+        revisions.require(row, revision)
         before = allowed.networks()
         if len(before) == 1 and not allow_any:
             raise Invalid({"allow_any": [when_emptied(allowed.owner)]})
@@ -146,11 +148,11 @@ def _require_reach(allowed: _List, networks: Sequence[cidr.Network]) -> None:
 
 
 def _record(verb: Verb, allowed: _List, before: Sequence[cidr.Network]) -> None:
-    """History keeps the whole list, before and after. Whoever edits the key's old list is told of the new one."""
+    """History keeps the whole list, before and after. Whoever edits what had the old list is told of the new one."""
     owner = allowed.owner
+    owner.revision += 1
+    owner.save(update_fields=("revision",))
     if isinstance(owner, Key):
-        owner.revision += 1
-        owner.save(update_fields=("revision",))
         bump = recording.Bump(keys=[owner.id])
     else:
         bump = recording.Bump(organisations=[allowed.organisation.id])

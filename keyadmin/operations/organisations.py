@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import Organisation, Tier, Verb, Version
-from keyadmin.operations import owners, policy, recording
+from keyadmin.operations import owners, policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
@@ -52,6 +52,7 @@ def edit(
     *,
     actor: Actor,
     organisation: UUID,
+    revision: int | None = None,
     name: str | Unchanged = UNCHANGED,
     key_prefix: str | Unchanged = UNCHANGED,
     key_format: str | Unchanged = UNCHANGED,
@@ -71,6 +72,7 @@ def edit(
         policy.require(actor, Permission.EDIT_ORGANISATION, row)
         if tier is not UNCHANGED and tier != row.default_tier_id:
             policy.require(actor, Permission.CHOOSE_TIERS, row)
+        revisions.require(row, revision)
         before = _describe(row)
         for field, value in given.items():
             if value is not UNCHANGED:
@@ -78,6 +80,7 @@ def edit(
         _check(row)
         changes = recording.changed(before, _describe(row))
         require_changes(changes)
+        row.revision += 1
         row.save()
         _record(Verb.ORGANISATION_EDITED, actor, row, changes)
     return row
@@ -103,8 +106,8 @@ def _switch(actor: Actor, organisation: UUID, verb: Verb, reason: str, *, active
             )
             raise Conflict(words)
         reason = clean_reason(reason)
-        row.is_active = active
-        row.save(update_fields=("is_active",))
+        row.is_active, row.revision = active, row.revision + 1
+        row.save(update_fields=("is_active", "revision"))
         _record(verb, actor, row, {"is_active": (not active, active)}, reason)
     return row
 

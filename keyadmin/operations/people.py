@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import Membership, Organisation, Person, SystemRole, Verb
-from keyadmin.operations import owners, passwords, person_rows, policy, recording
+from keyadmin.operations import owners, passwords, person_rows, policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
 from keyadmin.operations.errors import Conflict
 from keyadmin.operations.policy import Permission
@@ -74,6 +74,7 @@ def edit(
     *,
     actor: Actor,
     person: UUID,
+    revision: int | None = None,
     name: str | Unchanged = UNCHANGED,
     email: str | Unchanged = UNCHANGED,
     time_zone: str | Unchanged = UNCHANGED,
@@ -86,6 +87,7 @@ def edit(
         own_name = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNCHANGED
         if not own_name:
             person_rows.require_over(actor, row)
+        revisions.require(row, revision)
         fields = ("name", "email", "time_zone")
         before = {field: getattr(row, field) for field in fields}
         for field, value in zip(fields, (name, email, time_zone), strict=True):
@@ -94,7 +96,8 @@ def edit(
         person_rows.check(row)
         changes = recording.changed(before, {field: getattr(row, field) for field in fields})
         require_changes(changes)
-        row.save(update_fields=fields)
+        row.revision += 1
+        row.save(update_fields=(*fields, "revision"))
         if "email" in changes:
             # The old address must no longer sign in, nor get the link that resets the password.
             apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
@@ -112,10 +115,11 @@ def reactivate(*, actor: Actor, person: UUID) -> Person:
     return _switch(actor, person, Verb.PERSON_REACTIVATED, active=True)
 
 
-def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str) -> Person:
+def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revision: int | None = None) -> Person:
     """Give the person this role in the organisation, in place of any other."""
     with recording.changing():
         owner, row = person_rows.lock_with_organisation(actor, organisation, person)
+        revisions.require(row, revision)
         problems = Problems()
         person_rows.check_role(problems, role)
         problems.raise_any()
@@ -123,28 +127,32 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str) -> Pe
         changes = recording.changed({"role": membership.role if membership else None}, {"role": role})
         require_changes(changes)
         Membership.objects.update_or_create(person=row, organisation=owner, defaults={"role": role})
+        _count(row)
         person_rows.record(Verb.ROLE_CHANGED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
     return row
 
 
-def remove_role(*, actor: Actor, person: UUID, organisation: UUID) -> Person:
+def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int | None = None) -> Person:
     """Take the person out of the organisation."""
     with recording.changing():
         owner, row = person_rows.lock_with_organisation(actor, organisation, person)
+        revisions.require(row, revision)
         membership = Membership.objects.filter(person=row, organisation=owner).first()
         if membership is None:
             raise Conflict(_("%(person)s has no role in %(organisation)s.") % {"person": row, "organisation": owner})
         changes = {"role": (membership.role, None)}
         membership.delete()
+        _count(row)
         person_rows.record(Verb.ROLE_REMOVED, actor, row, owner, changes, recording.Bump(organisations=[owner.id]))
     return row
 
 
-def set_system_role(*, actor: Actor, person: UUID, system_role: str) -> Person:
+def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: int | None = None) -> Person:
     """Give the person this system role, or with "" none. The last administrator keeps theirs."""
     with recording.changing():
         row = person_rows.lock(actor, person)
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
+        revisions.require(row, revision)
         before = {"system_role": row.system_role}
         if system_role != SystemRole.ADMINISTRATOR:
             person_rows.require_another_administrator(row)
@@ -152,7 +160,8 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str) -> Person:
         person_rows.check(row)
         changes = recording.changed(before, {"system_role": row.system_role})
         require_changes(changes)
-        row.save(update_fields=("system_role",))
+        row.revision += 1
+        row.save(update_fields=("system_role", "revision"))
         person_rows.record(Verb.SYSTEM_ROLE_CHANGED, actor, row, None, changes, recording.Bump(catalogue=True))
     return row
 
@@ -166,12 +175,18 @@ def _switch(actor: Actor, person: UUID, verb: Verb, *, active: bool) -> Person:
         if not active:
             person_rows.require_another_administrator(row)
             row.sessions_ended += 1  # or they would go on once the person is back
-        row.is_active = active
-        row.save(update_fields=("is_active", "sessions_ended"))
+        row.is_active, row.revision = active, row.revision + 1
+        row.save(update_fields=("is_active", "sessions_ended", "revision"))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         bump = recording.Bump(organisations=organisations, catalogue=bool(row.system_role))
         person_rows.record(verb, actor, row, person_rows.home(row), {"is_active": (not active, active)}, bump)
     return row
+
+
+def _count(person: Person) -> None:
+    """A role is part of what is told of a person."""
+    person.revision += 1
+    person.save(update_fields=("revision",))
 
 
 def _owner_to_add_to(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
@@ -209,6 +224,7 @@ def _take_in(actor: Actor, person: Person, owner: Organisation, role: str) -> Pe
         problems.add("email", words)
     problems.raise_any()
     Membership.objects.create(person=person, organisation=owner, role=role)
+    _count(person)
     bump = recording.Bump(organisations=[owner.id])
     person_rows.record(Verb.ROLE_CHANGED, actor, person, owner, {"role": (None, role)}, bump)
     return person

@@ -201,8 +201,9 @@ def standings_of(*, system_role: str, role: str) -> frozenset[Standing]:
 
 def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
     """By the scopes the key has now; none outside its organisation, or once it is revoked, expired or paused."""
-    key = Key.objects.with_status().filter(id=actor.id, organisation=organisation).first()
+    key = Key.objects.with_status().with_lists().filter(id=actor.id, organisation=organisation).first()
     if key is None or key.status not in (Status.ACTIVE, Status.EXPIRING):
         return frozenset()
     by_scope = (Standing.KEY_READING_KEYS, Standing.KEY_WRITING_KEYS, Standing.KEY_READING_HISTORY)
-    return frozenset(standing for standing in by_scope if standing.value in effective_scopes(key))
+    held = effective_scopes(key)
+    return frozenset(standing for standing in by_scope if standing.value in held)

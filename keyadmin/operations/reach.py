@@ -1,8 +1,9 @@
 """The subset rule: nobody grants, widens, reactivates, moves or regenerates a key to more than they hold."""
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -27,11 +28,9 @@ class Reach:
     expires_at: datetime | None = None
 
 
-def effective_scopes(key: Key) -> frozenset[str]:
-    """What the key may do now: its list, or what its creator's roles amount to."""
-    if not key.inherits:
-        return frozenset(key.scopes.values_list("name", flat=True))
-    return inherited_scopes(key)
+def effective_scopes(key: Any) -> frozenset[str]:
+    """What the key, read `with_lists`, may do now: its list, or what its creator's roles amount to."""
+    return inherited_scopes(key) if key.inherits else frozenset(key.scope_names)
 
 
 def inherited_scopes(key: Key) -> frozenset[str]:
@@ -45,24 +44,23 @@ def of_actor(actor: Actor, organisation: UUID) -> Reach:
         return Reach(catalogue())
     if actor.kind is ActorKind.PERSON:
         return Reach(_held_by_person(actor.id, organisation))
-    key = Key.objects.select_related("organisation", "bot").get(id=actor.id)
-    return of_key(key) if key.organisation_id == organisation else Reach(frozenset())
+    key = Key.objects.with_lists().get(id=actor.id)
+    return _of_row(key) if key.organisation_id == organisation else Reach(frozenset())
 
 
 def of_key(key: Key) -> Reach:
-    """How far the saved key reaches."""
-    return Reach(
-        scopes=effective_scopes(key),
-        channels=frozenset(key.channels.values_list("id", flat=True)),
-        lists=lists_of(key, tuple(key.allow_list.values_list("network", flat=True))),
-        expires_at=key.expires_at,
-    )
+    """How far the saved key reaches, with the expiry that it is to have."""
+    return replace(_of_row(Key.objects.with_lists().get(id=key.id)), expires_at=key.expires_at)
 
 
-def lists_of(key: Key, own: tuple[cidr.Network, ...]) -> tuple[tuple[cidr.Network, ...], ...]:
-    """The allow-lists that bind the key if its own is `own`: that, and its bot's."""
-    bots = tuple(key.bot.allow_list.values_list("network", flat=True)) if key.bot else ()
-    return tuple(networks for networks in (own, bots) if networks)
+def networks_of_bot(key: Key) -> tuple[cidr.Network, ...]:
+    """The allow-list of the key's bot, if it is a bot's."""
+    return tuple(key.bot.allow_list.values_list("network", flat=True)) if key.bot else ()
+
+
+def binding(*lists: Sequence[cidr.Network]) -> tuple[tuple[cidr.Network, ...], ...]:
+    """Those of the lists that bind."""
+    return tuple(tuple(networks) for networks in lists if networks)
 
 
 def require_within(wanted: Reach, limit: Reach) -> None:
@@ -85,6 +83,11 @@ def is_wider(new: Reach, old: Reach) -> bool:
     except Forbidden:
         return True
     return False
+
+
+def _of_row(key: Any) -> Reach:
+    lists = binding(key.own_networks, key.bot_networks)
+    return Reach(effective_scopes(key), frozenset(key.channel_ids), lists, key.expires_at)
 
 
 def _within(wanted: Collection[cidr.Network], limit: Collection[cidr.Network]) -> bool:

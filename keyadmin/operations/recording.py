@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from keyadmin.foundation.actors import Actor, ActorKind
 from keyadmin.models import Event, Organisation, Verb
 from keyadmin.models.meter import CATALOGUE
-from keyadmin.operations.errors import Conflict
+from keyadmin.operations.errors import Busy, Conflict
 
 type Changes = Mapping[str, tuple[Any, Any]]
 """Field → (before, after), in JSON values that people can read; never a secret, a digest or a password."""
@@ -72,11 +72,10 @@ def changing(actor: Actor | None = None) -> Generator[None]:
         state = getattr(problem.__cause__, "sqlstate", "")
         if state in _OVERTAKEN:
             words = _("Someone else made a change that excludes this one. Reload and try again.")
-        elif state in _HELD_UP:
-            words = _("Someone else is changing this right now. Try again.")
-        else:
-            raise
-        raise Conflict(words) from problem
+            raise Conflict(words) from problem
+        if state in _HELD_UP:
+            raise Busy from problem
+        raise
 
 
 def record(

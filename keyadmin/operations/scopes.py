@@ -13,7 +13,7 @@ from keyadmin.foundation.endpoints import ROUTES as OWN_ROUTES
 from keyadmin.foundation.routes import Route, RouteError, overlap
 from keyadmin.models import Scope, ScopeRoute, Verb
 from keyadmin.models.scope import OWN_SCOPES
-from keyadmin.operations import policy, recording
+from keyadmin.operations import policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
 from keyadmin.operations.errors import Conflict, NotFound
 from keyadmin.operations.policy import Permission
@@ -53,6 +53,7 @@ def edit(
     *,
     actor: Actor,
     scope: str,
+    revision: int | None = None,
     resource: str | Unchanged = UNCHANGED,
     label: str | Unchanged = UNCHANGED,
     explanation: str | Unchanged = UNCHANGED,
@@ -69,11 +70,13 @@ def edit(
     }  # fmt: skip
     with recording.changing(actor):
         row = _lock(actor, scope)
+        revisions.require(row, revision)
         before = _describe(row)
         for field, value in given.items():
             if value is not UNCHANGED:
                 setattr(row, field, value)
         _check(row, () if routes is UNCHANGED else routes, new=False)
+        row.revision += 1
         row.save()
         if routes is not UNCHANGED:
             _set_routes(row, routes)
@@ -83,10 +86,11 @@ def edit(
     return row
 
 
-def remove(*, actor: Actor, scope: str) -> None:
+def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
     """Remove a scope that no key holds, with its routes."""
     with recording.changing(actor):
         row = _lock(actor, scope, to_remove=True)
+        revisions.require(row, revision)
         if used := row.keys.count():
             words = ngettext("%(count)d key has this permission.", "%(count)d keys have this permission.", used)
             raise Conflict(words % {"count": used})

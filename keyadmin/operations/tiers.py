@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Organisation, Tier, Verb
-from keyadmin.operations import policy, recording
+from keyadmin.operations import policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, require_changes
 from keyadmin.operations.errors import Conflict, NotFound
 from keyadmin.operations.policy import Permission
@@ -30,11 +30,17 @@ def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
 
 
 def edit(
-    *, actor: Actor, tier: UUID, name: str | Unchanged = UNCHANGED, hourly_limit: int | Unchanged = UNCHANGED
+    *,
+    actor: Actor,
+    tier: UUID,
+    revision: int | None = None,
+    name: str | Unchanged = UNCHANGED,
+    hourly_limit: int | Unchanged = UNCHANGED,
 ) -> Tier:
     """Change what is given; a new limit holds from the next call of every key of the tier."""
     with recording.changing(actor):
         row = _lock(actor, tier)
+        revisions.require(row, revision)
         before = _describe(row)
         if name is not UNCHANGED:
             row.name = name
@@ -43,15 +49,17 @@ def edit(
         _check(row)
         changes = recording.changed(before, _describe(row))
         require_changes(changes)
+        row.revision += 1
         row.save()
         _record(Verb.TIER_EDITED, actor, recording.target_of(row), changes)
     return row
 
 
-def remove(*, actor: Actor, tier: UUID) -> None:
+def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
     """Remove a tier that no key is in and no organisation gives to its keys."""
     with recording.changing(actor):
         row = _lock(actor, tier, to_remove=True)
+        revisions.require(row, revision)
         if used := row.keys.count():
             words = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", used)
             raise Conflict(words % {"count": used})

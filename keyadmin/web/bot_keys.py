@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Collection
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +13,8 @@ from django.views.decorators.http import require_http_methods
 
 from keyadmin.forms.bots import SCOPES, BotKeyForm, expiry, owner_value
 from keyadmin.models import Scope
-from keyadmin.operations import keys, owners
-from keyadmin.operations.errors import AlreadyIssued, Invalid
+from keyadmin.operations import keys, once, owners
+from keyadmin.operations.errors import AlreadyDone, Invalid
 from keyadmin.operations.policy import Permission
 from keyadmin.web import answers, bots, links, reveals
 from keyadmin.web.visitors import visitor_of
@@ -29,9 +30,10 @@ def create(request: HttpRequest, bot: UUID) -> HttpResponse:
     form = BotKeyForm(request.POST if request.method == "POST" else None, initial={"nonce": secrets.token_urlsafe(24)})
     if form.is_valid():
         try:
-            issued = keys.issue(actor=visitor.actor, **form.values(row, _names(scopes)))
-        except AlreadyIssued as error:
-            return reveals.already_shown(request, visitor, error.key_id)
+            act = partial(keys.issue, actor=visitor.actor, **form.values(row, _names(scopes)))
+            issued = once.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+        except AlreadyDone as error:
+            return reveals.already_shown(request, visitor, error.made)
         except Invalid as error:
             form.refuse(error)
         else:

@@ -1,6 +1,7 @@
 """New secrets for keys, and the end of old ones."""
 
 import secrets
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,8 @@ from django.views.decorators.http import require_http_methods
 from keyadmin.forms.key_acts import RegenerateForm, graces
 from keyadmin.models import Status
 from keyadmin.operations import keys as operations
-from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid
+from keyadmin.operations import once
+from keyadmin.operations.errors import AlreadyDone, Conflict, Invalid
 from keyadmin.operations.policy import Permission
 from keyadmin.web import key_dialogs, key_usage, reveals
 from keyadmin.web.visitors import visitor_of
@@ -33,9 +35,10 @@ def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _choice(request, row, form, status=422)
     try:
-        issued = operations.regenerate(actor=visitor.actor, key=row.id, **form.values())
-    except AlreadyIssued as error:
-        return reveals.already_shown(request, visitor, error.key_id)
+        act = partial(operations.regenerate, actor=visitor.actor, key=row.id, **form.values())
+        issued = once.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+    except AlreadyDone as error:
+        return reveals.already_shown(request, visitor, error.made)
     except Invalid as error:
         form.refuse(error)
         return _choice(request, row, form, status=422)

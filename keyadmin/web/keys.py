@@ -1,6 +1,7 @@
 """Pages of keys."""
 
 import secrets
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
@@ -15,8 +16,8 @@ from keyadmin.forms.keys import PRESETS, DeleteForm, KeyForm, ReactivateForm, Re
 from keyadmin.forms.offers import Offer
 from keyadmin.models import Kind
 from keyadmin.operations import keys as operations
-from keyadmin.operations import policy
-from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid, NotFound
+from keyadmin.operations import once, policy
+from keyadmin.operations.errors import AlreadyDone, Conflict, Forbidden, Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.requests import client_ip
 from keyadmin.web import answers, key_dialogs, key_rows, reveals
@@ -45,9 +46,10 @@ def create(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _creation(request, form, status=422)
     try:
-        issued = operations.issue(actor=visitor.actor, **form.values())
-    except AlreadyIssued as error:
-        return reveals.already_shown(request, visitor, error.key_id)
+        act = partial(operations.issue, actor=visitor.actor, **form.values())
+        issued = once.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+    except AlreadyDone as error:
+        return reveals.already_shown(request, visitor, error.made)
     except Invalid as error:
         form.refuse(error)
         return _creation(request, form, status=422)

@@ -15,8 +15,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from keyadmin.forms.organisations import GenerateForm, OrganisationForm, RenameForm
 from keyadmin.forms.searches import OrganisationFilters
 from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
-from keyadmin.operations import keys, organisations, policy
-from keyadmin.operations.errors import AlreadyIssued, Conflict, Invalid, NotFound
+from keyadmin.operations import keys, once, organisations, policy
+from keyadmin.operations.errors import AlreadyDone, Conflict, Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import affected, answers, counting, key_rows, reveals
 from keyadmin.web.listing import Listing
@@ -145,12 +145,11 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
     form = GenerateForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            issued = keys.issue(
-                actor=visitor.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=gettext("Public API key"),
-                nonce=form.cleaned_data["nonce"],
-            )  # fmt: skip
-        except AlreadyIssued as error:
-            return reveals.already_shown(request, visitor, error.key_id)
+            name = gettext("Public API key")
+            act = partial(keys.issue, actor=visitor.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
+            issued = once.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+        except AlreadyDone as error:
+            return reveals.already_shown(request, visitor, error.made)
         back = {"section": "organisations", "back_url": page_of(organisation)}
         return reveals.reveal(request, issued, **back)
     bots = counting.capped({"all": Bot.objects.visible_to(visitor.actor).filter(organisation=organisation)})["all"]

@@ -1,7 +1,6 @@
 """The one response that shows a secret, and what a second one says instead."""
 
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -32,7 +31,7 @@ def reveal(request: HttpRequest, issued: operations.Issued, **context: Any) -> H
     return trigger_client_event(response, answers.KEYS_CHANGED, {}, after="swap")
 
 
-def already_shown(request: HttpRequest, visitor: Visitor, key: UUID) -> HttpResponse:
+def already_shown(request: HttpRequest, visitor: Visitor, key: str) -> HttpResponse:
     """The same form again. 200, since htmx shows nothing of a 4xx."""
     keys = Key.objects.visible_to(visitor.actor).with_status().select_related("organisation", "bot")
     row = keys.filter(id=key).first()

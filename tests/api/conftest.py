@@ -1,12 +1,11 @@
 """Keys that call, and how."""
 
-import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.test import Client
 
+from tests.api.calling import call
 from tests.calls.conftest import committed_rows, given
 from tests.calls.rows import Made
 from tests.live.fixtures import database_url
@@ -30,9 +29,7 @@ def ask() -> Ask:
     """`ask(made, "POST", "/api/keys", {"name": …}, **headers)`: the response to a call with the key."""
 
     def asked(made: Made, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        data = "" if body is None else json.dumps(body)
-        sent = {"X-API-Key": made.token.value, **headers}
-        return Client().generic(method, path, data, "application/json", headers=sent)
+        return call(method, path, body, {"X-API-Key": made.token.value, **headers})
 
     return asked
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 
 from keyadmin.api import openapi
 from keyadmin.api.urls import api
 from keyadmin.foundation.endpoints import FOR_KEYS, FOR_PEOPLE
 from keyadmin.models import Person
+from tests.api.calling import call
 from tests.api.world import CALLERS, World, worlds
 from tests.calls.rows import Given
 
@@ -112,8 +112,7 @@ def world(given: Given) -> Iterator[World]:
 
 
 def ask(world: World, caller: str, method: str, address: str, body: Any) -> Any:
-    data = "" if body is None else body if isinstance(body, str) else json.dumps(body)
-    return Client().generic(method, address, data, "application/json", headers=world.headers[caller])
+    return call(method, address, body, world.headers[caller])
 
 
 def filled(world: World, text: str) -> str:

@@ -54,7 +54,7 @@ def test_an_edit_of_what_somebody_else_has_changed_is_a_conflict(ask: Ask, manag
     changed = ask(manager, "PATCH", path, {"name": "CRM 2"}, **{"If-Match": etag})
     assert (changed.status_code, changed.json()["name"], changed.json()["scopes"]) == (200, "CRM 2", ["chats:read"])
     late = ask(manager, "PATCH", path, {"name": "CRM 3"}, **{"If-Match": etag})
-    assert (late.status_code, late.json()["type"]) == (409, "urn:keyadmin:problem:conflict")
+    assert (late.status_code, late.json()["type"]) == (412, "urn:keyadmin:problem:precondition-failed")
     assert ask(manager, "PATCH", path, {"name": "CRM 3"}).json()["name"] == "CRM 3"
 
 

@@ -14,7 +14,7 @@ from keyadmin.operations import errors
         (errors.NotFound(), ExitCode.NOT_FOUND, "Not found."),
         (errors.Forbidden("Not\nyou."), ExitCode.FORBIDDEN, "Not you."),
         (errors.Conflict("Too late."), ExitCode.CONFLICT, "Too late."),
-        (errors.AlreadyIssued(uuid4()), ExitCode.CONFLICT, "The secret was already shown."),
+        (errors.AlreadyDone(str(uuid4())), ExitCode.CONFLICT, "The secret was already shown."),
         (errors.Invalid({"name": ["Is empty."], "__all__": ["Is odd."]}), ExitCode.INVALID, "name: Is empty. Is odd."),
         (errors.OperationError("Broken."), ExitCode.FAILED, "Broken."),
     ],

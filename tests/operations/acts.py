@@ -107,9 +107,9 @@ def _new_scope(actor: Actor) -> Any:
 type Act = Callable[[World, Actor], Any]
 
 KEYS: Final[dict[str, Act]] = {
-    "keys.issue": lambda w, a: _issue(w, a, nonce="once"),
+    "keys.issue": lambda w, a: _issue(w, a),
     "keys.edit": lambda w, a: keys.edit(actor=a, key=w.key.id, revision=1, name="New", networks=[parse("10.1.0.0/16")]),
-    "keys.regenerate": lambda w, a: keys.regenerate(actor=a, key=w.key.id, grace=timedelta(hours=1), nonce="again"),
+    "keys.regenerate": lambda w, a: keys.regenerate(actor=a, key=w.key.id, grace=timedelta(hours=1)),
     "keys.end_grace": lambda w, a: keys.end_grace(actor=a, key=w.key.id),
     "keys.revoke": lambda w, a: keys.revoke(actor=a, key=w.key.id, reason="Lost"),
     "keys.reactivate": lambda w, a: keys.reactivate(actor=a, key=w.revoked.id),

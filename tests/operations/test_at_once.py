@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from keyadmin.models import Event, Key, Kind, Organisation, Person, Role, SystemRole
-from keyadmin.operations import bots, channels, keys, networks, people, recording
-from keyadmin.operations.errors import AlreadyIssued, Conflict
+from keyadmin.operations import bots, channels, keys, networks, once, people, recording
+from keyadmin.operations.errors import AlreadyDone, Conflict
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.looking import meter_version, version
 from tests.threads import at_once
@@ -62,13 +62,37 @@ def test_two_regenerates_leave_one_current_secret(committed: Organisation, grace
 
 def test_the_same_form_sent_twice_makes_one_key(committed: Organisation) -> None:
     owner = as_actor(member_of(committed, Role.OWNER))
-    issue = partial(
-        keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"], nonce="the form"
-    )
-    done = at_once(*[issue] * 6)
+    issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
+    done = at_once(*[partial(once.do, actor=owner, nonce="the form", act=issue)] * 6)
     made = [each for each in done if isinstance(each, keys.Issued)]
-    assert [type(each) for each in done].count(AlreadyIssued) == 5
-    assert {each.key_id for each in done if isinstance(each, AlreadyIssued)} == {made[0].key.id}
+    assert [type(each) for each in done].count(AlreadyDone) == 5
+    assert {each.made for each in done if isinstance(each, AlreadyDone)} == {str(made[0].key.id)}
+
+
+def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> None:
+    """Keys of an organisation are made and changed side by side; still, history tells of no act of a revoked key."""
+    actors = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(2)]
+    for actor in actors:
+        own = as_actor(actor)
+        issue = partial(keys.issue, actor=own, organisation=committed.id, name="CI", scopes=["chats:read"])
+        others = [KeyFactory(organisation=committed) for _ in range(4)]
+        describe = [partial(keys.edit, actor=own, key=other.id, revision=1, description="New") for other in others]
+        at_once(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
+        told = list(
+            Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("verb", "actor_id")
+        )
+        revoked = max(place for place, (verb, _) in enumerate(told) if verb == "key.revoked")
+        assert actor.id not in [who for _, who in told[revoked:]]
+
+
+def test_keys_that_change_each_other_do_not_block_each_other_for_ever(committed: Organisation) -> None:
+    made = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(4)]
+    edits = [
+        partial(keys.edit, actor=as_actor(one), key=other.id, revision=None, description=f"By {one.id}")
+        for one in made
+        for other in made
+    ]
+    assert {type(each) for each in at_once(*edits)} == {Key}
 
 
 def test_two_public_keys_at_once(committed: Organisation) -> None:

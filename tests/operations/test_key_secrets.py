@@ -8,7 +8,7 @@ from django.utils import timezone
 from keyadmin.foundation import tokens
 from keyadmin.models import Key, Organisation, Person, Secret
 from keyadmin.operations import keys
-from keyadmin.operations.errors import AlreadyIssued, Conflict, Forbidden, Invalid
+from keyadmin.operations.errors import Conflict, Forbidden, Invalid
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.looking import latest, meter_version
 
@@ -116,14 +116,6 @@ def test_nor_of_one_that_inherits_more(northwind: Organisation, jonas: Person) -
     maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
     with pytest.raises(Forbidden):
         keys.regenerate(actor=maker, key=key.id)
-
-
-def test_the_same_request_twice(key: Key, jonas: Person) -> None:
-    issued = keys.regenerate(actor=as_actor(jonas), key=key.id, nonce="n-1")
-    with pytest.raises(AlreadyIssued) as refused:
-        keys.regenerate(actor=as_actor(jonas), key=key.id, nonce="n-1")
-    assert refused.value.key_id == key.id
-    assert digests(key, in_grace=False) == [digest(issued.token.value)]
 
 
 def test_the_old_secret_can_be_ended_early(northwind: Organisation) -> None:

@@ -60,7 +60,10 @@ def test_both_lists_bind(bot: Bot) -> None:
 
 
 WIDENING: dict[str, tuple[dict[str, Any], Callable[[Actor, Key], Any]]] = {
-    "edit to any": ({"networks": ["10.1.0.0/16"]}, lambda a, k: keys.edit(actor=a, key=k.id, revision=1, networks=[])),
+    "edit to any": (
+        {"networks": ["10.1.0.0/16"]},
+        lambda a, k: keys.edit(actor=a, key=k.id, revision=1, networks=[], allow_any=True),
+    ),
     "edit to others": (
         {"networks": ["10.1.0.0/16"]},
         lambda a, k: keys.edit(actor=a, key=k.id, revision=1, networks=[parse("11.0.0.0/8")]),

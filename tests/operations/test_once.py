@@ -1,0 +1,83 @@
+"""The same request twice does one thing, and no secret is shown again."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+from keyadmin.models import Bot, DoneOnce, Event, Key, Kind, Organisation, Person, Role
+from keyadmin.operations import bots, keys, once, people
+from keyadmin.operations.errors import AlreadyDone, Invalid
+from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
+from tests.operations.test_keys import issue
+
+
+def issue_once(who: Person | None, organisation: Organisation, nonce: str = "n-1", **kwargs: Any) -> Key:
+    act = partial(issue, who, organisation, **kwargs)
+    return once.do(actor=as_actor(who) if who else OPERATOR, nonce=nonce, act=act).key
+
+
+def test_a_nonce_makes_one_key(northwind: Organisation, jonas: Person) -> None:
+    first = issue_once(jonas, northwind)
+    with pytest.raises(AlreadyDone, match="already shown") as refused:
+        issue_once(jonas, northwind)
+    assert refused.value.made == str(first.id)
+    assert (Key.objects.count(), DoneOnce.objects.count(), Event.objects.count()) == (1, 1, 1)
+
+
+def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisation, jonas: Person) -> None:
+    first = issue_once(jonas, northwind, kind=Kind.PUBLIC)
+    for _ in range(2):
+        with pytest.raises(AlreadyDone):
+            issue_once(jonas, northwind, kind=Kind.PUBLIC)
+        if Key.objects.exists():
+            keys.delete(actor=as_actor(jonas), key=first.id)
+
+
+def test_a_secret_is_renewed_once(northwind: Organisation, jonas: Person) -> None:
+    key = KeyFactory(organisation=northwind)
+    renew = partial(keys.regenerate, actor=as_actor(jonas), key=key.id)
+    once.do(actor=as_actor(jonas), nonce="n-1", act=renew)
+    with pytest.raises(AlreadyDone) as refused:
+        once.do(actor=as_actor(jonas), nonce="n-1", act=renew)
+    assert refused.value.made == str(key.id)
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.parametrize("invites", [True, False])
+def test_other_things_are_made_once_too(northwind: Organisation, jonas: Person, invites: bool) -> None:
+    owner = as_actor(jonas)
+    email = {"email": "kim@example.com", "role": Role.MEMBER}
+    act: Any = partial(people.invite, **email) if invites else bots.create
+    request = partial(act, actor=owner, organisation=northwind.id, name="Kim")
+    made = once.do(actor=owner, nonce="n-1", act=request, asked="this")
+    with pytest.raises(AlreadyDone) as refused:
+        once.do(actor=owner, nonce="n-1", act=request, asked="that")
+    row = made.person if invites else Bot.objects.get()
+    assert (refused.value.made, refused.value.asked) == (str(row.pk), "this")
+
+
+def test_a_nonce_is_its_actors_own(northwind: Organisation, jonas: Person) -> None:
+    issue_once(jonas, northwind)
+    issue_once(member_of(northwind, Role.OWNER), northwind)
+    issue_once(None, northwind)
+    assert Key.objects.count() == 3
+
+
+def test_a_refused_request_may_be_repeated(northwind: Organisation, jonas: Person) -> None:
+    with pytest.raises(Invalid):
+        issue_once(jonas, northwind, name="")
+    issue_once(jonas, northwind)
+
+
+def test_a_nonce_fits_its_column(northwind: Organisation) -> None:
+    with pytest.raises(Invalid) as refused:
+        issue_once(None, northwind, nonce="x" * 256)
+    assert list(refused.value.errors) == ["nonce"]
+
+
+def test_no_nonce_is_none(northwind: Organisation, jonas: Person) -> None:
+    for _ in range(2):
+        issue_once(jonas, northwind, nonce="")
+    assert Key.objects.count() == 2
+    assert not DoneOnce.objects.exists()
