@@ -53,7 +53,7 @@ def authenticate(token: tokens.Token, call: Call, *, stale: bool = False) -> Ver
     `stale`: a draw has found that what this process remembers of the key is.
     """
     verdict = _decide(token, call, stale)
-    tally.note(verdict, call.address, call.cost)
+    tally.note(verdict, call.address, call.cost, call)
     return verdict
 
 

@@ -76,7 +76,7 @@ async def _decided(asked: Original, headers: dict[str, list[str]], peer: str) ->
             return tally.noted(_UNAVAILABLE)
         verdict = drawn and settle(admitted, drawn)
         if verdict:
-            tally.note(verdict, call.address, call.cost)
+            tally.note(verdict, call.address, call.cost, call)
             return verdict
         is_stale = drawn is not None
     lane = token.value

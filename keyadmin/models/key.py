@@ -16,7 +16,7 @@ from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry, CidrField
 from keyadmin.models.revision import Revised
 from keyadmin.models.secret import Secret
-from keyadmin.models.usage import LastRefusal, SecretUse
+from keyadmin.models.usage import AddressDay, LastRefusal, SecretUse
 from keyadmin.models.visibility import ActorQuerySet
 
 EXPIRING_SOON: Final = timedelta(days=7)
@@ -85,6 +85,14 @@ class KeyQuerySet(ActorQuerySet):
             last_used_ip=models.Subquery(meter.values("last_used_ip")),
         )
 
+    def with_last_call(self) -> Self:
+        """Adds to keys `with_usage` `last_call`, what was last called, as far as it has been written yet."""
+        meter = Meter.objects.filter(key_id=models.OuterRef("id"))
+        of_day = AddressDay.objects.filter(key_id=models.OuterRef("id"), day=models.OuterRef("last_used_day"))
+        calls = of_day.filter(address=models.OuterRef("last_used_ip")).values("call")
+        days = self.annotate(last_used_day=models.Subquery(meter.values("last_used_day")))
+        return days.annotate(last_call=models.Subquery(calls))
+
     def with_grace(self) -> Self:
         """Adds `old_secret_until`, when the secret before the present one stops working; None where it has."""
         old = Secret.objects.filter(key=models.OuterRef("id"), not_after__gt=Now())
@@ -104,11 +112,12 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(old_secret_used_at=models.Subquery(use.values("last_used_at")[:1]))
 
     def with_last_refusal(self) -> Self:
-        """Adds `denied_at`, `denied_from` and `denied_for`, an Outcome, of the latest call that was refused."""
+        """Adds `denied_at`, `denied_from`, `denied_call` and `denied_for`, an Outcome, of the latest refused call."""
         latest = LastRefusal.objects.filter(key_id=models.OuterRef("id")).order_by("-at")
         return self.annotate(
             denied_at=models.Subquery(latest.values("at")[:1]),
             denied_from=models.Subquery(latest.values("address")[:1]),
+            denied_call=models.Subquery(latest.values("call")[:1]),
             denied_for=models.Subquery(latest.values("reason")[:1]),
         )
 

@@ -14,6 +14,8 @@ from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.foundation.told import MOST
+
 #: Addresses kept of a key's day, besides as many candidates.
 BUSIEST: Final = 20
 #: PostgreSQL's advisory lock that who writes these rows shares, and who deletes a key's holds alone.
@@ -93,13 +95,14 @@ _REFUSALS: Final = [choice for choice in Outcome.choices if choice[0] != Outcome
 
 
 class LastRefusal(models.Model):
-    """When a key was last refused for a reason, and from where; no address where it could not be told."""
+    """When a key was last refused for a reason, from where and what (`told`); no address where it could not be told."""
 
     pk = models.CompositePrimaryKey("key_id", "reason")
     key_id = models.UUIDField()
     reason = models.CharField(max_length=16, choices=_REFUSALS)
     at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
+    call = models.CharField(max_length=MOST, default="", db_default="")
 
     class Meta:
         db_table = "last_refusal"
@@ -157,9 +160,10 @@ class AddressDayQuerySet(models.QuerySet[Any]):
 class AddressDay(models.Model):
     """Allowed calls by where they came from: of each key's day the BUSIEST addresses, and as many candidates.
 
-    `count` never says more than there were. `weight` decides which candidates stay: an address that comes when all
-    places are taken begins with the weight of the one it displaces (the "space-saving" algorithm of Metwally, Agrawal
-    and El Abbadi), so that whoever comes late and calls often gets in, and many who call once displace only each other.
+    `count` never says more than there were; `call` is what the last one called (`told`). `weight` decides which
+    candidates stay: an address that comes when all places are taken begins with the weight of the one it displaces (the
+    "space-saving" algorithm of Metwally, Agrawal and El Abbadi), so that whoever comes late and calls often gets in,
+    and many who call once displace only each other.
     """
 
     pk = models.CompositePrimaryKey("key_id", "day", "address")
@@ -168,6 +172,7 @@ class AddressDay(models.Model):
     address = models.GenericIPAddressField()
     count = models.BigIntegerField()
     weight = models.BigIntegerField()
+    call = models.CharField(max_length=MOST, default="", db_default="")
 
     objects = AddressDayQuerySet.as_manager()
 

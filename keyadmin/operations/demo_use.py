@@ -17,6 +17,16 @@ from keyadmin.operations.demo_usage import Past
 _SHARES: Final = (0.62, 0.27, 0.08, 0.03)
 #: Whoever is refused because of where it calls from.
 _ELSEWHERE: Final = "192.0.2.211"
+#: A call that each permission opens.
+_CALLS: Final = {
+    "chats:read": "GET /api/chats",
+    "chats:write": "POST /api/chats",
+    "chats:export": "GET /api/export",
+    "contacts:manage": "GET /api/contacts",
+    "messages:send": "POST /api/chats/4711/messages",
+    "templates:read": "GET /api/templates",
+    "templates:send": "POST /api/templates/welcome/send",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +54,18 @@ def use(spec: DemoKey, key: UUID, secret: UUID, past: Past, now: datetime, gener
             for scope, count in _spread(calls, used)
         ],
         [
-            AddressDay(key_id=key, day=day, address=address, count=count, weight=count)
+            AddressDay(key_id=key, day=day, address=address, count=count, weight=count, call=_call(used[0]))
             for day, calls in by_day.items()
             for address, count in _spread(calls, places)
         ],
         [
-            LastRefusal(key_id=key, reason=outcome, at=_within(hour, now, generator), address=_refused(outcome, places))
+            LastRefusal(
+                key_id=key,
+                reason=outcome,
+                at=_within(hour, now, generator),
+                address=_refused(outcome, places),
+                call=_opened_by_none(spec) if outcome == Outcome.SCOPE else _call(used[0]),
+            )
             for outcome, hour in _latest(past).items()
         ],
         [] if spec.idle is None else [SecretUse(secret_id=secret, last_used_at=now - spec.idle)],
@@ -84,6 +100,14 @@ def _within(hour: datetime, now: datetime, generator: Random) -> datetime:
     """A moment of the hour that is past."""
     length = min(timedelta(hours=1), now - hour)
     return hour + length * generator.uniform(0.1, 0.95)
+
+
+def _call(scope: str) -> str:
+    return _CALLS.get(scope, "GET /api/keys")
+
+
+def _opened_by_none(spec: DemoKey) -> str:
+    return next((call for scope, call in reversed(_CALLS.items()) if scope not in spec.scopes), "GET /api/export")
 
 
 def _refused(outcome: Outcome, places: Sequence[str]) -> str:

@@ -1,7 +1,7 @@
 """What calls came to, summed up in memory. Bounded: what finds no room is dropped, and counted as dropped."""
 
 from collections.abc import Iterable, Sized
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 #: Rows of a kind (key and scope, key and reason, …) that wait to be written.
@@ -10,18 +10,29 @@ ROWS: Final = 10_000
 ADDRESSES: Final = 100
 
 
+class Asked(Protocol):
+    """What was called. The path is as it was sent, without the query."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+
+
 class Counts:
     """Moments are of `time.monotonic()`; `dropped` is the number of sums that an addition found no room for."""
 
-    __slots__ = ("_places", "addresses", "dropped", "reasons", "refused", "scopes", "secrets")
+    __slots__ = ("_places", "addresses", "dropped", "last", "reasons", "refused", "scopes", "secrets")
 
     def __init__(self) -> None:
         self.scopes: dict[tuple[UUID, str], int] = {}
         self.addresses: dict[UUID, dict[str, int]] = {}
         self.secrets: dict[UUID, float] = {}
         self.reasons: dict[tuple[UUID, str], int] = {}
-        #: By key and reason, when and from where last.
-        self.refused: dict[tuple[UUID, str], tuple[float, str | None]] = {}
+        #: By key, from where and what an allowed call last was.
+        self.last: dict[UUID, tuple[str, Asked | None]] = {}
+        #: By key and reason, when, from where and what last.
+        self.refused: dict[tuple[UUID, str], tuple[float, str | None, Asked | None]] = {}
         self.dropped = 0
         self._places = 0
 
@@ -40,18 +51,21 @@ class Counts:
         return taken
 
     def allow(
-        self, key: UUID, secret: UUID | None, scopes: Iterable[str], address: str | None, calls: int, moment: float
-    ) -> None:
+        self, key: UUID, secret: UUID | None, scopes: Iterable[str], address: str | None, calls: int, moment: float,
+        call: Asked | None = None,
+    ) -> None:  # fmt: skip
         for scope in scopes:
             self._add(self.scopes, (key, scope), calls)
         if address is not None:
             self._come_from(key, address, calls)
+            if key in self.addresses:
+                self.last[key] = (address, call)
         if secret is not None and (secret in self.secrets or self._has_room(self.secrets)):
             self.secrets[secret] = moment
 
-    def refuse(self, key: UUID, reason: str, address: str | None, moment: float) -> None:
+    def refuse(self, key: UUID, reason: str, address: str | None, moment: float, call: Asked | None = None) -> None:
         if self._add(self.reasons, (key, reason), 1):
-            self.refused[key, reason] = (moment, address)
+            self.refused[key, reason] = (moment, address, call)
 
     def merge(self, later: "Counts") -> None:
         """Adds what came after this."""
@@ -60,6 +74,7 @@ class Counts:
         for key, places in later.addresses.items():
             for address, calls in places.items():
                 self._come_from(key, address, calls)
+        self.last.update((key, last) for key, last in later.last.items() if key in self.addresses)
         for secret, moment in later.secrets.items():
             if secret in self.secrets or self._has_room(self.secrets):
                 self.secrets[secret] = moment

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from keyadmin.foundation.cidr import Address
 from keyadmin.foundation.refusals import Reason, Refusal
-from keyadmin.outcomes.counts import ROWS, Counts
+from keyadmin.outcomes.counts import ROWS, Asked, Counts
 from keyadmin.outcomes.writer import Writer
 
 #: Seconds between writings.
@@ -27,14 +27,14 @@ SELDOM: Final = 15.0
 ALLOWED: Final = "ok"
 
 
-def note(verdict: Any, address: Address | None, cost: int) -> None:
+def note(verdict: Any, address: Address | None, cost: int, call: Asked | None = None) -> None:
     """Counts a verdict, a Caller or a Refusal. Never raises, and waits for nothing but another note.
 
     An allowed call counts as `cost` calls, as in the meter; a refused one is one. Who is not proven is nobody:
     such a refusal counts in `decisions` alone.
     """
     try:
-        _mine.note(verdict, address.text if address else None, cost)
+        _mine.note(verdict, address.text if address else None, cost, call)
     except Exception:
         _mine.lost += 1
 
@@ -72,17 +72,17 @@ class _Process:
         self._has_thread = False
         self._taken = monotonic()
 
-    def note(self, verdict: Any, address: str | None, cost: int) -> None:
+    def note(self, verdict: Any, address: str | None, cost: int, call: Asked | None) -> None:
         moment = monotonic()
         with self._lock:
             if isinstance(verdict, Refusal):
                 self.decisions[verdict.reason.label] += 1
                 if verdict.key is None:
                     return
-                self._counts.refuse(verdict.key, verdict.reason.label, address, moment)
+                self._counts.refuse(verdict.key, verdict.reason.label, address, moment, call)
             else:
                 self.decisions[ALLOWED] += 1
-                self._counts.allow(verdict.key.id, verdict.secret, verdict.opened_by, address, cost, moment)
+                self._counts.allow(verdict.key.id, verdict.secret, verdict.opened_by, address, cost, moment, call)
             if self._has_thread:
                 return
             self._has_thread = True

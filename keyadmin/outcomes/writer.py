@@ -14,10 +14,11 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from keyadmin.foundation.told import told
 from keyadmin.models import connections
 from keyadmin.models.connections import DeadlineConnection, Unavailable
 from keyadmin.models.usage import BUSIEST, WRITING
-from keyadmin.outcomes.counts import Counts
+from keyadmin.outcomes.counts import Asked, Counts
 
 log = structlog.get_logger("keyadmin.outcomes")
 
@@ -117,15 +118,22 @@ def _statements(counts: Counts) -> Iterator[tuple[LiteralString, dict[str, Any]]
         calls = _array(counts.reasons.values())
         rows: dict[str, Any] = {"keys": _array(keys), "reasons": _array(reasons), "calls": calls}
         yield _REFUSALS, rows
-        since = {"ages": _array(now - moment for moment, _ in last), "addresses": _array(place for _, place in last)}
-        yield _LAST_REFUSALS, rows | since
+        since = {"ages": _array(now - each[0] for each in last), "addresses": _array(each[1] for each in last)}
+        yield _LAST_REFUSALS, rows | since | {"called": _texts(each[2] for each in last)}
     if counts.scopes:
         keys, scopes = zip(*counts.scopes, strict=True)
         yield _SCOPES, {"keys": _array(keys), "scopes": _array(scopes), "calls": _array(counts.scopes.values())}
     if counts.addresses:
         places = [(key, *place) for key, places in counts.addresses.items() for place in places.items()]
         keys, addresses, counted = zip(*places, strict=True)
-        rows = {"keys": _array(keys), "addresses": _array(addresses), "calls": _array(counted)}
+        latest = [counts.last.get(key) for key in keys]
+        called = [last[1] if last and last[0] == place else None for last, place in zip(latest, addresses, strict=True)]
+        rows = {
+            "keys": _array(keys),
+            "addresses": _array(addresses),
+            "calls": _array(counted),
+            "called": _texts(called),
+        }
         yield _ADDRESSES, rows | {"busiest": BUSIEST}
     if counts.secrets:
         ages = _array(now - moment for moment in counts.secrets.values())
@@ -135,6 +143,12 @@ def _statements(counts: Counts) -> Iterator[tuple[LiteralString, dict[str, Any]]
 def _array(values: Iterable[UUID | str | float | None]) -> str:
     """As PostgreSQL writes an array, of values that need no quotes: psycopg would look at each to find that out."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
+
+
+def _texts(calls: Iterable[Asked | None]) -> str:
+    """The same of what was called."""
+    lines = (told(call.method, call.path) if call else "" for call in calls)
+    return "{" + ",".join('"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"' for line in lines) + "}"
 
 
 _REFUSALS, _LAST_REFUSALS, _SCOPES, _ADDRESSES, _BUSIEST, _SECRETS = (

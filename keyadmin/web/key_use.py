@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
+from keyadmin.foundation.told import retold
 from keyadmin.models import Outcome, ScopeDay
 from keyadmin.web import links
 
@@ -30,13 +31,20 @@ _BECAUSE: Final = {
 
 
 def last_denied(key: Any) -> dict[str, Any] | None:
-    """{address, because, at, explain_url} of a key `with_last_refusal`; None when it never had one."""
+    """{address, because, at, call, explain_url} of a key `with_last_refusal`; None when it never had one."""
     if key.denied_at is None:
         return None
     address = key.denied_from or gettext("an unknown address")
-    explain_url = links.link(reverse("explain"), {"key": key.id, "address": key.denied_from})
-    because = _BECAUSE[Outcome(key.denied_for)]
-    return {"address": address, "because": because, "at": key.denied_at, "explain_url": explain_url}
+    asked: dict[str, Any] = {"key": key.id, "address": key.denied_from}
+    if key.denied_from and (call := retold(key.denied_call)):
+        asked |= dict(zip(("method", "path"), call, strict=True))
+    return {
+        "address": address,
+        "because": _BECAUSE[Outcome(key.denied_for)],
+        "at": key.denied_at,
+        "call": key.denied_call,
+        "explain_url": links.link(reverse("explain"), asked),
+    }
 
 
 def with_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:

@@ -21,7 +21,7 @@ from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
 from keyadmin.foundation.cidr import parse
 from keyadmin.foundation.tokens import mint
-from keyadmin.models import AddressDay, LastRefusal, Outcome, ScopeDay, SecretUse, UsageHour
+from keyadmin.models import AddressDay, Key, LastRefusal, Outcome, ScopeDay, SecretUse, UsageHour
 from keyadmin.operations import keys
 from keyadmin.web import lock_out
 from tests.calls.rows import Given
@@ -85,6 +85,25 @@ def test_the_last_address_is_the_last(proxied: Server, given: Given) -> None:
         proxied.ask(headers=[*made.headers, from_address(f"203.0.113.{last}")])
     soon(lambda: hours(made), {"address": 8})
     assert refused(made) == {"address": "203.0.113.8"}
+
+
+def test_what_was_called_last(proxied: Server, given: Given) -> None:
+    made = given.key()
+    here, there = from_address("203.0.113.9"), from_address("203.0.113.10")
+
+    def told() -> dict[str, str | None]:
+        key = Key.objects.filter(id=made.key.id).with_usage().with_last_call().with_last_refusal().get()
+        return {"allowed": key.last_call, "refused": key.denied_call}
+
+    assert told() == {"allowed": None, "refused": None}
+    for method, path, where in [
+        ("GET", "/api/chats", here), ("GET", "/api/chats/4711?api_key=1", there),
+        ("POST", f"/api/export/{made.token.value}", here),
+    ]:  # fmt: skip
+        proxied.ask(path, [*made.headers, where], method=method)
+    soon(told, {"allowed": "GET /api/chats/4711", "refused": "POST /api/export/[redacted]"})
+    proxied.ask("/api/users/%22%C3%A9%22/chats", [*made.headers, here])
+    soon(lambda: told()["allowed"], "GET /api/users/%22%C3%A9%22/chats")
 
 
 def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given) -> None:

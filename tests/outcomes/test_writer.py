@@ -83,7 +83,7 @@ def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
 def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Writers) -> None:
     made = given.key()
     early = turned_away(made, Reason.ADDRESS, address="198.51.100.1")
-    early.refused = {row: (moment - 1, address) for row, (moment, address) in early.refused.items()}
+    early.refused = {row: (moment - 1, address, None) for row, (moment, address, _) in early.refused.items()}
     late = turned_away(made, Reason.ADDRESS, address="198.51.100.2")
     new().write(late)
     new().write(early)

@@ -8,7 +8,18 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from keyadmin.models import Key, LastRefusal, Meter, Organisation, Outcome, Person, ScopeDay, SecretUse, UsageHour
+from keyadmin.models import (
+    AddressDay,
+    Key,
+    LastRefusal,
+    Meter,
+    Organisation,
+    Outcome,
+    Person,
+    ScopeDay,
+    SecretUse,
+    UsageHour,
+)
 from keyadmin.models.meter import CELLS
 from tests.factories import BotFactory, ChannelFactory, KeyFactory
 from tests.web.conftest import SignedIn
@@ -155,6 +166,17 @@ def test_permissions_with_their_last_use(jonas: Person, northwind: Organisation,
     assert "not used yet" in html(signed_in(jonas), young)
 
 
+def test_what_it_was_last_used_for(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    now, client = timezone.now(), signed_in(jonas)
+    used = {"last_used_at": now, "last_used_day": now.astimezone(UTC).date(), "last_used_ip": "203.0.113.9"}
+    Meter.objects.filter(key_id=key.id).update(total=9, **used)
+    assert "from 203.0.113.9</span>" in html(client, key)
+    for address, days, call in (("203.0.113.9", 0, "GET /a"), ("203.0.113.9", 1, "GET /b"), ("192.0.2.1", 0, "GET /c")):
+        day = now.astimezone(UTC).date() - timedelta(days=days)
+        AddressDay.objects.create(key_id=key.id, day=day, address=address, count=1, weight=1, call=call)
+    assert "from 203.0.113.9 <code>GET /a</code></span>" in html(client, key)
+
+
 def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     client, now = signed_in(jonas), timezone.now()
     assert "Last denied" not in html(client, key)
@@ -163,6 +185,10 @@ def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     LastRefusal.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
     text = " ".join(strip_tags(html(client, key)).split())
     assert "Last denied: 203.0.113.9, permission, 3 min ago" in text
+    LastRefusal.objects.filter(key_id=key.id, reason="scope").update(call="POST /api/<b>")
+    page = html(client, key)
+    assert "3 min ago</time>: <code>POST /api/&lt;b&gt;</code>" in page
+    assert f"/explain/?key={key.id}&amp;address=203.0.113.9&amp;method=POST&amp;path=%2Fapi%2F%3Cb%3E" in page
     for reason in Outcome.values[1:]:
         LastRefusal.objects.filter(key_id=key.id).delete()
         LastRefusal.objects.create(key_id=key.id, reason=reason, at=three, address=None)
