@@ -32,13 +32,13 @@ THREADS: Final = env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64
 
 log = structlog.get_logger("keyadmin.calls")
 _plain_log = logging.getLogger("keyadmin.calls")
-_own: "_Counter | None" = None
+_own: "_Deciders | None" = None
 _UNAVAILABLE: Final = Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
 async def verify(scope: Any) -> Answer:
     """The answer to a gateway's question. The question's own method, path and query say nothing."""
-    began = perf_counter()
+    began = perf_deciders()
     peer = scope["client"][0] if scope["client"] else ""
     if not _is_trusted(peer):
         return _for_strangers()
@@ -56,7 +56,7 @@ async def verify(scope: Any) -> Answer:
     else:
         answer = answers.allowed(verdict, own_id)
     if isinstance(verdict, Refusal) or _plain_log.isEnabledFor(logging.DEBUG):
-        took = round((perf_counter() - began) * 1000, 1)
+        took = round((perf_deciders() - began) * 1000, 1)
         _note(verdict, request_id=own_id, status=answer.status, ms=took, **about)
     return answer
 
@@ -67,11 +67,11 @@ async def _decided(asked: Original, headers: dict[str, list[str]], peer: str) ->
     if isinstance(read, Refusal):
         return tally.noted(read)
     token, call = read
-    counter = _counter()
+    own = _deciders()
     admitted, is_stale = glance(token, call), False
-    if admitted is not None and counter.batch.takes(admitted.snapshot.key.id):
+    if admitted is not None and own.batch.takes(admitted.snapshot.key.id):
         try:
-            drawn = await counter.batch.draw(admitted)
+            drawn = await own.batch.draw(admitted)
         except Unavailable:
             return tally.noted(_UNAVAILABLE)
         verdict = drawn and settle(admitted, drawn)
@@ -80,10 +80,10 @@ async def _decided(asked: Original, headers: dict[str, list[str]], peer: str) ->
             return verdict
         is_stale = drawn is not None
     lane = token.value
-    return await counter.desk.ask(lane, partial(authenticate, token, call, stale=is_stale)) or tally.noted(_UNAVAILABLE)
+    return await own.desk.ask(lane, partial(authenticate, token, call, stale=is_stale)) or tally.noted(_UNAVAILABLE)
 
 
-class _Counter:
+class _Deciders:
     """Where calls of one event loop are decided."""
 
     def __init__(self) -> None:
@@ -95,10 +95,10 @@ class _Counter:
         self.batch.close()
 
 
-def _counter() -> _Counter:
+def _deciders() -> _Deciders:
     global _own
     if _own is None:
-        _own = _Counter()
+        _own = _Deciders()
     return _own
 
 
