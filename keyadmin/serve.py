@@ -2,10 +2,10 @@
 
     python -m keyadmin.serve
 
-Without DATABASE_URL it runs the embedded PostgreSQL under `.local/`; then it migrates, loads the demo data
-once (development only), starts the servers and waits. Ctrl-C, SIGTERM or a closed terminal stop everything in
-reverse order with exit code 0; a server that ends by itself stops the rest with exit code 1; a wrong
-environment is exit code 2.
+Without DATABASE_URL it runs the embedded PostgreSQL under `.local/`; then it migrates, loads the demo data once
+(development only), starts the servers and waits; every few minutes it runs `manage.py housekeep`. Ctrl-C, SIGTERM or a
+closed terminal stop everything in reverse order with exit code 0; a server that ends by itself stops the rest with exit
+code 1; a wrong environment is exit code 2.
 
 Every child runs in a session of its own: a Ctrl-C reaches this process only, and the database outlives its
 clients.
@@ -31,6 +31,8 @@ from keyadmin.embedded import EmbeddedPostgres
 HOST: Final = "127.0.0.1"
 STARTS_WITHIN: Final = 30.0
 STOPS_WITHIN: Final = 15.0
+#: Seconds between two runs of what is to be done regularly.
+HOUSEKEEPING: Final = 300.0
 _POLL: Final = 0.1
 
 
@@ -74,6 +76,8 @@ class Serve:
         self.environ = dict(os.environ)
         self._asked_to_stop = False
         self._database: EmbeddedPostgres | None = None
+        self._housekeeper: subprocess.Popen[bytes] | None = None
+        self._next_housekeeping = 0.0
 
     def run(self) -> None:
         """Start all, wait, stop all. Raises Stopped when it was asked to, ServeProblem or
@@ -112,7 +116,17 @@ class Serve:
     def _wait(self) -> None:
         while True:
             self._check()
+            self._keep_house()
             time.sleep(_POLL)
+
+    def _keep_house(self) -> None:
+        """Start what is to be done regularly when it is due, unless the last run is still at it. If it fails, it says
+        why, and the servers go on.
+        """
+        busy = self._housekeeper is not None and self._housekeeper.poll() is None
+        if not busy and time.monotonic() >= self._next_housekeeping:
+            self._next_housekeeping = time.monotonic() + HOUSEKEEPING
+            self._housekeeper = self._spawn([sys.executable, "manage.py", "housekeep"])
 
     def _start_database(self) -> None:
         if url := env.secret("DATABASE_URL"):
@@ -164,6 +178,8 @@ class Serve:
         )
 
     def _stop(self) -> None:
+        if self._housekeeper is not None:
+            end_group(self._housekeeper)
         for service in reversed(self.services):
             if service.process is not None:
                 end_group(service.process)

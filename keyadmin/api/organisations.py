@@ -20,6 +20,7 @@ from keyadmin.api.schemas import Revision, TierName
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.tokens import Format
 from keyadmin.models import Organisation
+from keyadmin.models.organisation import USAGE_DAYS
 from keyadmin.operations import organisations
 from keyadmin.operations.errors import Invalid
 
@@ -40,6 +41,7 @@ class OrganisationOut(BaseModel):
     default_expiry_days: int | None = Field(description="What pages propose for a new key.")
     longest_expiry_days: int | None
     may_never_expire: bool
+    usage_days: int = Field(description="How long usage is kept.")
     created_at: datetime
     revision: Revision
 
@@ -49,7 +51,7 @@ class OrganisationOut(BaseModel):
             id=row.id, slug=row.slug, name=row.name, is_active=row.is_active, key_prefix=row.key_prefix,
             key_format=row.key_format, tier=TierName.of(row.default_tier), revision=row.revision,
             default_expiry_days=row.default_expiry_days, longest_expiry_days=row.longest_expiry_days,
-            may_never_expire=row.may_never_expire, created_at=row.created_at,
+            may_never_expire=row.may_never_expire, usage_days=row.usage_days, created_at=row.created_at,
         )  # fmt: skip
 
 
@@ -71,6 +73,7 @@ class ChangedOrganisation(Body):
     default_expiry_days: Days = None
     longest_expiry_days: Days = None
     may_never_expire: bool = True
+    usage_days: int = Field(default=400, ge=USAGE_DAYS[0], le=USAGE_DAYS[1], description="How long usage is kept.")
 
 
 class OrganisationQuery(PageQuery):

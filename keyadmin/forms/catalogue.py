@@ -11,6 +11,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.foundation.routes import Route, RouteError, segments_of
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import ChannelSource, Organisation, ScopeRoute, Tier
+from keyadmin.models.organisation import USAGE_DAYS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Rows that wait to be filled in, for readers without scripts.
@@ -128,10 +129,14 @@ class SettingsForm(OperationForm):
             (Format.COMPACT.value, gettext_lazy("Compact")),
         ],
     )
+    usage_days = forms.IntegerField(
+        label=gettext_lazy("Keep usage, in days"), min_value=USAGE_DAYS[0], max_value=USAGE_DAYS[1],
+        help_text=gettext_lazy("Older requests are no longer counted anywhere. History is kept for ever."),
+    )  # fmt: skip
     tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)
 
     def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:
-        names = ("name", "default_expiry_days", "longest_expiry_days", "may_never_expire", "key_prefix", "key_format")
+        names = [name for name in self.base_fields if name != "tier"]
         initial = {name: getattr(organisation, name) for name in names} | {"tier": organisation.default_tier_id}
         super().__init__(*args, **kwargs | {"initial": initial})
         if may_choose_tier:

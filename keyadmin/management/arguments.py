@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from django.utils import timezone
@@ -24,6 +24,17 @@ def moment(text: str) -> datetime:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time such as 2027-03-01T12:00:00Z.") from None
+
+
+def day(text: str) -> date:
+    """A day as ISO 8601 writes it."""
+    try:
+        day = date.fromisoformat(text)
+        if day.isoformat() != text:
+            raise ValueError  # noqa: TRY301 - ISO 8601 has other spellings
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a day such as 2027-03-01.") from None
+    return day
 
 
 def expiry(text: str) -> datetime | str:

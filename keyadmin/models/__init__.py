@@ -15,10 +15,12 @@ from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
 from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
+from keyadmin.models.usage_sums import KeyDay, UsageDay, UsageRollUp
 
 __all__ = [
     "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "DoneOnce", "Event",
-    "Finding", "Key", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
+    "Finding", "Key", "KeyDay", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
     "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay", "ScopeRoute",
-    "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageHour", "Verb", "Version",
+    "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageDay", "UsageHour", "UsageRollUp",
+    "Verb", "Version",
 ]  # fmt: skip

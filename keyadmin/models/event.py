@@ -54,6 +54,7 @@ class Verb(models.TextChoices):
     SCOPE_CREATED = "scope.created", _("Permission created")
     SCOPE_EDITED = "scope.edited", _("Permission changed")
     SCOPE_REMOVED = "scope.removed", _("Permission removed")
+    USAGE_PRUNED = "usage.pruned", _("Old usage removed")
     REVIEW_EXPORTED = "review.exported", _("Review report exported")
     SIGNED_IN = "session.signed_in", _("Signed in")
     SIGN_IN_FAILED = "session.sign_in_failed", _("Sign-in failed")

@@ -1,7 +1,7 @@
 """Organisations: who owns bots, keys and channels, and the rules its keys are made by."""
 
 import uuid
-from typing import Self
+from typing import Final, Self
 
 from django.core.validators import RegexValidator
 from django.db import models
@@ -10,6 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
+
+#: Charts go back 90 days.
+USAGE_DAYS: Final = (90, 3650)
 
 
 class OrganisationQuerySet(ActorQuerySet):
@@ -34,6 +37,8 @@ class Organisation(Revised):
     default_expiry_days = models.PositiveIntegerField(null=True, blank=True, default=90)
     longest_expiry_days = models.PositiveIntegerField(null=True, blank=True)
     may_never_expire = models.BooleanField(default=True)
+    #: How long its usage is kept.
+    usage_days = models.PositiveIntegerField(default=400)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganisationQuerySet.as_manager()
@@ -42,6 +47,9 @@ class Organisation(Revised):
         db_table = "organisation"
         ordering = ("name", "id")
         constraints = (
+            models.CheckConstraint(
+                condition=models.Q(usage_days__range=USAGE_DAYS), name="organisation_usage_days_range"
+            ),
             models.CheckConstraint(
                 condition=models.Q(key_prefix__regex=f"^{PREFIX_PATTERN}$"),
                 name="organisation_key_prefix_shape",

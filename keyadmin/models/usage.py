@@ -65,6 +65,7 @@ class UsageHour(models.Model):
 
     class Meta:
         db_table = "usage_hour"
+        indexes = (models.Index(fields=("hour",), name="usage_hour_hour"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="usage_hour_outcome_known"),
             models.CheckConstraint(condition=models.Q(count__gte=0), name="usage_hour_count_not_negative"),
@@ -137,6 +138,7 @@ class ScopeDay(models.Model):
 
     class Meta:
         db_table = "scope_day"
+        indexes = (models.Index(fields=("day",), name="scope_day_day"),)
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.day} {self.scope}"
@@ -178,6 +180,7 @@ class AddressDay(models.Model):
 
     class Meta:
         db_table = "address_day"
+        indexes = (models.Index(fields=("day",), name="address_day_day"),)
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.day} {self.address}"

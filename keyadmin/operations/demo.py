@@ -32,9 +32,9 @@ from keyadmin.models import (
     Tier,
     UsageHour,
 )
-from keyadmin.operations import bots, channels, keys, networks, organisations, people
+from keyadmin.operations import bots, channels, keys, networks, organisations, people, usage
 from keyadmin.operations.demo_data import BOTS, CHANNELS, CONTOSO, JONAS, KEYS, NORTHWIND, PEOPLE, DemoKey
-from keyadmin.operations.demo_usage import Past, past
+from keyadmin.operations.demo_usage import DAYS, Past, past
 from keyadmin.operations.demo_use import Use, addresses, use
 
 ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", via=Door.COMMAND)
@@ -72,6 +72,7 @@ def load(*, password: str) -> Found:
             if bot.is_disabled:
                 bots.disable(actor=actors[JONAS], bot=Bot.objects.get(organisation__slug=NORTHWIND, name=bot.name).id)
         _write_past(made)
+        usage.roll_up(again_from=(timezone.now() - timedelta(days=DAYS + 1)).date())
     return Found.NOTHING
 
 
@@ -157,15 +158,15 @@ def _write_past(made: list[tuple[DemoKey, UUID]]) -> None:
         if spec.expires is not None and spec.expires < 0:
             behind["expires_at"] = now + timedelta(days=spec.expires)
         Key.objects.filter(id=key).update(**behind)
-        usage = past(spec, now, generator)
+        was = past(spec, now, generator)
         ledger += [
             UsageHour(key_id=key, hour=hour, outcome=outcome, count=count)
-            for (hour, outcome), count in usage.hours.items()
+            for (hour, outcome), count in was.hours.items()
         ]
-        _write_meter(spec, key, usage, now)
+        _write_meter(spec, key, was, now)
         # A key in its grace period has not been told the new secret yet.
         secret = Secret.objects.filter(key=key).order_by("created_at").values_list("id", flat=True)[0]
-        _write_use(use(spec, key, secret, usage, now, generator))
+        _write_use(use(spec, key, secret, was, now, generator))
     UsageHour.objects.bulk_create(ledger, batch_size=5_000)
 
 
@@ -176,15 +177,15 @@ def _write_use(rows: Use) -> None:
     SecretUse.objects.bulk_create(rows.secrets)
 
 
-def _write_meter(spec: DemoKey, key: UUID, usage: Past, now: datetime) -> None:
+def _write_meter(spec: DemoKey, key: UUID, was: Past, now: datetime) -> None:
     if spec.idle is None:
         return
     used_at = now - spec.idle
     Meter.objects.filter(key_id=key).update(
         minute=int(now.timestamp()) // 60,
-        cells=usage.cells,
-        used=sum(usage.cells),
-        total=usage.total,
+        cells=was.cells,
+        used=sum(was.cells),
+        total=was.total,
         last_used_at=used_at,
         last_used_ip=addresses(spec)[0],
         last_used_day=used_at.date(),

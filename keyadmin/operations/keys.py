@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.foundation import cidr, tokens
 from keyadmin.foundation.actors import Actor, ActorKind
-from keyadmin.models import AddressDay, Bot, Key, Kind, LastRefusal, Meter, Organisation, ScopeDay, Verb
+from keyadmin.models import AddressDay, Bot, Key, KeyDay, Kind, LastRefusal, Meter, Organisation, ScopeDay, Verb
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import key_rows, key_secrets, key_values, owners, policy, reach, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
@@ -147,7 +147,7 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
         described = key_rows.identity(row) | key_rows.biography(row) | key_values.describe(key_values.of(row))
         target, organisation = recording.target_of(row), row.organisation
         key_secrets.end(row.secrets.all())
-        for use in (LastRefusal, ScopeDay, AddressDay):
+        for use in (LastRefusal, ScopeDay, AddressDay, KeyDay):
             use.objects.filter(key_id=key).delete()
         row.delete()
         recording.record(

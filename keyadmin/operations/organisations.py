@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import Organisation, Tier, Verb, Version
+from keyadmin.models.organisation import USAGE_DAYS
 from keyadmin.operations import owners, policy, recording, revisions
 from keyadmin.operations.checks import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
 from keyadmin.operations.errors import Conflict
@@ -60,12 +61,13 @@ def edit(
     default_expiry_days: int | Unchanged | None = UNCHANGED,
     longest_expiry_days: int | Unchanged | None = UNCHANGED,
     may_never_expire: bool | Unchanged = UNCHANGED,
+    usage_days: int | Unchanged = UNCHANGED,
 ) -> Organisation:
     """Change what is given. New rules are for keys made or changed from now on."""
     given: Mapping[str, Any] = {
         "name": name, "key_prefix": key_prefix, "key_format": key_format, "default_tier_id": tier,
         "default_expiry_days": default_expiry_days, "longest_expiry_days": longest_expiry_days,
-        "may_never_expire": may_never_expire,
+        "may_never_expire": may_never_expire, "usage_days": usage_days,
     }  # fmt: skip
     with recording.changing(actor):
         row = owners.lock_organisation(actor, organisation)
@@ -127,13 +129,21 @@ def _check(organisation: Organisation) -> None:
         problems.add("key_format", _("Choose one of the formats."))
     if not Tier.objects.filter(id=organisation.default_tier_id).exists():
         problems.add("tier", _("Choose one of the tiers."))
+    _check_days(problems, organisation)
+    problems.raise_any()
+
+
+def _check_days(problems: Problems, organisation: Organisation) -> None:
     longest = organisation.longest_expiry_days
     for field, days in (("longest_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
         if days is not None and not 1 <= days <= 36_500:
             problems.add(field, _("Enter a number of days from 1 to 36,500."))
     if longest and (organisation.default_expiry_days or 0) > longest:
         problems.add("default_expiry_days", _("This is longer than keys may live."))
-    problems.raise_any()
+    least, most = USAGE_DAYS
+    if not least <= organisation.usage_days <= most:
+        words = _("Enter a number of days from %(least)s to %(most)s.")
+        problems.add("usage_days", words % {"least": least, "most": f"{most:,}"})
 
 
 def _describe(organisation: Organisation) -> dict[str, Any]:
@@ -145,6 +155,7 @@ def _describe(organisation: Organisation) -> dict[str, Any]:
         "default_expiry_days",
         "longest_expiry_days",
         "may_never_expire",
+        "usage_days",
     )
     tier = Tier.objects.filter(id=organisation.default_tier_id).values_list("name", flat=True).first()
     return {field: getattr(organisation, field) for field in fields} | {"tier": tier}

@@ -1,16 +1,15 @@
 """What pages show of a key besides its own columns, for all keys of a page at once."""
 
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet, Sum
-from django.db.models.functions import TruncDate
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from keyadmin.models import Key, Outcome, Status, UsageHour
+from keyadmin.models import Key, Outcome, Status, UsageHour, usage_sums
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.templatetags.ui import relative_time
 from keyadmin.web.visitors import Visitor
@@ -91,18 +90,17 @@ def may(key: Any, visitor: Visitor) -> dict[str, bool]:
 
 def usage_by_key(keys: Collection[UUID]) -> dict[UUID, Usage]:
     """Calls a day for each of the keys that had any."""
-    rows = _by_day(keys, "key_id").values_list("key_id", "day", "allowed", "denied")
     usage: dict[UUID, Usage] = {}
-    for key, day, allowed, denied in rows:
-        usage.setdefault(key, [(0, 0)] * DAYS)[_place(day)] = (allowed or 0, denied or 0)
+    for key, *counted in usage_sums.by_key(keys, _first_day(), "day"):
+        _add(usage.setdefault(key, [(0, 0)] * DAYS), *counted)
     return usage
 
 
 def usage_together(keys: Any) -> Usage:
     """Calls a day for all of the keys, ids or a QuerySet of them."""
     together: Usage = [(0, 0)] * DAYS
-    for day, allowed, denied in _by_day(keys).values_list("day", "allowed", "denied"):
-        together[_place(day)] = (allowed or 0, denied or 0)
+    for _key, *counted in usage_sums.by_key(keys, _first_day(), "day"):
+        _add(together, *counted)
     return together
 
 
@@ -116,21 +114,15 @@ def traffic(key: Any) -> dict[str, Any] | None:
     return {"day": day, "last_used_at": key.last_used_at, "last_used_ip": key.last_used_ip}
 
 
-def _by_day(keys: Any, *by: str) -> QuerySet[Any, Any]:
-    first = datetime.combine(_first_day(), time.min, tzinfo=UTC)
-    rows = UsageHour.objects.filter(key_id__in=keys, hour__gte=first)
-    allowed = Q(outcome=Outcome.OK)
-    return (
-        rows.annotate(day=TruncDate("hour", tzinfo=UTC))
-        .values(*by, "day")
-        .annotate(allowed=Sum("count", filter=allowed), denied=Sum("count", filter=~allowed))
-    )
+def _add(usage: Usage, day: date, allowed: int, denied: int) -> None:
+    before = usage[_place(day)]
+    usage[_place(day)] = (before[0] + allowed, before[1] + denied)
 
 
-def _first_day() -> Any:
+def _first_day() -> date:
     return timezone.now().astimezone(UTC).date() - timedelta(days=DAYS - 1)
 
 
-def _place(day: Any) -> int:
+def _place(day: date) -> int:
     """A day's place in the sparkline; what came after midnight struck belongs to the last."""
     return min(DAYS - 1, max(0, (day - _first_day()).days))

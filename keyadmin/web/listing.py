@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import Organisation, paging
-from keyadmin.operations.errors import NotFound
+from keyadmin.models import paging
 from keyadmin.web import counting, links
 from keyadmin.web.visitors import Visitor
 
@@ -21,7 +20,7 @@ class Listing:
         self.chosen = form(request.GET).accepted()
         self.query = links.as_typed(self.chosen)
         self.cursor = request.GET.get("cursor", "")
-        self.organisation = _organisation(visitor, self.chosen.get("organisation", ""))
+        self.organisation = visitor.named(self.chosen.get("organisation", ""))
 
     def page(self, rows: QuerySet[Any], order: paging.Order, size: int) -> dict[str, Any]:
         """`rows` of the page and its `page`, for _paging.html, in two statements."""
@@ -46,10 +45,3 @@ class Listing:
             "list_url": self.url,
             "is_filtered": bool(self.chosen.keys() - {"organisation"}),
         }
-
-
-def _organisation(visitor: Visitor, slug: str) -> Organisation | None:
-    organisation = visitor.organisation(slug)
-    if slug and organisation is None:
-        raise NotFound
-    return organisation

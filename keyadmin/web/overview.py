@@ -12,7 +12,6 @@ from django.utils import timezone
 from keyadmin.models import Key, Organisation, Status
 from keyadmin.models.event_search import Found
 from keyadmin.models.event_terms import Wanted
-from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import counting, key_sums, key_tiles, links
 from keyadmin.web.visitors import Visitor
@@ -28,10 +27,11 @@ _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 
 def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
-    organisation = _organisation(request, visitor)
+    organisation = visitor.named(request.GET.get("organisation", ""))
     keys = _of(Key.objects.visible_to(visitor.actor).with_status().with_usage(), organisation)
     counts = counting.capped(key_tiles.counted(keys))
-    sums = key_sums.sums(_of(Key.objects.visible_to(visitor.actor), organisation), counts["tile:all"], DAYS)
+    readable = _of(Key.objects.visible_to(visitor.actor), organisation)
+    sums = key_sums.sums(readable, counts["tile:all"], DAYS, visitor.subjects(organisation))
     lists = _lists(visitor, keys, sums)
     query = {"organisation": organisation.slug} if organisation else {}
     events = Found.of(visitor.actor, Wanted(organisation=organisation.id if organisation else None))
@@ -41,10 +41,10 @@ def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
         "tiles": key_tiles.tiles(
             counts, {}, reverse("keys:list"), query,
             next_to_expire=key_tiles.next_to_expire(*(soonest.name, soonest.expires_at) if soonest else ("", None)),
-            last=key_tiles.used_today(keys) if sums.is_some else key_tiles.requests(sums.by_day),
+            last=key_tiles.used_today(keys) if sums.is_chart_some else key_tiles.requests(sums.by_day),
         ),
         "chart": sums.chart,
-        "is_some": sums.is_some,
+        "sums": sums,
         **lists,
         "events": events.newest(EVENTS),
         "query": query,
@@ -86,14 +86,6 @@ def _refused(sums: key_sums.Sums) -> list[UUID]:
     """The keys that were refused most."""
     denied = [(calls.denied, key) for key, calls in sums.by_key.items() if calls.denied]
     return [key for _count, key in sorted(denied, reverse=True)[:MOST]]
-
-
-def _organisation(request: HttpRequest, visitor: Visitor) -> Organisation | None:
-    slug = request.GET.get("organisation", "")
-    organisation = visitor.organisation(slug)
-    if slug and organisation is None:
-        raise NotFound
-    return organisation
 
 
 def _of(keys: QuerySet[Any], organisation: Organisation | None) -> QuerySet[Any]:

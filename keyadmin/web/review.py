@@ -20,7 +20,6 @@ from django.views.decorators.http import require_safe
 from keyadmin.forms.filters import ReviewFilters
 from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
 from keyadmin.models.review import ANY, Examined
-from keyadmin.operations.errors import NotFound
 from keyadmin.web import answers, counting, key_rows, links
 from keyadmin.web.visitors import Visitor, visitor_of
 
@@ -81,11 +80,7 @@ class Report:
 
     @cached_property
     def organisation(self) -> Organisation | None:
-        slug = self.chosen.get("organisation", "")
-        organisation = self.visitor.organisation(slug)
-        if slug and organisation is None:
-            raise NotFound
-        return organisation
+        return self.visitor.named(self.chosen.get("organisation", ""))
 
     @cached_property
     def keys(self) -> QuerySet[Any]:

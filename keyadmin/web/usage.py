@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from keyadmin.forms.filters import NO_BOT
 from keyadmin.forms.usage import UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
+from keyadmin.models.usage_sums import Part, Subject
 from keyadmin.operations.errors import NotFound
 from keyadmin.web import counting, key_sums, key_usage, links
 from keyadmin.web.key_sums import Calls
@@ -60,14 +61,14 @@ class _Usage:
         key, bot = self._key(), self._bot()
         scope = self._scope()
         count = counting.capped({"all": scope})["all"]
-        sums = key_sums.sums(scope, count, self.days)
+        sums = key_sums.sums(scope, count, self.days, self._subjects)
         ranges = [{"days": d, "url": links.link(self.url, self.query, days=str(d))} for d in key_usage.RANGES]
         return {
             "chart": sums.chart,
             "days": self.days,
             "ranges": ranges,
             "used": len(sums.by_key),
-            "is_some": sums.is_some,
+            "sums": sums,
             "key": key,
             "bot": bot,
             "bots": self._bots,
@@ -109,13 +110,19 @@ class _Usage:
         rows: QuerySet[Any] = keys
         return rows
 
+    @property
+    def _subjects(self) -> list[Subject]:
+        """Whose the keys of the scope are; a key alone is nobody's."""
+        bot = self.chosen.get("bot", "")
+        if "key" in self.chosen:
+            return []
+        if bot in ("", NO_BOT):
+            return self.visitor.subjects(self._organisation, Part.OWN if bot else Part.ALL)
+        return [Subject(UUID(bot))]
+
     @cached_property
     def _organisation(self) -> Organisation | None:
-        slug = self.chosen.get("organisation", "")
-        organisation = self.visitor.organisation(slug)
-        if slug and organisation is None:
-            raise NotFound
-        return organisation
+        return self.visitor.named(self.chosen.get("organisation", ""))
 
     @cached_property
     def _bots(self) -> list[Any]:

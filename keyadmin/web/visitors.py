@@ -13,7 +13,9 @@ from django.utils.translation import gettext
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
+from keyadmin.models.usage_sums import INSTALLATION, Part, Subject
 from keyadmin.operations import policy
+from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import actors
 
@@ -67,6 +69,19 @@ class Visitor:
             found: Organisation | None = self._readable().filter(slug=slug).first()
             return found
         return None
+
+    def named(self, slug: str) -> Organisation | None:
+        """As `organisation`; None for no name at all, and NotFound for one that the visitor may not read."""
+        found = self.organisation(slug)
+        if slug and found is None:
+            raise NotFound
+        return found
+
+    def subjects(self, organisation: Organisation | None, part: Part = Part.ALL) -> list[Subject]:
+        """Whose usage is that of the organisation, or of all that the visitor reads."""
+        if organisation is None and self.person.system_role:
+            return [Subject(INSTALLATION, part)]
+        return [Subject(one.id, part) for one in ([organisation] if organisation else self.organisations)]
 
     def _readable(self) -> QuerySet[Any]:
         return Organisation.objects.visible_to(self.actor).select_related("default_tier")

@@ -44,9 +44,18 @@ def test_organisations(tell: Tell) -> None:
     made = tell("organisations", "create", "--name", "Fabrikam", "--key-prefix", "fab", "--key-format", "compact")
     assert (made["slug"], made["key_prefix"], made["key_format"]) == ("fabrikam", "fab", "compact")
     edited = tell(
-        "organisations", "edit", "fabrikam", "--longest-life", "30", "--default-expiry", "30", "--no-may-never-expire"
+        "organisations",
+        "edit",
+        "fabrikam",
+        "--longest-life",
+        "30",
+        "--default-expiry",
+        "30",
+        "--no-may-never-expire",
+        "--keep-usage",
+        "100",
     )
-    assert (edited["longest_expiry_days"], edited["may_never_expire"]) == (30, False)
+    assert (edited["longest_expiry_days"], edited["may_never_expire"], edited["usage_days"]) == (30, False, 100)
     unlimited = tell("organisations", "edit", "fabrikam", "--longest-life", "never", "--name", "Fabrikam Ltd")
     assert (unlimited["longest_expiry_days"], unlimited["name"]) == (None, "Fabrikam Ltd")
     assert not tell("organisations", "disable", "fabrikam")["is_active"]

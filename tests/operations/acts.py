@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.utils import timezone
+
 from keyadmin.foundation.actors import Actor
 from keyadmin.foundation.cidr import parse
 from keyadmin.foundation.routes import Route
@@ -15,17 +17,20 @@ from keyadmin.models import (
     Key,
     Kind,
     Organisation,
+    Outcome,
     Person,
     Role,
     Scope,
     SystemRole,
     Tier,
+    UsageHour,
 )
 from keyadmin.operations import (
     bots,
     channels,
     keys,
     networks,
+    old_usage,
     organisations,
     people,
     review,
@@ -71,6 +76,8 @@ def world(organisation: Organisation) -> World:
     bot = BotFactory(organisation=organisation, networks=["192.0.2.0/24"])
     person = member_of(organisation)
     key = KeyFactory(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
+    long_ago = timezone.now() - timedelta(days=4_000)
+    UsageHour.objects.create(key_id=key.id, hour=long_ago, outcome=Outcome.OK, count=1)
     entries = AllowListEntry.objects
     return World(
         organisation=organisation,
@@ -168,6 +175,7 @@ SYSTEM: Final[dict[str, Act]] = {
     "people.create administrator": lambda w, a: people.create(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
+    "old_usage.prune": lambda w, a: old_usage.prune(actor=a),
     "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
     "tiers.edit": lambda w, a: tiers.edit(actor=a, tier=w.tier.id, hourly_limit=9),
     "tiers.remove": lambda w, a: tiers.remove(actor=a, tier=w.tier.id),

@@ -58,11 +58,11 @@ def test_a_name_without_letters_needs_a_slug(db: None) -> None:
 def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> None:
     organisations.edit(
         actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw", default_expiry_days=30,
-        longest_expiry_days=365, may_never_expire=False,
+        longest_expiry_days=365, may_never_expire=False, usage_days=100,
     )  # fmt: skip
     assert latest().changes == {
         "key_prefix": ["kad", "nw"], "default_expiry_days": [90, 30], "longest_expiry_days": [None, 365],
-        "may_never_expire": [True, False],
+        "may_never_expire": [True, False], "usage_days": [400, 100],
     }  # fmt: skip
     assert version(northwind) == 2
     with pytest.raises(Invalid, match="No changes"):
@@ -81,7 +81,7 @@ def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) 
 @pytest.mark.parametrize(
     ("field", "value"),
     [("longest_expiry_days", 0), ("longest_expiry_days", 40_000), ("default_expiry_days", 0),
-     ("default_expiry_days", 400)],
+     ("default_expiry_days", 400), ("usage_days", 89), ("usage_days", 3651)],
 )  # fmt: skip
 def test_rules_that_are_none(northwind: Organisation, field: str, value: int) -> None:
     Organisation.objects.update(longest_expiry_days=365)

@@ -18,6 +18,7 @@ from keyadmin.operations import (
     channels,
     keys,
     networks,
+    old_usage,
     organisations,
     people,
     recording,
@@ -32,7 +33,20 @@ from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
 
-MODULES = (bots, channels, keys, networks, organisations, people, review, scopes, sessions, tiers, token_sessions)
+MODULES = (
+    bots,
+    channels,
+    keys,
+    networks,
+    old_usage,
+    organisations,
+    people,
+    review,
+    scopes,
+    sessions,
+    tiers,
+    token_sessions,
+)
 
 
 def public_operations(module: ModuleType) -> list[str]:

@@ -78,7 +78,7 @@ POSTS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "/tiers/{tier}/remove/": ({}, (302, 403, 404, 404, 404, 404)),
     "/settings/?organisation=northwind": (
         {"name": "Northwind", "default_expiry_days": "30", "key_prefix": "nw", "key_format": "default",
-         "may_never_expire": "on", "tier": "{tier}"},
+         "may_never_expire": "on", "tier": "{tier}", "usage_days": "400"},
         (302, 403, 302, 403, 403, 404),
     ),
     "/profile/": ({"name": "Other", "time_zone": "Europe/Berlin"}, (302,) * 6),

@@ -16,7 +16,7 @@ URL = "/settings/?organisation=northwind"
 def rules() -> dict[str, str]:
     return {
         "name": "Northwind", "default_expiry_days": "30", "longest_expiry_days": "365", "key_prefix": "nw",
-        "key_format": "compact",
+        "key_format": "compact", "usage_days": "100",
     }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def test_an_owner_changes_the_rules(
         365,
         False,
     )
-    assert (northwind.key_prefix, northwind.key_format) == ("nw", "compact")
+    assert (northwind.key_prefix, northwind.key_format, northwind.usage_days) == ("nw", "compact", 100)
     assert latest().verb == "organisation.edited"
     again = signed_in(jonas).post(URL, rules)
     assert again.status_code == 422
@@ -45,6 +45,7 @@ def test_an_owner_changes_the_rules(
         ({"default_expiry_days": "400"}, "This is longer than keys may live."),
         ({"default_expiry_days": ""}, "Enter a number: keys here must expire."),
         ({"longest_expiry_days": "0"}, "Ensure this value is greater than or equal to 1."),
+        ({"usage_days": "89"}, "Ensure this value is greater than or equal to 90."),
         ({"name": ""}, "Name: This field is required."),
     ],
 )

@@ -8,9 +8,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Bot, Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import Bot, Key, Meter, Organisation, Outcome, Person, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.meter import CELLS
+from keyadmin.operations import usage as usage_operations
 from keyadmin.web import counting, usage
+from keyadmin.web.templatetags.ui import absolute_time
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -124,6 +126,52 @@ def test_of_too_many_keys_those_used_last(
         response = signed_in(jonas).get(page)
         assert response.context["chart"].totals == [30, 0, 10, 0, 0]
         assert "There are more than 1,000 keys." in response.content.decode()
+
+
+@pytest.fixture
+def added_up(keys: dict[str, Key]) -> None:
+    """All that was called before today, and the keys that did: nobody needs to look at their hours any more."""
+    usage_operations.roll_up()
+    UsageHour.objects.filter(hour__date__lt=timezone.now().date()).delete()
+
+
+@pytest.mark.usefixtures("added_up")
+@pytest.mark.parametrize(
+    ("query", "totals", "busiest"),
+    [
+        ("", [1135, 0, 10, 0, 0], ["Robot", "Plain", "Theirs"]),
+        ("?days=90", [1135, 0, 10, 7, 0], ["Robot", "Plain", "Tried", "Theirs"]),
+        ("?organisation=northwind", [1130, 0, 10, 0, 0], ["Robot", "Plain"]),
+        ("?organisation=northwind&bot=none", [30, 0, 10, 0, 0], ["Plain"]),
+        ("?bot=none&days=90", [35, 0, 10, 7, 0], ["Plain", "Tried", "Theirs"]),
+        ("?bot={bot}&days=14", [100, 0, 0, 0, 0], ["Robot"]),
+    ],
+)
+def test_what_was_added_up_beforehand_counts_once(
+    maya: Person, keys: dict[str, Key], concierge: Bot, signed_in: SignedIn, query: str, totals: list[int],
+    busiest: list[str],
+) -> None:  # fmt: skip
+    response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id))
+    assert response.context["chart"].totals == totals
+    assert names(response.content.decode()) == busiest
+    assert "Keys that were deleted are left out." not in response.content.decode()
+
+
+@pytest.mark.usefixtures("added_up")
+def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
+    maya: Person, jonas: Person, northwind: Organisation, keys: dict[str, Key], signed_in: SignedIn,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    until = timezone.now().replace(minute=0, second=0, microsecond=0)
+    use(keys["Plain"], Outcome.OK, 50_000)
+    UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=Outcome.SCOPE, count=4)
+    UsageRollUp.objects.update(hours_until=until)
+    monkeypatch.setattr(counting, "LIMIT", 1)
+    for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):
+        response = signed_in(jonas).get(page)
+        assert response.context["chart"].totals[:2] == [allowed, 4], "what was called since is not waited for"
+        assert f"requests are counted up to {absolute_time(until)}." in response.content.decode()
+    assert "Requests, 14 days" in response.content.decode()
 
 
 def test_nobody_used_anything(jonas: Person, signed_in: SignedIn) -> None:

@@ -19,6 +19,7 @@ DAYS: Final = (
     argument("--default-expiry", dest="default_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
     argument("--longest-life", dest="longest_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
     argument("--may-never-expire", action=BooleanOptionalAction),
+    argument("--keep-usage", dest="usage_days", type=arguments.count, metavar="DAYS", help="How long usage is kept."),
 )
 
 
@@ -41,7 +42,7 @@ class Command(NounCommand):
 
     @verb("edit", "Change what is given.", WHICH, argument("--name"), PREFIX, FORMAT, TIER, *DAYS)
     def edit(self, options: Namespace) -> None:
-        fields = given(options, "name", "key_prefix", "key_format", "may_never_expire") | tier_of(options)
+        fields = given(options, "name", "key_prefix", "key_format", "may_never_expire", "usage_days") | tier_of(options)
         for name in ("default_expiry_days", "longest_expiry_days"):
             if (days := getattr(options, name)) is not None:
                 fields[name] = None if days == arguments.NEVER else days
@@ -81,4 +82,5 @@ def described(organisation: Organisation) -> dict[str, Any]:
         "default_expiry_days": organisation.default_expiry_days,
         "longest_expiry_days": organisation.longest_expiry_days,
         "may_never_expire": organisation.may_never_expire,
+        "usage_days": organisation.usage_days,
     }

@@ -1,0 +1,58 @@
+"""housekeep: everything that is to be done regularly, as far as it is due."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from keyadmin.management.base import ExitCode, OperatorCommand, Problem, problem
+from keyadmin.models import ReviewBuild
+from keyadmin.operations import errors, old_usage, review, usage
+from keyadmin.operations.recording import database_time
+
+#: The report of many keys is a long walk.
+REPORT_EVERY: Final = timedelta(hours=1)
+
+
+class Command(OperatorCommand):
+    help = (
+        "Add up usage, build the review report if it is an hour old, remove old usage. Run it every few minutes: "
+        "it does what is due, and says what it did."
+    )
+
+    def run(self, options: Namespace) -> None:
+        tasks: dict[str, Callable[[], str]] = {
+            "old usage removed": self._prune,
+            "usage added up": self._roll_up,
+            "review report built": self._build_review,
+        }
+        told: dict[str, str] = {}
+        failed: list[str] = []
+        for name, task in tasks.items():
+            try:
+                told[name] = task()
+            except errors.Conflict as conflict:  # whoever is at it does it
+                told[name] = str(conflict)
+            except errors.OperationError as error:
+                failed.append(f"{name}: {problem(error)}")
+        if self.json:
+            self.document(told)
+        else:
+            for name, words in told.items():
+                if words:
+                    self.result(f"{name}: {words}")
+        if failed:
+            raise Problem(" ".join(failed), ExitCode.FAILED)
+
+    def _roll_up(self) -> str:
+        usage.roll_up()
+        return ""
+
+    def _prune(self) -> str:
+        return ", ".join(f"{table} {rows}" for table, rows in old_usage.prune(actor=self.actor).items())
+
+    def _build_review(self) -> str:
+        last = ReviewBuild.objects.first()
+        if last is None or last.at < database_time() - REPORT_EVERY:
+            review.build()
+        return ""

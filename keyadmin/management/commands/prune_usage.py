@@ -1,0 +1,19 @@
+"""prune_usage: remove usage that is older than its organisation keeps it."""
+
+from argparse import Namespace
+
+from keyadmin.management.base import OperatorCommand
+from keyadmin.operations import old_usage
+
+
+class Command(OperatorCommand):
+    help = "Remove usage that is older than its organisation keeps it (Settings). History stays. Run it every day."
+
+    def run(self, options: Namespace) -> None:
+        removed = old_usage.prune(actor=self.actor)
+        if self.json:
+            self.document({"removed": removed})
+        elif removed:
+            self.result(", ".join(f"{table}: {rows}" for table, rows in removed.items()))
+        else:
+            self.result("Nothing is too old.")

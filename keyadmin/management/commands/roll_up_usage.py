@@ -1,0 +1,26 @@
+"""roll_up_usage: add up the calls of the hours and days that are over."""
+
+from argparse import Namespace
+
+from django.core.management.base import CommandParser
+
+from keyadmin.management import arguments
+from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.operations import usage
+
+
+class Command(OperatorCommand):
+    help = "Add up the calls of the hours that are over, by organisation, bot and day. Run it at least every hour."
+
+    def arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--again-from", type=arguments.day, metavar="DAY",
+            help="Forget the sums of this day and later, and make them anew (2027-03-01): after a clock was set back.",
+        )  # fmt: skip
+
+    def run(self, options: Namespace) -> None:
+        state = usage.roll_up(again_from=options.again_from)
+        if self.json:
+            self.document({"hours_until": iso(state.hours_until), "days_until": iso(state.days_until)})
+        else:
+            self.result(f"Added up until {clock(state.hours_until, '')} UTC.")

@@ -1,0 +1,164 @@
+"""Sums of the ledger of calls, so that nobody adds up a hundred thousand keys while a page waits.
+
+`UsageDay` has the days of organisations, bots and the whole installation, as far as their hours are over and added;
+`KeyDay` has the finished days of each key. `UsageRollUp` says how far they reach: what came later is in `UsageHour`,
+and the last minute of each key in its meter. An hour's sum is final once it is over, though the meter hands the last
+minute over with the key's next call only: it was counted from the meter then.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, date, datetime, time
+from typing import Any, Final, NamedTuple, Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import F, Func, Q, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce, TruncDate
+from django.utils.translation import gettext_lazy as _
+
+from keyadmin.models.meter import Meter
+from keyadmin.models.usage import Outcome, UsageHour
+
+#: The subject of the sums of all organisations.
+INSTALLATION: Final = UUID(int=0)
+type Keys = Collection[UUID] | QuerySet[Any]
+"""Ids of keys, or a query for them."""
+
+_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Part(models.TextChoices):
+    """Which of a subject's keys."""
+
+    ALL = "all", _("All keys")
+    OWN = "own", _("Keys of no bot")
+
+
+class Subject(NamedTuple):
+    """Whose calls: an organisation's, a bot's or, by INSTALLATION, everybody's."""
+
+    id: UUID
+    part: Part = Part.ALL
+
+
+class UsageDayQuerySet(models.QuerySet[Any]):
+    def of(self, subjects: Collection[Subject]) -> Self:
+        found = Q(pk__in=[])
+        for part in Part:
+            if ids := [subject.id for subject in subjects if subject.part == part]:
+                found |= Q(subject__in=ids, part=part)
+        return self.filter(found)
+
+
+class UsageDay(models.Model):
+    """A subject's calls of a day, of keys that were deleted since as well."""
+
+    pk = models.CompositePrimaryKey("subject", "part", "day", "outcome")
+    subject = models.UUIDField()
+    part = models.CharField(max_length=3, choices=Part)
+    day = models.DateField()
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    count = models.BigIntegerField()
+
+    objects = UsageDayQuerySet.as_manager()
+
+    class Meta:
+        db_table = "usage_day"
+        constraints = (
+            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="usage_day_outcome_known"),
+            models.CheckConstraint(condition=Q(part__in=Part.values), name="usage_day_part_known"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.subject} {self.part} {self.day} {self.outcome}"
+
+
+class KeyDay(models.Model):
+    """A key's calls of a finished day."""
+
+    pk = models.CompositePrimaryKey("key_id", "day")
+    key_id = models.UUIDField()
+    day = models.DateField()
+    allowed = models.BigIntegerField()
+    denied = models.BigIntegerField()
+
+    class Meta:
+        db_table = "key_day"
+        indexes = (models.Index(fields=("day",), name="key_day_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.key_id} {self.day}"
+
+
+class UsageRollUp(models.Model):
+    """How far the sums reach: one row. The hours before `hours_until` are in UsageDay, the days before `days_until` in
+    KeyDay.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    hours_until = models.DateTimeField()
+    days_until = models.DateTimeField()
+
+    class Meta:
+        db_table = "usage_roll_up"
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="usage_roll_up_single"),)
+
+    def __str__(self) -> str:
+        return f"{self.hours_until:%Y-%m-%d %H:%M}"
+
+
+def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> list[tuple[date, str, int]]:
+    """(day, outcome, calls) of the day `first`, UTC, or later, in one statement: the sums, and what of the keys came
+    after them. Without keys the sums alone.
+    """
+    added = UsageDay.objects.of(subjects).filter(day__gte=first).values("day", "outcome").annotate(calls=Sum("count"))
+    parts: list[Any] = [added.values_list("day", "outcome", "calls")]
+    if keys is not None:
+        until = _reached("hours_until")
+        hours = UsageHour.objects.filter(key_id__in=keys, hour__gte=_midnight(first)).filter(hour__gte=until)
+        days = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
+        minutes = _running(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
+        running = minutes.annotate(outcome=_text(Outcome.OK)).values("day", "outcome").annotate(calls=Sum("cells__0"))
+        parts += [days.values_list("day", "outcome", "calls"), running.values_list("day", "outcome", "calls")]
+    rows = parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]
+    return [(day, outcome, int(calls)) for day, outcome, calls in rows]
+
+
+def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
+    """(key, *by, allowed, denied) of the day `first`, UTC, or later, in one statement; `by` may be "day". A key, or a
+    key's day, may come several times.
+    """
+    until = _reached("days_until")
+    names = ("key_id", *by, "allowed", "denied")
+    finished = KeyDay.objects.filter(key_id__in=keys, day__gte=first).order_by()
+    finished = finished.values("key_id", *by).annotate(a=Sum("allowed"), d=Sum("denied"))
+    ok = Q(outcome=Outcome.OK)
+    hours = UsageHour.objects.filter(key_id__in=keys, hour__gte=_midnight(first)).filter(hour__gte=until).order_by()
+    hours = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("key_id", *by)
+    hours = hours.annotate(allowed=Sum("count", filter=ok, default=0), denied=Sum("count", filter=~ok, default=0))
+    minutes = _running(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
+    running = minutes.annotate(
+        allowed=Cast("cells__0", models.DecimalField()), denied=Value(0, models.DecimalField())
+    ).values_list(*names)
+    rows = finished.values_list("key_id", *by, "a", "d").union(hours.values_list(*names), running, all=True)
+    return [(*row[:-2], int(row[-2]), int(row[-1])) for row in rows]
+
+
+def _running(keys: Keys, first: date) -> QuerySet[Any]:
+    """The meters of the keys that have not handed over their last minute, with `at`, when that was."""
+    at = Func(F("minute") * 60, function="to_timestamp", output_field=models.DateTimeField())
+    return Meter.objects.filter(key_id__in=keys, cells__0__gt=0).annotate(at=at).filter(at__gte=_midnight(first))
+
+
+def _reached(field: str) -> Any:
+    """Up to where the sums have what is asked for, read in the statement that reads them; never, at the beginning."""
+    reached = UsageRollUp.objects.values(field)[:1]
+    return Coalesce(models.Subquery(reached), Value(_NEVER), output_field=models.DateTimeField())
+
+
+def _text(value: str) -> Any:
+    return Cast(Value(value), models.CharField(max_length=16))
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)

@@ -1,0 +1,46 @@
+-- Adds the calls of an hour that is over to the days of the organisations and bots whose keys made them, and of the
+-- whole installation. The last minute of a key that has not been used since stands in its meter; it comes to the ledger
+-- of this hour when the key is next used, and nobody adds the hour again then. A key that was deleted meanwhile is found
+-- in the history; a meter whose minute has
+-- calls was used on that day, or on the next by a clock that was set back.
+WITH calls AS MATERIALIZED (
+    SELECT key_id, outcome, sum(count)::bigint AS count
+    FROM (
+        SELECT key_id, outcome, count FROM usage_hour WHERE hour >= %(hour)s AND hour < %(hour)s + interval '1 hour'
+        UNION ALL
+        SELECT key_id, 'ok', cells[1] FROM meter
+        WHERE last_used_day BETWEEN (%(hour)s AT TIME ZONE 'UTC')::date AND (%(hour)s AT TIME ZONE 'UTC')::date + 1
+            AND cells[1] > 0
+            AND minute >= extract(epoch FROM %(hour)s)::bigint / 60
+            AND minute < extract(epoch FROM %(hour)s)::bigint / 60 + 60
+    ) AS counted
+    GROUP BY key_id, outcome
+), owned AS MATERIALIZED (
+    SELECT coalesce(key.organisation_id, gone.organisation_id) AS organisation, coalesce(key.bot_id, gone.bot_id) AS bot,
+        calls.outcome, sum(calls.count)::bigint AS count
+    FROM calls
+    LEFT JOIN key ON key.id = calls.key_id
+    LEFT JOIN LATERAL (
+        SELECT event.organisation_id, bot.id AS bot_id
+        FROM event
+        LEFT JOIN bot ON bot.organisation_id = event.organisation_id AND bot.name = event.changes #>> '{bot,0}'
+        WHERE key.id IS NULL AND event.target_id = calls.key_id::text AND event.verb = 'key.deleted'
+        LIMIT 1
+    ) AS gone ON true
+    GROUP BY 1, 2, calls.outcome
+), sums AS (
+    SELECT %(installation)s::uuid AS subject, 'all' AS part, outcome, count FROM owned
+    UNION ALL
+    SELECT %(installation)s::uuid, 'own', outcome, count FROM owned WHERE bot IS NULL AND organisation IS NOT NULL
+    UNION ALL
+    SELECT organisation, 'all', outcome, count FROM owned WHERE organisation IS NOT NULL
+    UNION ALL
+    SELECT organisation, 'own', outcome, count FROM owned WHERE bot IS NULL AND organisation IS NOT NULL
+    UNION ALL
+    SELECT bot, 'all', outcome, count FROM owned WHERE bot IS NOT NULL
+)
+INSERT INTO usage_day (subject, part, day, outcome, count)
+SELECT subject, part, (%(hour)s AT TIME ZONE 'UTC')::date, outcome, sum(count) FROM sums
+GROUP BY subject, part, outcome
+ORDER BY subject, part, outcome
+ON CONFLICT (subject, part, day, outcome) DO UPDATE SET count = usage_day.count + excluded.count
