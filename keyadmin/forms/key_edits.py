@@ -33,7 +33,7 @@ class EditForm(KeyValuesForm):
     @staticmethod
     def initial_for(key: Key) -> dict[str, Any]:
         """The key as it is now."""
-        scopes = sorted(key.scopes.values_list("name", flat=True))
+        scopes = sorted(scope.name for scope in key.scopes.all())
         values = {
             "name": key.name,
             "description": key.description,

@@ -83,7 +83,7 @@ class Offer:
         owner = Owner(key.organisation, key.bot, Kind(key.kind))
         scopes = list(Scope.objects.prefetch_related("routes"))
         may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        may_hold = fitting(key.kind, may_hold) | set(key.scopes.values_list("name", flat=True))
+        may_hold = fitting(key.kind, may_hold) | {scope.name for scope in key.scopes.all()}
         return cls(
             owners=[owner],
             owner=owner,

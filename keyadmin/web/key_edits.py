@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -27,7 +28,7 @@ from keyadmin.web.visitors import Visitor, visitor_of
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
+    row = _find(visitor, key)
     offer = _offer(visitor, row)
     if request.method != "POST":
         return _form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
@@ -72,6 +73,13 @@ def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
     return _shown(request, row, gettext("Description saved"))
 
 
+def _find(visitor: Visitor, key: UUID) -> Any:
+    """The key with its scopes."""
+    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
+    prefetch_related_objects([row], "scopes")
+    return row
+
+
 def _offer(visitor: Visitor, key: Any) -> Offer:
     organisation = key.organisation_id
     return Offer.for_key(
@@ -96,7 +104,7 @@ def _question(request: HttpRequest, visitor: Visitor, key: Any, form: EditForm) 
 
 def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **more: Any) -> HttpResponse:
     offer = form.offer
-    held = set(key.scopes.values_list("name", flat=True))
+    held = {scope.name for scope in key.scopes.all()}
     context = {
         "key": key,
         "form": form,
@@ -121,7 +129,7 @@ def _changed_meanwhile(
     request: HttpRequest, visitor: Visitor, form: EditForm, error: Conflict, key: UUID
 ) -> HttpResponse:
     """What was typed stays, on top of what the other changed, for who still wants to save it."""
-    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
+    row = _find(visitor, key)
     initial = form.on_top_of(EditForm.initial_for(row))
     again = EditForm(initial=initial, offer=_offer(visitor, row), key=row)
     return _form(request, row, again, status=409, conflict=error.message, event=error.event)
