@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from keyadmin.api.names import askable
 from keyadmin.models import Kind, Status, Verb
 from keyadmin.operations.errors import Invalid
-from keyadmin.operations.exports import Format
+from keyadmin.operations.exports import ExportFormat
 
 
 def _written_as_a_day(value: Any) -> Any:
@@ -92,4 +92,4 @@ class HistoryQuery(HistoryFilters, PageQuery):
 
 
 class ExportQuery(HistoryFilters):
-    format: Format = Field(description="csv, or jsonl: one JSON object a line.")
+    format: ExportFormat = Field(description="csv, or jsonl: one JSON object a line.")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import AllowListEntry, Finding, Kind, Scope, Status, Verb
 from keyadmin.models.event_terms import Wanted
-from keyadmin.operations.exports import Format
+from keyadmin.operations.exports import ExportFormat
 
 SORTS = [
     ("newest", gettext_lazy("Newest first")),
@@ -64,7 +64,7 @@ class HistoryFilters(OperationForm):
 
 
 class HistoryExport(OperationForm):
-    format = forms.ChoiceField(choices=[(one.value, one.value) for one in Format])
+    format = forms.ChoiceField(choices=[(one.value, one.value) for one in ExportFormat])
 
 
 def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:

@@ -26,14 +26,14 @@ _COLUMNS: Final = (
 )  # fmt: skip
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     CSV = "csv"
     #: One JSON object a line; with all that the hash is made of.
     JSON_LINES = "jsonl"
 
 
-MEDIA_TYPES: Final = {Format.CSV: "text/csv; charset=utf-8", Format.JSON_LINES: "application/jsonl"}
-_NAMES: Final = {Format.CSV: "CSV", Format.JSON_LINES: "JSON Lines"}
+MEDIA_TYPES: Final = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSON_LINES: "application/jsonl"}
+_NAMES: Final = {ExportFormat.CSV: "CSV", ExportFormat.JSON_LINES: "JSON Lines"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Export:
     pieces: Iterator[str] = field(repr=False)
 
 
-def history(*, actor: Actor, wanted: Wanted, format: Format) -> Export:  # noqa: A002
+def history(*, actor: Actor, wanted: Wanted, format: ExportFormat) -> Export:  # noqa: A002
     """What the actor may read of history and wants: all that happened before this export, which is recorded first."""
     found = Found.of(actor, wanted)
     organisation, label = _concerned(actor, wanted)
@@ -55,7 +55,7 @@ def history(*, actor: Actor, wanted: Wanted, format: Format) -> Export:  # noqa:
             Verb.HISTORY_EXPORTED, actor=actor, target=Target("history", "", label), organisation=organisation,
             changes={name: (None, value) for name, value in asked.items()},
         )  # fmt: skip
-    pieces = _csv(found, event.number) if format is Format.CSV else _json_lines(found, event.number)
+    pieces = _csv(found, event.number) if format is ExportFormat.CSV else _json_lines(found, event.number)
     return Export(f"history-{event.at:%Y-%m-%d}-{event.number}.{format}", MEDIA_TYPES[format], pieces)
 
 

@@ -20,6 +20,6 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if not form.is_valid():
         return HttpResponse("Choose csv or jsonl.", status=400, content_type="text/plain; charset=utf-8")
     wanted, _ = history.asked(request, visitor)
-    made = exports.history(actor=visitor.actor, wanted=wanted, format=exports.Format(form.cleaned_data["format"]))
+    made = exports.history(actor=visitor.actor, wanted=wanted, format=exports.ExportFormat(form.cleaned_data["format"]))
     headers = {"Content-Disposition": f'attachment; filename="{made.name}"'}
     return StreamingHttpResponse(made.pieces, content_type=made.media_type, headers=headers)

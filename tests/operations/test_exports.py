@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection
 from keyadmin.models import Event, Organisation, Person, Verb
 from keyadmin.models.event_terms import Wanted
 from keyadmin.operations import exports, keys
-from keyadmin.operations.exports import Format
+from keyadmin.operations.exports import ExportFormat
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.looking import latest
 
@@ -27,12 +27,12 @@ def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organis
     return list(Event.objects.order_by("-number"))
 
 
-def export(actor: Any, format: Format, **wanted: Any) -> str:  # noqa: A002
+def export(actor: Any, format: ExportFormat, **wanted: Any) -> str:  # noqa: A002
     return "".join(exports.history(actor=actor, wanted=Wanted(**wanted), format=format).pieces)
 
 
 def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> None:
-    lines = [json.loads(line) for line in export(OPERATOR, Format.JSON_LINES).splitlines()]
+    lines = [json.loads(line) for line in export(OPERATOR, ExportFormat.JSON_LINES).splitlines()]
     assert [line["number"] for line in lines] == [event.number for event in story]
     for line in lines:
         actor, target = line["actor"], line["target"]
@@ -49,7 +49,7 @@ def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> 
 
 
 def test_no_cell_of_csv_is_a_formula(story: list[Event]) -> None:
-    head, *rows = csv.reader(io.StringIO(export(OPERATOR, Format.CSV)))
+    head, *rows = csv.reader(io.StringIO(export(OPERATOR, ExportFormat.CSV)))
     by_number = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert list(by_number) == [str(event.number) for event in story]
     revoked = by_number[str(story[-1].number)]
@@ -60,20 +60,20 @@ def test_no_cell_of_csv_is_a_formula(story: list[Event]) -> None:
 
 
 def test_whoever_reads_exports_what_they_read(asha: Person, story: list[Event]) -> None:
-    lines = export(as_actor(asha), Format.JSON_LINES).splitlines()
+    lines = export(as_actor(asha), ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
     event = latest()
     assert (event.verb, event.actor_label, event.organisation_label) == (
         Verb.HISTORY_EXPORTED, "Asha Nair", "Northwind",
     )  # fmt: skip
-    assert export(as_actor(asha), Format.CSV, text="lena").count("\n") == 1
+    assert export(as_actor(asha), ExportFormat.CSV, text="lena").count("\n") == 1
 
 
 def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: list[Event], contoso: Any) -> None:
     secret = "kad_a1b2c3d4e5f6a7b8_" + "A" * 49
     since = datetime(2020, 1, 1, tzinfo=UTC)
     made = exports.history(
-        actor=OPERATOR, format=Format.CSV,
+        actor=OPERATOR, format=ExportFormat.CSV,
         wanted=Wanted(text=f"retired {secret}", action="key.revoked", organisation=contoso.id, since=since),
     )  # fmt: skip
     event = latest()
@@ -85,11 +85,13 @@ def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: lis
     assert str(event.number) in made.name
     assert made.name.endswith(".csv")
     keys.reactivate(actor=OPERATOR, key=story[0].target_id)
-    assert "".join(exports.history(actor=OPERATOR, wanted=Wanted(), format=Format.CSV).pieces).count("\n") == 1 + 5
+    assert (
+        "".join(exports.history(actor=OPERATOR, wanted=Wanted(), format=ExportFormat.CSV).pieces).count("\n") == 1 + 5
+    )
 
 
 def test_of_several_organisations_it_names_them(story: list[Event], northwind: Organisation) -> None:
-    export(OPERATOR, Format.JSON_LINES)
+    export(OPERATOR, ExportFormat.JSON_LINES)
     assert (latest().target_label, latest().organisation_id) == ("Contoso, Northwind", None)
 
 
@@ -99,7 +101,7 @@ def test_all_batches_are_told(
 ) -> None:
     monkeypatch.setattr(exports, "BATCH", 2)
     first = story[-1].number - 1
-    lines = export(OPERATOR, Format.JSON_LINES, text=text).splitlines()
+    lines = export(OPERATOR, ExportFormat.JSON_LINES, text=text).splitlines()
     assert [json.loads(line)["number"] - first for line in lines] == expected
 
 
@@ -109,4 +111,4 @@ def test_what_cannot_be_recorded_is_not_exported(story: list[Event]) -> None:
             "CREATE TRIGGER full_disk BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
         )
     with pytest.raises(DatabaseError, match="append-only"):
-        exports.history(actor=OPERATOR, wanted=Wanted(), format=Format.CSV)
+        exports.history(actor=OPERATOR, wanted=Wanted(), format=ExportFormat.CSV)

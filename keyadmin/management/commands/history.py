@@ -10,7 +10,7 @@ from keyadmin.models import Verb
 from keyadmin.models.event_search import Found
 from keyadmin.models.event_terms import Wanted
 from keyadmin.operations import exports
-from keyadmin.operations.exports import Format
+from keyadmin.operations.exports import ExportFormat
 
 
 class Command(OperatorCommand):
@@ -30,7 +30,7 @@ class Command(OperatorCommand):
         parser.add_argument("--until", type=arguments.since, metavar="WHEN", help="Before then, likewise.")
         parser.add_argument("--limit", type=arguments.count, help="At most so many. Default: 50.")
         parser.add_argument(
-            "--export", choices=list(Format), help="Print all of them as CSV or JSON Lines; that is recorded."
+            "--export", choices=list(ExportFormat), help="Print all of them as CSV or JSON Lines; that is recorded."
         )
 
     def run(self, options: Namespace) -> None:
@@ -56,7 +56,7 @@ class Command(OperatorCommand):
     def export(self, wanted: Wanted, options: Namespace) -> None:
         if options.limit or self.json:
             raise Problem("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
-        for piece in exports.history(actor=self.actor, wanted=wanted, format=Format(options.export)).pieces:
+        for piece in exports.history(actor=self.actor, wanted=wanted, format=ExportFormat(options.export)).pieces:
             self.stdout.write(piece, ending="")
 
     def asked_for(self, options: Namespace) -> Wanted:
