@@ -7,6 +7,7 @@ from keyadmin.models.event import ChainCheck, ChainHead, Event, Verb
 from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
+from keyadmin.models.notice import ExpiryNotice
 from keyadmin.models.organisation import Organisation
 from keyadmin.models.person import Membership, Person, Presence, Role, SystemRole
 from keyadmin.models.review import Finding, ReviewBuild, ReviewFinding
@@ -19,8 +20,8 @@ from keyadmin.models.usage_sums import KeyDay, UsageDay, UsageRollUp
 
 __all__ = [
     "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "DoneOnce", "Event",
-    "Finding", "Key", "KeyDay", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome", "OutcomeGroup",
-    "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay", "ScopeRoute",
-    "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageDay", "UsageHour", "UsageRollUp",
-    "Verb", "Version",
+    "ExpiryNotice", "Finding", "Key", "KeyDay", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome",
+    "OutcomeGroup", "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay",
+    "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageDay", "UsageHour",
+    "UsageRollUp", "Verb", "Version",
 ]  # fmt: skip

@@ -54,6 +54,7 @@ class Verb(models.TextChoices):
     SCOPE_CREATED = "scope.created", _("Permission created")
     SCOPE_EDITED = "scope.edited", _("Permission changed")
     SCOPE_REMOVED = "scope.removed", _("Permission removed")
+    NOTICE_SENT = "notice.sent", _("Expiry notice sent")
     USAGE_PRUNED = "usage.pruned", _("Old usage removed")
     REVIEW_EXPORTED = "review.exported", _("Review report exported")
     SIGNED_IN = "session.signed_in", _("Signed in")

@@ -30,6 +30,7 @@ from keyadmin.operations import (
     channels,
     keys,
     networks,
+    notices,
     old_usage,
     organisations,
     people,
@@ -104,6 +105,11 @@ def _issue(w: World, actor: Actor, **kwargs: Any) -> Any:
     return keys.issue(actor=actor, organisation=w.organisation.id, name="CI", scopes=["chats:read"], **kwargs)
 
 
+def _told(key: Key) -> Any:
+    key.days, key.expires_at = 7, timezone.now()
+    return key
+
+
 def _new_scope(actor: Actor) -> Any:
     return scopes.create(
         actor=actor, name="notes:read", resource="Notes", label="Read notes", explanation="Reads notes.",
@@ -175,6 +181,7 @@ SYSTEM: Final[dict[str, Act]] = {
     "people.create administrator": lambda w, a: people.create(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
+    "notices.finish": lambda w, a: notices.finish(actor=a, person=w.person, keys=[_told(w.key)]),
     "old_usage.prune": lambda w, a: old_usage.prune(actor=a),
     "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
     "tiers.edit": lambda w, a: tiers.edit(actor=a, tier=w.tier.id, hourly_limit=9),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from keyadmin.management import notices
 from keyadmin.management.base import ExitCode, OperatorCommand, Problem, problem
 from keyadmin.models import ReviewBuild
 from keyadmin.operations import errors, old_usage, review, usage
@@ -16,8 +17,8 @@ REPORT_EVERY: Final = timedelta(hours=1)
 
 class Command(OperatorCommand):
     help = (
-        "Add up usage, build the review report if it is an hour old, remove old usage. Run it every few minutes: "
-        "it does what is due, and says what it did."
+        "Remove old usage, add up the new, build the review report if it is an hour old, send expiry notices. "
+        "Run it every few minutes: it does what is due, and says what it did."
     )
 
     def run(self, options: Namespace) -> None:
@@ -25,6 +26,7 @@ class Command(OperatorCommand):
             "old usage removed": self._prune,
             "usage added up": self._roll_up,
             "review report built": self._build_review,
+            "expiry notices": self._notify,
         }
         told: dict[str, str] = {}
         failed: list[str] = []
@@ -35,6 +37,8 @@ class Command(OperatorCommand):
                 told[name] = str(conflict)
             except errors.OperationError as error:
                 failed.append(f"{name}: {problem(error)}")
+            except Problem as error:
+                failed.append(f"{name}: {error}")
         if self.json:
             self.document(told)
         else:
@@ -56,3 +60,10 @@ class Command(OperatorCommand):
         if last is None or last.at < database_time() - REPORT_EVERY:
             review.build()
         return ""
+
+    def _notify(self) -> str:
+        sent, failed = notices.send_all(self.actor) if notices.has_mail_server() else ([], [])
+        if failed:
+            names = ", ".join(f"{one['to']} ({one['error']})" for one in failed)
+            raise Problem(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)
+        return ", ".join(one["to"] for one in sent)

@@ -1,0 +1,80 @@
+"""Letters about keys that expire: one to each person, about all their keys."""
+
+from smtplib import SMTPDataError, SMTPException, SMTPRecipientsRefused
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import ngettext
+
+from keyadmin.foundation.actors import Actor
+from keyadmin.management.base import iso
+from keyadmin.models import Person
+from keyadmin.models.notice import due_for, told
+from keyadmin.operations import notices
+
+#: Keys in one letter; the next run tells of the others.
+MOST: Final = 100
+#: Where nobody would get a letter.
+_NOWHERE: Final = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
+
+
+def has_mail_server() -> bool:
+    return settings.MAILERS["default"]["BACKEND"] not in _NOWHERE
+
+
+def send_all(actor: Actor, *, is_dry: bool = False) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What was sent, and what could not be. A server that takes no letters at all is asked once."""
+    sent: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
+    if not is_dry:
+        notices.forget_past()
+    for person in told():
+        due = list(due_for(person)[:MOST])
+        keys = due if is_dry or not due else notices.begin(person, due)
+        if not keys:
+            continue
+        try:
+            if not is_dry:
+                _send(person, keys)
+        except (OSError, SMTPException) as error:
+            notices.give_up(person, keys)
+            failed.append(_described(person, keys) | {"error": type(error).__name__})
+            if not isinstance(error, SMTPRecipientsRefused | SMTPDataError):
+                break
+        else:
+            if not is_dry:
+                notices.finish(actor=actor, person=person, keys=keys)
+            sent.append(_described(person, keys))
+    return sent, failed
+
+
+def _send(person: Person, keys: list[Any]) -> None:
+    first = keys[0]
+    words = ngettext(
+        "The key %(name)s expires on %(day)s", "%(count)s keys expire, the first on %(day)s", len(keys)
+    ) % {"name": first.name, "count": len(keys), "day": f"{first.expires_at:%-d %b %Y}"}  # fmt: skip
+    context = {"person": person, "rows": [(key, _url(key)) for key in keys]}
+    send_mail(words, render_to_string("keys/mail/expiring.txt", context), None, [person.email])
+
+
+def _url(key: Any) -> str:
+    base = settings.KEYADMIN_BASE_URL or _base()
+    return f"{base.rstrip('/')}{reverse('keys:detail', args=[key.id])}" if base else ""
+
+
+def _base() -> str:
+    """What the first host that the pages answer to makes an address, if it is one."""
+    host = next(iter(settings.ALLOWED_HOSTS), "")
+    return f"https://{host}" if settings.PRODUCTION and host and host[0] not in ".*" else ""
+
+
+def _described(person: Person, keys: list[Any]) -> dict[str, Any]:
+    return {
+        "to": person.email,
+        "keys": [
+            {"id": str(key.id), "name": key.name, "expires_at": iso(key.expires_at), "days": key.days} for key in keys
+        ],
+    }
