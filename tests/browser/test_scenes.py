@@ -77,6 +77,21 @@ def overflow(page: Page) -> list[str]:
     return found
 
 
+def covered(page: Page) -> bool:
+    """Whether something stands before the invalid field that has the focus, or before what is said of it."""
+    found: bool = page.evaluate("""() => {
+      const field = document.querySelector(":focus[aria-invalid=true]");
+      const ids = field?.getAttribute("aria-describedby")?.split(" ") ?? [];
+      return [field, ...ids.map((id) => document.getElementById(id))].some((element) => {
+        if (!element?.checkVisibility()) return false;
+        const box = element.getBoundingClientRect();
+        const hit = document.elementFromPoint(box.left + 8, box.bottom - 4);
+        return !hit || !(element.contains(hit) || hit.contains(element));
+      });
+    }""")
+    return found
+
+
 @pytest.fixture(scope="module")
 def world(browser: Browser, committed_rows: None, django_db_blocker: Any) -> Iterator[World]:
     with django_db_blocker.unblock():
@@ -127,6 +142,7 @@ def test_it_is_accessible_and_fits(page: Page, record: Record, name: str) -> Non
     if place.status != 200:
         record.expect_status(place.status)
     place.scene(page)
+    assert not covered(page)
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
     assert violations(page, *COLOURS) == [], "dark"
