@@ -10,6 +10,7 @@ import os
 import sys
 
 from keyadmin import env
+from keyadmin.database import addresses
 
 
 def main() -> int:
@@ -20,6 +21,7 @@ def main() -> int:
         from django.db import OperationalError
     except ImportError:
         return _say("Django is not installed. Run `make run` once, then use .venv/bin/python.", 2)
+    addresses.act_for(sys.argv)
     try:
         execute_from_command_line(sys.argv)
     except BrokenPipeError:
@@ -31,7 +33,7 @@ def main() -> int:
             raise
         return _say(str(problem), 2)
     except OperationalError as error:
-        if "--traceback" in sys.argv or (line := env.connection_problem(error.__cause__ or error)) is None:
+        if "--traceback" in sys.argv or (line := addresses.problem(error.__cause__ or error)) is None:
             raise
         return _say(line, 1)
     return 0

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's word
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
+from keyadmin.database import addresses, roles
 from keyadmin.foundation.endpoints import ROUTES
 from keyadmin.foundation.routes import Route, overlap
 from keyadmin.models import ScopeRoute, Secret
@@ -40,6 +41,20 @@ def peppers_in_use(app_configs: Any, databases: Collection[str] | None = None, *
     if missing:
         words = f"KEYADMIN_PEPPERS lacks peppers that keys in the database need: {missing}."
         return [Error(words, hint="Add them again.", id="keyadmin.E007")]
+    return []
+
+
+@register(Tags.database, deploy=True)
+def powers_over_history(
+    app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """Asked with `check --deploy --database default`. Whoever runs code in the application then has them too."""
+    if settings.KEYADMIN_DATABASE not in (databases or ()):
+        return []
+    if powers := roles.powers_over_history(settings.KEYADMIN_DATABASE):
+        words = f"The application's database role could change history: {', '.join(powers)}."
+        hint = f"Set {addresses.OWNER} for the owner of the tables, and another role in {addresses.APPLICATION}."
+        return [Warning(words, hint=hint, id="keyadmin.W010")]
     return []
 
 

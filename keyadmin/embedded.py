@@ -35,6 +35,10 @@ from psycopg import sql
 from keyadmin.env import EnvironmentProblem
 
 SYSTEM_USER: Final = "embedded_postgres"
+#: The superuser, who owns the tables; and who else connects: the application, and its call path.
+OWNER: Final = "postgres"
+APPLICATION: Final = "keyadmin"
+CALLS: Final = "keyadmin_calls"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
 _SOCKET_LIMIT: Final = 100  # the kernel's is 104 to 108 bytes, depending on the system
@@ -116,16 +120,16 @@ class EmbeddedPostgres:
         finally:
             self.stop()
 
-    def url(self) -> str:
-        """The connection URL of the database, as the server's superuser."""
-        return self._url(self.database)
+    def url(self, role: str = OWNER) -> str:
+        """The connection URL of the database, as the server's superuser or as another role."""
+        return self._url(self.database, role)
 
     def running(self) -> bool:
         """Whether the server process that start() made is alive."""
         return self._process is not None and self._process.poll() is None
 
-    def _url(self, database: str) -> str:
-        return f"postgresql://postgres@/{quote(database, safe='')}?host={quote(str(self._socket), safe='')}"
+    def _url(self, database: str, role: str = OWNER) -> str:
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={quote(str(self._socket), safe='')}"
 
     def _take_lock(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -184,7 +188,7 @@ class EmbeddedPostgres:
             return
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
-        options = ["--username=postgres", "--auth=trust", "--encoding=UTF8", "--no-locale"]
+        options = [f"--username={OWNER}", "--auth=trust", "--encoding=UTF8", "--no-locale"]
         options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", f"--pgdata={new}"]
         done = subprocess.run(  # noqa: S603 - the wheel's program, our own arguments
             [programs() / "initdb", *options],
@@ -226,6 +230,10 @@ class EmbeddedPostgres:
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database])
             if found.fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
+            known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            for role in (APPLICATION, CALLS):
+                if role not in known:
+                    connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
 
 
 def programs() -> Path:

@@ -14,15 +14,13 @@ import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from keyadmin.foundation import cidr
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEVELOPMENT, PRODUCTION, TEST = ENVIRONMENTS = ("development", "production", "test")
 
-NO_DATABASE: Final = "No database: run `make run` in another terminal or set DATABASE_URL."
-_URL_HINT: Final = "Write postgresql://user:password@host:5432/name, or postgresql:///name?host=/socket/folder."
 _HOW: Final = {
     "DJANGO_SECRET_KEY": "python -c 'import secrets; print(secrets.token_urlsafe(64))'",
     "KEYADMIN_PEPPERS": "python -c 'import secrets; print(\"1:\" + secrets.token_hex(32))'",
@@ -193,56 +191,6 @@ def jwt_key() -> bytes:
         how = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
         raise Bad(f"KEYADMIN_JWT_KEY is shorter than 32 bytes. Make one: {how}")
     return value.encode()
-
-
-def database_url() -> str | None:
-    """DATABASE_URL (or DATABASE_URL_FILE), else the running embedded server's own, else None."""
-    require_complete()
-    if url := secret("DATABASE_URL"):
-        return url
-    if environment() != DEVELOPMENT:
-        raise Missing(f"DATABASE_URL is not set. {_URL_HINT}")
-    try:
-        return (local() / "database-url").read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
-
-
-def database(url: str | None = None) -> dict[str, Any]:
-    """Django's DATABASES entry for a PostgreSQL URL; without one, that of `database_url()`.
-
-    With no database to be had the entry leads nowhere: commands that need none work, the others fail on
-    connecting.
-    """
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    url = url or database_url() or f"postgresql:///keyadmin?host={local() / 'postgres' / 'not-running'}"
-    if not url.startswith(("postgresql://", "postgres://")):
-        raise Bad(f"DATABASE_URL is not a PostgreSQL URL. {_URL_HINT}")
-    try:
-        parts = conninfo_to_dict(url)
-    except (ProgrammingError, UnicodeError):
-        # The library's words quote the URL, and with it perhaps the password.
-        raise Bad(f"DATABASE_URL cannot be read. {_URL_HINT}") from None
-    if not parts.get("dbname"):
-        raise Bad(f"DATABASE_URL names no database. {_URL_HINT}")
-    if not re.fullmatch(r"[0-9,]*", str(parts.get("port") or "")):
-        raise Bad(f"DATABASE_URL has a port that is not a number. {_URL_HINT}")
-    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    entry: dict[str, Any] = {key: str(parts.pop(name, "") or "") for key, name in names.items()}
-    return {"ENGINE": "keyadmin.database", **entry, "OPTIONS": parts}
-
-
-def connection_problem(error: BaseException) -> str | None:
-    """One line for a failure to reach or enter the database; None for any other database error."""
-    state = getattr(error, "sqlstate", None)
-    if state is not None and not state.startswith(("08", "28", "3D", "53", "57P")):
-        return None
-    if not secret("DATABASE_URL"):
-        return NO_DATABASE
-    words = str(error).strip().splitlines()
-    return f"The database of DATABASE_URL does not answer: {words[0] if words else type(error).__name__}"
 
 
 def local() -> Path:

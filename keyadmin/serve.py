@@ -25,7 +25,8 @@ from typing import Final
 
 import psycopg
 
-from keyadmin import env
+from keyadmin import embedded, env
+from keyadmin.database import addresses
 from keyadmin.embedded import EmbeddedPostgres
 
 HOST: Final = "127.0.0.1"
@@ -34,6 +35,12 @@ STOPS_WITHIN: Final = 15.0
 #: Seconds between two runs of what is to be done regularly.
 HOUSEKEEPING: Final = 300.0
 _POLL: Final = 0.1
+#: As whom the embedded PostgreSQL is connected to: what people try is what production is.
+ROLES: Final = {
+    addresses.APPLICATION: embedded.APPLICATION,
+    addresses.OWNER: embedded.OWNER,
+    addresses.CALLS: embedded.CALLS,
+}
 
 
 class ServeProblem(Exception):  # noqa: N818 - what people read calls it a problem
@@ -140,7 +147,8 @@ class Serve:
         database = EmbeddedPostgres(env.local() / "postgres")
         database.start()
         self._database = database
-        env.write_private(env.local() / "database-url", self._database.url() + "\n")
+        for name, role in ROLES.items():
+            env.write_private(env.local() / addresses.FILES[name], f"{database.url(role)}\n")
 
     def _prepare_data(self) -> None:
         say("Preparing the database …")
@@ -184,7 +192,8 @@ class Serve:
             if service.process is not None:
                 end_group(service.process)
         if self._database is not None:
-            (env.local() / "database-url").unlink(missing_ok=True)
+            for name in addresses.FILES.values():
+                (env.local() / name).unlink(missing_ok=True)
             self._database.stop()
 
 
@@ -202,11 +211,11 @@ def refuse_used_port(port: int, variable: str = "PORT") -> None:
 
 def refuse_wrong_database(url: str) -> None:
     """Raise EnvironmentProblem when the URL cannot be read or nobody answers there."""
-    env.database(url)
+    addresses.entry(url)
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        raise env.Bad(env.connection_problem(error) or str(error)) from error
+        raise env.Bad(addresses.problem(error) or str(error)) from error
 
 
 def refuse_missing_peppers(url: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from django.utils.csp import CSP
 
 from keyadmin import env, logs
+from keyadmin.database import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.environment()
@@ -28,6 +29,10 @@ KEYADMIN_CLOSED_PREFIXES = (KEYADMIN_API_PREFIX,)
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 # Which of DATABASES has the keys; another project has its own beside it.
 KEYADMIN_DATABASE = "default"
+# What the call path's connections have other than the application's: a role with less power, if there is one.
+KEYADMIN_CALLS_DATABASE = addresses.differing(addresses.CALLS)
+# Whom `migrate` leaves what they need, where the application does not own its tables.
+KEYADMIN_ROLES = addresses.roles()
 # Opens /metrics to who is not on this machine: Authorization: Bearer.
 KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
 # Seconds a call waits for PostgreSQL before it is answered 503.
@@ -104,7 +109,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.database()}
+DATABASES = {"default": addresses.entry()}
 # Connections of the pages. A call's connection is the call path's own.
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
 _OPTIONS = DATABASES["default"]["OPTIONS"]

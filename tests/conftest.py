@@ -6,13 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.test.client import ClientHandler
 from django.test.signals import setting_changed
 from django.test.utils import setup_databases
 
+from keyadmin.embedded import APPLICATION
 from keyadmin.models import Organisation, Person, Role
 from tests.factories import OrganisationFactory, PersonFactory, member_of
+from tests.owner import as_owner
 
 
 def pytest_collection_finish() -> None:
@@ -49,10 +51,13 @@ def django_db_setup(
 ) -> Generator[None]:
     """The test database, in every run. pytest-django's own makes none where all tests ask only for `committed`.
 
-    It is not dropped: its server is thrown away.
+    The owner makes it; the tests are the application, as in production. It is not dropped: its server is thrown away.
     """
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), as_owner():
         setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
+        with connection.cursor() as cursor:
+            # Tests gather statistics of what they have not committed, as PostgreSQL does by itself of what is.
+            cursor.execute(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {APPLICATION}")
     yield
     with django_db_blocker.unblock():
         connections.close_all()

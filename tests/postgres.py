@@ -14,9 +14,12 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 import pytest
 
+from keyadmin import embedded
+from keyadmin.database import addresses
 from keyadmin.embedded import EmbeddedPostgres, EmbeddedProblem
 from keyadmin.env import EnvironmentProblem
 
@@ -84,7 +87,10 @@ def _start(config: pytest.Config) -> None:
         server.start()
     except EnvironmentProblem as problem:
         raise pytest.UsageError(str(problem)) from problem
-    os.environ["DATABASE_URL"] = server.url()
+    os.environ[addresses.APPLICATION] = server.url(embedded.APPLICATION)
+    for name, role in ((addresses.OWNER, embedded.OWNER), (addresses.CALLS, embedded.CALLS)):
+        # Without a database's name: each test process has one of its own.
+        os.environ[name] = urlsplit(server.url(role))._replace(path="").geturl()
     os.environ["KEYADMIN_LOCAL"] = str(folder / "local")
 
 

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "migrations": {"models"},  # the fields that a schema names
 }
 #: Modules beside the rooms that a door may use: what every request has, and what every server needs to know.
-MOUNTS_FOR_DOORS = {"env", "health", "logs", "metrics", "requests", "sign_in"}
+MOUNTS_FOR_DOORS = {"database", "env", "health", "logs", "metrics", "requests", "sign_in"}
 WRITES = {"save", "create", "bulk_create", "bulk_update", "update_or_create", "get_or_create", "delete"}
 WRITES |= {f"a{name}" for name in WRITES}
 #: Of dictionaries and sets as well: writes where they are called on a QuerySet or a related manager.

@@ -15,6 +15,7 @@ from granian.log import LogLevels
 from granian.server import Server
 
 from keyadmin import env, logs, metrics
+from keyadmin.database import addresses
 
 
 def main() -> int:
@@ -34,7 +35,7 @@ def settings(port: int | None) -> Mapping[str, Any]:
     """granian's, from the environment and the port given. Raises EnvironmentProblem."""
     env.require_complete()
     env.peppers()
-    env.database()
+    addresses.entry()
     env.networks("KEYADMIN_TRUSTED_PROXIES")
     env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64)
     return {

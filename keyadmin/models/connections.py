@@ -218,6 +218,7 @@ def _conninfo(options: str = "") -> str:
     pages = connections[settings.KEYADMIN_DATABASE]
     djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
     parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
+    parameters |= settings.KEYADMIN_CALLS_DATABASE
     durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
     # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
     # not the first to wait for a row waits twice: for its turn, and for the row.

@@ -21,6 +21,7 @@ from keyadmin.env import ROOT
 from tests.browser.chromium import launch
 from tests.browser.places import SCENES
 from tests.live.servers import gunicorn
+from tests.owner import of_database
 
 SIZES: Final = {1280: 900, 390: 844}
 THEMES: Final = ("light", "dark")
@@ -38,17 +39,11 @@ def demonstration() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="keyadmin-pictures-") as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"}) as database:
-            environ = {
-                "DATABASE_URL": database.url(),
-                "KEYADMIN_LOCAL": str(folder / "local"),
-                "KEYADMIN_DEMO_PASSWORD": _PASSWORD,
-            }
+            environ = {"KEYADMIN_LOCAL": str(folder / "local"), "KEYADMIN_DEMO_PASSWORD": _PASSWORD}
+            everything = os.environ | of_database(database.url()) | environ
             for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _MORE]):
-                subprocess.run(
-                    [sys.executable, "manage.py", *arguments], cwd=ROOT, env=os.environ | environ, check=True
-                )
-            url = environ.pop("DATABASE_URL")
-            with gunicorn(folder, url, DJANGO_SETTINGS_MODULE="keyadmin.settings", **environ) as server:
+                subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=everything, check=True)
+            with gunicorn(folder, database.url(), DJANGO_SETTINGS_MODULE="keyadmin.settings", **environ) as server:
                 yield f"http://localhost:{server.port}"
 
 

@@ -20,13 +20,14 @@ from keyadmin.env import ROOT
 from tests.calls.rows import Pairs
 from tests.live.client import Answer
 from tests.live.servers import Server
+from tests.owner import of_database
 
 ANSWERS_WITHIN: Final = 2.0
 RECOVERS_WITHIN: Final = 5.0
 
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
-    environ = os.environ | {"DATABASE_URL": postgres.url()}
+    environ = os.environ | of_database(postgres.url())
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 

@@ -20,6 +20,7 @@ from tests.factories import (
     PersonFactory,
     TierFactory,
 )
+from tests.owner import history_open, own_url
 
 type Pairs = list[tuple[str, str]]
 
@@ -129,7 +130,6 @@ class Given:
             ("DELETE FROM tier WHERE id = ANY(%s)", self.tiers),
         ]:
             self.execute(statement, ids)
-        self.execute("ALTER TABLE event DISABLE TRIGGER event_append_only")
-        self.execute("DELETE FROM event WHERE number > %s", self._head[0])
-        self.execute("UPDATE chain_head SET number = %s, hash = %s", *self._head)
-        self.execute("ALTER TABLE event ENABLE ALWAYS TRIGGER event_append_only")
+        with history_open(own_url()) as own:
+            own.execute("DELETE FROM event WHERE number > %s", [self._head[0]])
+            own.execute("UPDATE chain_head SET number = %s, hash = %s", self._head)

@@ -16,6 +16,7 @@ from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models import connections
 from tests.calls.rows import Given
+from tests.owner import ask_as_owner
 
 CHATS = Call("GET", "/api/chats", None)
 AWAY = Refusal(Reason.UNAVAILABLE, retry_after=1)
@@ -41,7 +42,7 @@ def test_a_connection_that_the_server_ended_is_replaced(given: Given) -> None:
     assert isinstance(authenticate(made.token, CHATS), Caller)
     for _ in range(3):
         own = connections._local.connection.info.backend_pid
-        given.execute("SELECT pg_terminate_backend(%s, 5000)", own)
+        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [own])
         assert isinstance(authenticate(made.token, CHATS), Caller)
         assert connections._local.connection.info.backend_pid != own
     assert given.meter(made).total == 4

@@ -18,11 +18,13 @@ from django.test import RequestFactory
 from django.urls import path
 
 from keyadmin.decorators import mark_of, requires
+from keyadmin.embedded import CALLS
 from keyadmin.env import ROOT
 from tests.calls.rows import Given, Made
 from tests.example import marked
 from tests.live.client import Answer
 from tests.live.servers import Server, free_port, started
+from tests.owner import url_as
 
 ELSEWHERE = "tests.example.elsewhere"
 
@@ -41,13 +43,14 @@ class Project:
 
 @contextmanager
 def elsewhere(kind: str, folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
+    """As the call path's role, which is enough."""
     port = free_port()
     commands = {
         "wsgi": ["gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "tests.example.wsgi"],
         "asgi": ["granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2",
                  "tests.example.asgi:application"],
     }  # fmt: skip
-    environ = {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": database_url} | environ
+    environ = {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": url_as(CALLS, database_url)} | environ
     with started([sys.executable, "-m", *commands[kind]], port, folder / "log", environ) as server:
         yield server
 
@@ -205,7 +208,7 @@ def test_the_other_project_logs_who_and_never_the_secret(asgi: Server, given: Gi
 
 @pytest.mark.parametrize("command", [["check"], ["migrate", "--plan"], ["makemigrations", "--check", "--dry-run"]])
 def test_the_other_projects_commands_leave_keyadmins_tables_alone(database_url: str, command: list[str]) -> None:
-    environ = os.environ | {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": database_url}
+    environ = os.environ | {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": url_as(CALLS, database_url)}
     done = subprocess.run(
         [sys.executable, "-m", "django", *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
     )

@@ -15,6 +15,9 @@ import pytest
 from django.core.management import call_command
 from psycopg import sql
 
+from keyadmin.embedded import OWNER
+from tests.owner import url_as
+
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "correct horse battery"
 Completed = subprocess.CompletedProcess[str]
@@ -51,7 +54,7 @@ def worker() -> str:
 @contextmanager
 def database(name: str, template: str = "template1") -> Iterator[str]:
     """A database from a template, dropped afterwards."""
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+    with psycopg.connect(url_as(OWNER, os.environ["DATABASE_URL"]), autocommit=True) as connection:
         name = f"commands_{name}_{worker()}"
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))

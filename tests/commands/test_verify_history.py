@@ -1,18 +1,21 @@
 """The chain of history: whole, or broken where somebody wrote to the database by hand."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from psycopg import sql
 
 from keyadmin.models import Event
 from keyadmin.operations.recording import hash_of
+from tests.owner import history_open
 
-from .conftest import Shell, database
+from .conftest import ROOT, Shell, database
 
 KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
 
@@ -37,11 +40,9 @@ def kept(written: Shell, tmp_path: Path) -> Path:
 
 def tamper(shell: Shell, *statements: tuple[str, Any]) -> None:
     """As the database's owner, who can switch triggers off."""
-    with psycopg.connect(shell.url) as connection:
-        connection.execute("ALTER TABLE event DISABLE TRIGGER USER")
+    with history_open(shell.url) as own:
         for statement, parameters in statements:
-            connection.execute(sql.SQL(statement), parameters)
-        connection.execute("ALTER TABLE event ENABLE TRIGGER USER")
+            own.execute(sql.SQL(statement), parameters)
 
 
 def newest(shell: Shell) -> int:
@@ -114,6 +115,88 @@ def rewrite(shell: Shell, first: int) -> None:
         values = [event.reason, event.previous_hash, event.hash, event.number]
         statements.append(("UPDATE event SET reason = %s, previous_hash = %s, hash = %s WHERE number = %s", values))
     tamper(shell, *statements, ("UPDATE chain_head SET hash = %s", [before]))
+
+
+def test_a_head_that_is_not_the_newest_events_is_seen_and_not_signed(written: Shell) -> None:
+    """As when a suffix is rewritten and its head forgotten."""
+    last = newest(written)
+    tamper(written, ("UPDATE chain_head SET hash = %s", [bytes(range(32))]))
+    done = written("verify_history")
+    assert done.returncode == 5
+    assert f"Event {last}: it is not the one that the head of history names" in done.stderr
+    assert written("checkpoint", **KEY).returncode == 5
+
+
+def test_an_event_that_the_head_does_not_know_was_not_recorded_here(written: Shell) -> None:
+    last = newest(written)
+    back = "UPDATE chain_head SET (number, hash) = (SELECT number, hash FROM event WHERE number = %s)"
+    tamper(written, (back, [last - 1]))
+    assert f"Event {last}: the head of history does not know it" in written("verify_history").stderr
+
+
+def test_since_a_checkpoint_only_what_is_newer_is_walked(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    assert written("organisations", "create", "--name", "Fabrikam").returncode == 0
+    since = ("verify_history", "--checkpoint", str(kept), "--since-checkpoint")
+    done = written(*since, **KEY)
+    assert (done.returncode, done.stdout) == (0, f"History is whole since the checkpoint of event {last}: 1 event.\n")
+    assert "The History page says nothing of this" in done.stderr
+    assert written.rows("SELECT 1 FROM chain_check") == []
+    assert written("verify_history").returncode == 0
+    assert written("organisations", "create", "--name", "Adatum").returncode == 0
+    assert written(*since, **KEY).stderr == ""
+    assert written.rows("SELECT number, problem FROM chain_check") == [(last + 2, "")]
+
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = 5", ()))
+    assert written(*since, **KEY).returncode == 0  # as it says: what came before is taken as it is
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last + 1]))
+    assert f"Event {last + 1}: its content" in written(*since, **KEY).stderr
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last]))
+    assert f"Event {last}: its content" in written(*since, **KEY).stderr
+    tamper(written, ("DELETE FROM event WHERE number = %s", [last]))
+    assert f"Event {last}: it is missing" in written(*since, **KEY).stderr
+
+
+def test_before_anything_happened_there_is_a_checkpoint_too(empty_shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint.json"
+    file.write_text(empty_shell("checkpoint", **KEY).stdout)
+    checked = ("verify_history", "--checkpoint", str(file))
+    assert empty_shell(*checked, **KEY).stdout == "History is whole: 0 events, with the checkpoint of event 0.\n"
+    assert empty_shell("organisations", "create", "--name", "Fabrikam").returncode == 0
+    assert empty_shell(*checked, "--since-checkpoint", **KEY).stdout.startswith("History is whole: 1 event")
+    tamper(empty_shell, ("DELETE FROM event", ()))
+    assert "Event 1: it is missing, and all after it" in empty_shell(*checked, **KEY).stderr
+
+
+def test_a_replaced_key_goes_on_being_known(written: Shell, kept: Path, tmp_path: Path) -> None:
+    """And whoever verifies needs no key that signs."""
+    check, other = ("verify_history", "--checkpoint", str(kept)), "cd" * 32
+    public = json.loads(kept.read_text())["key"]
+    refused = written(*check, KEYADMIN_CHECKPOINT_KEY=other)
+    assert (refused.returncode, f"by {public}, which is none of the known keys" in refused.stderr) == (6, True)
+    assert written(*check, KEYADMIN_CHECKPOINT_KEY=other, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public).returncode == 0
+    done = written(*check, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"is signed by {public}" in written(*check).stderr
+    assert written(*check, KEYADMIN_CHECKPOINT_PUBLIC_KEYS="00").returncode == 2
+
+    newer = tmp_path / "newer.json"
+    newer.write_text(written("checkpoint", KEYADMIN_CHECKPOINT_KEY=other).stdout)
+    both = (*check, "--checkpoint", str(newer))
+    assert written(*both, KEYADMIN_CHECKPOINT_KEY=other, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public).returncode == 0
+
+
+def test_a_terminal_is_shown_how_far_it_is(written: Shell) -> None:
+    screen, terminal = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "verify_history"], cwd=ROOT, env=os.environ | {"DATABASE_URL": written.url},
+        stdout=subprocess.PIPE, stderr=terminal, timeout=60, check=True,
+    )  # fmt: skip
+    os.close(terminal)
+    last = newest(written)
+    assert done.stdout.decode() == f"History is whole: {last} events.\n"
+    assert f"\r[{'#' * 40}] {last} of {last}, 0 s left" in os.read(screen, 10_000).decode()
+    os.close(screen)
 
 
 def test_a_forged_checkpoint_is_refused(written: Shell, kept: Path) -> None:

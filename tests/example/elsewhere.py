@@ -6,6 +6,7 @@ import os
 from django.urls import include, path
 
 from keyadmin import env, logs
+from keyadmin.database import addresses
 from tests.example.marked import reads, who
 
 SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
@@ -15,7 +16,7 @@ MIDDLEWARE = ["keyadmin.middleware.KeyMiddleware"]
 ROOT_URLCONF = "tests.example.elsewhere"
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-    "keyadmin": env.database(),
+    "keyadmin": addresses.entry(),
 }
 DATABASE_ROUTERS = ["keyadmin.routers.KeyadminRouter"]
 MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself

@@ -11,6 +11,7 @@ import pytest
 from keyadmin.env import ROOT
 from tests.live.client import Answer, Headers
 from tests.live.servers import STARTS_WITHIN, Server, free_port, started
+from tests.owner import of_database
 
 WORKERS = 2
 SETTINGS = {
@@ -62,7 +63,7 @@ class Gateway:
 def verify(folder: Path, database_url: str, **environ: str) -> Iterator[Verify]:
     port = free_port()
     command = [sys.executable, "-m", "keyadmin.gateway", "--port", str(port)]
-    environ = SETTINGS | {"DATABASE_URL": database_url} | environ
+    environ = SETTINGS | of_database(database_url) | environ
     with started(command, port, folder / "verify.log", environ) as server:
         deadline = time.monotonic() + STARTS_WITHIN
         while len(server.workers()) < WORKERS:

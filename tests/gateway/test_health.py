@@ -7,10 +7,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from keyadmin.embedded import OWNER
 from keyadmin.serve import services
 from tests.calls.rows import Given
 from tests.gateway import servers
 from tests.live.servers import Server, free_port, started
+from tests.owner import of_database, url_as
 
 PRODUCTION = {
     "KEYADMIN_ENV": "production",
@@ -23,7 +25,7 @@ PRODUCTION = {
 def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Server]]:
     """gunicorn and granian, in production: where every other path is sent to https and knows its host names."""
     port = free_port()
-    environ = PRODUCTION | {"DATABASE_URL": database_url} | environ
+    environ = PRODUCTION | of_database(database_url) | environ
     with ExitStack() as stack:
         web = stack.enter_context(started(services(port)[0].command, port, folder / "web.log", environ))
         verify = stack.enter_context(servers.verify(folder, database_url, **environ))
@@ -51,7 +53,7 @@ def test_a_pepper_that_keys_need_is_missing(database_url: str, given: Given, tmp
 
 
 def test_migrations_are_missing(database_url: str, tmp_path: Path) -> None:
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS empty_house")
         connection.execute("CREATE DATABASE empty_house")
         try:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from collections.abc import Generator
 from hashlib import sha256
 from itertools import pairwise
 from types import ModuleType
@@ -33,6 +34,7 @@ from keyadmin.operations.errors import Conflict
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
+from tests.owner import as_owner
 
 MODULES = (
     bots,
@@ -98,11 +100,20 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
     assert dump() == before
 
 
-def test_an_event_that_the_database_refuses_undoes_the_act(world: acts.World) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER full_disk BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
-        )
+@pytest.fixture
+def full_disk(django_db_setup: None, django_db_blocker: Any) -> Generator[None]:
+    """PostgreSQL refuses every event. Asked for before anything begins a transaction: the owner sees to it."""
+    trigger = (
+        "CREATE TRIGGER full_disk BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
+    )
+    with django_db_blocker.unblock(), as_owner(), connection.cursor() as cursor:
+        cursor.execute(trigger)
+    yield
+    with django_db_blocker.unblock(), as_owner(), connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER full_disk ON event")
+
+
+def test_an_event_that_the_database_refuses_undoes_the_act(full_disk: None, world: acts.World) -> None:
     before = dump()
     with pytest.raises(DatabaseError, match="append-only"):
         keys.revoke(actor=OPERATOR, key=world.key.id)

@@ -14,6 +14,7 @@ from keyadmin.env import ROOT
 from keyadmin.models import AddressDay, LastRefusal, ScopeDay, SecretUse, UsageHour
 from tests.calls.conftest import committed_rows, database_url, given, proxied, server
 from tests.calls.rows import Made
+from tests.owner import of_database
 
 __all__ = ["committed_rows", "database_url", "given", "proxied", "server"]
 
@@ -42,7 +43,7 @@ def uses(made: Made) -> int:
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
     """What the command says."""
-    environ = os.environ | {"DATABASE_URL": postgres.url()}
+    environ = os.environ | of_database(postgres.url())
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 

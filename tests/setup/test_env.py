@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyadmin import env
+from keyadmin.database import addresses
 
 RING = f"1:{'ab' * 32},12:{'cd' * 32}"
 
@@ -133,15 +134,15 @@ def test_a_generated_secret_that_others_can_read_is_refused(development: Path) -
 
 
 def test_development_uses_the_running_embedded_server(development: Path) -> None:
-    assert env.database_url() is None
+    assert addresses.url() == ""
     env.write_private(development / "database-url", "postgresql://postgres@/keyadmin?host=%2Fa%20b\n")
-    assert env.database()["HOST"] == "/a b"
+    assert addresses.entry()["HOST"] == "/a b"
     assert stat.S_IMODE((development / "database-url").stat().st_mode) == 0o600
 
 
 def test_production_names_all_that_is_missing(development: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_ENV", "production")
-    for read in (env.secret_key, env.peppers, env.database_url, env.allowed_hosts):
+    for read in (env.secret_key, env.peppers, addresses.url, env.allowed_hosts):
         with pytest.raises(env.Missing) as caught:
             read()
         for name in ("DJANGO_SECRET_KEY", "KEYADMIN_PEPPERS", "DATABASE_URL", "KEYADMIN_ALLOWED_HOSTS"):
@@ -161,7 +162,7 @@ def test_production_names_all_that_is_missing(development: Path, monkeypatch: py
     ],
 )  # fmt: skip
 def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, object]) -> None:
-    entry = env.database(url)
+    entry = addresses.entry(url)
     assert entry["ENGINE"] == "keyadmin.database"
     assert {name: entry[name] for name in expected} == expected
 
@@ -173,7 +174,7 @@ def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, obje
 )  # fmt: skip
 def test_a_wrong_database_url_is_refused_in_one_line_that_keeps_the_password(url: str) -> None:
     with pytest.raises(env.Bad) as caught:
-        env.database(url)
+        addresses.entry(url)
     assert str(caught.value).startswith("DATABASE_URL")
     assert "\n" not in str(caught.value)
     assert "sesame" not in str(caught.value)

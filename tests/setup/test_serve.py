@@ -13,7 +13,8 @@ import httpx
 import psutil
 import pytest
 
-from keyadmin.env import NO_DATABASE, ROOT
+from keyadmin.database.addresses import NO_DATABASE
+from keyadmin.env import ROOT
 
 SERVE = [sys.executable, "-m", "keyadmin.serve"]
 MANAGE = [sys.executable, "manage.py"]

@@ -149,10 +149,10 @@ def test_how_far_the_chain_is_known_to_be_whole(jonas: Person, story: dict[str, 
     reader = signed_in(jonas)
     assert "Chain" not in reader.get("/history/").content.decode()
     newest = chain.verify()
-    chain.note(newest, None)
+    chain.note(newest.number, "")
     assert newest is not None
     assert f"Chain verified up to event <b>{newest.number}</b>" in reader.get("/history/").content.decode()
-    chain.note(None, chain.Broken(2, "it is missing"))
+    chain.note(1, "it is missing")
     assert "Chain broken after event <b>1</b>" in reader.get("/history/").content.decode()
 
 

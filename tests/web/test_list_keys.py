@@ -284,19 +284,17 @@ def _many(organisation: Organisation, count: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            INSERT INTO key (id, organisation_id, kind, name, description, prefix, format, key_id, recognition, tier_id,
-                             inherits, created_by, revoked_reason, created_at, revision)
-            SELECT gen_random_uuid(), %s, 'standard', 'Key ' || n, '', 'kad', 'default', 'kad_many' || n,
-                   lpad(n::text, 8, '0'), %s, false, 'Somebody', '', now() - n * interval '1 minute', 1
-            FROM generate_series(1, %s) AS n
+            WITH made AS (
+                INSERT INTO key (id, organisation_id, kind, name, description, prefix, format, key_id, recognition,
+                                 tier_id, inherits, created_by, revoked_reason, created_at, revision)
+                SELECT gen_random_uuid(), %s, 'standard', 'Key ' || n, '', 'kad', 'default', 'kad_many' || n,
+                       lpad(n::text, 8, '0'), %s, false, 'Somebody', '', now() - n * interval '1 minute', 1
+                FROM generate_series(1, %s) AS n
+                RETURNING id
+            )
+            INSERT INTO meter (key_id, version, minute, used, cells, total)
+            SELECT id, 1, 0, 0, array_fill(0, ARRAY[61]), 0 FROM made
             """,
             [organisation.id, organisation.default_tier_id, count],
-        )
-        cursor.execute(
-            """
-            INSERT INTO meter (key_id, version, minute, used, cells, total)
-            SELECT id, 1, 0, 0, array_fill(0, ARRAY[61]), 0 FROM key
-            WHERE NOT EXISTS (SELECT FROM meter WHERE key_id = key.id)
-            """
         )
         cursor.execute("ANALYZE key, meter")

@@ -14,4 +14,8 @@ class Command(OperatorCommand):
         key = signing_key()
         if key is None:
             raise Problem(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {HOW}", ExitCode.USAGE)
-        self.stdout.write(chain.checkpoint(key).text(), ending="")
+        try:
+            made = chain.checkpoint(key)
+        except chain.Broken as broken:
+            raise Problem(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
+        self.stdout.write(made.text(), ending="")

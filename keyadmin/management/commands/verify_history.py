@@ -3,12 +3,16 @@
 import sys
 from argparse import Namespace
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 from django.core.management.base import CommandParser
 
 from keyadmin.management.base import ExitCode, OperatorCommand, Problem, iso
-from keyadmin.management.checkpoints import signing_key
+from keyadmin.management.checkpoints import known_keys
 from keyadmin.operations import chain
+
+_WIDTH = 40
 
 
 class Command(OperatorCommand):
@@ -16,44 +20,88 @@ class Command(OperatorCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--checkpoint", type=Path, metavar="FILE",
-            help="What `checkpoint` printed earlier, kept elsewhere: shows a past that was rewritten or cut off.",
+            "--checkpoint", type=Path, metavar="FILE", action="append", default=[],
+            help="What `checkpoint` printed earlier, kept elsewhere: shows a past that was rewritten or cut off. "
+                 "May be given several times.",
+        )  # fmt: skip
+        parser.add_argument(
+            "--since-checkpoint", action="store_true",
+            help="Walk only what came after the newest of these checkpoints; what came before is taken as it is.",
         )  # fmt: skip
 
     def run(self, options: Namespace) -> None:
-        known = self._checkpoint(options.checkpoint) if options.checkpoint else None
+        known = sorted((self._checkpoint(file) for file in options.checkpoint), key=lambda one: one.number)
+        if options.since_checkpoint and not known:
+            raise Problem("--since-checkpoint needs a --checkpoint.", ExitCode.USAGE)
+        newest = known[-1] if known else None
+        after = newest if options.since_checkpoint else None
+        since = after.number if after else 0
+        bar = _Bar(self, since) if sys.stderr.isatty() else None
         try:
-            newest = chain.verify(known, self._progress if sys.stderr.isatty() else None)
+            end = chain.verify(known, after=after, progress=bar.show if bar else None)
         except chain.Broken as broken:
-            chain.note(None, broken)
+            chain.note(broken.number - 1, broken.why, since=since)
             raise Problem(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
-        chain.note(newest, None)
-        number = newest.number if newest else 0
+        finally:
+            if bar:
+                bar.end()
+        is_noted = chain.note(end.number, "", since=since)
+        self._tell(end, newest, since)
+        if not is_noted:
+            self.note(f"The History page says nothing of this: up to event {since} history was not found whole before.")
+
+    def _tell(self, end: chain.Place, newest: chain.Checkpoint | None, since: int) -> None:
         if self.json:
-            self.document(
-                {
-                    "number": number,
-                    "hash": newest.hash.hex() if newest else None,
-                    "at": iso(newest.at) if newest else None,
-                    "checkpoint": known.number if known else None,
-                }
-            )
+            document: dict[str, Any] = {
+                "number": end.number,
+                "hash": end.hash.hex() if end.number else None,
+                "at": iso(end.at),
+                "checkpoint": newest.number if newest else None,
+                "since": since,
+            }
+            self.document(document)
+            return
+        if since:
+            self.result(f"History is whole since the checkpoint of event {since}: {_events(end.number - since)}.")
         else:
-            since = f", with the checkpoint of event {known.number}" if known else ""
-            self.result(f"History is whole: {number} events{since}.")
+            checked = f", with the checkpoint of event {newest.number}" if newest else ""
+            self.result(f"History is whole: {_events(end.number)}{checked}.")
 
     def _checkpoint(self, file: Path) -> chain.Checkpoint:
-        key = signing_key()
+        keys = known_keys()
         try:
-            return chain.read_checkpoint(file.read_text(encoding="utf-8"), key.public_key() if key else None)
+            found = chain.read_checkpoint(file.read_text(encoding="utf-8"), keys)
         except (OSError, UnicodeDecodeError) as error:
             raise Problem(f"{file} cannot be read.", ExitCode.USAGE) from error
         except chain.BadCheckpoint as error:
             raise Problem(f"{file}: {error}", ExitCode.INVALID) from error
+        if not keys:
+            self.note(f"{file} is signed by {found.key}. Set KEYADMIN_CHECKPOINT_PUBLIC_KEYS to the keys that count.")
+        return found
 
-    def _progress(self, walked: int, total: int) -> None:
-        width = 40
-        done = walked * width // max(1, total)
-        self.stderr.write(f"\r[{'#' * done}{'.' * (width - done)}] {walked:,} of {total:,}", ending="")
-        if walked >= total:
-            self.stderr.write("")
+
+def _events(count: int) -> str:
+    return f"{count} event{'' if count == 1 else 's'}"
+
+
+class _Bar:
+    """How far the walk is, on one line of a terminal."""
+
+    def __init__(self, command: Command, since: int) -> None:
+        self._command, self._since, self._began, self._is_shown = command, since, monotonic(), False
+
+    def show(self, number: int, last: int) -> None:
+        walked, total = number - self._since, max(1, last - self._since)
+        done = walked * _WIDTH // total
+        left = (monotonic() - self._began) / max(1, walked) * (total - walked)
+        line = f"[{'#' * done}{'.' * (_WIDTH - done)}] {walked:,} of {total:,}, {left:,.0f} s left  "
+        self._say(f"\r{line}")
+        self._is_shown = True
+
+    def end(self) -> None:
+        if self._is_shown:
+            self._say("\n")
+
+    def _say(self, text: str) -> None:
+        self._command.stderr.write(text, style_func=str, ending="")
+        self._command.stderr.flush()

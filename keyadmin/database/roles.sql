@@ -1,0 +1,26 @@
+-- What the application and the call path may do, said whole each time: all of it holds, or none of it.
+-- Run by the owner of the tables, after them; again does no harm.
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {app}, {calls};
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {app}, {calls};
+GRANT USAGE ON SCHEMA public TO {app}, {calls};
+
+-- The call path: reads what a call is decided by, counts, and re-digests a secret that a call has shown.
+GRANT SELECT ON secret, key, key_scope, key_channel, channel, tier, organisation, bot, membership, allow_list_entry,
+    scope, scope_route, version, meter, django_migrations TO {calls};
+GRANT SELECT (id, email, name, is_active, system_role) ON person TO {calls};
+GRANT UPDATE (digest, pepper_id) ON secret TO {calls};
+GRANT UPDATE ON meter TO {calls};
+GRANT SELECT, INSERT, UPDATE ON usage_hour, last_refusal, scope_day, secret_use TO {calls};
+GRANT SELECT, INSERT, UPDATE, DELETE ON address_day TO {calls};
+
+-- The application: every table, also those of later versions, but history is only read and added to.
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app};
+GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {app};
+REVOKE UPDATE, DELETE ON event FROM {app};
+REVOKE INSERT, DELETE ON chain_head FROM {app};
+REVOKE DELETE ON chain_check FROM {app};
+REVOKE INSERT, UPDATE, DELETE ON django_migrations FROM {app};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {app};
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {app};
