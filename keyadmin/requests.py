@@ -61,7 +61,10 @@ class RequestMiddleware:
         return self.get_response(request)
 
 
-def actor(request: HttpRequest, kind: ActorKind, identity: UUID | None, label: str, door: Door) -> Actor:
+def actor(
+    request: HttpRequest, kind: ActorKind, identity: UUID | None, label: str, door: Door,
+    *, has_system_role: bool | None = None,
+) -> Actor:  # fmt: skip
     """Who is at the other end, as operations and QuerySets want to know them."""
     return Actor(
         kind=kind,
@@ -71,6 +74,7 @@ def actor(request: HttpRequest, kind: ActorKind, identity: UUID | None, label: s
         via=door,
         user_agent=clean(request.META.get("HTTP_USER_AGENT", ""), 300),
         request_id=request.META.get("keyadmin.request_id", ""),
+        has_system_role=has_system_role,
     )
 
 

@@ -68,10 +68,10 @@ class HistoryExport(OperationForm):
 
 
 def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:
-    """Of keys with their status, those that still work, from any address."""
+    """Those that still work, from any address."""
     own, of_bot = _lists()
-    stopped = (Status.REVOKED.value, Status.EXPIRED.value)
-    return keys.filter(~Exists(own), ~Exists(of_bot)).exclude(status_now__in=stopped)
+    living: QuerySet[Any] = keys.living().filter(~Exists(own), ~Exists(of_bot))  # type: ignore[attr-defined]
+    return living
 
 
 def filter_keys(keys: QuerySet[Any], chosen: dict[str, Any]) -> QuerySet[Any]:

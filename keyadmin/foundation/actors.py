@@ -29,7 +29,8 @@ class Actor:
 
     `id` is the public id of the person or key, None for commands and the system. `label` is what history
     shows when the person or key is long gone. `ip` is the normalised address, None when unknown. `via` is a
-    `Door`.
+    `Door`. `has_system_role`, of a person and where it is known, is no proof of anything: it only tells reads which
+    of two statements to make, each of which asks for the role itself.
     """
 
     kind: ActorKind
@@ -39,3 +40,4 @@ class Actor:
     via: str = ""
     user_agent: str = ""
     request_id: str = ""
+    has_system_role: bool | None = None

@@ -31,7 +31,10 @@ class Version(models.Model):
 class Meter(models.Model):
     """Counts a key's calls: the last rolling hour minute by minute, and in total."""
 
-    key_id = models.UUIDField(primary_key=True)
+    #: No constraint, only the way from a key to its meter.
+    key = models.OneToOneField(
+        "keyadmin.Key", primary_key=True, db_constraint=False, on_delete=models.DO_NOTHING, related_name="meter"
+    )
     version = models.BigIntegerField(default=1)
     #: Minutes since the epoch of `cells[1]`, the newest cell.
     minute = models.BigIntegerField(default=0)
@@ -47,6 +50,8 @@ class Meter(models.Model):
 
     class Meta:
         db_table = "meter"
+        # The last used first, and the never used last.
+        indexes = (models.Index(models.F("last_used_day").desc(nulls_last=True), name="meter_by_day"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(cells__len=CELLS), name="meter_cells_61"),
             models.CheckConstraint(condition=models.Q(used__gte=0), name="meter_used_not_negative"),

@@ -19,7 +19,8 @@ class Order:
     """A column and the primary key, or another unique `tie`, that breaks its ties; `parse` reads the column's text
     back, or raises.
 
-    Rows without a value come last in either direction; say where there can be any.
+    Rows without a value come last in either direction; say where there can be any. `day`, of a column of moments, is
+    one that has their days (UTC) and an index.
     """
 
     column: str
@@ -28,6 +29,7 @@ class Order:
     parse_pk: Callable[[str], Any]
     nullable: bool = False
     tie: str = "pk"
+    day: str = ""
 
     def columns(self, *, backwards: bool) -> list[Any]:
         down = self.descending is not backwards
@@ -35,8 +37,8 @@ class Order:
         if not self.nullable:
             return [f"{sign}{name}" for name in dict.fromkeys((self.column, self.tie))]
         end: dict[str, Any] = {"nulls_first": True} if backwards else {"nulls_last": True}
-        column = F(self.column)
-        return [column.desc(**end) if down else column.asc(**end), f"{sign}{self.tie}"]
+        columns = [F(name) for name in (self.day, self.column) if name]
+        return [*(column.desc(**end) if down else column.asc(**end) for column in columns), f"{sign}{self.tie}"]
 
     def beyond(self, value: Any, pk: Any, *, backwards: bool) -> Q:
         """The rows after a row; its first half lets the database walk an index."""
@@ -50,6 +52,8 @@ class Order:
         later = Q(**{f"{self.column}__{than}": value})
         tied = Q(**{self.column: value, f"{self.tie}__{than}": pk})
         found = Q(**{f"{self.column}__{than}e": value}) & (later | tied)
+        if self.day:
+            found &= Q(**{f"{self.day}__{than}e": value.astimezone(UTC).date()})
         return found | without if self.nullable and not backwards else found
 
 

@@ -9,7 +9,8 @@ from keyadmin.models import Person
 
 def of_person(request: HttpRequest, person: Person) -> Actor:
     """The actor that `person` is in this request."""
-    return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.PAGE)
+    role = bool(person.system_role)
+    return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.PAGE, has_system_role=role)
 
 
 def of_nobody(request: HttpRequest, label: str, door: Door = Door.PAGE) -> Actor:

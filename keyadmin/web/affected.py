@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import F, QuerySet, Sum
 from django.utils import timezone
 
-from keyadmin.models import Outcome, Status, UsageHour
+from keyadmin.models import Outcome, UsageHour
 from keyadmin.web import counting
 
 #: Keys that a dialog names.
@@ -17,7 +17,7 @@ MOST: Final = 5
 
 def context(keys: Any) -> dict[str, Any]:
     """Of `keys`, a QuerySet of Key: `count` that work now, in words; `shown`; how many `more`."""
-    working = keys.with_status().filter(status_now__in=(Status.ACTIVE.value, Status.EXPIRING.value))
+    working = keys.with_status().working()
     count = counting.capped({"all": working})["all"]
     shown = list(working.with_usage().order_by(F("last_used_at").desc(nulls_last=True), "id")[:MOST]) if count else []
     calls = today([key.id for key in shown])

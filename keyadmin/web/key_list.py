@@ -25,8 +25,8 @@ _ORDERS: Final = {
     "oldest": paging.Order("created_at", False, datetime.fromisoformat, UUID),
     "name": paging.Order("name", False, str, UUID),
     "-name": paging.Order("name", True, str, UUID),
-    "used": paging.Order("last_used_at", True, datetime.fromisoformat, UUID, nullable=True),
-    "-used": paging.Order("last_used_at", False, datetime.fromisoformat, UUID, nullable=True),
+    "used": paging.Order("last_used_at", True, datetime.fromisoformat, UUID, nullable=True, day="last_used_day"),
+    "-used": paging.Order("last_used_at", False, datetime.fromisoformat, UUID, nullable=True, day="last_used_day"),
     "expires": paging.Order("expires_at", False, datetime.fromisoformat, UUID, nullable=True),
     "-expires": paging.Order("expires_at", True, datetime.fromisoformat, UUID, nullable=True),
 }
@@ -36,6 +36,7 @@ _HEADS: Final = {"name": ("name", "-name"), "used": ("used", "-used"), "expires"
 #: Bots that the filter offers; whoever has more finds them by searching.
 _MOST_BOTS: Final = 100
 #: What is a filter of the popover.
+_NARROWING: Final = {"q", "bot", "scope", "open", "used"}
 _FILTERS: Final = ("bot", "scope", "open", "used", "kind")
 
 
@@ -77,13 +78,21 @@ class KeyList:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        wanted = {"all": self.found} | {s.value: self.found.in_status(s.value) for s in Status}
-        return counting.capped(wanted | key_tiles.counted(self.scope))
+        """Without the tabs that are not looked at where something narrows a list of very many: each is a search."""
+        tabs = {"all": self.found} | {s.value: self.found.in_status(s.value) for s in Status}
+        if not self.chosen.keys() & _NARROWING:
+            return counting.capped(key_tiles.counted(self.scope) | tabs)
+        shown = self.chosen.get("status", "all")
+        first = key_tiles.counted(self.scope) | {shown: tabs.pop(shown)}
+        return counting.capped_where_few(first, tabs, "tile:all")
 
     def context(self) -> dict[str, Any]:
         status = self.chosen.get("status", "")
         rows = self.found.in_status(status) if status else self.found
-        page = paging.page(rows, _ORDERS[self.chosen.get("sort", _USUAL)], self.cursor, SIZE)
+        order = _ORDERS[self.chosen.get("sort", _USUAL)]
+        if order.day:  # an inner join, which may begin with the meters
+            rows = rows.filter(meter__isnull=False)
+        page = paging.page(rows, order, self.cursor, SIZE)
         key_rows.prepare(page.rows, self.visitor, key_rows.usage_by_key([key.id for key in page.rows]))
         is_master = self.chosen.get("kind") == Kind.MASTER
         return {
@@ -168,12 +177,12 @@ class KeyList:
             (Status.EXPIRED.value, gettext("Expired")),
             (Status.REVOKED.value, gettext("Revoked")),
         ]
-        if self.counts[Status.PAUSED] or current == Status.PAUSED:
+        if self.counts.get(Status.PAUSED, 1) or current == Status.PAUSED:
             labels.insert(-1, (Status.PAUSED.value, gettext("Paused")))
         return [
             {
                 "label": label,
-                "count": counting.words(self.counts[status or "all"]),
+                "count": counting.words(self.counts[status or "all"]) if (status or "all") in self.counts else "",
                 "url": links.link(self.url, self.query, status=status),
                 "current": status == current,
             }

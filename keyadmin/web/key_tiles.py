@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.lookups import IsNull
 from django.utils import timezone
 from django.utils.translation import gettext
 
@@ -13,17 +14,18 @@ from keyadmin.web import counting, key_rows, links
 from keyadmin.web.templatetags.ui import compact, relative_time
 
 
-def counted(scope: QuerySet[Any]) -> dict[str, QuerySet[Any]]:
+def counted(scope: Any) -> dict[str, QuerySet[Any]]:
     """What the tiles need counted, by the names `tiles` finds it under."""
     month = timezone.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    sensitive = Scope.objects.filter(keys=OuterRef("pk"), is_sensitive=True)
+    # Not Exists, which PostgreSQL may answer by first reading which scopes every key has.
+    sensitive = Subquery(Scope.objects.filter(keys=OuterRef("pk"), is_sensitive=True).order_by().values("name")[:1])
     is_open = without_networks(scope)
     return {
         "tile:all": scope,
         "tile:new": scope.filter(created_at__gte=month),
         "tile:open": is_open,
-        "tile:risky": is_open.filter(Q(inherits=True) | Exists(sensitive)),
-        "tile:active": scope.filter(status_now=Status.ACTIVE.value),
+        "tile:risky": is_open.filter(Q(inherits=True) | IsNull(sensitive, False)),
+        "tile:active": scope.in_status(Status.ACTIVE.value),
         "tile:expiring": expiring(scope),
     }
 

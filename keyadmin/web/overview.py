@@ -60,10 +60,13 @@ def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _lists(visitor: Visitor, keys: QuerySet[Any], sums: key_sums.Sums) -> dict[str, list[Any]]:
+def _lists(visitor: Visitor, keys: Any, sums: key_sums.Sums) -> dict[str, list[Any]]:
     """The keys of all lists in one statement: each list is first found by its ids."""
-    working = keys.filter(status_now__in=_WORKING, last_used_at__isnull=True)
-    unused = working.filter(created_at__lt=timezone.now() - _PATIENCE).order_by("-created_at", "-id")
+    unused = (
+        keys.working()
+        .filter(last_used_at__isnull=True, created_at__lt=timezone.now() - _PATIENCE)
+        .order_by("-created_at", "-id")
+    )
     refused = _refused(sums)
     expiring = key_tiles.expiring(keys)
     ids = expiring.values("id")[:MOST].union(unused.values("id")[:MOST], keys.filter(id__in=refused).values("id"))

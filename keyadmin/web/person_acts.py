@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import AddRoleForm, PersonForm, RoleForm, SystemRoleForm
-from keyadmin.models import Key, Person, Role, Status
+from keyadmin.models import Key, Person, Role
 from keyadmin.operations import people as operations
 from keyadmin.operations import person_rows as rules
 from keyadmin.operations import policy
@@ -180,8 +180,7 @@ def _membership(visitor: Visitor, person: UUID, organisation: UUID) -> tuple[Any
 
 def _keys_of(visitor: Visitor, person: Any, organisation: UUID | None = None) -> dict[str, Any]:
     """The person's keys that still work, by what becomes of them: those of their own list, and those that inherit."""
-    keys = Key.objects.visible_to(visitor.actor).with_status().filter(creator=person.id)
-    keys = keys.filter(status_now__in=[Status.ACTIVE.value, Status.EXPIRING.value])
+    keys = Key.objects.visible_to(visitor.actor).working().filter(creator=person.id)
     if organisation is not None:
         keys = keys.filter(organisation=organisation)
     counts = counting.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})

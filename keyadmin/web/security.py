@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +12,7 @@ from django.views.decorators.http import require_safe
 from keyadmin.forms.filters import without_networks
 from keyadmin.forms.searches import AddressFilters, BotFilters
 from keyadmin.foundation import cidr
-from keyadmin.models import AllowListEntry, Key, Kind, Status, paging
+from keyadmin.models import AllowListEntry, Key, Kind, paging
 from keyadmin.models.network import usable_from
 from keyadmin.web import answers, bots, counting, key_rows, links
 from keyadmin.web.listing import Listing
@@ -83,11 +82,10 @@ def _by_owner(entries: list[Any]) -> list[dict[str, Any]]:
 
 
 def _reached(visitor: Visitor, listing: Listing, address: str) -> dict[str, Any]:
-    keys: QuerySet[Any] = key_rows.readable(visitor)
+    keys: Any = key_rows.readable(visitor)
     if listing.organisation:
         keys = keys.filter(organisation=listing.organisation)
-    living = keys.exclude(status_now__in=(Status.REVOKED.value, Status.EXPIRED.value))
-    context = listing.page(usable_from(living, address), _NEWEST, SIZE)
+    context = listing.page(usable_from(keys.living(), address), _NEWEST, SIZE)
     key_rows.prepare(context["rows"], visitor)
     at = cidr.address_of(address)
     for key in context["rows"]:

@@ -3,11 +3,12 @@
 Read at most once a request, however many parts of a page ask, and only when one asks.
 """
 
+import re
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
@@ -46,10 +47,20 @@ class Visitor:
 
     @cached_property
     def organisations(self) -> list[Organisation]:
-        """Those whose rows the visitor may read, by name."""
+        """Those whose rows the visitor may read, by name; of more than MOST the first, and the one asked for."""
         if self.person.system_role:
-            return list(self._readable().order_by("name", "id")[:MOST])
+            first = self._readable().order_by("name", "id").values("id")[:MOST]
+            shown = Organisation.objects.filter(Q(id__in=first) | Q(slug=self._asked_for))
+            return list(self._readable().filter(id__in=shown.values("id")).order_by("name", "id"))
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
+
+    @property
+    def _asked_for(self) -> str:
+        """The organisation's name in the address, if there is one."""
+        match = self._request.resolver_match
+        named = match.kwargs.get("slug", "") if match else ""
+        asked = str(named or self._request.GET.get("organisation", ""))
+        return asked if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", asked) else ""
 
     @property
     def reads(self) -> bool:
@@ -65,7 +76,7 @@ class Visitor:
         for organisation in self.organisations:
             if organisation.slug == slug:
                 return organisation
-        if slug and len(self.organisations) >= MOST:
+        if slug and slug != self._asked_for and len(self.organisations) >= MOST:
             found: Organisation | None = self._readable().filter(slug=slug).first()
             return found
         return None

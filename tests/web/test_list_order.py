@@ -1,7 +1,7 @@
 """The list of keys in each order: what has no value comes last, and pages go on where the last ended."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 from django.utils import timezone
@@ -21,7 +21,8 @@ def varied(northwind: Organisation) -> dict[str, Key]:
         ends = None if number % 3 == 0 else now + timedelta(days=10 + number // 2)
         key = KeyFactory(organisation=northwind, name=name, expires_at=ends)
         if number % 4:
-            Meter.objects.filter(key_id=key.id).update(last_used_at=now - timedelta(days=number // 2))
+            used = now - timedelta(days=number // 2)
+            Meter.objects.filter(key_id=key.id).update(last_used_at=used, last_used_day=used.astimezone(UTC).date())
         made[name] = key
     return made
 
