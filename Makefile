@@ -13,10 +13,10 @@ PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KE
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
-.PHONY: help run test lint check format screenshots bench lock clean chromium wrk
+.PHONY: help run test lint check format screenshots bench bench-pages lock clean chromium wrk
 
 help:  ## list what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.base  ## serve on http://localhost:8000 (PORT=…) with a database and demo data; Ctrl-C stops it
 	@exec $(PY) -m keyadmin.serve
@@ -42,6 +42,9 @@ screenshots: .venv/.dev chromium  ## picture every page and dialog into screensh
 
 bench: .venv/.dev benchmarks/.venv/.done wrk  ## measure calls beside floors and peers, and write benchmarks/RESULTS.md
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-pages: .venv/.dev  ## measure pages with a million keys and ten million events, and write benchmarks/PAGES.md
+	@$(PY) -m benchmarks.pages $(ARGS)
 
 lock: .venv/.dev  ## make the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 	@$(PY) -m piptools compile --quiet $(LOCK) $(LOCK_ARGS) --output-file=requirements/base.txt pyproject.toml

@@ -37,9 +37,9 @@ class Measure:
 def measure(target: Target, seconds: int) -> Measure:
     """One round. Raises RuntimeError when an answer was not 2xx: then something else than the check was timed."""
     _wrk(target, 1)
-    before = _cpu_seconds(target.processes)
+    before = cpu_seconds(target.processes)
     output = _wrk(target, seconds)
-    spent = _cpu_seconds(target.processes) - before
+    spent = cpu_seconds(target.processes) - before
     if wrong := re.search(r"Non-2xx or 3xx responses: (\d+)|Socket errors: .*", output):
         raise RuntimeError(f"{target.name}: {wrong[0]}")
     requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
@@ -67,7 +67,7 @@ def _wrk(target: Target, seconds: int) -> str:
     return done.stdout
 
 
-def _cpu_seconds(roots: Iterable[int]) -> float:
+def cpu_seconds(roots: Iterable[int]) -> float:
     """User and system time of the processes and all their living children."""
     return sum(sum(process.cpu_times()[:2]) for process in _trees(roots))
 

@@ -60,7 +60,9 @@ Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetim
 - {options.keys:,} keys, each with four networks and a permission, in keyadmin's database and as many in each peer's; 1,000 of them call in turn.
 - wrk, 16 keep-alive connections (64 through nginx), 2 workers a server; {options.rounds} rounds of {options.seconds} s on each target, one target after the other in each round.
 
-CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing."""
+CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing.
+
+[PAGES.md](PAGES.md) tells how fast pages are."""
 
 
 def _loads(figures: Figures) -> str:
