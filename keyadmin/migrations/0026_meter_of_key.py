@@ -5,7 +5,7 @@ from django.db.models import F, Index
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keyadmin", "0024_key_lists")]
+    dependencies = [("keyadmin", "0025_key_lists")]
 
     operations = [
         # The column stays as it is, without a constraint.

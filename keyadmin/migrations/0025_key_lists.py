@@ -8,7 +8,7 @@ from django.db.models.functions import Upper
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keyadmin", "0023_chain_head")]
+    dependencies = [("keyadmin", "0024_chain_head")]
 
     operations = [
         TrigramExtension(),

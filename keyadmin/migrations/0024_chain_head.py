@@ -6,6 +6,6 @@ from keyadmin.migrations._sql import from_files
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keyadmin", "0022_usage_sums")]
+    dependencies = [("keyadmin", "0023_expiry_notices")]
 
     operations = [from_files("chain_head")]
