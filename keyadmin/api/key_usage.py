@@ -1,11 +1,10 @@
 """`/api/keys/{id}/usage`: a key's calls by day and what became of them."""
 
-from datetime import UTC, date, timedelta
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 from django.http import HttpRequest
-from django.utils import timezone
 from ninja import Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,7 +12,7 @@ from keyadmin.api.callers import actor_of
 from keyadmin.api.filters import refuse_unknown
 from keyadmin.api.rows import one
 from keyadmin.models import Key, OutcomeGroup
-from keyadmin.models.usage import calls_by_day
+from keyadmin.models.usage import calls_of_last_days
 
 router = Router(tags=["Keys"])
 
@@ -46,10 +45,6 @@ def usage(request: HttpRequest, key: UUID, query: Query[UsageQuery]) -> Any:
     """Calls by day and outcome."""
     refuse_unknown(request, query)
     row = one(Key.objects.visible_to(actor_of(request)).with_window(), id=key)
-    today = timezone.now().astimezone(UTC).date()
-    days = [today - timedelta(days=back) for back in reversed(range(query.days))]
-    found = calls_by_day(row, days[0])
-    none = dict.fromkeys(OutcomeGroup.values, 0)
-    told = [Day(day=day, **none | found.get(day, {})) for day in days]
-    total = {group: sum(getattr(day, group) for day in told) for group in none}
+    told = [Day(day=day, **calls) for day, calls in calls_of_last_days(row, query.days).items()]
+    total = {group: sum(getattr(day, group) for day in told) for group in OutcomeGroup.values}
     return UsageOut(days=told, total=Calls(**total))

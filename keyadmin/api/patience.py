@@ -1,7 +1,7 @@
 """Who was held up by others' changes is tried again, so that clients who write at once do not fail each other.
 
 A change waits for a second; then it has not happened. Somebody may hold what it waits for much longer, and calls
-share the threads: so at most half of them try again, and only for so long.
+share the threads: so at most a quarter of them try again, and only for so long.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from django.http import HttpResponse
 #: Seconds after the first try in which another one is begun.
 LONGEST: Final = 3.0
 
-_slots = BoundedSemaphore(max(1, settings.KEYADMIN_THREADS // 2))
+_slots = BoundedSemaphore(max(1, settings.KEYADMIN_THREADS // 4))
 
 
 def patiently(answer: Callable[[], HttpResponse]) -> HttpResponse:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models.functions import Now, TruncDate
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.told import MOST
@@ -89,6 +90,14 @@ def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
         groups = counts.setdefault(datetime.fromtimestamp(key.running_minute * 60, UTC).date(), {})
         groups["ok"] = groups.get("ok", 0) + key.running_calls
     return counts
+
+
+def calls_of_last_days(key: Any, count: int) -> dict[date, dict[str, int]]:
+    """As `calls_by_day`, of so many days to today, the oldest first: every day, with every group."""
+    today = timezone.now().astimezone(UTC).date()
+    days = [today - timedelta(days=back) for back in reversed(range(count))]
+    found, none = calls_by_day(key, days[0]), dict.fromkeys(OutcomeGroup.values, 0)
+    return {day: none | found.get(day, {}) for day in days}
 
 
 #: Why a call with a proven secret is refused.

@@ -47,6 +47,19 @@ def test_by_status(shell: Shell, status: str, name: str) -> None:
     assert name in {key["name"] for key in keys}
 
 
+def test_filters(shell: Shell) -> None:
+    everything = listed(shell)
+    for arguments, is_found in (
+        (("--search", "survey"), lambda key: "survey" in f"{key['name']} {key['bot']} {key['key_id']}".lower()),
+        (("--kind", "bot", "--used", "never"), lambda key: key["kind"] == "bot" and key["last_used_at"] is None),
+        (("--scope", "chats:export"), lambda key: key["inherits"] or "chats:export" in key["scopes"]),
+        (("--open", "limited"), lambda key: key["allow_list"] or key["bot_allow_list"]),
+    ):
+        wanted = [key["id"] for key in everything if is_found(key)]
+        assert [key["id"] for key in listed(shell, *arguments)] == wanted
+        assert wanted
+
+
 def test_a_table_for_people(shell: Shell) -> None:
     done = shell("list_keys", "--organisation", "contoso", "--limit", "2")
 

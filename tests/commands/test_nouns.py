@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError
+from django.utils import timezone
 
-from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person, Scope, Tier
-from tests.factories import KeyFactory, member_of
+from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person, Scope, Tier, UsageHour
+from keyadmin.operations import passwords
+from tests.factories import ChannelFactory, KeyFactory, member_of
 
 from .conftest import Shell
 
@@ -78,12 +80,14 @@ def test_scopes(tell: Tell, db: None) -> None:
     made = tell("scopes", "create", "reports:read", *words, "--route", "GET /reports/*", "--route", "GET /r header")
     assert sorted(made["routes"]) == ["GET /r header", "GET /reports/*"]
     assert tell("scopes", "edit", "reports:read", "--route", "GET /reports/**")["routes"] == ["GET /reports/**"]
+    moved = tell("scopes", "edit", "reports:read", "--position", "7", "--sensitive")
+    assert (moved["position"], moved["is_sensitive"]) == (7, True)
     tell("scopes", "remove", "reports:read")
     assert not Scope.objects.filter(name="reports:read").exists()
     with pytest.raises(CommandError, match="part of keyadmin") as refused:
         tell("scopes", "remove", "keys:read")
     assert refused.value.returncode == 5
-    assert verbs() == ["scope.created", "scope.edited", "scope.removed"]
+    assert verbs() == ["scope.created", "scope.edited", "scope.edited", "scope.removed"]
 
 
 def test_channels(tell: Tell, northwind: Organisation) -> None:
@@ -166,6 +170,43 @@ def test_keys(tell: Tell, command: Callable[..., str], northwind: Organisation) 
     assert verbs() == [
         f"key.{what}" for what in ("edited", "regenerated", "grace_ended", "revoked", "reactivated", "deleted")
     ]
+
+
+def test_links_by_which_people_choose_a_password(
+    tell: Tell, command: Callable[..., str], northwind: Organisation, settings: Any, maya: Person
+) -> None:
+    settings.KEYADMIN_BASE_URL = "https://keys.example.com/"
+    new = ("--email", "kim@example.com", "--name", "Kim")
+    link = command("people", "invite", *new, "--organisation", "northwind", "--role", "owner").strip()
+    assert passwords.read(link.removeprefix("https://keys.example.com/welcome/").rstrip("/")).name == "Kim"
+    again = tell("people", "link", "kim@example.com")
+    assert (again["email"], again["link"] != link) == ("kim@example.com", True)
+    with pytest.raises(passwords.Used):
+        passwords.read(link.rstrip("/").rpartition("/")[2])
+    here = tell(
+        "people", "invite", "--email", maya.email, "--name", "M", "--organisation", "northwind", "--role", "owner"
+    )
+    assert (here["link"], here["roles"]) == (None, ["northwind:owner"])
+    assert verbs() == ["person.invited", "person.link_made", "person.role_changed"]
+
+
+def test_what_keys_are_restricted_to_can_be_taken_away(tell: Tell, northwind: Organisation) -> None:
+    channel = ChannelFactory(organisation=northwind)
+    key = KeyFactory(organisation=northwind, channels=[channel], networks=["10.0.0.0/8"])
+    tell("keys", "edit", key.key_id, "--all-channels", "--allow-any")
+    assert not key.channels.exists()
+    assert not key.allow_list.exists()
+
+
+def test_a_keys_use(tell: Tell, command: Callable[..., str], northwind: Organisation) -> None:
+    key = KeyFactory(organisation=northwind)
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome="ok", count=3)
+    days = tell("keys", "usage", key.key_id, "--days", "7")
+    assert len(days) == 7
+    assert days[-1] == {
+        "day": f"{timezone.now():%Y-%m-%d}", "ok": 3, "permission": 0, "address": 0, "limited": 0, "expired": 0,
+    }  # fmt: skip
+    assert "PERMISSION" in command("keys", "usage", key.key_id)
 
 
 def test_nobody_by_that_name(tell: Tell, northwind: Organisation) -> None:

@@ -7,7 +7,8 @@ from typing import Any, Final
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import ExitCode, Problem, iso, printable
 from keyadmin.management.verbs import NounCommand, argument, given, verb
-from keyadmin.models import Key
+from keyadmin.models import Key, OutcomeGroup
+from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.checks import UNCHANGED
 
@@ -18,7 +19,7 @@ EXPIRES: Final = argument(
 
 
 class Command(NounCommand):
-    help = "Edit, regenerate, reactivate and delete keys."
+    help = "Edit, regenerate, reactivate and delete keys, and see their use."
 
     @verb(
         "edit", "Change what is given. Lists are replaced as a whole.", KEY, argument("--name"),
@@ -26,7 +27,9 @@ class Command(NounCommand):
         argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="Repeat for more."),
         argument("--inherits", action=BooleanOptionalAction),
         argument("--channel", action="append", dest="channels", metavar="SLUG", help="Repeat for more."),
+        argument("--all-channels", action="store_const", const=[], dest="channels", help="Restrict it to none."),
         argument("--allow", action="append", dest="networks", type=arguments.network, metavar="CIDR"),
+        argument("--allow-any", action="store_true", help="Empty its allow-list: any address may use it."),
     )  # fmt: skip
     def edit(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
@@ -37,6 +40,8 @@ class Command(NounCommand):
             fields["tier"] = lookups.tier(options.tier)
         if options.expires is not None:
             fields["expires_at"] = moment(options)
+        if options.allow_any:
+            fields |= {"networks": (), "allow_any": True}
         self._done(keys.edit(actor=self.actor, key=key.id, revision=None, **fields), "Changed")
 
     @verb(
@@ -55,6 +60,15 @@ class Command(NounCommand):
             message = f"The secret was made, but could not be printed ({error.strerror}). Regenerate again: {key.id}"
             raise Problem(message, ExitCode.FAILED) from error
         self.note("Store it somewhere safe now: it is never shown again.")
+
+    @verb("usage", "A key's calls by day, and what became of them.", KEY, argument(
+        "--days", type=arguments.count, default=30, help="The last so many, with today. Default: 30."
+    ))  # fmt: skip
+    def usage(self, options: Namespace) -> None:
+        key = lookups.key(options.key, actor=self.actor)
+        row = Key.objects.with_window().get(id=key.id)
+        days = calls_of_last_days(row, min(options.days, 90))
+        self.tell_all([{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *OutcomeGroup.values))
 
     @verb("end-grace", "Stop a key's old secret now.", KEY)
     def end_grace(self, options: Namespace) -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from keyadmin.forms.filters import OPEN, USED, filter_keys
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import OperatorCommand, clock, iso
-from keyadmin.models import Key, Status
-from keyadmin.models.key import KeyQuerySet
+from keyadmin.models import Key, Kind, Status
 
 
 class Command(OperatorCommand):
@@ -17,18 +17,26 @@ class Command(OperatorCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
         parser.add_argument("--status", choices=Status.values)
+        parser.add_argument("--search", metavar="TEXT", help="Part of a name, key ID or bot's name.")
+        parser.add_argument("--kind", choices=Kind.values)
+        parser.add_argument("--scope", metavar="SCOPE", help="Only those that hold it.")
+        parser.add_argument("--open", choices=[value for value, _ in OPEN], help="Open to any address, or not.")
+        parser.add_argument("--used", choices=[value for value, _ in USED], help="Never, or not for 90 days.")
         parser.add_argument("--limit", type=arguments.count, default=50, help="At most so many. Default: 50.")
 
     def run(self, options: Namespace) -> None:
-        rows: KeyQuerySet = Key.objects.visible_to(self.actor).with_status()
+        rows: Any = Key.objects.visible_to(self.actor).with_status()
         if options.organisation:
             rows = rows.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
         if options.status:
             rows = rows.in_status(options.status)
+        if options.kind:
+            rows = rows.filter(kind=options.kind)
+        rows = filter_keys(rows.with_usage(), chosen(options))
         found = list(
-            rows.with_usage()
-            .select_related("organisation", "bot", "tier")
-            .prefetch_related("scopes", "channels", "allow_list", "bot__allow_list")[: options.limit]
+            rows.select_related("organisation", "bot", "tier").prefetch_related(
+                "scopes", "channels", "allow_list", "bot__allow_list"
+            )[: options.limit]
         )
         if self.json:
             self.document([described(key) for key in found])
@@ -45,6 +53,13 @@ class Command(OperatorCommand):
         )  # fmt: skip
         if len(found) == options.limit and (total := rows.count()) > options.limit:
             self.note(f"The newest {options.limit} of {total}; --limit shows more.")
+
+
+def chosen(options: Namespace) -> dict[str, Any]:
+    """The filters given, as they are called in addresses."""
+    return {name: value for name, value in vars(options).items() if name in ("scope", "open", "used") and value} | (
+        {"q": options.search} if options.search else {}
+    )
 
 
 def owner(key: Key) -> str:

@@ -3,11 +3,15 @@
 from argparse import Namespace
 from typing import Any, Final
 
+from django.conf import settings
+from django.urls import reverse
+
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
 from keyadmin.management.verbs import NounCommand, argument, given, verb
 from keyadmin.models import Person, Role, SystemRole
 from keyadmin.operations import people
+from keyadmin.operations.people import Invited
 
 WHO: Final = argument("person", metavar="EMAIL", help="Their e-mail address or id.")
 ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="Slug or id.")
@@ -19,13 +23,29 @@ class Command(NounCommand):
     help = "Add, list and edit people, and give and take their roles. `create_admin` makes the first of them."
 
     @verb(
-        "add", "Add somebody to an organisation. They choose a password by a link that a page makes.",
+        "add", "Add somebody to an organisation. They choose a password by a link, which `link` makes.",
         argument("--email", required=True), argument("--name", required=True), ORGANISATION, ROLE,
     )  # fmt: skip
     def add(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = given(options, "email", "name", "role")
         self._done(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
+
+    @verb(
+        "invite", "Add somebody, and print the link by which they choose a password, here and never again.",
+        argument("--email", required=True), argument("--name", required=True),
+        argument("--organisation", metavar="SLUG", help="Slug or id."), argument("--role", choices=Role.values),
+        argument("--system-role", choices=SystemRole.values),
+    )  # fmt: skip
+    def invite(self, options: Namespace) -> None:
+        fields = given(options, "email", "name", "role", "system_role")
+        if options.organisation:
+            fields["organisation"] = lookups.organisation(options.organisation, actor=self.actor).id
+        self._tell_link(people.invite(actor=self.actor, **fields), "Invited")
+
+    @verb("link", "Print a new link by which somebody chooses a password, in place of every earlier one.", WHO)
+    def link(self, options: Namespace) -> None:
+        self._tell_link(people.make_link(actor=self.actor, person=lookups.person(options.person).id), "Made a link for")
 
     @verb("list", "List everybody.")
     def list_(self, options: Namespace) -> None:
@@ -68,6 +88,18 @@ class Command(NounCommand):
     def reactivate(self, options: Namespace) -> None:
         row = people.reactivate(actor=self.actor, person=lookups.person(options.person).id)
         self._done(row, "Reactivated")
+
+    def _tell_link(self, invited: Invited, what: str) -> None:
+        """The link is a secret: it alone is on standard output. Who was here already needs none."""
+        path = reverse("choose_password", args=[invited.token]) if invited.token else None
+        link = path and f"{settings.KEYADMIN_BASE_URL.rstrip('/')}{path}"
+        if self.json:
+            self.document({**described(invited.person), "link": link})
+        elif link:
+            self.result(link)
+        self.note(f"{what} {printable(invited.person.name)} <{invited.person.email}>.")
+        if link and not settings.KEYADMIN_BASE_URL:
+            self.note("Put your server's address before the link, or set KEYADMIN_BASE_URL.")
 
     def _done(self, person: Person, what: str) -> None:
         self.tell(described(person), f"{what} {printable(person.name)} <{person.email}>.")

@@ -1,9 +1,10 @@
 """scopes: what keys may do, and the methods and paths that each opens."""
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import Any, Final
 
 from keyadmin.foundation.routes import Route
+from keyadmin.management import arguments
 from keyadmin.management.base import printable
 from keyadmin.management.verbs import NounCommand, argument, given, verb
 from keyadmin.models import ChannelSource, Scope
@@ -25,6 +26,13 @@ ROUTE: Final = argument(
     help="'METHOD /pattern', then header or path where the channel is said there; repeat for more.",
 )  # fmt: skip
 TEXTS: Final = ("resource", "label", "explanation", "ability")
+OTHERS: Final = (
+    argument("--caption", help="In a few words, beside a checkbox."),
+    argument("--sensitive", dest="is_sensitive", action=BooleanOptionalAction, help="It writes or exports."),
+    argument("--position", type=arguments.count, metavar="NUMBER", help="Its place in lists."),
+    ROUTE,
+)
+FURTHER: Final = ("caption", "is_sensitive", "position", "routes")
 
 
 class Command(NounCommand):
@@ -32,11 +40,10 @@ class Command(NounCommand):
 
     @verb(
         "create", "Make a permission.", argument("name", help="resource:action"),
-        *(argument(f"--{text}", required=True) for text in TEXTS), argument("--caption"), ROUTE,
-        argument("--sensitive", dest="is_sensitive", action="store_true", help="It writes or exports."),
+        *(argument(f"--{text}", required=True) for text in TEXTS), *OTHERS,
     )  # fmt: skip
     def create(self, options: Namespace) -> None:
-        fields = given(options, "name", *TEXTS, "caption", "is_sensitive", "routes")
+        fields = given(options, "name", *TEXTS, *FURTHER)
         self._done(scopes.create(actor=self.actor, **fields), "Made")
 
     @verb("list", "List all permissions.")
@@ -46,10 +53,10 @@ class Command(NounCommand):
 
     @verb(
         "edit", "Change what is given; routes, if given, replace all of them.", SCOPE,
-        *(argument(f"--{text}") for text in TEXTS), argument("--caption"), ROUTE,
+        *(argument(f"--{text}") for text in TEXTS), *OTHERS,
     )  # fmt: skip
     def edit(self, options: Namespace) -> None:
-        fields = given(options, *TEXTS, "caption", "routes")
+        fields = given(options, *TEXTS, *FURTHER)
         self._done(scopes.edit(actor=self.actor, scope=options.scope, **fields), "Changed")
 
     @verb("remove", "Remove a permission that no key has.", SCOPE)
@@ -71,6 +78,7 @@ def described(scope: Scope) -> dict[str, Any]:
         "explanation": scope.explanation,
         "ability": scope.ability,
         "is_sensitive": scope.is_sensitive,
+        "position": scope.position,
         "is_own": scope.is_own,
         "routes": [f"{one.method} {one.pattern} {one.channel_from}".strip() for one in scope.routes.all()],
     }
