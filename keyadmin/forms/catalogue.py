@@ -131,7 +131,7 @@ class SettingsForm(OperationForm):
     )
     usage_days = forms.IntegerField(
         label=gettext_lazy("Keep usage, in days"), min_value=USAGE_DAYS[0], max_value=USAGE_DAYS[1],
-        help_text=gettext_lazy("Older requests are no longer counted anywhere. History is kept for ever."),
+        help_text=gettext_lazy("Older requests leave the charts; each key's total stays. History is kept for ever."),
     )  # fmt: skip
     tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)
 
