@@ -51,7 +51,10 @@ def test_filters(shell: Shell) -> None:
     everything = listed(shell)
     for arguments, is_found in (
         (("--search", "survey"), lambda key: "survey" in f"{key['name']} {key['bot']} {key['key_id']}".lower()),
-        (("--kind", "bot", "--used", "never"), lambda key: key["kind"] == "bot" and key["last_used_at"] is None),
+        (
+            ("--kind", "standard", "--used", "never"),
+            lambda key: key["kind"] == "standard" and key["last_used_at"] is None,
+        ),
         (("--scope", "chats:export"), lambda key: key["inherits"] or "chats:export" in key["scopes"]),
         (("--open", "limited"), lambda key: key["allow_list"] or key["bot_allow_list"]),
     ):

@@ -174,7 +174,7 @@ OWNED: Final = {
     "organisations.edit rules": Door(
         ("/settings/?organisation={slug}", {
             "name": "{organisation_name}", "key_prefix": "nw", "key_format": "default", "may_never_expire": "on",
-            "default_expiry_days": "30", "longest_expiry_days": "60", "tier": "{usual_tier}",
+            "default_expiry_days": "30", "longest_expiry_days": "60", "tier": "{usual_tier}", "usage_days": "400",
         }),
         ("PATCH", "/api/organisations/{organisation}",
          {"key_prefix": "nw", "default_expiry_days": 30, "longest_expiry_days": 60}),
