@@ -67,7 +67,7 @@ class Found:
 
     def beyond(self, number: int, *, ascending: bool = False, most: int) -> QuerySet[Any]:
         """The next events that are older than the number, or (ascending) newer; the nearest first."""
-        number = min(max(number, 0), BIGGEST)
+        number = min(max(number, 0), BIGGEST - 1)
         order = "number" if ascending else "-number"
         if self._query:
             return self._rows.filter(self._walk(number, ascending, most)).order_by(order)[:most]

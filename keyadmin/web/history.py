@@ -5,17 +5,17 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from keyadmin.forms import filters
 from keyadmin.forms.filters import HistoryFilters
-from keyadmin.models import ChainCheck, Event, Verb
+from keyadmin.models import ChainCheck, ChainHead, Event, Verb
 from keyadmin.models.event_search import BIGGEST, Found
 from keyadmin.models.event_terms import Wanted
 from keyadmin.operations.errors import NotFound
-from keyadmin.web import answers, links
+from keyadmin.web import answers, counting, links
 from keyadmin.web.visitors import Visitor, visitor_of
 
 SIZE: Final = 50
@@ -45,6 +45,8 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     context = {
         "event": row,
         "target_url": _target_url(row),
+        "actor_events_url": _all_url("actor", str(row.actor_id)),
+        "target_events_url": _all_url("target", row.target_id),
         "previous_url": _neighbour(found.beyond(number, ascending=True, most=1), query),
         "next_url": _neighbour(found.beyond(number, most=1), query),
         "query_string": links.link("", query),
@@ -52,6 +54,26 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     if answers.is_htmx(request):
         return render(request, "history/detail.html", context)
     return render(request, "history/list.html", _page(request, found, chosen) | context)
+
+
+@require_safe
+def new(request: HttpRequest) -> HttpResponse:
+    """How many events have come after the number in the address, for the list that shows those before it."""
+    visitor = visitor_of(request)
+    wanted, chosen = asked(request, visitor)
+    query = links.as_typed(chosen)
+    newest_url = links.link(reverse("history:list"), query)
+    if not answers.is_htmx(request):
+        return redirect(newest_url)
+    after = request.GET.get("after", "")
+    number = int(after) if after.isascii() and after.isdigit() and len(after) < 20 else BIGGEST
+    count = Found.of(visitor.actor, wanted).newer(number)
+    context = {
+        "news_url": links.link(reverse("history:new"), query, after=number),
+        "new_events": counting.words(count) if count else "",
+        "newest_url": newest_url,
+    }
+    return render(request, "history/_new.html", context)
 
 
 def asked(request: HttpRequest, visitor: Visitor) -> tuple[Wanted, dict[str, Any]]:
@@ -66,6 +88,7 @@ def asked(request: HttpRequest, visitor: Visitor) -> tuple[Wanted, dict[str, Any
 
 def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[str, Any]:
     path, query = reverse("history:list"), links.as_typed(chosen)
+    newest = ChainHead.objects.get().number  # read before the events: what comes between is told twice, not never
     page = found.page(request.GET.get("cursor", ""), SIZE)
     return {
         "events": page.rows,
@@ -77,8 +100,9 @@ def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[st
         "query_string": links.link("", _kept(request, chosen)),
         "actions": Verb.choices,
         "filters": _chips(path, query, page.rows),
-        "export_url": links.link(reverse("history:export"), query),
         "is_filtered": bool(chosen.keys() - {"organisation"}),
+        "news_url": links.link(reverse("history:new"), query, after=newest),
+        "export_url": links.link(reverse("history:export"), query),
         "section": "history",
         "chain": ChainCheck.objects.first(),
     }
@@ -87,6 +111,11 @@ def _page(request: HttpRequest, found: Found, chosen: dict[str, Any]) -> dict[st
 def _kept(request: HttpRequest, chosen: dict[str, Any]) -> dict[str, str]:
     """What a link to an event carries, so that closing it leads back to the same page of the list."""
     return links.as_typed(chosen) | {"cursor": request.GET.get("cursor", "")[:600]}
+
+
+def _all_url(filter_: str, identifier: str) -> str:
+    """All that somebody did, or that was done with something, where it has an id to be found by."""
+    return links.link(reverse("history:list"), {filter_: identifier}) if _is_id(identifier) else ""
 
 
 def _neighbour(events: QuerySet[Any], query: dict[str, str]) -> str:

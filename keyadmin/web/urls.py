@@ -79,6 +79,7 @@ organisations_urls = [
 
 history_urls = [
     path("", history.list_, name="list"),
+    path("new/", history.new, name="new"),
     path("export/", history_exports.export, name="export"),
     path("<int:number>/", history.event, name="event"),
 ]

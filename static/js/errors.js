@@ -21,6 +21,7 @@ function again({ elt, requestConfig }) {
 
 function report(event) {
   const { detail } = event;
+  if (detail.elt.matches("[data-poll]")) return; // the next one will tell
   const saidByServer = detail.xhr.getResponseHeader("HX-Trigger")?.includes('"toast"');
   if (saidByServer) return;
   const mayRetry = detail.xhr.status === 0 || detail.xhr.status >= 500;

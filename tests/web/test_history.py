@@ -1,5 +1,6 @@
 """History: what is listed to whom, found by what, and one event with its neighbours."""
 
+import html
 import json
 import re
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from keyadmin.models import Event, Organisation, Person, Verb
 from keyadmin.operations import chain
 from keyadmin.operations import keys as operations
-from tests.factories import KeyFactory, as_actor
+from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
 
 
@@ -173,3 +174,38 @@ def test_a_file_of_what_the_filters_leave(asha: Person, story: dict[str, Any], s
     assert client.post("/history/export/", {"format": "xlsx"}).status_code == 400
     assert client.post("/history/export/?organisation=contoso", {"format": "csv"}).status_code == 404
     assert Event.objects.first() == event
+
+
+def test_what_came_since_is_counted_for_the_filters(
+    priya: Person, asha: Person, lena: Person, story: dict[str, Any], htmx: SignedIn, signed_in: SignedIn
+) -> None:
+    def pill(client: Any, url: str) -> str:
+        context = client.get(url).context
+        assert context["news_url"] == url
+        return str(context["new_events"])
+
+    ours, everybody = htmx(asha), htmx(priya)
+    mine = signed_in(asha).get("/history/").context["news_url"]
+    all_ = everybody.get("/history/").context["news_url"]
+    revoked = everybody.get("/history/?action=key.revoked&q=ours").context["news_url"]
+    assert pill(ours, mine) == ""
+    operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=story["deleted"].organisation_id).id)
+    assert pill(ours, mine) == ""
+    assert pill(everybody, all_) == "1"
+    operations.revoke(actor=OPERATOR, key=story["ours"].id)
+    operations.reactivate(actor=OPERATOR, key=story["ours"].id)
+    assert pill(ours, mine) == "2"
+    assert pill(everybody, all_) == "3"
+    assert pill(everybody, revoked) == "1"
+    assert 'href="/history/?q=ours&amp;action=key.revoked"' in everybody.get(revoked).content.decode()
+    assert signed_in(asha).get(mine)["Location"] == "/history/"
+    assert pill(ours, "/history/new/?after=9223372036854775807") == ""
+
+
+def test_an_event_leads_to_all_of_its_actor_and_its_target(
+    priya: Person, jonas: Person, story: dict[str, Any], htmx: SignedIn
+) -> None:
+    panel = htmx(priya).get(f"/history/{story['revoked'].number}/?q=retired").content.decode()
+    assert f'href="/history/?actor={jonas.id}"' in panel
+    assert f'href="/history/?target={story["ours"].id}"' in panel
+    assert '"action": "key.revoked"' in html.unescape(panel)

@@ -33,6 +33,7 @@ GETS: dict[str, tuple[int, ...]] = {
     "/keys/{master}/revoke/": (200, 403, 403, 403, 404, 404),
     "/keys/{master}/delete/": (200, 403, 403, 403, 404, 404),
     "/history/": (200, 200, 200, 200, 403, 200),
+    "/history/new/": (302, 302, 302, 302, 302, 302),
     "/review/": (200, 200, 200, 200, 403, 200),
     "/review/?organisation=northwind&finding=open": (200, 200, 200, 200, 403, 404),
     "/review/export/": (200, 200, 200, 200, 403, 200),
