@@ -18,9 +18,6 @@ from django.db import ProgrammingError
 from keyadmin.foundation.actors import Actor, ActorKind, Door
 from keyadmin.operations import errors
 
-#: "relation does not exist" and "column does not exist": the schema is not the one of this code.
-_NOT_MIGRATED = ("42P01", "42703")
-
 
 class ExitCode(IntEnum):
     """What a command says to the program that ran it."""
@@ -75,9 +72,9 @@ class OperatorCommand(BaseCommand):
         except errors.OperationError as error:
             raise problem(error) from error
         except ProgrammingError as error:
-            if getattr(error.__cause__, "sqlstate", None) not in _NOT_MIGRATED:
+            if (words := refusal_of(error)) is None:
                 raise
-            raise Problem("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED) from error
+            raise Problem(words, ExitCode.FAILED) from error
 
     def result(self, text: str) -> None:
         """Print a line of the result."""
@@ -97,6 +94,17 @@ class OperatorCommand(BaseCommand):
         widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
         for line in lines:
             self.result("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def refusal_of(error: ProgrammingError) -> str | None:
+    """What to say of a statement that the database would not run; None where that is an error of ours."""
+    match getattr(error.__cause__, "sqlstate", None):
+        case "42P01" | "42703":  # no such table, no such column: the schema is not the one of this code
+            return "The database is not up to date: run `python manage.py migrate`."
+        case "42501":  # not allowed: history that may not be written, above all
+            return f"The database refused it, and nothing was changed: {error}"
+        case _:
+            return None
 
 
 def operator() -> Actor:

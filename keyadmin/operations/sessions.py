@@ -8,17 +8,21 @@ from keyadmin.operations.errors import NotFound
 
 def sign_in(*, actor: Actor) -> None:
     """The actor has signed in."""
-    _record(Verb.SIGNED_IN, actor)
+    with recording.changing():
+        Person.objects.filter(id=actor.id).update(last_login=recording.database_time())
+        _record(Verb.SIGNED_IN, actor)
 
 
 def fail_sign_in(*, actor: Actor) -> None:
     """Somebody tried to sign in as `actor.label`, the e-mail address they typed; `actor.id` is None."""
-    _record(Verb.SIGN_IN_FAILED, actor)
+    with recording.changing():
+        _record(Verb.SIGN_IN_FAILED, actor)
 
 
 def sign_out(*, actor: Actor) -> None:
     """The actor has signed out."""
-    _record(Verb.SIGNED_OUT, actor)
+    with recording.changing():
+        _record(Verb.SIGNED_OUT, actor)
 
 
 def end_all(*, actor: Actor) -> None:
@@ -33,6 +37,5 @@ def end_all(*, actor: Actor) -> None:
 
 
 def _record(verb: Verb, actor: Actor) -> None:
-    with recording.changing():
-        target = recording.Target("person", str(actor.id or ""), actor.label)
-        recording.record(verb, actor=actor, target=target)
+    target = recording.Target("person", str(actor.id or ""), actor.label)
+    recording.record(verb, actor=actor, target=target)

@@ -25,9 +25,11 @@ from keyadmin.models import (
     Tier,
     UsageHour,
 )
+from keyadmin.models.event_terms import Wanted
 from keyadmin.operations import (
     bots,
     channels,
+    exports,
     keys,
     networks,
     notices,
@@ -210,4 +212,8 @@ SESSIONS: Final[dict[str, Act]] = {
     "token_sessions.refresh": lambda w, a: token_sessions.refresh(actor=as_actor(w.person), token=w.refresh_token),
     "token_sessions.end": lambda w, a: token_sessions.end(actor=as_actor(w.person), token=w.refresh_token),
     "sessions.end_all": lambda w, a: sessions.end_all(actor=as_actor(w.person)),
+}
+#: What takes nothing away and is recorded all the same.
+EXPORTS: Final[dict[str, Act]] = {
+    "exports.history": lambda w, a: exports.history(actor=a, wanted=Wanted(), format=exports.Format.CSV),
 }

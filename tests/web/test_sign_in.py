@@ -54,6 +54,8 @@ def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
     event = Event.objects.first()
     assert (event.verb, event.actor_id, event.actor_label) == (Verb.SIGNED_IN, maya.id, "Maya Okafor")
     assert event.ip == "127.0.0.1"
+    maya.refresh_from_db()
+    assert maya.last_login <= event.at
 
 
 @pytest.mark.parametrize("problem", [Conflict("Try again."), RuntimeError("history cannot be written")])

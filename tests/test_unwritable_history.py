@@ -1,0 +1,221 @@
+"""When PostgreSQL refuses the line of history, nothing else is changed either, whichever door it came by; and who asked
+is told. The refusal is the database's own: a trigger where a disk would be full or a right would be missing.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command, get_commands, load_command_class
+from django.db import DatabaseError, connection
+from django.test import Client
+
+from keyadmin.management.verbs import NounCommand
+from keyadmin.models import Organisation, Person, Scope
+from tests.api.test_callers import CALLS, ask, filled
+from tests.api.world import World, worlds
+from tests.calls.conftest import committed_rows, given
+from tests.calls.rows import Given
+from tests.commands.conftest import Shell, empty_shell, migrated
+from tests.factories import (
+    OPERATOR,
+    PASSWORD,
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    PersonFactory,
+    TierFactory,
+    member_of,
+    token_session,
+)
+from tests.operations import acts
+from tests.operations.looking import dump
+from tests.web import test_admin_roles, test_roles
+from tests.web.conftest import SignedIn, signed_in
+
+__all__ = ["committed_rows", "empty_shell", "given", "migrated", "signed_in"]
+
+REFUSE: Final = (
+    "CREATE TRIGGER unwritable BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
+)
+#: Where a failed sign-in is counted, so that guessing gets slower also while history cannot be written.
+COUNTED: Final = {"cache"}
+
+
+@contextmanager
+def unwritable() -> Iterator[dict[str, Any]]:
+    """History that cannot be written, and what was in the database before."""
+    before = dump()
+    with connection.cursor() as cursor:
+        cursor.execute(REFUSE)
+        try:
+            yield before
+        finally:
+            cursor.execute("DROP TRIGGER unwritable ON event")
+    assert {name: rows for name, rows in dump().items() if name not in COUNTED} == {
+        name: rows for name, rows in before.items() if name not in COUNTED
+    }
+
+
+@pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS | acts.EXPORTS)
+def test_no_operation(northwind: Organisation, name: str) -> None:
+    world = acts.world(northwind)
+    with unwritable(), pytest.raises(DatabaseError, match="append-only"):
+        (acts.ALL | acts.SESSIONS | acts.EXPORTS)[name](world, OPERATOR)
+
+
+def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
+    bot = BotFactory(organisation=northwind, networks=["203.0.113.0/24"])
+    return {
+        "bot": str(bot.id), "range": str(bot.allow_list.get().id),
+        "disabled": str(BotFactory(organisation=northwind, disabled=True).id),
+        "key": str(KeyFactory(organisation=northwind, name="CRM").id),
+        "graced": str(KeyFactory(organisation=northwind, in_grace=True).id),
+        "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
+        "master": str(KeyFactory(organisation=northwind, name="CRM", master=True).id),
+        "organisation": str(northwind.id), "contoso": str(contoso.id), "person": str(member_of(northwind).id),
+        "leaver": str(member_of(northwind, deactivated=True).id), "tier": str(TierFactory().id),
+        "channel": str(ChannelFactory(organisation=northwind).id),
+    }  # fmt: skip
+
+
+def test_no_page(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+    ids = _ids(northwind, contoso)
+    Scope.objects.create(name="reports:read", resource="R", label="L", explanation="E", ability="A")
+    client = signed_in(maya)
+    client.raise_request_exception = False
+    sent: dict[str, dict[str, str]] = {page: test_roles.SENT | {"key": ids["key"]} for page in test_roles.POSTS}
+    sent |= {page: fields for page, (fields, _) in test_admin_roles.POSTS.items() if page != "/profile/"}
+    with unwritable():
+        for page, fields in sent.items():
+            values = {name: value.format(**ids) for name, value in fields.items()}
+            response = client.post(page.format(**ids).replace("chats:read", "reports:read"), values)
+            assert response.status_code == 500, (page, response.status_code)
+            assert "<h1>" in response.content.decode(), page
+
+
+def test_nobody_comes_in_or_goes_out(signed_in: SignedIn, db: None) -> None:
+    """Not even a failed attempt goes by unseen."""
+    person: Person = PersonFactory(signs_in=True)
+    inside = signed_in(person)
+    with unwritable():
+        for client, path, sent in (
+            (Client(), "/account/login/", {"login": person.email, "password": PASSWORD}),
+            (Client(), "/account/login/", {"login": person.email, "password": "wrong"}),
+            (inside, "/account/logout/", {}),
+        ):
+            client.raise_request_exception = False
+            assert client.post(path, sent).status_code == 500
+        for path, body in (
+            ("/api/token", {"email": person.email, "password": PASSWORD}),
+            ("/api/token", {"email": person.email, "password": "wrong"}),
+        ):
+            answer = Client(raise_request_exception=False).post(path, json.dumps(body), "application/json")
+            assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+        assert inside.get("/profile/").status_code == 200
+
+
+@pytest.fixture
+def world(given: Given) -> Iterator[World]:
+    yield from worlds(given)
+
+
+#: What changes nothing, or is refused before it could.
+_IDLE: Final = {"/api/verify", "/api/explain", "/api/token", "/api/token/refresh", "/api/token/revoke"}
+
+
+def test_no_endpoint(world: World) -> None:
+    calls = [
+        (method, filled(world, address), None if body is None else filled(world, json.dumps(body)))
+        for method, address, body, _ in CALLS
+        if (method != "GET" and address not in _IDLE and "enable" not in address) or "export" in address
+    ]
+    assert len(calls) > 30
+    refresh = token_session(world.owner)
+    body = json.dumps({"refresh_token": refresh})
+    calls += [("POST", path, body) for path in ("/api/token/refresh", "/api/token/revoke")]
+    with unwritable():
+        for method, address, body in calls:
+            response = ask(world, "administrator", method, address, body)
+            assert response.status_code == 500, (method, address, response.content)
+            assert response["Content-Type"] == "application/problem+json", address
+
+
+COMMANDS: Final = """
+    keys edit {key} --name New
+    keys regenerate {key}
+    keys end-grace {key}
+    keys reactivate {revoked}
+    keys delete {key}
+    bots create --organisation {slug} --name Helper
+    bots edit --organisation {slug} {bot} --description Helps
+    bots disable --organisation {slug} {bot}
+    bots enable --organisation {slug} {idle}
+    channels create --organisation {slug} --name Fax
+    channels rename --organisation {slug} {channel} --name Fax
+    channels remove --organisation {slug} {channel}
+    organisations create --name Fabrikam
+    organisations edit {slug} --name New
+    organisations disable {slug}
+    organisations enable {closed}
+    people add --email kim@example.com --name Kim --organisation {slug} --role member
+    people edit {person} --name Kim
+    people set-role {person} --organisation {slug} --role owner
+    people remove-role {person} --organisation {slug}
+    people set-system-role {person} --role auditor
+    people deactivate {person}
+    people reactivate {leaver}
+    tiers create --name Gold --hourly-limit 9
+    tiers edit {tier} --hourly-limit 9
+    tiers remove {tier}
+    scopes create notes:read --resource R --label L --explanation E --ability A
+    scopes edit reports:read --label New
+    scopes remove reports:read
+    allow_list add --bot {bot} --organisation {slug} 198.51.100.0/24
+    allow_list change --bot {bot} --organisation {slug} 192.0.2.0/24 198.51.100.0/24
+    allow_list remove --bot {bot} --organisation {slug} 192.0.2.0/24 --allow-any
+    issue_key --organisation {slug} --name CI --scope chats:read
+    revoke_key {key}
+    history --export csv
+    create_admin --email kim@example.com --name Kim --password-stdin
+"""
+
+
+def test_no_command(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    world = acts.world(northwind)
+    names = {
+        "key": world.key.id, "revoked": world.revoked.id, "bot": world.bot.id, "idle": world.idle_bot.id,
+        "slug": "northwind", "closed": world.closed.slug, "channel": world.channel.slug, "person": world.person.email,
+        "leaver": world.leaver.email, "tier": world.tier.id,
+    }  # fmt: skip
+    with unwritable():
+        for line in filter(None, map(str.strip, COMMANDS.splitlines())):
+            with pytest.raises(CommandError, match="nothing was changed") as refused:
+                call_command(*line.format(**names).split(), stdout=None, stderr=None)
+            assert refused.value.returncode == 1, line
+
+
+def test_every_verb_of_a_command_is_asked() -> None:
+    asked = {tuple(line.split()[:2]) for line in COMMANDS.splitlines() if line.strip()}
+    for name, app in get_commands().items():
+        if app != "keyadmin":
+            continue
+        command = load_command_class(app, name)
+        if isinstance(command, NounCommand) and name != "pepper":
+            verbs = {method.verb.name for method in command._methods()} - {"list"}
+            assert {(name, verb) for verb in verbs} <= asked
+
+
+def test_a_shell_is_told(empty_shell: Shell) -> None:
+    with psycopg.connect(empty_shell.url) as own:
+        own.execute(REFUSE)
+    done = empty_shell("organisations", "create", "--name", "Fabrikam")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(r".*nothing was changed.*\n", done.stderr)
+    assert empty_shell.rows("SELECT count(*) FROM organisation") == [(0,)]
