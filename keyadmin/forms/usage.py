@@ -14,3 +14,7 @@ class UsageFilters(OperationForm):
     def clean_bot(self) -> str:
         bot: str = self.cleaned_data["bot"]
         return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
+
+
+class RefusalFilters(OperationForm):
+    since = forms.DateField(required=False)

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Self
 from uuid import UUID
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils import timezone
@@ -57,12 +58,30 @@ class Outcome(models.TextChoices):
         return OutcomeGroup.PERMISSION
 
 
+class UsageHourQuerySet(models.QuerySet[Any]):
+    def refused(self, key: UUID, since: datetime) -> Self:
+        """The key's hours in which it was refused, by reason."""
+        return self.filter(key_id=key, hour__gte=since).exclude(outcome=Outcome.OK)
+
+    def by_reason(self) -> list[tuple[str, int]]:
+        """How many calls of each reason, the most first."""
+        calls = self.values("outcome").annotate(calls=models.Sum("count")).order_by("-calls", "outcome")
+        return [(reason, int(count)) for reason, count in calls.values_list("outcome", "calls")]
+
+    def by_hour(self, order: str) -> models.QuerySet[Any]:
+        """(hour, reasons, how many of each), in the order of "hour" or "-hour"."""
+        lists = {"reasons": ArrayAgg("outcome", order_by="outcome"), "calls": ArrayAgg("count", order_by="outcome")}
+        return self.values("hour").annotate(**lists).order_by(order).values_list("hour", "reasons", "calls")
+
+
 class UsageHour(models.Model):
     pk = models.CompositePrimaryKey("key_id", "hour", "outcome")
     key_id = models.UUIDField()
     hour = models.DateTimeField()
     outcome = models.CharField(max_length=16, choices=Outcome)
     count = models.BigIntegerField(default=0)
+
+    objects = UsageHourQuerySet.as_manager()
 
     class Meta:
         db_table = "usage_hour"

@@ -112,7 +112,14 @@ def _master(page: Page) -> None:
     expect(page.get_by_role("heading", name="Master User API keys", level=1)).to_be_visible()
 
 
+def _refused(page: Page) -> None:
+    open_key(page)
+    page.get_by_role("link", name="By hour and reason").click()
+    expect(page.get_by_role("heading", name="Refused calls", level=1)).to_be_visible()
+
+
 SCENES: Final[dict[str, Place]] = {
+    "key-refused": Place(_refused),
     "key-menu": Place(lambda page: (open_key(page), page.locator(".kebab").first.click())[0]),
     "key-table": Place(_table),
     "key-90-days": Place(_quarter),

@@ -63,6 +63,12 @@ def absolute_time(value: datetime) -> str:
 
 
 @register.filter
+def absolute_hour(value: datetime) -> str:
+    """`22 Nov 2026, 16:00` to `17:00`, in UTC."""
+    return date_format(value.astimezone(UTC), "j M Y, H:00–") + f"{(value.astimezone(UTC).hour + 1) % 24:02}:00"
+
+
+@register.filter
 def exact_time(value: datetime) -> str:
     """`22 Nov 2026, 16:58:07 UTC`, where seconds matter."""
     return date_format(value.astimezone(UTC), "j M Y, H:i:s") + " UTC"

@@ -1,0 +1,80 @@
+"""A key's refused calls by hour and reason, since a day."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+
+from keyadmin.models import Key, Organisation, Outcome, Person, UsageHour
+from keyadmin.operations import keys
+from keyadmin.web import refusals
+from tests.factories import OPERATOR, KeyFactory
+from tests.web.conftest import SignedIn
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def key(northwind: Organisation) -> Key:
+    key: Key = KeyFactory(organisation=northwind)
+    count(key.id, 0, ok=50, scope=2, address=1)
+    count(key.id, 1, ok=50)
+    count(key.id, 2, address=4)
+    count(key.id, 30, scope=8)
+    count(uuid4(), 2, scope=99)
+    return key
+
+
+def count(key: Any, hours: int, **calls: int) -> None:
+    UsageHour.objects.bulk_create(
+        UsageHour(key_id=key, hour=NOON + timedelta(hours=hours), outcome=Outcome(name), count=number)
+        for name, number in calls.items()
+    )
+
+
+def shown(response: Any) -> list[tuple[int, list[tuple[str, int]]]]:
+    return [((row.hour - NOON) // timedelta(hours=1), row.refusals) for row in response.context["hours"]]
+
+
+def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn) -> None:
+    response = signed_in(asha).get(f"/keys/{key.id}/refused/?since=2026-03-01")
+    assert shown(response) == [
+        (30, [("No permission", 8)]), (2, [("IP not allowed", 4)]), (0, [("IP not allowed", 1), ("No permission", 2)]),
+    ]  # fmt: skip
+    assert response.context["totals"] == [("No permission", 10), ("IP not allowed", 5)]
+    html = response.content.decode()
+    assert "15 calls refused since 1 Mar 2026" in html
+    assert "2 Mar 2026, 18:00–19:00" in html
+    later = signed_in(asha).get(f"/keys/{key.id}/refused/?since=2026-03-02")
+    assert shown(later) == [(30, [("No permission", 8)])]
+
+
+def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "SIZE", 2)
+    client = signed_in(asha)
+    first = client.get(f"/keys/{key.id}/refused/?since=2026-03-01")
+    second = client.get(first.context["page"]["older_url"])
+    again = client.get(second.context["page"]["newer_url"])
+    assert [[hour for hour, _ in shown(page)] for page in (first, second, again)] == [[30, 2], [0], [30, 2]]
+    assert second.context["page"]["older_url"] == again.context["page"]["newer_url"] == ""
+    assert second.context["total"] == 15
+
+
+def test_what_cannot_be_read_is_the_last_thirty_days(asha: Person, key: Key, signed_in: SignedIn) -> None:
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    UsageHour.objects.create(key_id=key.id, hour=now, outcome=Outcome.LIMITED, count=3)
+    for query in ("", "?since=yesterday&cursor=rubbish"):
+        assert [row.refusals for row in signed_in(asha).get(f"/keys/{key.id}/refused/{query}").context["hours"]] == [
+            [("Limited", 3)]
+        ]
+    empty = signed_in(asha).get(f"/keys/{KeyFactory(organisation=key.organisation).id}/refused/")
+    assert "No call was refused in this time." in empty.content.decode()
+
+
+def test_a_deleted_key_says_so(asha: Person, key: Key, signed_in: SignedIn) -> None:
+    keys.delete(actor=OPERATOR, key=key.id)
+    response = signed_in(asha).get(f"/keys/{key.id}/refused/")
+    assert response.status_code == 404
+    assert "This key was deleted" in response.content.decode()
