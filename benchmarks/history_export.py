@@ -1,0 +1,111 @@
+"""How much memory a web worker takes for the export of a long history, and how fast it tells it.
+
+    python -m benchmarks.history_export [--events 1000000]
+
+Fills a database of its own, starts keyadmin under gunicorn, exports everything as CSV and as JSON Lines over the API,
+and says by how much a worker has grown at most meanwhile.
+"""
+
+import argparse
+import http.client
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import psutil
+from psycopg import connect
+
+from benchmarks.servers import free_port, gunicorn, running
+from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.env import ROOT
+
+MIB: Final = 2**20
+#: An organisation, a key of it that reads history, and the key itself on standard output.
+_MAKE: Final = """
+from keyadmin.operations import keys, organisations
+from keyadmin.management.base import operator
+one = organisations.create(actor=operator(), name="Benchmark", slug="benchmark")
+print(keys.issue(actor=operator(), organisation=one.id, name="Reader", scopes=["history:read"]).token.value)
+"""
+_FILL: Final = """
+INSERT INTO event (number, at, verb, actor_kind, actor_id, actor_label, door, ip, user_agent, request_id,
+    organisation_id, organisation_label, target_kind, target_id, target_label, changes, reason, previous_hash, hash)
+SELECT head.number + n, now(), 'key.edited', 'person', gen_random_uuid(), 'Person ' || mod(n, 5000), 'page',
+    '10.0.0.0'::inet + n, 'Mozilla/5.0 (X11; Linux x86_64)', md5(n::text),
+    organisation.id, organisation.name, 'key', gen_random_uuid()::text, 'Key ' || mod(n, 300000),
+    jsonb_build_object('description', jsonb_build_array('what it was', 'Creates a chat for every new deal ' || n)),
+    '', sha256(n::text::bytea), sha256((n + 1)::text::bytea)
+FROM chain_head AS head, organisation, generate_series(1, %s) AS n WHERE organisation.slug = 'benchmark'
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.history_export")
+    parser.add_argument("--events", type=int, default=1_000_000)
+    events = parser.parse_args().events
+    with tempfile.TemporaryDirectory(prefix="keyadmin-bench-") as name:
+        folder = Path(name)
+        with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off", "max_wal_size": "8GB"}) as postgres:
+            environ = {
+                "DATABASE_URL": postgres.url(),
+                "KEYADMIN_ENV": "production",
+                "KEYADMIN_ALLOWED_HOSTS": "127.0.0.1",
+                "KEYADMIN_PEPPERS": f"1:{secrets.token_hex(32)}",
+                "DJANGO_SECRET_KEY": secrets.token_urlsafe(64),
+                "DJANGO_SETTINGS_MODULE": "keyadmin.settings",
+                "KEYADMIN_LOCAL": str(folder / "local"),
+            }
+            key = fill(environ, events)
+            port = free_port()
+            with running(gunicorn(sys.executable, port, "keyadmin.wsgi"), port, environ) as pid:
+                for form in ("csv", "jsonl"):
+                    measure(port, pid, key, form)
+
+
+def fill(environ: dict[str, str], events: int) -> str:
+    """Migrate, and write so many events; returns a key that reads them."""
+    _manage(environ, "migrate", "--verbosity", "0")
+    key = _manage(environ, "shell", "--verbosity", "0", "-c", _MAKE).strip()
+    with connect(environ["DATABASE_URL"]) as connection:
+        connection.execute(_FILL, [events])
+        connection.execute("UPDATE chain_head SET number = (SELECT max(number) FROM event)")
+    return key
+
+
+def measure(port: int, pid: int, key: str, form: str) -> None:
+    before = _memory(pid)
+    began, size, lines, grown = time.monotonic(), 0, 0, 0
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", f"/api/history/export?format={form}", headers={"X-API-Key": key})
+    response = connection.getresponse()
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {response.read()!r}")
+    while piece := response.read(MIB):
+        size, lines = size + len(piece), lines + piece.count(b"\n")
+        grown = max(grown, *(now - before.get(worker, now) for worker, now in _memory(pid).items()))
+    took = time.monotonic() - began
+    sys.stdout.write(
+        f"{form}: {lines:,} lines, {size / MIB:,.0f} MiB in {took:,.0f} s; a worker grew by {grown / MIB:.1f} MiB\n"
+    )
+
+
+def _memory(pid: int) -> dict[int, int]:
+    """Resident bytes of each worker."""
+    return {worker.pid: worker.memory_info().rss for worker in psutil.Process(pid).children()}
+
+
+def _manage(environ: dict[str, str], *arguments: str) -> str:
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(  # noqa: S603 - our own commands
+        command, cwd=ROOT, env=os.environ | environ, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()

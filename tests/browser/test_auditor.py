@@ -1,0 +1,173 @@
+"""An auditor's whole afternoon: who widened a key's allow-list last month, what it was before, how many calls were
+refused since, by hour and reason; then the evidence as files, and whether the chain is whole.
+"""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from keyadmin.env import ROOT
+from keyadmin.foundation.cidr import parse
+from keyadmin.models import ChainCheck, ChainHead, Key, LastRefusal, Outcome, UsageHour
+from keyadmin.operations import networks
+from tests.browser.conftest import PageOf
+from tests.browser.world import World
+from tests.factories import as_actor
+
+NAME = "Shop export"
+BEFORE, AFTER = "203.0.113.0/24", "203.0.0.0/16"
+
+
+@pytest.fixture
+def unchecked(world: World) -> Iterator[None]:
+    """Whether the chain is whole is noted for good; other tests begin without."""
+    yield
+    ChainCheck.objects.all().delete()
+
+
+@contextmanager
+def at(moment: datetime) -> Iterator[None]:
+    """What is done meanwhile, PostgreSQL's clock says it was done then."""
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA past")
+        cursor.execute(
+            "CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+            f" RETURN timestamptz '{moment.isoformat()}'"
+        )
+        cursor.execute("SET search_path = past, pg_catalog, public")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET search_path")
+            cursor.execute("DROP SCHEMA past CASCADE")
+
+
+def test_an_auditors_afternoon(
+    page_of: PageOf, world: World, unchecked: None, tmp_path: Path, database_url: str
+) -> None:
+    last_month = timezone.now().date() - timedelta(days=31)
+    widened = datetime.combine(last_month, time(10, 20), tzinfo=UTC)
+    key = world.key(NAME, networks=(BEFORE, "10.0.0.0/8")).key
+    jonas = as_actor(world.people["jonas"], ip="198.51.100.7", request_id="req-of-that-day")
+    with at(widened):
+        networks.change(actor=jonas, entry=key.allow_list.get(network=parse(BEFORE)).id, network=AFTER)
+    refuse(key, widened)
+    world.demonstration()
+
+    page = page_of("priya")
+    find_who_widened_it(page, last_month.isoformat())
+    count_what_was_refused_since(page, widened)
+    export_the_evidence(page, key, tmp_path)
+    verify(page, database_url)
+
+
+def refuse(key: Key, since: datetime) -> None:
+    hour = since.replace(minute=0)
+    UsageHour.objects.bulk_create(
+        UsageHour(key_id=key.id, hour=hour + timedelta(hours=later), outcome=outcome, count=count)
+        for later, outcome, count in [
+            (-30, Outcome.ADDRESS, 500), (1, Outcome.OK, 90), (1, Outcome.ADDRESS, 12), (1, Outcome.SCOPE, 3),
+            (5, Outcome.LIMITED, 1200),
+        ]
+    )  # fmt: skip
+    LastRefusal.objects.create(key_id=key.id, reason=Outcome.LIMITED, at=hour + timedelta(hours=5), address="203.0.7.9")
+
+
+def find_who_widened_it(page: Page, day: str) -> None:
+    page.goto("/history/?organisation=northwind")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_label("From").fill(day)
+    page.get_by_label("Until").fill(day)
+    page.get_by_label("Action").select_option("IP range changed")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator(".filter-chip")).to_have_count(3)
+    rows = page.locator("#event-rows tbody tr")
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text(NAME)
+    rows.get_by_role("link", name="IP range changed").click()
+    panel = page.locator("#panel")
+    expect(panel.locator("del")).to_have_text([BEFORE])
+    expect(panel.locator("ins")).to_have_text([AFTER])
+    expect(panel.locator(".meta")).to_contain_text("Jonas Lind")
+    expect(panel.locator(".meta")).to_contain_text("198.51.100.7")
+    expect(panel.locator(".meta")).to_contain_text("req-of-that-day")
+
+
+def count_what_was_refused_since(page: Page, widened: datetime) -> None:
+    page.locator("#panel").get_by_role("link", name=NAME, exact=True).click()
+    expect(page.get_by_role("heading", name=NAME, level=1)).to_be_visible()
+    expect(page.get_by_role("link", name="Edit…")).to_have_count(0)
+    page.get_by_role("link", name="By hour and reason").click()
+    page.get_by_label("Since", exact=True).fill(widened.date().isoformat())
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_role("heading", name="1,215 calls refused since")).to_be_visible()
+    day = f"{widened.day} {widened:%b %Y}"
+    expect(page.locator("tbody tr")).to_have_text(
+        [
+            f"{day}, 15:00–16:00 Limited 1,200",
+            f"{day}, 11:00–12:00 IP not allowed 12",
+            f"{day}, 11:00–12:00 No permission 3",
+        ]
+    )
+
+
+def export_the_evidence(page: Page, key: Key, folder: Path) -> None:
+    """The key's history, twice; what is not of the key is not in it."""
+    page.goto(f"/keys/{key.id}/")
+    page.get_by_role("link", name="All events").click()
+    expect(page.locator(".filter-chip")).to_contain_text(NAME)
+    files = []
+    for name in ("CSV", "JSON Lines"):
+        with page.expect_download() as started:
+            page.get_by_role("button", name=name, exact=True).click()
+        files.append(folder / started.value.suggested_filename)
+        started.value.save_as(files[-1])
+    assert [file.suffix for file in files] == [".csv", ".jsonl"]
+    with files[0].open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["actor"], row["action"], row["target"]) == ("Jonas Lind", "allow_list.changed", NAME)
+    (line,) = files[1].read_text().splitlines()
+    told = json.loads(line)
+    before, after = told["changes"]["networks"] if "networks" in told["changes"] else told["changes"]["network"]
+    assert (BEFORE in before, AFTER in after) == (True, True)
+    assert told["hash"] == row["hash"] == hash_of(told)
+    page.goto("/history/?action=history.exported")
+    expect(page.locator("#event-rows tbody tr")).to_have_count(2)
+    expect(page.locator("#event-rows tbody tr").first).to_contain_text("JSON Lines")
+
+
+def hash_of(told: dict) -> str:  # type: ignore[type-arg]
+    """By what docs/operations.md says, and without keyadmin."""
+    actor, target = told["actor"], told["target"]
+    fields = {
+        "number": told["number"], "at": told["at"], "verb": told["action"], "actor_kind": actor["kind"],
+        "actor_id": actor["id"], "actor_label": actor["label"], "door": actor["door"], "ip": actor["ip"],
+        "user_agent": actor["user_agent"], "request_id": told["request_id"], "organisation_id": told["organisation"],
+        "organisation_label": told["organisation_label"], "target_kind": target["kind"], "target_id": target["id"],
+        "target_label": target["label"], "changes": told["changes"], "reason": told["reason"],
+    }  # fmt: skip
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(bytes.fromhex(told["previous_hash"]) + text.encode()).hexdigest()
+
+
+def verify(page: Page, database_url: str) -> None:
+    """An operator walks the chain; the auditor reads how far it is whole."""
+    environ = os.environ | {"DATABASE_URL": database_url}
+    command = [sys.executable, "manage.py", "verify_history"]
+    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    page.goto("/history/")
+    number = ChainHead.objects.get().number
+    expect(page.locator(".chain")).to_have_text(f"Chain verified up to event {number:,}, just now")
