@@ -58,6 +58,7 @@ def main() -> None:
                 "KEYADMIN_PEPPERS": f"1:{secrets.token_hex(32)}",
                 "DJANGO_SECRET_KEY": secrets.token_urlsafe(64),
                 "DJANGO_SETTINGS_MODULE": "keyadmin.settings",
+                "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1",
                 "KEYADMIN_LOCAL": str(folder / "local"),
             }
             key = fill(environ, events)
@@ -81,7 +82,7 @@ def measure(port: int, pid: int, key: str, form: str) -> None:
     before = _memory(pid)
     began, size, lines, grown = time.monotonic(), 0, 0, 0
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", f"/api/history/export?format={form}", headers={"X-API-Key": key})
+    connection.request("GET", f"/api/history/export?format={form}", headers={"X-API-Key": key, "X-Forwarded-Proto": "https"})
     response = connection.getresponse()
     if response.status != 200:
         raise RuntimeError(f"{response.status}: {response.read()!r}")

@@ -215,5 +215,5 @@ SESSIONS: Final[dict[str, Act]] = {
 }
 #: What takes nothing away and is recorded all the same.
 EXPORTS: Final[dict[str, Act]] = {
-    "exports.history": lambda w, a: exports.history(actor=a, wanted=Wanted(), format=exports.Format.CSV),
+    "exports.history": lambda w, a: exports.history(actor=a, wanted=Wanted(), format=exports.ExportFormat.CSV),
 }
