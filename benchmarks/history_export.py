@@ -82,7 +82,8 @@ def measure(port: int, pid: int, key: str, form: str) -> None:
     before = _memory(pid)
     began, size, lines, grown = time.monotonic(), 0, 0, 0
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", f"/api/history/export?format={form}", headers={"X-API-Key": key, "X-Forwarded-Proto": "https"})
+    headers = {"X-API-Key": key, "X-Forwarded-Proto": "https"}
+    connection.request("GET", f"/api/history/export?format={form}", headers=headers)
     response = connection.getresponse()
     if response.status != 200:
         raise RuntimeError(f"{response.status}: {response.read()!r}")

@@ -15,6 +15,7 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.db import DatabaseError, connection
 from django.test import Client
 
+from keyadmin.embedded import OWNER
 from keyadmin.management.verbs import NounCommand
 from keyadmin.models import Organisation, Person, Scope
 from tests.api.test_callers import CALLS, ask, filled
@@ -35,30 +36,42 @@ from tests.factories import (
 )
 from tests.operations import acts
 from tests.operations.looking import dump
+from tests.owner import ask_as_owner, url_as
 from tests.web import test_admin_roles, test_roles
 from tests.web.conftest import SignedIn, signed_in
 
 __all__ = ["committed_rows", "empty_shell", "given", "migrated", "signed_in"]
 
-REFUSE: Final = (
-    "CREATE TRIGGER unwritable BEFORE INSERT ON event FOR EACH STATEMENT EXECUTE FUNCTION event_refuse_change()"
-)
+REFUSE: Final = "CREATE TRIGGER unwritable BEFORE INSERT ON event EXECUTE FUNCTION event_refuse_change()"
 #: Where a failed sign-in is counted, so that guessing gets slower also while history cannot be written.
 COUNTED: Final = {"cache"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _may_be_refused(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The trigger is its owner's, and there before any test begins a transaction; a session's setting wakes it."""
+    with django_db_blocker.unblock():
+        ask_as_owner(
+            "CREATE TRIGGER unwritable BEFORE INSERT ON event FOR EACH STATEMENT"
+            " WHEN (current_setting('keyadmin.unwritable', true) = 'on') EXECUTE FUNCTION event_refuse_change()"
+        )
+        yield
+        ask_as_owner("DROP TRIGGER unwritable ON event")
+
+
 @contextmanager
-def unwritable() -> Iterator[dict[str, Any]]:
-    """History that cannot be written, and what was in the database before."""
+def unwritable() -> Iterator[None]:
+    """History that cannot be written. Afterwards all of the database is what it was."""
     before = dump()
     with connection.cursor() as cursor:
-        cursor.execute(REFUSE)
+        cursor.execute("SET keyadmin.unwritable = 'on'")
         try:
-            yield before
+            yield
         finally:
-            cursor.execute("DROP TRIGGER unwritable ON event")
-    assert {name: rows for name, rows in dump().items() if name not in COUNTED} == {
-        name: rows for name, rows in before.items() if name not in COUNTED
+            cursor.execute("RESET keyadmin.unwritable")
+    after = dump()
+    assert {name: after[name] for name in after.keys() - COUNTED} == {
+        name: before[name] for name in before.keys() - COUNTED
     }
 
 
@@ -213,7 +226,7 @@ def test_every_verb_of_a_command_is_asked() -> None:
 
 
 def test_a_shell_is_told(empty_shell: Shell) -> None:
-    with psycopg.connect(empty_shell.url) as own:
+    with psycopg.connect(url_as(OWNER, empty_shell.url)) as own:
         own.execute(REFUSE)
     done = empty_shell("organisations", "create", "--name", "Fabrikam")
     assert (done.returncode, done.stdout) == (1, "")

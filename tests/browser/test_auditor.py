@@ -20,11 +20,12 @@ from playwright.sync_api import Page, expect
 
 from keyadmin.env import ROOT
 from keyadmin.foundation.cidr import parse
-from keyadmin.models import ChainCheck, ChainHead, Key, LastRefusal, Outcome, UsageHour
+from keyadmin.models import ChainHead, Key, LastRefusal, Outcome, UsageHour
 from keyadmin.operations import networks
 from tests.browser.conftest import PageOf
 from tests.browser.world import World
 from tests.factories import as_actor
+from tests.owner import ask_as_owner
 
 NAME = "Shop export"
 BEFORE, AFTER = "203.0.113.0/24", "203.0.0.0/16"
@@ -34,24 +35,25 @@ BEFORE, AFTER = "203.0.113.0/24", "203.0.0.0/16"
 def unchecked(world: World) -> Iterator[None]:
     """Whether the chain is whole is noted for good; other tests begin without."""
     yield
-    ChainCheck.objects.all().delete()
+    ask_as_owner("DELETE FROM chain_check")
 
 
 @contextmanager
 def at(moment: datetime) -> Iterator[None]:
     """What is done meanwhile, PostgreSQL's clock says it was done then."""
+    ask_as_owner("CREATE SCHEMA past")
+    ask_as_owner(
+        "CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
+        f" RETURN timestamptz '{moment.isoformat()}'"  # type: ignore[arg-type]
+    )
+    ask_as_owner("GRANT USAGE ON SCHEMA past TO PUBLIC")
     with connection.cursor() as cursor:
-        cursor.execute("CREATE SCHEMA past")
-        cursor.execute(
-            "CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
-            f" RETURN timestamptz '{moment.isoformat()}'"
-        )
         cursor.execute("SET search_path = past, pg_catalog, public")
         try:
             yield
         finally:
             cursor.execute("RESET search_path")
-            cursor.execute("DROP SCHEMA past CASCADE")
+            ask_as_owner("DROP SCHEMA past CASCADE")
 
 
 def test_an_auditors_afternoon(
@@ -164,7 +166,7 @@ def hash_of(told: dict) -> str:  # type: ignore[type-arg]
 
 def verify(page: Page, database_url: str) -> None:
     """An operator walks the chain; the auditor reads how far it is whole."""
-    environ = os.environ | {"DATABASE_URL": database_url}
+    environ = os.environ | of_database(database_url)
     command = [sys.executable, "manage.py", "verify_history"]
     done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
