@@ -54,6 +54,16 @@ def ask_as_owner(statement: LiteralString, parameters: Sequence[Any] = ()) -> li
 
 
 @contextmanager
+def history_closed() -> Generator[None]:
+    """PostgreSQL refuses every event, whatever transaction is under way."""
+    ask_as_owner("REVOKE INSERT ON event FROM keyadmin")
+    try:
+        yield
+    finally:
+        ask_as_owner("GRANT INSERT ON event TO keyadmin")
+
+
+@contextmanager
 def history_open(url: str) -> Generator[psycopg.Connection[Any]]:
     """A transaction of who owns the database, and with it the triggers that keep history."""
     with psycopg.connect(url_as(OWNER, url)) as own:

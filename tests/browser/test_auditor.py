@@ -25,7 +25,7 @@ from keyadmin.operations import networks
 from tests.browser.conftest import PageOf
 from tests.browser.world import World
 from tests.factories import as_actor
-from tests.owner import ask_as_owner
+from tests.owner import ask_as_owner, of_database
 
 NAME = "Shop export"
 BEFORE, AFTER = "203.0.113.0/24", "203.0.0.0/16"

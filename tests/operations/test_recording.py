@@ -34,6 +34,7 @@ from keyadmin.operations.errors import Conflict
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
+from tests.owner import history_closed
 
 MODULES = (
     bots,
@@ -97,6 +98,13 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
     with pytest.raises(RuntimeError, match="history cannot be written"):
         (acts.ALL | acts.SESSIONS)[name](world, OPERATOR)
     assert len(asked) == 1
+    assert dump() == before
+
+
+def test_an_event_that_the_database_refuses_undoes_the_act(world: acts.World) -> None:
+    before = dump()
+    with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
+        keys.revoke(actor=OPERATOR, key=world.key.id)
     assert dump() == before
 
 
