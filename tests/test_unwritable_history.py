@@ -177,6 +177,8 @@ COMMANDS: Final = """
     organisations disable {slug}
     organisations enable {closed}
     people add --email kim@example.com --name Kim --organisation {slug} --role member
+    people invite --email kim@example.com --name Kim --organisation {slug} --role member
+    people link {person}
     people edit {person} --name Kim
     people set-role {person} --organisation {slug} --role owner
     people remove-role {person} --organisation {slug}
