@@ -63,6 +63,9 @@ _OF_THE_REST: Final[dict[Verb, Promise | str]] = {
     Verb.SCOPE_EDITED: _("changed the permission"),
     Verb.SCOPE_REMOVED: _("removed the permission"),
     Verb.HISTORY_EXPORTED: _("exported the history of"),
+    Verb.REVIEW_EXPORTED: _("exported the review report of"),
+    Verb.NOTICE_SENT: _("sent a notice of keys that expire to"),
+    Verb.USAGE_PRUNED: _("removed old usage of"),
 }
 _ACTS: Final = {str(verb): words for verb, words in (_OF_KEYS | _OF_PEOPLE | _OF_THE_REST).items()}
 

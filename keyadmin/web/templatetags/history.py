@@ -30,6 +30,9 @@ _ICONS = {
     Verb.SIGN_IN_FAILED: "shield-alert",
     Verb.SIGNED_OUT: "log-out",
     Verb.HISTORY_EXPORTED: "file-down",
+    Verb.REVIEW_EXPORTED: "file-down",
+    Verb.NOTICE_SENT: "mail",
+    Verb.USAGE_PRUNED: "trash-2",
 }
 #: By the last word of the verb, where the verb itself has no icon.
 _ICONS_BY_END = {
@@ -74,6 +77,7 @@ _FIELDS = {
     "target": gettext_lazy("Target"),
     "since": gettext_lazy("From"),
     "until": gettext_lazy("Until"),
+    "expiring": gettext_lazy("Expiring"),
 }
 #: Fields that the action or the target says already, or that say nothing to people.
 _SAID_ALREADY = {"is_active", "revoked_at", "key_id", "masked", "recognition", "kind", "created_at", "last_used_at"}
