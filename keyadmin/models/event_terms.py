@@ -1,4 +1,4 @@
-"""What may be asked of history, and the terms that answer it: those that migrations/history_search.sql makes."""
+"""What may be asked of history, and the terms that answer it: those that migrations/history_parts.sql makes."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _MOST_WORDS: Final = 10
 #: By column, the mark of terms that are an id or the like.
 _MARKS: Final = {"verb": "v=", "actor_id": "i=", "organisation_id": "o=", "target_id": "g="}
 _IDS: Final = ("actor_id", "organisation_id", "target_id")
-_ANYWHERE: Final = ("a~", "t~", "w~")
+_ANYWHERE: Final = "w~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class Wanted:
             elif _ADDRESS.fullmatch(piece):
                 found.append(_quoted(f"n~{piece.replace(':', ';')}") + ":*")
             else:
-                found += [_word(word, *_ANYWHERE) for word in _split(piece)]
+                found += [_word(word, _ANYWHERE) for word in _split(piece)]
         return found[:_MOST_WORDS]
 
 
@@ -72,9 +72,8 @@ def any_of(conditions: Sequence[str]) -> str:
     return f"({' | '.join(conditions or [_quoted('nothing')])})"
 
 
-def _word(word: str, *marks: str) -> str:
-    beginning = ":*" if len(word) >= _SHORTEST_BEGINNING else ""
-    return any_of([_quoted(f"{mark}{word[:_LONGEST]}") + beginning for mark in marks])
+def _word(word: str, mark: str) -> str:
+    return _quoted(f"{mark}{word[:_LONGEST]}") + (":*" if len(word) >= _SHORTEST_BEGINNING else "")
 
 
 def _split(text: str) -> list[str]:

@@ -14,8 +14,8 @@ from keyadmin.models.event_search import Found
 from keyadmin.models.event_terms import Wanted
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor, member_of
 
-#: Events of one part of the index, as in history_search.sql.
-PART = 8192
+#: Events of one part of the index, as in history_parts.sql.
+PART = 65536
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "20000000-0000-4000-8000-000000000001"
 
