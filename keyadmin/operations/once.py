@@ -1,10 +1,12 @@
 """What is asked for twice is done once: a form that is sent again, a request that is repeated."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from keyadmin.foundation.actors import Actor
 from keyadmin.models import DoneOnce
@@ -14,6 +16,8 @@ from keyadmin.operations.errors import AlreadyDone
 from keyadmin.operations.key_secrets import Issued
 from keyadmin.operations.people import Invited
 
+#: For so long a repetition is known as one.
+KEPT: Final = timedelta(days=30)
 #: What stands for a command or the system, which have no id.
 _NOBODY: Final = UUID(int=0)
 
@@ -34,6 +38,11 @@ def do[Result](*, actor: Actor, nonce: str, act: Callable[[], Result], asked: st
         result = act()
         DoneOnce.objects.filter(id=claim).update(made=id_of(result))
     return result
+
+
+def forget_old() -> int:
+    """Removes what was done longer ago than KEPT; how many. Nothing is told of it: nothing that was made changes."""
+    return DoneOnce.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
 
 
 def _claim(actor: Actor, nonce: str, asked: str) -> UUID:

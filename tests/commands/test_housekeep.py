@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -10,8 +11,8 @@ from django.core.management import CommandError
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.models import Event, Organisation, Outcome, ReviewBuild, UsageHour, UsageRollUp
-from keyadmin.operations import usage
+from keyadmin.models import DoneOnce, Event, Organisation, Outcome, ReviewBuild, UsageHour, UsageRollUp
+from keyadmin.operations import once, usage
 from tests.factories import KeyFactory
 
 type Command = Callable[..., str]
@@ -48,6 +49,15 @@ def test_all_that_is_due(command: Command, used: None) -> None:
     ReviewBuild.objects.update(at=built - timedelta(hours=1))
     assert set(json.loads(command("housekeep", "--json")).values()) == {""}
     assert ReviewBuild.objects.get().at > built
+
+
+def test_repetitions_are_forgotten_after_a_month(command: Command) -> None:
+    month = timezone.now() - once.KEPT
+    for nonce in ("old", "new"):
+        DoneOnce.objects.create(actor_id=UUID(int=1), nonce=nonce, made="x")
+    DoneOnce.objects.filter(nonce="old").update(created_at=month)
+    assert command("housekeep") == "old repetitions forgotten: 1\n"
+    assert DoneOnce.objects.get().nonce == "new"
 
 
 def test_what_somebody_else_is_doing_is_left_to_them(command: Command, used: None) -> None:

@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from keyadmin.models import Bot, DoneOnce, Event, Key, Kind, Organisation, Person, Role
 from keyadmin.operations import bots, keys, once, people
@@ -23,6 +24,16 @@ def test_a_nonce_makes_one_key(northwind: Organisation, jonas: Person) -> None:
         issue_once(jonas, northwind)
     assert refused.value.made == str(first.id)
     assert (Key.objects.count(), DoneOnce.objects.count(), Event.objects.count()) == (1, 1, 1)
+
+
+def test_a_nonce_is_known_for_thirty_days(northwind: Organisation, jonas: Person) -> None:
+    first, other = issue_once(jonas, northwind), issue_once(jonas, northwind, nonce="n-2")
+    DoneOnce.objects.filter(nonce="n-1").update(created_at=timezone.now() - once.KEPT)
+    assert once.forget_old() == 1
+    assert issue_once(jonas, northwind).id != first.id
+    with pytest.raises(AlreadyDone) as refused:
+        issue_once(jonas, northwind, nonce="n-2")
+    assert refused.value.made == str(other.id)
 
 
 def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisation, jonas: Person) -> None:

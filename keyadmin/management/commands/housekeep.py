@@ -8,7 +8,7 @@ from typing import Final
 from keyadmin.management import notices
 from keyadmin.management.base import ExitCode, OperatorCommand, Problem, problem
 from keyadmin.models import ReviewBuild
-from keyadmin.operations import errors, old_usage, review, usage
+from keyadmin.operations import errors, old_usage, once, review, usage
 from keyadmin.operations.recording import database_time
 
 #: The report of many keys is a long walk.
@@ -17,13 +17,15 @@ REPORT_EVERY: Final = timedelta(hours=1)
 
 class Command(OperatorCommand):
     help = (
-        "Remove old usage, add up the new, build the review report if it is an hour old, send expiry notices. "
+        "Remove old usage and old repetitions, add up new usage, build the review report if it is an hour old, send "
+        "expiry notices. "
         "Run it every few minutes: it does what is due, and says what it did."
     )
 
     def run(self, options: Namespace) -> None:
         tasks: dict[str, Callable[[], str]] = {
             "old usage removed": self._prune,
+            "old repetitions forgotten": self._forget,
             "usage added up": self._roll_up,
             "review report built": self._build_review,
             "expiry notices": self._notify,
@@ -54,6 +56,9 @@ class Command(OperatorCommand):
 
     def _prune(self) -> str:
         return ", ".join(f"{table} {rows}" for table, rows in old_usage.prune(actor=self.actor).items())
+
+    def _forget(self) -> str:
+        return str(once.forget_old() or "")
 
     def _build_review(self) -> str:
         last = ReviewBuild.objects.first()
