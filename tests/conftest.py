@@ -3,7 +3,6 @@
 import gc
 from collections.abc import Generator
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from django.db import connection, connections
@@ -12,7 +11,8 @@ from django.test.signals import setting_changed
 from django.test.utils import setup_databases
 
 from keyadmin.embedded import APPLICATION
-from keyadmin.models import Organisation, Person, Role
+from keyadmin.models import Organisation, Person, Role, Tier
+from tests.calls.rows import Given
 from tests.factories import OrganisationFactory, PersonFactory, member_of
 from tests.owner import as_owner
 
@@ -113,11 +113,14 @@ def lena(contoso: Organisation) -> Person:
 def committed(django_db_setup: None, django_db_blocker: Any) -> Generator[Organisation]:
     """Real commits, for what several connections must see; yields an organisation of the test's own.
 
-    What is committed stays: history refuses TRUNCATE, so nothing can be flushed. Give things names of their
-    own (factories do). Afterwards nobody committed is active or has a system role.
+    What the test made is removed afterwards, with the history of it.
     """
+    kinds: list[Any] = [Organisation, Person, Tier]
     with django_db_blocker.unblock():
-        unique = uuid4().hex[:12]
-        yield OrganisationFactory(name=f"Committed {unique}", slug=f"committed-{unique}")
-        Person.objects.update(is_active=False, system_role="")
+        given = Given()
+        before = [set(kind.objects.values_list("id", flat=True)) for kind in kinds]
+        yield OrganisationFactory()
+        made = [kind.objects.exclude(id__in=ids) for kind, ids in zip(kinds, before, strict=True)]
+        given.organisations, given.people, given.tiers = [list(rows.values_list("id", flat=True)) for rows in made]
+        given.remove()
         connections.close_all()

@@ -31,21 +31,20 @@ class EditForm(KeyValuesForm):
         self._choices("expires", [keep, *others] if key.expires_at else [*others, keep])
 
     @staticmethod
-    def initial_for(key: Key) -> dict[str, Any]:
-        """The key as it is now."""
-        scopes = sorted(scope.name for scope in key.scopes.all())
+    def initial_for(key: Any) -> dict[str, Any]:
+        """The key as it is now; it is `with_lists`."""
         values = {
             "name": key.name,
             "description": key.description,
-            "scopes": scopes,
+            "scopes": key.scope_names,
             "inherits": key.inherits,
-            "channels": sorted(str(channel) for channel in key.channels.values_list("id", flat=True)),
-            "networks": [str(network) for network in key.allow_list.values_list("network", flat=True)],
+            "channels": sorted(map(str, key.channel_ids)),
+            "networks": list(map(str, key.own_networks)),
             "expires": KEEP if key.expires_at else NEVER,
             "expires_on": "",
             "tier": str(key.tier_id),
         }
-        preset = next((p["value"] for p in PRESETS if p["scopes"] and sorted(p["scopes"]) == scopes), CUSTOM)
+        preset = next((p["value"] for p in PRESETS if p["scopes"] and sorted(p["scopes"]) == key.scope_names), CUSTOM)
         return {**values, "preset": preset, "revision": key.revision, "base": json.dumps(values)}
 
     def on_top_of(self, theirs: dict[str, Any]) -> dict[str, Any]:

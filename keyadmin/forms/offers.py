@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from keyadmin.foundation.actors import Actor
-from keyadmin.models import Bot, Channel, Key, Kind, Organisation, Scope, Tier
+from keyadmin.models import Bot, Channel, Kind, Organisation, Scope, Tier
 from keyadmin.models.scope import fitting, held
 from keyadmin.operations.policy import Permission
 
@@ -78,12 +78,12 @@ class Offer:
         )
 
     @classmethod
-    def for_key(cls, key: Key, *, system_role: str, role: str, may_choose_tier: bool) -> Self:
-        """What somebody with the roles may choose from when editing the key: never less than it has."""
+    def for_key(cls, key: Any, *, system_role: str, role: str, may_choose_tier: bool) -> Self:
+        """What somebody with the roles may choose from when editing the key `with_lists`: never less than it has."""
         owner = Owner(key.organisation, key.bot, Kind(key.kind))
         scopes = list(Scope.objects.prefetch_related("routes"))
         may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        may_hold = fitting(key.kind, may_hold) | {scope.name for scope in key.scopes.all()}
+        may_hold = fitting(key.kind, may_hold) | set(key.scope_names)
         return cls(
             owners=[owner],
             owner=owner,

@@ -9,10 +9,13 @@ LIMIT: Final = 1_000
 
 
 class CappedCount(models.Subquery):
-    """How many rows a QuerySet with OuterRef has, LIMIT + 1 at most: an annotation."""
+    """How many rows have the annotated row's primary key in a column, LIMIT + 1 at most."""
 
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = models.IntegerField()
 
-    def __init__(self, queryset: Any) -> None:
-        super().__init__(queryset.order_by().values("pk")[: LIMIT + 1])
+    def __init__(self, rows: Any, column: str) -> None:
+        # A range of one value, which an index finds. Of an equality PostgreSQL may think that every so many rows fulfil
+        # it, and read all of them in search of the first thousand where none does.
+        asked = {f"{column}__{bound}": models.OuterRef("pk") for bound in ("gte", "lte")}
+        super().__init__(rows.filter(**asked).order_by().values("pk")[: LIMIT + 1])

@@ -158,7 +158,11 @@ class KeyQuerySet(ActorQuerySet):
             own_networks=_list(
                 CidrField(), "SELECT network FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
             ),
-            bot_networks=_list(CidrField(), "SELECT network FROM allow_list_entry WHERE bot_id = {}", of="bot_id"),
+            bot_networks=_list(
+                CidrField(),
+                "SELECT network FROM allow_list_entry WHERE bot_id = {} ORDER BY created_at, id",
+                of="bot_id",
+            ),
         )
 
     def with_channel_slugs(self) -> Self:

@@ -167,10 +167,10 @@ def keys_of(bot: Bot) -> str:
 
 
 def _keys(visitor: Visitor, bot: Bot) -> dict[str, Any]:
-    found = key_rows.readable(visitor).filter(bot=bot)
+    found = key_rows.listed(visitor).filter(bot=bot)
     rows = list(found.order_by("-created_at", "-id")[:MOST_KEYS])
     key_rows.prepare(rows, visitor, key_rows.usage_by_key([key.id for key in rows]))
-    count = len(rows) if len(rows) < MOST_KEYS else counting.capped({"all": found})["all"]
+    count = counting.capped({"all": found})["all"]
     return {"keys": rows, "key_count": count, "key_words": counting.words(count)}
 
 

@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -28,7 +27,7 @@ from keyadmin.web.visitors import Visitor, visitor_of
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = _find(visitor, key)
+    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
     offer = _offer(visitor, row)
     if request.method != "POST":
         return _form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
@@ -73,13 +72,6 @@ def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
     return _shown(request, row, gettext("Description saved"))
 
 
-def _find(visitor: Visitor, key: UUID) -> Any:
-    """The key with its scopes."""
-    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
-    prefetch_related_objects([row], "scopes")
-    return row
-
-
 def _offer(visitor: Visitor, key: Any) -> Offer:
     organisation = key.organisation_id
     return Offer.for_key(
@@ -92,7 +84,7 @@ def _offer(visitor: Visitor, key: Any) -> Offer:
 
 def _question(request: HttpRequest, visitor: Visitor, key: Any, form: EditForm) -> dict[str, str] | None:
     """{words, about}: what the new allow-list brings that one may not have meant, unless exactly it was insisted on."""
-    before, after = [entry.network for entry in key.allow_list.all()], form.cleaned_data["networks"]
+    before, after = key.own_networks, form.cleaned_data["networks"]
     about = " ".join(sorted(map(str, after)))
     if set(before) == set(after) or request.POST.get("anyway") == about:
         return None
@@ -104,7 +96,7 @@ def _question(request: HttpRequest, visitor: Visitor, key: Any, form: EditForm) 
 
 def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **more: Any) -> HttpResponse:
     offer = form.offer
-    held = {scope.name for scope in key.scopes.all()}
+    held = set(key.scope_names)
     context = {
         "key": key,
         "form": form,
@@ -112,7 +104,7 @@ def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **m
         "presets": PRESETS,
         "channels": offer.channels,
         "tiers": offer.tiers,
-        "bot_networks": offer.bot_networks,
+        "bot_networks": key.bot_networks,
         "network_rows": form.network_rows,
         "network_draft": form.network_draft,
         "my_address": client_ip(request) or "",
@@ -129,7 +121,7 @@ def _changed_meanwhile(
     request: HttpRequest, visitor: Visitor, form: EditForm, error: Conflict, key: UUID
 ) -> HttpResponse:
     """What was typed stays, on top of what the other changed, for who still wants to save it."""
-    row = _find(visitor, key)
+    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
     initial = form.on_top_of(EditForm.initial_for(row))
     again = EditForm(initial=initial, offer=_offer(visitor, row), key=row)
     return _form(request, row, again, status=409, conflict=error.message, event=error.event)

@@ -136,11 +136,10 @@ class _Usage:
         bot = self.chosen.get("bot", "")
         if bot in ("", NO_BOT):
             return None
-        known = next((row for row in self._bots if str(row.id) == bot), None)
-        known = known or Bot.objects.visible_to(self.visitor.actor).filter(id=bot).first()
-        if known is None:
+        row = Bot.objects.visible_to(self.visitor.actor).filter(id=bot).first()
+        if row is None:
             raise NotFound
-        return known
+        return row
 
     def _key(self) -> Any:
         """As `_bot`."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -212,8 +213,9 @@ def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, 
         assert line.ask("/api/chats", named).status == (200 if slug == "sms" else 403)
 
 
-def test_a_call_that_waits_for_a_revocation_is_refused(given: Given) -> None:
+def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: Any) -> None:
     """It started before the commit, and found the meter's row locked by it."""
+    settings.KEYADMIN_CALL_DEADLINE = 60  # it must not give up before this test has seen it wait
     made = given.key()
     call = Call("GET", "/api/chats", None)
     assert isinstance(authenticate(made.token, call), Authenticated)

@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, LiteralString
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -47,15 +48,11 @@ class Shell:
             return connection.execute(query, parameters).fetchall()
 
 
-def worker() -> str:
-    return os.environ.get("PYTEST_XDIST_WORKER", "main")
-
-
 @contextmanager
 def database(name: str, template: str = "template1") -> Iterator[str]:
     """A database from a template, dropped afterwards."""
     with psycopg.connect(url_as(OWNER, os.environ["DATABASE_URL"]), autocommit=True) as connection:
-        name = f"commands_{name}_{worker()}"
+        name = f"commands_{name}_{uuid4().hex}"
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
         )

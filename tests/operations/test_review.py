@@ -72,6 +72,7 @@ def test_one_at_a_time(northwind: Organisation) -> None:
         other.execute("SELECT pg_advisory_lock(%s)", [review._BUILDING])
         with pytest.raises(Conflict, match="Somebody else"):
             review.build()
+        other.execute("SELECT pg_advisory_unlock(%s)", [review._BUILDING])
     assert review.build().event == 0
 
 
