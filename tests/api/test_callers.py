@@ -13,7 +13,7 @@ from keyadmin.api.urls import api
 from keyadmin.foundation.endpoints import FOR_KEYS, FOR_PEOPLE
 from keyadmin.models import Person
 from tests.api.calling import call
-from tests.api.world import CALLERS, World, worlds
+from tests.api.world import CALLERS, OTHER_KEYS, World, worlds
 from tests.calls.rows import Given
 
 #: Statuses in the order of CALLERS: administrator, system auditor, owner, auditor, member; then the keys that read
@@ -164,8 +164,10 @@ def _alike(answer: Any) -> Any:
     return answer.status_code, headers, answer.content.replace(answer["X-Request-Id"].encode(), b"")
 
 
-@pytest.mark.parametrize("caller", CALLERS[2:])
+@pytest.mark.parametrize("caller", [*CALLERS[2:], *OTHER_KEYS])
 def test_another_organisations_things_are_like_none(world: World, caller: str) -> None:
+    if caller in OTHER_KEYS:
+        world.headers[caller] = world.other_key(caller)
     other: Person = world.given.person(world.elsewhere, "owner")
     event = ask(world, "administrator", "POST", f"/api/people/{other.id}/link", None)
     assert event.status_code == 200

@@ -14,6 +14,8 @@ from tests.factories import ChannelFactory, KeyFactory, as_actor
 PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
 KEYS: Final = ("reading key", "writing key", "history key", "inheriting key", "ordinary key")
 CALLERS: Final = (*PEOPLE, *KEYS, "nobody")
+#: Kinds of keys, and ways to present one, that decide nothing about who gets what.
+OTHER_KEYS: Final = ("master key", "bot's key", "public key", "compact key", "old secret", "pair")
 
 
 def token_of(person: Person) -> str:
@@ -57,6 +59,16 @@ class World:
             "tier": lambda o: str(given.tier(10).id),
             "scope": self._scope,
         }
+
+    def other_key(self, caller: str) -> dict[str, str]:
+        """How one of OTHER_KEYS asks; it may read and write keys, and read history."""
+        kind = {"master key": {"master": True}, "bot's key": {"bot": self.given.bot(self.home)},
+                "public key": {"public": True}, "compact key": {"compact": True, "prefix": "whm"},
+                "old secret": {"in_grace": True}}.get(caller, {})  # fmt: skip
+        key = KeyFactory(organisation=self.home, scopes=["keys:read", "keys:write", "history:read"], **kind)
+        if caller == "pair":
+            return {"X-API-Key-Id": key.key_id, "X-API-Key-Secret": key.token.removeprefix(f"{key.key_id}_")}
+        return {"X-API-Key": key.old_token if caller == "old secret" else key.token}
 
     def _key(self, **fields: Any) -> str:
         return str(self.given.key(self.home, **fields).token.value)
