@@ -6,7 +6,7 @@ from typing import Final
 
 from playwright.sync_api import Browser, Playwright
 
-NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _QUIET: Final = [
     "--disable-gpu",
     "--disable-background-networking",
