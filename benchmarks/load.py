@@ -11,6 +11,8 @@ from typing import Final
 import psutil
 
 SCRIPT: Final = Path(__file__).with_name("keyed.lua")
+WARMS_UP: Final = 4
+"""Seconds: every worker must have seen every key that calls."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Measure:
 
 def measure(target: Target, seconds: int) -> Measure:
     """One round. Raises RuntimeError when an answer was not 2xx: then something else than the check was timed."""
-    _wrk(target, 1)
+    _wrk(target, WARMS_UP)
     before = cpu_seconds(target.processes)
     output = _wrk(target, seconds)
     spent = cpu_seconds(target.processes) - before
