@@ -44,9 +44,10 @@ def _installation(cursor: Any, world: World) -> None:
     ids = [identifier("organisation", number) for number in count]
     _copy(
         cursor, "organisation",
-        "id name slug is_active key_prefix key_format default_tier_id may_never_expire created_at",
+        "id name slug is_active key_prefix key_format default_tier_id may_never_expire usage_days created_at",
         (
-            f"{ids[n]}\tOrganisation {n}\torganisation-{n}\t{n % 100 != 99}\tkad\tdefault\t{tier}\tt\t{world.at(1)}"
+            f"{ids[n]}\tOrganisation {n}\torganisation-{n}\t{n % 100 != 99}\tkad\tdefault\t{tier}\tt\t400"
+            f"\t{world.at(1)}"
             for n in count
         ),
     )  # fmt: skip
