@@ -172,8 +172,8 @@ def _keys_alone(organisation: Organisation, bot: Bot, count: int) -> None:
                 FROM generate_series(1, %s) AS n
                 RETURNING id
             ), metered AS (
-                INSERT INTO meter (key_id, version, minute, used, cells, total, last_used_at)
-                SELECT id, 1, 0, 0, array_fill(0, ARRAY[61]), 0, now() FROM made
+                INSERT INTO meter (key_id, version, minute, used, cells, total, last_used_at, last_used_day)
+                SELECT id, 1, 0, 0, array_fill(0, ARRAY[61]), 0, now(), current_date FROM made
             )
             INSERT INTO usage_hour (key_id, hour, outcome, count)
             SELECT id, date_trunc('hour', now()), 'ok', 3 FROM made
