@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 from django.utils.formats import date_format
 
@@ -64,23 +64,28 @@ def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subjec
     """
     is_some = count > counting.LIMIT
     first = timezone.now().astimezone(UTC).date() - timedelta(days=days - 1)
-    reached = UsageRollUp.objects.first() if subjects else None
-    chosen = _used_last(keys) if is_some else keys.order_by().values("id")
+    chosen, reached = _used_last(keys) if is_some else (keys.order_by().values("id"), None)
+    if not subjects:
+        reached = None
+    elif reached is None:
+        reached = UsageRollUp.objects.values_list("hours_until", flat=True).first()
     counted = None if is_some and reached else chosen
     rows = usage_sums.by_day(subjects if reached else (), counted, first)
     return Sums(
         _chart(rows, [first + timedelta(days=day) for day in range(days)]),
         _by_key(usage_sums.by_key(chosen, first)),
         is_some,
-        reached.hours_until if is_some and reached else None,
+        reached if is_some else None,
         reached is not None,
     )
 
 
-def _used_last(keys: QuerySet[Any]) -> list[UUID]:
-    """Walks the index of the days of last use."""
+def _used_last(keys: QuerySet[Any]) -> tuple[list[UUID], datetime | None]:
+    """Walks the index of the days of last use. With them, where there are any, how far calls have been added up."""
+    reached = Subquery(UsageRollUp.objects.values("hours_until")[:1])
     used = Meter.objects.filter(key_id__in=keys.order_by().values("id"), last_used_day__isnull=False)
-    return list(used.order_by("-last_used_day").values_list("key_id", flat=True)[: counting.LIMIT])
+    rows = list(used.order_by("-last_used_day").values_list("key_id", reached)[: counting.LIMIT])
+    return [key for key, _reached in rows], rows[0][1] if rows else None
 
 
 def _chart(rows: Iterable[tuple[date, str, int]], days: list[date]) -> Chart:

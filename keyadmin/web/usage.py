@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -124,19 +124,27 @@ class _Usage:
     def _organisation(self) -> Organisation | None:
         return self.visitor.named(self.chosen.get("organisation", ""))
 
+    @property
+    def _chosen_bot(self) -> str | None:
+        bot = self.chosen.get("bot", "")
+        return None if bot in ("", NO_BOT) else str(bot)
+
     @cached_property
     def _bots(self) -> list[Any]:
+        """To choose from; of those that the reader sees the chosen one is always among them."""
         bots: Any = Bot.objects.visible_to(self.visitor.actor)
+        is_chosen = Q(id=self._chosen_bot)
         if self._organisation is not None:
-            bots = bots.filter(organisation=self._organisation)
-        return list(bots.order_by("name", "id")[:_MOST_BOTS])
+            bots = bots.filter(Q(organisation=self._organisation) | is_chosen)
+        if self._chosen_bot:
+            bots = bots.annotate(is_chosen=is_chosen).order_by("-is_chosen", "name", "id")
+        return sorted(bots[:_MOST_BOTS], key=lambda bot: (bot.name, bot.id))
 
     def _bot(self) -> Any:
         """The chosen one; NotFound where the reader does not see it."""
-        bot = self.chosen.get("bot", "")
-        if bot in ("", NO_BOT):
+        if self._chosen_bot is None:
             return None
-        row = Bot.objects.visible_to(self.visitor.actor).filter(id=bot).first()
+        row = next((row for row in self._bots if str(row.id) == self._chosen_bot), None)
         if row is None:
             raise NotFound
         return row
