@@ -70,7 +70,7 @@ def _shoot_all(browser: Browser, address: str, folder: Path, wanted: list[str], 
         reduced_motion="reduce",
         color_scheme="light" if theme == "light" else "dark",
     )
-    context.set_default_timeout(5_000)
+    context.set_default_timeout(15_000)
     page = context.new_page()
     page.goto("/account/login/")
     if "sign-in" in wanted:
