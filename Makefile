@@ -64,7 +64,7 @@ chromium:
 	has chromium-headless-shell && exit 0; \
 	if [ "$$(id -u)" = 0 ] && has apt-get; then \
 		echo 'Installing Chromium …'; \
-		{ apt-get -qq update && apt-get -qq install -y chromium-headless-shell; } >/dev/null 2>&1 || any || \
+		timeout 120 sh -c 'apt-get -qq update && apt-get -qq install -y chromium-headless-shell' >/dev/null 2>&1 || any || \
 			apt-get -qq install -y chromium >/dev/null; \
 	fi; \
 	any && exit 0; \

@@ -11,8 +11,8 @@ from typing import Final
 import psutil
 
 SCRIPT: Final = Path(__file__).with_name("keyed.lua")
-WARMS_UP: Final = 4
-"""Seconds: every worker must have seen every key that calls."""
+WARM_UP_SECONDS: Final = 4
+"""Long enough for every worker to see every key that calls, at the rates measured here."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Measure:
 
 def measure(target: Target, seconds: int) -> Measure:
     """One round. Raises RuntimeError when an answer was not 2xx: then something else than the check was timed."""
-    _wrk(target, WARMS_UP)
+    _wrk(target, WARM_UP_SECONDS)
     before = cpu_seconds(target.processes)
     output = _wrk(target, seconds)
     spent = cpu_seconds(target.processes) - before

@@ -122,5 +122,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Generator[Organi
         yield OrganisationFactory()
         made = [kind.objects.exclude(id__in=ids) for kind, ids in zip(kinds, before, strict=True)]
         given.organisations, given.people, given.tiers = [list(rows.values_list("id", flat=True)) for rows in made]
-        given.remove()
-        connections.close_all()
+        try:
+            given.remove()
+        finally:
+            connections.close_all()

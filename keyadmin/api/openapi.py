@@ -68,7 +68,7 @@ _ON_ERRORS: Final = {
 }
 _IDEMPOTENCY: Final[Json] = {
     "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "The same one again makes nothing new, and tells no secret; sent with another request: 422.",
+    "description": "Again within thirty days it makes nothing new and tells no secret; with another request: 422.",
 }  # fmt: skip
 _IF_MATCH: Final[Json] = {
     "name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},

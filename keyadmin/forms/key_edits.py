@@ -44,7 +44,7 @@ class EditForm(KeyValuesForm):
             "expires_on": "",
             "tier": str(key.tier_id),
         }
-        preset = next((p["value"] for p in PRESETS if p["scopes"] and sorted(p["scopes"]) == key.scope_names), CUSTOM)
+        preset = next((p["value"] for p in PRESETS if p["scopes"] and set(p["scopes"]) == set(key.scope_names)), CUSTOM)
         return {**values, "preset": preset, "revision": key.revision, "base": json.dumps(values)}
 
     def on_top_of(self, theirs: dict[str, Any]) -> dict[str, Any]:

@@ -25,8 +25,8 @@ _NOBODY: Final = UUID(int=0)
 def do[Result](*, actor: Actor, nonce: str, act: Callable[[], Result], asked: str = "") -> Result:
     """What `act` returns, and remembers that it was done, both or neither.
 
-    Raises AlreadyDone for a nonce that this actor has used; who sends it while the first act is under way waits for
-    that. `asked` is a digest of the request, kept for whoever is told of it. "" is no nonce.
+    Raises AlreadyDone for a nonce that this actor has used within KEPT; who sends it while the first act is under way
+    waits for that. `asked` is a digest of the request, kept for whoever is told of it. "" is no nonce.
     """
     if not nonce:
         return act()
@@ -56,7 +56,9 @@ def _claim(actor: Actor, nonce: str, asked: str) -> UUID:
         )
         if cursor.rowcount:
             return claim
-    first = DoneOnce.objects.get(actor_id=identity, nonce=nonce)
+    first = DoneOnce.objects.filter(actor_id=identity, nonce=nonce).first()
+    if first is None:  # forgotten a moment ago
+        return _claim(actor, nonce, asked)
     raise AlreadyDone(first.made, first.asked)
 
 

@@ -13,9 +13,10 @@ from keyadmin.web import answers, gone_keys
 from keyadmin.web.visitors import Visitor
 
 
-def find(visitor: Visitor, key: UUID, permission: Permission) -> Any:
-    """The key `with_lists`, for who sees it and has the permission; else NotFound or Forbidden."""
-    keys = Key.objects.visible_to(visitor.actor).with_usage().with_grace().with_old_secret_use().with_lists()
+def find(visitor: Visitor, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
+    """The key, for who sees it and has the permission; else NotFound or Forbidden."""
+    keys = Key.objects.visible_to(visitor.actor).with_usage().with_grace().with_old_secret_use()
+    keys = keys.with_lists() if with_lists else keys
     row = keys.select_related("organisation", "bot", "tier", "creator").filter(id=key).first()
     if row is None:
         raise gone_keys.missing(visitor, key)

@@ -27,7 +27,7 @@ from keyadmin.web.visitors import Visitor, visitor_of
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
     visitor = visitor_of(request)
-    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
+    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS, with_lists=True)
     offer = _offer(visitor, row)
     if request.method != "POST":
         return _form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
@@ -121,7 +121,7 @@ def _changed_meanwhile(
     request: HttpRequest, visitor: Visitor, form: EditForm, error: Conflict, key: UUID
 ) -> HttpResponse:
     """What was typed stays, on top of what the other changed, for who still wants to save it."""
-    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS)
+    row = key_dialogs.find(visitor, key, Permission.EDIT_KEYS, with_lists=True)
     initial = form.on_top_of(EditForm.initial_for(row))
     again = EditForm(initial=initial, offer=_offer(visitor, row), key=row)
     return _form(request, row, again, status=409, conflict=error.message, event=error.event)

@@ -58,7 +58,7 @@ class Sums:
 
 
 def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subject]) -> Sums:
-    """Of the keys, which are `count` (see `counting`), over the last `days` days, in three or four statements.
+    """Of the keys, which are `count` (see `counting`), over the last `days` days, in two to four statements.
 
     `subjects`: whose keys all of these are; none for a choice of keys that nobody adds up beforehand.
     """

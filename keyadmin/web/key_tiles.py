@@ -20,7 +20,8 @@ def counted(scope: Any) -> dict[str, QuerySet[Any]]:
     # Not Exists, which PostgreSQL may answer by first reading which scopes every key has.
     sensitive = Subquery(Scope.objects.filter(keys=OuterRef("pk"), is_sensitive=True).order_by().values("name")[:1])
     is_open = without_networks(scope)
-    # Those of more are the least: to find the few that can among a million open ones, each would have to be looked at.
+    # Of more open keys only some are looked at, so that the figure is the least: to find the few that can write among
+    # a million, each would have to be.
     some = Key.objects.filter(id__in=is_open.order_by().values("id")[: counting.LIMIT + 1])
     return {
         "tile:all": scope,
@@ -40,7 +41,7 @@ def tiles(
     status = chosen.get("status", "")
     can = gettext("%(count)s can write or export")
     if counts["tile:open"] > counting.LIMIT >= counts["tile:risky"]:
-        can = gettext("At least %(count)s can write or export")
+        can = gettext("At least %(count)s can write or export") if counts["tile:risky"] else ""
     kept = {name: value for name, value in query.items() if name in ("organisation", "kind", "sort")}
     return [
         _tile(

@@ -131,14 +131,14 @@ class _Usage:
 
     @cached_property
     def _bots(self) -> list[Any]:
-        """To choose from; of those that the reader sees the chosen one is always among them."""
+        """To choose from, by name; the chosen one comes first, wherever the reader sees it."""
         bots: Any = Bot.objects.visible_to(self.visitor.actor)
         is_chosen = Q(id=self._chosen_bot)
         if self._organisation is not None:
             bots = bots.filter(Q(organisation=self._organisation) | is_chosen)
         if self._chosen_bot:
             bots = bots.annotate(is_chosen=is_chosen).order_by("-is_chosen", "name", "id")
-        return sorted(bots[:_MOST_BOTS], key=lambda bot: (bot.name, bot.id))
+        return list(bots[:_MOST_BOTS])
 
     def _bot(self) -> Any:
         """The chosen one; NotFound where the reader does not see it."""

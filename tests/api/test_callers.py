@@ -172,6 +172,7 @@ def test_another_organisations_things_are_like_none(world: World, caller: str) -
     event = ask(world, "administrator", "POST", f"/api/people/{other.id}/link", None)
     assert event.status_code == 200
     nothing = str(uuid4())
+    statuses = set()
     for method, address, body, _statuses in CALLS:
         name = next(iter(re.findall(r"\{(\w+)\}", address.partition("?")[0])), "")
         if name in ("", "tier", "scope", "event"):
@@ -185,6 +186,8 @@ def test_another_organisations_things_are_like_none(world: World, caller: str) -
         assert _alike(got[0]) == _alike(got[1]), (method, address)
         unopened = 401 if caller == "nobody" else 403  # whatever the id, and with the challenge that says so
         assert got[0].status_code == (unopened if "WWW-Authenticate" in got[0] else 404), (method, address)
+        statuses.add(got[0].status_code)
+    assert (404 in statuses) == (caller not in ("nobody", "ordinary key"))
 
 
 NAMED: Final = [

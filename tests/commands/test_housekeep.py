@@ -64,6 +64,7 @@ def test_what_somebody_else_is_doing_is_left_to_them(command: Command, used: Non
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [usage.ROLLING_UP])
         told = command("housekeep")
+        other.execute("SELECT pg_advisory_unlock(%s)", [usage.ROLLING_UP])
     assert told.splitlines() == [
         "old usage removed: usage_hour 1",
         "usage added up: Somebody else is adding up the usage.",

@@ -211,6 +211,7 @@ def test_one_at_a_time(db: None, lock: str) -> None:
         other.execute("SELECT pg_advisory_lock(%s)", [number])
         with pytest.raises(Conflict, match="Somebody else"):
             run[module]()
+        other.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 def test_days_whose_hours_are_gone_are_not_made_anew(northwind: Organisation) -> None:

@@ -260,3 +260,18 @@ def test_master_keys_have_words_of_their_own(maya: Person, northwind: Organisati
     assert link in html
     form = client.get(link.replace("&amp;", "&")).content.decode()
     assert re.search(rf'value="master:{northwind.id}" selected', form)
+
+
+@pytest.mark.parametrize(("scopes", "words"), [("chats:export", "At least 1 can write or export"), ("chats:read", "")])
+def test_of_many_open_keys_those_that_can_write_are_the_least(
+    maya: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, scopes: str, words: str
+) -> None:
+    for scope in ("chats:read", "chats:read", scopes):
+        KeyFactory(organisation=northwind, scopes=[scope])
+    client = signed_in(maya)
+    exact = "1 can write or export" if words else "0 can write or export"
+    assert exact in client.get("/keys/").content.decode()
+    monkeypatch.setattr("keyadmin.web.counting.LIMIT", 2)
+    html = client.get("/keys/").content.decode()
+    assert words in html
+    assert ("can write or export" in html) == bool(words)

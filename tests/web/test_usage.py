@@ -183,3 +183,22 @@ def test_it_leads_to_the_key_and_back(jonas: Person, keys: dict[str, Key], signe
     html = signed_in(jonas).get(f"/usage/?key={key.id}&days=14&organisation=northwind").content.decode()
     assert f'href="/keys/{key.id}/"' in html
     assert 'href="/usage/?organisation=northwind&amp;days=14" aria-label="Remove filter Key Plain"' in html
+
+
+def test_the_chosen_bot_is_to_choose_however_many_there_are(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of another organisation than the filter's."""
+    monkeypatch.setattr(usage, "_MOST_BOTS", 2)
+    first, second, last = (BotFactory(organisation=northwind, name=name) for name in ("A", "B", "C"))
+    theirs = BotFactory(organisation=contoso, name="D")
+    client = signed_in(maya)
+    for query, offered in (
+        ("", [first, second]),
+        (f"bot={last.id}", [last, first]),
+        (f"organisation=northwind&bot={theirs.id}", [theirs, first]),
+        ("organisation=contoso", [theirs]),
+    ):
+        context = client.get(f"/usage/?{query}").context
+        assert list(context["bots"]) == offered, query
+        assert context["bot"] in (None, offered[0])
