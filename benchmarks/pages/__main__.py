@@ -83,6 +83,7 @@ def filled(postgres: EmbeddedPostgres, environ: dict[str, str], folder: Path, op
     owner = environ | {addresses.APPLICATION: postgres.url(embedded.OWNER)}
     run(owner, "-m", "benchmarks.pages.fill", *sizes(world))
     run(environ, "manage.py", "build_review")
+    run(environ, "manage.py", "roll_up_usage")
     note.write_text(json.dumps(vars(world) | {"now": now.isoformat()}))
     return world
 

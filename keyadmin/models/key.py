@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.foundation.tokens import Format
+from keyadmin.models.arrays import IsOneOf
 from keyadmin.models.bot import Bot
 from keyadmin.models.network import AllowListEntry, CidrField
 from keyadmin.models.revision import Revised
@@ -55,14 +56,6 @@ class _End(models.Func):
 
     template = "coalesce(%(expressions)s, 'infinity')"
     output_field = models.DateTimeField()
-
-
-class _IsOneOf(models.Func):
-    """Whether a value is in an array."""
-
-    template = "(%(expressions)s))"
-    arg_joiner = " = ANY("
-    output_field = models.BooleanField()
 
 
 class KeyQuerySet(ActorQuerySet):
@@ -186,7 +179,7 @@ class KeyQuerySet(ActorQuerySet):
             | Q(key_id__icontains=text)
             | Q(recognition__istartswith=text)
             # An array is read once and looked up in the index of keys' bots; a join would have every key read.
-            | Q(_IsOneOf(F("bot_id"), ArraySubquery(bots)))
+            | Q(IsOneOf(F("bot_id"), ArraySubquery(bots)))
         )
 
 

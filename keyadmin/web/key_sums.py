@@ -21,6 +21,8 @@ from keyadmin.web import counting
 from keyadmin.web.key_usage import Chart
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
+#: Of more keys than anybody waits for, so many are looked at one by one.
+USED_LAST: Final = 250
 _ORDER: Final = [group for group, _words in OUTCOMES]
 
 
@@ -84,7 +86,7 @@ def _used_last(keys: QuerySet[Any]) -> tuple[list[UUID], datetime | None]:
     """Walks the index of the days of last use. With them, where there are any, how far calls have been added up."""
     reached = Subquery(UsageRollUp.objects.values("hours_until")[:1])
     used = Meter.objects.filter(key_id__in=keys.order_by().values("id"), last_used_day__isnull=False)
-    rows = list(used.order_by("-last_used_day").values_list("key_id", reached)[: counting.LIMIT])
+    rows = list(used.order_by("-last_used_day").values_list("key_id", reached)[:USED_LAST])
     return [key for key, _reached in rows], rows[0][1] if rows else None
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from keyadmin.models import Bot, Key, Meter, Organisation, Outcome, Person, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import usage as usage_operations
-from keyadmin.web import counting, usage
+from keyadmin.web import counting, key_sums, usage
 from keyadmin.web.templatetags.ui import absolute_time
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
@@ -119,6 +119,7 @@ def test_of_too_many_keys_those_used_last(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "LIMIT", 1)
+    monkeypatch.setattr(key_sums, "USED_LAST", 1)
     today = timezone.now().date()
     for name, days in (("Robot", 9), ("Plain", 2)):
         Meter.objects.filter(key_id=keys[name].id).update(last_used_day=today - timedelta(days=days))
