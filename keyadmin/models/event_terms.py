@@ -26,8 +26,9 @@ _ANYWHERE: Final = "w~"
 class Wanted:
     """What is asked for, nothing of what is empty; all of it must hold.
 
-    `actor` and `target` are an id, or words of a name; `text` is words, ids, addresses and ranges of addresses. Words
-    and addresses are found by their beginnings. `since` is the first moment, `until` the first that is too late.
+    `actor` and `target` are an id, or words of a name, the last of them by its beginning; `text` is words, ids,
+    addresses and ranges of addresses, all but ids by their beginnings. `since` is the first moment, `until` the first
+    that is too late.
     """
 
     text: str = ""
@@ -50,8 +51,7 @@ class Wanted:
 
     def words(self) -> list[str]:
         """A condition for each word of a name or the text."""
-        found = [_word(word, "a~") for word in ([] if _id(self.actor) else _split(self.actor))]
-        found += [_word(word, "t~") for word in ([] if _id(self.target) else _split(self.target))]
+        found = [*_name(self.actor, "a~"), *_name(self.target, "t~")]
         for piece in self.text.split():
             if identifier := _id(piece):
                 found.append(any_of([is_(column, identifier) for column in _IDS]))
@@ -70,6 +70,14 @@ def is_(column: str, value: object) -> str:
 def any_of(conditions: Sequence[str]) -> str:
     """That one of them holds; of none, what never does."""
     return f"({' | '.join(conditions or [_quoted('nothing')])})"
+
+
+def _name(text: str, mark: str) -> list[str]:
+    """A condition for each word. What begins like a common one is read to its end, even where the next is rare."""
+    if _id(text):
+        return []
+    *whole, last = _split(text) or [""]
+    return [_quoted(f"{mark}{word[:_LONGEST]}") for word in whole] + ([_word(last, mark)] if last else [])
 
 
 def _word(word: str, mark: str) -> str:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any, Final, NamedTuple, Self, cast
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, QuerySet, Sum, Value
@@ -147,11 +148,12 @@ def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
 
 
 def _of(rows: Any, keys: Keys) -> QuerySet[Any]:
-    """The keys' own; named ones in one parameter, since hundreds of them take longer to send than to look up."""
-    if isinstance(keys, QuerySet):
-        found: QuerySet[Any] = rows.filter(key_id__in=keys)
-        return found
-    named = Value(list(keys), ArrayField(models.UUIDField()))
+    """The keys' own. An array is looked up in the index; a join may read a whole ledger, and hundreds of parameters
+    take longer to send than to look up.
+    """
+    named: Any = (
+        ArraySubquery(keys) if isinstance(keys, QuerySet) else Value(list(keys), ArrayField(models.UUIDField()))
+    )
     return cast("QuerySet[Any]", rows.filter(IsOneOf(F("key_id"), named)))
 
 

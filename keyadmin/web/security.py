@@ -39,6 +39,7 @@ def public_keys(request: HttpRequest) -> HttpResponse:
     key_rows.prepare(context["rows"], visitor)
     for key in context["rows"]:
         key.whitelist = [str(entry) for entry in key.bot.allow_list.all()]
+        key.own_ranges = [str(entry) for entry in key.allow_list.all()]
         key.bot_url = bots.keys_of(key.bot)
     return render(request, f"security/public_keys.html{'#rows' if answers.is_htmx(request) else ''}", context)
 

@@ -66,6 +66,7 @@ function refresh(form) {
 }
 
 function refreshGroups(form, full) {
+  form.querySelector("[data-presets]").hidden = false;
   form.querySelector(".permission-groups").inert = full;
   for (const group of all(form, "[data-group]")) {
     const boxes = all(group, "[name=scopes]");
