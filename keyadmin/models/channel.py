@@ -15,7 +15,7 @@ from keyadmin.models.visibility import ActorQuerySet
 class ChannelQuerySet(ActorQuerySet):
     def with_use(self) -> Self:
         """Adds `key_count`: how many keys are restricted to the channel; capped."""
-        return self.annotate(key_count=CappedCount(Key.channels.through.objects.all(), "channel"))
+        return self.annotate(key_count=CappedCount(Key.channels.through.objects, "channel"))
 
     def search(self, text: str) -> Self:
         return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))

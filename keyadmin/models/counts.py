@@ -14,7 +14,7 @@ class CappedCount(models.Subquery):
     template = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
     output_field = models.IntegerField()
 
-    def __init__(self, rows: Any, column: str) -> None:
+    def __init__(self, rows: models.Manager[Any], column: str) -> None:
         # A range of one value, which an index finds. Of an equality PostgreSQL may think that every so many rows fulfil
         # it, and read all of them in search of the first thousand where none does.
         asked = {f"{column}__{bound}": models.OuterRef("pk") for bound in ("gte", "lte")}

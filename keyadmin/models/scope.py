@@ -45,8 +45,7 @@ def fitting(kind: str, scopes: Iterable[str]) -> frozenset[str]:
 class ScopeQuerySet(CatalogueQuerySet):
     def with_use(self) -> Self:
         """Adds `key_count`: how many keys hold the scope on a list of their own; capped."""
-        holding = Key.scopes.through.objects.all()
-        return self.annotate(key_count=CappedCount(holding, "scope")).order_by("position", "name")
+        return self.annotate(key_count=CappedCount(Key.scopes.through.objects, "scope")).order_by("position", "name")
 
     def with_last_use(self, key: UUID) -> Self:
         """Adds `last_used`, the last day on which the scope opened a call of the key, None where it never did, and

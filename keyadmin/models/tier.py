@@ -17,8 +17,8 @@ class TierQuerySet(CatalogueQuerySet):
     def with_use(self) -> Self:
         """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is; capped."""
         return self.annotate(
-            key_count=CappedCount(Key.objects.all(), "tier"),
-            organisation_count=CappedCount(Organisation.objects.all(), "default_tier"),
+            key_count=CappedCount(Key.objects, "tier"),
+            organisation_count=CappedCount(Organisation.objects, "default_tier"),
         ).order_by("hourly_limit", "name")
 
 

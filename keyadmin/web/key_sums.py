@@ -23,6 +23,7 @@ from keyadmin.web.templatetags.pictures import OUTCOMES
 
 #: Of more keys than anybody waits for, so many are looked at one by one.
 USED_LAST: Final = 250
+_REACHED: Final = UsageRollUp.objects.values_list("hours_until", flat=True)
 _ORDER: Final = [group for group, _words in OUTCOMES]
 
 
@@ -67,10 +68,7 @@ def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subjec
     is_some = count > counting.LIMIT
     first = timezone.now().astimezone(UTC).date() - timedelta(days=days - 1)
     chosen, reached = _used_last(keys) if is_some else (keys.order_by().values("id"), None)
-    if not subjects:
-        reached = None
-    elif reached is None:
-        reached = UsageRollUp.objects.values_list("hours_until", flat=True).first()
+    reached = (reached or _REACHED.first()) if subjects else None
     counted = None if is_some and reached else chosen
     rows = usage_sums.by_day(subjects if reached else (), counted, first)
     return Sums(
@@ -84,9 +82,8 @@ def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subjec
 
 def _used_last(keys: QuerySet[Any]) -> tuple[list[UUID], datetime | None]:
     """Walks the index of the days of last use. With them, where there are any, how far calls have been added up."""
-    reached = Subquery(UsageRollUp.objects.values("hours_until")[:1])
     used = Meter.objects.filter(key_id__in=keys.order_by().values("id"), last_used_day__isnull=False)
-    rows = list(used.order_by("-last_used_day").values_list("key_id", reached)[:USED_LAST])
+    rows = list(used.order_by("-last_used_day").values_list("key_id", Subquery(_REACHED[:1]))[:USED_LAST])
     return [key for key, _reached in rows], rows[0][1] if rows else None
 
 

@@ -113,12 +113,11 @@ class _Usage:
     @property
     def _subjects(self) -> list[Subject]:
         """Whose the keys of the scope are; a key alone is nobody's."""
-        bot = self.chosen.get("bot", "")
         if "key" in self.chosen:
             return []
-        if bot in ("", NO_BOT):
-            return self.visitor.subjects(self._organisation, Part.OWN if bot else Part.ALL)
-        return [Subject(UUID(bot))]
+        if self._chosen_bot:
+            return [Subject(UUID(self._chosen_bot))]
+        return self.visitor.subjects(self._organisation, Part.OWN if "bot" in self.chosen else Part.ALL)
 
     @cached_property
     def _organisation(self) -> Organisation | None:

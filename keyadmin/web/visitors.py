@@ -47,10 +47,11 @@ class Visitor:
 
     @cached_property
     def organisations(self) -> list[Organisation]:
-        """Those whose rows the visitor may read, by name; of more than MOST the first, and the one asked for."""
+        """By name those that the visitor may read; of more than MOST the first, the page's and the one asked for."""
         if self.person.system_role:
             first = self._readable().order_by("name", "id").values("id")[:MOST]
-            shown = Organisation.objects.filter(Q(id__in=first) | Q(slug=self._asked_for))
+            asked = Q(slug=self._asked_for) | Q(id=self.shown and self.shown.id)
+            shown = Organisation.objects.filter(Q(id__in=first) | asked)
             return list(self._readable().filter(id__in=shown.values("id")).order_by("name", "id"))
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
 

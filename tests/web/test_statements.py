@@ -112,7 +112,7 @@ def _rows(maya: Person, northwind: Organisation, count: int) -> None:
     """So many more of everything that a page lists, and events of them."""
     names = [uuid4().hex[:12] for _ in range(count)]
     tier = northwind.default_tier
-    organisations = [Organisation(name=f"O {n}", slug=n, default_tier=tier) for n in names]
+    organisations = [Organisation(name=f"A {n}", slug=n, default_tier=tier) for n in names]
     Organisation.objects.bulk_create(organisations)
     Version.objects.bulk_create(Version(subject=organisation.id) for organisation in organisations)
     bots = Bot.objects.bulk_create(Bot(organisation=northwind, name=f"B {n}") for n in names)
