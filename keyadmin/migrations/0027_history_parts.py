@@ -8,4 +8,4 @@ from keyadmin.migrations._sql import from_files
 class Migration(migrations.Migration):
     dependencies = [("keyadmin", "0026_meter_of_key")]
 
-    operations = [from_files("history_parts")]
+    operations = [from_files("history_parts", remakes="history_search")]
