@@ -6,7 +6,7 @@ Its owner makes databases, sees what others do, and tampers with history.
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 from urllib.parse import urlsplit
 
 import psycopg
@@ -53,10 +53,13 @@ def ask_as_owner(statement: LiteralString, parameters: Sequence[Any] = ()) -> li
         return cursor.fetchall() if cursor.description else []
 
 
+CLOSE_HISTORY: Final = "REVOKE INSERT ON event FROM keyadmin"
+
+
 @contextmanager
 def history_closed() -> Generator[None]:
     """PostgreSQL refuses every event, whatever transaction is under way."""
-    ask_as_owner("REVOKE INSERT ON event FROM keyadmin")
+    ask_as_owner(CLOSE_HISTORY)
     try:
         yield
     finally:

@@ -1,5 +1,5 @@
 """When PostgreSQL refuses the line of history, nothing else is changed either, whichever door it came by; and who asked
-is told. The refusal is the database's own: a trigger where a disk would be full or a right would be missing.
+is told. The refusal is the database's own: the right to write it is missing.
 """
 
 import io
@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command, get_commands, load_command_class
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.test import Client
 
 from keyadmin.embedded import OWNER
@@ -36,39 +36,22 @@ from tests.factories import (
 )
 from tests.operations import acts
 from tests.operations.looking import dump
-from tests.owner import ask_as_owner, url_as
+from tests.owner import CLOSE_HISTORY, history_closed, url_as
 from tests.web import test_admin_roles, test_roles
 from tests.web.conftest import SignedIn, signed_in
 
 __all__ = ["committed_rows", "empty_shell", "given", "migrated", "signed_in"]
 
-REFUSE: Final = "CREATE TRIGGER unwritable BEFORE INSERT ON event EXECUTE FUNCTION event_refuse_change()"
 #: Where a failed sign-in is counted, so that guessing gets slower also while history cannot be written.
 COUNTED: Final = {"cache"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _may_be_refused(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """The trigger is its owner's, and there before any test begins a transaction; a session's setting wakes it."""
-    with django_db_blocker.unblock():
-        ask_as_owner(
-            "CREATE TRIGGER unwritable BEFORE INSERT ON event FOR EACH STATEMENT"
-            " WHEN (current_setting('keyadmin.unwritable', true) = 'on') EXECUTE FUNCTION event_refuse_change()"
-        )
-        yield
-        ask_as_owner("DROP TRIGGER unwritable ON event")
 
 
 @contextmanager
 def unwritable() -> Iterator[None]:
     """History that cannot be written. Afterwards all of the database is what it was."""
     before = dump()
-    with connection.cursor() as cursor:
-        cursor.execute("SET keyadmin.unwritable = 'on'")
-        try:
-            yield
-        finally:
-            cursor.execute("RESET keyadmin.unwritable")
+    with history_closed():
+        yield
     after = dump()
     assert {name: after[name] for name in after.keys() - COUNTED} == {
         name: before[name] for name in before.keys() - COUNTED
@@ -78,7 +61,7 @@ def unwritable() -> Iterator[None]:
 @pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS | acts.EXPORTS)
 def test_no_operation(northwind: Organisation, name: str) -> None:
     world = acts.world(northwind)
-    with unwritable(), pytest.raises(DatabaseError, match="append-only"):
+    with unwritable(), pytest.raises(DatabaseError, match="permission denied for table event"):
         (acts.ALL | acts.SESSIONS | acts.EXPORTS)[name](world, OPERATOR)
 
 
@@ -229,7 +212,7 @@ def test_every_verb_of_a_command_is_asked() -> None:
 
 def test_a_shell_is_told(empty_shell: Shell) -> None:
     with psycopg.connect(url_as(OWNER, empty_shell.url)) as own:
-        own.execute(REFUSE)
+        own.execute(CLOSE_HISTORY)
     done = empty_shell("organisations", "create", "--name", "Fabrikam")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r".*nothing was changed.*\n", done.stderr)
