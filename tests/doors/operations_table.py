@@ -283,4 +283,12 @@ SYSTEM: Final = {
         ("scopes", "remove", "reports:read"),
     ),
 }  # fmt: skip
-TABLE: Final = KEYS | OWNED | SYSTEM
+EXPORTS: Final = {
+    "exports.history": Door(
+        ("/history/export/?organisation={slug}", {"format": "jsonl"}),
+        ("GET", "/api/history/export?format=jsonl&organisation={slug}", None),
+        ("history", *_MINE, "--export", "jsonl"),
+    ),
+}
+
+TABLE: Final = KEYS | OWNED | SYSTEM | EXPORTS
