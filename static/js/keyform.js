@@ -80,6 +80,7 @@ function refreshGroups(form, full) {
 
 function refreshExpiry(form, { choice, end }) {
   const words = wordsOf(form);
+  form.querySelector("[data-unscripted]").hidden = true;
   form.querySelector("[data-custom]").hidden = choice !== "custom";
   const caption = form.querySelector("[data-expiry-caption]");
   caption.hidden = false;

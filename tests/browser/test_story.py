@@ -38,6 +38,17 @@ def toast(page: Page, words: str) -> None:
     expect(page.locator("#toasts").get_by_text(words, exact=True)).to_be_visible()
 
 
+def test_signing_in_by_the_keyboard(new_context: NewContext, world: World, address: str) -> None:
+    page = new_context().new_page()
+    page.goto(KEYS)
+    expect(page.get_by_label("Email")).to_be_focused()
+    page.keyboard.type(world.people["maya"].email)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{address}{KEYS}")
+
+
 def test_with_the_mouse(new_context: NewContext, world: World, address: str) -> None:
     page = new_context().new_page()
     page.goto(KEYS)

@@ -94,6 +94,8 @@ def test_each_filter_alone_and_together(db: None) -> None:
         "actor's id": (Wanted(actor=str(someone)), [3, 1]),
         "actor's name": (Wanted(actor="lind"), [4, 3, 1]),
         "both words": (Wanted(actor="Lind jonas"), [3, 1]),
+        "the last word's beginning": (Wanted(actor="jonas lin"), [3, 1]),
+        "no other's": (Wanted(actor="jon lind"), []),
         "not the target's": (Wanted(actor="shop"), []),
         "target's name": (Wanted(target="shop"), [2]),
         "target's id": (Wanted(target=KEY), [4, 3, 1]),

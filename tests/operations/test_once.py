@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from keyadmin.models import Bot, DoneOnce, Event, Key, Kind, Organisation, Person, Role
@@ -34,6 +35,19 @@ def test_a_nonce_is_known_for_thirty_days(northwind: Organisation, jonas: Person
     with pytest.raises(AlreadyDone) as refused:
         issue_once(jonas, northwind, nonce="n-2")
     assert refused.value.made == str(other.id)
+
+
+def test_one_that_is_forgotten_at_this_moment_is_new(northwind: Organisation, jonas: Person) -> None:
+    first = issue_once(jonas, northwind)
+
+    def forgotten(execute: Any, sql: str, *arguments: Any) -> Any:
+        result = execute(sql, *arguments)
+        if sql.startswith("INSERT INTO done_once"):
+            DoneOnce.objects.filter(made=str(first.id)).delete()
+        return result
+
+    with connection.execute_wrapper(forgotten):
+        assert issue_once(jonas, northwind).id != first.id
 
 
 def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisation, jonas: Person) -> None:

@@ -28,6 +28,16 @@ def test_every_key_of_a_bot_with_the_bots_ranges(
     assert "No key matches" in signed_in(jonas).get(f"{PUBLIC}?q=nothing").content.decode()
 
 
+def test_a_keys_own_ranges_are_shown_too(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
+    for owner, own in ((bot, ["192.0.2.64/26"]), (BotFactory(organisation=northwind), ["10.0.0.0/8"])):
+        KeyFactory(bot=owner, networks=own)
+    html = signed_in(jonas).get(PUBLIC).content.decode()
+    for words in ("192.0.2.0/24", "192.0.2.64/26", "A call must match a range in both lists.", "The key’s own"):
+        assert words in html
+    assert "Any IP" not in html
+
+
 def owners(response: Any) -> list[tuple[str, list[str]]]:
     return [(str(o["owner"]), [n["text"] for n in o["networks"]]) for o in response.context["owners"]]
 
