@@ -45,11 +45,9 @@ class Filled:
         return self.theirs | {"PEER": name}
 
 
-def fill(url: str, folder: Path, count: int) -> Filled:
-    """Migrate both databases and write `count` keys into each."""
-    with connect(url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE peers")
-    ours = {
+def production(url: str, folder: Path) -> dict[str, str]:
+    """What keyadmin's servers and commands are told: production's settings, and secrets of this run."""
+    return {
         "DATABASE_URL": url,
         "KEYADMIN_ENV": "production",
         "KEYADMIN_ALLOWED_HOSTS": "localhost,127.0.0.1",
@@ -59,6 +57,13 @@ def fill(url: str, folder: Path, count: int) -> Filled:
         "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1",
         "KEYADMIN_LOCAL": str(folder / "local"),
     }
+
+
+def fill(url: str, folder: Path, count: int) -> Filled:
+    """Migrate both databases and write `count` keys into each."""
+    with connect(url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE peers")
+    ours = production(url, folder)
     theirs = {
         "DATABASE_URL": url.replace("/keyadmin?", "/peers?"),
         "DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings",

@@ -9,7 +9,6 @@ and says by how much a worker has grown at most meanwhile.
 import argparse
 import http.client
 import os
-import secrets
 import subprocess
 import sys
 import tempfile
@@ -20,11 +19,14 @@ from typing import Final
 import psutil
 from psycopg import connect
 
+from benchmarks.databases import production
 from benchmarks.servers import free_port, gunicorn, running
 from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
 
 MIB: Final = 2**20
+WARM_UP: Final = 20
+"""Requests, so that every worker has loaded what it loads once."""
 #: An organisation, a key of it that reads history, and the key itself on standard output.
 _MAKE: Final = """
 from keyadmin.operations import keys, organisations
@@ -51,19 +53,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="keyadmin-bench-") as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off", "max_wal_size": "8GB"}) as postgres:
-            environ = {
-                "DATABASE_URL": postgres.url(),
-                "KEYADMIN_ENV": "production",
-                "KEYADMIN_ALLOWED_HOSTS": "127.0.0.1",
-                "KEYADMIN_PEPPERS": f"1:{secrets.token_hex(32)}",
-                "DJANGO_SECRET_KEY": secrets.token_urlsafe(64),
-                "DJANGO_SETTINGS_MODULE": "keyadmin.settings",
-                "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1",
-                "KEYADMIN_LOCAL": str(folder / "local"),
-            }
+            environ = production(postgres.url(), folder)
             key = fill(environ, events)
             port = free_port()
             with running(gunicorn(sys.executable, port, "keyadmin.wsgi"), port, environ) as pid:
+                for _ in range(WARM_UP):
+                    ask(port, key, "/api/history?limit=1").read()
                 for form in ("csv", "jsonl"):
                     measure(port, pid, key, form)
 
@@ -81,12 +76,7 @@ def fill(environ: dict[str, str], events: int) -> str:
 def measure(port: int, pid: int, key: str, form: str) -> None:
     before = _memory(pid)
     began, size, lines, grown = time.monotonic(), 0, 0, 0
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    headers = {"X-API-Key": key, "X-Forwarded-Proto": "https"}
-    connection.request("GET", f"/api/history/export?format={form}", headers=headers)
-    response = connection.getresponse()
-    if response.status != 200:
-        raise RuntimeError(f"{response.status}: {response.read()!r}")
+    response = ask(port, key, f"/api/history/export?format={form}")
     while piece := response.read(MIB):
         size, lines = size + len(piece), lines + piece.count(b"\n")
         grown = max(grown, *(now - before.get(worker, now) for worker, now in _memory(pid).items()))
@@ -94,6 +84,15 @@ def measure(port: int, pid: int, key: str, form: str) -> None:
     sys.stdout.write(
         f"{form}: {lines:,} lines, {size / MIB:,.0f} MiB in {took:,.0f} s; a worker grew by {grown / MIB:.1f} MiB\n"
     )
+
+
+def ask(port: int, key: str, path: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", path, headers={"X-API-Key": key, "X-Forwarded-Proto": "https"})
+    response = connection.getresponse()
+    if response.status != 200:
+        raise RuntimeError(f"{response.status}: {response.read()!r}")
+    return response
 
 
 def _memory(pid: int) -> dict[int, int]:

@@ -13,7 +13,7 @@ from typing import Final
 import psutil
 
 from benchmarks.inside import Inside
-from benchmarks.load import Measure
+from benchmarks.load import WARM_UP_SECONDS, Measure
 
 FLOOR: Final = "Django floor, gunicorn"
 MIDDLEWARE: Final = "keyadmin's middleware, gunicorn"
@@ -58,7 +58,7 @@ Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetim
 - Machine: {psutil.cpu_count()} cores ({platform.machine()}), {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} {platform.release()}; load, servers and database share it.
 - Python {platform.python_version()}, PostgreSQL {postgres} (fsync on), {versions}.
 - {options.keys:,} keys, each with four networks and a permission, in keyadmin's database and as many in each peer's; 1,000 of them call in turn.
-- wrk, 16 keep-alive connections (64 through nginx), 2 workers a server; {options.rounds} rounds of {options.seconds} s on each target, one target after the other in each round.
+- wrk, 16 keep-alive connections (64 through nginx), 2 workers a server; {options.rounds} rounds of {options.seconds} s on each target, one target after the other in each round, each after {WARM_UP_SECONDS} s that do not count.
 
 CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing.
 

@@ -171,7 +171,7 @@ def _indices_afterwards(cursor: Any) -> Iterator[None]:
     yield
     cursor.execute("SET maintenance_work_mem = '1GB'")
     for name, made_by in found:
-        _told(name, lambda made_by=made_by: cursor.execute(made_by))  # type: ignore[misc]
+        _told(name, lambda made_by=made_by: cursor.execute(made_by))
 
 
 def _told(name: str, act: Any) -> None:
