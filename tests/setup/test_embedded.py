@@ -117,11 +117,14 @@ def test_an_interrupted_set_up_is_done_again(tmp_path: Path) -> None:
         assert add_row(server.url()) == 1
 
 
-def test_a_path_too_long_for_a_socket_works(tmp_path: Path) -> None:
-    before = set(Path(tempfile.gettempdir()).glob("keyadmin-socket-*"))
-    with EmbeddedPostgres(tmp_path / ("deep" * 20) / "postgres") as server:
-        assert add_row(server.url()) == 1
-    assert set(Path(tempfile.gettempdir()).glob("keyadmin-socket-*")) <= before
+def test_a_path_too_long_for_a_socket_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        Path(temporary).chmod(0o755)  # the server's user passes through it
+        monkeypatch.setattr(tempfile, "tempdir", temporary)
+        with EmbeddedPostgres(tmp_path / ("deep" * 20) / "postgres") as server:
+            assert add_row(server.url()) == 1
+            assert list(Path(temporary).glob("keyadmin-socket-*"))
+        assert not list(Path(temporary).iterdir())
 
 
 def test_a_folder_that_cannot_be_used_gives_one_line(tmp_path: Path) -> None:
