@@ -33,7 +33,7 @@ class Reason(Enum):
     ADDRESS = ("address", 403, "address-not-allowed", "This key may not be used from this address.")
     UNMAPPED = ("unmapped", 403, "insufficient-scope", "No permission opens this method and path.")
     SCOPE = ("scope", 403, "insufficient-scope", "This key lacks the permission for this method and path.")
-    CHANNEL = ("channel", 403, "insufficient-scope", "This key may not act through this channel.")
+    CHANNEL = ("channel", 403, "insufficient-scope", "The call names none of this key's channels.")
     IMPERSONATION = ("impersonation", 403, "insufficient-scope", "This key may not act on behalf of a person.")
     ON_BEHALF_OF = ("on_behalf_of", 403, "unknown-person", "On-Behalf-Of names nobody who can be acted for.")
     LIMITED = ("limited", 429, "rate-limited", "The calls of this rolling hour are used up.")

@@ -26,19 +26,24 @@ def refuse(request: HttpRequest, status: int, template: str, message: str = "", 
     return render(request, template, {"reason": message, **context}, status=status)
 
 
-def done(request: HttpRequest, message: str, *, to: str, stay: str = "") -> HttpResponseBase:
+def done(request: HttpRequest, message: str, *, to: str, stay: str = "", is_renamed: bool = False) -> HttpResponseBase:
     """A dialog's work is done.
 
-    On the list at `to`, and on another page that lists keys, htmx closes the dialog and the list refreshes what
-    changed; the page at `stay` is loaded anew; from anywhere else, and without htmx, the way leads to `to`.
+    On the list at `to`, on the page at `stay` and on another page that lists keys, htmx closes the dialog and the page
+    refreshes what changed; where that is the name, which stands in the title too, `stay` is loaded anew. From anywhere
+    else, and without htmx, the way leads to `to`.
     """
     if not is_htmx(request):
         messages.success(request, message)
         return redirect(to)
     behind = page_behind(request).partition("?")[0]
-    if behind != to and not behind.startswith(_LISTENING):
+    is_there = bool(stay) and behind == stay
+    if is_renamed and is_there:
         messages.success(request, message)
-        return HttpResponseClientRefresh() if stay and behind == stay else HttpResponseClientRedirect(to)
+        return HttpResponseClientRefresh()
+    if not is_there and behind != to and not behind.startswith(_LISTENING):
+        messages.success(request, message)
+        return HttpResponseClientRedirect(to)
     response = HttpResponse(status=204)
     for event, detail in (("dialog:close", {}), (KEYS_CHANGED, {}), ("toast", {"message": message})):
         trigger_client_event(response, event, detail)

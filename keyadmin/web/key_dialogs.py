@@ -25,8 +25,9 @@ def find(visitor: Visitor, key: UUID, permission: Permission, *, with_lists: boo
     return row
 
 
-def done(request: HttpRequest, key: Any, message: str) -> HttpResponseBase:
-    return answers.done(request, message, to=reverse("keys:list"), stay=reverse("keys:detail", args=[key.id]))
+def done(request: HttpRequest, key: Any, message: str, *, is_renamed: bool = False) -> HttpResponseBase:
+    page = reverse("keys:detail", args=[key.id])
+    return answers.done(request, message, to=reverse("keys:list"), stay=page, is_renamed=is_renamed)
 
 
 def status(form: Any) -> int:

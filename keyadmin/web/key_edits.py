@@ -43,7 +43,8 @@ def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
         return _form(request, row, form, status=422)
     except Conflict as error:
         return _changed_meanwhile(request, visitor, form, error, row.id)
-    return key_dialogs.done(request, row, gettext("Key changed"))
+    is_renamed = form.cleaned_data["name"] != row.name
+    return key_dialogs.done(request, row, gettext("Key changed"), is_renamed=is_renamed)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -25,6 +25,7 @@ def reveal(request: HttpRequest, issued: operations.Issued, **context: Any) -> H
         "base_url": base_url.rstrip("/"),
         "scope_words": ", ".join(key.scopes.values_list("label", flat=True)),
         "network_count": key.allow_list.count(),
+        "channels": ", ".join(key.channels.order_by("slug").values_list("slug", flat=True)),
         "section": "keys",
     }
     response = render(request, "keys/reveal.html", values | context)

@@ -83,6 +83,15 @@ def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
         expect(page).to_have_url(page.url.partition("/create")[0])
 
 
+def test_the_page_of_a_key_refreshes_and_the_focus_goes_on_to_what_can_be_done_next(page: Page, world: World) -> None:
+    page.goto(f"/keys/{world.key(NAME).key.id}/")
+    for word, heir in (("Revoke", "Reactivate"), ("Reactivate", "Revoke")):
+        page.get_by_role("main").get_by_role("link", name=f"{word}…").click()
+        dialog(page).get_by_role("button", name=f"{word} key").click()
+        expect(dialog(page)).to_have_count(0)
+        expect(page.get_by_role("link", name=f"{heir}…")).to_be_focused()
+
+
 def test_an_address_of_a_dialog_opens_it_over_its_page(page: Page, world: World) -> None:
     made = world.key(NAME)
     page.goto(f"/keys/{made.key.id}/revoke/")

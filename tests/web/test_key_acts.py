@@ -57,11 +57,12 @@ def test_revoke_from_the_list_closes_the_dialog(jonas: Person, key: Key, htmx: S
     }  # fmt: skip
 
 
-def test_revoke_from_the_keys_page_loads_it_anew(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_revoke_from_the_keys_page_refreshes_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client: Any = htmx(jonas)
     client.behind = f"/keys/{key.id}/"
-    assert client.post(f"/keys/{key.id}/revoke/", {})["HX-Refresh"] == "true"
-    assert "Key revoked" in client.get(f"/keys/{key.id}/", headers={"HX-Request": ""}).content.decode()
+    response = client.post(f"/keys/{key.id}/revoke/", {})
+    assert (response.status_code, "keys:changed" in json.loads(response["HX-Trigger"])) == (204, True)
+    assert 'id="reactivate-key"' in client.get(f"/keys/{key.id}/").content.decode()
 
 
 def test_delete_from_the_keys_page_leads_to_the_list(jonas: Person, key: Key, htmx: SignedIn) -> None:

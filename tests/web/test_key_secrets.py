@@ -105,7 +105,7 @@ def test_end_the_old_one_now(jonas: Person, northwind: Organisation, htmx: Signe
     client.behind = f"/keys/{key.id}/"  # type: ignore[attr-defined]
     assert 'role="alertdialog"' in client.get(end).content.decode()
     assert key.secrets.count() == 2
-    assert client.post(end)["HX-Refresh"] == "true"
+    assert "keys:changed" in json.loads(client.post(end)["HX-Trigger"])
     assert key.secrets.get().not_after is None
     for method in (client.get, client.post):
         assert method(end).status_code == 409
