@@ -63,7 +63,7 @@ class RequestMiddleware:
 
 def actor(
     request: HttpRequest, kind: ActorKind, identity: UUID | None, label: str, door: Door,
-    *, has_system_role: bool | None = None,
+    *, has_system_role: bool | None = None, organisations: tuple[UUID, ...] = (),
 ) -> Actor:  # fmt: skip
     """Who is at the other end, as operations and QuerySets want to know them."""
     return Actor(
@@ -75,6 +75,7 @@ def actor(
         user_agent=clean(request.META.get("HTTP_USER_AGENT", ""), 300),
         request_id=request.META.get("keyadmin.request_id", ""),
         has_system_role=has_system_role,
+        organisations=organisations,
     )
 
 

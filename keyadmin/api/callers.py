@@ -22,7 +22,9 @@ def actor_of(request: HttpRequest) -> Actor:
     if person is not None:
         return person
     caller: Caller = request.caller  # type: ignore[attr-defined]
-    return requests.actor(request, ActorKind.KEY, caller.key.id, caller.key.name, Door.API)
+    key = caller.key
+    reads = (key.organisation_id,)
+    return requests.actor(request, ActorKind.KEY, key.id, key.name, Door.API, organisations=reads)
 
 
 def organisation_of(request: HttpRequest, named: str = "") -> Organisation:

@@ -29,8 +29,9 @@ class Actor:
 
     `id` is the public id of the person or key, None for commands and the system. `label` is what history
     shows when the person or key is long gone. `ip` is the normalised address, None when unknown. `via` is a
-    `Door`. `has_system_role`, of a person and where it is known, is no proof of anything: it only tells reads which
-    of two statements to make, each of which asks for the role itself.
+    `Door`. The last two are no proof of anything, and say nothing where they are not known: `has_system_role`, of a
+    person, tells reads which of two statements to make, each of which asks for the role itself; `organisations` are
+    those that the actor can read at most, named so that the database knows how many rows to expect of them.
     """
 
     kind: ActorKind
@@ -41,3 +42,4 @@ class Actor:
     user_agent: str = ""
     request_id: str = ""
     has_system_role: bool | None = None
+    organisations: tuple[UUID, ...] = ()

@@ -55,7 +55,10 @@ class AllowListQuerySet(ActorQuerySet):
         if self.sees_everything(actor):
             return self
         organisations = self.readable_organisations(actor)
-        return self.filter(Q(bot__organisation__in=organisations) | Q(key__organisation__in=organisations))
+        found = Q()
+        for path in ("bot__organisation", "key__organisation"):
+            found |= Q(**{f"{path}__in": organisations}) & self.known_of(actor, path)
+        return self.filter(found)
 
     def of_organisation(self, organisation: Any) -> Self:
         return self.filter(Q(bot__organisation=organisation) | Q(key__organisation=organisation))

@@ -37,7 +37,8 @@ class Visitor:
 
     @cached_property
     def actor(self) -> Actor:
-        return actors.of_person(self._request, self.person)
+        organisations = () if self.person.system_role else tuple(one.id for one in self.organisations)
+        return actors.of_person(self._request, self.person, organisations)
 
     @cached_property
     def memberships(self) -> dict[UUID, Membership]:
