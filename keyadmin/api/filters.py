@@ -70,12 +70,6 @@ class KeyQuery(ListQuery):
     open: Literal["any", "limited"] | None = Field(default=None, description="Open to any address, or not.")
     used: Literal["never", "90"] | None = Field(default=None, description="Never used, or not for 90 days.")
 
-    def chosen(self) -> dict[str, Any]:
-        found = super().chosen()
-        if "status" in found:
-            found["status_now"] = found.pop("status")
-        return found
-
 
 class HistoryFilters(Asked):
     organisation: str = Field(default="", description="A slug.")

@@ -39,10 +39,13 @@ def readable(actor: Actor) -> QuerySet[Any]:
 def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
     """Keys, newest first. The Link header leads to the next ones."""
     chosen = query.chosen()
-    rows = filter_keys(within(request, readable(actor_of(request)), query.organisation), chosen)
-    for column in ("kind", "status_now"):
-        if value := chosen.get(column):
-            rows = rows.filter(**{column: value})
+    rows: Any = filter_keys(within(request, readable(actor_of(request)), query.organisation), chosen)
+    if kind := chosen.get("kind"):
+        rows = rows.filter(kind=kind)
+    if status := chosen.get("status"):
+        rows = rows.in_status(status)
+    if chosen:
+        rows = paging.sought(rows)
     return listed(request, response, rows, ORDER, query, KeyOut.of)
 
 

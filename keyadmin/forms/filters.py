@@ -75,7 +75,7 @@ def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def filter_keys(keys: QuerySet[Any], chosen: dict[str, Any]) -> QuerySet[Any]:
-    """Keys, with status and usage, that meet every filter but status, kind and organisation."""
+    """Keys that meet every filter but status, kind and organisation."""
     found: Any = keys.search(chosen["q"]) if "q" in chosen else keys  # type: ignore[attr-defined]
     if bot := chosen.get("bot"):
         found = found.filter(bot__isnull=True) if bot == NO_BOT else found.filter(bot=bot)
@@ -89,9 +89,9 @@ def filter_keys(keys: QuerySet[Any], chosen: dict[str, Any]) -> QuerySet[Any]:
             found = found.filter(Exists(own) | Exists(of_bot))
     match chosen.get("used"):
         case "never":
-            found = found.filter(last_used_at__isnull=True)
+            found = found.filter(meter__last_used_at__isnull=True)
         case "90":
-            found = found.filter(last_used_at__lt=timezone.now() - timedelta(days=90))
+            found = found.filter(meter__last_used_at__lt=timezone.now() - timedelta(days=90))
     return found
 
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import is_naive
+
+from keyadmin.models.arrays import IsOneOf
+from keyadmin.models.counts import LIMIT
 
 #: More than any cursor that `at` makes: the longest names have 120 characters, of up to 6 bytes each in JSON.
 _LONGEST: Final = 1500
@@ -123,6 +127,18 @@ def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
         return list(beyond.order_by(*order.columns(backwards=backwards))[:most])
 
     return page_by(fetch, order, cursor, size)
+
+
+def found_first(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same rows, where they are known to be few: found before they are put in order. PostgreSQL, which expects
+    more of them, would look for them along an index of the order, in the whole table.
+    """
+    return rows.filter(IsOneOf(F("pk"), ArraySubquery(rows.order_by().values("pk"))))
+
+
+def sought(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """As `found_first`, if they are few, which takes a statement to know."""
+    return found_first(rows) if rows.order_by().values("pk")[: LIMIT + 1].count() <= LIMIT else rows
 
 
 def page_by(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:

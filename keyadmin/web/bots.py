@@ -167,8 +167,8 @@ def keys_of(bot: Bot) -> str:
 
 
 def _keys(visitor: Visitor, bot: Bot) -> dict[str, Any]:
-    found = key_rows.listed(visitor).filter(bot=bot)
-    rows = list(found.order_by("-created_at", "-id")[:MOST_KEYS])
+    found = Key.objects.visible_to(visitor.actor).filter(bot=bot)
+    rows = list(key_rows.listed(found).order_by("-created_at", "-id")[:MOST_KEYS])
     key_rows.prepare(rows, visitor, key_rows.usage_by_key([key.id for key in rows]))
     count = counting.capped({"all": found})["all"]  # asked of few as well: a page costs the same however many there are
     return {"keys": rows, "key_count": count, "key_words": counting.words(count)}

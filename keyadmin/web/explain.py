@@ -21,7 +21,7 @@ from keyadmin.explain.rules import Rule
 from keyadmin.explain.words import TITLES
 from keyadmin.forms.explain import ExplainForm
 from keyadmin.foundation.refusals import Reason
-from keyadmin.models import Channel, Key, Organisation, Status
+from keyadmin.models import Channel, Key, Organisation
 from keyadmin.operations.errors import Invalid, NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import gone_keys, key_rows, links
@@ -160,7 +160,10 @@ def _another(visitor: Visitor, explanation: Explanation) -> Key | None:
         return None
     keys: Any = Key.objects.visible_to(visitor.actor).filter(organisation=explanation.key.organisation_id)
     newest = keys.order_by("-created_at", "-id").values("id")[:_OTHERS]
-    living = keys.with_status().filter(status_now__in=(Status.ACTIVE.value, Status.EXPIRING.value))
-    others = living.filter(id__in=newest, inherits=False, scopes__in=explanation.needs).exclude(id=explanation.key.id)
+    others = (
+        keys.working()
+        .filter(id__in=newest, inherits=False, scopes__in=explanation.needs)
+        .exclude(id=explanation.key.id)
+    )
     found: Key | None = others.order_by("-created_at", "-id").first()
     return found

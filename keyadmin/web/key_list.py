@@ -13,7 +13,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext, ngettext
 
 from keyadmin.forms.filters import NO_BOT, OPEN, SORTS, USED, KeyFilters, filter_keys
-from keyadmin.models import Bot, Kind, Organisation, Scope, Status, paging
+from keyadmin.models import Bot, Key, Kind, Organisation, Scope, Status, paging
 from keyadmin.operations.errors import NotFound
 from keyadmin.operations.policy import Permission
 from keyadmin.web import counting, key_rows, key_tiles, links
@@ -66,7 +66,7 @@ class KeyList:
     @cached_property
     def scope(self) -> QuerySet[Any]:
         """What the tiles count: all keys of the organisation and kind."""
-        rows = key_rows.listed(self.visitor)
+        rows: QuerySet[Any] = Key.objects.visible_to(self.visitor.actor)
         if self.organisation is not None:
             rows = rows.filter(organisation=self.organisation.id)
         return rows.filter(kind=self.chosen["kind"]) if "kind" in self.chosen else rows
@@ -88,7 +88,9 @@ class KeyList:
 
     def context(self) -> dict[str, Any]:
         status = self.chosen.get("status", "")
-        rows = self.found.in_status(status) if status else self.found
+        count = self.counts[status or "all"]
+        found = self.found.in_status(status) if status else self.found
+        rows = key_rows.listed(paging.found_first(found) if count <= counting.LIMIT else found)
         order = _ORDERS[self.chosen.get("sort", _USUAL)]
         if order.day:  # an inner join, which may begin with the meters
             rows = rows.filter(meter__isnull=False)
@@ -105,7 +107,7 @@ class KeyList:
             "sorts": self.sorts(),
             "filters": self.filters(),
             "query": self.query,
-            "page": self._page(page, self.counts[status or "all"]),
+            "page": self._page(page, count),
             "is_filtered": bool(self.chosen.keys() - {"sort", "organisation"}),
             "is_master": is_master,
             "section": "master-keys" if is_master else "keys",

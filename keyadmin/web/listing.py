@@ -24,8 +24,8 @@ class Listing:
 
     def page(self, rows: QuerySet[Any], order: paging.Order, size: int) -> dict[str, Any]:
         """`rows` of the page and its `page`, for _paging.html, in two statements."""
-        page = paging.page(rows, order, self.cursor, size)
         count = counting.capped({"all": rows})["all"]
+        page = paging.page(paging.found_first(rows) if count <= counting.LIMIT else rows, order, self.cursor, size)
         total = counting.words(count)
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}

@@ -28,10 +28,9 @@ _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 def context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
     organisation = visitor.named(request.GET.get("organisation", ""))
-    keys = _of(Key.objects.visible_to(visitor.actor).with_status().with_usage(), organisation)
+    keys = _of(Key.objects.visible_to(visitor.actor), organisation)
     counts = counting.capped(key_tiles.counted(keys))
-    readable = _of(Key.objects.visible_to(visitor.actor), organisation)
-    sums = key_sums.sums(readable, counts["tile:all"], DAYS, visitor.subjects(organisation))
+    sums = key_sums.sums(keys, counts["tile:all"], DAYS, visitor.subjects(organisation))
     lists = _lists(visitor, keys, sums)
     query = {"organisation": organisation.slug} if organisation else {}
     events = Found.of(visitor.actor, Wanted(organisation=organisation.id if organisation else None))
@@ -64,7 +63,7 @@ def _lists(visitor: Visitor, keys: Any, sums: key_sums.Sums) -> dict[str, list[A
     """The keys of all lists in one statement: each list is first found by its ids."""
     unused = (
         keys.working()
-        .filter(last_used_at__isnull=True, created_at__lt=timezone.now() - _PATIENCE)
+        .filter(meter__last_used_at__isnull=True, created_at__lt=timezone.now() - _PATIENCE)
         .order_by("-created_at", "-id")
     )
     refused = _refused(sums)
