@@ -23,7 +23,7 @@ from keyadmin.operations.errors import Invalid
 
 router = Router(tags=["Allow-list entries"])
 
-BY_OWNER: Final = paging.Order("place", False, str, UUID)
+BY_OWNER: Final = paging.Order("owner_id", False, UUID, UUID)
 Network = Annotated[str, Field(max_length=100, examples=["203.0.113.0/24"])]
 Owner = Annotated[UUID | None, Field(strict=False)]
 
@@ -73,7 +73,7 @@ class EntryQuery(ListQuery):
 def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
     """Entries, by owner: of one bot, of one key, of an organisation, or all."""
     actor = actor_of(request)
-    rows = _readable(actor).by_owner()
+    rows = _readable(actor).with_owner()
     for model, owner in ((Bot, "bot"), (Key, "key")):
         if identity := getattr(query, owner):
             rows = rows.filter(**{owner: one(model.objects.visible_to(actor), id=identity)})

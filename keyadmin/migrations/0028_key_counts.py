@@ -1,7 +1,8 @@
-"""Indices by which keys are counted by status, and master keys found among a million others."""
+"""Indices by which keys are counted by status, master keys found among a million others and allow-lists read."""
 
 from django.db import migrations
 from django.db.models import Index, Q
+from django.db.models.functions import Coalesce
 
 NOT_REVOKED = Q(revoked_at=None)
 
@@ -21,4 +22,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddIndex("key", Index(fields=["organisation"], condition=Q(kind="master"), name="key_master")),
+        migrations.AddIndex("allowlistentry", Index(Coalesce("bot_id", "key_id"), "id", name="allow_list_owner")),
     ]

@@ -22,10 +22,17 @@ class Listing:
         self.cursor = request.GET.get("cursor", "")
         self.organisation = visitor.named(self.chosen.get("organisation", ""))
 
-    def page(self, rows: QuerySet[Any], order: paging.Order, size: int) -> dict[str, Any]:
-        """`rows` of the page and its `page`, for _paging.html, in two statements."""
+    def page(
+        self, rows: QuerySet[Any], order: paging.Order, size: int, *, of_many: paging.Order | None = None
+    ) -> dict[str, Any]:
+        """`rows` of the page and its `page`, for _paging.html, in two statements.
+
+        `of_many`: the order of more rows than are counted, where only that has an index.
+        """
         count = counting.capped({"all": rows})["all"]
-        page = paging.page(paging.found_first(rows) if count <= counting.LIMIT else rows, order, self.cursor, size)
+        is_few = count <= counting.LIMIT
+        order = order if is_few else of_many or order
+        page = paging.page(paging.found_first(rows) if is_few else rows, order, self.cursor, size)
         total = counting.words(count)
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}

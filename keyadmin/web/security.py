@@ -22,6 +22,7 @@ SIZE: Final = 20
 ENTRIES: Final = 50
 _NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 _BY_OWNER: Final = paging.Order("place", False, str, UUID)
+_BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
 
 @require_safe
@@ -61,11 +62,11 @@ def allow_lists(request: HttpRequest) -> HttpResponse:
 
 
 def _ranges(visitor: Visitor, listing: Listing) -> dict[str, Any]:
-    entries = AllowListEntry.objects.visible_to(visitor.actor).by_owner()
+    entries = AllowListEntry.objects.visible_to(visitor.actor).by_owner().with_owner()
     if listing.organisation:
         entries = entries.of_organisation(listing.organisation)
     wanted = entries.select_related("bot__organisation", "key__organisation", "key__bot")
-    context = listing.page(wanted, _BY_OWNER, ENTRIES)
+    context = listing.page(wanted, _BY_OWNER, ENTRIES, of_many=_BY_OWNER_ID)
     context["owners"] = _by_owner(context["rows"])
     return context
 
