@@ -21,7 +21,6 @@ from benchmarks.load import cpu_seconds
 from benchmarks.pages.places import READERS, Place, places
 from benchmarks.pages.world import World, identifier
 
-WARM_UP = 2
 #: To count statements: the machine may be busy with something else.
 TRIES = 3
 
@@ -29,7 +28,8 @@ TRIES = 3
 @dataclass(frozen=True)
 class Figure:
     """Of one page for one reader: milliseconds in order, the processor's for one (web server and PostgreSQL), and how
-    many statements Django made at most.
+    many statements Django made at most. `first` is the longest of each address's first request, with what it asks for
+    in no cache.
     """
 
     reader: str
@@ -38,6 +38,7 @@ class Figure:
     status: int
     statements: int
     cpu: float
+    first: float
     times: list[float]
 
 
@@ -63,14 +64,13 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 def _measured(line: "Line", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
-    for address in islice(cycle(place.addresses), WARM_UP):
-        line.ask(address)
+    first = max(line.ask(address)[1] for address in place.addresses)
     before = cpu_seconds(pids)
     asked = [line.ask(address) for address in islice(cycle(place.addresses), requests)]
     spent = (cpu_seconds(pids) - before) / requests * 1000
     statements = max(_statements(client, address) for address in place.addresses[:3])
     status = next((status for status, _ in asked if status != 200), 200)
-    return Figure(reader, place.part, place.what, status, statements, spent, sorted(took for _, took in asked))
+    return Figure(reader, place.part, place.what, status, statements, spent, first, sorted(took for _, took in asked))
 
 
 def _statements(client: Any, address: str) -> int:

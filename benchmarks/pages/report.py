@@ -44,7 +44,7 @@ Written by `make bench-pages{arguments}` on {datetime.now(UTC):%Y-%m-%d} at {com
 - Machine: {psutil.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}; reader, web server and PostgreSQL share it.
 - Python {platform.python_version()}, {versions}; PostgreSQL with shared_buffers 1 GB, else its defaults; gunicorn as `make run` starts it.
 - {world.keys:,} keys and {world.events:,} events in {world.organisations:,} organisations, a tenth of each in the largest; {world.people:,} people, {world.bots:,} bots; one key in twenty has calls, of 90 days.
-- {options.requests} requests for each page, one after the other, by up to 20 addresses in turn (other keys, people, days …), after two that do not count.
+- {options.requests} requests for each page, one after the other, by up to 20 addresses in turn (other keys, people, days …), each of which had been asked once before: "first" is the longest of those, with what it asks for in no cache.
 - "Common" text is in every fiftieth event ("{COMMON}"), "rare" in three ("{RARE}"), "nowhere" in none ("{NOWHERE}").
 
 p95 is the nearest rank, in milliseconds until the last byte. CPU is the processor's time for one request, web server and PostgreSQL together: the wall clock's is longer where others use the machine.
@@ -72,8 +72,8 @@ def _summary(figures: list[dict[str, Any]], world: World, walk: Walk | None) -> 
 
 def _tables(figures: list[dict[str, Any]]) -> Iterable[str]:
     for reader in dict.fromkeys(one["reader"] for one in figures):
-        lines = [f"## {reader[0].upper()}{reader[1:]}", "", "| page | statements | p50 | p95 | most | CPU | |"]
-        lines.append("|---|---:|---:|---:|---:|---:|---|")
+        lines = [f"## {reader[0].upper()}{reader[1:]}", "", "| page | statements | p50 | p95 | most | first | CPU | |"]
+        lines.append("|---|---:|---:|---:|---:|---:|---:|---|")
         lines += [_row(one) for one in figures if one["reader"] == reader]
         yield "\n".join(lines)
 
@@ -82,7 +82,7 @@ def _row(one: dict[str, Any]) -> str:
     times, p95 = one["times"], percentile(one["times"], 95)
     holds = p95 <= TARGET and one["statements"] <= MOST_STATEMENTS and one["status"] == 200
     answer = "" if one["status"] == 200 else f" ({one['status'] or 'no answer'})"
-    figures = f"{median(times):,.0f} | {p95:,.0f} | {times[-1]:,.0f} | {one['cpu']:,.0f}"
+    figures = f"{median(times):,.0f} | {p95:,.0f} | {times[-1]:,.0f} | {one['first']:,.0f} | {one['cpu']:,.0f}"
     return f"| {one['part']}: {one['what']}{answer} | {one['statements']} | {figures} | {_verdict(holds)} |"
 
 
