@@ -15,6 +15,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from zlib import crc32
 
 PREFIX_PATTERN = r"[a-z][a-z0-9]{1,11}"
@@ -111,7 +112,15 @@ def digest(token_value: str, pepper: bytes) -> bytes:
 
     Takes any text, also what `parse` refuses, and never raises: imported keys may have a foreign shape.
     """
-    return hmac.digest(pepper, token_value.encode("utf-8", "surrogatepass"), "sha256")
+    keyed = _keyed(pepper).copy()
+    keyed.update(token_value.encode("utf-8", "surrogatepass"))
+    return keyed.digest()
+
+
+@lru_cache(maxsize=64)
+def _keyed(pepper: bytes) -> hmac.HMAC:
+    """Copied for each digest: hmac.digest() lets another thread in, which may keep this one waiting."""
+    return hmac.new(pepper, digestmod="sha256")
 
 
 def _checksum(text: str) -> str:
