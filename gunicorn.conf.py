@@ -18,7 +18,7 @@ except env.EnvironmentProblem as problem:
     sys.stderr.write(f"{problem}\n")
     sys.exit(2)
 
-worker_class = "gthread"
+worker_class = "keyadmin.web_worker.Worker"
 # A thread does not wait for what a client has yet to send: connections that say nothing wait in the poll.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.1
 timeout = 30

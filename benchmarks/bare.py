@@ -2,6 +2,6 @@
 
 workers = 2
 threads = 4
-worker_class = "gthread"
+worker_class = "keyadmin.web_worker.Worker"
 loglevel = "warning"
 control_socket_disable = True
