@@ -10,13 +10,15 @@ from typing import Final
 
 from gunicorn.workers.gthread import ThreadWorker
 
-#: Seconds for which a worker waits for each connection that it has, and for how many at most.
+#: Seconds that a worker waits for each connection that it has already: about what another one takes to wake.
 _EACH: Final = 0.000_05
+#: Connections that it waits for, so that a busy worker's thread of events never stands still for long.
 _MOST: Final = 4
 
 
-class Worker(ThreadWorker): 
+class Worker(ThreadWorker):
     def accept(self, listener: socket.socket) -> None:
-        """Lets a worker go first that has fewer connections."""
-        sleep(min(self.nr_conns, _MOST) * _EACH)
+        """Lets workers go first that have fewer connections. `accept` is what gunicorn's own loop calls."""
+        if self.cfg.workers > 1:
+            sleep(min(self.nr_conns, _MOST) * _EACH)
         super().accept(listener)

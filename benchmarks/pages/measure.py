@@ -28,8 +28,7 @@ TRIES = 3
 @dataclass(frozen=True)
 class Figure:
     """Of one page for one reader: milliseconds in order, the processor's for one (web server and PostgreSQL), and how
-    many statements Django made at most. `first` is the longest of each address's first request, with what it asks for
-    in no cache.
+    many statements Django made at most. `first` is the longest of each address's first request.
     """
 
     reader: str
@@ -64,13 +63,14 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 def _measured(line: "Line", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
-    first = max(line.ask(address)[1] for address in place.addresses)
+    warming = [line.ask(address) for address in place.addresses]
     before = cpu_seconds(pids)
     asked = [line.ask(address) for address in islice(cycle(place.addresses), requests)]
     spent = (cpu_seconds(pids) - before) / requests * 1000
     statements = max(_statements(client, address) for address in place.addresses[:3])
-    status = next((status for status, _ in asked if status != 200), 200)
-    return Figure(reader, place.part, place.what, status, statements, spent, first, sorted(took for _, took in asked))
+    status = next((status for status, _ in (*warming, *asked) if status != 200), 200)
+    first, times = max(took for _, took in warming), sorted(took for _, took in asked)
+    return Figure(reader, place.part, place.what, status, statements, spent, first, times)
 
 
 def _statements(client: Any, address: str) -> int:

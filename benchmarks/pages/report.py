@@ -44,7 +44,7 @@ Written by `make bench-pages{arguments}` on {datetime.now(UTC):%Y-%m-%d} at {com
 - Machine: {psutil.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}; reader, web server and PostgreSQL share it.
 - Python {platform.python_version()}, {versions}; PostgreSQL with shared_buffers 1 GB, else its defaults; gunicorn as `make run` starts it.
 - {world.keys:,} keys and {world.events:,} events in {world.organisations:,} organisations, a tenth of each in the largest; {world.people:,} people, {world.bots:,} bots; one key in twenty has calls, of 90 days.
-- {options.requests} requests for each page, one after the other, by up to 20 addresses in turn (other keys, people, days …), each of which had been asked once before: "first" is the longest of those, with what it asks for in no cache.
+- {options.requests} requests for each page, one after the other, by up to 20 addresses in turn (other keys, people, days …), each of which had been asked once before: "first" is the longest of those.
 - "Common" text is in every fiftieth event ("{COMMON}"), "rare" in three ("{RARE}"), "nowhere" in none ("{NOWHERE}").
 
 p95 is the nearest rank, in milliseconds until the last byte. CPU is the processor's time for one request, web server and PostgreSQL together: the wall clock's is longer where others use the machine.

@@ -6,7 +6,7 @@ from keyadmin import requests
 from keyadmin.api.names import askable
 from keyadmin.foundation.actors import Actor, ActorKind, Door
 from keyadmin.foundation.callers import Caller
-from keyadmin.models import Organisation
+from keyadmin.models import Organisation, Person
 from keyadmin.operations.errors import Invalid, NotFound
 
 
@@ -14,6 +14,12 @@ def person_of(request: HttpRequest) -> Actor | None:
     """The person whose token was sent (`people_tokens.py`)."""
     person: Actor | None = getattr(request, "person_actor", None)
     return person
+
+
+def of_person(request: HttpRequest, person: Person) -> Actor:
+    """The actor that `person` is, by this door."""
+    role = bool(person.system_role)
+    return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.API, has_system_role=role)
 
 
 def actor_of(request: HttpRequest) -> Actor:

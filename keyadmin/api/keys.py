@@ -13,7 +13,7 @@ from ninja import Query, Router, Status
 
 from keyadmin.api import headers, repeats
 from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.filters import KeyQuery
+from keyadmin.api.filters import KeyQuery, refuse_unknown
 from keyadmin.api.key_bodies import ChangedKey, NewKey, Reactivation, Regeneration, values
 from keyadmin.api.rows import Reasoned, listed, one, told, within
 from keyadmin.api.schemas import IssuedOut, KeyOut
@@ -38,6 +38,7 @@ def readable(actor: Actor) -> QuerySet[Any]:
 @router.get("/keys", response=list[KeyOut], url_name="keys")
 def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
     """Keys, newest first. The Link header leads to the next ones."""
+    refuse_unknown(request, query)
     chosen = query.chosen()
     rows: Any = filter_keys(within(request, readable(actor_of(request)), query.organisation), chosen)
     if kind := chosen.get("kind"):
@@ -45,7 +46,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) 
     if status := chosen.get("status"):
         rows = rows.in_status(status)
     if chosen:
-        rows = paging.sought(rows)
+        rows = paging.found_first_if_few(rows)
     return listed(request, response, rows, ORDER, query, KeyOut.of)
 
 

@@ -73,10 +73,14 @@ class EntryQuery(ListQuery):
 def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
     """Entries, by owner: of one bot, of one key, of an organisation, or all."""
     actor = actor_of(request)
-    rows = _readable(actor).with_owner()
-    for model, owner in ((Bot, "bot"), (Key, "key")):
-        if identity := getattr(query, owner):
-            rows = rows.filter(**{owner: one(model.objects.visible_to(actor), id=identity)})
+    owners = {
+        owner: one(model.objects.visible_to(actor), id=identity)
+        for model, owner in ((Bot, "bot"), (Key, "key"))
+        if (identity := getattr(query, owner))
+    }
+    # Who sees an owner sees its list.
+    entries = AllowListEntry.objects.filter(**owners) if owners else AllowListEntry.objects.visible_to(actor)
+    rows = entries.with_owner().select_related("bot", "key")
     if query.organisation:
         rows = rows.of_organisation(organisation_of(request, query.organisation))
     return listed(request, response, rows, BY_OWNER, query, EntryOut.of)

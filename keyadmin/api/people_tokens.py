@@ -14,10 +14,9 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from keyadmin import requests
 from keyadmin.api import access_tokens, problems
+from keyadmin.api.callers import of_person
 from keyadmin.authn.credentials import CREDENTIALS
-from keyadmin.foundation.actors import ActorKind, Door
 from keyadmin.models import Person
 
 #: No key has a dot in it.
@@ -49,8 +48,7 @@ class PersonTokenMiddleware:
 
     def _pass(self, request: HttpRequest, person: Person | None = None) -> HttpResponseBase:
         if person is not None:
-            actor = requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.API)
-            request.person_actor = actor  # type: ignore[attr-defined]
+            request.person_actor = of_person(request, person)  # type: ignore[attr-defined]
         request.keyadmin_passes = True  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["Cache-Control"] = "no-store"

@@ -12,10 +12,10 @@ from ninja import Body as FromBody
 from ninja import Router, Status
 from pydantic import BaseModel, Field
 
-from keyadmin import requests
 from keyadmin.api import access_tokens, problems
 from keyadmin.api.bodies import Body
-from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.api.callers import of_person
+from keyadmin.foundation.actors import Actor
 from keyadmin.models import Person
 from keyadmin.operations import token_sessions
 from keyadmin.operations.errors import Invalid, NotFound
@@ -62,7 +62,7 @@ def sign_in(request: HttpRequest, who: SignIn = FromBody(...)) -> Any:  # noqa: 
     if not isinstance(person, Person):
         return problems.not_signed_in(request, _WRONG)
     try:
-        begun = token_sessions.begin(actor=_actor(request, person), binding=person.get_session_auth_hash())
+        begun = token_sessions.begin(actor=of_person(request, person), binding=person.get_session_auth_hash())
     except NotFound:  # shut out, or another password, at this very moment
         return problems.not_signed_in(request, _WRONG)
     return _tokens(begun)
@@ -99,11 +99,7 @@ def _holder(request: HttpRequest, sent: Refresh) -> Actor:
     person = token_sessions.holder(sent.refresh_token)
     if person is None:
         raise NotFound
-    return _actor(request, person)
-
-
-def _actor(request: HttpRequest, person: Person) -> Actor:
-    return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.API)
+    return of_person(request, person)
 
 
 def _tokens(begun: Begun) -> Tokens:

@@ -4,7 +4,6 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
-from django.apps import apps
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
@@ -19,6 +18,7 @@ from keyadmin.foundation.tokens import Format
 from keyadmin.models.arrays import IsOneOf
 from keyadmin.models.bot import Bot
 from keyadmin.models.network import AllowListEntry, CidrField
+from keyadmin.models.organisation import Organisation
 from keyadmin.models.revision import Revised
 from keyadmin.models.secret import Secret
 from keyadmin.models.usage import AddressDay, LastRefusal, SecretUse
@@ -59,8 +59,8 @@ class _End(models.Func):
     output_field = models.DateTimeField()
 
 
-def _is_of(column: str, owners: type[models.Model]) -> Q:
-    """That an owner is disabled. Arrays are looked up in the keys' indices; joins would have every key read."""
+def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
+    """Arrays are looked up in the keys' indices; joins would have every key read."""
     return Q(IsOneOf(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id"))))
 
 
@@ -87,7 +87,7 @@ class KeyQuerySet(ActorQuerySet):
             return self.filter(revoked_at__isnull=True, expires_at__lte=Now())
         if status == Status.PAUSED:
             return self.living().filter(
-                _is_of("organisation_id", apps.get_model("keyadmin", "Organisation")) | _is_of("bot_id", Bot)
+                _owner_is_disabled("organisation_id", Organisation) | _owner_is_disabled("bot_id", Bot)
             )
         if status == Status.EXPIRING:
             return self.working().filter(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRING_SOON)
@@ -228,13 +228,14 @@ class Key(Revised):
         indexes = (
             models.Index(fields=("organisation", "-created_at", "-id"), name="key_of_organisation"),
             # Those that may still be used: of those that never expire, or expire after some moment.
-            # With what counts by status ask besides.
+            # With what counts by status ask besides, so that they read nothing but the index.
             models.Index(
                 fields=("organisation", "expires_at"),
                 include=("id", "bot"),
                 condition=Q(revoked_at=None),
                 name="key_not_revoked",
             ),
+            # A few among all others.
             models.Index(fields=("organisation",), condition=Q(kind=Kind.MASTER), name="key_master"),
             models.Index(fields=("name", "id"), name="key_by_name"),
             models.Index(F("expires_at").desc(nulls_last=True), F("id").desc(), name="key_by_expiry"),

@@ -4,7 +4,6 @@ import uuid
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, Self
 
-from django.apps import apps
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
@@ -60,26 +59,24 @@ class AllowListQuerySet(ActorQuerySet):
         if actor.has_system_role:
             return self.filter(Exists(self.system_role_of(actor)))
         readable = self.readable_organisations(actor)
-        return self._of(Q(organisation__in=readable) & self.known_of(actor, "organisation"))
+        return self._of(
+            Q(bot__organisation__in=readable) & self.known_of(actor, "bot__organisation"),
+            Q(key__organisation__in=readable) & self.known_of(actor, "key__organisation"),
+        )
 
     def of_organisation(self, organisation: Any) -> Self:
-        return self._of(Q(organisation=organisation))
+        return self._of(Q(bot__organisation=organisation), Q(key__organisation=organisation))
 
-    def _of(self, owners: Q) -> Self:
-        """Those of the bots and keys. Two indices lead from owners to entries; joined both at once, none would."""
-        ids = [
-            AllowListEntry.objects.filter(
-                **{f"{name}__in": model._default_manager.filter(owners).order_by().values("id")}
-            )
-            for name, model in ((name, apps.get_model("keyadmin", name)) for name in ("bot", "key"))
-        ]
-        return self.filter(id__in=ids[0].order_by().values("id").union(ids[1].order_by().values("id"), all=True))
+    def _of(self, bots: Q, keys: Q) -> Self:
+        """Those of the bots and of the keys. Found apart, since an index leads to each; joined at once, none would."""
+        found = (AllowListEntry.objects.filter(owners).order_by().values("id") for owners in (bots, keys))
+        return self.filter(id__in=next(found).union(*found, all=True))
 
     def with_owner(self) -> Self:
         """Adds `owner_id`, of the bot or the key, which has an index."""
         return self.annotate(owner_id=Coalesce("bot_id", "key_id"))
 
-    def by_owner(self) -> Self:
+    def with_place(self) -> Self:
         """Adds `place`, by which the entries of an owner stand together: organisation, name of bot or key, id."""
         slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
         name = Left(Coalesce("bot__name", "key__name"), 24)
@@ -101,9 +98,10 @@ class AllowListEntry(Revised):
     class Meta:
         db_table = "allow_list_entry"
         ordering = ("created_at", "id")
-        # For "Who can this address reach?".
         indexes = (
+            # For "Who can this address reach?".
             GistIndex(fields=("network",), name="allow_list_network", opclasses=["inet_ops"]),
+            # For pages of more than can be put in order by name.
             models.Index(Coalesce("bot_id", "key_id"), "id", name="allow_list_owner"),
         )
         constraints = (

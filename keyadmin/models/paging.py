@@ -73,18 +73,18 @@ class Cursor:
     def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
-        place = [int(backwards), text, str(getattr(row, order.tie))]
+        place = [order.column, int(backwards), text, str(getattr(row, order.tie))]
         packed = json.dumps(place, separators=(",", ":"), ensure_ascii=False)
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, text: str, order: Order) -> Self | None:
-        """None for anything that `at` did not make: the reader then starts at the first page."""
+        """None for anything that `at` did not make for the order: the reader then starts at the first page."""
         if not text or len(text) > _LONGEST:
             return None
         try:
-            backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            if backwards not in (0, 1) or not isinstance(pk, str):
+            column, backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            if column != order.column or backwards not in (0, 1) or not isinstance(pk, str):
                 return None
             if value is None and order.nullable:
                 return cls(bool(backwards), None, order.parse_pk(pk))
@@ -136,8 +136,8 @@ def found_first(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.filter(IsOneOf(F("pk"), ArraySubquery(rows.order_by().values("pk"))))
 
 
-def sought(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """As `found_first`, if they are few, which takes a statement to know."""
+def found_first_if_few(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """As `found_first`, if they are few: a statement finds out."""
     return found_first(rows) if rows.order_by().values("pk")[: LIMIT + 1].count() <= LIMIT else rows
 
 

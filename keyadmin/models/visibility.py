@@ -13,7 +13,10 @@ from keyadmin.foundation.actors import Actor, ActorKind
 
 
 class ActorQuerySet(models.QuerySet[Any]):
-    """Decides from the actor's current roles, in the same statement that reads the rows."""
+    """Decides from the actor's current roles, in the same statement that reads the rows.
+
+    Roles that were read before (`Actor.organisations`) only ever narrow that.
+    """
 
     #: Path from a row to its organisation's id.
     organisation_path = "organisation"

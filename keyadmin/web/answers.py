@@ -9,9 +9,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, reswap, trigger_client_event
 
-#: What the list listens to.
+#: What pages that show keys listen to.
 KEYS_CHANGED = "keys:changed"
-#: Beginnings of the addresses of other pages that list keys and listen to it.
+#: Beginnings of the addresses of pages besides the list and a key's own that do.
 _LISTENING = ("/bots/", "/organisations/")
 
 

@@ -177,7 +177,7 @@ def _keys(visitor: Visitor, bot: Bot) -> dict[str, Any]:
 def _count(visitor: Visitor, rows: list[Any]) -> None:
     counts = counting.capped(
         {f"keys {bot.id}": Key.objects.visible_to(visitor.actor).filter(bot=bot) for bot in rows}
-        | {f"ranges {bot.id}": AllowListEntry.objects.visible_to(visitor.actor).filter(bot=bot) for bot in rows}
+        | {f"ranges {bot.id}": AllowListEntry.objects.filter(bot=bot) for bot in rows}  # who sees a bot sees its list
     )
     for bot in rows:
         bot.key_count, bot.range_count = counts[f"keys {bot.id}"], counts[f"ranges {bot.id}"]

@@ -155,7 +155,7 @@ def _urls(visitor: Visitor, key: Key) -> dict[What, tuple[str, str]]:
 
 
 def _another(visitor: Visitor, explanation: Explanation) -> Key | None:
-    """A living key of the same organisation that has the permission which this one lacks."""
+    """A working key of the same organisation that has the permission which this one lacks."""
     if not any(step.rule is Rule.PERMISSION and step.reason is Reason.SCOPE for step in explanation.steps):
         return None
     keys: Any = Key.objects.visible_to(visitor.actor).filter(organisation=explanation.key.organisation_id)

@@ -16,7 +16,7 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from keyadmin.operations.policy import Permission, permissions_for_key
-from keyadmin.web import answers, key_dialogs
+from keyadmin.web import answers
 from keyadmin.web.visitors import Visitor, visitor_of
 
 
@@ -43,7 +43,7 @@ def revoke(request: HttpRequest) -> HttpResponseBase:
         else:
             return _answer(request, done, [*staying, *failed])
     context = {"keys": keys, "staying": staying, "form": form, "section": "keys"}
-    return render(request, "keys/revoke_many.html", context, status=key_dialogs.status(form))
+    return render(request, "keys/revoke_many.html", context, status=answers.status_of(form))
 
 
 def _sorted_out(visitor: Visitor, ids: list[UUID]) -> tuple[list[Any], list[Stays]]:

@@ -28,7 +28,3 @@ def find(visitor: Visitor, key: UUID, permission: Permission, *, with_lists: boo
 def done(request: HttpRequest, key: Any, message: str, *, is_renamed: bool = False) -> HttpResponseBase:
     page = reverse("keys:detail", args=[key.id])
     return answers.done(request, message, to=reverse("keys:list"), stay=page, is_renamed=is_renamed)
-
-
-def status(form: Any) -> int:
-    return 422 if form.is_bound else 200

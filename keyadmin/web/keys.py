@@ -87,7 +87,7 @@ def revoke(request: HttpRequest, key: UUID) -> HttpResponseBase:
         else:
             return key_dialogs.done(request, row, gettext("Key revoked"))
     context = {"key": row, "form": form, "traffic": key_rows.traffic(row), "section": "keys"}
-    return render(request, "keys/revoke.html", context, status=key_dialogs.status(form))
+    return render(request, "keys/revoke.html", context, status=answers.status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -106,7 +106,7 @@ def reactivate(request: HttpRequest, key: UUID) -> HttpResponseBase:
         else:
             return key_dialogs.done(request, row, gettext("Key reactivated"))
     context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": timezone.now().date()}
-    return render(request, "keys/reactivate.html", context | {"section": "keys"}, status=key_dialogs.status(form))
+    return render(request, "keys/reactivate.html", context | {"section": "keys"}, status=answers.status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -119,7 +119,7 @@ def delete(request: HttpRequest, key: UUID) -> HttpResponseBase:
         return answers.done(request, gettext("Key deleted"), to=reverse("keys:list"))
     may_revoke = key_rows.may(row, visitor)["revoke"]
     context = {"key": row, "form": form, "traffic": key_rows.traffic(row), "may_revoke": may_revoke}
-    return render(request, "keys/delete.html", context | {"section": "keys"}, status=key_dialogs.status(form))
+    return render(request, "keys/delete.html", context | {"section": "keys"}, status=answers.status_of(form))
 
 
 def _offer(request: HttpRequest, visitor: Visitor) -> Offer:

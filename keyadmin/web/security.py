@@ -62,12 +62,13 @@ def allow_lists(request: HttpRequest) -> HttpResponse:
 
 
 def _ranges(visitor: Visitor, listing: Listing) -> dict[str, Any]:
-    entries = AllowListEntry.objects.visible_to(visitor.actor).by_owner().with_owner()
+    entries = AllowListEntry.objects.visible_to(visitor.actor).with_place().with_owner()
     if listing.organisation:
         entries = entries.of_organisation(listing.organisation)
     wanted = entries.select_related("bot__organisation", "key__organisation", "key__bot")
     context = listing.page(wanted, _BY_OWNER, ENTRIES, of_many=_BY_OWNER_ID)
     context["owners"] = _by_owner(context["rows"])
+    context["is_by_name"] = context["page"]["count"] <= counting.LIMIT
     return context
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Key, Organisation
+from keyadmin.models import AllowListEntry, Key, Organisation, paging
 from tests.api.conftest import Ask
 from tests.calls.rows import Given, Made
 
@@ -154,6 +154,22 @@ def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisatio
     assert ask(manager, "GET", "/api/keys?limit=0").status_code == 422
     assert ask(manager, "GET", "/api/keys?serach=x").status_code == 422
     assert list(ask(manager, "GET", "/api/keys?status=live").json()["errors"]) == ["status"]
+
+
+def test_lists_of_many_lead_on_too(
+    ask: Ask, manager: Made, given: Given, owner: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paging, "LIMIT", 1)
+    for number in range(3):
+        made = given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
+        for network in ("10.0.0.0/16", "10.1.0.0/16"):
+            AllowListEntry.objects.create(key=made.key, network=network)
+    for url, wanted in (("/api/keys?limit=2&q=Item&status=active", 3), ("/api/allow-list-entries?limit=4", 6)):
+        first = ask(manager, "GET", url)
+        second = ask(manager, "GET", first["Link"].split(">")[0][1:])
+        assert len({row["id"] for row in (*first.json(), *second.json())}) == wanted
+        back = second["Link"].split('>; rel="prev"')[0].rpartition("<")[2]
+        assert ask(manager, "GET", back).json() == first.json()
 
 
 def test_another_organisations_key_is_like_none(ask: Ask, manager: Made, given: Given) -> None:

@@ -85,7 +85,7 @@ def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
 
 def test_the_page_of_a_key_refreshes_and_the_focus_goes_on_to_what_can_be_done_next(page: Page, world: World) -> None:
     page.goto(f"/keys/{world.key(NAME).key.id}/")
-    for word, heir in (("Revoke", "Reactivate"), ("Reactivate", "Revoke")):
+    for word, heir in (("Revoke", "Reactivate"), ("Reactivate", "Edit")):
         page.get_by_role("main").get_by_role("link", name=f"{word}…").click()
         dialog(page).get_by_role("button", name=f"{word} key").click()
         expect(dialog(page)).to_have_count(0)

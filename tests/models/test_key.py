@@ -42,6 +42,9 @@ def test_status(
     assert found == [status]
 
 
-def test_a_key_without_a_bot_can_be_active(northwind: Organisation) -> None:
+def test_a_key_without_a_bot_can_be_active_or_paused(northwind: Organisation) -> None:
     KeyFactory(organisation=northwind)
-    assert Key.objects.with_status().get().status == Status.ACTIVE
+    for is_active, status in ((True, Status.ACTIVE), (False, Status.PAUSED)):
+        Organisation.objects.update(is_active=is_active)
+        assert Key.objects.with_status().get().status == status
+        assert [one for one in Status if Key.objects.in_status(one.value).exists()] == [status]

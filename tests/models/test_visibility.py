@@ -23,9 +23,9 @@ def both(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     return made
 
 
-def seen(model: Any, who: Person | Key) -> set[str]:
+def seen(model: Any, who: Person | Key, **known: Any) -> set[str]:
     path = {Organisation: "id", Event: "organisation_id"}.get(model, "organisation_id")
-    rows = model.objects.visible_to(as_actor(who))
+    rows = model.objects.visible_to(as_actor(who, **known))
     if model is AllowListEntry:
         ids = {(row.bot or row.key).organisation_id for row in rows}
     else:
@@ -46,6 +46,27 @@ def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: A
     assert seen(model, person) == slugs
     Person.objects.filter(id=person.id).update(is_active=False)
     assert seen(model, person) == set()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("name", "has_system_role", "known", "slugs"),
+    [
+        ("jonas", False, ["northwind"], {"northwind"}), ("jonas", False, ["northwind", "contoso"], {"northwind"}),
+        ("jonas", False, ["contoso"], set()), ("jonas", True, [], set()), ("sam", False, ["northwind"], set()),
+        ("maya", True, [], {"northwind", "contoso"}),
+    ],
+)  # fmt: skip
+def test_what_an_actor_is_thought_to_read_proves_nothing(
+    both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, has_system_role: bool,
+    known: list[str], slugs: set[str],
+) -> None:  # fmt: skip
+    organisations = tuple(both[slug].organisation_id for slug in known)
+    person = request.getfixturevalue(name)
+    found = seen(model, person, has_system_role=has_system_role, organisations=organisations)
+    if model is Event and known == ["contoso"]:  # events are found by terms, which need no such hint
+        slugs = {"northwind"}
+    assert found == slugs
 
 
 @pytest.mark.parametrize("model", MODELS)

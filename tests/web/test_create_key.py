@@ -83,6 +83,18 @@ def test_htmx_gets_the_dialog_alone(jonas: Person, htmx: SignedIn, new_key: dict
     assert revealed["HX-Trigger-After-Swap"] == '{"keys:changed": {}}'
 
 
+def test_with_the_secret_stands_how_calls_name_a_channel(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
+) -> None:
+    channels = [ChannelFactory(organisation=northwind, slug=slug) for slug in ("sms", "email")]
+    words = "Only through email, sms: calls that use a channel name it, in X-Channel or in the path"
+    for chosen, nonce in ((channels, "one"), ([], "two")):
+        sent = new_key | {"channels": [str(one.id) for one in chosen], "nonce": nonce}
+        revealed = signed_in(jonas).post(CREATE, sent).content.decode()
+        assert "Save your secret now" in revealed
+        assert (words in revealed) is bool(chosen)
+
+
 def test_a_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None:
     page = signed_in(jonas).get(CREATE).content.decode()
     assert "<!doctype html>" in page

@@ -37,6 +37,17 @@ def sent_by(page: str) -> dict[str, Any]:
     return fields
 
 
+def test_from_its_own_page_a_new_name_loads_it_anew_and_anything_else_refreshes_it(
+    jonas: Person, key: Key, htmx: SignedIn
+) -> None:
+    client: Any = htmx(jonas)
+    client.behind = f"/keys/{key.id}/"
+    for changed, header in (("description", "HX-Trigger"), ("name", "HX-Refresh")):
+        fields = sent_by(client.get(url(key)).content.decode()) | {changed: "Other"}
+        response = client.post(url(key), fields)
+        assert {"HX-Trigger", "HX-Refresh"} & response.headers.keys() == {header}, changed
+
+
 def test_the_form_shows_the_key_and_saves_what_is_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     page = client.get(url(key)).content.decode()

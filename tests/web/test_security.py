@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
+from keyadmin.web import counting
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 from tests.web.test_bots import names
@@ -106,15 +107,40 @@ def test_what_is_no_address(jonas: Person, northwind: Organisation, signed_in: S
     assert "Enter one IP address, such as 203.0.113.24." in response.content.decode()
 
 
-def test_pages(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    for number in range(130):
-        KeyFactory(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=[f"10.0.{number}.0/24"])
-    client, seen, url = signed_in(jonas), [], LISTS
-    while url and len(seen) < 200:
+@pytest.mark.parametrize("is_by_name", [True, False])
+@pytest.mark.parametrize("reader", ["jonas", "maya"])
+def test_pages(
+    northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest,
+    reader: str, is_by_name: bool,
+) -> None:  # fmt: skip
+    """There and back, also of more ranges than are put in order by name."""
+    if not is_by_name:
+        monkeypatch.setattr(counting, "LIMIT", 100)
+    for number in range(65):
+        networks = [f"10.0.{number}.0/24", f"10.1.{number}.0/24"]
+        KeyFactory(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=networks)
+    client, seen, url, pages = signed_in(request.getfixturevalue(reader)), [], LISTS, []
+    while url and len(pages) < 5:
         response = client.get(url)
+        pages.append(response)
         seen += [network for _, networks in owners(response) for network in networks]
         url = response.context["page"]["next_url"]
     assert len(seen) == len(set(seen)) == 130
+    assert len({owner for page in pages for owner, _ in owners(page)}) == 65
+    back = client.get(pages[-1].context["page"]["previous_url"])
+    assert owners(back) == owners(pages[-2])
+    assert ("in no order of names" in pages[0].content.decode()) is not is_by_name
+
+
+def test_another_orders_place_leads_to_the_first_page(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        KeyFactory(organisation=northwind, networks=[f"10.0.{number}.0/24"])
+    client = signed_in(jonas)
+    url = client.get(LISTS).context["page"]["next_url"]
+    monkeypatch.setattr(counting, "LIMIT", 50)
+    assert owners(client.get(url)) == owners(client.get(LISTS))
 
 
 @pytest.mark.parametrize("url", [PUBLIC, LISTS, f"{LISTS}?address=10.0.0.1", f"{PUBLIC}?q=Key&organisation=northwind"])
