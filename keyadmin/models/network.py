@@ -59,18 +59,19 @@ class AllowListQuerySet(ActorQuerySet):
         if actor.has_system_role:
             return self.filter(Exists(self.system_role_of(actor)))
         readable = self.readable_organisations(actor)
-        return self._of(
-            Q(bot__organisation__in=readable) & self.known_of(actor, "bot__organisation"),
-            Q(key__organisation__in=readable) & self.known_of(actor, "key__organisation"),
-        )
+        return self._of(Q(organisation__in=readable) & self.known_of(actor, "organisation"))
 
     def of_organisation(self, organisation: Any) -> Self:
-        return self._of(Q(bot__organisation=organisation), Q(key__organisation=organisation))
+        return self._of(Q(organisation=organisation))
 
-    def _of(self, bots: Q, keys: Q) -> Self:
+    def _of(self, owners: Q) -> Self:
         """Those of the bots and of the keys. Found apart, since an index leads to each; joined at once, none would."""
-        found = (AllowListEntry.objects.filter(owners).order_by().values("id") for owners in (bots, keys))
-        return self.filter(id__in=next(found).union(*found, all=True))
+        parts = []
+        for name in ("bot", "key"):
+            owner: Any = AllowListEntry._meta.get_field(name).related_model
+            entries = AllowListEntry.objects.filter(**{f"{name}__in": owner.objects.filter(owners).values("id")})
+            parts.append(entries.order_by().values("id"))
+        return self.filter(id__in=parts[0].union(parts[1], all=True))
 
     def with_owner(self) -> Self:
         """Adds `owner_id`, of the bot or the key, which has an index."""
