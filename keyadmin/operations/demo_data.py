@@ -28,7 +28,8 @@ class DemoPerson:
         """The role, in words for people."""
         if self.system_role:
             return str(self.system_role.label)
-        return f"{self.role.label} ({self.organisation.capitalize()})"
+        reads = "" if self.role in (Role.OWNER, Role.AUDITOR) else ", who may see no keys"
+        return f"{self.role.label} ({self.organisation.capitalize()}){reads}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,11 +100,15 @@ class _Usage:
         }
 
     def _scope(self) -> QuerySet[Any]:
-        keys: Any = Key.objects.visible_to(self.visitor.actor)
-        if self._organisation is not None:
+        if bot := self._bot():
+            # Who sees a bot sees its keys. Asked for its organisation as well, PostgreSQL expects a tenth of them.
+            keys: Any = Key.objects.filter(bot=bot)
+        else:
+            keys = Key.objects.visible_to(self.visitor.actor)
+        if self._organisation is not None and not bot:
             keys = keys.filter(organisation=self._organisation)
-        if bot := self.chosen.get("bot"):
-            keys = keys.filter(bot__isnull=True) if bot == NO_BOT else keys.filter(bot=bot)
+        if self.chosen.get("bot") == NO_BOT:
+            keys = keys.filter(bot__isnull=True)
         if key := self.chosen.get("key"):
             keys = keys.filter(id=key)
         rows: QuerySet[Any] = keys
