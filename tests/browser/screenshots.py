@@ -2,7 +2,7 @@
 
     python -m tests.browser.screenshots OUTDIR [SCENE …]
 
-Starts a PostgreSQL and a server of its own and leaves `<scene>-<width>-<theme>.png` in OUTDIR.
+Starts a PostgreSQL and a server of its own for each width and theme and leaves `<scene>-<width>-<theme>.png` in OUTDIR.
 """
 
 import os
@@ -54,11 +54,12 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
     wanted = arguments[1:] or ["sign-in", *SCENES]
-    with demonstration() as address, sync_playwright() as playwright:
+    with sync_playwright() as playwright:
         browser = launch(playwright)
         for width in SIZES:
             for theme in THEMES:
-                _shoot_all(browser, address, folder, wanted, width, theme)
+                with demonstration() as address:  # anew: scenes leave keys behind
+                    _shoot_all(browser, address, folder, wanted, width, theme)
         browser.close()
     return 0
 
