@@ -11,19 +11,19 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 
 from keyadmin.models import Meter, Outcome, UsageRollUp, usage_sums
-from keyadmin.models.usage_sums import Subject
+from keyadmin.models.usage_sums import Keys, Subject
 from keyadmin.web import counting
 from keyadmin.web.key_usage import Chart
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
 #: Of more keys than anybody waits for, so many are looked at one by one.
 USED_LAST: Final = 250
-_REACHED: Final = UsageRollUp.objects.values_list("hours_until", flat=True)
 _ORDER: Final = [group for group, _words in OUTCOMES]
 
 
@@ -61,14 +61,21 @@ class Sums:
 
 
 def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subject]) -> Sums:
-    """Of the keys, which are `count` (see `counting`), over the last `days` days, in two to four statements.
+    """Of the keys, which are `count` (see `counting`), over the last `days` days. In three statements; in two of a few
+    chosen ones, and in four where nothing was ever added up.
 
     `subjects`: whose keys all of these are; none for a choice of keys that nobody adds up beforehand.
     """
     is_some = count > counting.LIMIT
     first = timezone.now().astimezone(UTC).date() - timedelta(days=days - 1)
-    chosen, reached = _used_last(keys) if is_some else (keys.order_by().values("id"), None)
-    reached = (reached or _REACHED.first()) if subjects else None
+    chosen: Keys = keys.order_by().values("id")
+    reached = None
+    if is_some:
+        chosen, reached = _used_last(keys)
+    elif subjects:
+        reached = UsageRollUp.objects.values_list("hours_until", flat=True).first()
+    if not subjects:
+        reached = None
     counted = None if is_some and reached else chosen
     rows = usage_sums.by_day(subjects if reached else (), counted, first)
     return Sums(
@@ -81,10 +88,11 @@ def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subjec
 
 
 def _used_last(keys: QuerySet[Any]) -> tuple[list[UUID], datetime | None]:
-    """Walks the index of the days of last use. With them, where there are any, how far calls have been added up."""
+    """Walks the index of the days of last use. With them how far calls have been added up; None if they never were."""
     used = Meter.objects.filter(key_id__in=keys.order_by().values("id"), last_used_day__isnull=False)
-    rows = list(used.order_by("-last_used_day").values_list("key_id", Subquery(_REACHED[:1]))[:USED_LAST])
-    return [key for key, _reached in rows], rows[0][1] if rows else None
+    last = used.order_by("-last_used_day").values_list("key_id", flat=True)[:USED_LAST]
+    row = UsageRollUp.objects.values_list(ArraySubquery(last), "hours_until").first()
+    return row or (list(last), None)
 
 
 def _chart(rows: Iterable[tuple[date, str, int]], days: list[date]) -> Chart:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -127,8 +127,10 @@ class Report:
 
     def _built(self) -> tuple[paging.Page, datetime | None, int]:
         """A page of what was so when the report was built; what each key shows of itself is of now all the same."""
-        build = ReviewBuild.objects.first()
-        page = paging.page(self._findings(self.finding or ANY), _MOST_BUILT, self.cursor, self._size)
+        built = {name: Subquery(ReviewBuild.objects.values(name)[:1]) for name in ("at", "event")}
+        found = self._findings(self.finding or ANY).annotate(**built)
+        page = paging.page(found, _MOST_BUILT, self.cursor, self._size)
+        build = page.rows[0] if page.rows else ReviewBuild.objects.first()
         examined = {row.key: row for row in review.examine(self._of(row.key_id for row in page.rows))}
         rows = [examined[row.key_id] for row in page.rows if row.key_id in examined]
         page = paging.Page(rows, page.before, page.after, page.is_first)
