@@ -1,7 +1,7 @@
 """`make bench-pages`: fill an installation, ask for every page as three readers, walk its history, write PAGES.md.
 
 python -m benchmarks.pages [--keys 1000000] [--events 10000000] [--organisations 1000] [--requests 40]
-    [--folder FOLDER] [--out benchmarks/PAGES.md]
+    [--only PARTS] [--no-walk] [--folder FOLDER] [--out benchmarks/PAGES.md]
 
 Filling takes a quarter of an hour and 20 GB of disk. A FOLDER is kept: the next run finds it filled.
 """
@@ -43,7 +43,7 @@ def main() -> None:
         environ = environment(postgres, folder)
         run(environ, "manage.py", "migrate", "--verbosity", "0")
         world = filled(postgres, environ, folder, options)
-        figures = measured(stack, postgres, environ, world, folder / "figures.json", options.requests)
+        figures = measured(stack, postgres, environ, world, folder / "figures.json", options)
         walk = None if options.no_walk else walked(environ)
     report.write(options, world, figures, walk)
 
@@ -54,6 +54,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--organisations", type=int, default=1_000)
     parser.add_argument("--requests", type=int, default=40, help="for each page and reader")
+    parser.add_argument("--only", default="", metavar="PARTS", help="of the pages, as History,Review,Usage")
     parser.add_argument("--no-walk", action="store_true", help="leave verify_history out")
     parser.add_argument("--folder", type=Path, help="kept, and filled only if it is not")
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "PAGES.md")
@@ -118,7 +119,12 @@ def resident(process: psutil.Process) -> int:
 
 
 def measured(
-    stack: ExitStack, postgres: EmbeddedPostgres, environ: dict[str, str], world: World, file: Path, requests: int
+    stack: ExitStack,
+    postgres: EmbeddedPostgres,
+    environ: dict[str, str],
+    world: World,
+    file: Path,
+    options: argparse.Namespace,
 ) -> list[dict[str, Any]]:
     port = free_port()
     command = ["-m", "gunicorn", "--config", "gunicorn.conf.py", "--log-level", "warning"]
@@ -131,8 +137,9 @@ def measured(
         "benchmarks.pages.measure",
         str(port),
         f"{web},{database}",
-        str(requests),
+        str(options.requests),
         str(file),
+        options.only,
         *sizes(world),
     )
     figures: list[dict[str, Any]] = json.loads(file.read_text())

@@ -1,6 +1,6 @@
 """Asks a running web server for every page, and Django itself how many statements each takes.
 
-    python -m benchmarks.pages.measure PORT PIDS REQUESTS FILE KEYS EVENTS ORGANISATIONS NOW
+    python -m benchmarks.pages.measure PORT PIDS REQUESTS FILE PARTS KEYS EVENTS ORGANISATIONS NOW
 
 writes what it found to FILE, as JSON.
 """
@@ -41,13 +41,13 @@ class Figure:
     times: list[float]
 
 
-def main(port: int, pids: list[int], requests: int, file: Path, world: World) -> None:
+def main(port: int, pids: list[int], requests: int, file: Path, parts: set[str], world: World) -> None:
     django.setup()
     figures = []
     for reader, number in READERS.items():
         client = _signed_in(identifier("person", number))
         line = Line(port, client.cookies)
-        for place in places(world, number):
+        for place in (one for one in places(world, number) if not parts or one.part in parts):
             figure = _measured(line, client, pids, reader, place, requests)
             figures.append(figure)
             file.write_text(json.dumps([asdict(one) for one in figures]))
@@ -63,6 +63,7 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 def _measured(line: "Line", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
+    line.close()  # the server hangs up on a line that was quiet for long
     warming = [line.ask(address) for address in place.addresses]
     before = cpu_seconds(pids)
     asked = [line.ask(address) for address in islice(cycle(place.addresses), requests)]
@@ -107,6 +108,10 @@ class Line:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in cookies.items())
         self._headers = {"Cookie": cookie, "Host": "localhost"}
 
+    def close(self) -> None:
+        """The next question opens it again."""
+        self._connection.close()
+
     def ask(self, address: str) -> tuple[int, float]:
         """Status, 0 where the server hung up, and milliseconds to the last byte."""
         began = perf_counter()
@@ -122,6 +127,13 @@ class Line:
 
 
 if __name__ == "__main__":
-    _port, _pids, _requests, _file, *_sizes, _now = sys.argv[1:]
+    _port, _pids, _requests, _file, _parts, *_sizes, _now = sys.argv[1:]
     _world = World(*map(int, _sizes), datetime.fromisoformat(_now))
-    main(int(_port), [int(pid) for pid in _pids.split(",")], int(_requests), Path(_file), _world)
+    main(
+        int(_port),
+        [int(pid) for pid in _pids.split(",")],
+        int(_requests),
+        Path(_file),
+        set(_parts.split(",")) - {""},
+        _world,
+    )
