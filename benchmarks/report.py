@@ -62,7 +62,7 @@ Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetim
 
 CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing.
 
-[PAGES.md](PAGES.md) tells how fast pages are."""
+[PAGES.md](PAGES.md) tells how fast pages are, [AUDITOR.md](AUDITOR.md) those of history, review and usage alone."""
 
 
 def _loads(figures: Figures) -> str:
