@@ -10,7 +10,7 @@ from typing import Final
 
 from gunicorn.workers.gthread import ThreadWorker
 
-#: Seconds that a worker waits for each connection that it has already: about what another one takes to wake.
+#: Seconds that a worker waits for each connection that it has already, so that another one may wake.
 _EACH: Final = 0.000_05
 #: Connections that it waits for, so that a busy worker's thread of events never stands still for long.
 _MOST: Final = 4

@@ -28,8 +28,11 @@ class DemoPerson:
         """The role, in words for people."""
         if self.system_role:
             return str(self.system_role.label)
-        reads = "" if self.role in (Role.OWNER, Role.AUDITOR) else ", who may see no keys"
-        return f"{self.role.label} ({self.organisation.capitalize()}){reads}"
+        return f"{self.role.label} ({self.organisation.capitalize()})"
+
+    @property
+    def sees_keys(self) -> bool:
+        return bool(self.system_role) or self.role in (Role.OWNER, Role.AUDITOR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,18 @@ type Usage = list[tuple[int, int]]
 
 def readable(visitor: Visitor) -> QuerySet[Any]:
     """The keys a visitor may see, each with all that `prepare` reads."""
-    keys = Key.objects.visible_to(visitor.actor).with_status().with_usage().with_grace()
-    rows: QuerySet[Any] = keys.select_related("organisation", "bot", "tier", "creator")
-    return rows.prefetch_related("scopes", "allow_list", "bot__allow_list")
+    keys = Key.objects.visible_to(visitor.actor)
+    return _with_owners(keys).prefetch_related("scopes", "allow_list", "bot__allow_list")
 
 
 def listed(keys: Any) -> QuerySet[Any]:
     """The keys as `readable` gives them, for who needs only the number of networks: two statements less."""
-    keys = keys.with_status().with_usage().with_grace().with_network_count()
-    rows: QuerySet[Any] = keys.select_related("organisation", "bot", "tier", "creator")
-    return rows.prefetch_related("scopes")
+    return _with_owners(keys.with_network_count()).prefetch_related("scopes")
+
+
+def _with_owners(keys: Any) -> QuerySet[Any]:
+    rows: QuerySet[Any] = keys.with_status().with_usage().with_grace()
+    return rows.select_related("organisation", "bot", "tier", "creator")
 
 
 def prepare(keys: Iterable[Any], visitor: Visitor, usage: dict[UUID, Usage] | None = None) -> None:

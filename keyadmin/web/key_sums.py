@@ -74,8 +74,7 @@ def sums(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subjec
         chosen, reached = _used_last(keys)
     elif subjects:
         reached = UsageRollUp.objects.values_list("hours_until", flat=True).first()
-    if not subjects:
-        reached = None
+    reached = reached if subjects else None
     counted = None if is_some and reached else chosen
     rows = usage_sums.by_day(subjects if reached else (), counted, first)
     return Sums(

@@ -101,14 +101,14 @@ class _Usage:
 
     def _scope(self) -> QuerySet[Any]:
         if bot := self._bot():
-            # Who sees a bot sees its keys. Asked for its organisation as well, PostgreSQL expects a tenth of them.
+            # Who sees a bot sees its keys. Asked for their organisation as well, PostgreSQL expects too few of them.
             keys: Any = Key.objects.filter(bot=bot)
         else:
             keys = Key.objects.visible_to(self.visitor.actor)
-        if self._organisation is not None and not bot:
-            keys = keys.filter(organisation=self._organisation)
-        if self.chosen.get("bot") == NO_BOT:
-            keys = keys.filter(bot__isnull=True)
+            if self._organisation is not None:
+                keys = keys.filter(organisation=self._organisation)
+            if "bot" in self.chosen:
+                keys = keys.filter(bot__isnull=True)
         if key := self.chosen.get("key"):
             keys = keys.filter(id=key)
         rows: QuerySet[Any] = keys

@@ -37,6 +37,7 @@ class Command(OperatorCommand):
         self.result(SAID[found])
         if found is not demo.Found.OTHERS:
             for person in PEOPLE:
-                self.result(f"  {person.email:26}{person.title}")
+                note = "" if person.sees_keys else ", who may see no keys"
+                self.result(f"  {person.email:26}{person.title}{note}")
         if made:
             self.result(f"Everybody's password is {made}")
