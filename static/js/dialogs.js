@@ -5,7 +5,8 @@
  * Marks:  [data-close] closes · [data-autofocus] gets the focus · [data-back] where a page's own dialog leads
  *         when closed · [data-guard] may only close once it carries [data-released] (see reveal.js).
  * Hears:  "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
- * Sends:  "dialog:opened", "dialog:closed" and, when a guard holds, "dialog:refused", all on the dialog.
+ * Sends:  "dialog:opened", "dialog:closed" and, when a guard holds, "dialog:refused", all on the dialog; before Esc or
+ *         the backdrop closes it "dialog:leaving", which may be prevented (see unsaved.js).
  */
 const slot = document.getElementById("dialog-slot");
 let opener = null;
@@ -16,7 +17,7 @@ function open(dialog) {
   focusFirst(dialog);
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
-    requestClose(dialog);
+    leave(dialog);
   });
   dialog.addEventListener("close", () => afterClose(dialog));
   closeOnBackdrop(dialog);
@@ -35,8 +36,13 @@ function closeOnBackdrop(dialog) {
   let pressed = false;
   dialog.addEventListener("pointerdown", (event) => (pressed = event.target === dialog));
   dialog.addEventListener("click", (event) => {
-    if (pressed && event.target === dialog) requestClose(dialog);
+    if (pressed && event.target === dialog) leave(dialog);
   });
+}
+
+/** By Esc or the backdrop, which may be a slip. */
+function leave(dialog) {
+  if (tell(dialog, "dialog:leaving")) requestClose(dialog);
 }
 
 function requestClose(dialog) {
@@ -65,8 +71,9 @@ function returnFocus() {
   targets.find((target) => target?.isConnected && target.checkVisibility())?.focus();
 }
 
+/** Whether nobody prevented it. */
 function tell(dialog, name) {
-  dialog.dispatchEvent(new CustomEvent(name, { bubbles: true }));
+  return dialog.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable: true }));
 }
 
 /** The dialogs that wait to be opened. */

@@ -75,6 +75,32 @@ def test_a_press_that_begins_inside_does_not_close(page: Page, world: World) -> 
     expect(asked).to_be_visible()
 
 
+@pytest.mark.parametrize("by", ["Esc", "backdrop"])
+def test_what_was_entered_is_not_lost_by_a_slip(page: Page, by: str) -> None:
+    def leave() -> None:
+        page.mouse.click(5, 5) if by == "backdrop" else page.keyboard.press("Escape")
+
+    asked = open_create(page)
+    asked.get_by_role("textbox", name="Name").fill(NAME)
+    leave()
+    expect(asked.get_by_role("alert")).to_contain_text("not saved")
+    asked.get_by_role("textbox", name="Name").press_sequentially("!")
+    expect(asked.get_by_role("alert")).to_have_count(0)
+    leave()
+    leave()
+    expect(dialog(page)).to_have_count(0)
+    open_create(page)
+    leave()
+    expect(dialog(page)).to_have_count(0)
+
+
+def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
+    open_create(page).get_by_role("button", name="Create key").click()
+    expect(dialog(page).locator("[aria-invalid=true]")).not_to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog(page).locator("[data-not-saved]")).to_be_visible()
+
+
 def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
     for name in ("Close", "Cancel"):
         open_create(page).get_by_role("link", name=name, exact=True).click()

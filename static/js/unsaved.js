@@ -1,0 +1,25 @@
+/**
+ * What was entered into a dialog is not lost by a slip: the first Esc, or press on the backdrop, says so in the dialog's
+ * foot, and only a second one closes. Buttons are no slip, and what asks for a confirmation closes at once.
+ */
+const words = document.querySelector("template[data-unsaved]");
+
+document.addEventListener("input", (event) => {
+  const dialog = event.target.closest("dialog:not([role=alertdialog])");
+  if (!dialog) return;
+  dialog.toggleAttribute("data-entered", true);
+  dialog.querySelector("[data-not-saved]")?.remove();
+});
+
+// What was refused comes back in a new dialog, with what was entered.
+document.addEventListener("dialog:opened", (event) => {
+  if (event.target.querySelector("[aria-invalid=true]")) event.target.toggleAttribute("data-entered", true);
+});
+
+document.addEventListener("dialog:leaving", (event) => {
+  const dialog = event.target;
+  const foot = dialog.querySelector(".dialog-foot");
+  if (!foot || !dialog.hasAttribute("data-entered") || dialog.querySelector("[data-not-saved]")) return;
+  event.preventDefault();
+  foot.append(words.content.cloneNode(true));
+});
