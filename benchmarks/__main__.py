@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks import databases, inside, report
 from benchmarks.load import Measure, Target, measure
-from benchmarks.servers import Servers, free_port, granian, gunicorn, nginx
+from benchmarks.servers import Server, Servers, free_port, granian, gunicorn, nginx
 from keyadmin.embedded import EmbeddedPostgres
 
 PEERS = {
@@ -47,16 +47,18 @@ def read_options() -> argparse.Namespace:
 
 def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
     """The trivial view: alone, behind keyadmin, behind each peer."""
-    floor = servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("floor"))
-    ours = servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("guarded"))
-    by_orm = servers.start(
-        lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app("handwritten")
-    )
+
+    def start(app: str) -> Server:
+        return servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app(app))
+
+    ours = start("guarded")
     targets = [
-        servers.target(report.FLOOR, floor),
+        servers.target(report.FLOOR, start("floor")),
+        servers.target(report.ASKED, start("asked")),
+        servers.target(report.UNDRAWN, start("undrawn"), keys=filled.keys),
         servers.target(report.MIDDLEWARE, ours, keys=filled.keys),
         servers.target(report.MIDDLEWARE_HOT, ours, keys=filled.one_key),
-        servers.target(report.BY_ORM, by_orm, keys=filled.keys),
+        servers.target(report.BY_ORM, start("handwritten"), keys=filled.keys),
     ]
     for peer, header in PEERS.items():
         peers = servers.start(

@@ -16,6 +16,8 @@ from benchmarks.inside import Inside
 from benchmarks.load import WARM_UP_SECONDS, Measure
 
 FLOOR: Final = "Django floor, gunicorn"
+ASKED: Final = "Django floor and one SELECT 1, gunicorn"
+UNDRAWN: Final = "keyadmin's middleware without its draw, gunicorn"
 MIDDLEWARE: Final = "keyadmin's middleware, gunicorn"
 MIDDLEWARE_HOT: Final = "keyadmin's middleware, gunicorn, one hot key"
 PEER: Final = "djangorestframework-api-key"
@@ -103,5 +105,12 @@ def _targets(figures: Figures, inside: Inside) -> str:
     lines += [
         f"| {what} | {target} | {here:.2f} | {'holds' if holds else 'missed'} |" for what, target, here, holds in rows
     ]
+    bounds = {
+        "the floor": FLOOR,
+        "the floor and one `SELECT 1` a call": ASKED,
+        "keyadmin's checks without a draw": UNDRAWN,
+    }
+    times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in bounds.items())
+    lines += ["", f"What bounds the middleware, as so many times {PEER}: {times}."]
     lines += ["", f"A process that has seen one key takes {inside.before:.0f} MiB."]
     return "\n".join(lines)

@@ -1,0 +1,22 @@
+"""The floor and one `SELECT 1`: the least that anything costs which asks PostgreSQL once a call."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from benchmarks.apps.floor import *  # noqa: F403
+
+MIDDLEWARE = ["benchmarks.apps.asked.ask"]
+
+
+def ask(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    from keyadmin.models.connections import Statement, execute, start_call
+
+    one = Statement("one", "SELECT 1")
+
+    def asked(request: HttpRequest) -> HttpResponse:
+        start_call()
+        execute(one, ())
+        return get_response(request)
+
+    return asked

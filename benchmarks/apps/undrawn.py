@@ -1,0 +1,16 @@
+"""keyadmin's middleware with every check but the draw: no call asks the database, none is counted against a limit."""
+
+from collections.abc import Callable
+from typing import Any
+
+from benchmarks.apps.guarded import *  # noqa: F403
+
+MIDDLEWARE = ["benchmarks.apps.undrawn.undraw", "keyadmin.middleware.KeyMiddleware"]
+
+
+def undraw(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    from keyadmin.authn import meter
+
+    drawn = meter.Draw(meter.Outcome.DRAWN, 1, None)
+    meter.draw = lambda snapshot, cost, address: drawn
+    return get_response
