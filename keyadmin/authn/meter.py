@@ -10,6 +10,7 @@ from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import measures
 from keyadmin.foundation.cidr import Address
 from keyadmin.models.connections import Row, Statement, execute
+from keyadmin.models.together import Together
 
 
 class Outcome(StrEnum):
@@ -31,9 +32,10 @@ class Draw(NamedTuple):
 def draw(snapshot: Snapshot, cost: int, address: Address | None) -> Draw:
     """Counts `cost` calls if the snapshot is still true and they fit."""
     began = perf_counter()
-    rows = execute(ONE, values(snapshot, cost, address))
+    asked = values(snapshot, cost, address)
+    row = TOGETHER.ask(asked) or execute(ONE, asked)[0]
     measures.drawn(perf_counter() - began)
-    return drawn(rows[0])
+    return drawn(row)
 
 
 def values(snapshot: Snapshot, cost: int, address: Address | None) -> list[bytes | None]:
@@ -55,3 +57,4 @@ def redigest(secret: UUID, digest: bytes, pepper: int) -> None:
 _OUTCOMES: dict[bytes | None, Outcome] = {outcome.encode(): outcome for outcome in Outcome}
 _REDIGEST = Path(__file__).with_name("redigest.sql").read_text()
 ONE, MANY = (Statement(name, Path(__file__).with_name(f"{name}.sql").read_text()) for name in ("draw", "draw_many"))
+TOGETHER = Together(ONE, MANY)

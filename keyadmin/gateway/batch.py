@@ -8,7 +8,7 @@ for a row for a moment only; the keys of a batch that waited in vain go by the d
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from time import monotonic, perf_counter
+from time import perf_counter
 from typing import Final
 from uuid import UUID
 
@@ -24,15 +24,7 @@ from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import breaker, measures
 from keyadmin.models import connections
 from keyadmin.models.connections import DeadlineConnection, Unavailable
-
-#: Keys in one statement, which then fits into what a socket takes at once.
-MOST: Final = 100
-#: Milliseconds for which a batch waits for a row.
-WAITS: Final = 30
-#: Seconds for which the keys of a batch that waited in vain go by the desk.
-APART: Final = 1.0
-# The plan that locks rows in the order of the keys.
-_OPTIONS: Final = f"-c lock_timeout={WAITS}ms -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+from keyadmin.models.together import MOST, OPTIONS, Apart, arrays
 
 
 @dataclass(slots=True)
@@ -57,21 +49,14 @@ class Batch:
         self._sent: list[_Draws] = []
         self._result: PGresult | None = None
         self._late: TimerHandle | None = None
-        self._apart: dict[UUID, float] = {}
+        self._apart = Apart()
 
     def takes(self, key: UUID) -> bool:
         """Whether `draw` may be asked now. If there is no connection, one is opened, for those who come later."""
         if self._connection is None:
             self._open()
             return False
-        if breaker.is_broken():
-            return False
-        if (until := self._apart.get(key)) is None:
-            return True
-        if until > monotonic():
-            return False
-        del self._apart[key]
-        return True
+        return not breaker.is_broken() and key not in self._apart
 
     def draw(self, admitted: Admitted) -> Future[Draw | None]:
         """What became of it; None: ask the desk. Unavailable is raised where that is unknown."""
@@ -103,8 +88,7 @@ class Batch:
             if len(rows) == 1:
                 pgconn.send_query_prepared(meter.ONE.name, rows[0])
             else:
-                columns = [_array(column) for column in zip(*rows, strict=True)]
-                pgconn.send_query_prepared(meter.MANY.name, columns)
+                pgconn.send_query_prepared(meter.MANY.name, arrays(rows))
             self._flush()
         except psycopg.OperationalError:
             self._fail()
@@ -158,10 +142,9 @@ class Batch:
         if result is None or result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) not in _HELD:
             self._fail()
             return
-        until = monotonic() + APART
-        self._apart = {key: end for key, end in self._apart.items() if end > monotonic()}
-        for draws in self._done():
-            self._apart[draws.snapshot.key.id] = until
+        refused = self._done()
+        self._apart.put([draws.snapshot.key.id for draws in refused])
+        for draws in refused:
             _share(draws, None)
         self._send()
 
@@ -207,7 +190,7 @@ def _opened() -> DeadlineConnection | None:
     """In a thread, since it waits."""
     connections.start_call()
     try:
-        connection = connections.connect(_OPTIONS)
+        connection = connections.connect(OPTIONS)
         for statement in (meter.ONE, meter.MANY):
             connection.make_ready(statement)
         connection.pgconn.nonblocking = 1
@@ -222,11 +205,6 @@ def _opened() -> DeadlineConnection | None:
 def _values(draws: _Draws) -> list[bytes | None]:
     last = draws.calls[-1][0].call
     return meter.values(draws.snapshot, sum(admitted.call.cost for admitted, _ in draws.calls), last.address)
-
-
-def _array(texts: tuple[bytes | None, ...]) -> bytes:
-    """PostgreSQL's spelling of values that have neither blanks nor quotes."""
-    return b"{%b}" % b",".join([text or b"NULL" for text in texts])
 
 
 def _share(draws: _Draws, drawn: Draw | None) -> None:

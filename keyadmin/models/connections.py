@@ -1,8 +1,9 @@
-"""The call path's own connection to PostgreSQL: one a thread, autocommit, prepared, and never waited for long.
+"""The call path's own connections to PostgreSQL: autocommit, prepared, and never waited for long.
 
-The deadline is the client's, since a frozen server does not keep its own: a thread of the process looks after all its
-connections, and hangs up on an answer that is late. A connection that missed it is discarded. After a failure a breaker
-answers in the server's place, so that the next calls do not queue up behind it; after that moment calls try again.
+Each thread has one, and so has what threads ask together. The deadline is the client's, since a frozen server does not
+keep its own: a thread of the process looks after all its connections, and hangs up on an answer that is late. A
+connection that missed it is discarded. After a failure a breaker answers in the server's place, so that the next calls
+do not queue up behind it; after that moment calls try again.
 """
 
 import os
@@ -28,12 +29,18 @@ from keyadmin.foundation import breaker, measures
 type Row = tuple[bytes | None, ...]
 
 _JUST_NOW: Final = 0.01
+#: A row that was not got in time, or two who wait for each other.
+_HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _LOOKS_EVERY: Final = 0.05
 """Seconds by which an answer may be later than it should."""
 
 
 class Unavailable(Exception):  # noqa: N818 - what is said of the database
     """PostgreSQL did not answer in time. Whether the statement under way took effect is unknown."""
+
+
+class Held(Unavailable):
+    """The server is well, but somebody holds a row for too long. Nothing took effect."""
 
 
 class Statement:
@@ -151,9 +158,26 @@ def _begin() -> None:
     _watch = _Watch()
 
 
+class Line:
+    """What keeps a connection between calls. `options` are settings of its session, as `-c name=value`."""
+
+    def __init__(self, options: str = "") -> None:
+        self.options = options
+        self.connection: DeadlineConnection | None = None
+
+
+class _Local(threading.local):
+    """This thread's line, and until when its call may take."""
+
+    deadline: float
+
+    def __init__(self) -> None:
+        self.line = Line()
+
+
 _watch = _Watch()
 os.register_at_fork(after_in_child=_begin)
-_local = threading.local()
+_local = _Local()
 
 
 def start_call(seconds: float | None = None) -> None:
@@ -169,28 +193,30 @@ def time_left() -> float:
 @overload
 def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]: ...
 @overload
-def execute(statement: Statement, parameters: Sequence[bytes | None]) -> list[tuple[Any, ...]]: ...
-def execute(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
-    """The rows of one statement of the call that was started. Raises Unavailable. Never sends a statement twice."""
+def execute(statement: Statement, parameters: Sequence[bytes | None], line: Line | None = None) -> list[Row]: ...
+def execute(statement: Any, parameters: Any, line: Line | None = None) -> list[tuple[Any, ...]]:
+    """The rows of one statement of the call that was started, on this thread's line unless told. Raises Unavailable.
+    Never sends a statement twice.
+    """
     if breaker.refuses():
         raise Unavailable
-    connection: DeadlineConnection | None = getattr(_local, "connection", None)
+    line = line or _local.line
     try:
-        if connection is None or not connection.is_quiet():
-            discard()
-            connection = _local.connection = DeadlineConnection.open(_conninfo())
+        if line.connection is None or not line.connection.is_quiet():
+            discard(line)
+            line.connection = connect(line.options)
             measures.connected()
         measures.stated()
         rows = (
-            connection.ask(statement, parameters)
+            line.connection.ask(statement, parameters)
             if isinstance(statement, Statement)
-            else connection.execute(statement, parameters).fetchall()
+            else line.connection.execute(statement, parameters).fetchall()
         )
-    except psycopg.errors.LockNotAvailable as error:  # the server is well: somebody holds on to one row
+    except _HELD as error:
         breaker.succeed()
-        raise Unavailable from error
+        raise Held from error
     except psycopg.OperationalError as error:
-        discard()
+        discard(line)
         breaker.fail()
         raise Unavailable from error
     breaker.succeed()
@@ -198,16 +224,14 @@ def execute(statement: Any, parameters: Any) -> list[tuple[Any, ...]]:
 
 
 def connect(options: str = "") -> DeadlineConnection:
-    """A connection like the call path's, for its caller alone, within the time that `start_call` has given.
-
-    `options` are settings of its session, as `-c name=value`.
-    """
+    """A connection like the call path's, for its caller alone, within the time that `start_call` has given."""
     return DeadlineConnection.open(_conninfo(options))
 
 
-def discard() -> None:
-    """Closes this thread's connection, if it has one, without a word to the server."""
-    connection: DeadlineConnection | None = _local.__dict__.pop("connection", None)
+def discard(line: Line | None = None) -> None:
+    """Closes the connection of this thread's line, or of another one, without a word to the server."""
+    line = line or _local.line
+    connection, line.connection = line.connection, None
     if connection is not None:
         connection.discard()
         measures.disconnected()

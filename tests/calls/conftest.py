@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from keyadmin.authn import snapshots
+from keyadmin.authn.meter import TOGETHER
 from keyadmin.models import connections
 from keyadmin.models.connections import DeadlineConnection, Statement
 from tests.calls.rows import Given
@@ -19,6 +20,7 @@ def committed_rows(django_db_setup: None) -> Iterator[None]:
     """The call path's own connection must be gone before the test database can be."""
     yield
     connections.discard()
+    TOGETHER.discard()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
+from keyadmin.authn.meter import TOGETHER
 from keyadmin.foundation import breaker
 from keyadmin.foundation.callers import Caller
 from keyadmin.foundation.refusals import Reason, Refusal
@@ -20,6 +21,18 @@ from tests.owner import ask_as_owner
 
 CHATS = Call("GET", "/api/chats", None)
 AWAY = Refusal(Reason.UNAVAILABLE, retry_after=1)
+
+
+def backend() -> int:
+    """The process that draws are asked of."""
+    connection = TOGETHER._line.connection
+    assert connection is not None
+    return connection.info.backend_pid
+
+
+def discard_all() -> None:
+    connections.discard()
+    TOGETHER.discard()
 
 
 def test_a_row_that_somebody_holds_holds_up_only_its_own_key(given: Given) -> None:
@@ -43,19 +56,19 @@ def test_a_connection_that_the_server_ended_is_replaced(given: Given) -> None:
     made = given.key()
     assert isinstance(authenticate(made.token, CHATS), Caller)
     for _ in range(3):
-        own = connections._local.connection.info.backend_pid
-        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [own])
+        ended = backend()
+        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [ended])
         time.sleep(connections._JUST_NOW)
         assert isinstance(authenticate(made.token, CHATS), Caller)
-        assert connections._local.connection.info.backend_pid != own
+        assert backend() != ended
     assert given.meter(made).total == 4
 
 
 def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = given.key()
-    connections.discard()
+    discard_all()
     with monkeypatch.context() as patch:
-        patch.setattr(connections, "_conninfo", lambda: "host=/nowhere dbname=none")
+        patch.setattr(connections, "_conninfo", lambda options: "host=/nowhere dbname=none")
         assert authenticate(made.token, CHATS) == AWAY
     assert authenticate(made.token, CHATS) == AWAY
     time.sleep(breaker.BREAK)
@@ -64,7 +77,7 @@ def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: 
 
 def test_what_the_address_of_the_database_asks_for_is_kept(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = given.key()
-    connections.discard()
+    discard_all()
     options = connection.settings_dict["OPTIONS"]
     monkeypatch.setitem(options, "options", f"{options['options']} -c application_name=ours")
     assert isinstance(authenticate(made.token, CHATS), Caller)
@@ -88,7 +101,7 @@ def test_all_statements_of_a_call_share_its_time(given: Given) -> None:
 @pytest.fixture
 def many_files() -> Iterator[None]:
     """More than a thousand files open, as a busy server has."""
-    connections.discard()
+    discard_all()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
     with ExitStack() as stack:
@@ -103,8 +116,10 @@ def test_a_server_with_a_thousand_connections_still_decides(given: Given) -> Non
     made = given.key()
     for _ in range(2):
         assert isinstance(authenticate(made.token, CHATS), Caller)
-    assert connections._local.connection.fileno() > 1024
-    connections.discard()
+    for line in (connections._local.line, TOGETHER._line):
+        assert line.connection is not None
+        assert line.connection.fileno() > 1024
+    discard_all()
 
 
 def test_counts_are_durable_only_where_asked(given: Given, settings: object) -> None:

@@ -11,9 +11,8 @@ from keyadmin.authn.authenticate import Admitted, Call, authenticate, glance, se
 from keyadmin.authn.meter import Draw, Outcome
 from keyadmin.foundation import cidr, measures
 from keyadmin.foundation.callers import Caller
-from keyadmin.gateway import batch as batches
 from keyadmin.gateway.batch import Batch
-from keyadmin.models import connections
+from keyadmin.models import connections, together
 from tests.calls.conftest import committed_rows, given
 from tests.calls.rows import Given, Made
 
@@ -149,7 +148,7 @@ def test_a_held_row_holds_up_its_batch_for_a_moment(given: Given) -> None:
             assert not batch.takes(held.snapshot.key.id)
             assert batch.takes(other.snapshot.key.id)
             assert outcomes([await batch.draw(other)]) == ["drawn"]
-        await asyncio.sleep(batches.APART)
+        await asyncio.sleep(together.APART)
         assert batch.takes(held.snapshot.key.id)
         assert outcomes(await asyncio.gather(batch.draw(held), batch.draw(beside))) == ["drawn", "drawn"]
 
