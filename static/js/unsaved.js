@@ -1,11 +1,12 @@
 /**
  * What was entered into a dialog is not lost by a slip: the first Esc, or press on the backdrop, says so in the dialog's
- * foot, and only a second one closes. Buttons are no slip, and what asks for a confirmation closes at once.
+ * foot, and only a second one closes. Buttons are no slip; what asks for a confirmation closes at once, and what has a
+ * guard of its own (reveal.js) is left to it.
  */
 const words = document.querySelector("template[data-unsaved]");
 
 document.addEventListener("input", (event) => {
-  const dialog = event.target.closest("dialog:not([role=alertdialog])");
+  const dialog = event.target.closest("dialog:not([role=alertdialog], [data-guard])");
   if (!dialog) return;
   dialog.toggleAttribute("data-entered", true);
   dialog.querySelector("[data-not-saved]")?.remove();
