@@ -12,7 +12,7 @@ try:
     _environment = env.environment()
     bind = env.text("KEYADMIN_BIND", f"127.0.0.1:{env.web_port()}")
     workers = env.integer("WEB_CONCURRENCY", 2, minimum=1)
-    threads = env.integer("KEYADMIN_THREADS", 4, minimum=1)
+    threads = env.integer("KEYADMIN_THREADS", 8, minimum=1)
     logconfig_dict = logs.standard(_environment)
 except env.EnvironmentProblem as problem:
     sys.stderr.write(f"{problem}\n")

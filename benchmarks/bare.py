@@ -4,7 +4,7 @@ The floor and the peers have them too: where one of two workers had all connecti
 """
 
 workers = 2
-threads = 4
+threads = 8
 worker_class = "keyadmin.web_worker.Worker"
 loglevel = "warning"
 control_socket_disable = True

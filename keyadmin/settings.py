@@ -42,7 +42,7 @@ KEYADMIN_PAGE_DEADLINE = 5.0
 # Snapshots of keys kept in each process; the least recently used go first.
 KEYADMIN_SNAPSHOTS = env.integer("KEYADMIN_SNAPSHOTS", 20_000, minimum=1)
 # Of one process of the web server: as many requests it answers at once.
-KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 4, minimum=1)
+KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 8, minimum=1)
 # Whether a call's count waits for PostgreSQL's disk. Off: a crash of PostgreSQL itself may lose the last moments.
 KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
 
