@@ -20,6 +20,8 @@ PEERS = {
     "DRF TokenAuthentication": "Authorization: Token ",
     "django-rest-knox": "Authorization: Token ",
 }
+#: All servers stay up, each thread with its connection.
+SETTINGS = {"max_connections": "300"}
 ASKED = "X-Original-Method: GET\nX-Original-URI: /api/chats\nX-Forwarded-For: 127.0.0.1"
 
 
@@ -27,7 +29,7 @@ def main() -> None:
     options = read_options()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyadmin-bench-")))
-        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres"))
+        postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres", settings=SETTINGS))
         filled = databases.fill(postgres.url(), folder, options.keys)
         servers = Servers(stack, postgres)
         targets = [*behind_gunicorn(servers, filled), *behind_granian(servers, filled, folder)]
