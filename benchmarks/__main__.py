@@ -22,7 +22,7 @@ PEERS = {
 }
 #: All servers stay up, each thread with its connection.
 SETTINGS = {"max_connections": "300"}
-ASKED = "X-Original-Method: GET\nX-Original-URI: /api/chats\nX-Forwarded-For: 127.0.0.1"
+VERIFIED = "X-Original-Method: GET\nX-Original-URI: /api/chats\nX-Forwarded-For: 127.0.0.1"
 
 
 def main() -> None:
@@ -80,8 +80,8 @@ def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> 
     )
     return [
         servers.target(report.RAW, floor, "/verify"),
-        servers.target(report.VERIFY, verify, "/verify", keys=filled.keys, extra=ASKED),
-        servers.target(report.VERIFY_HOT, verify, "/verify", keys=filled.one_key, extra=ASKED),
+        servers.target(report.VERIFY, verify, "/verify", keys=filled.keys, extra=VERIFIED),
+        servers.target(report.VERIFY_HOT, verify, "/verify", keys=filled.one_key, extra=VERIFIED),
         servers.target(report.PROXY, front, behind=[floor], connections=64),
         servers.target(
             report.AUTH_REQUEST, front, behind=[floor, verify], port=guarded, keys=filled.keys, connections=64

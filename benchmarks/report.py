@@ -111,6 +111,6 @@ def _targets(figures: Figures, inside: Inside) -> str:
         "keyadmin's checks without a draw": UNDRAWN,
     }
     times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in bounds.items())
-    lines += ["", f"What bounds the middleware, as so many times {PEER}: {times}."]
+    lines += ["", f"For comparison with the middleware, as so many times {PEER}: {times}."]
     lines += ["", f"A process that has seen one key takes {inside.before:.0f} MiB."]
     return "\n".join(lines)

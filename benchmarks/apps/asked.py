@@ -1,4 +1,4 @@
-"""The floor and one `SELECT 1`: the least that anything costs which asks PostgreSQL once a call."""
+"""The floor and one `SELECT 1` a call: what it costs to ask PostgreSQL anything."""
 
 from collections.abc import Callable
 

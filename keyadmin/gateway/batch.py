@@ -24,7 +24,7 @@ from keyadmin.authn.snapshots import Snapshot
 from keyadmin.foundation import breaker, measures
 from keyadmin.models import connections
 from keyadmin.models.connections import DeadlineConnection, Unavailable
-from keyadmin.models.together import MOST, OPTIONS, Apart, arrays
+from keyadmin.models.together import MOST, OPTIONS, arrays
 
 
 @dataclass(slots=True)
@@ -49,14 +49,13 @@ class Batch:
         self._sent: list[_Draws] = []
         self._result: PGresult | None = None
         self._late: TimerHandle | None = None
-        self._apart = Apart()
 
-    def takes(self, key: UUID) -> bool:
-        """Whether `draw` may be asked now. If there is no connection, one is opened, for those who come later."""
+    def takes(self, snapshot: Snapshot) -> bool:
+        """Whether its `draw` may be asked now. If there is no connection, one is opened, for those who come later."""
         if self._connection is None:
             self._open()
             return False
-        return not breaker.is_broken() and key not in self._apart
+        return not breaker.is_broken() and snapshot.drawing[0] not in meter.TOGETHER.apart
 
     def draw(self, admitted: Admitted) -> Future[Draw | None]:
         """What became of it; None: ask the desk. Unavailable is raised where that is unknown."""
@@ -143,7 +142,7 @@ class Batch:
             self._fail()
             return
         refused = self._done()
-        self._apart.put([draws.snapshot.key.id for draws in refused])
+        meter.TOGETHER.apart.put([draws.snapshot.drawing[0] for draws in refused])
         for draws in refused:
             _share(draws, None)
         self._send()
@@ -220,5 +219,5 @@ def _share(draws: _Draws, drawn: Draw | None) -> None:
             future.set_result(drawn and drawn._replace(used=drawn.used - left))
 
 
-#: A row that was not got in time, or two who wait for each other.
-_HELD: Final = (b"55P03", b"40P01")
+#: What PostgreSQL says of a row that somebody holds.
+_HELD: Final = tuple((error.sqlstate or "").encode() for error in connections.HELD)

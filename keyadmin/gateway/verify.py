@@ -69,7 +69,7 @@ async def _decided(asked: Original, headers: dict[str, list[str]], peer: str) ->
     token, call = read
     own = _deciders()
     admitted, is_stale = glance(token, call), False
-    if admitted is not None and own.batch.takes(admitted.snapshot.key.id):
+    if admitted is not None and own.batch.takes(admitted.snapshot):
         try:
             drawn = await own.batch.draw(admitted)
         except Unavailable:

@@ -10,8 +10,8 @@ import os
 import select
 import socket
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final, LiteralString, Self, cast, overload
 from weakref import WeakSet
@@ -30,7 +30,7 @@ type Row = tuple[bytes | None, ...]
 
 _JUST_NOW: Final = 0.01
 #: A row that was not got in time, or two who wait for each other.
-_HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 _LOOKS_EVERY: Final = 0.05
 """Seconds by which an answer may be later than it should."""
 
@@ -58,7 +58,7 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         self._statements: set[bytes] = set()
         self._answers = select.poll()  # select() fails where a server has more than a thousand files open
         self._answers.register(self.fileno(), select.POLLIN)
-        self._line = socket.socket(fileno=os.dup(self.fileno()))  # a number of our own: nobody else's can get it
+        self._socket = socket.socket(fileno=os.dup(self.fileno()))  # a number of our own: nobody else's can get it
         self._used = 0.0
         self.due: float | None = None
 
@@ -105,11 +105,11 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
     def hang_up(self) -> None:
         """From another thread: whoever waits for an answer is told that there is none."""
         with suppress(OSError):
-            self._line.shutdown(socket.SHUT_RDWR)
+            self._socket.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
         """Closes it without a word to the server."""
-        self._line.close()
+        self._socket.close()
         self.pgconn.finish()
 
     @staticmethod
@@ -154,8 +154,9 @@ class _Watch:
 
 
 def _begin() -> None:
-    global _watch
-    _watch = _Watch()
+    """In a child, whose parent goes on with the connections that it has."""
+    global _watch, _local
+    _watch, _local = _Watch(), _Local()
 
 
 class Line:
@@ -185,6 +186,21 @@ def start_call(seconds: float | None = None) -> None:
     _local.deadline = monotonic() + (seconds or settings.KEYADMIN_CALL_DEADLINE)
 
 
+def deadline() -> float:
+    """Until when the call may take, by `time.monotonic()`."""
+    return _local.deadline
+
+
+@contextmanager
+def due(moment: float) -> Iterator[None]:
+    """A deadline for some of its statements, which is no later than the call's."""
+    own, _local.deadline = _local.deadline, moment
+    try:
+        yield
+    finally:
+        _local.deadline = own
+
+
 def time_left() -> float:
     """Seconds; never quite none, so that an answer that is there already is still read."""
     return max(0.01, _local.deadline - monotonic())
@@ -212,7 +228,7 @@ def execute(statement: Any, parameters: Any, line: Line | None = None) -> list[t
             if isinstance(statement, Statement)
             else line.connection.execute(statement, parameters).fetchall()
         )
-    except _HELD as error:
+    except HELD as error:
         breaker.succeed()
         raise Held from error
     except psycopg.OperationalError as error:

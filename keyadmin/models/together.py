@@ -1,8 +1,9 @@
 """What several threads ask of one statement, sent together: those who come while one is under way go in the next.
 
-A lone one is sent at once; under load many share one statement, one transaction and one turn of PostgreSQL. A row that
-somebody holds would keep all of them waiting, so this connection waits for a row for a moment only; who waited in vain
-asks alone, and so do those who ask about the same row in the next moment.
+A lone one is sent at once; under load many share one statement, one transaction and one turn of PostgreSQL. Whoever
+would have to wait for long asks alone instead: who finds the row asked about already, and whose turn does not come
+while the server is slow. One row that somebody holds would keep all of them waiting, so this connection waits for a row
+for a moment only; who waited in vain asks alone, and so does who asks about such a row soon after.
 """
 
 import os
@@ -13,7 +14,9 @@ from time import monotonic
 from typing import Final
 from weakref import WeakSet
 
-from keyadmin.models.connections import Held, Line, Row, Statement, Unavailable, discard, execute
+from keyadmin.foundation import breaker
+from keyadmin.models import connections
+from keyadmin.models.connections import Held, Line, Row, Statement, Unavailable, execute
 
 type Values = Sequence[bytes | None]
 
@@ -21,8 +24,12 @@ type Values = Sequence[bytes | None]
 MOST: Final = 100
 #: Milliseconds for which a statement of several waits for a row.
 WAITS: Final = 30
-#: Seconds for which those who waited in vain ask alone.
+#: Seconds for which rows that were waited for in vain are asked about alone.
 APART: Final = 1.0
+#: Seconds for which a thread waits for its turn.
+PATIENCE: Final = 0.1
+#: Seconds that a call must have left: what is sent together is waited for until the first of the calls must end.
+LEAST: Final = 0.5
 #: For the connection: that wait, and the plan that locks rows in the order in which they are asked about.
 OPTIONS: Final = f"-c lock_timeout={WAITS}ms -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
 
@@ -42,13 +49,20 @@ class Apart:
         self._until = kept | dict.fromkeys(rows, now + APART)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Asked:
-    """`turn` opens when there is an outcome, or, without one, when it is this one's turn to send."""
+    """`turn` opens when there is an outcome, or, when `leads` is set, when it is this one's turn to send.
+
+    `until` is the end of the call's time. Without a row and not held, the server did not answer.
+    """
 
     values: Values
+    until: float
     turn: threading.Lock = field(default_factory=threading.Lock)
-    outcome: Row | type[Unavailable] | None = None
+    leads: bool = False
+    is_sent: bool = False
+    is_held: bool = False
+    row: Row | None = None
 
 
 class Together:
@@ -57,81 +71,113 @@ class Together:
     `one` would have answered.
     """
 
+    apart: Apart
+
     def __init__(self, one: Statement, many: Statement) -> None:
         self._one, self._many = one, many
         self._begin()
         _all.add(self)
 
     def _begin(self) -> None:
+        self.apart = Apart()
         self._lock = threading.Lock()
         self._line = Line(OPTIONS)
         self._waiting: list[_Asked] = []
+        #: The rows of those who wait and of those under way.
+        self._rows: set[bytes | None] = set()
         self._is_sending = False
-        self._apart = Apart()
 
     def ask(self, values: Values) -> Row | None:
         """What `one` answers for the values; None: ask alone. Within the call's time. Raises Unavailable."""
-        if values[0] in self._apart:
+        row = values[0]
+        if breaker.is_broken():
+            raise Unavailable
+        if row in self.apart or connections.time_left() < LEAST:
             return None
-        asked = _Asked(values)
+        asked = _Asked(values, connections.deadline())
         asked.turn.acquire()
         with self._lock:
-            leads, self._is_sending = not self._is_sending, True
+            if row in self._rows:
+                return None
+            self._rows.add(row)
             self._waiting.append(asked)
-        if not leads:
-            asked.turn.acquire()
-        if asked.outcome is None:
-            self._send()
-        if isinstance(asked.outcome, tuple):
-            return asked.outcome
-        if asked.outcome is Held:
-            return None
-        raise Unavailable
+            asked.leads, self._is_sending = not self._is_sending, True
+        try:
+            if not asked.leads and not self._has_turn(asked):
+                return None
+            if not asked.is_sent:
+                self._send()
+        except BaseException:  # also one that another thread has raised in this one
+            self._leave(asked)
+            raise
+        if asked.row is None and not asked.is_held:
+            raise Unavailable
+        return asked.row
 
     def discard(self) -> None:
         """Closes the connection. Nobody may be asking."""
-        discard(self._line)
+        connections.discard(self._line)
+
+    def _has_turn(self, asked: _Asked) -> bool:
+        """Waits for it. False: it did not come, and this one has left the line."""
+        if asked.turn.acquire(timeout=PATIENCE):
+            return True
+        with self._lock:
+            if asked.leads:
+                return asked.turn.acquire()
+            if not asked.is_sent:
+                self._drop(asked)
+                return False
+        return asked.turn.acquire()  # it is under way, until the earliest end of a call's time at most
+
+    def _leave(self, asked: _Asked) -> None:
+        """Who asked cannot wait any longer. If it was its turn, it is the next one's; what is under way goes on."""
+        with self._lock:
+            if not asked.is_sent and asked in self._waiting:
+                self._drop(asked)
+                if asked.leads:
+                    self._pass_on()
+
+    def _drop(self, asked: _Asked) -> None:
+        self._waiting.remove(asked)
+        self._rows.discard(asked.values[0])
 
     def _send(self) -> None:
-        """For all who wait. The first of those who have come since sends the next."""
+        """For all who wait, but for no more than MOST. The first of those who are left sends the next."""
         with self._lock:
-            batch = self._next()
+            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            for asked in batch:
+                asked.is_sent = True
         try:
             self._answer(batch)
         finally:
             with self._lock:
-                self._is_sending = bool(self._waiting)
-                if self._waiting:
-                    self._waiting[0].turn.release()
+                self._rows.difference_update(asked.values[0] for asked in batch)
+                self._pass_on()
             for asked in batch:
                 asked.turn.release()
 
-    def _next(self) -> list[_Asked]:
-        """Those who wait, but of those who ask about the same row only the first; the others stay in line."""
-        first: dict[bytes | None, _Asked] = {}
-        rest = []
-        for asked in self._waiting:
-            if len(first) < MOST and first.setdefault(asked.values[0], asked) is asked:
-                continue
-            rest.append(asked)
-        self._waiting = rest
-        return list(first.values())
+    def _pass_on(self) -> None:
+        self._is_sending = bool(self._waiting)
+        if self._waiting:
+            self._waiting[0].leads = True
+            self._waiting[0].turn.release()
 
     def _answer(self, batch: list[_Asked]) -> None:
-        for asked in batch:
-            asked.outcome = Unavailable
         try:
             if len(batch) == 1:
-                (batch[0].outcome,) = execute(self._one, batch[0].values, self._line)
+                (batch[0].row,) = execute(self._one, batch[0].values, self._line)
                 return
             ascending = sorted(batch, key=lambda asked: asked.values[0] or b"")
-            for place, *row in execute(self._many, arrays([asked.values for asked in ascending]), self._line):
-                ascending[int(place or 0) - 1].outcome = tuple(row)
+            with connections.due(min(asked.until for asked in batch)):
+                rows = execute(self._many, arrays([asked.values for asked in ascending]), self._line)
+            for place, *row in rows:
+                ascending[int(place or 0) - 1].row = tuple(row)
         except Held:
-            self._apart.put([asked.values[0] for asked in batch])
+            self.apart.put([asked.values[0] for asked in batch])
             for asked in batch:
-                asked.outcome = Held
-        except Unavailable:  # which is what all of them are told already
+                asked.is_held = True
+        except Unavailable:  # which is what those without a row are told
             return
 
 

@@ -70,7 +70,7 @@ def keys(postgres: EmbeddedPostgres) -> tuple[Pairs, Pairs]:
 
 @pytest.fixture(scope="module")
 def caller(postgres: EmbeddedPostgres, folder: Path, keys: tuple[Pairs, Pairs]) -> Iterator[tuple[Server, Pairs]]:
-    with gunicorn(folder, postgres.url()) as running:
+    with gunicorn(folder, postgres.url(), KEYADMIN_THREADS="4") as running:
         yield running, keys[0]
 
 

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
@@ -20,36 +21,49 @@ from tests.calls.rows import Given, Made
 from tests.owner import ask_as_owner
 
 CHATS = Call("GET", "/api/chats", None)
+AWAY = Refusal(Reason.UNAVAILABLE, retry_after=1)
 
 
 class Gate:
-    """Holds up the first statement of those asked together until so many calls wait behind it."""
+    """Holds up the first statement of those asked together until those behind it are in line."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[Statement] = []
         self.opens = threading.Event()
-        self.before: Any = lambda: None
+        self.before: dict[Statement, Callable[[], object]] = {}
         execute = together.execute
 
         def held(statement: Statement, values: Sequence[bytes | None], line: Line) -> list[Row]:
             self.sent.append(statement)
             if len(self.sent) == 1:
                 assert self.opens.wait(10)
-                self.before()
+            self.before.get(statement, lambda: None)()
             return execute(statement, values, line)
 
         monkeypatch.setattr(together, "execute", held)
 
+    def behind(self, pool: ThreadPoolExecutor, *made: Made) -> list[Future[Verdict]]:
+        """The first one's call is under way, the others' wait for it in this order."""
+        futures: list[Future[Verdict]] = []
+        deadline = time.monotonic() + 10
+        for number, one in enumerate(made):
+            futures.append(pool.submit(decide, one))
+            while not self.sent or len(TOGETHER._waiting) < number:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+        return futures
+
     def calls(self, *made: Made) -> list[Verdict]:
-        """The first one's goes alone, the others' wait for it in this order, and go together."""
-        with ThreadPoolExecutor(len(made)) as pool:
-            futures: list[Future[Verdict]] = []
-            for number, one in enumerate(made):
-                futures.append(pool.submit(decide, one))
-                while len(self.sent) + len(TOGETHER._waiting) < number + 1:
-                    time.sleep(0.001)
-            self.opens.set()
-            return [future.result(10) for future in futures]
+        """The first one's goes alone, and the others' together, however long it takes until all are in line."""
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
+            patch.setattr(together, "PATIENCE", 10)
+            patch.setattr(together, "LEAST", 0)
+            patch.setattr(settings, "KEYADMIN_CALL_DEADLINE", 10.0)
+            try:
+                futures = self.behind(pool, *made)
+            finally:
+                self.opens.set()
+            return [future.result(20) for future in futures]
 
 
 def decide(made: Made) -> Verdict:
@@ -79,45 +93,69 @@ def test_those_who_come_while_one_is_under_way_go_together(given: Given, monkeyp
 
 
 def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one statement a drawn one, a full one, and one that has been revoked since."""
-    first, full, revoked, well = warm(given, 1) + warm(given, 1, limit=1) + warm(given, 2)
+    """In one statement one that has been revoked since, a full one and a drawn one; not in the order of the keys."""
+    first, well, full, revoked = warm(given, 2) + warm(given, 1, limit=1) + warm(given, 1)
     given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
     gate = Gate(monkeypatch)
-    verdicts = gate.calls(first, full, revoked, well)
+    verdicts = gate.calls(first, revoked, full, well)
     assert gate.sent[:2] == [ONE, MANY]
     assert [verdict.reason if isinstance(verdict, Refusal) else None for verdict in verdicts] == [
-        None, Reason.LIMITED, Reason.REVOKED, None,
+        None, Reason.REVOKED, Reason.LIMITED, None,
     ]  # fmt: skip
-    assert [given.meter(one).total for one in (first, full, revoked, well)] == [2, 1, 1, 2]
+    assert [given.meter(one).total for one in (first, revoked, full, well)] == [2, 1, 1, 2]
 
 
-def test_calls_of_one_key_are_counted_one_by_one(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    (made,) = warm(given, 1, limit=4)
+def test_calls_of_one_key_do_not_wait_for_each_other(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, made = warm(given, 2)
+    monkeypatch.setattr(together, "PATIENCE", 30)
     gate = Gate(monkeypatch)
-    verdicts = gate.calls(*[made] * 5)
-    assert gate.sent == [ONE] * 5
-    assert sorted(verdict.quota.remaining for verdict in verdicts if isinstance(verdict, Caller) and verdict.quota) == [
-        0,
-        1,
-        2,
-    ]
+    with ThreadPoolExecutor(3) as pool:
+        others = gate.behind(pool, first, made)
+        assert isinstance(pool.submit(decide, made).result(10), Caller), "it was asked alone"
+        gate.opens.set()
+        assert all(isinstance(future.result(10), Caller) for future in others)
+    assert gate.sent == [ONE, ONE]
+    assert [given.meter(one).total for one in (first, made)] == [2, 3]
+
+
+def test_whose_turn_does_not_come_asks_alone(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = warm(given, 3)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(3) as pool:
+        (first,) = gate.behind(pool, made[0])
+        assert all(isinstance(verdict, Caller) for verdict in pool.map(decide, made[1:]))
+        assert not first.done()
+        gate.opens.set()
+        assert isinstance(first.result(10), Caller)
+    assert gate.sent == [ONE]
+    assert [given.meter(one).total for one in made] == [2, 2, 2]
+    assert isinstance(authenticate(made[0].token, CHATS), Caller), "nobody is left in line"
+
+
+def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
+    (made,) = warm(given, 1, limit=4)
+    with ThreadPoolExecutor(5) as pool:
+        verdicts = list(pool.map(decide, [made] * 5))
+    left = [verdict.quota.remaining for verdict in verdicts if isinstance(verdict, Caller) and verdict.quota]
+    assert sorted(left) == [0, 1, 2]
     assert [verdict.reason for verdict in verdicts if isinstance(verdict, Refusal)] == [Reason.LIMITED] * 2
     assert given.meter(made).used == 4
 
 
 def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, held, *others = warm(given, 5)
+    monkeypatch.setattr(together, "APART", 60)
     gate = Gate(monkeypatch)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.key.id])
         verdicts = gate.calls(first, held, *others)
-        assert verdicts[1] == Refusal(Reason.UNAVAILABLE, retry_after=1)
+        assert verdicts[1] == AWAY
         assert all(isinstance(verdict, Caller) for verdict in (verdicts[0], *verdicts[2:]))
         sent = len(gate.sent)
         assert isinstance(authenticate(others[0].token, CHATS), Caller)
         assert len(gate.sent) == sent, "who waited in vain asks alone for a while"
-    time.sleep(together.APART)
+    monkeypatch.setattr(together, "monotonic", lambda: time.monotonic() + 60)
     assert isinstance(authenticate(held.token, CHATS), Caller)
     assert len(gate.sent) == sent + 1
     assert [given.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
@@ -128,11 +166,53 @@ def test_where_the_answer_is_lost_each_is_told_and_the_next_finds_a_new_connecti
 ) -> None:
     made = warm(given, 4)
     gate = Gate(monkeypatch)
-    line = TOGETHER._line.connection
-    assert line is not None
-    gate.before = lambda: ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [line.info.backend_pid])
-    monkeypatch.setattr(connections.DeadlineConnection, "is_quiet", lambda self: True)
-    assert gate.calls(*made) == [Refusal(Reason.UNAVAILABLE, retry_after=1)] * 4
+
+    def end() -> None:
+        line = TOGETHER._line.connection
+        assert line is not None
+        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [line.info.backend_pid])
+        monkeypatch.setattr(connections.DeadlineConnection, "is_quiet", lambda self: True)
+
+    gate.before[MANY] = end
+    verdicts = gate.calls(*made)
+    assert isinstance(verdicts[0], Caller)
+    assert verdicts[1:] == [AWAY] * 3
     time.sleep(breaker.BREAK)
     assert isinstance(authenticate(made[0].token, CHATS), Caller)
-    assert [given.meter(one).total for one in made] == [2, 1, 1, 1]
+    assert [given.meter(one).total for one in made] == [3, 1, 1, 1]
+
+
+def test_while_the_server_is_away_nobody_waits_in_line(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = warm(given, 2)
+    monkeypatch.setattr(together, "PATIENCE", 30)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        (future,) = gate.behind(pool, first)
+        breaker.fail()
+        assert pool.submit(decide, second).result(10) == AWAY
+        breaker.succeed()
+        gate.opens.set()
+        assert isinstance(future.result(10), Caller)
+
+
+def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupted(asked: object) -> bool:
+        gate.opens.set()
+        while not asked.leads:  # type: ignore[attr-defined]
+            time.sleep(0.001)
+        raise Interrupted
+
+    first, second = warm(given, 2)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        (future,) = gate.behind(pool, first)
+        with monkeypatch.context() as patch:
+            patch.setattr(TOGETHER, "_has_turn", interrupted)
+            with pytest.raises(Interrupted):
+                decide(second)
+        assert isinstance(future.result(10), Caller)
+    assert isinstance(authenticate(second.token, CHATS), Caller)
+    assert gate.sent == [ONE, ONE]

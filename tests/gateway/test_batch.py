@@ -44,7 +44,8 @@ def run(story: Callable[[Batch], Awaitable[None]]) -> None:
 
 async def opened(batch: Batch) -> None:
     """A connection is opened for those who come later."""
-    while not batch.takes(UUID(int=0)):
+    batch._open()
+    while batch._connection is None:
         await asyncio.sleep(0.01)
 
 
@@ -145,11 +146,11 @@ def test_a_held_row_holds_up_its_batch_for_a_moment(given: Given) -> None:
         with psycopg.connect(connections._conninfo()) as holder:
             holder.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.snapshot.key.id])
             assert outcomes(await asyncio.gather(batch.draw(held), batch.draw(beside))) == [None, None]
-            assert not batch.takes(held.snapshot.key.id)
-            assert batch.takes(other.snapshot.key.id)
+            assert not batch.takes(held.snapshot)
+            assert batch.takes(other.snapshot)
             assert outcomes([await batch.draw(other)]) == ["drawn"]
         await asyncio.sleep(together.APART)
-        assert batch.takes(held.snapshot.key.id)
+        assert batch.takes(held.snapshot)
         assert outcomes(await asyncio.gather(batch.draw(held), batch.draw(beside))) == ["drawn", "drawn"]
 
     run(story)
@@ -163,7 +164,7 @@ def test_a_connection_that_the_server_ended_is_opened_anew(given: Given) -> None
         with psycopg.connect(connections._conninfo(), autocommit=True) as own:
             own.execute("SELECT pg_terminate_backend(%s, 5000)", [batch._connection.info.backend_pid])
         await asyncio.sleep(0.05)
-        assert not batch.takes(admitted.snapshot.key.id)
+        assert not batch.takes(admitted.snapshot)
         await opened(batch)
         assert outcomes([await batch.draw(admitted)]) == ["drawn"]
 
