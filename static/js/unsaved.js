@@ -3,14 +3,14 @@
  * foot, and only a second one closes. Buttons are no slip; what asks for a confirmation closes at once, and what has a
  * guard of its own (reveal.js) is left to it.
  */
-const words = document.querySelector("template[data-unsaved]");
+const words = document.getElementById("words").dataset;
 const OF_ENTRIES = "dialog.dialog:not([role=alertdialog], [data-guard])";
 
 document.addEventListener("input", (event) => {
   const dialog = event.target.closest(OF_ENTRIES);
   if (!dialog) return;
   dialog.toggleAttribute("data-entered", true);
-  dialog.querySelector("[data-not-saved]")?.remove();
+  dialog.querySelector("[data-unsaved]")?.remove();
 });
 
 // What was refused comes back in a new dialog, with what was entered: the answer to a request, or a page with errors.
@@ -29,7 +29,12 @@ function mark(dialogs) {
 document.addEventListener("dialog:leaving", (event) => {
   const dialog = event.target;
   const foot = dialog.querySelector(".dialog-foot");
-  if (!foot || !dialog.hasAttribute("data-entered") || dialog.querySelector("[data-not-saved]")) return;
+  if (!foot || !dialog.hasAttribute("data-entered") || dialog.querySelector("[data-unsaved]")) return;
   event.preventDefault();
-  foot.append(words.content.cloneNode(true));
+  const notice = document.createElement("p");
+  notice.className = "nudge";
+  notice.role = "alert";
+  notice.toggleAttribute("data-unsaved", true);
+  notice.textContent = words.entered;
+  foot.append(notice);
 });

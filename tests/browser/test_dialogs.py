@@ -98,7 +98,7 @@ def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
     open_create(page).get_by_role("button", name="Create key").click()
     expect(dialog(page).locator("[aria-invalid=true]")).not_to_have_count(0)
     page.keyboard.press("Escape")
-    expect(dialog(page).locator("[data-not-saved]")).to_be_visible()
+    expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
 
 
 def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
