@@ -4,9 +4,11 @@ import re
 
 import httpx
 import pytest
+from django.db.models import F
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PageOf
+from keyadmin.models import Key
+from tests.browser.conftest import PageOf, Record
 from tests.browser.scenes import KEYS, act, dialog, open_create, open_list
 from tests.browser.world import World
 
@@ -97,6 +99,19 @@ def test_what_was_entered_is_not_lost_by_a_slip(page: Page, by: str) -> None:
 def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
     open_create(page).get_by_role("button", name="Create key").click()
     expect(dialog(page).locator("[aria-invalid=true]")).not_to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
+
+
+def test_what_somebody_else_overtook_is_not_lost_by_a_slip(page: Page, world: World, record: Record) -> None:
+    record.expect_status(409)
+    made = world.key(NAME)
+    open_list(page)
+    asked = act(page, NAME, "Edit…")
+    asked.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
+    Key.objects.filter(pk=made.key.pk).update(description="Somebody else's", revision=F("revision") + 1)
+    asked.get_by_role("button", name="Save changes").click()
+    expect(dialog(page).get_by_text("Review their change")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
 
