@@ -105,12 +105,12 @@ def _targets(figures: Figures, inside: Inside) -> str:
     lines += [
         f"| {what} | {target} | {here:.2f} | {'holds' if holds else 'missed'} |" for what, target, here, holds in rows
     ]
-    bounds = {
+    others = {
         "the floor": FLOOR,
         "the floor and one `SELECT 1` a call": ASKED,
         "keyadmin's checks without a draw": UNDRAWN,
     }
-    times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in bounds.items())
+    times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in others.items())
     lines += ["", f"For comparison with the middleware, as so many times {PEER}: {times}."]
     lines += ["", f"A process that has seen one key takes {inside.before:.0f} MiB."]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""keyadmin's middleware with every check but the draw: no call asks the database, none is counted against a limit."""
+"""keyadmin's middleware with every check but the draw: no warm call asks the database, none is counted."""
 
 from collections.abc import Callable
 from typing import Any

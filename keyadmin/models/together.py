@@ -8,11 +8,10 @@ for a moment only; who waited in vain asks alone, and so does who asks about suc
 
 import os
 import threading
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
-from weakref import WeakSet
 
 from keyadmin.foundation import breaker
 from keyadmin.models import connections
@@ -38,12 +37,12 @@ class Apart:
     """Which rows are asked about alone, since somebody held one of them a moment ago."""
 
     def __init__(self) -> None:
-        self._until: dict[Hashable, float] = {}
+        self._until: dict[bytes | None, float] = {}
 
-    def __contains__(self, row: Hashable) -> bool:
+    def __contains__(self, row: bytes | None) -> bool:
         return bool(self._until) and self._until.get(row, 0.0) > monotonic()
 
-    def put(self, rows: Iterable[Hashable]) -> None:
+    def put(self, rows: Iterable[bytes | None]) -> None:
         now = monotonic()
         kept = {row: until for row, until in self._until.items() if until > now}
         self._until = kept | dict.fromkeys(rows, now + APART)
@@ -60,7 +59,6 @@ class _Asked:
     until: float
     turn: threading.Lock = field(default_factory=threading.Lock)
     leads: bool = False
-    is_sent: bool = False
     is_held: bool = False
     row: Row | None = None
 
@@ -76,7 +74,7 @@ class Together:
     def __init__(self, one: Statement, many: Statement) -> None:
         self._one, self._many = one, many
         self._begin()
-        _all.add(self)
+        os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
         self.apart = Apart()
@@ -85,7 +83,6 @@ class Together:
         self._waiting: list[_Asked] = []
         #: The rows of those who wait and of those under way.
         self._rows: set[bytes | None] = set()
-        self._is_sending = False
 
     def ask(self, values: Values) -> Row | None:
         """What `one` answers for the values; None: ask alone. Within the call's time. Raises Unavailable."""
@@ -99,13 +96,13 @@ class Together:
         with self._lock:
             if row in self._rows:
                 return None
+            asked.leads = not self._rows
             self._rows.add(row)
             self._waiting.append(asked)
-            asked.leads, self._is_sending = not self._is_sending, True
         try:
             if not asked.leads and not self._has_turn(asked):
                 return None
-            if not asked.is_sent:
+            if asked.leads:
                 self._send()
         except BaseException:  # also one that another thread has raised in this one
             self._leave(asked)
@@ -125,7 +122,7 @@ class Together:
         with self._lock:
             if asked.leads:
                 return asked.turn.acquire()
-            if not asked.is_sent:
+            if asked in self._waiting:
                 self._drop(asked)
                 return False
         return asked.turn.acquire()  # it is under way, until the earliest end of a call's time at most
@@ -133,7 +130,7 @@ class Together:
     def _leave(self, asked: _Asked) -> None:
         """Who asked cannot wait any longer. If it was its turn, it is the next one's; what is under way goes on."""
         with self._lock:
-            if not asked.is_sent and asked in self._waiting:
+            if asked in self._waiting:
                 self._drop(asked)
                 if asked.leads:
                     self._pass_on()
@@ -146,8 +143,6 @@ class Together:
         """For all who wait, but for no more than MOST. The first of those who are left sends the next."""
         with self._lock:
             batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
-            for asked in batch:
-                asked.is_sent = True
         try:
             self._answer(batch)
         finally:
@@ -158,7 +153,6 @@ class Together:
                 asked.turn.release()
 
     def _pass_on(self) -> None:
-        self._is_sending = bool(self._waiting)
         if self._waiting:
             self._waiting[0].leads = True
             self._waiting[0].turn.release()
@@ -184,12 +178,3 @@ class Together:
 def arrays(rows: Sequence[Values]) -> list[bytes | None]:
     """The columns of the rows in PostgreSQL's spelling; values have neither blanks nor quotes."""
     return [b"{%b}" % b",".join([text or b"NULL" for text in column]) for column in zip(*rows, strict=True)]
-
-
-def _begin_anew() -> None:
-    for together in _all:
-        together._begin()
-
-
-_all: WeakSet[Together] = WeakSet()
-os.register_at_fork(after_in_child=_begin_anew)

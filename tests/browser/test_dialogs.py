@@ -103,6 +103,15 @@ def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
     expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
 
 
+def test_a_confirmation_closes_at_once(page: Page, world: World) -> None:
+    world.key(NAME)
+    open_list(page)
+    asked = act(page, NAME, "Delete…")
+    asked.get_by_role("textbox").fill("Something else")
+    page.keyboard.press("Escape")
+    expect(dialog(page)).to_have_count(0)
+
+
 def test_what_somebody_else_overtook_is_not_lost_by_a_slip(page: Page, world: World, record: Record) -> None:
     record.expect_status(409)
     made = world.key(NAME)

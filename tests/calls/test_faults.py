@@ -57,7 +57,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     """A server of this module's own, migrated."""
-    with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "60"}) as running:
+    with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "120"}) as running:
         manage(running, "migrate", "--verbosity", "0")
         yield running
 
@@ -70,7 +70,7 @@ def keys(postgres: EmbeddedPostgres) -> tuple[Pairs, Pairs]:
 
 @pytest.fixture(scope="module")
 def caller(postgres: EmbeddedPostgres, folder: Path, keys: tuple[Pairs, Pairs]) -> Iterator[tuple[Server, Pairs]]:
-    with gunicorn(folder, postgres.url(), KEYADMIN_THREADS="4") as running:
+    with gunicorn(folder, postgres.url()) as running:
         yield running, keys[0]
 
 

@@ -1,5 +1,8 @@
 """Calls of several threads in one statement: each decided as if alone, and none kept waiting by another's row."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,13 +15,14 @@ from django.db import connection, transaction
 
 from keyadmin.authn.authenticate import Call, authenticate
 from keyadmin.authn.meter import MANY, ONE, TOGETHER
+from keyadmin.env import ROOT
 from keyadmin.foundation import breaker
 from keyadmin.foundation.callers import Caller, Verdict
 from keyadmin.foundation.refusals import Reason, Refusal
 from keyadmin.models import connections, together
 from keyadmin.models.connections import Line, Row, Statement
 from tests.calls.rows import Given, Made
-from tests.owner import ask_as_owner
+from tests.owner import ask_as_owner, of_database, own_url
 
 CHATS = Call("GET", "/api/chats", None)
 AWAY = Refusal(Reason.UNAVAILABLE, retry_after=1)
@@ -216,3 +220,30 @@ def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, m
         assert isinstance(future.result(10), Caller)
     assert isinstance(authenticate(second.token, CHATS), Caller)
     assert gate.sent == [ONE, ONE]
+
+
+def test_a_child_process_has_connections_of_its_own(given: Given) -> None:
+    """The parent goes on with the ones that it has."""
+    made = warm(given, 1)[0]
+    script = f"""
+import os, django
+django.setup()
+from keyadmin.authn.authenticate import Call, authenticate
+from keyadmin.authn.meter import TOGETHER
+from keyadmin.foundation import tokens
+from keyadmin.models import connections
+def backends():
+    verdict = authenticate(tokens.parse({made.token.value!r}), Call("GET", "/api/chats", None))
+    assert verdict.key
+    connections.execute("SELECT 1", {{}})
+    return {{line.connection.info.backend_pid for line in (TOGETHER._line, connections._local.line)}}
+mine = backends()
+if (child := os.fork()) == 0:
+    os._exit(len(backends() & mine))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert backends() == mine
+"""
+    environ = os.environ | of_database(own_url()) | {"DJANGO_SETTINGS_MODULE": "tests.example.settings"}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, env=environ, check=False)
+    assert done.returncode == 0
+    assert given.meter(made).total == 4
