@@ -57,7 +57,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     """A server of this module's own, migrated."""
-    with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "120"}) as running:
+    with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "100"}) as running:
         manage(running, "migrate", "--verbosity", "0")
         yield running
 
