@@ -203,9 +203,9 @@ def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, m
     class Interrupted(BaseException):
         pass
 
-    def interrupted(asked: object) -> bool:
+    def interrupted(asked: Any) -> bool:
         gate.opens.set()
-        while not asked.leads:  # type: ignore[attr-defined]
+        while not asked.leads:
             time.sleep(0.001)
         raise Interrupted
 
