@@ -19,7 +19,7 @@ help:  ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: .venv/.base  ## serve on http://localhost:8000 (PORT=…) with a database and demo data; Ctrl-C stops it
-	@exec $(PY) -m keyadmin.serve
+	@exec $(PY) -m keyadmin.server.run
 
 test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests/setup -x" narrows the tests
 	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)

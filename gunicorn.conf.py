@@ -5,7 +5,8 @@ from typing import Any
 
 from gunicorn.workers import gthread
 
-from keyadmin import env, logs, metrics
+from keyadmin import env
+from keyadmin.server import logs, metrics
 
 try:
     env.require_complete()
@@ -14,11 +15,11 @@ try:
     workers = env.integer("WEB_CONCURRENCY", 2, minimum=1)
     threads = env.integer("KEYADMIN_THREADS", 8, minimum=1)
     logconfig_dict = logs.standard(_environment)
-except env.EnvironmentProblem as problem:
+except env.ConfigurationError as problem:
     sys.stderr.write(f"{problem}\n")
     sys.exit(2)
 
-worker_class = "keyadmin.web_worker.Worker"
+worker_class = "keyadmin.server.gunicorn_worker.Worker"
 # A thread does not wait for what a client has yet to send: connections that say nothing wait in the poll.
 gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.1
 timeout = 30
@@ -43,7 +44,7 @@ def on_starting(server: Any) -> None:
     """Before any worker: where they publish what they measure."""
     try:
         metrics.prepare("web")
-    except env.EnvironmentProblem as problem:
+    except env.ConfigurationError as problem:
         sys.stderr.write(f"{problem}\n")
         sys.exit(2)
 
@@ -54,5 +55,5 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Writes what the worker's calls came to. A worker that never decided one has nothing to write."""
-    if tally := sys.modules.get("keyadmin.outcomes.tally"):
+    if tally := sys.modules.get("keyadmin.callpath.usage.recorder"):
         tally.flush()

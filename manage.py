@@ -10,7 +10,7 @@ import os
 import sys
 
 from keyadmin import env
-from keyadmin.database import addresses
+from keyadmin.db import urls
 
 
 def main() -> int:
@@ -21,19 +21,19 @@ def main() -> int:
         from django.db import OperationalError
     except ImportError:
         return _say("Django is not installed. Run `make run` once, then use .venv/bin/python.", 2)
-    addresses.act_for(sys.argv)
+    urls.act_for(sys.argv)
     try:
         execute_from_command_line(sys.argv)
     except BrokenPipeError:
         # Who read our output, such as `head`, has had enough. Python would complain once more on closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except env.EnvironmentProblem as problem:
+    except env.ConfigurationError as problem:
         if "--traceback" in sys.argv:
             raise
         return _say(str(problem), 2)
     except OperationalError as error:
-        if "--traceback" in sys.argv or (line := addresses.problem(error.__cause__ or error)) is None:
+        if "--traceback" in sys.argv or (line := urls.problem(error.__cause__ or error)) is None:
             raise
         return _say(line, 1)
     return 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks import databases, inside, report
 from benchmarks.load import Measure, Target, measure
 from benchmarks.servers import Server, Servers, free_port, granian, gunicorn, nginx
-from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
 
 PEERS = {
     report.PEER: "Authorization: Api-Key ",
@@ -73,7 +73,7 @@ def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
 def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> list[Target]:
     """/verify and its floors, asked directly and by nginx."""
     floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application"), filled.ours)
-    verify = servers.start(lambda port: granian(port, "keyadmin.gateway.app:application"), filled.ours)
+    verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_app:application"), filled.ours)
     guarded = free_port()
     front = servers.start(
         lambda port: nginx(folder, upstream=floor.port, verify=verify.port, plain=port, guarded=guarded), filled.ours

@@ -5,6 +5,6 @@ The floor and the peers have them too: where one of two workers had all connecti
 
 workers = 2
 threads = 8
-worker_class = "keyadmin.web_worker.Worker"
+worker_class = "keyadmin.server.gunicorn_worker.Worker"
 loglevel = "warning"
 control_socket_disable = True

@@ -21,7 +21,7 @@ def main(count: int, file: Path) -> None:
     django.setup()
     from django.db import connection
 
-    from keyadmin.foundation import tokens
+    from keyadmin.core import tokens
 
     organisation = _organisation()
     made = [tokens.mint("kad") for _ in range(count)]
@@ -46,7 +46,7 @@ def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: An
     from django.conf import settings
     from django.utils import timezone
 
-    from keyadmin.foundation import tokens
+    from keyadmin.core import tokens
     from keyadmin.models.meter import CELLS
 
     now, current = timezone.now(), settings.KEYADMIN_PEPPER

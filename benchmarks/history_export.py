@@ -21,8 +21,8 @@ from psycopg import connect
 
 from benchmarks.databases import production
 from benchmarks.servers import free_port, gunicorn, running
-from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
 
 MIB: Final = 2**20
 WARM_UP: Final = 20

@@ -39,8 +39,8 @@ def measure(filled: Filled) -> Inside:
 
 def main(file: Path) -> None:
     django.setup()
-    from keyadmin.authn.authenticate import Call, authenticate
-    from keyadmin.foundation import cidr, tokens
+    from keyadmin.callpath.authorize import Call, authenticate
+    from keyadmin.core import cidr, tokens
 
     call = Call("GET", "/api/chats", cidr.address_of("127.0.0.1"))
     presented = file.read_text().splitlines()
@@ -53,20 +53,20 @@ def main(file: Path) -> None:
 
 
 def _token(line: str) -> Any:
-    from keyadmin.foundation import tokens
+    from keyadmin.core import tokens
 
     return tokens.parse(line)
 
 
 def _warm_check(check: Callable[[], object]) -> float:
     """The median of many, in microseconds, with a draw that answers at once instead of PostgreSQL's."""
-    from keyadmin.authn import meter
+    from keyadmin.callpath import limits
 
-    real, meter.draw = meter.draw, lambda *_: meter.Draw(meter.Outcome.DRAWN, 1, None)
+    real, limits.draw = limits.draw, lambda *_: limits.Draw(limits.Outcome.DRAWN, 1, None)
     try:
         return median(timeit.repeat(check, number=2000, repeat=25)) / 2000 * 1e6
     finally:
-        meter.draw = real
+        limits.draw = real
 
 
 def _megabytes() -> float:

@@ -16,9 +16,9 @@ from psycopg import connect
 
 from benchmarks import bare
 from benchmarks.load import Target
-from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
-from keyadmin.serve import answers, end_group
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
+from keyadmin.server.run import answers, end_group
 
 STARTS_WITHIN: Final = 60.0
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.db.models.signals import post_migrate
 
@@ -32,11 +32,14 @@ class KeyadminConfig(AppConfig):
             settings.KEYADMIN_PEPPER = max(settings.KEYADMIN_PEPPERS)
         from keyadmin import checks  # noqa: F401 - registers the deploy checks
 
+        if apps.is_installed("allauth.account"):  # keyadmin's own pages; other projects have only the middleware
+            from keyadmin.web.account import signals  # noqa: F401 - connects the receivers
+
         post_migrate.connect(self._migrated, sender=self)
 
     def _migrated(self, using: str, **_: Any) -> None:
         """Whoever may do less than the owner of the tables is left what it needs of those that are new."""
         if settings.KEYADMIN_ROLES and using == settings.KEYADMIN_DATABASE:
-            from keyadmin.database import roles
+            from keyadmin.db import roles
 
             roles.grant(settings.KEYADMIN_ROLES, using)

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's word
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
-from keyadmin.database import addresses, roles
-from keyadmin.foundation.endpoints import ROUTES
-from keyadmin.foundation.routes import Route, overlap
+from keyadmin.core.endpoints import ROUTES
+from keyadmin.core.routes import Route, overlap
+from keyadmin.db import roles, urls
 from keyadmin.models import ScopeRoute, Secret
 
 PEPPER_LENGTH = 32
@@ -53,7 +53,7 @@ def powers_over_history(
         return []
     if powers := roles.powers_over_history(settings.KEYADMIN_DATABASE):
         words = f"The application's database role could change history: {', '.join(powers)}."
-        hint = f"Set {addresses.OWNER} for the owner of the tables, and another role in {addresses.APPLICATION}."
+        hint = f"Set {urls.OWNER} for the owner of the tables, and another role in {urls.APPLICATION}."
         return [Warning(words, hint=hint, id="keyadmin.W010")]
     return []
 

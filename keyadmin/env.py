@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from keyadmin.foundation import cidr
+from keyadmin.core import cidr
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEVELOPMENT, PRODUCTION, TEST = ENVIRONMENTS = ("development", "production", "test")
@@ -30,15 +30,15 @@ _HOW: Final = {
 _FILES_TOO: Final = ("DJANGO_SECRET_KEY", "KEYADMIN_PEPPERS", "DATABASE_URL")
 
 
-class EnvironmentProblem(Exception):  # noqa: N818 - what people read calls it a problem
+class ConfigurationError(Exception):
     """What is wrong with the environment and what to set: fit to be shown as it is, without a traceback."""
 
 
-class Missing(EnvironmentProblem):
+class MissingVariableError(ConfigurationError):
     """A variable that is needed is not set."""
 
 
-class Bad(EnvironmentProblem):
+class InvalidVariableError(ConfigurationError):
     """A variable is set to something that cannot be used."""
 
 
@@ -47,7 +47,7 @@ def text(name: str, default: str | None = None) -> str:
     Missing."""
     value = os.environ.get(name, "").strip() or default
     if value is None:
-        raise Missing(f"{name} is not set.")
+        raise MissingVariableError(f"{name} is not set.")
     return value
 
 
@@ -59,7 +59,7 @@ def flag(name: str, default: bool = False) -> bool:
     if value in ("0", "false", "no", "off"):
         return False
     if value:
-        raise Bad(f"{name} must be true or false.")
+        raise InvalidVariableError(f"{name} must be true or false.")
     return default
 
 
@@ -69,10 +69,12 @@ def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = 
     if not value:
         return default
     if not re.fullmatch(r"-?[0-9]{1,18}", value):
-        raise Bad(f"{name} must be a whole number.")
+        raise InvalidVariableError(f"{name} must be a whole number.")
     number = int(value)
     if number < minimum or (maximum is not None and number > maximum):
-        raise Bad(f"{name} must be at least {minimum}" + (f" and at most {maximum}." if maximum else "."))
+        raise InvalidVariableError(
+            f"{name} must be at least {minimum}" + (f" and at most {maximum}." if maximum else ".")
+        )
     return number
 
 
@@ -97,7 +99,7 @@ def networks(name: str) -> cidr.Compiled:
     try:
         return cidr.compile([cidr.parse(part) for part in csv(name)])
     except cidr.CidrError as error:
-        raise Bad(f"{name}: {error.message}") from error
+        raise InvalidVariableError(f"{name}: {error.message}") from error
 
 
 def secret(name: str, default: str = "") -> str:
@@ -107,13 +109,13 @@ def secret(name: str, default: str = "") -> str:
     if not path:
         return value or default
     if value:
-        raise Bad(f"{name} and {name}_FILE are both set. Keep one of them.")
+        raise InvalidVariableError(f"{name} and {name}_FILE are both set. Keep one of them.")
     try:
         value = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise Bad(f"{name}_FILE: {path} cannot be read ({_reason(error)}).") from error
+        raise InvalidVariableError(f"{name}_FILE: {path} cannot be read ({_reason(error)}).") from error
     if not value:
-        raise Bad(f"{name}_FILE: {path} is empty.")
+        raise InvalidVariableError(f"{name}_FILE: {path} is empty.")
     return value
 
 
@@ -121,7 +123,7 @@ def environment() -> str:
     """development, production or test, from KEYADMIN_ENV."""
     value = text("KEYADMIN_ENV", DEVELOPMENT)
     if value not in ENVIRONMENTS:
-        raise Bad(f"KEYADMIN_ENV must be one of {', '.join(ENVIRONMENTS)}.")
+        raise InvalidVariableError(f"KEYADMIN_ENV must be one of {', '.join(ENVIRONMENTS)}.")
     return value
 
 
@@ -132,7 +134,7 @@ def require_complete() -> None:
     missing = [name for name in _HOW if not (secret(name) if name in _FILES_TOO else text(name, ""))]
     if missing:
         lines = [f"  {name}{f' (or {name}_FILE)' if name in _FILES_TOO else ''}: {_HOW[name]}" for name in missing]
-        raise Missing("\n".join(["KEYADMIN_ENV=production needs these to be set:", *lines]))
+        raise MissingVariableError("\n".join(["KEYADMIN_ENV=production needs these to be set:", *lines]))
 
 
 def allowed_hosts() -> list[str]:
@@ -146,7 +148,9 @@ def secret_key() -> str:
     require_complete()
     value = _configured_or_generated("DJANGO_SECRET_KEY", "django-secret-key", lambda: secrets.token_urlsafe(64))
     if len(value) < 50:
-        raise Bad(f"DJANGO_SECRET_KEY is shorter than 50 characters. Make one: {_HOW['DJANGO_SECRET_KEY']}")
+        raise InvalidVariableError(
+            f"DJANGO_SECRET_KEY is shorter than 50 characters. Make one: {_HOW['DJANGO_SECRET_KEY']}"
+        )
     return value
 
 
@@ -163,9 +167,11 @@ def ring(value: str) -> dict[int, bytes]:
         match = re.fullmatch(r"\s*([1-9][0-9]{0,8}):([0-9A-Fa-f]{64})\s*", part)
         if match is None:
             how = _HOW["KEYADMIN_PEPPERS"]
-            raise Bad(f'KEYADMIN_PEPPERS must read "1:<64 hex digits>,2:<64 hex digits>". Make the first: {how}')
+            raise InvalidVariableError(
+                f'KEYADMIN_PEPPERS must read "1:<64 hex digits>,2:<64 hex digits>". Make the first: {how}'
+            )
         if int(match[1]) in found:
-            raise Bad(f"KEYADMIN_PEPPERS names pepper {match[1]} twice.")
+            raise InvalidVariableError(f"KEYADMIN_PEPPERS names pepper {match[1]} twice.")
         found[int(match[1])] = bytes.fromhex(match[2])
     return found
 
@@ -178,7 +184,7 @@ def current_pepper() -> int:
     known = peppers()
     current = integer("KEYADMIN_PEPPER", max(known))
     if current not in known:
-        raise Bad(f"KEYADMIN_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
+        raise InvalidVariableError(f"KEYADMIN_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
     return current
 
 
@@ -189,7 +195,7 @@ def jwt_key() -> bytes:
         value = generated("secrets/jwt-key", lambda: secrets.token_urlsafe(48))
     if value and len(value.encode()) < 32:
         how = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
-        raise Bad(f"KEYADMIN_JWT_KEY is shorter than 32 bytes. Make one: {how}")
+        raise InvalidVariableError(f"KEYADMIN_JWT_KEY is shorter than 32 bytes. Make one: {how}")
     return value.encode()
 
 
@@ -210,10 +216,10 @@ def generated(name: str, make: Callable[[], str]) -> str:
                 with contextlib.suppress(FileExistsError):  # another process was first; its value is the one
                     os.link(file.name, path)
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise Bad(f"{path} can be read by others. Run: chmod 600 {path}")
+            raise InvalidVariableError(f"{path} can be read by others. Run: chmod 600 {path}")
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise Bad(f"{error.filename or path} cannot be used ({_reason(error)}).") from error
+        raise InvalidVariableError(f"{error.filename or path} cannot be used ({_reason(error)}).") from error
 
 
 def write_private(path: Path, content: str) -> None:
@@ -237,7 +243,7 @@ def _configured_or_generated(name: str, file: str, make: Callable[[], str]) -> s
     if value := secret(name):
         return value
     if environment() != DEVELOPMENT:
-        raise Missing(f"{name} is not set. Make one: {_HOW[name]}")
+        raise MissingVariableError(f"{name} is not set. Make one: {_HOW[name]}")
     return generated(f"secrets/{file}", make)
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from keyadmin import env, logs
-from keyadmin.database import addresses
+from keyadmin import env
+from keyadmin.db import urls
+from keyadmin.server import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = env.environment()
@@ -30,9 +31,9 @@ KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 # Which of DATABASES has the keys; another project has its own beside it.
 KEYADMIN_DATABASE = "default"
 # What the call path's connections have other than the application's: a role with less power, if there is one.
-KEYADMIN_CALLS_DATABASE = addresses.differing(addresses.CALLS)
+KEYADMIN_CALLS_DATABASE = urls.differing(urls.CALLS)
 # Whom `migrate` leaves what they need, where the application does not own its tables.
-KEYADMIN_ROLES = addresses.roles()
+KEYADMIN_ROLES = urls.roles()
 # Opens /metrics to who is not on this machine: Authorization: Bearer.
 KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
 # Seconds a call waits for PostgreSQL before it is answered 503.
@@ -47,9 +48,9 @@ KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 8, minimum=1)
 KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
 
 INSTALLED_APPS = [
-    "keyadmin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "keyadmin",  # after auth, whose receiver of `user_logged_in` it disconnects
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
@@ -62,13 +63,13 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "keyadmin.requests.RequestMiddleware",
-    "keyadmin.health.HealthMiddleware",
-    "keyadmin.metrics.MetricsMiddleware",
+    "keyadmin.server.request_middleware.RequestMiddleware",
+    "keyadmin.server.health.HealthMiddleware",
+    "keyadmin.server.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "keyadmin.api.people_tokens.PersonTokenMiddleware",
-    "keyadmin.middleware.KeyMiddleware",
+    "keyadmin.api.person_auth.PersonTokenMiddleware",
+    "keyadmin.integrations.django.KeyMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -79,7 +80,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "keyadmin.web.middleware.PageMiddleware",
+    "keyadmin.web.common.middleware.PageMiddleware",
 ]
 
 ROOT_URLCONF = "keyadmin.urls"
@@ -103,13 +104,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "keyadmin.web.context.shell",
+                "keyadmin.web.common.navigation.shell",
             ],
         },
     },
 ]
 
-DATABASES = {"default": addresses.entry()}
+DATABASES = {"default": urls.entry()}
 # Connections of the pages. A call's connection is the call path's own.
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
 _OPTIONS = DATABASES["default"]["OPTIONS"]
@@ -137,7 +138,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 PASSWORD_RESET_TIMEOUT = 60 * 60
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "keyadmin.web.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "keyadmin.web.account.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

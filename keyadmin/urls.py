@@ -6,8 +6,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
-from keyadmin.api import problems
-from keyadmin.web import errors
+from keyadmin.api import errors as problems
+from keyadmin.web.common import errors
 
 urlpatterns = [
     path(settings.KEYADMIN_API_PREFIX.lstrip("/"), include("keyadmin.api.urls")),

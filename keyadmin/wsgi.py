@@ -5,7 +5,7 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from keyadmin.database.base import be_impatient
+from keyadmin.db.backend.base import be_impatient
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
 

@@ -10,9 +10,9 @@ from django.test.client import ClientHandler
 from django.test.signals import setting_changed
 from django.test.utils import setup_databases
 
-from keyadmin.embedded import APPLICATION
 from keyadmin.models import Organisation, Person, Role, Tier
-from tests.calls.rows import Given
+from keyadmin.server.embedded_postgres import APPLICATION
+from tests.callpath.rows import Given
 from tests.factories import OrganisationFactory, PersonFactory, member_of
 from tests.owner import as_owner
 

@@ -13,9 +13,9 @@ from django.conf import settings
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from keyadmin.foundation import tokens
-from keyadmin.foundation.actors import Actor, ActorKind, Door
-from keyadmin.foundation.cidr import parse
+from keyadmin.core import tokens
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.cidr import parse
 from keyadmin.models import (
     AllowListEntry,
     Bot,
@@ -38,14 +38,14 @@ from keyadmin.models.meter import CELLS
 
 PASSWORD = "correct horse battery staple"
 #: The operator's shell: may do everything.
-OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Door.COMMAND)
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
 
 
 def as_actor(who: Person | Key, **kwargs: Any) -> Actor:
     """The person or key as an actor."""
     if isinstance(who, Key):
-        return Actor(kind=ActorKind.KEY, id=who.id, label=who.name, via=Door.API, **kwargs)
-    return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, via=Door.PAGE, **kwargs)
+        return Actor(kind=ActorKind.KEY, id=who.id, label=who.name, via=Interface.API, **kwargs)
+    return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, via=Interface.PAGE, **kwargs)
 
 
 class TierFactory(DjangoModelFactory):

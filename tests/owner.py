@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import psycopg
 from django.db import connection
 
-from keyadmin.embedded import OWNER
-from keyadmin.serve import ROLES
+from keyadmin.server.embedded_postgres import OWNER
+from keyadmin.server.run import ROLES
 
 
 def url_as(role: str, url: str) -> str:

@@ -18,10 +18,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from keyadmin import embedded
-from keyadmin.database import addresses
-from keyadmin.embedded import EmbeddedPostgres, EmbeddedProblem
-from keyadmin.env import EnvironmentProblem
+from keyadmin.db import urls
+from keyadmin.env import ConfigurationError
+from keyadmin.server import embedded_postgres
+from keyadmin.server.embedded_postgres import EmbeddedPostgres, EmbeddedPostgresError
 
 PREFIX = "keyadmin-tests-"
 SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "shared_buffers": "64MB"}
@@ -85,10 +85,10 @@ def _start(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         server.start()
-    except EnvironmentProblem as problem:
+    except ConfigurationError as problem:
         raise pytest.UsageError(str(problem)) from problem
-    os.environ[addresses.APPLICATION] = server.url(embedded.APPLICATION)
-    for name, role in ((addresses.OWNER, embedded.OWNER), (addresses.CALLS, embedded.CALLS)):
+    os.environ[urls.APPLICATION] = server.url(embedded_postgres.APPLICATION)
+    for name, role in ((urls.OWNER, embedded_postgres.OWNER), (urls.CALLS, embedded_postgres.CALLS)):
         # Without a database's name: each test process has one of its own.
         os.environ[name] = urlsplit(server.url(role))._replace(path="").geturl()
     os.environ["KEYADMIN_LOCAL"] = str(folder / "local")
@@ -106,5 +106,5 @@ def _sweep() -> None:
             if time.time() - folder.stat().st_mtime > 60:
                 EmbeddedPostgres(folder / "postgres").end_orphans()
                 shutil.rmtree(folder)
-        except (EmbeddedProblem, OSError) as problem:
+        except (EmbeddedPostgresError, OSError) as problem:
             sys.stderr.write(f"{folder} stays: {problem}\n")

@@ -15,14 +15,13 @@ from django.core.management import CommandError, call_command, get_commands, loa
 from django.db import DatabaseError
 from django.test import Client
 
-from keyadmin.embedded import OWNER
-from keyadmin.management.verbs import NounCommand
+from keyadmin.management.subcommands import NounCommand
 from keyadmin.models import Organisation, Person, Scope
+from keyadmin.server.embedded_postgres import OWNER
 from tests.api.test_callers import CALLS, ask, filled
 from tests.api.world import World, worlds
-from tests.calls.conftest import committed_rows, given
-from tests.calls.rows import Given
-from tests.commands.conftest import Shell, empty_shell, migrated
+from tests.callpath.conftest import committed_rows, given
+from tests.callpath.rows import Given
 from tests.factories import (
     OPERATOR,
     PASSWORD,
@@ -34,6 +33,7 @@ from tests.factories import (
     member_of,
     token_session,
 )
+from tests.management.conftest import Shell, empty_shell, migrated
 from tests.operations import acts
 from tests.operations.looking import dump
 from tests.owner import CLOSE_HISTORY, history_closed, url_as
@@ -68,16 +68,20 @@ def test_no_operation(northwind: Organisation, name: str) -> None:
 def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
     bot = BotFactory(organisation=northwind, networks=["203.0.113.0/24"])
     return {
-        "bot": str(bot.id), "range": str(bot.allow_list.get().id),
+        "bot": str(bot.id),
+        "range": str(bot.allow_list.get().id),
         "disabled": str(BotFactory(organisation=northwind, disabled=True).id),
         "key": str(KeyFactory(organisation=northwind, name="CRM").id),
         "graced": str(KeyFactory(organisation=northwind, in_grace=True).id),
         "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
         "master": str(KeyFactory(organisation=northwind, name="CRM", master=True).id),
-        "organisation": str(northwind.id), "contoso": str(contoso.id), "person": str(member_of(northwind).id),
-        "leaver": str(member_of(northwind, deactivated=True).id), "tier": str(TierFactory().id),
+        "organisation": str(northwind.id),
+        "contoso": str(contoso.id),
+        "person": str(member_of(northwind).id),
+        "leaver": str(member_of(northwind, deactivated=True).id),
+        "tier": str(TierFactory().id),
         "channel": str(ChannelFactory(organisation=northwind).id),
-    }  # fmt: skip
+    }
 
 
 def test_no_page(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
@@ -188,10 +192,17 @@ def test_no_command(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
     world = acts.world(northwind)
     names = {
-        "key": world.key.id, "revoked": world.revoked.id, "bot": world.bot.id, "idle": world.idle_bot.id,
-        "slug": "northwind", "closed": world.closed.slug, "channel": world.channel.slug, "person": world.person.email,
-        "leaver": world.leaver.email, "tier": world.tier.id,
-    }  # fmt: skip
+        "key": world.key.id,
+        "revoked": world.revoked.id,
+        "bot": world.bot.id,
+        "idle": world.idle_bot.id,
+        "slug": "northwind",
+        "closed": world.closed.slug,
+        "channel": world.channel.slug,
+        "person": world.person.email,
+        "leaver": world.leaver.email,
+        "tier": world.tier.id,
+    }
     with unwritable():
         for line in filter(None, map(str.strip, COMMANDS.splitlines())):
             with pytest.raises(CommandError, match="nothing was changed") as refused:

@@ -10,7 +10,7 @@ MIDDLEWARE = ["benchmarks.apps.asked.ask"]
 
 
 def ask(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    from keyadmin.models.connections import Statement, execute, start_call
+    from keyadmin.callpath.connection import Statement, execute, start_call
 
     one = Statement("one", "SELECT 1")
 

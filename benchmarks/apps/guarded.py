@@ -2,4 +2,4 @@
 
 from benchmarks.apps.floor import *  # noqa: F403
 
-MIDDLEWARE = ["keyadmin.middleware.KeyMiddleware"]
+MIDDLEWARE = ["keyadmin.integrations.django.KeyMiddleware"]

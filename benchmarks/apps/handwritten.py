@@ -17,7 +17,7 @@ MIDDLEWARE = ["benchmarks.apps.handwritten.guard"]
 
 
 def guard(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    from keyadmin.foundation import tokens
+    from keyadmin.core import tokens
     from keyadmin.models import Meter, Secret
 
     pepper = settings.KEYADMIN_PEPPERS[settings.KEYADMIN_PEPPER]

@@ -5,12 +5,12 @@ from typing import Any
 
 from benchmarks.apps.guarded import *  # noqa: F403
 
-MIDDLEWARE = ["benchmarks.apps.undrawn.undraw", "keyadmin.middleware.KeyMiddleware"]
+MIDDLEWARE = ["benchmarks.apps.undrawn.undraw", "keyadmin.integrations.django.KeyMiddleware"]
 
 
 def undraw(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    from keyadmin.authn import meter
+    from keyadmin.callpath import limits
 
-    drawn = meter.Draw(meter.Outcome.DRAWN, 1, None)
-    meter.draw = lambda snapshot, cost, address: drawn
+    drawn = limits.Draw(limits.Outcome.DRAWN, 1, None)
+    limits.draw = lambda snapshot, cost, address: drawn
     return get_response

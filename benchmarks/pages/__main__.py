@@ -24,11 +24,11 @@ import psutil
 from benchmarks.pages import report
 from benchmarks.pages.world import World
 from benchmarks.servers import free_port, running
-from keyadmin import embedded
-from keyadmin.database import addresses
-from keyadmin.embedded import EmbeddedPostgres
+from keyadmin.db import urls
 from keyadmin.env import ROOT
-from keyadmin.serve import ROLES
+from keyadmin.server import embedded_postgres
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
+from keyadmin.server.run import ROLES
 
 #: What is not PostgreSQL's default.
 SETTINGS: Final = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
@@ -81,7 +81,7 @@ def filled(postgres: EmbeddedPostgres, environ: dict[str, str], folder: Path, op
         return World(**known | {"now": datetime.fromisoformat(known["now"])})
     now = datetime.now(UTC).replace(microsecond=0)
     world = World(options.keys, options.events, options.organisations, now)
-    owner = environ | {addresses.APPLICATION: postgres.url(embedded.OWNER)}
+    owner = environ | {urls.APPLICATION: postgres.url(embedded_postgres.OWNER)}
     run(owner, "-m", "benchmarks.pages.fill", *sizes(world))
     run(environ, "manage.py", "build_review")
     run(environ, "manage.py", "roll_up_usage")

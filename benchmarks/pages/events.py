@@ -73,8 +73,10 @@ def chained(world: World) -> Iterator[tuple[str, bytes]]:
         organisation_id, organisation_label = _known("organisation", organisation), f"Organisation {organisation}"
         actor_id, actor_label = _known("person", person), _name(world, person)
         kind, target_id, target_label = _target(world, verb, key, organisation, person) or (
-            "key", keys[key], world.key_name(key)
-        )  # fmt: skip
+            "key",
+            keys[key],
+            world.key_name(key),
+        )
         at = f"{world.at(number).isoformat()[:-6]}Z"
         changes, reason = _changes(verb, key), _reason(world, number)
         ip, request_id = f"198.51.{organisation % 250}.{person % 250}", f"{generator.getrandbits(128):032x}"
@@ -102,7 +104,7 @@ def chained(world: World) -> Iterator[tuple[str, bytes]]:
 def _compare(canonical: str, before: bytes, hash_: bytes) -> None:
     from django.utils.dateparse import parse_datetime
 
-    from keyadmin.operations.recording import hash_of
+    from keyadmin.operations.audit import hash_of
 
     fields = json.loads(canonical)
     fields |= {"at": parse_datetime(fields["at"]), "previous_hash": before}

@@ -43,43 +43,49 @@ def _installation(cursor: Any, world: World) -> None:
     count = range(world.organisations)
     ids = [identifier("organisation", number) for number in count]
     _copy(
-        cursor, "organisation",
+        cursor,
+        "organisation",
         "id name slug is_active key_prefix key_format default_tier_id may_never_expire usage_days created_at",
         (
             f"{ids[n]}\tOrganisation {n}\torganisation-{n}\t{n % 100 != 99}\tkad\tdefault\t{tier}\tt\t400"
             f"\t{world.at(1)}"
             for n in count
         ),
-    )  # fmt: skip
+    )
     _copy(cursor, "version", "subject number", (f"{one}\t1" for one in ids))
     people = range(world.people)
     _copy(
-        cursor, "person",
+        cursor,
+        "person",
         "id password email name system_role is_active time_zone links_made sessions_ended created_at",
         (
             f"{identifier('person', n)}\t!\tperson-{n}@example.com\t{world.person_name(n)}\t{_system_role(n)}"
             f"\tt\t\t0\t0\t{world.at(1)}"
             for n in people
         ),
-    )  # fmt: skip
+    )
     roles = ("owner", "auditor", "member")
     _copy(
-        cursor, "membership", "id person_id organisation_id role created_at",
+        cursor,
+        "membership",
+        "id person_id organisation_id role created_at",
         (
             f"{identifier('membership', n)}\t{identifier('person', n)}\t{ids[n // PEOPLE_OF_ONE]}"
             f"\t{roles[n % PEOPLE_OF_ONE]}\t{world.at(1)}"
             for n in people
         ),
-    )  # fmt: skip
+    )
     bots = range(world.bots)
     _copy(
-        cursor, "bot", "id organisation_id name description is_conversational is_active created_at",
+        cursor,
+        "bot",
+        "id organisation_id name description is_conversational is_active created_at",
         (
             f"{identifier('bot', n)}\t{ids[n // BOTS_OF_ONE]}\tBot {n % BOTS_OF_ONE} of {n // BOTS_OF_ONE}"
             f"\t\t{n % 2 == 0}\t{n % 50 != 49}\t{world.at(1)}"
             for n in bots
         ),
-    )  # fmt: skip
+    )
 
 
 def _system_role(person: int) -> str:
@@ -97,14 +103,18 @@ def _keys(cursor: Any, world: World) -> None:
     )
     _copy(cursor, "key", columns, (_key(world, number, tiers) for number in count))
     _copy(
-        cursor, "secret", "id key_id digest pepper_id created_at",
+        cursor,
+        "secret",
+        "id key_id digest pepper_id created_at",
         (f"{identifier('secret', n)}\t{identifier('key', n)}\t\\\\x{n:064x}\t1\t{world.at(1)}" for n in count),
-    )  # fmt: skip
+    )
     scopes = ("chats:read", "messages:send", "chats:export", "contacts:manage")
     _copy(
-        cursor, "key_scope", "key_id scope_id",
+        cursor,
+        "key_scope",
+        "key_id scope_id",
         (f"{identifier('key', n)}\t{scopes[(n + more) % 4]}" for n in count for more in range(1 + n % 2)),
-    )  # fmt: skip
+    )
     lists = (
         f"{identifier('entry', n)}\t{identifier('key', n)}\t{_NULL}\t10.{n % 250}.{n // 250 % 250}.0/24\t{world.at(1)}"
         for n in count
@@ -130,13 +140,27 @@ def _key(world: World, number: int, tiers: list[Any]) -> str:
     owner = identifier("person", organisation * PEOPLE_OF_ONE)
     return "\t".join(
         [
-            str(identifier("key", number)), str(identifier("organisation", organisation)),
-            _NULL if bot is None else str(identifier("bot", bot)), kind, world.key_name(number), "", "kad", "default",
-            f"kad_{number:016d}", f"{number:08d}", str(tiers[number % len(tiers)]), str(number % 100 == 1),
-            str(owner), world.person_name(organisation * PEOPLE_OF_ONE), expires, revoked,
-            "" if revoked == _NULL else "Rotated", str(created), "1",
+            str(identifier("key", number)),
+            str(identifier("organisation", organisation)),
+            _NULL if bot is None else str(identifier("bot", bot)),
+            kind,
+            world.key_name(number),
+            "",
+            "kad",
+            "default",
+            f"kad_{number:016d}",
+            f"{number:08d}",
+            str(tiers[number % len(tiers)]),
+            str(number % 100 == 1),
+            str(owner),
+            world.person_name(organisation * PEOPLE_OF_ONE),
+            expires,
+            revoked,
+            "" if revoked == _NULL else "Rotated",
+            str(created),
+            "1",
         ]
-    )  # fmt: skip
+    )
 
 
 def _copy(cursor: Any, table: str, columns: str, lines: Iterable[str]) -> None:

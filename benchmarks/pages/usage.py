@@ -19,17 +19,32 @@ def write(cursor: Any, world: World, copy: Callable[..., None]) -> None:
     copy(cursor, "meter", columns, _meters(world, set(used)))
     copy(cursor, "usage_hour", "key_id hour outcome count", _hours(world, used))
     copy(cursor, "scope_day", "key_id day scope count", _scopes(world, used))
-    copy(cursor, "address_day", "key_id day address count weight", (
-        f"{identifier('key', n)}\t{(world.now - timedelta(days=back)).date()}\t10.{n % 250}.0.9\t40\t40"
-        for n in used for back in (0, 1)
-    ))  # fmt: skip
-    copy(cursor, "last_refusal", "key_id reason at address", (
-        f"{identifier('key', n)}\t{_REFUSALS[n % 4]}\t{world.now - timedelta(hours=n % 50)}\t192.0.2.9"
-        for n in used if n // 20 % 4 == 0
-    ))  # fmt: skip
-    copy(cursor, "secret_use", "secret_id last_used_at", (
-        f"{identifier('secret', n)}\t{world.now - timedelta(minutes=n % 3000)}" for n in used
-    ))  # fmt: skip
+    copy(
+        cursor,
+        "address_day",
+        "key_id day address count weight",
+        (
+            f"{identifier('key', n)}\t{(world.now - timedelta(days=back)).date()}\t10.{n % 250}.0.9\t40\t40"
+            for n in used
+            for back in (0, 1)
+        ),
+    )
+    copy(
+        cursor,
+        "last_refusal",
+        "key_id reason at address",
+        (
+            f"{identifier('key', n)}\t{_REFUSALS[n % 4]}\t{world.now - timedelta(hours=n % 50)}\t192.0.2.9"
+            for n in used
+            if n // 20 % 4 == 0
+        ),
+    )
+    copy(
+        cursor,
+        "secret_use",
+        "secret_id last_used_at",
+        (f"{identifier('secret', n)}\t{world.now - timedelta(minutes=n % 3000)}" for n in used),
+    )
 
 
 def _meters(world: World, used: set[int]) -> Iterator[str]:

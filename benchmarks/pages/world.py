@@ -77,14 +77,42 @@ class Weighted:
 
 
 _ADJECTIVES: Final = (
-    "Billing", "Support", "Internal", "Nightly", "Partner", "Export", "Mobile", "Legacy", "Staging", "Regional"
-)  # fmt: skip
+    "Billing",
+    "Support",
+    "Internal",
+    "Nightly",
+    "Partner",
+    "Export",
+    "Mobile",
+    "Legacy",
+    "Staging",
+    "Regional",
+)
 _NOUNS: Final = (
-    "integration", "importer", "connector", "gateway", "worker", "dashboard", "sync", "report", "webhook", "archive"
-)  # fmt: skip
-_FIRST: Final = (
-    "Maya", "Jonas", "Priya", "Asha", "Sam", "Lena", "Tomas", "Ingrid", "Yusuf", "Chloe", "Diego", "Hana"
-)  # fmt: skip
+    "integration",
+    "importer",
+    "connector",
+    "gateway",
+    "worker",
+    "dashboard",
+    "sync",
+    "report",
+    "webhook",
+    "archive",
+)
+_FIRST: Final = ("Maya", "Jonas", "Priya", "Asha", "Sam", "Lena", "Tomas", "Ingrid", "Yusuf", "Chloe", "Diego", "Hana")
 _LAST: Final = (
-    "Okafor", "Lind", "Raman", "Nair", "Reyes", "Vogt", "Novak", "Berg", "Demir", "Martin", "Silva", "Sato", "Kim"
-)  # fmt: skip
+    "Okafor",
+    "Lind",
+    "Raman",
+    "Nair",
+    "Reyes",
+    "Vogt",
+    "Novak",
+    "Berg",
+    "Demir",
+    "Martin",
+    "Silva",
+    "Sato",
+    "Kim",
+)

@@ -8,7 +8,7 @@ import jwt
 from django.conf import settings
 
 from keyadmin.models import Person, TokenSession
-from keyadmin.operations.token_sessions import Begun
+from keyadmin.operations.people.token_sessions import Begun
 
 LIFE: Final = timedelta(minutes=10)
 _ALGORITHM: Final = "HS256"
@@ -20,9 +20,13 @@ _CLAIMS: Final = ["iss", "aud", "sub", "sid", "iat", "exp"]
 def of(begun: Begun) -> str:
     """A token for the session, good for LIFE."""
     claims = {
-        "iss": _NAME, "aud": _NAME, "sub": str(begun.person), "sid": str(begun.session),
-        "iat": begun.at, "exp": begun.at + LIFE,
-    }  # fmt: skip
+        "iss": _NAME,
+        "aud": _NAME,
+        "sub": str(begun.person),
+        "sid": str(begun.session),
+        "iat": begun.at,
+        "exp": begun.at + LIFE,
+    }
     return jwt.encode(claims, settings.KEYADMIN_JWT_KEY, _ALGORITHM, {"typ": _TYPE})
 
 
@@ -30,9 +34,13 @@ def person_of(token: str) -> Person | None:
     """Whose token it is, while it is good: signed by us, not expired, its session living, all read now."""
     try:
         whole = jwt.decode_complete(
-            token, settings.KEYADMIN_JWT_KEY, [_ALGORITHM], audience=_NAME, issuer=_NAME,
+            token,
+            settings.KEYADMIN_JWT_KEY,
+            [_ALGORITHM],
+            audience=_NAME,
+            issuer=_NAME,
             options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},  # by the database's clock, below
-        )  # fmt: skip
+        )
         claims = whole["payload"]
         session, person, until = UUID(claims["sid"]), UUID(claims["sub"]), float(claims["exp"])
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError):

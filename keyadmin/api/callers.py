@@ -1,13 +1,14 @@
 """Who calls the management API, as operations and QuerySets want to know them."""
 
+from django.conf import settings
 from django.http import HttpRequest
 
-from keyadmin import requests
-from keyadmin.api.names import askable
-from keyadmin.foundation.actors import Actor, ActorKind, Door
-from keyadmin.foundation.callers import Caller
+from keyadmin.api.text import askable
+from keyadmin.core import request_origin
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.callers import Caller
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Organisation, Person
-from keyadmin.operations.errors import Invalid, NotFound
 
 
 def person_of(request: HttpRequest) -> Actor | None:
@@ -18,8 +19,15 @@ def person_of(request: HttpRequest) -> Actor | None:
 
 def of_person(request: HttpRequest, person: Person) -> Actor:
     """The actor that `person` is, by this door."""
-    role = bool(person.system_role)
-    return requests.actor(request, ActorKind.PERSON, person.id, str(person), Door.API, has_system_role=role)
+    return request_origin.actor(
+        request.META,
+        settings.KEYADMIN_TRUSTED_PROXIES,
+        kind=ActorKind.PERSON,
+        id=person.id,
+        label=str(person),
+        via=Interface.API,
+        has_system_role=bool(person.system_role),
+    )
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -29,8 +37,15 @@ def actor_of(request: HttpRequest) -> Actor:
         return person
     caller: Caller = request.caller  # type: ignore[attr-defined]
     key = caller.key
-    reads = (key.organisation_id,)
-    return requests.actor(request, ActorKind.KEY, key.id, key.name, Door.API, organisations=reads)
+    return request_origin.actor(
+        request.META,
+        settings.KEYADMIN_TRUSTED_PROXIES,
+        kind=ActorKind.KEY,
+        id=key.id,
+        label=key.name,
+        via=Interface.API,
+        organisations=(key.organisation_id,),
+    )
 
 
 def organisation_of(request: HttpRequest, named: str = "") -> Organisation:
@@ -39,12 +54,12 @@ def organisation_of(request: HttpRequest, named: str = "") -> Organisation:
     if named:
         found = readable.filter(slug=named).first() if askable(named) else None
         if found is None:
-            raise NotFound
+            raise NotFoundError
         return found
     some = list(readable.order_by("id")[:2])
     if not some:
-        raise NotFound
+        raise NotFoundError
     if len(some) > 1:
-        raise Invalid({"organisation": ["Name the organisation: you have several."]})
+        raise InvalidInputError({"organisation": ["Name the organisation: you have several."]})
     only: Organisation = some[0]
     return only

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from ninja import NinjaAPI
 
-from keyadmin.api import openapi, problems
+from keyadmin.api import errors, openapi
 
 type Json = dict[str, Any]
 
@@ -22,13 +22,13 @@ class Docs:
 
     def document(self, request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            return problems.not_allowed(request, "GET, HEAD")
+            return errors.not_allowed(request, "GET, HEAD")
         return JsonResponse(openapi.document(self._api), json_dumps_params={"ensure_ascii": False})
 
     def page(self, request: HttpRequest) -> HttpResponse:
         """Without the context of the other pages: here is nobody who has signed in."""
         if request.method not in ("GET", "HEAD"):
-            return problems.not_allowed(request, "GET, HEAD")
+            return errors.not_allowed(request, "GET, HEAD")
         made = openapi.document(self._api)
         base = settings.KEYADMIN_BASE_URL or request.build_absolute_uri("/").rstrip("/")
         context = {"about": made["info"]["description"], "groups": _groups(made, base.rstrip("/"))}

@@ -8,10 +8,10 @@ from uuid import UUID
 from django.http import HttpRequest
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from keyadmin.api.names import askable
-from keyadmin.models import Kind, Status, Verb
-from keyadmin.operations.errors import Invalid
-from keyadmin.operations.exports import ExportFormat
+from keyadmin.api.text import askable
+from keyadmin.core.errors import InvalidInputError
+from keyadmin.models import EventType, Kind, Status
+from keyadmin.operations.audit.export import ExportFormat
 
 
 def _written_as_a_day(value: Any) -> Any:
@@ -27,7 +27,7 @@ Day = Annotated[date, BeforeValidator(_written_as_a_day)]
 def refuse_unknown(request: HttpRequest, query: BaseModel) -> None:
     """Raises Invalid for a parameter that the list does not know: a misspelt filter would show too much."""
     if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
-        raise Invalid({name: ["This list has no such filter."] for name in unknown})
+        raise InvalidInputError({name: ["This list has no such filter."] for name in unknown})
 
 
 class Asked(BaseModel):
@@ -75,7 +75,7 @@ class HistoryFilters(Asked):
     organisation: str = Field(default="", description="A slug.")
     q: str = Field(default="", max_length=120, description="Beginnings of words, addresses, ids.")
     actor: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
-    action: Verb | None = None
+    action: EventType | None = None
     target: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     since: Day | None = Field(default=None, description="The first day, UTC.")
     until: Day | None = Field(default=None, description="The last day, UTC.")

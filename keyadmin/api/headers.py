@@ -5,7 +5,7 @@ from typing import Final
 
 from django.http import HttpRequest
 
-from keyadmin.operations.errors import Invalid
+from keyadmin.core.errors import InvalidInputError
 
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"')
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -17,7 +17,7 @@ def idempotency_key(request: HttpRequest) -> str:
     if value is None:
         return ""
     if not _IDEMPOTENCY_KEY.fullmatch(value):
-        raise Invalid({"Idempotency-Key": ["Use 1 to 255 visible ASCII characters."]})
+        raise InvalidInputError({"Idempotency-Key": ["Use 1 to 255 visible ASCII characters."]})
     return value
 
 
@@ -28,7 +28,7 @@ def revision(request: HttpRequest) -> int | None:
         return None
     match = _ETAG.fullmatch(value)
     if match is None:
-        raise Invalid({"If-Match": ["Send the ETag that it was read with."]})
+        raise InvalidInputError({"If-Match": ["Send the ETag that it was read with."]})
     return int(match[1])
 
 

@@ -7,11 +7,11 @@ from uuid import UUID
 from pydantic import Field
 
 from keyadmin.api.bodies import Body, Moment
-from keyadmin.api.names import tier_named
-from keyadmin.api.rows import Reasoned, Slug, Text
-from keyadmin.foundation import cidr
+from keyadmin.api.crud import Reasoned, Slug, Text
+from keyadmin.api.text import tier_named
+from keyadmin.core import cidr
 from keyadmin.models import Channel, Kind
-from keyadmin.operations.checks import Problems
+from keyadmin.operations.validation import Problems
 
 Names = Annotated[list[str], Field(max_length=1000)]
 

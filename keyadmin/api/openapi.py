@@ -8,8 +8,8 @@ from typing import Any, Final
 from ninja import NinjaAPI
 
 from keyadmin.api import examples
-from keyadmin.foundation.endpoints import FOR_KEYS
-from keyadmin.foundation.refusals import TITLES
+from keyadmin.core.endpoints import FOR_KEYS
+from keyadmin.core.problems import TITLES
 
 type Json = dict[str, Any]
 
@@ -67,13 +67,17 @@ _ON_ERRORS: Final = {
     503: ["Retry-After"],
 }
 _IDEMPOTENCY: Final[Json] = {
-    "name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     "description": "Again within thirty days it makes nothing new and tells no secret; with another request: 422.",
-}  # fmt: skip
+}
 _IF_MATCH: Final[Json] = {
-    "name": "If-Match", "in": "header", "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
+    "name": "If-Match",
+    "in": "header",
+    "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
     "description": "The ETag that it was read with; changed since: 412.",
-}  # fmt: skip
+}
 #: What is made of something that was there; all else that is made is answered 201.
 _RENEWING: Final = ("/api/keys/{key}/regenerate", "/api/people/{person}/link")
 

@@ -75,16 +75,31 @@ class KeyOut(BaseModel):
         """From a row of `keys.readable`."""
         bot = key.bot
         return cls(
-            id=key.id, key_id=key.key_id, name=key.name, description=key.description, kind=key.kind,
-            masked=key.masked, organisation=OrganisationName.of(key.organisation),
-            bot=BotName.of(bot) if bot else None, status=key.status.value,
-            scopes=key.scope_names, inherits=key.inherits, channels=key.channel_slugs,
+            id=key.id,
+            key_id=key.key_id,
+            name=key.name,
+            description=key.description,
+            kind=key.kind,
+            masked=key.masked,
+            organisation=OrganisationName.of(key.organisation),
+            bot=BotName.of(bot) if bot else None,
+            status=key.status.value,
+            scopes=key.scope_names,
+            inherits=key.inherits,
+            channels=key.channel_slugs,
             networks=[str(network) for network in key.own_networks],
             tier=TierName.of(key.tier),
-            expires_at=key.expires_at, revoked_at=key.revoked_at, revoked_reason=key.revoked_reason,
-            created_at=key.created_at, created_by=key.created_by, revision=key.revision, total_calls=key.total or 0,
-            last_used_at=key.last_used_at, last_used_ip=key.last_used_ip, old_secret_until=key.old_secret_until,
-        )  # fmt: skip
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            revoked_reason=key.revoked_reason,
+            created_at=key.created_at,
+            created_by=key.created_by,
+            revision=key.revision,
+            total_calls=key.total or 0,
+            last_used_at=key.last_used_at,
+            last_used_ip=key.last_used_ip,
+            old_secret_until=key.old_secret_until,
+        )
 
 
 class IssuedOut(KeyOut):

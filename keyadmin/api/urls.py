@@ -9,7 +9,11 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import (
+from keyadmin.api import errors
+from keyadmin.api.bodies import StrictParser
+from keyadmin.api.docs import Docs
+from keyadmin.api.resources import (
+    allow_lists,
     api_keys,
     bots,
     channels,
@@ -17,28 +21,37 @@ from keyadmin.api import (
     history,
     key_usage,
     keys,
-    networks,
     organisations,
     people,
-    problems,
     scopes,
     tiers,
     token,
     verify,
     whoami,
 )
-from keyadmin.api.bodies import StrictParser
-from keyadmin.api.docs import Docs
-from keyadmin.api.patience import patiently
+from keyadmin.api.retry import patiently
 
 api = NinjaAPI(
     title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
 )
-problems.install(api)
+errors.install(api)
 for noun in (
-    token, whoami, verify, api_keys, keys, key_usage, networks, bots, channels, organisations, people, tiers, scopes,
-    history, explain,
-):  # fmt: skip
+    token,
+    whoami,
+    verify,
+    api_keys,
+    keys,
+    key_usage,
+    allow_lists,
+    bots,
+    channels,
+    organisations,
+    people,
+    tiers,
+    scopes,
+    history,
+    explain,
+):
     api.add_router("", noun.router)
 
 
@@ -55,7 +68,7 @@ def _answering(view: Any) -> Callable[..., HttpResponse]:
             request.method = method
         if response.status_code != 405:
             return response
-        return problems.not_allowed(request, response["Allow"].replace("GET", "GET, HEAD"))
+        return errors.not_allowed(request, response["Allow"].replace("GET", "GET, HEAD"))
 
     return answered
 
@@ -80,5 +93,5 @@ urlpatterns = [
     path("", (patterns, app_name, namespace)),
     path("openapi.json", _marked(csrf_exempt(docs.document), is_open=True)),
     path("docs", _marked(csrf_exempt(docs.page), is_open=True)),
-    re_path(r"^.*$", _marked(csrf_exempt(problems.not_found), is_open=False)),
+    re_path(r"^.*$", _marked(csrf_exempt(errors.not_found), is_open=False)),
 ]

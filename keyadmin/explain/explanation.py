@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from django.db import OperationalError
 
-from keyadmin.authn.authenticate import Call
-from keyadmin.explain import rules, words
-from keyadmin.explain.changes import Change, changes
-from keyadmin.explain.facts import Facts
+from keyadmin.callpath.authorize import Call
+from keyadmin.callpath.connection import DatabaseUnavailableError, start_call
+from keyadmin.core.denials import DenialReason, Quota
+from keyadmin.core.endpoints import PEOPLES
+from keyadmin.core.errors import NotFoundError
+from keyadmin.explain import messages, rules
+from keyadmin.explain.context import Facts
+from keyadmin.explain.remedies import Change, changes
 from keyadmin.explain.rules import Rule
-from keyadmin.foundation.endpoints import PEOPLES
-from keyadmin.foundation.refusals import Quota, Reason
 from keyadmin.models import Key, Scope
-from keyadmin.models.connections import Unavailable, start_call
 from keyadmin.models.scope import IMPERSONATE
-from keyadmin.operations.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Step:
     """
 
     rule: Rule
-    reason: Reason | None
+    reason: DenialReason | None
     is_reached: bool
     detail: str
     changes: tuple[Change, ...]
@@ -61,7 +61,7 @@ class Explanation:
         return next((step for step in self.steps if step.decides), None)
 
     @property
-    def reason(self) -> Reason | None:
+    def reason(self) -> DenialReason | None:
         return self.deciding.reason if self.deciding else None
 
     @property
@@ -83,9 +83,9 @@ def explain(key: Key, call: Call) -> Explanation:
     try:
         loaded = rules.load(key.id)
         if loaded is None:
-            raise NotFound
+            raise NotFoundError
         match, sayings = rules.ask(loaded, call)
-    except Unavailable as error:
+    except DatabaseUnavailableError as error:
         raise OperationalError("no answer within the deadline of a call") from error
     names = loaded.snapshot.scopes | {IMPERSONATE} | (match.scopes if match else frozenset())
     labels = dict(Scope.objects.filter(name__in=names).values_list("name", "label"))
@@ -100,6 +100,6 @@ def _steps(facts: Facts, sayings: list[rules.Saying]) -> tuple[Step, ...]:
     steps, is_reached = [], True
     for rule, reason in sayings:
         wanted = tuple(changes(facts, rule, reason)) if reason else ()
-        steps.append(Step(rule, reason, is_reached, words.detail(facts, rule, reason), wanted))
+        steps.append(Step(rule, reason, is_reached, messages.detail(facts, rule, reason), wanted))
         is_reached = is_reached and reason is None
     return tuple(steps)

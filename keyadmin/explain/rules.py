@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
-from keyadmin.authn import authenticate, snapshots
-from keyadmin.authn.authenticate import Call
-from keyadmin.authn.credentials import single
-from keyadmin.authn.snapshots import Snapshot
-from keyadmin.foundation import routes
-from keyadmin.foundation.endpoints import ENDPOINTS
-from keyadmin.foundation.refusals import Reason
-from keyadmin.models import catalogue
-from keyadmin.models.connections import execute
+from keyadmin.callpath import authorize, route_table
+from keyadmin.callpath import snapshot as snapshots
+from keyadmin.callpath.authorize import Call
+from keyadmin.callpath.connection import execute
+from keyadmin.callpath.credentials import single
+from keyadmin.callpath.snapshot import Snapshot
+from keyadmin.core import routes
+from keyadmin.core.denials import DenialReason
+from keyadmin.core.endpoints import ENDPOINTS
 
 
 class Rule(StrEnum):
@@ -30,7 +30,7 @@ class Rule(StrEnum):
     LIMIT = "limit"
 
 
-type Saying = tuple[Rule, Reason | None]
+type Saying = tuple[Rule, DenialReason | None]
 """A rule, and why it would refuse the call; None where it lets it pass."""
 
 
@@ -69,16 +69,16 @@ def ask(loaded: Loaded, call: Call) -> tuple[routes.Match | None, list[Saying]]:
     snapshot, clear, match = loaded.snapshot, is_clear(call), None
     if clear:
         match = ENDPOINTS.match(call.method, call.path)
-        match = match or catalogue.table(snapshot.catalogue_version).match(call.method, call.path)
+        match = match or route_table.table(snapshot.catalogue_version).match(call.method, call.path)
     return match, [
-        (Rule.REQUEST, None if clear else Reason.UNDECIDABLE),
+        (Rule.REQUEST, None if clear else DenialReason.UNDECIDABLE),
         (Rule.KEY, None),
-        (Rule.STANDING, authenticate.standing(snapshot)),
+        (Rule.STANDING, authorize.standing(snapshot)),
         *_addresses(loaded, call),
-        (Rule.PERMISSION, authenticate.scope(snapshot, match) if clear else None),
-        (Rule.CHANNEL, authenticate.channel(snapshot, call, match)),
-        (Rule.ON_BEHALF_OF, authenticate.on_behalf_of(snapshot, call)[0]),
-        (Rule.LIMIT, Reason.LIMITED if snapshot.used + call.cost > snapshot.key.limit else None),
+        (Rule.PERMISSION, authorize.scope(snapshot, match) if clear else None),
+        (Rule.CHANNEL, authorize.channel(snapshot, call, match)),
+        (Rule.ON_BEHALF_OF, authorize.on_behalf_of(snapshot, call)[0]),
+        (Rule.LIMIT, DenialReason.LIMITED if snapshot.used + call.cost > snapshot.key.limit else None),
     ]
 
 
@@ -88,7 +88,7 @@ def _addresses(loaded: Loaded, call: Call) -> Iterator[Saying]:
     for rule, networks in ((Rule.KEY_ADDRESSES, loaded.own), (Rule.BOT_ADDRESSES, loaded.bots)):
         alone = replace(loaded.snapshot, allow_lists=(next(lists),) if networks else ())
         if rule is Rule.KEY_ADDRESSES or alone.key.bot_id:
-            yield rule, authenticate.address(alone, call)
+            yield rule, authorize.address(alone, call)
 
 
 #: The call path's statement, but by key instead of by digest.

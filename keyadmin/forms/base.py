@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from keyadmin.operations.errors import Invalid
+from keyadmin.core.errors import InvalidInputError
 
 
 class OperationForm(forms.Form):
@@ -13,7 +13,7 @@ class OperationForm(forms.Form):
     #: The form's name for a field of the operation, where the two differ.
     renamed: ClassVar[dict[str, str]] = {}
 
-    def refuse(self, error: Invalid) -> None:
+    def refuse(self, error: InvalidInputError) -> None:
         """Put the operation's messages on the fields they are about; what belongs to none, on the form."""
         for field, messages in error.errors.items():
             name = self.field_of(field)

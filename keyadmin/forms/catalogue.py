@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Final
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
+from keyadmin.core.routes import Route, RouteError, segments_of
+from keyadmin.core.tokens import PREFIX_PATTERN, Format
 from keyadmin.forms.base import OperationForm
-from keyadmin.foundation.routes import Route, RouteError, segments_of
-from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import ChannelSource, Organisation, ScopeRoute, Tier
 from keyadmin.models.organisation import USAGE_DAYS
 
@@ -56,8 +56,10 @@ class ScopeForm(OperationForm):
         label=gettext_lazy("Caption"), max_length=60, required=False, help_text=gettext_lazy("In a few words.")
     )
     explanation = forms.CharField(
-        label=gettext_lazy("Explanation"), max_length=300, widget=forms.Textarea({"rows": 3}),
-    )  # fmt: skip
+        label=gettext_lazy("Explanation"),
+        max_length=300,
+        widget=forms.Textarea({"rows": 3}),
+    )
     ability = forms.CharField(
         label=gettext_lazy("Completes “This key can …”"), max_length=80, help_text=gettext_lazy("Such as: read chats.")
     )
@@ -96,9 +98,11 @@ class NameForm(OperationForm):
 class TierForm(OperationForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=60)
     hourly_limit = forms.IntegerField(
-        label=gettext_lazy("Requests in any hour"), min_value=1, max_value=2**31 - 1,
+        label=gettext_lazy("Requests in any hour"),
+        min_value=1,
+        max_value=2**31 - 1,
         help_text=gettext_lazy("For each key by itself."),
-    )  # fmt: skip
+    )
 
 
 class SettingsForm(OperationForm):
@@ -108,20 +112,28 @@ class SettingsForm(OperationForm):
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     default_expiry_days = forms.IntegerField(
-        label=gettext_lazy("Default expiry, in days"), required=False, min_value=1, max_value=_MOST_DAYS,
+        label=gettext_lazy("Default expiry, in days"),
+        required=False,
+        min_value=1,
+        max_value=_MOST_DAYS,
         help_text=gettext_lazy("What a new key starts with. Leave it empty for “Never”."),
-    )  # fmt: skip
+    )
     longest_expiry_days = forms.IntegerField(
-        label=gettext_lazy("Longest life, in days"), required=False, min_value=1, max_value=_MOST_DAYS,
+        label=gettext_lazy("Longest life, in days"),
+        required=False,
+        min_value=1,
+        max_value=_MOST_DAYS,
         help_text=gettext_lazy("No key may be given more. Leave it empty for no limit."),
-    )  # fmt: skip
+    )
     may_never_expire = forms.BooleanField(label=gettext_lazy("Keys may have no expiry at all"), required=False)
     key_prefix = forms.RegexField(
-        f"^{PREFIX_PATTERN}$", label=gettext_lazy("Key prefix"), max_length=12,
+        f"^{PREFIX_PATTERN}$",
+        label=gettext_lazy("Key prefix"),
+        max_length=12,
         error_messages={"invalid": gettext_lazy("Use 2 to 12 lower-case letters and digits, a letter first.")},
         help_text=gettext_lazy("What every new key begins with, so that people and secret scanners recognise it."),
         widget=forms.TextInput({"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
-    )  # fmt: skip
+    )
     key_format = forms.ChoiceField(
         label=gettext_lazy("Key format"),
         choices=[
@@ -130,9 +142,11 @@ class SettingsForm(OperationForm):
         ],
     )
     usage_days = forms.IntegerField(
-        label=gettext_lazy("Keep usage, in days"), min_value=USAGE_DAYS[0], max_value=USAGE_DAYS[1],
+        label=gettext_lazy("Keep usage, in days"),
+        min_value=USAGE_DAYS[0],
+        max_value=USAGE_DAYS[1],
         help_text=gettext_lazy("Older requests leave the charts; each key's total stays. History is kept for ever."),
-    )  # fmt: skip
+    )
     tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)
 
     def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.authn.authenticate import Call
-from keyadmin.explain.questions import LONGEST, Method, call_of, is_name_of_a_key, key_of
+from keyadmin.callpath.authorize import Call
+from keyadmin.core.actors import Actor
+from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.tokens import holds_secret
+from keyadmin.explain.inputs import LONGEST, Method, call_of, is_name_of_a_key, key_of
 from keyadmin.forms.base import OperationForm
-from keyadmin.foundation.actors import Actor
-from keyadmin.foundation.tokens import holds_secret
 from keyadmin.models import Key
-from keyadmin.operations.errors import Invalid, NotFound
 
 _CODE = {"class": "mono", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
@@ -67,7 +67,7 @@ class ExplainForm(OperationForm):
         try:
             if "method" in given and "path" in given:
                 self.call = call_of(**given)
-        except Invalid as error:
+        except InvalidInputError as error:
             self.refuse(error)
         self._choose()
         shown = {name: self.data.get(name, "") for name in self.fields}
@@ -98,8 +98,8 @@ class ExplainForm(OperationForm):
             return
         try:
             self.chosen = key_of(self.actor, text)
-        except Invalid as error:
+        except InvalidInputError as error:
             self.add_error(field, error.errors["key"])
-        except NotFound:
+        except NotFoundError:
             self.is_unknown = True
             self.add_error(field, gettext("You see no key with this ID."))

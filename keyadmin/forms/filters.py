@@ -10,9 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AllowListEntry, Finding, Kind, Scope, Status, Verb
-from keyadmin.models.event_terms import Wanted
-from keyadmin.operations.exports import ExportFormat
+from keyadmin.models import AllowListEntry, EventType, Finding, Kind, Scope, Status
+from keyadmin.models.event_terms import EventFilter
+from keyadmin.operations.audit.export import ExportFormat
 
 SORTS = [
     ("newest", gettext_lazy("Newest first")),
@@ -56,7 +56,7 @@ class ReviewFilters(OperationForm):
 class HistoryFilters(OperationForm):
     q = forms.CharField(label=gettext_lazy("Text"), required=False, max_length=120)
     actor = forms.CharField(label=gettext_lazy("Actor"), required=False, max_length=120)
-    action = forms.ChoiceField(label=gettext_lazy("Action"), required=False, choices=Verb)
+    action = forms.ChoiceField(label=gettext_lazy("Action"), required=False, choices=EventType)
     target = forms.CharField(label=gettext_lazy("Target"), required=False, max_length=120)
     organisation = forms.SlugField(required=False, max_length=60)
     since = forms.DateField(label=gettext_lazy("From"), required=False)
@@ -101,10 +101,10 @@ def _lists() -> tuple[QuerySet[AllowListEntry], QuerySet[AllowListEntry]]:
     return entries.filter(key=OuterRef("pk")), entries.filter(bot=OuterRef("bot"))
 
 
-def wanted(chosen: dict[str, Any], organisation: UUID | None) -> Wanted:
+def wanted(chosen: dict[str, Any], organisation: UUID | None) -> EventFilter:
     """What the accepted values of HistoryFilters ask of history, in that organisation. Days are UTC's."""
     since, until = chosen.get("since"), chosen.get("until")
-    return Wanted(
+    return EventFilter(
         text=chosen.get("q", ""),
         actor=chosen.get("actor", ""),
         target=chosen.get("target", ""),

@@ -11,7 +11,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.keys import CUSTOM, NEVER, PRESETS, KeyValuesForm, expiries
 from keyadmin.forms.offers import Offer
 from keyadmin.models import Key, Kind
-from keyadmin.operations.checks import UNCHANGED
+from keyadmin.operations.validation import UNCHANGED
 
 #: The expiry that the key has.
 KEEP: Final = "keep"

@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
-from keyadmin.foundation import cidr
+from keyadmin.core import cidr
 
 
 class NetworkRows(forms.TextInput):

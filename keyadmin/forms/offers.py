@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
-from keyadmin.foundation.actors import Actor
+from keyadmin.core.actors import Actor
 from keyadmin.models import Bot, Channel, Kind, Organisation, Scope, Tier
 from keyadmin.models.scope import fitting, held
 from keyadmin.operations.policy import Permission

@@ -9,7 +9,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import Organisation, Person, Presence, Role, SystemRole
-from keyadmin.operations.person_rows import time_zones
+from keyadmin.operations.people.rows import time_zones
 
 #: A person's role in an organisation or, as `system-…`, in all of them.
 ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]

@@ -3,8 +3,8 @@
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
+from keyadmin.core import cidr
 from keyadmin.forms.base import OperationForm
-from keyadmin.foundation import cidr
 
 
 class OrganisationFilters(OperationForm):

@@ -7,7 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from keyadmin.foundation import cidr
+from keyadmin.core import cidr
 
 NEVER: Final = "never"
 _RFC_3339: Final = re.compile(

@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Never
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management import base
 from django.db import ProgrammingError
 
-from keyadmin.foundation.actors import Actor, ActorKind, Door
-from keyadmin.operations import errors
+from keyadmin.core import errors
+from keyadmin.core.actors import Actor, ActorKind, Interface
 
 
 class ExitCode(IntEnum):
@@ -35,31 +35,31 @@ class ExitCode(IntEnum):
     INVALID = 6
 
 
-class Problem(CommandError):  # noqa: N818 - what people read calls it a problem
+class CommandError(base.CommandError):
     """Ends the command with one line on standard error and the exit code."""
 
     def __init__(self, message: str, code: ExitCode) -> None:
         super().__init__(" ".join(message.split()), returncode=int(code))
 
 
-class OperatorCommand(BaseCommand):
+class OperatorCommand(base.BaseCommand):
     """A command of the operator's shell; subclasses say which `arguments` it takes and what it does in `run`."""
 
     #: An operator's script wants neither the time the checks take nor their warnings.
     requires_system_checks = []
     epilog = "Exit codes: 0 done, 1 failed, 2 bad arguments, 3 not found, 4 forbidden, 5 conflict, 6 invalid."
 
-    def arguments(self, parser: CommandParser) -> None:
+    def arguments(self, parser: base.CommandParser) -> None:
         """Add the command's own arguments."""
 
     def run(self, options: Namespace) -> None:
         """Do it. May raise OperationError and Problem."""
         raise NotImplementedError
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> base.CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_arguments(self, parser: base.CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
         self.arguments(parser)
 
@@ -74,7 +74,7 @@ class OperatorCommand(BaseCommand):
         except ProgrammingError as error:
             if (words := refusal_of(error)) is None:
                 raise
-            raise Problem(words, ExitCode.FAILED) from error
+            raise CommandError(words, ExitCode.FAILED) from error
 
     def result(self, text: str) -> None:
         """Print a line of the result."""
@@ -113,7 +113,7 @@ def operator() -> Actor:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user id without a name
         user = "unknown user"
-    return Actor(kind=ActorKind.COMMAND, id=None, label=f"command line ({user})", via=Door.COMMAND)
+    return Actor(kind=ActorKind.COMMAND, id=None, label=f"command line ({user})", via=Interface.COMMAND)
 
 
 def refuse_broken_text(options: dict[str, Any]) -> None:
@@ -123,27 +123,27 @@ def refuse_broken_text(options: dict[str, Any]) -> None:
             for text in value if isinstance(value, list) else [value]:
                 str(text).encode()
         except UnicodeEncodeError as error:
-            raise Problem(f"{name}: not UTF-8 text.", ExitCode.USAGE) from error
+            raise CommandError(f"{name}: not UTF-8 text.", ExitCode.USAGE) from error
 
 
-def problem(error: errors.OperationError) -> Problem:
+def problem(error: errors.OperationError) -> CommandError:
     """The exit code and the line that say what an operation refused."""
-    if isinstance(error, errors.Invalid):
+    if isinstance(error, errors.InvalidInputError):
         said = {field: " ".join(map(str, messages)) for field, messages in error.errors.items()}
         lines = (text if field == "__all__" else f"{field}: {text}" for field, text in said.items())
-        return Problem(" ".join(lines), ExitCode.INVALID)
+        return CommandError(" ".join(lines), ExitCode.INVALID)
     codes = {
-        errors.NotFound: ExitCode.NOT_FOUND,
-        errors.Forbidden: ExitCode.FORBIDDEN,
-        errors.Conflict: ExitCode.CONFLICT,
+        errors.NotFoundError: ExitCode.NOT_FOUND,
+        errors.ForbiddenError: ExitCode.FORBIDDEN,
+        errors.ConflictError: ExitCode.CONFLICT,
     }
     code = next((code for kind, code in codes.items() if isinstance(error, kind)), ExitCode.FAILED)
-    return Problem(str(error) or type(error).__name__, code)
+    return CommandError(str(error) or type(error).__name__, code)
 
 
 def not_found(what: str) -> Never:
     """End the command because what the arguments name does not exist."""
-    raise Problem(what, ExitCode.NOT_FOUND)
+    raise CommandError(what, ExitCode.NOT_FOUND)
 
 
 def printable(text: str) -> str:

@@ -18,7 +18,7 @@ def signing_key() -> Ed25519PrivateKey | None:
     if not value and env.environment() == env.DEVELOPMENT:
         value = env.generated("secrets/checkpoint-key", lambda: secrets.token_hex(32))
     if value and not re.fullmatch(_HEX, value):
-        raise env.Bad(f"KEYADMIN_CHECKPOINT_KEY must be 64 hex digits. Make one: {HOW}")
+        raise env.InvalidVariableError(f"KEYADMIN_CHECKPOINT_KEY must be 64 hex digits. Make one: {HOW}")
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(value)) if value else None
 
 
@@ -28,6 +28,8 @@ def known_keys() -> set[str]:
     """
     public = {value.lower() for value in env.csv("KEYADMIN_CHECKPOINT_PUBLIC_KEYS")}
     if not all(re.fullmatch(_HEX, value) for value in public):
-        raise env.Bad("KEYADMIN_CHECKPOINT_PUBLIC_KEYS must be 64 hex digits each: the `key` of checkpoints.")
+        raise env.InvalidVariableError(
+            "KEYADMIN_CHECKPOINT_PUBLIC_KEYS must be 64 hex digits each: the `key` of checkpoints."
+        )
     key = signing_key()
     return public | ({key.public_key().public_bytes_raw().hex()} if key else set())

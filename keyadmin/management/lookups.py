@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import Model, Q
 
-from keyadmin.foundation.actors import Actor
+from keyadmin.core.actors import Actor
 from keyadmin.management.base import not_found
 from keyadmin.models import Bot, Channel, Key, Organisation, Person, Tier
 

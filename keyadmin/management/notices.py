@@ -9,11 +9,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import ngettext
 
-from keyadmin.foundation.actors import Actor
+from keyadmin.core.actors import Actor
 from keyadmin.management.base import iso
 from keyadmin.models import Person
 from keyadmin.models.notice import due_for, told
-from keyadmin.operations import notices
+from keyadmin.operations.keys import expiry_notices
 
 #: Keys in one letter; the next run tells of the others.
 MOST: Final = 100
@@ -30,23 +30,23 @@ def send_all(actor: Actor, *, is_dry: bool = False) -> tuple[list[dict[str, Any]
     sent: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     if not is_dry:
-        notices.forget_past()
+        expiry_notices.forget_past()
     for person in told():
         due = list(due_for(person)[:MOST])
-        keys = due if is_dry or not due else notices.begin(person, due)
+        keys = due if is_dry or not due else expiry_notices.begin(person, due)
         if not keys:
             continue
         try:
             if not is_dry:
                 _send(person, keys)
         except (OSError, SMTPException) as error:
-            notices.give_up(person, keys)
+            expiry_notices.give_up(person, keys)
             failed.append(_described(person, keys) | {"error": type(error).__name__})
             if not isinstance(error, SMTPRecipientsRefused | SMTPDataError):
                 break
         else:
             if not is_dry:
-                notices.finish(actor=actor, person=person, keys=keys)
+                expiry_notices.finish(actor=actor, person=person, keys=keys)
             sent.append(_described(person, keys))
     return sent, failed
 
@@ -55,7 +55,7 @@ def _send(person: Person, keys: list[Any]) -> None:
     first = keys[0]
     words = ngettext(
         "The key %(name)s expires on %(day)s", "%(count)s keys expire, the first on %(day)s", len(keys)
-    ) % {"name": first.name, "count": len(keys), "day": f"{first.expires_at:%-d %b %Y}"}  # fmt: skip
+    ) % {"name": first.name, "count": len(keys), "day": f"{first.expires_at:%-d %b %Y}"}
     context = {"person": person, "rows": [(key, _url(key)) for key in keys]}
     send_mail(words, render_to_string("keys/mail/expiring.txt", context), None, [person.email])
 

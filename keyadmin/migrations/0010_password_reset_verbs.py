@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from keyadmin.models import Verb
+from keyadmin.models import EventType
 
 
 class Migration(migrations.Migration):
@@ -12,6 +12,6 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="event",
             name="verb",
-            field=models.CharField(choices=Verb.choices, max_length=40),
+            field=models.CharField(choices=EventType.choices, max_length=40),
         ),
     ]

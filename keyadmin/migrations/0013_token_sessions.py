@@ -8,7 +8,7 @@ from django.db import migrations, models
 from django.db.models.functions import Length
 from django.db.models.lookups import Exact
 
-from keyadmin.models import Verb
+from keyadmin.models import EventType
 
 
 class Migration(migrations.Migration):
@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AlterField(
-            model_name="event", name="verb", field=models.CharField(choices=Verb.choices, max_length=40)
+            model_name="event", name="verb", field=models.CharField(choices=EventType.choices, max_length=40)
         ),
         migrations.CreateModel(
             name="TokenSession",

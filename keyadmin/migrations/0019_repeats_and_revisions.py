@@ -10,15 +10,15 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveConstraint(model_name="issuedonce", name="issued_once_unique"),
-        migrations.RenameModel(old_name="IssuedOnce", new_name="DoneOnce"),
-        migrations.AlterModelTable(name="doneonce", table="done_once"),
-        migrations.RenameField(model_name="doneonce", old_name="key_id", new_name="made"),
-        migrations.AlterField(model_name="doneonce", name="made", field=models.CharField(max_length=64)),
+        migrations.RenameModel(old_name="IssuedOnce", new_name="IdempotencyRecord"),
+        migrations.AlterModelTable(name="idempotencyrecord", table="done_once"),
+        migrations.RenameField(model_name="idempotencyrecord", old_name="key_id", new_name="made"),
+        migrations.AlterField(model_name="idempotencyrecord", name="made", field=models.CharField(max_length=64)),
         migrations.AddField(
-            model_name="doneonce", name="asked", field=models.CharField(blank=True, default="", max_length=64)
+            model_name="idempotencyrecord", name="asked", field=models.CharField(blank=True, default="", max_length=64)
         ),
         migrations.AddConstraint(
-            model_name="doneonce",
+            model_name="idempotencyrecord",
             constraint=models.UniqueConstraint(fields=("actor_id", "nonce"), name="done_once_unique"),
         ),
         *(

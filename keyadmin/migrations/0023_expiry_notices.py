@@ -13,7 +13,13 @@ class Migration(migrations.Migration):
                 (
                     "pk",
                     models.CompositePrimaryKey(
-                        "key_id", "person_id", "expires_at", "days", blank=True, editable=False, primary_key=True,
+                        "key_id",
+                        "person_id",
+                        "expires_at",
+                        "days",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
                         serialize=False,
                     ),
                 ),
@@ -32,4 +38,4 @@ class Migration(migrations.Migration):
                 condition=models.Q(("days__in", (1, 7, 14))), name="expiry_notice_days_known"
             ),
         ),
-    ]  # fmt: skip
+    ]

@@ -2,8 +2,8 @@
 
 from keyadmin.models.bot import Bot
 from keyadmin.models.channel import Channel
-from keyadmin.models.done_once import DoneOnce
-from keyadmin.models.event import ChainCheck, ChainHead, Event, Verb
+from keyadmin.models.event import ChainCheck, ChainHead, Event, EventType
+from keyadmin.models.idempotency import IdempotencyRecord
 from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
@@ -19,9 +19,44 @@ from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup
 from keyadmin.models.usage_sums import KeyDay, UsageDay, UsageRollUp
 
 __all__ = [
-    "AddressDay", "AllowListEntry", "Bot", "ChainCheck", "ChainHead", "Channel", "ChannelSource", "DoneOnce", "Event",
-    "ExpiryNotice", "Finding", "Key", "KeyDay", "Kind", "LastRefusal", "Membership", "Meter", "Organisation", "Outcome",
-    "OutcomeGroup", "Person", "Presence", "RefreshToken", "ReviewBuild", "ReviewFinding", "Role", "Scope", "ScopeDay",
-    "ScopeRoute", "Secret", "SecretUse", "Status", "SystemRole", "Tier", "TokenSession", "UsageDay", "UsageHour",
-    "UsageRollUp", "Verb", "Version",
-]  # fmt: skip
+    "AddressDay",
+    "AllowListEntry",
+    "Bot",
+    "ChainCheck",
+    "ChainHead",
+    "Channel",
+    "ChannelSource",
+    "Event",
+    "EventType",
+    "ExpiryNotice",
+    "Finding",
+    "IdempotencyRecord",
+    "Key",
+    "KeyDay",
+    "Kind",
+    "LastRefusal",
+    "Membership",
+    "Meter",
+    "Organisation",
+    "Outcome",
+    "OutcomeGroup",
+    "Person",
+    "Presence",
+    "RefreshToken",
+    "ReviewBuild",
+    "ReviewFinding",
+    "Role",
+    "Scope",
+    "ScopeDay",
+    "ScopeRoute",
+    "Secret",
+    "SecretUse",
+    "Status",
+    "SystemRole",
+    "Tier",
+    "TokenSession",
+    "UsageDay",
+    "UsageHour",
+    "UsageRollUp",
+    "Version",
+]

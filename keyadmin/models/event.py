@@ -6,12 +6,12 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.models.person import Person
 from keyadmin.models.visibility import ActorQuerySet
 
 
-class Verb(models.TextChoices):
+class EventType(models.TextChoices):
     """Everything that can have happened."""
 
     ORGANISATION_CREATED = "organisation.created", _("Organisation created")
@@ -86,7 +86,7 @@ class Event(models.Model):
 
     number = models.BigIntegerField(primary_key=True)
     at = models.DateTimeField(db_index=True)
-    verb = models.CharField(max_length=40, choices=Verb)
+    verb = models.CharField(max_length=40, choices=EventType)
     actor_kind = models.CharField(max_length=10)
     actor_id = models.UUIDField(null=True)
     actor_label = models.CharField(max_length=254)

@@ -9,11 +9,11 @@ from django.db.models import Func, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
-from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.models import event_terms, paging
 from keyadmin.models.counts import LIMIT
 from keyadmin.models.event import Event
-from keyadmin.models.event_terms import Wanted
+from keyadmin.models.event_terms import EventFilter
 from keyadmin.models.key import Key
 from keyadmin.models.person import Membership, Person, Role
 
@@ -31,10 +31,10 @@ class _Walk(Func):
     output_field = models.BooleanField()
 
 
-class Found:
+class EventQuery:
     """The events that an actor may read and that are as wanted. They are read when they are asked for."""
 
-    def __init__(self, rows: QuerySet[Any], wanted: Wanted, query: str) -> None:
+    def __init__(self, rows: QuerySet[Any], wanted: EventFilter, query: str) -> None:
         """Without a query, the rows are in order by an index of theirs."""
         self._rows = rows
         self._query = query
@@ -43,7 +43,7 @@ class Found:
         self._until = wanted.until if wanted.until and wanted.until <= timezone.now() else None
 
     @classmethod
-    def of(cls, actor: Actor, wanted: Wanted) -> Self:
+    def of(cls, actor: Actor, wanted: EventFilter) -> Self:
         """Reads, in one statement, what an actor may read who does not read everything."""
         rows: QuerySet[Any] = Event.objects.visible_to(actor)
         exact, conditions = wanted.exact(), wanted.words()

@@ -23,7 +23,7 @@ _ANYWHERE: Final = "w~"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class EventFilter:
     """What is asked for, nothing of what is empty; all of it must hold.
 
     `actor` and `target` are an id, or words of a name, the last of them by its beginning; `text` is words, ids,

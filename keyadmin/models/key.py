@@ -14,7 +14,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.tokens import Format
+from keyadmin.core.tokens import Format
 from keyadmin.models.arrays import IsOneOf
 from keyadmin.models.bot import Bot
 from keyadmin.models.network import AllowListEntry, CidrField
@@ -148,8 +148,10 @@ class KeyQuerySet(ActorQuerySet):
         parts = (F("meter__minute"), F("meter__cells"), F("meter__used"))
         used = models.Func(*parts, function="meter_used", output_field=models.BigIntegerField())
         return self.annotate(
-            used_now=used, running_minute=F("meter__minute"), running_calls=F("meter__cells__0"),
-        )  # fmt: skip
+            used_now=used,
+            running_minute=F("meter__minute"),
+            running_calls=F("meter__cells__0"),
+        )
 
     def with_lists(self) -> Self:
         """Adds what stands in other tables: `scope_names`, `channel_ids`, `own_networks` and `bot_networks`."""

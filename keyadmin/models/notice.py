@@ -57,8 +57,9 @@ def due_for(person: Person) -> QuerySet[Any]:
         )
         meant |= Q(kind=Kind.MASTER) | ~Exists(owners)
     nearest = [When(expires_at__lte=Now() + timedelta(days=days), then=Value(days)) for days in DAYS]
-    keys = Key.objects.filter(meant, revoked_at__isnull=True, expires_at__gt=Now(),
-                              expires_at__lte=Now() + timedelta(days=DAYS[-1]))  # fmt: skip
+    keys = Key.objects.filter(
+        meant, revoked_at__isnull=True, expires_at__gt=Now(), expires_at__lte=Now() + timedelta(days=DAYS[-1])
+    )
     rows = keys.annotate(days=Case(*nearest, output_field=models.IntegerField())).filter(
         created_at__lte=F("expires_at") - F("days") * Value(timedelta(days=1), models.DurationField())
     )

@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.tokens import PREFIX_PATTERN, Format
+from keyadmin.core.tokens import PREFIX_PATTERN, Format
 from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.models.revision import Revised
 from keyadmin.models.visibility import ActorQuerySet
 

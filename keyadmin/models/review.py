@@ -101,7 +101,13 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
     used = days.filter(ExpressionWrapper(OuterRef("inherits"), models.BooleanField()), key_id=OuterRef("pk"))
     idle = granted.filter(~Exists(days.filter(key_id=OuterRef("key"), scope=OuterRef("scope"))))
     return keys.values(
-        "id", "kind", "inherits", "expires_at", "creator", "creator__is_active", "creator__system_role",
+        "id",
+        "kind",
+        "inherits",
+        "expires_at",
+        "creator",
+        "creator__is_active",
+        "creator__system_role",
         owner=models.F("organisation"),
         last_used_at=Subquery(Meter.objects.filter(key_id=OuterRef("pk")).values("last_used_at")),
         is_open=~Exists(entries.filter(key=OuterRef("pk"))) & ~Exists(entries.filter(bot=OuterRef("bot"))),
@@ -110,7 +116,7 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
         # Of a list those that nobody used; of what is inherited, which no list says, those that somebody did.
         idle=ArraySubquery(idle),
         used=ArraySubquery(used.values("scope").distinct()),
-    )  # fmt: skip
+    )
 
 
 def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> Examined:

@@ -2,7 +2,7 @@
 
 None has a foreign key: the lock a foreign key takes would deadlock with an operation's, and a key's ledger of
 hours outlives it. `UsageHour`'s allowed calls are added by the meter when a minute is over, exactly once; all
-else is added by `keyadmin.outcomes`, within a second or so. Days and hours are those of the database's clock, UTC.
+else is added by `keyadmin.callpath.usage`, within about a second. Days and hours follow the database's clock, UTC.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,7 @@ from django.db.models.functions import Now, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.foundation.told import MOST
+from keyadmin.core.redaction import MAX_LINE_LENGTH
 
 #: Addresses kept of a key's day, besides as many candidates.
 BUSIEST: Final = 20
@@ -124,14 +124,17 @@ _REFUSALS: Final = [choice for choice in Outcome.choices if choice[0] != Outcome
 
 
 class LastRefusal(models.Model):
-    """When a key was last refused for a reason, from where and what (`told`); no address where it could not be told."""
+    """When a key was last refused for a reason, and by which request.
+
+    The address is NULL if it is unknown. The request line is redacted.
+    """
 
     pk = models.CompositePrimaryKey("key_id", "reason")
     key_id = models.UUIDField()
     reason = models.CharField(max_length=16, choices=_REFUSALS)
     at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
-    call = models.CharField(max_length=MOST, default="", db_default="")
+    call = models.CharField(max_length=MAX_LINE_LENGTH, default="", db_default="")
 
     class Meta:
         db_table = "last_refusal"
@@ -190,7 +193,7 @@ class AddressDayQuerySet(models.QuerySet[Any]):
 class AddressDay(models.Model):
     """Allowed calls by where they came from: of each key's day the BUSIEST addresses, and as many candidates.
 
-    `count` never says more than there were; `call` is what the last one called (`told`). `weight` decides which
+    `count` never says more than there were; `call` is the redacted request line of the last one. `weight` decides which
     candidates stay: an address that comes when all places are taken begins with the weight of the one it displaces (the
     "space-saving" algorithm of Metwally, Agrawal and El Abbadi), so that whoever comes late and calls often gets in,
     and many who call once displace only each other.
@@ -202,7 +205,7 @@ class AddressDay(models.Model):
     address = models.GenericIPAddressField()
     count = models.BigIntegerField()
     weight = models.BigIntegerField()
-    call = models.CharField(max_length=MOST, default="", db_default="")
+    call = models.CharField(max_length=MAX_LINE_LENGTH, default="", db_default="")
 
     objects = AddressDayQuerySet.as_manager()
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 from django.apps import apps
 from django.db import models
 
-from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.core.actors import Actor, ActorKind
 
 
 class ActorQuerySet(models.QuerySet[Any]):

@@ -9,10 +9,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from keyadmin.foundation.actors import Actor, ActorKind
+from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.core.errors import ForbiddenError, NotFoundError
 from keyadmin.models import Key, Kind, Membership, Organisation, Person, Role, Status, SystemRole
-from keyadmin.operations.errors import Forbidden, NotFound
-from keyadmin.operations.reach import effective_scopes
+from keyadmin.operations.grants import effective_scopes
 
 
 class Permission(StrEnum):
@@ -54,7 +54,7 @@ class Permission(StrEnum):
     MANAGE_TIERS = "manage_tiers"
 
 
-class Standing(StrEnum):
+class PrincipalRole(StrEnum):
     """What an actor is to an organisation. A key has one standing for each management scope it holds."""
 
     OPERATOR = "operator"
@@ -75,28 +75,28 @@ _WRITING_KEYS: Final = frozenset(
 )
 _OWNING: Final = frozenset({P.PUBLIC_KEY, P.MANAGE_BOTS, P.MANAGE_CHANNELS, P.EDIT_ORGANISATION, P.MANAGE_PEOPLE})
 
-TABLE: Final[dict[Standing, frozenset[Permission]]] = {
-    Standing.OPERATOR: frozenset(Permission),
-    Standing.ADMINISTRATOR: frozenset(Permission),
-    Standing.SYSTEM_AUDITOR: _READING,
-    Standing.OWNER: _READING | _WRITING_KEYS | _OWNING,
-    Standing.AUDITOR: _READING,
-    Standing.MEMBER: frozenset(),
-    Standing.KEY_READING_KEYS: frozenset({P.READ_ORGANISATION, P.READ_KEYS}),
-    Standing.KEY_WRITING_KEYS: _WRITING_KEYS | {P.READ_ORGANISATION, P.READ_KEYS},
-    Standing.KEY_READING_HISTORY: frozenset({P.READ_ORGANISATION, P.READ_HISTORY}),
+TABLE: Final[dict[PrincipalRole, frozenset[Permission]]] = {
+    PrincipalRole.OPERATOR: frozenset(Permission),
+    PrincipalRole.ADMINISTRATOR: frozenset(Permission),
+    PrincipalRole.SYSTEM_AUDITOR: _READING,
+    PrincipalRole.OWNER: _READING | _WRITING_KEYS | _OWNING,
+    PrincipalRole.AUDITOR: _READING,
+    PrincipalRole.MEMBER: frozenset(),
+    PrincipalRole.KEY_READING_KEYS: frozenset({P.READ_ORGANISATION, P.READ_KEYS}),
+    PrincipalRole.KEY_WRITING_KEYS: _WRITING_KEYS | {P.READ_ORGANISATION, P.READ_KEYS},
+    PrincipalRole.KEY_READING_HISTORY: frozenset({P.READ_ORGANISATION, P.READ_HISTORY}),
 }
 
-_BY_SYSTEM_ROLE: Final[dict[str, frozenset[Standing]]] = {
+_BY_SYSTEM_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
     "": frozenset(),
-    SystemRole.ADMINISTRATOR: frozenset({Standing.ADMINISTRATOR}),
-    SystemRole.AUDITOR: frozenset({Standing.SYSTEM_AUDITOR}),
+    SystemRole.ADMINISTRATOR: frozenset({PrincipalRole.ADMINISTRATOR}),
+    SystemRole.AUDITOR: frozenset({PrincipalRole.SYSTEM_AUDITOR}),
 }
-_BY_ROLE: Final[dict[str, frozenset[Standing]]] = {
+_BY_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
     "": frozenset(),
-    Role.OWNER: frozenset({Standing.OWNER}),
-    Role.AUDITOR: frozenset({Standing.AUDITOR}),
-    Role.MEMBER: frozenset({Standing.MEMBER}),
+    Role.OWNER: frozenset({PrincipalRole.OWNER}),
+    Role.AUDITOR: frozenset({PrincipalRole.AUDITOR}),
+    Role.MEMBER: frozenset({PrincipalRole.MEMBER}),
 }
 
 #: Completes "You don't have permission to …".
@@ -132,7 +132,7 @@ def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission
     return permissions_of(standings(actor, organisation))
 
 
-def permissions_of(standings: Iterable[Standing]) -> frozenset[Permission]:
+def permissions_of(standings: Iterable[PrincipalRole]) -> frozenset[Permission]:
     """What all of the standings together allow."""
     return frozenset[Permission]().union(*(TABLE[standing] for standing in standings))
 
@@ -153,7 +153,7 @@ def require(
     if organisation is None:
         raise forbidden(act or permission, permission, None)
     if not Organisation.objects.visible_to(actor).filter(id=organisation.id).exists():
-        raise NotFound
+        raise NotFoundError
     raise forbidden(act or permission, permission, organisation)
 
 
@@ -171,20 +171,20 @@ def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | N
     return granted if extra is None or extra in granted else granted - _WRITING_KEYS
 
 
-def forbidden(act: Permission, needed: Permission, organisation: Organisation | None) -> Forbidden:
+def forbidden(act: Permission, needed: Permission, organisation: Organisation | None) -> ForbiddenError:
     """What was refused, and who could do it."""
     refusal = _("You don't have permission to %(act)s.") % {"act": _ACTS[act]}
-    if organisation is not None and needed in TABLE[Standing.OWNER]:
+    if organisation is not None and needed in TABLE[PrincipalRole.OWNER]:
         helper = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
     else:
         helper = _("Ask a system administrator.")
-    return Forbidden(f"{refusal} {helper}")
+    return ForbiddenError(f"{refusal} {helper}")
 
 
-def standings(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
+def standings(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
     """Everything the actor is, read now."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        return frozenset({Standing.OPERATOR})
+        return frozenset({PrincipalRole.OPERATOR})
     if actor.kind is ActorKind.KEY:
         return _standings_of_key(actor, organisation)
     person = Person.objects.active().filter(id=actor.id).first()
@@ -194,16 +194,16 @@ def standings(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
     return standings_of(system_role=person.system_role, role=role or "")
 
 
-def standings_of(*, system_role: str, role: str) -> frozenset[Standing]:
+def standings_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
     """What an active person with these roles is; "" for none."""
     return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
 
 
-def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[Standing]:
+def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
     """By the scopes the key has now; none outside its organisation, or once it is revoked, expired or paused."""
     key = Key.objects.with_status().with_lists().filter(id=actor.id, organisation=organisation).first()
     if key is None or key.status not in (Status.ACTIVE, Status.EXPIRING):
         return frozenset()
-    by_scope = (Standing.KEY_READING_KEYS, Standing.KEY_WRITING_KEYS, Standing.KEY_READING_HISTORY)
+    by_scope = (PrincipalRole.KEY_READING_KEYS, PrincipalRole.KEY_WRITING_KEYS, PrincipalRole.KEY_READING_HISTORY)
     held = effective_scopes(key)
     return frozenset(standing for standing in by_scope if standing.value in held)

@@ -8,12 +8,12 @@ from uuid import UUID
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from keyadmin.foundation.actors import Actor
-from keyadmin.models import ChainHead, Key, Organisation, ReviewBuild, Verb, review
+from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NotFoundError
+from keyadmin.models import ChainHead, EventType, Key, Organisation, ReviewBuild, review
 from keyadmin.models.review import ANY, Examined
-from keyadmin.operations import policy, recording
-from keyadmin.operations.alone import alone
-from keyadmin.operations.errors import NotFound
+from keyadmin.operations import audit, policy
+from keyadmin.operations.locks import alone
 from keyadmin.operations.policy import Permission
 
 #: Keys in one statement: each is a transaction of its own, so that a long walk holds nobody up.
@@ -31,7 +31,7 @@ def build() -> ReviewBuild:
     The walk takes as long as there are keys; what it says is so at the time it began, or newer.
     """
     with alone(_BUILDING, _("Somebody else is building the report.")):
-        values = {"at": recording.database_time(), "event": ChainHead.objects.get().number}
+        values = {"at": audit.database_time(), "event": ChainHead.objects.get().number}
         after = _FIRST
         while True:
             ids = list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH])
@@ -44,14 +44,14 @@ def build() -> ReviewBuild:
 
 def export(*, actor: Actor, organisation: Organisation | None, finding: str) -> None:
     """Somebody takes the report away: of one organisation, or of all they may read; of one finding, or any ("")."""
-    with recording.changing(actor):
+    with audit.audited_transaction(actor):
         if organisation is not None:
             policy.require(actor, Permission.READ_KEYS, organisation)
         elif not Organisation.objects.visible_to(actor).exists():
-            raise NotFound
-        target = recording.target_of(organisation) if organisation else recording.Target("report", "review", "")
+            raise NotFoundError
+        target = audit.target_of(organisation) if organisation else audit.Target("report", "review", "")
         changes = {"finding": (None, finding or ANY)}
-        recording.record(Verb.REVIEW_EXPORTED, actor=actor, target=target, organisation=organisation, changes=changes)
+        audit.record(EventType.REVIEW_EXPORTED, actor=actor, target=target, organisation=organisation, changes=changes)
 
 
 def _save(examined: Iterable[Examined], after: UUID, last: UUID) -> None:

@@ -6,19 +6,35 @@ from typing import Any, Final
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from keyadmin.models import Event, Key, Verb
-from keyadmin.operations.errors import Overtaken
-from keyadmin.operations.recording import database_time
+from keyadmin.core.errors import StaleRevisionError
+from keyadmin.models import Event, EventType, Key
+from keyadmin.operations.audit import database_time
 
 #: What makes a thing another than it was: each counts its `revision` up.
 _CHANGING: Final = (
-    Verb.KEY_EDITED, Verb.KEY_REGENERATED, Verb.KEY_REVOKED, Verb.KEY_REACTIVATED,
-    Verb.NETWORK_ADDED, Verb.NETWORK_CHANGED, Verb.NETWORK_REMOVED,
-    Verb.BOT_EDITED, Verb.BOT_DISABLED, Verb.BOT_ENABLED, Verb.CHANNEL_RENAMED, Verb.TIER_EDITED, Verb.SCOPE_EDITED,
-    Verb.ORGANISATION_EDITED, Verb.ORGANISATION_DISABLED, Verb.ORGANISATION_ENABLED,
-    Verb.PERSON_EDITED, Verb.PERSON_DEACTIVATED, Verb.PERSON_REACTIVATED,
-    Verb.SYSTEM_ROLE_CHANGED, Verb.ROLE_CHANGED, Verb.ROLE_REMOVED,
-)  # fmt: skip
+    EventType.KEY_EDITED,
+    EventType.KEY_REGENERATED,
+    EventType.KEY_REVOKED,
+    EventType.KEY_REACTIVATED,
+    EventType.NETWORK_ADDED,
+    EventType.NETWORK_CHANGED,
+    EventType.NETWORK_REMOVED,
+    EventType.BOT_EDITED,
+    EventType.BOT_DISABLED,
+    EventType.BOT_ENABLED,
+    EventType.CHANNEL_RENAMED,
+    EventType.TIER_EDITED,
+    EventType.SCOPE_EDITED,
+    EventType.ORGANISATION_EDITED,
+    EventType.ORGANISATION_DISABLED,
+    EventType.ORGANISATION_ENABLED,
+    EventType.PERSON_EDITED,
+    EventType.PERSON_DEACTIVATED,
+    EventType.PERSON_REACTIVATED,
+    EventType.SYSTEM_ROLE_CHANGED,
+    EventType.ROLE_CHANGED,
+    EventType.ROLE_REMOVED,
+)
 
 
 def require(row: Any, revision: int | None) -> None:
@@ -31,11 +47,13 @@ def require(row: Any, revision: int | None) -> None:
     event = Event.objects.of_target(str(row.pk)).filter(verb__in=_CHANGING).first()
     if event is None:
         words = _("Someone else changed this key. Review their change.")
-        raise Overtaken(words if isinstance(row, Key) else _("Someone else changed this. Review their change."))
+        raise StaleRevisionError(
+            words if isinstance(row, Key) else _("Someone else changed this. Review their change.")
+        )
     ago = _ago(database_time() - event.at)
     words = _("Someone else changed this key %(ago)s. Review their change.")
     words = words if isinstance(row, Key) else _("Someone else changed this %(ago)s. Review their change.")
-    raise Overtaken(words % {"ago": ago}, event=event)
+    raise StaleRevisionError(words % {"ago": ago}, event=event)
 
 
 def _ago(age: timedelta) -> str:

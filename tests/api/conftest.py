@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.api.calling import call
-from tests.calls.conftest import committed_rows, given
-from tests.calls.rows import Made
+from tests.callpath.conftest import committed_rows, given
+from tests.callpath.rows import Made
 from tests.live.fixtures import database_url
 from tests.live.servers import Server, gunicorn
 

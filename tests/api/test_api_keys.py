@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.models import Event, Key, Organisation
 from tests.api.conftest import Ask
-from tests.calls.rows import Given, Made
+from tests.callpath.rows import Given, Made
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
@@ -37,15 +37,21 @@ def test_the_whole_page(ask: Ask, manager: Made) -> None:
     assert listed["status"] == "success"
     first = listed["data"][0]
     assert first == {
-        "id": data["id"], "name": "Production", "key_prefix": data["key_prefix"], "last_used_at": None,
-        "expires_at": "2099-12-31T23:59:59Z", "is_active": True, "created_at": data["created_at"],
-    }  # fmt: skip
+        "id": data["id"],
+        "name": "Production",
+        "key_prefix": data["key_prefix"],
+        "last_used_at": None,
+        "expires_at": "2099-12-31T23:59:59Z",
+        "is_active": True,
+        "created_at": data["created_at"],
+    }
     assert RFC3339.fullmatch(listed["data"][1]["last_used_at"])
 
     gone = ask(manager, "DELETE", f"/api/api-keys/{data['id']}")
     assert (gone.status_code, gone.json()) == (
-        200, {"status": "success", "data": {"message": "API key deleted successfully"}},
-    )  # fmt: skip
+        200,
+        {"status": "success", "data": {"message": "API key deleted successfully"}},
+    )
     assert ask(manager, "DELETE", f"/api/api-keys/{data['id']}").status_code == 404
     assert not Key.objects.filter(id=data["id"]).exists()
     verbs = list(Event.objects.filter(target_id=data["id"]).values_list("verb", "door", "actor_kind", "actor_id"))

@@ -5,10 +5,10 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from keyadmin.models import ChainHead, Event, Key, Verb
-from keyadmin.operations import chain
+from keyadmin.models import ChainHead, Event, EventType, Key
+from keyadmin.operations.audit import chain
 from tests.api.world import token_of
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 from tests.live.servers import Server
 
 CLIENTS = 8
@@ -55,7 +55,7 @@ def test_many_clients_at_once_lose_nothing(api: Server, given: Given) -> None:
     assert not made.filter(revoked_at__isnull=True).exists()
     assert not made.filter(description="").exists()
     events = list(Event.objects.filter(number__gt=head.number).order_by("number"))
-    for verb in (Verb.KEY_ISSUED, Verb.KEY_EDITED, Verb.KEY_REVOKED):
+    for verb in (EventType.KEY_ISSUED, EventType.KEY_EDITED, EventType.KEY_REVOKED):
         assert sum(event.verb == verb for event in events) == len(names)
     assert bytes(events[0].previous_hash) == bytes(head.hash)
     assert chain.verify().number == events[-1].number == head.number + len(events)

@@ -10,11 +10,11 @@ import pytest
 
 from keyadmin.api import openapi
 from keyadmin.api.urls import api
-from keyadmin.foundation.endpoints import FOR_KEYS, FOR_PEOPLE
+from keyadmin.core.endpoints import FOR_KEYS, FOR_PEOPLE
 from keyadmin.models import Person
 from tests.api.calling import call
 from tests.api.world import CALLERS, OTHER_KEYS, World, worlds
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 
 #: Statuses in the order of CALLERS: administrator, system auditor, owner, auditor, member; then the keys that read
 #: keys, write keys, read history, inherit what the owner may, and may nothing here; then nobody.
@@ -35,8 +35,7 @@ SCOPE = {"resource": "x", "label": "x", "explanation": "x", "ability": "x"}
 #: (method, address, body, statuses); 200 stands for 201 and 204 too. `{home}` is the caller's organisation's slug.
 CALLS: Final[list[tuple[str, str, Any, str]]] = [
     ("GET", "/api/whoami", None, "200 200 200 200 200  200 200 200 200 200  401"),
-    ("POST", "/api/verify", {"method": "GET", "path": "/api/chats"},
-     "403 403 403 403 403  403 403 403 200 403  401"),
+    ("POST", "/api/verify", {"method": "GET", "path": "/api/chats"}, "403 403 403 403 403  403 403 403 200 403  401"),
     ("POST", "/api/explain", {"key": "{key}", "method": "GET", "path": "/api/chats"}, READ),
     ("POST", "/api/token", {"email": "x"}, "422 422 422 422 422  422 422 422 422 422  422"),
     ("POST", "/api/token/refresh", {"refresh_token": "x"}, "401 401 401 401 401  401 401 401 401 401  401"),
@@ -89,8 +88,12 @@ CALLS: Final[list[tuple[str, str, Any, str]]] = [
     ("POST", "/api/people/{person}/link", None, OWNED),
     ("POST", "/api/people/{person}/deactivate", None, OWNED),
     ("POST", "/api/people/{leaver}/reactivate", None, OWNED),
-    ("PUT", "/api/people/{person}/system-role", {"system_role": "auditor"},
-     "200 403 403 403 404  403 403 403 403 403  401"),
+    (
+        "PUT",
+        "/api/people/{person}/system-role",
+        {"system_role": "auditor"},
+        "200 403 403 403 404  403 403 403 403 403  401",
+    ),
     ("PUT", "/api/people/{person}/roles/{own}", {"role": "auditor"}, OWNED),
     ("DELETE", "/api/people/{person}/roles/{own}", None, OWNED),
     ("GET", "/api/tiers", None, CATALOGUE_READ),
@@ -103,7 +106,7 @@ CALLS: Final[list[tuple[str, str, Any, str]]] = [
     ("GET", "/api/scopes/{scope}", None, CATALOGUE_READ),
     ("PATCH", "/api/scopes/{scope}", {"label": "new"}, CATALOGUE),
     ("DELETE", "/api/scopes/{scope}", None, CATALOGUE),
-]  # fmt: skip
+]
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from keyadmin.foundation import tokens
+from keyadmin.core import tokens
 from keyadmin.models import Event
 from tests.api.conftest import Ask
-from tests.calls.rows import Given, Made
+from tests.callpath.rows import Given, Made
 
 
 @pytest.fixture
@@ -31,16 +31,23 @@ def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
         "decided_by": "permission",
         "key": {"id": str(about.key.id), "key_id": about.key.key_id, "name": "CRM"},
         "call": {
-            "method": "GET", "path": "/api/export", "address": "10.1.2.3", "channel": None, "on_behalf_of": None,
+            "method": "GET",
+            "path": "/api/export",
+            "address": "10.1.2.3",
+            "channel": None,
+            "on_behalf_of": None,
         },
         "needs": ["chats:export"],
         "rate_limit": {"limit": 1000, "remaining": 1000},
-    }  # fmt: skip
+    }
     assert changes == [{"what": "permissions", "detail": "Give the key Export data."}]
     assert rules[4] == {
-        "rule": "permission", "title": "Permission", "state": "decides", "reason": "scope",
+        "rule": "permission",
+        "title": "Permission",
+        "state": "decides",
+        "reason": "scope",
         "detail": "GET /api/export needs Export data. The key has Read chats.",
-    }  # fmt: skip
+    }
     assert [rule["state"] for rule in rules] == ["pass"] * 4 + ["decides"] + ["not_reached"] * 3
     after = given.meter(about)
     assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
@@ -57,11 +64,16 @@ def test_allowed(given: Given, ask: Ask, asking: Made) -> None:
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
-        ({"key": "CRM"}, "key"), ({"method": "TRACE"}, "method"), ({"path": "api/chats"}, "path"),
-        ({"path": None}, "path"), ({"address": "10.0.0.0/8"}, "address"), ({"channel": "\x00"}, "channel"),
-        ({"on_behalf_of": "x" * 2001}, "on_behalf_of"), ({"cost": 2}, "cost"),
+        ({"key": "CRM"}, "key"),
+        ({"method": "TRACE"}, "method"),
+        ({"path": "api/chats"}, "path"),
+        ({"path": None}, "path"),
+        ({"address": "10.0.0.0/8"}, "address"),
+        ({"channel": "\x00"}, "channel"),
+        ({"on_behalf_of": "x" * 2001}, "on_behalf_of"),
+        ({"cost": 2}, "cost"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_asked(ask: Ask, asking: Made, wrong: dict[str, Any], field: str) -> None:
     body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"} | wrong
     told = ask(asking, "POST", "/api/explain", body)

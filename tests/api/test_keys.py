@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from keyadmin.models import AllowListEntry, Key, Organisation, paging
 from tests.api.conftest import Ask
-from tests.calls.rows import Given, Made
+from tests.callpath.rows import Given, Made
 
 SECRETS = {"key", "secret"}
 
@@ -102,8 +102,13 @@ def test_a_life(ask: Ask, manager: Made) -> None:
     assert ask(manager, "GET", path).status_code == 404
     told = ask(manager, "GET", f"{path}/history").json()
     assert [event["action"].removeprefix("key.") for event in told] == [
-        "deleted", "grace_ended", "regenerated", "reactivated", "revoked", "issued",
-    ]  # fmt: skip
+        "deleted",
+        "grace_ended",
+        "regenerated",
+        "reactivated",
+        "revoked",
+        "issued",
+    ]
     assert {event["actor"]["door"] for event in told} == {"api"}
 
 
@@ -175,9 +180,15 @@ def test_lists_of_many_lead_on_too(
 def test_another_organisations_key_is_like_none(ask: Ask, manager: Made, given: Given) -> None:
     other, nothing = given.key(name="Theirs").key.id, "00000000-0000-4000-8000-000000000000"
     for method, tail, body in [
-        ("GET", "", None), ("PATCH", "", {"name": "x"}), ("DELETE", "", None), ("GET", "/history", None),
-        ("POST", "/revoke", {}), ("POST", "/reactivate", {}), ("POST", "/regenerate", {}), ("POST", "/end-grace", {}),
-    ]:  # fmt: skip
+        ("GET", "", None),
+        ("PATCH", "", {"name": "x"}),
+        ("DELETE", "", None),
+        ("GET", "/history", None),
+        ("POST", "/revoke", {}),
+        ("POST", "/reactivate", {}),
+        ("POST", "/regenerate", {}),
+        ("POST", "/end-grace", {}),
+    ]:
         theirs, none = (ask(manager, method, f"/api/keys/{one}{tail}", body) for one in (other, nothing))
         assert (theirs.status_code, none.status_code) == (404, 404), (method, tail)
         assert theirs.json() | {"request_id": ""} == none.json() | {"request_id": ""}

@@ -74,8 +74,10 @@ def test_examples_of_requests_are_short() -> None:
         return DOCUMENT["paths"][path][method]["requestBody"]["content"]["application/json"]["example"]
 
     assert body("/api/keys", "post") == {
-        "scopes": ["chats:read"], "networks": ["203.0.113.0/24"], "name": "CRM integration",
-    }  # fmt: skip
+        "scopes": ["chats:read"],
+        "networks": ["203.0.113.0/24"],
+        "name": "CRM integration",
+    }
     assert body("/api/bots/{bot}", "patch") == {"name": "Release bot"}
     assert not [place[0] for place in OPERATIONS if "requestBody" in place[2] and not body(place[0], place[1])]
 

@@ -12,7 +12,7 @@ from keyadmin.api import openapi
 from keyadmin.api.urls import api
 from tests.api.calling import call
 from tests.api.world import World, worlds
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 
 #: What is read, the field that others edit, and every other edit that takes If-Match: method, address, body.
 EDITED: Final[list[tuple[str, str, list[tuple[str, str, Any]]]]] = [
@@ -23,11 +23,16 @@ EDITED: Final[list[tuple[str, str, list[tuple[str, str, Any]]]]] = [
     ("/api/tiers/{tier}", "name", [("DELETE", "", None)]),
     ("/api/scopes/{scope}", "label", [("DELETE", "", None)]),
     ("/api/allow-list-entries/{entry}", "network", [("DELETE", "", None)]),
-    ("/api/people/{person}", "name", [
-        ("PUT", "/system-role", {"system_role": "auditor"}), ("PUT", "/roles/{own}", {"role": "owner"}),
-        ("DELETE", "/roles/{own}", None),
-    ]),
-]  # fmt: skip
+    (
+        "/api/people/{person}",
+        "name",
+        [
+            ("PUT", "/system-role", {"system_role": "auditor"}),
+            ("PUT", "/roles/{own}", {"role": "owner"}),
+            ("DELETE", "/roles/{own}", None),
+        ],
+    ),
+]
 
 
 @pytest.fixture
@@ -40,8 +45,11 @@ def ask(world: World, method: str, address: str, body: Any = None, etag: str = "
 
 
 def test_whatever_can_be_edited_takes_the_header() -> None:
-    said = {(method.upper(), path) for path, method, operation in openapi.operations(openapi.document(api))
-            if openapi._IF_MATCH in operation["parameters"]}  # fmt: skip
+    said = {
+        (method.upper(), path)
+        for path, method, operation in openapi.operations(openapi.document(api))
+        if openapi._IF_MATCH in operation["parameters"]
+    }
     asked = {("PATCH", path) for path, *_ in EDITED}
     asked |= {(method, path + more) for path, _, others in EDITED for method, more, _body in others}
     assert {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in said} == {

@@ -13,7 +13,7 @@ from keyadmin.api.urls import api
 from keyadmin.models import Event
 from tests.api.calling import call
 from tests.api.world import World, worlds
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 
 #: (address, body, where the answer has the thing's id, its secrets); `{home}` is the organisation's slug.
 MAKING: Final[list[tuple[str, Any, str, tuple[str, ...]]]] = [
@@ -24,13 +24,21 @@ MAKING: Final[list[tuple[str, Any, str, tuple[str, ...]]]] = [
     ("/api/bots", {"name": "Bot {new}", "organisation": "{home}"}, "id", ()),
     ("/api/channels", {"name": "Channel {new}", "organisation": "{home}"}, "id", ()),
     ("/api/organisations", {"name": "x", "slug": "x-{new}"}, "id", ()),
-    ("/api/people", {"email": "{new}@example.com", "name": "x", "organisation": "{home}", "role": "member"},
-     "person.id", ("link",)),
+    (
+        "/api/people",
+        {"email": "{new}@example.com", "name": "x", "organisation": "{home}", "role": "member"},
+        "person.id",
+        ("link",),
+    ),
     ("/api/people/{person}/link", None, "person.id", ("link",)),
     ("/api/tiers", {"name": "Tier {new}", "hourly_limit": 5}, "id", ()),
-    ("/api/scopes", dict.fromkeys(("resource", "label", "explanation", "ability"), "x") | {"name": "x:{letters}"},
-     "name", ()),
-]  # fmt: skip
+    (
+        "/api/scopes",
+        dict.fromkeys(("resource", "label", "explanation", "ability"), "x") | {"name": "x:{letters}"},
+        "name",
+        (),
+    ),
+]
 
 
 @pytest.fixture
@@ -64,8 +72,11 @@ def without(told: Any, secrets: tuple[str, ...]) -> Any:
 
 
 def test_whatever_makes_something_takes_the_header() -> None:
-    said = {path for path, _method, operation in openapi.operations(openapi.document(api))
-            if openapi._IDEMPOTENCY in operation["parameters"]}  # fmt: skip
+    said = {
+        path
+        for path, _method, operation in openapi.operations(openapi.document(api))
+        if openapi._IDEMPOTENCY in operation["parameters"]
+    }
     asked = {re.sub(r"\{\w+\}", "{}", address.partition("?")[0]) for address, *_ in MAKING}
     assert {re.sub(r"\{\w+\}", "{}", path) for path in said} == asked
 

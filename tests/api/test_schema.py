@@ -15,10 +15,10 @@ import pytest
 from django.db.models import F
 
 from keyadmin.api import openapi
-from keyadmin.models import Event, Organisation, Person, Scope, ScopeRoute, Tier, Verb, Version
+from keyadmin.models import Event, EventType, Organisation, Person, Scope, ScopeRoute, Tier, Version
 from keyadmin.models.meter import CATALOGUE
 from tests.api.world import World, token_of, worlds
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 from tests.live.servers import Server
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
@@ -49,9 +49,14 @@ def catalogue(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
 def world(catalogue: None, given: Given) -> Iterator[World]:
     made = worlds(given)
     world = next(made)
-    known = [(into, model, ids(model)) for into, model in (
-        (given.organisations, Organisation), (given.tiers, Tier), (given.people, Person),
-    )]  # fmt: skip
+    known = [
+        (into, model, ids(model))
+        for into, model in (
+            (given.organisations, Organisation),
+            (given.tiers, Tier),
+            (given.people, Person),
+        )
+    ]
     yield world
     for into, model, before in known:
         into += ids(model) - before
@@ -104,12 +109,21 @@ def test_schemathesis_finds_nothing(api: Server, world: World, caller: str, tmp_
     (tmp_path / "schemathesis.toml").write_text(config + (f"peers = {json.dumps(list(asking))}\n" if auth[1:] else ""))
     run = subprocess.run(
         [
-            str(Path(sys.executable).with_name("schemathesis")), "run", "openapi.json", "--checks=all", "--seed=5",
-            f"--url=http://localhost:{api.port}/", f"--max-time={SECONDS}",
+            str(Path(sys.executable).with_name("schemathesis")),
+            "run",
+            "openapi.json",
+            "--checks=all",
+            "--seed=5",
+            f"--url=http://localhost:{api.port}/",
+            f"--max-time={SECONDS}",
         ],
-        cwd=tmp_path, capture_output=True, text=True, timeout=4 * SECONDS, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=4 * SECONDS,
+        check=False,
+    )
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     assert "Stateful" in run.stdout
     done = set(Event.objects.filter(door="api").values_list("verb", flat=True))
-    assert done - {Verb.SIGN_IN_FAILED}, "it has only read"
+    assert done - {EventType.SIGN_IN_FAILED}, "it has only read"

@@ -10,9 +10,9 @@ from django.test import Client, RequestFactory
 from django.urls import resolve
 
 from keyadmin import urls
-from keyadmin.foundation.callers import Caller, Identity
-from keyadmin.foundation.callers import Person as OnBehalfOf
-from keyadmin.foundation.refusals import Quota
+from keyadmin.core.callers import Caller, Identity
+from keyadmin.core.callers import Person as OnBehalfOf
+from keyadmin.core.denials import Quota
 from keyadmin.models import Person
 
 PROBLEM = "application/problem+json"
@@ -20,10 +20,18 @@ PROBLEM = "application/problem+json"
 
 def identity(**changes: Any) -> Identity:
     fields: dict[str, Any] = {
-        "id": uuid4(), "key_id": "kad_0123456789abcdef", "name": "CRM", "kind": "standard",
-        "organisation_id": uuid4(), "organisation_slug": "northwind", "organisation_name": "Northwind",
-        "bot_id": None, "bot_name": None, "tier": "Standard", "limit": 1000,
-    }  # fmt: skip
+        "id": uuid4(),
+        "key_id": "kad_0123456789abcdef",
+        "name": "CRM",
+        "kind": "standard",
+        "organisation_id": uuid4(),
+        "organisation_slug": "northwind",
+        "organisation_name": "Northwind",
+        "bot_id": None,
+        "bot_name": None,
+        "tier": "Standard",
+        "limit": 1000,
+    }
     return Identity(**fields | changes)
 
 

@@ -6,9 +6,9 @@ from uuid import uuid4
 
 from keyadmin.api import access_tokens
 from keyadmin.models import AllowListEntry, Channel, Event, Organisation, Person, Scope, ScopeRoute
-from keyadmin.operations import token_sessions
+from keyadmin.operations.people import token_sessions
 from tests.api.conftest import bearer
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 from tests.factories import ChannelFactory, KeyFactory, as_actor
 
 PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
@@ -34,13 +34,19 @@ class World:
         self.elsewhere: Organisation = given.organisation(default_expiry_days=None)
         self.owner = given.person(self.home, "owner")
         people = [
-            given.person(system_role="administrator"), given.person(system_role="auditor"), self.owner,
-            given.person(self.home, "auditor"), given.person(self.home, "member"),
-        ]  # fmt: skip
+            given.person(system_role="administrator"),
+            given.person(system_role="auditor"),
+            self.owner,
+            given.person(self.home, "auditor"),
+            given.person(self.home, "member"),
+        ]
         keys = [
-            self._key(scopes=["keys:read"]), self._key(scopes=["keys:write"]), self._key(scopes=["history:read"]),
-            self._key(inherits=True, creator=self.owner), self._key(scopes=["chats:read"]),
-        ]  # fmt: skip
+            self._key(scopes=["keys:read"]),
+            self._key(scopes=["keys:write"]),
+            self._key(scopes=["history:read"]),
+            self._key(inherits=True, creator=self.owner),
+            self._key(scopes=["chats:read"]),
+        ]
         self.headers: dict[str, dict[str, str]] = {
             **dict(zip(PEOPLE, [bearer(token_of(person)) for person in people], strict=True)),
             **dict(zip(KEYS, [{"X-API-Key": key} for key in keys], strict=True)),
@@ -62,9 +68,13 @@ class World:
 
     def other_key(self, caller: str) -> dict[str, str]:
         """How one of OTHER_KEYS asks; it may read and write keys, and read history."""
-        kind = {"master key": {"master": True}, "bot's key": {"bot": self.given.bot(self.home)},
-                "public key": {"public": True}, "compact key": {"compact": True, "prefix": "whm"},
-                "old secret": {"in_grace": True}}.get(caller, {})  # fmt: skip
+        kind = {
+            "master key": {"master": True},
+            "bot's key": {"bot": self.given.bot(self.home)},
+            "public key": {"public": True},
+            "compact key": {"compact": True, "prefix": "whm"},
+            "old secret": {"in_grace": True},
+        }.get(caller, {})
         key = KeyFactory(organisation=self.home, scopes=["keys:read", "keys:write", "history:read"], **kind)
         if caller == "pair":
             return {"X-API-Key-Id": key.key_id, "X-API-Key-Secret": key.token.removeprefix(f"{key.key_id}_")}

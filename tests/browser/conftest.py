@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser.chromium import launch
 from tests.browser.record import Record
 from tests.browser.world import World
-from tests.calls.conftest import committed_rows, given
-from tests.calls.rows import Given
+from tests.callpath.conftest import committed_rows, given
+from tests.callpath.rows import Given
 from tests.live.fixtures import database_url, server
 from tests.live.servers import Server
 

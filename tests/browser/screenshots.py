@@ -16,8 +16,8 @@ from typing import Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from keyadmin.embedded import EmbeddedPostgres
 from keyadmin.env import ROOT
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from tests.browser.chromium import launch
 from tests.browser.places import SCENES
 from tests.live.servers import gunicorn
@@ -28,7 +28,7 @@ THEMES: Final = ("light", "dark")
 _PASSWORD: Final = "a picture needs no secret"
 _MORE: Final = """
 from keyadmin.operations import organisations
-from keyadmin.operations.demo import ACTOR
+from keyadmin.operations.demo.load import ACTOR
 organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
 """
 

@@ -18,10 +18,10 @@ from django.db import connection
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from keyadmin.core.cidr import parse
 from keyadmin.env import ROOT
-from keyadmin.foundation.cidr import parse
 from keyadmin.models import ChainHead, Key, LastRefusal, Outcome, UsageHour
-from keyadmin.operations import networks
+from keyadmin.operations.organisations import allow_lists
 from tests.browser.conftest import PageOf
 from tests.browser.world import World
 from tests.factories import as_actor
@@ -64,7 +64,7 @@ def test_an_auditors_afternoon(
     key = world.key(NAME, networks=(BEFORE, "10.0.0.0/8")).key
     jonas = as_actor(world.people["jonas"], ip="198.51.100.7", request_id="req-of-that-day")
     with at(widened):
-        networks.change(actor=jonas, entry=key.allow_list.get(network=parse(BEFORE)).id, network=AFTER)
+        allow_lists.change(actor=jonas, entry=key.allow_list.get(network=parse(BEFORE)).id, network=AFTER)
     refuse(key, widened)
     world.demonstration()
 
@@ -80,10 +80,13 @@ def refuse(key: Key, since: datetime) -> None:
     UsageHour.objects.bulk_create(
         UsageHour(key_id=key.id, hour=hour + timedelta(hours=later), outcome=outcome, count=count)
         for later, outcome, count in [
-            (-30, Outcome.ADDRESS, 500), (1, Outcome.OK, 90), (1, Outcome.ADDRESS, 12), (1, Outcome.SCOPE, 3),
+            (-30, Outcome.ADDRESS, 500),
+            (1, Outcome.OK, 90),
+            (1, Outcome.ADDRESS, 12),
+            (1, Outcome.SCOPE, 3),
             (5, Outcome.LIMITED, 1200),
         ]
-    )  # fmt: skip
+    )
     LastRefusal.objects.create(key_id=key.id, reason=Outcome.LIMITED, at=hour + timedelta(hours=5), address="203.0.7.9")
 
 
@@ -154,12 +157,24 @@ def hash_of(told: dict) -> str:  # type: ignore[type-arg]
     """By what docs/operations.md says, and without keyadmin."""
     actor, target = told["actor"], told["target"]
     fields = {
-        "number": told["number"], "at": told["at"], "verb": told["action"], "actor_kind": actor["kind"],
-        "actor_id": actor["id"], "actor_label": actor["label"], "door": actor["door"], "ip": actor["ip"],
-        "user_agent": actor["user_agent"], "request_id": told["request_id"], "organisation_id": told["organisation"],
-        "organisation_label": told["organisation_label"], "target_kind": target["kind"], "target_id": target["id"],
-        "target_label": target["label"], "changes": told["changes"], "reason": told["reason"],
-    }  # fmt: skip
+        "number": told["number"],
+        "at": told["at"],
+        "verb": told["action"],
+        "actor_kind": actor["kind"],
+        "actor_id": actor["id"],
+        "actor_label": actor["label"],
+        "door": actor["door"],
+        "ip": actor["ip"],
+        "user_agent": actor["user_agent"],
+        "request_id": told["request_id"],
+        "organisation_id": told["organisation"],
+        "organisation_label": told["organisation_label"],
+        "target_kind": target["kind"],
+        "target_id": target["id"],
+        "target_label": target["label"],
+        "changes": told["changes"],
+        "reason": told["reason"],
+    }
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return sha256(bytes.fromhex(told["previous_hash"]) + text.encode()).hexdigest()
 

@@ -16,7 +16,7 @@ from tests.browser.conftest import watched
 from tests.browser.places import SCENES
 from tests.browser.record import Record
 from tests.browser.world import World
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 from tests.factories import TierFactory
 from tests.live.servers import Server
 

@@ -17,7 +17,7 @@ from tests.browser.key_scenes import select
 from tests.browser.scenes import act, dialog, open_key, open_list
 from tests.browser.usage_scenes import of_a_key, open_overview
 from tests.browser.world import World
-from tests.calls.rows import Given
+from tests.callpath.rows import Given
 
 NAME = "CRM integration"
 

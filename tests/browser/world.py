@@ -24,7 +24,7 @@ from keyadmin.models import (
     UsageHour,
 )
 from keyadmin.operations import keys as operations
-from tests.calls.rows import Given, Made
+from tests.callpath.rows import Given, Made
 from tests.factories import as_actor
 
 PASSWORD = "correct horse battery staple"

@@ -3,22 +3,20 @@
 import logging
 import os
 
-from django.urls import include, path
-
-from keyadmin import env, logs
-from keyadmin.database import addresses
-from tests.example.marked import reads, who
+from keyadmin import env
+from keyadmin.db import urls
+from keyadmin.server import logs
 
 SECRET_KEY = os.environ["DJANGO_SECRET_KEY"]
 ALLOWED_HOSTS = ["localhost"]
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.postgres", "keyadmin"]
-MIDDLEWARE = ["keyadmin.middleware.KeyMiddleware"]
-ROOT_URLCONF = "tests.example.elsewhere"
+MIDDLEWARE = ["keyadmin.integrations.django.KeyMiddleware"]
+ROOT_URLCONF = "tests.example.elsewhere_urls"
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-    "keyadmin": addresses.entry(),
+    "keyadmin": urls.entry(),
 }
-DATABASE_ROUTERS = ["keyadmin.routers.KeyadminRouter"]
+DATABASE_ROUTERS = ["keyadmin.integrations.django.KeyadminRouter"]
 MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself
 KEYADMIN_DATABASE = "keyadmin"
 KEYADMIN_PEPPERS = env.ring(os.environ["KEYADMIN_PEPPERS"])
@@ -28,9 +26,3 @@ USE_TZ = True
 LOGGING_CONFIG = None
 logs.configure("production")
 logging.getLogger().setLevel(logging.INFO)
-
-urlpatterns = [
-    path("v1/", include("tests.example.marked")),
-    path("outside/marked", reads),
-    path("outside/who", who),
-]

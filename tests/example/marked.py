@@ -8,7 +8,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from keyadmin.decorators import requires
+from keyadmin.integrations.django.decorators import requires
 from tests.example.views import echo
 
 

@@ -1,5 +1,5 @@
 """Really committed rows: the rules are asked over the call path's own connection."""
 
-from tests.calls.conftest import committed_rows, given
+from tests.callpath.conftest import committed_rows, given
 
 __all__ = ["committed_rows", "given"]

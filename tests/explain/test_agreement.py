@@ -11,35 +11,70 @@ from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from keyadmin.authn.decide import decide
+from keyadmin.callpath.request import decide
+from keyadmin.callpath.usage import recorder
+from keyadmin.core.callers import Caller
+from keyadmin.core.cidr import parse
+from keyadmin.core.denials import DenialReason
 from keyadmin.explain.explanation import Explanation, explain
-from keyadmin.explain.questions import METHODS, call_of, key_of
-from keyadmin.foundation.callers import Caller
-from keyadmin.foundation.cidr import parse
-from keyadmin.foundation.refusals import Reason
+from keyadmin.explain.inputs import METHODS, call_of, key_of
 from keyadmin.models import AllowListEntry, Bot, Channel, Kind, Meter, Organisation, Person
 from keyadmin.models.meter import CELLS
-from keyadmin.outcomes import tally
-from tests.calls.clock import database_minute, within_one_minute
-from tests.calls.rows import Given
+from tests.callpath.clock import database_minute, within_one_minute
+from tests.callpath.rows import Given
 from tests.factories import OPERATOR
 
 LIMIT: Final = 5
 NETWORKS: Final = ("10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "203.0.113.0/24", "2001:db8::/32", "192.0.2.0/28")
 SCOPES: Final = ("chats:read", "chats:write", "messages:send", "contacts:manage", "keys:read", "users:impersonate")
 PATHS: Final = (
-    "/api/chats", "/api/chats/42", "/api/chats?limit=5", "/api/channels/sms/messages", "/api/channels/web/messages",
-    "/api/contacts", "/api/export", "/api/whoami", "/api/keys", "/api/people", "/api/unknown", "/", "/api//chats",
-    "/api/chats;x", "/api/%63hats", "/api/chats/%C3%A9", "/api/chats/../keys",
-)  # fmt: skip
-ADDRESSES: Final = ("", "10.1.2.3", "10.1.2.4", "10.9.9.9", "203.0.113.24", "192.0.2.1", "2001:db8::7", "::1",
-                    "::ffff:10.1.2.3")  # fmt: skip
+    "/api/chats",
+    "/api/chats/42",
+    "/api/chats?limit=5",
+    "/api/channels/sms/messages",
+    "/api/channels/web/messages",
+    "/api/contacts",
+    "/api/export",
+    "/api/whoami",
+    "/api/keys",
+    "/api/people",
+    "/api/unknown",
+    "/",
+    "/api//chats",
+    "/api/chats;x",
+    "/api/%63hats",
+    "/api/chats/%C3%A9",
+    "/api/chats/../keys",
+)
+ADDRESSES: Final = (
+    "",
+    "10.1.2.3",
+    "10.1.2.4",
+    "10.9.9.9",
+    "203.0.113.24",
+    "192.0.2.1",
+    "2001:db8::7",
+    "::1",
+    "::ffff:10.1.2.3",
+)
 some = st.lists(st.sampled_from(NETWORKS), max_size=3, unique=True)
 #: What may be anything about a key and a call.
 WILD: Final = (
-    "owner", "bot", "bot_networks", "networks", "scopes", "channels", "creator", "revoked", "expires", "method", "path",
-    "address", "person", "meter",
-)  # fmt: skip
+    "owner",
+    "bot",
+    "bot_networks",
+    "networks",
+    "scopes",
+    "channels",
+    "creator",
+    "revoked",
+    "expires",
+    "method",
+    "path",
+    "address",
+    "person",
+    "meter",
+)
 
 
 @dataclass
@@ -62,9 +97,12 @@ class World:
         Bot.objects.filter(id=self.bots[2].id).update(is_active=False)
         self.channels = [given.channel(home, slug) for slug in ("sms", "web", "post")]
         self.creators = [
-            given.person(home, "owner"), given.person(home, "auditor"), given.person(home, "member"),
-            given.person(home, "owner", is_active=False), given.person(system_role="administrator"),
-        ]  # fmt: skip
+            given.person(home, "owner"),
+            given.person(home, "auditor"),
+            given.person(home, "member"),
+            given.person(home, "owner", is_active=False),
+            given.person(system_role="administrator"),
+        ]
         known = [given.person(home), given.person(home, is_active=False), given.person(self.organisations[1])]
         self.people = [known[0].email.upper(), *(str(person.id) for person in known), "nobody@example.com", "a, b"]
 
@@ -127,10 +165,10 @@ def compare(world: World, case: Case) -> None:
     made, call = key_of_case(world, case), dict(case.call)
     if call["on_behalf_of"]:
         call["on_behalf_of"] = world.people[int(call["on_behalf_of"])]
-    meter, counted = meter_of(made.key.id), tally.decisions()
+    meter, counted = meter_of(made.key.id), recorder.decisions()
 
     explanation = explain(key_of(OPERATOR, str(made.key.id)), call_of(**call))
-    assert (meter_of(made.key.id), tally.decisions()) == (meter, counted)
+    assert (meter_of(made.key.id), recorder.decisions()) == (meter, counted)
 
     path = call["path"].partition("?")[0]
     verdict = decide(call["method"], path, headers(made.token.value, call), call["address"])
@@ -142,7 +180,7 @@ def compare(world: World, case: Case) -> None:
         assert explanation.reason is verdict.reason
         assert explanation.status == verdict.reason.status
         assert verdict.quota in (None, explanation.quota)
-        assert explanation.needs == verdict.scopes or verdict.reason is not Reason.SCOPE
+        assert explanation.needs == verdict.scopes or verdict.reason is not DenialReason.SCOPE
     coherent(explanation)
 
 

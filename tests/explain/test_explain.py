@@ -7,15 +7,16 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from keyadmin.callpath import circuit_breaker
+from keyadmin.core import tokens
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.explain.explanation import Explanation, Step, explain
-from keyadmin.explain.questions import call_of, key_of
+from keyadmin.explain.inputs import call_of, key_of
 from keyadmin.explain.rules import Rule
-from keyadmin.foundation import breaker, tokens
 from keyadmin.models import Bot, Meter, Organisation
 from keyadmin.models.meter import CELLS
-from keyadmin.operations.errors import Invalid, NotFound
-from tests.calls.clock import database_minute
-from tests.calls.rows import Given, Made
+from tests.callpath.clock import database_minute
+from tests.callpath.rows import Given, Made
 from tests.factories import OPERATOR, as_actor
 
 
@@ -90,21 +91,44 @@ def test_addresses_are_judged_by_each_list(given: Given) -> None:
 @pytest.mark.parametrize(
     ("fields", "method", "path", "detail", "change"),
     [
-        ({}, "GET", "/api/export", "GET /api/export needs Export data. The key has Read chats.",
-         "Give the key Export data."),
-        ({"scopes": ()}, "GET", "/api/export", "GET /api/export needs Export data. The key has no permissions.",
-         "Give the key Export data."),
-        ({}, "DELETE", "/api/chats", "No permission opens DELETE /api/chats, so every key is refused.",
-         "Let a permission open DELETE /api/chats."),
-        ({}, "GET", "/api/people", "Only people may call GET /api/people, no key.",
-         "Call it with a person’s access token instead."),
-        ({}, "GET", "/api//chats", "The path or a header can be read in more than one way. Nothing else is looked at.",
-         "Send the path without //, dot segments or needless escapes, and each header once."),
+        (
+            {},
+            "GET",
+            "/api/export",
+            "GET /api/export needs Export data. The key has Read chats.",
+            "Give the key Export data.",
+        ),
+        (
+            {"scopes": ()},
+            "GET",
+            "/api/export",
+            "GET /api/export needs Export data. The key has no permissions.",
+            "Give the key Export data.",
+        ),
+        (
+            {},
+            "DELETE",
+            "/api/chats",
+            "No permission opens DELETE /api/chats, so every key is refused.",
+            "Let a permission open DELETE /api/chats.",
+        ),
+        (
+            {},
+            "GET",
+            "/api/people",
+            "Only people may call GET /api/people, no key.",
+            "Call it with a person’s access token instead.",
+        ),
+        (
+            {},
+            "GET",
+            "/api//chats",
+            "The path or a header can be read in more than one way. Nothing else is looked at.",
+            "Send the path without //, dot segments or needless escapes, and each header once.",
+        ),
     ],
-)  # fmt: skip
-def test_permission(
-    given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str
-) -> None:  # fmt: skip
+)
+def test_permission(given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str) -> None:
     assert said(explained(given.key(**fields), path, method)) == (detail, [change])
 
 
@@ -166,12 +190,12 @@ def test_while_no_call_can_be_decided(given: Given) -> None:
     """The call path's breaker is open. Pages and the API make 503 of it."""
     made = given.key()
     key, call = key_of(OPERATOR, str(made.key.id)), call_of(method="GET", path="/api/chats")
-    breaker.fail()
+    circuit_breaker.fail()
     try:
         with pytest.raises(OperationalError):
             explain(key, call)
     finally:
-        breaker.succeed()
+        circuit_breaker.succeed()
     assert explain(key, call).status == 200
 
 
@@ -183,7 +207,7 @@ def test_only_of_keys_that_one_sees(given: Given) -> None:
     for name in (str(made.key.id), made.key.key_id, f" {made.key.key_id} "):
         assert key_of(as_actor(auditor), name) == made.key
         for other in (member, stranger):
-            with pytest.raises(NotFound):
+            with pytest.raises(NotFoundError):
                 key_of(as_actor(other), name)
     assert key_of(as_actor(auditor), str(compact.key.id)) == compact.key
 
@@ -192,12 +216,12 @@ def test_only_of_keys_that_one_sees(given: Given) -> None:
 def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
     token = tokens.mint("kad", form)
     for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(InvalidInputError) as refused:
             key_of(OPERATOR, pasted)
         assert pasted.strip() not in str(refused.value)
         assert token.secret not in str(refused.value)
     for field in ("path", "address", "channel", "on_behalf_of"):
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(InvalidInputError) as refused:
             call_of(**{"method": "GET", "path": "/", field: f"/{token.value}"})
         assert list(refused.value.errors) == [field]
         assert token.secret not in str(refused.value)
@@ -206,10 +230,20 @@ def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
 
 @pytest.mark.parametrize(
     ("field", "text"),
-    [("path", ""), ("path", "api/chats"), ("path", "/x" * 1001), ("path", "/\x00"), ("address", "10.0.0"),
-     ("address", "::1%eth0"), ("channel", "a\x00"), ("on_behalf_of", "\ud800"), ("method", "TRACE"), ("method", "get")],
-)  # fmt: skip
+    [
+        ("path", ""),
+        ("path", "api/chats"),
+        ("path", "/x" * 1001),
+        ("path", "/\x00"),
+        ("address", "10.0.0"),
+        ("address", "::1%eth0"),
+        ("channel", "a\x00"),
+        ("on_behalf_of", "\ud800"),
+        ("method", "TRACE"),
+        ("method", "get"),
+    ],
+)
 def test_what_is_no_call(field: str, text: str) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         call_of(**{"method": "GET", "path": "/", field: text})
     assert list(refused.value.errors) == [field]

@@ -10,11 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from keyadmin.foundation import tokens
+from keyadmin.core import tokens
 from keyadmin.models import Event, Person
 from keyadmin.operations import keys
-from tests.calls.conftest import statements
-from tests.calls.rows import Given, Made
+from tests.callpath.conftest import statements
+from tests.callpath.rows import Given, Made
 from tests.factories import OPERATOR
 
 __all__ = ["statements"]
@@ -49,9 +49,12 @@ def test_from_the_form_to_an_address(owner: Client, made: Made) -> None:
     response = owner.post(URL, sent)
     assert response.status_code == 302
     assert parse_qs(urlsplit(response["Location"]).query) == {
-        "key": [str(made.key.id)], "method": ["GET"], "path": ["/api/export"], "address": ["203.0.113.24"],
+        "key": [str(made.key.id)],
+        "method": ["GET"],
+        "path": ["/api/export"],
+        "address": ["203.0.113.24"],
         "channel": ["sms"],
-    }  # fmt: skip
+    }
     assert "Denied by rule 5, Permission" in owner.get(response["Location"]).content.decode()
 
 
@@ -67,11 +70,17 @@ def test_denied(given: Given, owner: Client, made: Made) -> None:
     response, text = page(owner, made)
     assert response.status_code == 200
     for words in (
-        "Denied by rule 5, Permission", "403", "This key lacks the permission for this method and path.",
-        "GET /api/export needs Export data. The key has Read chats.", "Decides", "Not reached",
-        "To allow this call", "Give the key Export data.", f'href="/keys/{made.key.id}/edit/">Edit permissions',
+        "Denied by rule 5, Permission",
+        "403",
+        "This key lacks the permission for this method and path.",
+        "GET /api/export needs Export data. The key has Read chats.",
+        "Decides",
+        "Not reached",
+        "To allow this call",
+        "Give the key Export data.",
+        f'href="/keys/{made.key.id}/edit/">Edit permissions',
         ">Warehouse export</a>, which has the permission.",
-    ):  # fmt: skip
+    ):
         assert words in text, words
     for value in ("/api/export", "203.0.113.24"):
         assert f'value="{value}"' in text
@@ -128,9 +137,12 @@ def test_a_deleted_key(owner: Client, made: Made) -> None:
 
 @pytest.mark.parametrize("form", list(tokens.Format))
 def test_a_pasted_secret_is_refused_and_nowhere(
-    owner: Client, made: Made, form: tokens.Format, caplog: pytest.LogCaptureFixture,
+    owner: Client,
+    made: Made,
+    form: tokens.Format,
+    caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     token = tokens.mint("kad", form)
     good = {"key": str(made.key.id), "key_id": ""} | CALL
     pasted = [(field, token.value) for field in ("key", "key_id", "path", "address", "on_behalf_of", "channel")]
@@ -151,13 +163,17 @@ def test_a_pasted_secret_is_refused_and_nowhere(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"key": ""}, "Choose a key, or paste its key ID."), ({"key_id": "CRM"}, "Give a key ID, such as"),
-        ({"path": ""}, "This field is required."), ({"path": "api"}, "Start the path with a slash"),
-        ({"address": "10.0.0.0/8"}, "Enter one IP address"), ({"method": "TRACE"}, "Select a valid choice."),
-        ({"channel": "\x00"}, "Null characters are not allowed."), ({"path": "/x" * 1001}, "at most 2000 characters"),
+        ({"key": ""}, "Choose a key, or paste its key ID."),
+        ({"key_id": "CRM"}, "Give a key ID, such as"),
+        ({"path": ""}, "This field is required."),
+        ({"path": "api"}, "Start the path with a slash"),
+        ({"address": "10.0.0.0/8"}, "Enter one IP address"),
+        ({"method": "TRACE"}, "Select a valid choice."),
+        ({"channel": "\x00"}, "Null characters are not allowed."),
+        ({"path": "/x" * 1001}, "at most 2000 characters"),
         ({"on_behalf_of": "<b>\x01"}, "This has characters that no call can have here."),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_asked(owner: Client, made: Made, changes: dict[str, str], words: str) -> None:
     response = owner.post(URL, {"key": str(made.key.id), "key_id": ""} | CALL | changes)
     assert response.status_code == 422

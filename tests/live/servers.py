@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from keyadmin.env import ROOT
-from keyadmin.serve import end_group, services
+from keyadmin.server.run import end_group, services
 from tests.live.client import Answer, Headers, Line
 from tests.owner import of_database
 

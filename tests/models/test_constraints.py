@@ -34,14 +34,16 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     ),
     "a bot's key without a bot": ("key_bot_kind_has_bot", lambda o: KeyFactory(organisation=o, kind=Kind.BOT)),
     "a standard key of a bot": (
-        "key_bot_kind_has_bot", lambda o: KeyFactory(bot=BotFactory(organisation=o), kind=Kind.STANDARD),
+        "key_bot_kind_has_bot",
+        lambda o: KeyFactory(bot=BotFactory(organisation=o), kind=Kind.STANDARD),
     ),
     "an unknown kind": ("key_kind_known", lambda o: KeyFactory(organisation=o, kind="other")),
     "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), key_id=None)),
     "a compact key with an id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="compact")),
     "a format nobody knows": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="other")),
     "a public key that ends": (
-        "key_public_never_expires", lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
+        "key_public_never_expires",
+        lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
     ),
     "inheriting from nobody": ("key_inherits_from_somebody", lambda o: KeyFactory(organisation=o, inherits=True)),
     "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
@@ -56,9 +58,7 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     ),
     "a digest of another length": (
         "secret_digest_length",
-        lambda o: Secret.objects.create(
-            key=KeyFactory(organisation=o), digest=b"1" * 31, pepper_id=1, not_after=LATER
-        ),
+        lambda o: Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 31, pepper_id=1, not_after=LATER),
     ),
     "two current secrets": (
         "secret_one_current",
@@ -78,10 +78,12 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         ),
     ),
     "every address": (
-        "allow_list_no_slash_0", lambda o: AllowListEntry.objects.create(network="0.0.0.0/0", bot=BotFactory()),
+        "allow_list_no_slash_0",
+        lambda o: AllowListEntry.objects.create(network="0.0.0.0/0", bot=BotFactory()),
     ),
     "every address of the newer kind": (
-        "allow_list_no_slash_0", lambda o: AllowListEntry.objects.create(network="::/0", bot=BotFactory()),
+        "allow_list_no_slash_0",
+        lambda o: AllowListEntry.objects.create(network="::/0", bot=BotFactory()),
     ),
     "a network twice": (
         "allow_list_key_network_unique",
@@ -92,15 +94,18 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "a role nobody knows": ("membership_role_known", lambda o: MembershipFactory(organisation=o, role="king")),
     "a system role nobody knows": ("person_system_role_known", lambda o: PersonFactory(system_role="king")),
     "an address in another case": (
-        "person_email_unique", lambda o: [PersonFactory(email=email) for email in ("a@x.example", "A@X.example")],
+        "person_email_unique",
+        lambda o: [PersonFactory(email=email) for email in ("a@x.example", "A@X.example")],
     ),
     "a bot's name twice": ("bot_name_unique", lambda o: [BotFactory(organisation=o, name="B") for _ in range(2)]),
     "a channel's slug twice": (
-        "channel_slug_unique", lambda o: [ChannelFactory(organisation=o, slug="c") for _ in range(2)],
+        "channel_slug_unique",
+        lambda o: [ChannelFactory(organisation=o, slug="c") for _ in range(2)],
     ),
     "a scope without a colon": ("scope_name_shape", lambda o: Scope.objects.create(name="chats")),
     "a route without a root": (
-        "scope_route_rooted", lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="GET", pattern="x"),
+        "scope_route_rooted",
+        lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="GET", pattern="x"),
     ),
     "a method nobody uses": (
         "scope_route_method_known",
@@ -116,7 +121,7 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         "usage_hour_count_not_negative",
         lambda o: UsageHour.objects.create(key_id=uuid4(), hour="2026-01-01T00:00Z", outcome="ok", count=-1),
     ),
-}  # fmt: skip
+}
 
 
 def _of(row: Any, **fields: Any) -> Any:

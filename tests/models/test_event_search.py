@@ -9,9 +9,9 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyadmin.models import ChainHead, Event, Organisation, Person, Verb
-from keyadmin.models.event_search import Found
-from keyadmin.models.event_terms import Wanted
+from keyadmin.models import ChainHead, Event, EventType, Organisation, Person
+from keyadmin.models.event_search import EventQuery
+from keyadmin.models.event_terms import EventFilter
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor, member_of
 
 #: Events of one part of the index, as in history_parts.sql.
@@ -23,10 +23,17 @@ KEY = "20000000-0000-4000-8000-000000000001"
 def event(number: int, **fields: Any) -> Event:
     """An event; the chain's hashes are not what is looked for."""
     values: dict[str, Any] = {
-        "at": NOON, "verb": Verb.KEY_EDITED.value, "actor_kind": "person", "actor_label": "Maya Okafor",
-        "door": "page", "target_kind": "key", "target_id": KEY, "target_label": "CRM integration",
-        "previous_hash": b"", "hash": b"",
-    }  # fmt: skip
+        "at": NOON,
+        "verb": EventType.KEY_EDITED.value,
+        "actor_kind": "person",
+        "actor_label": "Maya Okafor",
+        "door": "page",
+        "target_kind": "key",
+        "target_id": KEY,
+        "target_label": "CRM integration",
+        "previous_hash": b"",
+        "hash": b"",
+    }
     return Event(number=number, **values | fields)
 
 
@@ -35,36 +42,71 @@ def write(*events: Event) -> None:
     ChainHead.objects.update(number=max(one.number for one in events))
 
 
-def numbers(wanted: Wanted, actor: Any = OPERATOR, most: int = 50) -> list[int]:
-    return [one.number for one in Found.of(actor, wanted).newest(most)]
+def numbers(wanted: EventFilter, actor: Any = OPERATOR, most: int = 50) -> list[int]:
+    return [one.number for one in EventQuery.of(actor, wanted).newest(most)]
 
 
 @pytest.mark.parametrize(
     ("text", "is_found"),
     [
-        ("maya", True), ("MAYA oka", True), ("okafor crm", True), ("aya", False), ("okafor jonas", False),
-        ("ok", False), ("it", True), ("o'neil", True), ("neil", True), ("größe", True), ("GRÖSSE", True),
-        ("retired", True), ("(retired)", True), ("second line", True), ("line", True), ("...", True),
-        ("northwind.example", True), ("maya@northwind.example", True), ("maya@contoso.example", False),
-        ("203.0.113", True), ("203.0.113.0/24", True), ("203.0.113.0/25", False), ("0.113.0", False),
-        ("198.51.100.7", True), ("198.51.100.70", False), ("2001:db8", True), ("2001:DB8::/3", True), ("::1", False),
-        (KEY, True), (KEY.upper(), True), (KEY.replace("0001", "0002"), False), ("req_01JD9V7Q", True),
-        ("reports:read", True), ("reports:write", False), ("x" * 60, True), ("x" * 119, True), ("x" * 59 + "y", False),
-        ("it's \\ 'quoted' & | ! <-> :* \x01 %", False), ("networks", True), ("old new", True),
+        ("maya", True),
+        ("MAYA oka", True),
+        ("okafor crm", True),
+        ("aya", False),
+        ("okafor jonas", False),
+        ("ok", False),
+        ("it", True),
+        ("o'neil", True),
+        ("neil", True),
+        ("größe", True),
+        ("GRÖSSE", True),
+        ("retired", True),
+        ("(retired)", True),
+        ("second line", True),
+        ("line", True),
+        ("...", True),
+        ("northwind.example", True),
+        ("maya@northwind.example", True),
+        ("maya@contoso.example", False),
+        ("203.0.113", True),
+        ("203.0.113.0/24", True),
+        ("203.0.113.0/25", False),
+        ("0.113.0", False),
+        ("198.51.100.7", True),
+        ("198.51.100.70", False),
+        ("2001:db8", True),
+        ("2001:DB8::/3", True),
+        ("::1", False),
+        (KEY, True),
+        (KEY.upper(), True),
+        (KEY.replace("0001", "0002"), False),
+        ("req_01JD9V7Q", True),
+        ("reports:read", True),
+        ("reports:write", False),
+        ("x" * 60, True),
+        ("x" * 119, True),
+        ("x" * 59 + "y", False),
+        ("it's \\ 'quoted' & | ! <-> :* \x01 %", False),
+        ("networks", True),
+        ("old new", True),
     ],
-)  # fmt: skip
+)
 def test_text_is_words_by_their_beginnings_addresses_and_ids(db: None, text: str, is_found: bool) -> None:
     write(
         event(
-            3, reason="(Retired), it is O'Neil's", ip="198.51.100.7", request_id="req_01JD9V7Q4M2XKB",
+            3,
+            reason="(Retired), it is O'Neil's",
+            ip="198.51.100.7",
+            request_id="req_01JD9V7Q4M2XKB",
             changes={
                 "description": ["old", "new\nsecond line, Größe GRÖSSE maya@northwind.example"],
-                "networks": [["2001:db8::/32"], ["203.0.113.0/24"]], "scopes": [[], ["reports:read"]],
+                "networks": [["2001:db8::/32"], ["203.0.113.0/24"]],
+                "scopes": [[], ["reports:read"]],
                 "name": [None, "x" * 5000],
             },
         )
-    )  # fmt: skip
-    assert numbers(Wanted(text=text)) == ([3] if is_found else [])
+    )
+    assert numbers(EventFilter(text=text)) == ([3] if is_found else [])
 
 
 def test_an_event_is_written_whatever_is_in_it(db: None) -> None:
@@ -76,39 +118,41 @@ def test_an_event_is_written_whatever_is_in_it(db: None) -> None:
         event(3, changes={"a": [huge, None]}, reason="tail"),
         event(4, target_label="A\u00a0no-break \u201cquoted\u201d \u3000wide"),
     )
-    assert numbers(Wanted(text="tail")) == [3]
-    assert numbers(Wanted(text="word1000")) == [3]
-    assert numbers(Wanted(target="break quoted wide")) == [4]
+    assert numbers(EventFilter(text="tail")) == [3]
+    assert numbers(EventFilter(text="word1000")) == [3]
+    assert numbers(EventFilter(target="break quoted wide")) == [4]
 
 
 def test_each_filter_alone_and_together(db: None) -> None:
     someone, northwind = UUID(int=5), UUID(int=6)
     write(
-        event(1, actor_id=someone, actor_label="Jonas Lind", verb=Verb.KEY_REVOKED.value, at=NOON - timedelta(days=9)),
+        event(
+            1, actor_id=someone, actor_label="Jonas Lind", verb=EventType.KEY_REVOKED.value, at=NOON - timedelta(days=9)
+        ),
         event(2, organisation_id=northwind, target_label="Shop export", target_id="other"),
         event(3, organisation_id=northwind, actor_id=someone, actor_label="Jonas Lind"),
-        event(4, organisation_id=northwind, actor_label="Maya Lind", verb=Verb.KEY_REVOKED.value),
+        event(4, organisation_id=northwind, actor_label="Maya Lind", verb=EventType.KEY_REVOKED.value),
     )
     found = {
-        "everything": (Wanted(), [4, 3, 2, 1]),
-        "actor's id": (Wanted(actor=str(someone)), [3, 1]),
-        "actor's name": (Wanted(actor="lind"), [4, 3, 1]),
-        "both words": (Wanted(actor="Lind jonas"), [3, 1]),
-        "the last word's beginning": (Wanted(actor="jonas lin"), [3, 1]),
-        "no other's": (Wanted(actor="jon lind"), []),
-        "not the target's": (Wanted(actor="shop"), []),
-        "target's name": (Wanted(target="shop"), [2]),
-        "target's id": (Wanted(target=KEY), [4, 3, 1]),
-        "action": (Wanted(action="key.revoked"), [4, 1]),
-        "organisation": (Wanted(organisation=northwind), [4, 3, 2]),
-        "two of them": (Wanted(organisation=northwind, action="key.revoked"), [4]),
-        "three of them": (Wanted(organisation=northwind, actor=str(someone), target="crm"), [3]),
-        "since": (Wanted(since=NOON - timedelta(days=1)), [4, 3, 2]),
-        "until": (Wanted(until=NOON), [1]),
-        "since, with another": (Wanted(since=NOON - timedelta(days=1), actor=str(someone)), [3]),
-        "until, with two": (Wanted(until=NOON, actor=str(someone), action="key.revoked"), [1]),
-        "nothing so early": (Wanted(until=NOON - timedelta(days=99), actor="lind"), []),
-        "nothing so late": (Wanted(since=NOON + timedelta(days=99), actor="lind"), []),
+        "everything": (EventFilter(), [4, 3, 2, 1]),
+        "actor's id": (EventFilter(actor=str(someone)), [3, 1]),
+        "actor's name": (EventFilter(actor="lind"), [4, 3, 1]),
+        "both words": (EventFilter(actor="Lind jonas"), [3, 1]),
+        "the last word's beginning": (EventFilter(actor="jonas lin"), [3, 1]),
+        "no other's": (EventFilter(actor="jon lind"), []),
+        "not the target's": (EventFilter(actor="shop"), []),
+        "target's name": (EventFilter(target="shop"), [2]),
+        "target's id": (EventFilter(target=KEY), [4, 3, 1]),
+        "action": (EventFilter(action="key.revoked"), [4, 1]),
+        "organisation": (EventFilter(organisation=northwind), [4, 3, 2]),
+        "two of them": (EventFilter(organisation=northwind, action="key.revoked"), [4]),
+        "three of them": (EventFilter(organisation=northwind, actor=str(someone), target="crm"), [3]),
+        "since": (EventFilter(since=NOON - timedelta(days=1)), [4, 3, 2]),
+        "until": (EventFilter(until=NOON), [1]),
+        "since, with another": (EventFilter(since=NOON - timedelta(days=1), actor=str(someone)), [3]),
+        "until, with two": (EventFilter(until=NOON, actor=str(someone), action="key.revoked"), [1]),
+        "nothing so early": (EventFilter(until=NOON - timedelta(days=99), actor="lind"), []),
+        "nothing so late": (EventFilter(since=NOON + timedelta(days=99), actor="lind"), []),
     }
     assert {name: numbers(wanted) for name, (wanted, _) in found.items()} == {
         name: expected for name, (_, expected) in found.items()
@@ -118,12 +162,12 @@ def test_each_filter_alone_and_together(db: None) -> None:
 def test_a_clock_that_was_set_back_hides_nothing(db: None) -> None:
     minutes = [0, 10, 50, 20, 30, 60, 4 * 365 * 24 * 60, 70]
     write(*(event(n, at=NOON + timedelta(minutes=m), reason="x") for n, m in enumerate(minutes, 1)))
-    for wanted in (Wanted(), Wanted(text="maya")):
+    for wanted in (EventFilter(), EventFilter(text="maya")):
         since, until = NOON + timedelta(minutes=25), NOON + timedelta(minutes=40)
         asked = {"text": wanted.text, "since": since, "until": until}
-        assert numbers(Wanted(**asked)) == [5]
-        assert numbers(Wanted(**asked | {"until": NOON + timedelta(minutes=90)})) == [8, 6, 5, 3]
-        assert numbers(Wanted(**asked | {"until": NOON + timedelta(days=9999)})) == [8, 7, 6, 5, 3]
+        assert numbers(EventFilter(**asked)) == [5]
+        assert numbers(EventFilter(**asked | {"until": NOON + timedelta(minutes=90)})) == [8, 6, 5, 3]
+        assert numbers(EventFilter(**asked | {"until": NOON + timedelta(days=9999)})) == [8, 7, 6, 5, 3]
 
 
 def test_whoever_reads_finds_theirs_only(
@@ -140,15 +184,20 @@ def test_whoever_reads_finds_theirs_only(
         event(7 * PART, organisation_id=contoso.id, actor_id=both.id),
     )
     expected = {
-        "maya": (maya, [7, 6, 5, 3, 1]), "priya": (priya, [7, 6, 5, 3, 1]), "jonas": (jonas, [5, 1]),
-        "sam": (sam, [6]), "both": (both, [7, 1]), "lena": (member_of_contoso, [7, 3]), "key": (key, [1]),
-    }  # fmt: skip
+        "maya": (maya, [7, 6, 5, 3, 1]),
+        "priya": (priya, [7, 6, 5, 3, 1]),
+        "jonas": (jonas, [5, 1]),
+        "sam": (sam, [6]),
+        "both": (both, [7, 1]),
+        "lena": (member_of_contoso, [7, 3]),
+        "key": (key, [1]),
+    }
     for name, (who, parts) in expected.items():
-        for wanted in (Wanted(), Wanted(text="crm"), Wanted(target=KEY, action="key.edited")):
+        for wanted in (EventFilter(), EventFilter(text="crm"), EventFilter(target=KEY, action="key.edited")):
             assert numbers(wanted, as_actor(who)) == [part * PART for part in parts], name
-    assert numbers(Wanted(organisation=contoso.id), as_actor(jonas)) == []
+    assert numbers(EventFilter(organisation=contoso.id), as_actor(jonas)) == []
     Person.objects.filter(id=jonas.id).update(is_active=False)
-    assert numbers(Wanted(), as_actor(jonas)) == [5 * PART]
+    assert numbers(EventFilter(), as_actor(jonas)) == [5 * PART]
 
 
 @given(st.lists(st.integers(1, 6 * PART), min_size=1, unique=True, max_size=60), st.integers(1, 12), st.booleans())
@@ -159,7 +208,7 @@ def test_pages_lead_to_every_event_in_order_and_back(db: None, places: list[int]
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT before")
         write(*(event(n, reason=reason[n % 7 == 0]) for n in places))
-        found = Found.of(OPERATOR, Wanted(text=reason[rare]))
+        found = EventQuery.of(OPERATOR, EventFilter(text=reason[rare]))
         expected = sorted((n for n in places if (n % 7 == 0) == rare), reverse=True)
         page, pages = found.page("", size), []
         while True:
@@ -181,21 +230,35 @@ def test_only_what_is_found_is_read(db: None, maya: Person, northwind: Organisat
     """By PostgreSQL's own account: no walk over the table, and no row fetched that is not found or next to it."""
     other = OrganisationFactory()
     write(
-        *(event(n, organisation_id=(northwind if n % 100 == 0 else other).id, target_id=f"t{n}", target_label=f"T {n}",
-                at=NOON + timedelta(minutes=n), actor_id=maya.id if n % 2 else None,
-                verb=Verb.KEY_REVOKED.value if n % 50 == 0 else Verb.KEY_EDITED.value) for n in range(1, 4001))
-    )  # fmt: skip
+        *(
+            event(
+                n,
+                organisation_id=(northwind if n % 100 == 0 else other).id,
+                target_id=f"t{n}",
+                target_label=f"T {n}",
+                at=NOON + timedelta(minutes=n),
+                actor_id=maya.id if n % 2 else None,
+                verb=EventType.KEY_REVOKED.value if n % 50 == 0 else EventType.KEY_EDITED.value,
+            )
+            for n in range(1, 4001)
+        )
+    )
     auditor = as_actor(member_of(northwind, "auditor"))
     noon = NOON + timedelta(minutes=2000)
     asked = {
-        "everything": (Wanted(), OPERATOR), "action": (Wanted(action="key.revoked"), OPERATOR),
-        "actor": (Wanted(actor=str(maya.id)), OPERATOR), "target": (Wanted(target="t77"), OPERATOR),
-        "rare word": (Wanted(text="3777"), OPERATOR), "no such word": (Wanted(text="nothing"), OPERATOR),
-        "an organisation's": (Wanted(), auditor), "an organisation's action": (Wanted(action="key.revoked"), auditor),
-        "an organisation's, rare word": (Wanted(text="3700"), auditor),
-        "an action's organisation": (Wanted(action="key.revoked", organisation=northwind.id), OPERATOR),
-        "until": (Wanted(until=noon), OPERATOR), "until, action": (Wanted(until=noon, action="key.revoked"), OPERATOR),
-    }  # fmt: skip
+        "everything": (EventFilter(), OPERATOR),
+        "action": (EventFilter(action="key.revoked"), OPERATOR),
+        "actor": (EventFilter(actor=str(maya.id)), OPERATOR),
+        "target": (EventFilter(target="t77"), OPERATOR),
+        "rare word": (EventFilter(text="3777"), OPERATOR),
+        "no such word": (EventFilter(text="nothing"), OPERATOR),
+        "an organisation's": (EventFilter(), auditor),
+        "an organisation's action": (EventFilter(action="key.revoked"), auditor),
+        "an organisation's, rare word": (EventFilter(text="3700"), auditor),
+        "an action's organisation": (EventFilter(action="key.revoked", organisation=northwind.id), OPERATOR),
+        "until": (EventFilter(until=noon), OPERATOR),
+        "until, action": (EventFilter(until=noon, action="key.revoked"), OPERATOR),
+    }
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE event")
 
@@ -204,7 +267,7 @@ def test_only_what_is_found_is_read(db: None, maya: Person, northwind: Organisat
             return cursor.fetchone()
 
         for name, (wanted, actor) in asked.items():
-            found = Found.of(actor, wanted)
+            found = EventQuery.of(actor, wanted)
             scans, fetched = reads()
             shown = len(list(found.newest(20)))
             scanned, read = (after - before for after, before in zip(reads(), (scans, fetched), strict=True))

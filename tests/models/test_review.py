@@ -14,9 +14,18 @@ F = Finding
 NOW = timezone.now()
 #: The whole catalogue but for impersonation, which only master keys have.
 ALL_SCOPES = [
-    "chats:read", "chats:write", "chats:export", "contacts:manage", "messages:send", "templates:read",
-    "templates:send", "keys:read", "keys:write", "keys:verify", "history:read",
-]  # fmt: skip
+    "chats:read",
+    "chats:write",
+    "chats:export",
+    "contacts:manage",
+    "messages:send",
+    "templates:read",
+    "templates:send",
+    "keys:read",
+    "keys:write",
+    "keys:verify",
+    "history:read",
+]
 
 
 def use(key: Key, *scopes: str, days: int = 0) -> None:

@@ -37,10 +37,14 @@ def seen(model: Any, who: Person | Key, **known: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("name", "slugs"),
     [
-        ("maya", {"northwind", "contoso"}), ("priya", {"northwind", "contoso"}), ("jonas", {"northwind"}),
-        ("asha", {"northwind"}), ("lena", {"contoso"}), ("sam", set()),
+        ("maya", {"northwind", "contoso"}),
+        ("priya", {"northwind", "contoso"}),
+        ("jonas", {"northwind"}),
+        ("asha", {"northwind"}),
+        ("lena", {"contoso"}),
+        ("sam", set()),
     ],
-)  # fmt: skip
+)
 def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, slugs: set[str]) -> None:
     person = request.getfixturevalue(name)
     assert seen(model, person) == slugs
@@ -52,15 +56,23 @@ def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: A
 @pytest.mark.parametrize(
     ("name", "has_system_role", "known", "slugs"),
     [
-        ("jonas", False, ["northwind"], {"northwind"}), ("jonas", False, ["northwind", "contoso"], {"northwind"}),
-        ("jonas", False, ["contoso"], set()), ("jonas", True, [], set()), ("sam", False, ["northwind"], set()),
+        ("jonas", False, ["northwind"], {"northwind"}),
+        ("jonas", False, ["northwind", "contoso"], {"northwind"}),
+        ("jonas", False, ["contoso"], set()),
+        ("jonas", True, [], set()),
+        ("sam", False, ["northwind"], set()),
         ("maya", True, [], {"northwind", "contoso"}),
     ],
-)  # fmt: skip
+)
 def test_what_an_actor_is_thought_to_read_proves_nothing(
-    both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, has_system_role: bool,
-    known: list[str], slugs: set[str],
-) -> None:  # fmt: skip
+    both: dict[str, Key],
+    request: pytest.FixtureRequest,
+    model: Any,
+    name: str,
+    has_system_role: bool,
+    known: list[str],
+    slugs: set[str],
+) -> None:
     organisations = tuple(both[slug].organisation_id for slug in known)
     person = request.getfixturevalue(name)
     found = seen(model, person, has_system_role=has_system_role, organisations=organisations)

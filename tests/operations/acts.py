@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from django.utils import timezone
 
-from keyadmin.foundation.actors import Actor
-from keyadmin.foundation.cidr import parse
-from keyadmin.foundation.routes import Route
+from keyadmin.core.actors import Actor
+from keyadmin.core.cidr import parse
+from keyadmin.core.routes import Route
 from keyadmin.models import (
     AllowListEntry,
     Bot,
@@ -25,23 +25,14 @@ from keyadmin.models import (
     Tier,
     UsageHour,
 )
-from keyadmin.models.event_terms import Wanted
-from keyadmin.operations import (
-    bots,
-    channels,
-    exports,
-    keys,
-    networks,
-    notices,
-    old_usage,
-    organisations,
-    people,
-    review,
-    scopes,
-    sessions,
-    tiers,
-    token_sessions,
-)
+from keyadmin.models.event_terms import EventFilter
+from keyadmin.operations import keys, organisations, people, review
+from keyadmin.operations.audit import export
+from keyadmin.operations.catalogue import channels, scopes, tiers
+from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.organisations import allow_lists, bots
+from keyadmin.operations.people import sessions, token_sessions
+from keyadmin.operations.usage import pruning
 from tests.factories import (
     BotFactory,
     ChannelFactory,
@@ -114,9 +105,14 @@ def _told(key: Key) -> Any:
 
 def _new_scope(actor: Actor) -> Any:
     return scopes.create(
-        actor=actor, name="notes:read", resource="Notes", label="Read notes", explanation="Reads notes.",
-        ability="read notes", routes=[Route("GET", "/api/notes", "notes:read")],
-    )  # fmt: skip
+        actor=actor,
+        name="notes:read",
+        resource="Notes",
+        label="Read notes",
+        explanation="Reads notes.",
+        ability="read notes",
+        routes=[Route("GET", "/api/notes", "notes:read")],
+    )
 
 
 type Act = Callable[[World, Actor], Any]
@@ -129,15 +125,15 @@ KEYS: Final[dict[str, Act]] = {
     "keys.revoke": lambda w, a: keys.revoke(actor=a, key=w.key.id, reason="Lost"),
     "keys.reactivate": lambda w, a: keys.reactivate(actor=a, key=w.revoked.id),
     "keys.delete": lambda w, a: keys.delete(actor=a, key=w.key.id),
-    "networks.add": lambda w, a: networks.add(actor=a, key=w.key.id, network="203.0.113.0/24"),
-    "networks.change": lambda w, a: networks.change(actor=a, entry=w.key_entry.id, network="203.0.113.0/24"),
-    "networks.remove": lambda w, a: networks.remove(actor=a, entry=w.key_entry.id),
+    "allow_lists.add": lambda w, a: allow_lists.add(actor=a, key=w.key.id, network="203.0.113.0/24"),
+    "allow_lists.change": lambda w, a: allow_lists.change(actor=a, entry=w.key_entry.id, network="203.0.113.0/24"),
+    "allow_lists.remove": lambda w, a: allow_lists.remove(actor=a, entry=w.key_entry.id),
 }
 OWNERS: Final[dict[str, Act]] = {
     "keys.issue public": lambda w, a: _issue(w, a, kind=Kind.PUBLIC),
-    "networks.add bot": lambda w, a: networks.add(actor=a, bot=w.bot.id, network="203.0.113.0/24"),
-    "networks.change bot": lambda w, a: networks.change(actor=a, entry=w.bot_entry.id, network="203.0.113.0/24"),
-    "networks.remove bot": lambda w, a: networks.remove(actor=a, entry=w.bot_entry.id, allow_any=True),
+    "allow_lists.add bot": lambda w, a: allow_lists.add(actor=a, bot=w.bot.id, network="203.0.113.0/24"),
+    "allow_lists.change bot": lambda w, a: allow_lists.change(actor=a, entry=w.bot_entry.id, network="203.0.113.0/24"),
+    "allow_lists.remove bot": lambda w, a: allow_lists.remove(actor=a, entry=w.bot_entry.id, allow_any=True),
     "bots.create": lambda w, a: bots.create(actor=a, organisation=w.organisation.id, name="Concierge"),
     "bots.edit": lambda w, a: bots.edit(actor=a, bot=w.bot.id, description="Answers"),
     "bots.disable": lambda w, a: bots.disable(actor=a, bot=w.bot.id),
@@ -169,7 +165,7 @@ SEEN: Final[dict[str, Act]] = {
     "keys.regenerate master": lambda w, a: keys.regenerate(actor=a, key=w.master.id),
     "keys.revoke master": lambda w, a: keys.revoke(actor=a, key=w.master.id),
     "keys.delete master": lambda w, a: keys.delete(actor=a, key=w.master.id),
-    "networks.add master": lambda w, a: networks.add(actor=a, key=w.master.id, network="203.0.113.0/24"),
+    "allow_lists.add master": lambda w, a: allow_lists.add(actor=a, key=w.master.id, network="203.0.113.0/24"),
     "organisations.edit tier": lambda w, a: organisations.edit(actor=a, organisation=w.organisation.id, tier=w.tier.id),
     "organisations.disable": lambda w, a: organisations.disable(actor=a, organisation=w.organisation.id),
     "people.set_system_role": lambda w, a: people.set_system_role(
@@ -183,8 +179,8 @@ SYSTEM: Final[dict[str, Act]] = {
     "people.create administrator": lambda w, a: people.create(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
-    "notices.finish": lambda w, a: notices.finish(actor=a, person=w.person, keys=[_told(w.key)]),
-    "old_usage.prune": lambda w, a: old_usage.prune(actor=a),
+    "expiry_notices.finish": lambda w, a: expiry_notices.finish(actor=a, person=w.person, keys=[_told(w.key)]),
+    "pruning.prune": lambda w, a: pruning.prune(actor=a),
     "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
     "tiers.edit": lambda w, a: tiers.edit(actor=a, tier=w.tier.id, hourly_limit=9),
     "tiers.remove": lambda w, a: tiers.remove(actor=a, tier=w.tier.id),
@@ -215,5 +211,5 @@ SESSIONS: Final[dict[str, Act]] = {
 }
 #: What takes nothing away and is recorded all the same.
 EXPORTS: Final[dict[str, Act]] = {
-    "exports.history": lambda w, a: exports.history(actor=a, wanted=Wanted(), format=exports.ExportFormat.CSV),
+    "export.history": lambda w, a: export.history(actor=a, wanted=EventFilter(), format=export.ExportFormat.CSV),
 }

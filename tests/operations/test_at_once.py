@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from keyadmin.core.errors import ConflictError, DuplicateRequestError
 from keyadmin.models import Event, Key, Kind, Organisation, Person, Role, SystemRole
-from keyadmin.operations import bots, channels, keys, networks, once, people, recording
-from keyadmin.operations.errors import AlreadyDone, Conflict
+from keyadmin.operations import audit, idempotency, keys, people
+from keyadmin.operations.catalogue import channels
+from keyadmin.operations.organisations import allow_lists, bots
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.looking import meter_version, version
 from tests.threads import at_once
@@ -25,7 +27,7 @@ def test_fifty_changes_leave_no_gap_and_a_valid_chain(committed: Organisation) -
     assert [each for each in done if isinstance(each, Exception)] == []
     events = list(Event.objects.order_by("number"))
     assert [event.number for event in events] == list(range(1, first + 51))
-    assert all(bytes(event.hash) == recording.hash_of(event) for event in events)
+    assert all(bytes(event.hash) == audit.hash_of(event) for event in events)
     for before, after in pairwise(events):
         assert bytes(after.previous_hash) == bytes(before.hash)
         assert after.at >= before.at
@@ -63,10 +65,10 @@ def test_two_regenerates_leave_one_current_secret(committed: Organisation, grace
 def test_the_same_form_sent_twice_makes_one_key(committed: Organisation) -> None:
     owner = as_actor(member_of(committed, Role.OWNER))
     issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
-    done = at_once(*[partial(once.do, actor=owner, nonce="the form", act=issue)] * 6)
+    done = at_once(*[partial(idempotency.do, actor=owner, nonce="the form", act=issue)] * 6)
     made = [each for each in done if isinstance(each, keys.Issued)]
-    assert [type(each) for each in done].count(AlreadyDone) == 5
-    assert {each.made for each in done if isinstance(each, AlreadyDone)} == {str(made[0].key.id)}
+    assert [type(each) for each in done].count(DuplicateRequestError) == 5
+    assert {each.made for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
 
 
 def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> None:
@@ -100,14 +102,14 @@ def test_two_public_keys_at_once(committed: Organisation) -> None:
         keys.issue, actor=OPERATOR, organisation=committed.id, name="P", scopes=["chats:read"], kind=Kind.PUBLIC
     )
     done = at_once(issue, issue)
-    assert sum(isinstance(each, Conflict) for each in done) == 1
+    assert sum(isinstance(each, ConflictError) for each in done) == 1
 
 
 def test_of_two_editors_one_is_told(committed: Organisation) -> None:
     key = KeyFactory(organisation=committed)
     edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
     done = at_once(*edits)
-    assert sum(isinstance(each, Conflict) for each in done) == 1
+    assert sum(isinstance(each, ConflictError) for each in done) == 1
     assert Key.objects.get(id=key.id).revision == 2
 
 
@@ -133,7 +135,7 @@ def test_lists_and_keys_change_at_once_without_a_deadlock(committed: Organisatio
     bot = BotFactory(organisation=committed)
     made = [KeyFactory(bot=bot) for _ in range(6)]
     done = at_once(
-        *(partial(networks.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),
+        *(partial(allow_lists.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),
         *(partial(keys.delete, actor=OPERATOR, key=key.id) for key in made),
         *[partial(bots.disable, actor=OPERATOR, bot=bot.id)],
     )

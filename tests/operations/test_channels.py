@@ -2,9 +2,9 @@
 
 import pytest
 
+from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.models import Channel, Organisation, Person
-from keyadmin.operations import channels
-from keyadmin.operations.errors import Conflict, Invalid, NotFound
+from keyadmin.operations.catalogue import channels
 from tests.factories import OPERATOR, ChannelFactory, KeyFactory, as_actor
 from tests.operations.looking import latest, version
 
@@ -31,7 +31,7 @@ def test_renaming_keeps_the_slug(northwind: Organisation) -> None:
     assert (row.name, row.slug) == ("New", "old")
     assert latest().changes == {"name": ["Old", "New"]}
     assert version(northwind) == 2
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         channels.rename(actor=OPERATOR, channel=channel.id, name="New")
 
 
@@ -45,18 +45,18 @@ def test_an_unused_channel_is_removed(northwind: Organisation) -> None:
 def test_one_that_restricts_a_key_stays(northwind: Organisation) -> None:
     channel = ChannelFactory(organisation=northwind)
     KeyFactory(organisation=northwind, channels=[channel])
-    with pytest.raises(Conflict, match="1 key is restricted to this channel"):
+    with pytest.raises(ConflictError, match="1 key is restricted to this channel"):
         channels.remove(actor=OPERATOR, channel=channel.id)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 61, "Taken", "a\x00b"])
 def test_names_that_are_none(northwind: Organisation, name: str) -> None:
     ChannelFactory(organisation=northwind, name="Taken")
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         channels.create(actor=OPERATOR, organisation=northwind.id, name=name)
     assert list(refused.value.errors) == ["name"]
 
 
 def test_anothers_channel(northwind: Organisation, lena: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         channels.remove(actor=as_actor(lena), channel=ChannelFactory(organisation=northwind).id)

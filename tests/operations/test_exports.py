@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from django.db import DatabaseError
 
-from keyadmin.models import Event, Organisation, Person, Verb
-from keyadmin.models.event_terms import Wanted
-from keyadmin.operations import exports, keys
-from keyadmin.operations.exports import ExportFormat
+from keyadmin.models import Event, EventType, Organisation, Person
+from keyadmin.models.event_terms import EventFilter
+from keyadmin.operations import keys
+from keyadmin.operations.audit import export as exports
+from keyadmin.operations.audit.export import ExportFormat
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.looking import latest
 from tests.owner import history_closed
@@ -29,7 +30,7 @@ def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organis
 
 
 def export(actor: Any, format: ExportFormat, **wanted: Any) -> str:  # noqa: A002
-    return "".join(exports.history(actor=actor, wanted=Wanted(**wanted), format=format).pieces)
+    return "".join(exports.history(actor=actor, wanted=EventFilter(**wanted), format=format).pieces)
 
 
 def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> None:
@@ -38,13 +39,24 @@ def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> 
     for line in lines:
         actor, target = line["actor"], line["target"]
         fields = {
-            "number": line["number"], "at": line["at"], "verb": line["action"], "actor_kind": actor["kind"],
-            "actor_id": actor["id"], "actor_label": actor["label"], "door": actor["door"], "ip": actor["ip"],
-            "user_agent": actor["user_agent"], "request_id": line["request_id"],
-            "organisation_id": line["organisation"], "organisation_label": line["organisation_label"],
-            "target_kind": target["kind"], "target_id": target["id"], "target_label": target["label"],
-            "changes": line["changes"], "reason": line["reason"],
-        }  # fmt: skip
+            "number": line["number"],
+            "at": line["at"],
+            "verb": line["action"],
+            "actor_kind": actor["kind"],
+            "actor_id": actor["id"],
+            "actor_label": actor["label"],
+            "door": actor["door"],
+            "ip": actor["ip"],
+            "user_agent": actor["user_agent"],
+            "request_id": line["request_id"],
+            "organisation_id": line["organisation"],
+            "organisation_label": line["organisation_label"],
+            "target_kind": target["kind"],
+            "target_id": target["id"],
+            "target_label": target["label"],
+            "changes": line["changes"],
+            "reason": line["reason"],
+        }
         text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert sha256(bytes.fromhex(line["previous_hash"]) + text.encode()).hexdigest() == line["hash"]
 
@@ -65,8 +77,10 @@ def test_whoever_reads_exports_what_they_read(asha: Person, story: list[Event]) 
     assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
     event = latest()
     assert (event.verb, event.actor_label, event.organisation_label) == (
-        Verb.HISTORY_EXPORTED, "Asha Nair", "Northwind",
-    )  # fmt: skip
+        EventType.HISTORY_EXPORTED,
+        "Asha Nair",
+        "Northwind",
+    )
     assert export(as_actor(asha), ExportFormat.CSV, text="lena").count("\n") == 1
 
 
@@ -74,20 +88,24 @@ def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: lis
     secret = "kad_a1b2c3d4e5f6a7b8_" + "A" * 49
     since = datetime(2020, 1, 1, tzinfo=UTC)
     made = exports.history(
-        actor=OPERATOR, format=ExportFormat.CSV,
-        wanted=Wanted(text=f"retired {secret}", action="key.revoked", organisation=contoso.id, since=since),
-    )  # fmt: skip
+        actor=OPERATOR,
+        format=ExportFormat.CSV,
+        wanted=EventFilter(text=f"retired {secret}", action="key.revoked", organisation=contoso.id, since=since),
+    )
     event = latest()
     assert event.changes == {
-        "format": [None, "CSV"], "text": [None, "retired •••"], "action": [None, "key.revoked"],
+        "format": [None, "CSV"],
+        "text": [None, "retired •••"],
+        "action": [None, "key.revoked"],
         "since": [None, "2020-01-01T00:00:00Z"],
-    }  # fmt: skip
+    }
     assert (event.target_kind, event.target_label, event.organisation_id) == ("history", "Contoso", contoso.id)
     assert str(event.number) in made.name
     assert made.name.endswith(".csv")
     keys.reactivate(actor=OPERATOR, key=story[0].target_id)
     assert (
-        "".join(exports.history(actor=OPERATOR, wanted=Wanted(), format=ExportFormat.CSV).pieces).count("\n") == 1 + 5
+        "".join(exports.history(actor=OPERATOR, wanted=EventFilter(), format=ExportFormat.CSV).pieces).count("\n")
+        == 1 + 5
     )
 
 
@@ -108,4 +126,4 @@ def test_all_batches_are_told(
 
 def test_what_cannot_be_recorded_is_not_exported(story: list[Event]) -> None:
     with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
-        exports.history(actor=OPERATOR, wanted=Wanted(), format=ExportFormat.CSV)
+        exports.history(actor=OPERATOR, wanted=EventFilter(), format=ExportFormat.CSV)

@@ -7,9 +7,9 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import AllowListEntry, Event, Key, Meter, Organisation, Person, Secret, UsageHour
 from keyadmin.operations import keys
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories import OPERATOR, ChannelFactory, KeyFactory, as_actor
 from tests.operations.looking import latest, meter_version
 
@@ -34,13 +34,13 @@ def test_an_expired_one_too(northwind: Organisation) -> None:
 
 def test_once(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
-    with pytest.raises(Conflict, match="already revoked"):
+    with pytest.raises(ConflictError, match="already revoked"):
         keys.revoke(actor=OPERATOR, key=key.id)
 
 
 @pytest.mark.parametrize("reason", ["x" * 301, "a\x00b"])
 def test_reasons_that_are_none(northwind: Organisation, reason: str) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         keys.revoke(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, reason=reason)
     assert list(refused.value.errors) == ["reason"]
 
@@ -48,7 +48,7 @@ def test_reasons_that_are_none(northwind: Organisation, reason: str) -> None:
 def test_a_random_id_and_anothers_key_look_alike(northwind: Organisation, lena: Person) -> None:
     seen = []
     for key in (uuid4(), KeyFactory(organisation=northwind).id):
-        with pytest.raises(NotFound) as refused:
+        with pytest.raises(NotFoundError) as refused:
             keys.revoke(actor=as_actor(lena), key=key)
         seen.append(refused.value.message)
     assert seen[0] == seen[1]
@@ -70,7 +70,7 @@ def test_a_key_is_reactivated(northwind: Organisation, jonas: Person) -> None:
 @pytest.mark.parametrize("revoked", [True, False])
 def test_an_expired_key_needs_a_new_expiry(northwind: Organisation, revoked: bool) -> None:
     key = KeyFactory(organisation=northwind, revoked=revoked, expired=True)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         keys.reactivate(actor=OPERATOR, key=key.id)
     assert refused.value.errors == {"expires_at": ["Set a new expiry first."]}
     later = timezone.now() + timedelta(days=1)
@@ -82,13 +82,13 @@ def test_by_the_organisations_rules(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, expired=True)
     Organisation.objects.update(longest_expiry_days=2, may_never_expire=False)
     for expiry in (None, timezone.now(), timezone.now() + timedelta(days=3)):
-        with pytest.raises(Invalid) as refused:
+        with pytest.raises(InvalidInputError) as refused:
             keys.reactivate(actor=OPERATOR, key=key.id, expires_at=expiry)
         assert list(refused.value.errors) == ["expires_at"]
 
 
 def test_a_working_key_is_not_reactivated(northwind: Organisation) -> None:
-    with pytest.raises(Conflict, match="not revoked"):
+    with pytest.raises(ConflictError, match="not revoked"):
         keys.reactivate(actor=OPERATOR, key=KeyFactory(organisation=northwind).id)
 
 
@@ -98,7 +98,7 @@ def test_nobody_reactivates_more_than_they_hold(northwind: Organisation, jonas: 
         KeyFactory(organisation=northwind, revoked=True, scopes=["chats:export"]),
         KeyFactory(organisation=northwind, revoked=True, inherits=True, creator=jonas),
     ):
-        with pytest.raises(Forbidden):
+        with pytest.raises(ForbiddenError):
             keys.reactivate(actor=maker, key=key.id)
         assert keys.reactivate(actor=as_actor(jonas), key=key.id)
 
@@ -147,5 +147,5 @@ def test_its_last_calls_are_in_the_ledger(northwind: Organisation) -> None:
 def test_it_cannot_be_deleted_twice(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind)
     keys.delete(actor=OPERATOR, key=key.id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         keys.delete(actor=OPERATOR, key=key.id)

@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from keyadmin.foundation import tokens
+from keyadmin.core import tokens
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError
 from keyadmin.models import Key, Organisation, Person, Secret
 from keyadmin.operations import keys
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.looking import latest, meter_version
 
@@ -93,13 +93,13 @@ def test_it_is_recorded_and_seen_by_the_next_call(key: Key) -> None:
 @pytest.mark.parametrize("state", ["revoked", "expired"])
 def test_a_dead_key_gets_no_secret(northwind: Organisation, state: str) -> None:
     key = KeyFactory(organisation=northwind, **{state: True})
-    with pytest.raises(Conflict, match="Reactivate it first"):
+    with pytest.raises(ConflictError, match="Reactivate it first"):
         keys.regenerate(actor=OPERATOR, key=key.id)
 
 
 @pytest.mark.parametrize("grace", [timedelta(seconds=-1), timedelta(days=7, seconds=1), timedelta.max])
 def test_graces_that_are_none(key: Key, grace: timedelta) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         keys.regenerate(actor=OPERATOR, key=key.id, grace=grace)
     assert list(refused.value.errors) == ["grace"]
 
@@ -107,14 +107,14 @@ def test_graces_that_are_none(key: Key, grace: timedelta) -> None:
 def test_nobody_gets_the_secret_of_a_key_that_may_more(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, scopes=["chats:read", "chats:export"])
     maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
-    with pytest.raises(Forbidden, match="chats:export"):
+    with pytest.raises(ForbiddenError, match="chats:export"):
         keys.regenerate(actor=maker, key=key.id)
 
 
 def test_nor_of_one_that_inherits_more(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind, inherits=True, creator=jonas)
     maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         keys.regenerate(actor=maker, key=key.id)
 
 
@@ -128,5 +128,5 @@ def test_the_old_secret_can_be_ended_early(northwind: Organisation) -> None:
 
 
 def test_but_not_twice(key: Key) -> None:
-    with pytest.raises(Conflict, match="already ended"):
+    with pytest.raises(ConflictError, match="already ended"):
         keys.end_grace(actor=OPERATOR, key=key.id)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.foundation.cidr import parse
+from keyadmin.core.cidr import parse
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import AllowListEntry, Key, Organisation, Person, Role, Tier
-from keyadmin.operations import keys, networks
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
+from keyadmin.operations import keys
+from keyadmin.operations.organisations import allow_lists
 from tests.factories import OPERATOR, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.looking import dump, latest, meter_version, version
 
@@ -31,9 +32,14 @@ def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None
     channel = ChannelFactory(organisation=key.organisation, name="Telegram")
     ends = timezone.now() + timedelta(days=1)
     edit(
-        jonas, key, name="CD", scopes=["chats:write"], channels=[channel.id], expires_at=ends,
+        jonas,
+        key,
+        name="CD",
+        scopes=["chats:write"],
+        channels=[channel.id],
+        expires_at=ends,
         networks=[parse("10.0.0.0/8"), parse("192.0.2.0/24")],
-    )  # fmt: skip
+    )
     row = Key.objects.get()
     assert (row.name, row.description, row.expires_at, row.revision) == ("CD", "", ends, 2)
     assert [scope.name for scope in row.scopes.all()] == ["chats:write"]
@@ -42,10 +48,12 @@ def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None
     assert AllowListEntry.objects.filter(id=kept.id).exists()
     assert latest().verb == "key.edited"
     assert latest().changes == {
-        "name": ["CI", "CD"], "scopes": [["chats:read"], ["chats:write"]], "channels": [[], ["Telegram"]],
+        "name": ["CI", "CD"],
+        "scopes": [["chats:read"], ["chats:write"]],
+        "channels": [[], ["Telegram"]],
         "networks": [["10.0.0.0/8"], ["10.0.0.0/8", "192.0.2.0/24"]],
         "expires_at": [None, ends.isoformat().replace("+00:00", "Z")],
-    }  # fmt: skip
+    }
 
 
 def test_an_edit_is_seen_by_the_next_call(key: Key) -> None:
@@ -62,12 +70,19 @@ def test_its_secret_stays(key: Key) -> None:
 
 @pytest.mark.parametrize(
     "same",
-    [{}, {"name": " CI "}, {"scopes": ["chats:read"]}, {"networks": [parse("10.0.0.0/8")]}, {"expires_at": None},
-     {"channels": []}, {"inherits": False}],
-)  # fmt: skip
+    [
+        {},
+        {"name": " CI "},
+        {"scopes": ["chats:read"]},
+        {"networks": [parse("10.0.0.0/8")]},
+        {"expires_at": None},
+        {"channels": []},
+        {"inherits": False},
+    ],
+)
 def test_an_edit_that_changes_nothing(key: Key, same: dict[str, Any]) -> None:
     before = dump()
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         edit(None, key, **same)
     assert refused.value.errors == {"__all__": ["No changes to save."]}
     assert dump() == before
@@ -75,14 +90,14 @@ def test_an_edit_that_changes_nothing(key: Key, same: dict[str, Any]) -> None:
 
 def test_a_list_has_no_order(key: Key) -> None:
     AllowListEntry.objects.create(key=key, network=parse("192.0.2.0/24"))
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         edit(None, key, networks=[parse("192.0.2.0/24"), parse("10.0.0.0/8")])
 
 
 def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
     edit(jonas, key, name="Theirs")
     with pytest.raises(
-        Conflict, match=r"Someone else changed this key [1-9][0-9]? seconds? ago\. Review their change\."
+        ConflictError, match=r"Someone else changed this key [1-9][0-9]? seconds? ago\. Review their change\."
     ) as refused:
         edit(None, key, name="Mine")
     assert refused.value.event == latest()
@@ -96,14 +111,14 @@ def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
     [
         lambda key: keys.revoke(actor=OPERATOR, key=key.id),
         lambda key: keys.regenerate(actor=OPERATOR, key=key.id),
-        lambda key: networks.add(actor=OPERATOR, key=key.id, network="192.0.2.0/24"),
+        lambda key: allow_lists.add(actor=OPERATOR, key=key.id, network="192.0.2.0/24"),
     ],
     ids=["revoke", "regenerate", "add a network"],
 )
 def test_whoever_edits_is_told_what_was_done_to_the_key(key: Key, act: Callable[[Key], Any]) -> None:
     act(key)
     first = latest()
-    with pytest.raises(Conflict, match="Someone else changed this key") as refused:
+    with pytest.raises(ConflictError, match="Someone else changed this key") as refused:
         edit(None, key, name="Mine")
     assert refused.value.event == first
 
@@ -113,7 +128,7 @@ def test_what_changes_nothing_of_the_key_is_not_shown_as_the_change(northwind: O
     edit(None, key, name="Theirs")
     first = latest()
     keys.end_grace(actor=OPERATOR, key=key.id)
-    with pytest.raises(Conflict) as refused:
+    with pytest.raises(ConflictError) as refused:
         edit(None, key, name="Mine")
     assert refused.value.event == first
     edit(None, key, revision=2, name="Mine")
@@ -121,24 +136,30 @@ def test_what_changes_nothing_of_the_key_is_not_shown_as_the_change(northwind: O
 
 def test_a_deleted_key_is_not_there_to_be_edited(key: Key) -> None:
     keys.delete(actor=OPERATOR, key=key.id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         edit(None, key, name="Mine")
 
 
 def test_a_reactivation_is_a_change_to_who_edits(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
     keys.reactivate(actor=OPERATOR, key=key.id)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         edit(None, key, name="Mine")
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"name": ""}, {"scopes": []}, {"scopes": ["chats:fly"]}, {"networks": [ip_network("0.0.0.0/0")]},
-     {"expires_at": datetime(2001, 1, 1).astimezone()}, {"expires_at": datetime(2999, 1, 1)}],
-)  # fmt: skip
+    [
+        {"name": ""},
+        {"scopes": []},
+        {"scopes": ["chats:fly"]},
+        {"networks": [ip_network("0.0.0.0/0")]},
+        {"expires_at": datetime(2001, 1, 1).astimezone()},
+        {"expires_at": datetime(2999, 1, 1)},
+    ],
+)
 def test_the_same_rules_as_for_a_new_key(key: Key, wrong: dict[str, Any]) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         edit(None, key, **wrong)
     assert list(refused.value.errors) == list(wrong)
 
@@ -150,10 +171,10 @@ def test_what_is_left_alone_is_not_judged_again(northwind: Organisation) -> None
 
 
 def test_a_key_that_is_gone_or_anothers(key: Key, lena: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         edit(lena, key, name="Mine")
     keys.delete(actor=OPERATOR, key=key.id)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         edit(None, key, name="Mine")
 
 
@@ -166,11 +187,11 @@ def test_an_earlier_end_also_ends_the_old_secret(northwind: Organisation) -> Non
 
 def test_tiers_are_for_administrators(key: Key, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin")
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         edit(jonas, key, tier=admin.id)
     edit(maya, key, tier=admin.id)
     assert latest().changes == {"tier": ["Standard", "Admin"]}
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         edit(jonas, key, revision=2, tier=key.organisation.default_tier_id)
     edit(jonas, key, revision=2, tier=admin.id, name="CD")
 
@@ -179,13 +200,13 @@ def test_from_a_list_to_inheriting_and_back(northwind: Organisation, jonas: Pers
     key = KeyFactory(organisation=northwind, creator=jonas)
     edit(jonas, key, inherits=True)
     assert latest().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
-    with pytest.raises(Invalid, match="Pick at least one"):
+    with pytest.raises(InvalidInputError, match="Pick at least one"):
         edit(jonas, key, revision=2, inherits=False)
     edit(jonas, key, revision=2, inherits=False, scopes=["chats:read"])
 
 
 def test_nobody_there_to_inherit_from(key: Key) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         edit(None, key, inherits=True)
     assert list(refused.value.errors) == ["inherits"]
 
@@ -194,24 +215,34 @@ def test_nobody_there_to_inherit_from(key: Key) -> None:
 
 
 def test_an_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
-    with pytest.raises(Forbidden, match="users:impersonate"):
+    with pytest.raises(ForbiddenError, match="users:impersonate"):
         edit(jonas, key, scopes=["chats:read", "users:impersonate"])
 
 
 @pytest.mark.parametrize(
     "wider",
-    [{"scopes": ["chats:read", "chats:write", "chats:export"]}, {"networks": []}, {"networks": [parse("11.0.0.0/8")]},
-     {"expires_at": None}, {"channels": []}, {"inherits": True}],
-)  # fmt: skip
+    [
+        {"scopes": ["chats:read", "chats:write", "chats:export"]},
+        {"networks": []},
+        {"networks": [parse("11.0.0.0/8")]},
+        {"expires_at": None},
+        {"channels": []},
+        {"inherits": True},
+    ],
+)
 def test_a_key_cannot_widen_another_beyond_itself(
     northwind: Organisation, jonas: Person, wider: dict[str, Any]
 ) -> None:
     key = KeyFactory(
-        organisation=northwind, scopes=["chats:read", "chats:write"], networks=["10.0.0.0/8"], expiring=True,
-        channels=[ChannelFactory(organisation=northwind)], creator=jonas,
-    )  # fmt: skip
+        organisation=northwind,
+        scopes=["chats:read", "chats:write"],
+        networks=["10.0.0.0/8"],
+        expiring=True,
+        channels=[ChannelFactory(organisation=northwind)],
+        creator=jonas,
+    )
     editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         edit(editor, key, **wider)
     edit(editor, key, name="Renamed", scopes=["chats:write"], networks=[parse("10.1.0.0/16")])
     assert Key.objects.get(id=key.id).name == "Renamed"
@@ -232,7 +263,7 @@ def test_an_auditors_full_access_is_what_an_auditor_may_read(northwind: Organisa
     edit(limited, key, revision=3, networks=[], allow_any=True)
     creator.memberships.update(role=Role.OWNER)
     edit(limited, key, revision=4, networks=[parse("10.0.0.0/8")])
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         edit(limited, key, revision=5, networks=[], allow_any=True)
 
 

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.foundation import tokens
-from keyadmin.foundation.cidr import parse
+from keyadmin.core import tokens
+from keyadmin.core.cidr import parse
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import Key, Kind, Meter, Organisation, Person, Secret, Tier
 from keyadmin.operations import keys
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories import (
     OPERATOR,
     BotFactory,
@@ -32,7 +32,7 @@ def issue(who: Person | Key | None, organisation: Organisation, **kwargs: Any) -
 
 
 def errors_of(who: Person | None, organisation: Organisation, **kwargs: Any) -> dict[str, list[str]]:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         issue(who, organisation, **kwargs)
     return refused.value.errors
 
@@ -41,9 +41,15 @@ def test_a_key_is_issued(northwind: Organisation, jonas: Person) -> None:
     channel = ChannelFactory(organisation=northwind, name="Telegram")
     expires_at = timezone.now() + timedelta(days=30)
     issued = issue(
-        jonas, northwind, name="  CI ", description="Builds\r\nand tests", scopes={"chats:read", "messages:send"},
-        channels=[channel.id], networks=[parse("10.0.0.0/8"), parse("2001:db8::/32")], expires_at=expires_at,
-    )  # fmt: skip
+        jonas,
+        northwind,
+        name="  CI ",
+        description="Builds\r\nand tests",
+        scopes={"chats:read", "messages:send"},
+        channels=[channel.id],
+        networks=[parse("10.0.0.0/8"), parse("2001:db8::/32")],
+        expires_at=expires_at,
+    )
     key = Key.objects.get(id=issued.key.id)
     assert (key.name, key.description, key.kind) == ("CI", "Builds\nand tests", Kind.STANDARD)
     assert (key.organisation, key.bot, key.tier) == (northwind, None, northwind.default_tier)
@@ -74,10 +80,16 @@ def test_history_says_what_it_was_given(northwind: Organisation, jonas: Person) 
     event = latest()
     assert (event.verb, event.target_id, event.organisation_id) == ("key.issued", str(issued.key.id), northwind.id)
     assert event.changes == {
-        "name": [None, "CI"], "scopes": [None, ["chats:read"]], "networks": [None, ["10.0.0.0/8"]],
-        "expires_at": [None, "2999-01-02T00:00:00Z"], "tier": [None, "Standard"], "kind": [None, "standard"],
-        "masked": [None, issued.key.masked], "key_id": [None, issued.key.key_id], "inherits": [None, False],
-    }  # fmt: skip
+        "name": [None, "CI"],
+        "scopes": [None, ["chats:read"]],
+        "networks": [None, ["10.0.0.0/8"]],
+        "expires_at": [None, "2999-01-02T00:00:00Z"],
+        "tier": [None, "Standard"],
+        "kind": [None, "standard"],
+        "masked": [None, issued.key.masked],
+        "key_id": [None, issued.key.key_id],
+        "inherits": [None, False],
+    }
 
 
 def test_the_organisation_chooses_prefix_and_format(db: None) -> None:
@@ -107,13 +119,13 @@ def test_the_secret_does_not_show_in_a_repr(northwind: Organisation) -> None:
 def test_a_disabled_owner_gets_no_key(northwind: Organisation, owner: str) -> None:
     bot = BotFactory(organisation=northwind, is_active=owner != "bot")
     Organisation.objects.update(is_active=owner != "organisation")
-    with pytest.raises(Conflict, match="is disabled"):
+    with pytest.raises(ConflictError, match="is disabled"):
         issue(None, northwind, bot=bot.id)
 
 
 def test_a_bot_of_another_organisation_is_unknown(northwind: Organisation, jonas: Person) -> None:
     for bot in (BotFactory().id, uuid4()):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFoundError):
             issue(jonas, northwind, bot=bot)
 
 
@@ -215,7 +227,7 @@ def test_everything_wrong_is_said_at_once(northwind: Organisation) -> None:
 
 def test_tiers_are_for_administrators_to_choose(northwind: Organisation, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin").id
-    with pytest.raises(Forbidden, match="choose a tier"):
+    with pytest.raises(ForbiddenError, match="choose a tier"):
         issue(jonas, northwind, tier=admin)
     assert issue(jonas, northwind, tier=northwind.default_tier_id).key.tier_id == northwind.default_tier_id
     assert issue(maya, northwind, tier=admin).key.tier_id == admin
@@ -226,7 +238,7 @@ def test_one_public_key(northwind: Organisation, jonas: Person, contoso: Organis
     Organisation.objects.update(may_never_expire=False)
     public = issue(jonas, northwind, kind=Kind.PUBLIC).key
     assert (public.kind, public.expires_at) == (Kind.PUBLIC, None)
-    with pytest.raises(Conflict, match="Northwind already has a public key"):
+    with pytest.raises(ConflictError, match="Northwind already has a public key"):
         issue(jonas, northwind, kind=Kind.PUBLIC)
     issue(None, contoso, kind=Kind.PUBLIC)
 
@@ -247,7 +259,7 @@ def test_a_key_may_inherit_its_creators_permissions(northwind: Organisation, jon
 
 def test_only_from_a_person(northwind: Organisation) -> None:
     assert list(errors_of(None, northwind, inherits=True)) == ["inherits"]
-    with pytest.raises(Forbidden, match="inherit"):
+    with pytest.raises(ForbiddenError, match="inherit"):
         issue(KeyFactory(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
 
 
@@ -255,7 +267,7 @@ def test_only_from_a_person(northwind: Organisation) -> None:
 
 
 def test_an_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person) -> None:
-    with pytest.raises(Forbidden, match="users:impersonate"):
+    with pytest.raises(ForbiddenError, match="users:impersonate"):
         issue(jonas, northwind, scopes=["chats:read", "users:impersonate"])
 
 
@@ -269,14 +281,14 @@ def test_a_key_grants_at_most_its_own_permissions(northwind: Organisation) -> No
     maker = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
     made = issue(maker, northwind, scopes=["chats:read"]).key
     assert (made.creator, made.created_by) == (None, maker.name)
-    with pytest.raises(Forbidden, match="chats:write"):
+    with pytest.raises(ForbiddenError, match="chats:write"):
         issue(maker, northwind, scopes=["chats:read", "chats:write"])
 
 
 def test_an_inheriting_key_grants_what_its_creator_still_holds(northwind: Organisation, maya: Person) -> None:
     maker = KeyFactory(organisation=northwind, inherits=True, creator=maya)
     issue(maker, northwind, scopes=["chats:write"])
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         issue(maker, northwind, scopes=["users:impersonate"])
 
 
@@ -284,14 +296,22 @@ def test_a_restricted_key_makes_no_freer_one(northwind: Organisation) -> None:
     one, other = ChannelFactory(organisation=northwind), ChannelFactory(organisation=northwind)
     ends = timezone.now() + timedelta(days=5)
     maker = KeyFactory(
-        organisation=northwind, scopes=["keys:write", "chats:read"], channels=[one], networks=["10.0.0.0/8"],
+        organisation=northwind,
+        scopes=["keys:write", "chats:read"],
+        channels=[one],
+        networks=["10.0.0.0/8"],
         expires_at=ends,
-    )  # fmt: skip
+    )
     fitting: dict[str, Any] = {"channels": [one.id], "networks": [parse("10.1.0.0/16")], "expires_at": ends}
     issue(maker, northwind, **fitting)
     for freer in (
-        {"channels": []}, {"channels": [one.id, other.id]}, {"networks": []}, {"networks": [parse("11.0.0.0/8")]},
-        {"networks": [parse("10.0.0.0/7")]}, {"expires_at": None}, {"expires_at": ends + timedelta(seconds=1)},
-    ):  # fmt: skip
-        with pytest.raises(Forbidden):
+        {"channels": []},
+        {"channels": [one.id, other.id]},
+        {"networks": []},
+        {"networks": [parse("11.0.0.0/8")]},
+        {"networks": [parse("10.0.0.0/7")]},
+        {"expires_at": None},
+        {"expires_at": ends + timedelta(seconds=1)},
+    ):
+        with pytest.raises(ForbiddenError):
             issue(maker, northwind, **fitting | freer)

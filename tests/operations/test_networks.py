@@ -6,10 +6,12 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.foundation import cidr
+from keyadmin.core import cidr
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
-from keyadmin.operations import keys, networks
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
+from keyadmin.operations import keys
+from keyadmin.operations.keys.values import when_emptied
+from keyadmin.operations.organisations import allow_lists
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
 from tests.operations.looking import latest, meter_version, version
 
@@ -24,14 +26,14 @@ def listed(owner: Bot | Key) -> list[str]:
     return [str(entry.network) for entry in owner.allow_list.all()]
 
 
-def words(refused: pytest.ExceptionInfo[Invalid]) -> list[str]:
+def words(refused: pytest.ExceptionInfo[InvalidInputError]) -> list[str]:
     assert list(refused.value.errors) == ["network"]
     return refused.value.errors["network"]
 
 
 def test_a_bots_list_grows(bot: Bot, jonas: Person) -> None:
-    networks.add(actor=as_actor(jonas), bot=bot.id, network=" 192.0.2.64/26 ")
-    networks.add(actor=as_actor(jonas), bot=bot.id, network="203.0.113.24")
+    allow_lists.add(actor=as_actor(jonas), bot=bot.id, network=" 192.0.2.64/26 ")
+    allow_lists.add(actor=as_actor(jonas), bot=bot.id, network="203.0.113.24")
     assert listed(bot) == ["192.0.2.64/26", "203.0.113.24/32"]
     event = latest()
     assert (event.verb, event.target_kind, event.target_id) == ("allow_list.added", "bot", str(bot.id))
@@ -41,11 +43,11 @@ def test_a_bots_list_grows(bot: Bot, jonas: Person) -> None:
 
 def test_a_keys_list_grows(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind)
-    networks.add(actor=as_actor(jonas), key=key.id, network="10.0.0.0/8")
+    allow_lists.add(actor=as_actor(jonas), key=key.id, network="10.0.0.0/8")
     assert listed(key) == ["10.0.0.0/8"]
     assert (latest().target_kind, latest().target_id) == ("key", str(key.id))
     assert (meter_version(key), version(northwind)) == (2, 1)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         keys.edit(actor=OPERATOR, key=key.id, revision=1, networks=[])
 
 
@@ -59,9 +61,9 @@ def test_a_keys_list_grows(northwind: Organisation, jonas: Person) -> None:
     ],
 )
 def test_networks_a_bot_refuses(bot: Bot, text: str, said: str) -> None:
-    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
-    with pytest.raises(Invalid) as refused:
-        networks.add(actor=OPERATOR, bot=bot.id, network=text)
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    with pytest.raises(InvalidInputError) as refused:
+        allow_lists.add(actor=OPERATOR, bot=bot.id, network=text)
     assert words(refused) == [said]
     assert listed(bot) == ["192.0.2.64/26"]
 
@@ -70,8 +72,8 @@ def test_networks_a_bot_refuses(bot: Bot, text: str, said: str) -> None:
     "text", ["", "x", "0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.0/255.0.0.0", "010.0.0.1", "::1%lo"]
 )
 def test_networks_a_key_refuses(northwind: Organisation, text: str) -> None:
-    with pytest.raises(Invalid) as refused:
-        networks.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
+    with pytest.raises(InvalidInputError) as refused:
+        allow_lists.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
     assert words(refused)
 
 
@@ -81,11 +83,11 @@ def test_a_list_has_room_for_a_hundred(bot: Bot, northwind: Organisation, owner:
     AllowListEntry.objects.bulk_create(
         AllowListEntry(**{owner: of}, network=cidr.parse(f"192.0.2.{number}")) for number in range(99)
     )
-    networks.add(actor=OPERATOR, network="203.0.113.24", **{owner: of.id})
-    with pytest.raises(Invalid) as refused:
-        networks.add(actor=OPERATOR, network="203.0.113.25", **{owner: of.id})
+    allow_lists.add(actor=OPERATOR, network="203.0.113.24", **{owner: of.id})
+    with pytest.raises(InvalidInputError) as refused:
+        allow_lists.add(actor=OPERATOR, network="203.0.113.25", **{owner: of.id})
     assert words(refused) == ["An allow-list holds at most 100 IP ranges. Use wider ones."]
-    networks.change(actor=OPERATOR, entry=of.allow_list.first().id, network="198.51.100.0/24")
+    allow_lists.change(actor=OPERATOR, entry=of.allow_list.first().id, network="198.51.100.0/24")
 
 
 def test_a_new_key_brings_a_hundred_at_most(northwind: Organisation) -> None:
@@ -93,106 +95,109 @@ def test_a_new_key_brings_a_hundred_at_most(northwind: Organisation) -> None:
     made = {"actor": OPERATOR, "organisation": northwind.id, "name": "CRM", "scopes": {"chats:read"}}
     expires = timezone.now() + timedelta(days=1)
     assert keys.issue(**made, networks=many[:100], expires_at=expires).key.allow_list.count() == 100
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         keys.issue(**made, networks=many, expires_at=expires)
     assert refused.value.errors == {"networks": ["An allow-list holds at most 100 IP ranges. Use wider ones."]}
 
 
 def test_a_wider_network_may_join(bot: Bot) -> None:
-    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
-    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
 
 
 def test_an_entry_is_changed(bot: Bot) -> None:
-    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
-    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
-    networks.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
+    entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
     assert set(listed(bot)) == {"192.0.2.0/24", "203.0.113.0/24"}
     assert latest().verb == "allow_list.changed"
     assert version(bot.organisation) == 4
-    with pytest.raises(Invalid, match="No changes"):
-        networks.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
-    with pytest.raises(Invalid, match="already covered"):
-        networks.change(actor=OPERATOR, entry=entry.id, network="203.0.113.9")
+    with pytest.raises(InvalidInputError, match="No changes"):
+        allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
+    with pytest.raises(InvalidInputError, match="already covered"):
+        allow_lists.change(actor=OPERATOR, entry=entry.id, network="203.0.113.9")
 
 
 def test_an_entry_is_removed(bot: Bot) -> None:
-    first = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
-    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
-    networks.remove(actor=OPERATOR, entry=first.id)
+    first = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    allow_lists.remove(actor=OPERATOR, entry=first.id)
     assert listed(bot) == ["203.0.113.0/24"]
     assert latest().changes == {"networks": [["192.0.2.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]]}
     assert version(bot.organisation) == 4
 
 
 def test_removing_the_last_must_be_meant(bot: Bot) -> None:
-    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
-    with pytest.raises(Invalid) as refused:
-        networks.remove(actor=OPERATOR, entry=entry.id)
+    entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    with pytest.raises(InvalidInputError) as refused:
+        allow_lists.remove(actor=OPERATOR, entry=entry.id)
     assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}
-    networks.remove(actor=OPERATOR, entry=entry.id, allow_any=True)
+    allow_lists.remove(actor=OPERATOR, entry=entry.id, allow_any=True)
     assert listed(bot) == []
 
 
 OWN = ["192.0.2.0/24"]
 
 
-@pytest.mark.parametrize(("keys", "words"), [
-    ([], "Any address will be allowed."),
-    ([[], []], "Any address will be allowed."),
-    ([OWN, [], []], "Any address will be allowed for 2 keys. The others keep lists of their own."),
-    ([OWN, OWN], "The addresses of each key’s own list alone will be allowed."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ([], "Any address will be allowed."),
+        ([[], []], "Any address will be allowed."),
+        ([OWN, [], []], "Any address will be allowed for 2 keys. The others keep lists of their own."),
+        ([OWN, OWN], "The addresses of each key’s own list alone will be allowed."),
+    ],
+)
 def test_what_holds_without_the_bots_list(bot: Bot, keys: list[list[str]], words: str) -> None:
     for own in keys:
         KeyFactory(bot=bot, networks=own)
-    assert networks.when_emptied(bot) == words
+    assert when_emptied(bot) == words
 
 
 def test_what_holds_without_a_keys_own_list(bot: Bot) -> None:
     key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
-    assert networks.when_emptied(key) == "Any address will be allowed."
+    assert when_emptied(key) == "Any address will be allowed."
     for network in ("203.0.113.0/24", "192.0.2.0/24"):
-        networks.add(actor=OPERATOR, bot=bot.id, network=network)
+        allow_lists.add(actor=OPERATOR, bot=bot.id, network=network)
     words = "Its bot’s addresses alone will be allowed: 203.0.113.0/24, 192.0.2.0/24."
-    with pytest.raises(Invalid) as refused:
-        networks.remove(actor=OPERATOR, entry=key.allow_list.get().id)
+    with pytest.raises(InvalidInputError) as refused:
+        allow_lists.remove(actor=OPERATOR, entry=key.allow_list.get().id)
     assert refused.value.errors == {"allow_any": [words]}
 
 
 def test_one_that_is_put_back_stands_where_it_stood(bot: Bot) -> None:
-    first = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
-    networks.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
-    networks.remove(actor=OPERATOR, entry=first.id)
-    networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24", since=first.created_at)
+    first = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
+    allow_lists.remove(actor=OPERATOR, entry=first.id)
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24", since=first.created_at)
     assert listed(bot) == ["192.0.2.0/24", "203.0.113.0/24"]
 
 
 def test_anothers_entry_and_a_random_one(bot: Bot, lena: Person) -> None:
-    entry = networks.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
+    entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     for unknown in (entry.id, uuid4()):
-        with pytest.raises(NotFound):
-            networks.change(actor=as_actor(lena), entry=unknown, network="10.0.0.0/16")
-        with pytest.raises(NotFound):
-            networks.remove(actor=as_actor(lena), entry=unknown, allow_any=True)
+        with pytest.raises(NotFoundError):
+            allow_lists.change(actor=as_actor(lena), entry=unknown, network="10.0.0.0/16")
+        with pytest.raises(NotFoundError):
+            allow_lists.remove(actor=as_actor(lena), entry=unknown, allow_any=True)
     for owner in ({"bot": bot.id}, {"bot": uuid4()}, {"key": uuid4()}):
-        with pytest.raises(NotFound):
-            networks.add(actor=as_actor(lena), network="10.0.0.0/16", **owner)
+        with pytest.raises(NotFoundError):
+            allow_lists.add(actor=as_actor(lena), network="10.0.0.0/16", **owner)
 
 
 def test_a_list_has_one_owner(bot: Bot) -> None:
     with pytest.raises(ValueError, match="a bot or to a key"):
-        networks.add(actor=OPERATOR, network="10.0.0.0/16")
+        allow_lists.add(actor=OPERATOR, network="10.0.0.0/16")
 
 
 def test_a_key_opens_no_stronger_one(northwind: Organisation) -> None:
     strong = KeyFactory(organisation=northwind, scopes=["chats:export"], networks=["10.0.0.0/8"])
     writer = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
     entry = AllowListEntry.objects.get()
-    with pytest.raises(Forbidden):
-        networks.add(actor=writer, key=strong.id, network="11.0.0.0/8")
-    with pytest.raises(Forbidden):
-        networks.change(actor=writer, entry=entry.id, network="11.0.0.0/8")
-    with pytest.raises(Forbidden):
-        networks.remove(actor=writer, entry=entry.id, allow_any=True)
-    networks.change(actor=writer, entry=entry.id, network="10.1.0.0/16")
+    with pytest.raises(ForbiddenError):
+        allow_lists.add(actor=writer, key=strong.id, network="11.0.0.0/8")
+    with pytest.raises(ForbiddenError):
+        allow_lists.change(actor=writer, entry=entry.id, network="11.0.0.0/8")
+    with pytest.raises(ForbiddenError):
+        allow_lists.remove(actor=writer, entry=entry.id, allow_any=True)
+    allow_lists.change(actor=writer, entry=entry.id, network="10.1.0.0/16")

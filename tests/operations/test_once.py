@@ -7,32 +7,33 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.models import Bot, DoneOnce, Event, Key, Kind, Organisation, Person, Role
-from keyadmin.operations import bots, keys, once, people
-from keyadmin.operations.errors import AlreadyDone, Invalid
+from keyadmin.core.errors import DuplicateRequestError, InvalidInputError
+from keyadmin.models import Bot, Event, IdempotencyRecord, Key, Kind, Organisation, Person, Role
+from keyadmin.operations import idempotency, keys, people
+from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
 from tests.operations.test_keys import issue
 
 
 def issue_once(who: Person | None, organisation: Organisation, nonce: str = "n-1", **kwargs: Any) -> Key:
     act = partial(issue, who, organisation, **kwargs)
-    return once.do(actor=as_actor(who) if who else OPERATOR, nonce=nonce, act=act).key
+    return idempotency.do(actor=as_actor(who) if who else OPERATOR, nonce=nonce, act=act).key
 
 
 def test_a_nonce_makes_one_key(northwind: Organisation, jonas: Person) -> None:
     first = issue_once(jonas, northwind)
-    with pytest.raises(AlreadyDone, match="already shown") as refused:
+    with pytest.raises(DuplicateRequestError, match="already shown") as refused:
         issue_once(jonas, northwind)
     assert refused.value.made == str(first.id)
-    assert (Key.objects.count(), DoneOnce.objects.count(), Event.objects.count()) == (1, 1, 1)
+    assert (Key.objects.count(), IdempotencyRecord.objects.count(), Event.objects.count()) == (1, 1, 1)
 
 
 def test_a_nonce_is_known_for_thirty_days(northwind: Organisation, jonas: Person) -> None:
     first, other = issue_once(jonas, northwind), issue_once(jonas, northwind, nonce="n-2")
-    DoneOnce.objects.filter(nonce="n-1").update(created_at=timezone.now() - once.KEPT)
-    assert once.forget_old() == 1
+    IdempotencyRecord.objects.filter(nonce="n-1").update(created_at=timezone.now() - idempotency.KEPT)
+    assert idempotency.forget_old() == 1
     assert issue_once(jonas, northwind).id != first.id
-    with pytest.raises(AlreadyDone) as refused:
+    with pytest.raises(DuplicateRequestError) as refused:
         issue_once(jonas, northwind, nonce="n-2")
     assert refused.value.made == str(other.id)
 
@@ -43,7 +44,7 @@ def test_one_that_is_forgotten_at_this_moment_is_new(northwind: Organisation, jo
     def forgotten(execute: Any, sql: str, *arguments: Any) -> Any:
         result = execute(sql, *arguments)
         if sql.startswith("INSERT INTO done_once"):
-            DoneOnce.objects.filter(made=str(first.id)).delete()
+            IdempotencyRecord.objects.filter(made=str(first.id)).delete()
         return result
 
     with connection.execute_wrapper(forgotten):
@@ -53,7 +54,7 @@ def test_one_that_is_forgotten_at_this_moment_is_new(northwind: Organisation, jo
 def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisation, jonas: Person) -> None:
     first = issue_once(jonas, northwind, kind=Kind.PUBLIC)
     for _ in range(2):
-        with pytest.raises(AlreadyDone):
+        with pytest.raises(DuplicateRequestError):
             issue_once(jonas, northwind, kind=Kind.PUBLIC)
         if Key.objects.exists():
             keys.delete(actor=as_actor(jonas), key=first.id)
@@ -62,9 +63,9 @@ def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisat
 def test_a_secret_is_renewed_once(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind)
     renew = partial(keys.regenerate, actor=as_actor(jonas), key=key.id)
-    once.do(actor=as_actor(jonas), nonce="n-1", act=renew)
-    with pytest.raises(AlreadyDone) as refused:
-        once.do(actor=as_actor(jonas), nonce="n-1", act=renew)
+    idempotency.do(actor=as_actor(jonas), nonce="n-1", act=renew)
+    with pytest.raises(DuplicateRequestError) as refused:
+        idempotency.do(actor=as_actor(jonas), nonce="n-1", act=renew)
     assert refused.value.made == str(key.id)
     assert Event.objects.count() == 1
 
@@ -75,9 +76,9 @@ def test_other_things_are_made_once_too(northwind: Organisation, jonas: Person, 
     email = {"email": "kim@example.com", "role": Role.MEMBER}
     act: Any = partial(people.invite, **email) if invites else bots.create
     request = partial(act, actor=owner, organisation=northwind.id, name="Kim")
-    made = once.do(actor=owner, nonce="n-1", act=request, asked="this")
-    with pytest.raises(AlreadyDone) as refused:
-        once.do(actor=owner, nonce="n-1", act=request, asked="that")
+    made = idempotency.do(actor=owner, nonce="n-1", act=request, asked="this")
+    with pytest.raises(DuplicateRequestError) as refused:
+        idempotency.do(actor=owner, nonce="n-1", act=request, asked="that")
     row = made.person if invites else Bot.objects.get()
     assert (refused.value.made, refused.value.asked) == (str(row.pk), "this")
 
@@ -90,13 +91,13 @@ def test_a_nonce_is_its_actors_own(northwind: Organisation, jonas: Person) -> No
 
 
 def test_a_refused_request_may_be_repeated(northwind: Organisation, jonas: Person) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         issue_once(jonas, northwind, name="")
     issue_once(jonas, northwind)
 
 
 def test_a_nonce_fits_its_column(northwind: Organisation) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         issue_once(None, northwind, nonce="x" * 256)
     assert list(refused.value.errors) == ["nonce"]
 
@@ -105,4 +106,4 @@ def test_no_nonce_is_none(northwind: Organisation, jonas: Person) -> None:
     for _ in range(2):
         issue_once(jonas, northwind, nonce="")
     assert Key.objects.count() == 2
-    assert not DoneOnce.objects.exists()
+    assert not IdempotencyRecord.objects.exists()

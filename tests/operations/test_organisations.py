@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import Organisation, Person, Tier
 from keyadmin.operations import organisations
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories import OPERATOR, KeyFactory, TierFactory, as_actor
 from tests.operations.looking import latest, meter_version, version
 
@@ -32,46 +32,64 @@ def test_as_asked(db: None) -> None:
 
 def test_without_any_tier_there_is_none_to_give(db: None) -> None:
     Tier.objects.all().delete()
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         organisations.create(actor=OPERATOR, name="W")
     assert refused.value.errors == {"tier": ["Choose one of the tiers."]}
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", ""), ("name", "x" * 121), ("slug", "Not A Slug"), ("slug", "northwind"), ("slug", "-x"),
-     ("key_prefix", "1ab"), ("key_prefix", "a"), ("key_prefix", "kad\n"), ("key_prefix", "WHM"),
-     ("key_format", "other"), ("tier", uuid4())],
-)  # fmt: skip
+    [
+        ("name", ""),
+        ("name", "x" * 121),
+        ("slug", "Not A Slug"),
+        ("slug", "northwind"),
+        ("slug", "-x"),
+        ("key_prefix", "1ab"),
+        ("key_prefix", "a"),
+        ("key_prefix", "kad\n"),
+        ("key_prefix", "WHM"),
+        ("key_format", "other"),
+        ("tier", uuid4()),
+    ],
+)
 def test_organisations_that_are_none(northwind: Organisation, field: str, value: object) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         organisations.create(actor=OPERATOR, **{"name": "New", "slug": "new"} | {field: value})  # type: ignore[arg-type]
     assert list(refused.value.errors) == [field]
 
 
 def test_a_name_without_letters_needs_a_slug(db: None) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         organisations.create(actor=OPERATOR, name="電話")
     assert list(refused.value.errors) == ["slug"]
 
 
 def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> None:
     organisations.edit(
-        actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw", default_expiry_days=30,
-        longest_expiry_days=365, may_never_expire=False, usage_days=100,
-    )  # fmt: skip
+        actor=as_actor(jonas),
+        organisation=northwind.id,
+        key_prefix="nw",
+        default_expiry_days=30,
+        longest_expiry_days=365,
+        may_never_expire=False,
+        usage_days=100,
+    )
     assert latest().changes == {
-        "key_prefix": ["kad", "nw"], "default_expiry_days": [90, 30], "longest_expiry_days": [None, 365],
-        "may_never_expire": [True, False], "usage_days": [400, 100],
-    }  # fmt: skip
+        "key_prefix": ["kad", "nw"],
+        "default_expiry_days": [90, 30],
+        "longest_expiry_days": [None, 365],
+        "may_never_expire": [True, False],
+        "usage_days": [400, 100],
+    }
     assert version(northwind) == 2
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         organisations.edit(actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw")
 
 
 def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin").id
-    with pytest.raises(Forbidden, match="choose a tier"):
+    with pytest.raises(ForbiddenError, match="choose a tier"):
         organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=admin)
     organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=northwind.default_tier_id, name="NW")
     organisations.edit(actor=as_actor(maya), organisation=northwind.id, tier=admin)
@@ -80,12 +98,18 @@ def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("longest_expiry_days", 0), ("longest_expiry_days", 40_000), ("default_expiry_days", 0),
-     ("default_expiry_days", 400), ("usage_days", 89), ("usage_days", 3651)],
-)  # fmt: skip
+    [
+        ("longest_expiry_days", 0),
+        ("longest_expiry_days", 40_000),
+        ("default_expiry_days", 0),
+        ("default_expiry_days", 400),
+        ("usage_days", 89),
+        ("usage_days", 3651),
+    ],
+)
 def test_rules_that_are_none(northwind: Organisation, field: str, value: int) -> None:
     Organisation.objects.update(longest_expiry_days=365)
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         organisations.edit(actor=OPERATOR, organisation=northwind.id, **{field: value})  # type: ignore[arg-type]
     assert list(refused.value.errors) == [field]
 
@@ -95,23 +119,23 @@ def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation
     organisations.disable(actor=OPERATOR, organisation=northwind.id)
     assert not Organisation.objects.get().is_active
     assert (version(northwind), meter_version(key)) == (2, 1)
-    with pytest.raises(Conflict, match="already disabled"):
+    with pytest.raises(ConflictError, match="already disabled"):
         organisations.disable(actor=OPERATOR, organisation=northwind.id)
     organisations.enable(actor=OPERATOR, organisation=northwind.id)
     assert version(northwind) == 3
-    with pytest.raises(Conflict, match="already enabled"):
+    with pytest.raises(ConflictError, match="already enabled"):
         organisations.enable(actor=OPERATOR, organisation=northwind.id)
 
 
 def test_anothers_organisation_and_a_random_one(northwind: Organisation, lena: Person) -> None:
     for organisation in (northwind.id, uuid4()):
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFoundError):
             organisations.edit(actor=as_actor(lena), organisation=organisation, name="Mine")
 
 
 def test_a_reason_and_a_short_name_that_a_page_needs(northwind: Organisation) -> None:
     organisations.disable(actor=OPERATOR, organisation=northwind.id, reason="Contract ended")
     assert latest().reason == "Contract ended"
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         organisations.create(actor=OPERATOR, name="Create")
     assert list(refused.value.errors) == ["slug"]

@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 from allauth.account.models import EmailAddress
 
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from keyadmin.operations import people
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid, NotFound
 from tests.factories import OPERATOR, PASSWORD, MembershipFactory, PersonFactory, as_actor, member_of
 from tests.operations.looking import dump, latest, version
 
@@ -16,9 +16,13 @@ from tests.operations.looking import dump, latest, version
 
 def test_an_owner_adds_somebody(northwind: Organisation, jonas: Person) -> None:
     person = people.create(
-        actor=as_actor(jonas), email=" New@Example.COM ", name="New", password=PASSWORD,
-        organisation=northwind.id, role=Role.AUDITOR,
-    )  # fmt: skip
+        actor=as_actor(jonas),
+        email=" New@Example.COM ",
+        name="New",
+        password=PASSWORD,
+        organisation=northwind.id,
+        role=Role.AUDITOR,
+    )
     row = Person.objects.get(id=person.id)
     assert (row.email, row.name, row.system_role, row.is_active) == ("new@example.com", "New", "", True)
     assert row.check_password(PASSWORD)
@@ -42,22 +46,36 @@ def test_a_command_makes_the_first_administrator(db: None) -> None:
 
 
 def test_an_owner_gives_no_system_role(northwind: Organisation, jonas: Person) -> None:
-    with pytest.raises(Forbidden, match="system roles"):
+    with pytest.raises(ForbiddenError, match="system roles"):
         people.create(
-            actor=as_actor(jonas), email="a@example.com", name="A", system_role="auditor",
-            organisation=northwind.id, role=Role.MEMBER,
-        )  # fmt: skip
+            actor=as_actor(jonas),
+            email="a@example.com",
+            name="A",
+            system_role="auditor",
+            organisation=northwind.id,
+            role=Role.MEMBER,
+        )
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("email", ""), ("email", "no address"), ("email", "a" * 250 + "@example.com"), ("email", "SAM@northwind.example"),
-     ("name", " "), ("name", "a\x00"), ("password", "short"), ("password", "password1234"), ("role", ""),
-     ("role", "king"), ("system_role", "king")],
-)  # fmt: skip
+    [
+        ("email", ""),
+        ("email", "no address"),
+        ("email", "a" * 250 + "@example.com"),
+        ("email", "SAM@northwind.example"),
+        ("name", " "),
+        ("name", "a\x00"),
+        ("password", "short"),
+        ("password", "password1234"),
+        ("role", ""),
+        ("role", "king"),
+        ("system_role", "king"),
+    ],
+)
 def test_people_that_are_none(northwind: Organisation, sam: Person, field: str, value: str) -> None:
     given = {"email": "a@example.com", "name": "A", "role": Role.MEMBER} | {field: value}
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         people.create(actor=OPERATOR, organisation=northwind.id, **given)
     assert list(refused.value.errors) == [field]
 
@@ -70,8 +88,9 @@ def test_an_administrator_edits_anybody(priya: Person, maya: Person) -> None:
     row = Person.objects.get(id=priya.id)
     assert (row.name, row.email) == ("P. Raman", "p@example.com")
     assert latest().changes == {
-        "name": ["Priya Raman", "P. Raman"], "email": ["priya@northwind.example", "p@example.com"],
-    }  # fmt: skip
+        "name": ["Priya Raman", "P. Raman"],
+        "email": ["priya@northwind.example", "p@example.com"],
+    }
 
 
 def test_the_old_address_no_longer_signs_in(sam: Person) -> None:
@@ -84,7 +103,7 @@ def test_the_old_address_no_longer_signs_in(sam: Person) -> None:
 
 def test_everybody_edits_their_own_name_but_not_their_address(sam: Person) -> None:
     people.edit(actor=as_actor(sam), person=sam.id, name="Samuel")
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         people.edit(actor=as_actor(sam), person=sam.id, email="sam@example.com")
 
 
@@ -99,9 +118,9 @@ def test_an_owner_takes_over_nobody_else(jonas: Person, sam: Person, contoso: Or
     else:
         Person.objects.filter(id=sam.id).update(system_role=also)
     before = dump()
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         people.edit(actor=as_actor(jonas), person=sam.id, email="jonas+sam@example.com")
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         people.deactivate(actor=as_actor(jonas), person=sam.id)
     assert dump() == before
 
@@ -114,7 +133,7 @@ def test_an_owner_of_both_does(jonas: Person, sam: Person, contoso: Organisation
 
 
 def test_an_edit_that_changes_nothing(sam: Person) -> None:
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         people.edit(actor=OPERATOR, person=sam.id, name="Sam Reyes ", email="SAM@northwind.example")
 
 
@@ -140,10 +159,10 @@ def test_all_their_organisations_are_told(northwind: Organisation, contoso: Orga
 
 
 def test_twice_is_a_conflict(sam: Person) -> None:
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         people.reactivate(actor=OPERATOR, person=sam.id)
     people.deactivate(actor=OPERATOR, person=sam.id)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         people.deactivate(actor=OPERATOR, person=sam.id)
 
 
@@ -168,23 +187,23 @@ def test_an_administrator_brings_people_together(contoso: Organisation, sam: Per
 
 
 def test_an_owner_does_not_know_people_of_others(contoso: Organisation, sam: Person, lena: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         people.set_role(actor=as_actor(lena), person=sam.id, organisation=contoso.id, role=Role.MEMBER)
 
 
 @pytest.mark.parametrize("role", ["", "king", "administrator"])
 def test_roles_that_are_none(northwind: Organisation, sam: Person, role: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         people.set_role(actor=OPERATOR, person=sam.id, organisation=northwind.id, role=role)
 
 
 def test_the_same_role_again(northwind: Organisation, sam: Person) -> None:
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         people.set_role(actor=OPERATOR, person=sam.id, organisation=northwind.id, role=Role.MEMBER)
 
 
 def test_no_role_to_take(contoso: Organisation, sam: Person) -> None:
-    with pytest.raises(Conflict, match="has no role in Contoso"):
+    with pytest.raises(ConflictError, match="has no role in Contoso"):
         people.remove_role(actor=OPERATOR, person=sam.id, organisation=contoso.id)
 
 
@@ -202,35 +221,35 @@ def test_a_system_role_is_given_and_taken(maya: Person, sam: Person) -> None:
 @pytest.mark.parametrize("role", ["", SystemRole.AUDITOR])
 def test_the_last_administrator_stays(maya: Person, role: str) -> None:
     PersonFactory(administrator=True, deactivated=True)
-    with pytest.raises(Conflict, match="Maya Okafor is the last system administrator"):
+    with pytest.raises(ConflictError, match="Maya Okafor is the last system administrator"):
         people.set_system_role(actor=OPERATOR, person=maya.id, system_role=role)
-    with pytest.raises(Conflict, match="last system administrator"):
+    with pytest.raises(ConflictError, match="last system administrator"):
         people.deactivate(actor=as_actor(maya), person=maya.id)
 
 
 def test_one_of_two_may_go(maya: Person) -> None:
     other = PersonFactory(administrator=True)
     people.deactivate(actor=as_actor(other), person=maya.id)
-    with pytest.raises(Conflict):
+    with pytest.raises(ConflictError):
         people.deactivate(actor=as_actor(other), person=other.id)
 
 
 @pytest.mark.parametrize("role", ["king", "owner"])
 def test_system_roles_that_are_none(sam: Person, role: str) -> None:
-    with pytest.raises(Invalid):
+    with pytest.raises(InvalidInputError):
         people.set_system_role(actor=OPERATOR, person=sam.id, system_role=role)
 
 
 def test_an_owner_cannot_raise_themselves(jonas: Person) -> None:
-    with pytest.raises(Forbidden):
+    with pytest.raises(ForbiddenError):
         people.set_system_role(actor=as_actor(jonas), person=jonas.id, system_role=SystemRole.ADMINISTRATOR)
 
 
 def test_a_member_meets_only_themselves(northwind: Organisation, sam: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         people.edit(actor=as_actor(sam), person=member_of(northwind).id, name="X")
 
 
 def test_nobody_of_that_id(maya: Person) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         people.deactivate(actor=as_actor(maya), person=uuid4())

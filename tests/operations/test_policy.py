@@ -4,16 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from keyadmin.foundation.actors import Actor, ActorKind, Door
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.errors import ForbiddenError, NotFoundError, OperationError
 from keyadmin.models import Organisation, Person, Role, SystemRole
 from keyadmin.operations import policy
-from keyadmin.operations.errors import Forbidden, NotFound, OperationError
-from keyadmin.operations.policy import Permission, Standing
+from keyadmin.operations.policy import Permission, PrincipalRole
 from tests.factories import OPERATOR, BotFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations import acts
 from tests.operations.looking import dump
 
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, label="system", via=Door.BACKGROUND)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, label="system", via=Interface.BACKGROUND)
 WRITER = ("keys:write", "chats:read")
 
 #: Who acts, as made in the world's organisation.
@@ -51,10 +51,10 @@ def expected(act: str, who: str) -> type[Exception] | None:
     if who in allowed:
         return None
     if act in acts.SYSTEM:
-        return Forbidden
+        return ForbiddenError
     if act in acts.ELSEWHERE:
-        return Forbidden if who in SEES_EVERYTHING else NotFound
-    return NotFound if who in OUTSIDE else Forbidden
+        return ForbiddenError if who in SEES_EVERYTHING else NotFoundError
+    return NotFoundError if who in OUTSIDE else ForbiddenError
 
 
 ALLOWED = [(act, who) for act in acts.ALL for who in ACTORS if expected(act, who) is None]
@@ -110,7 +110,7 @@ def test_outside_organisations_only_system_roles_count(northwind: Organisation, 
 
 
 def test_every_standing_and_permission_is_in_the_table() -> None:
-    assert set(policy.TABLE) == set(Standing)
+    assert set(policy.TABLE) == set(PrincipalRole)
     assert {permission for row in policy.TABLE.values() for permission in row} == set(Permission)
     assert set(policy._ACTS) == set(Permission)
 
@@ -122,10 +122,10 @@ def test_two_roles_add_up(northwind: Organisation) -> None:
 
 
 def test_a_refusal_says_who_may(world: acts.World, asha: Person, jonas: Person) -> None:
-    with pytest.raises(Forbidden) as refused:
+    with pytest.raises(ForbiddenError) as refused:
         acts.ALL["keys.revoke"](world, as_actor(asha))
     assert refused.value.message == "You don't have permission to revoke this key. Ask an owner of Northwind."
-    with pytest.raises(Forbidden) as refused:
+    with pytest.raises(ForbiddenError) as refused:
         acts.ALL["keys.revoke master"](world, as_actor(jonas))
     assert refused.value.message == "You don't have permission to revoke this key. Ask a system administrator."
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 
+from keyadmin.core.errors import ConflictError
 from keyadmin.models import Event, Key, Organisation, Role, Scope
-from keyadmin.operations import bots, keys, people, scopes, tiers
-from keyadmin.operations.errors import Conflict
+from keyadmin.operations import keys, people
+from keyadmin.operations.catalogue import scopes, tiers
+from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, KeyFactory, PersonFactory, TierFactory, as_actor, member_of
 from tests.operations import acts
 from tests.threads import at_once, in_turn
@@ -49,7 +51,7 @@ def test_a_scope_counted_as_unused_stays_so(
     monkeypatch.setattr(scopes, "_describe", dawdle)
     removed, made = at_once(partial(scopes.remove, actor=OPERATOR, scope=scope.name), issue_meanwhile)
     assert removed is None
-    assert isinstance(made, Conflict)
+    assert isinstance(made, ConflictError)
     assert not Key.objects.filter(organisation=committed).exists()
 
 
@@ -158,5 +160,5 @@ def test_people_who_act_on_each_other_do_not_block_each_other_for_ever(committed
         for one in people_here
     ]
     done = at_once(*renames, *roles, *creations)
-    assert not [each for each in done if isinstance(each, Conflict)]
+    assert not [each for each in done if isinstance(each, ConflictError)]
     assert sum(isinstance(each, Exception) for each in done) == len(roles)  # nothing to save: they are owners

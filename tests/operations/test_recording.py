@@ -12,25 +12,15 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import ProtectedError
 
-from keyadmin.models import ChainHead, Event, Key, Organisation, Person, Verb
-from keyadmin.operations import (
-    bots,
-    channels,
-    exports,
-    keys,
-    networks,
-    notices,
-    old_usage,
-    organisations,
-    people,
-    recording,
-    review,
-    scopes,
-    sessions,
-    tiers,
-    token_sessions,
-)
-from keyadmin.operations.errors import Conflict
+from keyadmin.core.errors import ConflictError
+from keyadmin.models import ChainHead, Event, EventType, Key, Organisation, Person
+from keyadmin.operations import audit, keys, organisations, people, review
+from keyadmin.operations.audit import export
+from keyadmin.operations.catalogue import channels, scopes, tiers
+from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.organisations import allow_lists, bots
+from keyadmin.operations.people import sessions, token_sessions
+from keyadmin.operations.usage import pruning
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import acts
 from tests.operations.looking import dump, latest
@@ -39,11 +29,11 @@ from tests.owner import history_closed
 MODULES = (
     bots,
     channels,
-    exports,
+    export,
     keys,
-    networks,
-    notices,
-    old_usage,
+    allow_lists,
+    expiry_notices,
+    pruning,
     organisations,
     people,
     review,
@@ -58,11 +48,13 @@ def public_operations(module: ModuleType) -> list[str]:
     """The functions of a module that take an actor by keyword and are meant for doors."""
     found = inspect.getmembers(module, inspect.isfunction)
     return [
-        name for name, function in found
-        if not name.startswith("_") and function.__module__.startswith("keyadmin.operations.")
+        name
+        for name, function in found
+        if not name.startswith("_")
+        and function.__module__.startswith("keyadmin.operations.")
         and (parameter := inspect.signature(function).parameters.get("actor")) is not None
         and parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]  # fmt: skip
+    ]
 
 
 def test_every_operation_is_an_act_here() -> None:
@@ -77,7 +69,7 @@ def test_an_act_is_recorded_once(world: acts.World, name: str) -> None:
     acts.ALL[name](world, OPERATOR)
     event = latest()
     assert event.number == before + 1 == ChainHead.objects.get().number
-    assert event.verb in Verb.values
+    assert event.verb in EventType.values
     assert event.changes
     assert all(len(pair) == 2 and pair[0] != pair[1] for pair in event.changes.values())
     assert (event.actor_kind, event.actor_label, event.door) == ("command", "command line", "command")
@@ -94,7 +86,7 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
         raise RuntimeError("history cannot be written")
 
     before = dump()
-    monkeypatch.setattr(recording, "record", refuse)
+    monkeypatch.setattr(audit, "record", refuse)
     with pytest.raises(RuntimeError, match="history cannot be written"):
         (acts.ALL | acts.SESSIONS)[name](world, OPERATOR)
     assert len(asked) == 1
@@ -125,20 +117,20 @@ def _put_into_no_tier(key: Key) -> None:
 
 
 def test_only_a_lost_race_is_a_conflict(db: None) -> None:
-    with pytest.raises(Conflict, match="excludes this one"), recording.changing():
+    with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
         OrganisationFactory(slug=OrganisationFactory().slug)
-    with pytest.raises(Conflict, match="excludes this one"), recording.changing():
+    with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
         _put_into_no_tier(KeyFactory())
-    with pytest.raises(IntegrityError, match="key_kind_known"), recording.changing():
+    with pytest.raises(IntegrityError, match="key_kind_known"), audit.audited_transaction():
         KeyFactory(kind="other")
-    with pytest.raises(ProtectedError), recording.changing():
+    with pytest.raises(ProtectedError), audit.audited_transaction():
         KeyFactory().tier.delete()
 
 
 def test_outside_a_transaction_nothing_is_recorded(committed: Organisation) -> None:
     number = ChainHead.objects.get().number
     with pytest.raises(RuntimeError, match="transaction"):
-        recording.record(Verb.BOT_EDITED, actor=OPERATOR, target=committed, organisation=committed)
+        audit.record(EventType.BOT_EDITED, actor=OPERATOR, target=committed, organisation=committed)
     assert ChainHead.objects.get().number == number
 
 
@@ -157,42 +149,60 @@ def test_an_event_keeps_who_where_and_what(world: acts.World, maya: Person) -> N
 def test_the_hash_covers_every_field_as_stored(world: acts.World, maya: Person) -> None:
     keys.revoke(actor=as_actor(maya, ip="::1.2.3.4", user_agent="nul\x00\ud800"), key=world.key.id, reason="Größe ✓")
     event = Event.objects.get(number=latest().number)
-    assert bytes(event.hash) == recording.hash_of(event) == bytes(ChainHead.objects.get().hash)
+    assert bytes(event.hash) == audit.hash_of(event) == bytes(ChainHead.objects.get().hash)
     for field in event._meta.concrete_fields:
         if field.name in ("hash", "previous_hash"):
             continue
         changed = Event.objects.get(number=event.number)
         value = getattr(changed, field.name)
-        other = {"at": value.replace(year=1999) if field.name == "at" else None, "number": -1, "changes": {"a": [1, 2]},
-                 "ip": "9.9.9.9", "actor_id": world.key.id, "organisation_id": world.key.id}  # fmt: skip
+        other = {
+            "at": value.replace(year=1999) if field.name == "at" else None,
+            "number": -1,
+            "changes": {"a": [1, 2]},
+            "ip": "9.9.9.9",
+            "actor_id": world.key.id,
+            "organisation_id": world.key.id,
+        }
         setattr(changed, field.name, other.get(field.name, f"{value}x"))
-        assert recording.hash_of(changed) != bytes(event.hash), field.name
+        assert audit.hash_of(changed) != bytes(event.hash), field.name
 
 
 def test_the_hash_is_the_documented_one(world: acts.World) -> None:
     keys.revoke(actor=OPERATOR, key=world.key.id, reason="é")
     event = latest()
     fields = {
-        "number": event.number, "at": event.at.isoformat().replace("+00:00", "Z"), "verb": "key.revoked",
-        "actor_kind": "command", "actor_id": None, "actor_label": "command line", "door": "command", "ip": None,
-        "user_agent": "", "request_id": "", "organisation_id": str(world.organisation.id),
-        "organisation_label": "Northwind", "target_kind": "key", "target_id": str(world.key.id),
-        "target_label": world.key.name, "changes": event.changes, "reason": "é",
-    }  # fmt: skip
+        "number": event.number,
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "verb": "key.revoked",
+        "actor_kind": "command",
+        "actor_id": None,
+        "actor_label": "command line",
+        "door": "command",
+        "ip": None,
+        "user_agent": "",
+        "request_id": "",
+        "organisation_id": str(world.organisation.id),
+        "organisation_label": "Northwind",
+        "target_kind": "key",
+        "target_id": str(world.key.id),
+        "target_label": world.key.name,
+        "changes": event.changes,
+        "reason": "é",
+    }
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     assert bytes(event.hash) == sha256(bytes(event.previous_hash) + text.encode()).digest()
 
 
-def test_a_bump_without_a_version_is_an_error(northwind: Organisation) -> None:
-    for bump in (recording.Bump(keys=[northwind.id]), recording.Bump(organisations=[Key().id])):
+def test_an_invalidation_without_a_version_is_an_error(northwind: Organisation) -> None:
+    for invalidation in (audit.Invalidation(keys=[northwind.id]), audit.Invalidation(organisations=[Key().id])):
         with pytest.raises(RuntimeError, match="no version"), transaction.atomic():
-            recording.record(Verb.BOT_EDITED, actor=OPERATOR, target=northwind, bump=bump)
+            audit.record(EventType.BOT_EDITED, actor=OPERATOR, target=northwind, invalidate=invalidation)
 
 
 def test_a_target_need_not_be_a_row(db: None) -> None:
-    target = recording.Target("person", "", "nobody@example.com")
+    target = audit.Target("person", "", "nobody@example.com")
     with transaction.atomic():
-        event = recording.record(Verb.SIGN_IN_FAILED, actor=OPERATOR, target=target)
+        event = audit.record(EventType.SIGN_IN_FAILED, actor=OPERATOR, target=target)
     assert (event.target_id, event.target_label, event.organisation_id) == ("", "nobody@example.com", None)
 
 

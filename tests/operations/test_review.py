@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.models import Key, Organisation, ReviewBuild, ReviewFinding, Verb
+from keyadmin.core.errors import ConflictError, NotFoundError
+from keyadmin.models import EventType, Key, Organisation, ReviewBuild, ReviewFinding
 from keyadmin.models.review import ANY
 from keyadmin.operations import keys, review
-from keyadmin.operations.errors import Conflict, NotFound
 from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
 from tests.operations.looking import latest
 
@@ -49,8 +49,10 @@ def test_it_is_of_every_key_and_says_until_when(made: dict[str, Key]) -> None:
     number = keys.revoke(actor=OPERATOR, key=made["other"].id) and latest().number
     build = review.build()
     assert rows() == {
-        "idle": {"never-used", ANY}, "open": {"never-used", "open", ANY}, "lasting": {"never-used", "no-expiry", ANY},
-    }  # fmt: skip
+        "idle": {"never-used", ANY},
+        "open": {"never-used", "open", ANY},
+        "lasting": {"never-used", "no-expiry", ANY},
+    }
     assert (build.event, ReviewBuild.objects.get().event) == (number, number)
     assert abs(build.at - timezone.now()) < timedelta(minutes=1)
 
@@ -70,7 +72,7 @@ def test_again_it_writes_what_has_changed_and_nothing_else(made: dict[str, Key])
 def test_one_at_a_time(northwind: Organisation) -> None:
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [review._BUILDING])
-        with pytest.raises(Conflict, match="Somebody else"):
+        with pytest.raises(ConflictError, match="Somebody else"):
             review.build()
         other.execute("SELECT pg_advisory_unlock(%s)", [review._BUILDING])
     assert review.build().event == 0
@@ -80,7 +82,7 @@ def test_who_takes_it_away_is_recorded(northwind: Organisation) -> None:
     jonas, stranger = member_of(northwind, "owner"), member_of(northwind)
     review.export(actor=as_actor(jonas), organisation=None, finding="open")
     event = latest()
-    assert (event.verb, event.actor_id, event.organisation_id) == (Verb.REVIEW_EXPORTED, jonas.id, None)
+    assert (event.verb, event.actor_id, event.organisation_id) == (EventType.REVIEW_EXPORTED, jonas.id, None)
     assert event.changes == {"finding": [None, "open"]}
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         review.export(actor=as_actor(stranger), organisation=None, finding="")

@@ -5,9 +5,11 @@ from typing import Any, Final
 
 import pytest
 
+from keyadmin.core.errors import InvalidInputError, StaleRevisionError
 from keyadmin.models import AllowListEntry, Key, Organisation, Role
-from keyadmin.operations import bots, channels, keys, networks, organisations, people, scopes, tiers
-from keyadmin.operations.errors import Invalid, Overtaken
+from keyadmin.operations import keys, organisations, people
+from keyadmin.operations.catalogue import channels, scopes, tiers
+from keyadmin.operations.organisations import allow_lists, bots
 from tests.factories import OPERATOR, KeyFactory
 from tests.operations import acts
 
@@ -29,10 +31,12 @@ EDITS: Final[dict[tuple[str, str], Edit]] = {
     ("tier", "tiers.remove"): lambda w, r: tiers.remove(actor=OPERATOR, tier=w.tier.id, revision=r),
     ("scope", "scopes.edit"): lambda w, r: scopes.edit(actor=OPERATOR, scope=w.scope.name, revision=r, label="New"),
     ("scope", "scopes.remove"): lambda w, r: scopes.remove(actor=OPERATOR, scope=w.scope.name, revision=r),
-    ("key_entry", "networks.change"): lambda w, r: networks.change(
+    ("key_entry", "allow_lists.change"): lambda w, r: allow_lists.change(
         actor=OPERATOR, entry=w.key_entry.id, revision=r, network="203.0.113.0/24"
     ),
-    ("key_entry", "networks.remove"): lambda w, r: networks.remove(actor=OPERATOR, entry=w.key_entry.id, revision=r),
+    ("key_entry", "allow_lists.remove"): lambda w, r: allow_lists.remove(
+        actor=OPERATOR, entry=w.key_entry.id, revision=r
+    ),
     ("person", "people.edit"): lambda w, r: people.edit(actor=OPERATOR, person=w.person.id, revision=r, name="New"),
     ("person", "people.set_role"): lambda w, r: people.set_role(
         actor=OPERATOR, person=w.person.id, organisation=w.organisation.id, role=Role.OWNER, revision=r
@@ -46,9 +50,16 @@ EDITS: Final[dict[tuple[str, str], Edit]] = {
 }
 #: Acts on a thing, each of which makes it another than it was.
 COUNTED: Final = {
-    "key": ("keys.edit", "keys.regenerate", "keys.revoke", "networks.add", "networks.change", "networks.remove"),
+    "key": (
+        "keys.edit",
+        "keys.regenerate",
+        "keys.revoke",
+        "allow_lists.add",
+        "allow_lists.change",
+        "allow_lists.remove",
+    ),
     "revoked": ("keys.reactivate",),
-    "bot": ("bots.edit", "bots.disable", "networks.add bot", "networks.change bot", "networks.remove bot"),
+    "bot": ("bots.edit", "bots.disable", "allow_lists.add bot", "allow_lists.change bot", "allow_lists.remove bot"),
     "idle_bot": ("bots.enable",),
     "organisation": ("organisations.edit", "organisations.disable"),
     "closed": ("organisations.enable",),
@@ -56,22 +67,28 @@ COUNTED: Final = {
     "tier": ("tiers.edit",),
     "scope": ("scopes.edit",),
     "person": (
-        "people.edit", "people.deactivate", "people.set_role", "people.remove_role", "people.set_system_role",
+        "people.edit",
+        "people.deactivate",
+        "people.set_role",
+        "people.remove_role",
+        "people.set_system_role",
     ),
     "leaver": ("people.reactivate",),
-    "key_entry": ("networks.change",),
-}  # fmt: skip
+    "key_entry": ("allow_lists.change",),
+}
 
 
 def changed_before(world: acts.World, thing: str) -> None:
     """Somebody else's change of it."""
     name = {"key": "keys.revoke", "bot": "bots.disable", "person": "people.deactivate"}.get(thing)
     earlier = {
-        "organisation": "organisations.disable", "channel": "channels.rename", "tier": "tiers.edit",
+        "organisation": "organisations.disable",
+        "channel": "channels.rename",
+        "tier": "tiers.edit",
         "scope": "scopes.edit",
-    }  # fmt: skip
+    }
     if thing == "key_entry":
-        networks.change(actor=OPERATOR, entry=world.key_entry.id, network="192.0.2.0/28")
+        allow_lists.change(actor=OPERATOR, entry=world.key_entry.id, network="192.0.2.0/28")
     else:
         acts.ALL[name or earlier[thing]](world, OPERATOR)
 
@@ -80,7 +97,7 @@ def changed_before(world: acts.World, thing: str) -> None:
 def test_an_edit_of_what_has_changed_is_refused(world: acts.World, thing: str, name: str) -> None:
     edit, row = EDITS[thing, name], getattr(world, thing)
     changed_before(world, thing)
-    with pytest.raises(Overtaken, match="Someone else changed this") as refused:
+    with pytest.raises(StaleRevisionError, match="Someone else changed this") as refused:
         edit(world, 1)
     assert ("1 second ago" in refused.value.message) == (thing != "key_entry")
     assert (refused.value.event is None) == (thing == "key_entry")
@@ -98,7 +115,7 @@ def test_a_change_counts(world: acts.World, thing: str, name: str) -> None:
 
 def test_the_last_range_is_not_taken_away_by_an_edit_that_does_not_say_so(northwind: Organisation) -> None:
     key: Key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[])
     assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}
     keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[], allow_any=True)

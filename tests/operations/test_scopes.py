@@ -4,18 +4,21 @@ from typing import Any
 
 import pytest
 
-from keyadmin.foundation.routes import Route
+from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from keyadmin.core.routes import Route
 from keyadmin.models import Organisation, Person, Scope, ScopeRoute
 from keyadmin.models.scope import OWN_SCOPES
-from keyadmin.operations import scopes
-from keyadmin.operations.errors import Conflict, Invalid, NotFound
+from keyadmin.operations.catalogue import scopes
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.looking import latest, version
 
 FIELDS: dict[str, Any] = {
-    "name": "notes:read", "resource": "Notes", "label": "Read notes", "explanation": "Reads notes.",
+    "name": "notes:read",
+    "resource": "Notes",
+    "label": "Read notes",
+    "explanation": "Reads notes.",
     "ability": "read notes",
-}  # fmt: skip
+}
 ROUTES = [Route("GET", "/api/notes", ""), Route("POST", "/api/channels/{channel}/notes", "", "path")]
 
 
@@ -24,8 +27,9 @@ def test_a_scope_is_created(maya: Person) -> None:
     scope = Scope.objects.get(name="notes:read")
     assert (scope.label, scope.is_sensitive, scope.position) == ("Read notes", True, 100)
     assert {(route.method, route.pattern, route.channel_from) for route in scope.routes.all()} == {
-        ("GET", "/api/notes", ""), ("POST", "/api/channels/{channel}/notes", "path"),
-    }  # fmt: skip
+        ("GET", "/api/notes", ""),
+        ("POST", "/api/channels/{channel}/notes", "path"),
+    }
     told = ["GET /api/notes", "POST /api/channels/{channel}/notes (channel: path)"]
     assert latest().changes["routes"] == [None, told]
     assert version() == 2
@@ -38,7 +42,7 @@ def test_a_scope_is_edited(db: None) -> None:
         "routes": [["GET /api/export (channel: header)", "GET /api/export/** (channel: header)"], ["GET /api/export"]],
     }
     assert version() == 2
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         scopes.edit(actor=OPERATOR, scope="chats:export", routes=[Route("GET", "/api/export", "")])
 
 
@@ -56,26 +60,35 @@ def test_an_unused_scope_is_removed(db: None) -> None:
 
 def test_one_that_a_key_holds_stays(northwind: Organisation) -> None:
     KeyFactory(organisation=northwind, scopes=["chats:export"])
-    with pytest.raises(Conflict, match="1 key has this permission"):
+    with pytest.raises(ConflictError, match="1 key has this permission"):
         scopes.remove(actor=OPERATOR, scope="chats:export")
 
 
 @pytest.mark.parametrize("name", sorted(OWN_SCOPES))
 def test_keyadmins_own_are_fixed(db: None, name: str) -> None:
-    with pytest.raises(Conflict, match="part of keyadmin"):
+    with pytest.raises(ConflictError, match="part of keyadmin"):
         scopes.edit(actor=OPERATOR, scope=name, routes=ROUTES)
-    with pytest.raises(Conflict, match="part of keyadmin"):
+    with pytest.raises(ConflictError, match="part of keyadmin"):
         scopes.remove(actor=OPERATOR, scope=name)
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("name", "notes"), ("name", "Notes:read"), ("name", "notes:read "), ("name", "chats:read"),
-     ("name", "a:" + "b" * 60), ("label", ""), ("resource", ""), ("explanation", "x" * 301),
-     ("ability", ""), ("position", -1)],
-)  # fmt: skip
+    [
+        ("name", "notes"),
+        ("name", "Notes:read"),
+        ("name", "notes:read "),
+        ("name", "chats:read"),
+        ("name", "a:" + "b" * 60),
+        ("label", ""),
+        ("resource", ""),
+        ("explanation", "x" * 301),
+        ("ability", ""),
+        ("position", -1),
+    ],
+)
 def test_scopes_that_are_none(db: None, field: str, value: object) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         scopes.create(actor=OPERATOR, **FIELDS | {field: value})
     assert list(refused.value.errors) == [field]
 
@@ -96,11 +109,11 @@ def test_scopes_that_are_none(db: None, field: str, value: object) -> None:
     ],
 )
 def test_routes_that_are_none(db: None, routes: list[Route]) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         scopes.create(actor=OPERATOR, **FIELDS, routes=routes)
     assert list(refused.value.errors) == ["routes"]
 
 
 def test_an_unknown_scope(db: None) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         scopes.remove(actor=OPERATOR, scope="notes:read")

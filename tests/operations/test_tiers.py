@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
+from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.models import Organisation, Person, Tier
-from keyadmin.operations import tiers
-from keyadmin.operations.errors import Conflict, Invalid, NotFound
+from keyadmin.operations.catalogue import tiers
 from tests.factories import OPERATOR, KeyFactory, TierFactory, as_actor
 from tests.operations.looking import latest, version
 
@@ -25,7 +25,7 @@ def test_a_tier_is_edited(db: None) -> None:
     assert Tier.objects.get(id=tier.id).hourly_limit == 6
     assert latest().changes == {"hourly_limit": [5, 6]}
     assert version() == 2
-    with pytest.raises(Invalid, match="No changes"):
+    with pytest.raises(InvalidInputError, match="No changes"):
         tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=6)
 
 
@@ -34,7 +34,7 @@ def test_a_tier_is_edited(db: None) -> None:
     [("name", ""), ("name", "Standard"), ("hourly_limit", 0), ("hourly_limit", -1), ("hourly_limit", 2**31)],
 )
 def test_tiers_that_are_none(db: None, field: str, value: object) -> None:
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(InvalidInputError) as refused:
         tiers.create(actor=OPERATOR, **{"name": "Gold", "hourly_limit": 5} | {field: value})  # type: ignore[arg-type]
     assert list(refused.value.errors) == [field]
 
@@ -47,13 +47,13 @@ def test_an_unused_tier_is_removed(db: None) -> None:
 
 
 def test_one_in_use_stays(northwind: Organisation) -> None:
-    with pytest.raises(Conflict, match="usual tier of Northwind"):
+    with pytest.raises(ConflictError, match="usual tier of Northwind"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
     KeyFactory(organisation=northwind)
-    with pytest.raises(Conflict, match="1 key is in this tier"):
+    with pytest.raises(ConflictError, match="1 key is in this tier"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
 
 
 def test_an_unknown_tier(db: None) -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         tiers.remove(actor=OPERATOR, tier=uuid4())

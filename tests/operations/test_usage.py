@@ -10,9 +10,11 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError
 from keyadmin.models import (
     AddressDay,
     Bot,
+    EventType,
     Key,
     KeyDay,
     Meter,
@@ -22,12 +24,11 @@ from keyadmin.models import (
     UsageDay,
     UsageHour,
     UsageRollUp,
-    Verb,
 )
 from keyadmin.models.meter import CATALOGUE, CELLS
 from keyadmin.models.usage_sums import INSTALLATION, Part
-from keyadmin.operations import keys, old_usage, usage
-from keyadmin.operations.errors import Conflict, Forbidden, Invalid
+from keyadmin.operations import keys
+from keyadmin.operations.usage import pruning, roll_up
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor, member_of
 from tests.operations.looking import latest
 
@@ -111,12 +112,14 @@ def sums_hold(northwind: Organisation, contoso: Organisation, bot: Bot) -> None:
 def test_a_day_by_whose_keys_they_are(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
-    usage.roll_up()
+    roll_up.roll_up()
     sums_hold(northwind, contoso, bot)
     by_key = {row.key_id: (row.allowed, row.denied) for row in KeyDay.objects.filter(day=YESTERDAY)}
     assert by_key == {
-        calls["robot"].id: (1_011, 100), calls["plain"].id: (10_000, 0), calls["theirs"].id: (0, 100_000),
-    }  # fmt: skip
+        calls["robot"].id: (1_011, 100),
+        calls["plain"].id: (10_000, 0),
+        calls["theirs"].id: (0, 100_000),
+    }
     assert state().days_until == at(TODAY)
     assert at(TODAY) <= state().hours_until <= timezone.now()
 
@@ -124,12 +127,12 @@ def test_a_day_by_whose_keys_they_are(
 def test_again_adds_nothing_whatever_the_meters_hand_over(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
-    usage.roll_up()
+    roll_up.roll_up()
     call_again(calls["robot"])
     assert UsageHour.objects.get(key_id=calls["robot"].id, hour=at(YESTERDAY, 12)).count == 1_000
-    usage.roll_up()
+    roll_up.roll_up()
     sums_hold(northwind, contoso, bot)
-    usage.roll_up(again_from=YESTERDAY)
+    roll_up.roll_up(again_from=YESTERDAY)
     sums_hold(northwind, contoso, bot)
     assert KeyDay.objects.get(key_id=calls["robot"].id).allowed == 1_011
 
@@ -138,12 +141,12 @@ def test_a_deleted_keys_calls_are_its_organisations_and_bots(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
     keys.delete(actor=OPERATOR, key=calls["robot"].id)
-    usage.roll_up()
+    roll_up.roll_up()
     sums_hold(northwind, contoso, bot)
     keys.delete(actor=OPERATOR, key=calls["plain"].id)
     assert not KeyDay.objects.exclude(key_id=calls["theirs"].id).exists()
     UsageHour.objects.create(key_id=INSTALLATION, hour=at(YESTERDAY), outcome=Outcome.OK, count=5)
-    usage.roll_up(again_from=YESTERDAY)
+    roll_up.roll_up(again_from=YESTERDAY)
     assert day_of(INSTALLATION) == ALL | {"ok": 11_016}, "whose they were nobody knows"
     assert day_of(northwind) == {"ok": 11_011, "limited": 100}
 
@@ -152,23 +155,23 @@ def test_hours_that_are_not_over_wait(northwind: Organisation, monkeypatch: pyte
     key = KeyFactory(organisation=northwind)
     use(key, at(YESTERDAY, 5), 1)
     use(key, at(YESTERDAY, 6), 10)
-    clock: Callable[[datetime], None] = lambda moment: monkeypatch.setattr(usage, "database_time", lambda: moment)  # noqa: E731
+    clock: Callable[[datetime], None] = lambda moment: monkeypatch.setattr(roll_up, "database_time", lambda: moment)  # noqa: E731
     clock(at(YESTERDAY, 6) + timedelta(seconds=59))
-    usage.roll_up()
+    roll_up.roll_up()
     assert (day_of(northwind), state().hours_until) == ({}, at(YESTERDAY, 5)), "a minute's grace"
     clock(at(YESTERDAY, 6) + timedelta(seconds=61))
-    usage.roll_up()
+    roll_up.roll_up()
     assert (day_of(northwind), state().hours_until) == ({"ok": 1}, at(YESTERDAY, 6))
     assert not KeyDay.objects.exists()
-    clock(at(YESTERDAY, 7) + usage.GRACE)
-    usage.roll_up()
+    clock(at(YESTERDAY, 7) + roll_up.GRACE)
+    roll_up.roll_up()
     assert day_of(northwind) == {"ok": 11}
 
 
 def test_what_fails_half_way_is_done_the_next_time(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add, hours = usage._add_hour, []
+    add, hours = roll_up._add_hour, []
 
     def fail(state: UsageRollUp) -> None:
         hours.append(state.hours_until)
@@ -176,11 +179,11 @@ def test_what_fails_half_way_is_done_the_next_time(
             raise OSError("the disk is full")
         add(state)
 
-    monkeypatch.setattr(usage, "_add_hour", fail)
+    monkeypatch.setattr(roll_up, "_add_hour", fail)
     with pytest.raises(OSError, match="full"):
-        usage.roll_up()
+        roll_up.roll_up()
     assert state().hours_until == hours[-1]
-    usage.roll_up()
+    roll_up.roll_up()
     sums_hold(northwind, contoso, bot)
 
 
@@ -190,42 +193,42 @@ def test_long_gaps_cost_nothing(northwind: Organisation, monkeypatch: pytest.Mon
     use(key, at(TODAY - timedelta(days=900), 3), 1)
     leave_in_meter(key, at(TODAY - timedelta(days=60), 4), 10)
     use(key, at(YESTERDAY, 5), 100)
-    add, hours = usage._add_hour, []
-    monkeypatch.setattr(usage, "_add_hour", lambda state: (hours.append(state.hours_until), add(state)))
-    usage.roll_up()
+    add, hours = roll_up._add_hour, []
+    monkeypatch.setattr(roll_up, "_add_hour", lambda state: (hours.append(state.hours_until), add(state)))
+    roll_up.roll_up()
     assert [day_of(northwind, TODAY - timedelta(days=age)) for age in ages] == [{"ok": 1}, {"ok": 10}, {"ok": 100}]
     assert len(hours) < 5 * 24
 
 
 def test_nothing_was_ever_called(db: None) -> None:
-    assert usage.roll_up().hours_until <= timezone.now()
+    assert roll_up.roll_up().hours_until <= timezone.now()
     assert not UsageDay.objects.exists()
 
 
 @pytest.mark.parametrize("lock", ["usage.ROLLING_UP", "old_usage.PRUNING"])
 def test_one_at_a_time(db: None, lock: str) -> None:
     module, name = lock.split(".")
-    run: dict[str, Callable[[], Any]] = {"usage": usage.roll_up, "old_usage": lambda: old_usage.prune(actor=OPERATOR)}
-    number = getattr({"usage": usage, "old_usage": old_usage}[module], name)
+    run: dict[str, Callable[[], Any]] = {"usage": roll_up.roll_up, "old_usage": lambda: pruning.prune(actor=OPERATOR)}
+    number = getattr({"usage": roll_up, "old_usage": pruning}[module], name)
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [number])
-        with pytest.raises(Conflict, match="Somebody else"):
+        with pytest.raises(ConflictError, match="Somebody else"):
             run[module]()
         other.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
 def test_days_whose_hours_are_gone_are_not_made_anew(northwind: Organisation) -> None:
-    usage.roll_up()
+    roll_up.roll_up()
     Organisation.objects.update(usage_days=90)
-    with pytest.raises(Invalid, match="removed"):
-        usage.roll_up(again_from=TODAY - timedelta(days=90))
-    usage.roll_up(again_from=TODAY - timedelta(days=88))
+    with pytest.raises(InvalidInputError, match="removed"):
+        roll_up.roll_up(again_from=TODAY - timedelta(days=90))
+    roll_up.roll_up(again_from=TODAY - timedelta(days=88))
 
 
 def test_what_is_too_old_is_removed_by_organisation(
     northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(old_usage, "BATCH", 2)
+    monkeypatch.setattr(pruning, "BATCH", 2)
     Organisation.objects.filter(id=northwind.id).update(usage_days=100)
     robot, theirs = KeyFactory(bot=bot), KeyFactory(organisation=contoso)
     for age in (0, 100, 101, 400, 401):
@@ -237,7 +240,7 @@ def test_what_is_too_old_is_removed_by_organisation(
             KeyDay.objects.create(key_id=key, day=day, allowed=1, denied=0)
         for subject in (northwind.id, bot.id, contoso.id, INSTALLATION):
             UsageDay.objects.create(subject=subject, part=Part.ALL, day=day, outcome=Outcome.OK, count=1)
-    removed = old_usage.prune(actor=OPERATOR)
+    removed = pruning.prune(actor=OPERATOR)
     assert removed == {"usage_hour": 5, "scope_day": 5, "address_day": 5, "key_day": 5, "usage_day": 8}
     ages = {robot.id: {0, 100}, theirs.id: {0, 100, 101, 400}, INSTALLATION: {0, 100, 101, 400}}
     for model, column in ((UsageHour, "hour__date"), (ScopeDay, "day"), (AddressDay, "day"), (KeyDay, "day")):
@@ -248,14 +251,14 @@ def test_what_is_too_old_is_removed_by_organisation(
     for subject, rows in subjects.items():
         assert UsageDay.objects.filter(subject=subject).aggregate(rows=Sum("count"))["rows"] == rows
     event = latest()
-    assert (event.verb, event.target_label) == (Verb.USAGE_PRUNED, "Usage")
+    assert (event.verb, event.target_label) == (EventType.USAGE_PRUNED, "Usage")
     assert event.changes == {"since": [str(TODAY - timedelta(days=401)), str(TODAY - timedelta(days=100))]}
-    assert old_usage.prune(actor=OPERATOR) == {}
+    assert pruning.prune(actor=OPERATOR) == {}
     assert latest().number == event.number, "nothing was removed, so nothing is told"
 
 
 def test_who_may_not_removes_nothing(northwind: Organisation) -> None:
     use(KeyFactory(organisation=northwind), at(TODAY - timedelta(days=900)), 1)
-    with pytest.raises(Forbidden):
-        old_usage.prune(actor=as_actor(member_of(northwind, "owner")))
+    with pytest.raises(ForbiddenError):
+        pruning.prune(actor=as_actor(member_of(northwind, "owner")))
     assert UsageHour.objects.count() == 1

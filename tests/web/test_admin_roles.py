@@ -55,7 +55,8 @@ POSTS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "/people/{leaver}/reactivate/": ({}, (302, 403, 302, 403, 404, 404)),
     "/people/{person}/system-role/": ({"system_role": "auditor"}, (302, 403, 403, 403, 404, 404)),
     "/people/{person}/roles/add/": (
-        {"organisation": "{contoso}", "role": "member"}, (302, 403, 403, 403, 404, 404),
+        {"organisation": "{contoso}", "role": "member"},
+        (302, 403, 403, 403, 404, 404),
     ),
     "/people/{person}/roles/{organisation}/": ({"role": "owner"}, (302, 403, 302, 403, 404, 404)),
     "/people/{person}/roles/{organisation}/remove/": ({}, (302, 403, 302, 403, 404, 404)),
@@ -69,7 +70,8 @@ POSTS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     ),
     "/permissions/chats:read/remove/": ({}, (302, 403, 404, 404, 404, 404)),
     "/channels/create/": (
-        {"name": "Fax", "organisation": "{organisation}"}, (302, 403, 302, 403, 404, 422),
+        {"name": "Fax", "organisation": "{organisation}"},
+        (302, 403, 302, 403, 404, 422),
     ),
     "/channels/{channel}/rename/": ({"name": "Fax"}, (302, 403, 302, 403, 404, 404)),
     "/channels/{channel}/remove/": ({}, (302, 403, 302, 403, 404, 404)),
@@ -77,13 +79,20 @@ POSTS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
     "/tiers/{tier}/edit/": ({"name": "Gold", "hourly_limit": "9"}, (302, 403, 404, 404, 404, 404)),
     "/tiers/{tier}/remove/": ({}, (302, 403, 404, 404, 404, 404)),
     "/settings/?organisation=northwind": (
-        {"name": "Northwind", "default_expiry_days": "30", "key_prefix": "nw", "key_format": "default",
-         "may_never_expire": "on", "tier": "{tier}", "usage_days": "400"},
+        {
+            "name": "Northwind",
+            "default_expiry_days": "30",
+            "key_prefix": "nw",
+            "key_format": "default",
+            "may_never_expire": "on",
+            "tier": "{tier}",
+            "usage_days": "400",
+        },
         (302, 403, 302, 403, 403, 404),
     ),
     "/profile/": ({"name": "Other", "time_zone": "Europe/Berlin"}, (302,) * 6),
     "/profile/sign-out-everywhere/": ({}, (302,) * 6),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -144,8 +153,10 @@ def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, p
     assert signed_in(maya).delete(page.format(**ids)).status_code == 405
 
 
-@pytest.mark.parametrize("page", ["/people/", "/people/{person}/", "/permissions/", "/channels/", "/tiers/",
-                                  "/settings/?organisation=northwind"])  # fmt: skip
+@pytest.mark.parametrize(
+    "page",
+    ["/people/", "/people/{person}/", "/permissions/", "/channels/", "/tiers/", "/settings/?organisation=northwind"],
+)
 def test_for_an_auditor_every_act_is_absent(
     priya: Person, asha: Person, ids: dict[str, str], signed_in: SignedIn, page: str
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.forms.bots import SCOPES
-from keyadmin.models import Bot, Event, Key, Meter, Organisation, Outcome, Person, Status, UsageHour, Verb
+from keyadmin.models import Bot, Event, EventType, Key, Meter, Organisation, Outcome, Person, Status, UsageHour
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -86,7 +86,7 @@ def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> 
     made = Bot.objects.get()
     assert response["Location"] == f"/bots/{made.id}/"
     assert (made.name, made.is_conversational, made.organisation) == ("Deploys", False, northwind)
-    assert Event.objects.first().verb == Verb.BOT_CREATED
+    assert Event.objects.first().verb == EventType.BOT_CREATED
 
 
 def test_what_a_new_bot_lacks_is_said(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test.utils import override_settings
 
-from keyadmin.foundation import cidr
+from keyadmin.core import cidr
 from keyadmin.models import ScopeRoute, Secret
 from tests.factories import KeyFactory
 

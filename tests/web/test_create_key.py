@@ -9,8 +9,8 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
-from keyadmin.foundation import tokens
-from keyadmin.models import Event, Key, Kind, Organisation, Person, Tier, Verb
+from keyadmin.core import tokens
+from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Tier
 from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
 from tests.web.conftest import SignedIn
 
@@ -31,7 +31,7 @@ def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: d
     secret = secret_in(response.content.decode())
     assert tokens.parse(secret) is not None
     key = Key.objects.get(name="CRM integration")
-    assert Event.objects.first().verb == Verb.KEY_ISSUED
+    assert Event.objects.first().verb == EventType.KEY_ISSUED
     half = secret[-30:]
     for url in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/", CREATE):
         page = client.get(url)
@@ -45,15 +45,26 @@ def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: d
 @pytest.mark.parametrize(
     ("default", "longest", "never", "choice", "in_days"),
     [
-        (90, None, True, "90", None), (30, 60, False, "30", None), (None, None, True, "never", None),
-        (None, None, False, "90", None), (None, 30, False, "30", None), (45, None, True, "custom", 45),
-        (45, 45, False, "custom", 44), (None, 10, False, "custom", 9),
+        (90, None, True, "90", None),
+        (30, 60, False, "30", None),
+        (None, None, True, "never", None),
+        (None, None, False, "90", None),
+        (None, 30, False, "30", None),
+        (45, None, True, "custom", 45),
+        (45, 45, False, "custom", 44),
+        (None, 10, False, "custom", 9),
     ],
-)  # fmt: skip
+)
 def test_it_starts_with_the_organisations_expiry(
-    jonas: Person, northwind: Organisation, signed_in: SignedIn, default: int | None, longest: int | None,
-    never: bool, choice: str, in_days: int | None,
-) -> None:  # fmt: skip
+    jonas: Person,
+    northwind: Organisation,
+    signed_in: SignedIn,
+    default: int | None,
+    longest: int | None,
+    never: bool,
+    choice: str,
+    in_days: int | None,
+) -> None:
     rules = {"default_expiry_days": default, "longest_expiry_days": longest, "may_never_expire": never}
     Organisation.objects.filter(id=northwind.id).update(**rules)
     client = signed_in(jonas)
@@ -141,9 +152,13 @@ def test_bad_input_comes_back_with_words(
 def test_nothing_typed_is_lost(jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation) -> None:
     channel = ChannelFactory(organisation=northwind, name="WhatsApp")
     sent = new_key | {
-        "name": "", "description": "Nightly", "scopes": ["contacts:manage"], "channels": [str(channel.id)],
-        "networks": ["192.0.2.0/24", "10.0.0.1/8", ""], "expires": "30",
-    }  # fmt: skip
+        "name": "",
+        "description": "Nightly",
+        "scopes": ["contacts:manage"],
+        "channels": [str(channel.id)],
+        "networks": ["192.0.2.0/24", "10.0.0.1/8", ""],
+        "expires": "30",
+    }
     page = htmx(jonas).post(CREATE, sent).content.decode()
     assert "Fix 2 problems to create the key." in page
     assert 'value="Nightly"' in page
@@ -161,10 +176,14 @@ def test_every_choice_reaches_the_key(
     bot, channel = BotFactory(organisation=northwind), ChannelFactory(organisation=northwind)
     day = timezone.now().date() + timedelta(days=10)
     sent = new_key | {
-        "description": "Reads", "owner": f"bot:{bot.id}", "scopes": ["chats:read", "chats:export"],
-        "channels": [str(channel.id)], "networks": ["192.0.2.1", "2001:db8::/32"], "expires": "custom",
+        "description": "Reads",
+        "owner": f"bot:{bot.id}",
+        "scopes": ["chats:read", "chats:export"],
+        "channels": [str(channel.id)],
+        "networks": ["192.0.2.1", "2001:db8::/32"],
+        "expires": "custom",
         "expires_on": day.isoformat(),
-    }  # fmt: skip
+    }
     assert signed_in(jonas).post(CREATE, sent).status_code == 200
     key = Key.objects.get()
     assert (key.bot, key.kind, key.description) == (bot, Kind.BOT, "Reads")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Event, Key, Kind, Organisation, Person, ScopeDay, Verb
+from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, ScopeDay
 from keyadmin.operations import keys as operations
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
 from tests.web.conftest import SignedIn
@@ -59,7 +59,7 @@ def test_the_form_shows_the_key_and_saves_what_is_changed(jonas: Person, key: Ke
     key.refresh_from_db()
     assert (key.name, key.description, key.revision) == ("CRM sync", "Old", 2)
     event = Event.objects.first()
-    assert event.verb == Verb.KEY_EDITED
+    assert event.verb == EventType.KEY_EDITED
     assert set(event.changes) == {"name", "scopes"}
 
 

@@ -48,10 +48,13 @@ def test_a_list_that_blocks_nobody_is_saved(jonas: Person, used: Key, htmx: Sign
     assert save(htmx(jonas), used, ["203.0.113.8/29"])[0] == 204
 
 
-@pytest.mark.parametrize(("bots", "words"), [
-    ([], "Any address will be allowed."),
-    (["203.0.0.0/16"], "Its bot’s addresses alone will be allowed: 203.0.0.0/16."),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("bots", "words"),
+    [
+        ([], "Any address will be allowed."),
+        (["203.0.0.0/16"], "Its bot’s addresses alone will be allowed: 203.0.0.0/16."),
+    ],
+)
 def test_what_an_emptied_list_opens(
     jonas: Person, northwind: Organisation, htmx: SignedIn, bots: list[str], words: str
 ) -> None:

@@ -9,9 +9,10 @@ import structlog
 from django.core import mail, signing
 from django.test import Client, override_settings
 
-from keyadmin import logs
+from keyadmin.core import redaction
 from keyadmin.models import Event, Membership, Organisation, Person, Role
 from keyadmin.operations import people
+from keyadmin.server import logs
 from tests.factories import OPERATOR, PASSWORD
 from tests.operations.looking import latest
 from tests.web.conftest import SignedIn
@@ -59,7 +60,7 @@ def test_the_link_is_in_no_history_and_in_no_log(
     for page in ("/people/", "/history/", f"/people/{Person.objects.get(email='new@example.com').id}/"):
         assert token not in client.get(page).content.decode()
     line = logs.clean_event(None, "info", {"event": "request", "path": link})
-    assert line["path"] == f"/welcome/{logs.REDACTED}/"
+    assert line["path"] == f"/welcome/{redaction.REDACTED}/"
     with structlog.testing.capture_logs() as lines:
         Client().get(link)
     assert token not in str([logs.clean_event(None, "info", dict(line)) for line in lines])
@@ -122,8 +123,9 @@ def test_an_administrator_invites_without_an_organisation(
     assert (person.system_role, person.memberships.count()) == ("auditor", 0)
 
 
-def test_the_switchers_organisation_is_chosen(maya: Person, contoso: Organisation, northwind: Organisation,
-                                              htmx: SignedIn) -> None:  # fmt: skip
+def test_the_switchers_organisation_is_chosen(
+    maya: Person, contoso: Organisation, northwind: Organisation, htmx: SignedIn
+) -> None:
     client: Any = htmx(maya)
     client.behind = "/people/?organisation=northwind"
     assert re.search(rf'value="{northwind.id}" selected', client.get("/people/invite/").content.decode())
@@ -219,7 +221,7 @@ def test_without_one_nothing_is_printed(
 def test_a_mail_server_that_is_away_loses_nothing(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
-    with mock.patch("keyadmin.web.invitations.send_mail", side_effect=OSError("away")):
+    with mock.patch("keyadmin.web.people.invitations.send_mail", side_effect=OSError("away")):
         html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
     assert "It could not be mailed to new@example.com." in html
     assert link_in(html)

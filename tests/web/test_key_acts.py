@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Event, Key, Organisation, Outcome, Person, UsageHour, Verb
+from keyadmin.models import Event, EventType, Key, Organisation, Outcome, Person, UsageHour
 from keyadmin.operations import keys as operations
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
@@ -45,16 +45,21 @@ def test_revoke_as_a_page(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     assert key.revoked_at is not None
     event = Event.objects.first()
     assert (event.verb, event.reason, event.actor_label, event.door) == (
-        Verb.KEY_REVOKED, "Retired", "Jonas Lind", "page",
-    )  # fmt: skip
+        EventType.KEY_REVOKED,
+        "Retired",
+        "Jonas Lind",
+        "page",
+    )
 
 
 def test_revoke_from_the_list_closes_the_dialog(jonas: Person, key: Key, htmx: SignedIn) -> None:
     response = htmx(jonas).post(f"/keys/{key.id}/revoke/", {})
     assert response.status_code == 204
     assert json.loads(response["HX-Trigger"]) == {
-        "dialog:close": {}, "keys:changed": {}, "toast": {"message": "Key revoked"},
-    }  # fmt: skip
+        "dialog:close": {},
+        "keys:changed": {},
+        "toast": {"message": "Key revoked"},
+    }
 
 
 def test_revoke_from_the_keys_page_refreshes_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
@@ -79,8 +84,9 @@ def test_a_bad_reason(jonas: Person, key: Key, signed_in: SignedIn, reason: str)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_revoking_twice(jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn,
-                        method: str) -> None:  # fmt: skip
+def test_revoking_twice(
+    jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn, method: str
+) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
     response = getattr(htmx(jonas), method)(f"/keys/{key.id}/revoke/")
     assert response.status_code == 409

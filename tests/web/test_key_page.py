@@ -47,9 +47,17 @@ def test_what_the_key_is(jonas: Person, northwind: Organisation, signed_in: Sign
     key = KeyFactory(bot=bot, scopes=["chats:read"], networks=["203.0.113.0/24"], channels=[channel])
     page = html(signed_in(jonas), key)
     for words in (
-        "Concierge", "Read chats", "GET /api/chats", "203.0.113.0/24", "256 addresses", "198.51.100.16/28",
-        "A call must match a range in both lists.", "Telegram", "Standard, 1,000 an hour", "Danger zone",
-    ):  # fmt: skip
+        "Concierge",
+        "Read chats",
+        "GET /api/chats",
+        "203.0.113.0/24",
+        "256 addresses",
+        "198.51.100.16/28",
+        "A call must match a range in both lists.",
+        "Telegram",
+        "Standard, 1,000 an hour",
+        "Danger zone",
+    ):
         assert words in page, words
 
 
@@ -208,9 +216,13 @@ def test_refusals_stand_together_in_five_groups(jonas: Person, key: Key, signed_
 
 @pytest.mark.parametrize("who", ["maya", "jonas", "asha"])
 def test_statements(
-    request: pytest.FixtureRequest, northwind: Organisation, jonas: Person, signed_in: SignedIn, who: str,
+    request: pytest.FixtureRequest,
+    northwind: Organisation,
+    jonas: Person,
+    signed_in: SignedIn,
+    who: str,
     django_assert_max_num_queries: Any,
-) -> None:  # fmt: skip
+) -> None:
     bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24", "198.51.100.0/24"])
     scopes = ["chats:read", "chats:write", "chats:export", "messages:send"]
     full = KeyFactory(

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from keyadmin.models import Event, Key, Organisation, Outcome, Person, UsageHour, Verb
+from keyadmin.models import Event, EventType, Key, Organisation, Outcome, Person, UsageHour
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
 from tests.web.test_create_key import secret_in
@@ -38,7 +38,7 @@ def test_the_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, s
     secret = secret_in(post(client, key))
     assert secret != key.token  # type: ignore[attr-defined]
     assert key.secrets.count() == 1
-    assert Event.objects.first().verb == Verb.KEY_REGENERATED
+    assert Event.objects.first().verb == EventType.KEY_REGENERATED
     for page in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/"):
         assert secret[-30:] not in signed_in(jonas).get(page).content.decode()
 

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.test import Client
 
-from keyadmin.models import Event, Key, Organisation, Person, Role, Verb
-from keyadmin.operations import recording
+from keyadmin.models import Event, EventType, Key, Organisation, Person, Role
+from keyadmin.operations import audit
 from tests.factories import KeyFactory, member_of
 from tests.threads import at_once
 
@@ -51,9 +51,11 @@ def test_regenerating_editing_and_revoking_one_key(committed: Organisation) -> N
         key.refresh_from_db()
         events = list(Event.objects.of_target(str(key.id)).order_by("number"))
         verbs = [event.verb for event in events]
-        assert sorted(verbs) == sorted([Verb.KEY_REGENERATED] * made + [Verb.KEY_EDITED] * saved + [Verb.KEY_REVOKED])
-        assert Verb.KEY_REGENERATED not in verbs[verbs.index(Verb.KEY_REVOKED) :]
+        assert sorted(verbs) == sorted(
+            [EventType.KEY_REGENERATED] * made + [EventType.KEY_EDITED] * saved + [EventType.KEY_REVOKED]
+        )
+        assert EventType.KEY_REGENERATED not in verbs[verbs.index(EventType.KEY_REVOKED) :]
         by_verb = {event.verb: event for event in events}
-        assert key.name == (by_verb[Verb.KEY_EDITED].changes["name"][1] if saved else before)
-        assert by_verb[Verb.KEY_REVOKED].reason == key.revoked_reason
-        assert all(bytes(event.hash) == recording.hash_of(event) for event in events)
+        assert key.name == (by_verb[EventType.KEY_EDITED].changes["name"][1] if saved else before)
+        assert by_verb[EventType.KEY_REVOKED].reason == key.revoked_reason
+        assert all(bytes(event.hash) == audit.hash_of(event) for event in events)

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.models import Key, Kind, Meter, Organisation, Outcome, Person, UsageHour
-from keyadmin.web import counting
+from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -174,12 +174,15 @@ def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_i
     assert "just now" in response.content.decode()
 
 
-@pytest.mark.parametrize(("scopes", "networks", "chips"), [
-    (["chats:read"], [], ["Read chats"]),
-    (["chats:write", "contacts:manage"], [], ["Write chats", "+1"]),
-    (["chats:read", "chats:export"], [], ["Export data", "Read chats"]),
-    (["chats:read", "chats:write", "messages:send"], ["10.0.0.0/8"], ["Read chats", "Write chats", "+1"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("scopes", "networks", "chips"),
+    [
+        (["chats:read"], [], ["Read chats"]),
+        (["chats:write", "contacts:manage"], [], ["Write chats", "+1"]),
+        (["chats:read", "chats:export"], [], ["Export data", "Read chats"]),
+        (["chats:read", "chats:write", "messages:send"], ["10.0.0.0/8"], ["Read chats", "Write chats", "+1"]),
+    ],
+)
 def test_permissions_that_have_room(
     jonas: Person,
     northwind: Organisation,
@@ -196,7 +199,7 @@ def test_permissions_that_have_room(
 def test_counts_stop(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "LIMIT", 2)
+    monkeypatch.setattr(capped_count, "LIMIT", 2)
     for _ in range(4):
         KeyFactory(organisation=northwind)
     response = signed_in(jonas).get("/keys/")
@@ -215,8 +218,9 @@ def test_names_are_text(maya: Person, northwind: Organisation, signed_in: Signed
         assert "&lt;img" in html, page
 
 
-def test_master_keys_are_a_part_of_the_list(maya: Person, jonas: Person, northwind: Organisation,
-                                            signed_in: SignedIn) -> None:  # fmt: skip
+def test_master_keys_are_a_part_of_the_list(
+    maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     KeyFactory(organisation=northwind, name="Plain")
     KeyFactory(organisation=northwind, name="Master", kind=Kind.MASTER)
     html = signed_in(maya).get("/keys/?kind=master").content.decode()
@@ -271,7 +275,7 @@ def test_of_many_open_keys_those_that_can_write_are_the_least(
     client = signed_in(maya)
     exact = "1 can write or export" if words else "0 can write or export"
     assert exact in client.get("/keys/").content.decode()
-    monkeypatch.setattr("keyadmin.web.counting.LIMIT", 2)
+    monkeypatch.setattr("keyadmin.web.common.capped_count.LIMIT", 2)
     html = client.get("/keys/").content.decode()
     assert words in html
     assert ("can write or export" in html) == bool(words)

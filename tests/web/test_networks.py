@@ -33,9 +33,14 @@ def use(key: Key, address: str, calls: int) -> None:
     AddressDay.objects.create(key_id=key.id, day=today, address=address, count=calls, weight=calls)
 
 
-@pytest.mark.parametrize(("typed", "kept"), [
-    ("192.0.2.64/26", "192.0.2.64/26"), (" 203.0.113.24 ", "203.0.113.24/32"), ("2001:db8::/48", "2001:db8::/48"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("192.0.2.64/26", "192.0.2.64/26"),
+        (" 203.0.113.24 ", "203.0.113.24/32"),
+        ("2001:db8::/48", "2001:db8::/48"),
+    ],
+)
 def test_add(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> None:
     response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
     assert response.status_code == 200
@@ -47,15 +52,18 @@ def test_add(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> 
     assert Event.objects.first().changes["networks"][1] == sorted(["198.51.100.0/24", kept])
 
 
-@pytest.mark.parametrize(("typed", "words"), [
-    ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
-    ("2001:db8::/20", "/20 is too wide. Use a suffix from /32 to /128."),
-    ("203.0.113.24/24", "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
-    ("198.51.100.16/28", "198.51.100.16/28 is already covered by 198.51.100.0/24."),
-    ("198.51.100.0/24", "198.51.100.0/24 is already on the list."),
-    ("", "Enter an IP address or a network"),
-    ("nonsense", "Enter an IP address or a network"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
+        ("2001:db8::/20", "/20 is too wide. Use a suffix from /32 to /128."),
+        ("203.0.113.24/24", "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+        ("198.51.100.16/28", "198.51.100.16/28 is already covered by 198.51.100.0/24."),
+        ("198.51.100.0/24", "198.51.100.0/24 is already on the list."),
+        ("", "Enter an IP address or a network"),
+        ("nonsense", "Enter an IP address or a network"),
+    ],
+)
 def test_what_is_wrong_is_said(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, words: str) -> None:
     response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
     assert response.status_code == 422
@@ -101,8 +109,11 @@ def test_remove_and_undo(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     assert said(back) == "192.0.2.64/26 added"
     assert ranges() == ["198.51.100.0/24", "192.0.2.64/26", "203.0.113.0/24"]
     assert [event.verb for event in Event.objects.filter(verb__startswith="allow_list")] == [
-        "allow_list.added", "allow_list.added", "allow_list.removed", "allow_list.added",
-    ]  # fmt: skip
+        "allow_list.added",
+        "allow_list.added",
+        "allow_list.removed",
+        "allow_list.added",
+    ]
 
 
 def test_the_last_one_is_asked_about(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
@@ -233,8 +244,12 @@ def test_another_organisations_lists(lena: Person, bot: Bot, htmx: SignedIn) -> 
     key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
     entries = [str(entry.id) for entry in AllowListEntry.objects.all()]
     client = htmx(lena)
-    for url in (f"/bots/{bot.id}/networks/", f"/keys/{key.id}/networks/", *(f"/networks/{e}/" for e in entries),
-                *(f"/networks/{e}/remove/" for e in entries)):  # fmt: skip
+    for url in (
+        f"/bots/{bot.id}/networks/",
+        f"/keys/{key.id}/networks/",
+        *(f"/networks/{e}/" for e in entries),
+        *(f"/networks/{e}/remove/" for e in entries),
+    ):
         assert client.post(url, {"network": "192.0.2.0/24", "allow_any": "1"}).status_code == 404, url
     assert len(ranges()) == 2
 

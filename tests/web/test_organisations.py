@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from keyadmin.models import Event, Key, Kind, Organisation, Person, Scope, Verb
+from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Scope
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
 from tests.web.conftest import SignedIn
@@ -47,7 +47,7 @@ def test_create(maya: Person, signed_in: SignedIn) -> None:
     assert client.post("/organisations/create/", {"name": "Blue Sky"})["Location"] == "/organisations/blue-sky/"
     again = client.post("/organisations/create/", {"name": "Blue sky"})
     assert "There is already an organisation with this short name." in again.content.decode()
-    assert Event.objects.filter(verb=Verb.ORGANISATION_CREATED).count() == 1
+    assert Event.objects.filter(verb=EventType.ORGANISATION_CREATED).count() == 1
 
 
 def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedIn) -> None:
@@ -100,8 +100,9 @@ def test_what_the_page_costs(
     assert counts[0] == counts[1]
 
 
-def test_generate_asks_first_and_shows_once(jonas: Person, northwind: Organisation, htmx: SignedIn,
-                                            signed_in: SignedIn) -> None:  # fmt: skip
+def test_generate_asks_first_and_shows_once(
+    jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
+) -> None:
     url = "/organisations/northwind/public-key/"
     html = htmx(jonas).get(url).content.decode()
     assert "Generate a public API key for Northwind?" in html

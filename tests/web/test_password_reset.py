@@ -16,9 +16,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from keyadmin.models import Event, Organisation, Person, Verb
-from keyadmin.operations import recording
-from keyadmin.web import letters
+from keyadmin.models import Event, EventType, Organisation, Person
+from keyadmin.operations import audit
+from keyadmin.web.account import mail as letters
 from tests.factories import PASSWORD
 
 ASK = "/account/password/reset/"
@@ -63,7 +63,7 @@ def test_a_reset_is_in_history(jonas: Person, northwind: Organisation) -> None:
     link = link_for(jonas)
     assert choose(link).status_code == 302
     reset, asked = Event.objects.all()[:2]
-    assert (asked.verb, reset.verb) == (Verb.PASSWORD_RESET_REQUESTED, Verb.PASSWORD_RESET)
+    assert (asked.verb, reset.verb) == (EventType.PASSWORD_RESET_REQUESTED, EventType.PASSWORD_RESET)
     assert (asked.actor_id, reset.actor_id) == (None, jonas.id)
     assert {(e.target_id, e.organisation_id, e.ip) for e in (asked, reset)} == {
         (str(jonas.id), northwind.id, "127.0.0.1")
@@ -76,13 +76,13 @@ def test_a_reset_is_in_history(jonas: Person, northwind: Organisation) -> None:
 def test_the_address_of_nobody_is_not_in_history(db: None) -> None:
     ask("nobody@northwind.example")
     event = Event.objects.get()
-    assert (event.verb, event.target_id, event.organisation_id) == (Verb.PASSWORD_RESET_REQUESTED, "", None)
+    assert (event.verb, event.target_id, event.organisation_id) == (EventType.PASSWORD_RESET_REQUESTED, "", None)
     assert "nobody@" not in str(list(Event.objects.values()))
 
 
 def test_without_history_there_is_no_reset(jonas: Person) -> None:
     link = link_for(jonas)
-    with mock.patch.object(recording, "record", side_effect=RuntimeError("history cannot be written")):
+    with mock.patch.object(audit, "record", side_effect=RuntimeError("history cannot be written")):
         assert choose(link).status_code == 500
     jonas.refresh_from_db()
     assert jonas.check_password(PASSWORD)

@@ -11,10 +11,16 @@ from tests.operations.looking import latest
 from tests.web.conftest import SignedIn
 
 NEW = {
-    "name": "notes:read", "resource": "Notes", "label": "Read notes", "caption": "", "explanation": "Lists notes.",
-    "ability": "read notes", "method": ["GET", "GET", "GET"], "pattern": ["/api/notes", "/api/notes/{id}", ""],
+    "name": "notes:read",
+    "resource": "Notes",
+    "label": "Read notes",
+    "caption": "",
+    "explanation": "Lists notes.",
+    "ability": "read notes",
+    "method": ["GET", "GET", "GET"],
+    "pattern": ["/api/notes", "/api/notes/{id}", ""],
     "channel_from": ["", "header", ""],
-}  # fmt: skip
+}
 
 
 def test_every_permission_with_its_calls(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:

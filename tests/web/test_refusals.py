@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from keyadmin.models import Key, Organisation, Outcome, Person, UsageHour
 from keyadmin.operations import keys
-from keyadmin.web import refusals
+from keyadmin.web.keys import denials
 from tests.factories import OPERATOR, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -41,8 +41,10 @@ def shown(response: Any) -> list[tuple[int, list[tuple[str, int]]]]:
 def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn) -> None:
     response = signed_in(asha).get(f"/keys/{key.id}/refused/?since=2026-03-01")
     assert shown(response) == [
-        (30, [("No permission", 8)]), (2, [("IP not allowed", 4)]), (0, [("IP not allowed", 1), ("No permission", 2)]),
-    ]  # fmt: skip
+        (30, [("No permission", 8)]),
+        (2, [("IP not allowed", 4)]),
+        (0, [("IP not allowed", 1), ("No permission", 2)]),
+    ]
     assert response.context["totals"] == [("No permission", 10), ("IP not allowed", 5)]
     html = response.content.decode()
     assert "15 calls refused since 1 Mar 2026" in html
@@ -52,7 +54,7 @@ def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn)
 
 
 def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "SIZE", 2)
+    monkeypatch.setattr(denials, "SIZE", 2)
     client = signed_in(asha)
     first = client.get(f"/keys/{key.id}/refused/?since=2026-03-01")
     second = client.get(first.context["page"]["older_url"])

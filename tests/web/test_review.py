@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from keyadmin.models import Event, Key, Organisation, Person
 from keyadmin.operations import review as operations
-from keyadmin.web import counting, review
+from keyadmin.web.common import capped_count
+from keyadmin.web.review import views
 from tests.factories import KeyFactory, member_of
 from tests.models.test_review import use
 from tests.web.conftest import SignedIn
@@ -36,7 +37,7 @@ def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     def built() -> None:
         operations.build()
         # The counts that stop are LIMIT + 1: with two keys there are more than anybody waits for.
-        monkeypatch.setattr(counting, "LIMIT", 1)
+        monkeypatch.setattr(capped_count, "LIMIT", 1)
 
     return {"living": living, "built": built}[request.param]
 
@@ -64,11 +65,15 @@ def test_the_figures_and_the_rows(
 ) -> None:
     ready()
     response = signed_in(maya).get("/review/?organisation=northwind")
-    limited = counting.LIMIT == 1
+    limited = capped_count.LIMIT == 1
     assert figures(response) == {
-        "Never used": "1", "No expiry": "1", "Open to any IP": "1,000+" if limited else "2", "Full access": "1",
-        "Permission unused": "1", "Owner gone": "1",
-    }  # fmt: skip
+        "Never used": "1",
+        "No expiry": "1",
+        "Open to any IP": "1,000+" if limited else "2",
+        "Full access": "1",
+        "Permission unused": "1",
+        "Owner gone": "1",
+    }
     html = response.content.decode()
     assert names(html) == ["Legacy", "=cmd()"]
     assert "made by Lea Veer" in html
@@ -99,10 +104,13 @@ def test_of_one_finding(
 
 
 def test_paging_forth_and_back(
-    jonas: Person, northwind: Organisation, signed_in: SignedIn, ready: Callable[[], None],
+    jonas: Person,
+    northwind: Organisation,
+    signed_in: SignedIn,
+    ready: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr(review, "SIZE", 2)
+) -> None:
+    monkeypatch.setattr(views, "SIZE", 2)
     soon = timezone.now() + timedelta(days=30)
     made = [KeyFactory(organisation=northwind, name=f"K{n}", expires_at=soon if n % 2 else None) for n in range(5)]
     ready()
@@ -117,7 +125,7 @@ def test_paging_forth_and_back(
     back = re.search(r'href="([^"]*)" rel="prev"', html)
     assert back
     assert names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
-    if counting.LIMIT > 1:  # what is printed stops there
+    if capped_count.LIMIT > 1:  # what is printed stops there
         assert names(client.get("/review/?print=1").content.decode()) == [key.name for key in ranked]
 
 
@@ -139,14 +147,14 @@ def test_what_was_done_since_it_was_built_shows(
     use(keys["=cmd()"], "chats:write")
     keys["Legacy"].allow_list.all()
     Key.objects.filter(id=keys["Legacy"].id).update(name="Renamed")
-    monkeypatch.setattr(counting, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert names(html) == ["Renamed", "=cmd()"]
     assert html.count("None any more") == 1
 
 
 def test_not_built_yet(jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any) -> None:
-    monkeypatch.setattr(counting, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert "build_review" in html
     assert "There is no report yet." in html

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keyadmin.models import Event, Key, Kind, Organisation, Person, Verb
+from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -27,7 +27,7 @@ def test_one_operation_for_each(jonas: Person, keys: list[Key], htmx: SignedIn) 
     response = client.post(URL, {"key": ids(*keys), "reason": "Retired"})
     assert response.status_code == 204
     assert json.loads(response["HX-Trigger"])["toast"] == {"message": "3 keys revoked"}
-    events = Event.objects.filter(verb=Verb.KEY_REVOKED)
+    events = Event.objects.filter(verb=EventType.KEY_REVOKED)
     assert {event.target_id for event in events} == set(ids(*keys))
     assert {event.reason for event in events} == {"Retired"}
 

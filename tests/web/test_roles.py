@@ -8,7 +8,7 @@ from django.test import Client
 
 from keyadmin.models import Event, Key, Kind, Organisation, Person
 from keyadmin.operations import policy
-from keyadmin.web.visitors import Visitor
+from keyadmin.web.common.current_user import CurrentUser
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
 
@@ -104,10 +104,20 @@ POSTS = {
 }
 #: Enough for every form.
 SENT = {
-    "name": "CRM", "reason": "Test", "description": "New", "was": "", "scopes": "chats:read", "expires": "never",
-    "revision": "1", "grace": "0", "nonce": "a nonce",
-    "network": "192.0.2.0/24", "allow_any": "1", "organisation": "northwind", "format": "csv",
-}  # fmt: skip
+    "name": "CRM",
+    "reason": "Test",
+    "description": "New",
+    "was": "",
+    "scopes": "chats:read",
+    "expires": "never",
+    "revision": "1",
+    "grace": "0",
+    "nonce": "a nonce",
+    "network": "192.0.2.0/24",
+    "allow_any": "1",
+    "organisation": "northwind",
+    "format": "csv",
+}
 
 
 @pytest.fixture
@@ -161,13 +171,23 @@ def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: Sign
 @pytest.mark.parametrize(
     ("method", "page"),
     [
-        ("post", "/"), ("post", "/usage/"), ("post", "/keys/"), ("post", "/history/"), ("post", "/keys/{key}/"),
-        ("delete", "/keys/{key}/"), ("post", "/review/"), ("post", "/review/export/"),
-        ("put", "/keys/{key}/revoke/"), ("delete", "/keys/{key}/delete/"), ("post", "/history/1/"),
+        ("post", "/"),
+        ("post", "/usage/"),
+        ("post", "/keys/"),
+        ("post", "/history/"),
+        ("post", "/keys/{key}/"),
+        ("delete", "/keys/{key}/"),
+        ("post", "/review/"),
+        ("post", "/review/export/"),
+        ("put", "/keys/{key}/revoke/"),
+        ("delete", "/keys/{key}/delete/"),
+        ("post", "/history/1/"),
         ("get", "/history/export/"),
-        ("get", "/keys/create/limits/"), ("delete", "/keys/{key}/edit/"), ("put", "/keys/{key}/regenerate/"),
+        ("get", "/keys/create/limits/"),
+        ("delete", "/keys/{key}/edit/"),
+        ("put", "/keys/{key}/regenerate/"),
     ],
-)  # fmt: skip
+)
 def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, method: str, page: str) -> None:
     assert getattr(signed_in(maya), method)(page.format(**ids)).status_code == 405
 
@@ -212,6 +232,6 @@ def test_a_visitors_permissions_are_the_policys(
     for person in cast.values():
         request = rf.get("/")
         request.user = person
-        visitor = Visitor(request)
+        visitor = CurrentUser(request)
         for organisation in (northwind, contoso):
             assert visitor.permissions(organisation.id) == policy.permissions(as_actor(person), organisation.id)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
-from keyadmin.web import counting
+from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 from tests.web.test_bots import names
@@ -51,8 +51,10 @@ def test_all_ranges_by_owner(maya: Person, northwind: Organisation, contoso: Org
     client = signed_in(maya)
     found = [(owner, sorted(networks)) for owner, networks in owners(client.get(LISTS))]
     assert found == [
-        ("Theirs", ["2001:db8::/32"]), ("Concierge", ["192.0.2.0/24", "198.51.100.0/24"]), ("Own list", ["10.0.0.0/8"]),
-    ]  # fmt: skip
+        ("Theirs", ["2001:db8::/32"]),
+        ("Concierge", ["192.0.2.0/24", "198.51.100.0/24"]),
+        ("Own list", ["10.0.0.0/8"]),
+    ]
     assert owners(client.get(f"{LISTS}?organisation=contoso")) == [("Theirs", ["2001:db8::/32"])]
 
 
@@ -110,12 +112,16 @@ def test_what_is_no_address(jonas: Person, northwind: Organisation, signed_in: S
 @pytest.mark.parametrize("is_by_name", [True, False])
 @pytest.mark.parametrize("reader", ["jonas", "maya"])
 def test_pages(
-    northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest,
-    reader: str, is_by_name: bool,
-) -> None:  # fmt: skip
+    northwind: Organisation,
+    signed_in: SignedIn,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    reader: str,
+    is_by_name: bool,
+) -> None:
     """There and back, also of more ranges than are put in order by name."""
     if not is_by_name:
-        monkeypatch.setattr(counting, "LIMIT", 100)
+        monkeypatch.setattr(capped_count, "LIMIT", 100)
     for number in range(65):
         networks = [f"10.0.{number}.0/24", f"10.1.{number}.0/24"]
         KeyFactory(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=networks)
@@ -139,7 +145,7 @@ def test_another_orders_place_leads_to_the_first_page(
         KeyFactory(organisation=northwind, networks=[f"10.0.{number}.0/24"])
     client = signed_in(jonas)
     url = client.get(LISTS).context["page"]["next_url"]
-    monkeypatch.setattr(counting, "LIMIT", 50)
+    monkeypatch.setattr(capped_count, "LIMIT", 50)
     assert owners(client.get(url)) == owners(client.get(LISTS))
 
 

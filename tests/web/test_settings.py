@@ -15,9 +15,13 @@ URL = "/settings/?organisation=northwind"
 @pytest.fixture
 def rules() -> dict[str, str]:
     return {
-        "name": "Northwind", "default_expiry_days": "30", "longest_expiry_days": "365", "key_prefix": "nw",
-        "key_format": "compact", "usage_days": "100",
-    }  # fmt: skip
+        "name": "Northwind",
+        "default_expiry_days": "30",
+        "longest_expiry_days": "365",
+        "key_prefix": "nw",
+        "key_format": "compact",
+        "usage_days": "100",
+    }
 
 
 def test_an_owner_changes_the_rules(
@@ -50,9 +54,13 @@ def test_an_owner_changes_the_rules(
     ],
 )
 def test_rules_refused(
-    jonas: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str], changes: dict[str, str],
+    jonas: Person,
+    northwind: Organisation,
+    signed_in: SignedIn,
+    rules: dict[str, str],
+    changes: dict[str, str],
     words: str,
-) -> None:  # fmt: skip
+) -> None:
     response = signed_in(jonas).post(URL, rules | changes)
     assert response.status_code == 422
     assert words in response.content.decode()

@@ -41,17 +41,28 @@ def test_navigation_has_only_what_the_role_may_use(
     ]
     for reader in (maya, priya):
         assert navigation(signed_in(reader).get("/keys/")) == [
-            *everybody, "Master User API keys", "Organisations", "People & roles", "Permissions", "Channels", "Tiers",
+            *everybody,
+            "Master User API keys",
+            "Organisations",
+            "People & roles",
+            "Permissions",
+            "Channels",
+            "Tiers",
             "Settings",
-        ]  # fmt: skip
+        ]
     assert navigation(signed_in(jonas).get("/keys/")) == [
-        *everybody, "Organisation", "People & roles", "Channels", "Settings",
-    ]  # fmt: skip
+        *everybody,
+        "Organisation",
+        "People & roles",
+        "Channels",
+        "Settings",
+    ]
     assert navigation(signed_in(sam).get("/keys/")) == []
 
 
-def test_switcher(maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation,
-                  signed_in: SignedIn) -> None:  # fmt: skip
+def test_switcher(
+    maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
     switcher = signed_in(maya).get("/history/?organisation=northwind").context["switcher"]
     assert switcher["current"]["name"] == "Northwind"
     assert [(choice["name"], choice["url"], choice["current"]) for choice in switcher["choices"]] == [
@@ -76,9 +87,13 @@ def test_the_switcher_says_what_the_organisation_is(
 
 @pytest.mark.parametrize(
     ("page", "counts"),
-    [("/keys/", ("2", "2")), ("/keys/?organisation=contoso", ("1", "1")), ("/bots/{bot}/advanced/", ("1", "1")),
-     ("/organisations/contoso/", ("1", "1"))],
-)  # fmt: skip
+    [
+        ("/keys/", ("2", "2")),
+        ("/keys/?organisation=contoso", ("1", "1")),
+        ("/bots/{bot}/advanced/", ("1", "1")),
+        ("/organisations/contoso/", ("1", "1")),
+    ],
+)
 def test_what_changed_without_a_page_brings_the_sidebars_counts(
     maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn, page: str, counts: tuple[str, str]
 ) -> None:
@@ -102,9 +117,11 @@ def test_the_organisation_stays_chosen(maya: Person, northwind: Organisation, si
 
 def test_me(maya: Person, sam: Person, signed_in: SignedIn) -> None:
     assert signed_in(maya).get("/keys/").context["me"] == {
-        "name": "Maya Okafor", "email": "maya@northwind.example", "role": "System administrator",
+        "name": "Maya Okafor",
+        "email": "maya@northwind.example",
+        "role": "System administrator",
         "time_zone": "",
-    }  # fmt: skip
+    }
     assert signed_in(sam).get("/").context["me"]["role"] == "Member"
 
 
@@ -135,7 +152,7 @@ def test_an_accident_has_a_page_of_its_own(maya: Person, signed_in: SignedIn) ->
     client = signed_in(maya)
     client.raise_request_exception = False
     client.cookies["keyadmin_theme"] = "dark"
-    with mock.patch("keyadmin.web.keys.KeyList.of", side_effect=RuntimeError("boom")):
+    with mock.patch("keyadmin.web.keys.views.KeyList.of", side_effect=RuntimeError("boom")):
         response = client.get("/keys/")
     html = response.content.decode()
     assert response.status_code == 500
@@ -156,7 +173,7 @@ def test_without_a_database_the_accident_still_has_its_page(maya: Person, signed
 def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> None:
     client = htmx(maya)
     client.raise_request_exception = False
-    with mock.patch("keyadmin.web.keys.KeyList.of", side_effect=RuntimeError("boom")):
+    with mock.patch("keyadmin.web.keys.views.KeyList.of", side_effect=RuntimeError("boom")):
         response = client.get("/keys/")
     assert (response.status_code, response.content) == (500, b"")
 

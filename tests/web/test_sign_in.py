@@ -13,11 +13,11 @@ from django.core.cache import cache
 from django.test import Client
 from django.test.utils import override_settings
 
-from keyadmin.foundation import cidr
-from keyadmin.models import Event, Person, Verb
-from keyadmin.operations import people, recording
-from keyadmin.operations.errors import Conflict
-from keyadmin.web import letters
+from keyadmin.core import cidr
+from keyadmin.core.errors import ConflictError
+from keyadmin.models import Event, EventType, Person
+from keyadmin.operations import audit, people
+from keyadmin.web.account import mail as letters
 from tests.factories import OPERATOR, PASSWORD, PersonFactory
 from tests.web.conftest import Htmx, SignedIn
 
@@ -52,21 +52,21 @@ def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
     assert response["Location"] == "/history/"
     assert client.get("/history/").status_code == 200
     event = Event.objects.first()
-    assert (event.verb, event.actor_id, event.actor_label) == (Verb.SIGNED_IN, maya.id, "Maya Okafor")
+    assert (event.verb, event.actor_id, event.actor_label) == (EventType.SIGNED_IN, maya.id, "Maya Okafor")
     assert event.ip == "127.0.0.1"
     maya.refresh_from_db()
     assert maya.last_login <= event.at
 
 
-@pytest.mark.parametrize("problem", [Conflict("Try again."), RuntimeError("history cannot be written")])
+@pytest.mark.parametrize("problem", [ConflictError("Try again."), RuntimeError("history cannot be written")])
 def test_who_history_cannot_be_told_of_does_not_come_in(
     maya: Person, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
     client = Client(raise_request_exception=False)
     client.get(LOGIN)
-    monkeypatch.setattr(recording, "record", mock.Mock(side_effect=problem))
+    monkeypatch.setattr(audit, "record", mock.Mock(side_effect=problem))
     response = client.post(LOGIN, {"login": maya.email, "password": PASSWORD})
-    assert response.status_code == (409 if isinstance(problem, Conflict) else 500)
+    assert response.status_code == (409 if isinstance(problem, ConflictError) else 500)
     assert client.get("/keys/").status_code == 302
     assert not Event.objects.exists()
     assert not any(maya.id.hex in str(each.get_decoded()).replace("-", "") for each in Session.objects.all())
@@ -81,8 +81,11 @@ def test_success_leads_nowhere_else(maya: Person, elsewhere: str) -> None:
 def test_wrong_unknown_and_deactivated_look_alike(maya: Person) -> None:
     gone = PersonFactory(email="gone@northwind.example", deactivated=True, signs_in=True)
     answers = [
-        attempt(maya.email), attempt("nobody@northwind.example"), attempt(gone.email), attempt(gone.email, PASSWORD),
-    ]  # fmt: skip
+        attempt(maya.email),
+        attempt("nobody@northwind.example"),
+        attempt(gone.email),
+        attempt(gone.email, PASSWORD),
+    ]
     assert {answer.status_code for answer in answers} == {200}
     assert len({without_variables(answer.content) for answer in answers}) == 1
     assert not any("sessionid" in answer.cookies for answer in answers)
@@ -106,7 +109,7 @@ def test_wrong_and_unknown_cost_one_hash_each(maya: Person) -> None:
 
 def test_failures_are_recorded_without_the_password(maya: Person) -> None:
     attempt("maya@northwind.example", "a-secret-typed-wrongly", headers={"User-Agent": "x" * 400})
-    event = Event.objects.get(verb=Verb.SIGN_IN_FAILED)
+    event = Event.objects.get(verb=EventType.SIGN_IN_FAILED)
     assert (event.actor_id, event.actor_label) == (None, "maya@northwind.example")
     assert len(event.user_agent) == 300
     assert "a-secret-typed-wrongly" not in str(Event.objects.values_list())
@@ -121,7 +124,7 @@ def test_twenty_bad_attempts_are_throttled_and_the_owner_elsewhere_gets_in(maya:
     statuses = [attempt(maya.email, REMOTE_ADDR="198.51.100.7").status_code for _ in range(20)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
-    recorded = Event.objects.filter(verb=Verb.SIGN_IN_FAILED).count()
+    recorded = Event.objects.filter(verb=EventType.SIGN_IN_FAILED).count()
     assert recorded == statuses.count(200)
     throttled = attempt(maya.email, PASSWORD, REMOTE_ADDR="198.51.100.7")
     seconds = int(throttled["Retry-After"])
@@ -129,7 +132,7 @@ def test_twenty_bad_attempts_are_throttled_and_the_owner_elsewhere_gets_in(maya:
     assert 1 <= seconds <= 300
     assert f"Too many attempts. Try again in {seconds} seconds." in throttled.content.decode()
     assert "no-store" in throttled["Cache-Control"]
-    assert Event.objects.filter(verb=Verb.SIGN_IN_FAILED).count() == recorded
+    assert Event.objects.filter(verb=EventType.SIGN_IN_FAILED).count() == recorded
     assert attempt(maya.email, PASSWORD, REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
@@ -181,7 +184,7 @@ def test_signing_out(maya: Person, signed_in: SignedIn) -> None:
     assert client.get("/keys/").status_code == 200
     client.post("/account/logout/")
     assert client.get("/keys/").status_code == 302
-    assert Event.objects.first().verb == Verb.SIGNED_OUT
+    assert Event.objects.first().verb == EventType.SIGNED_OUT
 
 
 def test_a_deactivated_persons_session_ends(maya: Person, signed_in: SignedIn) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.foundation.cidr import parse
+from keyadmin.core.cidr import parse
 from keyadmin.models import (
     AllowListEntry,
     Bot,
@@ -30,30 +30,62 @@ from keyadmin.models import (
 )
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import keys as operations
-from keyadmin.operations import review, usage
+from keyadmin.operations import review
+from keyadmin.operations.usage import roll_up
 from tests.factories import KeyFactory, as_actor
 from tests.web.conftest import SignedIn
 
 PAGES = [
-    "/", "/?organisation=northwind",
-    "/keys/", "/keys/?sort=expires", "/keys/?q=k&status=active&organisation=northwind&open=any",
+    "/",
+    "/?organisation=northwind",
+    "/keys/",
+    "/keys/?sort=expires",
+    "/keys/?q=k&status=active&organisation=northwind&open=any",
     "/keys/?q=key&open=limited&used=never&bot=none",
-    "/bots/", "/bots/?q=b&organisation=northwind",
-    "/usage/", "/usage/?organisation=northwind&days=90", "/usage/?bot={bot}", "/usage/?bot=none",
-    "/security/public-keys/", "/security/public-keys/?q=k&organisation=northwind",
-    "/security/allow-lists/", "/security/allow-lists/?organisation=northwind",
+    "/bots/",
+    "/bots/?q=b&organisation=northwind",
+    "/usage/",
+    "/usage/?organisation=northwind&days=90",
+    "/usage/?bot={bot}",
+    "/usage/?bot=none",
+    "/security/public-keys/",
+    "/security/public-keys/?q=k&organisation=northwind",
+    "/security/allow-lists/",
+    "/security/allow-lists/?organisation=northwind",
     "/security/allow-lists/?address=10.1.2.3",
-    "/history/", "/history/?q=k&organisation=northwind", "/history/?action=key.revoked&since=2020-01-01",
-    "/review/", "/review/?organisation=northwind&finding=no-expiry",
-    "/organisations/", "/organisations/?q=o", "/organisations/northwind/",
-    "/bots/{bot}/advanced/", "/explain/", "/explain/?organisation=northwind",
-    "/people/", "/people/?q=p&organisation=northwind&role=member",
-    "/permissions/", "/channels/", "/channels/?q=c", "/tiers/", "/settings/",
-    "/keys/{key}/", "/keys/{key}/regenerate/", "/keys/{key}/revoke/", "/keys/{key}/delete/",
-    "/keys/{key}/networks/", "/keys/create/?organisation=northwind", "/bots/{bot}/", "/bots/{bot}/networks/",
-    "/bots/{bot}/disable/", "/people/{person}/", "/organisations/northwind/disable/",
-    "/settings/?organisation=northwind", "/profile/", "/keys/{key}/edit/",
-]  # fmt: skip
+    "/history/",
+    "/history/?q=k&organisation=northwind",
+    "/history/?action=key.revoked&since=2020-01-01",
+    "/review/",
+    "/review/?organisation=northwind&finding=no-expiry",
+    "/organisations/",
+    "/organisations/?q=o",
+    "/organisations/northwind/",
+    "/bots/{bot}/advanced/",
+    "/explain/",
+    "/explain/?organisation=northwind",
+    "/people/",
+    "/people/?q=p&organisation=northwind&role=member",
+    "/permissions/",
+    "/channels/",
+    "/channels/?q=c",
+    "/tiers/",
+    "/settings/",
+    "/keys/{key}/",
+    "/keys/{key}/regenerate/",
+    "/keys/{key}/revoke/",
+    "/keys/{key}/delete/",
+    "/keys/{key}/networks/",
+    "/keys/create/?organisation=northwind",
+    "/bots/{bot}/",
+    "/bots/{bot}/networks/",
+    "/bots/{bot}/disable/",
+    "/people/{person}/",
+    "/organisations/northwind/disable/",
+    "/settings/?organisation=northwind",
+    "/profile/",
+    "/keys/{key}/edit/",
+]
 
 #: Rows of everything but keys.
 MANY = 150
@@ -67,7 +99,7 @@ def test_pages_cost_the_same_however_many_keys_there_are(
     clients = {"maya": signed_in(maya), "jonas": signed_in(jonas)}
     _rows(maya, northwind, 10)
     review.build()
-    usage.roll_up()
+    roll_up.roll_up()
     bot = Bot.objects.filter(keys__isnull=False).first()
     names = {"bot": bot.id, "key": bot.keys.first().id, "person": jonas.id}
 
@@ -99,7 +131,7 @@ def test_counts_stop(
     assert Scope.objects.with_use().get(name="chats:read").key_count == 10
     assert max(channel.key_count for channel in Channel.objects.with_use()) == 10
     monkeypatch.undo()
-    monkeypatch.setattr("keyadmin.web.counting.LIMIT", 9)
+    monkeypatch.setattr("keyadmin.web.common.capped_count.LIMIT", 9)
     client = signed_in(maya)
     for page in ("/tiers/", "/permissions/", "/channels/"):
         assert "1,000+" in client.get(page).content.decode(), page
@@ -134,14 +166,22 @@ def _keys(northwind: Organisation, bots: list[Bot], channels: list[Channel], nam
     now = timezone.now()
     keys = [
         Key(
-            organisation=northwind, bot=bot, kind="bot" if bot else "standard", name=f"K {name}", prefix="kad",
-            format="default", key_id=f"kad_{name}{'b' if bot else ''}", recognition="00000000",
-            tier=northwind.default_tier, created_by="Somebody", created_at=now - timedelta(days=60),
+            organisation=northwind,
+            bot=bot,
+            kind="bot" if bot else "standard",
+            name=f"K {name}",
+            prefix="kad",
+            format="default",
+            key_id=f"kad_{name}{'b' if bot else ''}",
+            recognition="00000000",
+            tier=northwind.default_tier,
+            created_by="Somebody",
+            created_at=now - timedelta(days=60),
             expires_at=now + timedelta(days=3) if place % 3 else None,
         )
         for place, name in enumerate(names)
         for bot in (None, bots[0] if place % 2 else bots[place])
-    ]  # fmt: skip
+    ]
     Key.objects.bulk_create(keys)
     Meter.objects.bulk_create(
         Meter(key_id=key.id, cells=[0] * CELLS, last_used_at=None if place % 5 == 0 else now)

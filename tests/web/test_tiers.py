@@ -28,9 +28,14 @@ def test_create_and_edit(maya: Person, signed_in: SignedIn) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [{"name": "", "hourly_limit": "1"}, {"name": "Standard", "hourly_limit": "1"}, {"name": "X", "hourly_limit": "0"},
-     {"name": "X", "hourly_limit": "2147483648"}, {"name": "X", "hourly_limit": "many"}],
-)  # fmt: skip
+    [
+        {"name": "", "hourly_limit": "1"},
+        {"name": "Standard", "hourly_limit": "1"},
+        {"name": "X", "hourly_limit": "0"},
+        {"name": "X", "hourly_limit": "2147483648"},
+        {"name": "X", "hourly_limit": "many"},
+    ],
+)
 def test_create_refused(maya: Person, signed_in: SignedIn, sent: dict[str, str]) -> None:
     assert signed_in(maya).post("/tiers/create/", sent).status_code == 422
     assert Tier.objects.count() == 2

@@ -10,9 +10,11 @@ from django.utils import timezone
 
 from keyadmin.models import Bot, Key, Meter, Organisation, Outcome, Person, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.meter import CELLS
-from keyadmin.operations import usage as usage_operations
-from keyadmin.web import counting, key_sums, usage
+from keyadmin.operations.usage import roll_up as usage_operations
+from keyadmin.web.common import capped_count
 from keyadmin.web.templatetags.ui import absolute_time
+from keyadmin.web.usage import totals as key_sums
+from keyadmin.web.usage import views
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -64,9 +66,14 @@ def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict
     ],
 )
 def test_whose_and_since_when(
-    maya: Person, keys: dict[str, Key], concierge: Bot, signed_in: SignedIn, query: str, totals: list[int],
+    maya: Person,
+    keys: dict[str, Key],
+    concierge: Bot,
+    signed_in: SignedIn,
+    query: str,
+    totals: list[int],
     busiest: list[str],
-) -> None:  # fmt: skip
+) -> None:
     response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id, key=keys["Plain"].id))
     assert response.context["chart"].totals == totals
     assert names(response.content.decode()) == busiest
@@ -94,7 +101,7 @@ def test_only_what_one_may_read(
 def test_paging_forth_and_back(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "SIZE", 4)
+    monkeypatch.setattr(views, "SIZE", 4)
     made = [KeyFactory(organisation=northwind, name=f"K{number}") for number in range(10)]
     for number, key in enumerate(made):
         use(key, Outcome.OK, 10 + number // 2)
@@ -118,7 +125,7 @@ def test_paging_forth_and_back(
 def test_of_too_many_keys_those_used_last(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "LIMIT", 1)
     monkeypatch.setattr(key_sums, "USED_LAST", 1)
     today = timezone.now().date()
     for name, days in (("Robot", 9), ("Plain", 2)):
@@ -149,9 +156,14 @@ def added_up(keys: dict[str, Key]) -> None:
     ],
 )
 def test_what_was_added_up_beforehand_counts_once(
-    maya: Person, keys: dict[str, Key], concierge: Bot, signed_in: SignedIn, query: str, totals: list[int],
+    maya: Person,
+    keys: dict[str, Key],
+    concierge: Bot,
+    signed_in: SignedIn,
+    query: str,
+    totals: list[int],
     busiest: list[str],
-) -> None:  # fmt: skip
+) -> None:
     response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id))
     assert response.context["chart"].totals == totals
     assert names(response.content.decode()) == busiest
@@ -160,14 +172,18 @@ def test_what_was_added_up_beforehand_counts_once(
 
 @pytest.mark.usefixtures("added_up")
 def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
-    maya: Person, jonas: Person, northwind: Organisation, keys: dict[str, Key], signed_in: SignedIn,
+    maya: Person,
+    jonas: Person,
+    northwind: Organisation,
+    keys: dict[str, Key],
+    signed_in: SignedIn,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     until = timezone.now().replace(minute=0, second=0, microsecond=0)
     use(keys["Plain"], Outcome.OK, 50_000)
     UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=Outcome.SCOPE, count=4)
     UsageRollUp.objects.update(hours_until=until)
-    monkeypatch.setattr(counting, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "LIMIT", 1)
     for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):
         response = signed_in(jonas).get(page)
         assert response.context["chart"].totals[:2] == [allowed, 4], "what was called since is not waited for"
@@ -190,7 +206,7 @@ def test_the_chosen_bot_is_to_choose_however_many_there_are(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of another organisation than the filter's."""
-    monkeypatch.setattr(usage, "_MOST_BOTS", 2)
+    monkeypatch.setattr(views, "_MOST_BOTS", 2)
     first, second, last = (BotFactory(organisation=northwind, name=name) for name in ("A", "B", "C"))
     theirs = BotFactory(organisation=contoso, name="D")
     client = signed_in(maya)

@@ -6,10 +6,10 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from keyadmin.management import lookups
-from keyadmin.management.base import ExitCode, Problem, not_found
-from keyadmin.management.verbs import NounCommand, argument, verb
+from keyadmin.management.base import CommandError, ExitCode, not_found
+from keyadmin.management.subcommands import NounCommand, argument, verb
 from keyadmin.models import AllowListEntry, Bot, Key
-from keyadmin.operations import networks
+from keyadmin.operations.organisations import allow_lists
 
 LIST: Final = (
     argument("--key", help="A key's own list, by the key's id or key ID."),
@@ -30,25 +30,28 @@ class Command(NounCommand):
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
         place: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
-        self._done(networks.add(actor=self.actor, network=options.network, **place), "Added")
+        self._done(allow_lists.add(actor=self.actor, network=options.network, **place), "Added")
 
     @verb("change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR"))
     def change(self, options: Namespace) -> None:
-        entry = networks.change(actor=self.actor, entry=self._find(options).id, network=options.new)
+        entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, network=options.new)
         self._done(entry, "Changed to")
 
     @verb(
-        "remove", "Remove a network.", *LIST, NETWORK,
+        "remove",
+        "Remove a network.",
+        *LIST,
+        NETWORK,
         argument("--allow-any", action="store_true", help="Needed for the last one, which opens the list."),
-    )  # fmt: skip
+    )
     def remove(self, options: Namespace) -> None:
         entry = self._find(options)
-        networks.remove(actor=self.actor, entry=entry.id, allow_any=options.allow_any)
+        allow_lists.remove(actor=self.actor, entry=entry.id, allow_any=options.allow_any)
         self._done(entry, "Removed")
 
     def _owner(self, options: Namespace) -> Key | Bot:
         if bool(options.key) == bool(options.bot) or bool(options.bot) != bool(options.organisation):
-            raise Problem("Name the list by --key, or by --bot and --organisation.", ExitCode.USAGE)
+            raise CommandError("Name the list by --key, or by --bot and --organisation.", ExitCode.USAGE)
         if options.key:
             return lookups.key(options.key, actor=self.actor)
         owner = lookups.organisation(options.organisation, actor=self.actor)

@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Bot
-from keyadmin.operations import bots
+from keyadmin.operations.organisations import bots
 
 OWNER: Final = argument("--organisation", required=True, metavar="SLUG", help="Whose bot it is (slug or id).")
 BOT: Final = argument("bot", help="Its name or id.")

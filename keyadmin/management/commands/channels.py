@@ -6,9 +6,9 @@ from uuid import UUID
 
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, verb
+from keyadmin.management.subcommands import NounCommand, argument, verb
 from keyadmin.models import Channel
-from keyadmin.operations import channels
+from keyadmin.operations.catalogue import channels
 
 OWNER: Final = argument("--organisation", required=True, metavar="SLUG", help="Whose channel it is (slug or id).")
 CHANNEL: Final = argument("channel", metavar="SLUG", help="What calls name it by.")

@@ -2,9 +2,9 @@
 
 from argparse import Namespace
 
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 from keyadmin.management.checkpoints import HOW, signing_key
-from keyadmin.operations import chain
+from keyadmin.operations.audit import chain
 
 
 class Command(OperatorCommand):
@@ -13,9 +13,9 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         key = signing_key()
         if key is None:
-            raise Problem(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {HOW}", ExitCode.USAGE)
+            raise CommandError(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {HOW}", ExitCode.USAGE)
         try:
             made = chain.checkpoint(key)
-        except chain.Broken as broken:
-            raise Problem(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
+        except chain.BrokenChainError as broken:
+            raise CommandError(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
         self.stdout.write(made.text(), ending="")

@@ -6,7 +6,7 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem, printable
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, printable
 from keyadmin.models import SystemRole
 from keyadmin.operations import people
 
@@ -43,19 +43,19 @@ def first_line() -> str:
         password = sys.stdin.readline().rstrip("\r\n")
         password.encode()
     except UnicodeError as error:
-        raise Problem("The password on standard input is not UTF-8 text.", ExitCode.USAGE) from error
+        raise CommandError("The password on standard input is not UTF-8 text.", ExitCode.USAGE) from error
     return password
 
 
 def ask() -> str:
     """A password typed twice, unseen, at a terminal."""
     if not sys.stdin.isatty():
-        raise Problem("There is no terminal to ask for a password: use --password-stdin.", ExitCode.USAGE)
+        raise CommandError("There is no terminal to ask for a password: use --password-stdin.", ExitCode.USAGE)
     try:
         password = getpass.getpass("Password: ")
         again = getpass.getpass("Password (again): ")
     except (EOFError, KeyboardInterrupt) as error:
-        raise Problem("Cancelled.", ExitCode.FAILED) from error
+        raise CommandError("Cancelled.", ExitCode.FAILED) from error
     if password != again:
-        raise Problem("password: The two passwords differ.", ExitCode.INVALID)
+        raise CommandError("password: The two passwords differ.", ExitCode.INVALID)
     return password

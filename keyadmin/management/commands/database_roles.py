@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandParser
 
-from keyadmin.database import roles
-from keyadmin.database.addresses import APPLICATION, CALLS, OWNER
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem
+from keyadmin.db import roles
+from keyadmin.db.urls import APPLICATION, CALLS, OWNER
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 
 _ONE_URL = (
     f"There is one role only. Let {APPLICATION} be the application's, set {OWNER} to the owner's,"
@@ -28,12 +28,12 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         known = settings.KEYADMIN_ROLES
         if known is None:
-            raise Problem(_ONE_URL, ExitCode.USAGE)
+            raise CommandError(_ONE_URL, ExitCode.USAGE)
         if options.sql:
             self.result(roles.grants(known).rstrip())
             return
         if not roles.grant(known, settings.KEYADMIN_DATABASE):
-            raise Problem("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
+            raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
         self._tell([("owner", known.owner), ("application", known.app), ("calls", known.calls)])
 
     def _tell(self, named: list[tuple[str, str]]) -> None:

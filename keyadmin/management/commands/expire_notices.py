@@ -5,7 +5,7 @@ from argparse import Namespace
 from django.core.management.base import CommandParser
 
 from keyadmin.management import notices
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 
 
 class Command(OperatorCommand):
@@ -28,4 +28,4 @@ class Command(OperatorCommand):
             self.note("There is no mail server (KEYADMIN_SMTP_HOST): nothing was sent.")
         if failed:
             names = ", ".join(f"{one['to']} ({one['error']})" for one in failed)
-            raise Problem(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)
+            raise CommandError(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)

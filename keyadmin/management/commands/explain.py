@@ -4,10 +4,10 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
-from keyadmin.explain.documents import document
 from keyadmin.explain.explanation import Explanation, explain
-from keyadmin.explain.questions import METHODS, call_of, key_of
-from keyadmin.explain.words import TITLES
+from keyadmin.explain.inputs import METHODS, call_of, key_of
+from keyadmin.explain.messages import TITLES
+from keyadmin.explain.serialization import document
 from keyadmin.management.base import OperatorCommand, printable
 
 
@@ -27,9 +27,12 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         key = key_of(self.actor, options.key)
         call = call_of(
-            method=options.method, path=options.path, address=options.address, channel=options.channel,
+            method=options.method,
+            path=options.path,
+            address=options.address,
+            channel=options.channel,
             on_behalf_of=options.on_behalf_of,
-        )  # fmt: skip
+        )
         explanation = explain(key, call)
         if self.json:
             self.document(document(explanation))

@@ -5,12 +5,12 @@ from argparse import Namespace
 from django.core.management.base import CommandParser
 
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem, clock
-from keyadmin.models import Verb
-from keyadmin.models.event_search import Found
-from keyadmin.models.event_terms import Wanted
-from keyadmin.operations import exports
-from keyadmin.operations.exports import ExportFormat
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, clock
+from keyadmin.models import EventType
+from keyadmin.models.event_search import EventQuery
+from keyadmin.models.event_terms import EventFilter
+from keyadmin.operations.audit import export as exports
+from keyadmin.operations.audit.export import ExportFormat
 
 
 class Command(OperatorCommand):
@@ -22,7 +22,7 @@ class Command(OperatorCommand):
         parser.add_argument("--actor", default="", help="Only by these (an id, or beginnings of words of a name).")
         parser.add_argument("--text", default="", help="Only with these beginnings of words, addresses or ids.")
         parser.add_argument(
-            "--action", choices=Verb.values, metavar="ACTION", help=f"Only this: {', '.join(Verb.values)}."
+            "--action", choices=EventType.values, metavar="ACTION", help=f"Only this: {', '.join(EventType.values)}."
         )
         parser.add_argument(
             "--since", type=arguments.since, metavar="WHEN", help="An RFC 3339 time with offset, or days such as 7d."
@@ -38,7 +38,7 @@ class Command(OperatorCommand):
         if options.export:
             self.export(wanted, options)
             return
-        found = list(Found.of(self.actor, wanted).newest(options.limit or 50))
+        found = list(EventQuery.of(self.actor, wanted).newest(options.limit or 50))
         if self.json:
             self.document([event.told() for event in found])
             return
@@ -46,26 +46,35 @@ class Command(OperatorCommand):
             ("number", "time (UTC)", "actor", "action", "target", "changes"),
             [
                 (
-                    str(event.number), clock(event.at, ""), event.actor_label, event.get_verb_display(),
-                    event.target_label, ", ".join(event.changes) or event.reason,
+                    str(event.number),
+                    clock(event.at, ""),
+                    event.actor_label,
+                    event.get_verb_display(),
+                    event.target_label,
+                    ", ".join(event.changes) or event.reason,
                 )
                 for event in found
             ],
-        )  # fmt: skip
+        )
 
-    def export(self, wanted: Wanted, options: Namespace) -> None:
+    def export(self, wanted: EventFilter, options: Namespace) -> None:
         if options.limit or self.json:
-            raise Problem("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
+            raise CommandError("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
         for piece in exports.history(actor=self.actor, wanted=wanted, format=ExportFormat(options.export)).pieces:
             self.stdout.write(piece, ending="")
 
-    def asked_for(self, options: Namespace) -> Wanted:
+    def asked_for(self, options: Namespace) -> EventFilter:
         owner = lookups.organisation(options.organisation, actor=self.actor) if options.organisation else None
         key = ""
         if options.key:
             # A deleted key has left nothing but its history.
             key = str(lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
-        return Wanted(
-            organisation=owner.id if owner else None, target=key, actor=options.actor, text=options.text,
-            action=options.action or "", since=options.since, until=options.until,
-        )  # fmt: skip
+        return EventFilter(
+            organisation=owner.id if owner else None,
+            target=key,
+            actor=options.actor,
+            text=options.text,
+            action=options.action or "",
+            since=options.since,
+            until=options.until,
+        )

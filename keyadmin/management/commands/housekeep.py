@@ -5,11 +5,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from keyadmin.core import errors
 from keyadmin.management import notices
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem, problem
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, problem
 from keyadmin.models import ReviewBuild
-from keyadmin.operations import errors, old_usage, once, review, usage
-from keyadmin.operations.recording import database_time
+from keyadmin.operations import idempotency, review
+from keyadmin.operations.audit import database_time
+from keyadmin.operations.usage import pruning, roll_up
 
 #: The report of many keys is a long walk.
 REPORT_EVERY: Final = timedelta(hours=1)
@@ -35,11 +37,11 @@ class Command(OperatorCommand):
         for name, task in tasks.items():
             try:
                 told[name] = task()
-            except errors.Conflict as conflict:  # whoever is at it does it
+            except errors.ConflictError as conflict:  # whoever is at it does it
                 told[name] = str(conflict)
             except errors.OperationError as error:
                 failed.append(f"{name}: {problem(error)}")
-            except Problem as error:
+            except CommandError as error:
                 failed.append(f"{name}: {error}")
         if self.json:
             self.document(told)
@@ -48,17 +50,17 @@ class Command(OperatorCommand):
                 if words:
                     self.result(f"{name}: {words}")
         if failed:
-            raise Problem(" ".join(failed), ExitCode.FAILED)
+            raise CommandError(" ".join(failed), ExitCode.FAILED)
 
     def _roll_up(self) -> str:
-        usage.roll_up()
+        roll_up.roll_up()
         return ""
 
     def _prune(self) -> str:
-        return ", ".join(f"{table} {rows}" for table, rows in old_usage.prune(actor=self.actor).items())
+        return ", ".join(f"{table} {rows}" for table, rows in pruning.prune(actor=self.actor).items())
 
     def _forget(self) -> str:
-        return str(once.forget_old() or "")
+        return str(idempotency.forget_old() or "")
 
     def _build_review(self) -> str:
         last = ReviewBuild.objects.first()
@@ -70,5 +72,5 @@ class Command(OperatorCommand):
         sent, failed = notices.send_all(self.actor) if notices.has_mail_server() else ([], [])
         if failed:
             names = ", ".join(f"{one['to']} ({one['error']})" for one in failed)
-            raise Problem(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)
+            raise CommandError(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)
         return ", ".join(one["to"] for one in sent)

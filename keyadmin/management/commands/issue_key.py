@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem, printable
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, printable
 from keyadmin.models import Kind, Organisation
 from keyadmin.operations import keys
 
@@ -26,13 +26,19 @@ class Command(OperatorCommand):
             "--channel", action="append", default=[], metavar="SLUG", help="Only through this channel; repeat for more."
         )
         parser.add_argument(
-            "--allow", action="append", default=[], type=arguments.network, metavar="CIDR",
+            "--allow",
+            action="append",
+            default=[],
+            type=arguments.network,
+            metavar="CIDR",
             help="Only from this network; repeat for more. Default: any address.",
-        )  # fmt: skip
+        )
         parser.add_argument(
-            "--expires", type=arguments.expiry, metavar="WHEN",
+            "--expires",
+            type=arguments.expiry,
+            metavar="WHEN",
             help="An RFC 3339 time with offset, days such as 90d, or never. Default: the organisation's own.",
-        )  # fmt: skip
+        )
         parser.add_argument("--tier", metavar="NAME", help="Rate tier (name or id). Default: the organisation's own.")
 
     def run(self, options: Namespace) -> None:
@@ -53,7 +59,7 @@ class Command(OperatorCommand):
         try:
             self.show(issued)
         except OSError as error:
-            raise Problem(
+            raise CommandError(
                 f"The key was made, but could not be printed ({error.strerror}). Revoke it: revoke_key {issued.key.id}",
                 ExitCode.FAILED,
             ) from error

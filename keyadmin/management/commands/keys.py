@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import ExitCode, Problem, iso, printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.base import CommandError, ExitCode, iso, printable
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Key, OutcomeGroup
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
-from keyadmin.operations.checks import UNCHANGED
+from keyadmin.operations.validation import UNCHANGED
 
 KEY: Final = argument("key", help="Its id or its key ID, never the key itself.")
 EXPIRES: Final = argument(
@@ -22,15 +22,20 @@ class Command(NounCommand):
     help = "Edit, regenerate, reactivate and delete keys, and see their use."
 
     @verb(
-        "edit", "Change what is given. Lists are replaced as a whole.", KEY, argument("--name"),
-        argument("--description"), EXPIRES, argument("--tier", metavar="NAME"),
+        "edit",
+        "Change what is given. Lists are replaced as a whole.",
+        KEY,
+        argument("--name"),
+        argument("--description"),
+        EXPIRES,
+        argument("--tier", metavar="NAME"),
         argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="Repeat for more."),
         argument("--inherits", action=BooleanOptionalAction),
         argument("--channel", action="append", dest="channels", metavar="SLUG", help="Repeat for more."),
         argument("--all-channels", action="store_const", const=[], dest="channels", help="Restrict it to none."),
         argument("--allow", action="append", dest="networks", type=arguments.network, metavar="CIDR"),
         argument("--allow-any", action="store_true", help="Empty its allow-list: any address may use it."),
-    )  # fmt: skip
+    )
     def edit(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         fields = given(options, "name", "description", "scopes", "inherits", "networks")
@@ -45,9 +50,11 @@ class Command(NounCommand):
         self._done(keys.edit(actor=self.actor, key=key.id, revision=None, **fields), "Changed")
 
     @verb(
-        "regenerate", "A new secret, printed on standard output, here and never again.", KEY,
+        "regenerate",
+        "A new secret, printed on standard output, here and never again.",
+        KEY,
         argument("--grace", type=arguments.count, default=0, metavar="HOURS", help="The old one works that long."),
-    )  # fmt: skip
+    )
     def regenerate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         issued = keys.regenerate(actor=self.actor, key=key.id, grace=timedelta(hours=options.grace))
@@ -58,12 +65,15 @@ class Command(NounCommand):
             self.stdout.flush()
         except OSError as error:
             message = f"The secret was made, but could not be printed ({error.strerror}). Regenerate again: {key.id}"
-            raise Problem(message, ExitCode.FAILED) from error
+            raise CommandError(message, ExitCode.FAILED) from error
         self.note("Store it somewhere safe now: it is never shown again.")
 
-    @verb("usage", "A key's calls by day, and what became of them.", KEY, argument(
-        "--days", type=arguments.count, default=30, help="The last so many, with today. Default: 30."
-    ))  # fmt: skip
+    @verb(
+        "usage",
+        "A key's calls by day, and what became of them.",
+        KEY,
+        argument("--days", type=arguments.count, default=30, help="The last so many, with today. Default: 30."),
+    )
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         row = Key.objects.with_window().get(id=key.id)
@@ -76,9 +86,12 @@ class Command(NounCommand):
         self._done(keys.end_grace(actor=self.actor, key=key.id), "Ended the old secret of")
 
     @verb(
-        "reactivate", "Let a revoked or expired key work again.", KEY, EXPIRES,
+        "reactivate",
+        "Let a revoked or expired key work again.",
+        KEY,
+        EXPIRES,
         argument("--reason", default="", help="Kept in the history."),
-    )  # fmt: skip
+    )
     def reactivate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         until = UNCHANGED if options.expires is None else moment(options)

@@ -45,12 +45,17 @@ class Command(OperatorCommand):
             ("id", "key", "name", "owner", "status", "expires", "last used"),
             [
                 (
-                    str(key.id), key.masked, key.name, owner(key), str(Status(key.status).label),
-                    clock(key.expires_at, "never"), clock(key.last_used_at, "never"),
+                    str(key.id),
+                    key.masked,
+                    key.name,
+                    owner(key),
+                    str(Status(key.status).label),
+                    clock(key.expires_at, "never"),
+                    clock(key.last_used_at, "never"),
                 )
                 for key in found
             ],
-        )  # fmt: skip
+        )
         if len(found) == options.limit and (total := rows.count()) > options.limit:
             self.note(f"The newest {options.limit} of {total}; --limit shows more.")
 

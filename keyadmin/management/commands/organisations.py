@@ -3,10 +3,10 @@
 from argparse import BooleanOptionalAction, Namespace
 from typing import Any, Final
 
-from keyadmin.foundation.tokens import Format
+from keyadmin.core.tokens import Format
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Organisation
 from keyadmin.operations import organisations
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Person, Role, SystemRole
 from keyadmin.operations import people
 from keyadmin.operations.people import Invited
@@ -23,20 +23,27 @@ class Command(NounCommand):
     help = "Add, list and edit people, and give and take their roles. `create_admin` makes the first of them."
 
     @verb(
-        "add", "Add somebody to an organisation. They choose a password by a link, which `link` makes.",
-        argument("--email", required=True), argument("--name", required=True), ORGANISATION, ROLE,
-    )  # fmt: skip
+        "add",
+        "Add somebody to an organisation. They choose a password by a link, which `link` makes.",
+        argument("--email", required=True),
+        argument("--name", required=True),
+        ORGANISATION,
+        ROLE,
+    )
     def add(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = given(options, "email", "name", "role")
         self._done(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
 
     @verb(
-        "invite", "Add somebody, and print the link by which they choose a password, here and never again.",
-        argument("--email", required=True), argument("--name", required=True),
-        argument("--organisation", metavar="SLUG", help="Slug or id."), argument("--role", choices=Role.values),
+        "invite",
+        "Add somebody, and print the link by which they choose a password, here and never again.",
+        argument("--email", required=True),
+        argument("--name", required=True),
+        argument("--organisation", metavar="SLUG", help="Slug or id."),
+        argument("--role", choices=Role.values),
         argument("--system-role", choices=SystemRole.values),
-    )  # fmt: skip
+    )
     def invite(self, options: Namespace) -> None:
         fields = given(options, "email", "name", "role", "system_role")
         if options.organisation:
@@ -71,9 +78,11 @@ class Command(NounCommand):
         self._done(people.remove_role(actor=self.actor, person=person.id, organisation=owner.id), "Changed")
 
     @verb(
-        "set-system-role", "Make somebody a system administrator or auditor, or neither.", WHO,
+        "set-system-role",
+        "Make somebody a system administrator or auditor, or neither.",
+        WHO,
         argument("--role", required=True, choices=[*SystemRole.values, NO_ROLE]),
-    )  # fmt: skip
+    )
     def set_system_role(self, options: Namespace) -> None:
         role = "" if options.role == NO_ROLE else options.role
         person = lookups.person(options.person)

@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.db.models import Count
 
-from keyadmin.management.base import ExitCode, Problem
-from keyadmin.management.verbs import NounCommand, verb
+from keyadmin.management.base import CommandError, ExitCode
+from keyadmin.management.subcommands import NounCommand, verb
 from keyadmin.models import Secret
 
 
@@ -44,6 +44,6 @@ class Command(NounCommand):
         self.tell_all(rows, ("pepper", "secrets", "in_ring", "current"))
         if missing := [str(row["pepper"]) for row in rows if row["secrets"] and not row["in_ring"]]:
             names = ", ".join(missing)
-            raise Problem(
+            raise CommandError(
                 f"KEYADMIN_PEPPERS lacks peppers that secrets need: {names}. Add them again.", ExitCode.FAILED
             )

@@ -3,14 +3,14 @@
 from argparse import Namespace
 
 from keyadmin.management.base import OperatorCommand
-from keyadmin.operations import old_usage
+from keyadmin.operations.usage import pruning
 
 
 class Command(OperatorCommand):
     help = "Remove usage that is older than its organisation keeps it (Settings). History stays. Run it every day."
 
     def run(self, options: Namespace) -> None:
-        removed = old_usage.prune(actor=self.actor)
+        removed = pruning.prune(actor=self.actor)
         if self.json:
             self.document({"removed": removed})
         elif removed:

@@ -42,12 +42,16 @@ class Command(OperatorCommand):
             ("id", "key", "name", "owner", "findings", "last used"),
             [
                 (
-                    str(key.id), key.masked, key.name, owner(key), " ".join(row.findings),
+                    str(key.id),
+                    key.masked,
+                    key.name,
+                    owner(key),
+                    " ".join(row.findings),
                     clock(key.last_used_at, "never"),
                 )
                 for key, row in found
             ],
-        )  # fmt: skip
+        )
         self.note(", ".join(f"{finding.value}: {counts[finding.value]}" for finding in Finding))
 
 

@@ -6,7 +6,7 @@ from django.core.management.base import CommandParser
 
 from keyadmin.management import arguments
 from keyadmin.management.base import OperatorCommand, clock, iso
-from keyadmin.operations import usage
+from keyadmin.operations.usage import roll_up
 
 
 class Command(OperatorCommand):
@@ -14,12 +14,14 @@ class Command(OperatorCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--again-from", type=arguments.day, metavar="DAY",
+            "--again-from",
+            type=arguments.day,
+            metavar="DAY",
             help="Forget the sums of this day and later, and make them anew (2027-03-01): after a clock was set back.",
-        )  # fmt: skip
+        )
 
     def run(self, options: Namespace) -> None:
-        state = usage.roll_up(again_from=options.again_from)
+        state = roll_up.roll_up(again_from=options.again_from)
         if self.json:
             self.document({"hours_until": iso(state.hours_until), "days_until": iso(state.days_until)})
         else:

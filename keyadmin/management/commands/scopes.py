@@ -3,12 +3,12 @@
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import Any, Final
 
-from keyadmin.foundation.routes import Route
+from keyadmin.core.routes import Route
 from keyadmin.management import arguments
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import ChannelSource, Scope
-from keyadmin.operations import scopes
+from keyadmin.operations.catalogue import scopes
 
 
 def route(text: str) -> Route:
@@ -22,9 +22,13 @@ def route(text: str) -> Route:
 
 SCOPE: Final = argument("scope", help="Its name, such as chats:read.")
 ROUTE: Final = argument(
-    "--route", dest="routes", action="append", type=route, metavar="ROUTE",
+    "--route",
+    dest="routes",
+    action="append",
+    type=route,
+    metavar="ROUTE",
     help="'METHOD /pattern', then header or path where the channel is said there; repeat for more.",
-)  # fmt: skip
+)
 TEXTS: Final = ("resource", "label", "explanation", "ability")
 OTHERS: Final = (
     argument("--caption", help="In a few words, beside a checkbox."),
@@ -39,9 +43,12 @@ class Command(NounCommand):
     help = "Create, list, edit and remove permissions."
 
     @verb(
-        "create", "Make a permission.", argument("name", help="resource:action"),
-        *(argument(f"--{text}", required=True) for text in TEXTS), *OTHERS,
-    )  # fmt: skip
+        "create",
+        "Make a permission.",
+        argument("name", help="resource:action"),
+        *(argument(f"--{text}", required=True) for text in TEXTS),
+        *OTHERS,
+    )
     def create(self, options: Namespace) -> None:
         fields = given(options, "name", *TEXTS, *FURTHER)
         self._done(scopes.create(actor=self.actor, **fields), "Made")
@@ -52,9 +59,12 @@ class Command(NounCommand):
         self.tell_all([described(row) for row in rows], ("name", "label", "is_sensitive", "is_own", "routes"))
 
     @verb(
-        "edit", "Change what is given; routes, if given, replace all of them.", SCOPE,
-        *(argument(f"--{text}") for text in TEXTS), *OTHERS,
-    )  # fmt: skip
+        "edit",
+        "Change what is given; routes, if given, replace all of them.",
+        SCOPE,
+        *(argument(f"--{text}") for text in TEXTS),
+        *OTHERS,
+    )
     def edit(self, options: Namespace) -> None:
         fields = given(options, *TEXTS, *FURTHER)
         self._done(scopes.edit(actor=self.actor, scope=options.scope, **fields), "Changed")

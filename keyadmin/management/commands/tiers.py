@@ -5,9 +5,9 @@ from typing import Any, Final
 
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import printable
-from keyadmin.management.verbs import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Tier
-from keyadmin.operations import tiers
+from keyadmin.operations.catalogue import tiers
 
 WHICH: Final = argument("tier", help="Its name or id.")
 LIMIT: Final = {"type": arguments.count, "metavar": "CALLS", "help": "Calls in any rolling hour."}

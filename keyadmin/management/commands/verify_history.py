@@ -8,9 +8,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from keyadmin.management.base import ExitCode, OperatorCommand, Problem, iso
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, iso
 from keyadmin.management.checkpoints import known_keys
-from keyadmin.operations import chain
+from keyadmin.operations.audit import chain
 
 _WIDTH = 40
 
@@ -20,28 +20,33 @@ class Command(OperatorCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--checkpoint", type=Path, metavar="FILE", action="append", default=[],
+            "--checkpoint",
+            type=Path,
+            metavar="FILE",
+            action="append",
+            default=[],
             help="What `checkpoint` printed earlier, kept elsewhere: shows a past that was rewritten or cut off. "
-                 "May be given several times.",
-        )  # fmt: skip
+            "May be given several times.",
+        )
         parser.add_argument(
-            "--since-checkpoint", action="store_true",
+            "--since-checkpoint",
+            action="store_true",
             help="Walk only what came after the newest of these checkpoints; what came before is taken as it is.",
-        )  # fmt: skip
+        )
 
     def run(self, options: Namespace) -> None:
         known = sorted((self._checkpoint(file) for file in options.checkpoint), key=lambda one: one.number)
         if options.since_checkpoint and not known:
-            raise Problem("--since-checkpoint needs a --checkpoint.", ExitCode.USAGE)
+            raise CommandError("--since-checkpoint needs a --checkpoint.", ExitCode.USAGE)
         newest = known[-1] if known else None
         after = newest if options.since_checkpoint else None
         since = after.number if after else 0
         bar = _Bar(self, since) if sys.stderr.isatty() else None
         try:
             end = chain.verify(known, after=after, progress=bar.show if bar else None)
-        except chain.Broken as broken:
+        except chain.BrokenChainError as broken:
             chain.note(broken.number - 1, broken.why, since=since)
-            raise Problem(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
+            raise CommandError(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
         finally:
             if bar:
                 bar.end()
@@ -72,9 +77,9 @@ class Command(OperatorCommand):
         try:
             found = chain.read_checkpoint(file.read_text(encoding="utf-8"), keys)
         except (OSError, UnicodeDecodeError) as error:
-            raise Problem(f"{file} cannot be read.", ExitCode.USAGE) from error
-        except chain.BadCheckpoint as error:
-            raise Problem(f"{file}: {error}", ExitCode.INVALID) from error
+            raise CommandError(f"{file} cannot be read.", ExitCode.USAGE) from error
+        except chain.InvalidCheckpointError as error:
+            raise CommandError(f"{file}: {error}", ExitCode.INVALID) from error
         if not keys:
             self.note(f"{file} is signed by {found.key}. Set KEYADMIN_CHECKPOINT_PUBLIC_KEYS to the keys that count.")
         return found

@@ -8,31 +8,31 @@ from django import template
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Event
-from keyadmin.models.event import Verb
-from keyadmin.web import acts
+from keyadmin.models.event import EventType
+from keyadmin.web.history import event_text
 from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
 
 _ICONS = {
-    Verb.KEY_ISSUED: "key-round",
-    Verb.KEY_REGENERATED: "rotate-cw",
-    Verb.GRACE_ENDED: "timer-off",
-    Verb.KEY_REVOKED: "ban",
-    Verb.SYSTEM_ROLE_CHANGED: "user-cog",
-    Verb.PERSON_INVITED: "mail-plus",
-    Verb.LINK_MADE: "link",
-    Verb.PASSWORD_CHOSEN: "lock-keyhole",
-    Verb.PASSWORD_CHANGED: "lock-keyhole",
-    Verb.PASSWORD_RESET_REQUESTED: "lock-keyhole",
-    Verb.PASSWORD_RESET: "lock-keyhole",
-    Verb.SIGNED_IN: "log-in",
-    Verb.SIGN_IN_FAILED: "shield-alert",
-    Verb.SIGNED_OUT: "log-out",
-    Verb.HISTORY_EXPORTED: "file-down",
-    Verb.REVIEW_EXPORTED: "file-down",
-    Verb.NOTICE_SENT: "mail",
-    Verb.USAGE_PRUNED: "trash-2",
+    EventType.KEY_ISSUED: "key-round",
+    EventType.KEY_REGENERATED: "rotate-cw",
+    EventType.GRACE_ENDED: "timer-off",
+    EventType.KEY_REVOKED: "ban",
+    EventType.SYSTEM_ROLE_CHANGED: "user-cog",
+    EventType.PERSON_INVITED: "mail-plus",
+    EventType.LINK_MADE: "link",
+    EventType.PASSWORD_CHOSEN: "lock-keyhole",
+    EventType.PASSWORD_CHANGED: "lock-keyhole",
+    EventType.PASSWORD_RESET_REQUESTED: "lock-keyhole",
+    EventType.PASSWORD_RESET: "lock-keyhole",
+    EventType.SIGNED_IN: "log-in",
+    EventType.SIGN_IN_FAILED: "shield-alert",
+    EventType.SIGNED_OUT: "log-out",
+    EventType.HISTORY_EXPORTED: "file-down",
+    EventType.REVIEW_EXPORTED: "file-down",
+    EventType.NOTICE_SENT: "mail",
+    EventType.USAGE_PRUNED: "trash-2",
 }
 #: By the last word of the verb, where the verb itself has no icon.
 _ICONS_BY_END = {
@@ -111,14 +111,14 @@ class Change(NamedTuple):
 @register.filter
 def event_icon(event: Event) -> str:
     """The lucide icon of the event's verb."""
-    known = _ICONS.get(Verb(event.verb)) if event.verb in Verb.values else None
+    known = _ICONS.get(EventType(event.verb)) if event.verb in EventType.values else None
     return known or _ICONS_BY_END.get(event.verb.rpartition(".")[2], "history")
 
 
 @register.filter
 def event_act(event: Event) -> str:
     """What the actor did: "created the key"."""
-    return acts.act(event)
+    return event_text.act(event)
 
 
 @register.filter

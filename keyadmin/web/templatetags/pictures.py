@@ -68,9 +68,13 @@ class Frame(NamedTuple):
 
 @register.simple_tag
 def chart(
-    days: Sequence[dict[str, Any]], width: int = 600, height: int = 224, every: int = 5,
-    extra_class: str = "", label: str = "",
-) -> SafeString:  # fmt: skip
+    days: Sequence[dict[str, Any]],
+    width: int = 600,
+    height: int = 224,
+    every: int = 5,
+    extra_class: str = "",
+    label: str = "",
+) -> SafeString:
     """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [five ints as in OUTCOMES]}], oldest first.
 
     Every `every`th day is named below, counted from today; draw it twice (wide and narrow), CSS shows one.
@@ -88,9 +92,12 @@ def chart(
     ]
     return format_html(
         '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
-        extra_class, width, height, label,
+        extra_class,
+        width,
+        height,
+        label,
         format_html_join("", "{}", ((part,) for part in lines + bars + names)),
-    )  # fmt: skip
+    )
 
 
 def _scale(highest: int) -> tuple[float, float]:
@@ -105,9 +112,15 @@ def _grid_line(frame: Frame, value: float) -> SafeString:
     return format_html(
         '<line class="grid{}" x1="{}" x2="{}" y1="{}" y2="{}"/>'
         '<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>',
-        "" if value else " base", frame.left, frame.left + frame.width + 2, y, y,
-        frame.left - 8, y + 3.5, f"{value / 1000:g}k" if value >= 1000 else f"{value:g}",
-    )  # fmt: skip
+        "" if value else " base",
+        frame.left,
+        frame.left + frame.width + 2,
+        y,
+        y,
+        frame.left - 8,
+        y + 3.5,
+        f"{value / 1000:g}k" if value >= 1000 else f"{value:g}",
+    )
 
 
 def _bar_width(slot: float) -> float:
@@ -128,9 +141,13 @@ def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]
             base -= tall + 1
     return format_html(
         '<g class="day"><title>{}</title><rect class="hit" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
-        _tip(name, counts), round(frame.left + index * slot, 2), frame.top, round(slot, 2), frame.height,
+        _tip(name, counts),
+        round(frame.left + index * slot, 2),
+        frame.top,
+        round(slot, 2),
+        frame.height,
         _rectangles(bars, rounding=1.5),
-    )  # fmt: skip
+    )
 
 
 def _tip(name: str, counts: Sequence[int]) -> str:
@@ -144,9 +161,11 @@ def _day_name(frame: Frame, slot: float, index: int, height: int, *, is_today: b
     middle = frame.left + index * slot + slot / 2
     return format_html(
         '<text class="axis" x="{}" y="{}" text-anchor="{}">{}</text>',
-        round(middle + _bar_width(slot) / 2 if is_today else middle, 1), height - 6,
-        "end" if is_today else "middle", gettext("Today") if is_today else name,
-    )  # fmt: skip
+        round(middle + _bar_width(slot) / 2 if is_today else middle, 1),
+        height - 6,
+        "end" if is_today else "middle",
+        gettext("Today") if is_today else name,
+    )
 
 
 def _rectangles(bars: Iterable[tuple[Any, ...]], *, rounding: float) -> SafeString:
@@ -166,8 +185,10 @@ def meter(used: int, limit: int, label: str = "") -> SafeString:
         '<svg class="meter{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
         '<rect class="meter-track" width="100" height="6"/>'
         '<rect class="meter-value" width="{}" height="6"/></svg>',
-        " is-hot" if share > 0.8 else "", label, round(100 * share, 1),
-    )  # fmt: skip
+        " is-hot" if share > 0.8 else "",
+        label,
+        round(100 * share, 1),
+    )
 
 
 @register.simple_tag

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from keyadmin.models import ScopeRoute
-from keyadmin.web import counting
+from keyadmin.web.common import capped_count
 
 register = template.Library()
 
@@ -115,7 +115,7 @@ def thousands(number: int) -> str:
 @register.filter
 def capped(number: int) -> str:
     """`412`, or `1,000+` for a count that stopped."""
-    return counting.words(number)
+    return capped_count.words(number)
 
 
 @register.filter

@@ -1,1 +1,0 @@
-"""The call path: whether the key in a call may make it. Start reading at `authenticate.py`."""

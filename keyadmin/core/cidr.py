@@ -1,0 +1,157 @@
+"""IP addresses and networks: read strictly, described in words, compared fast.
+
+IPv4-mapped IPv6 (`::ffff:10.1.2.3`) is IPv4 everywhere. Zone ids, leading zeros, short forms and masks are
+refused, because different programs read them differently.
+"""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Address, IPv6Network
+from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import NamedTuple
+
+type Network = IPv4Network | IPv6Network
+type Compiled = tuple[tuple[int, int, int], ...]
+"""Networks as (version, network address, mask): what `contains` works on."""
+
+_MAPPED = bytes(10) + b"\xff\xff"
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class CidrProblem(StrEnum):
+    """Why a text is not an acceptable network."""
+
+    INVALID = "invalid"
+    LEADING_ZEROS = "leading_zeros"
+    ZONE = "zone"
+    MASK = "mask"
+    SUFFIX = "suffix"
+    TOO_WIDE = "too_wide"
+    HOST_BITS = "host_bits"
+
+
+class CidrError(ValueError):
+    """A text that is not an acceptable network: `code` for programs, `message` for who typed it."""
+
+    def __init__(self, code: CidrProblem, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Address(NamedTuple):
+    """One address: 4 or 6, its number, and its one normal spelling."""
+
+    version: int
+    value: int
+    text: str
+
+
+def address_of(text: str) -> Address | None:
+    """The address that `text` is, exactly; None for anything else, also with space around. Never raises."""
+    if ":" not in text:
+        try:
+            packed = inet_pton(AF_INET, text)
+        except (OSError, ValueError):
+            return None
+        return Address(4, int.from_bytes(packed), inet_ntop(AF_INET, packed))
+    if "%" in text:  # some C libraries take zone ids
+        return None
+    try:
+        packed = inet_pton(AF_INET6, text)
+    except (OSError, ValueError):
+        return None
+    if packed[:12] == _MAPPED:
+        return Address(4, int.from_bytes(packed[12:]), inet_ntop(AF_INET, packed[12:]))
+    normal = inet_ntop(AF_INET6, packed)
+    if "." in normal:  # the C library spells ::a.b.c.d with dots, ipaddress and our networks do not
+        normal = str(IPv6Address(packed))
+    return Address(6, int.from_bytes(packed), normal)
+
+
+def parse(text: str, *, floor: bool = False) -> Network:
+    """The network that `text` names; a bare address is a network of one. Surrounding space is ignored.
+
+    `floor` adds the limit of bots' lists: IPv4 from /16, IPv6 from /32. /0 is always refused: a list for
+    any address is an empty list. Raises CidrError.
+    """
+    text = text.strip()
+    host, slash, suffix = text.partition("/")
+    address = address_of(host)
+    if address is None:
+        raise _not_an_address(host)
+    # A mapped network is judged, and spoken of, by the suffix that was typed: 96 more than the IPv4 one.
+    shift = 96 if address.version == 4 and ":" in host else 0
+    bits = 32 if address.version == 4 else 128
+    length = _length(suffix, shift, bits, floor) if slash else bits
+    cls = IPv4Network if address.version == 4 else IPv6Network
+    network = cls((address.value, length), strict=False)
+    if int(network.network_address) != address.value:
+        raise CidrError(CidrProblem.HOST_BITS, f"{text} has host bits set. Did you mean {network}?")
+    return network
+
+
+def compile(networks: Iterable[Network]) -> Compiled:  # noqa: A001
+    """The networks in the form `contains` is fast on."""
+    return tuple((n.version, int(n.network_address), int(n.netmask)) for n in networks)
+
+
+def contains(compiled: Compiled, address: Address) -> bool:
+    """Whether any of the networks holds the address. None of none: "any" is the caller's word."""
+    version, value = address.version, address.value
+    for its_version, network, mask in compiled:  # noqa: SIM110 (a generator takes twice as long)
+        if value & mask == network and version == its_version:
+            return True
+    return False
+
+
+def covers(networks: Iterable[Network], new: Network) -> Network | None:
+    """The first of the networks that already holds all of `new`, or None."""
+    for network in networks:
+        if network.version == new.version and network.prefixlen <= new.prefixlen:
+            mask = int(network.netmask)
+            if int(new.network_address) & mask == int(network.network_address):
+                return network
+    return None
+
+
+def common(some: Iterable[Network], others: Iterable[Network]) -> tuple[Network, ...]:
+    """The networks of the addresses that are on both lists. Two networks are nested or have nothing in common."""
+    some, others = tuple(some), tuple(others)
+    narrower = [one for one in some if covers(others, one)] + [one for one in others if covers(some, one)]
+    return tuple(dict.fromkeys(narrower))
+
+
+def describe(network: Network) -> str:
+    """How many addresses a network holds, for people: "1 address", "65,536 addresses", "2⁶⁴ addresses"."""
+    free = network.max_prefixlen - network.prefixlen
+    if free == 0:
+        return "1 address"
+    return f"{2**free:,} addresses" if free <= 32 else f"2{str(free).translate(_SUPERSCRIPT)} addresses"
+
+
+def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
+    """The prefix length that a typed suffix means, within the limits; `shift` is 96 for a mapped network."""
+    if "." in suffix or ":" in suffix:
+        raise CidrError(CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24.")
+    narrowest = bits + shift
+    widest = shift + ((16 if bits == 32 else 32) if floor else 1)
+    allowed = f"Use a suffix from /{widest} to /{narrowest}."
+    plain = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
+    if not plain or str(int(suffix)) != suffix or int(suffix) > narrowest:
+        shown = f"/{suffix}" if plain else "That"
+        raise CidrError(CidrProblem.SUFFIX, f"{shown} is not a valid suffix. {allowed}")
+    if int(suffix) < widest:
+        raise CidrError(CidrProblem.TOO_WIDE, f"/{suffix} is too wide. {allowed}")
+    return int(suffix) - shift
+
+
+def _not_an_address(host: str) -> CidrError:
+    """Why `host` was refused. What was typed is not repeated: it may be anything."""
+    if "%" in host:
+        return CidrError(CidrProblem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
+    octets = host.rpartition(":")[2].split(".")
+    if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
+        return CidrError(CidrProblem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
+    example = "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
+    return CidrError(CidrProblem.INVALID, example)

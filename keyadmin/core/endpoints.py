@@ -1,0 +1,93 @@
+"""keyadmin's own endpoints and the scopes that open them: declared here, never in the catalogue."""
+
+from typing import Final
+
+from keyadmin.core import routes
+from keyadmin.core.routes import Route
+
+#: What keys may call. A scope of "" is any key's.
+FOR_KEYS: Final = (
+    Route("GET", "/api/whoami", ""),
+    Route("POST", "/api/verify", "keys:verify"),
+    Route("POST", "/api/explain", "keys:read"),
+    Route("GET", "/api/api-keys", "keys:read"),
+    Route("POST", "/api/api-keys", "keys:write"),
+    Route("DELETE", "/api/api-keys/{id}", "keys:write"),
+    Route("GET", "/api/keys", "keys:read"),
+    Route("POST", "/api/keys", "keys:write"),
+    Route("GET", "/api/keys/{id}", "keys:read"),
+    Route("PATCH", "/api/keys/{id}", "keys:write"),
+    Route("DELETE", "/api/keys/{id}", "keys:write"),
+    Route("POST", "/api/keys/{id}/regenerate", "keys:write"),
+    Route("POST", "/api/keys/{id}/end-grace", "keys:write"),
+    Route("POST", "/api/keys/{id}/revoke", "keys:write"),
+    Route("POST", "/api/keys/{id}/reactivate", "keys:write"),
+    Route("GET", "/api/keys/{id}/usage", "keys:read"),
+    Route("GET", "/api/keys/{id}/history", "history:read"),
+    Route("GET", "/api/history", "history:read"),
+    Route("GET", "/api/history/export", "history:read"),
+    Route("GET", "/api/history/{number}", "history:read"),
+    Route("GET", "/api/organisations", "keys:read"),
+    Route("GET", "/api/organisations/{id}", "keys:read"),
+    Route("GET", "/api/bots", "keys:read"),
+    Route("GET", "/api/bots/{id}", "keys:read"),
+    Route("GET", "/api/channels", "keys:read"),
+    Route("GET", "/api/channels/{id}", "keys:read"),
+    Route("GET", "/api/allow-list-entries", "keys:read"),
+    Route("POST", "/api/allow-list-entries", "keys:write"),
+    Route("GET", "/api/allow-list-entries/{id}", "keys:read"),
+    Route("PATCH", "/api/allow-list-entries/{id}", "keys:write"),
+    Route("DELETE", "/api/allow-list-entries/{id}", "keys:write"),
+)
+
+
+def _for_people(*calls: str) -> tuple[Route, ...]:
+    """No key holds what opens these."""
+    return tuple(Route(method, pattern, "") for method, _, pattern in (call.partition(" ") for call in calls))
+
+
+#: What only people may call, with a token of theirs, or anybody without a credential.
+FOR_PEOPLE: Final = _for_people(
+    "GET /api/openapi.json",
+    "GET /api/docs",
+    "POST /api/token",
+    "POST /api/token/refresh",
+    "POST /api/token/revoke",
+    "POST /api/organisations",
+    "PATCH /api/organisations/{id}",
+    "POST /api/organisations/{id}/disable",
+    "POST /api/organisations/{id}/enable",
+    "POST /api/bots",
+    "PATCH /api/bots/{id}",
+    "POST /api/bots/{id}/disable",
+    "POST /api/bots/{id}/enable",
+    "POST /api/channels",
+    "PATCH /api/channels/{id}",
+    "DELETE /api/channels/{id}",
+    "GET /api/tiers",
+    "POST /api/tiers",
+    "GET /api/tiers/{id}",
+    "PATCH /api/tiers/{id}",
+    "DELETE /api/tiers/{id}",
+    "GET /api/scopes",
+    "POST /api/scopes",
+    "GET /api/scopes/{name}",
+    "PATCH /api/scopes/{name}",
+    "DELETE /api/scopes/{name}",
+    "GET /api/people",
+    "POST /api/people",
+    "GET /api/people/{id}",
+    "PATCH /api/people/{id}",
+    "POST /api/people/{id}/link",
+    "POST /api/people/{id}/deactivate",
+    "POST /api/people/{id}/reactivate",
+    "PUT /api/people/{id}/system-role",
+    "PUT /api/people/{id}/roles/{organisation}",
+    "DELETE /api/people/{id}/roles/{organisation}",
+)
+
+#: All of them: nothing in the catalogue opens any.
+ROUTES: Final = FOR_KEYS + FOR_PEOPLE
+
+ENDPOINTS: Final = routes.compile(FOR_KEYS)
+PEOPLES: Final = routes.compile(FOR_PEOPLE)

@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL: URLs, database roles, and Django's backend with the deadline of a page."""

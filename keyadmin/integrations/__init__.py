@@ -1,0 +1,1 @@
+"""Ways into the call path for other programs: Django projects and gateways."""

@@ -1,0 +1,1 @@
+"""`/verify`: the endpoint that a gateway asks about each call. `python -m keyadmin.server.verify_server` serves it."""

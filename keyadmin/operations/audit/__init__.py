@@ -1,0 +1,34 @@
+"""The audit log: every change is one `audited_transaction` whose last line records one event.
+
+`chain` verifies the hash chain; `export` writes history as CSV and JSON Lines.
+"""
+
+from keyadmin.operations.audit.transaction import (
+    Changes,
+    Invalidation,
+    Target,
+    audited_transaction,
+    changed,
+    created,
+    database_time,
+    hash_of,
+    record,
+    removed,
+    rfc3339,
+    target_of,
+)
+
+__all__ = [
+    "Changes",
+    "Invalidation",
+    "Target",
+    "audited_transaction",
+    "changed",
+    "created",
+    "database_time",
+    "hash_of",
+    "record",
+    "removed",
+    "rfc3339",
+    "target_of",
+]

@@ -1,0 +1,181 @@
+"""Organisations: create, edit, disable, enable."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from keyadmin.core.actors import Actor
+from keyadmin.core.errors import ConflictError
+from keyadmin.core.tokens import PREFIX_PATTERN, Format
+from keyadmin.models import EventType, Organisation, Tier, Version
+from keyadmin.models.organisation import USAGE_DAYS
+from keyadmin.operations import audit, policy, revisions
+from keyadmin.operations.organisations import owners
+from keyadmin.operations.policy import Permission
+from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
+
+#: Words that the addresses of pages need beside the organisations' own.
+_RESERVED: Final = frozenset({"create"})
+_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
+_prefix = re.compile(PREFIX_PATTERN).fullmatch
+
+
+def create(
+    *,
+    actor: Actor,
+    name: str,
+    slug: str = "",
+    key_prefix: str = "kad",
+    key_format: str = Format.DEFAULT.value,
+    tier: UUID | None = None,
+) -> Organisation:
+    """A new tenant. Without a slug it is made of the name; without a tier it is the one with the lowest limit."""
+    with audit.audited_transaction(actor):
+        policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
+        organisation = Organisation(
+            name=name, slug=slug or slugify(name)[:60], key_prefix=key_prefix, key_format=key_format
+        )
+        lowest = Tier.objects.first()
+        if usual := tier or (lowest and lowest.id):
+            organisation.default_tier_id = usual
+        _check(organisation)
+        organisation.save(force_insert=True)
+        Version.objects.create(subject=organisation.id)
+        changes = audit.created(_describe(organisation))
+        _record(EventType.ORGANISATION_CREATED, actor, organisation, changes)
+    return organisation
+
+
+def edit(
+    *,
+    actor: Actor,
+    organisation: UUID,
+    revision: int | None = None,
+    name: str | Unchanged = UNCHANGED,
+    key_prefix: str | Unchanged = UNCHANGED,
+    key_format: str | Unchanged = UNCHANGED,
+    tier: UUID | Unchanged = UNCHANGED,
+    default_expiry_days: int | Unchanged | None = UNCHANGED,
+    longest_expiry_days: int | Unchanged | None = UNCHANGED,
+    may_never_expire: bool | Unchanged = UNCHANGED,
+    usage_days: int | Unchanged = UNCHANGED,
+) -> Organisation:
+    """Change what is given. New rules are for keys made or changed from now on."""
+    given: Mapping[str, Any] = {
+        "name": name,
+        "key_prefix": key_prefix,
+        "key_format": key_format,
+        "default_tier_id": tier,
+        "default_expiry_days": default_expiry_days,
+        "longest_expiry_days": longest_expiry_days,
+        "may_never_expire": may_never_expire,
+        "usage_days": usage_days,
+    }
+    with audit.audited_transaction(actor):
+        row = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.EDIT_ORGANISATION, row)
+        if tier is not UNCHANGED and tier != row.default_tier_id:
+            policy.require(actor, Permission.CHOOSE_TIERS, row)
+        revisions.require(row, revision)
+        before = _describe(row)
+        for field, value in given.items():
+            if value is not UNCHANGED:
+                setattr(row, field, value)
+        _check(row)
+        changes = audit.changed(before, _describe(row))
+        require_changes(changes)
+        row.revision += 1
+        row.save()
+        _record(EventType.ORGANISATION_EDITED, actor, row, changes)
+    return row
+
+
+def disable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
+    """Pause every key of the organisation at once."""
+    return _switch(actor, organisation, EventType.ORGANISATION_DISABLED, reason, active=False)
+
+
+def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
+    """Bring its keys back."""
+    return _switch(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
+
+
+def _switch(actor: Actor, organisation: UUID, verb: EventType, reason: str, *, active: bool) -> Organisation:
+    with audit.audited_transaction(actor):
+        row = owners.lock_organisation(actor, organisation)
+        policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
+        if row.is_active == active:
+            words = (
+                _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
+            )
+            raise ConflictError(words)
+        reason = clean_reason(reason)
+        row.is_active, row.revision = active, row.revision + 1
+        row.save(update_fields=("is_active", "revision"))
+        _record(verb, actor, row, {"is_active": (not active, active)}, reason)
+    return row
+
+
+def _check(organisation: Organisation) -> None:
+    problems = Problems()
+    organisation.name = problems.text("name", organisation.name, 120)
+    if not _slug(organisation.slug) or len(organisation.slug) > 60:
+        problems.add("slug", _("Use lower-case letters, digits and hyphens."))
+    elif organisation.slug in _RESERVED:
+        problems.add("slug", _("Choose another short name: this one is taken by a page."))
+    elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
+        problems.add("slug", _("There is already an organisation with this short name."))
+    if not _prefix(organisation.key_prefix):
+        problems.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
+    if organisation.key_format not in [known.value for known in Format]:
+        problems.add("key_format", _("Choose one of the formats."))
+    if not Tier.objects.filter(id=organisation.default_tier_id).exists():
+        problems.add("tier", _("Choose one of the tiers."))
+    _check_days(problems, organisation)
+    problems.raise_any()
+
+
+def _check_days(problems: Problems, organisation: Organisation) -> None:
+    longest = organisation.longest_expiry_days
+    for field, days in (("longest_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
+        if days is not None and not 1 <= days <= 36_500:
+            problems.add(field, _("Enter a number of days from 1 to 36,500."))
+    if longest and (organisation.default_expiry_days or 0) > longest:
+        problems.add("default_expiry_days", _("This is longer than keys may live."))
+    least, most = USAGE_DAYS
+    if not least <= organisation.usage_days <= most:
+        words = _("Enter a number of days from %(least)s to %(most)s.")
+        problems.add("usage_days", words % {"least": least, "most": f"{most:,}"})
+
+
+def _describe(organisation: Organisation) -> dict[str, Any]:
+    fields = (
+        "name",
+        "slug",
+        "key_prefix",
+        "key_format",
+        "default_expiry_days",
+        "longest_expiry_days",
+        "may_never_expire",
+        "usage_days",
+    )
+    tier = Tier.objects.filter(id=organisation.default_tier_id).values_list("name", flat=True).first()
+    return {field: getattr(organisation, field) for field in fields} | {"tier": tier}
+
+
+def _record(
+    verb: EventType, actor: Actor, organisation: Organisation, changes: audit.Changes, reason: str = ""
+) -> None:
+    audit.record(
+        verb,
+        actor=actor,
+        target=organisation,
+        organisation=organisation,
+        changes=changes,
+        reason=reason,
+        invalidate=audit.Invalidation(organisations=[organisation.id]),
+    )

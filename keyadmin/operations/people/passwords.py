@@ -1,0 +1,122 @@
+"""Links by which people choose a password: signed, good once and for a week.
+
+A token names a person and what was true of them when it was made: their password, address, last sign-in and how
+many links there were. Choosing a password, signing in or a newer link makes it useless. It is one long run of
+letters and digits, which every log redacts, and it is never saved.
+"""
+
+from datetime import timedelta
+from typing import Final
+from uuid import UUID, uuid4
+
+from django.core import signing
+from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext as _
+
+from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NotFoundError, OperationError
+from keyadmin.models import EventType, Person
+from keyadmin.operations import audit
+from keyadmin.operations.people import rows
+from keyadmin.operations.validation import Problems
+
+LIFE: Final = timedelta(days=7)
+_SALT: Final = "keyadmin.password-link"
+_LONGEST: Final = 400
+
+
+class LinkUsedError(OperationError):
+    """A real link that no longer works; the message says why."""
+
+
+def token_of(person: Person) -> str:
+    """The token of the newest link made for the person."""
+    signed = signing.TimestampSigner(salt=_SALT).sign(f"{person.id.hex}.{_state(person)}")
+    return signed.encode().hex()
+
+
+def read(token: str) -> Person:
+    """Whose link it is. NotFound for what was never a link, Used for one that no longer works."""
+    person_id, state = _opened(token)
+    return _checked(Person.objects.filter(id=person_id).first(), state)
+
+
+def choose(*, actor: Actor, token: str, password: str) -> Person:
+    """Give whoever holds the link the password they chose; the link and all their sessions end."""
+    with audit.audited_transaction():
+        person_id, state = _opened(token)
+        person = _checked(Person.objects.select_for_update(no_key=True).filter(id=person_id).first(), state)
+        problems = Problems()
+        rows.check_password(problems, person, password)
+        problems.raise_any()
+        person.set_password(password)
+        person.save(update_fields=("password",))
+        changes = {"password_link": ("open", "used")}
+        rows.record(EventType.PASSWORD_CHOSEN, actor, person, rows.home(person), changes)
+    return person
+
+
+def change(*, actor: Actor, person: UUID, password: str) -> Person:
+    """Somebody's own new password; whoever asks has checked the old one. All their sessions end."""
+    with audit.audited_transaction():
+        row = rows.lock(actor, person)
+        if actor.id != row.id:
+            raise NotFoundError
+        problems = Problems()
+        rows.check_password(problems, row, password)
+        problems.raise_any()
+        row.set_password(password)
+        row.save(update_fields=("password",))
+        rows.record(EventType.PASSWORD_CHANGED, actor, row, rows.home(row), {})
+    return row
+
+
+def ask_for_reset(*, actor: Actor, person: UUID | None) -> None:
+    """Somebody asked the sign-in page for a link. None: no active person has the address, which is not kept.
+
+    Takes the same statements either way, so that how long it takes does not tell who is here.
+    """
+    with audit.audited_transaction():
+        row = Person.objects.filter(id=person or uuid4()).first() or Person()
+        known = audit.target_of(row) if row.id == person else audit.Target("person", "", _("Unknown address"))
+        organisation = rows.home(row)
+        audit.record(EventType.PASSWORD_RESET_REQUESTED, actor=actor, target=known, organisation=organisation)
+
+
+def note_reset(*, actor: Actor) -> None:
+    """The actor has chosen a password by the link that the sign-in page mails. The library saves it, in the
+    transaction of this.
+    """
+    with audit.audited_transaction():
+        row = Person.objects.filter(id=actor.id).first()
+        if row is None:
+            raise NotFoundError
+        rows.record(EventType.PASSWORD_RESET, actor, row, rows.home(row), {})
+
+
+def _opened(token: str) -> tuple[UUID, str]:
+    """The person's id and the state they were in."""
+    try:
+        signed = bytes.fromhex(token[:_LONGEST]).decode()
+        person, _dot, state = signing.TimestampSigner(salt=_SALT).unsign(signed, max_age=LIFE).partition(".")
+        return UUID(person), state
+    except signing.SignatureExpired as problem:
+        raise LinkUsedError(_("It is more than a week old.")) from problem
+    except (signing.BadSignature, ValueError) as problem:
+        raise NotFoundError from problem
+
+
+def _checked(person: Person | None, state: str) -> Person:
+    if person is None:
+        raise NotFoundError
+    if not person.is_active:
+        raise LinkUsedError(_("This account is deactivated."))
+    if not constant_time_compare(_state(person), state):
+        raise LinkUsedError(_("It has been used, or there is a newer one."))
+    return person
+
+
+def _state(person: Person) -> str:
+    signed_in = person.last_login.isoformat() if person.last_login else ""
+    facts = f"{person.password}\n{person.email}\n{signed_in}\n{person.links_made}"
+    return salted_hmac(_SALT, facts, algorithm="sha256").hexdigest()[:32]

@@ -1,0 +1,41 @@
+"""Sessions of people: the library keeps them, history tells of them."""
+
+from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NotFoundError
+from keyadmin.models import EventType, Person
+from keyadmin.operations import audit
+
+
+def sign_in(*, actor: Actor) -> None:
+    """The actor has signed in."""
+    with audit.audited_transaction():
+        Person.objects.filter(id=actor.id).update(last_login=audit.database_time())
+        _record(EventType.SIGNED_IN, actor)
+
+
+def fail_sign_in(*, actor: Actor) -> None:
+    """Somebody tried to sign in as `actor.label`, the e-mail address they typed; `actor.id` is None."""
+    with audit.audited_transaction():
+        _record(EventType.SIGN_IN_FAILED, actor)
+
+
+def sign_out(*, actor: Actor) -> None:
+    """The actor has signed out."""
+    with audit.audited_transaction():
+        _record(EventType.SIGNED_OUT, actor)
+
+
+def end_all(*, actor: Actor) -> None:
+    """Sign the actor out everywhere, here as well."""
+    with audit.audited_transaction():
+        person = Person.objects.select_for_update(no_key=True).filter(id=actor.id).first()
+        if person is None:
+            raise NotFoundError
+        person.sessions_ended += 1
+        person.save(update_fields=("sessions_ended",))
+        audit.record(EventType.SIGNED_OUT_EVERYWHERE, actor=actor, target=person)
+
+
+def _record(verb: EventType, actor: Actor) -> None:
+    target = audit.Target("person", str(actor.id or ""), actor.label)
+    audit.record(verb, actor=actor, target=target)

@@ -1,0 +1,1 @@
+"""What serves keyadmin: `make run`, gunicorn and granian settings, health, metrics and logging."""

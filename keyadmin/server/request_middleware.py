@@ -1,0 +1,68 @@
+"""What every request has, whichever door it takes: an id, somebody who sent it, and one line in the log."""
+
+import re
+import time
+from collections.abc import Callable
+from functools import lru_cache
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+
+from keyadmin.core import cidr
+from keyadmin.core.request_id import request_id as fit_id
+
+log = structlog.get_logger("keyadmin.request")
+_SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
+
+
+class RequestMiddleware:
+    """Gives a request its id, answers with it, and logs the path, never the query.
+
+    Only a trusted proxy's `X-Request-Id` and `X-Forwarded-Proto` are believed. A request in another encoding than
+    UTF-8 is refused, since what reads it would have to guess.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        meta, trusted = request.META, _from_trusted_proxy(request)
+        given = meta.get("HTTP_X_REQUEST_ID", "") if trusted else ""
+        request_id = meta["keyadmin.request_id"] = fit_id(given)
+        if not trusted:
+            meta.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
+            if "HTTP_X_FORWARDED_FOR" in meta:
+                _warn_once(meta.get("REMOTE_ADDR", ""))
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        began = time.perf_counter()
+        try:
+            response = self._answer(request)
+            response["X-Request-Id"] = request_id
+            took = round((time.perf_counter() - began) * 1000, 1)
+            caller = getattr(request, "caller", None)
+            key = {"key": str(caller.key.id)} if caller else {}
+            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took, **key)
+        finally:
+            structlog.contextvars.clear_contextvars()
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
+        if charset.lower() not in ("utf-8", "utf8"):
+            return HttpResponse("Send UTF-8.", status=400, content_type="text/plain; charset=utf-8")
+        session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
+        if session and not _SESSION_KEY.fullmatch(session):
+            del request.COOKIES[settings.SESSION_COOKIE_NAME]
+        return self.get_response(request)
+
+
+@lru_cache(maxsize=256)
+def _warn_once(peer: str) -> None:
+    """A proxy in front that nobody declared hides every client behind its own address."""
+    log.warning("X-Forwarded-For from an untrusted peer is ignored", peer=peer, setting="KEYADMIN_TRUSTED_PROXIES")
+
+
+def _from_trusted_proxy(request: HttpRequest) -> bool:
+    peer = cidr.address_of(request.META.get("REMOTE_ADDR", ""))
+    return peer is not None and cidr.contains(settings.KEYADMIN_TRUSTED_PROXIES, peer)

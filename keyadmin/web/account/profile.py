@@ -1,0 +1,100 @@
+"""A person's own page: name, theme, time zone, password, sessions."""
+
+from allauth.core.internal import ratelimit
+from django.contrib import messages
+from django.contrib.auth import logout, update_session_auth_hash
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from keyadmin.core.errors import InvalidInputError
+from keyadmin.forms.base import OperationForm
+from keyadmin.forms.people import ChangePasswordForm, ProfileForm
+from keyadmin.operations import people
+from keyadmin.operations.people import passwords, sessions
+from keyadmin.web.common import htmx, shortcuts
+from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.preferences import COOKIE, LIFE, THEMES
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def profile(request: HttpRequest) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    person = visitor.person
+    initial = {"name": person.name, "time_zone": person.time_zone}
+    form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_valid():
+        try:
+            people.edit(actor=visitor.actor, person=person.id, **form.cleaned_data)
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, gettext("Profile saved"))
+            return redirect("profile")
+    context = {"form": form, "person": person, "section": "profile"}
+    return render(request, "profile/profile.html", context, status=htmx.status_of(form))
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Without scripts; with them, theme.js writes the same cookie at once."""
+    response = redirect("profile")
+    chosen = request.POST.get("theme", "")
+    if chosen in THEMES:
+        response.set_cookie(COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@require_POST
+def choose_shortcuts(request: HttpRequest) -> HttpResponse:
+    response = redirect("profile")
+    chosen = request.POST.get("shortcuts", "")
+    if chosen in shortcuts.CHOICES:
+        response.set_cookie(shortcuts.COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("current", "password")
+def password(request: HttpRequest) -> HttpResponseBase:
+    """Ends all sessions but this one. Guesses of the present password are limited as the library limits them."""
+    visitor = visitor_of(request)
+    if request.method == "POST" and not _may_guess(request):
+        return htmx.refuse(request, 429, "429.html", htmx.too_many_words(60), retry_after=60)
+    form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=visitor.person)
+    if form.is_valid():
+        try:
+            changed = passwords.change(
+                actor=visitor.actor, person=visitor.person.id, password=form.cleaned_data["password"]
+            )
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            update_session_auth_hash(request, changed)
+            return htmx.gone_to(request, gettext("Password changed. Other sessions have ended."), reverse("profile"))
+    context = {"form": form, "action": reverse("change_password"), "back_url": reverse("profile")}
+    return render(request, "profile/password.html", context | {"section": "profile"}, status=htmx.status_of(form))
+
+
+def _may_guess(request: HttpRequest) -> bool:
+    person = visitor_of(request).person
+    return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    if request.method == "POST":
+        sessions.end_all(actor=visitor.actor)
+        logout(request)
+        return htmx.gone_to(request, gettext("Signed out everywhere"), reverse("account_login"))
+    context = {
+        "form": OperationForm(None),
+        "action": reverse("sign_out_everywhere"),
+        "back_url": reverse("profile"),
+        "section": "profile",
+    }
+    return render(request, "profile/sign_out.html", context)

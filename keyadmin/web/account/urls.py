@@ -1,0 +1,31 @@
+"""Sign-in, sign-out, password resets and the profile."""
+
+from allauth.account import views as allauth_views
+from django.urls import path, re_path
+
+from keyadmin.web.account import password_resets, profile
+from keyadmin.web.people import invitations
+
+#: The pages of django-allauth that exist here. Sign-up is not one of them.
+urlpatterns = [
+    path("account/login/", allauth_views.login, name="account_login"),
+    path("account/logout/", allauth_views.logout, name="account_logout"),
+    path("account/password/reset/", password_resets.ask, name="account_reset_password"),
+    path("account/password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
+    re_path(
+        r"^account/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$",
+        password_resets.choose,
+        name="account_reset_password_from_key",
+    ),
+    path(
+        "password/reset/key/done/",
+        allauth_views.password_reset_from_key_done,
+        name="account_reset_password_from_key_done",
+    ),
+    path("profile/", profile.profile, name="profile"),
+    path("profile/theme/", profile.theme, name="choose_theme"),
+    path("profile/shortcuts/", profile.choose_shortcuts, name="choose_shortcuts"),
+    path("profile/password/", profile.password, name="change_password"),
+    path("profile/sign-out-everywhere/", profile.sign_out_everywhere, name="sign_out_everywhere"),
+    path("welcome/<str:token>/", invitations.choose, name="choose_password"),
+]

@@ -1,0 +1,127 @@
+"""Channels: the ways an organisation talks to its customers."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.forms.base import OperationForm
+from keyadmin.forms.catalogue import NameFilters, NameForm
+from keyadmin.forms.people import OrganisationChoice
+from keyadmin.models import Channel, Organisation, paging
+from keyadmin.operations import policy
+from keyadmin.operations.catalogue import channels
+from keyadmin.operations.policy import Permission
+from keyadmin.web.common import htmx
+from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.list_view import Listing
+
+SIZE: Final = 20
+_ORDER: Final = paging.Order("name", False, str, UUID)
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    listing = Listing(request, visitor, NameFilters, reverse("channels:list"))
+    found: Any = Channel.objects.visible_to(visitor.actor).with_use().select_related("organisation")
+    if listing.organisation is not None:
+        found = found.filter(organisation=listing.organisation.id)
+    if q := listing.chosen.get("q"):
+        found = found.search(q)
+    context = listing.page(found, _ORDER, SIZE)
+    for row in context["rows"]:
+        row.may_manage = Permission.MANAGE_CHANNELS in visitor.permissions(row.organisation_id)
+    shown = [listing.organisation] if listing.organisation else visitor.organisations
+    context |= {
+        "may_create": any(Permission.MANAGE_CHANNELS in visitor.permissions(o.id) for o in shown),
+        "shows_organisation": listing.organisation is None and len(visitor.organisations) > 1,
+        "section": "channels",
+    }
+    return render(request, f"channels/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    form = _new_form(request, visitor)
+    if form.is_valid():
+        try:
+            channels.create(actor=visitor.actor, **form.cleaned_data)
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return htmx.gone_to(request, gettext("Channel created"), _list())
+    return _dialog(request, "channels/create.html", form, reverse("channels:create"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def rename(request: HttpRequest, channel: UUID) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    row = _managed(visitor, channel)
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": row.name})
+    if form.is_valid():
+        try:
+            channels.rename(actor=visitor.actor, channel=row.id, name=form.cleaned_data["name"])
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return htmx.gone_to(request, gettext("Channel renamed"), _list())
+    return _dialog(request, "channels/rename.html", form, reverse("channels:rename", args=[row.id]), channel=row)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: HttpRequest, channel: UUID) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    row = _managed(visitor, channel)
+    if request.method == "POST":
+        channels.remove(actor=visitor.actor, channel=row.id)
+        return htmx.gone_to(request, gettext("Channel removed"), _list())
+    action = reverse("channels:remove", args=[row.id])
+    return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=row)
+
+
+def _new_form(request: HttpRequest, visitor: CurrentUser) -> NameForm:
+    """Asks for the organisation as well, where there is more than one to choose; that of the page behind first."""
+    offered = [o for o in visitor.organisations if Permission.MANAGE_CHANNELS in visitor.permissions(o.id)]
+    if not offered:
+        raise _may_not_create(visitor)
+    behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
+    chosen = next((o for o in offered if o.slug == behind.get("organisation")), offered[0])
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": chosen.id})
+    choice = OrganisationChoice()
+    choice.offer(offered)
+    form.fields["organisation"] = choice
+    return form
+
+
+def _may_not_create(visitor: CurrentUser) -> Exception:
+    if not visitor.organisations:
+        return NotFoundError()
+    return policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, visitor.organisations[0])
+
+
+def _managed(visitor: CurrentUser, channel: UUID) -> Any:
+    row: Any = Channel.objects.visible_to(visitor.actor).with_use().select_related("organisation").filter(id=channel)
+    found = row.first()
+    if found is None:
+        raise NotFoundError
+    organisation: Organisation = found.organisation
+    policy.require(visitor.actor, Permission.MANAGE_CHANNELS, organisation)
+    return found
+
+
+def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
+    values = {"form": form, "action": action, "back_url": _list(), "section": "channels"} | context
+    return render(request, template, values, status=htmx.status_of(form))
+
+
+def _list() -> str:
+    return reverse("channels:list")

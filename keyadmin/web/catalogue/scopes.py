@@ -1,0 +1,121 @@
+"""Permissions: the catalogue of scopes with the calls that each opens."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from keyadmin.forms.base import OperationForm
+from keyadmin.forms.catalogue import METHODS, ScopeForm
+from keyadmin.models import ChannelSource, Scope
+from keyadmin.operations import policy
+from keyadmin.operations.catalogue import scopes
+from keyadmin.operations.policy import Permission
+from keyadmin.web.common import htmx
+from keyadmin.web.common.current_user import CurrentUser, visitor_of
+
+_FIELDS = ("resource", "label", "caption", "explanation", "ability", "is_sensitive")
+
+
+@require_safe
+def list_(request: HttpRequest) -> HttpResponse:
+    visitor = visitor_of(request)
+    if not visitor.person.system_role:
+        raise NotFoundError
+    rows = Scope.objects.visible_to(visitor.actor).with_use().prefetch_related("routes")
+    resources: dict[str, list[Any]] = {}
+    for row in rows:
+        resources.setdefault(row.resource, []).append(row)
+    context = {"resources": resources.items(), "may_manage": visitor.is_administrator, "section": "permissions"}
+    return render(request, "permissions/list.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponseBase:
+    visitor = _manager(request)
+    form = ScopeForm(_sent(request), is_new=True)
+    if form.is_valid():
+        try:
+            made = scopes.create(actor=visitor.actor, **form.values())
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return htmx.gone_to(request, gettext("Permission %(name)s created") % {"name": made.name}, _list())
+    return _form(request, form, reverse("permissions:create"))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, name: str) -> HttpResponseBase:
+    visitor = _manager(request)
+    scope = _changeable(visitor, name)
+    initial = {field: getattr(scope, field) for field in _FIELDS}
+    form = ScopeForm(_sent(request), is_new=False, routes=scope.routes.all(), initial=initial)
+    if form.is_valid():
+        try:
+            scopes.edit(actor=visitor.actor, scope=scope.name, **form.values())
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return htmx.gone_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list())
+    return _form(request, form, reverse("permissions:edit", args=[scope.name]), scope)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove(request: HttpRequest, name: str) -> HttpResponseBase:
+    """The dialog says beforehand what the operation would refuse: a permission that keys hold stays."""
+    visitor = _manager(request)
+    scope = _changeable(visitor, name)
+    if request.method == "POST":
+        scopes.remove(actor=visitor.actor, scope=scope.name)
+        return htmx.gone_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list())
+    context = {
+        "scope": scope,
+        "form": OperationForm(None),
+        "action": reverse("permissions:remove", args=[scope.name]),
+        "back_url": _list(),
+        "section": "permissions",
+    }
+    return render(request, "permissions/remove.html", context)
+
+
+def _manager(request: HttpRequest) -> CurrentUser:
+    """The visitor, if they manage permissions; NotFound for who does not even see them."""
+    visitor = visitor_of(request)
+    if not visitor.person.system_role:
+        raise NotFoundError
+    policy.require(visitor.actor, Permission.MANAGE_SCOPES, None)
+    return visitor
+
+
+def _changeable(visitor: CurrentUser, name: str) -> Any:
+    scope: Any = Scope.objects.visible_to(visitor.actor).with_use().filter(name=name).first()
+    if scope is None:
+        raise NotFoundError
+    if scope.is_own:
+        raise ConflictError(gettext("This permission is part of keyadmin and can't be changed."))
+    return scope
+
+
+def _form(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None) -> HttpResponse:
+    context = {
+        "form": form,
+        "scope": scope,
+        "action": action,
+        "back_url": _list(),
+        "methods": METHODS,
+        "sources": ChannelSource.choices,
+        "section": "permissions",
+    }
+    return render(request, "permissions/form.html", context, status=htmx.status_of(form))
+
+
+def _sent(request: HttpRequest) -> Any:
+    return request.POST if request.method == "POST" else None
+
+
+def _list() -> str:
+    return reverse("permissions:list")

@@ -1,0 +1,51 @@
+"""What all pages share: closed unless a view says otherwise, never stored, and one way to say no."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.response import HttpResponseRedirectBase
+from django.shortcuts import resolve_url
+from django.utils.cache import patch_vary_headers
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect
+
+from keyadmin.core.errors import OperationError
+from keyadmin.web.common import errors, htmx
+
+
+class PageMiddleware(LoginRequiredMiddleware):
+    """Paths of the API are not pages: they pass untouched."""
+
+    def __call__(self, request: HttpRequest) -> Any:
+        if is_api(request):
+            return self.get_response(request)
+        return super().__call__(request)
+
+    def process_view(self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        return None if is_api(request) else super().process_view(request, view_func, args, kwargs)
+
+    def handle_no_permission(  # type: ignore[override]
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseRedirectBase:
+        """htmx is sent to sign in as a whole page, and back to the page it was sent from."""
+        if not htmx.is_htmx(request):
+            return super().handle_no_permission(request, view_func)
+        query = urlencode({self.redirect_field_name: htmx.page_behind(request)})
+        return HttpResponseClientRedirect(f"{resolve_url(self.get_login_url(view_func))}?{query}")
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if is_api(request) or not isinstance(exception, OperationError):
+            return None
+        return errors.of_operation(request, exception)
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if "no-store" not in response.get("Cache-Control", ""):
+            response["Cache-Control"] = "no-store"
+        patch_vary_headers(response, ["HX-Request", "Cookie"])
+        return response
+
+
+def is_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith(settings.KEYADMIN_API_PREFIX)

@@ -1,0 +1,174 @@
+"""Explain: would a key be allowed a call, and which rule decides. Nothing is called and nothing is counted.
+
+The form is sent by POST, and what it asks is then the page's address: somebody may paste a whole key by mistake, and
+an address is kept by browsers and proxies.
+"""
+
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from keyadmin.core.denials import DenialReason
+from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.explain.explanation import Explanation, explain
+from keyadmin.explain.inputs import key_of
+from keyadmin.explain.messages import TITLES
+from keyadmin.explain.remedies import What
+from keyadmin.explain.rules import Rule
+from keyadmin.forms.explain import ExplainForm
+from keyadmin.models import Channel, Key, Organisation
+from keyadmin.operations.policy import Permission
+from keyadmin.web.common import querystring
+from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.keys import deleted, table
+
+#: Keys to choose from, the newest; any other's ID is pasted.
+_MOST: Final = 100
+#: Among so many of the newest another key is looked for that has what this one lacks.
+_OTHERS: Final = 1000
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def page(request: HttpRequest) -> HttpResponseBase:
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    if request.method != "POST":
+        return _asked(request, visitor)
+    form = ExplainForm(request.POST, actor=visitor.actor)
+    if form.is_valid():
+        return redirect(querystring.link(reverse("explain"), form.query()) + "#verdict")
+    return _page(request, visitor, form, form.chosen or _still_chosen(visitor, request.POST.get("key", "")))
+
+
+def _asked(request: HttpRequest, visitor: CurrentUser) -> HttpResponse:
+    """What the address asks: nothing yet, a key, or a whole call."""
+    named = request.GET.get("key", "")
+    if "path" not in request.GET:
+        try:
+            key = _found(visitor, named)
+        except NotFoundError:
+            return _missing(request, visitor, named)
+        initial = {**request.GET.dict(), "key": str(key.id) if key else ""}
+        return _page(request, visitor, ExplainForm(actor=visitor.actor, initial=initial), key)
+    form = ExplainForm(request.GET, actor=visitor.actor)
+    is_valid = form.is_valid()
+    if form.is_unknown:
+        return _missing(request, visitor, named)
+    explanation = explain(form.chosen, form.call) if is_valid and form.chosen and form.call else None
+    return _page(request, visitor, form, form.chosen, explanation)
+
+
+def _found(visitor: CurrentUser, named: str) -> Key | None:
+    """Raises NotFound for a key that is not there; what cannot be one's name is none."""
+    try:
+        return key_of(visitor.actor, named) if named else None
+    except InvalidInputError:
+        return None
+
+
+def _still_chosen(visitor: CurrentUser, named: str) -> Key | None:
+    """The choice that stands beside a key ID which is none."""
+    try:
+        return _found(visitor, named)
+    except NotFoundError:
+        return None
+
+
+def _missing(request: HttpRequest, visitor: CurrentUser, named: str) -> HttpResponse:
+    """What became of the key, if the visitor may know; else raises NotFound."""
+    try:
+        key = UUID(named)
+    except ValueError:
+        raise NotFoundError from None
+    return deleted.page(request, visitor, key)
+
+
+def _page(
+    request: HttpRequest,
+    visitor: CurrentUser,
+    form: ExplainForm,
+    key: Key | None,
+    explanation: Explanation | None = None,
+) -> HttpResponse:
+    visitor.shown = key.organisation if key else None
+    organisation = visitor.shown or visitor.organisation(request.GET.get("organisation", ""))
+    form.offer(_choices(visitor, organisation, key))
+    channels = Channel.objects.visible_to(visitor.actor).order_by("name", "id")
+    if organisation:
+        channels = channels.filter(organisation=organisation)
+    context: dict[str, Any] = {"form": form, "key": key, "channels": channels[:_MOST], "section": "keys"}
+    if explanation:
+        context |= _told(visitor, explanation)
+    return render(request, "explain.html", context, status=422 if form.errors else 200)
+
+
+def _choices(visitor: CurrentUser, organisation: Organisation | None, chosen: Key | None) -> list[Key]:
+    """By name, and the chosen one among them."""
+    keys: Any = Key.objects.visible_to(visitor.actor)
+    if organisation:
+        keys = keys.filter(organisation=organisation)
+    newest = {key.id: key for key in keys.order_by("-created_at", "-id")[:_MOST]}
+    if chosen:
+        newest[chosen.id] = chosen
+    return sorted(newest.values(), key=lambda key: (key.name.casefold(), key.masked))
+
+
+def _told(visitor: CurrentUser, explanation: Explanation) -> dict[str, Any]:
+    steps, deciding = explanation.steps, explanation.deciding
+    urls = _urls(visitor, explanation.key)
+    return {
+        "explanation": explanation,
+        "steps": [{"title": TITLES[step.rule], "step": step} for step in steps],
+        "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
+        "changes": [{"detail": change.detail, "link": urls.get(change.what)} for change in explanation.changes],
+        "another": _another(visitor, explanation),
+    }
+
+
+def _urls(visitor: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
+    """Where the visitor may change what would have to change, and what the link says."""
+    may, granted = table.may(key, visitor), visitor.permissions(key.organisation_id)
+    edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
+    places = {
+        What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
+        What.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
+        What.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Change its addresses")),
+        What.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
+        What.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
+        What.TIER: (may["edit"] and Permission.CHOOSE_TIERS in granted, edit, gettext("Edit the tier")),
+        What.CATALOGUE: (Permission.MANAGE_SCOPES in granted, reverse("permissions:list"), gettext("Permissions")),
+        What.ENABLE_ORGANISATION: (
+            Permission.MANAGE_ORGANISATIONS in granted,
+            reverse("organisations:enable", args=[key.organisation.slug]),
+            gettext("Enable"),
+        ),
+    }
+    if key.bot_id:
+        manages = Permission.MANAGE_BOTS in granted
+        places[What.ENABLE_BOT] = (manages, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
+        of_bot = reverse("networks:of-bot", args=[key.bot_id])
+        places[What.BOT_LIST] = (manages, of_bot, gettext("Change its addresses"))
+    return {what: (url, words) for what, (is_allowed, url, words) in places.items() if is_allowed}
+
+
+def _another(visitor: CurrentUser, explanation: Explanation) -> Key | None:
+    """A working key of the same organisation that has the permission which this one lacks."""
+    if not any(step.rule is Rule.PERMISSION and step.reason is DenialReason.SCOPE for step in explanation.steps):
+        return None
+    keys: Any = Key.objects.visible_to(visitor.actor).filter(organisation=explanation.key.organisation_id)
+    newest = keys.order_by("-created_at", "-id").values("id")[:_OTHERS]
+    others = (
+        keys.working()
+        .filter(id__in=newest, inherits=False, scopes__in=explanation.needs)
+        .exclude(id=explanation.key.id)
+    )
+    found: Key | None = others.order_by("-created_at", "-id").first()
+    return found

@@ -1,0 +1,63 @@
+"""Settings: the rules by which an organisation's new keys are made."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods
+
+from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.forms.catalogue import SettingsForm
+from keyadmin.models import Organisation, Tier
+from keyadmin.operations import organisations, policy
+from keyadmin.operations.policy import Permission
+from keyadmin.web.common import htmx, querystring
+from keyadmin.web.common.current_user import CurrentUser, visitor_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest) -> HttpResponseBase:
+    """Of the organisation in the address, or the reader's only one; else the reader chooses one."""
+    visitor = visitor_of(request)
+    if not visitor.reads:
+        return render(request, "nothing.html", status=403)
+    organisation = _organisation(request, visitor)
+    if organisation is None:
+        context = {"organisations": visitor.organisations, "section": "settings"}
+        return render(request, "settings/choose.html", context)
+    may = visitor.permissions(organisation.id)
+    if request.method == "POST":
+        policy.require(visitor.actor, Permission.EDIT_ORGANISATION, organisation)
+    sent = request.POST if request.method == "POST" else None
+    form = SettingsForm(sent, organisation=organisation, may_choose_tier=Permission.CHOOSE_TIERS in may)
+    if form.is_valid():
+        try:
+            organisations.edit(actor=visitor.actor, organisation=organisation.id, **form.values())
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            messages.success(request, gettext("Settings saved"))
+            return redirect(querystring.link(reverse("settings"), {"organisation": organisation.slug}))
+    return _page(request, organisation, form, may_edit=Permission.EDIT_ORGANISATION in may)
+
+
+def _organisation(request: HttpRequest, visitor: CurrentUser) -> Organisation | None:
+    slug = request.GET.get("organisation", "")
+    organisation = visitor.organisation(slug)
+    if slug and organisation is None:
+        raise NotFoundError
+    only = visitor.organisations[0] if len(visitor.organisations) == 1 else None
+    return organisation or only
+
+
+def _page(request: HttpRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
+    context = {
+        "organisation": organisation,
+        "tier": Tier.objects.get(id=organisation.default_tier_id),
+        "form": form,
+        "may_edit": may_edit,
+        "action": querystring.link(reverse("settings"), {"organisation": organisation.slug}),
+        "section": "settings",
+    }
+    return render(request, "settings/edit.html", context, status=htmx.status_of(form))

@@ -1,0 +1,117 @@
+"""Addresses: allow-lists, and which address a call comes from."""
+
+import pytest
+
+from tests.callpath.rows import Given, Made
+from tests.live.servers import Server
+
+
+@pytest.fixture
+def key(given: Given) -> Made:
+    """May only be used from 10.0.0.0/8."""
+    return given.key(networks=("10.0.0.0/8",))
+
+
+def status(server: Server, made: Made, *forwarded: str | bytes) -> int:
+    answer = server.ask("/api/chats", [*made.headers, *(("X-Forwarded-For", value) for value in forwarded)])
+    if answer.status == 403:
+        assert answer.json["type"] == "urn:keyadmin:problem:address-not-allowed"
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+        assert answer.headers["WWW-Authenticate"] is None
+    return answer.status
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        (["10.1.2.3"], 200),
+        (["11.0.0.1"], 403),
+        (["9.255.255.255"], 403),
+        (["::ffff:10.1.2.3"], 200),
+        (["::ffff:11.0.0.1"], 403),
+        (["::10.1.2.3"], 403),
+        (["10.1.2.3, 8.8.8.8"], 403),
+        (["8.8.8.8, 10.1.2.3"], 200),
+        (["8.8.8.8", "10.1.2.3"], 200),
+        (["10.1.2.3", "8.8.8.8"], 403),
+        (["10.1.2.3, 127.0.0.1"], 200),
+        (["8.8.8.8, 127.0.0.1"], 403),
+        (["::1%<script>"], 403),
+        (["10.1.2.3%eth0"], 403),
+        (["10.1.2.3, garbage"], 403),
+        (["10.1.2.3,"], 403),
+        (["10.1.2.3:443"], 403),
+        (["010.1.2.3"], 403),
+        (["10.1.2"], 403),
+        (["167838211"], 403),
+        ([b"10.1.2.3\xe9"], 403),
+        (["unknown"], 403),
+        ([""], 403),
+        ([], 403),
+    ],
+)
+def test_the_address_behind_a_trusted_proxy(
+    proxied: Server, key: Made, forwarded: list[str | bytes], expected: int
+) -> None:
+    assert status(proxied, key, *forwarded) == expected
+
+
+def test_without_a_trusted_proxy_the_header_is_not_read(server: Server, given: Given, key: Made) -> None:
+    assert status(server, key, "10.1.2.3") == 403
+    local = given.key(networks=("127.0.0.1/32",))
+    assert status(server, local, "10.1.2.3") == 200
+    assert str(given.meter(local).last_used_ip) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Client-IP"])
+def test_other_headers_say_nothing(proxied: Server, key: Made, name: str) -> None:
+    value = "for=10.1.2.3" if name == "Forwarded" else "10.1.2.3"
+    for true in ("8.8.8.8", ""):
+        headers = [*key.headers, ("X-Forwarded-For", true), (name, value)]
+        assert proxied.ask("/api/chats", headers).status == 403
+
+
+def test_every_list_must_hold_the_address(proxied: Server, given: Given) -> None:
+    organisation = given.organisation()
+    bot = given.bot(organisation)
+    given.network("10.1.0.0/16", bot=bot)
+    given.network("2001:db8::/32", bot=bot)
+    made = given.key(organisation, bot=bot, networks=("10.0.0.0/8", "192.0.2.0/24"))
+    assert status(proxied, made, "10.1.2.3") == 200
+    assert status(proxied, made, "10.2.2.3") == 403
+    assert status(proxied, made, "192.0.2.1") == 403
+    assert status(proxied, made, "2001:db8::1") == 403
+    bots_alone = given.key(organisation, bot=bot)
+    assert status(proxied, bots_alone, "2001:db8::1") == 200
+    assert status(proxied, bots_alone, "2001:db9::1") == 403
+    assert status(proxied, given.key(organisation), "203.0.113.9") == 200
+
+
+def test_an_unrestricted_key_is_used_from_anywhere(proxied: Server, given: Given) -> None:
+    made = given.key()
+    assert status(proxied, made, "2001:DB8:0::1") == 200
+    assert str(given.meter(made).last_used_ip) == "2001:db8::1"
+    assert status(proxied, made, "::1%<script>") == 200
+    assert given.meter(made).last_used_ip is None
+
+
+def test_a_refused_address_leaves_quota_and_last_used_alone(proxied: Server, given: Given, key: Made) -> None:
+    assert status(proxied, key, "10.1.2.3") == 200
+    before = vars(given.meter(key))
+    for _ in range(5):
+        assert status(proxied, key, "11.0.0.1") == 403
+    after = vars(given.meter(key))
+    assert {name: after[name] for name in after if name != "_state"} == {
+        name: before[name] for name in before if name != "_state"
+    }
+
+
+def test_what_is_no_address_is_escaped_in_the_log(proxied: Server, key: Made) -> None:
+    marked = [("X-Request-Id", "address-log-0001"), ("X-Forwarded-For", b"::1%<script>\x1b[31m\x85")]
+    assert proxied.ask("/api/chats", [*key.headers, *marked]).status in (400, 403)
+    assert proxied.ask("/api/chats", [*key.headers, marked[0], ("X-Forwarded-For", "::1%<script>")]).status == 403
+    log = proxied.log.read_bytes()
+    assert b"address-log-0001" in log
+    for raw in (b"<script>", b"\x1b", b"\x85"):
+        assert raw not in log

@@ -1,0 +1,228 @@
+"""Credentials: which headers prove a key, and that everything else is refused alike."""
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.core import tokens
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.integrations.django.middleware import KeyMiddleware
+from tests.callpath.rows import Given, Made
+from tests.live.client import Answer
+from tests.live.servers import Server
+
+
+@pytest.fixture
+def key(given: Given) -> Made:
+    return given.key()
+
+
+def refused(answer: Answer, status: int = 401) -> Answer:
+    """The answer, which must be a problem of that status, and a proper one."""
+    assert answer.status == status, answer.body
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.json["status"] == status
+    assert answer.json["request_id"] == answer.headers["X-Request-Id"]
+    challenge = 'Bearer realm="api", error="invalid_token"' if status == 401 else None
+    assert answer.headers["WWW-Authenticate"] == challenge
+    assert answer.headers["RateLimit"] is None
+    return answer
+
+
+def other(token: tokens.Token) -> tokens.Token:
+    """A well-formed key of the same prefix that nobody has."""
+    return tokens.mint(token.prefix, token.format)
+
+
+def test_each_form_of_credential_is_accepted(server: Server, key: Made) -> None:
+    value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
+    for headers in (
+        [("X-API-Key", value)],
+        [("x-api-key", value)],
+        [("Authorization", f"Bearer {value}")],
+        [("Authorization", f"bearer {value}")],
+        [("Authorization", f"BEARER  {value}")],
+        [("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
+        [("X-API-Key", f"\t{value}\t ")],
+        [("X-API-Key", value), ("Authorization", "Basic dXNlcjpwYXNz")],
+    ):
+        answer = server.ask("/api/chats", headers)
+        assert answer.status == 200, (headers[0][0], answer.body)
+        assert answer.json["key"] == str(key.key.id)
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+        assert answer.headers["RateLimit"] == f'"hour";r={answer.json["remaining"]}'
+
+
+def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
+    made = given.key(scopes=())
+    answer = server.ask("/api/whoami", made.headers)
+    assert (answer.status, answer.json["id"], answer.json["scopes"]) == (200, str(made.key.id), [])
+    assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+    assert answer.headers["RateLimit"] == '"hour";r=999'
+    assert answer.headers["Cache-Control"] == "no-store"
+    refused(server.ask("/api/whoami", [("X-API-Key", other(made.token).value)]))
+
+
+def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
+    compact = given.key(given.organisation(key_prefix="whm"), compact=True)
+    answer = server.ask("/api/chats", compact.headers)
+    assert (answer.status, answer.json["key_id"]) == (200, None)
+    prefix, digits = compact.token.value.split("_")
+    assert len(digits) == 32
+    refused(server.ask("/api/chats", [("X-API-Key-Id", prefix), ("X-API-Key-Secret", digits)]))
+    refused(server.ask("/api/chats", [("X-API-Key", f"WHM_{digits}")]))
+    refused(server.ask("/api/chats", [("X-API-Key", f"whm_{digits.upper()}")]))
+
+
+@pytest.mark.parametrize("headers", [[], [("Authorization", "Basic dXNlcjpwYXNz")]])
+def test_without_a_credential_the_challenge_names_no_error(server: Server, headers: list[tuple[str, str]]) -> None:
+    answer = server.ask("/api/chats", headers)
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_more_than_one_credential_is_400(server: Server, key: Made) -> None:
+    value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
+    for headers in (
+        [("X-API-Key", value), ("Authorization", f"Bearer {other(key.token).value}")],
+        [("X-API-Key", value), ("Authorization", f"Bearer {value}")],
+        [("X-API-Key", value), ("X-API-Key", value)],
+        [("X-API-Key", value), ("x-api-key", "")],
+        [("X-API-Key", f"{value},{value}")],
+        [("Authorization", f"Bearer {value}"), ("Authorization", f"Bearer {value}")],
+        [("X-API-Key", value), ("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
+        [("X-API-Key-Id", identity)],
+        [("X-API-Key-Secret", secret)],
+        [("X-API-Key-Id", identity), ("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
+        [("X-API-Key", value), ("X-API-Key-Secret", secret)],
+        [("X-API-Key", value), ("On-Behalf-Of", "a@b.c"), ("On-Behalf-Of", "a@b.c")],
+        [("X-API-Key", value), ("On-Behalf-Of", "")],
+        [("X-API-Key", value), ("X-Channel", " ")],
+        [("X-API-Key", "")],
+        [("X-API-Key", value), ("X-Channel", "sms"), ("X-Channel", "sms")],
+    ):
+        refused(server.ask("/api/chats", headers), 400)
+
+
+def test_unproven_keys_get_one_answer(server: Server, given: Given, key: Made) -> None:
+    """Unknown id, wrong secret, the id of one key with the secret of another, and keys that no longer live."""
+    again = given.key()
+    swapped = f"{key.token.key_id}_{again.token.secret}"
+    revoked, expired = given.key(), given.key()
+    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
+    given.execute("UPDATE key SET expires_at = now() WHERE id = %s", expired.key.id)
+    paused = given.key(given.organisation(is_active=False))
+    answers = [
+        refused(server.ask("/api/chats", [("X-API-Key", value)])).without_id()
+        for value in (
+            other(key.token).value,
+            wrong_secret(key.token).value,
+            swapped,
+            "nonsense",
+            *(made.token.value for made in (revoked, expired, paused)),
+        )
+    ]
+    pair = [("X-API-Key-Id", str(key.token.key_id)), ("X-API-Key-Secret", again.token.secret)]
+    answers.append(refused(server.ask("/api/chats", pair)).without_id())
+    assert answers == answers[:1] * len(answers)
+
+
+def wrong_secret(token: tokens.Token) -> tokens.Token:
+    """Another secret for the same id, with the right checksum."""
+    fake = other(token)
+    body = fake.secret[:43]
+    wrong = tokens.pair(str(token.key_id), body + tokens._checksum(f"{token.key_id}_{body}"))
+    assert wrong is not None
+    return wrong
+
+
+def test_unproven_keys_run_the_same_statement(given: Given, statements: list[str]) -> None:
+    key = given.key()
+    call = Call("GET", "/api/chats", None)
+    for token in (other(key.token), wrong_secret(key.token)):
+        assert authenticate(token, call) == Denial(DenialReason.UNPROVEN)
+    assert statements == statements[:1] * 2
+
+
+def misshapen(value: str) -> list[str]:
+    typo = value[:-1] + ("0" if value[-1] != "0" else "1")
+    swapped = value[:30] + value[31] + value[30] + value[32:] if value[30] != value[31] else typo
+    return [typo, swapped, value[:-1], value + "0", "x" * 8000, "kad_" + "0" * 7996, value.upper(), "kad_", "_", "é"]
+
+
+def test_what_has_a_wrong_shape_or_checksum_is_unproven(server: Server, given: Given, key: Made) -> None:
+    for wrong in misshapen(key.token.value):
+        refused(server.ask("/api/chats", [("X-API-Key", wrong)]))
+    assert given.meter(key).total == 0
+
+
+def test_what_has_a_wrong_shape_or_checksum_runs_no_statement(key: Made, statements: list[str]) -> None:
+    door = KeyMiddleware(lambda request: HttpResponse())
+    for wrong in misshapen(key.token.value):
+        request = RequestFactory().get("/api/chats", headers={"X-API-Key": wrong})
+        assert door(request).status_code == 401
+    assert statements == []
+    assert door(RequestFactory().get("/api/chats", headers={"X-API-Key": key.token.value})).status_code == 200
+    assert statements != []
+
+
+@pytest.mark.parametrize("value", [b"\xe9\xff", b"kad_\xe9\xff", b"\xc3\xa9", b"kad_0 0", b"a\tb"])
+def test_bytes_that_are_no_key(server: Server, value: bytes) -> None:
+    for headers in ([("X-API-Key", value)], [("Authorization", b"Bearer " + value)]):
+        refused(server.ask("/api/chats", headers))
+    refused(server.ask("/api/chats", [("X-API-Key-Id", value), ("X-API-Key-Secret", value)]))
+
+
+def test_bytes_that_no_header_may_have(server: Server, key: Made) -> None:
+    value = key.token.value.encode()
+    for headers in (
+        [("X-API-Key", value + b"\x00")],
+        [("X-API-Key", b"\r\n " + value)],
+        [(b"X-API-Key ", value)],
+        [(b"X-API-Key\xe9", value)],
+    ):
+        assert server.ask("/api/chats", headers).status in (400, 401)
+
+
+def test_an_inner_space_is_no_key(server: Server, key: Made) -> None:
+    value = key.token.value
+    refused(server.ask("/api/chats", [("X-API-Key", f"{value[:20]} {value[20:]}")]))
+    refused(server.ask("/api/chats", [("Authorization", f"Bearer {value} {value}")]))
+
+
+def test_names_with_underscores_are_not_headers(server: Server, key: Made) -> None:
+    for name in ("X_API_KEY", "X_API-Key", "x_api_key"):
+        answer = server.ask("/api/chats", [(name, key.token.value)])
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+
+
+def test_no_key_reaches_a_log(server: Server, key: Made) -> None:
+    """Sent in the wrong places; the lines themselves are there."""
+    value = key.token.value
+    compact = tokens.mint("whm", tokens.Format.COMPACT).value
+    server.ask(f"/api/chats?api_key={value}")
+    server.ask(f"/api/chats?api_key={compact}&key={value}", key.headers)
+    server.ask(f"/api/chats/{value}", key.headers)
+    server.ask("/api/chats", [("Authorization", f"Bearer {other(key.token).value}"), ("Referer", f"/?k={value}")])
+    answered = server.ask("/api/chats", [("X-API-Key", value)])
+    server.ask("/api/chats", [("X-API-Key", value + "\x00")])
+    log = server.log.read_text()
+    assert answered.headers["X-Request-Id"] in log
+    for hidden in (value, key.token.secret, compact, compact[4:]):
+        assert hidden not in log
+
+
+def test_a_key_in_the_query_opens_nothing(server: Server, key: Made) -> None:
+    answer = server.ask(f"/api/chats?api_key={key.token.value}")
+    assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
+
+
+def test_trace_is_never_answered(server: Server, key: Made) -> None:
+    answer = server.ask("/api/chats", [*key.headers, ("X-Probe", "sesame")], method="TRACE")
+    assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
+    assert answer.headers["Allow"] is not None
+    assert b"sesame" not in answer.body

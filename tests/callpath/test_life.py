@@ -1,0 +1,138 @@
+"""A key's life: what ends it ends its calls, in every process; what brings it back brings them back."""
+
+from datetime import timedelta
+
+from django.db import connection
+from django.utils import timezone
+
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.models import Event, Key, Status
+from keyadmin.operations import keys, organisations
+from keyadmin.operations.organisations import bots
+from tests.callpath.rows import Given, Pairs
+from tests.live.servers import Server
+
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+
+
+def everywhere(server: Server, given: Given, headers: Pairs) -> set[int]:
+    """The statuses that the workers give, one call each."""
+    with server.lines(given.key().headers) as lines:
+        return {line.ask("/api/chats", headers).status for line in lines.values()}
+
+
+def test_revoked_and_reactivated(server: Server, given: Given) -> None:
+    made = given.key()
+    assert everywhere(server, given, made.headers) == {200}
+    keys.revoke(actor=OPERATOR, key=made.key.id, reason="leaked")
+    assert everywhere(server, given, made.headers) == {401}
+    keys.reactivate(actor=OPERATOR, key=made.key.id)
+    assert everywhere(server, given, made.headers) == {200}
+
+
+def test_regenerated(server: Server, given: Given) -> None:
+    """The old secret ends, the new one works, and history has it once."""
+    made = given.key()
+    assert everywhere(server, given, made.headers) == {200}
+    new = keys.regenerate(actor=OPERATOR, key=made.key.id).token.value
+    assert everywhere(server, given, made.headers) == {401}
+    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
+    assert list(Event.objects.of_target(str(made.key.id)).values_list("verb", flat=True)) == ["key.regenerated"]
+
+
+def test_regenerated_with_grace(server: Server, given: Given) -> None:
+    """Both work until the grace period is over, or ended."""
+    made = given.key()
+    new = keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1)).token.value
+    assert everywhere(server, given, made.headers) == {200}
+    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
+    given.execute(
+        "UPDATE secret SET not_after = clock_timestamp() WHERE key_id = %s AND not_after > now()", made.key.id
+    )
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    assert everywhere(server, given, made.headers) == {401}
+    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
+
+    newer = keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1)).token.value
+    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
+    keys.end_grace(actor=OPERATOR, key=made.key.id)
+    assert everywhere(server, given, [("X-API-Key", new)]) == {401}
+    assert everywhere(server, given, [("X-API-Key", newer)]) == {200}
+
+
+def test_the_old_secret_never_outlives_the_key(server: Server, given: Given) -> None:
+    made = given.key()
+    keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1))
+    keys.revoke(actor=OPERATOR, key=made.key.id)
+    assert everywhere(server, given, made.headers) == {401}
+
+
+def test_expiry_is_the_databases(server: Server, given: Given) -> None:
+    """Warm in every worker, 200 until the database's clock says T, 401 from then on; nothing else changes."""
+    made = given.key()
+    given.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", made.key.id)
+    seen = set()
+    with server.lines(made.headers) as lines:
+        while {(pid, 401) for pid in lines} - seen:
+            for pid, line in lines.items():
+                left = seconds_left(made.key)
+                status = line.ask("/api/chats", made.headers).status
+                if left <= 0:
+                    assert status == 401
+                elif seconds_left(made.key) > 0:
+                    assert status == 200
+                seen.add((pid, status))
+    assert {status for _, status in seen} == {200, 401}
+    assert len(seen) == 6
+
+
+def seconds_left(key: Key) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT extract(epoch FROM expires_at - clock_timestamp()) FROM key WHERE id = %s", [key.id])
+        return float(cursor.fetchone()[0])
+
+
+def test_a_disabled_bot_pauses_its_keys(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    bot = given.bot(organisation)
+    made, beside = given.key(organisation, bot=bot), given.key(organisation)
+    assert everywhere(server, given, made.headers) == {200}
+    bots.disable(actor=OPERATOR, bot=bot.id)
+    assert everywhere(server, given, made.headers) == {401}
+    assert everywhere(server, given, beside.headers) == {200}
+    bots.enable(actor=OPERATOR, bot=bot.id)
+    assert everywhere(server, given, made.headers) == {200}
+
+
+def test_a_disabled_organisation_pauses_its_keys(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    made, elsewhere = given.key(organisation), given.key()
+    assert everywhere(server, given, made.headers) == {200}
+    organisations.disable(actor=OPERATOR, organisation=organisation.id)
+    assert everywhere(server, given, made.headers) == {401}
+    assert everywhere(server, given, elsewhere.headers) == {200}
+    organisations.enable(actor=OPERATOR, organisation=organisation.id)
+    assert everywhere(server, given, made.headers) == {200}
+
+
+def test_a_deleted_key_is_gone(server: Server, given: Given) -> None:
+    made = given.key()
+    assert everywhere(server, given, made.headers) == {200}
+    keys.delete(actor=OPERATOR, key=made.key.id)
+    assert everywhere(server, given, made.headers) == {401}
+
+
+def test_status_around_seven_days(given: Given) -> None:
+    """By Python and by the database alike."""
+    for offset, expected in ((-1, Status.EXPIRING), (60, Status.ACTIVE)):
+        made = given.key(expires_at=timezone.now() + timedelta(days=7, seconds=offset))
+        assert made.key.status == expected
+        assert Key.objects.with_status().get(id=made.key.id).status == expected
+    key = given.key(expires_at=timezone.now()).key
+    assert key.expires_at is not None
+    week, second = timedelta(days=7), timedelta(seconds=1)
+    assert key.status_at(key.expires_at - week + second) == Status.EXPIRING
+    assert key.status_at(key.expires_at - week) == Status.EXPIRING
+    assert key.status_at(key.expires_at - week - second) == Status.ACTIVE
+    assert key.status_at(key.expires_at - second) == Status.EXPIRING
+    assert key.status_at(key.expires_at) == Status.EXPIRED

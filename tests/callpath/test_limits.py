@@ -1,0 +1,135 @@
+"""Limits: exact in every rolling hour, whoever races, and whatever dies."""
+
+import os
+import signal
+import time
+from collections import Counter
+
+import psutil
+import pytest
+
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.tokens import mint
+from keyadmin.operations import keys
+from keyadmin.operations.catalogue import tiers
+from tests.callpath.rows import Given, Made
+from tests.callpath.test_credentials import wrong_secret
+from tests.live.load import call, processes
+from tests.live.servers import WORKERS, Server
+
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+
+
+def spent(given: Given, made: Made, count: int, minutes_ago: int = 0) -> None:
+    """As if the key had been used that often, that long ago."""
+    statement = """UPDATE meter SET cells[1] = cells[1] + %s, used = used + %s, total = total + %s,
+        minute = meter_minute() - %s WHERE key_id = %s"""
+    given.execute(statement, count, count, count, minutes_ago, made.key.id)
+
+
+def test_the_thousandth_call_passes_and_the_next_is_429(server: Server, given: Given) -> None:
+    made = given.key()
+    with server.line() as line:
+        assert [line.ask("/api/chats", made.headers).status for _ in range(1000)] == [200] * 1000
+        answer = line.ask("/api/chats", made.headers)
+    assert answer.status == 429
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+    wait = int(answer.headers["Retry-After"])
+    assert 3500 <= wait <= 3660
+    assert answer.headers["RateLimit"] == f'"hour";r=0;t={wait}'
+    assert given.meter(made).total == 1000
+
+
+def test_eight_processes_race_for_a_thousand(server: Server, given: Given) -> None:
+    made = given.key()
+    with processes(8) as pool:
+        jobs = [pool.submit(call, server.port, made.headers, 400) for _ in range(8)]
+        statuses = sum((job.result() for job in jobs), Counter())
+    assert statuses == {200: 1000, 429: 2200}
+    meter = given.meter(made)
+    assert (meter.total, meter.used, sum(meter.cells)) == (1000, 1000, 1000)
+
+
+def test_killed_workers_lose_no_count_and_come_back(server: Server, given: Given) -> None:
+    made = given.key(limit=1_000_000)
+    killed = server.workers()
+    with processes(4) as pool:
+        jobs = [pool.submit(call, server.port, made.headers, 300, patient=True) for _ in range(4)]
+        deadline = time.monotonic() + 30
+        while given.meter(made).total < 100:
+            assert time.monotonic() < deadline
+        for worker in killed:
+            os.kill(worker, signal.SIGKILL)
+            time.sleep(0.2)
+        statuses = sum((job.result() for job in jobs), Counter())
+    assert statuses.keys() <= {0, 200}
+    assert 0 < statuses[0] < 300, "no call was under way when a worker was killed, or nobody came back"
+    meter = settled(given, made)
+    assert statuses[200] <= meter <= statuses.total()
+    assert server.workers().isdisjoint(killed)
+    assert len(server.workers()) == WORKERS
+    assert not any(psutil.pid_exists(worker) for worker in killed)
+
+
+def settled(given: Given, made: Made) -> int:
+    """The total, when no statement of a worker that was killed runs any more."""
+    total = -1
+    while total != (total := given.meter(made).total):
+        time.sleep(0.3)
+    return total
+
+
+def test_what_is_not_proven_leaves_the_quota_alone(server: Server, given: Given) -> None:
+    made = given.key(limit=3)
+    assert server.ask("/api/chats", made.headers).status == 200
+    before = given.meter(made)
+    for _ in range(5):
+        headers = [("X-API-Key", wrong_secret(made.token).value)]
+        assert server.ask("/api/chats", headers).status == 401
+        assert server.ask("/api/chats", [("X-API-Key", mint("kad").value)]).status == 401
+        assert server.ask("/api/chats", made.headers, "POST").status == 403
+    after = given.meter(made)
+    assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
+    assert server.ask("/api/chats", made.headers).headers["RateLimit"] == '"hour";r=1'
+
+
+@pytest.mark.parametrize(("minutes", "expected"), [(0, 429), (59, 429), (61, 200), (100_000, 200)])
+def test_the_hour_rolls(server: Server, given: Given, minutes: int, expected: int) -> None:
+    made = given.key(limit=5)
+    spent(given, made, 5, minutes)
+    assert server.ask("/api/chats", made.headers).status == expected
+
+
+def test_the_hour_rolls_cell_by_cell(server: Server, given: Given) -> None:
+    """Two calls 59 minutes ago and three now are five; a minute or two later they are three."""
+    made = given.key(limit=5)
+    spent(given, made, 2, 59)
+    given.execute(
+        "UPDATE meter SET cells = array_fill(0, ARRAY[59]) || cells[1:2], minute = minute + 59 WHERE key_id = %s",
+        made.key.id,
+    )
+    spent(given, made, 3)
+    refused = server.ask("/api/chats", made.headers)
+    assert refused.status == 429
+    assert int(refused.headers["Retry-After"]) <= 120
+    given.execute("UPDATE meter SET minute = minute - 2 WHERE key_id = %s", made.key.id)
+    answer = server.ask("/api/chats", made.headers)
+    assert (answer.status, answer.headers["RateLimit"]) == (200, '"hour";r=1')
+
+
+def test_a_changed_tier_counts_at_once_and_keeps_the_count(server: Server, given: Given) -> None:
+    made = given.key(limit=20)
+    tier = made.key.tier
+    with server.lines(made.headers) as lines:
+        used = given.meter(made).total
+        tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used)
+        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        assert [answer.status for answer in answers] == [429] * WORKERS
+        tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used + 10)
+        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        assert [answer.headers["RateLimit"] for answer in answers] == [f'"hour";r={n}' for n in (9, 8, 7)]
+        keys.edit(actor=OPERATOR, key=made.key.id, revision=None, tier=given.tier(used + 5).id)
+        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        assert [answer.status for answer in answers] == [200, 200, 429]

@@ -1,0 +1,175 @@
+"""`/metrics`: what all processes of all servers measured, for who may read it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyadmin import env
+from keyadmin.callpath import metrics as measures
+from keyadmin.env import ROOT
+from keyadmin.server import metrics
+from tests.callpath.rows import Given
+from tests.live.client import Answer
+from tests.live.servers import Server, free_port, gunicorn, started
+
+TOKEN = "only-for-whoever-watches"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: Any) -> Path:
+    return Path(tmp_path_factory.mktemp("metrics"))
+
+
+@pytest.fixture(scope="module")
+def watched(database_url: str, folder: Path) -> Iterator[Server]:
+    environ = {"KEYADMIN_METRICS_DIR": str(folder / "m"), "KEYADMIN_METRICS_TOKEN": TOKEN}
+    with gunicorn(folder, database_url, **environ) as server:
+        yield server
+
+
+def metrics_of(server: Server, *headers: tuple[str, str]) -> dict[str, float]:
+    answer = server.ask("/metrics", headers)
+    assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    return dict(parsed(answer))
+
+
+def parsed(answer: Answer) -> Iterator[tuple[str, float]]:
+    for line in answer.body.decode().splitlines():
+        if not line.startswith("#"):
+            name, _, value = line.rpartition(" ")
+            yield name, float(value)
+
+
+def settled(server: Server) -> dict[str, float]:
+    """When every process has published."""
+    time.sleep(2 * metrics.EVERY)
+    return metrics_of(server)
+
+
+def test_what_every_worker_did_is_summed(watched: Server, given: Given) -> None:
+    made, before = given.key(limit=100), settled(watched)
+    with watched.lines(made.headers) as lines:
+        for line in lines.values():
+            for _ in range(5):
+                assert line.ask("/api/chats", made.headers).status == 200
+            assert line.ask("/api/chats", made.headers, "POST").status == 403
+            assert line.ask("/api/chats").status == 401
+    after = settled(watched)
+    gained = {name: after[name] - before.get(name, 0) for name in after}
+    total = given.meter(made).total
+    assert gained['keyadmin_decisions_total{reason="ok"}'] == total
+    assert gained['keyadmin_decisions_total{reason="scope"}'] == 3
+    assert gained['keyadmin_decisions_total{reason="no_credential"}'] == 3
+    assert gained["keyadmin_draw_seconds_count"] >= total
+    assert gained['keyadmin_draw_seconds_bucket{le="+Inf"}'] == gained["keyadmin_draw_seconds_count"]
+    assert gained["keyadmin_draw_seconds_sum"] > 0
+    assert gained["keyadmin_statements_total"] > total
+    assert 3 <= after["keyadmin_connections"] <= 12
+    assert after["keyadmin_connections_opened_total"] >= after["keyadmin_connections"]
+    assert after["keyadmin_breaker_open"] == 0
+    assert after["keyadmin_outcomes_dropped_total"] == 0
+
+
+def test_counts_of_a_killed_worker_stay_and_its_connections_go(watched: Server, given: Given) -> None:
+    made = given.key()
+    with watched.lines(made.headers):
+        pass
+    before = settled(watched)
+    killed = watched.workers()
+    for worker in killed:
+        os.kill(worker, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while watched.workers() & killed or len(watched.workers()) < len(killed):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    after = settled(watched)
+    name = 'keyadmin_decisions_total{reason="ok"}'
+    assert after[name] == before[name]
+    assert after["keyadmin_connections"] == 0 < before["keyadmin_connections"]
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
+def test_through_a_proxy_only_a_token_opens(watched: Server, name: str) -> None:
+    proxied = (name, "127.0.0.1")
+    assert watched.ask("/metrics", [proxied]).status == 404
+    for wrong in ("", "Bearer", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
+        assert watched.ask("/metrics", [proxied, ("Authorization", wrong)]).status == 404
+    assert metrics_of(watched, proxied, ("Authorization", f"Bearer {TOKEN}"))
+    assert watched.ask("/metrics", method="POST").status == 404
+    assert watched.ask("/metrics/").status != 200
+
+
+def test_without_a_token_none_opens(server: Server) -> None:
+    proxied = ("X-Forwarded-For", "127.0.0.1")
+    for given in ("Bearer ", "Bearer", ""):
+        assert server.ask("/metrics", [proxied, ("Authorization", given)]).status == 404
+    assert server.ask("/metrics").status == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"), [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.1", 404), ("", 404)]
+)
+def test_who_is_on_this_machine(peer: str, status: int) -> None:
+    assert metrics.answer("GET", peer, {}).status == status
+
+
+def test_the_gateways_server_publishes_beside_the_pages(
+    watched: Server, given: Given, database_url: str, folder: Path, tmp_path: Path
+) -> None:
+    """Either answers for both; where one has ended, its counts go with it when another starts."""
+    port, made = free_port(), given.key()
+    environ = {"DATABASE_URL": database_url, "KEYADMIN_METRICS_DIR": str(folder / "m")}
+    environ["KEYADMIN_TRUSTED_PROXIES"] = "127.0.0.1"
+    command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
+    with started(command, port, tmp_path / "log", environ) as gateway:
+        before = settled(watched)
+        original = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats")]
+        original.append(("X-Forwarded-For", "203.0.113.9"))
+        answer = gateway.ask("/verify", [*made.headers, *original])
+        assert answer.status in (200, 204), answer.body
+        time.sleep(2 * metrics.EVERY)
+        name = 'keyadmin_decisions_total{reason="ok"}'
+        for server in (watched, gateway):
+            assert metrics_of(server)[name] == before.get(name, 0) + 1
+        assert gateway.ask("/metrics", [("X-Forwarded-For", "127.0.0.1")]).status == 404
+
+
+def test_folders_of_servers_that_ended_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYADMIN_METRICS_DIR", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
+    gone = subprocess.Popen([sys.executable, "-c", ""], cwd=ROOT)
+    gone.wait()
+    for number in (gone.pid, os.getppid()):
+        (tmp_path / f"web-{number}").mkdir()
+    metrics.prepare("verify")
+    assert {folder.name for folder in tmp_path.iterdir()} == {f"web-{os.getppid()}", f"verify-{os.getpid()}"}
+    monkeypatch.setenv("KEYADMIN_METRICS_DIR", "/dev/null/nowhere")
+    with pytest.raises(env.InvalidVariableError, match="KEYADMIN_METRICS_DIR"):
+        metrics.prepare("web")
+
+
+def test_a_latency_falls_into_the_bucket_that_holds_it() -> None:
+    before = measures.read()
+    for seconds in (0.0001, 0.00011, 5.0):
+        measures.drawn(seconds)
+    after = measures.read()
+    gained = [now - then for now, then in zip(after.draws, before.draws, strict=True)]
+    assert (gained[0], gained[1], gained[-1], sum(gained)) == (1, 1, 1, 3)
+
+
+def test_no_metric_names_a_key(watched: Server, given: Given) -> None:
+    made = given.key()
+    assert watched.ask("/api/chats", made.headers).status == 200
+    body = watched.ask("/metrics").body.decode()
+    for told in (made.token.secret, made.token.key_id, str(made.key.id), made.key.organisation.slug):
+        assert told not in body
+    assert set(re.findall(r"([a-z]+)=", body)) <= {"reason", "le"}

@@ -1,0 +1,87 @@
+"""The ring of peppers, and a cache that holds fewer snapshots than there are keys."""
+
+from typing import Any
+
+import pytest
+
+from keyadmin.callpath import snapshot as snapshots
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.core.callers import Caller
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.core.tokens import digest
+from keyadmin.models import Secret
+from tests.callpath.rows import Given
+from tests.live.servers import Server
+
+CHATS = Call("GET", "/api/chats", None)
+OLD, NEW = bytes.fromhex("11" * 32), bytes.fromhex("22" * 32)
+
+
+def test_a_secret_under_an_old_pepper_is_found_and_moved(server: Server, given: Given) -> None:
+    made = given.key(pepper=1)
+    assert server.ask("/api/chats", made.headers).status == 200
+    secret = Secret.objects.get(key=made.key)
+    assert (secret.pepper_id, bytes(secret.digest)) == (2, digest(made.token.value, NEW))
+    with server.lines(made.headers) as lines:
+        assert {line.ask("/api/chats", made.headers).status for line in lines.values()} == {200}
+
+
+def test_both_secrets_of_a_key_move_each_at_its_own_use(server: Server, given: Given) -> None:
+    made, other = given.key(pepper=1), given.key(pepper=1)
+    given.execute(
+        "UPDATE secret SET not_after = now() + interval '1 hour', key_id = %s WHERE key_id = %s",
+        made.key.id,
+        other.key.id,
+    )
+    assert server.ask("/api/chats", other.headers).json["key"] == str(made.key.id)
+    assert sorted(Secret.objects.filter(key=made.key).values_list("pepper_id", flat=True)) == [1, 2]
+    assert server.ask("/api/chats", made.headers).status == 200
+    assert set(Secret.objects.filter(key=made.key).values_list("pepper_id", flat=True)) == {2}
+
+
+def test_a_refused_key_is_moved_too_and_an_unproven_one_is_not(server: Server, given: Given) -> None:
+    made = given.key(pepper=1, scopes=())
+    assert server.ask("/api/chats", made.headers).status == 403
+    assert Secret.objects.get(key=made.key).pepper_id == 2
+
+
+def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[str], settings: Any) -> None:
+    made = given.key(pepper=1)
+    settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER = {2: NEW}, 2
+    assert authenticate(made.token, CHATS) == Denial(DenialReason.UNPROVEN)
+    settings.KEYADMIN_PEPPERS = {1: OLD, 2: NEW}
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+
+
+def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
+    """So that every host can be given a new pepper before any host uses it."""
+    settings.KEYADMIN_PEPPER = 1
+    made = given.key(pepper=1)
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert Secret.objects.get(key=made.key).pepper_id == 1
+    settings.KEYADMIN_PEPPER = 2
+    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert Secret.objects.get(key=made.key).pepper_id == 2
+
+
+@pytest.mark.parametrize("room", [1, 3])
+def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], settings: Any, room: int) -> None:
+    settings.KEYADMIN_SNAPSHOTS = room
+    organisation = given.organisation()
+    made = [given.key(organisation) for _ in range(5)]
+    for one in (*made, *made, *reversed(made)):
+        verdict = authenticate(one.token, CHATS)
+        assert isinstance(verdict, Caller)
+        assert verdict.key.id == one.key.id
+        assert len(snapshots._cache) <= room
+    for one in made:
+        assert given.meter(one).total == 3
+
+
+def test_the_least_recently_used_goes_first(given: Given, statements: list[str], settings: Any) -> None:
+    settings.KEYADMIN_SNAPSHOTS = 2
+    first, second, third = (given.key() for _ in range(3))
+    for made in (first, second, first, third):
+        authenticate(made.token, CHATS)
+    cached = {snapshot.key.id for snapshot in snapshots._cache.values()}
+    assert cached == {first.key.id, third.key.id}

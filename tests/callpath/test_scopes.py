@@ -1,0 +1,229 @@
+"""What a proven key may do: scopes by route, channels, and acting for a person."""
+
+from uuid import uuid4
+
+import pytest
+
+from tests.callpath.rows import Given, Made
+from tests.live.client import Answer
+from tests.live.servers import Server
+
+
+def forbidden(answer: Answer, slug: str = "insufficient-scope") -> Answer:
+    assert answer.status == 403, answer.body
+    assert answer.json["type"] == f"urn:keyadmin:problem:{slug}"
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
+    assert answer.headers["RateLimit"].startswith('"hour";r=')
+    challenge = answer.headers["WWW-Authenticate"]
+    assert (challenge is None) == (slug != "insufficient-scope")
+    assert challenge is None or challenge.startswith('Bearer realm="api", error="insufficient_scope"')
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("scope", "method", "path"),
+    [
+        ("chats:read", "GET", "/api/chats"),
+        ("chats:read", "HEAD", "/api/chats"),
+        ("chats:read", "GET", "/api/chats/"),
+        ("chats:read", "GET", "/api/chats/42/messages"),
+        ("chats:write", "POST", "/api/chats"),
+        ("messages:send", "POST", "/api/chats/42/messages"),
+        ("messages:send", "POST", "/api/channels/whatsapp/messages"),
+        ("chats:export", "GET", "/api/export"),
+        ("chats:export", "GET", "/api/export/2024/01"),
+        ("contacts:manage", "PUT", "/api/contacts/42"),
+        ("contacts:manage", "GET", "/api/contacts?email=a%2Fb@c;d"),
+    ],
+)
+def test_a_scope_opens_its_routes_and_nothing_else(server: Server, given: Given, scope: str, method: str, path: str):
+    answer = server.ask(path, given.key(scopes=(scope,)).headers, method)
+    assert answer.status in (200, 404), answer.body
+    assert answer.headers["RateLimit"] == '"hour";r=999'
+    others = {"chats:read", "chats:export", "contacts:manage", "templates:read", "templates:send"} - {scope}
+    lacking = given.key(scopes=tuple(others))
+    refused = server.ask(path, lacking.headers, method)
+    assert (refused.status, refused.headers["RateLimit"]) == (403, '"hour";r=1000')
+    assert (
+        f'scope="{scope}' in refused.headers["WWW-Authenticate"] or " " + scope in refused.headers["WWW-Authenticate"]
+    )
+    assert given.meter(lacking).total == 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/chats"),
+        ("GET", "/api/"),
+        ("GET", "/api/unknown"),
+        ("GET", "/api/chats/1/2/3"),
+        ("OPTIONS", "/api/chats"),
+        ("GET", "/api/api-keys"),
+    ],
+)
+def test_what_no_scope_opens_is_closed_to_all(server: Server, given: Given, method: str, path: str) -> None:
+    every = (
+        "chats:read",
+        "chats:write",
+        "chats:export",
+        "contacts:manage",
+        "messages:send",
+        "templates:read",
+        "templates:send",
+        "users:impersonate",
+    )
+    forbidden(server.ask(path, given.key(scopes=every).headers, method))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api//chats",
+        "/api/../api/chats",
+        "/api/./chats",
+        "/api/chats%2f42",
+        "/api/chats%2F",
+        "/api/%2e%2e/api/chats",
+        "/api/chats;x=1",
+        "/api/chats%3bx",
+        "/api/%63hats",
+        "/%61pi/chats",
+        "/api/chats%00",
+        "/api/chats%5c42",
+        "/api/chats\\42",
+        "/api/chats%",
+        "/api/chats%zz",
+        "/api/chats%e9",
+        "/api/chats//",
+        "/api/chats#x",
+        "http://localhost/api/chats",
+        "/api/chats%253f",
+        b"/api/chats/\x85",
+    ],
+)
+def test_paths_that_can_be_read_in_two_ways_are_400(server: Server, given: Given, path: str | bytes) -> None:
+    made = given.key()
+    answer = server.ask(path, made.headers)
+    assert answer.status == 400, answer.body
+    assert given.meter(made).total == 0
+
+
+@pytest.mark.parametrize("path", ["//api/chats", "/./api/chats", "/x/../api/chats", "/API/chats", "/api"])
+def test_no_other_spelling_reaches_the_api(server: Server, given: Given, path: str) -> None:
+    """What does not begin with the prefix is no call: it gets nothing that the API answers, key or no key."""
+    for headers in ([], given.key().headers):
+        answer = server.ask(path, headers)
+        assert answer.status in (301, 302, 400, 404)
+        assert b'"pid"' not in answer.body
+
+
+def test_a_restricted_key_acts_only_through_its_channels(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    sms, web = given.channel(organisation, "sms"), given.channel(organisation, "web")
+    made = given.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
+    assert web.slug == "web"
+    assert server.ask("/api/chats", [*made.headers, ("X-Channel", "sms")]).status == 200
+    for named in ([("X-Channel", "web")], [("X-Channel", "SMS")], [], [("X-Channel", "none")]):
+        forbidden(server.ask("/api/chats", [*made.headers, *named]))
+    assert server.ask("/api/channels/sms/messages", made.headers, "POST").json["arguments"] == {"channel": "sms"}
+    forbidden(server.ask("/api/channels/web/messages", [*made.headers, ("X-Channel", "sms")], "POST"))
+    assert server.ask("/api/contacts", made.headers).status == 200  # not about channels
+    free = given.key(organisation, scopes=("chats:read", "messages:send"))
+    assert server.ask("/api/chats", free.headers).status == 200
+    assert server.ask("/api/channels/web/messages", free.headers, "POST").status == 200
+
+
+@pytest.fixture
+def impersonator(given: Given) -> Made:
+    return given.key(kind="master", scopes=("chats:read", "users:impersonate"))
+
+
+def test_on_behalf_of_names_a_person_of_the_organisation(server: Server, given: Given, impersonator: Made) -> None:
+    organisation = impersonator.key.organisation
+    person = given.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
+    for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.lower()):
+        answer = server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", f" {named} ")])
+        assert answer.status == 200, named
+        assert answer.json["on_behalf_of"] == {"id": str(person.id), "email": person.email, "name": "Sam Reyes"}
+    assert server.ask("/api/chats", impersonator.headers).json["on_behalf_of"] is None
+
+
+def test_on_behalf_of_anybody_else_is_403(server: Server, given: Given, impersonator: Made) -> None:
+    organisation = impersonator.key.organisation
+    stranger = given.person(given.organisation(), "owner")
+    homeless, left = given.person(), given.person(organisation, is_active=False)
+    administrator = given.person(system_role="administrator")
+    bodies = set()
+    for named in (
+        stranger.email,
+        stranger.id,
+        homeless.email,
+        left.email,
+        left.id,
+        administrator.email,
+        uuid4(),
+        "x",
+        "nobody@example.com",
+        "'; --",
+        "%",
+    ):
+        answer = server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", str(named))])
+        bodies.add(str(forbidden(answer, "unknown-person").without_id()))
+    assert len(bodies) == 1
+    assert server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", b"\xe9\xff@x.y")]).status == 403
+    assert given.meter(impersonator).total == 0
+
+
+def test_on_behalf_of_needs_the_scope(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    person = given.person(organisation)
+    made = given.key(organisation)
+    for named in (person.email, "nobody@example.com"):
+        forbidden(server.ask("/api/chats", [*made.headers, ("On-Behalf-Of", named)]))
+    assert given.meter(made).total == 0
+
+
+def test_who_left_cannot_be_acted_for_at_once(server: Server, given: Given, impersonator: Made) -> None:
+    person = given.person(impersonator.key.organisation)
+    headers = [*impersonator.headers, ("On-Behalf-Of", person.email)]
+    assert server.ask("/api/chats", headers).status == 200
+    given.execute("UPDATE person SET is_active = false WHERE id = %s", person.id)  # no version moves
+    forbidden(server.ask("/api/chats", headers), "unknown-person")
+
+
+@pytest.mark.parametrize(
+    ("person", "role", "expected"),
+    [
+        ({"system_role": "administrator"}, None, {"chats:read", "keys:write", "history:read"}),
+        ({}, "owner", {"chats:read", "keys:write", "history:read"}),
+        ({}, "auditor", {"keys:read", "history:read"}),
+        ({"system_role": "auditor"}, "member", {"keys:read", "history:read"}),
+        ({}, "member", set()),
+        ({}, None, set()),
+        ({"is_active": False}, "owner", set()),
+    ],
+)
+def test_an_inheriting_key_may_what_its_creator_may(
+    server: Server, given: Given, person: dict[str, object], role: str | None, expected: set[str]
+) -> None:
+    organisation = given.organisation()
+    creator = given.person(organisation if role else None, role or "", **person)
+    made = given.key(organisation, inherits=True, creator=creator, scopes=())
+    answer = server.ask("/api/chats", made.headers)
+    if "chats:read" not in expected:
+        forbidden(answer)
+        return
+    assert expected <= set(answer.json["scopes"])
+    assert "users:impersonate" not in answer.json["scopes"]
+
+
+def test_only_a_master_key_inherits_acting_for_people(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    administrator, person = given.person(system_role="administrator"), given.person(organisation)
+    inherited = {"inherits": True, "creator": administrator, "scopes": ()}
+    named = [("On-Behalf-Of", person.email)]
+    standard, master = given.key(organisation, **inherited), given.key(organisation, kind="master", **inherited)
+    forbidden(server.ask("/api/chats", [*standard.headers, *named]))
+    assert server.ask("/api/chats", [*master.headers, *named]).json["on_behalf_of"]["id"] == str(person.id)

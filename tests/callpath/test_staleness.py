@@ -1,0 +1,250 @@
+"""A change holds for every call that starts after its commit, in every worker, however warm its cache is."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.connection import discard
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.callers import Caller as Authenticated
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.core.routes import Route
+from keyadmin.models import Organisation, Person
+from keyadmin.operations import keys, organisations, people
+from keyadmin.operations.catalogue import channels, scopes, tiers
+from keyadmin.operations.organisations import allow_lists, bots
+from tests.callpath.rows import Given, Made, Pairs
+from tests.live.client import ConnectionSlot
+from tests.live.servers import Server
+
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+REVOCATIONS = 50
+
+
+class Caller(Thread):
+    """Calls without a pause on its line, and notes when each call started and how it was answered."""
+
+    def __init__(self, line: ConnectionSlot, headers: Pairs) -> None:
+        super().__init__(daemon=True)
+        self.line, self.headers = line, headers
+        self.seen: list[tuple[float, int]] = []
+        self.warm, self.enough = Event(), Event()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            started = time.monotonic()
+            self.seen.append((started, self.line.ask("/api/chats", self.headers).status))
+            if len(self.seen) == 2:
+                self.warm.set()
+
+    def started_after(self, moment: float) -> list[int]:
+        return [status for started, status in self.seen if started > moment]
+
+
+def test_fifty_revocations_under_load(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    control = given.key(organisation, limit=1_000_000)
+    with server.lines(control.headers) as lines:
+        for _ in range(REVOCATIONS):
+            made = given.key(organisation)
+            callers = [Caller(line, made.headers) for line in lines.values()]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                assert caller.warm.wait(10)
+            keys.revoke(actor=OPERATOR, key=made.key.id)
+            committed = time.monotonic()
+            for caller in callers:
+                while len(caller.started_after(committed)) < 3:
+                    assert caller.is_alive()
+                    time.sleep(0.001)
+                caller.enough.set()
+                caller.join()
+            for caller in callers:
+                assert {status for _, status in caller.seen[:2]} == {200}
+                assert set(caller.started_after(committed)) == {401}
+            for pid, line in lines.items():
+                assert line.ask("/api/chats", control.headers).json["pid"] == pid
+
+
+def revoke(given: Given, made: Made) -> None:
+    keys.revoke(actor=OPERATOR, key=made.key.id)
+
+
+def delete(given: Given, made: Made) -> None:
+    keys.delete(actor=OPERATOR, key=made.key.id)
+
+
+def regenerate(given: Given, made: Made) -> None:
+    keys.regenerate(actor=OPERATOR, key=made.key.id)
+
+
+def disable_bot(given: Given, made: Made) -> None:
+    assert made.key.bot is not None
+    bots.disable(actor=OPERATOR, bot=made.key.bot.id)
+
+
+def disable_organisation(given: Given, made: Made) -> None:
+    organisations.disable(actor=OPERATOR, organisation=made.key.organisation_id)
+
+
+def restrict_key(given: Given, made: Made) -> None:
+    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", key=made.key.id)
+
+
+def restrict_bot(given: Given, made: Made) -> None:
+    assert made.key.bot is not None
+    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", bot=made.key.bot.id)
+
+
+def take_scope(given: Given, made: Made) -> None:
+    keys.edit(actor=OPERATOR, key=made.key.id, revision=None, scopes={"contacts:manage"})
+
+
+def restrict_channel(given: Given, made: Made) -> None:
+    channel = given.channel(made.key.organisation, "sms")
+    keys.edit(actor=OPERATOR, key=made.key.id, revision=None, channels={channel.id})
+
+
+def lower_limit(given: Given, made: Made) -> None:
+    tiers.edit(actor=OPERATOR, tier=made.key.tier_id, hourly_limit=1)
+
+
+def expire(given: Given, made: Made) -> None:
+    """As an edit to the next moment would."""
+    given.execute("UPDATE key SET expires_at = clock_timestamp() WHERE id = %s", made.key.id)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (revoke, 401),
+        (delete, 401),
+        (regenerate, 401),
+        (expire, 401),
+        (disable_bot, 401),
+        (disable_organisation, 401),
+        (restrict_key, 403),
+        (restrict_bot, 403),
+        (take_scope, 403),
+        (restrict_channel, 403),
+        (lower_limit, 429),
+    ],
+)
+def test_a_change_holds_at_once(
+    server: Server, given: Given, change: Callable[[Given, Made], None], status: int
+) -> None:
+    organisation = given.organisation()
+    made = given.key(organisation, bot=given.bot(organisation), limit=10_000)
+    assert changed(server, made, lambda: change(given, made)) == {status}
+
+
+def changed(server: Server, made: Made, change: Callable[[], None]) -> set[int]:
+    """The statuses of calls to every worker, warm before, after the change's commit."""
+    with server.lines(made.headers) as lines:
+        for line in lines.values():
+            assert line.ask("/api/chats", made.headers).status == 200
+        change()
+        return {line.ask("/api/chats", made.headers).status for line in lines.values()}
+
+
+def remove_role(creator: Person, organisation: Organisation) -> None:
+    people.remove_role(actor=OPERATOR, person=creator.id, organisation=organisation.id)
+
+
+def demote(creator: Person, organisation: Organisation) -> None:
+    people.set_role(actor=OPERATOR, person=creator.id, organisation=organisation.id, role="member")
+
+
+def deactivate(creator: Person, organisation: Organisation) -> None:
+    people.deactivate(actor=OPERATOR, person=creator.id)
+
+
+def take_system_role(creator: Person, organisation: Organisation) -> None:
+    people.set_system_role(actor=OPERATOR, person=creator.id, system_role="")
+
+
+@pytest.mark.parametrize(
+    ("role", "system_role", "lose"),
+    [
+        ("owner", "", remove_role),
+        ("owner", "", demote),
+        ("owner", "", deactivate),
+        ("member", "administrator", take_system_role),
+        ("member", "administrator", deactivate),
+    ],
+)
+def test_what_the_creator_loses_the_key_loses(
+    server: Server, given: Given, role: str, system_role: str, lose: Callable[[Person, Organisation], None]
+) -> None:
+    given.person(system_role="administrator")  # the last one could not be removed
+    organisation = given.organisation()
+    creator = given.person(organisation, role, system_role=system_role)
+    made = given.key(organisation, inherits=True, creator=creator, scopes=())
+    assert changed(server, made, lambda: lose(creator, organisation)) == {403}
+
+
+def test_a_new_scope_opens_and_a_removed_one_closes(server: Server, given: Given) -> None:
+    creator = given.person(system_role="administrator")
+    made = given.key(inherits=True, creator=creator, scopes=())
+    with server.lines(made.headers) as lines:
+        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {403}
+        scopes.create(
+            actor=OPERATOR,
+            name="orders:read",
+            resource="Orders",
+            label="Read orders",
+            ability="read orders",
+            explanation="Orders.",
+            routes=[Route("GET", "/api/orders", "orders:read")],
+        )
+        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {200}
+        scopes.remove(actor=OPERATOR, scope="orders:read")
+        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {403}
+
+
+def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, given: Given) -> None:
+    organisation = given.organisation()
+    sms = given.channel(organisation, "sms")
+    made = given.key(organisation, channels=(sms,), scopes=("chats:read", "contacts:manage"))
+    with server.line() as line:
+        named = [*made.headers, ("X-Channel", "sms")]
+        assert line.ask("/api/chats", named).status == 200
+        slug = channels.rename(actor=OPERATOR, channel=sms.id, name="Short messages").slug
+        assert line.ask("/api/chats", [*made.headers, ("X-Channel", slug)]).status == 200
+        assert line.ask("/api/chats", named).status == (200 if slug == "sms" else 403)
+
+
+def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: Any) -> None:
+    """It started before the commit, and found the meter's row locked by it."""
+    settings.KEYADMIN_CALL_DEADLINE = 60  # it must not give up before this test has seen it wait
+    made = given.key()
+    call = Call("GET", "/api/chats", None)
+    assert isinstance(authenticate(made.token, call), Authenticated)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            given.execute("UPDATE key SET revoked_at = clock_timestamp() WHERE id = %s", made.key.id)
+            given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+            waiting = pool.submit(authenticate, made.token, call)
+            while not somebody_waits_for_us():
+                assert not waiting.done()
+        verdict = waiting.result()
+        pool.submit(discard).result()
+    assert isinstance(verdict, Denial)
+    assert verdict.reason is DenialReason.REVOKED
+    assert given.meter(made).total == 1
+
+
+def somebody_waits_for_us() -> bool:
+    """By locks alone: whoever reads pg_stat_activity in a transaction is shown the same sessions until its end."""
+    with connection.cursor() as cursor:
+        cursor.execute("""SELECT EXISTS (SELECT FROM pg_locks
+            WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))""")
+        return bool(cursor.fetchone()[0])

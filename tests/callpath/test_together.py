@@ -1,0 +1,252 @@
+"""Calls of several threads in one statement: each decided as if alone, and none kept waiting by another's row."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection, transaction
+
+from keyadmin.callpath import batching, circuit_breaker
+from keyadmin.callpath import connection as connections
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.connection import ConnectionSlot, Row, Statement
+from keyadmin.callpath.limits import BATCHER, MANY, ONE
+from keyadmin.core.callers import Caller, Verdict
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.env import ROOT
+from tests.callpath.rows import Given, Made
+from tests.owner import ask_as_owner, of_database, own_url
+
+CHATS = Call("GET", "/api/chats", None)
+AWAY = Denial(DenialReason.UNAVAILABLE, retry_after=1)
+
+
+class Gate:
+    """Holds up the first statement of those asked together until those behind it are in line."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.sent: list[Statement] = []
+        self.opens = threading.Event()
+        self.before: dict[Statement, Callable[[], object]] = {}
+        execute = batching.execute
+
+        def held(statement: Statement, values: Sequence[bytes | None], line: ConnectionSlot) -> list[Row]:
+            self.sent.append(statement)
+            if len(self.sent) == 1:
+                assert self.opens.wait(10)
+            self.before.get(statement, lambda: None)()
+            return execute(statement, values, line)
+
+        monkeypatch.setattr(batching, "execute", held)
+
+    def behind(self, pool: ThreadPoolExecutor, *made: Made) -> list[Future[Verdict]]:
+        """The first one's call is under way, the others' wait for it in this order."""
+        futures: list[Future[Verdict]] = []
+        deadline = time.monotonic() + 10
+        for number, one in enumerate(made):
+            futures.append(pool.submit(decide, one))
+            while not self.sent or len(BATCHER._waiting) < number:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+        return futures
+
+    def calls(self, *made: Made) -> list[Verdict]:
+        """The first one's goes alone, and the others' together, however long it takes until all are in line."""
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
+            patch.setattr(batching, "PATIENCE", 10)
+            patch.setattr(batching, "LEAST", 0)
+            patch.setattr(settings, "KEYADMIN_CALL_DEADLINE", 10.0)
+            try:
+                futures = self.behind(pool, *made)
+            finally:
+                self.opens.set()
+            return [future.result(20) for future in futures]
+
+
+def decide(made: Made) -> Verdict:
+    """In a thread, which may have opened a connection of its own."""
+    try:
+        return authenticate(made.token, CHATS)
+    finally:
+        connections.discard()
+
+
+def warm(given: Given, count: int, **options: Any) -> list[Made]:
+    made = [given.key(**options) for _ in range(count)]
+    for one in made:
+        assert isinstance(authenticate(one.token, CHATS), Caller)
+    return made
+
+
+def test_those_who_come_while_one_is_under_way_go_together(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = warm(given, 5)
+    gate = Gate(monkeypatch)
+    verdicts = gate.calls(*made)
+    assert gate.sent == [ONE, MANY]
+    for one, verdict in zip(made, verdicts, strict=True):
+        assert isinstance(verdict, Caller)
+        assert verdict.key.id == one.key.id
+        assert given.meter(one).total == 2
+
+
+def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one statement one that has been revoked since, a full one and a drawn one; not in the order of the keys."""
+    first, well, full, revoked = warm(given, 2) + warm(given, 1, limit=1) + warm(given, 1)
+    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
+    gate = Gate(monkeypatch)
+    verdicts = gate.calls(first, revoked, full, well)
+    assert gate.sent[:2] == [ONE, MANY]
+    assert [verdict.reason if isinstance(verdict, Denial) else None for verdict in verdicts] == [
+        None,
+        DenialReason.REVOKED,
+        DenialReason.LIMITED,
+        None,
+    ]
+    assert [given.meter(one).total for one in (first, revoked, full, well)] == [2, 1, 1, 2]
+
+
+def test_calls_of_one_key_do_not_wait_for_each_other(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, made = warm(given, 2)
+    monkeypatch.setattr(batching, "PATIENCE", 30)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(3) as pool:
+        others = gate.behind(pool, first, made)
+        assert isinstance(pool.submit(decide, made).result(10), Caller), "it was asked alone"
+        gate.opens.set()
+        assert all(isinstance(future.result(10), Caller) for future in others)
+    assert gate.sent == [ONE, ONE]
+    assert [given.meter(one).total for one in (first, made)] == [2, 3]
+
+
+def test_whose_turn_does_not_come_asks_alone(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = warm(given, 3)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(3) as pool:
+        (first,) = gate.behind(pool, made[0])
+        assert all(isinstance(verdict, Caller) for verdict in pool.map(decide, made[1:]))
+        assert not first.done()
+        gate.opens.set()
+        assert isinstance(first.result(10), Caller)
+    assert gate.sent == [ONE]
+    assert [given.meter(one).total for one in made] == [2, 2, 2]
+    assert isinstance(authenticate(made[0].token, CHATS), Caller), "nobody is left in line"
+
+
+def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
+    (made,) = warm(given, 1, limit=4)
+    with ThreadPoolExecutor(5) as pool:
+        verdicts = list(pool.map(decide, [made] * 5))
+    left = [verdict.quota.remaining for verdict in verdicts if isinstance(verdict, Caller) and verdict.quota]
+    assert sorted(left) == [0, 1, 2]
+    assert [verdict.reason for verdict in verdicts if isinstance(verdict, Denial)] == [DenialReason.LIMITED] * 2
+    assert given.meter(made).used == 4
+
+
+def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, held, *others = warm(given, 5)
+    monkeypatch.setattr(batching, "APART", 60)
+    gate = Gate(monkeypatch)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.key.id])
+        verdicts = gate.calls(first, held, *others)
+        assert verdicts[1] == AWAY
+        assert all(isinstance(verdict, Caller) for verdict in (verdicts[0], *verdicts[2:]))
+        sent = len(gate.sent)
+        assert isinstance(authenticate(others[0].token, CHATS), Caller)
+        assert len(gate.sent) == sent, "who waited in vain asks alone for a while"
+    monkeypatch.setattr(batching, "monotonic", lambda: time.monotonic() + 60)
+    assert isinstance(authenticate(held.token, CHATS), Caller)
+    assert len(gate.sent) == sent + 1
+    assert [given.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
+
+
+def test_where_the_answer_is_lost_each_is_told_and_the_next_finds_a_new_connection(
+    given: Given, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = warm(given, 4)
+    gate = Gate(monkeypatch)
+
+    def end() -> None:
+        line = BATCHER._line.connection
+        assert line is not None
+        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [line.info.backend_pid])
+        monkeypatch.setattr(connections.DeadlineConnection, "is_quiet", lambda self: True)
+
+    gate.before[MANY] = end
+    verdicts = gate.calls(*made)
+    assert isinstance(verdicts[0], Caller)
+    assert verdicts[1:] == [AWAY] * 3
+    time.sleep(circuit_breaker.BREAK)
+    assert isinstance(authenticate(made[0].token, CHATS), Caller)
+    assert [given.meter(one).total for one in made] == [3, 1, 1, 1]
+
+
+def test_while_the_server_is_away_nobody_waits_in_line(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = warm(given, 2)
+    monkeypatch.setattr(batching, "PATIENCE", 30)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        (future,) = gate.behind(pool, first)
+        circuit_breaker.fail()
+        assert pool.submit(decide, second).result(10) == AWAY
+        circuit_breaker.succeed()
+        gate.opens.set()
+        assert isinstance(future.result(10), Caller)
+
+
+def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupted(asked: Any) -> bool:
+        gate.opens.set()
+        while not asked.leads:
+            time.sleep(0.001)
+        raise Interrupted
+
+    first, second = warm(given, 2)
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        (future,) = gate.behind(pool, first)
+        with monkeypatch.context() as patch:
+            patch.setattr(BATCHER, "_has_turn", interrupted)
+            with pytest.raises(Interrupted):
+                decide(second)
+        assert isinstance(future.result(10), Caller)
+    assert isinstance(authenticate(second.token, CHATS), Caller)
+    assert gate.sent == [ONE, ONE]
+
+
+def test_a_child_process_has_connections_of_its_own(given: Given) -> None:
+    """The parent goes on with the ones that it has."""
+    made = warm(given, 1)[0]
+    script = f"""
+import os, django
+django.setup()
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.limits import BATCHER
+from keyadmin.core import tokens
+from keyadmin.callpath import connection as connections
+def backends():
+    verdict = authenticate(tokens.parse({made.token.value!r}), Call("GET", "/api/chats", None))
+    assert verdict.key
+    connections.execute("SELECT 1", {{}})
+    return {{line.connection.info.backend_pid for line in (BATCHER._line, connections._local.line)}}
+mine = backends()
+if (child := os.fork()) == 0:
+    os._exit(len(backends() & mine))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert backends() == mine
+"""
+    environ = os.environ | of_database(own_url()) | {"DJANGO_SETTINGS_MODULE": "tests.example.settings"}
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, env=environ, check=False)
+    assert done.returncode == 0
+    assert given.meter(made).total == 4

@@ -1,0 +1,272 @@
+"""`POST /api/verify`: a service without a gateway asks about calls that it received."""
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection, transaction
+from django.test import RequestFactory
+from django.urls import resolve
+
+from tests.callpath.rows import Given, Made
+from tests.callpath.test_credentials import wrong_secret
+from tests.live.client import Answer
+from tests.live.servers import Server
+
+CHATS = {"method": "GET", "path": "/api/chats"}
+
+
+@pytest.fixture
+def service(given: Given) -> Made:
+    """May ask."""
+    return given.key(scopes=("keys:verify",), limit=100_000)
+
+
+def post(server: Server, service: Made, body: Any) -> Answer:
+    text = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = [*service.headers, ("Content-Type", "application/json")]
+    return server.ask("/api/verify", headers, "POST", text)
+
+
+def ask(server: Server, service: Made, made: Made | None = None, **call: Any) -> Any:
+    key = {"key": made.token.value} if made else {}
+    answer = post(server, service, CHATS | key | call)
+    assert answer.status == 200, answer.body
+    return answer.json
+
+
+def outcome(decision: Any) -> tuple[int, str]:
+    assert decision["allowed"] is (decision["status"] == 200)
+    assert (decision["detail"] is None) == decision["allowed"]
+    return decision["status"], decision["reason"]
+
+
+def sibling(given: Given, service: Made, **fields: Any) -> Made:
+    return given.key(service.key.organisation, **fields)
+
+
+def test_a_call_that_may_be_made_is_counted(server: Server, given: Given, service: Made) -> None:
+    organisation = service.key.organisation
+    bot = given.bot(organisation)
+    made = sibling(given, service, bot=bot)
+    decision = ask(server, service, made, address="203.0.113.9")
+    assert decision == {
+        "allowed": True,
+        "status": 200,
+        "reason": "ok",
+        "detail": None,
+        "key": {
+            "id": str(made.key.id),
+            "key_id": made.key.key_id,
+            "name": made.key.name,
+            "organisation": {"id": str(organisation.id), "slug": organisation.slug, "name": organisation.name},
+            "bot": {"id": str(bot.id), "name": bot.name},
+        },
+        "scopes": ["chats:read"],
+        "on_behalf_of": None,
+        "rate_limit": {"limit": 1000, "remaining": 999, "retry_after": None},
+    }
+    meter = given.meter(made)
+    assert (meter.total, str(meter.last_used_ip)) == (1, "203.0.113.9")
+    assert given.meter(service).total == 1
+
+
+def test_the_pair_is_a_credential_and_so_is_nothing_else(server: Server, given: Given, service: Made) -> None:
+    made = sibling(given, service)
+    pair = {"key_id": made.token.key_id, "secret": made.token.secret}
+    assert outcome(ask(server, service, **pair)) == (200, "ok")
+    assert outcome(ask(server, service)) == (401, "no_credential")
+    assert outcome(ask(server, service, key=wrong_secret(made.token).value)) == (401, "unproven")
+    assert outcome(ask(server, service, key="\ud800\x00é")) == (401, "unproven")
+    for mixed in ({"key": made.token.value, **pair}, {"key_id": pair["key_id"]}, {"key": ""}, {"key": "a,b"}):
+        assert outcome(ask(server, service, **mixed)) == (400, "ambiguous")
+
+
+def test_the_service_is_told_every_reason(server: Server, given: Given, service: Made) -> None:
+    made = sibling(given, service, networks=("10.0.0.0/8",))
+    decision = ask(server, service, made, address="11.0.0.1")
+    assert outcome(decision) == (403, "address")
+    assert decision["key"]["key_id"] == made.key.key_id
+    assert decision["rate_limit"] == {"limit": 1000, "remaining": 1000, "retry_after": None}
+    assert outcome(ask(server, service, made)) == (403, "address")  # an address that cannot be told is on no list
+    assert outcome(ask(server, service, made, address="10.1.2.3")) == (200, "ok")
+    assert outcome(ask(server, service, sibling(given, service), method="POST")) == (403, "scope")
+    assert outcome(ask(server, service, sibling(given, service), path="/api/unheard-of")) == (403, "unmapped")
+    assert outcome(ask(server, service, sibling(given, service), method="TRACE")) == (405, "method")
+    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", made.key.id)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    decision = ask(server, service, made, address="10.1.2.3")
+    assert outcome(decision) == (401, "revoked")
+    assert decision["key"]["name"] == made.key.name
+
+
+def test_channels_and_people(server: Server, given: Given, service: Made) -> None:
+    organisation = service.key.organisation
+    made = given.key(organisation, channels=(given.channel(organisation, "sms"),))
+    assert outcome(ask(server, service, made, channel="sms")) == (200, "ok")
+    assert outcome(ask(server, service, made, channel="web")) == (403, "channel")
+    master = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
+    person = given.person(organisation, email=f"{uuid4().hex}@example.com")
+    decision = ask(server, service, master, on_behalf_of=person.email)
+    assert decision["on_behalf_of"] == {"id": str(person.id), "email": person.email, "name": person.name}
+    assert outcome(ask(server, service, master, on_behalf_of="nobody")) == (403, "on_behalf_of")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"path": "/api/../chats"},
+        {"path": "chats"},
+        {"path": ""},
+        {"path": "/api/chats?x=1"},
+        {"path": "/\x00"},
+        {"path": "/api/%2f"},
+        {"address": "10.0.0.256"},
+        {"address": ""},
+        {"address": "10.0.0.1, 8.8.8.8"},
+        {"address": "::1%eth0"},
+        {"address": "\x00"},
+        {"address": "\ud800"},
+        {"on_behalf_of": "a\x00b"},
+        {"on_behalf_of": "\ud800"},
+        {"on_behalf_of": ""},
+        {"channel": "\x7f"},
+        {"channel": "a,b"},
+        {"method": "G\nT"},
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_decided_400(
+    server: Server, given: Given, service: Made, call: dict[str, str]
+) -> None:
+    made = given.key(service.key.organisation, kind="master", scopes=("chats:read", "users:impersonate"))
+    assert outcome(ask(server, service, made, **call)) == (400, "undecidable")
+    assert given.meter(made).total == 0
+
+
+def test_another_organisations_keys_are_unproven(server: Server, given: Given, service: Made) -> None:
+    stranger = given.key()
+    decision = ask(server, service, stranger)
+    assert decision == ask(server, service, key=wrong_secret(stranger.token).value)
+    assert outcome(decision) == (401, "unproven")
+    assert decision["key"] is None
+    assert given.meter(stranger).total == 0
+    master = given.key(kind="master", scopes=("keys:verify",))
+    assert outcome(ask(server, master, stranger)) == (200, "ok")
+
+
+def test_who_lacks_the_permission_may_not_ask(server: Server, given: Given, service: Made) -> None:
+    made = sibling(given, service)
+    answer = post(server, made, CHATS | {"key": made.token.value})
+    assert answer.status == 403
+    assert 'scope="keys:verify"' in answer.headers["WWW-Authenticate"]
+    assert server.ask("/api/verify", method="POST").status == 401
+    answer = server.ask("/api/verify", service.headers)  # only POST is declared
+    assert (answer.status, answer.json["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
+
+
+def test_a_cost_draws_that_many_calls(server: Server, given: Given, service: Made) -> None:
+    made = sibling(given, service, limit=10)
+    assert ask(server, service, made, cost=7)["rate_limit"]["remaining"] == 3
+    decision = ask(server, service, made, cost=4)
+    assert outcome(decision) == (429, "limited")
+    assert 0 < decision["rate_limit"]["retry_after"] <= 3660
+    answer = post(server, service, CHATS | {"key": made.token.value, "cost": 11})
+    assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json")
+    assert answer.json["errors"] == {"cost": ["More than the 10 calls of a whole hour."]}
+    assert given.meter(made).total == 7
+    assert ask(server, service, made, cost=3)["rate_limit"]["remaining"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({}, {"method", "path"}),
+        ([], {"body"}),
+        (None, {"body"}),
+        (CHATS | {"kex": "x"}, {"kex"}),
+        (CHATS | {"cost": 0}, {"cost"}),
+        (CHATS | {"cost": -1}, {"cost"}),
+        (CHATS | {"cost": 1.5}, {"cost"}),
+        (CHATS | {"cost": "1"}, {"cost"}),
+        (CHATS | {"cost": True}, {"cost"}),
+        (CHATS | {"cost": 2**31}, {"cost"}),
+        (CHATS | {"key": ["x"]}, {"key"}),
+        (CHATS | {"path": None}, {"path"}),
+        ({"calls": []}, {"calls"}),
+        ({"calls": [CHATS] * 101}, {"calls"}),
+        ({"calls": [CHATS], "key": "x"}, {"key"}),
+        ({"calls": [CHATS, CHATS | {"kex": 1}, {"method": "GET"}]}, {"calls.1.kex", "calls.2.path"}),
+    ],
+)
+def test_a_wrong_shape_is_422_by_field(server: Server, service: Made, body: Any, fields: set[str]) -> None:
+    answer = post(server, service, body)
+    assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json"), answer.body
+    assert answer.json["type"] == "urn:keyadmin:problem:invalid"
+    assert set(answer.json["errors"]) == fields
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b'{"method": "GET", "path": "/a", "path": "/b"}',
+        b'{"cost": NaN}',
+        b"[" * 100_000,
+        b'{"method": "' + b"x" * 3_000_000 + b'"}',
+    ],
+    ids=["empty", "broken", "bytes", "twice", "nan", "deep", "large"],
+)
+def test_a_body_that_cannot_be_read_is_a_problem(server: Server, service: Made, body: bytes) -> None:
+    answer = post(server, service, body)
+    assert answer.status in (400, 422), answer.body
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_many_calls_at_once_are_decided_in_their_order(server: Server, given: Given, service: Made) -> None:
+    made, small = sibling(given, service), sibling(given, service, limit=5)
+    key, little = {"key": made.token.value}, {"key": small.token.value}
+    calls = [CHATS | key, CHATS, CHATS | little | {"cost": 6}, CHATS | key | {"method": "POST"}, CHATS | little]
+    calls += [CHATS | key] * 95
+    answer = post(server, service, {"calls": calls})
+    decisions = [outcome(decision) for decision in answer.json["decisions"]]
+    assert decisions[:5] == [(200, "ok"), (401, "no_credential"), (422, "cost"), (403, "scope"), (200, "ok")]
+    assert decisions[5:] == [(200, "ok")] * 95
+    assert (given.meter(made).total, given.meter(small).total) == (96, 1)
+
+
+def test_a_batch_never_takes_longer_than_two_seconds(server: Server, given: Given, service: Made) -> None:
+    """Each of its keys is held by somebody; what could not be decided says so, and what was stays decided."""
+    free, held = sibling(given, service), [sibling(given, service) for _ in range(4)]
+    calls = [CHATS | {"key": made.token.value} for made in (free, *held * 10, free)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT FROM meter WHERE key_id = ANY(%s) FOR UPDATE", [[made.key.id for made in held]])
+        began = time.monotonic()
+        answer = post(server, service, {"calls": calls})
+        assert time.monotonic() - began < 2
+    decisions = [outcome(decision) for decision in answer.json["decisions"]]
+    assert decisions == [(200, "ok"), *[(503, "unavailable")] * 41]
+    assert answer.json["decisions"][-1]["rate_limit"]["retry_after"] == 1
+    assert given.meter(free).total == 1
+    assert [given.meter(made).total for made in held] == [0] * 4
+
+
+def test_no_secret_is_logged(server: Server, given: Given, service: Made) -> None:
+    made = sibling(given, service)
+    post(server, service, CHATS | {"key": made.token.value, "kex": made.token.secret, "path": made.token.value})
+    ask(server, service, made)
+    ask(server, service, key="hunter2-is-no-key", path="/hunter3", on_behalf_of="hunter4")
+    log = server.log.read_text()
+    for secret in (made.token.value, made.token.secret, "hunter2", "hunter3", "hunter4"):
+        assert secret not in log
+    assert f"asked_by={service.key.id}" in log
+    assert str(made.key.id) in log
+
+
+def test_who_is_no_key_may_not_ask(rf: RequestFactory) -> None:
+    """A person whom their access token let in."""
+    response = resolve("/api/verify").func(rf.post("/api/verify", CHATS, content_type="application/json"))
+    assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")

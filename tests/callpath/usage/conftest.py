@@ -1,0 +1,56 @@
+"""Live servers, really committed rows, and what the ledgers say of a key."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import Sum
+
+from keyadmin.env import ROOT
+from keyadmin.models import AddressDay, LastRefusal, ScopeDay, SecretUse, UsageHour
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
+from tests.callpath.conftest import committed_rows, database_url, given, proxied, server
+from tests.callpath.rows import Made
+from tests.owner import of_database
+
+__all__ = ["committed_rows", "database_url", "given", "proxied", "server"]
+
+
+def hours(made: Made) -> dict[str, int]:
+    """Calls by outcome, less the allowed ones, which are the meter's."""
+    rows = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome="ok")
+    return dict(rows.values("outcome").annotate(calls=Sum("count")).values_list("outcome", "calls"))
+
+
+def refused(made: Made) -> dict[str, str | None]:
+    return dict(LastRefusal.objects.filter(key_id=made.key.id).values_list("reason", "address"))
+
+
+def scopes(made: Made) -> dict[str, int]:
+    return dict(ScopeDay.objects.filter(key_id=made.key.id).values_list("scope", "count"))
+
+
+def addresses(made: Made) -> dict[str, int]:
+    return dict(AddressDay.objects.filter(key_id=made.key.id).values_list("address", "count"))
+
+
+def uses(made: Made) -> int:
+    return SecretUse.objects.filter(secret_id__in=made.key.secrets.values("id")).count()
+
+
+def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
+    """What the command says."""
+    environ = os.environ | of_database(postgres.url())
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def soon(read: Callable[[], Any], wanted: Any) -> None:
+    """What is read becomes what is wanted: the counts are written by other processes, every second."""
+    deadline = time.monotonic() + 20
+    while (found := read()) != wanted:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.05)

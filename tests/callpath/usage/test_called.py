@@ -1,0 +1,47 @@
+"""What was last called is written beside the counts, whatever is in it."""
+
+from time import monotonic
+from types import SimpleNamespace
+
+import pytest
+
+from keyadmin.callpath.usage.counters import Counts
+from keyadmin.callpath.usage.writer import Writer
+from keyadmin.models import AddressDay, LastRefusal
+from tests.callpath.rows import Given, Made
+
+
+def counted(made: Made, path: str, address: str = "203.0.113.9", ago: int = 0) -> Counts:
+    one, call, moment = Counts(), SimpleNamespace(method="GET", path=path), monotonic() - ago
+    one.allow(made.key.id, None, ["chats:read"], address, 1, moment, call)
+    one.refuse(made.key.id, "scope", address, moment, call)
+    return one
+
+
+def written(given: Given, *counts: Counts) -> None:
+    writer = Writer()
+    for one in counts:
+        writer.write(one)
+    assert writer.dropped == 0
+    writer._discard()
+
+
+@pytest.mark.parametrize("path", ['/"', "/\\", "/{a,b}", "/NULL", "/'", "/%s", "/a b"])
+def test_any_letters(given: Given, path: str) -> None:
+    made = given.key()
+    written(given, counted(made, path))
+    for ledger in (AddressDay, LastRefusal):
+        assert ledger.objects.get(key_id=made.key.id).call == f"GET {path}"
+
+
+def test_the_last_one_of_an_address_stays(given: Given) -> None:
+    """A later writing that does not know what an address called leaves what is known."""
+    made = given.key()
+    first = counted(made, "/a", ago=1)
+    both = counted(made, "/b", "203.0.113.10")
+    both.merge(counted(made, "/c"))
+    both.merge(counted(made, "/d", "203.0.113.10"))
+    written(given, first, both)
+    calls = dict(AddressDay.objects.filter(key_id=made.key.id).values_list("address", "call"))
+    assert calls == {"203.0.113.9": "GET /a", "203.0.113.10": "GET /d"}
+    assert LastRefusal.objects.get(key_id=made.key.id).call == "GET /d"

@@ -1,0 +1,302 @@
+"""What several workers counted is in the ledgers: all of it, once, and nothing of nobody's calls."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import psutil
+import psycopg
+import pytest
+from django.utils import timezone
+
+from keyadmin.core.cidr import parse
+from keyadmin.core.tokens import mint
+from keyadmin.env import ROOT
+from keyadmin.models import AddressDay, ConsumeOutcome, Key, LastRefusal, ScopeDay, SecretUse, UsageHour
+from keyadmin.operations import keys
+from keyadmin.server.embedded_postgres import EmbeddedPostgres
+from keyadmin.web.allow_lists import lockout
+from tests.callpath.rows import Given
+from tests.callpath.usage.conftest import (
+    addresses,
+    hours,
+    manage,
+    refused,
+    scopes,
+    soon,
+    uses,
+)
+from tests.factories import OPERATOR
+from tests.live.load import call, processes
+from tests.live.servers import Server, gunicorn
+from tests.postgres import SETTINGS
+
+MAKE_KEY: Final = (
+    "from tests.factories import KeyFactory, TierFactory; print(KeyFactory(tier=TierFactory(hourly_limit=10**6)).token)"
+)
+
+
+def from_address(address: str) -> tuple[str, str]:
+    return ("X-Forwarded-For", address)
+
+
+def retire(given: Given, one: Any) -> None:
+    """As if the key had been regenerated with a grace: the secret at hand is the old one."""
+    given.execute("UPDATE secret SET not_after = now() + interval '1 hour' WHERE key_id = %s", one.key.id)
+
+
+def test_each_refusal_is_counted_by_its_reason(proxied: Server, given: Given) -> None:
+    organisation = given.organisation()
+    channel = given.channel(organisation, "telegram")
+    person = given.person(organisation)
+    limited, listed = given.key(limit=1), given.key(networks=["192.0.2.0/24"])
+    revoked, expired = given.key(revoked=True), given.key(expired=True)
+    paused = given.key(given.organisation(disabled=True))
+    plain, bound = given.key(), given.key(organisation, channels=[channel], scopes=["messages:send"])
+    master = given.key(organisation, master=True, scopes=["chats:read", "users:impersonate"])
+    here = from_address("203.0.113.9")
+    for made, path, more, status in [
+        (limited, "/api/chats", (), 200),
+        (limited, "/api/chats", (), 429),
+        (limited, "/api/chats", (), 429),
+        (listed, "/api/chats", (), 403),
+        (revoked, "/api/chats", (), 401),
+        (expired, "/api/chats", (), 401),
+        (paused, "/api/chats", (), 401),
+        (plain, "/api/export/all", (), 403),
+        (plain, "/api/nowhere", (), 403),
+        (plain, "/api/chats", (("On-Behalf-Of", str(person.id)),), 403),
+        (master, "/api/chats", (("On-Behalf-Of", "nobody@example.com"),), 403),
+    ]:
+        assert proxied.ask(path, [*made.headers, here, *more]).status == status, path
+    assert proxied.ask("/api/channels/sms/messages", [*bound.headers, here], method="POST").status == 403
+    for made, reasons in [
+        (limited, {"limited": 2}),
+        (listed, {"address": 1}),
+        (revoked, {"revoked": 1}),
+        (expired, {"expired": 1}),
+        (paused, {"paused": 1}),
+        (plain, {"scope": 1, "unmapped": 1, "impersonation": 1}),
+        (bound, {"channel": 1}),
+        (master, {"on_behalf_of": 1}),
+    ]:
+        soon(lambda made=made: hours(made), reasons)
+        assert refused(made) == dict.fromkeys(reasons, "203.0.113.9")
+        row = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome=ConsumeOutcome.OK).first()
+        assert row.hour.minute == row.hour.second == row.hour.microsecond == 0
+        assert timezone.now() - row.hour < timedelta(hours=1, minutes=1)
+        at = LastRefusal.objects.filter(key_id=made.key.id).order_by("-at").first().at
+        assert timedelta(0) <= timezone.now() - at < timedelta(minutes=1)
+    soon(lambda: scopes(limited), {"chats:read": 1})
+
+
+def test_the_last_address_is_the_last(proxied: Server, given: Given) -> None:
+    made = given.key(networks=["192.0.2.0/24"])
+    for last in range(1, 9):
+        proxied.ask(headers=[*made.headers, from_address(f"203.0.113.{last}")])
+    soon(lambda: hours(made), {"address": 8})
+    assert refused(made) == {"address": "203.0.113.8"}
+
+
+def test_what_was_called_last(proxied: Server, given: Given) -> None:
+    made = given.key()
+    here, there = from_address("203.0.113.9"), from_address("203.0.113.10")
+
+    def told() -> dict[str, str | None]:
+        key = Key.objects.filter(id=made.key.id).with_usage().with_last_call().with_last_refusal().get()
+        return {"allowed": key.last_call, "refused": key.denied_call}
+
+    assert told() == {"allowed": None, "refused": None}
+    for method, path, where in [
+        ("GET", "/api/chats", here),
+        ("GET", "/api/chats/4711?api_key=1", there),
+        ("POST", f"/api/export/{made.token.value}", here),
+    ]:
+        proxied.ask(path, [*made.headers, where], method=method)
+    soon(told, {"allowed": "GET /api/chats/4711", "refused": "POST /api/export/[redacted]"})
+    proxied.ask("/api/users/%22%C3%A9%22/chats", [*made.headers, here])
+    soon(lambda: told()["allowed"], "GET /api/users/%22%C3%A9%22/chats")
+
+
+def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given) -> None:
+    made = given.key(scopes=["chats:read", "chats:write"])
+    for address, method in [("203.0.113.9", "GET"), ("203.0.113.9", "POST"), ("2001:db8::7", "GET")]:
+        assert proxied.ask(headers=[*made.headers, from_address(address)], method=method).status == 200
+    soon(lambda: scopes(made), {"chats:read": 2, "chats:write": 1})
+    assert addresses(made) == {"203.0.113.9": 2, "2001:db8::7": 1}
+    assert uses(made) == 0  # the present secret's last use is the key's
+    assert hours(made) == {}
+    assert refused(made) == {}
+
+
+def test_an_old_secret_that_is_still_used(proxied: Server, given: Given) -> None:
+    made = given.key()
+    retire(given, made)
+    assert proxied.ask(headers=made.headers).status == 200
+    soon(lambda: uses(made), 1)
+
+
+def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: Given) -> None:
+    organisation = given.organisation()
+    bot = given.bot(organisation)
+    made = [given.key(organisation, bot=bot), given.key(organisation, bot=bot), given.key()]
+    for one, address, calls in [
+        (made[0], "203.0.113.9", 3),
+        (made[1], "203.0.113.9", 2),
+        (made[1], "203.0.113.10", 4),
+        (made[2], "8.8.8.8", 9),
+        (made[0], "192.0.2.1", 1),
+    ]:
+        for _ in range(calls):
+            assert proxied.ask(headers=[*one.headers, from_address(address)]).status == 200
+    soon(lambda: sum(sum(addresses(one).values()) for one in made), 19)
+    for owner, kept, blocked in [
+        (bot, "192.0.2.0/24", ("203.0.113.9", 5)),
+        (made[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
+        (made[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
+        (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
+    ]:
+        assert lockout.busiest(OPERATOR, owner, [], [parse(kept)]) == lockout.Blocked(*blocked, is_today=True)
+    assert lockout.busiest(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
+
+
+def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
+    def rows() -> list[int]:
+        return [model.objects.count() for model in (LastRefusal, ScopeDay, AddressDay, SecretUse)]
+
+    made = given.key()
+    soon(lambda: (server.ask(headers=made.headers).status, len(scopes(made))), (200, 1))
+    before = rows(), UsageHour.objects.exclude(outcome=ConsumeOutcome.OK).count()
+    for _ in range(20):
+        assert server.ask(headers=[("X-API-Key", mint("kad").value)]).status == 401
+        assert server.ask(headers=[("X-API-Key", made.token.value[:-1] + "!")]).status == 401
+        assert server.ask().status == 401
+    marked = given.key(revoked=True)
+    server.ask(headers=marked.headers)
+    soon(lambda: hours(marked), {"revoked": 1})
+    time.sleep(1.5)  # the other workers have written as well
+    after = [before[0][0] + 1, *before[0][1:]], before[1] + 1
+    assert (rows(), UsageHour.objects.exclude(outcome=ConsumeOutcome.OK).count()) == after
+
+
+def test_workers_write_at_once_and_lose_nothing(server: Server, given: Given) -> None:
+    """The same rows, over several seconds: each worker writes its part of each."""
+    allowed, full = given.key(limit=1_000_000), given.key(limit=1)
+    assert server.ask(headers=full.headers).status == 200
+    with processes(4) as pool:
+        jobs = [pool.submit(call, server.port, made.headers, 500) for made in (allowed, full) for _ in range(4)]
+        statuses: Counter[int] = sum((job.result() for job in jobs), Counter())
+    assert statuses == {200: 2000, 429: 2000}
+    soon(lambda: (scopes(allowed), hours(full)), ({"chats:read": 2000}, {"limited": 2000}))
+    assert addresses(allowed) == {"127.0.0.1": 2000}
+    assert "not written" not in server.log.read_text()
+
+
+def test_workers_that_are_asked_to_end_write_the_rest(database_url: str, given: Given, tmp_path: Path) -> None:
+    made = given.key(scopes=["chats:read"], limit=1_000_000)
+    with gunicorn(tmp_path, database_url) as running:
+        for path in ["/api/chats", "/api/export/all"] * 20:
+            running.ask(path, made.headers)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(20)
+    assert (scopes(made), hours(made)) == ({"chats:read": 20}, {"scope": 20})
+    assert "not written" not in running.log.read_text()
+
+
+def test_a_killed_worker_loses_nothing_that_was_written(server: Server, given: Given) -> None:
+    made = given.key(revoked=True)
+    for _ in range(10):
+        server.ask(headers=made.headers)
+    soon(lambda: hours(made), {"revoked": 10})
+    for pid in server.workers():
+        psutil.Process(pid).kill()
+    soon(lambda: len(server.workers()), 3)
+    soon(lambda: server.ask(headers=made.headers).status, 401)
+    soon(lambda: hours(made)["revoked"] >= 11, True)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[EmbeddedPostgres]:
+    with (
+        tempfile.TemporaryDirectory(prefix="keyadmin-outcomes-") as name,
+        EmbeddedPostgres(Path(name) / "postgres", settings=SETTINGS) as running,
+    ):
+        manage(running, "migrate", "--verbosity", "0")
+        yield running
+
+
+def test_counts_wait_while_postgresql_is_away(own_postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    key = manage(own_postgres, "shell", "--verbosity", "0", "-c", MAKE_KEY).strip()
+    reasons = "SELECT coalesce(sum(count), 0) FROM usage_hour WHERE outcome = 'scope'"
+
+    def one(statement: str) -> Any:
+        with psycopg.connect(own_postgres.url()) as connection:
+            return connection.execute(statement).fetchone()[0]
+
+    with gunicorn(tmp_path, own_postgres.url()) as running:
+        for round_ in range(1, 3):
+            for _ in range(30):
+                assert running.ask("/api/export/all", [("X-API-Key", key)]).status == 403
+            own_postgres.stop()
+            time.sleep(2.5)  # several attempts to write fail
+            own_postgres.start()
+            soon(lambda: running.ask("/api/chats", [("X-API-Key", key)]).status, 200)
+            soon(lambda: one(reasons), 30 * round_)
+            soon(lambda: one("SELECT sum(count) FROM scope_day"), round_)  # another worker's, perhaps
+
+
+def test_a_deleted_key_leaves_its_hours_and_no_more(server: Server, given: Given) -> None:
+    made = given.key()
+    retire(given, made)
+    for path in ("/api/chats", "/api/export/all"):
+        server.ask(path, made.headers)
+    soon(lambda: (len(scopes(made)), len(addresses(made)), len(refused(made)), uses(made)), (1, 1, 1, 1))
+    secret = made.key.secrets.get().id
+    for path in ("/api/chats", "/api/export/all"):
+        server.ask(path, made.headers)
+    keys.delete(actor=OPERATOR, key=made.key.id)
+    soon(lambda: hours(made), {"scope": 2})
+    time.sleep(1.5)
+    assert (scopes(made), addresses(made), refused(made)) == ({}, {}, {})
+    assert not SecretUse.objects.filter(secret_id=secret).exists()
+    given.execute("DELETE FROM usage_hour WHERE key_id = %s", made.key.id)
+
+
+FORKED = """
+import os, django
+django.setup()
+from types import SimpleNamespace as Any
+from uuid import UUID
+from keyadmin.core.denials import Reason, Refusal
+from keyadmin.callpath.usage import tally
+refusal = Refusal(Reason.REVOKED, UUID("{key}"))
+tally.note(refusal, None, 1)
+child = os.fork()
+tally.note(refusal, None, 1)
+print(tally.decisions()["revoked"], flush=True)
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_forked_process_counts_for_itself(database_url: str, given: Given) -> None:
+    made = given.key(revoked=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED.format(key=made.key.id)],
+        cwd=ROOT,
+        text=True,
+        check=True,
+        env=os.environ | {"DATABASE_URL": database_url, "DJANGO_SETTINGS_MODULE": "keyadmin.settings"},
+        stdout=subprocess.PIPE,
+        timeout=30,
+    )
+    assert sorted(done.stdout.split()) == ["1", "2"]
+    assert hours(made) == {"revoked": 3}

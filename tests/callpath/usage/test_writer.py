@@ -1,0 +1,296 @@
+"""The writer on its own: bounds, places, transactions that fail and ones whose end is not heard."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.db import connection
+
+from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.connection import DeadlineConnection
+from keyadmin.callpath.usage import counters, recorder, writer
+from keyadmin.callpath.usage.counters import Counts
+from keyadmin.callpath.usage.writer import Writer
+from keyadmin.core.cidr import address_of
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.models import ConsumeOutcome
+from keyadmin.models.usage import BUSIEST, WRITING
+from keyadmin.operations import keys
+from tests.callpath.rows import Given, Made
+from tests.callpath.usage.conftest import addresses, hours, refused, scopes, uses
+from tests.factories import OPERATOR
+
+#: Reasons of calls that prove no key, or that are not decided.
+NOBODYS = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
+
+
+type Writers = Callable[[], Writer]
+
+
+@pytest.fixture
+def new(given: Given) -> Iterator[Writers]:
+    """Makes a writer, whose connection is closed after the test."""
+    made: list[Writer] = []
+
+    def make() -> Writer:
+        made.append(Writer())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one._discard()
+
+
+def allowed(made: Made, calls: int = 1, address: str | None = "203.0.113.9", scope: str = "chats:read") -> Counts:
+    one = Counts()
+    one.allow(made.key.id, made.key.secrets.get().id, [scope], address, calls, monotonic())
+    return one
+
+
+def turned_away(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> Counts:
+    one = Counts()
+    for reason in reasons:
+        one.refuse(made.key.id, reason.label, address, monotonic())
+    return one
+
+
+def test_the_ledger_knows_every_reason_of_a_proven_key() -> None:
+    assert set(ConsumeOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - NOBODYS
+    assert {outcome.group for outcome in ConsumeOutcome} == {"ok", "permission", "address", "limited", "expired"}
+
+
+def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
+    made = given.key()
+    own = new()
+    for _ in range(3):
+        own.write(allowed(made, 2))
+        own.write(turned_away(made, DenialReason.SCOPE, DenialReason.SCOPE, DenialReason.LIMITED, address=None))
+    assert scopes(made) == {"chats:read": 6}
+    assert addresses(made) == {"203.0.113.9": 6}
+    assert hours(made) == {"scope": 6, "limited": 3}
+    assert refused(made) == {"scope": None, "limited": None}
+    assert uses(made) == 1
+    assert own.dropped == 0
+
+
+def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Writers) -> None:
+    made = given.key()
+    early = turned_away(made, DenialReason.ADDRESS, address="198.51.100.1")
+    early.refused = {row: (moment - 1, address, None) for row, (moment, address, _) in early.refused.items()}
+    late = turned_away(made, DenialReason.ADDRESS, address="198.51.100.2")
+    new().write(late)
+    new().write(early)
+    assert refused(made) == {"address": "198.51.100.2"}
+    assert hours(made) == {"address": 2}
+
+
+def deadlocks() -> int:
+    """That PostgreSQL has ended in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
+def written(own: Writer) -> bool:
+    """Whether all is, by now: on a busy machine some writings take too long, and wait."""
+    for _ in range(20):
+        if not own._waiting and own._unheard is None:
+            return True
+        sleep(0.25)
+        own.write(Counts())
+    return False
+
+
+def test_many_writers_at_once(given: Given, new: Writers) -> None:
+    """Every row by everyone, in another order each: all is written, by nobody twice, and no two wait for each other."""
+    made = [given.key() for _ in range(12)]
+    writers = [new() for _ in range(6)]
+    failures: list[int] = []
+
+    def write(own: Writer, seed: int) -> None:
+        dice = random.Random(seed)  # noqa: S311 - no secret
+        for _ in range(15):
+            for one in dice.sample(made, len(made)):
+                for place in dice.sample(range(60), 12):
+                    count = allowed_by_id(one, f"10.0.0.{place}")
+                    count.merge(turned_away(one, DenialReason.SCOPE))
+                    own._waiting.merge(count)
+            own.write(Counts())
+        failures.append(not written(own))
+
+    secrets = {one.key.id: one.key.secrets.get().id for one in made}
+
+    def allowed_by_id(one: Made, address: str) -> Counts:
+        count = Counts()
+        count.allow(one.key.id, secrets[one.key.id], ["chats:read"], address, 1, monotonic())
+        return count
+
+    before = deadlocks()
+    threads = [threading.Thread(target=write, args=(own, seed)) for seed, own in enumerate(writers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == [False] * 6
+    sleep(1.5)  # a server process reports within a second
+    assert deadlocks() == before
+    for one in made:
+        assert (scopes(one), hours(one)) == ({"chats:read": 6 * 15 * 12}, {"scope": 6 * 15 * 12})
+    writers[0].write(Counts())
+    one_more = allowed_by_id(made[0], "10.0.0.1")
+    writers[0].write(one_more)
+    assert len(addresses(made[0])) <= 2 * BUSIEST
+
+
+def test_a_database_that_is_away_is_waited_for(given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = given.key()
+    own = new()
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.connections, "_conninfo", lambda: "host=/nowhere dbname=none")
+        for _ in range(3):
+            own.write(allowed(made))
+    assert scopes(made) == {}
+    own.write(turned_away(made, DenialReason.SCOPE))
+    assert (scopes(made), hours(made)) == ({"chats:read": 3}, {"scope": 1})
+
+
+class _Lost(DeadlineConnection):
+    """Whose next transaction takes effect, or does not, without its end being heard."""
+
+    takes_effect = True
+
+    @contextmanager
+    def transaction(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        with super().transaction(*arguments, force_rollback=not self.takes_effect) as transaction:
+            yield transaction
+        raise psycopg.OperationalError("the answer is lost")
+
+
+@pytest.mark.parametrize("takes_effect", [True, False])
+def test_an_end_that_was_not_heard_counts_once(
+    given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch, takes_effect: bool
+) -> None:
+    made = given.key()
+    own = new()
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.connections, "DeadlineConnection", _Lost)
+        patch.setattr(_Lost, "takes_effect", takes_effect)
+        own.write(allowed(made, 5))
+        own.write(Counts())  # which is told, and then has nothing to write or loses its end as well
+    own.write(allowed(made, 2))
+    assert scopes(made) == {"chats:read": 7}
+    own.write(allowed(made))
+    assert scopes(made) == {"chats:read": 8}
+
+
+def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -> None:
+    made = given.key()
+    own = new()
+    own.write(allowed(made))
+    with psycopg.connect(_url()) as other:
+        other.execute("SELECT FROM scope_day WHERE key_id = %s FOR UPDATE", [made.key.id])
+        began = monotonic()
+        own.write(allowed(made))
+        assert monotonic() - began < writer.DEADLINE + 1
+    own.write(Counts())
+    assert scopes(made) == {"chats:read": 2}
+
+
+def test_a_process_that_froze_while_writing_holds_up_no_operation(given: Given) -> None:
+    made = given.key()
+    with psycopg.connect(_url()) as frozen:
+        frozen.execute(writer._BEGIN, [WRITING])
+        keys.delete(actor=OPERATOR, key=made.key.id)
+        with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+            frozen.execute("SELECT 1")
+
+
+def _url() -> str:
+    return str(writer.connections._conninfo())
+
+
+def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: Given, new: Writers) -> None:
+    made = given.key()
+    own = new()
+    own.write(allowed(made, scope="s" * 100))
+    assert own.dropped == 3
+    own.write(allowed(made))
+    assert scopes(made) == {"chats:read": 1}
+
+
+def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
+    """Twenty that called all morning, then a flood of strangers, among them one who comes late and stays."""
+    made = given.key()
+    own = new()
+    for place in range(BUSIEST):
+        own.write(allowed(made, 1000 + place, f"192.0.2.{place}"))
+    for place in range(200):
+        own.write(allowed(made, 7, f"2001:db8::{place:x}"))
+    morning = {f"192.0.2.{place}": 1000 + place for place in range(BUSIEST)}
+    found = addresses(made)
+    assert found.items() >= morning.items()
+    assert len(found) == 2 * BUSIEST
+    for place in range(300):
+        own.write(allowed(made, 5, "198.51.100.7"))
+        own.write(allowed(made, 7, f"2001:db8:1::{place:x}"))
+    assert max(addresses(made).items(), key=lambda item: item[1]) == ("198.51.100.7", 1500)
+    assert addresses(made).items() >= morning.items()
+    assert len(addresses(made)) == 2 * BUSIEST
+
+
+def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "ROWS", 50)
+    monkeypatch.setattr(counters, "ADDRESSES", 10)
+    one, other = Counts(), Counts()
+    for number in range(60):
+        for each in (one, other):
+            each.allow(UUID(int=number), UUID(int=number), ["chats:read"], "203.0.113.9", 2, 1.0)
+            each.refuse(UUID(int=number), "scope", None, 1.0)
+            each.allow(UUID(int=0), UUID(int=0), ["chats:read"], f"10.0.0.{number}", 1, 1.0)
+    assert one.dropped > 0
+    dropped = one.dropped
+    one.merge(other)
+    assert len(one.scopes) == len(one.secrets) == len(one.reasons) == len(one.refused) == 50
+    assert len(one.addresses[UUID(int=0)]) == 10
+    assert sum(map(len, one.addresses.values())) == 50
+    assert one.scopes[UUID(int=7), "chats:read"] == 4
+    assert one.dropped == 2 * dropped
+
+
+def test_a_note_never_raises() -> None:
+    before = recorder.dropped()
+    recorder.note(object(), None, 1)
+    assert recorder.dropped() == before + 1
+
+
+def test_decisions_are_counted_whoever_called(given: Given) -> None:
+    made = given.key()
+    before = Counter(recorder.decisions())
+    address = address_of("203.0.113.9")
+    for path in ("/api/chats", "/api/chats", "/api/export/all"):
+        authenticate(made.token, Call("GET", path, address))
+    recorder.note(Denial(DenialReason.UNPROVEN), address, 1)
+    assert Counter(recorder.decisions()) - before == {"ok": 2, "scope": 1, "unproven": 1}
+    assert set(recorder.decisions()) == {"ok"} | {reason.label for reason in DenialReason}
+    recorder.flush()
+    assert (scopes(made), hours(made)) == ({"chats:read": 2}, {"scope": 1})
+
+
+def test_a_key_that_is_gone_gets_no_rows(given: Given, new: Writers) -> None:
+    made = given.key()
+    stranger = uuid4()
+    count = Counts()
+    count.allow(stranger, uuid4(), ["chats:read"], "203.0.113.9", 1, monotonic())
+    count.merge(allowed(made))
+    new().write(count)
+    assert scopes(made) == {"chats:read": 1}
+    for table in ("scope_day", "address_day", "last_refusal"):
+        with psycopg.connect(_url()) as connection:
+            assert connection.execute(f"SELECT FROM {table} WHERE key_id = %s", [stranger]).fetchall() == []

@@ -1,0 +1,246 @@
+"""Networks and addresses: what is accepted, in which words the rest is refused, and who is inside."""
+
+import ipaddress
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from keyadmin.core import cidr
+from keyadmin.core.cidr import CidrProblem
+
+NEITHER = "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
+addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+addressish = st.text("0123456789abcdefx:.%/ ", max_size=24)
+anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=80)
+
+
+def mapped(address):
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+@st.composite
+def networks(draw):
+    """Networks of every width, none of them IPv4-mapped, many of them close to each other."""
+    version = draw(st.sampled_from([4, 6]))
+    bits = 32 if version == 4 else 128
+    near = st.integers(0, 15).map(lambda low: (0x0A000000 if version == 4 else 0x20010DB8 << 96) + low)
+    value = draw(st.one_of(near, st.ip_addresses(v=version).map(int)))
+    length = draw(st.integers(1, bits))
+    address = ipaddress.IPv4Address(value) if version == 4 else ipaddress.IPv6Address(value)
+    return ip_network((mapped(address), min(length, mapped(address).max_prefixlen)), strict=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("203.0.113.24", "203.0.113.24/32"),
+        ("203.0.113.0/24", "203.0.113.0/24"),
+        (" 192.0.2.64/26\n", "192.0.2.64/26"),
+        ("0.0.0.0/1", "0.0.0.0/1"),
+        ("0.0.0.0", "0.0.0.0/32"),  # noqa: S104
+        ("2001:DB8::1", "2001:db8::1/128"),
+        ("2001:0db8:0000::/32", "2001:db8::/32"),
+        ("::/1", "::/1"),
+        ("::ffff:10.1.2.3", "10.1.2.3/32"),
+        ("::ffff:10.1.2.3/128", "10.1.2.3/32"),
+        ("::ffff:10.0.0.0/104", "10.0.0.0/8"),
+        ("::FFFF:a00:0/104", "10.0.0.0/8"),
+        ("0000:0000:0000:0000:0000:ffff:255.255.255.254/127", "255.255.255.254/31"),
+    ],
+)
+def test_a_network_is_read(text, network):
+    assert cidr.parse(text) == ip_network(network)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "message"),
+    [
+        (
+            "203.0.113.24/24",
+            CidrProblem.HOST_BITS,
+            "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?",
+        ),
+        ("10.0.0.1/8", CidrProblem.HOST_BITS, "10.0.0.1/8 has host bits set. Did you mean 10.0.0.0/8?"),
+        (
+            "2001:db8::1/64",
+            CidrProblem.HOST_BITS,
+            "2001:db8::1/64 has host bits set. Did you mean 2001:db8::/64?",
+        ),
+        (
+            "::ffff:10.1.2.3/104",
+            CidrProblem.HOST_BITS,
+            "::ffff:10.1.2.3/104 has host bits set. Did you mean 10.0.0.0/8?",
+        ),
+        ("0.0.0.0/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /1 to /32."),
+        ("10.0.0.1/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /1 to /32."),
+        ("::/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /1 to /128."),
+        ("::ffff:0:0/96", CidrProblem.TOO_WIDE, "/96 is too wide. Use a suffix from /97 to /128."),
+        ("::ffff:0:0/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /97 to /128."),
+        ("010.0.0.1", CidrProblem.LEADING_ZEROS, "Write each number of the address without leading zeros."),
+        ("10.0.0.00/8", CidrProblem.LEADING_ZEROS, "Write each number of the address without leading zeros."),
+        (
+            "::ffff:010.0.0.1",
+            CidrProblem.LEADING_ZEROS,
+            "Write each number of the address without leading zeros.",
+        ),
+        ("::1%eth0", CidrProblem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest."),
+        (
+            "fe80::%1/64",
+            CidrProblem.ZONE,
+            "An address with a zone is not accepted. Leave out the % and the rest.",
+        ),
+        ("10.0.0.0/0.255.255.255", CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24."),
+        ("10.0.0.0/255.0.0.0", CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24."),
+        ("10.0.0.0/ffff::", CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24."),
+        ("10.0.0.0/33", CidrProblem.SUFFIX, "/33 is not a valid suffix. Use a suffix from /1 to /32."),
+        ("::/129", CidrProblem.SUFFIX, "/129 is not a valid suffix. Use a suffix from /1 to /128."),
+        ("10.0.0.0/08", CidrProblem.SUFFIX, "/08 is not a valid suffix. Use a suffix from /1 to /32."),
+        ("10.0.0.0/", CidrProblem.SUFFIX, "That is not a valid suffix. Use a suffix from /1 to /32."),
+        ("10.0.0.0/٨", CidrProblem.SUFFIX, "That is not a valid suffix. Use a suffix from /1 to /32."),
+        ("10.0.0.0/-8", CidrProblem.SUFFIX, "That is not a valid suffix. Use a suffix from /1 to /32."),
+        ("10.0.0.0/8/8", CidrProblem.SUFFIX, "That is not a valid suffix. Use a suffix from /1 to /32."),
+        *((text, CidrProblem.INVALID, NEITHER) for text in ["", "/", "any", "1.2.3", "10", "0x7f.1", "1.2.3.256"]),
+        *((text, CidrProblem.INVALID, NEITHER) for text in ["[::1]", "10.0.0.1:80", "1.2.3.4\x00", "١.٢.٣.٤", "::1::"]),
+        *((text, CidrProblem.INVALID, NEITHER) for text in ["1" * 100_000, "\udcff", "10.0.0.0 /8", "example.org"]),
+    ],
+)
+def test_a_text_is_refused_in_these_words(text, code, message):
+    with pytest.raises(cidr.CidrError) as refusal:
+        cidr.parse(text)
+    assert (refusal.value.message, refusal.value.code, str(refusal.value)) == (message, code, message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
+        ("10.1.2.3/15", "/15 is too wide. Use a suffix from /16 to /32."),
+        ("2001::/16", "/16 is too wide. Use a suffix from /32 to /128."),
+        ("::ffff:10.0.0.0/104", "/104 is too wide. Use a suffix from /112 to /128."),
+    ],
+)
+def test_a_bots_list_has_a_floor(text, message):
+    with pytest.raises(cidr.CidrError) as refusal:
+        cidr.parse(text, floor=True)
+    assert (refusal.value.message, refusal.value.code) == (message, CidrProblem.TOO_WIDE)
+
+
+@pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.1.0.0/112"])
+def test_a_bots_list_takes_the_floor_itself_and_anything_narrower(text):
+    assert cidr.parse(text, floor=True) == cidr.parse(text)
+
+
+@given(network=networks())
+def test_a_network_as_printed_is_read_back(network):
+    assert cidr.parse(str(network)) == network
+
+
+@given(text=st.one_of(addressish, anything))
+def test_parse_raises_nothing_but_its_own_error(text):
+    try:
+        network = cidr.parse(text)
+    except cidr.CidrError as refusal:
+        assert refusal.message[-1] in ".?"  # noqa: PT017
+    else:
+        assert network.prefixlen > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "normal"),
+    [
+        ("10.1.2.3", 4, "10.1.2.3"),
+        ("::ffff:10.1.2.3", 4, "10.1.2.3"),
+        ("::FFFF:0a01:0203", 4, "10.1.2.3"),
+        ("2001:DB8:0:0:0::1", 6, "2001:db8::1"),
+        ("::10.1.2.3", 6, "::a01:203"),
+        ("::", 6, "::"),
+    ],
+)
+def test_an_address_is_read(text, version, normal):
+    assert cidr.address_of(text) == cidr.Address(version, int(ip_address(normal)), normal)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *["", "010.0.0.1", "10.0.0.00", "1.2.3", "10", "167772161", "0x7f.1", "0x7f.0.0.1", "127.1"],
+        *["1.2.3.4.5", "256.1.1.1", "::1%eth0", "::1%", "fe80::1%<script>", "::1%25eth0"],
+        *["::ffff:010.1.2.3", "::ffff:1.2.3", "1::2::3", ":::", "12345::", "[::1]", "10.0.0.1/8"],
+        *["10.0.0.1:80", " 10.0.0.1", "10.0.0.1 ", "10.0.0.1\n", "::1\n", "-1.0.0.0", "+1.0.0.0"],
+        *["1.0.0.0\x00", "::1\x00", "١.1.1.1", "\udcff", "é:", "unknown", "_hidden", "1." * 50_000],
+        *[":" * 100_000],
+    ],
+)
+def test_what_only_looks_like_an_address_is_none(text):
+    assert cidr.address_of(text) is None
+
+
+@given(address=addresses)
+def test_an_address_as_printed_is_read_back(address):
+    truth = mapped(address)
+    read = cidr.address_of(str(address))
+    assert read == cidr.Address(truth.version, int(truth), str(truth))
+    assert cidr.address_of(read.text) == read
+
+
+@given(text=st.one_of(addressish, anything, addresses.map(lambda a: a.exploded)))
+@example("1:2:3:4:5:6:7::")
+@example("::2:3:4:5:6:7:8")
+@example("1:2:3:4:5:6:1.2.3.4")
+def test_addresses_are_those_of_ipaddress_less_the_zones(text):
+    try:
+        truth = ip_address(text) if "%" not in text else None
+    except ValueError:
+        truth = None
+    read = cidr.address_of(text)
+    assert (read and int(read.value)) == (None if truth is None else int(mapped(truth)))
+
+
+@given(listed=st.lists(networks(), max_size=5), data=st.data())
+def test_contains_agrees_with_ipaddress(listed, data):
+    inside = [st.integers(int(n[0]), int(n[-1])).map(type(n[0])) for n in listed]
+    edges = [st.sampled_from([n[0], n[-1], *near(n)]) for n in listed]
+    address = mapped(data.draw(st.one_of(addresses, *inside, *edges)))
+    expected = any(address in network for network in listed)
+    assert cidr.contains(cidr.compile(listed), cidr.address_of(str(address))) is expected
+
+
+def near(network):
+    """The addresses just outside."""
+    first, last, kind = int(network[0]), int(network[-1]), type(network[0])
+    return [kind(n) for n in (first - 1, last + 1) if 0 <= n < 2**network.max_prefixlen]
+
+
+def test_the_same_number_in_the_other_version_is_outside():
+    compiled = cidr.compile([cidr.parse("::a00:0/104")])
+    assert cidr.contains(compiled, cidr.address_of("::a01:203"))
+    assert not cidr.contains(compiled, cidr.address_of("10.1.2.3"))
+
+
+def test_no_networks_contain_nothing():
+    assert not cidr.contains(cidr.compile([]), cidr.address_of("10.1.2.3"))
+
+
+@given(listed=st.lists(networks(), max_size=5), new=networks())
+def test_covers_names_the_first_network_that_holds_the_new_one(listed, new):
+    holding = [n for n in listed if n.version == new.version and new.subnet_of(n)]
+    assert cidr.covers(listed, new) == (holding[0] if holding else None)
+    assert cidr.covers([*holding, new], new) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("10.1.2.3", "1 address"),
+        ("10.1.2.2/31", "2 addresses"),
+        ("203.0.113.0/24", "256 addresses"),
+        ("10.0.0.0/8", "16,777,216 addresses"),
+        ("2001:db8::1", "1 address"),
+        ("2001:db8::/96", "4,294,967,296 addresses"),
+        ("2001:db8::/64", "2⁶⁴ addresses"),
+    ],
+)
+def test_a_network_is_described_by_its_size(text, words):
+    assert cidr.describe(cidr.parse(text)) == words

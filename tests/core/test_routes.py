@@ -1,0 +1,244 @@
+"""Routes: the most specific one wins, whatever the order; paths that servers read differently are refused."""
+
+from itertools import product
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keyadmin.core import routes
+from keyadmin.core.routes import Match, Route, RouteError
+
+anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
+
+# A few words only, so that patterns and paths meet often.
+words = st.sampled_from(["a", "b", "c"])
+methods = st.sampled_from(["GET", "HEAD", "POST"])
+paths = st.lists(words, max_size=4).map(lambda segments: "/" + "/".join(segments))
+
+
+@st.composite
+def any_route(draw):
+    segments = draw(st.lists(st.one_of(words, st.sampled_from(["*", "{id}", "{channel}"])), max_size=4))
+    segments = [s for i, s in enumerate(segments) if s in ("a", "b", "c", "*") or s not in segments[:i]]
+    if draw(st.booleans()):
+        segments.append("**")
+    channel_from = "path" if "{channel}" in segments else draw(st.sampled_from(["", "header"]))
+    return Route(draw(methods), "/" + "/".join(segments), draw(st.sampled_from(["x", "y", "z"])), channel_from)
+
+
+def get(method):
+    return "GET" if method == "HEAD" else method
+
+
+def ranks(route):
+    """The pattern's segments by specificity: literal 0, one segment 1, the rest 2."""
+    return [(2, "") if s == "**" else (1, "") if s[0] in "*{" else (0, s) for s in route.pattern.split("/")[1:] if s]
+
+
+def fits(route, method, segments):
+    shape = ranks(route)
+    if shape and shape[-1][0] == 2:
+        if len(segments) < len(shape):
+            return False
+        segments, shape = segments[: len(shape) - 1], shape[:-1]
+    return (
+        get(route.method) == get(method)
+        and len(segments) == len(shape)
+        and all(rank or word == segment for (rank, word), segment in zip(shape, segments, strict=True))
+    )
+
+
+def model(listed, method, path):
+    """What `match` should say, the slow and obvious way: scopes, channel rule, possible channels."""
+    segments = [segment for segment in path.split("/") if segment]
+    fitting = [route for route in listed if fits(route, method, segments)]
+    if not fitting:
+        return None
+    best = min(ranks(route) for route in fitting)
+    merged = [route for route in fitting if ranks(route) == best]
+    rule = max((route.channel_from for route in merged), key=["", "header", "path"].index)
+    named = [route.pattern.split("/")[1:].index("{channel}") for route in merged if route.channel_from == "path"]
+    return {route.scope for route in merged}, rule, {segments[i] for i in named} or {None}
+
+
+@given(listed=st.lists(any_route(), max_size=12), method=methods, path=paths, slash=st.booleans())
+def test_matching_agrees_with_the_obvious_way(listed, method, path, slash):
+    found = routes.compile(listed).match(method, path + "/" if slash and path != "/" else path)
+    expected = model(listed, method, path)
+    assert (found is None) == (expected is None)
+    if found is not None and expected is not None:
+        assert (found.scopes, found.channel_from) == expected[:2]
+        assert found.channel in expected[2]
+        segments = [segment for segment in path.split("/") if segment]
+        assert found.pattern in {route.pattern for route in listed if fits(route, method, segments)}
+
+
+@given(listed=st.lists(any_route(), max_size=8), method=methods, path=paths, data=st.data())
+def test_the_order_of_routes_does_not_matter(listed, method, path, data):
+    shuffled = data.draw(st.permutations(listed))
+    assert routes.compile(listed).match(method, path) == routes.compile(shuffled).match(method, path)
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        [Route("GET", "/*/a", "x"), Route("GET", "/{id}/a", "y")],
+        [Route("GET", "/{channel}/*", "x", "path"), Route("GET", "/*/{channel}", "y", "path")],
+    ],
+)
+def test_nor_does_it_among_routes_for_the_same_paths(listed):
+    assert routes.compile(listed).match("GET", "/b/a") == routes.compile(reversed(listed)).match("GET", "/b/a")
+
+
+def match(patterns, path, method="GET"):
+    """The pattern that is chosen for the path."""
+    found = routes.compile(Route("GET", pattern, "s") for pattern in patterns).match(method, path)
+    return found and found.pattern
+
+
+@pytest.mark.parametrize(
+    ("patterns", "path", "chosen"),
+    [
+        (["/a/b", "/a/*", "/a/**"], "/a/b", "/a/b"),
+        (["/a/b", "/a/*", "/a/**"], "/a/c", "/a/*"),
+        (["/a/b", "/a/*", "/a/**"], "/a/c/d", "/a/**"),
+        (["/a/**", "/*/b/c"], "/a/b/c", "/a/**"),
+        (["/a/b/c", "/a/*/d"], "/a/b/d", "/a/*/d"),
+        (["/a/b/c", "/**"], "/a/b/d", "/**"),
+        (["/*/{id}"], "/a/b", "/*/{id}"),
+        (["/"], "/", "/"),
+        (["/a/"], "/a", "/a/"),
+        (["/a"], "/a/", "/a"),
+        (["/a:export"], "/a%3Aexport", "/a:export"),
+        (["/a/**"], "/a", None),
+        (["/a/**"], "/a/", None),
+        (["/**"], "/", None),
+        (["/a/*"], "/a", None),
+        (["/a/*"], "/a/b/c", None),
+        (["/a"], "/A", None),
+        (["/a/*/b", "/a/**"], "/a//b", None),
+        (["/**", "/*"], "//", None),
+        (["/**", "/*", "/"], "", None),
+        (["/**", "/*", "/a"], "a", None),
+        ([], "/a", None),
+    ],
+)
+def test_the_most_specific_pattern_is_chosen(patterns, path, chosen):
+    assert match(patterns, path) == chosen
+    assert match(reversed(patterns), path) == chosen
+
+
+def test_any_scope_of_the_same_route_opens_it():
+    table = routes.compile([Route("GET", "/a", "x"), Route("HEAD", "/a", "y"), Route("POST", "/a", "z")])
+    assert table.match("GET", "/a") == Match(frozenset({"x", "y"}), "/a", None, "")
+    assert table.match("HEAD", "/a") == table.match("GET", "/a")
+    assert table.match("POST", "/a") == Match(frozenset({"z"}), "/a", None, "")
+
+
+@pytest.mark.parametrize("method", ["PUT", "get", "TRACE", "", "GET ", "\udcff"])
+def test_another_method_matches_nothing(method):
+    assert match(["/a", "/**"], "/a", method) is None
+
+
+def test_a_more_specific_path_of_another_method_does_not_hide_a_route():
+    table = routes.compile([Route("POST", "/a/b", "x"), Route("GET", "/a/*", "y")])
+    assert table.match("GET", "/a/b") == Match(frozenset({"y"}), "/a/*", None, "")
+
+
+def test_the_path_names_the_channel():
+    table = routes.compile([Route("POST", "/a/{channel}/b/**", "x", "path"), Route("POST", "/a", "x", "header")])
+    assert table.match("POST", "/a/sms/b/c") == Match(frozenset({"x"}), "/a/{channel}/b/**", "sms", "path")
+    assert table.match("POST", "/a/web%20chat/b/c").channel == "web chat"
+    assert table.match("POST", "/a") == Match(frozenset({"x"}), "/a", None, "header")
+
+
+def test_of_two_channel_rules_for_one_path_the_stricter_holds():
+    table = routes.compile([Route("GET", "/a/*", "x"), Route("GET", "/a/{channel}", "y", "path")])
+    assert table.match("GET", "/a/sms") == Match(frozenset({"x", "y"}), "/a/{channel}", "sms", "path")
+
+
+@settings(max_examples=100)
+@given(one=any_route(), other=any_route())
+def test_two_routes_overlap_if_some_call_fits_both(one, other):
+    every = [segments for length in range(6) for segments in product("abc", repeat=length)]
+    expected = any(fits(one, one.method, path) and fits(other, one.method, path) for path in every)
+    assert routes.overlap(one, other) == routes.overlap(other, one) == expected
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        *(Route("GET", pattern, "s") for pattern in ["", "a", "//", "/a//b", "/**/a", "/a**", "/*a", "/{}", "/{A}"]),
+        *(
+            Route("GET", pattern, "s")
+            for pattern in ["/{a}b", "/{a}/{a}", "/a?b", "/a%20b", "/é", "/..", "/./a", "/a b"]
+        ),
+        *(
+            Route("GET", pattern, "s")
+            for pattern in ["/a;b", "/a\n", "/a\\b", "/***", "/a#", "/{channel}", "/{channel}/**"]
+        ),
+        *(Route(method, "/a", "s") for method in ["", "get", "*", "GET,POST", "GET\n"]),
+        Route("GET", "/a/*", "s", "path"),
+        Route("GET", "/{channel}", "s", "header"),
+        Route("GET", "/{channel}/{channel}", "s", "path"),
+    ],
+)
+def test_a_route_without_sense_is_refused(route):
+    with pytest.raises(RouteError):
+        routes.compile([route])
+
+
+@given(listed=st.lists(any_route(), max_size=8), method=anything, path=anything)
+def test_matching_never_raises(listed, method, path):
+    table = routes.compile(listed)
+    table.match(method, path)
+    table.match("GET", "/" + path)
+
+
+def test_a_path_of_a_hundred_kilobytes_is_just_a_path():
+    assert match(["/a/**", "/a/*/b"], "/a" * 50_000) == "/a/**"
+    assert match(["/a/**"], "/" * 100_000) is None
+    assert routes.canonical("/a" * 50_000)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["/", "/a", "/a/", "/a/b", "/a.b", "/.well-known/x", "/a..b", "/...", "/a:b@c!$&'()*+,=~_-"],
+        *["/é", "/a b", "/a%20b", "/maya%40northwind.example", "/%2B46701234567", "/%C3%A9"],
+        *["/%e2%82%ac", "/a%3Ab", "/%F0%9F%94%91"],
+    ],
+)
+def test_a_path_that_everyone_reads_alike_is_canonical(path):
+    assert routes.canonical(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["", "a", "*", "http://x/", "//", "//a", "/a//b", "/a//", "/.", "/..", "/./a", "/../a"],
+        *["/a/.", "/a/..", "/a/../b", "/a%2fb", "/a%2Fb", "/a%5cb", "/a%5Cb", "/a\\b", "/a;b"],
+        *["/a%3bb", "/a%3Bb", "/..;/a", "/a?b", "/a#b", "/%2e", "/%2E%2e/a", "/.%2e/a", "/%252e"],
+        *["/%25", "/%61dmin", "/%41", "/%30", "/%2d", "/%5f", "/%7e", "/%7A", "/a\x00", "/a\n"],
+        *["/\x7f", "/\x85", "/%00", "/%0a", "/%1F", "/%7f", "/%C2%85", "/%", "/%2", "/%zz", "/a%"],
+        *["/%c0%ae", "/%c0%af", "/%e0%80%af", "/%ff", "/%C3", "/%ed%a0%80"],
+    ],
+)
+def test_a_path_that_could_be_read_two_ways_is_not(path):
+    assert not routes.canonical(path)
+
+
+@given(path=anything)
+def test_canonical_never_raises(path):
+    assert routes.canonical(path) in (True, False)
+    assert routes.canonical("/%" + path) in (True, False)
+
+
+@given(path=st.text("./%;\\\x00a2feE5cC", max_size=12).map(lambda text: "/" + text))
+def test_a_canonical_path_has_no_devious_segment_even_when_decoded(path):
+    if routes.canonical(path):
+        decoded = routes.unquote(path)
+        assert not set(decoded) & set(";\\\x00%")
+        assert decoded.count("/") == path.count("/")
+        assert not {".", "..", ""} & set(decoded.removesuffix("/").split("/")[1:])

@@ -1,0 +1,11 @@
+"""URLs of the other project."""
+
+from django.urls import include, path
+
+from tests.example.marked import reads, who
+
+urlpatterns = [
+    path("v1/", include("tests.example.marked")),
+    path("outside/marked", reads),
+    path("outside/who", who),
+]

@@ -1,0 +1,98 @@
+"""The line in front of the threads that decide: real threads, a real event loop."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from keyadmin.integrations.gateway.executor import FairExecutor
+
+
+def run(story: Callable[[asyncio.AbstractEventLoop], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        await asyncio.wait_for(story(asyncio.get_running_loop()), 20)
+
+    asyncio.run(whole())
+
+
+def test_answers_and_errors_come_back_to_whoever_asked() -> None:
+    async def story(loop: asyncio.AbstractEventLoop) -> None:
+        desk: FairExecutor[str] = FairExecutor(loop, 2)
+        asked = [desk.ask(str(number % 3), lambda number=number: f"said {number}") for number in range(200)]
+        assert await asyncio.gather(*asked) == [f"said {number}" for number in range(200)]
+        with pytest.raises(ZeroDivisionError):
+            await desk.ask("a", lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+        assert await desk.ask("a", lambda: "well again") == "well again"
+        desk.close()
+
+    run(story)
+
+
+def test_one_key_cannot_hold_all_threads() -> None:
+    async def story(loop: asyncio.AbstractEventLoop) -> None:
+        desk: FairExecutor[str] = FairExecutor(loop, 4)
+        unlocked = threading.Event()
+
+        def locked() -> str:
+            unlocked.wait(20)
+            return "late"
+
+        held = [desk.ask("locked", locked) for _ in range(20)]
+        others = [desk.ask(str(number), lambda: "at once") for number in range(20)]
+        assert await asyncio.gather(*others) == ["at once"] * 20
+        assert not any(one.done() for one in held)
+        unlocked.set()
+        assert set(await asyncio.gather(*held)) == {"late"}
+        desk.close()
+
+    run(story)
+
+
+def test_who_has_waited_too_long_is_not_decided() -> None:
+    async def story(loop: asyncio.AbstractEventLoop) -> None:
+        desk: FairExecutor[str] = FairExecutor(loop, 2, patience=0.2)
+        frozen = threading.Event()
+        decided: list[str] = []
+
+        def slow() -> str:
+            frozen.wait(20)
+            return "slow"
+
+        held = [desk.ask(lane, slow) for lane in ("a", "b")]
+        waiting = [desk.ask(str(number), lambda: decided.append("late") or "late") for number in range(5)]
+        await asyncio.sleep(0.5)
+        frozen.set()
+        assert await asyncio.gather(*held, *waiting) == ["slow", "slow", *[None] * 5]
+        assert decided == []
+        desk.close()
+
+    run(story)
+
+
+def test_a_long_line_takes_nobody_more() -> None:
+    async def story(loop: asyncio.AbstractEventLoop) -> None:
+        desk: FairExecutor[str] = FairExecutor(loop, 2, longest=3)
+        frozen = threading.Event()
+        asked = [desk.ask(str(number), lambda: str(frozen.wait(20))) for number in range(5)]
+        assert [one.done() for one in asked] == [False, False, False, True, True]
+        assert asked[3].result() is None
+        frozen.set()
+        assert await asyncio.gather(*asked[:3]) == ["True"] * 3
+        assert await desk.ask("a", lambda: "room again") == "room again"
+        desk.close()
+
+    run(story)
+
+
+def test_who_has_gone_is_not_missed() -> None:
+    async def story(loop: asyncio.AbstractEventLoop) -> None:
+        desk: FairExecutor[str] = FairExecutor(loop, 2)
+        go = threading.Event()
+        gone = desk.ask("a", lambda: str(go.wait(20)))
+        gone.cancel()
+        go.set()
+        assert await desk.ask("a", lambda: "still here") == "still here"
+        desk.close()
+
+    run(story)

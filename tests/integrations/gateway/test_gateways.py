@@ -1,0 +1,309 @@
+"""Real nginx and real Caddy, with the files of deploy/, in front of a real upstream."""
+
+import json
+import socket
+from collections import Counter
+from typing import Any
+
+import psutil
+import pytest
+
+from keyadmin.operations import keys
+from tests.callpath.rows import Given, Made
+from tests.factories import OPERATOR
+from tests.integrations.gateway.servers import Gateway, Verify, values
+from tests.live.client import Answer, ConnectionSlot, Headers
+from tests.live.load import call, processes
+
+#: All that an upstream may hear about the caller, and that a client may try to say itself.
+TRUSTED = [
+    "X-Keyadmin-Key-Id",
+    "X-Keyadmin-Organisation",
+    "X-Keyadmin-Bot",
+    "X-Keyadmin-Scopes",
+    "X-Keyadmin-On-Behalf-Of",
+    "X-Forwarded-For",
+    "X-Real-IP",
+]
+GATEWAYS_OWN = ["X-Original-Method", "X-Original-URI", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Keyadmin-Problem"]
+
+
+def heard(answer: Answer) -> list[tuple[str, str]]:
+    """The headers that reached the upstream."""
+    assert answer.status == 200, answer.body
+    return [(name, value) for name, value in answer.json["headers"]]
+
+
+def expect_problem(answer: Answer, status: int, slug: str) -> None:
+    """As keyadmin says it: one of each header, the body, and the id of the request."""
+    assert answer.status == status, answer.body
+    assert answer.json["type"] == f"urn:keyadmin:problem:{slug}"
+    assert answer.json["status"] == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    assert answer.headers.get_all("X-Request-Id") == [answer.json["request_id"]]
+    assert not [name for name in answer.headers if name.lower().startswith("x-keyadmin")]
+
+
+def test_the_upstream_learns_who_is_calling(gateway: Gateway, given: Given) -> None:
+    organisation = given.organisation(slug="lamplight")
+    bot = given.bot(organisation)
+    bot.name = "Café % bot"
+    bot.save()
+    made = given.key(organisation, bot=bot, scopes=("chats:read", "contacts:manage"))
+    answer = gateway.ask("/api/chats?limit=5&a=%2F..;", [*made.headers, ("X-Channel", "web")])
+    headers = heard(answer)
+    assert answer.json["path"] == "/api/chats?limit=5&a=%2F..;"
+    assert values(headers, "X-Keyadmin-Key-Id") == [made.key.key_id]
+    assert values(headers, "X-Keyadmin-Organisation") == ["lamplight"]
+    assert values(headers, "X-Keyadmin-Bot") == ["Caf%C3%A9 %25 bot"]
+    assert values(headers, "X-Keyadmin-Scopes") == ["chats:read contacts:manage"]
+    assert values(headers, "X-Keyadmin-On-Behalf-Of") == []
+    assert values(headers, "X-Forwarded-For") == values(headers, "X-Real-IP") == ["127.0.0.1"]
+    assert values(headers, "X-Channel") == ["web"]
+    assert answer.headers.get_all("RateLimit") == ['"hour";r=999']
+    assert answer.headers.get_all("RateLimit-Policy") == ['"hour";q=1000;w=3600']
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    assert answer.headers.get_all("X-Request-Id") == values(headers, "X-Request-Id")
+    assert not [name for name in answer.headers if name.lower().startswith("x-keyadmin")]
+
+
+def test_the_upstream_never_learns_the_secret(gateway: Gateway, given: Given) -> None:
+    made = given.key()
+    identity, secret = made.token.value.rsplit("_", 1)
+    ways: list[Headers] = [
+        made.headers,
+        [("authorization", f"bEaReR {made.token.value}")],
+        [("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
+    ]
+    for headers in ways:
+        assert secret not in json.dumps(heard(gateway.ask(headers=headers)))
+    other = gateway.ask(headers=[*made.headers, ("Authorization", "Basic QTpC")])
+    assert values(heard(other), "Authorization") == ["Basic QTpC"]
+
+
+def test_on_behalf_of(gateway: Gateway, given: Given) -> None:
+    organisation = given.organisation()
+    person = given.person(organisation)
+    made = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
+    answer = gateway.ask(headers=[*made.headers, ("On-Behalf-Of", str(person.id))])
+    assert values(heard(answer), "X-Keyadmin-On-Behalf-Of") == [person.email]
+    stranger = given.person(given.organisation())
+    expect_problem(gateway.ask(headers=[*made.headers, ("On-Behalf-Of", stranger.email)]), 403, "unknown-person")
+    twice = [("On-Behalf-Of", person.email)] * 2
+    expect_problem(gateway.ask(headers=[*made.headers, *twice]), 400, "undecidable-request")
+
+
+@pytest.mark.parametrize("name", [*TRUSTED, *GATEWAYS_OWN])
+@pytest.mark.parametrize("spelling", ["as it is", "lower", "upper", "_", "mixed", "twice"])
+def test_a_client_cannot_speak_for_the_gateway(gateway: Gateway, given: Given, name: str, spelling: str) -> None:
+    """Only the true values arrive, each once. What a key may do and where it is from is decided by the truth."""
+    made = given.key(networks=("127.0.0.0/8",))
+    truth: dict[str, list[Any]] = {known: [] for known in TRUSTED} | {
+        "X-Keyadmin-Key-Id": [made.key.key_id],
+        "X-Keyadmin-Organisation": [made.key.organisation.slug],
+        "X-Keyadmin-Scopes": ["chats:read"],
+        "X-Forwarded-For": ["127.0.0.1"],
+        "X-Real-IP": ["127.0.0.1"],
+    }
+    spelled = {"lower": name.lower(), "upper": name.upper(), "_": name.replace("-", "_")}.get(spelling, name)
+    if spelling == "mixed":
+        spelled = name.replace("-", "_", 1).swapcase()
+    said = [(spelled, "10.9.8.7")] * (2 if spelling == "twice" else 1)
+    headers = heard(gateway.ask(headers=[*said, *made.headers, *said]))
+    assert "10.9.8.7" not in json.dumps(headers)
+    for known, value in truth.items():
+        assert values(headers, known) == value
+    assert not [known for known, _ in headers if "_" in known]
+
+
+@pytest.mark.parametrize("name", ["X-Keyadmin-Anything", "x-keyadmin-name"])
+def test_no_other_name_of_that_kind_reaches_the_upstream(gateway: Gateway, given: Given, name: str) -> None:
+    made, before = given.key(), len(gateway.reached())
+    answer = gateway.ask(headers=[*made.headers, (name, "mallory")])
+    if gateway.name == "nginx":  # which cannot remove headers by the beginning of their name
+        expect_problem(answer, 400, "undecidable-request")
+        assert len(gateway.reached()) == before
+    else:
+        assert "mallory" not in json.dumps(heard(answer))
+
+
+def test_a_spoofed_address_does_not_open_a_list(gateway: Gateway, given: Given) -> None:
+    made = given.key(networks=("10.0.0.0/8",))
+    for name in ("X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded", "x-fOrwarded-for"):
+        for value in ("10.1.2.3", "10.1.2.3, 127.0.0.1", "for=10.1.2.3"):
+            expect_problem(gateway.ask(headers=[(name, value), *made.headers]), 403, "address-not-allowed")
+
+
+def test_the_address_is_the_clients_own(gateway: Gateway, given: Given) -> None:
+    made = given.key(networks=("127.0.0.2/32",))
+    expect_problem(gateway.ask(headers=made.headers), 403, "address-not-allowed")
+    with ConnectionSlot(gateway.port) as line:
+        line.close()
+        line.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=20, source_address=("127.0.0.2", 0))
+        assert values(heard(line.ask("/api/chats", made.headers)), "X-Forwarded-For") == ["127.0.0.2"]
+
+
+REFUSALS: list[tuple[str, dict[str, Any], int, str, str | None]] = [
+    ("none", {}, 401, "unauthenticated", 'Bearer realm="api"'),
+    ("wrong", {}, 401, "unauthenticated", 'Bearer realm="api", error="invalid_token"'),
+    ("two", {}, 400, "ambiguous-credentials", None),
+    ("twice", {}, 400, "ambiguous-credentials", None),
+    ("key", {"revoked": True}, 401, "unauthenticated", 'Bearer realm="api", error="invalid_token"'),
+    ("key", {"expired": True}, 401, "unauthenticated", 'Bearer realm="api", error="invalid_token"'),
+    ("key", {"networks": ("10.0.0.0/8",)}, 403, "address-not-allowed", None),
+    ("key", {"scopes": ("contacts:manage",)}, 403, "insufficient-scope", 'scope="chats:read"'),
+    ("key", {"limit": 1}, 429, "rate-limited", None),
+]
+
+
+@pytest.mark.parametrize(("shown", "fields", "status", "slug", "challenge"), REFUSALS)
+def test_a_refusal_arrives_whole(
+    gateway: Gateway, given: Given, shown: str, fields: dict[str, Any], status: int, slug: str, challenge: str | None
+) -> None:
+    made = given.key(**fields)
+    headers = {
+        "none": [],
+        "wrong": [("X-API-Key", made.token.value[:-1] + "!")],
+        "two": [*made.headers, ("Authorization", f"Bearer {made.token.value}")],
+        "twice": made.headers * 2,
+    }.get(shown, made.headers)
+    for _ in range(fields.get("limit", 0)):
+        assert gateway.ask(headers=headers).status == 200
+    before = len(gateway.reached())
+    answer = gateway.ask(headers=headers)
+    expect_problem(answer, status, slug)
+    assert len(gateway.reached()) == before
+    challenges = answer.headers.get_all("WWW-Authenticate") or []
+    assert len(challenges) == (challenge is not None)
+    assert (challenge or "") in "".join(challenges)
+    assert (answer.headers["RateLimit-Policy"] is not None) == (status in (403, 429))
+    if status == 429:
+        assert 0 < int(answer.headers["Retry-After"]) <= 3660
+        assert answer.headers.get_all("RateLimit") == [f'"hour";r=0;t={answer.headers["Retry-After"]}']
+
+
+def test_a_channel(gateway: Gateway, given: Given) -> None:
+    organisation = given.organisation()
+    made = given.key(organisation, scopes=("messages:send",), channels=[given.channel(organisation, "sms")])
+    path = "/api/channels/{}/messages"
+    assert gateway.ask(path.format("sms"), made.headers, "POST").status == 200
+    expect_problem(gateway.ask(path.format("web"), made.headers, "POST"), 403, "insufficient-scope")
+
+
+def test_trace_is_never_answered(gateway: Gateway, given: Given) -> None:
+    answer = gateway.ask(headers=given.key().headers, method="TRACE")
+    assert answer.status == 405
+    assert answer.headers["Allow"] is not None or gateway.name == "nginx"  # which answers it itself
+
+
+CANONICAL = ["/api/chats/a%20b", "/api/chats/%C3%A9", "/api/chats/a,b", "/api/chats/a:b@c", "/api/chats/"]
+DEVIOUS = [
+    "/api/chats/%2e%2e/contacts",
+    "/api/chats/../contacts",
+    "/api/chats/./x",
+    "//api/chats",
+    "/api//chats",
+    "/api/chats%2fx",
+    "/api/chats%2Fx",
+    "/api/chats;x=1",
+    "/api/chats/%3bx",
+    "/api%5cchats",
+    "/api/ch%61ts",
+    "/api/chats/%00",
+    "/api/chats/%zz",
+    "/api/chats/%ff",
+    "/api/chats/..",
+    "/api/chats/%252e%252e/x",
+]
+
+
+@pytest.mark.parametrize("path", CANONICAL)
+def test_the_upstream_is_asked_what_was_decided(gateway: Gateway, given: Given, path: str) -> None:
+    answer = gateway.ask(path, given.key().headers)
+    assert answer.status == 200, answer.body
+    assert answer.json["path"] == path
+
+
+@pytest.mark.parametrize("path", DEVIOUS)
+def test_a_path_that_can_be_read_in_two_ways_goes_no_further(gateway: Gateway, given: Given, path: str) -> None:
+    made, before = given.key(scopes=("chats:read", "contacts:manage")), len(gateway.reached())
+    answer = gateway.ask(path, made.headers)
+    assert answer.status == 400, answer.body
+    assert len(gateway.reached()) == before
+    assert given.meter(made).used == 0
+
+
+def test_head_and_options(gateway: Gateway, given: Given) -> None:
+    made = given.key()
+    answer = gateway.ask(headers=made.headers, method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["RateLimit"] == '"hour";r=999'
+    refused = gateway.ask(method="HEAD")
+    assert (refused.status, refused.body) == (401, b"")
+    expect_problem(gateway.ask(headers=made.headers, method="OPTIONS"), 403, "insufficient-scope")
+
+
+def test_bodies_pass_and_errors_of_the_api_are_its_own(gateway: Gateway, given: Given) -> None:
+    made = given.key(scopes=("chats:read", "chats:write"))
+    body = "x" * 300_000
+    with ConnectionSlot(gateway.port) as line:
+        head = f"POST /api/chats HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {made.token.value}\r\n"
+        line.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        response = line.socket.makefile("rb").read1(1 << 20)
+    assert response.startswith(b"HTTP/1.1 200")
+    broken = gateway.ask("/api/chats/broken", made.headers)
+    assert (broken.status, broken.json["path"]) == (500, "/api/chats/broken")
+
+
+def test_large_headers(gateway: Gateway, given: Given) -> None:
+    made = given.key()
+    assert gateway.ask(headers=[*made.headers, ("X-Large", "x" * 6000)]).status == 200
+    expect_problem(gateway.ask(headers=[("X-API-Key", "x" * 6000)]), 401, "unauthenticated")
+    before = len(gateway.reached())
+    assert gateway.ask(headers=[("X-Large", "x" * 2_000_000)]).status in (400, 431)
+    assert len(gateway.reached()) == before
+
+
+def test_connections_are_kept_alive(gateway: Gateway, verify: Verify, given: Given) -> None:
+    made = given.key()
+
+    def connections() -> int:
+        """To /verify, also those that have ended just now."""
+        ends = [one.raddr for one in psutil.net_connections("tcp")] + [
+            one.laddr for one in psutil.net_connections("tcp")
+        ]
+        return sum(bool(end) and end.port == verify.server.port for end in ends)
+
+    with ConnectionSlot(gateway.port) as line:
+        line.ask("/api/chats", made.headers)
+        before = connections()
+        for _ in range(60):
+            assert line.ask("/api/chats", made.headers).status == 200
+    assert connections() - before < 20
+
+
+def test_a_revoked_key_is_refused_by_the_next_call(gateway: Gateway, given: Given) -> None:
+    for _ in range(10):
+        made = given.key()
+        lines = [ConnectionSlot(gateway.port) for _ in range(6)]  # to more than one worker
+        for line in lines:
+            assert line.ask("/api/chats", made.headers).status == 200
+        keys.revoke(actor=OPERATOR, key=made.key.id)
+        for line in lines:
+            expect_problem(line.ask("/api/chats", made.headers), 401, "unauthenticated")
+            line.close()
+
+
+def test_the_limit_is_exact(gateway: Gateway, given: Given) -> None:
+    made = given.key(limit=300)
+    with processes(2) as pool:
+        calls = [pool.submit(call, gateway.port, made.headers, 100) for _ in range(4)]
+        statuses = sum((each.result() for each in calls), Counter())
+    assert statuses == {200: 300, 429: 100}
+    assert given.meter(made).used == 300
+
+
+def test_a_compact_key_is_named_by_its_uuid(gateway: Gateway, given: Given) -> None:
+    made: Made = given.key(compact=True)
+    assert values(heard(gateway.ask(headers=made.headers)), "X-Keyadmin-Key-Id") == [str(made.key.id)]

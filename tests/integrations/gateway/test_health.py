@@ -1,0 +1,65 @@
+"""Whether a process lives and whether it can decide, on both servers; and what it says when it cannot."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+
+from keyadmin.server.embedded_postgres import OWNER
+from keyadmin.server.run import services
+from tests.callpath.rows import Given
+from tests.integrations.gateway import servers
+from tests.live.servers import Server, free_port, started
+from tests.owner import of_database, url_as
+
+PRODUCTION = {
+    "KEYADMIN_ENV": "production",
+    "KEYADMIN_ALLOWED_HOSTS": "keys.example.com",
+    "KEYADMIN_SMTP_HOST": "mail.example.com",
+}
+
+
+@contextmanager
+def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Server]]:
+    """gunicorn and granian, in production: where every other path is sent to https and knows its host names."""
+    port = free_port()
+    environ = PRODUCTION | of_database(database_url) | environ
+    with ExitStack() as stack:
+        web = stack.enter_context(started(services(port)[0].command, port, folder / "web.log", environ))
+        verify = stack.enter_context(servers.verify(folder, database_url, **environ))
+        yield [web, verify.server]
+
+
+def test_both_answer_without_session_host_or_https(database_url: str, tmp_path: Path) -> None:
+    with both(tmp_path, database_url) as running:
+        assert running[0].ask("/keys/").status in (301, 400)
+        for server in running:
+            for path in ("/healthz", "/readyz"):
+                answer = server.ask(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
+                assert (answer.status, answer.json) == (200, {"status": "ok"})
+                assert answer.headers["Cache-Control"] == "no-store"
+                assert answer.headers["Set-Cookie"] is None
+
+
+def test_a_pepper_that_keys_need_is_missing(database_url: str, given: Given, tmp_path: Path) -> None:
+    given.key(pepper=1)
+    with both(tmp_path, database_url, KEYADMIN_PEPPERS=f"2:{'22' * 32}") as running:
+        for server in running:
+            answer = server.ask("/readyz")
+            assert (answer.status, answer.json) == (503, {"status": "unavailable", "peppers": "Missing: 1."})
+            assert server.ask("/healthz").status == 200
+
+
+def test_migrations_are_missing(database_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS empty_house")
+        connection.execute("CREATE DATABASE empty_house")
+        try:
+            with both(tmp_path, urlsplit(database_url)._replace(path="/empty_house").geturl()) as running:
+                for server in running:
+                    answer = server.ask("/readyz")
+                    assert (answer.status, list(answer.json)) == (503, ["status", "migrations"])
+        finally:
+            connection.execute("DROP DATABASE empty_house WITH (FORCE)")

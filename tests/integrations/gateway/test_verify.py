@@ -1,0 +1,216 @@
+"""/verify itself, asked byte by byte, with several workers."""
+
+import json
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.callpath.rows import Given
+from tests.integrations.gateway.servers import Gateway, Verify, verify
+from tests.live.client import Answer, ConnectionSlot, Headers
+
+
+def told(answer: Answer) -> str:
+    return str(answer.json["type"]).removeprefix("urn:keyadmin:problem:")
+
+
+def by_nginx(method: str = "GET", uri: str = "/api/chats") -> Headers:
+    return [("X-Original-Method", method), ("X-Original-URI", uri)]
+
+
+def by_caddy(method: str = "GET", uri: str = "/api/chats") -> Headers:
+    return [("X-Forwarded-Method", method), ("X-Forwarded-Uri", uri)]
+
+
+def test_an_allowed_request(verify: Verify, given: Given) -> None:
+    made = given.key()
+    answer = verify.ask(made.headers)
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers["X-Keyadmin-Key-Id"] == made.key.key_id
+    assert answer.headers["X-Keyadmin-Bot"] is None
+    assert answer.headers["RateLimit"] == '"hour";r=999'
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["X-Request-Id"])
+    meter = given.meter(made)
+    assert (meter.used, meter.last_used_ip) == (1, "203.0.113.9")
+
+
+@pytest.mark.parametrize("question", ["GET", "POST", "HEAD", "PUT", "TRACE"])
+def test_the_questions_own_method_and_query_say_nothing(verify: Verify, given: Given, question: str) -> None:
+    made = given.key()
+    assert verify.raw([*by_nginx(), *made.headers], "/verify?uri=/api/export", question).status == 204
+    assert verify.raw([*by_nginx("POST"), *made.headers], "/verify", question).status == 403
+
+
+def test_both_families_of_gateways(verify: Verify, given: Given) -> None:
+    made = given.key()
+    nginx, caddy = by_nginx(uri="/api/chats?a=1,2"), by_caddy(uri="/api/chats?a=1,2")
+    for headers in (nginx, caddy, [*nginx, *caddy]):
+        assert verify.raw([*headers, *made.headers]).status == 204
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        [],
+        [("X-Original-Method", "GET")],
+        [("X-Original-URI", "/api/chats")],
+        [("X-Original-Method", "GET"), ("X-Forwarded-Uri", "/api/chats")],
+        [("X-Original_Method", "GET"), ("X-Original_URI", "/api/chats")],
+        [*by_nginx(), *by_caddy("POST")],
+        [*by_nginx(), *by_caddy(uri="/api/contacts")],
+        [*by_nginx(), ("X-Forwarded-Method", "GET")],
+        [*by_nginx(), ("X-Original-Method", "GET")],
+        [*by_nginx(), ("X-Original-URI", "/api/chats")],
+        by_nginx(method=""),
+        by_nginx(method="get"),
+        by_nginx(method="GET GET"),
+        by_nginx(uri=""),
+        by_nginx(uri="api/chats"),
+        by_nginx(uri="http://localhost/api/chats"),
+        by_nginx(uri="/api/chats#x"),
+        by_nginx(uri="/api/../api/chats"),
+        by_nginx(uri="/api//chats"),
+        by_nginx(uri="/api/chats%2f"),
+        by_nginx(uri="/api/chats;a"),
+        [*by_nginx(), ("X-Keyadmin-Key-Id", "mallory")],
+        [*by_nginx(), ("X-Keyadmin-Anything", "mallory")],
+        [*by_nginx(), ("X-Channel", "a"), ("X-Channel", "a")],
+        [*by_nginx(), ("X-Channel", "a, b")],
+        [*by_nginx(), ("On-Behalf-Of", "a@example.com"), ("On-Behalf-Of", "a@example.com")],
+    ],
+)
+def test_what_can_be_read_in_two_ways_or_not_at_all(verify: Verify, given: Given, said: Headers) -> None:
+    made = given.key()
+    answer = verify.raw([*said, *made.headers])
+    assert (answer.status, told(answer)) == (400, "undecidable-request")
+    assert given.meter(made).used == 0
+
+
+def test_credentials(verify: Verify, given: Given) -> None:
+    made = given.key()
+    key, (identity, secret) = made.token.value, made.token.value.rsplit("_", 1)
+    cases: list[tuple[int, Headers]] = [
+        (204, [("authorization", f"bearer {key}")]),
+        (204, [("X-API-Key", f"\t{key}\t")]),
+        (204, [("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)]),
+        (204, [("X-API-Key", key), ("X_API_Key", "another")]),
+        (401, [("X_API_Key", key)]),
+        (401, [("X-API_Key", key)]),
+        (401, []),
+        (401, [("Authorization", "Basic QTpC")]),
+        (401, [("X-API-Key", "x" * 8000)]),
+        (401, [("X-API-Key", key.upper())]),
+        (400, [("X-API-Key", key), ("X-API-Key", key)]),
+        (400, [("X-API-Key", f"{key}, {key}")]),
+        (400, [("X-API-Key", key), ("Authorization", f"Bearer {key}")]),
+        (400, [("X-API-Key-Id", identity)]),
+    ]
+    for status, headers in cases:
+        answer = verify.ask(headers)
+        assert answer.status == status, headers
+        if status == 401:
+            assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="api"')
+    assert verify.ask([("X-API-Key", b"\xe9\xff")]).status in (400, 401)
+
+
+def test_a_refusal_comes_as_a_header_too_for_nginx(verify: Verify, given: Given) -> None:
+    answer = verify.ask()
+    assert json.loads(answer.headers["X-Keyadmin-Problem"]) == answer.json
+    assert verify.raw(by_caddy()).headers["X-Keyadmin-Problem"] is None
+
+
+def test_trace_is_not_allowed(verify: Verify, given: Given) -> None:
+    answer = verify.ask(given.key().headers, method="TRACE")
+    assert (answer.status, answer.headers["Allow"] is not None) == (405, True)
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        (["10.1.2.3"], 204),
+        (["11.1.2.3"], 403),
+        (["8.8.8.8, 10.1.2.3"], 204),
+        (["10.1.2.3, 8.8.8.8"], 403),
+        (["10.1.2.3", "8.8.8.8"], 403),
+        (["::ffff:10.1.2.3"], 204),
+        (["unknown"], 403),
+        ([], 403),
+    ],
+)
+def test_the_clients_address(verify: Verify, given: Given, forwarded: list[str], expected: int) -> None:
+    made = given.key(networks=("10.0.0.0/8",))
+    said = [("X-Forwarded-For", value) for value in forwarded]
+    assert verify.raw([*by_nginx(), *said, *made.headers]).status == expected
+    assert verify.raw([*by_nginx(), *said, ("X_Forwarded_For", "10.1.2.3"), *made.headers]).status == expected
+
+
+def test_only_gateways_are_answered(database_url: str, given: Given, tmp_path: Any) -> None:
+    made = given.key()
+    with verify(tmp_path, database_url, KEYADMIN_TRUSTED_PROXIES="10.0.0.1") as untrusted:
+        answer = untrusted.ask([*made.headers, ("X-Request-Id", "from-a-stranger")])
+        assert (answer.status, told(answer)) == (403, "not-a-gateway")
+        assert answer.headers["X-Request-Id"] != "from-a-stranger"
+        assert untrusted.raw([], "/healthz").status == 200
+        assert "KEYADMIN_TRUSTED_PROXIES" in untrusted.server.log.read_text()
+    assert given.meter(made).used == 0
+
+
+def test_every_decision_is_in_the_log_without_its_secret(verify: Verify, given: Given) -> None:
+    made = given.key()
+    verify.ask([*made.headers, ("X-Request-Id", "allowed-request-1")], uri="/api/chats?api_key=not-for-logs")
+    verify.ask([*made.headers, ("X-Request-Id", "refused-request-1")], method="POST")
+    verify.raw([*made.headers, ("X-Request-Id", "unclear-request-1")])
+    lines = {
+        line.partition("request_id=")[2].split()[0]: line
+        for line in verify.server.log.read_text().splitlines()
+        if "request_id=" in line
+    }
+    assert "allowed" in lines["allowed-request-1"]
+    assert f"key={made.key.id}" in lines["allowed-request-1"]
+    assert all(word in lines["refused-request-1"] for word in ("refused", "scope", str(made.key.id), "status=403"))
+    assert "does not say which method and URI" in lines["unclear-request-1"]
+    text = verify.server.log.read_text()
+    assert made.token.value not in text
+    assert "not-for-logs" not in text
+
+
+def test_the_request_id_is_the_gateways(verify: Verify, given: Given) -> None:
+    made = given.key()
+    for given_id, kept in (("0123456789abcdef", True), ("short", False), ("<script>alert(1)", False)):
+        answered = verify.ask([*made.headers, ("X-Request-Id", given_id)]).headers["X-Request-Id"]
+        assert (answered == given_id) == kept
+
+
+def test_other_paths(verify: Verify) -> None:
+    for path in ("/", "/verify/", "/verify/x", "/api/whoami"):
+        answer = verify.raw(by_nginx(), path)
+        assert (answer.status, told(answer)) == (404, "not-found")
+
+
+def test_many_at_once_on_kept_connections(verify: Verify, given: Given) -> None:
+    """More callers than threads, of one key and of many: each is answered, and each count is exact."""
+    busy, others = given.key(limit=200), [given.key() for _ in range(4)]
+
+    def calls(number: int) -> Counter[int]:
+        made = busy if number % 2 else others[number % 8 // 2]
+        with ConnectionSlot(verify.server.port) as line:
+            return Counter(line.ask("/verify", [*by_nginx(), *made.headers]).status for _ in range(40))
+
+    with ThreadPoolExecutor(16) as pool:
+        statuses = list(pool.map(calls, range(16)))
+    assert sum(statuses[1::2], Counter()) == {204: 200, 429: 120}
+    assert sum(statuses[::2], Counter()) == {204: 320}
+    assert given.meter(busy).used == 200
+    assert [given.meter(other).used for other in others] == [80] * 4
+
+
+def test_health_needs_nobody_to_sign_in(verify: Verify, gateways: dict[str, Gateway]) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = verify.raw([], path)
+        assert (answer.status, answer.json) == (200, {"status": "ok"})
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert gateways["nginx"].ask(path).status == 401  # a path of the API's, as any other

@@ -1,0 +1,35 @@
+"""What all commands have in common: exit codes, one line, and nothing that moves a terminal's cursor."""
+
+from uuid import uuid4
+
+import pytest
+
+from keyadmin.core import errors
+from keyadmin.management.base import ExitCode, printable, problem
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (errors.NotFoundError(), ExitCode.NOT_FOUND, "Not found."),
+        (errors.ForbiddenError("Not\nyou."), ExitCode.FORBIDDEN, "Not you."),
+        (errors.ConflictError("Too late."), ExitCode.CONFLICT, "Too late."),
+        (errors.DuplicateRequestError(str(uuid4())), ExitCode.CONFLICT, "The secret was already shown."),
+        (
+            errors.InvalidInputError({"name": ["Is empty."], "__all__": ["Is odd."]}),
+            ExitCode.INVALID,
+            "name: Is empty. Is odd.",
+        ),
+        (errors.OperationError("Broken."), ExitCode.FAILED, "Broken."),
+    ],
+)
+def test_every_refusal_has_its_code_and_one_line(error: errors.OperationError, code: ExitCode, said: str) -> None:
+    ended = problem(error)
+
+    assert ended.returncode == code
+    assert str(ended).startswith(said)
+    assert "\n" not in str(ended)
+
+
+def test_names_cannot_write_on_the_terminal() -> None:
+    assert printable("CI\x1b[2J é") == "CI\N{REPLACEMENT CHARACTER}[2J é"

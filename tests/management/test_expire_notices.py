@@ -1,0 +1,205 @@
+"""expire_notices: letters to a real SMTP server, once each, whatever fails on the way."""
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from django.core.management import CommandError
+from django.utils import timezone
+
+from keyadmin.models import Event, ExpiryNotice, Key, Organisation, Person, Role
+from keyadmin.operations import keys
+from keyadmin.operations.keys import expiry_notices
+from tests.factories import OPERATOR, BotFactory, KeyFactory, member_of
+
+type Command = Callable[..., str]
+NOW = timezone.now()
+LONG_AGO = NOW - timedelta(days=100)
+
+
+class Postbox:
+    """A server on loopback; `refuses` is what it answers to some recipients."""
+
+    def __init__(self) -> None:
+        self.letters: list[tuple[str, Any]] = []
+        self.refuses: dict[str, str] = {}
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        if address in self.refuses:
+            return self.refuses[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        self.letters += [(to, letter) for to in envelope.rcpt_tos]
+        return "250 OK"
+
+    def take(self) -> dict[str, str]:
+        """By recipient the letter's text; each has one at most."""
+        taken, self.letters = self.letters, []
+        assert len({to for to, _ in taken}) == len(taken)
+        return {to: letter.get_content() for to, letter in taken}
+
+
+def mailers(port: int) -> dict[str, Any]:
+    options = {"host": "127.0.0.1", "port": port, "timeout": 1}
+    return {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
+
+
+@pytest.fixture
+def postbox(settings: Any) -> Iterator[Postbox]:
+    box = Postbox()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    settings.MAILERS = mailers(port)
+    settings.KEYADMIN_BASE_URL = "https://keys.example.com/"
+    yield box
+    controller.stop()
+
+
+def ending(days: float, **fields: Any) -> Key:
+    key: Key = KeyFactory(**{"created_at": LONG_AGO, "expires_at": NOW + timedelta(days=days)} | fields)
+    return key
+
+
+def test_one_letter_to_each_owner_about_all_their_keys(
+    command: Command,
+    postbox: Postbox,
+    northwind: Organisation,
+    contoso: Organisation,
+    jonas: Person,
+    asha: Person,
+    maya: Person,
+) -> None:
+    member_of(northwind, Role.OWNER, deactivated=True)
+    both = member_of(northwind, Role.OWNER, email="both@example.com")
+    both.memberships.create(organisation=contoso, role=Role.OWNER)
+    robot = ending(0.5, bot=BotFactory(organisation=northwind, name="Concierge"), name="Robot")
+    ending(13, organisation=northwind, name="Later")
+    ending(5, organisation=contoso, name="Theirs")
+    ending(6, organisation=northwind, name="Master", master=True)
+    ending(15, organisation=northwind, name="Far")
+    ending(3, organisation=northwind, name="Revoked", revoked=True)
+    ending(3, organisation=northwind, name="Short life", created_at=NOW)
+    told = json.loads(command("expire_notices", "--json"))
+    letters = postbox.take()
+    named = {
+        to: [name for name in ("Robot", "Later", "Theirs", "Master", "Far", "Revoked", "Short life") if name in text]
+        for to, text in letters.items()
+    }
+    assert named == {
+        jonas.email: ["Robot", "Later"],
+        "both@example.com": ["Robot", "Later", "Theirs"],
+        maya.email: ["Master"],
+    }
+    assert f"https://keys.example.com/keys/{robot.id}/" in letters[jonas.email]
+    assert "Northwind / Concierge" in letters[jonas.email]
+    assert [one["to"] for one in told["sent"]] == sorted(letters)
+    assert [key["days"] for key in told["sent"][0]["keys"]] == [1, 7, 14]
+    events = Event.objects.filter(verb="notice.sent")
+    assert {event.target_label for event in events} == {jonas.name, both.name, maya.name}
+    assert {event.door for event in events} == {"command"}
+    assert robot.token not in "".join(letters.values())
+    assert json.loads(command("expire_notices", "--json"))["sent"] == []
+    assert postbox.take() == {}
+
+
+def test_each_day_once_and_a_missed_day_is_made_up_for(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    key = ending(13, organisation=northwind)
+
+    def letters_when(left: timedelta) -> int:
+        """As if so much were left: the expiry and what was told of it are moved alike."""
+        ends = timezone.now() + left
+        Key.objects.filter(id=key.id).update(expires_at=ends)
+        ExpiryNotice.objects.update(expires_at=ends)
+        command("expire_notices")
+        return len(postbox.take())
+
+    days = [13, 12, 8, 6, 2, 0.9, 0.1]
+    assert [letters_when(timedelta(days=left)) for left in days] == [1, 0, 0, 1, 0, 1, 0]
+    ExpiryNotice.objects.all().delete()
+    assert [letters_when(timedelta(days=left)) for left in (0.5, 0.4)] == [1, 0], "not three at a time"
+    keys.edit(actor=OPERATOR, key=key.id, revision=1, expires_at=timezone.now() + timedelta(days=7, hours=-1))
+    command("expire_notices")
+    assert len(postbox.take()) == 1, "another expiry"
+
+
+def test_of_an_organisation_without_owners_administrators_are_told(
+    command: Command, postbox: Postbox, northwind: Organisation, maya: Person, asha: Person
+) -> None:
+    ending(5, organisation=northwind)
+    command("expire_notices")
+    assert list(postbox.take()) == [maya.email]
+
+
+def test_who_cannot_be_reached_is_tried_again_and_the_others_get_theirs(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    ending(5, organisation=northwind)
+    other = member_of(northwind, Role.OWNER, email="zoe@example.com")
+    postbox.refuses = {jonas.email: "550 No such mailbox"}
+    with pytest.raises(CommandError, match=f"{jonas.email} .SMTPRecipientsRefused") as failed:
+        command("expire_notices")
+    assert failed.value.returncode == 1
+    assert list(postbox.take()) == [other.email]
+    postbox.refuses = {}
+    command("expire_notices")
+    assert list(postbox.take()) == [jonas.email]
+
+
+@pytest.mark.parametrize("how", ["hangs", "is not there"])
+def test_without_an_answer_nothing_is_lost(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any, how: str
+) -> None:
+    ending(5, organisation=northwind)
+    works = settings.MAILERS
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.MAILERS = mailers(silent.getsockname()[1])
+        if how == "is not there":
+            silent.close()
+        with pytest.raises(CommandError, match="Not sent"):
+            command("expire_notices")
+    settings.MAILERS = works
+    assert not Event.objects.exists()
+    assert command("housekeep").splitlines()[-1] == f"expiry notices: {jonas.email}"
+    assert list(postbox.take()) == [jonas.email]
+
+
+def test_two_at_once_and_who_died_on_the_way(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    key = ending(5, organisation=northwind)
+    key.days = 7
+    assert expiry_notices.begin(jonas, [key]) == [key]
+    assert expiry_notices.begin(jonas, [key]) == []
+    command("expire_notices")
+    assert postbox.take() == {}, "somebody is at it"
+    ExpiryNotice.objects.update(begun_at=NOW - timedelta(minutes=11))
+    command("expire_notices")
+    assert list(postbox.take()) == [jonas.email], "they died"
+    ExpiryNotice.objects.update(expires_at=NOW - timedelta(days=1))
+    Key.objects.all().update(expires_at=NOW - timedelta(days=1))
+    command("expire_notices")
+    assert not ExpiryNotice.objects.exists()
+
+
+def test_trying_it_and_having_no_server(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any
+) -> None:
+    ending(5, organisation=northwind, name="CRM")
+    assert "CRM" in command("expire_notices", "--dry-run")
+    settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
+    told = json.loads(command("expire_notices", "--json"))
+    assert told == {"sent": [], "failed": [], "has_mail_server": False}
+    assert postbox.take() == {}
+    assert not ExpiryNotice.objects.exists()

@@ -1,0 +1,222 @@
+"""The chain of history: whole, or broken where somebody wrote to the database by hand."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from psycopg import sql
+
+from keyadmin.models import Event
+from keyadmin.operations.audit import hash_of
+from tests.owner import history_open
+
+from .conftest import ROOT, Shell, database
+
+KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
+
+
+@pytest.fixture
+def written(shell: Shell) -> Iterator[Shell]:
+    """A database of its own with the demo's history, to be tampered with."""
+    name = shell.url.rpartition("/")[2].partition("?")[0]
+    with database("tampered", name) as own:
+        yield Shell(own)
+
+
+@pytest.fixture
+def kept(written: Shell, tmp_path: Path) -> Path:
+    """A checkpoint of it."""
+    done = written("checkpoint", **KEY)
+    assert (done.returncode, done.stderr) == (0, "")
+    file = tmp_path / "checkpoint.json"
+    file.write_text(done.stdout)
+    return file
+
+
+def tamper(shell: Shell, *statements: tuple[str, Any]) -> None:
+    """As the database's owner, who can switch triggers off."""
+    with history_open(shell.url) as own:
+        for statement, parameters in statements:
+            own.execute(sql.SQL(statement), parameters)
+
+
+def newest(shell: Shell) -> int:
+    return int(shell.rows("SELECT max(number) FROM event")[0][0])
+
+
+def test_an_untouched_history_is_whole(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    done = written("verify_history", "--checkpoint", str(kept), "--json", **KEY)
+    assert (done.returncode, done.stderr) == (0, "")
+    said = json.loads(done.stdout)
+    assert (said["number"], said["checkpoint"]) == (last, last)
+    assert written("verify_history").stdout == f"History is whole: {last} events.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(last, "")]
+
+
+def test_an_edited_row_in_the_middle_is_named(written: Shell) -> None:
+    tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
+    done = written("verify_history")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr == "CommandError: History is broken. Event 5: its content is not what was recorded.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content is not what was recorded")]
+
+
+def test_a_removed_row_in_the_middle_is_named(written: Shell) -> None:
+    tamper(written, ("DELETE FROM event WHERE number = 5", ()))
+    assert "Event 5: it is missing." in written("verify_history").stderr
+
+
+def test_a_cut_tail_is_seen_by_the_head(written: Shell) -> None:
+    last = newest(written)
+    tamper(written, ("DELETE FROM event WHERE number > %s", [last - 2]))
+    assert f"Event {last - 1}: it is missing, and all after it" in written("verify_history").stderr
+
+
+def test_a_cut_tail_with_its_head_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    cut = (
+        ("DELETE FROM event WHERE number > %s", [last - 2]),
+        ("UPDATE chain_head SET number = %s, hash = (SELECT hash FROM event WHERE number = %s)", [last - 2, last - 2]),
+    )
+    tamper(written, *cut)
+    assert written("verify_history").returncode == 0
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert done.returncode == 5
+    assert f"Event {last - 1}: it is missing, and all after it" in done.stderr
+
+
+def test_a_rewritten_past_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
+    """All hashes from event 5 on are made anew, as somebody would who knows how."""
+    rewrite(written, 5)
+    assert written("verify_history").returncode == 0
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert done.returncode == 5
+    assert "the past was rewritten" in done.stderr
+
+
+def rewrite(shell: Shell, first: int) -> None:
+    fields = [field.attname for field in Event._meta.concrete_fields]
+    columns = ", ".join(field.column for field in Event._meta.concrete_fields)
+    before: bytes | None = None
+    statements: list[tuple[str, Any]] = []
+    for row in shell.rows(sql.SQL(f"SELECT {columns} FROM event WHERE number >= %s ORDER BY number"), first):  # type: ignore[arg-type]  # noqa: S608
+        event = Event(**dict(zip(fields, row, strict=True)))
+        if before is None:
+            event.reason = "never mind"
+        else:
+            event.previous_hash = before
+        before = event.hash = hash_of(event)
+        values = [event.reason, event.previous_hash, event.hash, event.number]
+        statements.append(("UPDATE event SET reason = %s, previous_hash = %s, hash = %s WHERE number = %s", values))
+    tamper(shell, *statements, ("UPDATE chain_head SET hash = %s", [before]))
+
+
+def test_a_head_that_is_not_the_newest_events_is_seen_and_not_signed(written: Shell) -> None:
+    """As when a suffix is rewritten and its head forgotten."""
+    last = newest(written)
+    tamper(written, ("UPDATE chain_head SET hash = %s", [bytes(range(32))]))
+    done = written("verify_history")
+    assert done.returncode == 5
+    assert f"Event {last}: it is not the one that the head of history names" in done.stderr
+    assert written("checkpoint", **KEY).returncode == 5
+
+
+def test_an_event_that_the_head_does_not_know_was_not_recorded_here(written: Shell) -> None:
+    last = newest(written)
+    back = "UPDATE chain_head SET (number, hash) = (SELECT number, hash FROM event WHERE number = %s)"
+    tamper(written, (back, [last - 1]))
+    assert f"Event {last}: the head of history does not know it" in written("verify_history").stderr
+
+
+def test_since_a_checkpoint_only_what_is_newer_is_walked(written: Shell, kept: Path) -> None:
+    last = newest(written)
+    assert written("organisations", "create", "--name", "Fabrikam").returncode == 0
+    since = ("verify_history", "--checkpoint", str(kept), "--since-checkpoint")
+    done = written(*since, **KEY)
+    assert (done.returncode, done.stdout) == (0, f"History is whole since the checkpoint of event {last}: 1 event.\n")
+    assert "The History page says nothing of this" in done.stderr
+    assert written.rows("SELECT 1 FROM chain_check") == []
+    assert written("verify_history").returncode == 0
+    assert written("organisations", "create", "--name", "Adatum").returncode == 0
+    assert written(*since, **KEY).stderr == ""
+    assert written.rows("SELECT number, problem FROM chain_check") == [(last + 2, "")]
+
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = 5", ()))
+    assert written(*since, **KEY).returncode == 0  # as it says: what came before is taken as it is
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last + 1]))
+    assert f"Event {last + 1}: its content" in written(*since, **KEY).stderr
+    tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last]))
+    assert f"Event {last}: its content" in written(*since, **KEY).stderr
+    tamper(written, ("DELETE FROM event WHERE number = %s", [last]))
+    assert f"Event {last}: it is missing" in written(*since, **KEY).stderr
+
+
+def test_before_anything_happened_there_is_a_checkpoint_too(empty_shell: Shell, tmp_path: Path) -> None:
+    file = tmp_path / "checkpoint.json"
+    file.write_text(empty_shell("checkpoint", **KEY).stdout)
+    checked = ("verify_history", "--checkpoint", str(file))
+    assert empty_shell(*checked, **KEY).stdout == "History is whole: 0 events, with the checkpoint of event 0.\n"
+    assert empty_shell("organisations", "create", "--name", "Fabrikam").returncode == 0
+    assert empty_shell(*checked, "--since-checkpoint", **KEY).stdout.startswith("History is whole: 1 event")
+    tamper(empty_shell, ("DELETE FROM event", ()))
+    assert "Event 1: it is missing, and all after it" in empty_shell(*checked, **KEY).stderr
+
+
+def test_a_replaced_key_goes_on_being_known(written: Shell, kept: Path, tmp_path: Path) -> None:
+    """And whoever verifies needs no key that signs."""
+    check, other = ("verify_history", "--checkpoint", str(kept)), "cd" * 32
+    public = json.loads(kept.read_text())["key"]
+    refused = written(*check, KEYADMIN_CHECKPOINT_KEY=other)
+    assert (refused.returncode, f"by {public}, which is none of the known keys" in refused.stderr) == (6, True)
+    assert written(*check, KEYADMIN_CHECKPOINT_KEY=other, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public).returncode == 0
+    done = written(*check, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"is signed by {public}" in written(*check).stderr
+    assert written(*check, KEYADMIN_CHECKPOINT_PUBLIC_KEYS="00").returncode == 2
+
+    newer = tmp_path / "newer.json"
+    newer.write_text(written("checkpoint", KEYADMIN_CHECKPOINT_KEY=other).stdout)
+    both = (*check, "--checkpoint", str(newer))
+    assert written(*both, KEYADMIN_CHECKPOINT_KEY=other, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public).returncode == 0
+
+
+def test_a_terminal_is_shown_how_far_it_is(written: Shell) -> None:
+    screen, terminal = os.openpty()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "verify_history"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": written.url},
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        timeout=60,
+        check=True,
+    )
+    os.close(terminal)
+    last = newest(written)
+    assert done.stdout.decode() == f"History is whole: {last} events.\n"
+    assert f"\r[{'#' * 40}] {last} of {last}, 0 s left" in os.read(screen, 10_000).decode()
+    os.close(screen)
+
+
+def test_a_forged_checkpoint_is_refused(written: Shell, kept: Path) -> None:
+    fields = json.loads(kept.read_text())
+    kept.write_text(json.dumps(fields | {"number": 1}))
+    done = written("verify_history", "--checkpoint", str(kept), **KEY)
+    assert (done.returncode, done.stdout) == (6, "")
+    assert "signature does not hold" in done.stderr
+    kept.write_text(json.dumps(fields))
+    assert written("verify_history", "--checkpoint", str(kept), KEYADMIN_CHECKPOINT_KEY="cd" * 32).returncode == 6
+    kept.write_text("{}")
+    assert written("verify_history", "--checkpoint", str(kept), **KEY).returncode == 6
+    assert written("verify_history", "--checkpoint", str(kept.with_name("none")), **KEY).returncode == 2
+
+
+def test_without_a_key_there_is_no_checkpoint(written: Shell) -> None:
+    done = written("checkpoint")
+    assert (done.returncode, done.stdout) == (2, "")
