@@ -232,6 +232,6 @@ def test_a_visitors_permissions_are_the_policys(
     for person in cast.values():
         request = rf.get("/")
         request.user = person
-        visitor = CurrentUser(request)
+        user = CurrentUser(request)
         for organisation in (northwind, contoso):
-            assert visitor.permissions(organisation.id) == policy.permissions(as_actor(person), organisation.id)
+            assert user.permissions(organisation.id) == policy.permissions(as_actor(person), organisation.id)

@@ -16,19 +16,19 @@ from keyadmin.forms.people import ChangePasswordForm, ProfileForm
 from keyadmin.operations import people
 from keyadmin.operations.people import passwords, sessions
 from keyadmin.web.common import htmx, shortcuts
-from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.common.preferences import COOKIE, LIFE, THEMES
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def profile(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    person = visitor.person
+    user = get_current_user(request)
+    person = user.person
     initial = {"name": person.name, "time_zone": person.time_zone}
     form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         try:
-            people.edit(actor=visitor.actor, person=person.id, **form.cleaned_data)
+            people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -61,15 +61,13 @@ def choose_shortcuts(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters("current", "password")
 def password(request: HttpRequest) -> HttpResponseBase:
     """Ends all sessions but this one. Guesses of the present password are limited as the library limits them."""
-    visitor = visitor_of(request)
+    user = get_current_user(request)
     if request.method == "POST" and not _may_guess(request):
         return htmx.refuse(request, 429, "429.html", htmx.too_many_words(60), retry_after=60)
-    form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=visitor.person)
+    form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=user.person)
     if form.is_valid():
         try:
-            changed = passwords.change(
-                actor=visitor.actor, person=visitor.person.id, password=form.cleaned_data["password"]
-            )
+            changed = passwords.change(actor=user.actor, person=user.person.id, password=form.cleaned_data["password"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -80,15 +78,15 @@ def password(request: HttpRequest) -> HttpResponseBase:
 
 
 def _may_guess(request: HttpRequest) -> bool:
-    person = visitor_of(request).person
+    person = get_current_user(request).person
     return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
+    user = get_current_user(request)
     if request.method == "POST":
-        sessions.end_all(actor=visitor.actor)
+        sessions.end_all(actor=user.actor)
         logout(request)
         return htmx.gone_to(request, gettext("Signed out everywhere"), reverse("account_login"))
     context = {

@@ -42,7 +42,7 @@ class Editor:
     draft: str | None = None
     error: str = ""
     blocked: Blocked | None = None
-    #: The entry that the visitor is asked about before it goes: the last, or one that is in use.
+    #: The entry that the user is asked about before it goes: the last, or one that is in use.
     leaving: UUID | None = None
     #: What was removed and may be put back.
     removed: Removed | None = None
@@ -106,16 +106,16 @@ class Editor:
 
     @property
     def question(self) -> str:
-        """What the visitor is asked about before an entry goes."""
+        """What the user is asked about before an entry goes."""
         return self.warning or when_emptied(self.owner)
 
 
-def of_bot(request: HttpRequest, visitor: CurrentUser, bot: Bot, *, keys: int | None = None, **state: Any) -> Editor:
+def of_bot(request: HttpRequest, user: CurrentUser, bot: Bot, *, keys: int | None = None, **state: Any) -> Editor:
     count = bot.keys.count() if keys is None else keys
-    may_edit = Permission.MANAGE_BOTS in visitor.permissions(bot.organisation_id)
+    may_edit = Permission.MANAGE_BOTS in user.permissions(bot.organisation_id)
     return Editor(bot, may_edit, keys=count, my_address=client_ip(request) or "", **state)
 
 
-def of_key(request: HttpRequest, visitor: CurrentUser, key: Key, **state: Any) -> Editor:
-    granted = permissions_for_key(visitor.actor, key, known=visitor.permissions(key.organisation_id))
+def of_key(request: HttpRequest, user: CurrentUser, key: Key, **state: Any) -> Editor:
+    granted = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
     return Editor(key, Permission.EDIT_KEYS in granted, my_address=client_ip(request) or "", **state)

@@ -16,7 +16,7 @@ from keyadmin.models import AllowListEntry, Key, Kind, paging
 from keyadmin.models.network import usable_from
 from keyadmin.web.bots import views
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.list_view import Listing
 from keyadmin.web.keys import table
 
@@ -29,17 +29,17 @@ _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
 @require_safe
 def public_keys(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    listing = Listing(request, visitor, BotFilters, reverse("security:public-keys"))
-    found: Any = table.readable(visitor).filter(kind=Kind.BOT)
+    listing = Listing(request, user, BotFilters, reverse("security:public-keys"))
+    found: Any = table.readable(user).filter(kind=Kind.BOT)
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
     if q := listing.chosen.get("q"):
         found = found.search(q)
     context = listing.page(found, _NEWEST, SIZE) | {"section": "public"}
-    table.prepare(context["rows"], visitor)
+    table.prepare(context["rows"], user)
     for key in context["rows"]:
         key.whitelist = [str(entry) for entry in key.bot.allow_list.all()]
         key.own_ranges = [str(entry) for entry in key.allow_list.all()]
@@ -50,21 +50,21 @@ def public_keys(request: HttpRequest) -> HttpResponse:
 @require_safe
 def allow_lists(request: HttpRequest) -> HttpResponse:
     """All ranges by owner; asked about an address, the keys that it may use."""
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    listing = Listing(request, visitor, AddressFilters, reverse("security:allow-lists"))
+    listing = Listing(request, user, AddressFilters, reverse("security:allow-lists"))
     filters = AddressFilters(request.GET)
     filters.is_valid()
     context: dict[str, Any] = {"section": "ip-lists", "form": filters, "typed": request.GET.get("address", "")}
     address = listing.chosen.get("address", "")
-    context |= _reached(visitor, listing, address) if address else _ranges(visitor, listing)
+    context |= _reached(user, listing, address) if address else _ranges(user, listing)
     part = "#rows" if htmx.is_htmx(request) else ""
     return render(request, f"security/allow_lists.html{part}", context)
 
 
-def _ranges(visitor: CurrentUser, listing: Listing) -> dict[str, Any]:
-    entries = AllowListEntry.objects.visible_to(visitor.actor).with_place().with_owner()
+def _ranges(user: CurrentUser, listing: Listing) -> dict[str, Any]:
+    entries = AllowListEntry.objects.visible_to(user.actor).with_place().with_owner()
     if listing.organisation:
         entries = entries.of_organisation(listing.organisation)
     wanted = entries.select_related("bot__organisation", "key__organisation", "key__bot")
@@ -86,12 +86,12 @@ def _by_owner(entries: list[Any]) -> list[dict[str, Any]]:
     return owners
 
 
-def _reached(visitor: CurrentUser, listing: Listing, address: str) -> dict[str, Any]:
-    keys: Any = table.readable(visitor)
+def _reached(user: CurrentUser, listing: Listing, address: str) -> dict[str, Any]:
+    keys: Any = table.readable(user)
     if listing.organisation:
         keys = keys.filter(organisation=listing.organisation)
     context = listing.page(usable_from(keys.living(), address), _NEWEST, SIZE)
-    table.prepare(context["rows"], visitor)
+    table.prepare(context["rows"], user)
     at = cidr.address_of(address)
     for key in context["rows"]:
         key.through = [text for text in _lists(key) if at and cidr.contains(cidr.compile([text]), at)]

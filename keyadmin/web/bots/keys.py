@@ -19,24 +19,24 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.web.bots import views
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.keys import reveal
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("issued")
 def create(request: HttpRequest, bot: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = views.bot_for(visitor, bot, Permission.ISSUE_KEYS)
+    user = get_current_user(request)
+    row = views.bot_for(user, bot, Permission.ISSUE_KEYS)
     owners.require_active(row.organisation, row)
     scopes = list(Scope.objects.filter(name__in=SCOPES))
     form = BotKeyForm(request.POST if request.method == "POST" else None, initial={"nonce": secrets.token_urlsafe(24)})
     if form.is_valid():
         try:
-            act = partial(keys.issue, actor=visitor.actor, **form.values(row, _names(scopes)))
-            issued = idempotency.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+            act = partial(keys.issue, actor=user.actor, **form.values(row, _names(scopes)))
+            issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, visitor, error.made)
+            return reveal.already_shown(request, user, error.made)
         except InvalidInputError as error:
             form.refuse(error)
         else:

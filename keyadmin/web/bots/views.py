@@ -19,7 +19,7 @@ from keyadmin.operations.organisations import bots
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor
 from keyadmin.web.common import capped_count, htmx, impact
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.enable_disable import Switch, asked
 from keyadmin.web.common.list_view import Listing
 from keyadmin.web.keys import table
@@ -32,34 +32,34 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    listing = Listing(request, visitor, BotFilters, reverse("bots:list"))
-    found = Bot.objects.visible_to(visitor.actor).select_related("organisation")
+    listing = Listing(request, user, BotFilters, reverse("bots:list"))
+    found = Bot.objects.visible_to(user.actor).select_related("organisation")
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
     if q := listing.chosen.get("q"):
         found = found.filter(name__icontains=q)
     context = listing.page(found, _ORDER, SIZE)
-    _count(visitor, context["rows"])
-    organisations = [listing.organisation] if listing.organisation else visitor.organisations
-    context["may_create"] = any(Permission.MANAGE_BOTS in visitor.permissions(o.id) for o in organisations)
+    _count(user, context["rows"])
+    organisations = [listing.organisation] if listing.organisation else user.organisations
+    context["may_create"] = any(Permission.MANAGE_BOTS in user.permissions(o.id) for o in organisations)
     context["section"] = "bots"
     return render(request, f"bots/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    offered = [o for o in visitor.organisations if Permission.MANAGE_BOTS in visitor.permissions(o.id) and o.is_active]
+    user = get_current_user(request)
+    offered = [o for o in user.organisations if Permission.MANAGE_BOTS in user.permissions(o.id) and o.is_active]
     if not offered:
-        raise _may_not_create(visitor)
+        raise _may_not_create(user)
     initial = {"organisation": _preferred(request) or offered[0].slug, "is_conversational": True}
     form = NewBotForm(request.POST if request.method == "POST" else None, organisations=offered, initial=initial)
     if form.is_valid():
         try:
-            made = bots.create(actor=visitor.actor, **form.values())
+            made = bots.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -71,9 +71,9 @@ def create(request: HttpRequest) -> HttpResponseBase:
 @require_safe
 def detail(request: HttpRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
     """A conversational bot has two tabs; another shows its keys and allow-list at once."""
-    visitor = visitor_of(request)
-    row = bot_for(visitor, bot, Permission.READ_ORGANISATION)
-    granted = visitor.permissions(row.organisation_id)
+    user = get_current_user(request)
+    row = bot_for(user, bot, Permission.READ_ORGANISATION)
+    granted = user.permissions(row.organisation_id)
     context = {
         "bot": row,
         "tab": tab if row.is_conversational else "",
@@ -83,20 +83,20 @@ def detail(request: HttpRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
     }
     if context["tab"] == "basic":
         return render(request, "bots/detail.html", context)
-    context |= _keys(visitor, row)
-    context["editor"] = editor.of_bot(request, visitor, row, keys=context["key_count"])
+    context |= _keys(user, row)
+    context["editor"] = editor.of_bot(request, user, row, keys=context["key_count"])
     return render(request, f"bots/detail.html{'#keys' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, bot: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
+    user = get_current_user(request)
+    row = bot_for(user, bot, Permission.MANAGE_BOTS)
     initial = {field: getattr(row, field) for field in ("name", "description", "is_conversational")}
     form = BotForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         try:
-            bots.edit(actor=visitor.actor, bot=row.id, **form.cleaned_data)
+            bots.edit(actor=user.actor, bot=row.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -108,12 +108,12 @@ def edit(request: HttpRequest, bot: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def description(request: HttpRequest, bot: UUID) -> HttpResponseBase:
     """The description edited in place: GET with `?edit=1` shows the field, without it the text."""
-    visitor = visitor_of(request)
-    row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
+    user = get_current_user(request)
+    row = bot_for(user, bot, Permission.MANAGE_BOTS)
     form = DescriptionForm(request.POST if request.method == "POST" else None, initial={"description": row.description})
     if form.is_valid() and form.cleaned_data["description"] != row.description:
         try:
-            row = bots.edit(actor=visitor.actor, bot=row.id, description=form.cleaned_data["description"])
+            row = bots.edit(actor=user.actor, bot=row.id, description=form.cleaned_data["description"])
         except InvalidInputError as error:
             form.refuse(error)
     editing = bool(form.errors) or (request.method != "POST" and "edit" in request.GET)
@@ -126,37 +126,37 @@ def description(request: HttpRequest, bot: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
+    user = get_current_user(request)
+    row = bot_for(user, bot, Permission.MANAGE_BOTS)
     if not row.is_active:
         raise ConflictError(gettext("This bot is already disabled."))
     action = reverse("bots:disable", args=[row.id])
     switch = Switch(row.name, page_of(row), action, gettext("Disable bot"), gettext("Bot disabled"))
-    act = partial(bots.disable, actor=visitor.actor, bot=row.id)
-    stopping = impact.context(Key.objects.visible_to(visitor.actor).filter(bot=row))
+    act = partial(bots.disable, actor=user.actor, bot=row.id)
+    stopping = impact.context(Key.objects.visible_to(user.actor).filter(bot=row))
     return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "bots"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = bot_for(visitor, bot, Permission.MANAGE_BOTS)
+    user = get_current_user(request)
+    row = bot_for(user, bot, Permission.MANAGE_BOTS)
     if row.is_active:
         raise ConflictError(gettext("This bot is already enabled."))
     action = reverse("bots:enable", args=[row.id])
     switch = Switch(row.name, page_of(row), action, gettext("Enable bot"), gettext("Bot enabled"))
-    act = partial(bots.enable, actor=visitor.actor, bot=row.id)
+    act = partial(bots.enable, actor=user.actor, bot=row.id)
     return asked(request, "_enable.html", switch, act, {"section": "bots"})
 
 
-def bot_for(visitor: CurrentUser, bot: UUID, permission: Permission) -> Any:
+def bot_for(user: CurrentUser, bot: UUID, permission: Permission) -> Any:
     """The bot, for who may know of it and has the permission; else NotFound or Forbidden."""
-    row = Bot.objects.visible_to(visitor.actor).select_related("organisation").filter(id=bot).first()
+    row = Bot.objects.visible_to(user.actor).select_related("organisation").filter(id=bot).first()
     if row is None:
         raise NotFoundError
-    if permission not in visitor.permissions(row.organisation_id):
+    if permission not in user.permissions(row.organisation_id):
         raise policy.forbidden(permission, permission, row.organisation)
-    visitor.shown = row.organisation
+    user.page_organisation = row.organisation
     return row
 
 
@@ -169,19 +169,19 @@ def keys_of(bot: Bot) -> str:
     return reverse("bots:advanced", args=[bot.id]) if bot.is_conversational else page_of(bot)
 
 
-def _keys(visitor: CurrentUser, bot: Bot) -> dict[str, Any]:
-    found = Key.objects.visible_to(visitor.actor).filter(bot=bot)
+def _keys(user: CurrentUser, bot: Bot) -> dict[str, Any]:
+    found = Key.objects.visible_to(user.actor).filter(bot=bot)
     rows = list(table.listed(found).order_by("-created_at", "-id")[:MOST_KEYS])
-    table.prepare(rows, visitor, table.usage_by_key([key.id for key in rows]))
+    table.prepare(rows, user, table.usage_by_key([key.id for key in rows]))
     count = capped_count.capped({"all": found})[
         "all"
     ]  # asked of few as well: a page costs the same however many there are
     return {"keys": rows, "key_count": count, "key_words": capped_count.words(count)}
 
 
-def _count(visitor: CurrentUser, rows: list[Any]) -> None:
+def _count(user: CurrentUser, rows: list[Any]) -> None:
     counts = capped_count.capped(
-        {f"keys {bot.id}": Key.objects.visible_to(visitor.actor).filter(bot=bot) for bot in rows}
+        {f"keys {bot.id}": Key.objects.visible_to(user.actor).filter(bot=bot) for bot in rows}
         | {f"ranges {bot.id}": AllowListEntry.objects.filter(bot=bot) for bot in rows}  # who sees a bot sees its list
     )
     for bot in rows:
@@ -190,16 +190,16 @@ def _count(visitor: CurrentUser, rows: list[Any]) -> None:
 
 
 def _preferred(request: HttpRequest) -> str:
-    """The organisation whose page the visitor came from."""
+    """The organisation whose page the user came from."""
     behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else QueryDict()
     return request.GET.get("organisation") or behind.get("organisation", "")
 
 
-def _may_not_create(visitor: CurrentUser) -> Exception:
-    if not visitor.organisations:
+def _may_not_create(user: CurrentUser) -> Exception:
+    if not user.organisations:
         return NotFoundError()
     needed = Permission.MANAGE_BOTS
-    able = [o for o in visitor.organisations if needed in visitor.permissions(o.id)]
+    able = [o for o in user.organisations if needed in user.permissions(o.id)]
     if able:
         return ConflictError(gettext("%(owner)s is disabled. Enable it first.") % {"owner": able[0].name})
-    return policy.forbidden(needed, needed, visitor.organisations[0])
+    return policy.forbidden(needed, needed, user.organisations[0])

@@ -18,7 +18,7 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import channels
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.list_view import Listing
 
 SIZE: Final = 20
@@ -27,22 +27,22 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    listing = Listing(request, visitor, NameFilters, reverse("channels:list"))
-    found: Any = Channel.objects.visible_to(visitor.actor).with_use().select_related("organisation")
+    listing = Listing(request, user, NameFilters, reverse("channels:list"))
+    found: Any = Channel.objects.visible_to(user.actor).with_use().select_related("organisation")
     if listing.organisation is not None:
         found = found.filter(organisation=listing.organisation.id)
     if q := listing.chosen.get("q"):
         found = found.search(q)
     context = listing.page(found, _ORDER, SIZE)
     for row in context["rows"]:
-        row.may_manage = Permission.MANAGE_CHANNELS in visitor.permissions(row.organisation_id)
-    shown = [listing.organisation] if listing.organisation else visitor.organisations
+        row.may_manage = Permission.MANAGE_CHANNELS in user.permissions(row.organisation_id)
+    shown = [listing.organisation] if listing.organisation else user.organisations
     context |= {
-        "may_create": any(Permission.MANAGE_CHANNELS in visitor.permissions(o.id) for o in shown),
-        "shows_organisation": listing.organisation is None and len(visitor.organisations) > 1,
+        "may_create": any(Permission.MANAGE_CHANNELS in user.permissions(o.id) for o in shown),
+        "shows_organisation": listing.organisation is None and len(user.organisations) > 1,
         "section": "channels",
     }
     return render(request, f"channels/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
@@ -50,11 +50,11 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    form = _new_form(request, visitor)
+    user = get_current_user(request)
+    form = _new_form(request, user)
     if form.is_valid():
         try:
-            channels.create(actor=visitor.actor, **form.cleaned_data)
+            channels.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -64,12 +64,12 @@ def create(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def rename(request: HttpRequest, channel: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = _managed(visitor, channel)
+    user = get_current_user(request)
+    row = _managed(user, channel)
     form = NameForm(request.POST if request.method == "POST" else None, initial={"name": row.name})
     if form.is_valid():
         try:
-            channels.rename(actor=visitor.actor, channel=row.id, name=form.cleaned_data["name"])
+            channels.rename(actor=user.actor, channel=row.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -79,20 +79,20 @@ def rename(request: HttpRequest, channel: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, channel: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = _managed(visitor, channel)
+    user = get_current_user(request)
+    row = _managed(user, channel)
     if request.method == "POST":
-        channels.remove(actor=visitor.actor, channel=row.id)
+        channels.remove(actor=user.actor, channel=row.id)
         return htmx.gone_to(request, gettext("Channel removed"), _list())
     action = reverse("channels:remove", args=[row.id])
     return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=row)
 
 
-def _new_form(request: HttpRequest, visitor: CurrentUser) -> NameForm:
+def _new_form(request: HttpRequest, user: CurrentUser) -> NameForm:
     """Asks for the organisation as well, where there is more than one to choose; that of the page behind first."""
-    offered = [o for o in visitor.organisations if Permission.MANAGE_CHANNELS in visitor.permissions(o.id)]
+    offered = [o for o in user.organisations if Permission.MANAGE_CHANNELS in user.permissions(o.id)]
     if not offered:
-        raise _may_not_create(visitor)
+        raise _may_not_create(user)
     behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
     chosen = next((o for o in offered if o.slug == behind.get("organisation")), offered[0])
     form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": chosen.id})
@@ -102,19 +102,19 @@ def _new_form(request: HttpRequest, visitor: CurrentUser) -> NameForm:
     return form
 
 
-def _may_not_create(visitor: CurrentUser) -> Exception:
-    if not visitor.organisations:
+def _may_not_create(user: CurrentUser) -> Exception:
+    if not user.organisations:
         return NotFoundError()
-    return policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, visitor.organisations[0])
+    return policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
 
 
-def _managed(visitor: CurrentUser, channel: UUID) -> Any:
-    row: Any = Channel.objects.visible_to(visitor.actor).with_use().select_related("organisation").filter(id=channel)
+def _managed(user: CurrentUser, channel: UUID) -> Any:
+    row: Any = Channel.objects.visible_to(user.actor).with_use().select_related("organisation").filter(id=channel)
     found = row.first()
     if found is None:
         raise NotFoundError
     organisation: Organisation = found.organisation
-    policy.require(visitor.actor, Permission.MANAGE_CHANNELS, organisation)
+    policy.require(user.actor, Permission.MANAGE_CHANNELS, organisation)
     return found
 
 

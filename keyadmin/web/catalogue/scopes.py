@@ -16,31 +16,31 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import scopes
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 _FIELDS = ("resource", "label", "caption", "explanation", "ability", "is_sensitive")
 
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.person.system_role:
+    user = get_current_user(request)
+    if not user.person.system_role:
         raise NotFoundError
-    rows = Scope.objects.visible_to(visitor.actor).with_use().prefetch_related("routes")
+    rows = Scope.objects.visible_to(user.actor).with_use().prefetch_related("routes")
     resources: dict[str, list[Any]] = {}
     for row in rows:
         resources.setdefault(row.resource, []).append(row)
-    context = {"resources": resources.items(), "may_manage": visitor.is_administrator, "section": "permissions"}
+    context = {"resources": resources.items(), "may_manage": user.is_administrator, "section": "permissions"}
     return render(request, "permissions/list.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    visitor = _manager(request)
+    user = _manager(request)
     form = ScopeForm(_sent(request), is_new=True)
     if form.is_valid():
         try:
-            made = scopes.create(actor=visitor.actor, **form.values())
+            made = scopes.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -50,13 +50,13 @@ def create(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, name: str) -> HttpResponseBase:
-    visitor = _manager(request)
-    scope = _changeable(visitor, name)
+    user = _manager(request)
+    scope = _changeable(user, name)
     initial = {field: getattr(scope, field) for field in _FIELDS}
     form = ScopeForm(_sent(request), is_new=False, routes=scope.routes.all(), initial=initial)
     if form.is_valid():
         try:
-            scopes.edit(actor=visitor.actor, scope=scope.name, **form.values())
+            scopes.edit(actor=user.actor, scope=scope.name, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -67,10 +67,10 @@ def edit(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, name: str) -> HttpResponseBase:
     """The dialog says beforehand what the operation would refuse: a permission that keys hold stays."""
-    visitor = _manager(request)
-    scope = _changeable(visitor, name)
+    user = _manager(request)
+    scope = _changeable(user, name)
     if request.method == "POST":
-        scopes.remove(actor=visitor.actor, scope=scope.name)
+        scopes.remove(actor=user.actor, scope=scope.name)
         return htmx.gone_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list())
     context = {
         "scope": scope,
@@ -83,16 +83,16 @@ def remove(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 def _manager(request: HttpRequest) -> CurrentUser:
-    """The visitor, if they manage permissions; NotFound for who does not even see them."""
-    visitor = visitor_of(request)
-    if not visitor.person.system_role:
+    """The user, if they manage permissions; NotFound for who does not even see them."""
+    user = get_current_user(request)
+    if not user.person.system_role:
         raise NotFoundError
-    policy.require(visitor.actor, Permission.MANAGE_SCOPES, None)
-    return visitor
+    policy.require(user.actor, Permission.MANAGE_SCOPES, None)
+    return user
 
 
-def _changeable(visitor: CurrentUser, name: str) -> Any:
-    scope: Any = Scope.objects.visible_to(visitor.actor).with_use().filter(name=name).first()
+def _changeable(user: CurrentUser, name: str) -> Any:
+    scope: Any = Scope.objects.visible_to(user.actor).with_use().filter(name=name).first()
     if scope is None:
         raise NotFoundError
     if scope.is_own:

@@ -17,27 +17,25 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.person.system_role:
+    user = get_current_user(request)
+    if not user.person.system_role:
         raise NotFoundError
-    rows = Tier.objects.visible_to(visitor.actor).with_use()
-    return render(
-        request, "tiers/list.html", {"rows": rows, "may_manage": visitor.is_administrator, "section": "tiers"}
-    )
+    rows = Tier.objects.visible_to(user.actor).with_use()
+    return render(request, "tiers/list.html", {"rows": rows, "may_manage": user.is_administrator, "section": "tiers"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    visitor = _manager(request)
+    user = _manager(request)
     form = TierForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            tiers.create(actor=visitor.actor, **form.cleaned_data)
+            tiers.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -47,13 +45,13 @@ def create(request: HttpRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, tier: UUID) -> HttpResponseBase:
-    visitor = _manager(request)
-    row = _tier(visitor, tier)
+    user = _manager(request)
+    row = _tier(user, tier)
     initial = {"name": row.name, "hourly_limit": row.hourly_limit}
     form = TierForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         try:
-            tiers.edit(actor=visitor.actor, tier=row.id, **form.cleaned_data)
+            tiers.edit(actor=user.actor, tier=row.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -63,26 +61,26 @@ def edit(request: HttpRequest, tier: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, tier: UUID) -> HttpResponseBase:
-    visitor = _manager(request)
-    row = _tier(visitor, tier)
+    user = _manager(request)
+    row = _tier(user, tier)
     if request.method == "POST":
-        tiers.remove(actor=visitor.actor, tier=row.id)
+        tiers.remove(actor=user.actor, tier=row.id)
         return htmx.gone_to(request, gettext("Tier removed"), _list())
     form = OperationForm(None)
     return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[row.id]), tier=row)
 
 
 def _manager(request: HttpRequest) -> CurrentUser:
-    """The visitor, if they manage tiers; NotFound for who does not even see them."""
-    visitor = visitor_of(request)
-    if not visitor.person.system_role:
+    """The user, if they manage tiers; NotFound for who does not even see them."""
+    user = get_current_user(request)
+    if not user.person.system_role:
         raise NotFoundError
-    policy.require(visitor.actor, Permission.MANAGE_TIERS, None)
-    return visitor
+    policy.require(user.actor, Permission.MANAGE_TIERS, None)
+    return user
 
 
-def _tier(visitor: CurrentUser, tier: UUID) -> Any:
-    row = Tier.objects.visible_to(visitor.actor).with_use().filter(id=tier).first()
+def _tier(user: CurrentUser, tier: UUID) -> Any:
+    row = Tier.objects.visible_to(user.actor).with_use().filter(id=tier).first()
     if row is None:
         raise NotFoundError
     return row

@@ -28,7 +28,7 @@ class CurrentUser:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
         #: The organisation that the page is about, for the shell; the view sets it.
-        self.shown: Organisation | None = None
+        self.page_organisation: Organisation | None = None
 
     @cached_property
     def person(self) -> Person:
@@ -48,10 +48,10 @@ class CurrentUser:
 
     @cached_property
     def organisations(self) -> list[Organisation]:
-        """By name those that the visitor may read; of more than MOST the first, the page's and the one asked for."""
+        """By name those that the user may read; of more than MOST the first, the page's and the one asked for."""
         if self.person.system_role:
             first = self._readable().order_by("name", "id").values("id")[:MOST]
-            asked = Q(slug=self._asked_for) | Q(id=self.shown and self.shown.id)
+            asked = Q(slug=self._asked_for) | Q(id=self.page_organisation and self.page_organisation.id)
             shown = Organisation.objects.filter(Q(id__in=first) | asked)
             return list(self._readable().filter(id__in=shown.values("id")).order_by("name", "id"))
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
@@ -65,8 +65,8 @@ class CurrentUser:
         return asked if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", asked) else ""
 
     @property
-    def reads(self) -> bool:
-        """Whether there is anything here for the visitor to see."""
+    def can_read_anything(self) -> bool:
+        """Whether there is anything here for the user to see."""
         return bool(self.person.system_role or self.organisations)
 
     @property
@@ -83,15 +83,15 @@ class CurrentUser:
             return found
         return None
 
-    def named(self, slug: str) -> Organisation | None:
-        """As `organisation`; None for no name at all, and NotFound for one that the visitor may not read."""
+    def get_organisation_or_404(self, slug: str) -> Organisation | None:
+        """As `organisation`; None for no name at all, and NotFound for one that the user may not read."""
         found = self.organisation(slug)
         if slug and found is None:
             raise NotFoundError
         return found
 
     def subjects(self, organisation: Organisation | None, part: Part = Part.ALL) -> list[Subject]:
-        """Whose usage is that of the organisation, or of all that the visitor reads."""
+        """Whose usage is that of the organisation, or of all that the user reads."""
         if organisation is None and self.person.system_role:
             return [Subject(INSTALLATION, part)]
         return [Subject(one.id, part) for one in ([organisation] if organisation else self.organisations)]
@@ -109,18 +109,18 @@ class CurrentUser:
         return policy.permissions_of(roles)
 
     @property
-    def role_words(self) -> str:
-        """What the visitor is, in the words under their name."""
+    def role_label(self) -> str:
+        """What the user is, in the words under their name."""
         if self.person.system_role:
             return str(self.person.get_system_role_display())
         roles = [m.get_role_display() for m in self.memberships.values()]
         return str(roles[0]) if roles else gettext("No role yet")
 
 
-def visitor_of(request: HttpRequest) -> CurrentUser:
-    """The request's visitor; the page must be one that asks for sign-in."""
-    visitor: CurrentUser | None = getattr(request, "visitor", None)
-    if visitor is None:
-        visitor = CurrentUser(request)
-        request.visitor = visitor  # type: ignore[attr-defined]
-    return visitor
+def get_current_user(request: HttpRequest) -> CurrentUser:
+    """The request's user; the page must be one that asks for sign-in."""
+    user: CurrentUser | None = getattr(request, "keyadmin_user", None)
+    if user is None:
+        user = CurrentUser(request)
+        request.keyadmin_user = user  # type: ignore[attr-defined]
+    return user

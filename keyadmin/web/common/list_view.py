@@ -15,12 +15,12 @@ from keyadmin.web.common.current_user import CurrentUser
 class Listing:
     """One reader's view of a list: the filters of `form` as far as they can be read, and a page of rows."""
 
-    def __init__(self, request: HttpRequest, visitor: CurrentUser, form: type[OperationForm], url: str) -> None:
+    def __init__(self, request: HttpRequest, user: CurrentUser, form: type[OperationForm], url: str) -> None:
         self.url = url
         self.chosen = form(request.GET).accepted()
         self.query = querystring.as_typed(self.chosen)
         self.cursor = request.GET.get("cursor", "")
-        self.organisation = visitor.named(self.chosen.get("organisation", ""))
+        self.organisation = user.get_organisation_or_404(self.chosen.get("organisation", ""))
 
     def page(
         self, rows: QuerySet[Any], order: paging.Order, size: int, *, of_many: paging.Order | None = None

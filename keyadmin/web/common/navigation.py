@@ -13,22 +13,22 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import Bot, Key, Organisation
 from keyadmin.web.common import capped_count, querystring, shortcuts
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.preferences import theme_of
 
 
-def everybody(visitor: CurrentUser) -> bool:
+def everybody(user: CurrentUser) -> bool:
     """Everybody who reads anything at all."""
     return True
 
 
-def system(visitor: CurrentUser) -> bool:
-    return bool(visitor.person.system_role)
+def system(user: CurrentUser) -> bool:
+    return bool(user.person.system_role)
 
 
-def owners(visitor: CurrentUser) -> bool:
+def owners(user: CurrentUser) -> bool:
     """Who reads single organisations, which each have a page, instead of all."""
-    return not visitor.person.system_role
+    return not user.person.system_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Place:
     #: Its address names an organisation, the present one or the reader's first.
     is_of_one: bool = False
 
-    def item(self, visitor: CurrentUser, organisation: Organisation | None, count: str) -> dict[str, Any]:
+    def item(self, user: CurrentUser, organisation: Organisation | None, count: str) -> dict[str, Any]:
         if self.is_of_one:
-            url = reverse(self.url_name, args=[(organisation or visitor.organisations[0]).slug])
+            url = reverse(self.url_name, args=[(organisation or user.organisations[0]).slug])
         else:
             kept = {"organisation": organisation.slug} if organisation else {}
             url = querystring.link(reverse(self.url_name), self.query, **kept)
@@ -116,7 +116,7 @@ BY_ORGANISATION: Final = [
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     """theme, shortcuts_off; and for who has signed in: me, navigation, switcher."""
-    made = SimpleLazyObject(lambda: Shell(request, visitor_of(request)))
+    made = SimpleLazyObject(lambda: Shell(request, get_current_user(request)))
     lazy = {name: _later(request, made, name) for name in ("me", "navigation", "switcher")}
     return {"theme": theme_of(request), "shortcuts_off": shortcuts.are_off(request)} | lazy
 
@@ -130,40 +130,40 @@ def _later(request: HttpRequest, made: Any, name: str) -> SimpleLazyObject:
 
 
 class Shell:
-    """What the shell shows to one visitor on one page."""
+    """What the shell shows to one user on one page."""
 
-    def __init__(self, request: HttpRequest, visitor: CurrentUser) -> None:
+    def __init__(self, request: HttpRequest, user: CurrentUser) -> None:
         self._request = request
-        self._visitor = visitor
+        self._user = user
 
     @property
     def me(self) -> dict[str, str]:
-        visitor, person = self._visitor, self._visitor.person
-        return {"name": str(person), "email": person.email, "role": visitor.role_words, "time_zone": person.time_zone}
+        user, person = self._user, self._user.person
+        return {"name": str(person), "email": person.email, "role": user.role_label, "time_zone": person.time_zone}
 
     @property
     def navigation(self) -> list[dict[str, Any]]:
-        """Only pages that exist, and only those the visitor may use."""
-        visitor = self._visitor
-        if not visitor.reads:
+        """Only pages that exist, and only those the user may use."""
+        user = self._user
+        if not user.can_read_anything:
             return []
         groups = []
         for title, places in NAVIGATION:
-            items = [place.item(visitor, self._current, self._count(place)) for place in places if place.may(visitor)]
+            items = [place.item(user, self._current, self._count(place)) for place in places if place.may(user)]
             if items:
                 groups.append({"title": str(title), "items": items})
         return groups
 
     @property
     def switcher(self) -> dict[str, Any] | None:
-        visitor = self._visitor
-        if not visitor.organisations:
+        user = self._user
+        if not user.organisations:
             return None
-        only = visitor.organisations[0] if len(visitor.organisations) == 1 and not visitor.person.system_role else None
+        only = user.organisations[0] if len(user.organisations) == 1 and not user.person.system_role else None
         shown = self._current or only
         base = self._base
         choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": shown is None}]
-        for organisation in visitor.organisations:
+        for organisation in user.organisations:
             url = f"{base}?{urlencode({'organisation': organisation.slug})}"
             if self._is_of_one:
                 url = reverse("organisations:detail", args=[organisation.slug])
@@ -174,18 +174,18 @@ class Shell:
     @cached_property
     def _current(self) -> Organisation | None:
         """The one that the page is about, or that its address narrows a list to."""
-        shown = self._visitor.shown
+        shown = self._user.page_organisation
         if shown is None:
-            return self._visitor.organisation(self._request.GET.get("organisation", ""))
+            return self._user.organisation(self._request.GET.get("organisation", ""))
         # The same row, with its tier at hand.
-        return next((known for known in self._visitor.organisations if known == shown), shown)
+        return next((known for known in self._user.organisations if known == shown), shown)
 
     @cached_property
     def _counts(self) -> dict[str, int]:
         """By the place's slug, what of it the reader may see, in the present organisation if there is one."""
         wanted = {}
         for place in (place for _title, places in NAVIGATION for place in places if place.counts is not None):
-            rows = place.counts.visible_to(self._visitor.actor)
+            rows = place.counts.visible_to(self._user.actor)
             wanted[place.slug] = rows.filter(organisation=self._current) if self._current else rows
         return capped_count.capped(wanted)
 

@@ -25,7 +25,7 @@ from keyadmin.forms.explain import ExplainForm
 from keyadmin.models import Channel, Key, Organisation
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import deleted, table
 
 #: Keys to choose from, the newest; any other's ID is pasted.
@@ -37,82 +37,82 @@ _OTHERS: Final = 1000
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
 def page(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
     if request.method != "POST":
-        return _asked(request, visitor)
-    form = ExplainForm(request.POST, actor=visitor.actor)
+        return _asked(request, user)
+    form = ExplainForm(request.POST, actor=user.actor)
     if form.is_valid():
         return redirect(querystring.link(reverse("explain"), form.query()) + "#verdict")
-    return _page(request, visitor, form, form.chosen or _still_chosen(visitor, request.POST.get("key", "")))
+    return _page(request, user, form, form.chosen or _still_chosen(user, request.POST.get("key", "")))
 
 
-def _asked(request: HttpRequest, visitor: CurrentUser) -> HttpResponse:
+def _asked(request: HttpRequest, user: CurrentUser) -> HttpResponse:
     """What the address asks: nothing yet, a key, or a whole call."""
     named = request.GET.get("key", "")
     if "path" not in request.GET:
         try:
-            key = _found(visitor, named)
+            key = _found(user, named)
         except NotFoundError:
-            return _missing(request, visitor, named)
+            return _missing(request, user, named)
         initial = {**request.GET.dict(), "key": str(key.id) if key else ""}
-        return _page(request, visitor, ExplainForm(actor=visitor.actor, initial=initial), key)
-    form = ExplainForm(request.GET, actor=visitor.actor)
+        return _page(request, user, ExplainForm(actor=user.actor, initial=initial), key)
+    form = ExplainForm(request.GET, actor=user.actor)
     is_valid = form.is_valid()
     if form.is_unknown:
-        return _missing(request, visitor, named)
+        return _missing(request, user, named)
     explanation = explain(form.chosen, form.call) if is_valid and form.chosen and form.call else None
-    return _page(request, visitor, form, form.chosen, explanation)
+    return _page(request, user, form, form.chosen, explanation)
 
 
-def _found(visitor: CurrentUser, named: str) -> Key | None:
+def _found(user: CurrentUser, named: str) -> Key | None:
     """Raises NotFound for a key that is not there; what cannot be one's name is none."""
     try:
-        return key_of(visitor.actor, named) if named else None
+        return key_of(user.actor, named) if named else None
     except InvalidInputError:
         return None
 
 
-def _still_chosen(visitor: CurrentUser, named: str) -> Key | None:
+def _still_chosen(user: CurrentUser, named: str) -> Key | None:
     """The choice that stands beside a key ID which is none."""
     try:
-        return _found(visitor, named)
+        return _found(user, named)
     except NotFoundError:
         return None
 
 
-def _missing(request: HttpRequest, visitor: CurrentUser, named: str) -> HttpResponse:
-    """What became of the key, if the visitor may know; else raises NotFound."""
+def _missing(request: HttpRequest, user: CurrentUser, named: str) -> HttpResponse:
+    """What became of the key, if the user may know; else raises NotFound."""
     try:
         key = UUID(named)
     except ValueError:
         raise NotFoundError from None
-    return deleted.page(request, visitor, key)
+    return deleted.page(request, user, key)
 
 
 def _page(
     request: HttpRequest,
-    visitor: CurrentUser,
+    user: CurrentUser,
     form: ExplainForm,
     key: Key | None,
     explanation: Explanation | None = None,
 ) -> HttpResponse:
-    visitor.shown = key.organisation if key else None
-    organisation = visitor.shown or visitor.organisation(request.GET.get("organisation", ""))
-    form.offer(_choices(visitor, organisation, key))
-    channels = Channel.objects.visible_to(visitor.actor).order_by("name", "id")
+    user.page_organisation = key.organisation if key else None
+    organisation = user.page_organisation or user.organisation(request.GET.get("organisation", ""))
+    form.offer(_choices(user, organisation, key))
+    channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
         channels = channels.filter(organisation=organisation)
     context: dict[str, Any] = {"form": form, "key": key, "channels": channels[:_MOST], "section": "keys"}
     if explanation:
-        context |= _told(visitor, explanation)
+        context |= _told(user, explanation)
     return render(request, "explain.html", context, status=422 if form.errors else 200)
 
 
-def _choices(visitor: CurrentUser, organisation: Organisation | None, chosen: Key | None) -> list[Key]:
+def _choices(user: CurrentUser, organisation: Organisation | None, chosen: Key | None) -> list[Key]:
     """By name, and the chosen one among them."""
-    keys: Any = Key.objects.visible_to(visitor.actor)
+    keys: Any = Key.objects.visible_to(user.actor)
     if organisation:
         keys = keys.filter(organisation=organisation)
     newest = {key.id: key for key in keys.order_by("-created_at", "-id")[:_MOST]}
@@ -121,21 +121,21 @@ def _choices(visitor: CurrentUser, organisation: Organisation | None, chosen: Ke
     return sorted(newest.values(), key=lambda key: (key.name.casefold(), key.masked))
 
 
-def _told(visitor: CurrentUser, explanation: Explanation) -> dict[str, Any]:
+def _told(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
     steps, deciding = explanation.steps, explanation.deciding
-    urls = _urls(visitor, explanation.key)
+    urls = _urls(user, explanation.key)
     return {
         "explanation": explanation,
         "steps": [{"title": TITLES[step.rule], "step": step} for step in steps],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
         "changes": [{"detail": change.detail, "link": urls.get(change.what)} for change in explanation.changes],
-        "another": _another(visitor, explanation),
+        "another": _another(user, explanation),
     }
 
 
-def _urls(visitor: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
-    """Where the visitor may change what would have to change, and what the link says."""
-    may, granted = table.may(key, visitor), visitor.permissions(key.organisation_id)
+def _urls(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
+    """Where the user may change what would have to change, and what the link says."""
+    may, granted = table.may(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
     places = {
         What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
@@ -159,11 +159,11 @@ def _urls(visitor: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
     return {what: (url, words) for what, (is_allowed, url, words) in places.items() if is_allowed}
 
 
-def _another(visitor: CurrentUser, explanation: Explanation) -> Key | None:
+def _another(user: CurrentUser, explanation: Explanation) -> Key | None:
     """A working key of the same organisation that has the permission which this one lacks."""
     if not any(step.rule is Rule.PERMISSION and step.reason is DenialReason.SCOPE for step in explanation.steps):
         return None
-    keys: Any = Key.objects.visible_to(visitor.actor).filter(organisation=explanation.key.organisation_id)
+    keys: Any = Key.objects.visible_to(user.actor).filter(organisation=explanation.key.organisation_id)
     newest = keys.order_by("-created_at", "-id").values("id")[:_OTHERS]
     others = (
         keys.working()

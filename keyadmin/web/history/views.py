@@ -16,31 +16,31 @@ from keyadmin.models import ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import BIGGEST, EventQuery
 from keyadmin.models.event_terms import EventFilter
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 SIZE: Final = 50
 
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    wanted, chosen = asked(request, visitor)
+    wanted, chosen = asked(request, user)
     part = "#rows" if htmx.is_htmx(request) else ""
-    return render(request, f"history/list.html{part}", _page(request, EventQuery.of(visitor.actor, wanted), chosen))
+    return render(request, f"history/list.html{part}", _page(request, EventQuery.of(user.actor, wanted), chosen))
 
 
 @require_safe
 def event(request: HttpRequest, number: int) -> HttpResponse:
     """One event in a panel beside the list; its neighbours are those that the filters leave."""
-    visitor = visitor_of(request)
-    wanted, chosen = asked(request, visitor)
-    readable = Event.objects.visible_to(visitor.actor)
+    user = get_current_user(request)
+    wanted, chosen = asked(request, user)
+    readable = Event.objects.visible_to(user.actor)
     row = readable.filter(number=number).first() if number <= BIGGEST else None
     if row is None:
         raise NotFoundError
-    found = EventQuery.of(visitor.actor, wanted)
+    found = EventQuery.of(user.actor, wanted)
     query = _kept(request, chosen)
     context = {
         "event": row,
@@ -59,15 +59,15 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
 @require_safe
 def new(request: HttpRequest) -> HttpResponse:
     """How many events have come after the number in the address, for the list that shows those before it."""
-    visitor = visitor_of(request)
-    wanted, chosen = asked(request, visitor)
+    user = get_current_user(request)
+    wanted, chosen = asked(request, user)
     query = querystring.as_typed(chosen)
     newest_url = querystring.link(reverse("history:list"), query)
     if not htmx.is_htmx(request):
         return redirect(newest_url)
     after = request.GET.get("after", "")
     number = int(after) if after.isascii() and after.isdigit() and len(after) < 20 else BIGGEST
-    count = EventQuery.of(visitor.actor, wanted).newer(number)
+    count = EventQuery.of(user.actor, wanted).newer(number)
     context = {
         "news_url": querystring.link(reverse("history:new"), query, after=number),
         "new_events": capped_count.words(count) if count else "",
@@ -76,11 +76,11 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "history/_new.html", context)
 
 
-def asked(request: HttpRequest, visitor: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
+def asked(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
     """What the filters in the address ask for, as far as they can be read, and their values."""
     chosen = HistoryFilters(request.GET).accepted()
     slug = chosen.get("organisation", "")
-    organisation = visitor.organisation(slug)
+    organisation = user.organisation(slug)
     if slug and organisation is None:
         raise NotFoundError
     return filters.wanted(chosen, organisation.id if organisation else None), chosen

@@ -17,7 +17,7 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +31,13 @@ class Stays:
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke(request: HttpRequest) -> HttpResponseBase:
     """The keys come as `key`, once for each. Those that may not be revoked are said, and left alone."""
-    visitor = visitor_of(request)
+    user = get_current_user(request)
     given = request.POST if request.method == "POST" else request.GET
-    keys, staying = _sorted_out(visitor, chosen(given.getlist("key")))
+    keys, staying = _sorted_out(user, chosen(given.getlist("key")))
     form = RevokeManyForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and keys:
         try:
-            done, failed = _revoke_each(visitor, keys, form.cleaned_data["reason"])
+            done, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -46,17 +46,17 @@ def revoke(request: HttpRequest) -> HttpResponseBase:
     return render(request, "keys/revoke_many.html", context, status=htmx.status_of(form))
 
 
-def _sorted_out(visitor: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list[Stays]]:
-    """The keys that can be revoked, and those that can't. What the visitor does not see is in neither."""
-    if not visitor.reads:
+def _sorted_out(user: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list[Stays]]:
+    """The keys that can be revoked, and those that can't. What the user does not see is in neither."""
+    if not user.can_read_anything:
         raise NotFoundError
-    if not any(Permission.REVOKE_KEYS in visitor.permissions(o.id) for o in visitor.organisations):
-        raise policy.forbidden(Permission.REVOKE_KEYS, Permission.REVOKE_KEYS, visitor.organisations[0])
-    rows = Key.objects.visible_to(visitor.actor).filter(id__in=ids).select_related("organisation", "bot")
+    if not any(Permission.REVOKE_KEYS in user.permissions(o.id) for o in user.organisations):
+        raise policy.forbidden(Permission.REVOKE_KEYS, Permission.REVOKE_KEYS, user.organisations[0])
+    rows = Key.objects.visible_to(user.actor).filter(id__in=ids).select_related("organisation", "bot")
     keys: list[Any] = []
     staying = []
     for key in rows.order_by("name", "id"):
-        granted = permissions_for_key(visitor.actor, key, known=visitor.permissions(key.organisation_id))
+        granted = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
         if Permission.REVOKE_KEYS not in granted:
             staying.append(Stays(key, gettext("You may not revoke it.")))
         elif key.revoked_at is not None:
@@ -66,12 +66,12 @@ def _sorted_out(visitor: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list[
     return keys, staying
 
 
-def _revoke_each(visitor: CurrentUser, keys: list[Any], reason: str) -> tuple[list[Any], list[Stays]]:
+def _revoke_each(user: CurrentUser, keys: list[Any], reason: str) -> tuple[list[Any], list[Stays]]:
     """Each by itself: what somebody else did to one of them meanwhile does not keep the others working."""
     done, failed = [], []
     for key in keys:
         try:
-            done.append(operations.revoke(actor=visitor.actor, key=key.id, reason=reason))
+            done.append(operations.revoke(actor=user.actor, key=key.id, reason=reason))
         except (ConflictError, ForbiddenError, NotFoundError) as error:
             failed.append(Stays(key, error.message))
     return done, failed

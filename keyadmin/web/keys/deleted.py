@@ -21,12 +21,12 @@ class DeletedKeyError(NotFoundError):
     """The key was there; the message says who deleted it and when."""
 
 
-def page(request: HttpRequest, visitor: CurrentUser, key: UUID) -> HttpResponse:
+def page(request: HttpRequest, user: CurrentUser, key: UUID) -> HttpResponse:
     """404 that says what became of the key. Raises NotFound for whom the key never was."""
-    event = _deletion(visitor, key)
+    event = _deletion(user, key)
     if event is None or htmx.is_htmx(request):
-        raise missing(visitor, key, event)
-    visitor.shown = next((known for known in visitor.organisations if known.id == event.organisation_id), None)
+        raise missing(user, key, event)
+    user.page_organisation = next((known for known in user.organisations if known.id == event.organisation_id), None)
     context = {
         "gone": {
             "name": event.target_label,
@@ -43,17 +43,17 @@ def page(request: HttpRequest, visitor: CurrentUser, key: UUID) -> HttpResponse:
     return render(request, "keys/gone.html", context, status=404)
 
 
-def missing(visitor: CurrentUser, key: UUID, event: Event | None = None) -> NotFoundError:
-    """The refusal for a key that is not there, with what the visitor may know about that."""
-    event = event or _deletion(visitor, key)
+def missing(user: CurrentUser, key: UUID, event: Event | None = None) -> NotFoundError:
+    """The refusal for a key that is not there, with what the user may know about that."""
+    event = event or _deletion(user, key)
     if event is None:
         return NotFoundError()
     words = gettext("This key was deleted on %(date)s by %(by)s.")
     return DeletedKeyError(words % {"date": short_date(event.at), "by": event.actor_label})
 
 
-def _deletion(visitor: CurrentUser, key: UUID) -> Event | None:
-    events = Event.objects.visible_to(visitor.actor).of_target(str(key))
+def _deletion(user: CurrentUser, key: UUID) -> Event | None:
+    events = Event.objects.visible_to(user.actor).of_target(str(key))
     event: Event | None = events.filter(verb=EventType.KEY_DELETED.value).first()
     return event
 

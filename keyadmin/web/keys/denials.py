@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from keyadmin.forms.usage import RefusalFilters
 from keyadmin.models import Key, Outcome, UsageHour, paging
 from keyadmin.web.common import querystring
-from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.keys import deleted
 
 #: Hours a page.
@@ -37,11 +37,11 @@ class Hour:
 
 @require_safe
 def page(request: HttpRequest, key: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = Key.objects.visible_to(visitor.actor).filter(id=key).select_related("organisation").first()
+    user = get_current_user(request)
+    row = Key.objects.visible_to(user.actor).filter(id=key).select_related("organisation").first()
     if row is None:
-        return deleted.page(request, visitor, key)
-    visitor.shown = row.organisation
+        return deleted.page(request, user, key)
+    user.page_organisation = row.organisation
     day = RefusalFilters(request.GET).accepted().get("since") or timezone.now().date() - _USUAL
     since = datetime.combine(day, time.min, tzinfo=UTC)
     refused: Any = UsageHour.objects.refused(row.id, since)

@@ -12,7 +12,7 @@ from keyadmin.core import cidr
 from keyadmin.models import AllowListEntry, Event, Key, Scope
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import deleted, scope_usage, table
 from keyadmin.web.usage import charts
 
@@ -22,33 +22,33 @@ EVENTS = 6
 
 @require_safe
 def detail(request: HttpRequest, key: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = _readable(visitor, key).first()
+    user = get_current_user(request)
+    row = _readable(user, key).first()
     if row is None:
-        return deleted.page(request, visitor, key)
-    visitor.shown = row.organisation
+        return deleted.page(request, user, key)
+    user.page_organisation = row.organisation
     days = charts.asked(request.GET.get("days", ""))
-    context = _context(visitor, row) | {"list_url": request.get_full_path(), "section": "keys"}
+    context = _context(user, row) | {"list_url": request.get_full_path(), "section": "keys"}
     part = ""
     if htmx.is_htmx(request):
         part = "#usage" if "days" in request.GET and request.htmx.target == "usage" else "#page"  # type: ignore[attr-defined]
     return render(request, f"keys/detail.html{part}", context | _usage(row, days))
 
 
-def _readable(visitor: CurrentUser, key: UUID) -> Any:
-    keys = Key.objects.visible_to(visitor.actor).filter(id=key).with_status().with_usage().with_window()
+def _readable(user: CurrentUser, key: UUID) -> Any:
+    keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_window()
     keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_refusal()
     scopes = Prefetch("scopes", Scope.objects.with_last_use(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")
     return keys.prefetch_related(scopes, "channels")
 
 
-def _context(visitor: CurrentUser, key: Any) -> dict[str, Any]:
+def _context(user: CurrentUser, key: Any) -> dict[str, Any]:
     entries = list(AllowListEntry.objects.filter(Q(key=key.id) | Q(bot=key.bot_id, bot__isnull=False)))
-    key.may = table.may(key, visitor)
+    key.may = table.may(key, user)
     key.under = table.under(key)
-    may_read_history = Permission.READ_HISTORY in visitor.permissions(key.organisation_id)
-    events = Event.objects.visible_to(visitor.actor).of_target(str(key.id))
+    may_read_history = Permission.READ_HISTORY in user.permissions(key.organisation_id)
+    events = Event.objects.visible_to(user.actor).of_target(str(key.id))
     return {
         "key": key,
         "scopes": scope_usage.with_last_use(key, key.scopes.all()),

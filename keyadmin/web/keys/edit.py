@@ -22,29 +22,29 @@ from keyadmin.operations.validation import NOTHING_TO_SAVE
 from keyadmin.web.allow_lists import lockout
 from keyadmin.web.common import htmx
 from keyadmin.web.common.actors import client_ip
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import lookup, scope_usage
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = lookup.find(visitor, key, Permission.EDIT_KEYS, with_lists=True)
-    offer = _offer(visitor, row)
+    user = get_current_user(request)
+    row = lookup.find(user, key, Permission.EDIT_KEYS, with_lists=True)
+    offer = _offer(user, row)
     if request.method != "POST":
         return _form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
     form = EditForm(request.POST, offer=offer, key=row)
     if not form.is_valid():
         return _form(request, row, form, status=422)
-    if question := _question(request, visitor, row, form):
+    if question := _question(request, user, row, form):
         return _form(request, row, form, status=422, question=question)
     try:
-        operations.edit(actor=visitor.actor, key=row.id, allow_any=True, **form.values())  # it was asked
+        operations.edit(actor=user.actor, key=row.id, allow_any=True, **form.values())  # it was asked
     except InvalidInputError as error:
         form.refuse(error)
         return _form(request, row, form, status=422)
     except ConflictError as error:
-        return _changed_meanwhile(request, visitor, form, error, row.id)
+        return _changed_meanwhile(request, user, form, error, row.id)
     is_renamed = form.cleaned_data["name"] != row.name
     return lookup.done(request, row, gettext("Key changed"), is_renamed=is_renamed)
 
@@ -52,8 +52,8 @@ def edit(request: HttpRequest, key: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
     """In place for htmx: the form, or with `?shown` what it replaced. Without it a page with the form."""
-    visitor = visitor_of(request)
-    row = lookup.find(visitor, key, Permission.EDIT_KEYS)
+    user = get_current_user(request)
+    row = lookup.find(user, key, Permission.EDIT_KEYS)
     if request.method != "POST":
         if htmx.is_htmx(request) and "shown" in request.GET:
             return _shown(request, row)
@@ -66,7 +66,7 @@ def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
         return _written_meanwhile(request, row, form)
     try:
         values = {"revision": row.revision, "description": form.cleaned_data["description"]}
-        row = operations.edit(actor=visitor.actor, key=row.id, **values)
+        row = operations.edit(actor=user.actor, key=row.id, **values)
     except InvalidInputError as error:
         if NOTHING_TO_SAVE not in error.errors:
             form.refuse(error)
@@ -75,17 +75,17 @@ def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
     return _shown(request, row, gettext("Description saved"))
 
 
-def _offer(visitor: CurrentUser, key: Any) -> Offer:
+def _offer(user: CurrentUser, key: Any) -> Offer:
     organisation = key.organisation_id
     return Offer.for_key(
         key,
-        system_role=visitor.person.system_role,
-        role=visitor.role_in(organisation),
-        may_choose_tier=Permission.CHOOSE_TIERS in visitor.permissions(organisation),
+        system_role=user.person.system_role,
+        role=user.role_in(organisation),
+        may_choose_tier=Permission.CHOOSE_TIERS in user.permissions(organisation),
     )
 
 
-def _question(request: HttpRequest, visitor: CurrentUser, key: Any, form: EditForm) -> dict[str, str] | None:
+def _question(request: HttpRequest, user: CurrentUser, key: Any, form: EditForm) -> dict[str, str] | None:
     """{words, about}: what the new allow-list brings that one may not have meant, unless exactly it was insisted on."""
     before, after = key.own_networks, form.cleaned_data["networks"]
     about = " ".join(sorted(map(str, after)))
@@ -93,7 +93,7 @@ def _question(request: HttpRequest, visitor: CurrentUser, key: Any, form: EditFo
         return None
     if not after:
         return {"words": when_emptied(key), "about": about}
-    blocked = lockout.busiest(visitor.actor, key, before, after)
+    blocked = lockout.busiest(user.actor, key, before, after)
     return {"words": blocked.warning, "about": about} if blocked else None
 
 
@@ -121,12 +121,12 @@ def _form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **m
 
 
 def _changed_meanwhile(
-    request: HttpRequest, visitor: CurrentUser, form: EditForm, error: ConflictError, key: UUID
+    request: HttpRequest, user: CurrentUser, form: EditForm, error: ConflictError, key: UUID
 ) -> HttpResponse:
     """What was typed stays, on top of what the other changed, for who still wants to save it."""
-    row = lookup.find(visitor, key, Permission.EDIT_KEYS, with_lists=True)
+    row = lookup.find(user, key, Permission.EDIT_KEYS, with_lists=True)
     initial = form.on_top_of(EditForm.initial_for(row))
-    again = EditForm(initial=initial, offer=_offer(visitor, row), key=row)
+    again = EditForm(initial=initial, offer=_offer(user, row), key=row)
     return _form(request, row, again, status=409, conflict=error.message, event=error.event)
 
 

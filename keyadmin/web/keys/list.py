@@ -46,20 +46,20 @@ _FILTERS: Final = ("bot", "scope", "open", "used", "kind")
 class KeyList:
     """One reader's view of the list, for one address."""
 
-    visitor: CurrentUser
+    user: CurrentUser
     chosen: dict[str, Any]
     cursor: str
     organisation: Organisation | None
     url: str = field(default_factory=lambda: reverse("keys:list"))
 
     @classmethod
-    def of(cls, request: HttpRequest, visitor: CurrentUser) -> "KeyList":
+    def of(cls, request: HttpRequest, user: CurrentUser) -> "KeyList":
         chosen = KeyFilters(request.GET).accepted()
         slug = chosen.get("organisation", "")
-        organisation = visitor.organisation(slug)
+        organisation = user.organisation(slug)
         if slug and organisation is None:
             raise NotFoundError
-        return cls(visitor, chosen, request.GET.get("cursor", ""), organisation)
+        return cls(user, chosen, request.GET.get("cursor", ""), organisation)
 
     @cached_property
     def query(self) -> dict[str, str]:
@@ -68,7 +68,7 @@ class KeyList:
     @cached_property
     def scope(self) -> QuerySet[Any]:
         """What the tiles count: all keys of the organisation and kind."""
-        rows: QuerySet[Any] = Key.objects.visible_to(self.visitor.actor)
+        rows: QuerySet[Any] = Key.objects.visible_to(self.user.actor)
         if self.organisation is not None:
             rows = rows.filter(organisation=self.organisation.id)
         return rows.filter(kind=self.chosen["kind"]) if "kind" in self.chosen else rows
@@ -97,7 +97,7 @@ class KeyList:
         if order.day:  # an inner join, which may begin with the meters
             rows = rows.filter(meter__isnull=False)
         page = paging.page(rows, order, self.cursor, SIZE)
-        table.prepare(page.rows, self.visitor, table.usage_by_key([key.id for key in page.rows]))
+        table.prepare(page.rows, self.user, table.usage_by_key([key.id for key in page.rows]))
         is_master = self.chosen.get("kind") == Kind.MASTER
         return {
             "keys": page.rows,
@@ -155,7 +155,7 @@ class KeyList:
 
     def _offered(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Bots and permissions to filter by, value and label of each, in one statement."""
-        bots: Any = Bot.objects.visible_to(self.visitor.actor)
+        bots: Any = Bot.objects.visible_to(self.user.actor)
         if self.organisation is not None:
             bots = bots.filter(organisation=self.organisation.id)
         some = bots.order_by("name", "id").values("id")[:_MOST_BOTS]
@@ -173,8 +173,8 @@ class KeyList:
 
     @property
     def may_create(self) -> bool:
-        organisations = [self.organisation] if self.organisation else self.visitor.organisations
-        return any(Permission.ISSUE_KEYS in self.visitor.permissions(o.id) for o in organisations)
+        organisations = [self.organisation] if self.organisation else self.user.organisations
+        return any(Permission.ISSUE_KEYS in self.user.permissions(o.id) for o in organisations)
 
     def tabs(self) -> list[dict[str, Any]]:
         current = self.chosen.get("status", "")

@@ -14,15 +14,15 @@ from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.keys import deleted
 
 
-def find(visitor: CurrentUser, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
+def find(user: CurrentUser, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
     """The key, for who sees it and has the permission; else NotFound or Forbidden."""
-    keys = Key.objects.visible_to(visitor.actor).with_usage().with_grace().with_old_secret_use()
+    keys = Key.objects.visible_to(user.actor).with_usage().with_grace().with_old_secret_use()
     keys = keys.with_lists() if with_lists else keys
     row = keys.select_related("organisation", "bot", "tier", "creator").filter(id=key).first()
     if row is None:
-        raise deleted.missing(visitor, key)
-    if permission not in policy.permissions_for_key(visitor.actor, row, known=visitor.permissions(row.organisation_id)):
-        policy.require_for_key(visitor.actor, permission, row.organisation, row.kind)  # says who may
+        raise deleted.missing(user, key)
+    if permission not in policy.permissions_for_key(user.actor, row, known=user.permissions(row.organisation_id)):
+        policy.require_for_key(user.actor, permission, row.organisation, row.kind)  # says who may
     return row
 
 

@@ -33,10 +33,10 @@ def reveal(request: HttpRequest, issued: operations.Issued, **context: Any) -> H
     return trigger_client_event(response, htmx.KEYS_CHANGED, {}, after="swap")
 
 
-def already_shown(request: HttpRequest, visitor: CurrentUser, key: str) -> HttpResponse:
+def already_shown(request: HttpRequest, user: CurrentUser, key: str) -> HttpResponse:
     """The same form again. 200, since htmx shows nothing of a 4xx."""
-    keys = Key.objects.visible_to(visitor.actor).with_status().select_related("organisation", "bot")
+    keys = Key.objects.visible_to(user.actor).with_status().select_related("organisation", "bot")
     row = keys.filter(id=key).first()
-    may_regenerate = bool(row and table.may(row, visitor)["regenerate"])
+    may_regenerate = bool(row and table.may(row, user)["regenerate"])
     context = {"key": row, "may_regenerate": may_regenerate, "section": "keys"}
     return render(request, "keys/shown.html", context)

@@ -18,7 +18,7 @@ from keyadmin.models import Status
 from keyadmin.operations import idempotency
 from keyadmin.operations import keys as operations
 from keyadmin.operations.policy import Permission
-from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.keys import lookup, reveal
 from keyadmin.web.usage import charts
 
@@ -26,8 +26,8 @@ from keyadmin.web.usage import charts
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("issued")
 def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = lookup.find(visitor, key, Permission.REGENERATE_KEYS)
+    user = get_current_user(request)
+    row = lookup.find(user, key, Permission.REGENERATE_KEYS)
     if request.method != "POST":
         if row.status_at(timezone.now()) in (Status.REVOKED, Status.EXPIRED):
             raise ConflictError(gettext("A revoked or expired key can't be regenerated. Reactivate it first."))
@@ -36,10 +36,10 @@ def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
     if not form.is_valid():
         return _choice(request, row, form, status=422)
     try:
-        act = partial(operations.regenerate, actor=visitor.actor, key=row.id, **form.values())
-        issued = idempotency.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+        act = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
+        issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
     except DuplicateRequestError as error:
-        return reveal.already_shown(request, visitor, error.made)
+        return reveal.already_shown(request, user, error.made)
     except InvalidInputError as error:
         form.refuse(error)
         return _choice(request, row, form, status=422)
@@ -48,10 +48,10 @@ def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def end_grace(request: HttpRequest, key: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = lookup.find(visitor, key, Permission.REGENERATE_KEYS)
+    user = get_current_user(request)
+    row = lookup.find(user, key, Permission.REGENERATE_KEYS)
     if request.method == "POST":
-        operations.end_grace(actor=visitor.actor, key=row.id)
+        operations.end_grace(actor=user.actor, key=row.id)
         return lookup.done(request, row, gettext("Old secret ended"))
     if row.old_secret_until is None:
         raise ConflictError(gettext("The old secret has already ended."))

@@ -22,9 +22,9 @@ type Usage = list[tuple[int, int]]
 """(allowed, denied) a day, oldest first."""
 
 
-def readable(visitor: CurrentUser) -> QuerySet[Any]:
-    """The keys a visitor may see, each with all that `prepare` reads."""
-    keys = Key.objects.visible_to(visitor.actor)
+def readable(user: CurrentUser) -> QuerySet[Any]:
+    """The keys a user may see, each with all that `prepare` reads."""
+    keys = Key.objects.visible_to(user.actor)
     return _with_owners(keys).prefetch_related("scopes", "allow_list", "bot__allow_list")
 
 
@@ -38,7 +38,7 @@ def _with_owners(keys: Any) -> QuerySet[Any]:
     return rows.select_related("organisation", "bot", "tier", "creator")
 
 
-def prepare(keys: Iterable[Any], visitor: CurrentUser, usage: dict[UUID, Usage] | None = None) -> None:
+def prepare(keys: Iterable[Any], user: CurrentUser, usage: dict[UUID, Usage] | None = None) -> None:
     """Set what the templates ask of a key: network_count, is_open_risk, scope_chips, more_scopes, under, may; usage and
     recent, its sum, if given.
     """
@@ -50,7 +50,7 @@ def prepare(keys: Iterable[Any], visitor: CurrentUser, usage: dict[UUID, Usage] 
         key.is_open_risk = powerful and not key.network_count
         key.scope_chips, key.more_scopes = _chips(scopes, key.is_open_risk)
         key.under = under(key)
-        key.may = may(key, visitor)
+        key.may = may(key, user)
         if usage is not None:
             key.usage = usage.get(key.id, [(0, 0)] * DAYS)
             key.recent = sum(map(sum, key.usage))
@@ -76,9 +76,9 @@ def under(key: Any) -> str:
     return ""
 
 
-def may(key: Any, visitor: CurrentUser) -> dict[str, bool]:
-    """The acts that have a page, that the visitor is allowed and that the key's state leaves open."""
-    granted = permissions_for_key(visitor.actor, key, known=visitor.permissions(key.organisation_id))
+def may(key: Any, user: CurrentUser) -> dict[str, bool]:
+    """The acts that have a page, that the user is allowed and that the key's state leaves open."""
+    granted = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
     revoked = key.revoked_at is not None
     ended = revoked or key.status == Status.EXPIRED
     return {

@@ -13,27 +13,27 @@ from keyadmin.models import Organisation, Tier
 from keyadmin.operations import organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest) -> HttpResponseBase:
     """Of the organisation in the address, or the reader's only one; else the reader chooses one."""
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    organisation = _organisation(request, visitor)
+    organisation = _organisation(request, user)
     if organisation is None:
-        context = {"organisations": visitor.organisations, "section": "settings"}
+        context = {"organisations": user.organisations, "section": "settings"}
         return render(request, "settings/choose.html", context)
-    may = visitor.permissions(organisation.id)
+    may = user.permissions(organisation.id)
     if request.method == "POST":
-        policy.require(visitor.actor, Permission.EDIT_ORGANISATION, organisation)
+        policy.require(user.actor, Permission.EDIT_ORGANISATION, organisation)
     sent = request.POST if request.method == "POST" else None
     form = SettingsForm(sent, organisation=organisation, may_choose_tier=Permission.CHOOSE_TIERS in may)
     if form.is_valid():
         try:
-            organisations.edit(actor=visitor.actor, organisation=organisation.id, **form.values())
+            organisations.edit(actor=user.actor, organisation=organisation.id, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -42,12 +42,12 @@ def edit(request: HttpRequest) -> HttpResponseBase:
     return _page(request, organisation, form, may_edit=Permission.EDIT_ORGANISATION in may)
 
 
-def _organisation(request: HttpRequest, visitor: CurrentUser) -> Organisation | None:
+def _organisation(request: HttpRequest, user: CurrentUser) -> Organisation | None:
     slug = request.GET.get("organisation", "")
-    organisation = visitor.organisation(slug)
+    organisation = user.organisation(slug)
     if slug and organisation is None:
         raise NotFoundError
-    only = visitor.organisations[0] if len(visitor.organisations) == 1 else None
+    only = user.organisations[0] if len(user.organisations) == 1 else None
     return organisation or only
 
 

@@ -19,7 +19,7 @@ from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
 from keyadmin.operations import idempotency, keys, organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.enable_disable import Switch, asked
 from keyadmin.web.common.list_view import Listing
 from keyadmin.web.keys import reveal, table
@@ -33,33 +33,33 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
     """For who works in all organisations; others have a page of their own."""
-    visitor = visitor_of(request)
-    if not visitor.person.system_role:
+    user = get_current_user(request)
+    if not user.person.system_role:
         raise NotFoundError
-    listing = Listing(request, visitor, OrganisationFilters, reverse("organisations:list"))
-    found = Organisation.objects.visible_to(visitor.actor)
+    listing = Listing(request, user, OrganisationFilters, reverse("organisations:list"))
+    found = Organisation.objects.visible_to(user.actor)
     if q := listing.chosen.get("q"):
         found = found.filter(name__icontains=q)
     context = listing.page(found, _ORDER, SIZE)
     rows = context["rows"]
     counts = capped_count.capped(
-        {f"bots {row.id}": Bot.objects.visible_to(visitor.actor).filter(organisation=row) for row in rows}
-        | {f"keys {row.id}": Key.objects.visible_to(visitor.actor).filter(organisation=row) for row in rows}
+        {f"bots {row.id}": Bot.objects.visible_to(user.actor).filter(organisation=row) for row in rows}
+        | {f"keys {row.id}": Key.objects.visible_to(user.actor).filter(organisation=row) for row in rows}
     )
     for row in rows:
         row.bot_count, row.key_count = (capped_count.words(counts[f"{what} {row.id}"]) for what in ("bots", "keys"))
-    context |= {"may_create": visitor.is_administrator, "section": "organisations"}
+    context |= {"may_create": user.is_administrator, "section": "organisations"}
     return render(request, f"organisations/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    policy.require(visitor.actor, Permission.MANAGE_ORGANISATIONS, None)
+    user = get_current_user(request)
+    policy.require(user.actor, Permission.MANAGE_ORGANISATIONS, None)
     form = OrganisationForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            made = organisations.create(actor=visitor.actor, **form.cleaned_data)
+            made = organisations.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -70,21 +70,21 @@ def create(request: HttpRequest) -> HttpResponseBase:
 
 @require_safe
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
-    visitor = visitor_of(request)
-    organisation = organisation_for(visitor, slug, Permission.READ_ORGANISATION)
-    granted = visitor.permissions(organisation.id)
-    bots = Bot.objects.visible_to(visitor.actor).filter(organisation=organisation)
-    all_keys = Key.objects.visible_to(visitor.actor).filter(organisation=organisation)
+    user = get_current_user(request)
+    organisation = organisation_for(user, slug, Permission.READ_ORGANISATION)
+    granted = user.permissions(organisation.id)
+    bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
+    all_keys = Key.objects.visible_to(user.actor).filter(organisation=organisation)
     counts = capped_count.capped({"bots": bots, "keys": all_keys})
-    owners = Person.objects.visible_to(visitor.actor).active()
+    owners = Person.objects.visible_to(user.actor).active()
     context = {
         "organisation": organisation,
         "bot_count": capped_count.words(counts["bots"]),
         "key_count": capped_count.words(counts["keys"]),
         "counts": counts,
         "owners": owners.filter(memberships__organisation=organisation, memberships__role=Role.OWNER)[:MOST_OWNERS],
-        "public_key": _public_key(visitor, organisation),
-        "may_list": bool(visitor.person.system_role),
+        "public_key": _public_key(user, organisation),
+        "may_list": bool(user.person.system_role),
         "may_edit": Permission.EDIT_ORGANISATION in granted,
         "may_switch": Permission.MANAGE_ORGANISATIONS in granted,
         "may_generate": {Permission.ISSUE_KEYS, Permission.PUBLIC_KEY} <= granted and organisation.is_active,
@@ -95,12 +95,12 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    organisation = organisation_for(visitor, slug, Permission.EDIT_ORGANISATION)
+    user = get_current_user(request)
+    organisation = organisation_for(user, slug, Permission.EDIT_ORGANISATION)
     form = RenameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
     if form.is_valid():
         try:
-            organisations.edit(actor=visitor.actor, organisation=organisation.id, name=form.cleaned_data["name"])
+            organisations.edit(actor=user.actor, organisation=organisation.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -111,28 +111,28 @@ def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: HttpRequest, slug: str) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
+    user = get_current_user(request)
+    organisation = organisation_for(user, slug, Permission.MANAGE_ORGANISATIONS)
     if not organisation.is_active:
         raise ConflictError(gettext("This organisation is already disabled."))
     action = reverse("organisations:disable", args=[slug])
     done = gettext("Organisation disabled")
     switch = Switch(organisation.name, page_of(organisation), action, gettext("Disable organisation"), done)
-    act = partial(organisations.disable, actor=visitor.actor, organisation=organisation.id)
-    stopping = impact.context(Key.objects.visible_to(visitor.actor).filter(organisation=organisation))
+    act = partial(organisations.disable, actor=user.actor, organisation=organisation.id)
+    stopping = impact.context(Key.objects.visible_to(user.actor).filter(organisation=organisation))
     return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "organisations"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    organisation = organisation_for(visitor, slug, Permission.MANAGE_ORGANISATIONS)
+    user = get_current_user(request)
+    organisation = organisation_for(user, slug, Permission.MANAGE_ORGANISATIONS)
     if organisation.is_active:
         raise ConflictError(gettext("This organisation is already enabled."))
     action = reverse("organisations:enable", args=[slug])
     done = gettext("Organisation enabled")
     switch = Switch(organisation.name, page_of(organisation), action, gettext("Enable organisation"), done)
-    act = partial(organisations.enable, actor=visitor.actor, organisation=organisation.id)
+    act = partial(organisations.enable, actor=user.actor, organisation=organisation.id)
     return asked(request, "_enable.html", switch, act, {"section": "organisations"})
 
 
@@ -140,35 +140,33 @@ def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
 @sensitive_variables("issued")
 def generate(request: HttpRequest, slug: str) -> HttpResponse:
     """The organisation's one public key: asked first, then made and shown once."""
-    visitor = visitor_of(request)
-    organisation = organisation_for(visitor, slug, Permission.ISSUE_KEYS)
-    policy.require_for_key(visitor.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
+    user = get_current_user(request)
+    organisation = organisation_for(user, slug, Permission.ISSUE_KEYS)
+    policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
     form = GenerateForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             name = gettext("Public API key")
-            act = partial(keys.issue, actor=visitor.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
-            issued = idempotency.do(actor=visitor.actor, nonce=form.cleaned_data["nonce"], act=act)
+            act = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
+            issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, visitor, error.made)
+            return reveal.already_shown(request, user, error.made)
         back = {"section": "organisations", "back_url": page_of(organisation)}
         return reveal.reveal(request, issued, **back)
-    bots = capped_count.capped({"all": Bot.objects.visible_to(visitor.actor).filter(organisation=organisation)})["all"]
+    bots = capped_count.capped({"all": Bot.objects.visible_to(user.actor).filter(organisation=organisation)})["all"]
     asked = GenerateForm(initial={"nonce": secrets.token_urlsafe(24)})
     context = {"form": asked, "organisation": organisation, "bots": bots, "section": "organisations"}
     return render(request, "organisations/generate.html", context, status=htmx.status_of(form))
 
 
-def organisation_for(visitor: CurrentUser, slug: str, permission: Permission) -> Organisation:
+def organisation_for(user: CurrentUser, slug: str, permission: Permission) -> Organisation:
     """The organisation, for who may know of it and has the permission; else NotFound or Forbidden."""
-    organisation = (
-        Organisation.objects.visible_to(visitor.actor).select_related("default_tier").filter(slug=slug).first()
-    )
+    organisation = Organisation.objects.visible_to(user.actor).select_related("default_tier").filter(slug=slug).first()
     if organisation is None:
         raise NotFoundError
-    if permission not in visitor.permissions(organisation.id):
+    if permission not in user.permissions(organisation.id):
         raise policy.forbidden(permission, permission, organisation)
-    visitor.shown = organisation
+    user.page_organisation = organisation
     found: Organisation = organisation
     return found
 
@@ -177,10 +175,10 @@ def page_of(organisation: Organisation) -> str:
     return reverse("organisations:detail", args=[organisation.slug])
 
 
-def _public_key(visitor: CurrentUser, organisation: Organisation) -> Any:
-    key = table.readable(visitor).filter(organisation=organisation, kind=Kind.PUBLIC).first()
+def _public_key(user: CurrentUser, organisation: Organisation) -> Any:
+    key = table.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
     if key is not None:
-        table.prepare([key], visitor)
+        table.prepare([key], user)
     return key
 
 

@@ -28,14 +28,14 @@ _PATIENCE: Final = timedelta(days=7)
 _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 
-def context(request: HttpRequest, visitor: CurrentUser) -> dict[str, Any]:
-    organisation = visitor.named(request.GET.get("organisation", ""))
-    keys = _of(Key.objects.visible_to(visitor.actor), organisation)
+def context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
+    organisation = user.get_organisation_or_404(request.GET.get("organisation", ""))
+    keys = _of(Key.objects.visible_to(user.actor), organisation)
     counts = capped_count.capped(summary.counted(keys))
-    sums = totals.sums(keys, counts["tile:all"], DAYS, visitor.subjects(organisation))
-    lists = _lists(visitor, keys, sums)
+    sums = totals.sums(keys, counts["tile:all"], DAYS, user.subjects(organisation))
+    lists = _lists(user, keys, sums)
     query = {"organisation": organisation.slug} if organisation else {}
-    events = EventQuery.of(visitor.actor, EventFilter(organisation=organisation.id if organisation else None))
+    events = EventQuery.of(user.actor, EventFilter(organisation=organisation.id if organisation else None))
     soonest = lists["expiring"][0] if lists["expiring"] else None
     return {
         "organisation": organisation,
@@ -57,14 +57,14 @@ def context(request: HttpRequest, visitor: CurrentUser) -> dict[str, Any]:
         "usage_url": querystring.link(reverse("usage"), query),
         "history_url": querystring.link(reverse("history:list"), query),
         "has_keys": bool(counts["tile:all"]),
-        "may_create": _may_create(visitor, organisation),
+        "may_create": _may_create(user, organisation),
         "create_url": querystring.link(reverse("keys:create"), query),
         "list_url": request.get_full_path(),
         "section": "overview",
     }
 
 
-def _lists(visitor: CurrentUser, keys: Any, sums: totals.Sums) -> dict[str, list[Any]]:
+def _lists(user: CurrentUser, keys: Any, sums: totals.Sums) -> dict[str, list[Any]]:
     """The keys of all lists in one statement: each list is first found by its ids."""
     unused = (
         keys.working()
@@ -74,7 +74,7 @@ def _lists(visitor: CurrentUser, keys: Any, sums: totals.Sums) -> dict[str, list
     refused = _refused(sums)
     expiring = summary.expiring(keys)
     ids = expiring.values("id")[:MOST].union(unused.values("id")[:MOST], keys.filter(id__in=refused).values("id"))
-    shown = Key.objects.visible_to(visitor.actor).with_status().with_usage().select_related("organisation", "bot")
+    shown = Key.objects.visible_to(user.actor).with_status().with_usage().select_related("organisation", "bot")
     found = {key.id: key for key in shown.filter(id__in=ids)}
     for key in found.values():
         key.calls = sums.by_key.get(key.id)
@@ -99,6 +99,6 @@ def _of(keys: QuerySet[Any], organisation: Organisation | None) -> QuerySet[Any]
     return keys.filter(organisation=organisation.id) if organisation else keys
 
 
-def _may_create(visitor: CurrentUser, organisation: Organisation | None) -> bool:
-    able = [organisation] if organisation else visitor.organisations
-    return any(Permission.ISSUE_KEYS in visitor.permissions(one.id) for one in able)
+def _may_create(user: CurrentUser, organisation: Organisation | None) -> bool:
+    able = [organisation] if organisation else user.organisations
+    return any(Permission.ISSUE_KEYS in user.permissions(one.id) for one in able)

@@ -18,7 +18,7 @@ from keyadmin.operations import policy
 from keyadmin.operations.people import rows as rules
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.people import table
 from keyadmin.web.people.views import visible
 
@@ -27,12 +27,12 @@ _FORM = require_http_methods(["GET", "HEAD", "POST"])
 
 @_FORM
 def edit(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = managed(visitor, person)
+    user = get_current_user(request)
+    row = managed(user, person)
     form = PersonForm(_sent(request), initial={"name": row.name, "email": row.email})
     if form.is_valid():
         try:
-            operations.edit(actor=visitor.actor, person=row.id, **form.cleaned_data)
+            operations.edit(actor=user.actor, person=row.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -42,16 +42,16 @@ def edit(request: HttpRequest, person: UUID) -> HttpResponseBase:
 
 @_FORM
 def add_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = visible(visitor, person)
+    user = get_current_user(request)
+    row = visible(user, person)
     taken = {membership.organisation_id for membership in row.roles_seen}
-    offered = [o for o in table.managed(visitor) if o.id not in taken]
+    offered = [o for o in table.managed(user) if o.id not in taken]
     if not offered:
         raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, None)
     form = AddRoleForm(_sent(request), organisations=offered, initial={"role": Role.MEMBER})
     if form.is_valid():
         try:
-            operations.set_role(actor=visitor.actor, person=row.id, **form.cleaned_data)
+            operations.set_role(actor=user.actor, person=row.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -61,13 +61,13 @@ def add_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
 
 @_FORM
 def role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row, membership = _membership(visitor, person, organisation)
+    user = get_current_user(request)
+    row, membership = _membership(user, person, organisation)
     form = RoleForm(_sent(request), initial={"role": membership.role})
     if form.is_valid():
         try:
             operations.set_role(
-                actor=visitor.actor, person=row.id, organisation=organisation, role=form.cleaned_data["role"]
+                actor=user.actor, person=row.id, organisation=organisation, role=form.cleaned_data["role"]
             )
         except InvalidInputError as error:
             form.refuse(error)
@@ -78,13 +78,13 @@ def role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpResponse
 
 @_FORM
 def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row, membership = _membership(visitor, person, organisation)
+    user = get_current_user(request)
+    row, membership = _membership(user, person, organisation)
     if request.method == "POST":
-        operations.remove_role(actor=visitor.actor, person=row.id, organisation=organisation)
+        operations.remove_role(actor=user.actor, person=row.id, organisation=organisation)
         words = gettext("%(person)s removed from %(organisation)s")
         message = words % {"person": row, "organisation": membership.organisation}
-        is_still_seen = Person.objects.visible_to(visitor.actor).filter(id=row.id).exists()
+        is_still_seen = Person.objects.visible_to(user.actor).filter(id=row.id).exists()
         return done(request, row, message) if is_still_seen else htmx.gone_to(request, message, _list())
     form = OperationForm(None)
     return _dialog(
@@ -94,19 +94,19 @@ def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpR
         form,
         action="remove_role",
         membership=membership,
-        keys=_keys_of(visitor, row, organisation),
+        keys=_keys_of(user, row, organisation),
     )
 
 
 @_FORM
 def system_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = visible(visitor, person)
-    policy.require(visitor.actor, Permission.MANAGE_SYSTEM_ROLES, None)
+    user = get_current_user(request)
+    row = visible(user, person)
+    policy.require(user.actor, Permission.MANAGE_SYSTEM_ROLES, None)
     form = SystemRoleForm(_sent(request), initial={"system_role": row.system_role})
     if form.is_valid():
         try:
-            operations.set_system_role(actor=visitor.actor, person=row.id, **form.cleaned_data)
+            operations.set_system_role(actor=user.actor, person=row.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         except ConflictError as error:
@@ -118,14 +118,14 @@ def system_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
 
 @_FORM
 def deactivate(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = managed(visitor, person)
+    user = get_current_user(request)
+    row = managed(user, person)
     if not row.is_active:
         raise ConflictError(gettext("This person is already deactivated."))
     form = OperationForm(_sent(request))
     if form.is_valid():
         try:
-            operations.deactivate(actor=visitor.actor, person=row.id)
+            operations.deactivate(actor=user.actor, person=row.id)
         except ConflictError as error:
             form.add_error(None, error.message)
         else:
@@ -136,26 +136,26 @@ def deactivate(request: HttpRequest, person: UUID) -> HttpResponseBase:
         row,
         form,
         action="deactivate",
-        keys=_keys_of(visitor, row),
+        keys=_keys_of(user, row),
         is_last=rules.is_last_administrator(row),
     )
 
 
 @_FORM
 def reactivate(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    row = managed(visitor, person)
+    user = get_current_user(request)
+    row = managed(user, person)
     if row.is_active:
         raise ConflictError(gettext("This person is already active."))
     if request.method == "POST":
-        operations.reactivate(actor=visitor.actor, person=row.id)
+        operations.reactivate(actor=user.actor, person=row.id)
         return done(request, row, gettext("%(person)s reactivated") % {"person": row})
     return _dialog(request, "people/reactivate.html", row, OperationForm(None), action="reactivate")
 
 
-def managed(visitor: CurrentUser, person: UUID) -> Any:
+def managed(user: CurrentUser, person: UUID) -> Any:
     """The person, for who may edit, deactivate and make links for them; else NotFound or Forbidden."""
-    row = visible(visitor, person)
+    row = visible(user, person)
     if not row.may["edit"]:
         raise policy.forbidden(Permission.MANAGE_EVERYBODY, Permission.MANAGE_EVERYBODY, None)
     return row
@@ -179,19 +179,19 @@ def _sent(request: HttpRequest) -> Any:
     return request.POST if request.method == "POST" else None
 
 
-def _membership(visitor: CurrentUser, person: UUID, organisation: UUID) -> tuple[Any, Any]:
+def _membership(user: CurrentUser, person: UUID, organisation: UUID) -> tuple[Any, Any]:
     """The person and their role there, for who may change it; else NotFound or Forbidden."""
-    row = visible(visitor, person)
+    row = visible(user, person)
     membership = next((m for m in row.roles_seen if m.organisation_id == organisation), None)
     if membership is None:
         raise NotFoundError
-    policy.require(visitor.actor, Permission.MANAGE_PEOPLE, membership.organisation)
+    policy.require(user.actor, Permission.MANAGE_PEOPLE, membership.organisation)
     return row, membership
 
 
-def _keys_of(visitor: CurrentUser, person: Any, organisation: UUID | None = None) -> dict[str, Any]:
+def _keys_of(user: CurrentUser, person: Any, organisation: UUID | None = None) -> dict[str, Any]:
     """The person's keys that still work, by what becomes of them: those of their own list, and those that inherit."""
-    keys = Key.objects.visible_to(visitor.actor).working().filter(creator=person.id)
+    keys = Key.objects.visible_to(user.actor).working().filter(creator=person.id)
     if organisation is not None:
         keys = keys.filter(organisation=organisation)
     counts = capped_count.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})

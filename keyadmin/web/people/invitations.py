@@ -26,7 +26,7 @@ from keyadmin.operations import people, policy
 from keyadmin.operations.people import Invited, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.people import actions, table
 
 _PRINTED: Final = "django.core.mail.backends.console.EmailBackend"
@@ -37,11 +37,11 @@ PEOPLE_CHANGED = "people:changed"
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("invited")
 def invite(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    form = _form(request, visitor)
+    user = get_current_user(request)
+    form = _form(request, user)
     if form.is_valid():
         try:
-            invited = people.invite(actor=visitor.actor, **form.values())
+            invited = people.invite(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -54,12 +54,12 @@ def invite(request: HttpRequest) -> HttpResponseBase:
 @sensitive_variables("made")
 def link(request: HttpRequest, person: UUID) -> HttpResponseBase:
     """A new link for who was invited, or has forgotten their password; earlier ones end."""
-    visitor = visitor_of(request)
-    row = actions.managed(visitor, person)
+    user = get_current_user(request)
+    row = actions.managed(user, person)
     if not row.is_active:
         raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": row})
     if request.method == "POST":
-        made = people.make_link(actor=visitor.actor, person=row.id)
+        made = people.make_link(actor=user.actor, person=row.id)
         return _shown(request, made, is_invitation=row.presence == Presence.INVITED)
     context = {
         "person": row,
@@ -94,26 +94,26 @@ def choose(request: HttpRequest, token: str) -> HttpResponseBase:
     return render(request, "account/choose_password.html", context, status=htmx.status_of(form))
 
 
-def _form(request: HttpRequest, visitor: CurrentUser) -> InviteForm:
-    """Offers the organisations whose people the visitor manages, that of the page behind first."""
-    offered = table.managed(visitor)
-    if not offered and not visitor.is_administrator:
-        raise _may_not_invite(visitor)
+def _form(request: HttpRequest, user: CurrentUser) -> InviteForm:
+    """Offers the organisations whose people the user manages, that of the page behind first."""
+    offered = table.managed(user)
+    if not offered and not user.is_administrator:
+        raise _may_not_invite(user)
     behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
     chosen = next((o for o in offered if o.slug == behind.get("organisation")), None)
     chosen = chosen or (offered[0] if len(offered) == 1 else None)
     return InviteForm(
         request.POST if request.method == "POST" else None,
         organisations=offered,
-        may_give_system_role=visitor.is_administrator,
+        may_give_system_role=user.is_administrator,
         initial={"role": Role.MEMBER, "organisation": chosen.id if chosen else None},
     )
 
 
-def _may_not_invite(visitor: CurrentUser) -> Exception:
-    if not visitor.organisations:
+def _may_not_invite(user: CurrentUser) -> Exception:
+    if not user.organisations:
         return NotFoundError()
-    return policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, visitor.organisations[0])
+    return policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, user.organisations[0])
 
 
 @sensitive_variables("invited")

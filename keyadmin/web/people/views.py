@@ -14,7 +14,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.people import ROLES, PeopleFilters
 from keyadmin.models import Event, Presence, paging
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.list_view import Listing
 from keyadmin.web.people import table
 
@@ -24,22 +24,22 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 
 @require_safe
 def list_(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    listing = Listing(request, visitor, PeopleFilters, reverse("people:list"))
-    found = _found(visitor, listing)
+    listing = Listing(request, user, PeopleFilters, reverse("people:list"))
+    found = _found(user, listing)
     status = listing.chosen.get("status", "")
     context = listing.page(found.filter(presence_now=status) if status else found, _ORDER, SIZE)
-    table.prepare(context["rows"], visitor)
+    table.prepare(context["rows"], user)
     context |= {
         "tabs": _tabs(found, listing, status),
         "filters": _chips(listing),
         "roles": ROLES,
-        "organisations": visitor.organisations if len(visitor.organisations) > 1 else [],
-        "may_invite": visitor.is_administrator or bool(table.managed(visitor)),
+        "organisations": user.organisations if len(user.organisations) > 1 else [],
+        "may_invite": user.is_administrator or bool(table.managed(user)),
         "is_filtered": bool(listing.chosen),
-        "shows_system_roles": visitor.is_administrator,
+        "shows_system_roles": user.is_administrator,
         "list_url": request.get_full_path(),
         "section": "people",
     }
@@ -48,12 +48,12 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def detail(request: HttpRequest, person: UUID) -> HttpResponse:
-    visitor = visitor_of(request)
-    row = visible(visitor, person)
+    user = get_current_user(request)
+    row = visible(user, person)
     for membership in row.roles_seen:
-        membership.may_change = table.may_in(visitor, membership.organisation_id)
-    addable = {o.id for o in table.managed(visitor)} - {m.organisation_id for m in row.roles_seen}
-    events = Event.objects.visible_to(visitor.actor).of_target(str(row.id))
+        membership.may_change = table.may_in(user, membership.organisation_id)
+    addable = {o.id for o in table.managed(user)} - {m.organisation_id for m in row.roles_seen}
+    events = Event.objects.visible_to(user.actor).of_target(str(row.id))
     context = {
         "person": row,
         "may_add_role": bool(addable) and row.presence != Presence.DEACTIVATED,
@@ -63,18 +63,18 @@ def detail(request: HttpRequest, person: UUID) -> HttpResponse:
     return render(request, "people/detail.html", context)
 
 
-def visible(visitor: CurrentUser, person: UUID) -> Any:
-    """The person with what a page shows of them; NotFound for whom the visitor does not see."""
-    row = table.readable(visitor).filter(id=person).first() if visitor.reads else None
+def visible(user: CurrentUser, person: UUID) -> Any:
+    """The person with what a page shows of them; NotFound for whom the user does not see."""
+    row = table.readable(user).filter(id=person).first() if user.can_read_anything else None
     if row is None:
         raise NotFoundError
-    table.prepare([row], visitor)
+    table.prepare([row], user)
     return row
 
 
-def _found(visitor: CurrentUser, listing: Listing) -> QuerySet[Any]:
+def _found(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
     """What the tabs count: everybody that the other filters leave."""
-    found: Any = table.readable(visitor)
+    found: Any = table.readable(user)
     organisation = listing.organisation
     if organisation is not None:
         found = found.in_organisation(organisation.id)
@@ -82,7 +82,7 @@ def _found(visitor: CurrentUser, listing: Listing) -> QuerySet[Any]:
     if role.startswith("system-"):
         found = found.with_system_role(role.removeprefix("system-"))
     elif role:
-        found = found.with_role(visitor.actor, role, organisation.id if organisation else None)
+        found = found.with_role(user.actor, role, organisation.id if organisation else None)
     if q := listing.chosen.get("q"):
         found = found.search(q)
     rows: QuerySet[Any] = found

@@ -13,7 +13,7 @@ from keyadmin.core import csv_cells
 from keyadmin.models import Finding, review
 from keyadmin.models.review import Examined
 from keyadmin.operations import review as operations
-from keyadmin.web.common.current_user import visitor_of
+from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.review.views import Report
 
 _NAME: Final = "review-{organisation}{day}.csv"
@@ -21,17 +21,17 @@ _NAME: Final = "review-{organisation}{day}.csv"
 
 @require_safe
 def export(request: HttpRequest) -> HttpResponseBase:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    report = Report.of(request, visitor)
+    report = Report.of(request, user)
     headers = {
         "Content-Type": "text/csv; charset=utf-8",
         "Content-Disposition": f'attachment; filename="{_name(report)}"',
     }
     if request.method == "HEAD":
         return HttpResponse(headers=headers)
-    operations.export(actor=visitor.actor, organisation=report.organisation, finding=report.finding)
+    operations.export(actor=user.actor, organisation=report.organisation, finding=report.finding)
     return StreamingHttpResponse(_lines(report), headers=headers)
 
 

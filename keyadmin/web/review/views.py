@@ -21,7 +21,7 @@ from keyadmin.forms.filters import ReviewFilters
 from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
 from keyadmin.models.review import ANY, Examined
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import table
 
 SIZE: Final = 20
@@ -35,28 +35,26 @@ _NAMED: Final = 2
 
 @require_safe
 def report(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
     part = "#rows" if htmx.is_htmx(request) else ""
-    return render(request, f"review/report.html{part}", Report.of(request, visitor).context())
+    return render(request, f"review/report.html{part}", Report.of(request, user).context())
 
 
 class Report:
     """One reader's view of the report, for one address."""
 
-    def __init__(
-        self, visitor: CurrentUser, chosen: dict[str, Any], cursor: str = "", *, is_print: bool = False
-    ) -> None:
-        self.visitor, self.chosen, self.cursor, self.is_print = visitor, chosen, cursor, is_print
+    def __init__(self, user: CurrentUser, chosen: dict[str, Any], cursor: str = "", *, is_print: bool = False) -> None:
+        self.user, self.chosen, self.cursor, self.is_print = user, chosen, cursor, is_print
         self.finding: str = chosen.get("finding", "")
         self.query = querystring.as_typed(chosen)
         self.url = reverse("review:report")
 
     @classmethod
-    def of(cls, request: HttpRequest, visitor: CurrentUser) -> "Report":
+    def of(cls, request: HttpRequest, user: CurrentUser) -> "Report":
         chosen, given = ReviewFilters(request.GET).accepted(), request.GET
-        return cls(visitor, chosen, given.get("cursor", ""), is_print="print" in given)
+        return cls(user, chosen, given.get("cursor", ""), is_print="print" in given)
 
     def context(self) -> dict[str, Any]:
         page, at, event = self._built() if self.is_big else self._living()
@@ -83,11 +81,11 @@ class Report:
 
     @cached_property
     def organisation(self) -> Organisation | None:
-        return self.visitor.named(self.chosen.get("organisation", ""))
+        return self.user.get_organisation_or_404(self.chosen.get("organisation", ""))
 
     @cached_property
     def keys(self) -> QuerySet[Any]:
-        rows: QuerySet[Any] = Key.objects.visible_to(self.visitor.actor)
+        rows: QuerySet[Any] = Key.objects.visible_to(self.user.actor)
         return rows.filter(organisation=self.organisation.id) if self.organisation else rows
 
     @property
@@ -114,7 +112,7 @@ class Report:
         return capped_count.capped(parts | {name: self._findings(name) for name in (*Finding.values, ANY)})
 
     def _findings(self, finding: str) -> QuerySet[Any]:
-        rows: QuerySet[Any] = ReviewFinding.objects.visible_to(self.visitor.actor).of(finding)
+        rows: QuerySet[Any] = ReviewFinding.objects.visible_to(self.user.actor).of(finding)
         return rows.filter(organisation_id=self.organisation.id) if self.organisation else rows
 
     @cached_property
@@ -158,7 +156,7 @@ class Report:
                 key.findings = chips(row)
                 key.unused = unused(row, labels)
                 key.is_orphan = Finding.OWNER_GONE in row.findings
-                key.may = table.may(key, self.visitor)
+                key.may = table.may(key, self.user)
                 # An auditor may do nothing: there is no menu then.
                 key.may_anything = any(key.may.values())
         return [keys[row.key] for row in examined if row.key in keys]

@@ -18,7 +18,7 @@ from keyadmin.forms.usage import UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.models.usage_sums import Part, Subject
 from keyadmin.web.common import capped_count, querystring
-from keyadmin.web.common.current_user import CurrentUser, visitor_of
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.usage import charts, totals
 from keyadmin.web.usage.totals import Calls
 
@@ -40,17 +40,17 @@ class _Busy:
 
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
-    visitor = visitor_of(request)
-    if not visitor.reads:
+    user = get_current_user(request)
+    if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    return render(request, "usage.html", _Usage(request, visitor).context())
+    return render(request, "usage.html", _Usage(request, user).context())
 
 
 class _Usage:
     """One reader's view of the page, for one address."""
 
-    def __init__(self, request: HttpRequest, visitor: CurrentUser) -> None:
-        self.visitor = visitor
+    def __init__(self, request: HttpRequest, user: CurrentUser) -> None:
+        self.user = user
         self.url = reverse("usage")
         self.chosen = UsageFilters(request.GET).accepted()
         self.days = charts.asked(request.GET.get("days", ""))
@@ -83,9 +83,7 @@ class _Usage:
         """Those with the most calls first, a page of them."""
         ranked = sorted((_Busy(key, calls) for key, calls in sums.by_key.items()), key=lambda r: (r.total, r.pk))
         found = paging.page_of(ranked[::-1], _BUSIEST, self.cursor, SIZE)
-        keys = (
-            Key.objects.visible_to(self.visitor.actor).with_status().with_usage().select_related("organisation", "bot")
-        )
+        keys = Key.objects.visible_to(self.user.actor).with_status().with_usage().select_related("organisation", "bot")
         rows = keys.in_bulk([row.pk for row in found.rows])
         for row in found.rows:
             rows[row.pk].calls = row.calls
@@ -105,7 +103,7 @@ class _Usage:
             # Who sees a bot sees its keys. Asked for their organisation as well, PostgreSQL expects too few of them.
             keys: Any = Key.objects.filter(bot=bot)
         else:
-            keys = Key.objects.visible_to(self.visitor.actor)
+            keys = Key.objects.visible_to(self.user.actor)
             if self._organisation is not None:
                 keys = keys.filter(organisation=self._organisation)
             if "bot" in self.chosen:
@@ -122,11 +120,11 @@ class _Usage:
             return []
         if self._chosen_bot:
             return [Subject(UUID(self._chosen_bot))]
-        return self.visitor.subjects(self._organisation, Part.OWN if "bot" in self.chosen else Part.ALL)
+        return self.user.subjects(self._organisation, Part.OWN if "bot" in self.chosen else Part.ALL)
 
     @cached_property
     def _organisation(self) -> Organisation | None:
-        return self.visitor.named(self.chosen.get("organisation", ""))
+        return self.user.get_organisation_or_404(self.chosen.get("organisation", ""))
 
     @property
     def _chosen_bot(self) -> str | None:
@@ -136,7 +134,7 @@ class _Usage:
     @cached_property
     def _bots(self) -> list[Any]:
         """To choose from, by name; the chosen one comes first, wherever the reader sees it."""
-        bots: Any = Bot.objects.visible_to(self.visitor.actor)
+        bots: Any = Bot.objects.visible_to(self.user.actor)
         is_chosen = Q(id=self._chosen_bot)
         if self._organisation is not None:
             bots = bots.filter(Q(organisation=self._organisation) | is_chosen)
@@ -157,7 +155,7 @@ class _Usage:
         """As `_bot`."""
         if "key" not in self.chosen:
             return None
-        row = Key.objects.visible_to(self.visitor.actor).filter(id=self.chosen["key"]).first()
+        row = Key.objects.visible_to(self.user.actor).filter(id=self.chosen["key"]).first()
         if row is None:
             raise NotFoundError
         return row
