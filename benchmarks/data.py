@@ -49,7 +49,7 @@ def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: An
     from keyadmin.core import tokens
     from keyadmin.models.meter import CELLS
 
-    now, current = timezone.now(), settings.KEYADMIN_PEPPER
+    now, current = timezone.now(), settings.KEYADMIN_CURRENT_PEPPER
     pepper, empty = settings.KEYADMIN_PEPPERS[current], [0] * CELLS
     columns = (
         "id organisation_id kind name description prefix format key_id recognition tier_id inherits created_by"

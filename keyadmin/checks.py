@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register  # noqa: A004 - Django's word
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
+from keyadmin.conf import conf
 from keyadmin.core.endpoints import ROUTES
 from keyadmin.core.routes import Route, overlap
 from keyadmin.db import roles, urls
@@ -20,7 +21,7 @@ LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}
 
 @register(Tags.security, deploy=True)
 def peppers(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    ring = settings.KEYADMIN_PEPPERS
+    ring = conf.peppers
     if not ring:
         return [Error("There is no pepper.", hint="Set KEYADMIN_PEPPERS.", id="keyadmin.E001")]
     short = sorted(number for number, pepper in ring.items() if len(pepper) != PEPPER_LENGTH)
@@ -37,7 +38,7 @@ def peppers_in_use(app_configs: Any, databases: Collection[str] | None = None, *
     if not is_asked or Secret._meta.db_table not in connection.introspection.table_names():
         return []
     used = set(Secret.objects.values_list("pepper_id", flat=True).distinct())
-    missing = ", ".join(map(str, sorted(used - settings.KEYADMIN_PEPPERS.keys())))
+    missing = ", ".join(map(str, sorted(used - conf.peppers.keys())))
     if missing:
         words = f"KEYADMIN_PEPPERS lacks peppers that keys in the database need: {missing}."
         return [Error(words, hint="Add them again.", id="keyadmin.E007")]
@@ -49,9 +50,9 @@ def powers_over_history(
     app_configs: Any, databases: Collection[str] | None = None, **kwargs: Any
 ) -> list[CheckMessage]:
     """Asked with `check --deploy --database default`. Whoever runs code in the application then has them too."""
-    if settings.KEYADMIN_DATABASE not in (databases or ()):
+    if conf.database_alias not in (databases or ()):
         return []
-    if powers := roles.powers_over_history(settings.KEYADMIN_DATABASE):
+    if powers := roles.powers_over_history(conf.database_alias):
         words = f"The application's database role could change history: {', '.join(powers)}."
         hint = f"Set {urls.OWNER} for the owner of the tables, and another role in {urls.APPLICATION}."
         return [Warning(words, hint=hint, id="keyadmin.W010")]
@@ -63,8 +64,8 @@ def own_endpoints(app_configs: Any, databases: Collection[str] | None = None, **
     """Asked by `migrate` and with `check --database default`. Permissions are refused such routes when they are
     edited, but an endpoint may be younger than a route.
     """
-    is_asked = settings.KEYADMIN_DATABASE in (databases or ())
-    database = connections[settings.KEYADMIN_DATABASE]
+    is_asked = conf.database_alias in (databases or ())
+    database = connections[conf.database_alias]
     if not is_asked or ScopeRoute._meta.db_table not in database.introspection.table_names():
         return []
     rows: Iterable[Any] = ScopeRoute.objects.order_by("pattern", "method").values_list(
@@ -80,7 +81,7 @@ def own_endpoints(app_configs: Any, databases: Collection[str] | None = None, **
 
 @register(Tags.security)
 def closed_prefixes(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
-    prefixes = settings.KEYADMIN_CLOSED_PREFIXES
+    prefixes = conf.closed_prefixes
     if isinstance(prefixes, str) or not all(one.startswith("/") and one.endswith("/") for one in prefixes):
         words = "KEYADMIN_CLOSED_PREFIXES is not a list of paths that begin and end with /."
         return [Error(words, hint='Write ["/api/"].', id="keyadmin.E009")]
@@ -90,7 +91,7 @@ def closed_prefixes(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
 @register(Tags.security, deploy=True)
 def trusted_proxies(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     """That they are networks is seen to when the settings are read."""
-    if any(mask.bit_count() < WIDEST_PROXIES for _, _, mask in settings.KEYADMIN_TRUSTED_PROXIES):
+    if any(mask.bit_count() < WIDEST_PROXIES for _, _, mask in conf.trusted_proxies):
         words = "KEYADMIN_TRUSTED_PROXIES trusts more than a proxy's network: anybody there can claim any address."
         return [Error(words, hint="Name the proxies' own addresses.", id="keyadmin.E003")]
     return []

@@ -177,14 +177,14 @@ def ring(value: str) -> dict[int, bytes]:
 
 
 def current_pepper() -> int:
-    """The id of the pepper that digests new secrets and those that calls show: KEYADMIN_PEPPER, else the highest.
+    """Id of the pepper that digests new secrets: KEYADMIN_CURRENT_PEPPER, by default the highest.
 
     With several hosts: give every host the new pepper first, naming the old one here, then name the new one.
     """
     known = peppers()
-    current = integer("KEYADMIN_PEPPER", max(known))
+    current = integer("KEYADMIN_CURRENT_PEPPER", max(known))
     if current not in known:
-        raise InvalidVariableError(f"KEYADMIN_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
+        raise InvalidVariableError(f"KEYADMIN_CURRENT_PEPPER names {current}, which KEYADMIN_PEPPERS does not hold.")
     return current
 
 

@@ -13,38 +13,21 @@ ENVIRONMENT = env.environment()
 PRODUCTION = ENVIRONMENT == env.PRODUCTION
 
 SECRET_KEY = env.secret_key()
-KEYADMIN_PEPPERS = env.peppers()
-KEYADMIN_PEPPER = env.current_pepper()
-# Signs access tokens of people who use the API; without it there are none.
-KEYADMIN_JWT_KEY = env.jwt_key()
 DEBUG = False
 ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
 
-# Proxies whose X-Forwarded-For is believed, as networks. None by default.
+# keyadmin's own settings that come from the environment. keyadmin/conf.py describes them all.
+KEYADMIN_PEPPERS = env.peppers()
+KEYADMIN_CURRENT_PEPPER = env.current_pepper()
+KEYADMIN_JWT_KEY = env.jwt_key()
 KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
-# Where keyadmin's own API is, and the paths that are closed unless a key opens them.
-KEYADMIN_API_PREFIX = "/api/"
-KEYADMIN_CLOSED_PREFIXES = (KEYADMIN_API_PREFIX,)
-# Where programs reach this server, for the snippets shown with a new secret; empty: the page's own address.
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
-# Which of DATABASES has the keys; another project has its own beside it.
-KEYADMIN_DATABASE = "default"
-# What the call path's connections have other than the application's: a role with less power, if there is one.
-KEYADMIN_CALLS_DATABASE = urls.differing(urls.CALLS)
-# Whom `migrate` leaves what they need, where the application does not own its tables.
-KEYADMIN_ROLES = urls.roles()
-# Opens /metrics to who is not on this machine: Authorization: Bearer.
+KEYADMIN_CALLS_DATABASE_OVERRIDES = urls.differing(urls.CALLS)
+KEYADMIN_DATABASE_ROLES = urls.roles()
 KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
-# Seconds a call waits for PostgreSQL before it is answered 503.
-KEYADMIN_CALL_DEADLINE = 1.0
-# Seconds a page waits for a statement of a PostgreSQL that is there; one that is not is noticed sooner.
-KEYADMIN_PAGE_DEADLINE = 5.0
-# Snapshots of keys kept in each process; the least recently used go first.
-KEYADMIN_SNAPSHOTS = env.integer("KEYADMIN_SNAPSHOTS", 20_000, minimum=1)
-# Of one process of the web server: as many requests it answers at once.
+KEYADMIN_MAX_CACHED_SNAPSHOTS = env.integer("KEYADMIN_MAX_CACHED_SNAPSHOTS", 20_000, minimum=1)
 KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 8, minimum=1)
-# Whether a call's count waits for PostgreSQL's disk. Off: a crash of PostgreSQL itself may lose the last moments.
 KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
 
 INSTALLED_APPS = [

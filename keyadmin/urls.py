@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from keyadmin.api import errors as problems
+from keyadmin.conf import conf
 from keyadmin.web.common import errors
 
 urlpatterns = [
-    path(settings.KEYADMIN_API_PREFIX.lstrip("/"), include("keyadmin.api.urls")),
+    path(conf.api_prefix.lstrip("/"), include("keyadmin.api.urls")),
     path("", include("keyadmin.web.urls")),
 ]
 
@@ -19,7 +19,7 @@ def _by_door(
     for_api: Callable[..., HttpResponse], for_pages: Callable[..., HttpResponse]
 ) -> Callable[..., HttpResponse]:
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-        is_api = request.path_info.startswith(settings.KEYADMIN_API_PREFIX)
+        is_api = request.path_info.startswith(conf.api_prefix)
         given = () if exception is None else (exception,)
         return for_api(request, *given) if is_api else for_pages(request, *given)
 

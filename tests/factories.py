@@ -207,6 +207,6 @@ class KeyFactory(DjangoModelFactory):
 
 
 def _add_secret(key: Key, token: tokens.Token, **kwargs: Any) -> None:
-    pepper_id = settings.KEYADMIN_PEPPER
+    pepper_id = settings.KEYADMIN_CURRENT_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, **kwargs)

@@ -20,7 +20,7 @@ def guard(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[Http
     from keyadmin.core import tokens
     from keyadmin.models import Meter, Secret
 
-    pepper = settings.KEYADMIN_PEPPERS[settings.KEYADMIN_PEPPER]
+    pepper = settings.KEYADMIN_PEPPERS[settings.KEYADMIN_CURRENT_PEPPER]
 
     def guarded(request: HttpRequest) -> HttpResponse:
         digest = tokens.digest(request.headers["X-API-Key"], pepper)

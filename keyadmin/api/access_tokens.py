@@ -5,8 +5,8 @@ from typing import Final
 from uuid import UUID
 
 import jwt
-from django.conf import settings
 
+from keyadmin.conf import conf
 from keyadmin.models import Person, TokenSession
 from keyadmin.operations.people.token_sessions import Begun
 
@@ -27,7 +27,7 @@ def of(begun: Begun) -> str:
         "iat": begun.at,
         "exp": begun.at + LIFE,
     }
-    return jwt.encode(claims, settings.KEYADMIN_JWT_KEY, _ALGORITHM, {"typ": _TYPE})
+    return jwt.encode(claims, conf.jwt_key, _ALGORITHM, {"typ": _TYPE})
 
 
 def person_of(token: str) -> Person | None:
@@ -35,7 +35,7 @@ def person_of(token: str) -> Person | None:
     try:
         whole = jwt.decode_complete(
             token,
-            settings.KEYADMIN_JWT_KEY,
+            conf.jwt_key,
             [_ALGORITHM],
             audience=_NAME,
             issuer=_NAME,

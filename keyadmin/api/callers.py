@@ -1,9 +1,9 @@
 """Who calls the management API, as operations and QuerySets want to know them."""
 
-from django.conf import settings
 from django.http import HttpRequest
 
 from keyadmin.api.text import askable
+from keyadmin.conf import conf
 from keyadmin.core import request_origin
 from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.core.callers import Caller
@@ -21,7 +21,7 @@ def of_person(request: HttpRequest, person: Person) -> Actor:
     """The actor that `person` is, by this door."""
     return request_origin.actor(
         request.META,
-        settings.KEYADMIN_TRUSTED_PROXIES,
+        conf.trusted_proxies,
         kind=ActorKind.PERSON,
         id=person.id,
         label=str(person),
@@ -39,7 +39,7 @@ def actor_of(request: HttpRequest) -> Actor:
     key = caller.key
     return request_origin.actor(
         request.META,
-        settings.KEYADMIN_TRUSTED_PROXIES,
+        conf.trusted_proxies,
         kind=ActorKind.KEY,
         id=key.id,
         label=key.name,

@@ -4,12 +4,12 @@ import json
 import shlex
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template import loader
 from ninja import NinjaAPI
 
 from keyadmin.api import errors, openapi
+from keyadmin.conf import conf
 
 type Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ class Docs:
         if request.method not in ("GET", "HEAD"):
             return errors.not_allowed(request, "GET, HEAD")
         made = openapi.document(self._api)
-        base = settings.KEYADMIN_BASE_URL or request.build_absolute_uri("/").rstrip("/")
+        base = conf.base_url or request.build_absolute_uri("/").rstrip("/")
         context = {"about": made["info"]["description"], "groups": _groups(made, base.rstrip("/"))}
         return HttpResponse(loader.get_template("api/docs.html").render(context))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import Resolver404, resolve
@@ -17,6 +16,7 @@ from django.urls import Resolver404, resolve
 from keyadmin.api import access_tokens, errors
 from keyadmin.api.callers import of_person
 from keyadmin.callpath.credentials import CREDENTIALS
+from keyadmin.conf import conf
 from keyadmin.models import Person
 
 #: No key has a dot in it.
@@ -30,7 +30,7 @@ class PersonTokenMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not request.path_info.startswith(settings.KEYADMIN_API_PREFIX):
+        if not request.path_info.startswith(conf.api_prefix):
             return self.get_response(request)
         view = _own_view(request)
         if getattr(view, "is_open", False):
@@ -68,4 +68,4 @@ def _token(request: HttpRequest) -> str:
     """What looks like an access token, where it is the only credential; else ""."""
     sent = {name: request.META[key] for name, key in _HEADERS.items() if key in request.META}
     match = _bearer(sent["authorization"].strip(" \t")) if sent.keys() == {"authorization"} else None
-    return match[1] if match and settings.KEYADMIN_JWT_KEY and len(match[1]) <= _LONGEST else ""
+    return match[1] if match and conf.jwt_key and len(match[1]) <= _LONGEST else ""

@@ -9,13 +9,14 @@ from threading import BoundedSemaphore
 from time import monotonic
 from typing import Final
 
-from django.conf import settings
 from django.http import HttpResponse
+
+from keyadmin.conf import conf
 
 #: Seconds after the first try in which another one is begun.
 LONGEST: Final = 3.0
 
-_slots = BoundedSemaphore(max(1, settings.KEYADMIN_THREADS // 4))
+_slots = BoundedSemaphore(max(1, conf.threads // 4))
 
 
 def patiently(answer: Callable[[], HttpResponse]) -> HttpResponse:

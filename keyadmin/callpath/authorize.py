@@ -4,14 +4,13 @@ from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
-from django.conf import settings
-
 from keyadmin.callpath import limits, route_table
 from keyadmin.callpath import snapshot as snapshots
 from keyadmin.callpath.connection import DatabaseUnavailableError, start_call
 from keyadmin.callpath.impersonation import named
 from keyadmin.callpath.snapshot import Snapshot
 from keyadmin.callpath.usage import recorder
+from keyadmin.conf import conf
 from keyadmin.core import cidr, routes, tokens
 from keyadmin.core.callers import Caller, Person, Verdict
 from keyadmin.core.denials import Denial, DenialReason, Quota
@@ -59,7 +58,7 @@ def authenticate(token: tokens.Token, call: Call, *, stale: bool = False) -> Ver
 
 def glance(token: tokens.Token, call: Call) -> AuthorizedCall | None:
     """A call that what this process remembers allows, so that only the draw is left. None: authenticate() decides."""
-    snapshot = snapshots.cached(tokens.digest(token.value, settings.KEYADMIN_PEPPERS[settings.KEYADMIN_PEPPER]))
+    snapshot = snapshots.cached(tokens.digest(token.value, conf.peppers[conf.current_pepper]))
     if snapshot is None or call.on_behalf_of is not None or not route_table.knows(snapshot.catalogue_version):
         return None
     judged = _judge(snapshot, call)
@@ -79,7 +78,7 @@ def settle(admitted: AuthorizedCall, drawn: limits.ConsumeResult) -> Verdict | N
 
 
 def _decide(token: tokens.Token, call: Call, stale: bool) -> Verdict:
-    ring, current = settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER
+    ring, current = conf.peppers, conf.current_pepper
     digest = tokens.digest(token.value, ring[current])
     start_call()
     with suppress(DatabaseUnavailableError):

@@ -17,7 +17,6 @@ from typing import Any, Final, LiteralString, Self, cast, overload
 from weakref import WeakSet
 
 import psycopg
-from django.conf import settings
 from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
@@ -25,6 +24,7 @@ from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
 from keyadmin.callpath import circuit_breaker, metrics
+from keyadmin.conf import conf
 
 type Row = tuple[bytes | None, ...]
 
@@ -182,8 +182,8 @@ _local = _Local()
 
 
 def start_call(seconds: float | None = None) -> None:
-    """Gives this thread's call so many seconds, else KEYADMIN_CALL_DEADLINE, for all its statements together."""
-    _local.deadline = monotonic() + (seconds or settings.KEYADMIN_CALL_DEADLINE)
+    """Give this thread's call `seconds`, by default the call deadline, for all its statements together."""
+    _local.deadline = monotonic() + (seconds or conf.call_deadline_seconds)
 
 
 def deadline() -> float:
@@ -257,14 +257,14 @@ def discard(line: ConnectionSlot | None = None) -> None:
 
 def _conninfo(options: str = "") -> str:
     """Django's parameters for the database that keys are in, less what is Django's alone."""
-    pages = connections[settings.KEYADMIN_DATABASE]
+    pages = connections[conf.database_alias]
     djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
     parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
-    parameters |= settings.KEYADMIN_CALLS_DATABASE
-    durable = "on" if settings.KEYADMIN_DURABLE_COUNTS else "off"
+    parameters |= conf.calls_database_overrides
+    durable = "on" if conf.durable_counts else "off"
     # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
     # not the first to wait for a row waits twice: for its turn, and for the row.
-    patience = int(settings.KEYADMIN_CALL_DEADLINE * 350)
+    patience = int(conf.call_deadline_seconds * 350)
     # One plan for all values of a statement: planning a look-up takes longer than the look-up.
     plans = "-c plan_cache_mode=force_generic_plan"
     ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC {plans}"

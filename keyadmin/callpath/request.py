@@ -2,11 +2,10 @@
 
 from uuid import UUID
 
-from django.conf import settings
-
 from keyadmin.callpath.authorize import Call, authenticate
 from keyadmin.callpath.credentials import CREDENTIALS, Headers, present, single
 from keyadmin.callpath.usage import recorder
+from keyadmin.conf import conf
 from keyadmin.core import routes, tokens
 from keyadmin.core.callers import Verdict
 from keyadmin.core.client_address import client_address
@@ -51,5 +50,5 @@ def question(
         return Denial(DenialReason.UNDECIDABLE)
     if not routes.canonical(path):
         return Denial(DenialReason.UNDECIDABLE)
-    address = client_address(peer, headers.get("x-forwarded-for", ()), settings.KEYADMIN_TRUSTED_PROXIES)
+    address = client_address(peer, headers.get("x-forwarded-for", ()), conf.trusted_proxies)
     return token, Call(method, path, address, channel, person, cost, organisation, needs)

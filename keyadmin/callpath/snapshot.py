@@ -15,9 +15,8 @@ from threading import Lock
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-
 from keyadmin.callpath.connection import execute
+from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.callers import Identity
 from keyadmin.models.scope import held
@@ -54,7 +53,7 @@ def load(digests: Sequence[bytes]) -> Snapshot | None:
         _cache.pop(digests[0], None)
         if snapshot is not None:
             _cache[digests[0]] = snapshot
-        while len(_cache) > settings.KEYADMIN_SNAPSHOTS:
+        while len(_cache) > conf.max_cached_snapshots:
             _cache.popitem(last=False)
     return snapshot
 

@@ -9,6 +9,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import ngettext
 
+from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.management.base import iso
 from keyadmin.models import Person
@@ -61,7 +62,7 @@ def _send(person: Person, keys: list[Any]) -> None:
 
 
 def _url(key: Any) -> str:
-    base = settings.KEYADMIN_BASE_URL or _base()
+    base = conf.base_url or _base()
     return f"{base.rstrip('/')}{reverse('keys:detail', args=[key.id])}" if base else ""
 
 

@@ -11,11 +11,11 @@ from functools import cache
 from time import monotonic
 from typing import Final
 
-from django.conf import settings
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin.callpath.connection import DatabaseUnavailableError, execute, start_call
+from keyadmin.conf import conf
 from keyadmin.core.problems import Answer
 
 PATHS: Final = ("/healthz", "/readyz")
@@ -82,7 +82,7 @@ def _missing_peppers() -> set[str]:
     if execute("SELECT to_regclass('secret')::text", {}) == [(None,)]:
         return set()
     found = execute(_PEPPERS_IN_USE, {})
-    return {str(number) for (number,) in found if number not in settings.KEYADMIN_PEPPERS}
+    return {str(number) for (number,) in found if number not in conf.peppers}
 
 
 @cache

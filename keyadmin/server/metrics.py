@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import psutil
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin import env
 from keyadmin.callpath import circuit_breaker, metrics
+from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.problems import Answer
 
@@ -172,7 +172,7 @@ def _is_alive(name: str) -> bool:
 
 def _may_read(peer: str, headers: Mapping[str, Sequence[str]]) -> bool:
     given = headers.get("authorization", ())
-    if token := settings.KEYADMIN_METRICS_TOKEN.encode():
+    if token := conf.metrics_token.encode():
         expected = b"Bearer " + token
         if len(given) == 1 and hmac.compare_digest(given[0].encode("utf-8", "surrogateescape"), expected):
             return True

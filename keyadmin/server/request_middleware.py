@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.request_id import request_id as fit_id
 
@@ -65,4 +66,4 @@ def _warn_once(peer: str) -> None:
 
 def _from_trusted_proxy(request: HttpRequest) -> bool:
     peer = cidr.address_of(request.META.get("REMOTE_ADDR", ""))
-    return peer is not None and cidr.contains(settings.KEYADMIN_TRUSTED_PROXIES, peer)
+    return peer is not None and cidr.contains(conf.trusted_proxies, peer)

@@ -47,7 +47,7 @@ def test_a_refused_key_is_moved_too_and_an_unproven_one_is_not(server: Server, g
 
 def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[str], settings: Any) -> None:
     made = given.key(pepper=1)
-    settings.KEYADMIN_PEPPERS, settings.KEYADMIN_PEPPER = {2: NEW}, 2
+    settings.KEYADMIN_PEPPERS, settings.KEYADMIN_CURRENT_PEPPER = {2: NEW}, 2
     assert authenticate(made.token, CHATS) == Denial(DenialReason.UNPROVEN)
     settings.KEYADMIN_PEPPERS = {1: OLD, 2: NEW}
     assert isinstance(authenticate(made.token, CHATS), Caller)
@@ -55,18 +55,18 @@ def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[s
 
 def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
     """So that every host can be given a new pepper before any host uses it."""
-    settings.KEYADMIN_PEPPER = 1
+    settings.KEYADMIN_CURRENT_PEPPER = 1
     made = given.key(pepper=1)
     assert isinstance(authenticate(made.token, CHATS), Caller)
     assert Secret.objects.get(key=made.key).pepper_id == 1
-    settings.KEYADMIN_PEPPER = 2
+    settings.KEYADMIN_CURRENT_PEPPER = 2
     assert isinstance(authenticate(made.token, CHATS), Caller)
     assert Secret.objects.get(key=made.key).pepper_id == 2
 
 
 @pytest.mark.parametrize("room", [1, 3])
 def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], settings: Any, room: int) -> None:
-    settings.KEYADMIN_SNAPSHOTS = room
+    settings.KEYADMIN_MAX_CACHED_SNAPSHOTS = room
     organisation = given.organisation()
     made = [given.key(organisation) for _ in range(5)]
     for one in (*made, *made, *reversed(made)):
@@ -79,7 +79,7 @@ def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], sett
 
 
 def test_the_least_recently_used_goes_first(given: Given, statements: list[str], settings: Any) -> None:
-    settings.KEYADMIN_SNAPSHOTS = 2
+    settings.KEYADMIN_MAX_CACHED_SNAPSHOTS = 2
     first, second, third = (given.key() for _ in range(3))
     for made in (first, second, first, third):
         authenticate(made.token, CHATS)

@@ -224,7 +224,7 @@ def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, 
 
 def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: Any) -> None:
     """It started before the commit, and found the meter's row locked by it."""
-    settings.KEYADMIN_CALL_DEADLINE = 60  # it must not give up before this test has seen it wait
+    settings.KEYADMIN_CALL_DEADLINE_SECONDS = 60  # it must not give up before this test has seen it wait
     made = given.key()
     call = Call("GET", "/api/chats", None)
     assert isinstance(authenticate(made.token, call), Authenticated)

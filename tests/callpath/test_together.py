@@ -10,8 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import connection, transaction
+from django.test import override_settings
 
 from keyadmin.callpath import batching, circuit_breaker
 from keyadmin.callpath import connection as connections
@@ -59,10 +59,10 @@ class Gate:
 
     def calls(self, *made: Made) -> list[Verdict]:
         """The first one's goes alone, and the others' together, however long it takes until all are in line."""
-        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
+        deadline = override_settings(KEYADMIN_CALL_DEADLINE_SECONDS=10.0)
+        with deadline, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
             patch.setattr(batching, "PATIENCE", 10)
             patch.setattr(batching, "LEAST", 0)
-            patch.setattr(settings, "KEYADMIN_CALL_DEADLINE", 10.0)
             try:
                 futures = self.behind(pool, *made)
             finally:

@@ -18,7 +18,7 @@ DATABASES = {
 }
 DATABASE_ROUTERS = ["keyadmin.integrations.django.KeyadminRouter"]
 MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself
-KEYADMIN_DATABASE = "keyadmin"
+KEYADMIN_DATABASE_ALIAS = "keyadmin"
 KEYADMIN_PEPPERS = env.ring(os.environ["KEYADMIN_PEPPERS"])
 KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
 KEYADMIN_CLOSED_PREFIXES = ["/v1/"]

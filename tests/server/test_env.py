@@ -94,10 +94,10 @@ def test_the_key_of_access_tokens_is_made_in_development_and_optional_elsewhere(
 def test_the_current_pepper_is_the_highest_or_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", RING)
     assert env.current_pepper() == 12
-    monkeypatch.setenv("KEYADMIN_PEPPER", "1")
+    monkeypatch.setenv("KEYADMIN_CURRENT_PEPPER", "1")
     assert env.current_pepper() == 1
-    monkeypatch.setenv("KEYADMIN_PEPPER", "2")
-    with pytest.raises(env.InvalidVariableError, match="KEYADMIN_PEPPER names 2"):
+    monkeypatch.setenv("KEYADMIN_CURRENT_PEPPER", "2")
+    with pytest.raises(env.InvalidVariableError, match="KEYADMIN_CURRENT_PEPPER names 2"):
         env.current_pepper()
 
 

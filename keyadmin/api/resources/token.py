@@ -3,7 +3,6 @@
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +14,7 @@ from pydantic import BaseModel, Field
 from keyadmin.api import access_tokens, errors
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import of_person
+from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Person
@@ -91,7 +91,7 @@ def revoke(request: HttpRequest, response: HttpResponse, sent: Refresh = FromBod
 
 
 def _require_key() -> None:
-    if not settings.KEYADMIN_JWT_KEY:
+    if not conf.jwt_key:
         raise NotFoundError
 
 

@@ -7,7 +7,6 @@ from time import monotonic
 from typing import Annotated, Any, Final
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest
 from ninja import Body as FromBody
 from ninja import Router
@@ -19,6 +18,7 @@ from keyadmin.api.callers import person_of
 from keyadmin.callpath import snapshot
 from keyadmin.callpath.credentials import present
 from keyadmin.callpath.request import decide
+from keyadmin.conf import conf
 from keyadmin.core import cidr, tokens
 from keyadmin.core.callers import Caller, Identity, Verdict
 from keyadmin.core.denials import Denial, DenialReason
@@ -163,4 +163,4 @@ def _key(key: Identity) -> dict[str, Any]:
 
 
 def _digest(token: tokens.Token) -> bytes:
-    return tokens.digest(token.value, settings.KEYADMIN_PEPPERS[settings.KEYADMIN_PEPPER])
+    return tokens.digest(token.value, conf.peppers[conf.current_pepper])

@@ -14,11 +14,11 @@ from urllib.parse import quote, unquote
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from keyadmin.callpath.request import HEADERS, decide
+from keyadmin.conf import conf
 from keyadmin.core import problems
 from keyadmin.core.callers import Caller, Verdict
 from keyadmin.core.current_call import current_call
@@ -46,7 +46,7 @@ class KeyMiddleware:
             markcoroutinefunction(self)
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(tuple(settings.KEYADMIN_CLOSED_PREFIXES)):
+        if not request.path_info.startswith(tuple(conf.closed_prefixes)):
             return self.get_response(request)
         if getattr(request, "keyadmin_passes", False):  # somebody before this one has decided: api/people_tokens.py
             return self.get_response(request)

@@ -13,7 +13,6 @@ from typing import Final
 from uuid import UUID
 
 import psycopg
-from django.conf import settings
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
@@ -24,6 +23,7 @@ from keyadmin.callpath.batching import MOST, OPTIONS, arrays
 from keyadmin.callpath.connection import DatabaseUnavailableError, DeadlineConnection
 from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
 from keyadmin.callpath.snapshot import Snapshot
+from keyadmin.conf import conf
 
 
 @dataclass(slots=True)
@@ -92,7 +92,7 @@ class Batch:
             self._fail()
             return
         metrics.stated()
-        self._late = self._loop.call_later(settings.KEYADMIN_CALL_DEADLINE, self._fail)
+        self._late = self._loop.call_later(conf.call_deadline_seconds, self._fail)
 
     def _flush(self) -> None:
         """What the socket does not take yet it is given when it does."""

@@ -11,13 +11,13 @@ from time import perf_counter
 from typing import Any, Final
 
 import structlog
-from django.conf import settings
 
 from keyadmin import env
 from keyadmin.callpath.authorize import authenticate, glance, settle
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.request import question
 from keyadmin.callpath.usage import recorder
+from keyadmin.conf import conf
 from keyadmin.core import cidr, problems
 from keyadmin.core.callers import Verdict
 from keyadmin.core.denials import Denial, DenialReason
@@ -126,7 +126,7 @@ def _note(verdict: Verdict, **fields: Any) -> None:
 @lru_cache(maxsize=256)
 def _is_trusted(peer: str) -> bool:
     address = cidr.address_of(peer)
-    is_trusted = address is not None and cidr.contains(settings.KEYADMIN_TRUSTED_PROXIES, address)
+    is_trusted = address is not None and cidr.contains(conf.trusted_proxies, address)
     if not is_trusted:
         log.warning("/verify answers gateways only", peer=peer, setting="KEYADMIN_TRUSTED_PROXIES")
     return is_trusted

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandParser
 
+from keyadmin.conf import conf
 from keyadmin.db import roles
 from keyadmin.db.urls import APPLICATION, CALLS, OWNER
 from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
@@ -26,19 +26,19 @@ class Command(OperatorCommand):
         parser.add_argument("--sql", action="store_true", help="Print the statements instead of running them.")
 
     def run(self, options: Namespace) -> None:
-        known = settings.KEYADMIN_ROLES
+        known = conf.database_roles
         if known is None:
             raise CommandError(_ONE_URL, ExitCode.USAGE)
         if options.sql:
             self.result(roles.grants(known).rstrip())
             return
-        if not roles.grant(known, settings.KEYADMIN_DATABASE):
+        if not roles.grant(known, conf.database_alias):
             raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
         self._tell([("owner", known.owner), ("application", known.app), ("calls", known.calls)])
 
     def _tell(self, named: list[tuple[str, str]]) -> None:
         found: list[dict[str, Any]] = [
-            {"for": purpose, "role": role, "over_history": roles.powers_over_history(settings.KEYADMIN_DATABASE, role)}
+            {"for": purpose, "role": role, "over_history": roles.powers_over_history(conf.database_alias, role)}
             for purpose, role in named
         ]
         if self.json:

@@ -3,9 +3,9 @@
 from argparse import Namespace
 from typing import Any, Final
 
-from django.conf import settings
 from django.urls import reverse
 
+from keyadmin.conf import conf
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
 from keyadmin.management.subcommands import NounCommand, argument, given, verb
@@ -101,13 +101,13 @@ class Command(NounCommand):
     def _tell_link(self, invited: Invited, what: str) -> None:
         """The link is a secret: it alone is on standard output. Who was here already needs none."""
         path = reverse("choose_password", args=[invited.token]) if invited.token else None
-        link = path and f"{settings.KEYADMIN_BASE_URL.rstrip('/')}{path}"
+        link = path and f"{conf.base_url.rstrip('/')}{path}"
         if self.json:
             self.document({**described(invited.person), "link": link})
         elif link:
             self.result(link)
         self.note(f"{what} {printable(invited.person.name)} <{invited.person.email}>.")
-        if link and not settings.KEYADMIN_BASE_URL:
+        if link and not conf.base_url:
             self.note("Put your server's address before the link, or set KEYADMIN_BASE_URL.")
 
     def _done(self, person: Person, what: str) -> None:

@@ -4,9 +4,9 @@ import secrets
 from argparse import Namespace
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Count
 
+from keyadmin.conf import conf
 from keyadmin.management.base import CommandError, ExitCode
 from keyadmin.management.subcommands import NounCommand, verb
 from keyadmin.models import Secret
@@ -17,27 +17,29 @@ class Command(NounCommand):
 
     @verb("add", "Print a new ring: the present peppers and a new one. Nothing is changed by it.")
     def add(self, options: Namespace) -> None:
-        ring = settings.KEYADMIN_PEPPERS
+        ring = conf.peppers
         new = max(ring) + 1
         whole = {**ring, new: secrets.token_bytes(32)}
         value = ",".join(f"{number}:{pepper.hex()}" for number, pepper in sorted(whole.items()))
         self.tell({"id": new, "peppers": value}, value)
         self.note(
-            f"1. Give every host this KEYADMIN_PEPPERS, with KEYADMIN_PEPPER={settings.KEYADMIN_PEPPER}; restart."
+            f"1. Give every host this KEYADMIN_PEPPERS, with KEYADMIN_CURRENT_PEPPER={conf.current_pepper}; restart."
         )
-        self.note(f"2. Then set KEYADMIN_PEPPER={new} everywhere. New secrets use it at once, old ones when next used.")
+        self.note(
+            f"2. Then set KEYADMIN_CURRENT_PEPPER={new} on every host. New secrets use it now, old ones at next use."
+        )
         self.note("3. `pepper status` tells when no secret needs an old one any more.")
 
     @verb("status", "How many secrets are under each pepper. Exit code 1 if one is needed that the ring lacks.")
     def status(self, options: Namespace) -> None:
         counts = dict(Secret.objects.values_list("pepper_id").annotate(secrets=Count("id")).order_by("pepper_id"))
-        known = sorted({*counts, *settings.KEYADMIN_PEPPERS})
+        known = sorted({*counts, *conf.peppers})
         rows: list[dict[str, Any]] = [
             {
                 "pepper": number,
                 "secrets": counts.get(number, 0),
-                "in_ring": number in settings.KEYADMIN_PEPPERS,
-                "current": number == settings.KEYADMIN_PEPPER,
+                "in_ring": number in conf.peppers,
+                "current": number == conf.current_pepper,
             }
             for number in known
         ]

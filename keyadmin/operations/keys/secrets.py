@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db import connections
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from keyadmin.conf import conf
 from keyadmin.core import tokens
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
@@ -85,8 +85,8 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
 
 def store(key: Key, token: tokens.Token, now: datetime) -> None:
     """Save the token's digest, under the newest pepper, as the key's current secret."""
-    pepper_id = settings.KEYADMIN_PEPPER
-    digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
+    pepper_id = conf.current_pepper
+    digest = tokens.digest(token.value, conf.peppers[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, created_at=now)
 
 

@@ -11,12 +11,12 @@ from typing import Any, Final
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.core.internal import ratelimit
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from keyadmin.conf import conf
 from keyadmin.core.request_origin import client_ip
 
 _ACTIONS: Final = ("login", "login_failed", "reset_password", "reset_password_from_key")
@@ -29,7 +29,7 @@ class SignInAdapter(DefaultAccountAdapter):
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """People whose address cannot be told share their limits."""
-        return client_ip(request.META, settings.KEYADMIN_TRUSTED_PROXIES) or _UNKNOWN_ADDRESS
+        return client_ip(request.META, conf.trusted_proxies) or _UNKNOWN_ADDRESS
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """The library's own would let a deactivated person who knows the password past the count of failures."""

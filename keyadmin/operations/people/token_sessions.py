@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
+from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.models import EventType, Person, RefreshToken, TokenSession
@@ -98,4 +99,4 @@ def _new(session: TokenSession) -> str:
 
 
 def _digest(token: str) -> bytes:
-    return hmac.digest(settings.KEYADMIN_JWT_KEY, token.encode("utf-8", "replace"), hashlib.sha256)
+    return hmac.digest(conf.jwt_key, token.encode("utf-8", "replace"), hashlib.sha256)

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpRequest
 
+from keyadmin.conf import conf
 from keyadmin.core import request_origin
 from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.models import Person
@@ -14,7 +14,7 @@ def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, .
     """The actor that `person` is in this request; `organisations` as in Actor."""
     return request_origin.actor(
         request.META,
-        settings.KEYADMIN_TRUSTED_PROXIES,
+        conf.trusted_proxies,
         kind=ActorKind.PERSON,
         id=person.id,
         label=str(person),
@@ -27,10 +27,10 @@ def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, .
 def of_nobody(request: HttpRequest, label: str, door: Interface = Interface.PAGE) -> Actor:
     """Somebody who has not signed in, known only by what they typed."""
     return request_origin.actor(
-        request.META, settings.KEYADMIN_TRUSTED_PROXIES, kind=ActorKind.PERSON, id=None, label=label, via=door
+        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, id=None, label=label, via=door
     )
 
 
 def client_ip(request: HttpRequest) -> str | None:
     """The client's address; None if it cannot be determined."""
-    return request_origin.client_ip(request.META, settings.KEYADMIN_TRUSTED_PROXIES)
+    return request_origin.client_ip(request.META, conf.trusted_proxies)

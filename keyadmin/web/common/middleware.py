@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.http.response import HttpResponseRedirectBase
@@ -11,6 +10,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
+from keyadmin.conf import conf
 from keyadmin.core.errors import OperationError
 from keyadmin.web.common import errors, htmx
 
@@ -48,4 +48,4 @@ class PageMiddleware(LoginRequiredMiddleware):
 
 
 def is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith(settings.KEYADMIN_API_PREFIX)
+    return request.path_info.startswith(conf.api_prefix)

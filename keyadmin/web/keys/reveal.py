@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 from django_htmx.http import trigger_client_event
 
+from keyadmin.conf import conf
 from keyadmin.models import Key
 from keyadmin.operations import keys as operations
 from keyadmin.web.common import htmx
@@ -19,7 +19,7 @@ from keyadmin.web.keys import table
 def reveal(request: HttpRequest, issued: operations.Issued, **context: Any) -> HttpResponse:
     """Nothing of the secret may outlive this response. `context`: regenerated, section, back_url."""
     key = issued.key
-    base_url = settings.KEYADMIN_BASE_URL or request.build_absolute_uri("/")
+    base_url = conf.base_url or request.build_absolute_uri("/")
     values = {
         "key": key,
         "token": issued.token,
