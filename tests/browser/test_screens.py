@@ -36,8 +36,8 @@ def test_the_overview_leads_on(page: Page, world: World) -> None:
     page.get_by_role("region", name="Expiring soon").get_by_role("link", name="CI/CD pipeline").click()
     expect(page.get_by_role("heading", name="CI/CD pipeline", level=1)).to_be_visible()
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Overview").click()
-    refused = page.get_by_role("region", name="Refused lately")
-    expect(refused.get_by_role("listitem").filter(has_text=NAME)).to_be_visible()
+    denials = page.get_by_role("region", name="Recent denials")
+    expect(denials.get_by_role("listitem").filter(has_text=NAME)).to_be_visible()
     page.get_by_role("region", name="Newest in the history").get_by_role("link", name="revoked the key").click()
     expect(page.locator("#panel").get_by_role("heading", name="Key revoked")).to_be_visible()
 

@@ -43,7 +43,7 @@ def named(response: Any, what: str) -> list[str]:
 def test_keys_that_need_somebody(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     response = signed_in(jonas).get("/")
     assert named(response, "expiring") == ["Sooner", "Soon"]
-    assert named(response, "refused") == ["Refused more", "Refused"]
+    assert named(response, "denied") == ["Refused more", "Refused"]
     assert named(response, "unused") == ["Forgotten"]
     html = response.content.decode()
     assert "3 of 43" in html
@@ -57,7 +57,7 @@ def test_of_all_organisations_or_one(
     client = signed_in(maya)
     assert named(client.get("/"), "expiring") == ["Sooner", "Soon", "Theirs"]
     one = client.get("/?organisation=contoso")
-    assert named(one, "expiring") == named(one, "unused") == named(one, "refused") == ["Theirs"]
+    assert named(one, "expiring") == named(one, "unused") == named(one, "denied") == ["Theirs"]
     assert one.context["chart"].totals == [0, 0, 99, 0, 0]
     assert 'href="/usage/?organisation=contoso"' in one.content.decode()
     assert client.get("/?organisation=unheard-of").status_code == 404

@@ -13,8 +13,7 @@ from keyadmin.models.meter import CELLS
 from keyadmin.operations.usage import roll_up as usage_operations
 from keyadmin.web.common import capped_count
 from keyadmin.web.templatetags.ui import absolute_time
-from keyadmin.web.usage import totals as key_sums
-from keyadmin.web.usage import views
+from keyadmin.web.usage import charts, views
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -101,7 +100,7 @@ def test_only_what_one_may_read(
 def test_paging_forth_and_back(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "SIZE", 4)
+    monkeypatch.setattr(views, "PAGE_SIZE", 4)
     made = [KeyFactory(organisation=northwind, name=f"K{number}") for number in range(10)]
     for number, key in enumerate(made):
         use(key, Outcome.OK, 10 + number // 2)
@@ -126,7 +125,7 @@ def test_of_too_many_keys_those_used_last(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capped_count, "LIMIT", 1)
-    monkeypatch.setattr(key_sums, "USED_LAST", 1)
+    monkeypatch.setattr(charts, "MAX_SUMMED_KEYS", 1)
     today = timezone.now().date()
     for name, days in (("Robot", 9), ("Plain", 2)):
         Meter.objects.filter(key_id=keys[name].id).update(last_used_day=today - timedelta(days=days))
@@ -206,7 +205,7 @@ def test_the_chosen_bot_is_to_choose_however_many_there_are(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also of another organisation than the filter's."""
-    monkeypatch.setattr(views, "_MOST_BOTS", 2)
+    monkeypatch.setattr(views, "MAX_BOT_CHOICES", 2)
     first, second, last = (BotFactory(organisation=northwind, name=name) for name in ("A", "B", "C"))
     theirs = BotFactory(organisation=contoso, name="D")
     client = signed_in(maya)

@@ -27,7 +27,7 @@ def detail(request: HttpRequest, key: UUID) -> HttpResponse:
     if row is None:
         return deleted.page(request, user, key)
     user.page_organisation = row.organisation
-    days = charts.asked(request.GET.get("days", ""))
+    days = charts.parse_days(request.GET.get("days", ""))
     context = _context(user, row) | {"list_url": request.get_full_path(), "section": "keys"}
     part = ""
     if htmx.is_htmx(request):
@@ -67,6 +67,6 @@ def _network(entry: AllowListEntry) -> dict[str, Any]:
 
 
 def _usage(key: Any, days: int) -> dict[str, Any]:
-    chart, month = charts.charts(key, days, charts.USUAL)
+    chart, month = charts.charts_of_key(key, days, charts.DEFAULT_DAYS)
     ranges = [{"days": length, "url": querystring.link("", {"days": length})} for length in charts.RANGES]
     return {"chart": chart, "month": month, "ranges": ranges, "days": days}

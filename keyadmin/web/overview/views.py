@@ -1,19 +1,123 @@
-"""The front door."""
+"""The overview: figures, keys that need attention, recent activity and usage."""
+
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import get_current_user
-from keyadmin.web.overview import context
+from keyadmin.models import Key, Organisation, Status
+from keyadmin.models.event_search import EventQuery
+from keyadmin.models.event_terms import EventFilter
+from keyadmin.operations.policy import Permission
+from keyadmin.web.common import capped_count, htmx, querystring
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.keys import summary
+from keyadmin.web.usage import charts
+from keyadmin.web.usage.charts import UsageTotals
+
+#: Range of the chart and of the denied requests.
+DAYS: Final = 14
+MAX_KEYS_PER_LIST: Final = 5
+MAX_EVENTS: Final = 7
+#: A younger key is not listed as unused: its client may not be deployed yet.
+_UNUSED_AFTER: Final = timedelta(days=7)
+_WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """The overview; who may read nothing is told so, and may sign out."""
     user = get_current_user(request)
     if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
     part = "#page" if htmx.is_htmx(request) else ""
-    return render(request, f"overview.html{part}", context.context(request, user))
+    return render(request, f"overview.html{part}", _context(request, user))
+
+
+def _context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
+    organisation = user.get_organisation_or_404(request.GET.get("organisation", ""))
+    keys: Any = Key.objects.visible_to(user.actor)
+    if organisation:
+        keys = keys.filter(organisation=organisation.id)
+    counts = capped_count.capped(summary.counted(keys))
+    totals = charts.usage_totals(keys, counts["tile:all"], DAYS, user.subjects(organisation))
+    lists = _key_lists(user, keys, totals)
+    query = {"organisation": organisation.slug} if organisation else {}
+    events = EventQuery.of(user.actor, EventFilter(organisation=organisation.id if organisation else None))
+    soonest = lists["expiring"][0] if lists["expiring"] else None
+    return {
+        "organisation": organisation,
+        "tiles": summary.tiles(
+            counts,
+            {},
+            reverse("keys:list"),
+            query,
+            next_to_expire=summary.next_to_expire(*(soonest.name, soonest.expires_at) if soonest else ("", None)),
+            last=summary.used_today(keys) if totals.is_chart_partial else summary.requests(totals.by_day),
+        ),
+        "chart": totals.chart,
+        "totals": totals,
+        **lists,
+        "events": events.newest(MAX_EVENTS),
+        "query": query,
+        "expiring_url": querystring.link(reverse("keys:list"), query, status=Status.EXPIRING.value),
+        "unused_url": querystring.link(reverse("keys:list"), query, used="never"),
+        "usage_url": querystring.link(reverse("usage"), query),
+        "history_url": querystring.link(reverse("history:list"), query),
+        "has_keys": bool(counts["tile:all"]),
+        "may_create": _may_create(user, organisation),
+        "create_url": querystring.link(reverse("keys:create"), query),
+        "list_url": request.get_full_path(),
+        "section": "overview",
+    }
+
+
+def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, list[Any]]:
+    """The lists `expiring`, `unused` and `denied`.
+
+    One statement selects the ids of all three lists and reads their keys once. The keys are then sorted into the lists
+    here.
+    """
+    unused_before = timezone.now() - _UNUSED_AFTER
+    unused = keys.working().filter(meter__last_used_at__isnull=True, created_at__lt=unused_before)
+    denied_ids = _most_denied(totals)
+    ids = (
+        summary.expiring(keys)
+        .values("id")[:MAX_KEYS_PER_LIST]
+        .union(
+            unused.order_by("-created_at", "-id").values("id")[:MAX_KEYS_PER_LIST],
+            keys.filter(id__in=denied_ids).values("id"),
+        )
+    )
+    visible = Key.objects.visible_to(user.actor).with_status().with_usage().select_related("organisation", "bot")
+    by_id = {key.id: key for key in visible.filter(id__in=ids)}
+    for key in by_id.values():
+        key.calls = totals.by_key.get(key.id)
+    expiring = [key for key in by_id.values() if key.status == Status.EXPIRING]
+    never_used = [
+        key
+        for key in by_id.values()
+        if key.status in _WORKING and key.last_used_at is None and key.created_at < unused_before
+    ]
+    expiring.sort(key=lambda key: (key.expires_at, key.id))
+    never_used.sort(key=lambda key: (key.created_at, key.id), reverse=True)
+    return {
+        "expiring": expiring[:MAX_KEYS_PER_LIST],
+        "unused": never_used[:MAX_KEYS_PER_LIST],
+        "denied": [by_id[key_id] for key_id in denied_ids if key_id in by_id],
+    }
+
+
+def _most_denied(totals: UsageTotals) -> list[UUID]:
+    """The ids of the keys with the most denied requests, the highest number first."""
+    denied = [(calls.denied, key) for key, calls in totals.by_key.items() if calls.denied]
+    return [key for _count, key in sorted(denied, reverse=True)[:MAX_KEYS_PER_LIST]]
+
+
+def _may_create(user: CurrentUser, organisation: Organisation | None) -> bool:
+    organisations = [organisation] if organisation else user.organisations
+    return any(Permission.ISSUE_KEYS in user.permissions(organisation.id) for organisation in organisations)

@@ -1,28 +1,47 @@
-"""One key's calls by day and group of outcomes: the ledger, and the minute that the meter has not handed over yet."""
+"""Requests by day and group of outcomes: of one key, and of many keys together.
 
-from collections.abc import Sequence
+A chart of one key reads the hourly ledger, and from the key's meter the last minutes, which are not in the ledger yet.
+
+The requests of at most `capped_count.LIMIT` keys are added up when a page is rendered. With more keys that takes too
+long: the days then come from the roll-up, and the figures by key cover only the MAX_SUMMED_KEYS keys that were used
+last. `UsageTotals` records which of these happened, and the pages state it. Without a roll-up the days cover those keys
+only, too.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from uuid import UUID
 
-from django.db.models import Q, Sum
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-from keyadmin.models import Outcome, OutcomeGroup, UsageHour
+from keyadmin.models import Meter, Outcome, OutcomeGroup, UsageHour, UsageRollUp, usage_sums
 from keyadmin.models.usage import calls_by_day
+from keyadmin.models.usage_sums import Keys, Subject
+from keyadmin.web.common import capped_count
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
-#: The ranges of the chart, in days, and every how many days the wide and the narrow one name a day.
+#: The ranges of a chart in days. For each: label every how many days, in the wide and in the narrow drawing.
 RANGES: Final = {7: (1, 1), 14: (2, 4), 30: (5, 10), 90: (15, 30)}
-USUAL: Final = 30
-_ORDER: Final = [group for group, _ in OUTCOMES]
+DEFAULT_DAYS: Final = 30
+#: Of more than `capped_count.LIMIT` keys, this many are added up one by one.
+MAX_SUMMED_KEYS: Final = 250
+_GROUPS: Final = [group for group, _ in OUTCOMES]
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The requests of `days` days, oldest first: what the picture, its legend and its table show."""
+    """Requests by day, oldest day first, for the drawing, its legend and its table.
+
+    `days`: [{"label": "22 Nov", "date": date, "counts": [one int for each group of OUTCOMES]}].
+    `totals`: one sum over all days for each group of OUTCOMES.
+    """
 
     days: list[dict[str, Any]]
     totals: list[int]
@@ -32,8 +51,9 @@ class Chart:
         return self.days[::-1]
 
     @property
-    def legend(self) -> list[tuple[str, Any, int]]:
-        return [(name, OutcomeGroup(name).label, total) for name, total in zip(_ORDER, self.totals, strict=True)]
+    def legend(self) -> list[tuple[str, str | Promise, int]]:
+        """(group, label, total) of each group of outcomes."""
+        return [(name, OutcomeGroup(name).label, total) for name, total in zip(_GROUPS, self.totals, strict=True)]
 
     @property
     def total(self) -> int:
@@ -54,48 +74,129 @@ class Chart:
 
     @property
     def label(self) -> str:
-        words = gettext("Requests per day by outcome, last %(days)s days: %(total)s requests, %(denied)s denied")
-        return words % {"days": len(self.days), "total": f"{self.total:,}", "denied": f"{self.denied:,}"}
+        label = gettext("Requests per day by outcome, last %(days)s days: %(total)s requests, %(denied)s denied")
+        return label % {"days": len(self.days), "total": f"{self.total:,}", "denied": f"{self.denied:,}"}
 
 
-def charts(key: Any, *days: int) -> list[Chart]:
-    """One chart for each number of days, in one statement. The key comes `with_window`."""
-    counts = _counts(key, max(days))
+class CallCount(NamedTuple):
+    allowed: int
+    denied: int
+
+    @property
+    def total(self) -> int:
+        return self.allowed + self.denied
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotals:
+    """The requests of many keys by day and by key.
+
+    `by_key`: the keys with any requests. If `is_partial`, only those among the keys that were used last.
+    `until`: with a value, the chart covers all keys up to this moment; if None, up to now, and if `is_partial` the same
+    keys as `by_key`.
+    `has_deleted`: the chart includes requests of keys that have been deleted.
+    """
+
+    chart: Chart
+    by_key: dict[UUID, CallCount]
+    is_partial: bool
+    until: datetime | None
+    has_deleted: bool
+
+    @property
+    def by_day(self) -> list[tuple[int, int]]:
+        """(allowed, denied) by day, oldest first, as a sparkline takes it."""
+        return [(day["counts"][0], sum(day["counts"][1:])) for day in self.chart.days]
+
+    @property
+    def is_chart_partial(self) -> bool:
+        return self.is_partial and self.until is None
+
+
+def parse_days(text: str) -> int:
+    """The range that `text` names, in days; DEFAULT_DAYS if it names none."""
+    days = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else DEFAULT_DAYS
+    return days if days in RANGES else DEFAULT_DAYS
+
+
+def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
+    """One chart for each range in days, in one statement. The key must be annotated by `with_window`."""
     today = _today()
-    return [_chart(counts, [today - timedelta(days=back) for back in reversed(range(length))]) for length in days]
+    groups_by_day = calls_by_day(key, today - timedelta(days=max(ranges) - 1))
+    counts = {day: [groups.get(group, 0) for group in _GROUPS] for day, groups in groups_by_day.items()}
+    return [_chart(counts, [today - timedelta(days=back) for back in reversed(range(days))]) for days in ranges]
 
 
 def allowed_today(key: Any) -> int:
-    """Calls since midnight, UTC, without the running minute."""
-    return _allowed(key, _midnight(_today()))
+    """Allowed requests of the key since midnight UTC, without the minutes that only its meter has."""
+    midnight = datetime.combine(_today(), time.min, tzinfo=UTC)
+    rows = UsageHour.objects.filter(hour__gte=midnight, key_id=key.id, outcome=Outcome.OK)
+    return rows.aggregate(calls=Sum("count"))["calls"] or 0
 
 
-def asked(text: str) -> int:
-    """The range that an address asks for; the usual one where it is none."""
-    days = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else USUAL
-    return days if days in RANGES else USUAL
+def usage_totals(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subject]) -> UsageTotals:
+    """The requests of `keys` over the last `days` days.
+
+    `count`: the number of keys, from `capped_count`.
+    `subjects`: the organisations and bots whose keys these are, to use the roll-up; empty if the keys are another
+    selection, which has no roll-up.
+
+    Sends three statements: two without subjects and with few keys, four with many keys and no roll-up yet.
+    """
+    is_partial = count > capped_count.LIMIT
+    first_day = _today() - timedelta(days=days - 1)
+    summed_keys: Keys = keys.order_by().values("id")
+    rolled_up_until = None
+    if is_partial:
+        summed_keys, rolled_up_until = _last_used(keys)
+    elif subjects:
+        rolled_up_until = UsageRollUp.objects.values_list("hours_until", flat=True).first()
+    if not subjects:
+        rolled_up_until = None
+    ledger_keys = None if is_partial and rolled_up_until else summed_keys
+    rows = usage_sums.by_day(subjects if rolled_up_until else (), ledger_keys, first_day)
+    return UsageTotals(
+        chart=_chart_of_rows(rows, [first_day + timedelta(days=day) for day in range(days)]),
+        by_key=_by_key(usage_sums.by_key(summed_keys, first_day)),
+        is_partial=is_partial,
+        until=rolled_up_until if is_partial else None,
+        has_deleted=rolled_up_until is not None,
+    )
 
 
-def _counts(key: Any, days: int) -> dict[date, list[int]]:
-    found = calls_by_day(key, _today() - timedelta(days=days - 1))
-    return {day: [groups.get(group, 0) for group in _ORDER] for day, groups in found.items()}
+def _last_used(keys: QuerySet[Any]) -> tuple[list[UUID], datetime | None]:
+    """The ids of the keys used last, and up to when usage is rolled up (None if it never was), in one statement.
+
+    The statement walks the index on the day of last use.
+    """
+    used = Meter.objects.filter(key_id__in=keys.order_by().values("id"), last_used_day__isnull=False)
+    ids = used.order_by("-last_used_day").values_list("key_id", flat=True)[:MAX_SUMMED_KEYS]
+    row = UsageRollUp.objects.values_list(ArraySubquery(ids), "hours_until").first()
+    return row or (list(ids), None)
+
+
+def _chart_of_rows(rows: Iterable[tuple[date, str, int]], days: list[date]) -> Chart:
+    counts = {day: [0] * len(_GROUPS) for day in days}
+    for day, outcome, calls in rows:
+        # A call made after midnight, while this page is being rendered, counts for the last day.
+        counts[min(day, days[-1])][_GROUPS.index(Outcome(outcome).group)] += calls
+    return _chart(counts, days)
 
 
 def _chart(counts: dict[date, list[int]], days: Sequence[date]) -> Chart:
-    named: list[dict[str, Any]] = [
-        {"label": date_format(day, "j M"), "date": day, "counts": counts.get(day, [0] * len(_ORDER))} for day in days
+    rows: list[dict[str, Any]] = [
+        {"label": date_format(day, "j M"), "date": day, "counts": counts.get(day, [0] * len(_GROUPS))} for day in days
     ]
-    return Chart(named, [sum(day["counts"][place] for day in named) for place in range(len(_ORDER))])
+    return Chart(rows, [sum(row["counts"][place] for row in rows) for place in range(len(_GROUPS))])
 
 
-def _allowed(key: Any, since: datetime) -> int:
-    rows = UsageHour.objects.filter(Q(hour__gte=since), key_id=key.id, outcome=Outcome.OK)
-    return rows.aggregate(calls=Sum("count"))["calls"] or 0
+def _by_key(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, CallCount]:
+    counts: dict[UUID, CallCount] = {}
+    for key, allowed, denied in rows:
+        before = counts.get(key, CallCount(0, 0))
+        counts[key] = CallCount(before.allowed + allowed, before.denied + denied)
+    return {key: calls for key, calls in counts.items() if calls.total}
 
 
 def _today() -> date:
     return timezone.now().astimezone(UTC).date()
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, tzinfo=UTC)

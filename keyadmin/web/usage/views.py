@@ -1,4 +1,4 @@
-"""How much keys are used: by day and outcome, and which of them most."""
+"""The usage page: requests by day and outcome, and the busiest keys."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,19 +19,21 @@ from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.models.usage_sums import Part, Subject
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.usage import charts, totals
-from keyadmin.web.usage.totals import Calls
+from keyadmin.web.usage import charts
+from keyadmin.web.usage.charts import CallCount, UsageTotals
 
-SIZE: Final = 20
-#: Bots to choose from; whoever has more comes from the bot's page.
-_MOST_BOTS: Final = 100
-_BUSIEST: Final = paging.Order("total", True, int, UUID)
+PAGE_SIZE: Final = 20
+#: Bots that the filter offers. Other bots are reached from their own page.
+MAX_BOT_CHOICES: Final = 100
+_BUSIEST_FIRST: Final = paging.Order("total", True, int, UUID)
 
 
 @dataclass(frozen=True, slots=True)
-class _Busy:
+class _KeyCalls:
+    """A row to page through by `total`."""
+
     pk: UUID
-    calls: Calls
+    calls: CallCount
 
     @property
     def total(self) -> int:
@@ -43,33 +45,33 @@ def page(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
     if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
-    return render(request, "usage.html", _Usage(request, user).context())
+    return render(request, "usage.html", _UsagePage(request, user).context())
 
 
-class _Usage:
-    """One reader's view of the page, for one address."""
+class _UsagePage:
+    """The page for one user and one URL."""
 
     def __init__(self, request: HttpRequest, user: CurrentUser) -> None:
         self.user = user
         self.url = reverse("usage")
-        self.chosen = UsageFilters(request.GET).accepted()
-        self.days = charts.asked(request.GET.get("days", ""))
+        self.filters = UsageFilters(request.GET).accepted()
+        self.days = charts.parse_days(request.GET.get("days", ""))
         self.cursor = request.GET.get("cursor", "")
-        days = {"days": str(self.days)} if self.days != charts.USUAL else {}
-        self.query = querystring.as_typed(self.chosen) | days
+        days = {"days": str(self.days)} if self.days != charts.DEFAULT_DAYS else {}
+        self.query = querystring.as_typed(self.filters) | days
 
     def context(self) -> dict[str, Any]:
         key, bot = self._key(), self._bot()
-        scope = self._scope()
-        count = capped_count.capped({"all": scope})["all"]
-        sums = totals.sums(scope, count, self.days, self._subjects)
+        keys = self._keys()
+        count = capped_count.capped({"all": keys})["all"]
+        totals = charts.usage_totals(keys, count, self.days, self._subjects)
         ranges = [{"days": d, "url": querystring.link(self.url, self.query, days=str(d))} for d in charts.RANGES]
         return {
-            "chart": sums.chart,
+            "chart": totals.chart,
             "days": self.days,
             "ranges": ranges,
-            "used": len(sums.by_key),
-            "sums": sums,
+            "used": len(totals.by_key),
+            "totals": totals,
             "key": key,
             "bot": bot,
             "bots": self._bots,
@@ -77,85 +79,87 @@ class _Usage:
             "query": self.query,
             "all_url": querystring.link(self.url, self.query, key="", bot=""),
             "section": "usage",
-        } | ({} if key else self._busiest(sums))
+        } | ({} if key else self._busiest_keys(totals))
 
-    def _busiest(self, sums: totals.Sums) -> dict[str, Any]:
-        """Those with the most calls first, a page of them."""
-        ranked = sorted((_Busy(key, calls) for key, calls in sums.by_key.items()), key=lambda r: (r.total, r.pk))
-        found = paging.page_of(ranked[::-1], _BUSIEST, self.cursor, SIZE)
+    def _busiest_keys(self, totals: UsageTotals) -> dict[str, Any]:
+        """One page of the keys with any requests, those with the most first: `rows` and `page`."""
+        ranked = sorted((_KeyCalls(key, calls) for key, calls in totals.by_key.items()), key=lambda r: (r.total, r.pk))
+        slice_ = paging.page_of(ranked[::-1], _BUSIEST_FIRST, self.cursor, PAGE_SIZE)
         keys = Key.objects.visible_to(self.user.actor).with_status().with_usage().select_related("organisation", "bot")
-        rows = keys.in_bulk([row.pk for row in found.rows])
-        for row in found.rows:
+        rows = keys.in_bulk([row.pk for row in slice_.rows])
+        for row in slice_.rows:
             rows[row.pk].calls = row.calls
             rows[row.pk].usage_url = querystring.link(self.url, self.query, key=str(row.pk))
         total = capped_count.words(len(ranked))
         return {
-            "rows": [rows[row.pk] for row in found.rows],
+            "rows": [rows[row.pk] for row in slice_.rows],
             "page": {
-                "previous_url": querystring.link(self.url, self.query, cursor=found.before) if found.before else "",
-                "next_url": querystring.link(self.url, self.query, cursor=found.after) if found.after else "",
+                "previous_url": querystring.link(self.url, self.query, cursor=slice_.before) if slice_.before else "",
+                "next_url": querystring.link(self.url, self.query, cursor=slice_.after) if slice_.after else "",
                 "summary": gettext("%(total)s in all") % {"total": total},
             },
         }
 
-    def _scope(self) -> QuerySet[Any]:
+    def _keys(self) -> QuerySet[Any]:
+        """The keys that the filters select."""
         if bot := self._bot():
-            # Who sees a bot sees its keys. Asked for their organisation as well, PostgreSQL expects too few of them.
+            # Who may see a bot may see its keys. With a condition on the organisation as well, PostgreSQL would
+            # estimate too few rows and choose a slow plan.
             keys: Any = Key.objects.filter(bot=bot)
         else:
             keys = Key.objects.visible_to(self.user.actor)
             if self._organisation is not None:
                 keys = keys.filter(organisation=self._organisation)
-            if "bot" in self.chosen:
+            if "bot" in self.filters:
                 keys = keys.filter(bot__isnull=True)
-        if key := self.chosen.get("key"):
+        if key := self.filters.get("key"):
             keys = keys.filter(id=key)
         rows: QuerySet[Any] = keys
         return rows
 
     @property
     def _subjects(self) -> list[Subject]:
-        """Whose the keys of the scope are; a key alone is nobody's."""
-        if "key" in self.chosen:
+        """The owners whose roll-ups make up the selected keys; empty for a single key."""
+        if "key" in self.filters:
             return []
-        if self._chosen_bot:
-            return [Subject(UUID(self._chosen_bot))]
-        return self.user.subjects(self._organisation, Part.OWN if "bot" in self.chosen else Part.ALL)
+        if self._bot_id:
+            return [Subject(UUID(self._bot_id))]
+        return self.user.subjects(self._organisation, Part.OWN if "bot" in self.filters else Part.ALL)
 
     @cached_property
     def _organisation(self) -> Organisation | None:
-        return self.user.get_organisation_or_404(self.chosen.get("organisation", ""))
+        return self.user.get_organisation_or_404(self.filters.get("organisation", ""))
 
     @property
-    def _chosen_bot(self) -> str | None:
-        bot = self.chosen.get("bot", "")
+    def _bot_id(self) -> str | None:
+        bot = self.filters.get("bot", "")
         return None if bot in ("", NO_BOT) else str(bot)
 
     @cached_property
-    def _bots(self) -> list[Any]:
-        """To choose from, by name; the chosen one comes first, wherever the reader sees it."""
+    def _bots(self) -> list[Bot]:
+        """The bots that the filter offers, by name. The selected bot comes first, whichever organisation owns it."""
         bots: Any = Bot.objects.visible_to(self.user.actor)
-        is_chosen = Q(id=self._chosen_bot)
+        is_selected = Q(id=self._bot_id)
         if self._organisation is not None:
-            bots = bots.filter(Q(organisation=self._organisation) | is_chosen)
-        if self._chosen_bot:
-            bots = bots.annotate(is_chosen=is_chosen).order_by("-is_chosen", "name", "id")
-        return list(bots[:_MOST_BOTS])
+            bots = bots.filter(Q(organisation=self._organisation) | is_selected)
+        if self._bot_id:
+            bots = bots.annotate(is_selected=is_selected).order_by("-is_selected", "name", "id")
+        return list(bots[:MAX_BOT_CHOICES])
 
-    def _bot(self) -> Any:
-        """The chosen one; NotFound where the reader does not see it."""
-        if self._chosen_bot is None:
+    def _bot(self) -> Bot | None:
+        """The selected bot. Raises NotFoundError if the user may not see it."""
+        if self._bot_id is None:
             return None
-        row = next((row for row in self._bots if str(row.id) == self._chosen_bot), None)
-        if row is None:
+        bot = next((bot for bot in self._bots if str(bot.id) == self._bot_id), None)
+        if bot is None:
             raise NotFoundError
-        return row
+        return bot
 
-    def _key(self) -> Any:
-        """As `_bot`."""
-        if "key" not in self.chosen:
+    def _key(self) -> Key | None:
+        """The selected key. Raises NotFoundError if the user may not see it."""
+        if "key" not in self.filters:
             return None
-        row = Key.objects.visible_to(self.user.actor).filter(id=self.chosen["key"]).first()
-        if row is None:
+        key: Key | None = Key.objects.visible_to(self.user.actor).filter(id=self.filters["key"]).first()
+        if key is None:
             raise NotFoundError
-        return row
+        return key
