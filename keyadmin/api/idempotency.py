@@ -37,13 +37,15 @@ def _do[Result, Shape](
 ) -> tuple[str, Shape, bool]:
     nonce, asked = headers.idempotency_key(request), _digest(request)
     try:
-        result = idempotency.do(actor=actor_of(request), nonce=nonce, act=act, asked=asked)
+        result = idempotency.run_once(
+            actor=actor_of(request), idempotency_key=nonce, operation=act, request_digest=asked
+        )
     except DuplicateRequestError as already:
-        if already.asked != asked:
+        if already.request_digest != asked:
             words = "It was sent with another request before. Choose another one."
             raise InvalidInputError({"Idempotency-Key": [words]}) from None
         try:
-            return already.made, tell(already.made, None), False
+            return already.result_id, tell(already.result_id, None), False
         except NotFoundError:
             raise ConflictError("What this Idempotency-Key made is gone.") from None
     identity = idempotency.id_of(result)

@@ -11,7 +11,7 @@ from keyadmin.api.crud import Reasoned, Slug, Text
 from keyadmin.api.text import tier_named
 from keyadmin.core import cidr
 from keyadmin.models import Channel, Kind
-from keyadmin.operations.validation import Problems
+from keyadmin.operations.validation import FieldErrors
 
 Names = Annotated[list[str], Field(max_length=1000)]
 
@@ -58,39 +58,39 @@ _PLAIN: Final = ("name", "description", "scopes", "inherits", "expires_at", "all
 
 def values(body: Limits, organisation: UUID) -> dict[str, Any]:
     """The keyword arguments for what the body gives. Raises Invalid with every problem of every field."""
-    problems, given = Problems(), body.model_fields_set
+    errors, given = FieldErrors(), body.model_fields_set
     found: dict[str, Any] = {name: getattr(body, name) for name in _PLAIN if name in given}
     if "channels" in given:
-        found["channels"] = _channels(problems, body.channels, organisation)
+        found["channels"] = _channels(errors, body.channels, organisation)
     if "networks" in given:
-        found["networks"] = _networks(problems, body.networks)
+        found["networks"] = _networks(errors, body.networks)
     if body.tier:
-        found["tier"] = _tier(problems, body.tier)
-    problems.raise_any()
+        found["tier"] = _tier(errors, body.tier)
+    errors.raise_if_any()
     return found
 
 
-def _channels(problems: Problems, slugs: Collection[str], organisation: UUID) -> list[UUID]:
+def _channels(errors: FieldErrors, slugs: Collection[str], organisation: UUID) -> list[UUID]:
     known = dict(Channel.objects.filter(organisation=organisation).values_list("slug", "id"))
     for slug in slugs:
         if slug not in known:
-            problems.add("channels", "Choose channels of this organisation.")
+            errors.add("channels", "Choose channels of this organisation.")
             break
     return [known[slug] for slug in slugs if slug in known]
 
 
-def _networks(problems: Problems, texts: Sequence[str]) -> list[cidr.Network]:
+def _networks(errors: FieldErrors, texts: Sequence[str]) -> list[cidr.Network]:
     networks = []
     for place, text in enumerate(texts):
         try:
             networks.append(cidr.parse(text))
         except cidr.CidrError as error:
-            problems.add(f"networks.{place}", error.message)
+            errors.add(f"networks.{place}", error.message)
     return networks
 
 
-def _tier(problems: Problems, name: str) -> UUID | None:
+def _tier(errors: FieldErrors, name: str) -> UUID | None:
     found = tier_named(name)
     if found is None:
-        problems.add("tier", "There is no tier of this name.")
+        errors.add("tier", "There is no tier of this name.")
     return found

@@ -19,7 +19,7 @@ from keyadmin.callpath.connection import execute
 from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.callers import Identity
-from keyadmin.models.scope import held
+from keyadmin.models.scope import scopes_of_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def built(*row: Any) -> Snapshot:
     """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
     scopes, channels, own, bots, inherits, active, system_role, role = row[22:]
     if inherits:
-        scopes = held(system_role=system_role, role=role, catalogue=scopes) if active else ()
+        scopes = scopes_of_role(system_role=system_role, role=role, catalogue=scopes) if active else ()
     lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
     key, expiry = Identity(*row[11:22]), row[3] and row[3].isoformat()
     compared = (key.id, row[8], key.organisation_id, *row[9:11], expiry, key.limit)

@@ -1,11 +1,27 @@
-"""Why an operation did not happen. Each message is fit to be shown to whoever asked."""
+"""Errors of operations. Each carries a message for the person or the program that made the request.
+
+`core` has no translations. Operations translate the messages that they pass in; interfaces translate the default
+messages of this module when they show them.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Protocol
+
+
+class EarlierChange(Protocol):
+    """The event that changed a row since the actor read it: the part of `keyadmin.models.Event` that pages show."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def at(self) -> datetime: ...
+    @property
+    def actor_label(self) -> str: ...
 
 
 class OperationError(Exception):
-    """Nothing was changed; `message` says why."""
+    """The operation changed nothing; `message` says why."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -13,48 +29,49 @@ class OperationError(Exception):
 
 
 class ForbiddenError(OperationError):
-    """The actor sees it and may not do it."""
+    """The actor can see the object, but does not have the permission."""
 
 
 class NotFoundError(OperationError):
-    """There is no such thing, or the actor may not know that there is."""
+    """The object does not exist, or the actor may not know that it exists."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or "Not found.")
 
 
 class ConflictError(OperationError):
-    """The present state does not allow it; `event` is the change that came first, if that is why."""
+    """The present state of the object does not allow the operation. `event` is the change that caused it, if known."""
 
-    def __init__(self, message: str, event: Any = None) -> None:
+    def __init__(self, message: str, event: EarlierChange | None = None) -> None:
         super().__init__(message)
         self.event = event
 
 
 class StaleRevisionError(ConflictError):
-    """It is no longer what it was when the actor read it; `event` is the change that came first."""
+    """The object has changed since the actor read it."""
 
 
 class DuplicateRequestError(ConflictError):
-    """The same request has already made something: its id, and the digest of the request, if that was kept.
+    """The actor has used the idempotency key before. The first request's secret is not shown again.
 
-    Where it was a secret, that is not shown again.
+    `result_id` is the primary key of the row that the first request created or changed. `request_digest` is the
+    digest of that request, "" if it was not recorded.
     """
 
-    def __init__(self, made: str, asked: str = "") -> None:
+    def __init__(self, result_id: str, request_digest: str = "") -> None:
         super().__init__("The secret was already shown. Regenerate to get a new one.")
-        self.made, self.asked = made, asked
+        self.result_id, self.request_digest = result_id, request_digest
 
 
 class LockTimeoutError(ConflictError):
-    """Another transaction held the rows for too long. Nothing was changed; try again."""
+    """Another transaction held a lock on the rows for too long. The same request can be sent again."""
 
     def __init__(self) -> None:
         super().__init__("Someone else is changing this right now. Try again.")
 
 
 class InvalidInputError(OperationError):
-    """Values that cannot be accepted: messages by field name, `__all__` for the whole."""
+    """Values that are not accepted: `errors` has the messages by field name, `__all__` for the request as a whole."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors: dict[str, list[str]] = {field: list(messages) for field, messages in errors.items()}

@@ -52,7 +52,7 @@ class BotKeyForm(OperationForm):
     """A key of the bot: the description is all that is asked for."""
 
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500)
-    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     renamed: ClassVar[dict[str, str]] = {"name": "description"}
 

@@ -33,7 +33,7 @@ class Grace(NamedTuple):
 
 class RegenerateForm(OperationForm):
     grace = forms.ChoiceField(label=gettext_lazy("The old secret keeps working for"), choices=GRACES)
-    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def values(self) -> dict[str, Any]:
         """The keyword arguments of `operations.keys.regenerate`, but for the actor and the key."""

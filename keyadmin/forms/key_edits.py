@@ -11,7 +11,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.keys import CUSTOM, NEVER, PRESETS, KeyValuesForm, expiries
 from keyadmin.forms.offers import Offer
 from keyadmin.models import Key, Kind
-from keyadmin.operations.validation import UNCHANGED
+from keyadmin.operations.validation import UNSET
 
 #: The expiry that the key has.
 KEEP: Final = "keep"
@@ -59,12 +59,12 @@ class EditForm(KeyValuesForm):
         tier = self.cleaned_data["tier"]
         return {
             **super().values(),
-            "tier": UUID(tier) if tier and self.offer.may_choose_tier else UNCHANGED,
+            "tier": UUID(tier) if tier and self.offer.may_choose_tier else UNSET,
             "revision": self.cleaned_data["revision"],
         }
 
     def _expires_at(self) -> Any:
-        return UNCHANGED if self.cleaned_data["expires"] == KEEP else super()._expires_at()
+        return UNSET if self.cleaned_data["expires"] == KEEP else super()._expires_at()
 
 
 class DescriptionForm(OperationForm):

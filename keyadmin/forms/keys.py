@@ -123,7 +123,7 @@ class KeyForm(KeyValuesForm):
     """A new key."""
 
     owner = forms.ChoiceField(label=gettext_lazy("Owner"))
-    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     field_order = ("name", "description", "owner")
     renamed: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
@@ -133,7 +133,7 @@ class KeyForm(KeyValuesForm):
         self._choices("owner", offer.owner_choices)
 
     @staticmethod
-    def initial_for(offer: Offer, nonce: str) -> dict[str, Any]:
+    def initial_for(offer: Offer, idempotency_key: str) -> dict[str, Any]:
         """A careful beginning: read-only, for the organisation's usual time and at its usual rate."""
         preset = PRESETS[0]
         return {
@@ -144,7 +144,7 @@ class KeyForm(KeyValuesForm):
             "networks": [],
             **usual_expiry(offer),
             "tier": str(offer.owner.organisation.default_tier_id),
-            "nonce": nonce,
+            "idempotency_key": idempotency_key,
         }
 
     @staticmethod

@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from keyadmin.core.actors import Actor
 from keyadmin.models import Bot, Channel, Kind, Organisation, Scope, Tier
-from keyadmin.models.scope import fitting, held
+from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 from keyadmin.operations.policy import Permission
 
 
@@ -63,9 +63,9 @@ class Offer:
         organisation = owner.organisation
         scopes = list(Scope.objects.prefetch_related("routes"))
         role = roles.get(organisation.id, "")
-        may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        may_hold = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
         master = any(owner.kind == Kind.MASTER for owner in owners)
-        may_hold = fitting(Kind.MASTER if master else owner.kind, may_hold)
+        may_hold = allowed_for_kind(Kind.MASTER if master else owner.kind, may_hold)
         may_choose_tier = Permission.CHOOSE_TIERS in permissions[organisation.id]
         tiers = Tier.objects.all() if may_choose_tier else Tier.objects.filter(id=organisation.default_tier_id)
         return cls(
@@ -82,8 +82,8 @@ class Offer:
         """What somebody with the roles may choose from when editing the key `with_lists`: never less than it has."""
         owner = Owner(key.organisation, key.bot, Kind(key.kind))
         scopes = list(Scope.objects.prefetch_related("routes"))
-        may_hold = held(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        may_hold = fitting(key.kind, may_hold) | set(key.scope_names)
+        may_hold = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        may_hold = allowed_for_kind(key.kind, may_hold) | set(key.scope_names)
         return cls(
             owners=[owner],
             owner=owner,

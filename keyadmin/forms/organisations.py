@@ -18,4 +18,4 @@ class RenameForm(OperationForm):
 class GenerateForm(OperationForm):
     """The public key: there is nothing to choose."""
 
-    nonce = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)

@@ -22,7 +22,7 @@ from keyadmin.models.key import EXPIRING_SOON, Key
 from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.person import Membership
-from keyadmin.models.scope import Scope, fitting, held
+from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
 from keyadmin.models.visibility import ActorQuerySet
 
@@ -126,8 +126,8 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
     )
     if facts["inherits"]:
         roles = {"system_role": facts["creator__system_role"], "role": facts["role"]}
-        lent = held(**roles, catalogue=catalogue) if facts["creator__is_active"] else frozenset[str]()
-        scopes = fitting(facts["kind"], lent)
+        lent = scopes_of_role(**roles, catalogue=catalogue) if facts["creator__is_active"] else frozenset[str]()
+        scopes = allowed_for_kind(facts["kind"], lent)
         unused = scopes - frozenset(facts["used"])
     expires_at, used_at = facts["expires_at"], facts["last_used_at"]
     said = {
@@ -136,7 +136,7 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
         Finding.NO_EXPIRY: expires_at is None,
         Finding.EXPIRING: expires_at is not None and expires_at <= now + EXPIRING_SOON,
         Finding.OPEN: facts["is_open"],
-        Finding.FULL_ACCESS: facts["inherits"] or scopes >= fitting(facts["kind"], catalogue),
+        Finding.FULL_ACCESS: facts["inherits"] or scopes >= allowed_for_kind(facts["kind"], catalogue),
         Finding.PERMISSIONS: bool(unused),
         Finding.OWNER_GONE: is_gone,
     }

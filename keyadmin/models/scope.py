@@ -23,7 +23,7 @@ OWN_SCOPES: Final = frozenset({IMPERSONATE, "keys:read", "keys:write", "keys:ver
 READING_SCOPES: Final = frozenset({"keys:read", "history:read"})
 
 
-def held(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[str]:
+def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[str]:
     """The scopes, of the whole catalogue, that a person's roles amount to in an organisation.
 
     What the person may grant, and what a key that inherits from them may do. No role: none.
@@ -37,7 +37,7 @@ def held(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[
     return frozenset()
 
 
-def fitting(kind: str, scopes: Iterable[str]) -> frozenset[str]:
+def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
     """Of the scopes, those that a key of the kind may have: only a master key acts for people."""
     return frozenset(scopes) if kind == Kind.MASTER else frozenset(scopes) - {IMPERSONATE}
 

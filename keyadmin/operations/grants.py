@@ -12,7 +12,7 @@ from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError
 from keyadmin.models import Key, Membership, Person, Role, Scope
-from keyadmin.models.scope import fitting, held
+from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ def effective_scopes(key: Any) -> frozenset[str]:
 
 def inherited_scopes(key: Key) -> frozenset[str]:
     """What the key may do if it inherits."""
-    return fitting(key.kind, _held_by_person(key.creator_id, key.organisation_id))
+    return allowed_for_kind(key.kind, _held_by_person(key.creator_id, key.organisation_id))
 
 
 def of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
@@ -99,12 +99,12 @@ def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str
     if person is None:
         return frozenset()
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    return held(system_role=person.system_role, role=role or "", catalogue=catalogue())
+    return scopes_of_role(system_role=person.system_role, role=role or "", catalogue=catalogue())
 
 
 def of_owner() -> frozenset[str]:
     """The scopes that an owner of the organisation holds: all but impersonation."""
-    return held(system_role="", role=Role.OWNER, catalogue=catalogue())
+    return scopes_of_role(system_role="", role=Role.OWNER, catalogue=catalogue())
 
 
 def catalogue() -> frozenset[str]:

@@ -1,4 +1,4 @@
-"""What is asked for twice is done once: a form that is sent again, a request that is repeated."""
+"""Idempotency: a form that is submitted twice, or a request that is repeated, is carried out once."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,59 +14,63 @@ from keyadmin.models import IdempotencyRecord
 from keyadmin.operations import audit
 from keyadmin.operations.keys.secrets import Issued
 from keyadmin.operations.people import Invited
-from keyadmin.operations.validation import Problems
+from keyadmin.operations.validation import FieldErrors
 
-#: For so long a repetition is known as one.
-KEPT: Final = timedelta(days=30)
-#: What stands for a command or the system, which have no id.
-_NOBODY: Final = UUID(int=0)
+#: How long a repetition is recognised.
+RETENTION: Final = timedelta(days=30)
+_MAX_KEY_LENGTH: Final = 255
+#: The actor of commands and of the system, which have no id.
+_NO_ACTOR: Final = UUID(int=0)
 
 
-def do[Result](*, actor: Actor, nonce: str, act: Callable[[], Result], asked: str = "") -> Result:
-    """What `act` returns, and remembers that it was done, both or neither.
+def run_once[Result](
+    *, actor: Actor, idempotency_key: str, operation: Callable[[], Result], request_digest: str = ""
+) -> Result:
+    """Run `operation` and record its result under the actor's idempotency key, in one transaction.
 
-    Raises AlreadyDone for a nonce that this actor has used within KEPT; who sends it while the first act is under way
-    waits for that. `asked` is a digest of the request, kept for whoever is told of it. "" is no nonce.
+    Raises DuplicateRequestError if the actor used the key within RETENTION. A repetition that arrives while the first
+    request is still running waits for it. `request_digest` is stored, so that the caller can tell a repetition from
+    another request with the same key. Without an idempotency key ("") the operation simply runs.
     """
-    if not nonce:
-        return act()
-    problems = Problems()
-    problems.text("nonce", nonce, 255)
-    problems.raise_any()
+    if not idempotency_key:
+        return operation()
+    errors = FieldErrors()
+    errors.clean_text("idempotency_key", idempotency_key, _MAX_KEY_LENGTH)
+    errors.raise_if_any()
     with audit.audited_transaction():
-        claim = _claim(actor, nonce, asked)
-        result = act()
-        IdempotencyRecord.objects.filter(id=claim).update(made=id_of(result))
+        record = _insert(actor, idempotency_key, request_digest)
+        result = operation()
+        IdempotencyRecord.objects.filter(id=record).update(result_id=id_of(result))
     return result
 
 
-def forget_old() -> int:
-    """Removes what was done longer ago than KEPT; how many. Nothing is told of it: nothing that was made changes."""
-    return IdempotencyRecord.objects.filter(created_at__lt=Now() - KEPT).delete()[0]
-
-
-def _claim(actor: Actor, nonce: str, asked: str) -> UUID:
-    """The row that says so. It comes before all other locks."""
-    identity, claim = actor.id or _NOBODY, uuid4()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO done_once (id, actor_id, nonce, asked, made, created_at) VALUES (%s, %s, %s, %s, '', now())"
-            " ON CONFLICT (actor_id, nonce) DO NOTHING",
-            [claim, identity, nonce, asked],
-        )
-        if cursor.rowcount:
-            return claim
-    first = IdempotencyRecord.objects.filter(actor_id=identity, nonce=nonce).first()
-    if first is None:  # forgotten a moment ago
-        return _claim(actor, nonce, asked)
-    raise DuplicateRequestError(first.made, first.asked)
+def delete_expired() -> int:
+    """Delete the records that are older than RETENTION, without an event; returns their number."""
+    return IdempotencyRecord.objects.filter(created_at__lt=Now() - RETENTION).delete()[0]
 
 
 def id_of(result: Any) -> str:
-    """The primary key of what an operation made."""
+    """The primary key of the row that an operation returned."""
     match result:
         case Issued():
             return str(result.key.pk)
         case Invited():
             return str(result.person.pk)
     return str(result.pk)
+
+
+def _insert(actor: Actor, idempotency_key: str, request_digest: str) -> UUID:
+    """Insert the record and return its id. This takes the first lock of the transaction."""
+    actor_id, record = actor.id or _NO_ACTOR, uuid4()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO idempotency_record (id, actor_id, idempotency_key, request_digest, result_id, created_at)"
+            " VALUES (%s, %s, %s, %s, '', now()) ON CONFLICT (actor_id, idempotency_key) DO NOTHING",
+            [record, actor_id, idempotency_key, request_digest],
+        )
+        if cursor.rowcount:
+            return record
+    first = IdempotencyRecord.objects.filter(actor_id=actor_id, idempotency_key=idempotency_key).first()
+    if first is None:  # deleted as expired since the INSERT
+        return _insert(actor, idempotency_key, request_digest)
+    raise DuplicateRequestError(first.result_id, first.request_digest)

@@ -48,7 +48,7 @@ class Permission(StrEnum):
     #: Create, disable and enable organisations.
     MANAGE_ORGANISATIONS = "manage_organisations"
     #: Edit and deactivate everybody.
-    MANAGE_EVERYBODY = "manage_everybody"
+    MANAGE_ALL_PEOPLE = "manage_all_people"
     MANAGE_SYSTEM_ROLES = "manage_system_roles"
     MANAGE_SCOPES = "manage_scopes"
     MANAGE_TIERS = "manage_tiers"
@@ -119,7 +119,7 @@ _ACTS: Final[dict[Permission, Promise]] = {
     P.EDIT_ORGANISATION: gettext_lazy("edit this organisation"),
     P.MANAGE_PEOPLE: gettext_lazy("manage people"),
     P.MANAGE_ORGANISATIONS: gettext_lazy("manage organisations"),
-    P.MANAGE_EVERYBODY: gettext_lazy("manage this person"),
+    P.MANAGE_ALL_PEOPLE: gettext_lazy("manage this person"),
     P.MANAGE_SYSTEM_ROLES: gettext_lazy("manage system roles"),
     P.MANAGE_SCOPES: gettext_lazy("manage permissions"),
     P.MANAGE_TIERS: gettext_lazy("manage tiers"),
@@ -129,12 +129,12 @@ _EXTRA: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
 
 def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission]:
     """What the actor may do in the organisation; with None, in the installation as a whole."""
-    return permissions_of(standings(actor, organisation))
+    return permissions_of(principal_roles(actor, organisation))
 
 
-def permissions_of(standings: Iterable[PrincipalRole]) -> frozenset[Permission]:
+def permissions_of(principal_roles: Iterable[PrincipalRole]) -> frozenset[Permission]:
     """What all of the standings together allow."""
-    return frozenset[Permission]().union(*(TABLE[standing] for standing in standings))
+    return frozenset[Permission]().union(*(TABLE[standing] for standing in principal_roles))
 
 
 def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> bool:
@@ -181,7 +181,7 @@ def forbidden(act: Permission, needed: Permission, organisation: Organisation | 
     return ForbiddenError(f"{refusal} {helper}")
 
 
-def standings(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
+def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
     """Everything the actor is, read now."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
         return frozenset({PrincipalRole.OPERATOR})
@@ -191,10 +191,10 @@ def standings(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRol
     if person is None:
         return frozenset()
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    return standings_of(system_role=person.system_role, role=role or "")
+    return principal_roles_of(system_role=person.system_role, role=role or "")
 
 
-def standings_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
+def principal_roles_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
     """What an active person with these roles is; "" for none."""
     return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
 

@@ -1,74 +1,85 @@
-"""What is said about values before they are saved."""
+"""Cleaning and checking of the values that operations save."""
 
 import unicodedata
 from enum import Enum
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from keyadmin.core.errors import InvalidInputError
 
 
-class Unchanged(Enum):
-    """The default of what an edit may leave alone, since None is a value too."""
+class Unset(Enum):
+    """The type of UNSET."""
 
-    UNCHANGED = "unchanged"
+    UNSET = "unset"
 
 
-UNCHANGED: Final = Unchanged.UNCHANGED
-NOTHING_TO_SAVE: Final = "__all__"
+#: The default of an edit's optional arguments: leave the field as it is. None can be a value.
+UNSET: Final = Unset.UNSET
+#: The field name of messages about the request as a whole.
+WHOLE_REQUEST: Final = "__all__"
+MAX_REASON_LENGTH: Final = 300
 #: ZERO WIDTH NON-JOINER and ZERO WIDTH JOINER.
 _JOINERS: Final = "\u200c\u200d"
 
 
-class Problems:
-    """Collects what is wrong with each field, so that all of it is said at once."""
+class FieldErrors:
+    """Collects the messages of all fields, so that one InvalidInputError reports every problem at once."""
 
     def __init__(self) -> None:
-        self.errors: dict[str, list[str]] = {}
+        self.messages: dict[str, list[str]] = {}
 
     def add(self, field: str, message: str) -> None:
-        self.errors.setdefault(field, []).append(message)
+        self.messages.setdefault(field, []).append(message)
 
-    def raise_any(self) -> None:
-        if self.errors:
-            raise InvalidInputError(self.errors)
+    def raise_if_any(self) -> None:
+        if self.messages:
+            raise InvalidInputError(self.messages)
 
-    def text(self, field: str, value: str, longest: int, *, required: bool = True, lines: bool = False) -> str:
-        """The text without space around it, or "" where the database could not even be asked about it.
+    def clean_text(
+        self, field: str, value: str, max_length: int, *, required: bool = True, multiline: bool = False
+    ) -> str:
+        """The text without surrounding white space; adds a message for each rule that it breaks.
 
-        `lines` allows line breaks.
+        Returns "" for text with characters that PostgreSQL cannot store or that readers cannot see. `multiline`
+        allows line feeds.
         """
-        clean = value.replace("\r\n", "\n").strip()
-        if required and not clean.strip(_JOINERS):
+        text = value.replace("\r\n", "\n").strip()
+        if required and not text.strip(_JOINERS):
             self.add(field, _("This field is required."))
-        if len(clean) > longest:
-            self.add(field, _("Use at most %(count)d characters.") % {"count": longest})
-        if any(_is_control(char) and not (lines and char == "\n") for char in clean):
+        if len(text) > max_length:
+            self.add(field, _("Use at most %(count)d characters.") % {"count": max_length})
+        if any(_is_control(char) and not (multiline and char == "\n") for char in text):
             self.add(field, _("Control characters are not allowed."))
             return ""
-        if any(_is_hidden(before, char) for before, char in pairwise(f" {clean}")):
+        if any(_is_invisible(before, char) for before, char in pairwise(f" {text}")):
             self.add(field, _("Invisible characters are not allowed."))
             return ""
-        return clean
+        return text
 
-    def reason(self, value: str) -> str:
-        return self.text("reason", value, 300, required=False, lines=True)
+    def clean_unique_name(self, name: str, max_length: int, others: QuerySet[Any], message_if_taken: str) -> str:
+        """The name, as `clean_text` returns it; adds `message_if_taken` if one of the other rows has it."""
+        text = self.clean_text("name", name, max_length)
+        if others.filter(name=text).exists():
+            self.add("name", message_if_taken)
+        return text
 
 
 def clean_reason(reason: str) -> str:
-    """The reason as history keeps it, or Invalid."""
-    problems = Problems()
-    clean = problems.reason(reason)
-    problems.raise_any()
-    return clean
+    """The reason as history records it. Raises InvalidInputError for the field `reason`."""
+    errors = FieldErrors()
+    text = errors.clean_text("reason", reason, MAX_REASON_LENGTH, required=False, multiline=True)
+    errors.raise_if_any()
+    return text
 
 
 def require_changes(changes: object) -> None:
-    """Raise Invalid when an edit changes nothing."""
+    """Raise InvalidInputError if an edit changes nothing."""
     if not changes:
-        raise InvalidInputError({NOTHING_TO_SAVE: [_("No changes to save.")]})
+        raise InvalidInputError({WHOLE_REQUEST: [_("No changes to save.")]})
 
 
 def _is_control(char: str) -> bool:
@@ -76,8 +87,9 @@ def _is_control(char: str) -> bool:
     return unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
 
 
-def _is_hidden(before: str, char: str) -> bool:
-    """What has no shape of its own or turns the text around, so that two names could look the same. The joiners of
-    some scripts and of pictures are needed there; Latin letters have no use for them.
+def _is_invisible(before: str, char: str) -> bool:
+    """Format characters, which have no shape or reverse the text, so that two different names could look the same.
+
+    Joiners are allowed after characters outside ASCII: some scripts and emoji need them, Latin letters do not.
     """
     return unicodedata.category(char) == "Cf" and not (char in _JOINERS and ord(before) > 127)

@@ -117,7 +117,7 @@ class Given:
             ("DELETE FROM last_refusal WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM scope_day WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM address_day WHERE key_id = ANY(%s)", keys),
-            ("DELETE FROM done_once WHERE actor_id = ANY(%s)", [*keys, *self.people]),
+            ("DELETE FROM idempotency_record WHERE actor_id = ANY(%s)", [*keys, *self.people]),
             ("DELETE FROM key WHERE id = ANY(%s)", keys),
             ("DELETE FROM bot WHERE organisation_id = ANY(%s)", self.organisations),
             ("DELETE FROM channel WHERE organisation_id = ANY(%s)", self.organisations),

@@ -53,12 +53,12 @@ def test_all_that_is_due(command: Command, used: None) -> None:
 
 
 def test_repetitions_are_forgotten_after_a_month(command: Command) -> None:
-    month = timezone.now() - idempotency.KEPT
-    for nonce in ("old", "new"):
-        IdempotencyRecord.objects.create(actor_id=UUID(int=1), nonce=nonce, made="x")
-    IdempotencyRecord.objects.filter(nonce="old").update(created_at=month)
+    month = timezone.now() - idempotency.RETENTION
+    for idempotency_key in ("old", "new"):
+        IdempotencyRecord.objects.create(actor_id=UUID(int=1), idempotency_key=idempotency_key, result_id="x")
+    IdempotencyRecord.objects.filter(idempotency_key="old").update(created_at=month)
     assert command("housekeep") == "old repetitions forgotten: 1\n"
-    assert IdempotencyRecord.objects.get().nonce == "new"
+    assert IdempotencyRecord.objects.get().idempotency_key == "new"
 
 
 def test_what_somebody_else_is_doing_is_left_to_them(command: Command, used: None) -> None:

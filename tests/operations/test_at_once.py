@@ -65,10 +65,10 @@ def test_two_regenerates_leave_one_current_secret(committed: Organisation, grace
 def test_the_same_form_sent_twice_makes_one_key(committed: Organisation) -> None:
     owner = as_actor(member_of(committed, Role.OWNER))
     issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
-    done = at_once(*[partial(idempotency.do, actor=owner, nonce="the form", act=issue)] * 6)
+    done = at_once(*[partial(idempotency.run_once, actor=owner, idempotency_key="the form", operation=issue)] * 6)
     made = [each for each in done if isinstance(each, keys.Issued)]
     assert [type(each) for each in done].count(DuplicateRequestError) == 5
-    assert {each.made for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
+    assert {each.result_id for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
 
 
 def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> None:

@@ -15,27 +15,29 @@ from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
 from tests.operations.test_keys import issue
 
 
-def issue_once(who: Person | None, organisation: Organisation, nonce: str = "n-1", **kwargs: Any) -> Key:
+def issue_once(who: Person | None, organisation: Organisation, idempotency_key: str = "n-1", **kwargs: Any) -> Key:
     act = partial(issue, who, organisation, **kwargs)
-    return idempotency.do(actor=as_actor(who) if who else OPERATOR, nonce=nonce, act=act).key
+    return idempotency.run_once(
+        actor=as_actor(who) if who else OPERATOR, idempotency_key=idempotency_key, operation=act
+    ).key
 
 
 def test_a_nonce_makes_one_key(northwind: Organisation, jonas: Person) -> None:
     first = issue_once(jonas, northwind)
     with pytest.raises(DuplicateRequestError, match="already shown") as refused:
         issue_once(jonas, northwind)
-    assert refused.value.made == str(first.id)
+    assert refused.value.result_id == str(first.id)
     assert (Key.objects.count(), IdempotencyRecord.objects.count(), Event.objects.count()) == (1, 1, 1)
 
 
 def test_a_nonce_is_known_for_thirty_days(northwind: Organisation, jonas: Person) -> None:
-    first, other = issue_once(jonas, northwind), issue_once(jonas, northwind, nonce="n-2")
-    IdempotencyRecord.objects.filter(nonce="n-1").update(created_at=timezone.now() - idempotency.KEPT)
-    assert idempotency.forget_old() == 1
+    first, other = issue_once(jonas, northwind), issue_once(jonas, northwind, idempotency_key="n-2")
+    IdempotencyRecord.objects.filter(idempotency_key="n-1").update(created_at=timezone.now() - idempotency.RETENTION)
+    assert idempotency.delete_expired() == 1
     assert issue_once(jonas, northwind).id != first.id
     with pytest.raises(DuplicateRequestError) as refused:
-        issue_once(jonas, northwind, nonce="n-2")
-    assert refused.value.made == str(other.id)
+        issue_once(jonas, northwind, idempotency_key="n-2")
+    assert refused.value.result_id == str(other.id)
 
 
 def test_one_that_is_forgotten_at_this_moment_is_new(northwind: Organisation, jonas: Person) -> None:
@@ -43,8 +45,8 @@ def test_one_that_is_forgotten_at_this_moment_is_new(northwind: Organisation, jo
 
     def forgotten(execute: Any, sql: str, *arguments: Any) -> Any:
         result = execute(sql, *arguments)
-        if sql.startswith("INSERT INTO done_once"):
-            IdempotencyRecord.objects.filter(made=str(first.id)).delete()
+        if sql.startswith("INSERT INTO idempotency_record"):
+            IdempotencyRecord.objects.filter(result_id=str(first.id)).delete()
         return result
 
     with connection.execute_wrapper(forgotten):
@@ -63,10 +65,10 @@ def test_also_for_the_public_key_and_for_a_key_that_is_gone(northwind: Organisat
 def test_a_secret_is_renewed_once(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind)
     renew = partial(keys.regenerate, actor=as_actor(jonas), key=key.id)
-    idempotency.do(actor=as_actor(jonas), nonce="n-1", act=renew)
+    idempotency.run_once(actor=as_actor(jonas), idempotency_key="n-1", operation=renew)
     with pytest.raises(DuplicateRequestError) as refused:
-        idempotency.do(actor=as_actor(jonas), nonce="n-1", act=renew)
-    assert refused.value.made == str(key.id)
+        idempotency.run_once(actor=as_actor(jonas), idempotency_key="n-1", operation=renew)
+    assert refused.value.result_id == str(key.id)
     assert Event.objects.count() == 1
 
 
@@ -76,11 +78,11 @@ def test_other_things_are_made_once_too(northwind: Organisation, jonas: Person, 
     email = {"email": "kim@example.com", "role": Role.MEMBER}
     act: Any = partial(people.invite, **email) if invites else bots.create
     request = partial(act, actor=owner, organisation=northwind.id, name="Kim")
-    made = idempotency.do(actor=owner, nonce="n-1", act=request, asked="this")
+    made = idempotency.run_once(actor=owner, idempotency_key="n-1", operation=request, request_digest="this")
     with pytest.raises(DuplicateRequestError) as refused:
-        idempotency.do(actor=owner, nonce="n-1", act=request, asked="that")
+        idempotency.run_once(actor=owner, idempotency_key="n-1", operation=request, request_digest="that")
     row = made.person if invites else Bot.objects.get()
-    assert (refused.value.made, refused.value.asked) == (str(row.pk), "this")
+    assert (refused.value.result_id, refused.value.request_digest) == (str(row.pk), "this")
 
 
 def test_a_nonce_is_its_actors_own(northwind: Organisation, jonas: Person) -> None:
@@ -98,12 +100,12 @@ def test_a_refused_request_may_be_repeated(northwind: Organisation, jonas: Perso
 
 def test_a_nonce_fits_its_column(northwind: Organisation) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        issue_once(None, northwind, nonce="x" * 256)
-    assert list(refused.value.errors) == ["nonce"]
+        issue_once(None, northwind, idempotency_key="x" * 256)
+    assert list(refused.value.errors) == ["idempotency_key"]
 
 
 def test_no_nonce_is_none(northwind: Organisation, jonas: Person) -> None:
     for _ in range(2):
-        issue_once(jonas, northwind, nonce="")
+        issue_once(jonas, northwind, idempotency_key="")
     assert Key.objects.count() == 2
     assert not IdempotencyRecord.objects.exists()

@@ -153,7 +153,7 @@ def test_an_inheriting_key_manages_as_long_as_its_creator_does(northwind: Organi
 @pytest.mark.parametrize("role", ["", *Role.values])
 def test_pages_and_operations_read_roles_alike(northwind: Organisation, system_role: str, role: str) -> None:
     person = member_of(northwind, role, system_role=system_role) if role else PersonFactory(system_role=system_role)
-    standings = policy.standings_of(system_role=system_role, role=role)
-    assert policy.standings(as_actor(person), northwind.id) == standings
-    assert policy.permissions(as_actor(person), northwind.id) == policy.permissions_of(standings)
-    assert len(standings) == bool(system_role) + bool(role)
+    principal_roles = policy.principal_roles_of(system_role=system_role, role=role)
+    assert policy.principal_roles(as_actor(person), northwind.id) == principal_roles
+    assert policy.permissions(as_actor(person), northwind.id) == policy.permissions_of(principal_roles)
+    assert len(principal_roles) == bool(system_role) + bool(role)

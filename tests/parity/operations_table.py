@@ -34,7 +34,7 @@ _NEW_KEY: Final = {
     "expires_on": "",
     "networks": "",
     "tier": "{usual_tier}",
-    "nonce": "n",
+    "idempotency_key": "n",
 }
 _NAMES: Final = frozenset({"masked", "key_id"})
 _HIDDEN: Final = "\u202ex"
@@ -52,7 +52,7 @@ KEYS: Final = {
         chance=_NAMES,
     ),
     "keys.issue public": Interface(
-        ("/organisations/{slug}/public-key/", {"nonce": "n"}),
+        ("/organisations/{slug}/public-key/", {"idempotency_key": "n"}),
         ("POST", "/api/keys", {"name": "Public API key", "kind": "public", "organisation": "{slug}"}),
         ("issue_key", *_MINE, "--name", "Public API key", "--kind", "public"),
         again="{organisation_name} already has a public key. Delete it first.",
@@ -89,7 +89,7 @@ KEYS: Final = {
         bad=({"description": _HIDDEN}, {"description": _HIDDEN}, {"Words": _HIDDEN}, _NOT_HIDDEN),
     ),
     "keys.regenerate": Interface(
-        ("/keys/{plain_key}/regenerate/", {"grace": "1", "nonce": "n"}),
+        ("/keys/{plain_key}/regenerate/", {"grace": "1", "idempotency_key": "n"}),
         ("POST", "/api/keys/{plain_key}/regenerate", {"grace_seconds": 3600}),
         ("keys", "regenerate", "{plain_key}", "--grace", "1"),
         chance=frozenset({"masked", "old_secret_until"}),

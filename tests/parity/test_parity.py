@@ -206,7 +206,7 @@ def expect_the_same_words_for_bad_input(
 
 def expect_the_same_words_for_what_is_done(doors: dict[str, Act], door: Interface, said: str) -> None:
     outcomes = set()
-    form = {name: {"revision": "2", "nonce": "m"}.get(name, text) for name, text in door.page[1].items()}
+    form = {name: {"revision": "2", "idempotency_key": "m"}.get(name, text) for name, text in door.page[1].items()}
     again = Interface(page=(door.page[0], form), api=door.api, command=door.command)
     for way, act in doors.items():
         with undone():

@@ -56,5 +56,5 @@ def new_key(northwind: Organisation) -> dict[str, Any]:
         "expires_on": "",
         "tier": str(Tier.objects.get(name="Standard").id),
         "networks": "",
-        "nonce": "a-nonce-of-this-form",
+        "idempotency_key": "a-nonce-of-this-form",
     }

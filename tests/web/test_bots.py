@@ -197,7 +197,7 @@ def test_a_new_key_by_its_description(jonas: Person, concierge: Bot, htmx: Signe
     assert f"/keys/create/?owner=bot%3A{concierge.id}" in html
     form = {
         "description": "The CRM's nightly sync with HubSpot,\nfor deals that were closed on the day before",
-        "nonce": "n1",
+        "idempotency_key": "n1",
     }
     response = htmx(jonas).post(url, form)
     key = Key.objects.get()
@@ -228,7 +228,7 @@ def test_its_end_follows_the_organisations_rules(
     jonas: Person, concierge: Bot, htmx: SignedIn, rules: dict[str, Any], days: int | None
 ) -> None:
     Organisation.objects.filter(id=concierge.organisation_id).update(**rules)
-    response = htmx(jonas).post(f"/bots/{concierge.id}/keys/create/", {"description": "CI", "nonce": "n"})
+    response = htmx(jonas).post(f"/bots/{concierge.id}/keys/create/", {"description": "CI", "idempotency_key": "n"})
     assert response.status_code == 200
     end = Key.objects.get().expires_at
     assert (end is None) == (days is None)
@@ -238,10 +238,10 @@ def test_its_end_follows_the_organisations_rules(
 
 def test_a_key_needs_a_description_and_a_bot_that_works(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     url = f"/bots/{concierge.id}/keys/create/"
-    assert htmx(jonas).post(url, {"description": " ", "nonce": "n"}).status_code == 422
+    assert htmx(jonas).post(url, {"description": " ", "idempotency_key": "n"}).status_code == 422
     Bot.objects.update(is_active=False)
     for method in ("get", "post"):
-        assert getattr(htmx(jonas), method)(url, {"description": "CI", "nonce": "n"}).status_code == 409
+        assert getattr(htmx(jonas), method)(url, {"description": "CI", "idempotency_key": "n"}).status_code == 409
     assert not Key.objects.exists()
 
 

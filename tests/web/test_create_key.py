@@ -99,8 +99,8 @@ def test_with_the_secret_stands_how_calls_name_a_channel(
 ) -> None:
     channels = [ChannelFactory(organisation=northwind, slug=slug) for slug in ("sms", "email")]
     words = "Only through email, sms: calls that use a channel name it, in X-Channel or in the path"
-    for chosen, nonce in ((channels, "one"), ([], "two")):
-        sent = new_key | {"channels": [str(one.id) for one in chosen], "nonce": nonce}
+    for chosen, idempotency_key in ((channels, "one"), ([], "two")):
+        sent = new_key | {"channels": [str(one.id) for one in chosen], "idempotency_key": idempotency_key}
         revealed = signed_in(jonas).post(CREATE, sent).content.decode()
         assert "Save your secret now" in revealed
         assert (words in revealed) is bool(chosen)
@@ -115,7 +115,9 @@ def test_a_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None
 
 def test_every_form_has_a_nonce_of_its_own(jonas: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
-    nonces = {re.search(r'name="nonce" value="([^"]+)"', client.get(CREATE).content.decode())[1] for _ in range(2)}
+    nonces = {
+        re.search(r'name="idempotency_key" value="([^"]+)"', client.get(CREATE).content.decode())[1] for _ in range(2)
+    }
     assert len(nonces) == 2
 
 
@@ -134,8 +136,8 @@ def test_every_form_has_a_nonce_of_its_own(jonas: Person, signed_in: SignedIn) -
         ({"expires": "custom", "expires_on": "9999-12-31x"}, "Expiry date: Enter a valid date."),
         ({"owner": "standard:00000000-0000-0000-0000-000000000000"}, "Owner: Select a valid choice."),
         ({"channels": ["00000000-0000-0000-0000-000000000000"]}, "Choose channels of this organisation."),
-        ({"nonce": ""}, "This field is required."),
-        ({"nonce": "\x00"}, "Null characters are not allowed."),
+        ({"idempotency_key": ""}, "This field is required."),
+        ({"idempotency_key": "\x00"}, "Null characters are not allowed."),
     ],
 )
 def test_bad_input_comes_back_with_words(
@@ -167,7 +169,7 @@ def test_nothing_typed_is_lost(jonas: Person, htmx: SignedIn, new_key: dict[str,
     assert '<input type="hidden" name="networks" value="192.0.2.0/24">' in page
     assert re.search(r'id="id_networks"[^>]* value="10.0.0.1/8"', page)
     assert re.search(r'name="expires" value="30" checked', page)
-    assert 'name="nonce" value="a-nonce-of-this-form"' in page
+    assert 'name="idempotency_key" value="a-nonce-of-this-form"' in page
 
 
 def test_every_choice_reaches_the_key(

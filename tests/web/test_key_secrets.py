@@ -24,8 +24,8 @@ def url(key: Key) -> str:
     return f"/keys/{key.id}/regenerate/"
 
 
-def post(client: Client, key: Key, grace: str = "0", nonce: str = "a nonce") -> str:
-    response = client.post(url(key), {"grace": grace, "nonce": nonce})
+def post(client: Client, key: Key, grace: str = "0", idempotency_key: str = "the form") -> str:
+    response = client.post(url(key), {"grace": grace, "idempotency_key": idempotency_key})
     assert response.status_code == 200
     return response.content.decode()
 
@@ -33,7 +33,7 @@ def post(client: Client, key: Key, grace: str = "0", nonce: str = "a nonce") -> 
 def test_the_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
     client = htmx(jonas)
     form = client.get(url(key)).content.decode()
-    assert re.search(r'name="nonce" value="[^"]{32}"', form)
+    assert re.search(r'name="idempotency_key" value="[^"]{32}"', form)
     assert re.findall(r'name="grace" value="(\d+)"( checked)?', form)[0] == ("0", " checked")
     secret = secret_in(post(client, key))
     assert secret != key.token  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ def test_never_beyond_the_keys_own_expiry(jonas: Person, northwind: Organisation
 
 @pytest.mark.parametrize("grace", ["", "2", "-1", "nonsense"])
 def test_other_periods(jonas: Person, key: Key, signed_in: SignedIn, grace: str) -> None:
-    assert signed_in(jonas).post(url(key), {"grace": grace, "nonce": "n"}).status_code == 422
+    assert signed_in(jonas).post(url(key), {"grace": grace, "idempotency_key": "n"}).status_code == 422
     assert signed_in(jonas).post(url(key), {"grace": "0"}).status_code == 422
     assert not Event.objects.of_target(str(key.id)).exists()
 
@@ -92,7 +92,7 @@ def test_of_a_key_that_has_ended(
     jonas: Person, northwind: Organisation, htmx: SignedIn, state: str, method: str
 ) -> None:
     key = KeyFactory(organisation=northwind, **{state: True})
-    response = getattr(htmx(jonas), method)(url(key), {"grace": "0", "nonce": "n"})
+    response = getattr(htmx(jonas), method)(url(key), {"grace": "0", "idempotency_key": "n"})
     assert response.status_code == 409
     assert response["HX-Reswap"] == "none"
     assert "Reactivate it first." in json.loads(response["HX-Trigger"])["toast"]["message"]

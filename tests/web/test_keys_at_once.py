@@ -24,7 +24,7 @@ def _browser(person: Person) -> Client:
 def _acts(key: Key, client: Client, who: str) -> list[Callable[[], Any]]:
     page = f"/keys/{key.id}"
     return [
-        partial(client.post, f"{page}/regenerate/", {"grace": "0", "nonce": f"{who}'s nonce"}),
+        partial(client.post, f"{page}/regenerate/", {"grace": "0", "idempotency_key": f"{who}'s nonce"}),
         partial(client.post, f"{page}/edit/", EDIT | {"name": f"{who}'s name"}),
         partial(client.post, f"{page}/revoke/", {"reason": f"{who}'s reason"}),
     ]

@@ -108,9 +108,9 @@ def test_generate_asks_first_and_shows_once(
     assert "Generate a public API key for Northwind?" in html
     assert "Anyone with it can act for the whole organisation. Store it on a server only." in html
     assert 'role="alertdialog"' in html
-    found = re.search(r'name="nonce" value="([^"]+)"', html)
+    found = re.search(r'name="idempotency_key" value="([^"]+)"', html)
     assert found
-    form = {"nonce": found[1]}
+    form = {"idempotency_key": found[1]}
     response = htmx(jonas).post(url, form)
     secret = secret_in(response.content.decode())
     assert "no-store" in response["Cache-Control"]
@@ -120,7 +120,7 @@ def test_generate_asks_first_and_shows_once(
         IMPERSONATE
     }
     assert "The secret was already shown." in htmx(jonas).post(url, form).content.decode()
-    assert htmx(jonas).post(url, {"nonce": "another"}).status_code == 409
+    assert htmx(jonas).post(url, {"idempotency_key": "another"}).status_code == 409
     assert htmx(jonas).post(url, {}).status_code == 422
     page = signed_in(jonas).get("/organisations/northwind/").content.decode()
     assert "Valid until deleted" in page

@@ -112,7 +112,7 @@ SENT = {
     "expires": "never",
     "revision": "1",
     "grace": "0",
-    "nonce": "a nonce",
+    "idempotency_key": "the form",
     "network": "192.0.2.0/24",
     "allow_any": "1",
     "organisation": "northwind",

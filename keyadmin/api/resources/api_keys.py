@@ -22,7 +22,7 @@ from keyadmin.api.crud import one
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.models import Key, Kind, paging
-from keyadmin.models.scope import fitting
+from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, keys
 
 router = Router(tags=["API keys, in short"])
@@ -121,7 +121,7 @@ def _copied(actor: Actor, organisation: UUID) -> dict[str, Any]:
     """What the calling key may do and is limited to, as far as another standard key may have it."""
     own = grants.of_actor(actor, organisation)
     return {
-        "scopes": fitting(Kind.STANDARD, own.scopes),
+        "scopes": allowed_for_kind(Kind.STANDARD, own.scopes),
         "channels": own.channels,
         "networks": reduce(cidr.common, own.lists) if own.lists else (),
     }

@@ -22,7 +22,7 @@ from keyadmin.forms.filters import filter_keys
 from keyadmin.models import Key, paging
 from keyadmin.operations import keys
 from keyadmin.operations.keys.secrets import Issued
-from keyadmin.operations.validation import UNCHANGED
+from keyadmin.operations.validation import UNSET
 
 router = Router(tags=["Keys"])
 
@@ -115,7 +115,7 @@ def reactivate(
     why: Reactivation = FromBody(Reactivation()),  # noqa: B008
 ) -> Any:
     """Let a revoked or expired key work again. An expired one needs a new `expires_at`; null: no end."""
-    expires_at = why.expires_at if "expires_at" in why.model_fields_set else UNCHANGED
+    expires_at = why.expires_at if "expires_at" in why.model_fields_set else UNSET
     keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=why.reason)
     return _told(request, response, key)
 

@@ -60,7 +60,7 @@ class Command(OperatorCommand):
         return ", ".join(f"{table} {rows}" for table, rows in pruning.prune(actor=self.actor).items())
 
     def _forget(self) -> str:
-        return str(idempotency.forget_old() or "")
+        return str(idempotency.delete_expired() or "")
 
     def _build_review(self) -> str:
         last = ReviewBuild.objects.first()

@@ -10,7 +10,7 @@ from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import Key, OutcomeGroup
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
-from keyadmin.operations.validation import UNCHANGED
+from keyadmin.operations.validation import UNSET
 
 KEY: Final = argument("key", help="Its id or its key ID, never the key itself.")
 EXPIRES: Final = argument(
@@ -94,7 +94,7 @@ class Command(NounCommand):
     )
     def reactivate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        until = UNCHANGED if options.expires is None else moment(options)
+        until = UNSET if options.expires is None else moment(options)
         row = keys.reactivate(actor=self.actor, key=key.id, expires_at=until, reason=options.reason)
         self._done(row, "Reactivated")
 

@@ -12,7 +12,7 @@ from keyadmin.models import Channel, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import Problems, require_changes
+from keyadmin.operations.validation import FieldErrors, require_changes
 
 
 def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
@@ -78,12 +78,12 @@ def _lock(actor: Actor, channel: UUID) -> Channel:
 
 
 def _check(channel: Channel) -> None:
-    problems = Problems()
-    channel.name = problems.text("name", channel.name, 60)
+    errors = FieldErrors()
+    channel.name = errors.clean_text("name", channel.name, 60)
     others = Channel.objects.filter(organisation=channel.organisation_id).exclude(id=channel.id)
     if others.filter(name=channel.name).exists():
-        problems.add("name", _("There is already a channel with this name."))
-    problems.raise_any()
+        errors.add("name", _("There is already a channel with this name."))
+    errors.raise_if_any()
 
 
 def _free_slug(channel: Channel) -> str:

@@ -16,7 +16,7 @@ from keyadmin.models import EventType, Scope, ScopeRoute
 from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _name = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
@@ -60,14 +60,14 @@ def edit(
     actor: Actor,
     scope: str,
     revision: int | None = None,
-    resource: str | Unchanged = UNCHANGED,
-    label: str | Unchanged = UNCHANGED,
-    explanation: str | Unchanged = UNCHANGED,
-    ability: str | Unchanged = UNCHANGED,
-    caption: str | Unchanged = UNCHANGED,
-    is_sensitive: bool | Unchanged = UNCHANGED,
-    position: int | Unchanged = UNCHANGED,
-    routes: Sequence[Route] | Unchanged = UNCHANGED,
+    resource: str | Unset = UNSET,
+    label: str | Unset = UNSET,
+    explanation: str | Unset = UNSET,
+    ability: str | Unset = UNSET,
+    caption: str | Unset = UNSET,
+    is_sensitive: bool | Unset = UNSET,
+    position: int | Unset = UNSET,
+    routes: Sequence[Route] | Unset = UNSET,
 ) -> Scope:
     """Change what is given, for every key that holds the scope, from its next call. The name stays."""
     given: Mapping[str, Any] = {
@@ -84,12 +84,12 @@ def edit(
         revisions.require(row, revision)
         before = _describe(row)
         for field, value in given.items():
-            if value is not UNCHANGED:
+            if value is not UNSET:
                 setattr(row, field, value)
-        _check(row, () if routes is UNCHANGED else routes, new=False)
+        _check(row, () if routes is UNSET else routes, new=False)
         row.revision += 1
         row.save()
-        if routes is not UNCHANGED:
+        if routes is not UNSET:
             _set_routes(row, routes)
         changes = audit.changed(before, _describe(row))
         require_changes(changes)
@@ -122,40 +122,40 @@ def _lock(actor: Actor, name: str, *, to_remove: bool = False) -> Scope:
 
 
 def _check(scope: Scope, routes: Sequence[Route], *, new: bool) -> None:
-    problems = Problems()
+    errors = FieldErrors()
     if not _name(scope.name) or len(scope.name) > 60:
-        problems.add("name", _("Use the form resource:action, in lower-case letters and hyphens."))
+        errors.add("name", _("Use the form resource:action, in lower-case letters and hyphens."))
     elif new and Scope.objects.filter(name=scope.name).exists():
-        problems.add("name", _("There is already a permission with this name."))
+        errors.add("name", _("There is already a permission with this name."))
     for field, longest in (("resource", 60), ("label", 80), ("explanation", 300), ("ability", 80)):
-        setattr(scope, field, problems.text(field, getattr(scope, field), longest))
-    scope.caption = problems.text("caption", scope.caption, 60, required=False)
+        setattr(scope, field, errors.clean_text(field, getattr(scope, field), longest))
+    scope.caption = errors.clean_text("caption", scope.caption, 60, required=False)
     if not 0 <= scope.position < 2**31:
-        problems.add("position", _("Enter a whole number from 0."))
+        errors.add("position", _("Enter a whole number from 0."))
     seen = set()
     for route in routes:
         if route.method not in _METHODS:
-            problems.add(
+            errors.add(
                 "routes", _("%(method)s is not one of GET, POST, PUT, PATCH, DELETE.") % {"method": route.method}
             )
         if len(route.pattern) > 200:
-            problems.add("routes", _("Use at most %(count)d characters.") % {"count": 200})
+            errors.add("routes", _("Use at most %(count)d characters.") % {"count": 200})
         if (route.method, route.pattern) in seen:
-            problems.add("routes", _("%(route)s is listed twice.") % {"route": f"{route.method} {route.pattern}"})
+            errors.add("routes", _("%(route)s is listed twice.") % {"route": f"{route.method} {route.pattern}"})
         seen.add((route.method, route.pattern))
         try:
-            _refuse_own(route, problems)
+            _refuse_own(route, errors)
         except RouteError as problem:
-            problems.add("routes", str(problem))
-    problems.raise_any()
+            errors.add("routes", str(problem))
+    errors.raise_if_any()
 
 
-def _refuse_own(route: Route, problems: Problems) -> None:
+def _refuse_own(route: Route, errors: FieldErrors) -> None:
     """What keyadmin itself answers is opened by its own permissions only."""
     for own in filter(partial(overlap, route), OWN_ROUTES):
         words = _("%(route)s would open %(own)s, which is keyadmin's own.")
         names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
-        problems.add("routes", words % names)
+        errors.add("routes", words % names)
 
 
 def _set_routes(scope: Scope, routes: Sequence[Route]) -> None:

@@ -11,7 +11,7 @@ from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.models import EventType, Organisation, Tier
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 #: What a meter's cell can count.
 HIGHEST_LIMIT: Final = 2**31 - 1
@@ -34,17 +34,17 @@ def edit(
     actor: Actor,
     tier: UUID,
     revision: int | None = None,
-    name: str | Unchanged = UNCHANGED,
-    hourly_limit: int | Unchanged = UNCHANGED,
+    name: str | Unset = UNSET,
+    hourly_limit: int | Unset = UNSET,
 ) -> Tier:
     """Change what is given; a new limit holds from the next call of every key of the tier."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier)
         revisions.require(row, revision)
         before = _describe(row)
-        if name is not UNCHANGED:
+        if name is not UNSET:
             row.name = name
-        if hourly_limit is not UNCHANGED:
+        if hourly_limit is not UNSET:
             row.hourly_limit = hourly_limit
         _check(row)
         changes = audit.changed(before, _describe(row))
@@ -81,13 +81,13 @@ def _lock(actor: Actor, tier: UUID, *, to_remove: bool = False) -> Tier:
 
 
 def _check(tier: Tier) -> None:
-    problems = Problems()
-    tier.name = problems.text("name", tier.name, 60)
+    errors = FieldErrors()
+    tier.name = errors.clean_text("name", tier.name, 60)
     if Tier.objects.filter(name=tier.name).exclude(id=tier.id).exists():
-        problems.add("name", _("There is already a tier with this name."))
+        errors.add("name", _("There is already a tier with this name."))
     if not 1 <= tier.hourly_limit <= HIGHEST_LIMIT:
-        problems.add("hourly_limit", _("Enter a whole number from 1."))
-    problems.raise_any()
+        errors.add("hourly_limit", _("Enter a whole number from 1."))
+    errors.raise_if_any()
 
 
 def _describe(tier: Tier) -> dict[str, Any]:

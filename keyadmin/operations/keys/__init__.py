@@ -2,6 +2,6 @@
 
 from keyadmin.operations.keys.lifecycle import delete, edit, issue, reactivate, revoke
 from keyadmin.operations.keys.secrets import Issued, end_grace, regenerate
-from keyadmin.operations.validation import UNCHANGED
+from keyadmin.operations.validation import UNSET
 
-__all__ = ["UNCHANGED", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
+__all__ = ["UNSET", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]

@@ -18,9 +18,9 @@ from keyadmin.operations.keys import values as key_values
 from keyadmin.operations.keys.secrets import Issued, end_grace, regenerate
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
-__all__ = ["UNCHANGED", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
+__all__ = ["UNSET", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
 
 
 def issue(
@@ -74,14 +74,14 @@ def edit(
     actor: Actor,
     key: UUID,
     revision: int | None,
-    name: str | Unchanged = UNCHANGED,
-    description: str | Unchanged = UNCHANGED,
-    scopes: Collection[str] | Unchanged = UNCHANGED,
-    inherits: bool | Unchanged = UNCHANGED,
-    channels: Collection[UUID] | Unchanged = UNCHANGED,
-    networks: Sequence[cidr.Network] | Unchanged = UNCHANGED,
-    expires_at: datetime | Unchanged | None = UNCHANGED,
-    tier: UUID | Unchanged = UNCHANGED,
+    name: str | Unset = UNSET,
+    description: str | Unset = UNSET,
+    scopes: Collection[str] | Unset = UNSET,
+    inherits: bool | Unset = UNSET,
+    channels: Collection[UUID] | Unset = UNSET,
+    networks: Sequence[cidr.Network] | Unset = UNSET,
+    expires_at: datetime | Unset | None = UNSET,
+    tier: UUID | Unset = UNSET,
     allow_any: bool = False,
 ) -> Key:
     """Change what is given. `revision` is the one that was read; None edits whatever is there now.
@@ -94,9 +94,9 @@ def edit(
         "inherits": inherits,
         "expires_at": expires_at,
         "tier": tier,
-        "scopes": scopes if scopes is UNCHANGED else frozenset(scopes),
-        "channels": channels if channels is UNCHANGED else frozenset(channels),
-        "networks": networks if networks is UNCHANGED else tuple(networks),
+        "scopes": scopes if scopes is UNSET else frozenset(scopes),
+        "channels": channels if channels is UNSET else frozenset(channels),
+        "networks": networks if networks is UNSET else tuple(networks),
     }
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
@@ -127,9 +127,7 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
     return row
 
 
-def reactivate(
-    *, actor: Actor, key: UUID, expires_at: datetime | Unchanged | None = UNCHANGED, reason: str = ""
-) -> Key:
+def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None = UNSET, reason: str = "") -> Key:
     """Let a revoked or expired key work again; an expired one needs a new expiry."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REACTIVATE_KEYS)
@@ -137,11 +135,11 @@ def reactivate(
         expired = row.expires_at is not None and row.expires_at <= now
         if row.revoked_at is None and not expired:
             raise ConflictError(_("This key is not revoked."))
-        if expired and expires_at is UNCHANGED:
+        if expired and expires_at is UNSET:
             raise InvalidInputError({"expires_at": [_("Set a new expiry first.")]})
         reason = clean_reason(reason)
         before = {"revoked_at": audit.rfc3339(row.revoked_at), "expires_at": audit.rfc3339(row.expires_at)}
-        if expires_at is not UNCHANGED:
+        if expires_at is not UNSET:
             _set_expiry(row, expires_at, now)
         grants.require_within(grants.of_key(row), grants.of_actor(actor, row.organisation_id))
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
@@ -202,9 +200,9 @@ def _bring_to_life(actor: Actor, key: Key, values: key_values.Values) -> tuple[t
 
 
 def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
-    problems = Problems()
-    key_values.check_expiry(problems, key, expires_at, now)
-    problems.raise_any()
+    errors = FieldErrors()
+    key_values.check_expiry(errors, key, expires_at, now)
+    errors.raise_if_any()
     key.expires_at = expires_at
     if expires_at is not None:
         key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)

@@ -18,7 +18,7 @@ from keyadmin.models.usage import WRITING
 from keyadmin.operations import audit, grants
 from keyadmin.operations.keys import rows
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import Problems
+from keyadmin.operations.validation import FieldErrors
 
 LONGEST_GRACE: Final = timedelta(days=7)
 
@@ -106,10 +106,10 @@ def name_after(key: Key, token: tokens.Token) -> None:
 
 def _retire_present_secret(key: Key, now: datetime, grace: timedelta) -> datetime | None:
     """End the older secret, give the current one its grace; returns until when, None for not at all."""
-    problems = Problems()
+    errors = FieldErrors()
     if not timedelta(0) <= grace <= LONGEST_GRACE:
-        problems.add("grace", _("The old secret can keep working for at most 7 days."))
-    problems.raise_any()
+        errors.add("grace", _("The old secret can keep working for at most 7 days."))
+    errors.raise_if_any()
     end(key.secrets.all() if not grace else key.secrets.filter(not_after__isnull=False))
     if not grace:
         return None

@@ -14,10 +14,10 @@ from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, InvalidInputError
 from keyadmin.models import AllowListEntry, Bot, Channel, Key, Kind, Organisation, Scope, Secret, Tier
-from keyadmin.models.scope import fitting
+from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, policy
 from keyadmin.operations.audit import rfc3339
-from keyadmin.operations.validation import UNCHANGED, Problems
+from keyadmin.operations.validation import UNSET, FieldErrors
 
 #: Of a key or a bot: every call is compared with all of them.
 MOST_NETWORKS: Final = 100
@@ -54,7 +54,7 @@ def of(key: Key) -> Values:
 
 def altered(old: Values, given: Mapping[str, Any]) -> Values:
     """The values with what is given instead. The same networks in another order are no change."""
-    new = replace(old, **{field: value for field, value in given.items() if value is not UNCHANGED})
+    new = replace(old, **{field: value for field, value in given.items() if value is not UNSET})
     same = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
     return replace(new, networks=old.networks) if same else new
 
@@ -124,35 +124,35 @@ def _checked(
     actor: Actor, key: Key, values: Values, old: Values | None, now: datetime, known: frozenset[str]
 ) -> Values:
     """`old` is None for a new key; what an edit leaves alone is not judged again. `known` are scopes there are."""
-    problems = Problems()
+    errors = FieldErrors()
     values = replace(
         values,
-        name=problems.text("name", values.name, 120),
-        description=problems.text("description", values.description, 500, required=False, lines=True),
+        name=errors.clean_text("name", values.name, 120),
+        description=errors.clean_text("description", values.description, 500, required=False, multiline=True),
         scopes=frozenset() if values.inherits else values.scopes,
     )
-    _check_scopes(problems, key, values, known)
+    _check_scopes(errors, key, values, known)
     if old is None or values.channels != old.channels:
-        _check_channels(problems, key, values.channels)
+        _check_channels(errors, key, values.channels)
     if old is None or values.networks != old.networks:
-        check_networks(problems, values.networks)
+        check_networks(errors, values.networks)
     if old is None or values.expires_at != old.expires_at:
-        check_expiry(problems, key, values.expires_at, now)
-    _check_tier(problems, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
-    problems.raise_any()
+        check_expiry(errors, key, values.expires_at, now)
+    _check_tier(errors, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
+    errors.raise_if_any()
     return values
 
 
-def check_networks(problems: Problems, networks: Sequence[cidr.Network]) -> None:
+def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> None:
     """An own list takes any network but /0, none that an earlier one already covers, and only so many."""
     if len(networks) > MOST_NETWORKS:
-        problems.add("networks", too_many_networks())
+        errors.add("networks", too_many_networks())
         return
     for place, network in enumerate(networks):
         if network.prefixlen == 0:
-            problems.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
+            errors.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
         elif covering := cidr.covers(networks[:place], network):
-            problems.add("networks", covered(network, covering))
+            errors.add("networks", covered(network, covering))
 
 
 def too_many_networks() -> str:
@@ -167,50 +167,50 @@ def covered(network: cidr.Network, covering: cidr.Network) -> str:
     return _("%(network)s is already covered by %(covering)s.") % {"network": network, "covering": covering}
 
 
-def check_expiry(problems: Problems, key: Key, expires_at: datetime | None, now: datetime) -> None:
+def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now: datetime) -> None:
     """By the database's clock and the organisation's rules."""
     organisation = key.organisation
     if key.kind == Kind.PUBLIC:
         if expires_at is not None:
-            problems.add("expires_at", _("The public key is valid until it is deleted."))
+            errors.add("expires_at", _("The public key is valid until it is deleted."))
     elif expires_at is None:
         if not organisation.may_never_expire:
             words = _("Set an expiry: keys of %(organisation)s must have one.")
-            problems.add("expires_at", words % {"organisation": organisation.name})
+            errors.add("expires_at", words % {"organisation": organisation.name})
     elif timezone.is_naive(expires_at):
-        problems.add("expires_at", _("Give the time with its time zone."))
+        errors.add("expires_at", _("Give the time with its time zone."))
     elif expires_at <= now:
-        problems.add("expires_at", _("Choose a time in the future."))
+        errors.add("expires_at", _("Choose a time in the future."))
     elif organisation.longest_expiry_days and expires_at > now + timedelta(days=organisation.longest_expiry_days):
         words = _("Choose a time at most %(days)d days from now.")
-        problems.add("expires_at", words % {"days": organisation.longest_expiry_days})
+        errors.add("expires_at", words % {"days": organisation.longest_expiry_days})
 
 
-def _check_channels(problems: Problems, key: Key, channels: Collection[UUID]) -> None:
+def _check_channels(errors: FieldErrors, key: Key, channels: Collection[UUID]) -> None:
     if channels and Channel.objects.filter(id__in=channels, organisation=key.organisation_id).count() < len(channels):
-        problems.add("channels", _("Choose channels of this organisation."))
+        errors.add("channels", _("Choose channels of this organisation."))
 
 
-def _check_scopes(problems: Problems, key: Key, values: Values, known: frozenset[str]) -> None:
+def _check_scopes(errors: FieldErrors, key: Key, values: Values, known: frozenset[str]) -> None:
     if values.inherits:
         if key.creator_id is None:
-            problems.add("inherits", _("Only a key made by a person can inherit permissions."))
+            errors.add("inherits", _("Only a key made by a person can inherit permissions."))
         return
     if not values.scopes:
-        problems.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
+        errors.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
     for name in sorted(values.scopes - known):
-        problems.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
-    if fitting(key.kind, values.scopes) != values.scopes:
-        problems.add("scopes", _("Only a master key can act for a person."))
+        errors.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
+    if allowed_for_kind(key.kind, values.scopes) != values.scopes:
+        errors.add("scopes", _("Only a master key can act for a person."))
 
 
-def _check_tier(problems: Problems, actor: Actor, organisation: Organisation, tier: UUID, usual: UUID) -> None:
+def _check_tier(errors: FieldErrors, actor: Actor, organisation: Organisation, tier: UUID, usual: UUID) -> None:
     """`usual` is the tier that needs no permission: the key's present one, or the organisation's."""
     if tier == usual:
         return
     policy.require(actor, policy.Permission.CHOOSE_TIERS, organisation)
     if not Tier.objects.filter(id=tier).exists():
-        problems.add("tier", _("Choose one of the tiers."))
+        errors.add("tier", _("Choose one of the tiers."))
 
 
 def _reach_of(key: Key, values: Values, bots_networks: Sequence[cidr.Network]) -> grants.PrivilegeCeiling:

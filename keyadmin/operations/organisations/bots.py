@@ -11,7 +11,7 @@ from keyadmin.models import Bot, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
 
 def create(
@@ -35,20 +35,20 @@ def edit(
     actor: Actor,
     bot: UUID,
     revision: int | None = None,
-    name: str | Unchanged = UNCHANGED,
-    description: str | Unchanged = UNCHANGED,
-    is_conversational: bool | Unchanged = UNCHANGED,
+    name: str | Unset = UNSET,
+    description: str | Unset = UNSET,
+    is_conversational: bool | Unset = UNSET,
 ) -> Bot:
     """Change what is given. `revision` is the one that was read; None edits whatever is there now."""
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
         revisions.require(row, revision)
         before = _describe(row)
-        if name is not UNCHANGED:
+        if name is not UNSET:
             row.name = name
-        if description is not UNCHANGED:
+        if description is not UNSET:
             row.description = description
-        if is_conversational is not UNCHANGED:
+        if is_conversational is not UNSET:
             row.is_conversational = is_conversational
         _check(row)
         changes = audit.changed(before, _describe(row))
@@ -88,12 +88,12 @@ def _lock(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
 
 
 def _check(bot: Bot) -> None:
-    problems = Problems()
-    bot.name = problems.text("name", bot.name, 120)
-    bot.description = problems.text("description", bot.description, 500, required=False, lines=True)
+    errors = FieldErrors()
+    bot.name = errors.clean_text("name", bot.name, 120)
+    bot.description = errors.clean_text("description", bot.description, 500, required=False, multiline=True)
     if Bot.objects.filter(organisation=bot.organisation_id, name=bot.name).exclude(id=bot.id).exists():
-        problems.add("name", _("There is already a bot with this name."))
-    problems.raise_any()
+        errors.add("name", _("There is already a bot with this name."))
+    errors.raise_if_any()
 
 
 def _describe(bot: Bot) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from keyadmin.models.organisation import USAGE_DAYS
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, clean_reason, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
 #: Words that the addresses of pages need beside the organisations' own.
 _RESERVED: Final = frozenset({"create"})
@@ -55,14 +55,14 @@ def edit(
     actor: Actor,
     organisation: UUID,
     revision: int | None = None,
-    name: str | Unchanged = UNCHANGED,
-    key_prefix: str | Unchanged = UNCHANGED,
-    key_format: str | Unchanged = UNCHANGED,
-    tier: UUID | Unchanged = UNCHANGED,
-    default_expiry_days: int | Unchanged | None = UNCHANGED,
-    longest_expiry_days: int | Unchanged | None = UNCHANGED,
-    may_never_expire: bool | Unchanged = UNCHANGED,
-    usage_days: int | Unchanged = UNCHANGED,
+    name: str | Unset = UNSET,
+    key_prefix: str | Unset = UNSET,
+    key_format: str | Unset = UNSET,
+    tier: UUID | Unset = UNSET,
+    default_expiry_days: int | Unset | None = UNSET,
+    longest_expiry_days: int | Unset | None = UNSET,
+    may_never_expire: bool | Unset = UNSET,
+    usage_days: int | Unset = UNSET,
 ) -> Organisation:
     """Change what is given. New rules are for keys made or changed from now on."""
     given: Mapping[str, Any] = {
@@ -78,12 +78,12 @@ def edit(
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.EDIT_ORGANISATION, row)
-        if tier is not UNCHANGED and tier != row.default_tier_id:
+        if tier is not UNSET and tier != row.default_tier_id:
             policy.require(actor, Permission.CHOOSE_TIERS, row)
         revisions.require(row, revision)
         before = _describe(row)
         for field, value in given.items():
-            if value is not UNCHANGED:
+            if value is not UNSET:
                 setattr(row, field, value)
         _check(row)
         changes = audit.changed(before, _describe(row))
@@ -121,35 +121,35 @@ def _switch(actor: Actor, organisation: UUID, verb: EventType, reason: str, *, a
 
 
 def _check(organisation: Organisation) -> None:
-    problems = Problems()
-    organisation.name = problems.text("name", organisation.name, 120)
+    errors = FieldErrors()
+    organisation.name = errors.clean_text("name", organisation.name, 120)
     if not _slug(organisation.slug) or len(organisation.slug) > 60:
-        problems.add("slug", _("Use lower-case letters, digits and hyphens."))
+        errors.add("slug", _("Use lower-case letters, digits and hyphens."))
     elif organisation.slug in _RESERVED:
-        problems.add("slug", _("Choose another short name: this one is taken by a page."))
+        errors.add("slug", _("Choose another short name: this one is taken by a page."))
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
-        problems.add("slug", _("There is already an organisation with this short name."))
+        errors.add("slug", _("There is already an organisation with this short name."))
     if not _prefix(organisation.key_prefix):
-        problems.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
+        errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
     if organisation.key_format not in [known.value for known in Format]:
-        problems.add("key_format", _("Choose one of the formats."))
+        errors.add("key_format", _("Choose one of the formats."))
     if not Tier.objects.filter(id=organisation.default_tier_id).exists():
-        problems.add("tier", _("Choose one of the tiers."))
-    _check_days(problems, organisation)
-    problems.raise_any()
+        errors.add("tier", _("Choose one of the tiers."))
+    _check_days(errors, organisation)
+    errors.raise_if_any()
 
 
-def _check_days(problems: Problems, organisation: Organisation) -> None:
+def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
     longest = organisation.longest_expiry_days
     for field, days in (("longest_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
         if days is not None and not 1 <= days <= 36_500:
-            problems.add(field, _("Enter a number of days from 1 to 36,500."))
+            errors.add(field, _("Enter a number of days from 1 to 36,500."))
     if longest and (organisation.default_expiry_days or 0) > longest:
-        problems.add("default_expiry_days", _("This is longer than keys may live."))
+        errors.add("default_expiry_days", _("This is longer than keys may live."))
     least, most = USAGE_DAYS
     if not least <= organisation.usage_days <= most:
         words = _("Enter a number of days from %(least)s to %(most)s.")
-        problems.add("usage_days", words % {"least": least, "most": f"{most:,}"})
+        errors.add("usage_days", words % {"least": least, "most": f"{most:,}"})
 
 
 def _describe(organisation: Organisation) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.people import passwords, rows
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNCHANGED, Problems, Unchanged, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def make_link(*, actor: Actor, person: UUID) -> Invited:
     """A link by which the person chooses a password, in place of every earlier one."""
     with audit.audited_transaction():
         row = rows.lock(actor, person)
-        rows.require_over(actor, row)
+        rows.require_authority_over(actor, row)
         if not row.is_active:
             raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
         row.links_made += 1
@@ -77,23 +77,23 @@ def edit(
     actor: Actor,
     person: UUID,
     revision: int | None = None,
-    name: str | Unchanged = UNCHANGED,
-    email: str | Unchanged = UNCHANGED,
-    time_zone: str | Unchanged = UNCHANGED,
+    name: str | Unset = UNSET,
+    email: str | Unset = UNSET,
+    time_zone: str | Unset = UNSET,
 ) -> Person:
     """Change what is given. Everybody may change their own name and time zone; the address, with which one signs
     in, is more.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
-        own_name = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNCHANGED
+        own_name = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNSET
         if not own_name:
-            rows.require_over(actor, row)
+            rows.require_authority_over(actor, row)
         revisions.require(row, revision)
         fields = ("name", "email", "time_zone")
         before = {field: getattr(row, field) for field in fields}
         for field, value in zip(fields, (name, email, time_zone), strict=True):
-            if value is not UNCHANGED:
+            if value is not UNSET:
                 setattr(row, field, value)
         rows.check(row)
         changes = audit.changed(before, {field: getattr(row, field) for field in fields})
@@ -122,9 +122,9 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revis
     with audit.audited_transaction():
         owner, row = rows.lock_with_organisation(actor, organisation, person)
         revisions.require(row, revision)
-        problems = Problems()
-        rows.check_role(problems, role)
-        problems.raise_any()
+        errors = FieldErrors()
+        rows.check_role(errors, role)
+        errors.raise_if_any()
         membership = Membership.objects.filter(person=row, organisation=owner).first()
         changes = audit.changed({"role": membership.role if membership else None}, {"role": role})
         require_changes(changes)
@@ -173,7 +173,7 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
 def _switch(actor: Actor, person: UUID, verb: EventType, *, active: bool) -> Person:
     with audit.audited_transaction():
         row = rows.lock(actor, person)
-        rows.require_over(actor, row)
+        rows.require_authority_over(actor, row)
         if row.is_active == active:
             raise ConflictError(
                 _("This person is already active.") if active else _("This person is already deactivated.")
@@ -198,7 +198,7 @@ def _count(person: Person) -> None:
 def _owner_to_add_to(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
     """The organisation that somebody is added to, locked, if the actor may add people to it, in that system role."""
     owner = owners.lock_organisation(actor, organisation) if organisation else None
-    policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_EVERYBODY, owner)
+    policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_ALL_PEOPLE, owner)
     if system_role:
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
     return owner
@@ -223,12 +223,12 @@ def _new(
 
 def _take_in(actor: Actor, person: Person, owner: Organisation, role: str) -> Person:
     """Add who is here already to the organisation."""
-    problems = Problems()
-    rows.check_role(problems, role)
+    errors = FieldErrors()
+    rows.check_role(errors, role)
     if Membership.objects.filter(person=person, organisation=owner).exists():
         words = _("This person already has a role in %(organisation)s.") % {"organisation": owner.name}
-        problems.add("email", words)
-    problems.raise_any()
+        errors.add("email", words)
+    errors.raise_if_any()
     Membership.objects.create(person=person, organisation=owner, role=role)
     _count(person)
     invalidate = audit.Invalidation(organisations=[owner.id])
@@ -238,4 +238,4 @@ def _take_in(actor: Actor, person: Person, owner: Organisation, role: str) -> Pe
 
 def _typed(email: str) -> str:
     """The address as the table would hold it; "" for one that it can't."""
-    return Problems().text("email", email, 254).lower()
+    return FieldErrors().clean_text("email", email, 254).lower()

@@ -18,7 +18,7 @@ from keyadmin.core.errors import NotFoundError, OperationError
 from keyadmin.models import EventType, Person
 from keyadmin.operations import audit
 from keyadmin.operations.people import rows
-from keyadmin.operations.validation import Problems
+from keyadmin.operations.validation import FieldErrors
 
 LIFE: Final = timedelta(days=7)
 _SALT: Final = "keyadmin.password-link"
@@ -46,9 +46,9 @@ def choose(*, actor: Actor, token: str, password: str) -> Person:
     with audit.audited_transaction():
         person_id, state = _opened(token)
         person = _checked(Person.objects.select_for_update(no_key=True).filter(id=person_id).first(), state)
-        problems = Problems()
-        rows.check_password(problems, person, password)
-        problems.raise_any()
+        errors = FieldErrors()
+        rows.check_password(errors, person, password)
+        errors.raise_if_any()
         person.set_password(password)
         person.save(update_fields=("password",))
         changes = {"password_link": ("open", "used")}
@@ -62,9 +62,9 @@ def change(*, actor: Actor, person: UUID, password: str) -> Person:
         row = rows.lock(actor, person)
         if actor.id != row.id:
             raise NotFoundError
-        problems = Problems()
-        rows.check_password(problems, row, password)
-        problems.raise_any()
+        errors = FieldErrors()
+        rows.check_password(errors, row, password)
+        errors.raise_if_any()
         row.set_password(password)
         row.save(update_fields=("password",))
         rows.record(EventType.PASSWORD_CHANGED, actor, row, rows.home(row), {})

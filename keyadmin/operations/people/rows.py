@@ -17,7 +17,7 @@ from keyadmin.models import EventType, Organisation, Person, Role, SystemRole
 from keyadmin.operations import audit, policy
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import Problems
+from keyadmin.operations.validation import FieldErrors
 
 
 def lock(actor: Actor, person: UUID) -> Person:
@@ -47,14 +47,14 @@ def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tu
     return owner, row
 
 
-def require_over(actor: Actor, person: Person) -> None:
+def require_authority_over(actor: Actor, person: Person) -> None:
     """Who is known to others as well, or to all, is not one owner's to rename, readdress or shut out."""
-    if policy.allows(actor, Permission.MANAGE_EVERYBODY, None):
+    if policy.allows(actor, Permission.MANAGE_ALL_PEOPLE, None):
         return
     organisations = list(person.memberships.values_list("organisation_id", flat=True))
     theirs = not person.system_role and organisations
     if not theirs or not all(policy.allows(actor, Permission.MANAGE_PEOPLE, each) for each in organisations):
-        raise policy.forbidden(Permission.MANAGE_EVERYBODY, Permission.MANAGE_EVERYBODY, None)
+        raise policy.forbidden(Permission.MANAGE_ALL_PEOPLE, Permission.MANAGE_ALL_PEOPLE, None)
 
 
 def is_last_administrator(person: Person) -> bool:
@@ -74,31 +74,31 @@ def require_another_administrator(person: Person) -> None:
 
 def check(person: Person, password: str | None = None, role: str | None = None) -> None:
     """`role` None: none is given."""
-    problems = Problems()
-    person.name = problems.text("name", person.name, 120)
-    person.email = problems.text("email", person.email, 254).lower()
+    errors = FieldErrors()
+    person.name = errors.clean_text("name", person.name, 120)
+    person.email = errors.clean_text("email", person.email, 254).lower()
     try:
         validate_email(person.email)
     except ValidationError as problem:
-        problems.errors["email"] = list(problem.messages)
+        errors.messages["email"] = list(problem.messages)
     if Person.objects.filter(email__iexact=person.email).exclude(id=person.id).exists():
-        problems.add("email", _("There is already a person with this e-mail address."))
+        errors.add("email", _("There is already a person with this e-mail address."))
     if person.system_role not in ("", *SystemRole.values):
-        problems.add("system_role", _("Choose one of the roles."))
+        errors.add("system_role", _("Choose one of the roles."))
     if person.time_zone and person.time_zone not in time_zones():
-        problems.add("time_zone", _("Choose one of the time zones."))
+        errors.add("time_zone", _("Choose one of the time zones."))
     if role is not None:
-        check_role(problems, role)
+        check_role(errors, role)
     if password is not None:
-        check_password(problems, person, password)
-    problems.raise_any()
+        check_password(errors, person, password)
+    errors.raise_if_any()
 
 
-def check_password(problems: Problems, person: Person, password: str) -> None:
+def check_password(errors: FieldErrors, person: Person, password: str) -> None:
     try:
         validate_password(password, person)
     except ValidationError as problem:
-        problems.errors["password"] = list(problem.messages)
+        errors.messages["password"] = list(problem.messages)
 
 
 @cache
@@ -109,9 +109,9 @@ def time_zones() -> frozenset[str]:
     )
 
 
-def check_role(problems: Problems, role: str) -> None:
+def check_role(errors: FieldErrors, role: str) -> None:
     if role not in Role.values:
-        problems.add("role", _("Choose one of the roles."))
+        errors.add("role", _("Choose one of the roles."))
 
 
 def home(person: Person) -> Organisation | None:

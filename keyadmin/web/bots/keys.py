@@ -30,13 +30,17 @@ def create(request: HttpRequest, bot: UUID) -> HttpResponse:
     row = views.bot_for(user, bot, Permission.ISSUE_KEYS)
     owners.require_active(row.organisation, row)
     scopes = list(Scope.objects.filter(name__in=SCOPES))
-    form = BotKeyForm(request.POST if request.method == "POST" else None, initial={"nonce": secrets.token_urlsafe(24)})
+    form = BotKeyForm(
+        request.POST if request.method == "POST" else None, initial={"idempotency_key": secrets.token_urlsafe(24)}
+    )
     if form.is_valid():
         try:
             act = partial(keys.issue, actor=user.actor, **form.values(row, _names(scopes)))
-            issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
+            issued = idempotency.run_once(
+                actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=act
+            )
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, user, error.made)
+            return reveal.already_shown(request, user, error.result_id)
         except InvalidInputError as error:
             form.refuse(error)
         else:

@@ -105,7 +105,7 @@ class CurrentUser:
 
     def permissions(self, organisation: UUID) -> frozenset[Permission]:
         """The same as `policy.permissions`, without a statement for every organisation."""
-        roles = policy.standings_of(system_role=self.person.system_role, role=self.role_in(organisation))
+        roles = policy.principal_roles_of(system_role=self.person.system_role, role=self.role_in(organisation))
         return policy.permissions_of(roles)
 
     @property

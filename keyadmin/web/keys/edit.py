@@ -18,7 +18,7 @@ from keyadmin.forms.offers import Offer
 from keyadmin.operations import keys as operations
 from keyadmin.operations.keys.values import when_emptied
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import NOTHING_TO_SAVE
+from keyadmin.operations.validation import WHOLE_REQUEST
 from keyadmin.web.allow_lists import lockout
 from keyadmin.web.common import htmx
 from keyadmin.web.common.actors import client_ip
@@ -68,7 +68,7 @@ def description(request: HttpRequest, key: UUID) -> HttpResponseBase:
         values = {"revision": row.revision, "description": form.cleaned_data["description"]}
         row = operations.edit(actor=user.actor, key=row.id, **values)
     except InvalidInputError as error:
-        if NOTHING_TO_SAVE not in error.errors:
+        if WHOLE_REQUEST not in error.errors:
             form.refuse(error)
             return _in_place(request, row, form, status=422)
         return _shown(request, row)

@@ -31,15 +31,19 @@ def regenerate(request: HttpRequest, key: UUID) -> HttpResponse:
     if request.method != "POST":
         if row.status_at(timezone.now()) in (Status.REVOKED, Status.EXPIRED):
             raise ConflictError(gettext("A revoked or expired key can't be regenerated. Reactivate it first."))
-        return _choice(request, row, RegenerateForm(initial={"grace": "0", "nonce": secrets.token_urlsafe(24)}))
+        return _choice(
+            request, row, RegenerateForm(initial={"grace": "0", "idempotency_key": secrets.token_urlsafe(24)})
+        )
     form = RegenerateForm(request.POST)
     if not form.is_valid():
         return _choice(request, row, form, status=422)
     try:
         act = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
-        issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
+        issued = idempotency.run_once(
+            actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=act
+        )
     except DuplicateRequestError as error:
-        return reveal.already_shown(request, user, error.made)
+        return reveal.already_shown(request, user, error.result_id)
     except InvalidInputError as error:
         form.refuse(error)
         return _choice(request, row, form, status=422)

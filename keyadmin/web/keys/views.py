@@ -54,9 +54,11 @@ def create(request: HttpRequest) -> HttpResponse:
         return _creation(request, form, status=422)
     try:
         act = partial(operations.issue, actor=user.actor, **form.values())
-        issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
+        issued = idempotency.run_once(
+            actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=act
+        )
     except DuplicateRequestError as error:
-        return reveal.already_shown(request, user, error.made)
+        return reveal.already_shown(request, user, error.result_id)
     except InvalidInputError as error:
         form.refuse(error)
         return _creation(request, form, status=422)

@@ -148,13 +148,15 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
         try:
             name = gettext("Public API key")
             act = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
-            issued = idempotency.do(actor=user.actor, nonce=form.cleaned_data["nonce"], act=act)
+            issued = idempotency.run_once(
+                actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=act
+            )
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, user, error.made)
+            return reveal.already_shown(request, user, error.result_id)
         back = {"section": "organisations", "back_url": page_of(organisation)}
         return reveal.reveal(request, issued, **back)
     bots = capped_count.capped({"all": Bot.objects.visible_to(user.actor).filter(organisation=organisation)})["all"]
-    asked = GenerateForm(initial={"nonce": secrets.token_urlsafe(24)})
+    asked = GenerateForm(initial={"idempotency_key": secrets.token_urlsafe(24)})
     context = {"form": asked, "organisation": organisation, "bots": bots, "section": "organisations"}
     return render(request, "organisations/generate.html", context, status=htmx.status_of(form))
 

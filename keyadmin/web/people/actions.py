@@ -157,7 +157,7 @@ def managed(user: CurrentUser, person: UUID) -> Any:
     """The person, for who may edit, deactivate and make links for them; else NotFound or Forbidden."""
     row = visible(user, person)
     if not row.may["edit"]:
-        raise policy.forbidden(Permission.MANAGE_EVERYBODY, Permission.MANAGE_EVERYBODY, None)
+        raise policy.forbidden(Permission.MANAGE_ALL_PEOPLE, Permission.MANAGE_ALL_PEOPLE, None)
     return row
 
 
