@@ -62,7 +62,7 @@ def _warm_check(check: Callable[[], object]) -> float:
     """The median of many, in microseconds, with a draw that answers at once instead of PostgreSQL's."""
     from keyadmin.callpath import limits
 
-    real, limits.draw = limits.draw, lambda *_: limits.Draw(limits.Outcome.DRAWN, 1, None)
+    real, limits.draw = limits.draw, lambda *_: limits.ConsumeResult(limits.ConsumeOutcome.DRAWN, 1, None)
     try:
         return median(timeit.repeat(check, number=2000, repeat=25)) / 2000 * 1e6
     finally:

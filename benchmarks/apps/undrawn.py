@@ -11,6 +11,6 @@ MIDDLEWARE = ["benchmarks.apps.undrawn.undraw", "keyadmin.integrations.django.Ke
 def undraw(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     from keyadmin.callpath import limits
 
-    drawn = limits.Draw(limits.Outcome.DRAWN, 1, None)
+    drawn = limits.ConsumeResult(limits.ConsumeOutcome.DRAWN, 1, None)
     limits.draw = lambda snapshot, cost, address: drawn
     return get_response

@@ -142,7 +142,7 @@ class EventOut(BaseModel):
 
     @classmethod
     def of(cls, event: Any) -> Self:
-        return cls.model_validate(event.told())
+        return cls.model_validate(event.serialize())
 
 
 def is_alive(key: Any) -> bool:

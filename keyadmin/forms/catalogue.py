@@ -11,7 +11,7 @@ from keyadmin.core.routes import Route, RouteError, segments_of
 from keyadmin.core.tokens import PREFIX_PATTERN, Format
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import ChannelSource, Organisation, ScopeRoute, Tier
-from keyadmin.models.organisation import USAGE_DAYS
+from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Rows that wait to be filled in, for readers without scripts.
@@ -143,8 +143,8 @@ class SettingsForm(OperationForm):
     )
     usage_days = forms.IntegerField(
         label=gettext_lazy("Keep usage, in days"),
-        min_value=USAGE_DAYS[0],
-        max_value=USAGE_DAYS[1],
+        min_value=USAGE_RETENTION_DAYS[0],
+        max_value=USAGE_RETENTION_DAYS[1],
         help_text=gettext_lazy("Older requests leave the charts; each key's total stays. History is kept for ever."),
     )
     tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import AllowListEntry, EventType, Finding, Kind, Scope, Status
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter
 from keyadmin.operations.audit.export import ExportFormat
 
 SORTS = [
@@ -70,7 +70,7 @@ class HistoryExport(OperationForm):
 def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:
     """Those that still work, from any address."""
     own, of_bot = _lists()
-    living: QuerySet[Any] = keys.living().filter(~Exists(own), ~Exists(of_bot))  # type: ignore[attr-defined]
+    living: QuerySet[Any] = keys.valid().filter(~Exists(own), ~Exists(of_bot))  # type: ignore[attr-defined]
     return living
 
 

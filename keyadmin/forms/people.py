@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import Organisation, Person, Presence, Role, SystemRole
+from keyadmin.models import AccountStatus, Organisation, Person, Role, SystemRole
 from keyadmin.operations.people.rows import time_zones
 
 #: A person's role in an organisation or, as `system-…`, in all of them.
@@ -19,7 +19,7 @@ NOWHERE: Final = ("", gettext_lazy("None yet"))
 
 class PeopleFilters(OperationForm):
     q = forms.CharField(required=False, max_length=120)
-    status = forms.ChoiceField(required=False, choices=Presence)
+    status = forms.ChoiceField(required=False, choices=AccountStatus)
     role = forms.ChoiceField(label=gettext_lazy("Role"), required=False, choices=ROLES)
     organisation = forms.SlugField(required=False, max_length=60)
 

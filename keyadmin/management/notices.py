@@ -13,7 +13,7 @@ from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.management.base import iso
 from keyadmin.models import Person
-from keyadmin.models.notice import due_for, told
+from keyadmin.models.notice import due_for, recipients
 from keyadmin.operations.keys import expiry_notices
 
 #: Keys in one letter; the next run tells of the others.
@@ -32,7 +32,7 @@ def send_all(actor: Actor, *, is_dry: bool = False) -> tuple[list[dict[str, Any]
     failed: list[dict[str, Any]] = []
     if not is_dry:
         expiry_notices.forget_past()
-    for person in told():
+    for person in recipients():
         due = list(due_for(person)[:MOST])
         keys = due if is_dry or not due else expiry_notices.begin(person, due)
         if not keys:

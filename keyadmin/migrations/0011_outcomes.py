@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="LastRefusal",
+            name="LastDenial",
             fields=[
                 (
                     "pk",
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
-            model_name="lastrefusal",
+            model_name="lastdenial",
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     (

@@ -8,5 +8,5 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("addressday", "call", models.CharField(db_default="", default="", max_length=200)),
-        migrations.AddField("lastrefusal", "call", models.CharField(db_default="", default="", max_length=200)),
+        migrations.AddField("lastdenial", "call", models.CharField(db_default="", default="", max_length=200)),
     ]

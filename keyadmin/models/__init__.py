@@ -9,19 +9,22 @@ from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.notice import ExpiryNotice
 from keyadmin.models.organisation import Organisation
-from keyadmin.models.person import Membership, Person, Presence, Role, SystemRole
+from keyadmin.models.person import AccountStatus, Membership, Person, Role, SystemRole
 from keyadmin.models.review import Finding, ReviewBuild, ReviewFinding
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
 from keyadmin.models.tier import Tier
 from keyadmin.models.token_session import RefreshToken, TokenSession
-from keyadmin.models.usage import AddressDay, LastRefusal, Outcome, OutcomeGroup, ScopeDay, SecretUse, UsageHour
+from keyadmin.models.usage import AddressDay, CallOutcome, CallOutcomeGroup, LastDenial, ScopeDay, SecretUse, UsageHour
 from keyadmin.models.usage_sums import KeyDay, UsageDay, UsageRollUp
 
 __all__ = [
+    "AccountStatus",
     "AddressDay",
     "AllowListEntry",
     "Bot",
+    "CallOutcome",
+    "CallOutcomeGroup",
     "ChainCheck",
     "ChainHead",
     "Channel",
@@ -34,14 +37,11 @@ __all__ = [
     "Key",
     "KeyDay",
     "Kind",
-    "LastRefusal",
+    "LastDenial",
     "Membership",
     "Meter",
     "Organisation",
-    "Outcome",
-    "OutcomeGroup",
     "Person",
-    "Presence",
     "RefreshToken",
     "ReviewBuild",
     "ReviewFinding",

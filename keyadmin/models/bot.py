@@ -5,15 +5,14 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import ActorQuerySet
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class BotQuerySet(ActorQuerySet):
     pass
 
 
-class Bot(Revised):
+class Bot(RevisionedModel):
     """Owns keys. A bot that is not conversational exists only to own them; a disabled one pauses them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

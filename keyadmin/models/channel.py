@@ -6,14 +6,13 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.counts import CappedCount
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
+from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import ActorQuerySet
 
 
 class ChannelQuerySet(ActorQuerySet):
-    def with_use(self) -> Self:
+    def with_key_count(self) -> Self:
         """Adds `key_count`: how many keys are restricted to the channel; capped."""
         return self.annotate(key_count=CappedCount(Key.channels.through.objects, "channel"))
 
@@ -21,7 +20,7 @@ class ChannelQuerySet(ActorQuerySet):
         return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))
 
 
-class Channel(Revised):
+class Channel(RevisionedModel):
     """Calls name a channel by its slug."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

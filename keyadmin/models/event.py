@@ -7,8 +7,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.person import Person
-from keyadmin.models.visibility import ActorQuerySet
 
 
 class EventType(models.TextChoices):
@@ -121,7 +121,7 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.number} {self.verb} {self.target_label}"
 
-    def told(self) -> dict[str, Any]:
+    def serialize(self) -> dict[str, Any]:
         """The event in JSON values, as the API, exports and pages tell it: all that its hash is made of."""
         return {
             "number": self.number,

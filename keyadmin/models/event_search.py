@@ -1,7 +1,17 @@
-"""Events found by index, however many there are and whatever is asked: pages of them, and what is near one of them."""
+"""The search of history: what a reader asks for, and the events that match, found by one index.
 
+`EventFilter` translates a request into a tsquery over the terms that the function `event_terms` makes of each event
+(see migrations/sql/event_terms.sql). `EventQuery` reads pages of matching events, and the neighbours of an event, by
+the function `event_find` (migrations/sql/event_find.sql). The cost depends on the size of the page, not on the length
+of history.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Self
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
@@ -10,116 +20,211 @@ from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from keyadmin.core.actors import Actor, ActorKind
-from keyadmin.models import event_terms, paging
-from keyadmin.models.counts import LIMIT
+from keyadmin.models import paging
 from keyadmin.models.event import Event
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.expressions import COUNT_LIMIT
 from keyadmin.models.key import Key
 from keyadmin.models.person import Membership, Person, Role
 
 ORDER: Final = paging.Order("pk", True, int, int)
-BIGGEST: Final = 2**63 - 1
-#: Numbers follow the clock, except where it was set back: where moments bound the numbers, they do so with this much
-#: room, and are compared themselves as well.
-_SLACK: Final = timedelta(hours=1)
+MAX_EVENT_NUMBER: Final = 2**63 - 1
+#: Event numbers follow the clock, except where the clock was set back. A time therefore bounds the numbers with this
+#: tolerance, and the events' own times are compared as well.
+_CLOCK_TOLERANCE: Final = timedelta(hours=1)
+
+#: Stands for the number of the event's partition at the beginning of a term.
+_PARTITION_MARK: Final = "\x01"
+#: The characters between words; the same as in `event_terms`.
+_SEPARATORS: Final = re.compile(r"[\x00-/:-@\[-`{-\x7f\u00a0\u2000-\u206f\u3000\s]+")
+_ADDRESS: Final = re.compile(r"(?=.*[0-9a-f])[0-9a-f]*[.:][0-9a-f]*[.:][0-9a-f.:]*(/[0-9]*)?", re.IGNORECASE)
+#: A shorter word matches whole words only: too many words begin with it.
+_MIN_PREFIX_LENGTH: Final = 3
+_MAX_WORD_LENGTH: Final = 60
+_MAX_WORDS: Final = 10
+#: By column, the prefix of the terms that hold its value.
+_EXACT_TERMS: Final = {"verb": "v=", "actor_id": "i=", "organisation_id": "o=", "target_id": "g="}
+_ID_COLUMNS: Final = ("actor_id", "organisation_id", "target_id")
+_ANY_TEXT: Final = "w~"
 
 
-class _Walk(Func):
-    """Whether an event is one of those that `event_find` finds. They are found first, and then looked up by number."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """The conditions of a search. An empty field is no condition; an event must meet all others.
+
+    `actor` and `target` are an ID or words of a name, of which the last may be the beginning of a word. `text` is
+    words, IDs, IP addresses and ranges; all but IDs may be beginnings. `since` is inclusive, `until` exclusive.
+    """
+
+    text: str = ""
+    actor: str = ""
+    target: str = ""
+    action: str = ""
+    organisation: UUID | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def exact(self) -> dict[str, str]:
+        """By column, the value that it must have."""
+        values = {
+            "verb": self.action,
+            "organisation_id": str(self.organisation or ""),
+            "actor_id": _uuid_or_empty(self.actor),
+            "target_id": _uuid_or_empty(self.target),
+        }
+        return {column: value for column, value in values.items() if value}
+
+    def word_conditions(self) -> list[str]:
+        """A tsquery for each word of the names and the text, at most _MAX_WORDS."""
+        conditions = [*_name_conditions(self.actor, "a~"), *_name_conditions(self.target, "t~")]
+        for piece in self.text.split():
+            if identifier := _uuid_or_empty(piece):
+                conditions.append(_any_of([_column_is(column, identifier) for column in _ID_COLUMNS]))
+            elif _ADDRESS.fullmatch(piece):
+                conditions.append(_quoted(f"n~{piece.replace(':', ';')}") + ":*")
+            else:
+                conditions += [_word_condition(word, _ANY_TEXT) for word in _split(piece)]
+        return conditions[:_MAX_WORDS]
+
+
+class _FoundByIndex(Func):
+    """Whether `event_find` returns the event. PostgreSQL runs the function first and then looks the events up."""
 
     template = '"event"."number" = ANY(ARRAY(SELECT event_find(%(expressions)s)))'
     output_field = models.BooleanField()
 
 
 class EventQuery:
-    """The events that an actor may read and that are as wanted. They are read when they are asked for."""
+    """The events that an actor may read and that meet a filter. Rows are read only when a method returns them."""
 
-    def __init__(self, rows: QuerySet[Any], wanted: EventFilter, query: str) -> None:
-        """Without a query, the rows are in order by an index of theirs."""
+    def __init__(self, rows: QuerySet[Any], conditions: EventFilter, tsquery: str) -> None:
+        """An empty `tsquery` means that an ordinary index of `rows` finds them in order."""
         self._rows = rows
-        self._query = query
-        self._since = wanted.since
-        # Until some time to come means until the newest, whatever moments a wrong clock has written.
-        self._until = wanted.until if wanted.until and wanted.until <= timezone.now() else None
+        self._tsquery = tsquery
+        self._since = conditions.since
+        # An end in the future means "up to the newest event", even if a wrong clock has written later times.
+        self._until = conditions.until if conditions.until and conditions.until <= timezone.now() else None
 
     @classmethod
-    def of(cls, actor: Actor, wanted: EventFilter) -> Self:
-        """Reads, in one statement, what an actor may read who does not read everything."""
+    def of(cls, actor: Actor, conditions: EventFilter) -> Self:
+        """Reads the actor's roles in one statement, unless the actor may read everything."""
         rows: QuerySet[Any] = Event.objects.visible_to(actor)
-        exact, conditions = wanted.exact(), wanted.words()
-        if not Event.objects.sees_everything(actor) and (reach := _reach(actor)) is not None:
-            conditions.append(reach)
-        if not conditions and len(exact) <= 1:
-            return cls(rows.filter(**exact), wanted, "")
-        conditions += [event_terms.is_(column, value) for column, value in exact.items()]
-        return cls(rows, wanted, " & ".join(conditions))
+        exact, tsqueries = conditions.exact(), conditions.word_conditions()
+        if not Event.objects.sees_everything(actor) and (visible := _visible_to(actor)) is not None:
+            tsqueries.append(visible)
+        if not tsqueries and len(exact) <= 1:
+            return cls(rows.filter(**exact), conditions, "")
+        tsqueries += [_column_is(column, value) for column, value in exact.items()]
+        return cls(rows, conditions, " & ".join(tsqueries))
 
     def page(self, cursor: str, size: int) -> paging.Page:
         """One page, newest first, in one statement."""
 
-        def fetch(start: paging.Cursor | None, most: int) -> list[Any]:
-            return list(self.beyond(start.pk, ascending=start.backwards, most=most) if start else self.newest(most))
+        def fetch(start: paging.Cursor | None, limit: int) -> list[Any]:
+            if start is None:
+                return list(self.newest(limit))
+            return list(self.page_after(start.pk, ascending=start.backwards, limit=limit))
 
-        return paging.page_by(fetch, ORDER, cursor, size)
+        return paging.page_from(fetch, ORDER, cursor, size)
 
-    def newest(self, most: int) -> QuerySet[Any]:
-        return self.beyond(BIGGEST, most=most)
+    def newest(self, limit: int) -> QuerySet[Any]:
+        return self.page_after(MAX_EVENT_NUMBER, limit=limit)
 
-    def beyond(self, number: int, *, ascending: bool = False, most: int) -> QuerySet[Any]:
-        """The next events that are older than the number, or (ascending) newer; the nearest first."""
-        number = min(max(number, 0), BIGGEST - 1)
+    def page_after(self, number: int, *, ascending: bool = False, limit: int) -> QuerySet[Any]:
+        """The next `limit` events before `number`, or after it if `ascending`; the nearest come first."""
+        number = min(max(number, 0), MAX_EVENT_NUMBER - 1)
         order = "number" if ascending else "-number"
-        if self._query:
-            return self._rows.filter(self._walk(number, ascending, most)).order_by(order)[:most]
-        there = {"number__gt": number} if ascending else {"number__lt": number}
-        return self._dated().filter(**there).order_by(order)[:most]
+        if self._tsquery:
+            return self._rows.filter(self._found_by_index(number, ascending, limit)).order_by(order)[:limit]
+        side = {"number__gt": number} if ascending else {"number__lt": number}
+        return self._within_times().filter(**side).order_by(order)[:limit]
 
-    def newer(self, number: int) -> int:
-        """How many came after the number; LIMIT + 1 at most."""
-        return self.beyond(number, ascending=True, most=LIMIT + 1).count()
+    def count_since(self, number: int) -> int:
+        """The number of events after `number`, at most COUNT_LIMIT + 1."""
+        return self.page_after(number, ascending=True, limit=COUNT_LIMIT + 1).count()
 
-    def _dated(self) -> QuerySet[Any]:
+    def _within_times(self) -> QuerySet[Any]:
         rows = self._rows
         if self._since:
-            rows = rows.filter(at__gte=self._since, number__gte=_first_since(self._since))
+            rows = rows.filter(at__gte=self._since, number__gte=_first_number_since(self._since))
         if self._until:
-            rows = rows.filter(at__lt=self._until, number__lte=_last_until(self._until))
+            rows = rows.filter(at__lt=self._until, number__lte=_last_number_until(self._until))
         return rows
 
-    def _walk(self, number: int, ascending: bool, most: int) -> _Walk:
+    def _found_by_index(self, number: int, ascending: bool, limit: int) -> _FoundByIndex:
         lowest = Value(number + 1 if ascending else 1)
-        highest = Value(BIGGEST if ascending else number - 1)
-        return _Walk(
-            Value(self._query),
-            Greatest(lowest, Coalesce(_first_since(self._since), BIGGEST)) if self._since else lowest,
-            Least(highest, Coalesce(_last_until(self._until), 0)) if self._until else highest,
+        highest = Value(MAX_EVENT_NUMBER if ascending else number - 1)
+        return _FoundByIndex(
+            Value(self._tsquery),
+            Greatest(lowest, Coalesce(_first_number_since(self._since), MAX_EVENT_NUMBER)) if self._since else lowest,
+            Least(highest, Coalesce(_last_number_until(self._until), 0)) if self._until else highest,
             Value(self._since or "-infinity"),
             Value(self._until or "infinity"),
             Value(ascending),
-            Value(most),
+            Value(limit),
         )
 
 
-def _reach(actor: Actor) -> str | None:
-    """The condition for what an actor reads who is no operator; None for whoever has a system role."""
+def _visible_to(actor: Actor) -> str | None:
+    """The tsquery for the events that a person or key may read; None if a system role lets it read all."""
     if actor.id is None:
-        return event_terms.any_of([])
+        return _any_of([])
     if actor.kind is ActorKind.KEY:
-        ids = Key.objects.filter(id=actor.id).values_list("organisation_id", flat=True)
-        return event_terms.any_of([event_terms.is_("organisation_id", one) for one in ids])
+        organisations = Key.objects.filter(id=actor.id).values_list("organisation_id", flat=True)
+        return _any_of([_column_is("organisation_id", organisation) for organisation in organisations])
     memberships = Membership.objects.filter(person=OuterRef("id"), role__in=(Role.OWNER, Role.AUDITOR))
-    organisations = ArraySubquery(memberships.values("organisation"))
-    person = Person.objects.active().filter(id=actor.id).values_list("system_role", organisations).first()
+    readable_ids = ArraySubquery(memberships.values("organisation"))
+    person = Person.objects.active().filter(id=actor.id).values_list("system_role", readable_ids).first()
     system_role, readable = person or ("", [])
     if system_role:
         return None
-    own = event_terms.is_("actor_id", actor.id)
-    return event_terms.any_of([own, *(event_terms.is_("organisation_id", one) for one in readable)])
+    by_actor = _column_is("actor_id", actor.id)
+    return _any_of([by_actor, *(_column_is("organisation_id", organisation) for organisation in readable)])
 
 
-def _first_since(moment: datetime) -> QuerySet[Any]:
-    return Event.objects.filter(at__gte=moment - _SLACK).order_by("at").values("number")[:1]
+def _first_number_since(time: datetime) -> QuerySet[Any]:
+    return Event.objects.filter(at__gte=time - _CLOCK_TOLERANCE).order_by("at").values("number")[:1]
 
 
-def _last_until(moment: datetime) -> QuerySet[Any]:
-    return Event.objects.filter(at__lte=moment + _SLACK).order_by("-at").values("number")[:1]
+def _last_number_until(time: datetime) -> QuerySet[Any]:
+    return Event.objects.filter(at__lte=time + _CLOCK_TOLERANCE).order_by("-at").values("number")[:1]
+
+
+def _column_is(column: str, value: object) -> str:
+    return _quoted(f"{_EXACT_TERMS[column]}{value}")
+
+
+def _any_of(conditions: Sequence[str]) -> str:
+    """The tsquery that one of the conditions holds; without conditions, one that matches no event."""
+    return f"({' | '.join(conditions or [_quoted('nothing')])})"
+
+
+def _name_conditions(text: str, mark: str) -> list[str]:
+    """A condition for each word. Only the last may be a beginning: for a common beginning the index reads every word
+    that it starts, even if the next word of the name is rare.
+    """
+    if _uuid_or_empty(text):
+        return []
+    *whole, last = _split(text) or [""]
+    words = [_quoted(f"{mark}{word[:_MAX_WORD_LENGTH]}") for word in whole]
+    return words + ([_word_condition(last, mark)] if last else [])
+
+
+def _word_condition(word: str, mark: str) -> str:
+    return _quoted(f"{mark}{word[:_MAX_WORD_LENGTH]}") + (":*" if len(word) >= _MIN_PREFIX_LENGTH else "")
+
+
+def _split(text: str) -> list[str]:
+    return [word for word in _SEPARATORS.split(text) if word]
+
+
+def _quoted(term: str) -> str:
+    """A term of a tsquery. It needs no escape: words contain no quotation marks and no backslashes."""
+    return f"'{_PARTITION_MARK}{term}'"
+
+
+def _uuid_or_empty(text: str) -> str:
+    """The UUID in its canonical spelling, or "" if the text is none."""
+    try:
+        return str(UUID(text.strip()))
+    except ValueError:
+        return ""

@@ -15,14 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.tokens import Format
-from keyadmin.models.arrays import IsOneOf
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.bot import Bot
+from keyadmin.models.expressions import EqualsAny
 from keyadmin.models.network import AllowListEntry, CidrField
 from keyadmin.models.organisation import Organisation
-from keyadmin.models.revision import Revised
 from keyadmin.models.secret import Secret
-from keyadmin.models.usage import AddressDay, LastRefusal, SecretUse
-from keyadmin.models.visibility import ActorQuerySet
+from keyadmin.models.usage import AddressDay, LastDenial, SecretUse
 
 EXPIRING_SOON: Final = timedelta(days=7)
 
@@ -61,7 +60,9 @@ class _End(models.Func):
 
 def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
     """Arrays are looked up in the keys' indices; joins would have every key read."""
-    return Q(IsOneOf(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id"))))
+    return Q(
+        EqualsAny(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id")))
+    )
 
 
 class KeyQuerySet(ActorQuerySet):
@@ -86,20 +87,20 @@ class KeyQuerySet(ActorQuerySet):
         if status == Status.EXPIRED:
             return self.filter(revoked_at__isnull=True, expires_at__lte=Now())
         if status == Status.PAUSED:
-            return self.living().filter(
+            return self.valid().filter(
                 _owner_is_disabled("organisation_id", Organisation) | _owner_is_disabled("bot_id", Bot)
             )
         if status == Status.EXPIRING:
-            return self.working().filter(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRING_SOON)
-        return self.working().filter(Q(GreaterThan(_End(F("expires_at")), Now() + EXPIRING_SOON)))
+            return self.usable().filter(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRING_SOON)
+        return self.usable().filter(Q(GreaterThan(_End(F("expires_at")), Now() + EXPIRING_SOON)))
 
-    def living(self) -> Self:
+    def valid(self) -> Self:
         """Neither revoked nor expired."""
         return self.filter(Q(GreaterThan(_End(F("expires_at")), Now())), revoked_at__isnull=True)
 
-    def working(self) -> Self:
+    def usable(self) -> Self:
         """Neither revoked nor expired nor paused: active, or expiring soon."""
-        return self.living().filter(Q(bot__isnull=True) | Q(bot__is_active=True), organisation__is_active=True)
+        return self.valid().filter(Q(bot__isnull=True) | Q(bot__is_active=True), organisation__is_active=True)
 
     def with_usage(self) -> Self:
         """Adds `total`, `last_used_at`, `last_used_day` and `last_used_ip` from the meters."""
@@ -130,9 +131,9 @@ class KeyQuerySet(ActorQuerySet):
         )
         return self.annotate(old_secret_used_at=models.Subquery(use.values("last_used_at")[:1]))
 
-    def with_last_refusal(self) -> Self:
-        """Adds `denied_at`, `denied_from`, `denied_call` and `denied_for`, an Outcome, of the latest refused call."""
-        latest = LastRefusal.objects.filter(key_id=models.OuterRef("id")).order_by("-at")
+    def with_last_denial(self) -> Self:
+        """Adds `denied_at`, `denied_from`, `denied_call` and `denied_for` (a CallOutcome) of the last denied call."""
+        latest = LastDenial.objects.filter(key_id=models.OuterRef("id")).order_by("-at")
         return self.annotate(
             denied_at=models.Subquery(latest.values("at")[:1]),
             denied_from=models.Subquery(latest.values("address")[:1]),
@@ -189,11 +190,11 @@ class KeyQuerySet(ActorQuerySet):
             | Q(key_id__icontains=text)
             | Q(recognition__istartswith=text)
             # An array is read once and looked up in the index of keys' bots; a join would have every key read.
-            | Q(IsOneOf(F("bot_id"), ArraySubquery(bots)))
+            | Q(EqualsAny(F("bot_id"), ArraySubquery(bots)))
         )
 
 
-class Key(Revised):
+class Key(RevisionedModel):
     """Belongs to an organisation, or to a bot of it. Disabled owners pause it: derived, never copied here."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

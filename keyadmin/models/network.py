@@ -11,9 +11,8 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
 from django.db.models.lookups import GreaterThan
 
-from keyadmin.models.arrays import IsOneOf
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import ActorQuerySet
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
+from keyadmin.models.expressions import EqualsAny
 
 
 class CidrField(models.Field):
@@ -77,7 +76,7 @@ class AllowListQuerySet(ActorQuerySet):
         """Adds `owner_id`, of the bot or the key, which has an index."""
         return self.annotate(owner_id=Coalesce("bot_id", "key_id"))
 
-    def with_place(self) -> Self:
+    def with_sort_key(self) -> Self:
         """Adds `place`, by which the entries of an owner stand together: organisation, name of bot or key, id."""
         slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
         name = Left(Coalesce("bot__name", "key__name"), 24)
@@ -85,7 +84,7 @@ class AllowListQuerySet(ActorQuerySet):
         return self.annotate(place=Concat(slug, Value(" "), name, Value(" "), owner, output_field=models.CharField()))
 
 
-class AllowListEntry(Revised):
+class AllowListEntry(RevisionedModel):
     """A network on a key's own list or on a bot's, which applies to every key of the bot."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -116,13 +115,13 @@ class AllowListEntry(Revised):
         return str(self.network)
 
 
-def usable_from(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
+def usable_from_address(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
     """Of the keys, those that have a list, own or bot's, and that every list they have lets the address use."""
     entries = AllowListEntry.objects.all()
     holding = entries.filter(network__holds=address)
     # Arrays, which are looked up in the keys' indices: of what is in a sub-query or in another, all keys are asked.
     owners = {name: ArraySubquery(holding.filter(**{f"{name}__isnull": False}).values(name)) for name in ("key", "bot")}
-    found = keys.filter(Q(IsOneOf(F("id"), owners["key"])) | Q(IsOneOf(F("bot_id"), owners["bot"])))
+    found = keys.filter(Q(EqualsAny(F("id"), owners["key"])) | Q(EqualsAny(F("bot_id"), owners["bot"])))
     for owner, row in (("key", "pk"), ("bot", "bot")):
         of_owner = Q(**{owner: OuterRef(row)})
         found = found.filter(~Exists(entries.filter(of_owner)) | Exists(holding.filter(of_owner)))

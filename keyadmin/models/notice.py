@@ -37,7 +37,7 @@ class ExpiryNotice(models.Model):
         return f"{self.key_id} {self.person_id} {self.days}"
 
 
-def told() -> QuerySet[Any]:
+def recipients() -> QuerySet[Any]:
     """Who is told of keys: active owners of an organisation, and system administrators."""
     owner = Membership.objects.filter(person=OuterRef("pk"), role=Role.OWNER)
     rows: QuerySet[Any] = Person.objects.active().filter(Exists(owner) | Q(system_role=SystemRole.ADMINISTRATOR))

@@ -8,11 +8,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.tokens import PREFIX_PATTERN, Format
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import ActorQuerySet
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 #: Charts go back 90 days.
-USAGE_DAYS: Final = (90, 3650)
+USAGE_RETENTION_DAYS: Final = (90, 3650)
 
 
 class OrganisationQuerySet(ActorQuerySet):
@@ -22,7 +21,7 @@ class OrganisationQuerySet(ActorQuerySet):
         return self.filter(is_active=True)
 
 
-class Organisation(Revised):
+class Organisation(RevisionedModel):
     """A tenant. Disabling one pauses every key it owns; it is never removed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -48,7 +47,7 @@ class Organisation(Revised):
         ordering = ("name", "id")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(usage_days__range=USAGE_DAYS), name="organisation_usage_days_range"
+                condition=models.Q(usage_days__range=USAGE_RETENTION_DAYS), name="organisation_usage_days_range"
             ),
             models.CheckConstraint(
                 condition=models.Q(key_prefix__regex=f"^{PREFIX_PATTERN}$"),

@@ -1,4 +1,4 @@
-"""Keyset paging: a page is found by the row it follows, so that it costs the same however deep it is."""
+"""Keyset pagination: a page is found by the row before it, so every page costs the same, however deep it is."""
 
 import base64
 import json
@@ -11,20 +11,19 @@ from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import is_naive
 
-from keyadmin.models.arrays import IsOneOf
-from keyadmin.models.counts import LIMIT
+from keyadmin.models.expressions import COUNT_LIMIT, EqualsAny
 
-#: More than any cursor that `at` makes: the longest names have 120 characters, of up to 6 bytes each in JSON.
-_LONGEST: Final = 1500
+#: More characters than any cursor has: the longest names have 120 characters of up to 6 bytes each in JSON.
+_MAX_CURSOR_LENGTH: Final = 1500
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A column and the primary key, or another unique `tie`, that breaks its ties; `parse` reads the column's text
-    back, or raises.
+    """The order of a list: a column, and a unique `tiebreaker` for rows with the same value.
 
-    Rows without a value come last in either direction; say where there can be any. `day`, of a column of moments, is
-    one that has their days (UTC) and an index.
+    `parse` and `parse_pk` convert the text of a cursor back into values of the two columns, or raise ValueError.
+    `nullable` columns sort rows without a value last, in either direction. `day` names an indexed column with the
+    day (UTC) of a column of times, for a column that has no index itself.
     """
 
     column: str
@@ -32,38 +31,45 @@ class Order:
     parse: Callable[[str], Any]
     parse_pk: Callable[[str], Any]
     nullable: bool = False
-    tie: str = "pk"
+    tiebreaker: str = "pk"
     day: str = ""
 
     def columns(self, *, backwards: bool) -> list[Any]:
-        down = self.descending is not backwards
-        sign = "-" if down else ""
+        """The arguments of `order_by`."""
+        descending = self.descending is not backwards
+        sign = "-" if descending else ""
         if not self.nullable:
-            return [f"{sign}{name}" for name in dict.fromkeys((self.column, self.tie))]
-        end: dict[str, Any] = {"nulls_first": True} if backwards else {"nulls_last": True}
+            return [f"{sign}{name}" for name in dict.fromkeys((self.column, self.tiebreaker))]
+        nulls: dict[str, Any] = {"nulls_first": True} if backwards else {"nulls_last": True}
         columns = [F(name) for name in (self.day, self.column) if name]
-        return [*(column.desc(**end) if down else column.asc(**end) for column in columns), f"{sign}{self.tie}"]
+        return [
+            *(column.desc(**nulls) if descending else column.asc(**nulls) for column in columns),
+            f"{sign}{self.tiebreaker}",
+        ]
 
-    def beyond(self, value: Any, pk: Any, *, backwards: bool) -> Q:
-        """The rows after a row; its first half lets the database walk an index."""
-        than = "lt" if self.descending is not backwards else "gt"
-        if self.column == self.tie:
-            return Q(**{f"{self.tie}__{than}": pk})
-        without = Q(**{f"{self.column}__isnull": True})
+    def after(self, value: Any, pk: Any, *, backwards: bool) -> Q:
+        """The condition for the rows after the row with that value and tiebreaker, or before it if `backwards`.
+
+        The comparison with the column alone is redundant. It lets PostgreSQL scan an index from there.
+        """
+        comparison = "lt" if self.descending is not backwards else "gt"
+        if self.column == self.tiebreaker:
+            return Q(**{f"{self.tiebreaker}__{comparison}": pk})
+        is_null = Q(**{f"{self.column}__isnull": True})
         if value is None:
-            tied = without & Q(**{f"{self.tie}__{than}": pk})
-            return tied | ~without if backwards else tied
-        later = Q(**{f"{self.column}__{than}": value})
-        tied = Q(**{self.column: value, f"{self.tie}__{than}": pk})
-        found = Q(**{f"{self.column}__{than}e": value}) & (later | tied)
+            tied = is_null & Q(**{f"{self.tiebreaker}__{comparison}": pk})
+            return tied | ~is_null if backwards else tied
+        later = Q(**{f"{self.column}__{comparison}": value})
+        tied = Q(**{self.column: value, f"{self.tiebreaker}__{comparison}": pk})
+        condition = Q(**{f"{self.column}__{comparison}e": value}) & (later | tied)
         if self.day:
-            found &= Q(**{f"{self.day}__{than}e": value.astimezone(UTC).date()})
-        return found | without if self.nullable and not backwards else found
+            condition &= Q(**{f"{self.day}__{comparison}e": value.astimezone(UTC).date()})
+        return condition | is_null if self.nullable and not backwards else condition
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page begins. It only says where: what the reader may see is decided anew."""
+    """The place where a page begins. It grants nothing: every page applies the reader's permissions anew."""
 
     backwards: bool
     value: Any
@@ -71,16 +77,17 @@ class Cursor:
 
     @classmethod
     def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
+        """The URL-safe text of the cursor at `row`."""
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
-        place = [order.column, int(backwards), text, str(getattr(row, order.tie))]
-        packed = json.dumps(place, separators=(",", ":"), ensure_ascii=False)
+        fields = [order.column, int(backwards), text, str(getattr(row, order.tiebreaker))]
+        packed = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod
     def read(cls, text: str, order: Order) -> Self | None:
-        """None for anything that `at` did not make for the order: the reader then starts at the first page."""
-        if not text or len(text) > _LONGEST:
+        """The cursor of a text that `at` made for this order. None for any other text: the first page is shown."""
+        if not text or len(text) > _MAX_CURSOR_LENGTH:
             return None
         try:
             column, backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
@@ -90,14 +97,15 @@ class Cursor:
                 return cls(bool(backwards), None, order.parse_pk(pk))
             if not isinstance(value, str) or "\0" in value:
                 return None
-            return cls(bool(backwards), _askable(order.parse(value)), order.parse_pk(pk))
+            return cls(bool(backwards), _valid_for_postgres(order.parse(value)), order.parse_pk(pk))
         except (ValueError, TypeError, OverflowError, RecursionError):
             return None
 
 
-def _askable(value: Any) -> Any:
-    """The value as the database can be asked about it, or ValueError: Python knows offsets of up to 24 hours, times
-    without any, and text that is no Unicode.
+def _valid_for_postgres(value: Any) -> Any:
+    """The value, if PostgreSQL accepts it as a parameter; ValueError otherwise.
+
+    Python accepts what PostgreSQL rejects: UTC offsets of up to 24 hours, times without an offset, lone surrogates.
     """
     if isinstance(value, str):
         value.encode()
@@ -110,7 +118,7 @@ def _askable(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in order, and the cursors of the pages around them ("" where there is none)."""
+    """Rows in order, and the cursors of the pages before and after ("" if there is none)."""
 
     rows: list[Any]
     before: str
@@ -119,67 +127,65 @@ class Page:
 
 
 def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
-    """One page, in one statement: the one row more tells whether there is another."""
+    """One page of a query, in one statement. It reads one row more than `size` to learn whether more follow."""
 
-    def fetch(start: Cursor | None, most: int) -> list[Any]:
+    def fetch(start: Cursor | None, limit: int) -> list[Any]:
         backwards = start is not None and start.backwards
-        beyond = rows.filter(order.beyond(start.value, start.pk, backwards=backwards)) if start else rows
-        return list(beyond.order_by(*order.columns(backwards=backwards))[:most])
+        following = rows.filter(order.after(start.value, start.pk, backwards=backwards)) if start else rows
+        return list(following.order_by(*order.columns(backwards=backwards))[:limit])
 
-    return page_by(fetch, order, cursor, size)
+    return page_from(fetch, order, cursor, size)
 
 
-def found_first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows, where they are known to be few: found before they are put in order. PostgreSQL, which expects
-    more of them, would look for them along an index of the order, in the whole table.
+def materialize_ids_first(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """The same rows for a query that matches few: PostgreSQL finds their IDs before it sorts.
+
+    Without this, PostgreSQL expects many matches and scans the whole table along an index of the order.
     """
-    return rows.filter(IsOneOf(F("pk"), ArraySubquery(rows.order_by().values("pk"))))
+    return rows.filter(EqualsAny(F("pk"), ArraySubquery(rows.order_by().values("pk"))))
 
 
-def found_first_if_few(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """As `found_first`, if they are few: a statement finds out."""
-    return found_first(rows) if rows.order_by().values("pk")[: LIMIT + 1].count() <= LIMIT else rows
+def materialize_ids_first_if_few(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """`materialize_ids_first` if there are at most COUNT_LIMIT rows. Counts them in one more statement."""
+    is_few = rows.order_by().values("pk")[: COUNT_LIMIT + 1].count() <= COUNT_LIMIT
+    return materialize_ids_first(rows) if is_few else rows
 
 
-def page_by(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:
-    """As `page`, of rows that `fetch` finds: from a place on, the nearest first, at most so many."""
+def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:
+    """`page` for rows that `fetch(start, limit)` returns: at most `limit` rows from `start` on, the nearest first."""
     start = Cursor.read(cursor, order)
     backwards = start is not None and start.backwards
-    found = fetch(start, size + 1)
-    more = len(found) > size
-    found = found[:size]
+    rows = fetch(start, size + 1)
+    has_more = len(rows) > size
+    rows = rows[:size]
     if backwards:
-        found.reverse()
-    if not found:  # what the cursor pointed at has shrunk away
-        return page_by(fetch, order, "", size) if start else Page([], "", "", is_first=True)
-    has_before = more if backwards else start is not None
-    has_after = backwards or more
-    return Page(
-        found,
-        Cursor.at(found[0], order, backwards=True) if has_before else "",
-        Cursor.at(found[-1], order, backwards=False) if has_after else "",
-        is_first=not has_before,
-    )
+        rows.reverse()
+    if not rows:  # The rows after the cursor were deleted.
+        return page_from(fetch, order, "", size) if start else Page([], "", "", is_first=True)
+    return _page(rows, order, has_before=has_more if backwards else start is not None, has_after=backwards or has_more)
 
 
-def page_of(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page:
-    """As `page`, of rows at hand, which are in the order already; it must descend and have a value everywhere."""
+def page_list(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page:
+    """`page` for a list that is already in order. The order must be descending and the column without nulls."""
     start = Cursor.read(cursor, order)
     if start is None:
         before, after = [], list(rows)
     else:
-        here = (start.value, start.pk)
-        before = [row for row in rows if (getattr(row, order.column), row.pk) > here]
-        after = [row for row in rows if (getattr(row, order.column), row.pk) < here]
+        position = (start.value, start.pk)
+        before = [row for row in rows if (getattr(row, order.column), row.pk) > position]
+        after = [row for row in rows if (getattr(row, order.column), row.pk) < position]
     backwards = start is not None and start.backwards
-    found = before[-size:] if backwards else after[:size]
-    if not found:
-        return page_of(rows, order, "", size) if start else Page([], "", "", is_first=True)
+    shown = before[-size:] if backwards else after[:size]
+    if not shown:
+        return page_list(rows, order, "", size) if start else Page([], "", "", is_first=True)
     has_before = len(before) > size if backwards else bool(before) or start is not None
-    has_after = backwards or len(after) > size
+    return _page(shown, order, has_before=has_before, has_after=backwards or len(after) > size)
+
+
+def _page(rows: list[Any], order: Order, *, has_before: bool, has_after: bool) -> Page:
     return Page(
-        found,
-        Cursor.at(found[0], order, backwards=True) if has_before else "",
-        Cursor.at(found[-1], order, backwards=False) if has_after else "",
+        rows,
+        Cursor.at(rows[0], order, backwards=True) if has_before else "",
+        Cursor.at(rows[-1], order, backwards=False) if has_after else "",
         is_first=not has_before,
     )

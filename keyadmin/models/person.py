@@ -13,8 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.actors import Actor, ActorKind
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import ActorQuerySet
+from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class SystemRole(models.TextChoices):
@@ -32,7 +31,7 @@ class Role(models.TextChoices):
     MEMBER = "member", _("Member")
 
 
-class Presence(models.TextChoices):
+class AccountStatus(models.TextChoices):
     """Whether a person can sign in: invited is who has never chosen a password."""
 
     ACTIVE = "active", _("Active")
@@ -59,27 +58,27 @@ class PersonQuerySet(ActorQuerySet):
     def active(self) -> "PersonQuerySet":
         return self.filter(is_active=True)
 
-    def with_presence(self) -> Self:
-        """Adds `presence_now`, a value of Presence."""
+    def with_account_status(self) -> Self:
+        """Adds `account_status_now`, a value of AccountStatus."""
         never = models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login__isnull=True)
         return self.annotate(
-            presence_now=models.Case(
-                models.When(is_active=False, then=models.Value(Presence.DEACTIVATED.value)),
-                models.When(never, then=models.Value(Presence.INVITED.value)),
-                default=models.Value(Presence.ACTIVE.value),
+            account_status_now=models.Case(
+                models.When(is_active=False, then=models.Value(AccountStatus.DEACTIVATED.value)),
+                models.When(never, then=models.Value(AccountStatus.INVITED.value)),
+                default=models.Value(AccountStatus.ACTIVE.value),
                 output_field=models.CharField(),
             )
         )
 
-    def with_others_than(self, organisations: Collection[UUID]) -> Self:
-        """Adds `is_elsewhere`: has a role in an organisation that is none of these."""
+    def with_memberships_outside(self, organisations: Collection[UUID]) -> Self:
+        """Adds `has_memberships_outside`: has a role in an organisation that is none of these."""
         elsewhere = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
-        return self.annotate(is_elsewhere=models.Exists(elsewhere))
+        return self.annotate(has_memberships_outside=models.Exists(elsewhere))
 
-    def with_roles_for(self, actor: Actor) -> Self:
-        """Fetches `roles_seen`: the roles in organisations that the actor may read, by organisation."""
+    def with_memberships_visible_to(self, actor: Actor) -> Self:
+        """Fetches `visible_memberships`: the roles in organisations that the actor may read, by organisation."""
         seen = Membership.objects.visible_to(actor).select_related("organisation").order_by("organisation__name")
-        return self.prefetch_related(models.Prefetch("memberships", queryset=seen, to_attr="roles_seen"))
+        return self.prefetch_related(models.Prefetch("memberships", queryset=seen, to_attr="visible_memberships"))
 
     def in_organisation(self, organisation: UUID) -> Self:
         return self.filter(
@@ -106,7 +105,7 @@ class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ign
         return person
 
 
-class Person(Revised, AbstractBaseUser):
+class Person(RevisionedModel, AbstractBaseUser):
     """Somebody who signs in. People with a history are deactivated, never removed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -148,13 +147,13 @@ class Person(Revised, AbstractBaseUser):
         return self.name.split(" ", 1)[0]
 
     @property
-    def presence(self) -> Presence:
-        known: Any = getattr(self, "presence_now", None)
+    def account_status(self) -> AccountStatus:
+        known: Any = getattr(self, "account_status_now", None)
         if known:
-            return Presence(known)
+            return AccountStatus(known)
         if not self.is_active:
-            return Presence.DEACTIVATED
-        return Presence.ACTIVE if self.last_login or self.has_usable_password() else Presence.INVITED
+            return AccountStatus.DEACTIVATED
+        return AccountStatus.ACTIVE if self.last_login or self.has_usable_password() else AccountStatus.INVITED
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """What a session is bound to: besides the password, how often all sessions were ended."""

@@ -18,13 +18,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import paging
+from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.key import EXPIRING_SOON, Key
 from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.person import Membership
 from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
-from keyadmin.models.visibility import ActorQuerySet
 
 #: What has not been used for so long is worth a question.
 UNUSED_FOR: Final = timedelta(days=90)
@@ -45,7 +45,7 @@ class Finding(models.TextChoices):
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class KeyReview:
     """`scopes` are those the key has or inherits; `unused`, of them, those that opened no call for 90 days."""
 
     key: UUID
@@ -63,12 +63,12 @@ class Examined:
         return len(self.findings)
 
 
-def to_review(keys: QuerySet[Any]) -> QuerySet[Any]:
+def reviewable(keys: QuerySet[Any]) -> QuerySet[Any]:
     """Of the keys those that may still be used, be they paused today."""
     return keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
 
-def examine(keys: QuerySet[Any]) -> list[Examined]:
+def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
     """What there is to be said of each of the keys, in their order. Two statements."""
     catalogue = frozenset(Scope.objects.values_list("name", flat=True))
     now = timezone.now()
@@ -76,15 +76,15 @@ def examine(keys: QuerySet[Any]) -> list[Examined]:
     return [_examined(facts, catalogue, now) for facts in _facts(keys, since)]
 
 
-def walk(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, Examined]]:
+def iterate(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
     """Of the keys those with findings, the newest first, with organisation, bot, status and usage; read some at a
     time, so that no statement is long and memory does not grow.
     """
-    rows = to_review(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
+    rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
     cursor = ""
     while True:
         page = paging.page(rows, _NEWEST, cursor, size)
-        examined = {row.key: row for row in examine(Key.objects.filter(id__in=[key.id for key in page.rows]))}
+        examined = {row.key: row for row in review_keys(Key.objects.filter(id__in=[key.id for key in page.rows]))}
         # A key can be deleted between the two.
         found = ((key, examined.get(key.id)) for key in page.rows)
         yield from ((key, row) for key, row in found if row and row.findings)
@@ -119,7 +119,7 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
     )
 
 
-def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> Examined:
+def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> KeyReview:
     scopes, unused = frozenset(facts["granted"]), frozenset(facts["idle"])
     is_gone = facts["creator"] is not None and not (
         facts["creator__is_active"] and (facts["role"] or facts["creator__system_role"])
@@ -141,7 +141,7 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
         Finding.OWNER_GONE: is_gone,
     }
     findings = tuple(finding for finding in Finding if said[finding])
-    return Examined(facts["id"], facts["owner"], findings, scopes, unused)
+    return KeyReview(facts["id"], facts["owner"], findings, scopes, unused)
 
 
 class ReviewFindingQuerySet(ActorQuerySet):

@@ -9,12 +9,11 @@ from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.counts import CappedCount
+from keyadmin.models.base import CatalogueQuerySet, RevisionedModel
+from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key, Kind
 from keyadmin.models.person import Role, SystemRole
-from keyadmin.models.revision import Revised
 from keyadmin.models.usage import ScopeDay
-from keyadmin.models.visibility import CatalogueQuerySet
 
 IMPERSONATE: Final = "users:impersonate"
 #: keyadmin's own scopes. Their endpoints are declared in code, never in the table of routes.
@@ -43,11 +42,11 @@ def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
 
 
 class ScopeQuerySet(CatalogueQuerySet):
-    def with_use(self) -> Self:
+    def with_key_count(self) -> Self:
         """Adds `key_count`: how many keys hold the scope on a list of their own; capped."""
         return self.annotate(key_count=CappedCount(Key.scopes.through.objects, "scope")).order_by("position", "name")
 
-    def with_last_use(self, key: UUID) -> Self:
+    def with_use_by_key(self, key: UUID) -> Self:
         """Adds `last_used`, the last day on which the scope opened a call of the key, None where it never did, and
         `calls_this_week`, of the seven days to today (UTC, by the database's clock), None where there were none.
         """
@@ -59,7 +58,7 @@ class ScopeQuerySet(CatalogueQuerySet):
         )
 
 
-class Scope(Revised):
+class Scope(RevisionedModel):
     """What a key may do; pages call it a permission."""
 
     name = models.CharField(primary_key=True, max_length=60)

@@ -6,15 +6,14 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.counts import CappedCount
+from keyadmin.models.base import CatalogueQuerySet, RevisionedModel
+from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key
 from keyadmin.models.organisation import Organisation
-from keyadmin.models.revision import Revised
-from keyadmin.models.visibility import CatalogueQuerySet
 
 
 class TierQuerySet(CatalogueQuerySet):
-    def with_use(self) -> Self:
+    def with_key_count(self) -> Self:
         """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is; capped."""
         return self.annotate(
             key_count=CappedCount(Key.objects, "tier"),
@@ -22,7 +21,7 @@ class TierQuerySet(CatalogueQuerySet):
         ).order_by("hourly_limit", "name")
 
 
-class Tier(Revised):
+class Tier(RevisionedModel):
     """Shared by all organisations; part of the catalogue."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -19,12 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.redaction import MAX_LINE_LENGTH
 
 #: Addresses kept of a key's day, besides as many candidates.
-BUSIEST: Final = 20
+MAX_ADDRESSES_PER_DAY: Final = 20
 #: PostgreSQL's advisory lock that who writes these rows shares, and who deletes a key's holds alone.
-WRITING: Final = 0x6B61645F75736564
+USAGE_WRITE_LOCK_ID: Final = 0x6B61645F75736564
 
 
-class OutcomeGroup(models.TextChoices):
+class CallOutcomeGroup(models.TextChoices):
     """What charts tell apart."""
 
     OK = "ok", _("Allowed")
@@ -34,7 +34,7 @@ class OutcomeGroup(models.TextChoices):
     EXPIRED = "expired", _("Not active")
 
 
-class Outcome(models.TextChoices):
+class CallOutcome(models.TextChoices):
     """What became of a call with a proven secret: allowed, or the label of the `Reason` for which it was refused."""
 
     OK = "ok", _("Allowed")
@@ -50,18 +50,18 @@ class Outcome(models.TextChoices):
     LIMITED = "limited", _("Limited")
 
     @property
-    def group(self) -> OutcomeGroup:
-        if self in (Outcome.REVOKED, Outcome.EXPIRED, Outcome.PAUSED):
-            return OutcomeGroup.EXPIRED
-        if self in (Outcome.OK, Outcome.ADDRESS, Outcome.LIMITED):
-            return OutcomeGroup(self.value)
-        return OutcomeGroup.PERMISSION
+    def group(self) -> CallOutcomeGroup:
+        if self in (CallOutcome.REVOKED, CallOutcome.EXPIRED, CallOutcome.PAUSED):
+            return CallOutcomeGroup.EXPIRED
+        if self in (CallOutcome.OK, CallOutcome.ADDRESS, CallOutcome.LIMITED):
+            return CallOutcomeGroup(self.value)
+        return CallOutcomeGroup.PERMISSION
 
 
 class UsageHourQuerySet(models.QuerySet[Any]):
-    def refused(self, key: UUID, since: datetime) -> Self:
+    def denied(self, key: UUID, since: datetime) -> Self:
         """The key's hours in which it was refused, by reason."""
-        return self.filter(key_id=key, hour__gte=since).exclude(outcome=Outcome.OK)
+        return self.filter(key_id=key, hour__gte=since).exclude(outcome=CallOutcome.OK)
 
     def by_reason(self) -> list[tuple[str, int]]:
         """How many calls of each reason, the most first."""
@@ -78,7 +78,7 @@ class UsageHour(models.Model):
     pk = models.CompositePrimaryKey("key_id", "hour", "outcome")
     key_id = models.UUIDField()
     hour = models.DateTimeField()
-    outcome = models.CharField(max_length=16, choices=Outcome)
+    outcome = models.CharField(max_length=16, choices=CallOutcome)
     count = models.BigIntegerField(default=0)
 
     objects = UsageHourQuerySet.as_manager()
@@ -87,7 +87,7 @@ class UsageHour(models.Model):
         db_table = "usage_hour"
         indexes = (models.Index(fields=("hour",), name="usage_hour_hour"),)
         constraints = (
-            models.CheckConstraint(condition=models.Q(outcome__in=Outcome.values), name="usage_hour_outcome_known"),
+            models.CheckConstraint(condition=models.Q(outcome__in=CallOutcome.values), name="usage_hour_outcome_known"),
             models.CheckConstraint(condition=models.Q(count__gte=0), name="usage_hour_count_not_negative"),
         )
 
@@ -96,14 +96,15 @@ class UsageHour(models.Model):
 
 
 def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
-    """By day and `OutcomeGroup`, the key's calls on that day, UTC, or later: the ledger, and the minute that the meter
-    has not handed over yet. The key comes `with_window`.
+    """The key's calls by day (UTC) and CallOutcomeGroup, from the day `first` on.
+
+    Adds the newest minute, which is still in the meter, to the ledger's hours. The key must come `with_window`.
     """
     rows = UsageHour.objects.filter(key_id=key.id, hour__gte=datetime.combine(first, time.min, tzinfo=UTC))
     sums = rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=models.Sum("count"))
     counts: dict[date, dict[str, int]] = {}
     for day, outcome, calls in sums.values_list("day", "outcome", "calls"):
-        groups, group = counts.setdefault(day, {}), Outcome(outcome).group.value
+        groups, group = counts.setdefault(day, {}), CallOutcome(outcome).group.value
         groups[group] = groups.get(group, 0) + int(calls)
     if key.running_calls:
         groups = counts.setdefault(datetime.fromtimestamp(key.running_minute * 60, UTC).date(), {})
@@ -115,15 +116,15 @@ def calls_of_last_days(key: Any, count: int) -> dict[date, dict[str, int]]:
     """As `calls_by_day`, of so many days to today, the oldest first: every day, with every group."""
     today = timezone.now().astimezone(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(count))]
-    found, none = calls_by_day(key, days[0]), dict.fromkeys(OutcomeGroup.values, 0)
+    found, none = calls_by_day(key, days[0]), dict.fromkeys(CallOutcomeGroup.values, 0)
     return {day: none | found.get(day, {}) for day in days}
 
 
 #: Why a call with a proven secret is refused.
-_REFUSALS: Final = [choice for choice in Outcome.choices if choice[0] != Outcome.OK]
+_REFUSALS: Final = [choice for choice in CallOutcome.choices if choice[0] != CallOutcome.OK]
 
 
-class LastRefusal(models.Model):
+class LastDenial(models.Model):
     """When a key was last refused for a reason, and by which request.
 
     The address is NULL if it is unknown. The request line is redacted.
@@ -191,7 +192,7 @@ class AddressDayQuerySet(models.QuerySet[Any]):
 
 
 class AddressDay(models.Model):
-    """Allowed calls by where they came from: of each key's day the BUSIEST addresses, and as many candidates.
+    """Allowed calls by where they came from: the busiest addresses of each key's day, and candidates.
 
     `count` never says more than there were; `call` is the redacted request line of the last one. `weight` decides which
     candidates stay: an address that comes when all places are taken begins with the weight of the one it displaces (the

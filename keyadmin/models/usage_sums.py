@@ -18,9 +18,9 @@ from django.db.models import F, Func, Q, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce, TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.models.arrays import IsOneOf
+from keyadmin.models.expressions import EqualsAny
 from keyadmin.models.meter import Meter
-from keyadmin.models.usage import Outcome, UsageHour
+from keyadmin.models.usage import CallOutcome, UsageHour
 
 #: The subject of the sums of all organisations.
 INSTALLATION: Final = UUID(int=0)
@@ -30,7 +30,7 @@ type Keys = Collection[UUID] | QuerySet[Any]
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Part(models.TextChoices):
+class KeySubset(models.TextChoices):
     """Which of a subject's keys."""
 
     ALL = "all", _("All keys")
@@ -41,13 +41,13 @@ class Subject(NamedTuple):
     """Whose calls: an organisation's, a bot's or, by INSTALLATION, everybody's."""
 
     id: UUID
-    part: Part = Part.ALL
+    part: KeySubset = KeySubset.ALL
 
 
 class UsageDayQuerySet(models.QuerySet[Any]):
     def of(self, subjects: Collection[Subject]) -> Self:
         found = Q(pk__in=[])
-        for part in Part:
+        for part in KeySubset:
             if ids := [subject.id for subject in subjects if subject.part == part]:
                 found |= Q(subject__in=ids, part=part)
         return self.filter(found)
@@ -58,9 +58,9 @@ class UsageDay(models.Model):
 
     pk = models.CompositePrimaryKey("subject", "part", "day", "outcome")
     subject = models.UUIDField()
-    part = models.CharField(max_length=3, choices=Part)
+    part = models.CharField(max_length=3, choices=KeySubset)
     day = models.DateField()
-    outcome = models.CharField(max_length=16, choices=Outcome)
+    outcome = models.CharField(max_length=16, choices=CallOutcome)
     count = models.BigIntegerField()
 
     objects = UsageDayQuerySet.as_manager()
@@ -68,8 +68,8 @@ class UsageDay(models.Model):
     class Meta:
         db_table = "usage_day"
         constraints = (
-            models.CheckConstraint(condition=Q(outcome__in=Outcome.values), name="usage_day_outcome_known"),
-            models.CheckConstraint(condition=Q(part__in=Part.values), name="usage_day_part_known"),
+            models.CheckConstraint(condition=Q(outcome__in=CallOutcome.values), name="usage_day_outcome_known"),
+            models.CheckConstraint(condition=Q(part__in=KeySubset.values), name="usage_day_part_known"),
         )
 
     def __str__(self) -> str:
@@ -121,7 +121,9 @@ def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> lis
         hours = _of(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until)
         days = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
         minutes = _running(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
-        running = minutes.annotate(outcome=_text(Outcome.OK)).values("day", "outcome").annotate(calls=Sum("cells__0"))
+        running = (
+            minutes.annotate(outcome=_text(CallOutcome.OK)).values("day", "outcome").annotate(calls=Sum("cells__0"))
+        )
         parts += [days.values_list("day", "outcome", "calls"), running.values_list("day", "outcome", "calls")]
     rows = parts[0].union(*parts[1:], all=True) if parts[1:] else parts[0]
     return [(day, outcome, int(calls)) for day, outcome, calls in rows]
@@ -135,7 +137,7 @@ def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
     names = ("key_id", *by, "allowed", "denied")
     finished = _of(KeyDay.objects, keys).filter(day__gte=first).order_by()
     finished = finished.values("key_id", *by).annotate(a=Sum("allowed"), d=Sum("denied"))
-    ok = Q(outcome=Outcome.OK)
+    ok = Q(outcome=CallOutcome.OK)
     hours = _of(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until).order_by()
     hours = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("key_id", *by)
     hours = hours.annotate(allowed=Sum("count", filter=ok, default=0), denied=Sum("count", filter=~ok, default=0))
@@ -154,7 +156,7 @@ def _of(rows: Any, keys: Keys) -> QuerySet[Any]:
     named: Any = (
         ArraySubquery(keys) if isinstance(keys, QuerySet) else Value(list(keys), ArrayField(models.UUIDField()))
     )
-    return cast("QuerySet[Any]", rows.filter(IsOneOf(F("key_id"), named)))
+    return cast("QuerySet[Any]", rows.filter(EqualsAny(F("key_id"), named)))
 
 
 def _running(keys: Keys, first: date) -> QuerySet[Any]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.models import ChainHead, EventType, Key, Organisation, ReviewBuild, review
-from keyadmin.models.review import ANY, Examined
+from keyadmin.models.review import ANY, KeyReview
 from keyadmin.operations import audit, policy
 from keyadmin.operations.locks import alone
 from keyadmin.operations.policy import Permission
@@ -36,7 +36,7 @@ def build() -> ReviewBuild:
         while True:
             ids = list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH])
             last = ids[-1] if len(ids) == BATCH else _LAST
-            _save(review.examine(review.to_review(Key.objects.filter(id__gt=after, id__lte=last))), after, last)
+            _save(review.review_keys(review.reviewable(Key.objects.filter(id__gt=after, id__lte=last))), after, last)
             if last == _LAST:
                 return ReviewBuild.objects.update_or_create(id=1, defaults=values)[0]
             after = last
@@ -54,7 +54,7 @@ def export(*, actor: Actor, organisation: Organisation | None, finding: str) -> 
         audit.record(EventType.REVIEW_EXPORTED, actor=actor, target=target, organisation=organisation, changes=changes)
 
 
-def _save(examined: Iterable[Examined], after: UUID, last: UUID) -> None:
+def _save(examined: Iterable[KeyReview], after: UUID, last: UUID) -> None:
     rows = [
         (row.key, row.organisation, str(finding), row.total)
         for row in examined

@@ -20,7 +20,7 @@ from playwright.sync_api import Page, expect
 
 from keyadmin.core.cidr import parse
 from keyadmin.env import ROOT
-from keyadmin.models import ChainHead, Key, LastRefusal, Outcome, UsageHour
+from keyadmin.models import CallOutcome, ChainHead, Key, LastDenial, UsageHour
 from keyadmin.operations.organisations import allow_lists
 from tests.browser.conftest import PageOf
 from tests.browser.world import World
@@ -80,14 +80,16 @@ def refuse(key: Key, since: datetime) -> None:
     UsageHour.objects.bulk_create(
         UsageHour(key_id=key.id, hour=hour + timedelta(hours=later), outcome=outcome, count=count)
         for later, outcome, count in [
-            (-30, Outcome.ADDRESS, 500),
-            (1, Outcome.OK, 90),
-            (1, Outcome.ADDRESS, 12),
-            (1, Outcome.SCOPE, 3),
-            (5, Outcome.LIMITED, 1200),
+            (-30, CallOutcome.ADDRESS, 500),
+            (1, CallOutcome.OK, 90),
+            (1, CallOutcome.ADDRESS, 12),
+            (1, CallOutcome.SCOPE, 3),
+            (5, CallOutcome.LIMITED, 1200),
         ]
     )
-    LastRefusal.objects.create(key_id=key.id, reason=Outcome.LIMITED, at=hour + timedelta(hours=5), address="203.0.7.9")
+    LastDenial.objects.create(
+        key_id=key.id, reason=CallOutcome.LIMITED, at=hour + timedelta(hours=5), address="203.0.7.9"
+    )
 
 
 def find_who_widened_it(page: Page, day: str) -> None:

@@ -13,12 +13,12 @@ from django.utils import timezone
 from keyadmin.models import (
     AddressDay,
     Bot,
+    CallOutcome,
     Channel,
     Key,
-    LastRefusal,
+    LastDenial,
     Meter,
     Organisation,
-    Outcome,
     Person,
     ScopeDay,
     UsageHour,
@@ -100,13 +100,13 @@ class World:
         UsageHour.objects.bulk_create(
             UsageHour(key_id=key.id, hour=hour - timedelta(hours=8 * back), outcome=outcome, count=count)
             for back in range(1, 40)
-            for outcome, count in ((Outcome.OK, 400 + 17 * back), (Outcome.SCOPE, back))
+            for outcome, count in ((CallOutcome.OK, 400 + 17 * back), (CallOutcome.SCOPE, back))
         )
         today, address = now.date(), "203.0.113.9"
         ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:read", count=212)
         AddressDay.objects.create(key_id=key.id, day=today, address=address, count=212, weight=212)
         denied = now - timedelta(minutes=3)
-        LastRefusal.objects.create(key_id=key.id, reason=Outcome.SCOPE, at=denied, address=address)
+        LastDenial.objects.create(key_id=key.id, reason=CallOutcome.SCOPE, at=denied, address=address)
         Meter.objects.filter(key_id=key.id).update(
             total=41_000, last_used_at=now - timedelta(minutes=2), last_used_ip="203.0.113.9"
         )

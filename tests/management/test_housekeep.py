@@ -11,7 +11,7 @@ from django.core.management import CommandError
 from django.db import connection
 from django.utils import timezone
 
-from keyadmin.models import Event, IdempotencyRecord, Organisation, Outcome, ReviewBuild, UsageHour, UsageRollUp
+from keyadmin.models import CallOutcome, Event, IdempotencyRecord, Organisation, ReviewBuild, UsageHour, UsageRollUp
 from keyadmin.operations import idempotency
 from keyadmin.operations.usage import roll_up
 from tests.factories import KeyFactory
@@ -25,7 +25,7 @@ def used(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind)
     for days in (1, 4_000):
         hour = timezone.now() - timedelta(days=days)
-        UsageHour.objects.create(key_id=key.id, hour=hour, outcome=Outcome.OK, count=1)
+        UsageHour.objects.create(key_id=key.id, hour=hour, outcome=CallOutcome.OK, count=1)
 
 
 def test_usage_is_added_up_and_ends(command: Command, used: None) -> None:

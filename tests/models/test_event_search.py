@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyadmin.models import ChainHead, Event, EventType, Organisation, Person
-from keyadmin.models.event_search import EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter, EventQuery
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor, member_of
 
 #: Events of one part of the index, as in history_parts.sql.
@@ -222,7 +221,7 @@ def test_pages_lead_to_every_event_in_order_and_back(db: None, places: list[int]
             assert [one.number for one in page.rows] == numbers
         assert page.before == ""
         middle = expected[len(expected) // 2] if expected else 1
-        assert found.newer(middle) == sum(n > middle for n in expected)
+        assert found.count_since(middle) == sum(n > middle for n in expected)
         cursor.execute("ROLLBACK TO before")
 
 

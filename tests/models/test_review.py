@@ -49,8 +49,8 @@ def quiet(northwind: Organisation) -> Callable[..., Key]:
     return make
 
 
-def found(key: Key) -> review.Examined:
-    [row] = review.examine(review.to_review(Key.objects.filter(id=key.id)))
+def found(key: Key) -> review.KeyReview:
+    [row] = review.review_keys(review.reviewable(Key.objects.filter(id=key.id)))
     return row
 
 
@@ -86,7 +86,7 @@ def test_keys_that_can_be_used_no_more_are_left_out(
         key = quiet(bot=BotFactory(organisation=northwind, disabled=True))
     else:
         key = quiet(expires_at=NOW - timedelta(seconds=1)) if gone == "expired" else quiet(revoked=True)
-    assert review.to_review(Key.objects.filter(id=key.id)).exists() == is_listed
+    assert review.reviewable(Key.objects.filter(id=key.id)).exists() == is_listed
 
 
 def test_a_bots_list_limits_its_keys(quiet: Callable[..., Key], northwind: Organisation) -> None:
@@ -141,5 +141,5 @@ def test_whose_creator_is_gone(quiet: Callable[..., Key], northwind: Organisatio
 def test_a_walk_reads_all_there_is_a_few_at_a_time(quiet: Callable[..., Key]) -> None:
     made = [quiet(networks=[], created_at=NOW - timedelta(hours=hour)) for hour in range(5)]
     quiet(created_at=NOW)
-    assert [key.id for key, _row in review.walk(Key.objects.all(), size=2)] == [key.id for key in made]
-    assert list(review.walk(Key.objects.none())) == []
+    assert [key.id for key, _row in review.iterate(Key.objects.all(), size=2)] == [key.id for key in made]
+    assert list(review.iterate(Key.objects.none())) == []

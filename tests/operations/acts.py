@@ -13,11 +13,11 @@ from keyadmin.core.routes import Route
 from keyadmin.models import (
     AllowListEntry,
     Bot,
+    CallOutcome,
     Channel,
     Key,
     Kind,
     Organisation,
-    Outcome,
     Person,
     Role,
     Scope,
@@ -25,7 +25,7 @@ from keyadmin.models import (
     Tier,
     UsageHour,
 )
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter
 from keyadmin.operations import keys, organisations, people, review
 from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
@@ -71,7 +71,7 @@ def world(organisation: Organisation) -> World:
     person = member_of(organisation)
     key = KeyFactory(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
     long_ago = timezone.now() - timedelta(days=4_000)
-    UsageHour.objects.create(key_id=key.id, hour=long_ago, outcome=Outcome.OK, count=1)
+    UsageHour.objects.create(key_id=key.id, hour=long_ago, outcome=CallOutcome.OK, count=1)
     entries = AllowListEntry.objects
     return World(
         organisation=organisation,

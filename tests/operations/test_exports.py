@@ -11,7 +11,7 @@ import pytest
 from django.db import DatabaseError
 
 from keyadmin.models import Event, EventType, Organisation, Person
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter
 from keyadmin.operations import keys
 from keyadmin.operations.audit import export as exports
 from keyadmin.operations.audit.export import ExportFormat

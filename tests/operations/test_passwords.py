@@ -30,14 +30,14 @@ def test_who_is_invited_chooses_a_password(northwind: Organisation, jonas: Perso
     invited = invite(jonas, northwind)
     person = Person.objects.get(id=invited.person.id)
     assert not person.has_usable_password()
-    assert person.presence == "invited"
+    assert person.account_status == "invited"
     assert person.memberships.get().role == Role.MEMBER
     event = latest()
     assert (event.verb, event.actor_id, event.organisation_id) == ("person.invited", jonas.id, northwind.id)
     passwords.choose(actor=as_actor(person), token=invited.token, password=PASSWORD)
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
-    assert person.presence == "active"
+    assert person.account_status == "active"
     assert latest().verb == EventType.PASSWORD_CHOSEN
 
 
@@ -201,7 +201,7 @@ def test_presence_in_the_database_and_out_of_it(db: None) -> None:
         PersonFactory(deactivated=True),
         PersonFactory(last_login=timezone.now()),
     ]
-    found = [person.presence for person in people_]
+    found = [person.account_status for person in people_]
     assert found == ["invited", "active", "deactivated", "active"]
-    rows = {person.id: person.presence for person in Person.objects.with_presence()}
+    rows = {person.id: person.account_status for person in Person.objects.with_account_status()}
     assert [rows[person.id] for person in people_] == found

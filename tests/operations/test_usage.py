@@ -14,19 +14,19 @@ from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputErro
 from keyadmin.models import (
     AddressDay,
     Bot,
+    CallOutcome,
     EventType,
     Key,
     KeyDay,
     Meter,
     Organisation,
-    Outcome,
     ScopeDay,
     UsageDay,
     UsageHour,
     UsageRollUp,
 )
 from keyadmin.models.meter import CATALOGUE, CELLS
-from keyadmin.models.usage_sums import INSTALLATION, Part
+from keyadmin.models.usage_sums import INSTALLATION, KeySubset
 from keyadmin.operations import keys
 from keyadmin.operations.usage import pruning, roll_up
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor, member_of
@@ -40,7 +40,7 @@ def at(day: date, hour: int = 0) -> datetime:
     return datetime.combine(day, time(hour), tzinfo=UTC)
 
 
-def use(key: Key, when: datetime, count: int, outcome: Outcome = Outcome.OK) -> None:
+def use(key: Key, when: datetime, count: int, outcome: CallOutcome = CallOutcome.OK) -> None:
     UsageHour.objects.create(key_id=key.id, hour=when, outcome=outcome, count=count)
 
 
@@ -62,7 +62,7 @@ def call_again(key: Key) -> None:
         assert cursor.fetchone() == ("drawn",)
 
 
-def day_of(subject: Any, day: date = YESTERDAY, part: Part = Part.ALL) -> dict[str, int]:
+def day_of(subject: Any, day: date = YESTERDAY, part: KeySubset = KeySubset.ALL) -> dict[str, int]:
     """By outcome."""
     rows = UsageDay.objects.filter(subject=getattr(subject, "id", subject), day=day, part=part)
     return dict(rows.values_list("outcome", "count"))
@@ -89,10 +89,10 @@ def calls(northwind: Organisation, contoso: Organisation, bot: Bot) -> dict[str,
     }
     use(made["robot"], at(YESTERDAY, 0), 1)
     use(made["robot"], at(YESTERDAY, 23), 10)
-    use(made["robot"], at(YESTERDAY, 23), 100, Outcome.LIMITED)
+    use(made["robot"], at(YESTERDAY, 23), 100, CallOutcome.LIMITED)
     leave_in_meter(made["robot"], at(YESTERDAY, 12), 1_000)
     use(made["plain"], at(YESTERDAY, 5), 10_000)
-    use(made["theirs"], at(YESTERDAY, 5), 100_000, Outcome.SCOPE)
+    use(made["theirs"], at(YESTERDAY, 5), 100_000, CallOutcome.SCOPE)
     return made
 
 
@@ -101,12 +101,12 @@ ALL = {"ok": 11_011, "limited": 100, "scope": 100_000}
 
 def sums_hold(northwind: Organisation, contoso: Organisation, bot: Bot) -> None:
     assert day_of(INSTALLATION) == ALL
-    assert day_of(INSTALLATION, part=Part.OWN) == {"ok": 10_000, "scope": 100_000}
+    assert day_of(INSTALLATION, part=KeySubset.OWN) == {"ok": 10_000, "scope": 100_000}
     assert day_of(northwind) == {"ok": 11_011, "limited": 100}
-    assert day_of(northwind, part=Part.OWN) == {"ok": 10_000}
-    assert day_of(contoso) == day_of(contoso, part=Part.OWN) == {"scope": 100_000}
+    assert day_of(northwind, part=KeySubset.OWN) == {"ok": 10_000}
+    assert day_of(contoso) == day_of(contoso, part=KeySubset.OWN) == {"scope": 100_000}
     assert day_of(bot) == {"ok": 1_011, "limited": 100}
-    assert day_of(bot, part=Part.OWN) == {}
+    assert day_of(bot, part=KeySubset.OWN) == {}
 
 
 def test_a_day_by_whose_keys_they_are(
@@ -145,7 +145,7 @@ def test_a_deleted_keys_calls_are_its_organisations_and_bots(
     sums_hold(northwind, contoso, bot)
     keys.delete(actor=OPERATOR, key=calls["plain"].id)
     assert not KeyDay.objects.exclude(key_id=calls["theirs"].id).exists()
-    UsageHour.objects.create(key_id=INSTALLATION, hour=at(YESTERDAY), outcome=Outcome.OK, count=5)
+    UsageHour.objects.create(key_id=INSTALLATION, hour=at(YESTERDAY), outcome=CallOutcome.OK, count=5)
     roll_up.roll_up(again_from=YESTERDAY)
     assert day_of(INSTALLATION) == ALL | {"ok": 11_016}, "whose they were nobody knows"
     assert day_of(northwind) == {"ok": 11_011, "limited": 100}
@@ -234,12 +234,12 @@ def test_what_is_too_old_is_removed_by_organisation(
     for age in (0, 100, 101, 400, 401):
         day = TODAY - timedelta(days=age)
         for key in (robot.id, theirs.id, INSTALLATION):
-            UsageHour.objects.create(key_id=key, hour=at(day, 3), outcome=Outcome.OK, count=1)
+            UsageHour.objects.create(key_id=key, hour=at(day, 3), outcome=CallOutcome.OK, count=1)
             ScopeDay.objects.create(key_id=key, day=day, scope="chats:read", count=1)
             AddressDay.objects.create(key_id=key, day=day, address="10.0.0.1", count=1, weight=1)
             KeyDay.objects.create(key_id=key, day=day, allowed=1, denied=0)
         for subject in (northwind.id, bot.id, contoso.id, INSTALLATION):
-            UsageDay.objects.create(subject=subject, part=Part.ALL, day=day, outcome=Outcome.OK, count=1)
+            UsageDay.objects.create(subject=subject, part=KeySubset.ALL, day=day, outcome=CallOutcome.OK, count=1)
     removed = pruning.prune(actor=OPERATOR)
     assert removed == {"usage_hour": 5, "scope_day": 5, "address_day": 5, "key_day": 5, "usage_day": 8}
     ages = {robot.id: {0, 100}, theirs.id: {0, 100, 101, 400}, INSTALLATION: {0, 100, 101, 400}}

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.forms.bots import SCOPES
-from keyadmin.models import Bot, Event, EventType, Key, Meter, Organisation, Outcome, Person, Status, UsageHour
+from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Organisation, Person, Status, UsageHour
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -72,7 +72,7 @@ def test_the_number_of_statements_does_not_grow(
         while Key.objects.count() < wanted:
             BotFactory(organisation=concierge.organisation, networks=["192.0.2.0/24"])
             key = KeyFactory(bot=concierge, networks=["10.0.0.0/8"])
-            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3)
+            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3)
         with django_assert_max_num_queries(12) as captured:
             assert client.get(url.format(bot=concierge.id)).status_code == 200
         counts.append(len(captured))
@@ -164,7 +164,7 @@ def test_disabling_says_what_stops(jonas: Person, concierge: Bot, signed_in: Sig
     busy = KeyFactory(bot=concierge, name="CRM integration")
     KeyFactory(bot=concierge, name="Idle")
     KeyFactory(bot=concierge, name="Gone", revoked=True)
-    UsageHour.objects.create(key_id=busy.id, hour=timezone.now(), outcome=Outcome.OK, count=3412)
+    UsageHour.objects.create(key_id=busy.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
     Meter.objects.filter(key_id=busy.id).update(last_used_at=timezone.now())
     client, url = signed_in(jonas), f"/bots/{concierge.id}/disable/"
     html = client.get(url).content.decode()

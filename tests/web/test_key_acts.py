@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Event, EventType, Key, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys as operations
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
@@ -99,7 +99,7 @@ def test_revoking_twice(
 def test_recent_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     url = f"/keys/{key.id}/delete/"
     assert "This key is in use." not in signed_in(jonas).get(url).content.decode()
-    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3412)
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
     html = signed_in(jonas).get(url).content.decode()
     assert "3,412 requests in the last 24 hours" in html
     assert "Revoke instead…" in html

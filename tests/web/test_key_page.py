@@ -10,11 +10,11 @@ from django.utils.html import strip_tags
 
 from keyadmin.models import (
     AddressDay,
+    CallOutcome,
     Key,
-    LastRefusal,
+    LastDenial,
     Meter,
     Organisation,
-    Outcome,
     Person,
     ScopeDay,
     SecretUse,
@@ -37,7 +37,7 @@ def html(client: Client, key: Key, query: str = "") -> str:
     return response.content.decode()
 
 
-def use(key: Key, outcome: Outcome, count: int, days: int = 0) -> None:
+def use(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
     UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=days), outcome=outcome, count=count)
 
 
@@ -67,9 +67,9 @@ def test_figures(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     Meter.objects.filter(key_id=key.id).update(
         total=412_906, used=12, cells=cells, minute=minute, last_used_at=timezone.now(), last_used_ip="203.0.113.24"
     )
-    use(key, Outcome.OK, 80)
-    use(key, Outcome.ADDRESS, 13, days=3)
-    use(key, Outcome.OK, 1000, days=40)
+    use(key, CallOutcome.OK, 80)
+    use(key, CallOutcome.ADDRESS, 13, days=3)
+    use(key, CallOutcome.OK, 1000, days=40)
     response = signed_in(jonas).get(f"/keys/{key.id}/?days=90")
     page = response.content.decode()
     for words in (
@@ -189,26 +189,26 @@ def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     client, now = signed_in(jonas), timezone.now()
     assert "Last denied" not in html(client, key)
     three = now - timedelta(minutes=3, seconds=1)
-    LastRefusal.objects.create(key_id=key.id, reason="limited", at=now - timedelta(hours=5), address="192.0.2.1")
-    LastRefusal.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
+    LastDenial.objects.create(key_id=key.id, reason="limited", at=now - timedelta(hours=5), address="192.0.2.1")
+    LastDenial.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
     text = " ".join(strip_tags(html(client, key)).split())
     assert "Last denied: 203.0.113.9, permission, 3 min ago" in text
-    LastRefusal.objects.filter(key_id=key.id, reason="scope").update(call="POST /api/<b>")
+    LastDenial.objects.filter(key_id=key.id, reason="scope").update(call="POST /api/<b>")
     page = html(client, key)
     assert "3 min ago</time>: <code>POST /api/&lt;b&gt;</code>" in page
     assert f"/explain/?key={key.id}&amp;address=203.0.113.9&amp;method=POST&amp;path=%2Fapi%2F%3Cb%3E" in page
-    for reason in Outcome.values[1:]:
-        LastRefusal.objects.filter(key_id=key.id).delete()
-        LastRefusal.objects.create(key_id=key.id, reason=reason, at=three, address=None)
+    for reason in CallOutcome.values[1:]:
+        LastDenial.objects.filter(key_id=key.id).delete()
+        LastDenial.objects.create(key_id=key.id, reason=reason, at=three, address=None)
         assert "Last denied: an unknown address, " in " ".join(strip_tags(html(client, key)).split())
 
 
 def test_refusals_stand_together_in_five_groups(jonas: Person, key: Key, signed_in: SignedIn) -> None:
-    for count, outcome in enumerate(Outcome, start=1):
+    for count, outcome in enumerate(CallOutcome, start=1):
         use(key, outcome, 10**count)
     chart = signed_in(jonas).get(f"/keys/{key.id}/?days=7").context["chart"]
     expected = dict.fromkeys(("ok", "permission", "address", "limited", "expired"), 0)
-    for count, outcome in enumerate(Outcome, start=1):
+    for count, outcome in enumerate(CallOutcome, start=1):
         expected[outcome.group] += 10**count
     assert chart.totals == list(expected.values())
     assert [name for name, _, _ in chart.legend] == list(expected)

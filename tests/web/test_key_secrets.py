@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from keyadmin.models import Event, EventType, Key, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
 from tests.web.test_create_key import secret_in
@@ -81,8 +81,8 @@ def test_other_periods(jonas: Person, key: Key, signed_in: SignedIn, grace: str)
 
 def test_todays_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     assert "used it today" not in signed_in(jonas).get(url(key)).content.decode()
-    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3412)
-    UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=1), outcome=Outcome.OK, count=7)
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
+    UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=1), outcome=CallOutcome.OK, count=7)
     assert "3,412 requests used it today." in signed_in(jonas).get(url(key)).content.decode()
 
 

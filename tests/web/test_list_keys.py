@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Key, Kind, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import CallOutcome, Key, Kind, Meter, Organisation, Person, UsageHour
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
@@ -152,7 +152,7 @@ def test_the_number_of_statements_does_not_grow(
     for wanted in (3, 60):
         while Key.objects.count() < wanted:
             key = KeyFactory(organisation=northwind) if Key.objects.count() % 2 else KeyFactory(bot=bot)
-            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=Outcome.OK, count=3)
+            UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3)
         with django_assert_max_num_queries(12) as captured:
             assert client.get(url).status_code == 200
         counts.append(len(captured))
@@ -162,7 +162,7 @@ def test_the_number_of_statements_does_not_grow(
 def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind)
     now = timezone.now()
-    for days, outcome, count in ((0, Outcome.OK, 30), (3, Outcome.ADDRESS, 10), (20, Outcome.OK, 500)):
+    for days, outcome, count in ((0, CallOutcome.OK, 30), (3, CallOutcome.ADDRESS, 10), (20, CallOutcome.OK, 500)):
         UsageHour.objects.create(key_id=key.id, hour=now - timedelta(days=days), outcome=outcome, count=count)
     Meter.objects.filter(key_id=key.id).update(total=530, last_used_at=now)
     response = signed_in(jonas).get("/keys/")
@@ -275,7 +275,7 @@ def test_of_many_open_keys_those_that_can_write_are_the_least(
     client = signed_in(maya)
     exact = "1 can write or export" if words else "0 can write or export"
     assert exact in client.get("/keys/").content.decode()
-    monkeypatch.setattr("keyadmin.web.common.capped_count.LIMIT", 2)
+    monkeypatch.setattr("keyadmin.web.common.capped_count.COUNT_LIMIT", 2)
     html = client.get("/keys/").content.decode()
     assert words in html
     assert ("can write or export" in html) == bool(words)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Key, Meter, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import CallOutcome, Key, Meter, Organisation, Person, UsageHour
 from keyadmin.operations import keys as operations
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.web.conftest import SignedIn
@@ -30,8 +30,8 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     Key.objects.filter(id=made["Sooner"].id).update(expires_at=now + timedelta(days=1))
     for name, count, days in (("Refused", 3, 0), ("Refused more", 8, 13), ("Theirs", 99, 0), ("Young", 5, 14)):
         hour = now - timedelta(days=days)
-        UsageHour.objects.create(key_id=made[name].id, hour=hour, outcome=Outcome.ADDRESS, count=count)
-    UsageHour.objects.create(key_id=made["Refused"].id, hour=now, outcome=Outcome.OK, count=40)
+        UsageHour.objects.create(key_id=made[name].id, hour=hour, outcome=CallOutcome.ADDRESS, count=count)
+    UsageHour.objects.create(key_id=made["Refused"].id, hour=now, outcome=CallOutcome.OK, count=40)
     Meter.objects.filter(key_id=made["Refused"].id).update(last_used_at=now)
     return made
 

@@ -44,7 +44,10 @@ def test_an_owner_sees_only_their_organisations_people_and_roles(
     html = response.content.decode()
     assert names(html) == ["Jonas Lind", "Shared"]
     assert "Contoso" not in html
-    assert [[m.role for m in person.roles_seen] for person in response.context["rows"]] == [["owner"], ["member"]]
+    assert [[m.role for m in person.visible_memberships] for person in response.context["rows"]] == [
+        ["owner"],
+        ["member"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Key, Organisation, Outcome, Person, UsageHour
+from keyadmin.models import CallOutcome, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys
 from keyadmin.web.keys import denials
 from tests.factories import OPERATOR, KeyFactory
@@ -29,7 +29,7 @@ def key(northwind: Organisation) -> Key:
 
 def count(key: Any, hours: int, **calls: int) -> None:
     UsageHour.objects.bulk_create(
-        UsageHour(key_id=key, hour=NOON + timedelta(hours=hours), outcome=Outcome(name), count=number)
+        UsageHour(key_id=key, hour=NOON + timedelta(hours=hours), outcome=CallOutcome(name), count=number)
         for name, number in calls.items()
     )
 
@@ -66,7 +66,7 @@ def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch
 
 def test_what_cannot_be_read_is_the_last_thirty_days(asha: Person, key: Key, signed_in: SignedIn) -> None:
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
-    UsageHour.objects.create(key_id=key.id, hour=now, outcome=Outcome.LIMITED, count=3)
+    UsageHour.objects.create(key_id=key.id, hour=now, outcome=CallOutcome.LIMITED, count=3)
     for query in ("", "?since=yesterday&cursor=rubbish"):
         assert [row.refusals for row in signed_in(asha).get(f"/keys/{key.id}/refused/{query}").context["hours"]] == [
             [("Limited", 3)]

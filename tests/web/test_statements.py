@@ -13,20 +13,20 @@ from keyadmin.core.cidr import parse
 from keyadmin.models import (
     AllowListEntry,
     Bot,
+    CallOutcome,
     Channel,
     Event,
     Key,
     Membership,
     Meter,
     Organisation,
-    Outcome,
     Person,
     Role,
     Scope,
     Tier,
     UsageHour,
     Version,
-    counts,
+    expressions,
 )
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import keys as operations
@@ -125,13 +125,13 @@ def test_counts_stop(
 ) -> None:
     """In the annotations; those of `counting` are tested with the list of keys."""
     _rows(maya, northwind, 12)
-    monkeypatch.setattr(counts, "LIMIT", 9)
-    tier = Tier.objects.with_use().get(id=northwind.default_tier_id)
+    monkeypatch.setattr(expressions, "COUNT_LIMIT", 9)
+    tier = Tier.objects.with_key_count().get(id=northwind.default_tier_id)
     assert (tier.key_count, tier.organisation_count) == (10, 10)
-    assert Scope.objects.with_use().get(name="chats:read").key_count == 10
-    assert max(channel.key_count for channel in Channel.objects.with_use()) == 10
+    assert Scope.objects.with_key_count().get(name="chats:read").key_count == 10
+    assert max(channel.key_count for channel in Channel.objects.with_key_count()) == 10
     monkeypatch.undo()
-    monkeypatch.setattr("keyadmin.web.common.capped_count.LIMIT", 9)
+    monkeypatch.setattr("keyadmin.web.common.capped_count.COUNT_LIMIT", 9)
     client = signed_in(maya)
     for page in ("/tiers/", "/permissions/", "/channels/"):
         assert "1,000+" in client.get(page).content.decode(), page
@@ -190,7 +190,7 @@ def _keys(northwind: Organisation, bots: list[Bot], channels: list[Channel], nam
     UsageHour.objects.bulk_create(
         UsageHour(key_id=key.id, hour=now, outcome=outcome, count=3)
         for key in keys
-        for outcome in (Outcome.OK, Outcome.ADDRESS)
+        for outcome in (CallOutcome.OK, CallOutcome.ADDRESS)
     )
     Key.scopes.through.objects.bulk_create(Key.scopes.through(key=key, scope_id="chats:read") for key in keys)
     if channels:

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Bot, Key, Meter, Organisation, Outcome, Person, UsageDay, UsageHour, UsageRollUp
+from keyadmin.models import Bot, CallOutcome, Key, Meter, Organisation, Person, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.meter import CELLS
 from keyadmin.operations.usage import roll_up as usage_operations
 from keyadmin.web.common import capped_count
@@ -18,7 +18,7 @@ from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
 
-def use(key: Key, outcome: Outcome, count: int, days: int = 0) -> None:
+def use(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
     UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=days), outcome=outcome, count=count)
 
 
@@ -42,12 +42,12 @@ def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict
         "Idle": KeyFactory(organisation=northwind, name="Idle"),
         "Theirs": KeyFactory(organisation=contoso, name="Theirs"),
     }
-    use(made["Robot"], Outcome.OK, 100)
-    use(made["Robot"], Outcome.OK, 1000, days=20)
-    use(made["Plain"], Outcome.OK, 30, days=2)
-    use(made["Plain"], Outcome.ADDRESS, 10, days=2)
-    use(made["Tried"], Outcome.LIMITED, 7, days=40)
-    use(made["Theirs"], Outcome.OK, 5)
+    use(made["Robot"], CallOutcome.OK, 100)
+    use(made["Robot"], CallOutcome.OK, 1000, days=20)
+    use(made["Plain"], CallOutcome.OK, 30, days=2)
+    use(made["Plain"], CallOutcome.ADDRESS, 10, days=2)
+    use(made["Tried"], CallOutcome.LIMITED, 7, days=40)
+    use(made["Theirs"], CallOutcome.OK, 5)
     return made
 
 
@@ -103,7 +103,7 @@ def test_paging_forth_and_back(
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
     made = [KeyFactory(organisation=northwind, name=f"K{number}") for number in range(10)]
     for number, key in enumerate(made):
-        use(key, Outcome.OK, 10 + number // 2)
+        use(key, CallOutcome.OK, 10 + number // 2)
     client, url, pages = signed_in(jonas), "/usage/", []
     while url:
         html = client.get(url).content.decode()
@@ -179,8 +179,8 @@ def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     until = timezone.now().replace(minute=0, second=0, microsecond=0)
-    use(keys["Plain"], Outcome.OK, 50_000)
-    UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=Outcome.SCOPE, count=4)
+    use(keys["Plain"], CallOutcome.OK, 50_000)
+    UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=CallOutcome.SCOPE, count=4)
     UsageRollUp.objects.update(hours_until=until)
     monkeypatch.setattr(capped_count, "LIMIT", 1)
     for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):

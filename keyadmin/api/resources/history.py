@@ -14,8 +14,7 @@ from keyadmin.api.schemas import EventOut
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.filters import wanted
 from keyadmin.models import Event
-from keyadmin.models.event_search import BIGGEST, ORDER, EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import MAX_EVENT_NUMBER, ORDER, EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
 
 router = Router(tags=["History"])
@@ -47,7 +46,7 @@ def export(request: HttpRequest, query: Query[ExportQuery]) -> Any:
 def view(request: HttpRequest, number: int) -> Any:
     """One event."""
     events = Event.objects.visible_to(actor_of(request))
-    event = events.filter(number=number).first() if number <= BIGGEST else None
+    event = events.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
     if event is None:
         raise NotFoundError
     return EventOut.of(event)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from keyadmin.api.callers import actor_of
 from keyadmin.api.crud import one
 from keyadmin.api.filters import refuse_unknown
-from keyadmin.models import Key, OutcomeGroup
+from keyadmin.models import CallOutcomeGroup, Key
 from keyadmin.models.usage import calls_of_last_days
 
 router = Router(tags=["Keys"])
@@ -46,5 +46,5 @@ def usage(request: HttpRequest, key: UUID, query: Query[UsageQuery]) -> Any:
     refuse_unknown(request, query)
     row = one(Key.objects.visible_to(actor_of(request)).with_window(), id=key)
     told = [Day(day=day, **calls) for day, calls in calls_of_last_days(row, query.days).items()]
-    total = {group: sum(getattr(day, group) for day in told) for group in OutcomeGroup.values}
+    total = {group: sum(getattr(day, group) for day in told) for group in CallOutcomeGroup.values}
     return UsageOut(days=told, total=Calls(**total))

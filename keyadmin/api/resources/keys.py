@@ -46,7 +46,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) 
     if status := chosen.get("status"):
         rows = rows.in_status(status)
     if chosen:
-        rows = paging.found_first_if_few(rows)
+        rows = paging.materialize_ids_first_if_few(rows)
     return listed(request, response, rows, ORDER, query, KeyOut.of)
 
 

@@ -29,7 +29,7 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.core.tokens import Format
 from keyadmin.models import Organisation
-from keyadmin.models.organisation import USAGE_DAYS
+from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import organisations
 
 router = Router(tags=["Organisations"])
@@ -90,7 +90,9 @@ class ChangedOrganisation(Body):
     default_expiry_days: Days = None
     longest_expiry_days: Days = None
     may_never_expire: bool = True
-    usage_days: int = Field(default=400, ge=USAGE_DAYS[0], le=USAGE_DAYS[1], description="How long usage is kept.")
+    usage_days: int = Field(
+        default=400, ge=USAGE_RETENTION_DAYS[0], le=USAGE_RETENTION_DAYS[1], description="How long usage is kept."
+    )
 
 
 class OrganisationQuery(PageQuery):

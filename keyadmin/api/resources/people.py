@@ -26,7 +26,7 @@ from keyadmin.api.crud import (
 from keyadmin.api.filters import ListQuery
 from keyadmin.api.schemas import OrganisationName, Revision
 from keyadmin.core.actors import Actor
-from keyadmin.models import Organisation, Person, Presence, Role
+from keyadmin.models import AccountStatus, Organisation, Person, Role
 from keyadmin.operations import people
 from keyadmin.operations.people import Invited
 
@@ -51,7 +51,7 @@ class PersonOut(BaseModel):
     id: UUID
     name: str = Field(examples=["Jonas Lind"])
     email: str = Field(examples=["jonas@northwind.example"])
-    status: Presence
+    status: AccountStatus
     system_role: AnySystemRole
     roles: list[RoleOut]
     created_at: datetime
@@ -59,12 +59,15 @@ class PersonOut(BaseModel):
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        held = [RoleOut(organisation=OrganisationName.of(each.organisation), role=each.role) for each in row.roles_seen]
+        held = [
+            RoleOut(organisation=OrganisationName.of(each.organisation), role=each.role)
+            for each in row.visible_memberships
+        ]
         return cls(
             id=row.id,
             name=row.name,
             email=row.email,
-            status=row.presence,
+            status=row.account_status,
             system_role=row.system_role,
             roles=held,
             created_at=row.created_at,
@@ -102,7 +105,7 @@ class SystemRoleIn(Body):
 
 class PeopleQuery(ListQuery):
     q: str = Field(default="", max_length=120, description="Part of a name or e-mail address.")
-    status: Presence | None = None
+    status: AccountStatus | None = None
     role: AnyRole | None = None
 
 
@@ -120,7 +123,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery
     elif role:
         rows = rows.with_role(actor, role, organisation.id if organisation else None)
     if query.status:
-        rows = rows.filter(presence_now=query.status)
+        rows = rows.filter(account_status_now=query.status)
     return listed(request, response, rows, BY_NAME, query, PersonOut.of)
 
 
@@ -203,7 +206,7 @@ def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> Any:
 
 def _readable(actor: Actor) -> Any:
     """Nobody for who reads no organisation, not even themselves: as on pages."""
-    rows: Any = Person.objects.visible_to(actor).with_presence().with_roles_for(actor)
+    rows: Any = Person.objects.visible_to(actor).with_account_status().with_memberships_visible_to(actor)
     return rows if Organisation.objects.visible_to(actor).exists() else rows.none()
 
 

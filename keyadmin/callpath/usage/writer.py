@@ -18,7 +18,7 @@ from keyadmin.callpath import connection as connections
 from keyadmin.callpath.connection import DatabaseUnavailableError, DeadlineConnection
 from keyadmin.callpath.usage.counters import Asked, Counts
 from keyadmin.core.redaction import redacted_request_line
-from keyadmin.models.usage import BUSIEST, WRITING
+from keyadmin.models.usage import MAX_ADDRESSES_PER_DAY, USAGE_WRITE_LOCK_ID
 
 log = structlog.get_logger("keyadmin.callpath.usage")
 
@@ -72,11 +72,11 @@ class Writer:
         number = ""
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
-                number = cursor.execute(_BEGIN, [WRITING]).fetchall()[0][0]
+                number = cursor.execute(_BEGIN, [USAGE_WRITE_LOCK_ID]).fetchall()[0][0]
                 for statement, parameters in _statements(counts):
                     written = cursor.execute(statement, parameters)
                     if statement is _ADDRESSES and (new := [key for (key,) in written.fetchall()]):
-                        cursor.execute(_BUSIEST, {"keys": new, "busiest": BUSIEST})
+                        cursor.execute(_BUSIEST, {"keys": new, "busiest": MAX_ADDRESSES_PER_DAY})
         except (psycopg.DataError, psycopg.IntegrityError):
             self.dropped += len(counts.scopes) + len(counts.addresses) + len(counts.secrets) + len(counts.reasons)
             raise
@@ -134,7 +134,7 @@ def _statements(counts: Counts) -> Iterator[tuple[LiteralString, dict[str, Any]]
             "calls": _array(counted),
             "called": _texts(called),
         }
-        yield _ADDRESSES, rows | {"busiest": BUSIEST}
+        yield _ADDRESSES, rows | {"busiest": MAX_ADDRESSES_PER_DAY}
     if counts.secrets:
         ages = _array(now - moment for moment in counts.secrets.values())
         yield _SECRETS, {"secrets": _array(counts.secrets), "ages": ages}

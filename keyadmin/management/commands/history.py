@@ -7,8 +7,7 @@ from django.core.management.base import CommandParser
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, clock
 from keyadmin.models import EventType
-from keyadmin.models.event_search import EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
 from keyadmin.operations.audit.export import ExportFormat
 
@@ -40,7 +39,7 @@ class Command(OperatorCommand):
             return
         found = list(EventQuery.of(self.actor, wanted).newest(options.limit or 50))
         if self.json:
-            self.document([event.told() for event in found])
+            self.document([event.serialize() for event in found])
             return
         self.table(
             ("number", "time (UTC)", "actor", "action", "target", "changes"),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import CommandError, ExitCode, iso, printable
 from keyadmin.management.subcommands import NounCommand, argument, given, verb
-from keyadmin.models import Key, OutcomeGroup
+from keyadmin.models import CallOutcomeGroup, Key
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.validation import UNSET
@@ -78,7 +78,9 @@ class Command(NounCommand):
         key = lookups.key(options.key, actor=self.actor)
         row = Key.objects.with_window().get(id=key.id)
         days = calls_of_last_days(row, min(options.days, 90))
-        self.tell_all([{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *OutcomeGroup.values))
+        self.tell_all(
+            [{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *CallOutcomeGroup.values)
+        )
 
     @verb("end-grace", "Stop a key's old secret now.", KEY)
     def end_grace(self, options: Namespace) -> None:

@@ -11,7 +11,7 @@ from keyadmin.management import arguments, lookups
 from keyadmin.management.base import OperatorCommand, clock, iso
 from keyadmin.management.commands.list_keys import owner
 from keyadmin.models import Finding, Key
-from keyadmin.models.review import Examined, walk
+from keyadmin.models.review import KeyReview, iterate
 
 
 class Command(OperatorCommand):
@@ -29,8 +29,8 @@ class Command(OperatorCommand):
         if options.organisation:
             keys = keys.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
         now, counts = timezone.now(), Counter[str]()
-        found: list[tuple[Any, Examined]] = []
-        for key, row in walk(keys):
+        found: list[tuple[Any, KeyReview]] = []
+        for key, row in iterate(keys):
             counts.update(row.findings)
             if (not options.finding or options.finding in row.findings) and len(found) < options.limit:
                 found.append((key, row))
@@ -55,7 +55,7 @@ class Command(OperatorCommand):
         self.note(", ".join(f"{finding.value}: {counts[finding.value]}" for finding in Finding))
 
 
-def _described(key: Any, row: Examined) -> dict[str, Any]:
+def _described(key: Any, row: KeyReview) -> dict[str, Any]:
     return {
         "id": str(key.id),
         "name": key.name,

@@ -11,8 +11,7 @@ from keyadmin.core import csv_cells
 from keyadmin.core.actors import Actor
 from keyadmin.core.tokens import KEY_SHAPED
 from keyadmin.models import Event, EventType, Organisation
-from keyadmin.models.event_search import EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations import audit
 from keyadmin.operations.audit.transaction import Target, rfc3339
 
@@ -86,11 +85,11 @@ def _csv(found: EventQuery, newest: int) -> Iterator[str]:
 
 def _json_lines(found: EventQuery, newest: int) -> Iterator[str]:
     for batch in _batches(found, newest):
-        yield "".join(f"{json.dumps(event.told(), ensure_ascii=False)}\n" for event in batch)
+        yield "".join(f"{json.dumps(event.serialize(), ensure_ascii=False)}\n" for event in batch)
 
 
 def _batches(found: EventQuery, number: int) -> Iterator[list[Event]]:
-    while batch := list(found.beyond(number, most=BATCH)):
+    while batch := list(found.page_after(number, limit=BATCH)):
         yield batch
         number = batch[-1].number
 

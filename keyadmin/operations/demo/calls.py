@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from keyadmin.core import cidr
-from keyadmin.models import AddressDay, LastRefusal, Outcome, ScopeDay, SecretUse
+from keyadmin.models import AddressDay, CallOutcome, LastDenial, ScopeDay, SecretUse
 from keyadmin.operations.demo.data import BOTS, DemoKey
 from keyadmin.operations.demo.usage_history import Past
 
@@ -35,7 +35,7 @@ class Use:
 
     scopes: list[ScopeDay]
     addresses: list[AddressDay]
-    refusals: list[LastRefusal]
+    refusals: list[LastDenial]
     secrets: list[SecretUse]
 
 
@@ -43,7 +43,7 @@ def use(spec: DemoKey, key: UUID, secret: UUID, past: Past, now: datetime, gener
     """`secret` is the one that let the last call pass."""
     by_day: Counter[date] = Counter()
     for (hour, outcome), calls in past.hours.items():
-        if outcome == Outcome.OK:
+        if outcome == CallOutcome.OK:
             by_day[hour.astimezone(UTC).date()] += calls
     used = [scope for scope in spec.scopes if scope not in spec.unused] or ["chats:read"]
     places = addresses(spec)
@@ -59,12 +59,12 @@ def use(spec: DemoKey, key: UUID, secret: UUID, past: Past, now: datetime, gener
             for address, count in _spread(calls, places)
         ],
         [
-            LastRefusal(
+            LastDenial(
                 key_id=key,
                 reason=outcome,
                 at=_within(hour, now, generator),
                 address=_refused(outcome, places),
-                call=_opened_by_none(spec) if outcome == Outcome.SCOPE else _call(used[0]),
+                call=_opened_by_none(spec) if outcome == CallOutcome.SCOPE else _call(used[0]),
             )
             for outcome, hour in _latest(past).items()
         ],
@@ -88,10 +88,10 @@ def _spread(calls: int, over: Sequence[str]) -> Iterator[tuple[str, int]]:
     yield from ((name, count) for name, count in rest.items() if count)
 
 
-def _latest(past: Past) -> dict[Outcome, datetime]:
-    found: dict[Outcome, datetime] = {}
+def _latest(past: Past) -> dict[CallOutcome, datetime]:
+    found: dict[CallOutcome, datetime] = {}
     for hour, outcome in past.hours:
-        if outcome != Outcome.OK:
+        if outcome != CallOutcome.OK:
             found[outcome] = max(hour, found.get(outcome, hour))
     return found
 
@@ -110,5 +110,5 @@ def _opened_by_none(spec: DemoKey) -> str:
     return next((call for scope, call in reversed(_CALLS.items()) if scope not in spec.scopes), "GET /api/export")
 
 
-def _refused(outcome: Outcome, places: Sequence[str]) -> str:
-    return _ELSEWHERE if outcome == Outcome.ADDRESS else places[0]
+def _refused(outcome: CallOutcome, places: Sequence[str]) -> str:
+    return _ELSEWHERE if outcome == CallOutcome.ADDRESS else places[0]

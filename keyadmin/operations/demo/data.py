@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from keyadmin.models import Kind, Outcome, Role, SystemRole
+from keyadmin.models import CallOutcome, Kind, Role, SystemRole
 
 NORTHWIND: Final = "northwind"
 CONTOSO: Final = "contoso"
@@ -74,7 +74,7 @@ class DemoKey:
     #: Of its permissions, those that nobody has used since anybody looked.
     unused: tuple[str, ...] = ()
     #: Refused calls as shares of the allowed ones.
-    refused: dict[Outcome, float] = field(default_factory=dict)
+    refused: dict[CallOutcome, float] = field(default_factory=dict)
 
 
 PEOPLE: Final = (
@@ -105,7 +105,7 @@ KEYS: Final = (
         bot="Concierge",
         calls=2_900,
         idle=timedelta(minutes=2),
-        refused={Outcome.SCOPE: 0.004},
+        refused={CallOutcome.SCOPE: 0.004},
         unused=("contacts:manage",),
     ),
     DemoKey(
@@ -127,7 +127,7 @@ KEYS: Final = (
         calls=2_400,
         at_night=True,
         idle=timedelta(hours=14),
-        refused={Outcome.SCOPE: 0.04},
+        refused={CallOutcome.SCOPE: 0.04},
     ),
     DemoKey(
         "Payroll reminders",
@@ -154,7 +154,7 @@ KEYS: Final = (
         networks=("203.0.113.16/28", "203.0.113.64/28"),
         calls=4_100,
         idle=timedelta(minutes=1),
-        refused={Outcome.ADDRESS: 0.01, Outcome.CHANNEL: 0.002},
+        refused={CallOutcome.ADDRESS: 0.01, CallOutcome.CHANNEL: 0.002},
         unused=("templates:read",),
     ),
     DemoKey("Zapier trial", 64, 26, ("chats:read",), "Trying out automations."),
@@ -167,7 +167,7 @@ KEYS: Final = (
         bot="Helpdesk",
         calls=700,
         idle=timedelta(days=10),
-        refused={Outcome.SCOPE: 0.3},
+        refused={CallOutcome.SCOPE: 0.3},
     ),
     DemoKey(
         "Partner sandbox",

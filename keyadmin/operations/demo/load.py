@@ -22,7 +22,7 @@ from keyadmin.models import (
     Channel,
     Event,
     Key,
-    LastRefusal,
+    LastDenial,
     Meter,
     Organisation,
     Person,
@@ -185,7 +185,7 @@ def _write_past(made: list[tuple[DemoKey, UUID]]) -> None:
 def _write_use(rows: Use) -> None:
     ScopeDay.objects.bulk_create(rows.scopes)
     AddressDay.objects.bulk_create(rows.addresses)
-    LastRefusal.objects.bulk_create(rows.refusals)
+    LastDenial.objects.bulk_create(rows.refusals)
     SecretUse.objects.bulk_create(rows.secrets)
 
 

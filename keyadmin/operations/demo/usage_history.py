@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Final
 
-from keyadmin.models import Outcome
+from keyadmin.models import CallOutcome
 from keyadmin.models.meter import CELLS
 from keyadmin.operations.demo.data import DemoKey
 
@@ -25,7 +25,7 @@ _MINUTES: Final = 120
 class Past:
     """The ledger's rows, the meter's cells (newest first, the running one empty) and its total."""
 
-    hours: dict[tuple[datetime, Outcome], int]
+    hours: dict[tuple[datetime, CallOutcome], int]
     cells: list[int]
     total: int
 
@@ -36,7 +36,7 @@ def past(spec: DemoKey, now: datetime, generator: Random) -> Past:
         return Past({}, [0] * CELLS, 0)
     cells = [0] * CELLS
     allowed: Counter[datetime] = Counter()
-    hours: dict[tuple[datetime, Outcome], int] = {}
+    hours: dict[tuple[datetime, CallOutcome], int] = {}
     this_minute = now.replace(second=0, microsecond=0)
     last = min((now - spec.idle).replace(second=0, microsecond=0), this_minute - _MINUTE)
     border = (this_minute - _MINUTES * _MINUTE).replace(minute=0)
@@ -53,8 +53,8 @@ def past(spec: DemoKey, now: datetime, generator: Random) -> Past:
             wanted = max(_drawn(spec, hour, generator, 1.0), hour == last.replace(minute=0))
             allowed[hour] = min(wanted, _LIMIT)
             if wanted > _LIMIT:
-                hours[hour, Outcome.LIMITED] = wanted - _LIMIT
-    hours.update({(hour, Outcome.OK): calls for hour, calls in allowed.items() if calls})
+                hours[hour, CallOutcome.LIMITED] = wanted - _LIMIT
+    hours.update({(hour, CallOutcome.OK): calls for hour, calls in allowed.items() if calls})
     hours.update(_refused(spec, allowed, generator))
     if spec.idle < _HOUR:
         hours.update({(last.replace(minute=0), outcome): 1 for outcome in spec.refused})
@@ -64,7 +64,7 @@ def past(spec: DemoKey, now: datetime, generator: Random) -> Past:
     return Past(hours, cells, earlier + allowed.total())
 
 
-def _refused(spec: DemoKey, allowed: Counter[datetime], generator: Random) -> dict[tuple[datetime, Outcome], int]:
+def _refused(spec: DemoKey, allowed: Counter[datetime], generator: Random) -> dict[tuple[datetime, CallOutcome], int]:
     drawn = {
         (hour, outcome): _rounded(calls * share * generator.uniform(0.3, 1.7), generator)
         for hour, calls in allowed.items()
@@ -73,13 +73,15 @@ def _refused(spec: DemoKey, allowed: Counter[datetime], generator: Random) -> di
     return {cell: calls for cell, calls in drawn.items() if calls}
 
 
-def _too_late(spec: DemoKey, last: datetime, until: datetime, generator: Random) -> dict[tuple[datetime, Outcome], int]:
+def _too_late(
+    spec: DemoKey, last: datetime, until: datetime, generator: Random
+) -> dict[tuple[datetime, CallOutcome], int]:
     """The calls that went on for some days with an expired key."""
     drawn = {}
     hour = last.replace(minute=0) + _HOUR
     while hour < min(until, last + timedelta(days=5)):
         if calls := _drawn(spec, hour, generator, 0.5):
-            drawn[hour, Outcome.EXPIRED] = calls
+            drawn[hour, CallOutcome.EXPIRED] = calls
         hour += _HOUR
     return drawn
 

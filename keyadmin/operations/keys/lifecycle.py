@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from keyadmin.core import cidr, tokens
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ConflictError, InvalidInputError
-from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, Kind, LastRefusal, Meter, Organisation, ScopeDay
+from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, Kind, LastDenial, Meter, Organisation, ScopeDay
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import audit, grants, policy, revisions
 from keyadmin.operations.keys import rows, secrets
@@ -157,7 +157,7 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
         described = rows.identity(row) | rows.biography(row) | key_values.describe(key_values.of(row))
         target, organisation = audit.target_of(row), row.organisation
         secrets.end(row.secrets.all())
-        for use in (LastRefusal, ScopeDay, AddressDay, KeyDay):
+        for use in (LastDenial, ScopeDay, AddressDay, KeyDay):
             use.objects.filter(key_id=key).delete()
         row.delete()
         audit.record(

@@ -14,7 +14,7 @@ from keyadmin.core import tokens
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
 from keyadmin.models import EventType, Key, Secret, SecretUse, Status
-from keyadmin.models.usage import WRITING
+from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
 from keyadmin.operations import audit, grants
 from keyadmin.operations.keys import rows
 from keyadmin.operations.policy import Permission
@@ -93,7 +93,7 @@ def store(key: Key, token: tokens.Token, now: datetime) -> None:
 def end(secrets: QuerySet[Secret]) -> None:
     """Remove the secrets, and when they were last used: no writer of that is under way, and none comes after."""
     with connections[secrets.db].cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITING])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [USAGE_WRITE_LOCK_ID])
     SecretUse.objects.filter(secret_id__in=secrets.values("id")).delete()
     secrets.delete()
 

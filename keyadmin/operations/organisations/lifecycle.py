@@ -12,7 +12,7 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
 from keyadmin.core.tokens import PREFIX_PATTERN, Format
 from keyadmin.models import EventType, Organisation, Tier, Version
-from keyadmin.models.organisation import USAGE_DAYS
+from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
@@ -146,7 +146,7 @@ def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
             errors.add(field, _("Enter a number of days from 1 to 36,500."))
     if longest and (organisation.default_expiry_days or 0) > longest:
         errors.add("default_expiry_days", _("This is longer than keys may live."))
-    least, most = USAGE_DAYS
+    least, most = USAGE_RETENTION_DAYS
     if not least <= organisation.usage_days <= most:
         words = _("Enter a number of days from %(least)s to %(most)s.")
         errors.add("usage_days", words % {"least": least, "most": f"{most:,}"})

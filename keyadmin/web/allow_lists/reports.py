@@ -13,7 +13,7 @@ from keyadmin.core import cidr
 from keyadmin.forms.filters import without_networks
 from keyadmin.forms.searches import AddressFilters, BotFilters
 from keyadmin.models import AllowListEntry, Key, Kind, paging
-from keyadmin.models.network import usable_from
+from keyadmin.models.network import usable_from_address
 from keyadmin.web.bots import views
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
@@ -64,13 +64,13 @@ def allow_lists(request: HttpRequest) -> HttpResponse:
 
 
 def _ranges(user: CurrentUser, listing: Listing) -> dict[str, Any]:
-    entries = AllowListEntry.objects.visible_to(user.actor).with_place().with_owner()
+    entries = AllowListEntry.objects.visible_to(user.actor).with_sort_key().with_owner()
     if listing.organisation:
         entries = entries.of_organisation(listing.organisation)
     wanted = entries.select_related("bot__organisation", "key__organisation", "key__bot")
     context = listing.page(wanted, _BY_OWNER, ENTRIES, of_many=_BY_OWNER_ID)
     context["owners"] = _by_owner(context["rows"])
-    context["is_by_name"] = context["page"]["count"] <= capped_count.LIMIT
+    context["is_by_name"] = context["page"]["count"] <= capped_count.COUNT_LIMIT
     return context
 
 
@@ -90,7 +90,7 @@ def _reached(user: CurrentUser, listing: Listing, address: str) -> dict[str, Any
     keys: Any = table.readable(user)
     if listing.organisation:
         keys = keys.filter(organisation=listing.organisation)
-    context = listing.page(usable_from(keys.living(), address), _NEWEST, SIZE)
+    context = listing.page(usable_from_address(keys.valid(), address), _NEWEST, SIZE)
     table.prepare(context["rows"], user)
     at = cidr.address_of(address)
     for key in context["rows"]:

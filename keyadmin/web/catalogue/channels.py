@@ -31,7 +31,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     if not user.can_read_anything:
         return render(request, "nothing.html", status=403)
     listing = Listing(request, user, NameFilters, reverse("channels:list"))
-    found: Any = Channel.objects.visible_to(user.actor).with_use().select_related("organisation")
+    found: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
     if listing.organisation is not None:
         found = found.filter(organisation=listing.organisation.id)
     if q := listing.chosen.get("q"):
@@ -109,7 +109,7 @@ def _may_not_create(user: CurrentUser) -> Exception:
 
 
 def _managed(user: CurrentUser, channel: UUID) -> Any:
-    row: Any = Channel.objects.visible_to(user.actor).with_use().select_related("organisation").filter(id=channel)
+    row: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation").filter(id=channel)
     found = row.first()
     if found is None:
         raise NotFoundError

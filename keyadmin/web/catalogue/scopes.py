@@ -26,7 +26,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
-    rows = Scope.objects.visible_to(user.actor).with_use().prefetch_related("routes")
+    rows = Scope.objects.visible_to(user.actor).with_key_count().prefetch_related("routes")
     resources: dict[str, list[Any]] = {}
     for row in rows:
         resources.setdefault(row.resource, []).append(row)
@@ -92,7 +92,7 @@ def _manager(request: HttpRequest) -> CurrentUser:
 
 
 def _changeable(user: CurrentUser, name: str) -> Any:
-    scope: Any = Scope.objects.visible_to(user.actor).with_use().filter(name=name).first()
+    scope: Any = Scope.objects.visible_to(user.actor).with_key_count().filter(name=name).first()
     if scope is None:
         raise NotFoundError
     if scope.is_own:

@@ -25,7 +25,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
-    rows = Tier.objects.visible_to(user.actor).with_use()
+    rows = Tier.objects.visible_to(user.actor).with_key_count()
     return render(request, "tiers/list.html", {"rows": rows, "may_manage": user.is_administrator, "section": "tiers"})
 
 
@@ -80,7 +80,7 @@ def _manager(request: HttpRequest) -> CurrentUser:
 
 
 def _tier(user: CurrentUser, tier: UUID) -> Any:
-    row = Tier.objects.visible_to(user.actor).with_use().filter(id=tier).first()
+    row = Tier.objects.visible_to(user.actor).with_key_count().filter(id=tier).first()
     if row is None:
         raise NotFoundError
     return row

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
-from keyadmin.models.usage_sums import INSTALLATION, Part, Subject
+from keyadmin.models.usage_sums import INSTALLATION, KeySubset, Subject
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors
@@ -90,7 +90,7 @@ class CurrentUser:
             raise NotFoundError
         return found
 
-    def subjects(self, organisation: Organisation | None, part: Part = Part.ALL) -> list[Subject]:
+    def subjects(self, organisation: Organisation | None, part: KeySubset = KeySubset.ALL) -> list[Subject]:
         """Whose usage is that of the organisation, or of all that the user reads."""
         if organisation is None and self.person.system_role:
             return [Subject(INSTALLATION, part)]

@@ -30,9 +30,9 @@ class Listing:
         `of_many`: the order of more rows than are counted, where only that has an index.
         """
         count = capped_count.capped({"all": rows})["all"]
-        is_few = count <= capped_count.LIMIT
+        is_few = count <= capped_count.COUNT_LIMIT
         order = order if is_few else of_many or order
-        page = paging.page(paging.found_first(rows) if is_few else rows, order, self.cursor, size)
+        page = paging.page(paging.materialize_ids_first(rows) if is_few else rows, order, self.cursor, size)
         total = capped_count.words(count)
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}

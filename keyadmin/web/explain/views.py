@@ -166,9 +166,7 @@ def _another(user: CurrentUser, explanation: Explanation) -> Key | None:
     keys: Any = Key.objects.visible_to(user.actor).filter(organisation=explanation.key.organisation_id)
     newest = keys.order_by("-created_at", "-id").values("id")[:_OTHERS]
     others = (
-        keys.working()
-        .filter(id__in=newest, inherits=False, scopes__in=explanation.needs)
-        .exclude(id=explanation.key.id)
+        keys.usable().filter(id__in=newest, inherits=False, scopes__in=explanation.needs).exclude(id=explanation.key.id)
     )
     found: Key | None = others.order_by("-created_at", "-id").first()
     return found

@@ -13,8 +13,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.forms import filters
 from keyadmin.forms.filters import HistoryFilters
 from keyadmin.models import ChainCheck, ChainHead, Event, EventType
-from keyadmin.models.event_search import BIGGEST, EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
@@ -37,7 +36,7 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
     user = get_current_user(request)
     wanted, chosen = asked(request, user)
     readable = Event.objects.visible_to(user.actor)
-    row = readable.filter(number=number).first() if number <= BIGGEST else None
+    row = readable.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
     if row is None:
         raise NotFoundError
     found = EventQuery.of(user.actor, wanted)
@@ -47,8 +46,8 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
         "target_url": _target_url(row),
         "actor_events_url": _all_url("actor", str(row.actor_id)),
         "target_events_url": _all_url("target", row.target_id),
-        "previous_url": _neighbour(found.beyond(number, ascending=True, most=1), query),
-        "next_url": _neighbour(found.beyond(number, most=1), query),
+        "previous_url": _neighbour(found.page_after(number, ascending=True, limit=1), query),
+        "next_url": _neighbour(found.page_after(number, limit=1), query),
         "query_string": querystring.link("", query),
     }
     if htmx.is_htmx(request):
@@ -66,8 +65,8 @@ def new(request: HttpRequest) -> HttpResponse:
     if not htmx.is_htmx(request):
         return redirect(newest_url)
     after = request.GET.get("after", "")
-    number = int(after) if after.isascii() and after.isdigit() and len(after) < 20 else BIGGEST
-    count = EventQuery.of(user.actor, wanted).newer(number)
+    number = int(after) if after.isascii() and after.isdigit() and len(after) < 20 else MAX_EVENT_NUMBER
+    count = EventQuery.of(user.actor, wanted).count_since(number)
     context = {
         "news_url": querystring.link(reverse("history:new"), query, after=number),
         "new_events": capped_count.words(count) if count else "",

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from keyadmin.forms.usage import RefusalFilters
-from keyadmin.models import Key, Outcome, UsageHour, paging
+from keyadmin.models import CallOutcome, Key, UsageHour, paging
 from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.keys import deleted
@@ -44,10 +44,10 @@ def page(request: HttpRequest, key: UUID) -> HttpResponse:
     user.page_organisation = row.organisation
     day = RefusalFilters(request.GET).accepted().get("since") or timezone.now().date() - _USUAL
     since = datetime.combine(day, time.min, tzinfo=UTC)
-    refused: Any = UsageHour.objects.refused(row.id, since)
-    totals = [(str(Outcome(reason).label), count) for reason, count in refused.by_reason()]
+    refused: Any = UsageHour.objects.denied(row.id, since)
+    totals = [(str(CallOutcome(reason).label), count) for reason, count in refused.by_reason()]
     cursor = request.GET.get("cursor", "")
-    hours = paging.page_by(lambda start, most: _hours(refused, start, most), _BY_HOUR, cursor, SIZE)
+    hours = paging.page_from(lambda start, most: _hours(refused, start, most), _BY_HOUR, cursor, SIZE)
     context = {
         "key": row,
         "since": since,
@@ -66,7 +66,7 @@ def _hours(refused: Any, start: paging.Cursor | None, most: int) -> list[Hour]:
     beyond = {} if start is None else {"hour__gt" if backwards else "hour__lt": start.value}
     rows = refused.filter(**beyond).by_hour("hour" if backwards else "-hour")[:most]
     return [
-        Hour(hour, [(str(Outcome(reason).label), count) for reason, count in zip(reasons, counts, strict=True)])
+        Hour(hour, [(str(CallOutcome(reason).label), count) for reason, count in zip(reasons, counts, strict=True)])
         for hour, reasons, counts in rows
     ]
 

@@ -37,8 +37,8 @@ def detail(request: HttpRequest, key: UUID) -> HttpResponse:
 
 def _readable(user: CurrentUser, key: UUID) -> Any:
     keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_window()
-    keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_refusal()
-    scopes = Prefetch("scopes", Scope.objects.with_last_use(key).prefetch_related("routes"))
+    keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_denial()
+    scopes = Prefetch("scopes", Scope.objects.with_use_by_key(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")
     return keys.prefetch_related(scopes, "channels")
 

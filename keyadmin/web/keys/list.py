@@ -92,7 +92,7 @@ class KeyList:
         status = self.chosen.get("status", "")
         count = self.counts[status or "all"]
         found = self.found.in_status(status) if status else self.found
-        rows = table.listed(paging.found_first(found) if count <= capped_count.LIMIT else found)
+        rows = table.listed(paging.materialize_ids_first(found) if count <= capped_count.COUNT_LIMIT else found)
         order = _ORDERS[self.chosen.get("sort", _USUAL)]
         if order.day:  # an inner join, which may begin with the meters
             rows = rows.filter(meter__isnull=False)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.core.redaction import parse_request_line
-from keyadmin.models import Outcome, ScopeDay
+from keyadmin.models import CallOutcome, ScopeDay
 from keyadmin.web.common import querystring
 
 #: Days after which a permission that was not used is worth a word.
@@ -17,21 +17,21 @@ UNUSED: Final = 30
 
 #: Why a call was denied, as one says it in passing.
 _BECAUSE: Final = {
-    Outcome.REVOKED: gettext_lazy("revoked"),
-    Outcome.EXPIRED: gettext_lazy("expired"),
-    Outcome.PAUSED: gettext_lazy("paused"),
-    Outcome.ADDRESS: gettext_lazy("IP not allowed"),
-    Outcome.UNMAPPED: gettext_lazy("nothing opens the call"),
-    Outcome.SCOPE: gettext_lazy("permission"),
-    Outcome.CHANNEL: gettext_lazy("channel"),
-    Outcome.IMPERSONATION: gettext_lazy("on behalf of a person"),
-    Outcome.ON_BEHALF_OF: gettext_lazy("on behalf of nobody known"),
-    Outcome.LIMITED: gettext_lazy("limit"),
+    CallOutcome.REVOKED: gettext_lazy("revoked"),
+    CallOutcome.EXPIRED: gettext_lazy("expired"),
+    CallOutcome.PAUSED: gettext_lazy("paused"),
+    CallOutcome.ADDRESS: gettext_lazy("IP not allowed"),
+    CallOutcome.UNMAPPED: gettext_lazy("nothing opens the call"),
+    CallOutcome.SCOPE: gettext_lazy("permission"),
+    CallOutcome.CHANNEL: gettext_lazy("channel"),
+    CallOutcome.IMPERSONATION: gettext_lazy("on behalf of a person"),
+    CallOutcome.ON_BEHALF_OF: gettext_lazy("on behalf of nobody known"),
+    CallOutcome.LIMITED: gettext_lazy("limit"),
 }
 
 
 def last_denied(key: Any) -> dict[str, Any] | None:
-    """{address, because, at, call, explain_url} of a key `with_last_refusal`; None when it never had one."""
+    """{address, because, at, call, explain_url} of a key `with_last_denial`; None when it never had one."""
     if key.denied_at is None:
         return None
     address = key.denied_from or gettext("an unknown address")
@@ -40,7 +40,7 @@ def last_denied(key: Any) -> dict[str, Any] | None:
         asked |= dict(zip(("method", "path"), call, strict=True))
     return {
         "address": address,
-        "because": _BECAUSE[Outcome(key.denied_for)],
+        "because": _BECAUSE[CallOutcome(key.denied_for)],
         "at": key.denied_at,
         "call": key.denied_call,
         "explain_url": querystring.link(reverse("explain"), asked),

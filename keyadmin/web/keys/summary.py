@@ -23,7 +23,7 @@ def counted(scope: Any) -> dict[str, QuerySet[Any]]:
     is_open = without_networks(scope)
     # Of more open keys only some are looked at, so that the figure is the least: to find the few that can write among
     # a million, each would have to be.
-    some = Key.objects.filter(id__in=is_open.order_by().values("id")[: capped_count.LIMIT + 1])
+    some = Key.objects.filter(id__in=is_open.order_by().values("id")[: capped_count.COUNT_LIMIT + 1])
     return {
         "tile:all": scope,
         "tile:new": scope.filter(created_at__gte=month),
@@ -46,7 +46,7 @@ def tiles(
     """Of what `counted` names: `next_to_expire` and `last`, the figure at the end, as the functions below make them."""
     status = chosen.get("status", "")
     can = gettext("%(count)s can write or export")
-    if counts["tile:open"] > capped_count.LIMIT >= counts["tile:risky"]:
+    if counts["tile:open"] > capped_count.COUNT_LIMIT >= counts["tile:risky"]:
         can = gettext("At least %(count)s can write or export") if counts["tile:risky"] else ""
     kept = {name: value for name, value in query.items() if name in ("organisation", "kind", "sort")}
     return [
@@ -85,7 +85,7 @@ def expiring(scope: Any) -> Any:
 
 def last(scope: QuerySet[Any], counts: dict[str, int]) -> dict[str, Any]:
     """Instead of the requests the keys used today, where there are more than anybody should wait for the sum of."""
-    if counts["tile:all"] > capped_count.LIMIT:
+    if counts["tile:all"] > capped_count.COUNT_LIMIT:
         return used_today(scope)
     return requests(table.usage_together(scope.order_by().values("id")))
 
@@ -107,7 +107,7 @@ def requests(usage: table.Usage) -> dict[str, Any]:
 def used_today(scope: QuerySet[Any]) -> dict[str, Any]:
     today = timezone.now().astimezone(UTC).date()
     used = Meter.objects.filter(last_used_day=today).values("key_id")
-    count = scope.order_by().filter(id__in=used).values("pk")[: capped_count.LIMIT + 1].count()
+    count = scope.order_by().filter(id__in=used).values("pk")[: capped_count.COUNT_LIMIT + 1].count()
     return _tile(gettext("Used today"), count, "", sub=gettext("since 00:00 UTC"))
 
 

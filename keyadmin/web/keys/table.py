@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from keyadmin.models import Key, Outcome, Status, UsageHour, usage_sums
+from keyadmin.models import CallOutcome, Key, Status, UsageHour, usage_sums
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.templatetags.ui import relative_time
@@ -109,7 +109,7 @@ def usage_together(keys: Any) -> Usage:
 def traffic(key: Any) -> dict[str, Any] | None:
     """What the key did in the last 24 hours, for who is about to stop it; None for nothing."""
     since = timezone.now() - timedelta(hours=24)
-    rows = UsageHour.objects.filter(key_id=key.id, hour__gte=since, outcome=Outcome.OK)
+    rows = UsageHour.objects.filter(key_id=key.id, hour__gte=since, outcome=CallOutcome.OK)
     day = rows.aggregate(calls=Sum("count"))["calls"] or 0
     if not day:
         return None

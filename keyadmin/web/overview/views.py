@@ -11,8 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from keyadmin.models import Key, Organisation, Status
-from keyadmin.models.event_search import EventQuery
-from keyadmin.models.event_terms import EventFilter
+from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
@@ -83,7 +82,7 @@ def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, l
     here.
     """
     unused_before = timezone.now() - _UNUSED_AFTER
-    unused = keys.working().filter(meter__last_used_at__isnull=True, created_at__lt=unused_before)
+    unused = keys.usable().filter(meter__last_used_at__isnull=True, created_at__lt=unused_before)
     denied_ids = _most_denied(totals)
     ids = (
         summary.expiring(keys)

@@ -44,7 +44,7 @@ def edit(request: HttpRequest, person: UUID) -> HttpResponseBase:
 def add_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = visible(user, person)
-    taken = {membership.organisation_id for membership in row.roles_seen}
+    taken = {membership.organisation_id for membership in row.visible_memberships}
     offered = [o for o in table.managed(user) if o.id not in taken]
     if not offered:
         raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, None)
@@ -182,7 +182,7 @@ def _sent(request: HttpRequest) -> Any:
 def _membership(user: CurrentUser, person: UUID, organisation: UUID) -> tuple[Any, Any]:
     """The person and their role there, for who may change it; else NotFound or Forbidden."""
     row = visible(user, person)
-    membership = next((m for m in row.roles_seen if m.organisation_id == organisation), None)
+    membership = next((m for m in row.visible_memberships if m.organisation_id == organisation), None)
     if membership is None:
         raise NotFoundError
     policy.require(user.actor, Permission.MANAGE_PEOPLE, membership.organisation)
@@ -191,7 +191,7 @@ def _membership(user: CurrentUser, person: UUID, organisation: UUID) -> tuple[An
 
 def _keys_of(user: CurrentUser, person: Any, organisation: UUID | None = None) -> dict[str, Any]:
     """The person's keys that still work, by what becomes of them: those of their own list, and those that inherit."""
-    keys = Key.objects.visible_to(user.actor).working().filter(creator=person.id)
+    keys = Key.objects.visible_to(user.actor).usable().filter(creator=person.id)
     if organisation is not None:
         keys = keys.filter(organisation=organisation)
     counts = capped_count.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})

@@ -21,7 +21,7 @@ from django_htmx.http import trigger_client_event
 from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import InviteForm, PasswordForm
-from keyadmin.models import Presence, Role
+from keyadmin.models import AccountStatus, Role
 from keyadmin.operations import people, policy
 from keyadmin.operations.people import Invited, passwords
 from keyadmin.operations.policy import Permission
@@ -60,11 +60,11 @@ def link(request: HttpRequest, person: UUID) -> HttpResponseBase:
         raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": row})
     if request.method == "POST":
         made = people.make_link(actor=user.actor, person=row.id)
-        return _shown(request, made, is_invitation=row.presence == Presence.INVITED)
+        return _shown(request, made, is_invitation=row.account_status == AccountStatus.INVITED)
     context = {
         "person": row,
         "form": OperationForm(None),
-        "is_invitation": row.presence == Presence.INVITED,
+        "is_invitation": row.account_status == AccountStatus.INVITED,
         "action": request.path,
         "back_url": actions.page_of(row),
         "section": "people",
@@ -89,7 +89,7 @@ def choose(request: HttpRequest, token: str) -> HttpResponseBase:
         return render(request, "account/link_ended.html", {"reason": error.message}, status=410)
     except InvalidInputError as error:
         form.refuse(error)
-    is_invitation = person.presence == Presence.INVITED
+    is_invitation = person.account_status == AccountStatus.INVITED
     context = {"form": form, "person": person, "is_invitation": is_invitation, "action": request.path}
     return render(request, "account/choose_password.html", context, status=htmx.status_of(form))
 

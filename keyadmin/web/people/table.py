@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from keyadmin.models import Organisation, Person, Presence
+from keyadmin.models import AccountStatus, Organisation, Person
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common.current_user import CurrentUser
 
@@ -18,8 +18,8 @@ def managed(user: CurrentUser) -> list[Organisation]:
 
 def readable(user: CurrentUser) -> QuerySet[Any]:
     """The people a user may see, each with all that `prepare` reads."""
-    people = Person.objects.visible_to(user.actor).with_presence().with_roles_for(user.actor)
-    rows: QuerySet[Any] = people.with_others_than([organisation.id for organisation in managed(user)])
+    people = Person.objects.visible_to(user.actor).with_account_status().with_memberships_visible_to(user.actor)
+    rows: QuerySet[Any] = people.with_memberships_outside([organisation.id for organisation in managed(user)])
     return rows
 
 
@@ -31,9 +31,9 @@ def prepare(people: Iterable[Any], user: CurrentUser) -> None:
 
 def may(person: Any, user: CurrentUser) -> dict[str, bool]:
     """As the operations decide: who belongs to others as well, or to all, is not one owner's to manage."""
-    theirs = not person.system_role and person.roles_seen and not person.is_elsewhere
+    theirs = not person.system_role and person.visible_memberships and not person.has_memberships_outside
     over = user.is_administrator or bool(theirs)
-    active = person.presence != Presence.DEACTIVATED
+    active = person.account_status != AccountStatus.DEACTIVATED
     return {
         "edit": over,
         "link": over and active,

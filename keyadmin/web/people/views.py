@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.people import ROLES, PeopleFilters
-from keyadmin.models import Event, Presence, paging
+from keyadmin.models import AccountStatus, Event, paging
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.common.list_view import Listing
@@ -30,7 +30,7 @@ def list_(request: HttpRequest) -> HttpResponse:
     listing = Listing(request, user, PeopleFilters, reverse("people:list"))
     found = _found(user, listing)
     status = listing.chosen.get("status", "")
-    context = listing.page(found.filter(presence_now=status) if status else found, _ORDER, SIZE)
+    context = listing.page(found.filter(account_status_now=status) if status else found, _ORDER, SIZE)
     table.prepare(context["rows"], user)
     context |= {
         "tabs": _tabs(found, listing, status),
@@ -50,13 +50,13 @@ def list_(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, person: UUID) -> HttpResponse:
     user = get_current_user(request)
     row = visible(user, person)
-    for membership in row.roles_seen:
+    for membership in row.visible_memberships:
         membership.may_change = table.may_in(user, membership.organisation_id)
-    addable = {o.id for o in table.managed(user)} - {m.organisation_id for m in row.roles_seen}
+    addable = {o.id for o in table.managed(user)} - {m.organisation_id for m in row.visible_memberships}
     events = Event.objects.visible_to(user.actor).of_target(str(row.id))
     context = {
         "person": row,
-        "may_add_role": bool(addable) and row.presence != Presence.DEACTIVATED,
+        "may_add_role": bool(addable) and row.account_status != AccountStatus.DEACTIVATED,
         "events": events[:8],
         "section": "people",
     }
@@ -90,9 +90,9 @@ def _found(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
 
 
 def _tabs(found: QuerySet[Any], listing: Listing, current: str) -> list[dict[str, Any]]:
-    labels = [("", gettext("All")), *((value, str(label)) for value, label in Presence.choices)]
+    labels = [("", gettext("All")), *((value, str(label)) for value, label in AccountStatus.choices)]
     counts = capped_count.capped(
-        {value: found.filter(presence_now=value) if value else found for value, _label in labels}
+        {value: found.filter(account_status_now=value) if value else found for value, _label in labels}
     )
     return [
         {

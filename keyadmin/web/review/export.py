@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.core import csv_cells
 from keyadmin.models import Finding, review
-from keyadmin.models.review import Examined
+from keyadmin.models.review import KeyReview
 from keyadmin.operations import review as operations
 from keyadmin.web.common.current_user import get_current_user
 from keyadmin.web.review.views import Report
@@ -42,7 +42,7 @@ def _name(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield csv_cells.BEGIN + csv_cells.line(_head())
-    for key, row in review.walk(report.keys):
+    for key, row in review.iterate(report.keys):
         if not report.finding or report.finding in row.findings:
             yield csv_cells.line(_cells(key, row))
 
@@ -64,7 +64,7 @@ def _head() -> list[str]:
     ]
 
 
-def _cells(key: Any, row: Examined) -> list[object]:
+def _cells(key: Any, row: KeyReview) -> list[object]:
     return [
         key.id,
         key.masked,

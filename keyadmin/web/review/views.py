@@ -19,14 +19,14 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.forms.filters import ReviewFilters
 from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
-from keyadmin.models.review import ANY, Examined
+from keyadmin.models.review import ANY, KeyReview
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import table
 
 SIZE: Final = 20
 _MOST: Final = paging.Order("total", True, int, UUID)
-_MOST_BUILT: Final = paging.Order("total", True, int, UUID, tie="key_id")
+_MOST_BUILT: Final = paging.Order("total", True, int, UUID, tiebreaker="key_id")
 #: What is dangerous, not just untidy.
 _GRAVE: Final = (Finding.OPEN, Finding.FULL_ACCESS, Finding.OWNER_GONE)
 #: Unused permissions that are named; of more, their number.
@@ -90,7 +90,7 @@ class Report:
 
     @property
     def is_big(self) -> bool:
-        return self._key_count > capped_count.LIMIT
+        return self._key_count > capped_count.COUNT_LIMIT
 
     @cached_property
     def counts(self) -> dict[str, int]:
@@ -102,7 +102,7 @@ class Report:
 
     @property
     def _key_count(self) -> int:
-        return min(self._counted["lasting"] + self._counted["ending"], capped_count.LIMIT + 1)
+        return min(self._counted["lasting"] + self._counted["ending"], capped_count.COUNT_LIMIT + 1)
 
     @cached_property
     def _counted(self) -> dict[str, int]:
@@ -116,14 +116,14 @@ class Report:
         return rows.filter(organisation_id=self.organisation.id) if self.organisation else rows
 
     @cached_property
-    def _examined(self) -> list[Examined]:
-        return review.examine(review.to_review(self.keys).order_by()) if self._key_count else []
+    def _examined(self) -> list[KeyReview]:
+        return review.review_keys(review.reviewable(self.keys).order_by()) if self._key_count else []
 
     def _living(self) -> tuple[paging.Page, datetime, int]:
         """A page of what is so now."""
         found = [row for row in self._examined if (self.finding or row.total) and self._is_meant(row)]
         found.sort(key=lambda row: (row.total, row.key), reverse=True)
-        page = paging.page_of(found, _MOST, self.cursor, self._size)
+        page = paging.page_list(found, _MOST, self.cursor, self._size)
         return page, timezone.now(), ChainHead.objects.get().number
 
     def _built(self) -> tuple[paging.Page, datetime | None, int]:
@@ -132,12 +132,12 @@ class Report:
         found = self._findings(self.finding or ANY).annotate(**built)
         page = paging.page(found, _MOST_BUILT, self.cursor, self._size)
         build = page.rows[0] if page.rows else ReviewBuild.objects.first()
-        examined = {row.key: row for row in review.examine(self._of(row.key_id for row in page.rows))}
+        examined = {row.key: row for row in review.review_keys(self._of(row.key_id for row in page.rows))}
         rows = [examined[row.key_id] for row in page.rows if row.key_id in examined]
         page = paging.Page(rows, page.before, page.after, page.is_first)
         return page, build.at if build else None, build.event if build else 0
 
-    def _is_meant(self, row: Examined) -> bool:
+    def _is_meant(self, row: KeyReview) -> bool:
         return not self.finding or self.finding in row.findings
 
     def _of(self, ids: Any) -> QuerySet[Any]:
@@ -145,9 +145,9 @@ class Report:
 
     @property
     def _size(self) -> int:
-        return capped_count.LIMIT if self.is_print else SIZE
+        return capped_count.COUNT_LIMIT if self.is_print else SIZE
 
-    def _rows(self, examined: Sequence[Examined]) -> list[Any]:
+    def _rows(self, examined: Sequence[KeyReview]) -> list[Any]:
         labels = dict(Scope.objects.values_list("name", "label"))
         shown: Any = self._of(row.key for row in examined)
         keys = shown.with_status().with_usage().select_related("organisation", "bot").in_bulk()
@@ -186,13 +186,13 @@ class Report:
         }
 
 
-def chips(row: Examined) -> list[dict[str, Any]]:
+def chips(row: KeyReview) -> list[dict[str, Any]]:
     """The findings in words. Unused permissions have a column of their own: they are said where nothing else is."""
     said = [finding for finding in row.findings if finding != Finding.PERMISSIONS] or row.findings
     return [{"label": finding.label, "is_grave": finding in _GRAVE} for finding in said]
 
 
-def unused(row: Examined, labels: dict[str, str]) -> str:
+def unused(row: KeyReview, labels: dict[str, str]) -> str:
     """`Write contacts`, or `5 of 9`; empty for none."""
     if len(row.unused) > _NAMED:
         return gettext("%(unused)s of %(all)s") % {"unused": len(row.unused), "all": len(row.scopes)}

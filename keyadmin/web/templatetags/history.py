@@ -161,7 +161,7 @@ def event_summary(event: Event) -> str:
 @register.filter
 def event_json(event: Event) -> str:
     """The event as the API and exports tell it."""
-    return json.dumps(event.told(), indent=2, ensure_ascii=False)
+    return json.dumps(event.serialize(), indent=2, ensure_ascii=False)
 
 
 @register.filter

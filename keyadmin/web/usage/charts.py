@@ -2,10 +2,10 @@
 
 A chart of one key reads the hourly ledger, and from the key's meter the last minutes, which are not in the ledger yet.
 
-The requests of at most `capped_count.LIMIT` keys are added up when a page is rendered. With more keys that takes too
-long: the days then come from the roll-up, and the figures by key cover only the MAX_SUMMED_KEYS keys that were used
-last. `UsageTotals` records which of these happened, and the pages state it. Without a roll-up the days cover those keys
-only, too.
+The requests of at most `capped_count.COUNT_LIMIT` keys are added up when a page is rendered. With more keys that
+takes too long: the days then come from the roll-up, and the figures by key cover only the MAX_SUMMED_KEYS keys that
+were used last. `UsageTotals` records which of these happened, and the pages state it. Without a roll-up the days
+cover those keys only, too.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -21,7 +21,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-from keyadmin.models import Meter, Outcome, OutcomeGroup, UsageHour, UsageRollUp, usage_sums
+from keyadmin.models import CallOutcome, CallOutcomeGroup, Meter, UsageHour, UsageRollUp, usage_sums
 from keyadmin.models.usage import calls_by_day
 from keyadmin.models.usage_sums import Keys, Subject
 from keyadmin.web.common import capped_count
@@ -30,7 +30,7 @@ from keyadmin.web.templatetags.pictures import OUTCOMES
 #: The ranges of a chart in days. For each: label every how many days, in the wide and in the narrow drawing.
 RANGES: Final = {7: (1, 1), 14: (2, 4), 30: (5, 10), 90: (15, 30)}
 DEFAULT_DAYS: Final = 30
-#: Of more than `capped_count.LIMIT` keys, this many are added up one by one.
+#: Of more than `capped_count.COUNT_LIMIT` keys, this many are added up one by one.
 MAX_SUMMED_KEYS: Final = 250
 _GROUPS: Final = [group for group, _ in OUTCOMES]
 
@@ -53,7 +53,7 @@ class Chart:
     @property
     def legend(self) -> list[tuple[str, str | Promise, int]]:
         """(group, label, total) of each group of outcomes."""
-        return [(name, OutcomeGroup(name).label, total) for name, total in zip(_GROUPS, self.totals, strict=True)]
+        return [(name, CallOutcomeGroup(name).label, total) for name, total in zip(_GROUPS, self.totals, strict=True)]
 
     @property
     def total(self) -> int:
@@ -130,7 +130,7 @@ def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
 def allowed_today(key: Any) -> int:
     """Allowed requests of the key since midnight UTC, without the minutes that only its meter has."""
     midnight = datetime.combine(_today(), time.min, tzinfo=UTC)
-    rows = UsageHour.objects.filter(hour__gte=midnight, key_id=key.id, outcome=Outcome.OK)
+    rows = UsageHour.objects.filter(hour__gte=midnight, key_id=key.id, outcome=CallOutcome.OK)
     return rows.aggregate(calls=Sum("count"))["calls"] or 0
 
 
@@ -143,7 +143,7 @@ def usage_totals(keys: QuerySet[Any], count: int, days: int, subjects: Collectio
 
     Sends three statements: two without subjects and with few keys, four with many keys and no roll-up yet.
     """
-    is_partial = count > capped_count.LIMIT
+    is_partial = count > capped_count.COUNT_LIMIT
     first_day = _today() - timedelta(days=days - 1)
     summed_keys: Keys = keys.order_by().values("id")
     rolled_up_until = None
@@ -179,7 +179,7 @@ def _chart_of_rows(rows: Iterable[tuple[date, str, int]], days: list[date]) -> C
     counts = {day: [0] * len(_GROUPS) for day in days}
     for day, outcome, calls in rows:
         # A call made after midnight, while this page is being rendered, counts for the last day.
-        counts[min(day, days[-1])][_GROUPS.index(Outcome(outcome).group)] += calls
+        counts[min(day, days[-1])][_GROUPS.index(CallOutcome(outcome).group)] += calls
     return _chart(counts, days)
 
 

@@ -16,7 +16,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.filters import NO_BOT
 from keyadmin.forms.usage import UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
-from keyadmin.models.usage_sums import Part, Subject
+from keyadmin.models.usage_sums import KeySubset, Subject
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.usage import charts
@@ -84,7 +84,7 @@ class _UsagePage:
     def _busiest_keys(self, totals: UsageTotals) -> dict[str, Any]:
         """One page of the keys with any requests, those with the most first: `rows` and `page`."""
         ranked = sorted((_KeyCalls(key, calls) for key, calls in totals.by_key.items()), key=lambda r: (r.total, r.pk))
-        slice_ = paging.page_of(ranked[::-1], _BUSIEST_FIRST, self.cursor, PAGE_SIZE)
+        slice_ = paging.page_list(ranked[::-1], _BUSIEST_FIRST, self.cursor, PAGE_SIZE)
         keys = Key.objects.visible_to(self.user.actor).with_status().with_usage().select_related("organisation", "bot")
         rows = keys.in_bulk([row.pk for row in slice_.rows])
         for row in slice_.rows:
@@ -124,7 +124,7 @@ class _UsagePage:
             return []
         if self._bot_id:
             return [Subject(UUID(self._bot_id))]
-        return self.user.subjects(self._organisation, Part.OWN if "bot" in self.filters else Part.ALL)
+        return self.user.subjects(self._organisation, KeySubset.OWN if "bot" in self.filters else KeySubset.ALL)
 
     @cached_property
     def _organisation(self) -> Organisation | None:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Sum
 
 from keyadmin.env import ROOT
-from keyadmin.models import AddressDay, LastRefusal, ScopeDay, SecretUse, UsageHour
+from keyadmin.models import AddressDay, LastDenial, ScopeDay, SecretUse, UsageHour
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from tests.callpath.conftest import committed_rows, database_url, given, proxied, server
 from tests.callpath.rows import Made
@@ -26,7 +26,7 @@ def hours(made: Made) -> dict[str, int]:
 
 
 def refused(made: Made) -> dict[str, str | None]:
-    return dict(LastRefusal.objects.filter(key_id=made.key.id).values_list("reason", "address"))
+    return dict(LastDenial.objects.filter(key_id=made.key.id).values_list("reason", "address"))
 
 
 def scopes(made: Made) -> dict[str, int]:

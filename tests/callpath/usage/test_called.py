@@ -7,7 +7,7 @@ import pytest
 
 from keyadmin.callpath.usage.counters import Counts
 from keyadmin.callpath.usage.writer import Writer
-from keyadmin.models import AddressDay, LastRefusal
+from keyadmin.models import AddressDay, LastDenial
 from tests.callpath.rows import Given, Made
 
 
@@ -30,7 +30,7 @@ def written(given: Given, *counts: Counts) -> None:
 def test_any_letters(given: Given, path: str) -> None:
     made = given.key()
     written(given, counted(made, path))
-    for ledger in (AddressDay, LastRefusal):
+    for ledger in (AddressDay, LastDenial):
         assert ledger.objects.get(key_id=made.key.id).call == f"GET {path}"
 
 
@@ -44,4 +44,4 @@ def test_the_last_one_of_an_address_stays(given: Given) -> None:
     written(given, first, both)
     calls = dict(AddressDay.objects.filter(key_id=made.key.id).values_list("address", "call"))
     assert calls == {"203.0.113.9": "GET /a", "203.0.113.10": "GET /d"}
-    assert LastRefusal.objects.get(key_id=made.key.id).call == "GET /d"
+    assert LastDenial.objects.get(key_id=made.key.id).call == "GET /d"

@@ -20,7 +20,7 @@ from django.utils import timezone
 from keyadmin.core.cidr import parse
 from keyadmin.core.tokens import mint
 from keyadmin.env import ROOT
-from keyadmin.models import AddressDay, ConsumeOutcome, Key, LastRefusal, ScopeDay, SecretUse, UsageHour
+from keyadmin.models import AddressDay, CallOutcome, Key, LastDenial, ScopeDay, SecretUse, UsageHour
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from keyadmin.web.allow_lists import lockout
@@ -90,10 +90,10 @@ def test_each_refusal_is_counted_by_its_reason(proxied: Server, given: Given) ->
     ]:
         soon(lambda made=made: hours(made), reasons)
         assert refused(made) == dict.fromkeys(reasons, "203.0.113.9")
-        row = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome=ConsumeOutcome.OK).first()
+        row = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome=CallOutcome.OK).first()
         assert row.hour.minute == row.hour.second == row.hour.microsecond == 0
         assert timezone.now() - row.hour < timedelta(hours=1, minutes=1)
-        at = LastRefusal.objects.filter(key_id=made.key.id).order_by("-at").first().at
+        at = LastDenial.objects.filter(key_id=made.key.id).order_by("-at").first().at
         assert timedelta(0) <= timezone.now() - at < timedelta(minutes=1)
     soon(lambda: scopes(limited), {"chats:read": 1})
 
@@ -111,7 +111,7 @@ def test_what_was_called_last(proxied: Server, given: Given) -> None:
     here, there = from_address("203.0.113.9"), from_address("203.0.113.10")
 
     def told() -> dict[str, str | None]:
-        key = Key.objects.filter(id=made.key.id).with_usage().with_last_call().with_last_refusal().get()
+        key = Key.objects.filter(id=made.key.id).with_usage().with_last_call().with_last_denial().get()
         return {"allowed": key.last_call, "refused": key.denied_call}
 
     assert told() == {"allowed": None, "refused": None}
@@ -170,11 +170,11 @@ def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: G
 
 def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
     def rows() -> list[int]:
-        return [model.objects.count() for model in (LastRefusal, ScopeDay, AddressDay, SecretUse)]
+        return [model.objects.count() for model in (LastDenial, ScopeDay, AddressDay, SecretUse)]
 
     made = given.key()
     soon(lambda: (server.ask(headers=made.headers).status, len(scopes(made))), (200, 1))
-    before = rows(), UsageHour.objects.exclude(outcome=ConsumeOutcome.OK).count()
+    before = rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()
     for _ in range(20):
         assert server.ask(headers=[("X-API-Key", mint("kad").value)]).status == 401
         assert server.ask(headers=[("X-API-Key", made.token.value[:-1] + "!")]).status == 401
@@ -184,7 +184,7 @@ def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
     soon(lambda: hours(marked), {"revoked": 1})
     time.sleep(1.5)  # the other workers have written as well
     after = [before[0][0] + 1, *before[0][1:]], before[1] + 1
-    assert (rows(), UsageHour.objects.exclude(outcome=ConsumeOutcome.OK).count()) == after
+    assert (rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()) == after
 
 
 def test_workers_write_at_once_and_lose_nothing(server: Server, given: Given) -> None:

@@ -20,8 +20,8 @@ from keyadmin.callpath.usage.counters import Counts
 from keyadmin.callpath.usage.writer import Writer
 from keyadmin.core.cidr import address_of
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.models import ConsumeOutcome
-from keyadmin.models.usage import BUSIEST, WRITING
+from keyadmin.models import CallOutcome
+from keyadmin.models.usage import MAX_ADDRESSES_PER_DAY, USAGE_WRITE_LOCK_ID
 from keyadmin.operations import keys
 from tests.callpath.rows import Given, Made
 from tests.callpath.usage.conftest import addresses, hours, refused, scopes, uses
@@ -62,8 +62,8 @@ def turned_away(made: Made, *reasons: DenialReason, address: str | None = "203.0
 
 
 def test_the_ledger_knows_every_reason_of_a_proven_key() -> None:
-    assert set(ConsumeOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - NOBODYS
-    assert {outcome.group for outcome in ConsumeOutcome} == {"ok", "permission", "address", "limited", "expired"}
+    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - NOBODYS
+    assert {outcome.group for outcome in CallOutcome} == {"ok", "permission", "address", "limited", "expired"}
 
 
 def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
@@ -146,7 +146,7 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
     writers[0].write(Counts())
     one_more = allowed_by_id(made[0], "10.0.0.1")
     writers[0].write(one_more)
-    assert len(addresses(made[0])) <= 2 * BUSIEST
+    assert len(addresses(made[0])) <= 2 * MAX_ADDRESSES_PER_DAY
 
 
 def test_a_database_that_is_away_is_waited_for(given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -
 def test_a_process_that_froze_while_writing_holds_up_no_operation(given: Given) -> None:
     made = given.key()
     with psycopg.connect(_url()) as frozen:
-        frozen.execute(writer._BEGIN, [WRITING])
+        frozen.execute(writer._BEGIN, [USAGE_WRITE_LOCK_ID])
         keys.delete(actor=OPERATOR, key=made.key.id)
         with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             frozen.execute("SELECT 1")
@@ -229,20 +229,20 @@ def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
     """Twenty that called all morning, then a flood of strangers, among them one who comes late and stays."""
     made = given.key()
     own = new()
-    for place in range(BUSIEST):
+    for place in range(MAX_ADDRESSES_PER_DAY):
         own.write(allowed(made, 1000 + place, f"192.0.2.{place}"))
     for place in range(200):
         own.write(allowed(made, 7, f"2001:db8::{place:x}"))
-    morning = {f"192.0.2.{place}": 1000 + place for place in range(BUSIEST)}
+    morning = {f"192.0.2.{place}": 1000 + place for place in range(MAX_ADDRESSES_PER_DAY)}
     found = addresses(made)
     assert found.items() >= morning.items()
-    assert len(found) == 2 * BUSIEST
+    assert len(found) == 2 * MAX_ADDRESSES_PER_DAY
     for place in range(300):
         own.write(allowed(made, 5, "198.51.100.7"))
         own.write(allowed(made, 7, f"2001:db8:1::{place:x}"))
     assert max(addresses(made).items(), key=lambda item: item[1]) == ("198.51.100.7", 1500)
     assert addresses(made).items() >= morning.items()
-    assert len(addresses(made)) == 2 * BUSIEST
+    assert len(addresses(made)) == 2 * MAX_ADDRESSES_PER_DAY
 
 
 def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:

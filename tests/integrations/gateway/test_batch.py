@@ -9,7 +9,7 @@ import pytest
 
 from keyadmin.callpath import batching, connection, metrics
 from keyadmin.callpath.authorize import AuthorizedCall, Call, authenticate, glance, settle
-from keyadmin.callpath.limits import ConsumeResult, Outcome
+from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
 from keyadmin.core import cidr
 from keyadmin.core.callers import Caller
 from keyadmin.integrations.gateway.batcher import Batch
@@ -93,7 +93,7 @@ def test_where_not_all_fit_each_asks_for_itself(given: Given) -> None:
         assert outcomes(await asyncio.gather(*[batch.draw(admitted) for _ in range(4)])) == ["drawn"] * 4
         full = await batch.draw(admitted)
         assert full is not None
-        assert (full.outcome, full.used) == (Outcome.FULL, 5)
+        assert (full.outcome, full.used) == (ConsumeOutcome.FULL, 5)
         assert full.wait is not None
         assert 0 < full.wait <= 61 * 60
 

@@ -1,7 +1,7 @@
-"""Who may read what: the base of every QuerySet whose rows belong to an organisation.
+"""Base classes of the models: revision numbers, and QuerySets that know which rows an actor may read.
 
-A command on the operator's shell and the background work read everything; a person with a system role
-likewise; an owner or auditor reads their organisations; a key reads its own organisation.
+Commands and background work read every row. So does a person with a system role. An owner or auditor of an
+organisation reads the rows of that organisation. A key reads the rows of its own organisation.
 """
 
 from typing import Any, Self
@@ -12,13 +12,26 @@ from django.db import models
 from keyadmin.core.actors import Actor, ActorKind
 
 
-class ActorQuerySet(models.QuerySet[Any]):
-    """Decides from the actor's current roles, in the same statement that reads the rows.
+class RevisionedModel(models.Model):
+    """Adds `revision`, which every change to the row increments.
 
-    Roles that were read before (`Actor.organisations`) only ever narrow that.
+    An editor sends the revision it read; `operations.revisions.require` rejects the edit if the row has a later one.
     """
 
-    #: Path from a row to its organisation's id.
+    revision = models.PositiveIntegerField(default=1, db_default=1)
+
+    class Meta:
+        abstract = True
+
+
+class ActorQuerySet(models.QuerySet[Any]):
+    """Restricts rows to those that an actor may read.
+
+    The statement that reads the rows also reads the actor's current roles. `Actor.has_system_role` and
+    `Actor.organisations` were read earlier: they help the planner and can only remove rows from the result.
+    """
+
+    #: Lookup path from a row to the ID of its organisation.
     organisation_path = "organisation"
 
     def visible_to(self, actor: Actor) -> Self:
@@ -35,21 +48,25 @@ class ActorQuerySet(models.QuerySet[Any]):
 
     @staticmethod
     def known_of(actor: Actor, path: str) -> models.Q:
-        """That the organisation at the path is one that the actor can read at most, where those are known.
+        """The condition that the organisation at `path` is one of `actor.organisations`; empty if there are none.
 
-        It is said besides, as values: of a sub-query PostgreSQL thinks that half of all organisations come out of it.
+        It repeats the sub-query's condition with literal values, because PostgreSQL estimates that the sub-query
+        returns half of all organisations.
         """
         return models.Q(**{f"{path}__in": actor.organisations}) if actor.organisations else models.Q()
 
     @staticmethod
     def system_role_of(actor: Actor) -> models.QuerySet[Any]:
-        """The person, if it holds a system role: as a sub-query, asked once a statement and not once a row."""
+        """The actor's person row if it is active and has a system role, as a sub-query.
+
+        The sub-query does not refer to the outer row, so PostgreSQL runs it once for each statement.
+        """
         people = apps.get_model("keyadmin", "Person")._default_manager
         return people.filter(id=actor.id, is_active=True).exclude(system_role="")
 
     @classmethod
     def readable_organisations(cls, actor: Actor) -> models.QuerySet[Any]:
-        """The ids of the organisations whose rows the actor may read, as a sub-query."""
+        """The IDs of the organisations whose rows the actor may read, as a sub-query."""
         organisations = apps.get_model("keyadmin", "Organisation")._default_manager.all()
         if actor.kind is ActorKind.KEY:
             return organisations.filter(keys=actor.id).values("id")
@@ -59,12 +76,12 @@ class ActorQuerySet(models.QuerySet[Any]):
         memberships = apps.get_model("keyadmin", "Membership")._default_manager.filter(
             person=actor.id, person__is_active=True, role__in=("owner", "auditor")
         )
-        held = models.Q(id__in=memberships.values("organisation"))
-        return organisations.filter(held if actor.has_system_role is False else system | held).values("id")
+        is_member = models.Q(id__in=memberships.values("organisation"))
+        return organisations.filter(is_member if actor.has_system_role is False else system | is_member).values("id")
 
 
 class CatalogueQuerySet(models.QuerySet[Any]):
-    """Of what all organisations share: whole for who reads the whole installation, empty for everybody else."""
+    """Rows that all organisations share. Only actors that read the whole installation may list them."""
 
     def visible_to(self, actor: Actor) -> Self:
         if ActorQuerySet.sees_everything(actor):
