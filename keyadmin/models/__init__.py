@@ -2,7 +2,8 @@
 
 from keyadmin.models.bot import Bot
 from keyadmin.models.channel import Channel
-from keyadmin.models.event import ChainCheck, ChainHead, Event, EventType
+from keyadmin.models.event import ChainCheck, ChainHead, Event
+from keyadmin.models.event_types import EventType
 from keyadmin.models.idempotency import IdempotencyRecord
 from keyadmin.models.key import Key, Kind, Status
 from keyadmin.models.meter import Meter, Version

@@ -1,7 +1,7 @@
 """Of two who edit the same thing, the second is told what the first one did."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -9,32 +9,6 @@ from django.utils.translation import ngettext
 from keyadmin.core.errors import StaleRevisionError
 from keyadmin.models import Event, EventType, Key
 from keyadmin.operations.audit import database_time
-
-#: What makes a thing another than it was: each counts its `revision` up.
-_CHANGING: Final = (
-    EventType.KEY_EDITED,
-    EventType.KEY_REGENERATED,
-    EventType.KEY_REVOKED,
-    EventType.KEY_REACTIVATED,
-    EventType.NETWORK_ADDED,
-    EventType.NETWORK_CHANGED,
-    EventType.NETWORK_REMOVED,
-    EventType.BOT_EDITED,
-    EventType.BOT_DISABLED,
-    EventType.BOT_ENABLED,
-    EventType.CHANNEL_RENAMED,
-    EventType.TIER_EDITED,
-    EventType.SCOPE_EDITED,
-    EventType.ORGANISATION_EDITED,
-    EventType.ORGANISATION_DISABLED,
-    EventType.ORGANISATION_ENABLED,
-    EventType.PERSON_EDITED,
-    EventType.PERSON_DEACTIVATED,
-    EventType.PERSON_REACTIVATED,
-    EventType.SYSTEM_ROLE_CHANGED,
-    EventType.ROLE_CHANGED,
-    EventType.ROLE_REMOVED,
-)
 
 
 def require(row: Any, revision: int | None) -> None:
@@ -44,7 +18,7 @@ def require(row: Any, revision: int | None) -> None:
     """
     if revision is None or revision == row.revision:
         return
-    event = Event.objects.of_target(str(row.pk)).filter(verb__in=_CHANGING).first()
+    event = Event.objects.of_target(str(row.pk)).filter(verb__in=EventType.edits()).first()
     if event is None:
         words = _("Someone else changed this key. Review their change.")
         raise StaleRevisionError(

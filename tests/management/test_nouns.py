@@ -187,7 +187,7 @@ def test_links_by_which_people_choose_a_password(
         "people", "invite", "--email", maya.email, "--name", "M", "--organisation", "northwind", "--role", "owner"
     )
     assert (here["link"], here["roles"]) == (None, ["northwind:owner"])
-    assert verbs() == ["person.invited", "person.link_made", "person.role_changed"]
+    assert verbs() == ["person.invited", "person.password_link_created", "person.role_changed"]
 
 
 def test_what_keys_are_restricted_to_can_be_taken_away(tell: Tell, northwind: Organisation) -> None:

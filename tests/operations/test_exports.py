@@ -96,7 +96,7 @@ def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: lis
     assert event.changes == {
         "format": [None, "CSV"],
         "text": [None, "retired •••"],
-        "action": [None, "key.revoked"],
+        "type": [None, "key.revoked"],
         "since": [None, "2020-01-01T00:00:00Z"],
     }
     assert (event.target_kind, event.target_label, event.organisation_id) == ("history", "Contoso", contoso.id)

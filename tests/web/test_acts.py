@@ -6,8 +6,7 @@ import pytest
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from keyadmin.models import Event
-from keyadmin.models.event import EventType
+from keyadmin.models import Event, EventType
 from keyadmin.web.history.event_text import act
 
 
@@ -18,8 +17,8 @@ def test_every_verb_makes_a_sentence(verb: EventType) -> None:
 
 
 def test_an_allow_list_is_a_keys_or_a_bots() -> None:
-    assert act(Event(verb=EventType.NETWORK_ADDED, target_kind="bot")) == "added an IP range to the bot"
-    assert act(Event(verb=EventType.NETWORK_ADDED, target_kind="key")) == "added an IP range to the key"
+    assert act(Event(verb=EventType.ALLOW_LIST_ENTRY_ADDED, target_kind="bot")) == "added an IP range to the bot"
+    assert act(Event(verb=EventType.ALLOW_LIST_ENTRY_ADDED, target_kind="key")) == "added an IP range to the key"
 
 
 def test_what_is_not_known_yet_keeps_its_label() -> None:

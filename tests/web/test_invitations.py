@@ -137,7 +137,7 @@ def test_the_switchers_organisation_is_chosen(
 def test_a_new_link_ends_the_old(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     links = [link_in(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
-    assert latest().verb == "person.link_made"
+    assert latest().verb == "person.password_link_created"
     assert Client().get(links[0]).status_code == 410
     assert Client().get(links[1]).status_code == 200
 

@@ -48,7 +48,7 @@ class Command(OperatorCommand):
                     str(event.number),
                     clock(event.at, ""),
                     event.actor_label,
-                    event.get_verb_display(),
+                    event.type_label,
                     event.target_label,
                     ", ".join(event.changes) or event.reason,
                 )

@@ -124,7 +124,7 @@ def _asked(wanted: EventFilter) -> dict[str, str | None]:
     kept: dict[str, str | None] = {
         name: re.sub(KEY_SHAPED, "•••", text, flags=re.IGNORECASE | re.VERBOSE) for name, text in texts.items()
     }
-    kept |= {"action": wanted.action, "since": rfc3339(wanted.since), "until": rfc3339(wanted.until)}
+    kept |= {"type": wanted.action, "since": rfc3339(wanted.since), "until": rfc3339(wanted.until)}
     return {name: value for name, value in kept.items() if value}
 
 

@@ -92,6 +92,8 @@ def record(
     """Append the event to the chain, then make stale what the change made stale. Only in a transaction."""
     if not connection.in_atomic_block:
         raise RuntimeError("history is written in the transaction of the change")
+    if undeclared := set(changes or {}) - set(verb.details.fields):
+        raise ValueError(f"{verb} does not declare the fields {sorted(undeclared)}: see models/event_types.py")
     event = _event(verb, actor, target if isinstance(target, Target) else target_of(target), organisation)
     event.changes = {field: list(pair) for field, pair in (changes or {}).items()}
     event.reason = _text(reason, 300)

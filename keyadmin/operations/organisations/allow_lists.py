@@ -51,7 +51,7 @@ def add(
         if since is not None:
             entry.created_at = since
             entry.save(update_fields=("created_at",))
-        _record(EventType.NETWORK_ADDED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_ADDED, allowed, before)
     return entry
 
 
@@ -67,7 +67,7 @@ def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = No
         _require_reach(allowed, [*others, new])
         row.network, row.revision = new, row.revision + 1
         row.save(update_fields=("network", "revision"))
-        _record(EventType.NETWORK_CHANGED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_CHANGED, allowed, before)
     return row
 
 
@@ -81,7 +81,7 @@ def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int 
             raise InvalidInputError({"allow_any": [values.when_emptied(allowed.owner)]})
         _require_reach(allowed, [other for other in before if other != row.network])
         row.delete()
-        _record(EventType.NETWORK_REMOVED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_REMOVED, allowed, before)
 
 
 def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _List:

@@ -68,7 +68,7 @@ def make_link(*, actor: Actor, person: UUID) -> Invited:
         row.links_made += 1
         row.save(update_fields=("links_made",))
         changes = {"links_made": (row.links_made - 1, row.links_made)}
-        rows.record(EventType.LINK_MADE, actor, row, rows.home(row), changes)
+        rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.home(row), changes)
     return Invited(row, passwords.token_of(row))
 
 

@@ -7,90 +7,13 @@ from typing import Any, NamedTuple
 from django import template
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.models import Event
-from keyadmin.models.event import EventType
+from keyadmin.models import Event, EventType
+from keyadmin.models.event_types import FIELDS, Effect, EventField
 from keyadmin.web.history import event_text
 from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
 
-_ICONS = {
-    EventType.KEY_ISSUED: "key-round",
-    EventType.KEY_REGENERATED: "rotate-cw",
-    EventType.GRACE_ENDED: "timer-off",
-    EventType.KEY_REVOKED: "ban",
-    EventType.SYSTEM_ROLE_CHANGED: "user-cog",
-    EventType.PERSON_INVITED: "mail-plus",
-    EventType.LINK_MADE: "link",
-    EventType.PASSWORD_CHOSEN: "lock-keyhole",
-    EventType.PASSWORD_CHANGED: "lock-keyhole",
-    EventType.PASSWORD_RESET_REQUESTED: "lock-keyhole",
-    EventType.PASSWORD_RESET: "lock-keyhole",
-    EventType.SIGNED_IN: "log-in",
-    EventType.SIGN_IN_FAILED: "shield-alert",
-    EventType.SIGNED_OUT: "log-out",
-    EventType.HISTORY_EXPORTED: "file-down",
-    EventType.REVIEW_EXPORTED: "file-down",
-    EventType.NOTICE_SENT: "mail",
-    EventType.USAGE_PRUNED: "trash-2",
-}
-#: By the last word of the verb, where the verb itself has no icon.
-_ICONS_BY_END = {
-    "created": "plus",
-    "added": "plus",
-    "edited": "sliders-horizontal",
-    "changed": "sliders-horizontal",
-    "role_changed": "user-cog",
-    "role_removed": "user-minus",
-    "renamed": "pencil",
-    "disabled": "power-off",
-    "deactivated": "power-off",
-    "enabled": "power",
-    "reactivated": "power",
-    "deleted": "trash-2",
-    "removed": "trash-2",
-}
-_FIELDS = {
-    "name": gettext_lazy("Name"),
-    "description": gettext_lazy("Description"),
-    "scopes": gettext_lazy("Permissions"),
-    "channels": gettext_lazy("Channels"),
-    "networks": gettext_lazy("Allowed IP addresses"),
-    "network": gettext_lazy("Allowed IP addresses"),
-    "expires_at": gettext_lazy("Expires"),
-    "tier": gettext_lazy("Rate tier"),
-    "inherits": gettext_lazy("Full access"),
-    "is_active": gettext_lazy("Enabled"),
-    "email": gettext_lazy("E-mail address"),
-    "revoked_at": gettext_lazy("Revoked"),
-    "old_secret_until": gettext_lazy("Old secret until"),
-    "links_made": gettext_lazy("Links made"),
-    "password_link": gettext_lazy("Password link"),
-    "is_conversational": gettext_lazy("Conversational"),
-    "bot": gettext_lazy("Bot"),
-    "kind": gettext_lazy("Kind"),
-    "key_id": gettext_lazy("Key ID"),
-    "format": gettext_lazy("Format"),
-    "text": gettext_lazy("Text"),
-    "actor": gettext_lazy("Actor"),
-    "action": gettext_lazy("Action"),
-    "target": gettext_lazy("Target"),
-    "since": gettext_lazy("From"),
-    "until": gettext_lazy("Until"),
-    "expiring": gettext_lazy("Expiring"),
-}
-#: Fields that the action or the target says already, or that say nothing to people.
-_SAID_ALREADY = {"is_active", "revoked_at", "key_id", "masked", "recognition", "kind", "created_at", "last_used_at"}
-#: Fields that say nothing to people; the JSON has them.
-_FOR_PROGRAMS = {"masked", "recognition"}
-_COMING = {"created", "issued", "added", "exported"}
-_GOING = {"deleted", "removed"}
-#: What an empty value means, where it means something.
-_EMPTY = {
-    "expires_at": gettext_lazy("Never"),
-    "networks": gettext_lazy("Any address"),
-    "channels": gettext_lazy("All channels"),
-}
 _DOORS = {
     "page": gettext_lazy("Pages"),
     "api": gettext_lazy("API"),
@@ -110,9 +33,9 @@ class Change(NamedTuple):
 
 @register.filter
 def event_icon(event: Event) -> str:
-    """The lucide icon of the event's verb."""
-    known = _ICONS.get(EventType(event.verb)) if event.verb in EventType.values else None
-    return known or _ICONS_BY_END.get(event.verb.rpartition(".")[2], "history")
+    """The lucide icon of the event's type."""
+    event_type = EventType.from_value(event.verb)
+    return event_type.details.icon if event_type else "history"
 
 
 @register.filter
@@ -123,32 +46,27 @@ def event_act(event: Event) -> str:
 
 @register.filter
 def event_changes(event: Event) -> list[Change]:
-    """Every field that changed; lists are compared as sets. What came or went has no other side."""
-    end = event.verb.rpartition(".")[2]
-    changes = [
-        _change(field, before, after) for field, (before, after) in event.changes.items() if field not in _FOR_PROGRAMS
-    ]
-    if end in _COMING:
+    """Every field that changed. Lists are compared as sets. If the target was added or removed, only its values."""
+    effect = _effect(event)
+    changes = [_change(field, *values) for field, values in event.changes.items() if _field(field).in_details]
+    if effect is Effect.ADDS:
         return [change._replace(removed=[]) for change in changes if change.added]
-    if end in _GOING:
+    if effect is Effect.REMOVES:
         return [change._replace(added=[]) for change in changes if change.removed]
     return changes
 
 
 @register.filter
 def event_summary(event: Event) -> str:
-    """One line for the table: the reason in quotes, or the first changes that the action's name leaves open."""
+    """One line for the table: the reason in quotes, or the first two changes that the type leaves open."""
     if event.reason:
         return f"“{event.reason}”"
-    if event.verb.rpartition(".")[2] in _GOING:
+    if _effect(event) is Effect.REMOVES:
         return ""
-    telling = {
-        field: (before, after)
-        for field, (before, after) in event.changes.items()
-        if field not in _SAID_ALREADY and not (before is None and (field == "name" or after is False))
-    }
     parts = []
-    for field, (before, after) in telling.items():
+    for field, (before, after) in event.changes.items():
+        if not _field(field).in_summary or (before is None and (field == "name" or after is False)):
+            continue
         change = _change(field, before, after)
         values = [f"− {value}" for value in change.removed] if before is not None else []
         values += [f"+ {value}" if before is not None else value for value in change.added]
@@ -177,8 +95,18 @@ def short_hash(digest: bytes | memoryview) -> str:
     return f"{digits[:4]}…{digits[-4:]}"
 
 
+def _effect(event: Event) -> Effect:
+    event_type = EventType.from_value(event.verb)
+    return event_type.details.effect if event_type else Effect.CHANGES
+
+
+def _field(name: str) -> EventField:
+    """The field of the registry; a newer version's unknown field is labelled by its name."""
+    return FIELDS.get(name) or EventField(name.replace("_", " ").capitalize())
+
+
 def _change(field: str, before: Any, after: Any) -> Change:
-    label = str(_FIELDS.get(field, field.replace("_", " ").capitalize()))
+    label = str(_field(field).label)
     if not (isinstance(before, list) or isinstance(after, list)):
         return Change(label, _words(field, before), _words(field, after), 0)
     old, new = before or [], after or []
@@ -196,7 +124,7 @@ def _change(field: str, before: Any, after: Any) -> Change:
 def _words(field: str, value: Any) -> list[str]:
     """The value line by line; an empty one is a line only where emptiness means something."""
     if value in (None, "", []):
-        return [str(_EMPTY[field])] if field in _EMPTY else []
+        return [str(empty)] if (empty := _field(field).empty) else []
     return [_word(field, one) for one in (value if isinstance(value, list) else [value])]
 
 

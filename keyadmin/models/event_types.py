@@ -1,0 +1,436 @@
+"""The registry of event types: one entry for each, with everything that history, pages, API and commands need of it.
+
+To add a type, add one member to EventType, and its new fields to FIELDS. `audit.record` raises for a field that the
+type does not declare. Types and fields of old events must stay, because history is never rewritten.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Self
+
+from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+type Text = str | Promise
+
+
+class Effect(StrEnum):
+    """What an event does to its target. Decides which side of a change is shown: an added target has no old values."""
+
+    ADDS = "adds"
+    CHANGES = "changes"
+    REMOVES = "removes"
+
+
+@dataclass(frozen=True, slots=True)
+class EventField:
+    """A field of `Event.changes`.
+
+    `empty` is the text for an empty value, if emptiness means something. Fields that are not `in_summary` say what the
+    event type or the target says already; fields that are not `in_details` are for programs only.
+    """
+
+    label: Text
+    empty: Text = ""
+    in_summary: bool = True
+    in_details: bool = True
+
+
+FIELDS: Final[Mapping[str, EventField]] = {
+    "ability": EventField(_("Ability")),
+    "actor": EventField(_("Actor")),
+    "bot": EventField(_("Bot")),
+    "caption": EventField(_("Caption")),
+    "channels": EventField(_("Channels"), empty=_("All channels")),
+    "created_at": EventField(_("Created at"), in_summary=False),
+    "created_by": EventField(_("Created by")),
+    "default_expiry_days": EventField(_("Default expiry days")),
+    "description": EventField(_("Description")),
+    "email": EventField(_("E-mail address")),
+    "expires_at": EventField(_("Expires"), empty=_("Never")),
+    "expiring": EventField(_("Expiring")),
+    "explanation": EventField(_("Explanation")),
+    "finding": EventField(_("Finding")),
+    "format": EventField(_("Format")),
+    "hourly_limit": EventField(_("Hourly limit")),
+    "inherits": EventField(_("Full access")),
+    "is_active": EventField(_("Enabled"), in_summary=False),
+    "is_conversational": EventField(_("Conversational")),
+    "is_sensitive": EventField(_("Is sensitive")),
+    "key_format": EventField(_("Key format")),
+    "key_id": EventField(_("Key ID"), in_summary=False),
+    "key_prefix": EventField(_("Key prefix")),
+    "kind": EventField(_("Kind"), in_summary=False),
+    "label": EventField(_("Label")),
+    "last_used_at": EventField(_("Last used at"), in_summary=False),
+    "links_made": EventField(_("Links made")),
+    "longest_expiry_days": EventField(_("Longest expiry days")),
+    "masked": EventField(_("Masked key"), in_summary=False, in_details=False),
+    "may_never_expire": EventField(_("May never expire")),
+    "name": EventField(_("Name")),
+    "networks": EventField(_("Allowed IP addresses"), empty=_("Any address")),
+    "old_secret_until": EventField(_("Old secret until")),
+    "password_link": EventField(_("Password link")),
+    "position": EventField(_("Position")),
+    "resource": EventField(_("Resource")),
+    "revoked_at": EventField(_("Revoked"), in_summary=False),
+    "revoked_reason": EventField(_("Revoked reason")),
+    "role": EventField(_("Role")),
+    "routes": EventField(_("Routes")),
+    "scopes": EventField(_("Permissions")),
+    "since": EventField(_("From")),
+    "slug": EventField(_("Slug")),
+    "system_role": EventField(_("System role")),
+    "target": EventField(_("Target")),
+    "text": EventField(_("Text")),
+    "tier": EventField(_("Rate tier")),
+    "time_zone": EventField(_("Time zone")),
+    "type": EventField(_("Action")),
+    "until": EventField(_("Until")),
+    "usage_days": EventField(_("Usage days")),
+}
+
+_KEY_VALUES: Final = ("name", "description", "scopes", "channels", "networks", "expires_at", "tier", "inherits")
+_KEY_IDENTITY: Final = ("masked", "key_id")
+_KEY_DELETED: Final = ("kind", "bot", "created_at", "created_by", "last_used_at", "revoked_at", "revoked_reason")
+_BOT: Final = ("name", "description", "is_conversational")
+_CHANNEL: Final = ("name", "slug")
+_TIER: Final = ("name", "hourly_limit")
+_SCOPE: Final = ("name", "resource", "label", "caption", "explanation", "ability", "is_sensitive", "position", "routes")
+_ORGANISATION: Final = (
+    "name",
+    "slug",
+    "key_prefix",
+    "key_format",
+    "default_expiry_days",
+    "longest_expiry_days",
+    "may_never_expire",
+    "usage_days",
+    "tier",
+)
+_PERSON: Final = ("name", "email", "system_role", "role")
+
+
+@dataclass(frozen=True, slots=True)
+class _Details:
+    """`sentence` follows the actor's name and precedes the target's; a mapping has one for each kind of target.
+
+    `icon` is a lucide icon. `fields` are the keys that `Event.changes` may have. `is_edit`: the event counts up the
+    target's revision, so it is named to an editor whose revision is stale.
+    """
+
+    sentence: Text | Mapping[str, Text]
+    icon: str
+    fields: tuple[str, ...] = ()
+    effect: Effect = Effect.CHANGES
+    is_edit: bool = False
+
+
+_NO_DETAILS: Final = _Details("", "")
+
+
+class EventType(models.TextChoices):
+    """Value, details and label of every event type."""
+
+    ORGANISATION_CREATED = (
+        "organisation.created",
+        _Details(_("created the organisation"), "plus", _ORGANISATION, Effect.ADDS),
+        _("Organisation created"),
+    )
+    ORGANISATION_EDITED = (
+        "organisation.edited",
+        _Details(_("changed the organisation"), "sliders-horizontal", _ORGANISATION, is_edit=True),
+        _("Organisation changed"),
+    )
+    ORGANISATION_DISABLED = (
+        "organisation.disabled",
+        _Details(_("disabled the organisation"), "power-off", ("is_active",), is_edit=True),
+        _("Organisation disabled"),
+    )
+    ORGANISATION_ENABLED = (
+        "organisation.enabled",
+        _Details(_("enabled the organisation"), "power", ("is_active",), is_edit=True),
+        _("Organisation enabled"),
+    )
+
+    PERSON_CREATED = (
+        "person.created",
+        _Details(_("added the person"), "plus", _PERSON, Effect.ADDS),
+        _("Person added"),
+    )
+    PERSON_INVITED = (
+        "person.invited",
+        _Details(_("invited the person"), "mail-plus", _PERSON),
+        _("Person invited"),
+    )
+    PASSWORD_LINK_CREATED = (
+        "person.password_link_created",
+        _Details(_("created a password link for the person"), "link", ("links_made",)),
+        _("Password link created"),
+    )
+    PASSWORD_CHOSEN = (
+        "person.password_chosen",
+        _Details(_("chose a password"), "lock-keyhole", ("password_link",)),
+        _("Password chosen"),
+    )
+    PASSWORD_CHANGED = (
+        "person.password_changed",
+        _Details(_("changed their password"), "lock-keyhole"),
+        _("Password changed"),
+    )
+    PASSWORD_RESET_REQUESTED = (
+        "person.password_reset_requested",
+        _Details(_("requested a new password"), "lock-keyhole", ("links_made",)),
+        _("Password reset requested"),
+    )
+    PASSWORD_RESET = (
+        "person.password_reset",
+        _Details(_("chose a new password"), "lock-keyhole", ("password_link",)),
+        _("Password reset"),
+    )
+    PERSON_EDITED = (
+        "person.edited",
+        _Details(_("changed the person"), "sliders-horizontal", ("name", "email", "time_zone"), is_edit=True),
+        _("Person changed"),
+    )
+    PERSON_DEACTIVATED = (
+        "person.deactivated",
+        _Details(_("deactivated the person"), "power-off", ("is_active",), is_edit=True),
+        _("Person deactivated"),
+    )
+    PERSON_REACTIVATED = (
+        "person.reactivated",
+        _Details(_("reactivated the person"), "power", ("is_active",), is_edit=True),
+        _("Person reactivated"),
+    )
+    SYSTEM_ROLE_CHANGED = (
+        "person.system_role_changed",
+        _Details(_("changed the system role of the person"), "user-cog", ("system_role",), is_edit=True),
+        _("System role changed"),
+    )
+    ROLE_CHANGED = (
+        "person.role_changed",
+        _Details(_("changed the role of the person"), "user-cog", ("role",), is_edit=True),
+        _("Role changed"),
+    )
+    ROLE_REMOVED = (
+        "person.role_removed",
+        _Details(_("removed the role of the person"), "user-minus", ("role",), is_edit=True),
+        _("Role removed"),
+    )
+
+    BOT_CREATED = (
+        "bot.created",
+        _Details(_("created the bot"), "plus", _BOT, Effect.ADDS),
+        _("Bot created"),
+    )
+    BOT_EDITED = (
+        "bot.edited",
+        _Details(_("changed the bot"), "sliders-horizontal", _BOT, is_edit=True),
+        _("Bot changed"),
+    )
+    BOT_DISABLED = (
+        "bot.disabled",
+        _Details(_("disabled the bot"), "power-off", ("is_active",), is_edit=True),
+        _("Bot disabled"),
+    )
+    BOT_ENABLED = (
+        "bot.enabled",
+        _Details(_("enabled the bot"), "power", ("is_active",), is_edit=True),
+        _("Bot enabled"),
+    )
+
+    KEY_ISSUED = (
+        "key.issued",
+        _Details(_("created the key"), "key-round", (*_KEY_VALUES, *_KEY_IDENTITY, "kind", "bot"), Effect.ADDS),
+        _("Key created"),
+    )
+    KEY_EDITED = (
+        "key.edited",
+        _Details(_("changed the key"), "sliders-horizontal", _KEY_VALUES, is_edit=True),
+        _("Key changed"),
+    )
+    KEY_REGENERATED = (
+        "key.regenerated",
+        _Details(
+            _("regenerated the secret of the key"),
+            "rotate-cw",
+            (*_KEY_IDENTITY, "old_secret_until"),
+            is_edit=True,
+        ),
+        _("Secret regenerated"),
+    )
+    KEY_REVOKED = (
+        "key.revoked",
+        _Details(_("revoked the key"), "ban", ("revoked_at",), is_edit=True),
+        _("Key revoked"),
+    )
+    KEY_REACTIVATED = (
+        "key.reactivated",
+        _Details(_("reactivated the key"), "power", ("revoked_at", "expires_at"), is_edit=True),
+        _("Key reactivated"),
+    )
+    KEY_DELETED = (
+        "key.deleted",
+        _Details(_("deleted the key"), "trash-2", (*_KEY_VALUES, *_KEY_IDENTITY, *_KEY_DELETED), Effect.REMOVES),
+        _("Key deleted"),
+    )
+    GRACE_ENDED = (
+        "key.grace_ended",
+        _Details(_("ended the old secret of the key"), "timer-off", ("old_secret_until",)),
+        _("Old secret ended"),
+    )
+
+    ALLOW_LIST_ENTRY_ADDED = (
+        "allow_list.added",
+        _Details(
+            {"bot": _("added an IP range to the bot"), "key": _("added an IP range to the key")},
+            "plus",
+            ("networks",),
+            Effect.ADDS,
+            is_edit=True,
+        ),
+        _("IP range added"),
+    )
+    ALLOW_LIST_ENTRY_CHANGED = (
+        "allow_list.changed",
+        _Details(
+            {"bot": _("changed an IP range of the bot"), "key": _("changed an IP range of the key")},
+            "sliders-horizontal",
+            ("networks",),
+            is_edit=True,
+        ),
+        _("IP range changed"),
+    )
+    ALLOW_LIST_ENTRY_REMOVED = (
+        "allow_list.removed",
+        _Details(
+            {"bot": _("removed an IP range of the bot"), "key": _("removed an IP range of the key")},
+            "trash-2",
+            ("networks",),
+            Effect.REMOVES,
+            is_edit=True,
+        ),
+        _("IP range removed"),
+    )
+
+    CHANNEL_CREATED = (
+        "channel.created",
+        _Details(_("created the channel"), "plus", _CHANNEL, Effect.ADDS),
+        _("Channel created"),
+    )
+    CHANNEL_RENAMED = (
+        "channel.renamed",
+        _Details(_("renamed the channel"), "pencil", ("name",), is_edit=True),
+        _("Channel renamed"),
+    )
+    CHANNEL_REMOVED = (
+        "channel.removed",
+        _Details(_("removed the channel"), "trash-2", _CHANNEL, Effect.REMOVES),
+        _("Channel removed"),
+    )
+
+    TIER_CREATED = (
+        "tier.created",
+        _Details(_("created the tier"), "plus", _TIER, Effect.ADDS),
+        _("Tier created"),
+    )
+    TIER_EDITED = (
+        "tier.edited",
+        _Details(_("changed the tier"), "sliders-horizontal", _TIER, is_edit=True),
+        _("Tier changed"),
+    )
+    TIER_REMOVED = (
+        "tier.removed",
+        _Details(_("removed the tier"), "trash-2", _TIER, Effect.REMOVES),
+        _("Tier removed"),
+    )
+
+    SCOPE_CREATED = (
+        "scope.created",
+        _Details(_("created the permission"), "plus", _SCOPE, Effect.ADDS),
+        _("Permission created"),
+    )
+    SCOPE_EDITED = (
+        "scope.edited",
+        _Details(_("changed the permission"), "sliders-horizontal", _SCOPE, is_edit=True),
+        _("Permission changed"),
+    )
+    SCOPE_REMOVED = (
+        "scope.removed",
+        _Details(_("removed the permission"), "trash-2", _SCOPE, Effect.REMOVES),
+        _("Permission removed"),
+    )
+
+    NOTICE_SENT = (
+        "notice.sent",
+        _Details(_("sent a notice of keys that expire to"), "mail", ("expiring",)),
+        _("Expiry notice sent"),
+    )
+    USAGE_PRUNED = (
+        "usage.pruned",
+        _Details(_("removed old usage of"), "trash-2", ("since",)),
+        _("Old usage removed"),
+    )
+    REVIEW_EXPORTED = (
+        "review.exported",
+        _Details(_("exported the review report of"), "file-down", ("finding",), Effect.ADDS),
+        _("Review report exported"),
+    )
+    HISTORY_EXPORTED = (
+        "history.exported",
+        _Details(
+            _("exported the history of"),
+            "file-down",
+            ("format", "text", "actor", "target", "type", "since", "until"),
+            Effect.ADDS,
+        ),
+        _("History exported"),
+    )
+
+    SIGNED_IN = ("session.signed_in", _Details(_("signed in"), "log-in"), _("Signed in"))
+    SIGN_IN_FAILED = ("session.sign_in_failed", _Details(_("could not sign in"), "shield-alert"), _("Sign-in failed"))
+    SIGNED_OUT = ("session.signed_out", _Details(_("signed out"), "log-out"), _("Signed out"))
+    SIGNED_OUT_EVERYWHERE = (
+        "session.signed_out_everywhere",
+        _Details(_("signed out everywhere"), "log-out"),
+        _("Signed out everywhere"),
+    )
+    TOKEN_REFRESHED = (
+        "session.token_refreshed",
+        _Details(_("refreshed their token"), "history"),
+        _("Token refreshed"),
+    )
+    REFRESH_TOKEN_REUSED = (
+        "session.refresh_token_reused",
+        _Details(_("used a refresh token twice"), "shield-alert"),
+        _("Refresh token used twice"),
+    )
+
+    details: _Details
+
+    def __new__(cls, value: str, details: _Details = _NO_DETAILS) -> Self:
+        # Every member passes its details. The default is for type checkers, which take `EventType(value)` for a call.
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.details = details
+        return member
+
+    @classmethod
+    def from_value(cls, value: str) -> Self | None:
+        """The type with that value; None for a type that only a newer version knows."""
+        return cls(value) if value in cls else None
+
+    @classmethod
+    def edits(cls) -> list[Self]:
+        """The types that count up the revision of their target."""
+        return [event_type for event_type in cls if event_type.details.is_edit]
+
+    def sentence(self, target_kind: str) -> str:
+        """What the actor did, such as "created the key"; the target's name follows."""
+        sentence = self.details.sentence
+        if isinstance(sentence, Mapping):
+            return str(sentence.get(target_kind, self.label))
+        return str(sentence)
