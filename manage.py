@@ -21,7 +21,6 @@ def main() -> int:
         from django.db import OperationalError
     except ImportError:
         return _say("Django is not installed. Run `make run` once, then use .venv/bin/python.", 2)
-    urls.act_for(sys.argv)
     try:
         execute_from_command_line(sys.argv)
     except BrokenPipeError:
@@ -33,7 +32,7 @@ def main() -> int:
             raise
         return _say(str(problem), 2)
     except OperationalError as error:
-        if "--traceback" in sys.argv or (line := urls.problem(error.__cause__ or error)) is None:
+        if "--traceback" in sys.argv or (line := urls.connection_problem(error.__cause__ or error)) is None:
             raise
         return _say(line, 1)
     return 0

@@ -62,6 +62,10 @@ class Conf:
     durable_counts = Setting[bool](False)
     """Whether counting a call waits for PostgreSQL's disk. If not, a crash of PostgreSQL may lose the last counts."""
 
+    owner_database_overrides = Setting[dict[str, str]]({})
+    """libpq parameters of the owner of the tables, for `migrate` and `database_roles`, that differ from those of
+    `database_alias`. Empty: these commands connect as the application."""
+
     jwt_key = Setting[bytes](b"")
     """Key that signs access tokens of people who use the API. Empty: there are no access tokens."""
 

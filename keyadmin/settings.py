@@ -23,7 +23,8 @@ KEYADMIN_CURRENT_PEPPER = env.current_pepper()
 KEYADMIN_JWT_KEY = env.jwt_key()
 KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")
 KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
-KEYADMIN_CALLS_DATABASE_OVERRIDES = urls.differing(urls.CALLS)
+KEYADMIN_CALLS_DATABASE_OVERRIDES = urls.overrides(urls.CALLS)
+KEYADMIN_OWNER_DATABASE_OVERRIDES = urls.overrides(urls.OWNER)
 KEYADMIN_DATABASE_ROLES = urls.roles()
 KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
 KEYADMIN_MAX_CACHED_SNAPSHOTS = env.integer("KEYADMIN_MAX_CACHED_SNAPSHOTS", 20_000, minimum=1)
@@ -93,7 +94,7 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": urls.entry()}
+DATABASES = {"default": urls.database_config()}
 # Connections of the pages. A call's connection is the call path's own.
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
 _OPTIONS = DATABASES["default"]["OPTIONS"]

@@ -1,12 +1,12 @@
-"""Where PostgreSQL is and who connects to it, from the environment. Plain Python, like `keyadmin/env.py`.
+"""Connection URLs of PostgreSQL, read from the environment. Plain Python, like `keyadmin/env.py`.
 
-DATABASE_URL is the application's. Two more are optional, and say only what differs from it: the owner's, for whatever
-changes the schema, and that of the call path. Without them one role does everything. Every one of them may be given as
-NAME_FILE. In development `make run` leaves those of its own server in `.local/`.
+DATABASE_URL is the application's. Two more are optional: KEYADMIN_OWNER_DATABASE_URL for commands that change the
+schema, and KEYADMIN_CALLS_DATABASE_URL for the call path. They need to contain only what differs from the
+application's URL. Without them, one role does everything. Each may be set as NAME_FILE instead. In development,
+`make run` writes the URLs of its own server to `.local/`.
 """
 
 import re
-from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from keyadmin import env
@@ -14,67 +14,66 @@ from keyadmin import env
 APPLICATION: Final = "DATABASE_URL"
 OWNER: Final = "KEYADMIN_OWNER_DATABASE_URL"
 CALLS: Final = "KEYADMIN_CALLS_DATABASE_URL"
-#: Of `.local/`, written by `make run` while its server runs.
-FILES: Final = {APPLICATION: "database-url", OWNER: "owner-database-url", CALLS: "calls-database-url"}
-#: Commands that change the schema or who may do what.
-OWNERS: Final = ("migrate", "database_roles", "createcachetable")
+#: Files in `.local/` that hold the URLs of `make run`'s server while it runs.
+LOCAL_FILES: Final = {APPLICATION: "database-url", OWNER: "owner-database-url", CALLS: "calls-database-url"}
 
 NO_DATABASE: Final = "No database: run `make run` in another terminal or set DATABASE_URL."
 _URL_HINT: Final = "Write postgresql://user:password@host:5432/name, or postgresql:///name?host=/socket/folder."
+#: libpq parameters that have a key of their own in Django's DATABASES; the others are in OPTIONS.
+_DJANGO_NAMES: Final = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
+#: Classes of SQLSTATE that say that the server cannot be reached or entered.
+_UNREACHABLE: Final = ("08", "28", "3D", "53", "57P")
 
 
 class Roles(NamedTuple):
-    """Names of PostgreSQL's roles; `calls` is the application's where calls have none of their own."""
+    """Names of PostgreSQL roles. `calls` equals `app` where the call path has no role of its own."""
 
     owner: str
     app: str
     calls: str
 
 
-_acting: str = APPLICATION
-
-
-def act_for(arguments: Sequence[str]) -> None:
-    """Of a command line: from now on `entry()` is the owner's if the command is one of theirs."""
-    global _acting
-    _acting = OWNER if arguments[1:2] and arguments[1] in OWNERS else APPLICATION
-
-
 def url(name: str = APPLICATION) -> str:
-    """As the environment has it, else as the embedded server that runs has it; empty where nobody says."""
+    """The URL in the variable, or in development that of the embedded server that runs; "" if there is neither.
+
+    Raises MissingVariableError in production and tests if the application's URL is not set.
+    """
     env.require_complete()
-    if found := env.secret(name):
-        return found
+    if value := env.secret(name):
+        return value
     if env.environment() != env.DEVELOPMENT:
         if name == APPLICATION:
             raise env.MissingVariableError(f"{name} is not set. {_URL_HINT}")
         return ""
     if env.secret(APPLICATION):
-        return ""  # what `.local/` says is about another server
+        return ""  # the files in `.local/` are about another server
     try:
-        return (env.local() / FILES[name]).read_text(encoding="utf-8").strip()
+        return (env.local() / LOCAL_FILES[name]).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
 
-def differing(name: str) -> dict[str, str]:
-    """What the owner's or the call path's URL says, as libpq's parameters: to be laid over the application's."""
-    own = _parsed(url(name), name)
-    if own.get("dbname") and own["dbname"] != parameters().get("dbname"):
+def overrides(name: str) -> dict[str, str]:
+    """libpq parameters in the owner's or the call path's URL, to be laid over the application's.
+
+    Another user never gets the application's password. Raises InvalidVariableError if the URL names another database.
+    """
+    result = _parse(url(name), name)
+    if (database := result.pop("dbname", "")) and database != parameters().get("dbname"):
         raise env.InvalidVariableError(f"{name} names another database than {APPLICATION}.")
-    if "user" in own:  # whose password the application's is not
-        own.setdefault("password", "")
-    return own
+    if "user" in result:
+        result.setdefault("password", "")
+    return result
 
 
 def parameters(name: str = APPLICATION) -> dict[str, str]:
-    """libpq's, for the application, the owner or the call path; empty where there is no database."""
-    found = _parsed(url(), APPLICATION)
-    return found if name == APPLICATION or not found else found | differing(name)
+    """libpq parameters of the application, the owner or the call path. Empty if there is no database."""
+    application = _parse(url(), APPLICATION)
+    return application if name == APPLICATION or not application else application | overrides(name)
 
 
 def roles() -> Roles | None:
-    """Those that the URLs name; None where the application is the owner, or nobody says who that is."""
+    """The roles that the URLs name. None if the application is the owner of the tables."""
     owner, app, calls = (parameters(name).get("user", "") for name in (OWNER, APPLICATION, CALLS))
     if not owner or not app or owner == app:
         return None
@@ -83,45 +82,50 @@ def roles() -> Roles | None:
     return Roles(owner, app, calls)
 
 
-def entry(address: str = "") -> dict[str, Any]:
-    """Django's DATABASES entry for a PostgreSQL URL; without one, for the present role's in this environment.
+def database_config(database_url: str = "") -> dict[str, Any]:
+    """Django's DATABASES entry for a PostgreSQL URL, by default the application's.
 
-    With no database to be had the entry leads nowhere: commands that need none work, the others fail on
-    connecting.
+    Without a database, the entry points to a socket that does not exist: commands that need no database work, and the
+    others fail when they connect.
     """
-    parts = _parsed(address, APPLICATION) if address else parameters(_acting)
+    parts = _parse(database_url, APPLICATION) if database_url else parameters()
     parts = parts or {"dbname": "keyadmin", "host": str(env.local() / "postgres" / "not-running")}
     if not parts.get("dbname"):
         raise env.InvalidVariableError(f"{APPLICATION} names no database. {_URL_HINT}")
-    names = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
-    found: dict[str, Any] = {key: parts.pop(name, "") for key, name in names.items()}
-    return {"ENGINE": "keyadmin.db.backend", **found, "OPTIONS": parts}
+    return overlaid({"ENGINE": "keyadmin.db.backend"} | dict.fromkeys(_DJANGO_NAMES.values(), ""), parts)
 
 
-def problem(error: BaseException) -> str | None:
-    """One line for a failure to reach or enter the database; None for any other database error."""
+def overlaid(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
+    """A copy of a DATABASES entry with libpq parameters laid over it."""
+    renamed = {_DJANGO_NAMES[name]: value for name, value in changes.items() if name in _DJANGO_NAMES}
+    options = {name: value for name, value in changes.items() if name not in _DJANGO_NAMES}
+    return config | renamed | {"OPTIONS": config.get("OPTIONS", {}) | options}
+
+
+def connection_problem(error: BaseException, name: str = APPLICATION) -> str | None:
+    """One line for a failure to connect to the database in the variable; None for any other database error."""
     state = getattr(error, "sqlstate", None)
-    if state is not None and not state.startswith(("08", "28", "3D", "53", "57P")):
+    if state is not None and not state.startswith(_UNREACHABLE):
         return None
     if not env.secret(APPLICATION):
         return NO_DATABASE
-    words = str(error).strip().splitlines()
-    return f"The database of {_acting} does not answer: {words[0] if words else type(error).__name__}"
+    lines = str(error).strip().splitlines()
+    return f"The database of {name} does not answer: {lines[0] if lines else type(error).__name__}"
 
 
-def _parsed(address: str, name: str) -> dict[str, str]:
-    """Raises Bad with the variable's name, and nothing of its value."""
+def _parse(database_url: str, name: str) -> dict[str, str]:
+    """libpq parameters in a URL. Raises InvalidVariableError with the variable's name and no part of its value."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
-    if not address:
+    if not database_url:
         return {}
-    if not address.startswith(("postgresql://", "postgres://")):
+    if not database_url.startswith(("postgresql://", "postgres://")):
         raise env.InvalidVariableError(f"{name} is not a PostgreSQL URL. {_URL_HINT}")
     try:
-        parts = {key: str(value) for key, value in conninfo_to_dict(address).items() if value is not None}
+        parts = {key: str(value) for key, value in conninfo_to_dict(database_url).items() if value is not None}
     except (ProgrammingError, UnicodeError):
-        # The library's words quote the URL, and with it perhaps the password.
+        # The library's message quotes the URL, which may contain the password.
         raise env.InvalidVariableError(f"{name} cannot be read. {_URL_HINT}") from None
     if not re.fullmatch(r"[0-9,]*", parts.get("port", "")):
         raise env.InvalidVariableError(f"{name} has a port that is not a number. {_URL_HINT}")

@@ -151,7 +151,7 @@ class Serve:
         database.start()
         self._database = database
         for name, role in ROLES.items():
-            env.write_private(env.local() / urls.FILES[name], f"{database.url(role)}\n")
+            env.write_private(env.local() / urls.LOCAL_FILES[name], f"{database.url(role)}\n")
 
     def _prepare_data(self) -> None:
         say("Preparing the database …")
@@ -195,7 +195,7 @@ class Serve:
             if service.process is not None:
                 end_group(service.process)
         if self._database is not None:
-            for name in urls.FILES.values():
+            for name in urls.LOCAL_FILES.values():
                 (env.local() / name).unlink(missing_ok=True)
             self._database.stop()
 
@@ -214,11 +214,11 @@ def refuse_used_port(port: int, variable: str = "PORT") -> None:
 
 def refuse_wrong_database(url: str) -> None:
     """Raise EnvironmentProblem when the URL cannot be read or nobody answers there."""
-    urls.entry(url)
+    urls.database_config(url)
     try:
         psycopg.connect(url, connect_timeout=5).close()
     except psycopg.OperationalError as error:
-        raise env.InvalidVariableError(urls.problem(error) or str(error)) from error
+        raise env.InvalidVariableError(urls.connection_problem(error) or str(error)) from error
 
 
 def refuse_missing_peppers(url: str) -> None:

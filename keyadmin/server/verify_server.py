@@ -38,7 +38,7 @@ def settings(port: int | None) -> Mapping[str, Any]:
     """granian's, from the environment and the port given. Raises EnvironmentProblem."""
     env.require_complete()
     env.peppers()
-    urls.entry()
+    urls.database_config()
     env.networks("KEYADMIN_TRUSTED_PROXIES")
     env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64)
     return {

@@ -5,9 +5,14 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.signals import pre_migrate
+from django.db.transaction import TransactionManagementError
+from django.test import override_settings
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 
+from keyadmin.db.roles import connected_as_owner
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import APPLICATION, CALLS, OWNER
 from tests.factories import OPERATOR, KeyFactory
@@ -115,6 +120,56 @@ def test_the_owner_meets_triggers_that_no_session_setting_turns_off(
 def test_there_is_one_chain(role: As) -> None:
     with pytest.raises(CheckViolation, match="chain_head_single"):
         role(OWNER).execute("INSERT INTO chain_head (id, number, hash) VALUES (2, 0, '')")
+
+
+def current_user() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def open_database(django_db_blocker: Any) -> Iterator[None]:
+    """The test database, without a transaction around the test."""
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+
+
+@pytest.mark.usefixtures("open_database")
+def test_migrate_connects_as_the_owner_and_restores_the_application() -> None:
+    users = []
+
+    def record(**_: Any) -> None:
+        users.append(current_user())
+
+    pre_migrate.connect(record)
+    try:
+        call_command("migrate", verbosity=0)
+    finally:
+        pre_migrate.disconnect(record)
+    assert set(users) == {OWNER}
+    assert current_user() == APPLICATION
+
+
+@pytest.mark.usefixtures("open_database")
+def test_migrate_without_an_owners_url_connects_as_the_application() -> None:
+    with override_settings(KEYADMIN_OWNER_DATABASE_OVERRIDES={}), connected_as_owner():
+        assert current_user() == APPLICATION
+
+
+@pytest.mark.usefixtures("open_database")
+def test_unreachable_owner_is_an_error_that_names_its_url() -> None:
+    unreachable = override_settings(KEYADMIN_OWNER_DATABASE_OVERRIDES={"host": "127.0.0.1", "port": "1"})
+    with unreachable, pytest.raises(CommandError, match="KEYADMIN_OWNER_DATABASE_URL does not answer"):
+        call_command("migrate", verbosity=0)
+    assert current_user() == APPLICATION
+
+
+def test_owner_cannot_connect_within_a_transaction(db: None) -> None:
+    with pytest.raises(TransactionManagementError), connected_as_owner():
+        pass
+    assert current_user() == APPLICATION
 
 
 def test_the_application_works_as_that_role(db: None) -> None:

@@ -14,7 +14,7 @@ MIDDLEWARE = ["keyadmin.integrations.django.KeyMiddleware"]
 ROOT_URLCONF = "tests.example.elsewhere_urls"
 DATABASES = {
     "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-    "keyadmin": urls.entry(),
+    "keyadmin": urls.database_config(),
 }
 DATABASE_ROUTERS = ["keyadmin.integrations.django.KeyadminRouter"]
 MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself

@@ -139,7 +139,7 @@ def test_a_generated_secret_that_others_can_read_is_refused(development: Path) -
 def test_development_uses_the_running_embedded_server(development: Path) -> None:
     assert urls.url() == ""
     env.write_private(development / "database-url", "postgresql://postgres@/keyadmin?host=%2Fa%20b\n")
-    assert urls.entry()["HOST"] == "/a b"
+    assert urls.database_config()["HOST"] == "/a b"
     assert stat.S_IMODE((development / "database-url").stat().st_mode) == 0o600
 
 
@@ -167,7 +167,7 @@ def test_production_names_all_that_is_missing(development: Path, monkeypatch: py
     ],
 )
 def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, object]) -> None:
-    entry = urls.entry(url)
+    entry = urls.database_config(url)
     assert entry["ENGINE"] == "keyadmin.db.backend"
     assert {name: entry[name] for name in expected} == expected
 
@@ -185,7 +185,7 @@ def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, obje
 )
 def test_a_wrong_database_url_is_refused_in_one_line_that_keeps_the_password(url: str) -> None:
     with pytest.raises(env.InvalidVariableError) as caught:
-        urls.entry(url)
+        urls.database_config(url)
     assert str(caught.value).startswith("DATABASE_URL")
     assert "\n" not in str(caught.value)
     assert "sesame" not in str(caught.value)

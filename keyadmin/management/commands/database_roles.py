@@ -32,9 +32,10 @@ class Command(OperatorCommand):
         if options.sql:
             self.result(roles.grants(known).rstrip())
             return
-        if not roles.grant(known, conf.database_alias):
-            raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
-        self._tell([("owner", known.owner), ("application", known.app), ("calls", known.calls)])
+        with roles.connected_as_owner():
+            if not roles.grant(known, conf.database_alias):
+                raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
+            self._tell([("owner", known.owner), ("application", known.app), ("calls", known.calls)])
 
     def _tell(self, named: list[tuple[str, str]]) -> None:
         found: list[dict[str, Any]] = [
