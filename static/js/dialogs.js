@@ -1,126 +1,237 @@
+// @ts-check
 /**
- * Dialogs. A <dialog class="dialog"> that htmx puts into #dialog-slot, or that the page came with, is opened
- * modally; without JavaScript the latter stays an ordinary part of the page.
+ * Dialogs. A <dialog class="dialog"> that htmx puts into #dialog-slot, or that the page came with, is opened modally.
+ * Without JavaScript the latter stays an ordinary part of the page.
  *
- * Marks:  [data-close] closes · [data-autofocus] gets the focus · [data-back] where a page's own dialog leads
- *         when closed · [data-guard] may only close once it carries [data-released] (see reveal.js).
- * Hears:  "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
- * Sends:  "dialog:opened", "dialog:closed" and, when a guard holds, "dialog:refused", all on the dialog; before Esc or
- *         the backdrop closes it "dialog:leaving", which may be prevented (see unsaved.js).
+ * Reads: [data-close] closes · [data-autofocus] gets the focus · [data-back] the page that follows a page's own dialog ·
+ *        [data-guard] the dialog closes only while it carries [data-released] · [data-confirm] the text to type before
+ *        [data-confirmed] can be pressed · [data-stored], [data-done], [data-mask], [data-secret] the secret, shown once.
+ * Hears: "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
+ * Sends: "dialog:opened" and "dialog:closed" on the dialog.
  */
-const slot = document.getElementById("dialog-slot");
+import { byId, closest, find, findAll, onDetail, send, targetOf, texts } from "./dom.js";
+
+const slot = byId("dialog-slot");
+/** @type {HTMLElement | null} */
 let opener = null;
 
+/** @returns {HTMLDialogElement | null} */
+const currentDialog = () => document.querySelector("dialog.dialog:modal");
+
+
+/** @param {HTMLDialogElement} dialog */
 function open(dialog) {
   dialog.removeAttribute("open");
   dialog.showModal();
   focusFirst(dialog);
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
-    leave(dialog);
+    closeUnlessUnsaved(dialog);
   });
   dialog.addEventListener("close", () => afterClose(dialog));
   closeOnBackdrop(dialog);
-  tell(dialog, "dialog:opened");
+  for (const field of findAll(dialog, "[data-confirm]")) refreshConfirmation(field);
+  if (dialog.hasAttribute("data-guard")) release(dialog, false);
+  if (dialog.matches(`${KEEPS_INPUT}:has([aria-invalid=true])`)) dialog.toggleAttribute("data-unsaved", true);
+  send(dialog, "dialog:opened");
 }
 
-/** The first invalid field, else what asks for the focus, else the heading. */
+/** The first invalid field, else [data-autofocus], else the heading. @param {HTMLDialogElement} dialog */
 function focusFirst(dialog) {
-  const marked = dialog.querySelector("[aria-invalid=true]") ?? dialog.querySelector("[data-autofocus]");
-  const target = marked?.matches(".field") ? marked.querySelector("input, select, textarea") : marked;
-  (target ?? dialog.querySelector("h2"))?.focus();
+  const marked = find(dialog, "[aria-invalid=true]") ?? find(dialog, "[data-autofocus]");
+  const target = marked?.matches(".field") ? find(marked, "input, select, textarea") : marked;
+  (target ?? find(dialog, "h2"))?.focus();
 }
 
-/** Only a press that both begins and ends on the backdrop counts: selecting text may end outside. */
+/** A press counts only if it begins and ends on the backdrop: selecting text may end there. @param {HTMLDialogElement} dialog */
 function closeOnBackdrop(dialog) {
-  let pressed = false;
-  dialog.addEventListener("pointerdown", (event) => (pressed = event.target === dialog));
+  let isPressed = false;
+  dialog.addEventListener("pointerdown", (event) => (isPressed = event.target === dialog));
   dialog.addEventListener("click", (event) => {
-    if (pressed && event.target === dialog) leave(dialog);
+    if (isPressed && event.target === dialog) closeUnlessUnsaved(dialog);
   });
 }
 
-/** By Esc or the backdrop, which may be a slip. */
-function leave(dialog) {
-  if (tell(dialog, "dialog:leaving")) requestClose(dialog);
+/** @param {HTMLDialogElement} dialog */
+function closeUnlessGuarded(dialog) {
+  if (dialog.hasAttribute("data-guard") && !dialog.hasAttribute("data-released")) nudge(dialog);
+  else close(dialog);
 }
 
-function requestClose(dialog) {
-  if (dialog.hasAttribute("data-guard") && !dialog.hasAttribute("data-released")) {
-    tell(dialog, "dialog:refused");
-  } else {
-    close(dialog);
-  }
-}
-
+/** @param {HTMLDialogElement} dialog */
 function close(dialog) {
   if (dialog.dataset.back) location.assign(dialog.dataset.back);
   else dialog.close();
 }
 
+/** @param {HTMLDialogElement} dialog */
 function afterClose(dialog) {
-  tell(dialog, "dialog:closed");
+  send(dialog, "dialog:closed");
   dialog.remove();
   returnFocus();
 }
 
-/** Back to what opened the dialog. It may have been rendered anew, or be gone: [data-focus-after] names its heir. */
+/** Back to the opener. It may have been rendered anew or removed: [data-focus-after] names the element that follows it. */
 function returnFocus() {
-  const byId = (id) => id && document.getElementById(id);
-  const targets = [opener, byId(opener?.id), byId(opener?.dataset.focusAfter), byId("main")];
+  const targets = [opener, byId(opener?.id ?? ""), byId(opener?.dataset.focusAfter ?? ""), byId("main")];
   targets.find((target) => target?.isConnected && target.checkVisibility())?.focus();
 }
 
-/** Whether nobody prevented it. */
-function tell(dialog, name) {
-  return dialog.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable: true }));
+function openNewDialogs() {
+  for (const dialog of findAll(document, "dialog.dialog:not(:modal)")) {
+    open(/** @type {HTMLDialogElement} */ (/** @type {HTMLElement} */ (dialog)));
+  }
 }
 
-/** The dialogs that wait to be opened. */
-function openWaiting() {
-  for (const dialog of document.querySelectorAll("dialog.dialog:not(:modal)")) open(dialog);
-}
-
-const current = () => document.querySelector("dialog.dialog:modal");
-
-// A request from inside a dialog keeps the opener; one from a menu belongs to the menu's button.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const source = event.detail.elt;
-  if (event.detail.target !== slot || source.closest("dialog")) return;
+// A request from inside a dialog keeps the opener; a request from a menu belongs to the menu's button.
+onDetail("htmx:beforeRequest", ({ elt: source, target }) => {
+  if (target !== slot || source.closest("dialog")) return;
   const menu = source.closest("[popover]");
   opener = menu ? document.querySelector(`[popovertarget="${menu.id}"]`) : source;
   menu?.hidePopover();
 });
 
-// A dialog that another one replaces is not closed, so it must not take the focus back to the opener.
-document.addEventListener("htmx:afterSwap", openWaiting);
+// A dialog that another dialog replaces is not closed, so the focus does not return to the opener.
+onDetail("htmx:afterSwap", ({ xhr }) => {
+  if (xhr.status >= 400) {
+    for (const dialog of findAll(document, `${KEEPS_INPUT}:not(:modal)`)) dialog.toggleAttribute("data-unsaved", true);
+  }
+  openNewDialogs();
+});
 
-// The row of the opener may be swapped after the dialog has closed.
+// The opener's row may be swapped after the dialog has closed.
 document.addEventListener("htmx:afterSettle", () => {
-  if (opener && !opener.isConnected && !current() && document.activeElement === document.body) returnFocus();
+  if (opener && !opener.isConnected && !currentDialog() && document.activeElement === document.body) returnFocus();
 });
 
 document.addEventListener("dialog:open", () => {
-  opener = document.activeElement;
-  openWaiting();
+  opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  openNewDialogs();
 });
 
 document.addEventListener("dialog:close", () => {
-  const dialog = current();
+  const dialog = currentDialog();
   if (dialog) close(dialog);
 });
 
 document.addEventListener("click", (event) => {
-  const dialog = event.target.closest("dialog.dialog:modal");
-  if (!dialog || !event.target.closest("[data-close]")) return;
+  const dialog = closest(event, "dialog.dialog:modal");
+  if (!dialog || !closest(event, "[data-close]")) return;
   event.preventDefault();
-  requestClose(dialog);
+  closeUnlessGuarded(/** @type {HTMLDialogElement} */ (/** @type {HTMLElement} */ (dialog)));
 });
 
-// closedby="none" keeps Esc from the dialog altogether: the guard answers here.
+// closedby="none" keeps Esc from the dialog, so a guarded dialog hears it here.
 document.addEventListener("keydown", (event) => {
-  const dialog = current();
-  if (event.key === "Escape" && dialog?.hasAttribute("data-guard")) requestClose(dialog);
+  const dialog = currentDialog();
+  if (event.key === "Escape" && dialog?.hasAttribute("data-guard")) closeUnlessGuarded(dialog);
 });
 
-openWaiting();
+// Unsaved input: the first Esc or press on the backdrop shows a notice, the second closes. Buttons close at once, and so
+// do confirmations. A guarded dialog has a notice of its own.
+
+const KEEPS_INPUT = "dialog.dialog:not([role=alertdialog], [data-guard])";
+
+/** @param {HTMLDialogElement} dialog */
+function closeUnlessUnsaved(dialog) {
+  const foot = find(dialog, ".dialog-foot");
+  if (!foot || !dialog.hasAttribute("data-unsaved") || find(dialog, "[data-unsaved-notice]")) {
+    closeUnlessGuarded(dialog);
+    return;
+  }
+  const notice = Object.assign(document.createElement("p"), { className: "nudge", role: "alert" });
+  notice.toggleAttribute("data-unsaved-notice", true);
+  notice.textContent = texts.unsaved ?? "";
+  foot.append(notice);
+}
+
+document.addEventListener("input", (event) => {
+  const dialog = closest(event, KEEPS_INPUT);
+  if (!dialog) return;
+  dialog.toggleAttribute("data-unsaved", true);
+  find(dialog, "[data-unsaved-notice]")?.remove();
+});
+
+// Confirmation by typing a name: [data-confirmed] can be pressed once [data-confirm] holds the exact text.
+
+/** @param {HTMLInputElement} field */
+function refreshConfirmation(field) {
+  const isTyped = field.value.trim() === field.dataset.confirm;
+  const button = field.form && find(field.form, "[data-confirmed]");
+  button?.setAttribute("aria-disabled", String(!isTyped));
+}
+
+/** @param {Element | null | undefined} element */
+const isDisabled = (element) => element?.getAttribute("aria-disabled") === "true";
+
+document.addEventListener("input", (event) => {
+  if (targetOf(event).matches("[data-confirm]")) refreshConfirmation(targetOf(event));
+});
+
+// An aria-disabled button stays reachable, so pressing it must do nothing. A guard's Done passes: its dialog explains
+// why it stays open.
+document.addEventListener(
+  "click",
+  (event) => {
+    const button = closest(event, ".btn");
+    if (!button || !isDisabled(button) || button.hasAttribute("data-close")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);
+
+// Enter in the text field presses the form's button without a click on it.
+document.addEventListener(
+  "submit",
+  (event) => {
+    if (!isDisabled(find(targetOf(event), "[data-confirmed]"))) return;
+    event.preventDefault();
+    event.stopPropagation();
+  },
+  true,
+);
+
+// The secret, shown once: the dialog stays open until the box is ticked and says why; leaving the page warns; on leaving,
+// the secret is removed from the page, so that nothing a browser keeps contains it.
+
+/** @param {HTMLDialogElement} dialog @param {boolean} isReleased */
+function release(dialog, isReleased) {
+  dialog.toggleAttribute("data-released", isReleased);
+  find(dialog, "[data-done]")?.setAttribute("aria-disabled", String(!isReleased));
+  const notice = find(dialog, ".nudge");
+  if (isReleased && notice) notice.hidden = true;
+}
+
+/** @param {HTMLDialogElement} dialog */
+function nudge(dialog) {
+  const notice = find(dialog, ".nudge");
+  if (notice) notice.hidden = false;
+  find(dialog, "[data-stored]")?.focus();
+}
+
+document.addEventListener("change", (event) => {
+  const dialog = targetOf(event).matches("[data-stored]") && targetOf(event).closest("dialog");
+  if (dialog) release(dialog, targetOf(event).checked);
+});
+
+document.addEventListener("click", (event) => {
+  const button = closest(event, "[data-mask]");
+  const isMasked = button?.closest("dialog")?.classList.toggle("masked");
+  button?.setAttribute("aria-pressed", String(isMasked));
+});
+
+window.addEventListener("beforeunload", (event) => {
+  if (find(document, "dialog[data-guard]:modal:not([data-released])")) event.preventDefault();
+});
+
+window.addEventListener("pagehide", () => {
+  for (const place of findAll(document, "[data-secret]")) place.textContent = "";
+});
+
+// A browser may restore the emptied page from its cache; the server then says what there is now.
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted && find(document, "[data-secret]")) location.reload();
+});
+
+openNewDialogs();

@@ -85,7 +85,7 @@ def test_what_was_entered_is_not_lost_by_a_slip(page: Page, by: str) -> None:
     asked = open_create(page)
     asked.get_by_role("textbox", name="Name").fill(NAME)
     leave()
-    expect(asked.get_by_role("alert")).to_contain_text("not saved")
+    expect(asked.get_by_role("alert")).to_contain_text("unsaved changes")
     asked.get_by_role("textbox", name="Name").press_sequentially("!")
     expect(asked.get_by_role("alert")).to_have_count(0)
     leave()
@@ -100,7 +100,7 @@ def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
     open_create(page).get_by_role("button", name="Create key").click()
     expect(dialog(page).locator("[aria-invalid=true]")).not_to_have_count(0)
     page.keyboard.press("Escape")
-    expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
+    expect(dialog(page).locator("[data-unsaved-notice]")).to_be_visible()
 
 
 def test_a_confirmation_closes_at_once(page: Page, world: World) -> None:
@@ -122,7 +122,7 @@ def test_what_somebody_else_overtook_is_not_lost_by_a_slip(page: Page, world: Wo
     asked.get_by_role("button", name="Save changes").click()
     expect(dialog(page).get_by_text("Review their change")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(dialog(page).locator("[data-unsaved]")).to_be_visible()
+    expect(dialog(page).locator("[data-unsaved-notice]")).to_be_visible()
 
 
 def test_the_cross_and_cancel_close(page: Page, world: World) -> None:

@@ -28,7 +28,7 @@ def test_errors_come_back_into_the_dialog(page: Page, world: World) -> None:
     assert "#" not in page.url
 
     page.keyboard.press("Escape")
-    expect(form.get_by_text("What you entered is not saved.")).to_be_visible()
+    expect(form.get_by_text("You have unsaved changes.")).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog(page)).to_have_count(0)
     expect(page.get_by_role("link", name="Create key")).to_be_focused()

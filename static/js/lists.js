@@ -1,0 +1,120 @@
+// @ts-check
+/**
+ * Lists: rows selected for a bulk action, the panel beside a list, and text edited in place.
+ *
+ * Reads: [data-select] the box of a row, [data-select-all] the head's box, [data-selected-bar] the bar with the action ·
+ *        #panel with [data-number] of its row, [data-panel-close] its ✕ · [data-inline] the field of an inline editor,
+ *        [data-cancel] its cancel button, [data-inline-done] the text after saving.
+ */
+import { byId, closest, find, findAll, onDetail, targetOf } from "./dom.js";
+
+// Selection.
+
+const selectableBoxes = () => findAll(document, "[data-select]:not(:disabled)");
+
+function refreshSelection() {
+  const bar = find(document, "[data-selected-bar]");
+  const head = find(document, "[data-select-all]");
+  if (!bar || !head) return;
+  const boxes = selectableBoxes();
+  const count = boxes.filter((box) => box.checked).length;
+  for (const label of findAll(bar, "[data-one]")) {
+    const { one = "", many = "" } = label.dataset;
+    label.textContent = count === 1 ? one : many.replace("{count}", String(count));
+  }
+  head.hidden = false;
+  head.checked = count > 0 && count === boxes.length;
+  head.indeterminate = count > 0 && count < boxes.length;
+}
+
+document.addEventListener("change", (event) => {
+  const box = targetOf(event);
+  if (box.matches("[data-select-all]")) {
+    for (const other of selectableBoxes()) other.checked = box.checked;
+  }
+  if (box.matches("[data-select], [data-select-all]")) refreshSelection();
+});
+
+// A reset button empties the boxes after its event.
+document.addEventListener("reset", (event) => {
+  if (targetOf(event).matches("[data-selected-bar]")) setTimeout(refreshSelection);
+});
+
+document.addEventListener("htmx:afterSettle", refreshSelection);
+refreshSelection();
+
+// The panel beside a list marks its row and takes the focus. Esc and ✕ close it in place and return to the row. Without
+// this script ✕ is a link to the list.
+
+const currentPanel = () => byId("panel");
+/** @param {HTMLElement} panel */
+const rowOf = (panel) => byId(`event-${panel.dataset.number}`);
+
+/** @param {HTMLElement} panel */
+function showPanel(panel) {
+  for (const row of findAll(document, "tr[aria-current]")) row.removeAttribute("aria-current");
+  rowOf(panel)?.setAttribute("aria-current", "true");
+  find(panel, "h2")?.focus();
+}
+
+/** @param {HTMLElement} panel @param {string} listUrl */
+function closePanel(panel, listUrl) {
+  const row = rowOf(panel);
+  row?.removeAttribute("aria-current");
+  panel.remove();
+  // The same entry that htmx pushes: Back loads the page with the panel.
+  history.pushState({ htmx: true }, "", listUrl.split("#")[0]);
+  ((row && find(row, "a")) ?? find(document, "[data-slash]"))?.focus();
+}
+
+onDetail("htmx:afterSwap", ({ target }) => {
+  const panel = currentPanel();
+  if (target?.id === "event-panel" && panel) showPanel(panel);
+});
+
+document.addEventListener("click", (event) => {
+  const link = closest(event, "[data-panel-close]");
+  const panel = currentPanel();
+  if (!link || !panel || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  closePanel(panel, /** @type {any} */ (link).href);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || find(document, "dialog:modal, :popover-open")) return;
+  find(document, "[data-panel-close]")?.click();
+});
+
+const panelAtLoad = currentPanel();
+if (panelAtLoad) showPanel(panelAtLoad);
+
+// Inline editing: Enter submits the form, leaving the field saves a changed text, Esc presses [data-cancel].
+
+document.addEventListener("keydown", (event) => {
+  const field = targetOf(event);
+  if (event.key !== "Escape" || !field.matches("[data-inline]") || !field.form) return;
+  field.dataset.cancelled = "";
+  find(field.form, "[data-cancel]")?.click();
+});
+
+// A text that Enter has sent is not sent again when its field is removed.
+document.addEventListener("submit", (event) => {
+  const field = find(targetOf(event), "[data-inline]");
+  if (field) field.dataset.sentValue = field.value;
+});
+
+document.addEventListener("focusout", (event) => {
+  const field = targetOf(event);
+  if (!field.matches?.("[data-inline]") || "cancelled" in field.dataset) return;
+  if (field.value !== field.defaultValue && field.value !== field.dataset.sentValue) field.form?.requestSubmit();
+});
+
+document.addEventListener("htmx:afterSettle", () => {
+  const field = find(document, "[data-inline]");
+  if (field && document.activeElement !== field) {
+    field.focus();
+    field.select();
+  }
+  // After Enter or Esc the focus returns to the text; after a click elsewhere it stays there.
+  if (document.activeElement === document.body) find(document, "[data-inline-done]")?.focus();
+});

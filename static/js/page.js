@@ -1,0 +1,161 @@
+// @ts-check
+/**
+ * The frame of every page: theme, keyboard shortcuts, absolute times, printing, background requests.
+ *
+ * Reads: [data-theme-choice] a theme in the menu · [data-shortcut] the key that presses an element · [data-slash] the
+ * search field · [data-shortcuts] opens the list of shortcuts · #shortcut-targets the pages behind G K and G H ·
+ * [data-print] prints · [data-poll] a request that repeats.
+ * Sends: "dialog:open" after the list of shortcuts was put into #dialog-slot.
+ */
+import { byId, closest, find, findAll, language, onDetail, send, targetOf, texts } from "./dom.js";
+
+// Theme: kept in a cookie, so that the server renders the right one, and applied at once.
+
+const YEAR_SECONDS = 365 * 24 * 60 * 60;
+
+document.addEventListener("click", (event) => {
+  const choice = closest(event, "[data-theme-choice]");
+  if (!choice) return;
+  const theme = choice.dataset.themeChoice;
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `keyadmin_theme=${theme}; Path=/; Max-Age=${YEAR_SECONDS}; SameSite=Lax${secure}`;
+  document.documentElement.dataset.theme = theme;
+  for (const other of findAll(document, "[data-theme-choice]")) {
+    other.setAttribute("aria-checked", String(other === choice));
+  }
+});
+
+// Shortcuts: C create, / search, ? help, G K and G H go to a page. They do nothing while the focus is in a field, a
+// modifier is held, a dialog or menu is open, or the person switched them off.
+
+const SEQUENCE_MS = 1000;
+const shortcutTargets = byId("shortcut-targets")?.dataset;
+const shortcutsAreOff = shortcutTargets?.off !== undefined;
+let gPressedAt = 0;
+
+/** @param {KeyboardEvent} event */
+const isTyping = (event) =>
+  event.defaultPrevented ||
+  event.ctrlKey ||
+  event.metaKey ||
+  event.altKey ||
+  targetOf(event).matches?.("input, textarea, select, [contenteditable]") ||
+  document.querySelector("dialog[open], .menu:popover-open") !== null;
+
+function showShortcuts() {
+  const help = /** @type {HTMLTemplateElement | null} */ (document.querySelector("template#shortcuts"));
+  if (!help) return;
+  byId("dialog-slot")?.replaceChildren(help.content.cloneNode(true));
+  send(document, "dialog:open");
+}
+
+/** The page that G followed by this key leads to. @param {string} key @returns {string | undefined} */
+function pageAfterG(key) {
+  if (Date.now() - gPressedAt > SEQUENCE_MS) return undefined;
+  if (key === "k") return shortcutTargets?.keys;
+  return key === "h" ? shortcutTargets?.history : undefined;
+}
+
+/** @param {string} key */
+function pressShortcut(key) {
+  const url = pageAfterG(key);
+  if (url) return location.assign(url);
+  gPressedAt = key === "g" ? Date.now() : 0;
+  if (key === "?") return showShortcuts();
+  if (key === "/") return find(document, "[data-slash]")?.focus();
+  const candidates = findAll(document, `[data-shortcut="${CSS.escape(key)}"]`);
+  return candidates.find((element) => element.checkVisibility())?.click();
+}
+
+document.addEventListener("keydown", (event) => {
+  if (shortcutsAreOff || isTyping(event) || event.key.length !== 1) return;
+  if (event.key === "/" || event.key === "?") event.preventDefault();
+  pressShortcut(event.key.toLowerCase());
+});
+
+document.addEventListener("click", (event) => {
+  if (!closest(event, "[data-shortcuts]")) return;
+  byId("me-button")?.focus();
+  showShortcuts();
+});
+
+// A link with role=button is pressed by Space, as a button is.
+document.addEventListener("keydown", (event) => {
+  if (event.key !== " " || !targetOf(event).matches?.("a[role=button]")) return;
+  event.preventDefault();
+  targetOf(event).click();
+});
+
+// Times: on hover and focus, a <time> shows its absolute time in UTC and in the reader's time zone.
+
+const TIP_GAP_PX = 6;
+const SCREEN_MARGIN_PX = 8;
+const timeZone = document.documentElement.dataset.timeZone || undefined;
+const localTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
+
+const utcLine = document.createElement("span");
+const localLine = document.createElement("span");
+const tip = Object.assign(document.createElement("div"), { id: "time-tip", className: "tip", popover: "manual" });
+tip.setAttribute("role", "tooltip");
+tip.append(utcLine, localLine);
+document.body.append(tip);
+/** @type {HTMLTimeElement | null} */
+let describedTime = null;
+
+/** @param {HTMLTimeElement} time */
+function showTip(time) {
+  if (time === describedTime) return;
+  hideTip();
+  describedTime = time;
+  // Without this the browser's own tooltip repeats the UTC time.
+  time.dataset.absolute ??= time.title;
+  time.removeAttribute("title");
+  utcLine.textContent = time.dataset.absolute;
+  localLine.textContent = (texts.localTime ?? "{time}").replace("{time}", localTime.format(new Date(time.dateTime)));
+  time.setAttribute("aria-describedby", tip.id);
+  // Outside an open modal dialog the tip is not announced.
+  (time.closest("dialog") ?? document.body).append(tip);
+  tip.showPopover();
+  placeTip(time.getBoundingClientRect());
+}
+
+/** @param {DOMRect} anchor */
+function placeTip(anchor) {
+  const centred = anchor.left + anchor.width / 2 - tip.offsetWidth / 2;
+  const rightmost = innerWidth - tip.offsetWidth - SCREEN_MARGIN_PX;
+  const above = anchor.top - tip.offsetHeight - TIP_GAP_PX;
+  tip.style.left = `${Math.max(SCREEN_MARGIN_PX, Math.min(centred, rightmost))}px`;
+  tip.style.top = `${above > SCREEN_MARGIN_PX ? above : anchor.bottom + TIP_GAP_PX}px`;
+}
+
+function hideTip() {
+  describedTime?.removeAttribute("aria-describedby");
+  describedTime = null;
+  if (tip.isConnected && tip.matches(":popover-open")) tip.hidePopover();
+}
+
+for (const name of ["pointerover", "focusin"]) {
+  document.addEventListener(name, (event) => {
+    const time = closest(event, "time[datetime]");
+    if (time) showTip(/** @type {HTMLTimeElement} */ (/** @type {HTMLElement} */ (time)));
+    else hideTip();
+  });
+}
+document.addEventListener("focusout", hideTip);
+document.addEventListener("scroll", hideTip, true);
+document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+
+// Printing: [data-print] prints this page; a page with [data-print-now] was opened to be printed.
+
+document.addEventListener("click", (event) => {
+  if (!closest(event, "[data-print]")) return;
+  event.preventDefault();
+  print();
+});
+
+if (find(document, "[data-print-now]")) addEventListener("load", () => print());
+
+// Repeated requests pause while the page is hidden.
+onDetail("htmx:beforeRequest", ({ elt }, event) => {
+  if (elt.matches("[data-poll]") && document.hidden) event.preventDefault();
+});
