@@ -55,5 +55,5 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(server: Any, worker: Any) -> None:
     """Writes what the worker's calls came to. A worker that never decided one has nothing to write."""
-    if tally := sys.modules.get("keyadmin.callpath.usage.recorder"):
-        tally.flush()
+    if module := sys.modules.get("keyadmin.callpath.state"):
+        module.state.usage.flush()

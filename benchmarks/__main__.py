@@ -73,7 +73,7 @@ def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
 def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> list[Target]:
     """/verify and its floors, asked directly and by nginx."""
     floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application"), filled.ours)
-    verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_app:application"), filled.ours)
+    verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_asgi:application"), filled.ours)
     guarded = free_port()
     front = servers.start(
         lambda port: nginx(folder, upstream=floor.port, verify=verify.port, plain=port, guarded=guarded), filled.ours

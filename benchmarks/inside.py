@@ -1,4 +1,4 @@
-"""What no load generator sees: the check without its draw, and the memory that keys take."""
+"""What a load generator does not show: a check without consumption, and the memory of cached keys."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from keyadmin.env import ROOT
 
 @dataclass(frozen=True)
 class Inside:
-    """Microseconds of a warm check without the draw; MiB of a process before and after it has seen `keys` keys."""
+    """`check`: microseconds of a warm check without consumption. `before`, `after`: MiB of a process."""
 
     check: float
     before: float
@@ -28,7 +28,7 @@ class Inside:
 
 
 def measure(filled: Filled) -> Inside:
-    """In a process of its own, so that nothing of the comparison weighs on it."""
+    """Measures in a new process, which shares no memory with the other targets."""
     command = [sys.executable, "-m", "benchmarks.inside", str(filled.all_keys)]
     done = subprocess.run(  # noqa: S603 - our own command
         command, cwd=ROOT, env=os.environ | filled.ours, check=True, stdout=subprocess.PIPE, text=True
@@ -39,16 +39,17 @@ def measure(filled: Filled) -> Inside:
 
 def main(file: Path) -> None:
     django.setup()
-    from keyadmin.callpath.authorize import Call, authenticate
+    from keyadmin.callpath.authorize import authorize
+    from keyadmin.callpath.rules import Call
     from keyadmin.core import cidr, tokens
 
     call = Call("GET", "/api/chats", cidr.address_of("127.0.0.1"))
     presented = file.read_text().splitlines()
-    authenticate(_token(presented[0]), call)
+    authorize(_token(presented[0]), call)
     before = _megabytes()
-    check = _warm_check(lambda: authenticate(tokens.parse(presented[0]), call))  # type: ignore[arg-type]
+    check = _warm_check(lambda: authorize(tokens.parse(presented[0]), call))  # type: ignore[arg-type]
     for line in presented:
-        authenticate(_token(line), call)
+        authorize(_token(line), call)
     sys.stdout.write(f"{check} {before} {_megabytes()} {len(presented)}\n")
 
 
@@ -59,14 +60,16 @@ def _token(line: str) -> Any:
 
 
 def _warm_check(check: Callable[[], object]) -> float:
-    """The median of many, in microseconds, with a draw that answers at once instead of PostgreSQL's."""
-    from keyadmin.callpath import limits
+    """The median duration in microseconds, with a consumption that returns at once instead of asking PostgreSQL."""
+    from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
+    from keyadmin.callpath.state import state
 
-    real, limits.draw = limits.draw, lambda *_: limits.ConsumeResult(limits.ConsumeOutcome.DRAWN, 1, None)
+    result = ConsumeResult(ConsumeOutcome.CONSUMED, 1, None)
+    state.limits.consume = lambda *_: result  # type: ignore[method-assign]
     try:
         return median(timeit.repeat(check, number=2000, repeat=25)) / 2000 * 1e6
     finally:
-        limits.draw = real
+        del state.limits.consume
 
 
 def _megabytes() -> float:

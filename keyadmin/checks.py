@@ -8,7 +8,7 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 from keyadmin.conf import conf
-from keyadmin.core.endpoints import ROUTES
+from keyadmin.core.endpoints import OWN_ROUTES
 from keyadmin.core.routes import Route, overlap
 from keyadmin.db import roles, urls
 from keyadmin.models import ScopeRoute, Secret
@@ -71,7 +71,7 @@ def own_endpoints(app_configs: Any, databases: Collection[str] | None = None, **
     rows: Iterable[Any] = ScopeRoute.objects.order_by("pattern", "method").values_list(
         "method", "pattern", "scope_id", "channel_from"
     )
-    found = [route for route in (Route(*row) for row in rows) if any(overlap(route, own) for own in ROUTES)]
+    found = [route for route in (Route(*row) for row in rows) if any(overlap(route, own) for own in OWN_ROUTES)]
     clashing = [f"{route.scope} ({route.method} {route.pattern})" for route in found]
     if clashing:
         words = f"Permissions have routes that keyadmin's own endpoints answer: {', '.join(clashing)}."

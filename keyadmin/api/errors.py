@@ -12,7 +12,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from keyadmin.core import errors
-from keyadmin.core.problems import problem
+from keyadmin.core.problems import problem_response
 
 log = structlog.get_logger("keyadmin.api")
 
@@ -21,7 +21,7 @@ TAGS = frozenset({"one call", "many calls"})
 
 
 def answer(request: HttpRequest, status: int, slug: str, detail: str) -> HttpResponse:
-    made = problem(status, slug, detail, request.META.get("keyadmin.request_id", ""))
+    made = problem_response(status, slug, detail, request.META.get("keyadmin.request_id", ""))
     return HttpResponse(made.body, status=made.status, headers=made.headers)
 
 
@@ -55,7 +55,9 @@ def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResp
 
 def invalid(request: HttpRequest, errors: Mapping[str, Sequence[str]]) -> HttpResponse:
     """What is wrong with each field: `calls.3.path` is a field of a list's fourth."""
-    made = problem(422, "invalid", "Some fields are not right.", request.META.get("keyadmin.request_id", ""), errors)
+    made = problem_response(
+        422, "invalid", "Some fields are not right.", request.META.get("keyadmin.request_id", ""), errors
+    )
     return HttpResponse(made.body, status=made.status, headers=made.headers)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from ninja import NinjaAPI
 
 from keyadmin.api import examples
-from keyadmin.core.endpoints import FOR_KEYS
+from keyadmin.core.endpoints import KEY_ROUTES
 from keyadmin.core.problems import TITLES
 
 type Json = dict[str, Any]
@@ -109,7 +109,7 @@ def operations(made: Json) -> Iterator[tuple[str, str, Json]]:
 
 def scope_of(method: str, path: str) -> str | None:
     """The scope that opens it for keys; "" for any key's, None for no key's."""
-    return next((r.scope for r in FOR_KEYS if r.method == method.upper() and _shape(r.pattern) == _shape(path)), None)
+    return next((r.scope for r in KEY_ROUTES if r.method == method.upper() and _shape(r.pattern) == _shape(path)), None)
 
 
 def _complete(made: Json, path: str, method: str, operation: Json) -> None:

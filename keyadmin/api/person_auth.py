@@ -15,13 +15,13 @@ from django.urls import Resolver404, resolve
 
 from keyadmin.api import access_tokens, errors
 from keyadmin.api.callers import of_person
-from keyadmin.callpath.credentials import CREDENTIALS
+from keyadmin.callpath.credentials import CREDENTIAL_HEADERS
 from keyadmin.conf import conf
 from keyadmin.models import Person
 
 #: No key has a dot in it.
 _bearer = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
-_HEADERS: Final = {name: "HTTP_" + name.upper().replace("-", "_") for name in CREDENTIALS}
+_HEADERS: Final = {name: "HTTP_" + name.upper().replace("-", "_") for name in CREDENTIAL_HEADERS}
 _LONGEST: Final = 2000
 
 

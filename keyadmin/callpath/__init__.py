@@ -1,15 +1,17 @@
-"""Everything that one API call runs through. Nothing else in keyadmin uses psycopg for calls.
+"""Everything that one API call runs through. No other package of keyadmin uses psycopg for calls.
 
 Read the modules in this order:
 
-1. `request.py`: a received request → its credential and a `Call`, or a denial.
-2. `credentials.py`: the headers → exactly one token, without the database.
-3. `authorize.py`: token and call → a verdict; the rules (state, address, permission, channel, On-Behalf-Of).
-4. `snapshot.py`: the cached, immutable view of a key; `load_snapshot.sql` loads it in one statement.
-5. `route_table.py` and `impersonation.py`: which permission a path needs, and the person an On-Behalf-Of names.
-6. `limits.py`: counts the call against its limit in one statement (`consume.sql`).
-7. `batching.py`: the consumptions of several threads in one statement.
-8. `connection.py` and `circuit_breaker.py`: connections with a deadline, and what happens when PostgreSQL is away.
-9. `usage/`: what calls came to, counted in memory and written every second.
-10. `metrics.py`: counters of the call path for Prometheus.
+1. `request.py`: a received request → its token and a `Call`, or a denial.
+2. `credentials.py`: headers → exactly one token. Sends no statement.
+3. `authorize.py`: token and call → a verdict.
+4. `rules.py` and `on_behalf_of.py`: the rules about key state, address, permission, channel and On-Behalf-Of.
+5. `snapshot.py`: the cached, immutable view of a key. `load_snapshot.sql` loads it in one statement.
+6. `route_table.py`: the permission that a method and path need, from the catalogue.
+7. `limits.py`: counts the call against its limit in one statement (`consume.sql`).
+8. `batching.py`: one statement for the calls of several threads.
+9. `connection.py` and `circuit_breaker.py`: connections with a deadline, and calls while PostgreSQL is unavailable.
+10. `usage/`: counts of decided calls, kept in memory and written every second.
+11. `metrics.py`: counters for Prometheus.
+12. `state.py`: the one object that holds all of this in a process; `background.py`: its threads.
 """

@@ -1,186 +1,190 @@
-"""What several threads ask of one statement, sent together: those who come while one is under way go in the next.
+"""Group commit for consumption: threads that arrive while a statement is in progress share the next one.
 
-A lone one is sent at once; under load many share one statement, one transaction and one turn of PostgreSQL. Whoever
-would have to wait for long asks alone instead: who finds the row asked about already, and whose turn does not come
-while the server is slow. One row that somebody holds would keep all of them waiting, so this connection waits for a row
-for a moment only; who waited in vain asks alone, and so does who asks about such a row soon after.
+A single call is sent at once. Under load one statement, one transaction and one turn of PostgreSQL serve many calls.
+A call does not join a batch, and sends its own statement, if
+
+- another call on the same row waits or is in progress,
+- it has waited for MAX_QUEUE_WAIT_SECONDS, or has less than MIN_SECONDS_LEFT until its deadline, or
+- its row belonged to a batch that met a locked row within the last BYPASS_SECONDS.
+
+The batcher's connection gives up on a locked row after BATCH_LOCK_TIMEOUT_MS: the row of one key must not delay the
+calls of others. No library is used: those for request coalescing are for asyncio, and these are threads.
 """
 
-import os
 import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from keyadmin.callpath import circuit_breaker, connection
 from keyadmin.callpath.connection import (
     ConnectionSlot,
+    Database,
     DatabaseUnavailableError,
-    Row,
+    RawRow,
     RowLockedError,
     Statement,
-    execute,
 )
 
 type Values = Sequence[bytes | None]
 
-#: Rows asked about in one statement, which then fits into what a socket takes at once.
-MOST: Final = 100
-#: Milliseconds for which a statement of several waits for a row.
-WAITS: Final = 30
-#: Seconds for which rows that were waited for in vain are asked about alone.
-APART: Final = 1.0
-#: Seconds for which a thread waits for its turn.
-PATIENCE: Final = 0.1
-#: Seconds that a call must have left: what is sent together is waited for until the first of the calls must end.
-LEAST: Final = 0.5
-#: For the connection: that wait, and the plan that locks rows in the order in which they are asked about.
-OPTIONS: Final = f"-c lock_timeout={WAITS}ms -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+#: Calls in one statement. The statement then fits into the send buffer of a socket.
+MAX_BATCH_SIZE: Final = 100
+#: Milliseconds for which the statement of a batch waits for a locked row.
+BATCH_LOCK_TIMEOUT_MS: Final = 30
+#: Seconds for which the rows of a batch that met a locked row are not batched again.
+BYPASS_SECONDS: Final = 1.0
+#: Seconds for which a call waits for its turn in the queue.
+MAX_QUEUE_WAIT_SECONDS: Final = 0.1
+#: Seconds that a call must have left. A batch ends with the earliest deadline of its calls.
+MIN_SECONDS_LEFT: Final = 0.5
+#: Of the batcher's session: its lock time-out, and the plan that locks rows in the order of the arrays.
+SESSION_OPTIONS: Final = (
+    f"-c lock_timeout={BATCH_LOCK_TIMEOUT_MS}ms -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
+)
 
 
 class HotKeyBypass:
-    """Which rows are asked about alone, since somebody held one of them a moment ago."""
+    """The keys whose calls are not batched for a while, because a batch that contained them met a locked row."""
 
     def __init__(self) -> None:
         self._until: dict[bytes | None, float] = {}
 
-    def __contains__(self, row: bytes | None) -> bool:
-        return bool(self._until) and self._until.get(row, 0.0) > monotonic()
+    def __contains__(self, key: bytes | None) -> bool:
+        return bool(self._until) and self._until.get(key, 0.0) > monotonic()
 
-    def put(self, rows: Iterable[bytes | None]) -> None:
+    def add(self, keys: Iterable[bytes | None]) -> None:
         now = monotonic()
-        kept = {row: until for row, until in self._until.items() if until > now}
-        self._until = kept | dict.fromkeys(rows, now + APART)
+        current = {key: until for key, until in self._until.items() if until > now}
+        self._until = current | dict.fromkeys(keys, now + BYPASS_SECONDS)
 
 
 @dataclass(slots=True, eq=False)
 class PendingConsume:
-    """`turn` opens when there is an outcome, or, when `leads` is set, when it is this one's turn to send.
+    """One call in the queue.
 
-    `until` is the end of the call's time. Without a row and not held, the server did not answer.
+    `ready` is released when the call has a result, or when `is_leader` is set and its thread must send the next batch.
+    A finished call with neither `row` nor `is_locked` got no answer from the server.
     """
 
     values: Values
-    until: float
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    leads: bool = False
-    is_held: bool = False
-    row: Row | None = None
+    deadline: float
+    ready: threading.Lock = field(default_factory=threading.Lock)
+    is_leader: bool = False
+    is_locked: bool = False
+    row: RawRow | None = None
 
 
 class ConsumeBatcher:
-    """The threads of one process. `one` takes the values of one row, the first of which says which row it is about;
-    `many` takes arrays of the same, ascending by row and each row once, and answers with a place in them and what
-    `one` would have answered.
+    """Batches the calls of this process's threads.
+
+    `single` takes the values of one call, the first of which identifies its key. `many` takes one array for each value,
+    ordered by key, each key once. It returns what `single` returns for each, after the position in the arrays.
     """
 
-    apart: HotKeyBypass
-
-    def __init__(self, one: Statement, many: Statement) -> None:
-        self._one, self._many = one, many
-        self._begin()
-        os.register_at_fork(after_in_child=self._begin)
-
-    def _begin(self) -> None:
-        self.apart = HotKeyBypass()
+    def __init__(self, database: Database, single: Statement, many: Statement) -> None:
+        self._database = database
+        self._single, self._many = single, many
+        self.bypass = HotKeyBypass()
+        self.slot = ConnectionSlot(SESSION_OPTIONS)
         self._lock = threading.Lock()
-        self._line = ConnectionSlot(OPTIONS)
-        self._waiting: list[PendingConsume] = []
-        #: The rows of those who wait and of those under way.
-        self._rows: set[bytes | None] = set()
+        self._queue: list[PendingConsume] = []
+        #: The keys of calls that are queued or in progress.
+        self._keys: set[bytes | None] = set()
 
-    def ask(self, values: Values) -> Row | None:
-        """What `one` answers for the values; None: ask alone. Within the call's time. Raises Unavailable."""
-        row = values[0]
-        if circuit_breaker.is_broken():
+    def consume(self, values: Values) -> RawRow | None:
+        """The row that `single` returns for the values; None if the caller must send its own statement.
+
+        Returns before the call's deadline. Raises DatabaseUnavailableError.
+        """
+        key = values[0]
+        if self._database.circuit_breaker.is_open():
             raise DatabaseUnavailableError
-        if row in self.apart or connection.time_left() < LEAST:
+        deadline = self._database.deadline
+        if key in self.bypass or deadline.seconds_left() < MIN_SECONDS_LEFT:
             return None
-        asked = PendingConsume(values, connection.deadline())
-        asked.turn.acquire()
+        pending = PendingConsume(values, deadline.moment)
+        pending.ready.acquire()
         with self._lock:
-            if row in self._rows:
+            if key in self._keys:
                 return None
-            asked.leads = not self._rows
-            self._rows.add(row)
-            self._waiting.append(asked)
+            pending.is_leader = not self._keys
+            self._keys.add(key)
+            self._queue.append(pending)
         try:
-            if not asked.leads and not self._has_turn(asked):
+            if not pending.is_leader and not self._wait_until_ready(pending):
                 return None
-            if asked.leads:
-                self._send()
-        except BaseException:  # also one that another thread has raised in this one
-            self._leave(asked)
+            if pending.is_leader:
+                self._send_batch()
+        except BaseException:  # including an exception that another thread has raised in this one
+            self._abandon(pending)
             raise
-        if asked.row is None and not asked.is_held:
+        if pending.row is None and not pending.is_locked:
             raise DatabaseUnavailableError
-        return asked.row
+        return pending.row
 
-    def discard(self) -> None:
-        """Closes the connection. Nobody may be asking."""
-        connection.discard(self._line)
-
-    def _has_turn(self, asked: PendingConsume) -> bool:
-        """Waits for it. False: it did not come, and this one has left the line."""
-        if asked.turn.acquire(timeout=PATIENCE):
+    def _wait_until_ready(self, pending: PendingConsume) -> bool:
+        """False: the call waited too long and has left the queue."""
+        if pending.ready.acquire(timeout=MAX_QUEUE_WAIT_SECONDS):
             return True
         with self._lock:
-            if asked.leads:
-                return asked.turn.acquire()
-            if asked in self._waiting:
-                self._drop(asked)
+            if pending.is_leader:
+                return pending.ready.acquire()
+            if pending in self._queue:
+                self._dequeue(pending)
                 return False
-        return asked.turn.acquire()  # it is under way, until the earliest end of a call's time at most
+        return pending.ready.acquire()  # its batch is in progress, and ends with the earliest deadline in it
 
-    def _leave(self, asked: PendingConsume) -> None:
-        """Who asked cannot wait any longer. If it was its turn, it is the next one's; what is under way goes on."""
+    def _abandon(self, pending: PendingConsume) -> None:
+        """Removes a call whose thread stops waiting. If it was the leader, the next call leads."""
         with self._lock:
-            if asked in self._waiting:
-                self._drop(asked)
-                if asked.leads:
-                    self._pass_on()
+            if pending in self._queue:
+                self._dequeue(pending)
+                if pending.is_leader:
+                    self._promote_next()
 
-    def _drop(self, asked: PendingConsume) -> None:
-        self._waiting.remove(asked)
-        self._rows.discard(asked.values[0])
+    def _dequeue(self, pending: PendingConsume) -> None:
+        self._queue.remove(pending)
+        self._keys.discard(pending.values[0])
 
-    def _send(self) -> None:
-        """For all who wait, but for no more than MOST. The first of those who are left sends the next."""
+    def _promote_next(self) -> None:
+        """Makes the first call in the queue the leader, and wakes its thread."""
+        if self._queue:
+            self._queue[0].is_leader = True
+            self._queue[0].ready.release()
+
+    def _send_batch(self) -> None:
+        """Sends the first MAX_BATCH_SIZE calls of the queue in one statement, then promotes the next leader."""
         with self._lock:
-            batch, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            batch, self._queue = self._queue[:MAX_BATCH_SIZE], self._queue[MAX_BATCH_SIZE:]
         try:
-            self._answer(batch)
+            self._execute(batch)
         finally:
             with self._lock:
-                self._rows.difference_update(asked.values[0] for asked in batch)
-                self._pass_on()
-            for asked in batch:
-                asked.turn.release()
+                self._keys.difference_update(pending.values[0] for pending in batch)
+                self._promote_next()
+            for pending in batch:
+                pending.ready.release()
 
-    def _pass_on(self) -> None:
-        if self._waiting:
-            self._waiting[0].leads = True
-            self._waiting[0].turn.release()
-
-    def _answer(self, batch: list[PendingConsume]) -> None:
+    def _execute(self, batch: list[PendingConsume]) -> None:
         try:
             if len(batch) == 1:
-                (batch[0].row,) = execute(self._one, batch[0].values, self._line)
+                (batch[0].row,) = self._database.execute_prepared(self._single, batch[0].values, self.slot)
                 return
-            ascending = sorted(batch, key=lambda asked: asked.values[0] or b"")
-            with connection.due(min(asked.until for asked in batch)):
-                rows = execute(self._many, arrays([asked.values for asked in ascending]), self._line)
-            for place, *row in rows:
-                ascending[int(place or 0) - 1].row = tuple(row)
+            ordered = sorted(batch, key=lambda pending: pending.values[0] or b"")
+            with self._database.deadline.limited_to(min(pending.deadline for pending in batch)):
+                arrays = columns_as_arrays([pending.values for pending in ordered])
+                rows = self._database.execute_prepared(self._many, arrays, self.slot)
+            for position, *row in rows:
+                ordered[int(position or 0) - 1].row = tuple(row)
         except RowLockedError:
-            self.apart.put([asked.values[0] for asked in batch])
-            for asked in batch:
-                asked.is_held = True
-        except DatabaseUnavailableError:  # which is what those without a row are told
+            self.bypass.add([pending.values[0] for pending in batch])
+            for pending in batch:
+                pending.is_locked = True
+        except DatabaseUnavailableError:  # every call without a row raises it in its own thread
             return
 
 
-def arrays(rows: Sequence[Values]) -> list[bytes | None]:
-    """The columns of the rows in PostgreSQL's spelling; values have neither blanks nor quotes."""
+def columns_as_arrays(rows: Sequence[Values]) -> list[bytes | None]:
+    """The columns of the rows as array literals of PostgreSQL. Values contain neither blanks nor quotes."""
     return [b"{%b}" % b",".join([text or b"NULL" for text in column]) for column in zip(*rows, strict=True)]

@@ -1,49 +1,48 @@
-"""What this process knows of PostgreSQL: after a failure nobody asks it for a moment, so that nobody waits in line.
+"""A circuit breaker for PostgreSQL: after a failure, calls are denied at once instead of waiting for a time-out.
 
-After that moment one caller tries; the others are told at once that it is away, until that one has an answer.
+It opens for OPEN_SECONDS. Then one caller tries, and the others are denied until that trial has succeeded. The pages'
+database backend shares it. Libraries count failures per function; one failure of this server concerns every caller.
 """
 
 from threading import Lock
 from time import monotonic
 from typing import Final
 
-BREAK: Final = 0.5
-"""Seconds for which a failure speaks for the server."""
-_TRIES_FOR: Final = 2.0
-"""Seconds after which whoever tries is taken for gone."""
-
-_lock = Lock()
-_is_broken = False
-_until = 0.0
+#: Seconds for which no request is allowed after a failure.
+OPEN_SECONDS: Final = 0.5
+#: Seconds after which a trial that reported neither success nor failure is given up, and another one is allowed.
+TRIAL_SECONDS: Final = 2.0
 
 
-def fail() -> None:
-    """The server did not answer."""
-    global _is_broken, _until
-    with _lock:
-        _is_broken, _until = True, monotonic() + BREAK
+class CircuitBreaker:
+    """Closed while the server answers. A caller that was allowed must record a success or a failure."""
 
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._has_failed = False
+        self._open_until = 0.0
 
-def succeed() -> None:
-    """The server answered."""
-    global _is_broken
-    if _is_broken:
-        _is_broken = False
+    def record_failure(self) -> None:
+        """The server did not answer: opens the breaker."""
+        with self._lock:
+            self._has_failed, self._open_until = True, monotonic() + OPEN_SECONDS
 
+    def record_success(self) -> None:
+        """The server answered: closes the breaker."""
+        if self._has_failed:
+            self._has_failed = False
 
-def refuses() -> bool:
-    """Whether not to ask. Who is told False must tell what came of it."""
-    global _until
-    if not _is_broken:
-        return False
-    with _lock:
-        now = monotonic()
-        if now < _until:
+    def allow_request(self) -> bool:
+        """Whether to send a statement now. While open, True is the answer for a trial only."""
+        if not self._has_failed:
             return True
-        _until = now + _TRIES_FOR
-    return False
+        with self._lock:
+            now = monotonic()
+            if now < self._open_until:
+                return False
+            self._open_until = now + TRIAL_SECONDS
+        return True
 
-
-def is_broken() -> bool:
-    """Whether the server failed a moment ago, or somebody is just trying again."""
-    return _is_broken and monotonic() < _until
+    def is_open(self) -> bool:
+        """Whether requests are denied now, because of a failure or a trial in progress. Starts no trial."""
+        return self._has_failed and monotonic() < self._open_until

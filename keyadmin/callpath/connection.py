@@ -1,19 +1,20 @@
-"""The call path's own connections to PostgreSQL: autocommit, prepared, and never waited for long.
+"""The call path's connections to PostgreSQL: autocommit, prepared statements, and a deadline for every call.
 
-Each thread has one, and so has what threads ask together. The deadline is the client's, since a frozen server does not
-keep its own: a thread of the process looks after all its connections, and hangs up on an answer that is late. A
-connection that missed it is discarded. After a failure a breaker answers in the server's place, so that the next calls
-do not queue up behind it; after that moment calls try again.
+Each thread has its own connection, and so does each batcher. The client enforces the deadline, because a frozen server
+cannot: a watchdog thread shuts down the socket of a connection whose statement is late. Such a connection is discarded.
+After a failure the circuit breaker denies calls for a moment, so that they do not queue up behind the server.
+
+psycopg's pool is not used: it has no deadline that covers connecting and statements together.
 """
 
 import os
 import select
 import socket
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
-from typing import Any, Final, LiteralString, Self, cast, overload
+from typing import Any, Final, LiteralString, Self, cast
 from weakref import WeakSet
 
 import psycopg
@@ -22,93 +23,134 @@ from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
+from psycopg.rows import BaseRowFactory
 
-from keyadmin.callpath import circuit_breaker, metrics
+from keyadmin.callpath.background import PeriodicThread
+from keyadmin.callpath.circuit_breaker import CircuitBreaker
+from keyadmin.callpath.metrics import CallPathMetrics
 from keyadmin.conf import conf
 
-type Row = tuple[bytes | None, ...]
+#: The columns of a row as PostgreSQL sends them: text, or None for NULL.
+type RawRow = tuple[bytes | None, ...]
 
-_JUST_NOW: Final = 0.01
-#: A row that was not got in time, or two who wait for each other.
-HELD: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
-_LOOKS_EVERY: Final = 0.05
-"""Seconds by which an answer may be later than it should."""
+#: Errors of a statement that waited for a locked row. Nothing took effect.
+LOCK_ERRORS: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
+#: Seconds after a statement during which the connection is reused without a look at its socket.
+REUSE_WITHOUT_CHECK_SECONDS: Final = 0.01
+#: Seconds between two rounds of the watchdog: how late an answer may be noticed to be late.
+WATCHDOG_INTERVAL_SECONDS: Final = 0.05
+#: Seconds that a call has left at least, so that an answer that has already arrived is still read.
+MIN_SECONDS_LEFT: Final = 0.01
 
 
 class DatabaseUnavailableError(Exception):
-    """PostgreSQL did not answer in time. Whether the statement under way took effect is unknown."""
+    """PostgreSQL did not answer in time. Whether the statement took effect is unknown."""
 
 
 class RowLockedError(DatabaseUnavailableError):
-    """The server is well, but somebody holds a row for too long. Nothing took effect."""
+    """PostgreSQL answered that another transaction has locked a row for too long. Nothing took effect."""
 
 
 class Statement:
-    """SQL for `ask`: parameters are $1, $2 …, and all values are text."""
+    """A named statement for `execute_prepared`. Parameters are $1, $2, …; all values are text."""
 
     def __init__(self, name: str, sql: str) -> None:
         self.name, self.sql = name.encode(), sql.encode()
 
 
+class CallDeadline(threading.local):
+    """The moment, by `time.monotonic()`, at which the current call of this thread must have ended."""
+
+    moment: float
+
+    def start(self, seconds: float) -> None:
+        self.moment = monotonic() + seconds
+
+    def seconds_left(self) -> float:
+        """At least MIN_SECONDS_LEFT."""
+        return max(MIN_SECONDS_LEFT, self.moment - monotonic())
+
+    @contextmanager
+    def limited_to(self, moment: float) -> Iterator[None]:
+        """An earlier deadline for the statements in the block."""
+        outer, self.moment = self.moment, moment
+        try:
+            yield
+        finally:
+            self.moment = outer
+
+
 class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
-    """Gives up on an answer when the call's time is up."""
+    """A connection whose statements end with the deadline of the thread's call."""
+
+    call_deadline: CallDeadline
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._statements: set[bytes] = set()
-        self._answers = select.poll()  # select() fails where a server has more than a thousand files open
-        self._answers.register(self.fileno(), select.POLLIN)
-        self._socket = socket.socket(fileno=os.dup(self.fileno()))  # a number of our own: nobody else's can get it
-        self._used = 0.0
-        self.due: float | None = None
+        #: When the statement in progress must be answered. The watchdog reads it from its own thread.
+        self.statement_deadline: float | None = None
+        self._prepared_names: set[bytes] = set()
+        self._last_used = 0.0
+        self._readable = select.poll()  # select() fails in a process with more than a thousand open files
+        self._readable.register(self.fileno(), select.POLLIN)
+        # A duplicate descriptor: after libpq has closed its own, that number may belong to another file.
+        self._socket = socket.socket(fileno=os.dup(self.fileno()))
 
     @classmethod
-    def open(cls, conninfo: str) -> Self:
-        """As `connect`, whose own time limit cannot be less than two seconds."""
-        left = time_left()
+    def open(cls, conninfo: str, call_deadline: CallDeadline) -> Self:
+        """Connects before the deadline. libpq's connect_timeout cannot be less than two seconds."""
+        left = call_deadline.seconds_left()
         connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=left, timeout=left)
+        connection.call_deadline = call_deadline
         connection.autocommit = True
         connection.prepare_threshold = 0
-        _watch.over(connection)
         return connection
 
     def wait[RV](self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        return super().wait(gen, interval, timeout=time_left())
+        return super().wait(gen, interval, timeout=self.call_deadline.seconds_left())
 
-    def is_quiet(self) -> bool:
-        """Nothing to read between statements: a server that hung up, or says that it will, leaves something.
-
-        Of one that answered a moment ago it is not asked.
+    def is_reusable(self) -> bool:
+        """Whether the server has sent nothing since the last statement. A server that closes a connection sends
+        something first. Right after a statement the socket is not looked at.
         """
-        return not self.closed and (monotonic() - self._used < _JUST_NOW or not self._answers.poll(0))
+        return not self.closed and (
+            monotonic() - self._last_used < REUSE_WITHOUT_CHECK_SECONDS or not self._readable.poll(0)
+        )
 
-    def make_ready(self, statement: Statement) -> None:
-        """Prepares it, on its first use."""
-        if statement.name not in self._statements:
+    def prepare(self, statement: Statement) -> None:
+        """Prepares the statement, unless this connection has already done so."""
+        if statement.name not in self._prepared_names:
             self._checked(self.pgconn.prepare(statement.name, statement.sql))
-            self._statements.add(statement.name)
+            self._prepared_names.add(statement.name)
 
-    def ask(self, statement: Statement, values: Sequence[bytes | None]) -> list[Row]:
-        """The rows of a statement. By one call of libpq: a cursor costs several times as much, and so do the steps of
-        a wait of our own, each of which lets another thread have the interpreter.
+    def execute_prepared(self, statement: Statement, values: Sequence[bytes | None]) -> list[RawRow]:
+        """The rows of a statement, by one call of libpq. A cursor costs several times as much: each step of its wait
+        lets another thread take the interpreter.
         """
-        self.due = _local.deadline
+        self.statement_deadline = self.call_deadline.moment
         try:
-            self.make_ready(statement)
-            nullable = cast("Sequence[bytes]", values)  # psycopg's types know no NULL here
-            rows = rows_of(self._checked(self.pgconn.exec_prepared(statement.name, nullable)))
+            self.prepare(statement)
+            nullable = cast("Sequence[bytes]", values)  # psycopg's type excludes NULL here
+            rows = raw_rows(self._checked(self.pgconn.exec_prepared(statement.name, nullable)))
         finally:
-            self.due = None
-        self._used = monotonic()
+            self.statement_deadline = None
+        self._last_used = monotonic()
         return rows
 
-    def hang_up(self) -> None:
-        """From another thread: whoever waits for an answer is told that there is none."""
+    def fetch[Row](
+        self, sql: LiteralString, parameters: Mapping[str, Any], row_factory: BaseRowFactory[Row]
+    ) -> list[Row]:
+        """The rows of a statement, each built by `row_factory`."""
+        with self.cursor(row_factory=cast("Any", row_factory)) as cursor:
+            return cast("list[Row]", cursor.execute(sql, parameters).fetchall())
+
+    def abort(self) -> None:
+        """Shuts the socket down, from another thread: the thread that waits for an answer gets an error."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
-        """Closes it without a word to the server."""
+        """Closes the connection and sends nothing to the server."""
         self._socket.close()
         self.pgconn.finish()
 
@@ -116,157 +158,131 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
     def _checked(result: PGresult) -> PGresult:
         if result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             return result
-        if result.error_field(DiagnosticField.SQLSTATE) is None:  # libpq's own words: there was no answer
+        if result.error_field(DiagnosticField.SQLSTATE) is None:  # an error of libpq: the server sent no answer
             raise psycopg.OperationalError(result.error_message.decode(errors="replace"))
         raise psycopg.errors.error_from_result(result)
 
 
-def rows_of(result: PGresult) -> list[Row]:
+def raw_rows(result: PGresult) -> list[RawRow]:
     columns = range(result.nfields)
     return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 
 
 class DeadlineWatchdog:
-    """Hangs up on connections whose answer is late. One thread, begun with the process's first connection."""
+    """Aborts connections whose statement is late. Its thread starts with the process's first connection."""
 
     def __init__(self) -> None:
         self._connections: WeakSet[DeadlineConnection] = WeakSet()
         self._lock = threading.Lock()
-        self._has_thread = False
+        self.thread = PeriodicThread("call-deadlines", WATCHDOG_INTERVAL_SECONDS, self._abort_late)
 
-    def over(self, connection: DeadlineConnection) -> None:
+    def register(self, connection: DeadlineConnection) -> None:
         with self._lock:
             self._connections.add(connection)
-            if not self._has_thread:
-                self._has_thread = True
-                threading.Thread(target=self._look, name="deadlines", daemon=True).start()
+        self.thread.start()
 
-    def _look(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(_LOOKS_EVERY)
-            with self._lock:
-                watched = list(self._connections)
-            for connection in watched:
-                due = connection.due
-                if due is not None and monotonic() > due:
-                    connection.hang_up()
-
-
-def _begin() -> None:
-    """In a child, whose parent goes on with the connections that it has."""
-    global _watch, _local
-    _watch, _local = DeadlineWatchdog(), _Local()
+    def _abort_late(self) -> None:
+        with self._lock:
+            watched = list(self._connections)
+        for connection in watched:
+            deadline = connection.statement_deadline
+            if deadline is not None and monotonic() > deadline:
+                connection.abort()
 
 
 class ConnectionSlot:
-    """What keeps a connection between calls. `options` are settings of its session, as `-c name=value`."""
+    """Keeps a connection between calls. `options` are settings of its session, as `-c name=value`."""
 
     def __init__(self, options: str = "") -> None:
         self.options = options
         self.connection: DeadlineConnection | None = None
 
 
-class _Local(threading.local):
-    """This thread's line, and until when its call may take."""
-
-    deadline: float
-
+class _ThreadSlot(threading.local):
     def __init__(self) -> None:
-        self.line = ConnectionSlot()
+        self.slot = ConnectionSlot()
 
 
-_watch = DeadlineWatchdog()
-os.register_at_fork(after_in_child=_begin)
-_local = _Local()
+class Database:
+    """Runs the call path's statements. Call `start_call` first; the deadline covers all statements of the call."""
+
+    def __init__(self, circuit_breaker: CircuitBreaker, metrics: CallPathMetrics) -> None:
+        self.circuit_breaker = circuit_breaker
+        self.metrics = metrics
+        self.watchdog = DeadlineWatchdog()
+        self.deadline = CallDeadline()
+        self._thread = _ThreadSlot()
+
+    def start_call(self, seconds: float | None = None) -> None:
+        """Sets the deadline of this thread's call: `seconds` from now, by default `conf.call_deadline_seconds`."""
+        self.deadline.start(seconds or conf.call_deadline_seconds)
+
+    def fetch[Row](
+        self, sql: LiteralString, parameters: Mapping[str, Any], row_factory: BaseRowFactory[Row]
+    ) -> list[Row]:
+        """The rows of one statement on this thread's connection. Raises DatabaseUnavailableError."""
+        return self._run(self._thread.slot, lambda connection: connection.fetch(sql, parameters, row_factory))
+
+    def execute_prepared(
+        self, statement: Statement, values: Sequence[bytes | None], slot: ConnectionSlot | None = None
+    ) -> list[RawRow]:
+        """The rows of one prepared statement, on this thread's connection unless a slot is passed.
+
+        Raises DatabaseUnavailableError.
+        """
+        return self._run(slot or self._thread.slot, lambda connection: connection.execute_prepared(statement, values))
+
+    def connect(self, options: str = "") -> DeadlineConnection:
+        """A new connection that belongs to the caller. Ends with the call's deadline; raises OperationalError."""
+        connection = DeadlineConnection.open(conninfo(options), self.deadline)
+        self.watchdog.register(connection)
+        return connection
+
+    def discard(self, slot: ConnectionSlot | None = None) -> None:
+        """Closes the connection of the slot, by default of this thread."""
+        slot = slot or self._thread.slot
+        connection, slot.connection = slot.connection, None
+        if connection is not None:
+            connection.discard()
+            self.metrics.connection_closed()
+
+    def _run[Result](self, slot: ConnectionSlot, send: Callable[[DeadlineConnection], Result]) -> Result:
+        """Sends a statement, never twice."""
+        if not self.circuit_breaker.allow_request():
+            raise DatabaseUnavailableError
+        try:
+            connection = slot.connection
+            if connection is None or not connection.is_reusable():
+                self.discard(slot)
+                connection = slot.connection = self.connect(slot.options)
+                self.metrics.connection_opened()
+            self.metrics.count_statement()
+            result = send(connection)
+        except LOCK_ERRORS as error:
+            self.circuit_breaker.record_success()
+            raise RowLockedError from error
+        except psycopg.OperationalError as error:
+            self.discard(slot)
+            self.circuit_breaker.record_failure()
+            raise DatabaseUnavailableError from error
+        self.circuit_breaker.record_success()
+        return result
 
 
-def start_call(seconds: float | None = None) -> None:
-    """Give this thread's call `seconds`, by default the call deadline, for all its statements together."""
-    _local.deadline = monotonic() + (seconds or conf.call_deadline_seconds)
-
-
-def deadline() -> float:
-    """Until when the call may take, by `time.monotonic()`."""
-    return _local.deadline
-
-
-@contextmanager
-def due(moment: float) -> Iterator[None]:
-    """A deadline for some of its statements, which is no later than the call's."""
-    own, _local.deadline = _local.deadline, moment
-    try:
-        yield
-    finally:
-        _local.deadline = own
-
-
-def time_left() -> float:
-    """Seconds; never quite none, so that an answer that is there already is still read."""
-    return max(0.01, _local.deadline - monotonic())
-
-
-@overload
-def execute(statement: LiteralString, parameters: dict[str, Any]) -> list[tuple[Any, ...]]: ...
-@overload
-def execute(
-    statement: Statement, parameters: Sequence[bytes | None], line: ConnectionSlot | None = None
-) -> list[Row]: ...
-def execute(statement: Any, parameters: Any, line: ConnectionSlot | None = None) -> list[tuple[Any, ...]]:
-    """The rows of one statement of the call that was started, on this thread's line unless told. Raises Unavailable.
-    Never sends a statement twice.
-    """
-    if circuit_breaker.refuses():
-        raise DatabaseUnavailableError
-    line = line or _local.line
-    try:
-        if line.connection is None or not line.connection.is_quiet():
-            discard(line)
-            line.connection = connect(line.options)
-            metrics.connected()
-        metrics.stated()
-        rows = (
-            line.connection.ask(statement, parameters)
-            if isinstance(statement, Statement)
-            else line.connection.execute(statement, parameters).fetchall()
-        )
-    except HELD as error:
-        circuit_breaker.succeed()
-        raise RowLockedError from error
-    except psycopg.OperationalError as error:
-        discard(line)
-        circuit_breaker.fail()
-        raise DatabaseUnavailableError from error
-    circuit_breaker.succeed()
-    return rows
-
-
-def connect(options: str = "") -> DeadlineConnection:
-    """A connection like the call path's, for its caller alone, within the time that `start_call` has given."""
-    return DeadlineConnection.open(_conninfo(options))
-
-
-def discard(line: ConnectionSlot | None = None) -> None:
-    """Closes the connection of this thread's line, or of another one, without a word to the server."""
-    line = line or _local.line
-    connection, line.connection = line.connection, None
-    if connection is not None:
-        connection.discard()
-        metrics.disconnected()
-
-
-def _conninfo(options: str = "") -> str:
-    """Django's parameters for the database that keys are in, less what is Django's alone."""
-    pages = connections[conf.database_alias]
-    djangos = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
-    parameters = {name: value for name, value in pages.get_connection_params().items() if name not in djangos}
+def conninfo(options: str = "") -> str:
+    """Django's parameters for `conf.database_alias` without those of Django itself, and the call path's settings."""
+    django_connection = connections[conf.database_alias]
+    django_only = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
+    parameters = {
+        name: value for name, value in django_connection.get_connection_params().items() if name not in django_only
+    }
     parameters |= conf.calls_database_overrides
     durable = "on" if conf.durable_counts else "off"
-    # Sooner than the deadline, so that a row that somebody holds is not mistaken for a server that is away. Who is
-    # not the first to wait for a row waits twice: for its turn, and for the row.
-    patience = int(conf.call_deadline_seconds * 350)
+    # Ends before the deadline, so that a locked row is not mistaken for an unavailable server. A statement that is not
+    # the first to wait for a row waits twice: for the lock of the queue, and for the row.
+    lock_timeout = int(conf.call_deadline_seconds * 350)
     # One plan for all values of a statement: planning a look-up takes longer than the look-up.
-    plans = "-c plan_cache_mode=force_generic_plan"
-    ours = f"-c synchronous_commit={durable} -c lock_timeout={patience}ms -c timezone=UTC {plans}"
-    parameters["options"] = f"{parameters.get('options', '')} {ours} {options}"
+    generic_plans = "-c plan_cache_mode=force_generic_plan"
+    session = f"-c synchronous_commit={durable} -c lock_timeout={lock_timeout}ms -c timezone=UTC {generic_plans}"
+    parameters["options"] = f"{parameters.get('options', '')} {session} {options}"
     return psycopg.conninfo.make_conninfo("", **parameters)

@@ -1,19 +1,23 @@
--- A key by the digest of its secret, and the versions that what is read here is of, in one statement. The limit
--- tells the planner what it cannot know: that of a token's digests, one for each pepper, at most one is there.
-SELECT s.id, s.pepper_id, s.not_after IS NOT NULL, least(k.expires_at, s.not_after),
-    k.revoked_at IS NOT NULL,
-    coalesce(least(k.expires_at, s.not_after) <= clock_timestamp(), false),
-    NOT (o.is_active AND coalesce(b.is_active, true)),
-    meter_used(m.minute, m.cells, m.used),
-    m.version, ov.number, cv.number,
-    k.id, k.key_id, k.name, k.kind, o.id, o.slug, o.name, b.id, b.name, t.name, t.hourly_limit,
-    -- What a creator's roles are applied to. Nobody but a master key acts for people.
+-- A key by the digest of its secret, together with the versions of what is read here. Columns: SnapshotRow.
+-- LIMIT tells the planner what it cannot know: of a token's digests, one for each pepper, at most one exists.
+SELECT s.id AS secret_id, s.pepper_id, s.not_after IS NOT NULL AS is_in_grace,
+    least(k.expires_at, s.not_after) AS expires_at,
+    k.revoked_at IS NOT NULL AS is_revoked,
+    coalesce(least(k.expires_at, s.not_after) <= clock_timestamp(), false) AS is_expired,
+    NOT (o.is_active AND coalesce(b.is_active, true)) AS is_paused,
+    meter_used(m.minute, m.cells, m.used) AS used,
+    m.version AS key_version, ov.number AS organisation_version, cv.number AS catalogue_version,
+    k.id, k.key_id, k.name, k.kind,
+    o.id AS organisation_id, o.slug AS organisation_slug, o.name AS organisation_name,
+    b.id AS bot_id, b.name AS bot_name, t.name AS tier, t.hourly_limit AS "limit",
+    -- A key that inherits gets the whole catalogue here. Only a master key may act for people.
     CASE WHEN k.inherits THEN ARRAY(SELECT name FROM scope WHERE k.kind = 'master' OR name <> 'users:impersonate')
-        ELSE ARRAY(SELECT scope_id FROM key_scope WHERE key_id = k.id) END,
-    ARRAY(SELECT c.slug FROM key_channel kc JOIN channel c ON c.id = kc.channel_id WHERE kc.key_id = k.id),
-    ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = k.id),
-    ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = k.bot_id),
-    k.inherits, coalesce(p.is_active, false), coalesce(p.system_role, ''), coalesce(r.role, '')
+        ELSE ARRAY(SELECT scope_id FROM key_scope WHERE key_id = k.id) END AS scopes,
+    ARRAY(SELECT c.slug FROM key_channel kc JOIN channel c ON c.id = kc.channel_id WHERE kc.key_id = k.id) AS channels,
+    ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = k.id) AS key_networks,
+    ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = k.bot_id) AS bot_networks,
+    k.inherits, coalesce(p.is_active, false) AS creator_is_active,
+    coalesce(p.system_role, '') AS creator_system_role, coalesce(r.role, '') AS creator_role
 FROM (SELECT id, key_id, pepper_id, not_after FROM secret WHERE digest = ANY(%(digests)s) LIMIT 1) s
 JOIN key k ON k.id = s.key_id
 JOIN organisation o ON o.id = k.organisation_id

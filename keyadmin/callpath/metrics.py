@@ -1,52 +1,54 @@
-"""What the call path measures of itself, in memory: a microsecond a call. `keyadmin/metrics.py` publishes it."""
+"""Counters of the call path in this process, kept in memory. `keyadmin/server/metrics.py` publishes them."""
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Final
 
-#: Upper bounds of the draw's latencies, in seconds.
-BOUNDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+#: Upper bounds of the histogram of consume durations, in seconds.
+CONSUME_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(slots=True)
-class Measures:
-    """Since the process began. `draws` by the first of BOUNDS that is not less; the last place is for the rest."""
+class Measurements:
+    """Totals since the process started; `open_connections` is the number open now.
 
-    draws: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    draw_seconds: float = 0.0
+    `consumes_by_bucket` has one count for each of CONSUME_BUCKETS, and a last one for durations above all of them.
+    """
+
+    consumes_by_bucket: list[int] = field(default_factory=lambda: [0] * (len(CONSUME_BUCKETS) + 1))
+    consume_seconds: float = 0.0
     statements: int = 0
-    connected: int = 0
-    connections: int = 0
+    connections_opened: int = 0
+    open_connections: int = 0
 
 
-_mine = Measures()
-_lock = Lock()
+class CallPathMetrics:
+    """Thread-safe. An observation costs about a microsecond."""
 
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._totals = Measurements()
 
-def drawn(seconds: float) -> None:
-    with _lock:
-        _mine.draws[bisect_left(BOUNDS, seconds)] += 1
-        _mine.draw_seconds += seconds
+    def observe_consume(self, seconds: float) -> None:
+        with self._lock:
+            self._totals.consumes_by_bucket[bisect_left(CONSUME_BUCKETS, seconds)] += 1
+            self._totals.consume_seconds += seconds
 
+    def count_statement(self) -> None:
+        with self._lock:
+            self._totals.statements += 1
 
-def stated() -> None:
-    with _lock:
-        _mine.statements += 1
+    def connection_opened(self) -> None:
+        with self._lock:
+            self._totals.connections_opened += 1
+            self._totals.open_connections += 1
 
+    def connection_closed(self) -> None:
+        with self._lock:
+            self._totals.open_connections -= 1
 
-def connected() -> None:
-    with _lock:
-        _mine.connected += 1
-        _mine.connections += 1
-
-
-def disconnected() -> None:
-    with _lock:
-        _mine.connections -= 1
-
-
-def read() -> Measures:
-    """As of now; a copy."""
-    with _lock:
-        return Measures(list(_mine.draws), _mine.draw_seconds, _mine.statements, _mine.connected, _mine.connections)
+    def read(self) -> Measurements:
+        """A copy of the current totals."""
+        with self._lock:
+            return replace(self._totals, consumes_by_bucket=list(self._totals.consumes_by_bucket))

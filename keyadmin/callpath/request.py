@@ -1,18 +1,20 @@
-"""A request as a server received it → the verdict on it. What every door in front of an API has in common."""
+"""A request as a server received it → the verdict on it. Every integration and `POST /api/verify` start here."""
 
+from typing import Final
 from uuid import UUID
 
-from keyadmin.callpath.authorize import Call, authenticate
-from keyadmin.callpath.credentials import CREDENTIALS, Headers, present, single
-from keyadmin.callpath.usage import recorder
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.credentials import CREDENTIAL_HEADERS, Headers, parse_credentials, single_value
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core import routes, tokens
 from keyadmin.core.callers import Verdict
 from keyadmin.core.client_address import client_address
 from keyadmin.core.denials import Denial, DenialReason
 
-#: All that a verdict depends on.
-HEADERS = (*CREDENTIALS, "on-behalf-of", "x-channel", "x-forwarded-for")
+#: Every header that a verdict depends on, in lower case.
+REQUEST_HEADERS: Final = (*CREDENTIAL_HEADERS, "on-behalf-of", "x-channel", "x-forwarded-for")
 
 
 def decide(
@@ -24,12 +26,16 @@ def decide(
     cost: int = 1,
     organisation: UUID | None = None,
 ) -> Verdict:
-    """The verdict on a request by its path as sent, without the query, its headers and the connection's other end."""
-    read = question(method, path, headers, peer, needs, cost, organisation)
-    return recorder.noted(read) if isinstance(read, Denial) else authenticate(*read)
+    """Decides a request and records the verdict.
+
+    `path` is as sent, without the query. `peer` is the address at the other end of the connection. For the rest see
+    `Call`.
+    """
+    parsed = parse_request(method, path, headers, peer, needs, cost, organisation)
+    return state.usage.record_denial(parsed) if isinstance(parsed, Denial) else authorize(*parsed)
 
 
-def question(
+def parse_request(
     method: str,
     path: str,
     headers: Headers,
@@ -38,14 +44,14 @@ def question(
     cost: int = 1,
     organisation: UUID | None = None,
 ) -> tuple[tokens.Token, Call] | Denial:
-    """What `authenticate` is to be asked about the request, or why nobody need be. Asks no database."""
+    """The arguments of `authorize`, or the denial of a request that needs no look-up. Sends no statement."""
     if method == "TRACE":
         return Denial(DenialReason.METHOD)
-    token = present(headers)
+    token = parse_credentials(headers)
     if isinstance(token, Denial):
         return token
     try:
-        channel, person = single(headers, "x-channel"), single(headers, "on-behalf-of")
+        channel, person = single_value(headers, "x-channel"), single_value(headers, "on-behalf-of")
     except ValueError:
         return Denial(DenialReason.UNDECIDABLE)
     if not routes.canonical(path):

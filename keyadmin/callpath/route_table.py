@@ -1,28 +1,35 @@
-"""The catalogue's routes as the call path wants them: compiled once in a process for each of its versions."""
+"""The catalogue's routes, compiled once per process and catalogue version."""
 
 from operator import itemgetter
 from threading import Lock
 
-from keyadmin.callpath.connection import execute
+from psycopg.rows import class_row
+
+from keyadmin.callpath.connection import Database
 from keyadmin.core import routes
 
 
-def table(version: int) -> routes.Table:
-    """Those of a version, read if this process has none as new. Newer ones also do: the draw compares."""
-    global _table
-    known = _table
-    if known[0] < version:
-        rows = execute("SELECT method, pattern, scope_id, channel_from FROM scope_route", {})
-        known = (version, routes.compile(routes.Route(*row) for row in rows))
-        with _lock:
-            _table = max(known, _table, key=itemgetter(0))
-    return known[1]
+class RouteTableCache:
+    """Keeps the newest route table that this process has loaded."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._newest: tuple[int, routes.Table] = (0, routes.compile(()))
 
-def knows(version: int) -> bool:
-    """Whether `table` would not ask the database."""
-    return _table[0] >= version
+    def get(self, version: int) -> routes.Table:
+        """The table of that catalogue version or a newer one; `consume` compares versions afterwards.
 
+        Loads the table if this process has none that new. Raises DatabaseUnavailableError.
+        """
+        known = self._newest
+        if known[0] < version:
+            sql = "SELECT method, pattern, scope_id AS scope, channel_from FROM scope_route"
+            known = (version, routes.compile(self._database.fetch(sql, {}, class_row(routes.Route))))
+            with self._lock:
+                self._newest = max(known, self._newest, key=itemgetter(0))
+        return known[1]
 
-_lock = Lock()
-_table: tuple[int, routes.Table] = (0, routes.compile(()))
+    def has(self, version: int) -> bool:
+        """Whether `get` would send no statement."""
+        return self._newest[0] >= version

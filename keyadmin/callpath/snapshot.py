@@ -1,21 +1,22 @@
-"""Digest → all that a key's calls are decided by, as an immutable value cached in this process.
+"""The snapshot of a key: an immutable value with everything that its calls are decided by, cached in this process.
 
-A cached snapshot may allow but never refuse: the draw notices that it is stale, and before a refusal it is
-loaded anew. It is read in one statement with the versions it is of: read apart, a new version could be
-paired with old fields for ever.
+A cached snapshot may allow a call but never deny one: consumption notices that it is stale, and before a denial the
+snapshot is loaded again. One statement loads the key together with its versions. Two statements could pair a new
+version with old fields, and nothing would ever notice.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 from threading import Lock
-from typing import Any
 from uuid import UUID
 
-from keyadmin.callpath.connection import execute
+from psycopg.rows import class_row, scalar_row
+
+from keyadmin.callpath.connection import Database
 from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.callers import Identity
@@ -23,61 +24,160 @@ from keyadmin.models.scope import scopes_of_role
 
 
 @dataclass(frozen=True, slots=True)
-class Snapshot:
-    """`is_old`: in its grace. `revoked`, `expired`, `paused` and `used` (of the rolling hour) are as of its loading."""
+class SnapshotRow:
+    """The columns of load_snapshot.sql. `scopes` of a key that inherits are the catalogue's, before the roles of its
+    creator are applied.
+    """
 
-    secret: UUID
-    pepper: int
-    is_old: bool
-    expiry: datetime | None
-    revoked: bool
-    expired: bool
-    paused: bool
+    secret_id: UUID
+    pepper_id: int
+    is_in_grace: bool
+    expires_at: datetime | None
+    is_revoked: bool
+    is_expired: bool
+    is_paused: bool
     used: int
-    version: int
+    key_version: int
     organisation_version: int
+    catalogue_version: int
+    id: UUID
+    key_id: str | None
+    name: str
+    kind: str
+    organisation_id: UUID
+    organisation_slug: str
+    organisation_name: str
+    bot_id: UUID | None
+    bot_name: str | None
+    tier: str
+    limit: int
+    scopes: list[str]
+    channels: list[str]
+    key_networks: list[str]
+    bot_networks: list[str]
+    inherits: bool
+    creator_is_active: bool
+    creator_system_role: str
+    creator_role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A key by one of its secrets. `is_in_grace`: the secret has been replaced and is still valid for a while.
+
+    `is_revoked`, `is_expired`, `is_paused` and `used` (calls of the rolling hour) are as of the loading.
+    """
+
+    secret_id: UUID
+    pepper_id: int
+    is_in_grace: bool
+    expires_at: datetime | None
+    is_revoked: bool
+    is_expired: bool
+    is_paused: bool
+    used: int
     catalogue_version: int
     key: Identity
     scopes: frozenset[str]
     channels: frozenset[str]
-    allow_lists: tuple[cidr.Compiled, ...]
-    #: What a draw compares and counts by, ready to be sent: key, versions, expiry, limit.
-    drawing: tuple[bytes | None, ...]
+    key_allow_list: cidr.Compiled
+    bot_allow_list: cidr.Compiled
+    #: The constant parameters of consume.sql, as text: key, versions, expiry and limit.
+    consume_params: tuple[bytes | None, ...]
 
 
-def load(digests: Sequence[bytes]) -> Snapshot | None:
-    """The key that one of the digests is of, cached under the first, which is the current pepper's."""
-    rows = execute(LOAD, {"digests": list(digests)})
-    snapshot = built(*rows[0]) if rows else None
-    with _lock:
-        _cache.pop(digests[0], None)
-        if snapshot is not None:
-            _cache[digests[0]] = snapshot
-        while len(_cache) > conf.max_cached_snapshots:
-            _cache.popitem(last=False)
-    return snapshot
+class SnapshotCache:
+    """The snapshots that this process used last, at most `conf.max_cached_snapshots`, by the digest of the token."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._snapshots: OrderedDict[bytes, Snapshot] = OrderedDict()
+
+    def get(self, digest: bytes) -> Snapshot | None:
+        """The cached snapshot. Sends no statement."""
+        with self._lock:
+            if digest in self._snapshots:
+                self._snapshots.move_to_end(digest)
+            return self._snapshots.get(digest)
+
+    def load(self, digests: Sequence[bytes]) -> Snapshot | None:
+        """Loads the key that has one of the digests, and caches it by the first, the current pepper's.
+
+        None if there is no such key. Raises DatabaseUnavailableError.
+        """
+        row = self.load_row(digests)
+        snapshot = build_snapshot(row) if row else None
+        with self._lock:
+            self._snapshots.pop(digests[0], None)
+            if snapshot is not None:
+                self._snapshots[digests[0]] = snapshot
+            while len(self._snapshots) > conf.max_cached_snapshots:
+                self._snapshots.popitem(last=False)
+        return snapshot
+
+    def load_row(self, digests: Sequence[bytes]) -> SnapshotRow | None:
+        """Loads without caching. Raises DatabaseUnavailableError."""
+        rows = self._database.fetch(_LOAD, {"digests": list(digests)}, class_row(SnapshotRow))
+        return rows[0] if rows else None
+
+    def redigest(self, snapshot: Snapshot, digest: bytes, pepper_id: int) -> None:
+        """Stores the secret's digest under the current pepper. Raises DatabaseUnavailableError."""
+        parameters = {"digest": digest, "pepper": pepper_id, "secret": snapshot.secret_id}
+        self._database.fetch(_REDIGEST, parameters, scalar_row)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._snapshots.clear()
 
 
-def cached(digest: bytes) -> Snapshot | None:
-    with _lock:
-        if digest in _cache:
-            _cache.move_to_end(digest)
-        return _cache.get(digest)
+def build_snapshot(row: SnapshotRow) -> Snapshot:
+    scopes: Iterable[str] = row.scopes
+    if row.inherits:
+        granted = scopes_of_role(system_role=row.creator_system_role, role=row.creator_role, catalogue=row.scopes)
+        scopes = granted if row.creator_is_active else ()
+    return Snapshot(
+        secret_id=row.secret_id,
+        pepper_id=row.pepper_id,
+        is_in_grace=row.is_in_grace,
+        expires_at=row.expires_at,
+        is_revoked=row.is_revoked,
+        is_expired=row.is_expired,
+        is_paused=row.is_paused,
+        used=row.used,
+        catalogue_version=row.catalogue_version,
+        key=Identity(
+            id=row.id,
+            key_id=row.key_id,
+            name=row.name,
+            kind=row.kind,
+            organisation_id=row.organisation_id,
+            organisation_slug=row.organisation_slug,
+            organisation_name=row.organisation_name,
+            bot_id=row.bot_id,
+            bot_name=row.bot_name,
+            tier=row.tier,
+            limit=row.limit,
+        ),
+        scopes=frozenset(scopes),
+        channels=frozenset(row.channels),
+        key_allow_list=cidr.compile(map(ip_network, row.key_networks)),
+        bot_allow_list=cidr.compile(map(ip_network, row.bot_networks)),
+        consume_params=_as_text(
+            row.id,
+            row.key_version,
+            row.organisation_id,
+            row.organisation_version,
+            row.catalogue_version,
+            row.expires_at and row.expires_at.isoformat(),
+            row.limit,
+        ),
+    )
 
 
-def built(*row: Any) -> Snapshot:
-    """From the columns of load.sql. An inheriting key comes with the catalogue and its creator's roles."""
-    scopes, channels, own, bots, inherits, active, system_role, role = row[22:]
-    if inherits:
-        scopes = scopes_of_role(system_role=system_role, role=role, catalogue=scopes) if active else ()
-    lists = tuple(cidr.compile(map(ip_network, networks)) for networks in (own, bots) if networks)
-    key, expiry = Identity(*row[11:22]), row[3] and row[3].isoformat()
-    compared = (key.id, row[8], key.organisation_id, *row[9:11], expiry, key.limit)
-    drawing = tuple(None if value is None else str(value).encode() for value in compared)
-    fields: tuple[Any, ...] = (*row[:11], key, frozenset(scopes), frozenset(channels), lists, drawing)
-    return Snapshot(*fields)
+def _as_text(*values: object) -> tuple[bytes | None, ...]:
+    return tuple(None if value is None else str(value).encode() for value in values)
 
 
-LOAD = Path(__file__).with_name("load_snapshot.sql").read_text()
-_cache: OrderedDict[bytes, Snapshot] = OrderedDict()
-_lock = Lock()
+_LOAD = Path(__file__).with_name("load_snapshot.sql").read_text()
+_REDIGEST = Path(__file__).with_name("redigest.sql").read_text()

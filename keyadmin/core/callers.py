@@ -1,7 +1,8 @@
-"""Who may make a call. Who may not gets a `refusals.Refusal`; both are frozen values, and a verdict is either."""
+"""Callers: the key, and perhaps the person, behind an allowed call. A verdict is a `Caller` or a `Denial`."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from keyadmin.core.denials import Denial, Quota
@@ -9,7 +10,7 @@ from keyadmin.core.denials import Denial, Quota
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a key is. `limit` is its tier's: calls in any rolling hour."""
+    """A key and its owner. `limit` is its tier's: calls in a rolling hour."""
 
     id: UUID
     key_id: str | None
@@ -26,7 +27,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who performs the action, as the call's On-Behalf-Of says."""
+    """The person on whose behalf a call acts, as On-Behalf-Of says."""
 
     id: UUID
     email: str
@@ -34,7 +35,7 @@ class Person:
 
 
 class Caller(NamedTuple):
-    """A key whose call may pass, and was counted. `secret`: an old one, in its grace; `opened_by`: scopes."""
+    """An allowed and counted call. `secret` is set if the call used a replaced one; `opened_by`: scopes."""
 
     key: Identity
     secret: UUID | None
@@ -45,3 +46,6 @@ class Caller(NamedTuple):
 
 
 type Verdict = Caller | Denial
+
+current_call: Final[ContextVar[tuple[UUID, str] | None]] = ContextVar("keyadmin_current_call", default=None)
+"""The key's id and the request id of the call that this thread or task answers. Log lines carry both."""

@@ -1,42 +1,120 @@
-"""Why a call is denied. `Reason` is the one table of denial reasons; a `Refusal` is the verdict that carries one."""
+"""Denied calls. `DenialReason` is the one table of reasons: usage, charts, metrics, the API and explanations derive
+from it, so that a new reason is one entry here (and a migration, as the database checks the labels of known keys).
+"""
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple
+from enum import Enum, StrEnum
+from typing import Final, NamedTuple
 from uuid import UUID
 
-_NOT_PROVEN = (401, "unauthenticated", "A valid API key is required.")
+#: The label of an allowed call, beside the labels of denial reasons.
+ALLOWED: Final = "ok"
+
+
+class DenialGroup(StrEnum):
+    """What charts and sums distinguish."""
+
+    PERMISSION = "permission"
+    ADDRESS = "address"
+    LIMITED = "limited"
+    EXPIRED = "expired"
+
+
+def _(text: str) -> str:
+    """Marks a text for translation. Pages translate it; this package does not know Django."""
+    return text
+
+
+# One status, slug and text: a caller cannot distinguish an unknown key from a revoked one.
+_INVALID_KEY = (401, "unauthenticated", "A valid API key is required.")
 
 
 class DenialReason(Enum):
-    """A name for the log and for history; then status, slug of the problem type, and what the caller is told.
+    """Label (in logs, metrics, the database and the API), HTTP status, slug of the problem type, detail for the caller.
 
-    What is not proven, or not alive, has one status, one slug and one text: from outside all of it is alike.
+    Reasons that concern a known key also have a short title for pages, and their group. They are counted per key.
     """
 
     AMBIGUOUS = ("ambiguous", 400, "ambiguous-credentials", "Send exactly one credential, once.")
     UNDECIDABLE = ("undecidable", 400, "undecidable-request", "The request can be read in more than one way.")
     METHOD = ("method", 405, "method-not-allowed", "TRACE is never answered.")
-    NO_CREDENTIAL = ("no_credential", *_NOT_PROVEN)
-    UNPROVEN = ("unproven", *_NOT_PROVEN)
-    REVOKED = ("revoked", *_NOT_PROVEN)
-    EXPIRED = ("expired", *_NOT_PROVEN)
-    PAUSED = ("paused", *_NOT_PROVEN)
-    ADDRESS = ("address", 403, "address-not-allowed", "This key may not be used from this address.")
-    UNMAPPED = ("unmapped", 403, "insufficient-scope", "No permission opens this method and path.")
-    SCOPE = ("scope", 403, "insufficient-scope", "This key lacks the permission for this method and path.")
-    CHANNEL = ("channel", 403, "insufficient-scope", "The call names none of this key's channels.")
-    IMPERSONATION = ("impersonation", 403, "insufficient-scope", "This key may not act on behalf of a person.")
-    ON_BEHALF_OF = ("on_behalf_of", 403, "unknown-person", "On-Behalf-Of names nobody who can be acted for.")
-    LIMITED = ("limited", 429, "rate-limited", "The calls of this rolling hour are used up.")
+    NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
+    UNPROVEN = ("unproven", *_INVALID_KEY)
+    REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), DenialGroup.EXPIRED)
+    EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), DenialGroup.EXPIRED)
+    PAUSED = ("paused", *_INVALID_KEY, _("Paused"), DenialGroup.EXPIRED)
+    ADDRESS = (
+        "address",
+        403,
+        "address-not-allowed",
+        "This key may not be used from this address.",
+        _("IP not allowed"),
+        DenialGroup.ADDRESS,
+    )
+    UNMAPPED = (
+        "unmapped",
+        403,
+        "insufficient-scope",
+        "No permission opens this method and path.",
+        _("Nothing opens this call"),
+        DenialGroup.PERMISSION,
+    )
+    SCOPE = (
+        "scope",
+        403,
+        "insufficient-scope",
+        "This key lacks the permission for this method and path.",
+        _("No permission"),
+        DenialGroup.PERMISSION,
+    )
+    CHANNEL = (
+        "channel",
+        403,
+        "insufficient-scope",
+        "The call names none of this key's channels.",
+        _("Channel not allowed"),
+        DenialGroup.PERMISSION,
+    )
+    IMPERSONATION = (
+        "impersonation",
+        403,
+        "insufficient-scope",
+        "This key may not act on behalf of a person.",
+        _("May not act for a person"),
+        DenialGroup.PERMISSION,
+    )
+    ON_BEHALF_OF = (
+        "on_behalf_of",
+        403,
+        "unknown-person",
+        "On-Behalf-Of names no active person of this organisation.",
+        _("Unknown person"),
+        DenialGroup.PERMISSION,
+    )
+    LIMITED = (
+        "limited",
+        429,
+        "rate-limited",
+        "The calls of this rolling hour are used up.",
+        _("Limited"),
+        DenialGroup.LIMITED,
+    )
     UNAVAILABLE = ("unavailable", 503, "unavailable", "The call cannot be decided now. Try again.")
 
-    def __init__(self, label: str, status: int, slug: str, detail: str) -> None:
+    def __init__(
+        self, label: str, status: int, slug: str, detail: str, title: str = "", group: DenialGroup | None = None
+    ) -> None:
         self.label, self.status, self.slug, self.detail = label, status, slug, detail
+        self.title, self.group = title, group
+
+    @classmethod
+    def of_known_keys(cls) -> list["DenialReason"]:
+        """The reasons that are counted per key, in the order of the table."""
+        return [reason for reason in cls if reason.group is not None]
 
 
 class Quota(NamedTuple):
-    """Calls in any rolling hour: the tier's `limit`, and how many are `remaining`."""
+    """Calls in a rolling hour: the tier's `limit`, and how many are `remaining`."""
 
     limit: int
     remaining: int
@@ -44,7 +122,10 @@ class Quota(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """`key` and `quota` are a proven key's. Any of `scopes` would open the call. `retry_after` is in seconds."""
+    """The verdict on a denied call. `key` and `quota` are set if the key is known.
+
+    Any of `scopes` would open the call. `retry_after` is in seconds.
+    """
 
     reason: DenialReason
     key: UUID | None = None

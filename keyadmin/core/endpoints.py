@@ -1,12 +1,12 @@
-"""keyadmin's own endpoints and the scopes that open them: declared here, never in the catalogue."""
+"""The routes of keyadmin's own API, and the scopes that open them. The catalogue has no routes of these paths."""
 
 from typing import Final
 
 from keyadmin.core import routes
 from keyadmin.core.routes import Route
 
-#: What keys may call. A scope of "" is any key's.
-FOR_KEYS: Final = (
+#: What keys may call. The scope "" stands for any key.
+KEY_ROUTES: Final = (
     Route("GET", "/api/whoami", ""),
     Route("POST", "/api/verify", "keys:verify"),
     Route("POST", "/api/explain", "keys:read"),
@@ -42,12 +42,12 @@ FOR_KEYS: Final = (
 
 
 def _for_people(*calls: str) -> tuple[Route, ...]:
-    """No key holds what opens these."""
+    """Routes that no scope of a key opens."""
     return tuple(Route(method, pattern, "") for method, _, pattern in (call.partition(" ") for call in calls))
 
 
-#: What only people may call, with a token of theirs, or anybody without a credential.
-FOR_PEOPLE: Final = _for_people(
+#: What only people may call, with an access token or, where the endpoint allows it, without a credential.
+PERSON_ROUTES: Final = _for_people(
     "GET /api/openapi.json",
     "GET /api/docs",
     "POST /api/token",
@@ -86,8 +86,8 @@ FOR_PEOPLE: Final = _for_people(
     "DELETE /api/people/{id}/roles/{organisation}",
 )
 
-#: All of them: nothing in the catalogue opens any.
-ROUTES: Final = FOR_KEYS + FOR_PEOPLE
+#: Every route of keyadmin's API.
+OWN_ROUTES: Final = KEY_ROUTES + PERSON_ROUTES
 
-ENDPOINTS: Final = routes.compile(FOR_KEYS)
-PEOPLES: Final = routes.compile(FOR_PEOPLE)
+KEY_ENDPOINTS: Final = routes.compile(KEY_ROUTES)
+PERSON_ENDPOINTS: Final = routes.compile(PERSON_ROUTES)

@@ -1,6 +1,30 @@
-"""What a header's value can be."""
+"""HTTP headers: valid values, request ids, and rate limits."""
 
+import os
 import re
+from random import Random
+from typing import Final
 
-unsendable = re.compile("[\x00-\x1f\x7f\ud800-\udfff]").search
-"""What is in no header that a call could have; nor can a database be asked about some of it."""
+from keyadmin.core.denials import Quota
+
+has_unsendable_characters = re.compile("[\x00-\x1f\x7f\ud800-\udfff]").search
+"""Finds a character that no header of a call can contain. PostgreSQL rejects some of them as well."""
+
+_is_request_id = re.compile(r"[A-Za-z0-9._-]{8,64}").fullmatch
+# Not the operating system's generator: an id need not be unpredictable, and a system call releases the interpreter.
+_random: Final = Random()  # noqa: S311
+os.register_at_fork(after_in_child=_random.seed)
+
+
+def request_id(received: str = "") -> str:
+    """The id that finds a request in every log: as received from a trusted proxy if it is well-formed, else new."""
+    return received if _is_request_id(received) else f"{_random.getrandbits(128):032x}"
+
+
+def rate_limit(quota: Quota, retry_after: int | None = None) -> dict[str, str]:
+    """`RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers. `retry_after` is in seconds."""
+    reset = f";t={retry_after}" if retry_after is not None else ""
+    return {
+        "RateLimit-Policy": f'"hour";q={quota.limit};w=3600',
+        "RateLimit": f'"hour";r={quota.remaining}{reset}',
+    }

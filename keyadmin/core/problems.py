@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.rate_limit_headers import rate_limit
+from keyadmin.core.headers import rate_limit
 
 TITLES = {
     400: "Bad request",
@@ -23,20 +23,20 @@ TITLES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An HTTP response; header names are in their usual spelling."""
+class Response:
+    """An HTTP response of any server. Header names are in their usual spelling."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-def problem(
+def problem_response(
     status: int, slug: str, detail: str, request_id: str, errors: Mapping[str, Sequence[str]] | None = None
-) -> Answer:
-    """An `application/problem+json` answer. Its type is stable: `urn:keyadmin:problem:<slug>`.
+) -> Response:
+    """An `application/problem+json` response. Its type is stable: `urn:keyadmin:problem:<slug>`.
 
-    `errors` says what is wrong with each field of what was sent.
+    `errors` has the messages for each field of the request.
     """
     members: dict[str, object] = {
         "type": f"urn:keyadmin:problem:{slug}",
@@ -53,31 +53,31 @@ def problem(
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
     }
-    return Answer(status, headers, body)
+    return Response(status, headers, body)
 
 
-def answer(refusal: Denial, request_id: str) -> Answer:
-    """The refusal as its caller sees it."""
-    reason = refusal.reason
-    response = problem(reason.status, reason.slug, reason.detail, request_id)
-    if (challenge := _challenge(refusal)) is not None:
+def denial_response(denial: Denial, request_id: str) -> Response:
+    """The response to a denied call."""
+    reason = denial.reason
+    response = problem_response(reason.status, reason.slug, reason.detail, request_id)
+    if (challenge := _challenge(denial)) is not None:
         response.headers["WWW-Authenticate"] = challenge
     if reason is DenialReason.METHOD:
         response.headers["Allow"] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
-    if refusal.quota is not None:
-        response.headers.update(rate_limit(refusal.quota, refusal.retry_after))
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
+    if denial.quota is not None:
+        response.headers.update(rate_limit(denial.quota, denial.retry_after))
+    if denial.retry_after is not None:
+        response.headers["Retry-After"] = str(denial.retry_after)
     return response
 
 
-def _challenge(refusal: Denial) -> str | None:
-    """WWW-Authenticate. Who sent no credential is told no error."""
-    if refusal.reason is DenialReason.NO_CREDENTIAL:
+def _challenge(denial: Denial) -> str | None:
+    """The value of WWW-Authenticate. RFC 6750: no error code for a request without a credential."""
+    if denial.reason is DenialReason.NO_CREDENTIAL:
         return 'Bearer realm="api"'
-    if refusal.reason.status == 401:
+    if denial.reason.status == 401:
         return 'Bearer realm="api", error="invalid_token"'
-    if refusal.reason.slug == "insufficient-scope":
-        opening = f', scope="{" ".join(sorted(refusal.scopes))}"' if refusal.scopes else ""
-        return f'Bearer realm="api", error="insufficient_scope"{opening}'
+    if denial.reason.slug == "insufficient-scope":
+        scopes = f', scope="{" ".join(sorted(denial.scopes))}"' if denial.scopes else ""
+        return f'Bearer realm="api", error="insufficient_scope"{scopes}'
     return None

@@ -1,4 +1,4 @@
-"""What the words of an explanation are about."""
+"""The context of an explanation, which its messages and remedies describe."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -6,28 +6,28 @@ from typing import Final
 
 from django.utils.translation import gettext as _
 
-from keyadmin.callpath.authorize import Call
+from keyadmin.callpath.rules import Call
 from keyadmin.callpath.snapshot import Snapshot
 from keyadmin.core.routes import Match
-from keyadmin.explain.rules import Loaded
+from keyadmin.explain.rules import LoadedKey
 from keyadmin.models import Key
 
-#: Names in a sentence; of more it says how many.
-_MOST: Final = 6
+#: Names in a list. A longer list ends with the number of further names.
+_MAX_LISTED_NAMES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What the words are about. `match`: the route that the call takes. `labels`: of scopes, by name.
+class ExplainContext:
+    """`match`: the route of the call. `scope_labels`: label by name.
 
     `is_for_people`: no key may make the call, but a person may.
     """
 
     key: Key
     call: Call
-    loaded: Loaded
+    loaded: LoadedKey
     match: Match | None
-    labels: Mapping[str, str]
+    scope_labels: Mapping[str, str]
     is_for_people: bool
 
     @property
@@ -35,29 +35,30 @@ class Facts:
         return self.loaded.snapshot
 
     @property
-    def asked(self) -> str:
+    def request_line(self) -> str:
         return f"{self.call.method} {self.call.path}"
 
     @property
     def channel(self) -> str | None:
-        """The channel that the call acts through, if it names one."""
+        """The channel that the call names in its path or in X-Channel."""
         return self.match.channel if self.match and self.match.channel_from == "path" else self.call.channel
 
-    def named(self, scopes: Collection[str]) -> list[str]:
-        """By their labels, sorted."""
-        return sorted(self.labels.get(name, name) for name in scopes)
+    def labels_of(self, scopes: Collection[str]) -> list[str]:
+        """The labels of the scopes, sorted."""
+        return sorted(self.scope_labels.get(name, name) for name in scopes)
 
 
-def all_of(names: Collection[str]) -> str:
-    return _listed(names, _("%(some)s and %(last)s"))
+def join_with_and(names: Collection[str]) -> str:
+    return _join(names, _("%(some)s and %(last)s"))
 
 
-def one_of(names: Collection[str]) -> str:
-    return _listed(names, _("%(some)s or %(last)s"))
+def join_with_or(names: Collection[str]) -> str:
+    return _join(names, _("%(some)s or %(last)s"))
 
 
-def _listed(names: Collection[str], joined: str) -> str:
-    shown = list(names)
-    if len(shown) > _MOST:
-        shown = [*shown[: _MOST - 1], _("%(count)s more") % {"count": len(shown) - _MOST + 1}]
-    return joined % {"some": ", ".join(shown[:-1]), "last": shown[-1]} if shown[1:] else "".join(shown)
+def _join(names: Collection[str], template: str) -> str:
+    listed = list(names)
+    if len(listed) > _MAX_LISTED_NAMES:
+        more = _("%(count)s more") % {"count": len(listed) - _MAX_LISTED_NAMES + 1}
+        listed = [*listed[: _MAX_LISTED_NAMES - 1], more]
+    return template % {"some": ", ".join(listed[:-1]), "last": listed[-1]} if listed[1:] else "".join(listed)

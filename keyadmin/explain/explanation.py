@@ -1,37 +1,39 @@
-"""The explanation of a call: what every rule says of it, which one decides, and what would have to change.
+"""The explanation of a call: the result of every rule, the rule that decides, and what would allow the call.
 
-Nothing is drawn, counted or written, and no snapshot is cached.
+Nothing is consumed, recorded or cached.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import OperationalError
 
-from keyadmin.callpath.authorize import Call
-from keyadmin.callpath.connection import DatabaseUnavailableError, start_call
-from keyadmin.core.denials import DenialReason, Quota
-from keyadmin.core.endpoints import PEOPLES
+from keyadmin.callpath.connection import DatabaseUnavailableError
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
+from keyadmin.core.denials import ALLOWED, DenialReason, Quota
+from keyadmin.core.endpoints import PERSON_ENDPOINTS
 from keyadmin.core.errors import NotFoundError
 from keyadmin.explain import messages, rules
-from keyadmin.explain.context import Facts
-from keyadmin.explain.remedies import Change, changes
-from keyadmin.explain.rules import Rule
+from keyadmin.explain.context import ExplainContext
+from keyadmin.explain.remedies import Remedy, remedies
+from keyadmin.explain.rules import Rule, RuleResult
 from keyadmin.models import Key, Scope
 from keyadmin.models.scope import IMPERSONATE
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a rule says, in words; `reason` is why it refuses, and `changes` what would make it let the call pass.
+    """One rule: why it denies the call, or None; its message; and what would make it pass.
 
-    A rule that is not reached says what it would.
+    A rule after the deciding one is not reached. It still has a reason and a message.
     """
 
     rule: Rule
     reason: DenialReason | None
     is_reached: bool
-    detail: str
-    changes: tuple[Change, ...]
+    message: str
+    remedies: tuple[Remedy, ...]
 
     @property
     def decides(self) -> bool:
@@ -39,7 +41,7 @@ class Step:
 
     @property
     def state(self) -> str:
-        """pass, decides or not_reached"""
+        """`pass`, `decides` or `not_reached`"""
         if not self.is_reached:
             return "not_reached"
         return "decides" if self.reason else "pass"
@@ -57,7 +59,7 @@ class Explanation:
 
     @property
     def deciding(self) -> Step | None:
-        """The rule that refuses the call; None where all let it pass."""
+        """The rule that denies the call; None if all let it pass."""
         return next((step for step in self.steps if step.decides), None)
 
     @property
@@ -66,40 +68,75 @@ class Explanation:
 
     @property
     def status(self) -> int:
-        """Of the answer that the call would get."""
+        """The HTTP status of the response to the call."""
         return self.reason.status if self.reason else 200
 
     @property
-    def changes(self) -> list[Change]:
-        """All that would have to change, also for rules that are not reached."""
-        return [change for step in self.steps for change in step.changes]
+    def remedies(self) -> list[Remedy]:
+        """Everything that would have to change, including what rules that are not reached need."""
+        return [remedy for step in self.steps for remedy in step.remedies]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the API and the command line."""
+        key, call, reason = self.key, self.call, self.reason
+        return {
+            "allowed": reason is None,
+            "status": self.status,
+            "reason": reason.label if reason else ALLOWED,
+            "detail": reason.detail if reason else None,
+            "decided_by": self.deciding.rule.value if self.deciding else None,
+            "key": {"id": str(key.id), "key_id": key.key_id, "name": key.name},
+            "call": {
+                "method": call.method,
+                "path": call.path,
+                "address": call.address.text if call.address else None,
+                "channel": call.channel,
+                "on_behalf_of": call.on_behalf_of,
+            },
+            "rules": [
+                {
+                    "rule": step.rule.value,
+                    "title": str(messages.TITLES[step.rule]),
+                    "state": step.state,
+                    "reason": step.reason.label if step.reason else None,
+                    "detail": step.message,
+                }
+                for step in self.steps
+            ],
+            "remedies": [{"kind": remedy.kind.value, "detail": remedy.detail} for remedy in self.remedies],
+            "needs": sorted(self.needs),
+            "rate_limit": {"limit": self.quota.limit, "remaining": self.quota.remaining},
+        }
 
 
 def explain(key: Key, call: Call) -> Explanation:
-    """The key comes with its organisation and bot. Raises NotFound if it is gone since; OperationalError if PostgreSQL
-    does not answer in the time that a call has.
+    """Explains the call. The key must have been loaded with its organisation and bot.
+
+    Raises NotFoundError if the key has been deleted meanwhile, and OperationalError if PostgreSQL does not answer
+    before the deadline of a call.
     """
-    start_call()
+    state.database.start_call()
     try:
         loaded = rules.load(key.id)
         if loaded is None:
             raise NotFoundError
-        match, sayings = rules.ask(loaded, call)
+        match, results = rules.evaluate(loaded, call)
     except DatabaseUnavailableError as error:
-        raise OperationalError("no answer within the deadline of a call") from error
-    names = loaded.snapshot.scopes | {IMPERSONATE} | (match.scopes if match else frozenset())
-    labels = dict(Scope.objects.filter(name__in=names).values_list("name", "label"))
-    facts = Facts(key, call, loaded, match, labels, PEOPLES.match(call.method, call.path) is not None)
+        raise OperationalError("no answer before the deadline of a call") from error
     snapshot = loaded.snapshot
+    scopes = snapshot.scopes | {IMPERSONATE} | (match.scopes if match else frozenset())
+    labels = dict(Scope.objects.filter(name__in=scopes).values_list("name", "label"))
+    is_for_people = PERSON_ENDPOINTS.match(call.method, call.path) is not None
+    context = ExplainContext(key, call, loaded, match, labels, is_for_people)
     quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - snapshot.used))
     needs = frozenset(name for name in match.scopes if name) if match else frozenset()
-    return Explanation(key, call, _steps(facts, sayings), needs, quota)
+    return Explanation(key, call, _steps(context, results), needs, quota)
 
 
-def _steps(facts: Facts, sayings: list[rules.Saying]) -> tuple[Step, ...]:
+def _steps(context: ExplainContext, results: list[RuleResult]) -> tuple[Step, ...]:
     steps, is_reached = [], True
-    for rule, reason in sayings:
-        wanted = tuple(changes(facts, rule, reason)) if reason else ()
-        steps.append(Step(rule, reason, is_reached, messages.detail(facts, rule, reason), wanted))
+    for rule, reason in results:
+        message = messages.message(context, rule, reason)
+        steps.append(Step(rule, reason, is_reached, message, remedies(context, rule, reason)))
         is_reached = is_reached and reason is None
     return tuple(steps)

@@ -1,4 +1,4 @@
-"""What would have to change for a rule that refuses a call to let it pass."""
+"""Remedies: what would have to change for a rule that denies a call to let it pass."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from enum import StrEnum
 from django.utils.translation import gettext as _
 
 from keyadmin.core.denials import DenialReason
-from keyadmin.explain.context import Facts, one_of
+from keyadmin.explain.context import ExplainContext, join_with_or
 from keyadmin.explain.rules import Rule
 from keyadmin.models import Kind
 from keyadmin.models.scope import IMPERSONATE
 
 
-class What(StrEnum):
+class RemedyKind(StrEnum):
     """What would have to change."""
 
     REQUEST = "request"
@@ -34,78 +34,84 @@ class What(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    what: What
+class Remedy:
+    kind: RemedyKind
     detail: str
 
 
-def changes(facts: Facts, rule: Rule, reason: DenialReason) -> Iterator[Change]:
-    """What would make the rule, which refuses for the reason, let the call pass. At least one."""
+def remedies(context: ExplainContext, rule: Rule, reason: DenialReason | None) -> tuple[Remedy, ...]:
+    """All that the rule needs to let the call pass: at least one remedy if it denies the call for a reason."""
+    if reason is None:
+        return ()
     match rule:
-        case Rule.STANDING:
-            yield from _to_stand(facts)
+        case Rule.KEY_STATE:
+            return tuple(_for_key_state(context))
         case Rule.KEY_ADDRESSES | Rule.BOT_ADDRESSES:
-            yield _to_reach(facts, rule)
+            return (_for_address(context, rule),)
         case Rule.PERMISSION:
-            yield _to_open(facts, reason)
+            return (_for_permission(context, reason),)
         case Rule.ON_BEHALF_OF:
-            yield _to_act(facts, reason)
+            return (_for_on_behalf_of(context, reason),)
         case Rule.CHANNEL:
-            yield _to_go_through(facts)
+            return (_for_channel(context),)
         case Rule.LIMIT:
-            yield Change(What.TIER, _("Wait until some of its calls are an hour old, or give the key a larger tier."))
+            detail = _("Wait until some of its calls are an hour old, or give the key a larger tier.")
+            return (Remedy(RemedyKind.TIER, detail),)
         case _:
-            words = _("Send the path without //, dot segments or needless escapes, and each header once.")
-            yield Change(What.REQUEST, words)
+            detail = _("Send the path without //, dot segments or needless escapes, and each header once.")
+            return (Remedy(RemedyKind.REQUEST, detail),)
 
 
-def _to_stand(facts: Facts) -> Iterator[Change]:
-    """All of it: a key can be revoked, expired and paused at once."""
-    key, snapshot = facts.key, facts.snapshot
-    if snapshot.revoked:
-        yield Change(What.REACTIVATE, _("Reactivate the key."))
-    if snapshot.expired:
-        yield Change(What.EXPIRY, _("Give the key a new expiry."))
-    if snapshot.paused and key.bot and not key.bot.is_active:
-        yield Change(What.ENABLE_BOT, _("Enable its bot %(bot)s.") % {"bot": key.bot.name})
-    if snapshot.paused and not key.organisation.is_active:
-        yield Change(What.ENABLE_ORGANISATION, _("Enable %(name)s.") % {"name": key.organisation.name})
+def _for_key_state(context: ExplainContext) -> Iterator[Remedy]:
+    """A key can be revoked, expired and paused at once."""
+    key, snapshot = context.key, context.snapshot
+    if snapshot.is_revoked:
+        yield Remedy(RemedyKind.REACTIVATE, _("Reactivate the key."))
+    if snapshot.is_expired:
+        yield Remedy(RemedyKind.EXPIRY, _("Give the key a new expiry."))
+    if snapshot.is_paused and key.bot and not key.bot.is_active:
+        yield Remedy(RemedyKind.ENABLE_BOT, _("Enable its bot %(bot)s.") % {"bot": key.bot.name})
+    if snapshot.is_paused and not key.organisation.is_active:
+        yield Remedy(RemedyKind.ENABLE_ORGANISATION, _("Enable %(name)s.") % {"name": key.organisation.name})
 
 
-def _to_reach(facts: Facts, rule: Rule) -> Change:
-    if facts.call.address is None:
-        return Change(What.ADDRESS, _("Call from an address that can be told."))
-    names = {"address": facts.call.address.text, "bot": facts.snapshot.key.bot_name}
+def _for_address(context: ExplainContext, rule: Rule) -> Remedy:
+    if context.call.address is None:
+        return Remedy(RemedyKind.ADDRESS, _("Call from an address that can be determined."))
+    names = {"address": context.call.address.text, "bot": context.snapshot.key.bot_name}
     if rule is Rule.KEY_ADDRESSES:
-        return Change(What.KEY_LIST, _("Add %(address)s to the key’s allow-list.") % names)
-    return Change(What.BOT_LIST, _("Add %(address)s to the allow-list of %(bot)s.") % names)
+        return Remedy(RemedyKind.KEY_LIST, _("Add %(address)s to the key’s allow-list.") % names)
+    return Remedy(RemedyKind.BOT_LIST, _("Add %(address)s to the allow-list of %(bot)s.") % names)
 
 
-def _to_open(facts: Facts, reason: DenialReason) -> Change:
-    if reason is DenialReason.UNMAPPED or facts.match is None:
-        if facts.is_for_people:
-            return Change(What.PERSON, _("Call it with a person’s access token instead."))
-        return Change(What.CATALOGUE, _("Let a permission open %(call)s.") % {"call": facts.asked})
-    needs = one_of(facts.named(facts.match.scopes))
-    if facts.key.inherits:
-        names = {"person": facts.key.created_by, "needs": needs}
-        words = _("Give %(person)s, from whom the key inherits, a role that includes %(needs)s.")
-        return Change(What.CREATOR, words % names)
-    return Change(What.PERMISSIONS, _("Give the key %(needs)s.") % {"needs": needs})
+def _for_permission(context: ExplainContext, reason: DenialReason) -> Remedy:
+    if reason is DenialReason.UNMAPPED or context.match is None:
+        if context.is_for_people:
+            return Remedy(RemedyKind.PERSON, _("Call it with a person’s access token instead."))
+        detail = _("Let a permission open %(call)s.") % {"call": context.request_line}
+        return Remedy(RemedyKind.CATALOGUE, detail)
+    needs = join_with_or(context.labels_of(context.match.scopes))
+    if context.key.inherits:
+        names = {"person": context.key.created_by, "needs": needs}
+        detail = _("Give %(person)s, from whom the key inherits, a role that includes %(needs)s.") % names
+        return Remedy(RemedyKind.CREATOR, detail)
+    return Remedy(RemedyKind.PERMISSIONS, _("Give the key %(needs)s.") % {"needs": needs})
 
 
-def _to_go_through(facts: Facts) -> Change:
-    names = {"channel": facts.channel, "channels": one_of(sorted(facts.snapshot.channels))}
-    if facts.channel is None:
-        return Change(What.CHANNELS, _("Name one of the key’s channels: %(channels)s.") % names)
-    words = _("Use one of the key’s channels, %(channels)s, or let the key use %(channel)s.")
-    return Change(What.CHANNELS, words % names)
+def _for_channel(context: ExplainContext) -> Remedy:
+    names = {"channel": context.channel, "channels": join_with_or(sorted(context.snapshot.channels))}
+    if context.channel is None:
+        return Remedy(RemedyKind.CHANNELS, _("Name one of the key’s channels: %(channels)s.") % names)
+    detail = _("Use one of the key’s channels, %(channels)s, or let the key use %(channel)s.") % names
+    return Remedy(RemedyKind.CHANNELS, detail)
 
 
-def _to_act(facts: Facts, reason: DenialReason) -> Change:
+def _for_on_behalf_of(context: ExplainContext, reason: DenialReason) -> Remedy:
     if reason is DenialReason.ON_BEHALF_OF:
-        words = _("Name somebody who is active in %(organisation)s, by e-mail address or id.")
-        return Change(What.PERSON, words % {"organisation": facts.key.organisation.name})
-    if facts.key.kind != Kind.MASTER:
-        return Change(What.MASTER_KEY, _("Use a master key: only those act for people."))
-    return Change(What.PERMISSIONS, _("Give the key %(scope)s.") % {"scope": facts.labels[IMPERSONATE]})
+        names = {"organisation": context.key.organisation.name}
+        detail = _("Name an active person of %(organisation)s, by e-mail address or id.") % names
+        return Remedy(RemedyKind.PERSON, detail)
+    if context.key.kind != Kind.MASTER:
+        return Remedy(RemedyKind.MASTER_KEY, _("Use a master key: only a master key may act for people."))
+    detail = _("Give the key %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
+    return Remedy(RemedyKind.PERMISSIONS, detail)

@@ -1,27 +1,32 @@
-"""What each rule of the call path says of a call, in the order in which the call path asks them."""
+"""Evaluates every rule of the call path for a call, in the call path's order."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final, NamedTuple
 from uuid import UUID
 
-from keyadmin.callpath import authorize, route_table
-from keyadmin.callpath import snapshot as snapshots
-from keyadmin.callpath.authorize import Call
-from keyadmin.callpath.connection import execute
-from keyadmin.callpath.credentials import single
-from keyadmin.callpath.snapshot import Snapshot
+from psycopg.rows import scalar_row
+
+from keyadmin.callpath import rules as callpath_rules
+from keyadmin.callpath.authorize import find_route
+from keyadmin.callpath.credentials import single_value
+from keyadmin.callpath.on_behalf_of import check_on_behalf_of
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.snapshot import Snapshot, build_snapshot
+from keyadmin.callpath.state import state
 from keyadmin.core import routes
 from keyadmin.core.denials import DenialReason
-from keyadmin.core.endpoints import ENDPOINTS
+
+#: Times that a key is loaded, if its secret is replaced in between.
+_MAX_LOADS: Final = 4
 
 
 class Rule(StrEnum):
-    """In the call path's order. A key that is no bot's has no BOT_ADDRESSES."""
+    """In the call path's order. BOT_ADDRESSES applies to keys of bots only."""
 
     REQUEST = "request"
     KEY = "key"
-    STANDING = "standing"
+    KEY_STATE = "key_state"
     KEY_ADDRESSES = "key_addresses"
     BOT_ADDRESSES = "bot_addresses"
     PERMISSION = "permission"
@@ -30,66 +35,71 @@ class Rule(StrEnum):
     LIMIT = "limit"
 
 
-type Saying = tuple[Rule, DenialReason | None]
-"""A rule, and why it would refuse the call; None where it lets it pass."""
+class RuleResult(NamedTuple):
+    """`reason`: why the rule denies the call; None if it lets the call pass."""
+
+    rule: Rule
+    reason: DenialReason | None
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A snapshot by a key's present secret, and whose the lists are: networks of the key's own, and of its bot's."""
+class LoadedKey:
+    """The snapshot by a key's current secret, and the networks of its allow-lists as text, sorted."""
 
     snapshot: Snapshot
-    own: tuple[str, ...]
-    bots: tuple[str, ...]
+    key_networks: tuple[str, ...]
+    bot_networks: tuple[str, ...]
 
 
-def load(key: UUID) -> Loaded | None:
-    """What the call path would load for the key now; it is not cached. A call is started. Raises Unavailable."""
-    rows = execute(_LOAD, {"key": key})
-    if not rows:
-        return None
-    own, bots = rows[0][-6:-4]
-    return Loaded(snapshots.built(*rows[0]), tuple(sorted(own)), tuple(sorted(bots)))
+def load(key: UUID) -> LoadedKey | None:
+    """Loads what the call path would load for the key now, and caches nothing.
+
+    None if there is no such key. The call must have been started. Raises DatabaseUnavailableError.
+    """
+    for _ in range(_MAX_LOADS):
+        digests = state.database.fetch(_CURRENT_DIGEST, {"key": key}, scalar_row)
+        if not digests:
+            return None
+        row = state.snapshots.load_row(digests)
+        if row is not None and not row.is_in_grace:
+            return LoadedKey(build_snapshot(row), tuple(sorted(row.key_networks)), tuple(sorted(row.bot_networks)))
+    return None
 
 
-def is_clear(call: Call) -> bool:
+def is_unambiguous(call: Call) -> bool:
     """Whether the call can be read in one way only."""
     try:
-        single({"value": [call.channel or "-"]}, "value")
-        single({"value": [call.on_behalf_of or "-"]}, "value")
+        single_value({"value": [call.channel or "-"]}, "value")
+        single_value({"value": [call.on_behalf_of or "-"]}, "value")
     except ValueError:
         return False
     return routes.canonical(call.path)
 
 
-def ask(loaded: Loaded, call: Call) -> tuple[routes.Match | None, list[Saying]]:
-    """The route that the call takes, None where nothing opens it or its path is not clear; and what every rule says,
-    also those behind the one that decides.
+def evaluate(loaded: LoadedKey, call: Call) -> tuple[routes.Match | None, list[RuleResult]]:
+    """The route of the call, and the result of every rule, also of those after the one that decides.
+
+    The route is None if no permission opens the call, or if its path is ambiguous. Raises DatabaseUnavailableError.
     """
-    snapshot, clear, match = loaded.snapshot, is_clear(call), None
-    if clear:
-        match = ENDPOINTS.match(call.method, call.path)
-        match = match or route_table.table(snapshot.catalogue_version).match(call.method, call.path)
+    snapshot, is_clear = loaded.snapshot, is_unambiguous(call)
+    match = find_route(snapshot, call) if is_clear else None
+    results = [
+        RuleResult(Rule.REQUEST, None if is_clear else DenialReason.UNDECIDABLE),
+        RuleResult(Rule.KEY, None),
+        RuleResult(Rule.KEY_STATE, callpath_rules.check_key_state(snapshot)),
+        RuleResult(Rule.KEY_ADDRESSES, callpath_rules.check_allow_list(snapshot.key_allow_list, call.address)),
+    ]
+    if snapshot.key.bot_id:
+        reason = callpath_rules.check_allow_list(snapshot.bot_allow_list, call.address)
+        results.append(RuleResult(Rule.BOT_ADDRESSES, reason))
+    has_room = snapshot.used + call.cost <= snapshot.key.limit
     return match, [
-        (Rule.REQUEST, None if clear else DenialReason.UNDECIDABLE),
-        (Rule.KEY, None),
-        (Rule.STANDING, authorize.standing(snapshot)),
-        *_addresses(loaded, call),
-        (Rule.PERMISSION, authorize.scope(snapshot, match) if clear else None),
-        (Rule.CHANNEL, authorize.channel(snapshot, call, match)),
-        (Rule.ON_BEHALF_OF, authorize.on_behalf_of(snapshot, call)[0]),
-        (Rule.LIMIT, DenialReason.LIMITED if snapshot.used + call.cost > snapshot.key.limit else None),
+        *results,
+        RuleResult(Rule.PERMISSION, callpath_rules.check_permission(snapshot, match) if is_clear else None),
+        RuleResult(Rule.CHANNEL, callpath_rules.check_channel(snapshot, call, match)),
+        RuleResult(Rule.ON_BEHALF_OF, check_on_behalf_of(state.database, snapshot, call)[0]),
+        RuleResult(Rule.LIMIT, None if has_room else DenialReason.LIMITED),
     ]
 
 
-def _addresses(loaded: Loaded, call: Call) -> Iterator[Saying]:
-    """Of each list by itself."""
-    lists = iter(loaded.snapshot.allow_lists)  # those that are not empty, in this order
-    for rule, networks in ((Rule.KEY_ADDRESSES, loaded.own), (Rule.BOT_ADDRESSES, loaded.bots)):
-        alone = replace(loaded.snapshot, allow_lists=(next(lists),) if networks else ())
-        if rule is Rule.KEY_ADDRESSES or alone.key.bot_id:
-            yield rule, authorize.address(alone, call)
-
-
-#: The call path's statement, but by key instead of by digest.
-_LOAD = snapshots.LOAD.replace("digest = ANY(%(digests)s)", "key_id = %(key)s AND not_after IS NULL")
+_CURRENT_DIGEST: Final = "SELECT digest FROM secret WHERE key_id = %(key)s AND not_after IS NULL"

@@ -5,11 +5,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.callpath.authorize import Call
+from keyadmin.callpath.rules import Call
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.core.tokens import holds_secret
-from keyadmin.explain.inputs import LONGEST, Method, call_of, is_name_of_a_key, key_of
+from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, is_key_identifier, parse_call
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import Key
 
@@ -19,29 +19,29 @@ _CODE = {"class": "mono", "autocomplete": "off", "spellcheck": "false", "autocap
 class ExplainForm(OperationForm):
     """Once it is valid it has `chosen`, the key, and `call`. `is_unknown`: the actor sees no such key."""
 
-    key = forms.CharField(label=gettext_lazy("Key"), required=False, max_length=LONGEST, widget=forms.Select)
+    key = forms.CharField(label=gettext_lazy("Key"), required=False, max_length=MAX_INPUT_LENGTH, widget=forms.Select)
     key_id = forms.CharField(
         label=gettext_lazy("Or another’s key ID"),
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(_CODE | {"placeholder": "kad_a1b2c3d4e5f6a7b8"}),
     )
     method = forms.ChoiceField(label=gettext_lazy("Method"), choices=[(each.value, each.value) for each in Method])
     path = forms.CharField(
         label=gettext_lazy("Path"),
-        max_length=LONGEST,
+        max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(_CODE | {"placeholder": "/api/chats"}),
     )
     address = forms.CharField(
         label=gettext_lazy("From address"),
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(_CODE | {"placeholder": "203.0.113.24"}),
     )
     on_behalf_of = forms.CharField(
         label=gettext_lazy("On behalf of"),
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(
             {"autocomplete": "off", "spellcheck": "false", "placeholder": "jonas@northwind.example"}
         ),
@@ -49,7 +49,7 @@ class ExplainForm(OperationForm):
     channel = forms.CharField(
         label=gettext_lazy("Channel"),
         required=False,
-        max_length=LONGEST,
+        max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(_CODE | {"list": "channels", "placeholder": "whatsapp"}),
     )
 
@@ -66,14 +66,14 @@ class ExplainForm(OperationForm):
         given = {name: text for name, text in self.cleaned_data.items() if name not in ("key", "key_id")}
         try:
             if "method" in given and "path" in given:
-                self.call = call_of(**given)
+                self.call = parse_call(**given)
         except InvalidInputError as error:
             self.refuse(error)
         self._choose()
         shown = {name: self.data.get(name, "") for name in self.fields}
         if self.chosen and not self.cleaned_data.get("key_id"):
             shown["key"] = str(self.chosen.id)
-        if not is_name_of_a_key(shown["key_id"]):
+        if not is_key_identifier(shown["key_id"]):
             shown["key_id"] = ""
         self.data = {name: "" if holds_secret(text) else text for name, text in shown.items()}
 
@@ -97,7 +97,7 @@ class ExplainForm(OperationForm):
                 self.add_error("key", gettext("Choose a key, or paste its key ID."))
             return
         try:
-            self.chosen = key_of(self.actor, text)
+            self.chosen = find_key(self.actor, text)
         except InvalidInputError as error:
             self.add_error(field, error.errors["key"])
         except NotFoundError:

@@ -13,10 +13,12 @@ from typing import Final
 
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from psycopg.rows import scalar_row, tuple_row
 
-from keyadmin.callpath.connection import DatabaseUnavailableError, execute, start_call
+from keyadmin.callpath.connection import DatabaseUnavailableError
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
-from keyadmin.core.problems import Answer
+from keyadmin.core.problems import Response
 
 PATHS: Final = ("/healthz", "/readyz")
 #: Seconds for which an answer is good: whoever asks all the time does not ask PostgreSQL all the time.
@@ -37,7 +39,7 @@ class HealthMiddleware:
         return HttpResponse(made.body, status=made.status, headers=made.headers)
 
 
-def answer(path: str) -> Answer:
+def answer(path: str) -> Response:
     """200, or 503 and which check failed."""
     failing = failures() if path == "/readyz" else {}
     body = json.dumps({"status": "unavailable" if failing else "ok", **failing}).encode()
@@ -46,7 +48,7 @@ def answer(path: str) -> Answer:
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
     }
-    return Answer(503 if failing else 200, headers, body)
+    return Response(503 if failing else 200, headers, body)
 
 
 def failures() -> dict[str, str]:
@@ -59,7 +61,9 @@ def failures() -> dict[str, str]:
 
 
 def _checked() -> dict[str, str]:
-    start_call()
+    if dead := state.dead_threads():
+        return {"threads": f"Not running: {', '.join(dead)}."}
+    state.database.start_call()
     try:
         lacking = {"migrations": _missing_migrations(), "peppers": _missing_peppers()}
     except DatabaseUnavailableError:
@@ -68,9 +72,9 @@ def _checked() -> dict[str, str]:
 
 
 def _missing_migrations() -> set[str]:
-    if execute("SELECT to_regclass('django_migrations')::text", {}) == [(None,)]:
+    if state.database.fetch("SELECT to_regclass('django_migrations')::text", {}, scalar_row) == [None]:
         return {"all of them"}
-    applied = set(execute("SELECT app, name FROM django_migrations", {}))
+    applied = set(state.database.fetch("SELECT app, name FROM django_migrations", {}, tuple_row))
     return {f"{app}.{name}" for app, name in _newest_migrations() - applied}
 
 
@@ -79,10 +83,10 @@ def _missing_peppers() -> set[str]:
 
     The index is asked for each pepper once, not for each secret.
     """
-    if execute("SELECT to_regclass('secret')::text", {}) == [(None,)]:
+    if state.database.fetch("SELECT to_regclass('secret')::text", {}, scalar_row) == [None]:
         return set()
-    found = execute(_PEPPERS_IN_USE, {})
-    return {str(number) for (number,) in found if number not in conf.peppers}
+    found = state.database.fetch(_PEPPERS_IN_USE, {}, scalar_row)
+    return {str(number) for number in found if number not in conf.peppers}
 
 
 @cache

@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from keyadmin import env
-from keyadmin.core.current_call import current_call
+from keyadmin.core.callers import current_call
 from keyadmin.core.redaction import clean, clean_field, escape, redact
 
 

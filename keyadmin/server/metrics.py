@@ -18,10 +18,10 @@ import psutil
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin import env
-from keyadmin.callpath import circuit_breaker, metrics
+from keyadmin.callpath.metrics import CONSUME_BUCKETS, Measurements
 from keyadmin.conf import conf
 from keyadmin.core import cidr
-from keyadmin.core.problems import Answer
+from keyadmin.core.problems import Response
 
 PATH: Final = "/metrics"
 EVERY: Final = 1.0
@@ -71,14 +71,16 @@ def start() -> None:
         threading.Thread(target=_publish_for_ever, name="metrics", daemon=True).start()
 
 
-def answer(method: str, peer: str, headers: Mapping[str, Sequence[str]]) -> Answer:
+def answer(method: str, peer: str, headers: Mapping[str, Sequence[str]]) -> Response:
     """To whoever may read, what all processes published; 404 otherwise. Headers by lower-case name."""
     if method not in ("GET", "HEAD") or not _may_read(peer, headers):
-        return Answer(404, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}, b"Not found.\n")
+        return Response(
+            404, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}, b"Not found.\n"
+        )
     publish()
     body = _text()
     kind = "text/plain; version=0.0.4; charset=utf-8"
-    return Answer(200, {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}, body)
+    return Response(200, {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}, body)
 
 
 def publish() -> None:
@@ -88,43 +90,47 @@ def publish() -> None:
 
 
 class Publisher:
-    """Holds the instruments, which write into the process's files, and what they have been told already."""
+    """Holds the instruments, which write into the files of this process, and the totals published so far."""
 
     def __init__(self) -> None:
         from prometheus_client import Counter, Gauge, Histogram  # reads where to write when it is imported
 
-        self._told = metrics.Measures()
-        self._decided: dict[str, int] = {}
-        self._lost = 0
+        self._published = Measurements()
+        self._published_decisions: dict[str, int] = {}
+        self._published_dropped = 0
         self.decisions = Counter("keyadmin_decisions", "Calls decided, by reason; ok is allowed.", ["reason"])
-        self.draws = Histogram("keyadmin_draw_seconds", "Time of a draw.", buckets=metrics.BOUNDS)
+        self.consumes = Histogram(
+            "keyadmin_consume_seconds", "Time to count a call against its limit.", buckets=CONSUME_BUCKETS
+        )
         self.statements = Counter("keyadmin_statements", "Statements of the call path.")
-        self.connected = Counter("keyadmin_connections_opened", "Connections that the call path opened.")
-        self.dropped = Counter("keyadmin_outcomes_dropped", "Sums of outcomes that were never written.")
+        self.connections_opened = Counter("keyadmin_connections_opened", "Connections that the call path opened.")
+        self.usage_dropped = Counter("keyadmin_usage_dropped", "Usage counts that were never written.")
         gauge = partial(Gauge, multiprocess_mode="livesum")
-        self.connections = gauge("keyadmin_connections", "Connections of the call path.")
-        self.broken = gauge("keyadmin_breaker_open", "Processes that take PostgreSQL for away.")
-
-    def publish(self) -> None:
-        from keyadmin.callpath.usage import (
-            recorder,  # the applications are not ready when a server's first process starts
+        self.connections = gauge("keyadmin_connections", "Open connections of the call path.")
+        self.circuit_breakers_open = gauge(
+            "keyadmin_circuit_breakers_open", "Processes that send no statements because PostgreSQL did not answer."
         )
 
-        now, told = metrics.read(), self._told
-        self._told = now
-        for place, (count, before) in enumerate(zip(now.draws, told.draws, strict=True)):
-            if count > before:  # the histogram takes one at a time, or a bucket's number this way
-                self.draws._buckets[place].inc(count - before)
-        self.draws._sum.inc(now.draw_seconds - told.draw_seconds)
-        self.statements.inc(now.statements - told.statements)
-        self.connected.inc(now.connected - told.connected)
-        self.connections.set(now.connections)
-        self.broken.set(circuit_breaker.is_broken())
-        decided, lost = recorder.decisions(), recorder.dropped()
-        for reason, count in decided.items():
-            self.decisions.labels(reason).inc(count - self._decided.get(reason, 0))
-        self.dropped.inc(lost - self._lost)
-        self._decided, self._lost = decided, lost
+    def publish(self) -> None:
+        """Adds to the instruments what this process has counted since the last time."""
+        from keyadmin.callpath.state import state  # the master process publishes nothing, and has no models
+
+        totals, published = state.metrics.read(), self._published
+        self._published = totals
+        buckets = zip(totals.consumes_by_bucket, published.consumes_by_bucket, strict=True)
+        for index, (count, before) in enumerate(buckets):
+            if count > before:  # Histogram.observe takes one value at a time
+                self.consumes._buckets[index].inc(count - before)
+        self.consumes._sum.inc(totals.consume_seconds - published.consume_seconds)
+        self.statements.inc(totals.statements - published.statements)
+        self.connections_opened.inc(totals.connections_opened - published.connections_opened)
+        self.connections.set(totals.open_connections)
+        self.circuit_breakers_open.set(state.circuit_breaker.is_open())
+        decisions, dropped = state.usage.decisions, state.usage.dropped
+        for reason, count in decisions.items():
+            self.decisions.labels(reason).inc(count - self._published_decisions.get(reason, 0))
+        self.usage_dropped.inc(dropped - self._published_dropped)
+        self._published_decisions, self._published_dropped = decisions, dropped
 
 
 @cache

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin.conf import conf
 from keyadmin.core import cidr
-from keyadmin.core.request_id import request_id as fit_id
+from keyadmin.core.headers import request_id as fit_id
 
 log = structlog.get_logger("keyadmin.request")
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")

@@ -1,58 +1,81 @@
-"""What is at which path, in plain ASGI: no Django request, no middleware, no session."""
+"""The ASGI application of the verify server: `/verify`, `/healthz`, `/readyz` and `/metrics`.
+
+Plain ASGI: no Django request, no middleware, no session. granian loads `keyadmin.server.verify_asgi:application`.
+"""
 
 import asyncio
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
+import django
 import structlog
 
-from keyadmin.core import problems
-from keyadmin.core.request_id import request_id
-from keyadmin.integrations.gateway import responses
-from keyadmin.integrations.gateway.responses import Answer
-from keyadmin.integrations.gateway.verify import close, verify
-from keyadmin.server import health, metrics
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
+django.setup()
+
+from keyadmin.core import problems  # noqa: E402 - models can be imported after setup() only
+from keyadmin.core.headers import request_id  # noqa: E402
+from keyadmin.integrations.gateway import responses  # noqa: E402
+from keyadmin.integrations.gateway.responses import AsgiResponse  # noqa: E402
+from keyadmin.integrations.gateway.verify import VerifyEndpoint  # noqa: E402
+from keyadmin.server import health, metrics  # noqa: E402
 
 log = structlog.get_logger("keyadmin.integrations.gateway")
-_asker = ThreadPoolExecutor(1, thread_name_prefix="health")
 
 
-async def application(scope: Any, receive: Any, send: Any) -> None:
-    if scope["type"] == "lifespan":
-        await _live(receive, send)
-        return
-    try:
-        answer = await _answer(scope)
-    except Exception:
-        log.exception("broken")
-        answer = _problem(500, "internal-error", "It has been noted. Try again in a moment.")
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-    await send({"type": "http.response.body", "body": answer.body})
+class VerifyApplication:
+    """One in each worker process."""
 
+    def __init__(self) -> None:
+        self._endpoint: VerifyEndpoint | None = None
+        #: Health and metrics block, so they do not run in the event loop.
+        self._blocking = ThreadPoolExecutor(1, thread_name_prefix="health")
 
-async def _answer(scope: Any) -> Answer:
-    path = scope["path"]
-    if path == "/verify":
-        return await verify(scope)
-    if path in health.PATHS:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        try:
+            response = await self._respond(scope)
+        except Exception:
+            log.exception("unhandled error")
+            response = _problem(500, "internal-error", "The error has been logged. Try again in a moment.")
+        await send({"type": "http.response.start", "status": response.status, "headers": response.headers})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _respond(self, scope: Any) -> AsgiResponse:
+        path = scope["path"]
+        if path == "/verify":
+            if self._endpoint is None:
+                self._endpoint = VerifyEndpoint()
+            return await self._endpoint.handle(scope)
+        if path in health.PATHS:
+            return await self._in_thread(health.answer, path)
+        if path == metrics.PATH:
+            peer = scope["client"][0] if scope["client"] else ""
+            headers = {name.decode("latin-1").lower(): [value.decode("latin-1")] for name, value in scope["headers"]}
+            return await self._in_thread(metrics.answer, scope["method"], peer, headers)
+        return _problem(404, "not-found", "There is nothing at this path.")
+
+    async def _in_thread(self, function: Callable[..., problems.Response], *arguments: Any) -> AsgiResponse:
         loop = asyncio.get_running_loop()
-        return responses.plain(await loop.run_in_executor(_asker, health.answer, path))
-    if path == metrics.PATH:
-        peer = scope["client"][0] if scope["client"] else ""
-        headers = {name.decode("latin-1").lower(): [value.decode("latin-1")] for name, value in scope["headers"]}
-        loop = asyncio.get_running_loop()
-        return responses.plain(await loop.run_in_executor(_asker, metrics.answer, scope["method"], peer, headers))
-    return _problem(404, "not-found", "There is nothing at this path.")
+        return responses.as_asgi(await loop.run_in_executor(self._blocking, function, *arguments))
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        """Runs from the start of the worker to its end."""
+        while (message := await receive())["type"] != "lifespan.shutdown":
+            await send({"type": f"{message['type']}.complete"})
+        if self._endpoint is not None:
+            self._endpoint.close()
+        await send({"type": "lifespan.shutdown.complete"})
 
 
-def _problem(status: int, slug: str, detail: str) -> Answer:
+def _problem(status: int, slug: str, detail: str) -> AsgiResponse:
     own_id = request_id()
-    return responses.problem(problems.problem(status, slug, detail, own_id), own_id)
+    return responses.problem(problems.problem_response(status, slug, detail, own_id), own_id)
 
 
-async def _live(receive: Any, send: Any) -> None:
-    """From the worker's start to its end."""
-    while (message := await receive())["type"] != "lifespan.shutdown":
-        await send({"type": f"{message['type']}.complete"})
-    close()
-    await send({"type": "lifespan.shutdown.complete"})
+metrics.start()
+application: Final = VerifyApplication()

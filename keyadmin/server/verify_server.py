@@ -30,7 +30,7 @@ def main() -> int:
     except env.ConfigurationError as problem:
         sys.stderr.write(f"{problem}\n")
         return 2
-    Server("keyadmin.server.verify_app:application", **options).serve()
+    Server("keyadmin.server.verify_asgi:application", **options).serve()
     return 0
 
 

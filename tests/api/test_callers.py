@@ -10,7 +10,7 @@ import pytest
 
 from keyadmin.api import openapi
 from keyadmin.api.urls import api
-from keyadmin.core.endpoints import FOR_KEYS, FOR_PEOPLE
+from keyadmin.core.endpoints import KEY_ROUTES, PERSON_ROUTES
 from keyadmin.models import Person
 from tests.api.calling import call
 from tests.api.world import CALLERS, OTHER_KEYS, World, worlds
@@ -144,7 +144,7 @@ def test_every_endpoint_is_asked() -> None:
     paths = openapi.document(api)["paths"].items()
     said = {(method.upper(), re.sub(r"\{\w+\}", "{}", path)) for path, methods in paths for method in methods}
     asked = {(method, re.sub(r"\{\w+\}", "{}", address.partition("?")[0])) for method, address, *_ in CALLS}
-    declared = {(route.method, re.sub(r"\{\w+\}", "{}", route.pattern)) for route in FOR_KEYS + FOR_PEOPLE}
+    declared = {(route.method, re.sub(r"\{\w+\}", "{}", route.pattern)) for route in KEY_ROUTES + PERSON_ROUTES}
     unwritten = {("GET", "/api/openapi.json"), ("GET", "/api/docs")}
     assert asked == declared == said | unwritten
 

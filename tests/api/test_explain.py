@@ -22,7 +22,7 @@ def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
     told = ask(asking, "POST", "/api/explain", body)
     assert told.status_code == 200
     said: dict[str, Any] = told.json()
-    rules, changes = said.pop("rules"), said.pop("changes")
+    rules, remedies = said.pop("rules"), said.pop("remedies")
     assert said == {
         "allowed": False,
         "status": 403,
@@ -40,7 +40,7 @@ def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
         "needs": ["chats:export"],
         "rate_limit": {"limit": 1000, "remaining": 1000},
     }
-    assert changes == [{"what": "permissions", "detail": "Give the key Export data."}]
+    assert remedies == [{"kind": "permissions", "detail": "Give the key Export data."}]
     assert rules[4] == {
         "rule": "permission",
         "title": "Permission",
@@ -58,7 +58,7 @@ def test_allowed(given: Given, ask: Ask, asking: Made) -> None:
     about = given.key(asking.key.organisation)
     said = ask(asking, "POST", "/api/explain", {"key": str(about.key.id), "method": "GET", "path": "/api/chats"}).json()
     assert (said["allowed"], said["status"], said["reason"], said["decided_by"]) == (True, 200, "ok", None)
-    assert (said["detail"], said["changes"], said["needs"]) == (None, [], ["chats:read"])
+    assert (said["detail"], said["remedies"], said["needs"]) == (None, [], ["chats:read"])
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from keyadmin.callpath import connection, snapshot
 from keyadmin.callpath.connection import DeadlineConnection, Statement
-from keyadmin.callpath.limits import BATCHER
+from keyadmin.callpath.state import state
 from tests.callpath.rows import Given
 from tests.live.fixtures import database_url, proxied, server
 
@@ -18,8 +17,13 @@ __all__ = ["committed_rows", "database_url", "given", "proxied", "server", "stat
 def committed_rows(django_db_setup: None) -> Iterator[None]:
     """The call path's own connection must be gone before the test database can be."""
     yield
-    connection.discard()
-    BATCHER.discard()
+    discard_connections()
+
+
+def discard_connections() -> None:
+    """Closes the call path's connections of this thread and of the batcher."""
+    state.database.discard()
+    state.database.discard(state.limits.batcher.slot)
 
 
 @pytest.fixture
@@ -35,18 +39,18 @@ def given(committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
 def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """Every statement that the call path sends from this process from now on; no snapshot is cached yet."""
     sent: list[str] = []
-    execute, ask = DeadlineConnection.execute, DeadlineConnection.ask
+    fetch, execute_prepared = DeadlineConnection.fetch, DeadlineConnection.execute_prepared
 
-    def executed(self: DeadlineConnection, statement: Any, *arguments: Any, **options: Any) -> Any:
-        sent.append(statement)
-        return execute(self, statement, *arguments, **options)
+    def recording_fetch(self: DeadlineConnection, sql: Any, parameters: Any, row_factory: Any) -> Any:
+        sent.append(sql)
+        return fetch(self, sql, parameters, row_factory)
 
-    def asked(self: DeadlineConnection, statement: Statement, values: Any) -> Any:
+    def recording_execute_prepared(self: DeadlineConnection, statement: Statement, values: Any) -> Any:
         sent.append(statement.sql.decode())
-        return ask(self, statement, values)
+        return execute_prepared(self, statement, values)
 
-    monkeypatch.setattr(DeadlineConnection, "execute", executed)
-    monkeypatch.setattr(DeadlineConnection, "ask", asked)
-    snapshot._cache.clear()
+    monkeypatch.setattr(DeadlineConnection, "fetch", recording_fetch)
+    monkeypatch.setattr(DeadlineConnection, "execute_prepared", recording_execute_prepared)
+    state.snapshots.clear()
     yield sent
-    snapshot._cache.clear()
+    state.snapshots.clear()

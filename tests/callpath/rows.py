@@ -6,7 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from keyadmin.callpath.usage import recorder
+from keyadmin.callpath.state import state
 from keyadmin.core import tokens
 from keyadmin.core.cidr import parse
 from keyadmin.models import AllowListEntry, Bot, Channel, Key, Meter, Organisation, Person, Secret, Tier
@@ -101,7 +101,7 @@ class Given:
 
     def remove(self) -> None:
         """Everything of the organisations, people and tiers made here, and history since."""
-        recorder.flush()
+        state.usage.flush()
         keys = list(Key.objects.filter(organisation__in=self.organisations).values_list("id", flat=True))
         bots = "SELECT id FROM bot WHERE organisation_id = ANY(%s)"
         sessions = "SELECT id FROM token_session WHERE person_id = ANY(%s)"

@@ -4,7 +4,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.rules import Call
 from keyadmin.core import tokens
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.integrations.django.middleware import KeyMiddleware
@@ -144,7 +145,7 @@ def test_unproven_keys_run_the_same_statement(given: Given, statements: list[str
     key = given.key()
     call = Call("GET", "/api/chats", None)
     for token in (other(key.token), wrong_secret(key.token)):
-        assert authenticate(token, call) == Denial(DenialReason.UNPROVEN)
+        assert authorize(token, call) == Denial(DenialReason.UNPROVEN)
     assert statements == statements[:1] * 2
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from keyadmin import env
-from keyadmin.callpath import metrics as measures
+from keyadmin.callpath.metrics import CallPathMetrics
 from keyadmin.env import ROOT
 from keyadmin.server import metrics
 from tests.callpath.rows import Given
@@ -69,14 +69,14 @@ def test_what_every_worker_did_is_summed(watched: Server, given: Given) -> None:
     assert gained['keyadmin_decisions_total{reason="ok"}'] == total
     assert gained['keyadmin_decisions_total{reason="scope"}'] == 3
     assert gained['keyadmin_decisions_total{reason="no_credential"}'] == 3
-    assert gained["keyadmin_draw_seconds_count"] >= total
-    assert gained['keyadmin_draw_seconds_bucket{le="+Inf"}'] == gained["keyadmin_draw_seconds_count"]
-    assert gained["keyadmin_draw_seconds_sum"] > 0
+    assert gained["keyadmin_consume_seconds_count"] >= total
+    assert gained['keyadmin_consume_seconds_bucket{le="+Inf"}'] == gained["keyadmin_consume_seconds_count"]
+    assert gained["keyadmin_consume_seconds_sum"] > 0
     assert gained["keyadmin_statements_total"] > total
     assert 3 <= after["keyadmin_connections"] <= 12
     assert after["keyadmin_connections_opened_total"] >= after["keyadmin_connections"]
-    assert after["keyadmin_breaker_open"] == 0
-    assert after["keyadmin_outcomes_dropped_total"] == 0
+    assert after["keyadmin_circuit_breakers_open"] == 0
+    assert after["keyadmin_usage_dropped_total"] == 0
 
 
 def test_counts_of_a_killed_worker_stay_and_its_connections_go(watched: Server, given: Given) -> None:
@@ -158,12 +158,11 @@ def test_folders_of_servers_that_ended_are_removed(tmp_path: Path, monkeypatch: 
 
 
 def test_a_latency_falls_into_the_bucket_that_holds_it() -> None:
-    before = measures.read()
+    metrics = CallPathMetrics()
     for seconds in (0.0001, 0.00011, 5.0):
-        measures.drawn(seconds)
-    after = measures.read()
-    gained = [now - then for now, then in zip(after.draws, before.draws, strict=True)]
-    assert (gained[0], gained[1], gained[-1], sum(gained)) == (1, 1, 1, 3)
+        metrics.observe_consume(seconds)
+    counts = metrics.read().consumes_by_bucket
+    assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
 
 
 def test_no_metric_names_a_key(watched: Server, given: Given) -> None:

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from keyadmin.callpath import snapshot as snapshots
-from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
 from keyadmin.core.callers import Caller
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.core.tokens import digest
@@ -48,19 +49,19 @@ def test_a_refused_key_is_moved_too_and_an_unproven_one_is_not(server: Server, g
 def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[str], settings: Any) -> None:
     made = given.key(pepper=1)
     settings.KEYADMIN_PEPPERS, settings.KEYADMIN_CURRENT_PEPPER = {2: NEW}, 2
-    assert authenticate(made.token, CHATS) == Denial(DenialReason.UNPROVEN)
+    assert authorize(made.token, CHATS) == Denial(DenialReason.UNPROVEN)
     settings.KEYADMIN_PEPPERS = {1: OLD, 2: NEW}
-    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert isinstance(authorize(made.token, CHATS), Caller)
 
 
 def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
     """So that every host can be given a new pepper before any host uses it."""
     settings.KEYADMIN_CURRENT_PEPPER = 1
     made = given.key(pepper=1)
-    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert isinstance(authorize(made.token, CHATS), Caller)
     assert Secret.objects.get(key=made.key).pepper_id == 1
     settings.KEYADMIN_CURRENT_PEPPER = 2
-    assert isinstance(authenticate(made.token, CHATS), Caller)
+    assert isinstance(authorize(made.token, CHATS), Caller)
     assert Secret.objects.get(key=made.key).pepper_id == 2
 
 
@@ -70,10 +71,10 @@ def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], sett
     organisation = given.organisation()
     made = [given.key(organisation) for _ in range(5)]
     for one in (*made, *made, *reversed(made)):
-        verdict = authenticate(one.token, CHATS)
+        verdict = authorize(one.token, CHATS)
         assert isinstance(verdict, Caller)
         assert verdict.key.id == one.key.id
-        assert len(snapshots._cache) <= room
+        assert len(state.snapshots._snapshots) <= room
     for one in made:
         assert given.meter(one).total == 3
 
@@ -82,6 +83,6 @@ def test_the_least_recently_used_goes_first(given: Given, statements: list[str],
     settings.KEYADMIN_MAX_CACHED_SNAPSHOTS = 2
     first, second, third = (given.key() for _ in range(3))
     for made in (first, second, first, third):
-        authenticate(made.token, CHATS)
-    cached = {snapshot.key.id for snapshot in snapshots._cache.values()}
+        authorize(made.token, CHATS)
+    cached = {snapshot.key.id for snapshot in state.snapshots._snapshots.values()}
     assert cached == {first.key.id, third.key.id}

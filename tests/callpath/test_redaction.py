@@ -13,7 +13,7 @@ from django.db import connection
 
 from keyadmin.core.tokens import Format, mint
 from tests.callpath.rows import Given, Made, Pairs
-from tests.live.client import ConnectionSlot
+from tests.live.client import Line
 from tests.live.servers import Server, free_port, gunicorn, started
 
 PASSWORD: Final = "correct-horse-staple-battery"
@@ -110,7 +110,7 @@ def send_broken(server: Server, secret: str) -> None:
         f"GET /{secret * 200} HTTP/1.1\r\nHost: x{end}",
         f"GET / HTTP/1.1\r\nHost: {secret}{end}",
     ):
-        with ConnectionSlot(server.port, timeout=2) as line, suppress(OSError):
+        with Line(server.port, timeout=2) as line, suppress(OSError):
             line.socket.sendall(raw.encode())
             line.socket.recv(65536)
 
@@ -154,7 +154,7 @@ def test_every_decision_is_logged_with_its_request_and_key(
     made = given.key()
     proper = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats"), ("X-Forwarded-For", "203.0.113.9")]
     for server, path, log in ((pages, "/api/chats", "log"), (gateway, "/verify", "gateway")):
-        for method, word in (("GET", "allowed"), ("POST", "refused")):
+        for method, word in (("GET", "allowed"), ("POST", "denied")):
             asked = [(name, method if name == "X-Original-Method" else value) for name, value in proper]
             answer = server.ask(path, [*made.headers, *asked], method if server is pages else "GET")
             request_id = answer.headers["X-Request-Id"]

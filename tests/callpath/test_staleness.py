@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from keyadmin.callpath.authorize import Call, authenticate
-from keyadmin.callpath.connection import discard
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
 from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.core.callers import Caller as Authenticated
 from keyadmin.core.denials import Denial, DenialReason
@@ -20,7 +21,7 @@ from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.organisations import allow_lists, bots
 from tests.callpath.rows import Given, Made, Pairs
-from tests.live.client import ConnectionSlot
+from tests.live.client import Line
 from tests.live.servers import Server
 
 OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
@@ -30,7 +31,7 @@ REVOCATIONS = 50
 class Caller(Thread):
     """Calls without a pause on its line, and notes when each call started and how it was answered."""
 
-    def __init__(self, line: ConnectionSlot, headers: Pairs) -> None:
+    def __init__(self, line: Line, headers: Pairs) -> None:
         super().__init__(daemon=True)
         self.line, self.headers = line, headers
         self.seen: list[tuple[float, int]] = []
@@ -227,16 +228,16 @@ def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: A
     settings.KEYADMIN_CALL_DEADLINE_SECONDS = 60  # it must not give up before this test has seen it wait
     made = given.key()
     call = Call("GET", "/api/chats", None)
-    assert isinstance(authenticate(made.token, call), Authenticated)
+    assert isinstance(authorize(made.token, call), Authenticated)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
             given.execute("UPDATE key SET revoked_at = clock_timestamp() WHERE id = %s", made.key.id)
             given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
-            waiting = pool.submit(authenticate, made.token, call)
+            waiting = pool.submit(authorize, made.token, call)
             while not somebody_waits_for_us():
                 assert not waiting.done()
         verdict = waiting.result()
-        pool.submit(discard).result()
+        pool.submit(state.database.discard).result()
     assert isinstance(verdict, Denial)
     assert verdict.reason is DenialReason.REVOKED
     assert given.meter(made).total == 1

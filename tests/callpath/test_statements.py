@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.rules import Call
 from keyadmin.core import cidr, tokens
 from keyadmin.core.callers import Caller
 from keyadmin.core.denials import Denial, DenialReason
@@ -16,11 +17,11 @@ CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
 @pytest.fixture
 def counted(given: Given, statements: list[str]) -> Callable[[Made, Call], tuple[int, Caller | Denial]]:
     """Decides a call; how many statements it took, and the verdict. The catalogue's routes are already read."""
-    authenticate(given.key().token, CHATS)
+    authorize(given.key().token, CHATS)
 
     def decide(made: Made, call: Call = CHATS) -> tuple[int, Caller | Denial]:
         statements.clear()
-        verdict = authenticate(made.token, call)
+        verdict = authorize(made.token, call)
         return len(statements), verdict
 
     return decide

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from keyadmin.callpath.request import decide
-from keyadmin.callpath.usage import recorder
+from keyadmin.callpath.state import state
 from keyadmin.core.callers import Caller
 from keyadmin.core.cidr import parse
 from keyadmin.core.denials import DenialReason
 from keyadmin.explain.explanation import Explanation, explain
-from keyadmin.explain.inputs import METHODS, call_of, key_of
+from keyadmin.explain.inputs import METHODS, find_key, parse_call
 from keyadmin.models import AllowListEntry, Bot, Channel, Kind, Meter, Organisation, Person
 from keyadmin.models.meter import CELLS
 from tests.callpath.clock import database_minute, within_one_minute
@@ -165,10 +165,10 @@ def compare(world: World, case: Case) -> None:
     made, call = key_of_case(world, case), dict(case.call)
     if call["on_behalf_of"]:
         call["on_behalf_of"] = world.people[int(call["on_behalf_of"])]
-    meter, counted = meter_of(made.key.id), recorder.decisions()
+    meter, counted = meter_of(made.key.id), state.usage.decisions
 
-    explanation = explain(key_of(OPERATOR, str(made.key.id)), call_of(**call))
-    assert (meter_of(made.key.id), recorder.decisions()) == (meter, counted)
+    explanation = explain(find_key(OPERATOR, str(made.key.id)), parse_call(**call))
+    assert (meter_of(made.key.id), state.usage.decisions) == (meter, counted)
 
     path = call["path"].partition("?")[0]
     verdict = decide(call["method"], path, headers(made.token.value, call), call["address"])
@@ -220,5 +220,5 @@ def coherent(explanation: Explanation) -> None:
     assert set(states[:passed]) <= {"pass"}
     assert set(behind) <= {"not_reached"}
     for step in explanation.steps:
-        assert step.detail
-        assert bool(step.changes) == (step.reason is not None)
+        assert step.message
+        assert bool(step.remedies) == (step.reason is not None)

@@ -7,11 +7,11 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from keyadmin.callpath import circuit_breaker
+from keyadmin.callpath.state import state
 from keyadmin.core import tokens
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.explain.explanation import Explanation, Step, explain
-from keyadmin.explain.inputs import call_of, key_of
+from keyadmin.explain.inputs import find_key, parse_call
 from keyadmin.explain.rules import Rule
 from keyadmin.models import Bot, Meter, Organisation
 from keyadmin.models.meter import CELLS
@@ -22,7 +22,9 @@ from tests.factories import OPERATOR, as_actor
 
 def explained(made: Made, path: str = "/api/chats", method: str = "GET", **call: str) -> Explanation:
     call.setdefault("address", "10.1.2.3")
-    return explain(key_of(OPERATOR, made.key.key_id or str(made.key.id)), call_of(method=method, path=path, **call))
+    return explain(
+        find_key(OPERATOR, made.key.key_id or str(made.key.id)), parse_call(method=method, path=path, **call)
+    )
 
 
 def step(explanation: Explanation, rule: Rule) -> Step:
@@ -33,7 +35,7 @@ def step(explanation: Explanation, rule: Rule) -> Step:
 def said(explanation: Explanation) -> tuple[str, list[str]]:
     """What the rule that decides says, and what would have to change."""
     assert explanation.deciding is not None
-    return explanation.deciding.detail, [change.detail for change in explanation.changes]
+    return explanation.deciding.message, [change.detail for change in explanation.remedies]
 
 
 def test_allowed(given: Given) -> None:
@@ -43,8 +45,8 @@ def test_allowed(given: Given) -> None:
     sms = given.channel(organisation, "sms")
     made = given.key(organisation, bot=bot, name="CRM", networks=("10.1.0.0/16", "192.0.2.1/32"), channels=(sms,))
     explanation = explained(made, "/api/chats?limit=5", channel="sms")
-    assert (explanation.status, explanation.reason, explanation.changes) == (200, None, [])
-    assert [step.detail for step in explanation.steps] == [
+    assert (explanation.status, explanation.reason, explanation.remedies) == (200, None, [])
+    assert [step.message for step in explanation.steps] == [
         "GET /api/chats can be read in one way only.",
         f"{made.key.masked}•••• is CRM.",
         "Active, and never expires. Its bot Concierge and Northwind are enabled.",
@@ -52,7 +54,7 @@ def test_allowed(given: Given) -> None:
         "10.1.2.3 is in 10.0.0.0/8.",
         "GET /api/chats needs Read chats, which the key has.",
         "sms is one of the key’s channels.",
-        "No person named.",
+        "The call names no person.",
         "0 of 1,000 used in the last hour.",
     ]
 
@@ -71,7 +73,7 @@ def test_standing(given: Given) -> None:
     assert said(explained(given.key(expires_at=past)))[0].startswith("Expired on ")
 
 
-def test_addresses_are_judged_by_each_list(given: Given) -> None:
+def test_address_must_be_on_the_list_of_key_and_bot(given: Given) -> None:
     organisation = given.organisation()
     bot = Bot.objects.create(organisation=organisation, name="Concierge")
     given.network("10.0.0.0/8", bot=bot)
@@ -83,7 +85,7 @@ def test_addresses_are_judged_by_each_list(given: Given) -> None:
     assert said(by_bot) == ("192.0.2.7 is not in 10.0.0.0/8.", ["Add 192.0.2.7 to the allow-list of Concierge."])
     unknown = explained(made, address="")
     assert said(unknown)[0] == "No address is known, so it is not in 192.0.2.0/24."
-    assert set(said(unknown)[1]) == {"Call from an address that can be told."}
+    assert set(said(unknown)[1]) == {"Call from an address that can be determined."}
     many = given.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
     assert said(explained(many))[0].endswith("192.0.4.0/24 or 4 more.")
 
@@ -109,7 +111,7 @@ def test_addresses_are_judged_by_each_list(given: Given) -> None:
             {},
             "DELETE",
             "/api/chats",
-            "No permission opens DELETE /api/chats, so every key is refused.",
+            "No permission opens DELETE /api/chats, so every key is denied.",
             "Let a permission open DELETE /api/chats.",
         ),
         (
@@ -123,7 +125,7 @@ def test_addresses_are_judged_by_each_list(given: Given) -> None:
             {},
             "GET",
             "/api//chats",
-            "The path or a header can be read in more than one way. Nothing else is looked at.",
+            "The path or a header can be read in more than one way. No other rule is applied.",
             "Send the path without //, dot segments or needless escapes, and each header once.",
         ),
     ],
@@ -141,7 +143,7 @@ def test_an_inheriting_key_lacks_what_its_creator_lacks(given: Given) -> None:
 
 def test_every_key_may_ask_who_it_is(given: Given) -> None:
     explanation = explained(given.key(scopes=()), "/api/whoami")
-    assert step(explanation, Rule.PERMISSION).detail == "Every key may call GET /api/whoami."
+    assert step(explanation, Rule.PERMISSION).message == "Every key may call GET /api/whoami."
     assert (explanation.status, explanation.needs) == (200, frozenset())
 
 
@@ -155,8 +157,8 @@ def test_channels(given: Given) -> None:
     assert said(explained(made, channel="web")) == ("web is not one of the key’s channels: sms.", other)
     by_path = explained(made, "/api/channels/web/messages", "POST", channel="sms")
     assert said(by_path) == ("web is not one of the key’s channels: sms.", other)
-    assert step(explained(made, "/api/contacts"), Rule.CHANNEL).detail == "This call is not about a channel."
-    assert step(explained(given.key()), Rule.CHANNEL).detail == "The key may use every channel."
+    assert step(explained(made, "/api/contacts"), Rule.CHANNEL).message == "This call does not concern a channel."
+    assert step(explained(given.key()), Rule.CHANNEL).message == "The key may use every channel."
 
 
 def test_on_behalf_of(given: Given) -> None:
@@ -165,13 +167,15 @@ def test_on_behalf_of(given: Given) -> None:
     may = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
     assert explained(may, on_behalf_of=sam.email).status == 200
     assert said(explained(may, on_behalf_of="x@y.z")) == (
-        "x@y.z is nobody who is active in Northwind.",
-        ["Name somebody who is active in Northwind, by e-mail address or id."],
+        "No active person of Northwind is x@y.z.",
+        ["Name an active person of Northwind, by e-mail address or id."],
     )
-    lacking = "The key may not act for anybody: it lacks Act for a person."
+    lacking = "The key may not act for a person: it lacks Act for a person."
     master, standard = given.key(organisation, kind="master"), given.key(organisation)
     assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
-    assert said(explained(standard, on_behalf_of=sam.email))[1] == ["Use a master key: only those act for people."]
+    assert said(explained(standard, on_behalf_of=sam.email))[1] == [
+        "Use a master key: only a master key may act for people."
+    ]
 
 
 def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
@@ -180,7 +184,7 @@ def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
     explanation = explained(made, "/api/export", address="192.0.2.1")
     assert (explanation.status, explanation.quota.remaining) == (403, 0)
     limit = step(explanation, Rule.LIMIT)
-    assert (limit.state, limit.detail) == ("not_reached", "3 of 3 used in the last hour.")
+    assert (limit.state, limit.message) == ("not_reached", "3 of 3 used in the last hour.")
     wait = "Wait until some of its calls are an hour old, or give the key a larger tier."
     assert said(explanation)[1] == ["Give the key Export data.", wait]
     assert explained(made, address="192.0.2.1").status == 429
@@ -189,13 +193,13 @@ def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
 def test_while_no_call_can_be_decided(given: Given) -> None:
     """The call path's breaker is open. Pages and the API make 503 of it."""
     made = given.key()
-    key, call = key_of(OPERATOR, str(made.key.id)), call_of(method="GET", path="/api/chats")
-    circuit_breaker.fail()
+    key, call = find_key(OPERATOR, str(made.key.id)), parse_call(method="GET", path="/api/chats")
+    state.circuit_breaker.record_failure()
     try:
         with pytest.raises(OperationalError):
             explain(key, call)
     finally:
-        circuit_breaker.succeed()
+        state.circuit_breaker.record_success()
     assert explain(key, call).status == 200
 
 
@@ -205,11 +209,11 @@ def test_only_of_keys_that_one_sees(given: Given) -> None:
     auditor, member = given.person(organisation, "auditor"), given.person(organisation, "member")
     stranger = given.person(given.organisation(), "owner")
     for name in (str(made.key.id), made.key.key_id, f" {made.key.key_id} "):
-        assert key_of(as_actor(auditor), name) == made.key
+        assert find_key(as_actor(auditor), name) == made.key
         for other in (member, stranger):
             with pytest.raises(NotFoundError):
-                key_of(as_actor(other), name)
-    assert key_of(as_actor(auditor), str(compact.key.id)) == compact.key
+                find_key(as_actor(other), name)
+    assert find_key(as_actor(auditor), str(compact.key.id)) == compact.key
 
 
 @pytest.mark.parametrize("form", list(tokens.Format))
@@ -217,15 +221,15 @@ def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
     token = tokens.mint("kad", form)
     for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
         with pytest.raises(InvalidInputError) as refused:
-            key_of(OPERATOR, pasted)
+            find_key(OPERATOR, pasted)
         assert pasted.strip() not in str(refused.value)
         assert token.secret not in str(refused.value)
     for field in ("path", "address", "channel", "on_behalf_of"):
         with pytest.raises(InvalidInputError) as refused:
-            call_of(**{"method": "GET", "path": "/", field: f"/{token.value}"})
+            parse_call(**{"method": "GET", "path": "/", field: f"/{token.value}"})
         assert list(refused.value.errors) == [field]
         assert token.secret not in str(refused.value)
-    assert call_of(method="GET", path=f"/api/chats?api_key={token.value}").path == "/api/chats"
+    assert parse_call(method="GET", path=f"/api/chats?api_key={token.value}").path == "/api/chats"
 
 
 @pytest.mark.parametrize(
@@ -245,5 +249,5 @@ def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
 )
 def test_what_is_no_call(field: str, text: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
-        call_of(**{"method": "GET", "path": "/", field: text})
+        parse_call(**{"method": "GET", "path": "/", field: text})
     assert list(refused.value.errors) == [field]

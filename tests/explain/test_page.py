@@ -96,7 +96,7 @@ def test_what_is_behind_the_deciding_rule(given: Given, owner: Client, made: Mad
 
 def test_an_unmapped_path_says_so(owner: Client, made: Made) -> None:
     _, text = page(owner, made, path="/api/unknown")
-    assert "No permission opens GET /api/unknown, so every key is refused." in text
+    assert "No permission opens GET /api/unknown, so every key is denied." in text
     assert "Let a permission open GET /api/unknown." in text
 
 
@@ -153,7 +153,7 @@ def test_a_pasted_secret_is_refused_and_nowhere(
         assert token.secret not in shown + str(response.headers)
         assert f'value="{made.key.id}" selected' in shown or field == "key"
     kept = owner.post(URL, good | {"key_id": token.value}).content.decode()
-    assert "it has a secret in it. It was not kept." in html.unescape(kept)
+    assert "This contains a secret, which was not stored." in html.unescape(kept)
     assert 'value="/api/export"' in kept
     for query in ({"key": token.value}, {"key": token.value} | CALL, {"address": token.value}):
         assert token.secret not in owner.get(URL, query).content.decode()
@@ -164,14 +164,14 @@ def test_a_pasted_secret_is_refused_and_nowhere(
     ("changes", "words"),
     [
         ({"key": ""}, "Choose a key, or paste its key ID."),
-        ({"key_id": "CRM"}, "Give a key ID, such as"),
+        ({"key_id": "CRM"}, "Enter a key ID, such as"),
         ({"path": ""}, "This field is required."),
         ({"path": "api"}, "Start the path with a slash"),
         ({"address": "10.0.0.0/8"}, "Enter one IP address"),
         ({"method": "TRACE"}, "Select a valid choice."),
         ({"channel": "\x00"}, "Null characters are not allowed."),
         ({"path": "/x" * 1001}, "at most 2000 characters"),
-        ({"on_behalf_of": "<b>\x01"}, "This has characters that no call can have here."),
+        ({"on_behalf_of": "<b>\x01"}, "This contains characters that no call can have here."),
     ],
 )
 def test_what_cannot_be_asked(owner: Client, made: Made, changes: dict[str, str], words: str) -> None:

@@ -35,7 +35,7 @@ def test_as_json(shell: Shell) -> None:
     assert {rule["rule"]: (rule["state"], rule["reason"]) for rule in told["rules"]} == {
         "request": ("pass", None),
         "key": ("pass", None),
-        "standing": ("pass", None),
+        "key_state": ("pass", None),
         "key_addresses": ("decides", "address"),
         "bot_addresses": ("not_reached", None),
         "permission": ("not_reached", "scope"),
@@ -43,7 +43,7 @@ def test_as_json(shell: Shell) -> None:
         "on_behalf_of": ("not_reached", None),
         "limit": ("not_reached", None),
     }
-    assert [change["what"] for change in told["changes"]] == ["key_list", "permissions", "channels"]
+    assert [remedy["kind"] for remedy in told["remedies"]] == ["key_list", "permissions", "channels"]
     assert told["needs"] == ["chats:export"]
 
 
@@ -68,7 +68,7 @@ def test_for_people(shell: Shell) -> None:
     ("arguments", "code", "said"),
     [
         (("kad_0123456789abcdef", *CALL), 3, "There is no such key."),
-        (("CRM integration", *CALL), 6, "key: Give a key ID"),
+        (("CRM integration", *CALL), 6, "key: Enter a key ID"),
         (("kad_0123456789abcdef", "TRACE", "/api/chats"), 1, "invalid choice"),
         (("{key}", "GET", "api/chats"), 6, "path: Start the path with a slash"),
         (("{key}", "GET", "/api/chats", "--address", "10.0.0.0/8"), 6, "address: Enter one IP address"),

@@ -11,24 +11,23 @@ from pydantic import BaseModel, Field
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import actor_of
 from keyadmin.explain.explanation import explain
-from keyadmin.explain.inputs import LONGEST, Method, call_of, key_of
-from keyadmin.explain.remedies import What
+from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, parse_call
+from keyadmin.explain.remedies import RemedyKind
 from keyadmin.explain.rules import Rule
-from keyadmin.explain.serialization import document
 
 router = Router(tags=["Explain"])
 
-Given = Annotated[str | None, Field(max_length=LONGEST)]
+Given = Annotated[str | None, Field(max_length=MAX_INPUT_LENGTH)]
 
 
 class Hypothesis(Body):
     """A call as a program would make it with the key. Never send the whole key: it is refused, and not kept."""
 
     key: str = Field(
-        max_length=LONGEST, description="The id or the key ID of a key.", examples=["kad_a1b2c3d4e5f6a7b8"]
+        max_length=MAX_INPUT_LENGTH, description="The id or the key ID of a key.", examples=["kad_a1b2c3d4e5f6a7b8"]
     )
     method: Annotated[Method, Field(strict=False)]
-    path: str = Field(max_length=LONGEST, description="A query is left out.", examples=["/api/chats"])
+    path: str = Field(max_length=MAX_INPUT_LENGTH, description="A query is left out.", examples=["/api/chats"])
     address: Given = Field(default=None, description="The client's; null: cannot be told.", examples=["203.0.113.24"])
     channel: Given = Field(default=None, description="What X-Channel says.")
     on_behalf_of: Given = Field(default=None, description="What On-Behalf-Of says.")
@@ -54,12 +53,12 @@ class RuleOut(BaseModel):
     rule: Rule = Field(examples=["permission"])
     title: str = Field(examples=["Permission"])
     state: Literal["pass", "decides", "not_reached"] = Field(examples=["decides"])
-    reason: str | None = Field(description="Why it refuses the call; null: it does not.", examples=["scope"])
+    reason: str | None = Field(description="Why it denies the call; null: it does not.", examples=["scope"])
     detail: str = Field(examples=["GET /api/export needs Export data. The key has Read chats."])
 
 
-class ChangeOut(BaseModel):
-    what: What = Field(examples=["permissions"])
+class RemedyOut(BaseModel):
+    kind: RemedyKind = Field(examples=["permissions"])
     detail: str = Field(examples=["Give the key Export data."])
 
 
@@ -71,7 +70,7 @@ class RateLimitOut(BaseModel):
 class ExplanationOut(BaseModel):
     allowed: bool = Field(examples=[False])
     status: int = Field(description="Of the answer that the call would get.", examples=[403])
-    reason: str = Field(description="ok, or why it would be refused.", examples=["scope"])
+    reason: str = Field(description="ok, or why it would be denied.", examples=["scope"])
     detail: str | None = Field(
         description="What the caller would be told.",
         examples=["This key lacks the permission for this method and path."],
@@ -80,7 +79,7 @@ class ExplanationOut(BaseModel):
     key: ExplainedKey
     call: ExplainedCall
     rules: list[RuleOut] = Field(description="In the order in which they are applied.")
-    changes: list[ChangeOut] = Field(description="All that would have to change for the call to be allowed.")
+    remedies: list[RemedyOut] = Field(description="All that would have to change for the call to be allowed.")
     needs: list[str] = Field(description="Permissions of which any opens the call.", examples=[["chats:export"]])
     rate_limit: RateLimitOut
 
@@ -88,12 +87,12 @@ class ExplanationOut(BaseModel):
 @router.post("/explain", response=ExplanationOut, url_name="explain")
 def explain_(request: HttpRequest, asked: Hypothesis = FromBody(...)) -> Any:  # noqa: B008
     """Would this key be allowed this call, and which rule decides. The call is not made, and not counted."""
-    key = key_of(actor_of(request), asked.key)
-    call = call_of(
+    key = find_key(actor_of(request), asked.key)
+    call = parse_call(
         method=asked.method.value,
         path=asked.path,
         address=asked.address or "",
         channel=asked.channel or "",
         on_behalf_of=asked.on_behalf_of or "",
     )
-    return document(explain(key, call))
+    return explain(key, call).as_json()

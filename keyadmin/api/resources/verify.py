@@ -15,15 +15,15 @@ from pydantic import Discriminator, Field, Tag
 from keyadmin.api import errors
 from keyadmin.api.bodies import Body
 from keyadmin.api.callers import person_of
-from keyadmin.callpath import snapshot
-from keyadmin.callpath.credentials import present
+from keyadmin.callpath.authorize import current_digest
+from keyadmin.callpath.credentials import parse_credentials
 from keyadmin.callpath.request import decide
-from keyadmin.conf import conf
+from keyadmin.callpath.state import state
 from keyadmin.core import cidr, tokens
 from keyadmin.core.callers import Caller, Identity, Verdict
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.core.errors import ForbiddenError
-from keyadmin.core.headers import unsendable
+from keyadmin.core.headers import has_unsendable_characters
 from keyadmin.models.key import Kind
 
 router = Router(tags=["Verify"])
@@ -95,7 +95,7 @@ def _decision(question: Question, caller: Caller, until: float) -> dict[str, Any
 def _verdict(question: Question, headers: dict[str, list[str]], caller: Caller) -> Verdict:
     """The caller is told of its own organisation's keys; a master key, of all."""
     values = (question.channel, question.on_behalf_of, question.method)
-    if any(value and unsendable(value) for value in values):
+    if any(value and has_unsendable_characters(value) for value in values):
         return Denial(DenialReason.UNDECIDABLE)
     if question.address is not None and cidr.address_of(question.address) is None:
         return Denial(DenialReason.UNDECIDABLE)
@@ -136,8 +136,8 @@ def _refused(refusal: Denial, question: Question, headers: dict[str, list[str]])
     if reason is DenialReason.LIMITED and quota and question.cost > quota.limit:
         told = {"status": 422, "reason": "cost", "detail": f"More than the {quota.limit} calls of a whole hour."}
     if refusal.key is not None:
-        token = present(headers)
-        known = isinstance(token, tokens.Token) and snapshot.cached(_digest(token))
+        token = parse_credentials(headers)
+        known = isinstance(token, tokens.Token) and state.snapshots.get(current_digest(token))
         told["key"] = _key(known.key) if known else {"id": str(refusal.key)}
     if quota:
         told["rate_limit"] = {"limit": quota.limit, "remaining": quota.remaining, "retry_after": refusal.retry_after}
@@ -160,7 +160,3 @@ def _key(key: Identity) -> dict[str, Any]:
         "organisation": {"id": str(key.organisation_id), "slug": key.organisation_slug, "name": key.organisation_name},
         "bot": {"id": str(key.bot_id), "name": key.bot_name} if key.bot_id else None,
     }
-
-
-def _digest(token: tokens.Token) -> bytes:
-    return tokens.digest(token.value, conf.peppers[conf.current_pepper])

@@ -1,1 +1,1 @@
-"""What became of calls: counted in memory as they are decided, written every second. Start reading at `tally.py`."""
+"""Usage: counts of decided calls, kept in memory and written every second. Start reading at `recorder.py`."""

@@ -1,4 +1,4 @@
--- Allowed calls by the scopes that opened them.
+-- Counts allowed calls by the scopes that opened them.
 INSERT INTO scope_day (key_id, day, scope, count)
 SELECT key_id, (clock_timestamp() AT TIME ZONE 'UTC')::date, scope, calls
 FROM unnest(%(keys)s::uuid[], %(scopes)s::text[], %(calls)s::bigint[]) AS counted (key_id, scope, calls)

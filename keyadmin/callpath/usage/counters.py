@@ -1,17 +1,17 @@
-"""What calls came to, summed up in memory. Bounded: what finds no room is dropped, and counted as dropped."""
+"""Counts of decided calls in memory, bounded in number: a count that finds no room is dropped."""
 
 from collections.abc import Iterable, Sized
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-#: Rows of a kind (key and scope, key and reason, …) that wait to be written.
-ROWS: Final = 10_000
+#: Rows of each kind (key and scope, key and reason, …) that wait to be written.
+MAX_ROWS: Final = 10_000
 #: Different addresses of one key among them.
-ADDRESSES: Final = 100
+MAX_ADDRESSES_PER_KEY: Final = 100
 
 
-class Asked(Protocol):
-    """What was called. The path is as it was sent, without the query."""
+class RequestLine(Protocol):
+    """Method and path of a call. The path is as sent, without the query."""
 
     @property
     def method(self) -> str: ...
@@ -19,38 +19,62 @@ class Asked(Protocol):
     def path(self) -> str: ...
 
 
-class Counts:
-    """Moments are of `time.monotonic()`; `dropped` is the number of sums that an addition found no room for."""
+class LastCall(NamedTuple):
+    """A key's latest allowed call. `request` is None if it was not recorded."""
 
-    __slots__ = ("_places", "addresses", "dropped", "last", "reasons", "refused", "scopes", "secrets")
+    address: str
+    request: RequestLine | None
+
+
+class LastDenial(NamedTuple):
+    """A key's latest denied call for a reason. `moment` is of `time.monotonic()`."""
+
+    moment: float
+    address: str | None
+    request: RequestLine | None
+
+
+class UsageCounters:
+    """`secrets` maps a replaced secret to the moment, by `time.monotonic()`, of its last allowed call."""
+
+    __slots__ = (
+        "_address_rows",
+        "addresses",
+        "denials",
+        "dropped",
+        "last_calls",
+        "last_denials",
+        "scopes",
+        "secrets",
+    )
 
     def __init__(self) -> None:
         self.scopes: dict[tuple[UUID, str], int] = {}
         self.addresses: dict[UUID, dict[str, int]] = {}
+        self.last_calls: dict[UUID, LastCall] = {}
         self.secrets: dict[UUID, float] = {}
-        self.reasons: dict[tuple[UUID, str], int] = {}
-        #: By key, from where and what an allowed call last was.
-        self.last: dict[UUID, tuple[str, Asked | None]] = {}
-        #: By key and reason, when, from where and what last.
-        self.refused: dict[tuple[UUID, str], tuple[float, str | None, Asked | None]] = {}
+        #: By key and label of the reason.
+        self.denials: dict[tuple[UUID, str], int] = {}
+        self.last_denials: dict[tuple[UUID, str], LastDenial] = {}
+        #: Counts that found no room.
         self.dropped = 0
-        self._places = 0
+        self._address_rows = 0
 
     def __bool__(self) -> bool:
-        return bool(self.scopes or self.addresses or self.secrets or self.reasons)
+        return bool(self.scopes or self.addresses or self.secrets or self.denials)
 
     def __len__(self) -> int:
-        """How many rows of allowed calls there are to write."""
-        return len(self.scopes) + self._places + len(self.secrets)
+        """The number of rows about allowed calls."""
+        return len(self.scopes) + self._address_rows + len(self.secrets)
 
-    def take_refusals(self) -> "Counts":
-        """Those of refused calls, out of these."""
-        taken = Counts()
-        taken.reasons, taken.refused, taken.dropped = self.reasons, self.refused, self.dropped
-        self.reasons, self.refused, self.dropped = {}, {}, 0
-        return taken
+    def split_denials(self) -> "UsageCounters":
+        """Moves the counts of denied calls into new counters."""
+        split = UsageCounters()
+        split.denials, split.last_denials, split.dropped = self.denials, self.last_denials, self.dropped
+        self.denials, self.last_denials, self.dropped = {}, {}, 0
+        return split
 
-    def allow(
+    def add_allowed(
         self,
         key: UUID,
         secret: UUID | None,
@@ -58,56 +82,60 @@ class Counts:
         address: str | None,
         calls: int,
         moment: float,
-        call: Asked | None = None,
+        request: RequestLine | None = None,
     ) -> None:
+        """`secret` is a replaced one that the call used; `scopes` are those that opened the call."""
         for scope in scopes:
             self._add(self.scopes, (key, scope), calls)
         if address is not None:
-            self._come_from(key, address, calls)
+            self._add_address(key, address, calls)
             if key in self.addresses:
-                self.last[key] = (address, call)
+                self.last_calls[key] = LastCall(address, request)
         if secret is not None and (secret in self.secrets or self._has_room(self.secrets)):
             self.secrets[secret] = moment
 
-    def refuse(self, key: UUID, reason: str, address: str | None, moment: float, call: Asked | None = None) -> None:
-        if self._add(self.reasons, (key, reason), 1):
-            self.refused[key, reason] = (moment, address, call)
+    def add_denial(
+        self, key: UUID, reason: str, address: str | None, moment: float, request: RequestLine | None = None
+    ) -> None:
+        if self._add(self.denials, (key, reason), 1):
+            self.last_denials[key, reason] = LastDenial(moment, address, request)
 
-    def merge(self, later: "Counts") -> None:
-        """Adds what came after this."""
+    def merge(self, later: "UsageCounters") -> None:
+        """Adds counts of calls that were decided after these."""
         for scope, calls in later.scopes.items():
             self._add(self.scopes, scope, calls)
-        for key, places in later.addresses.items():
-            for address, calls in places.items():
-                self._come_from(key, address, calls)
-        self.last.update((key, last) for key, last in later.last.items() if key in self.addresses)
+        for key, addresses in later.addresses.items():
+            for address, calls in addresses.items():
+                self._add_address(key, address, calls)
+        self.last_calls.update((key, last) for key, last in later.last_calls.items() if key in self.addresses)
         for secret, moment in later.secrets.items():
             if secret in self.secrets or self._has_room(self.secrets):
                 self.secrets[secret] = moment
-        for reason, calls in later.reasons.items():
-            if self._add(self.reasons, reason, calls):
-                self.refused[reason] = later.refused[reason]
+        for denial, calls in later.denials.items():
+            if self._add(self.denials, denial, calls):
+                self.last_denials[denial] = later.last_denials[denial]
         self.dropped += later.dropped
 
     def _add[Row](self, rows: dict[Row, int], row: Row, calls: int) -> bool:
+        """Whether the row is counted."""
         known = rows.get(row)
         if known is None and not self._has_room(rows):
             return False
         rows[row] = (known or 0) + calls
         return True
 
-    def _come_from(self, key: UUID, address: str, calls: int) -> None:
-        places = self.addresses.get(key)
-        if places is not None and address in places:
-            places[address] += calls
-        elif self._places >= ROWS or (places is not None and len(places) >= ADDRESSES):
+    def _add_address(self, key: UUID, address: str, calls: int) -> None:
+        addresses = self.addresses.get(key)
+        if addresses is not None and address in addresses:
+            addresses[address] += calls
+        elif self._address_rows >= MAX_ROWS or (addresses is not None and len(addresses) >= MAX_ADDRESSES_PER_KEY):
             self.dropped += 1
         else:
-            self._places += 1
+            self._address_rows += 1
             self.addresses.setdefault(key, {})[address] = calls
 
     def _has_room(self, rows: Sized) -> bool:
-        if len(rows) < ROWS:
+        if len(rows) < MAX_ROWS:
             return True
         self.dropped += 1
         return False

@@ -1,18 +1,19 @@
--- Leaves each key's day its busiest addresses, and as many candidates. A row that another process is writing waits
--- for the next time: these are met in no order that keeps two processes from waiting for each other.
-WITH placed AS (
+-- Keeps of each key's day the busiest addresses and as many candidates; deletes the rest. Skips rows that another
+-- process has locked: these rows are locked in no common order, and waiting for them could deadlock.
+WITH ranked AS (
     SELECT key_id, day, address, weight,
-        row_number() OVER (PARTITION BY key_id, day ORDER BY count DESC, address) AS place
+        row_number() OVER (PARTITION BY key_id, day ORDER BY count DESC, address) AS position
     FROM address_day
     WHERE key_id = ANY(%(keys)s::uuid[]) AND day >= (clock_timestamp() AT TIME ZONE 'UTC')::date - 1
 ), candidate AS (
-    SELECT key_id, day, address, row_number() OVER (PARTITION BY key_id, day ORDER BY weight DESC, address) AS place
-    FROM placed WHERE place > %(busiest)s
-), light AS (
+    SELECT key_id, day, address,
+        row_number() OVER (PARTITION BY key_id, day ORDER BY weight DESC, address) AS position
+    FROM ranked WHERE position > %(busiest)s
+), surplus AS (
     SELECT address_day.key_id, address_day.day, address_day.address
     FROM address_day JOIN candidate USING (key_id, day, address)
-    WHERE place > %(busiest)s
+    WHERE position > %(busiest)s
     FOR UPDATE OF address_day SKIP LOCKED
 )
-DELETE FROM address_day USING light
-WHERE (address_day.key_id, address_day.day, address_day.address) = (light.key_id, light.day, light.address)
+DELETE FROM address_day USING surplus
+WHERE (address_day.key_id, address_day.day, address_day.address) = (surplus.key_id, surplus.day, surplus.address)

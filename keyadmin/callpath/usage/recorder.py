@@ -1,119 +1,112 @@
-"""What this process's calls came to: counted as they are decided, written every second by a thread of its own.
+"""Records the verdicts of this process: counted as they are decided, written by a background thread.
 
-Where many keys call, sums of allowed calls wait for up to SELDOM: written every second, a key that is called once a
-second would cost as much again as its calls. A process that ends writes the rest first. One that is killed loses what
-it has not written; while PostgreSQL is away the counts wait, up to the bounds of `counts.py`.
+The thread runs every second. Where many keys call, counts of allowed calls wait for up to MAX_DEFERRAL_SECONDS: a key
+that is called once a second would otherwise cost a second write for each of its calls. A process that ends writes the
+rest first; one that is killed loses it. While PostgreSQL is unavailable the counts wait, within the bounds of
+`counters.py`.
 """
 
 import atexit
-import os
 import threading
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
-from keyadmin.callpath.usage.counters import ROWS, Asked, Counts
-from keyadmin.callpath.usage.writer import Writer
+import structlog
+
+from keyadmin.callpath.background import PeriodicThread
+from keyadmin.callpath.connection import Database
+from keyadmin.callpath.usage.counters import MAX_ROWS, RequestLine, UsageCounters
+from keyadmin.callpath.usage.writer import UsageWriter
+from keyadmin.core.callers import Verdict
 from keyadmin.core.cidr import Address
-from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.core.denials import ALLOWED, Denial, DenialReason
 
-#: Seconds between writings.
-EVERY: Final = 1.0
-#: Rows of allowed calls that are few enough to be written every second, and so many that they must be.
-FEW: Final = 100
-MANY: Final = ROWS // 4
-#: Seconds between writings of any number in between.
-SELDOM: Final = 15.0
-#: What an allowed call is called, beside the labels of reasons.
-ALLOWED: Final = "ok"
+log = structlog.get_logger("keyadmin.callpath.usage")
+
+WRITE_INTERVAL_SECONDS: Final = 1.0
+#: Counts of allowed calls are deferred if they have more rows than the first number and fewer than the second.
+MIN_DEFERRED_ROWS: Final = 100
+MAX_DEFERRED_ROWS: Final = MAX_ROWS // 4
+MAX_DEFERRAL_SECONDS: Final = 15.0
 
 
-def note(verdict: Any, address: Address | None, cost: int, call: Asked | None = None) -> None:
-    """Counts a verdict, a Caller or a Refusal. Never raises, and waits for nothing but another note.
+class UsageRecorder:
+    """Thread-safe. Its thread starts with the first verdict about a known key."""
 
-    An allowed call counts as `cost` calls, as in the meter; a refused one is one. Who is not proven is nobody:
-    such a refusal counts in `decisions` alone.
-    """
-    try:
-        _mine.note(verdict, address.text if address else None, cost, call)
-    except Exception:
-        _mine.lost += 1
-
-
-def noted(refusal: Denial) -> Denial:
-    """The refusal of a call that named no key or was not read, counted."""
-    note(refusal, None, 1)
-    return refusal
-
-
-def decisions() -> dict[str, int]:
-    """This process's decisions since it began, by "ok" or the label of the reason."""
-    return dict(_mine.decisions)
-
-
-def dropped() -> int:
-    """The sums that found no room, or that PostgreSQL would not have, since this process began."""
-    return _mine.lost + _mine.writer.dropped
-
-
-def flush() -> None:
-    """Writes what has been counted, now. Takes a few seconds at most; what could not be written is kept."""
-    _mine.writer.write(_mine.take())
-
-
-class _Process:
-    """What belongs to one process, and must not be inherited by the ones that it forks."""
-
-    def __init__(self) -> None:
-        self.writer = Writer()
-        self.decisions = dict.fromkeys([ALLOWED, *(reason.label for reason in DenialReason)], 0)
-        self.lost = 0
-        self._counts = Counts()
+    def __init__(self, database: Database) -> None:
+        self.writer = UsageWriter(database)
+        self.thread = PeriodicThread(
+            "usage-writer", WRITE_INTERVAL_SECONDS, lambda: self.writer.write(self.drain_due())
+        )
+        self._decisions = dict.fromkeys([ALLOWED, *(reason.label for reason in DenialReason)], 0)
+        self._failures = 0
+        self._counters = UsageCounters()
         self._lock = threading.Lock()
-        self._has_thread = False
-        self._taken = monotonic()
+        self._drained_at = monotonic()
 
-    def note(self, verdict: Any, address: str | None, cost: int, call: Asked | None) -> None:
-        moment = monotonic()
+    @property
+    def decisions(self) -> dict[str, int]:
+        """Decisions since the process started, by "ok" or the label of the reason."""
+        return dict(self._decisions)
+
+    @property
+    def dropped(self) -> int:
+        """Counts since the process started that found no room, or that PostgreSQL rejected."""
+        return self._failures + self.writer.dropped
+
+    def record(self, verdict: Verdict, address: Address | None, cost: int, request: RequestLine | None = None) -> None:
+        """Counts a verdict. Never raises, and waits for nothing but other threads that record.
+
+        An allowed call counts as `cost` calls, as in its limit; a denied call counts as one. A denial about no known
+        key is counted in `decisions` only.
+        """
+        try:
+            self._count(verdict, address.text if address else None, cost, request)
+        except Exception:
+            log.exception("verdict not recorded")
+            self._failures += 1
+
+    def record_denial(self, denial: Denial) -> Denial:
+        """Counts the denial of a request that was not read or whose key is not known, and returns it."""
+        self.record(denial, None, 1)
+        return denial
+
+    def flush(self) -> None:
+        """Writes what has been counted, within a few seconds. What cannot be written is kept."""
+        self.writer.write(self.drain())
+
+    def drain(self) -> UsageCounters:
+        """Takes all counts out."""
+        with self._lock:
+            drained, self._counters = self._counters, UsageCounters()
+            self._drained_at = monotonic()
+        return drained
+
+    def drain_due(self) -> UsageCounters:
+        """Takes out the counts that must not be deferred any longer."""
+        with self._lock:
+            is_deferrable = MIN_DEFERRED_ROWS < len(self._counters) < MAX_DEFERRED_ROWS
+            if is_deferrable and monotonic() - self._drained_at < MAX_DEFERRAL_SECONDS:
+                return self._counters.split_denials()
+        return self.drain()
+
+    def _write_due(self) -> None:
+        self.writer.write(self.drain_due())
+
+    def _count(self, verdict: Verdict, address: str | None, cost: int, request: RequestLine | None) -> None:
+        now = monotonic()
         with self._lock:
             if isinstance(verdict, Denial):
-                self.decisions[verdict.reason.label] += 1
+                self._decisions[verdict.reason.label] += 1
                 if verdict.key is None:
                     return
-                self._counts.refuse(verdict.key, verdict.reason.label, address, moment, call)
+                self._counters.add_denial(verdict.key, verdict.reason.label, address, now, request)
             else:
-                self.decisions[ALLOWED] += 1
-                self._counts.allow(verdict.key.id, verdict.secret, verdict.opened_by, address, cost, moment, call)
-            if self._has_thread:
+                self._decisions[ALLOWED] += 1
+                self._counters.add_allowed(
+                    verdict.key.id, verdict.secret, verdict.opened_by, address, cost, now, request
+                )
+            if self.thread.is_started:
                 return
-            self._has_thread = True
-        atexit.register(flush)
-        threading.Thread(target=self._write_for_ever, name="outcomes", daemon=True).start()
-
-    def take(self) -> Counts:
-        """All of them."""
-        with self._lock:
-            taken, self._counts = self._counts, Counts()
-            self._taken = monotonic()
-        return taken
-
-    def take_due(self) -> Counts:
-        """Those whose turn it is."""
-        with self._lock:
-            if FEW < len(self._counts) < MANY and monotonic() - self._taken < SELDOM:
-                return self._counts.take_refusals()
-        return self.take()
-
-    def _write_for_ever(self) -> None:
-        pause = threading.Event()
-        while True:
-            pause.wait(EVERY)
-            self.writer.write(self.take_due())
-
-
-def _begin() -> None:
-    global _mine
-    _mine = _Process()
-
-
-_mine = _Process()
-os.register_at_fork(after_in_child=_begin)
+            self.thread.start()
+        atexit.register(self.flush)

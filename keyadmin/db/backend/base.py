@@ -15,7 +15,7 @@ from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
 
-from keyadmin.callpath import circuit_breaker
+from keyadmin.callpath.circuit_breaker import CircuitBreaker
 
 SILENCE: Final = 0.8
 """Seconds without an answer, after which the server is asked whether it is there."""
@@ -34,6 +34,12 @@ def be_impatient(seconds: float) -> None:
     _patience = seconds
 
 
+def _circuit_breaker() -> CircuitBreaker:
+    from keyadmin.callpath.state import state  # Django loads this backend before the models that `state` imports
+
+    return state.circuit_breaker
+
+
 class PageConnection(psycopg.Connection[Any]):
     """Gives up on a server that is away, and is closed then: what it would still answer belongs to nobody."""
 
@@ -42,7 +48,7 @@ class PageConnection(psycopg.Connection[Any]):
     @classmethod
     def impatient(cls, parameters: dict[str, Any]) -> "PageConnection":
         """As `connect` with Django's parameters, whose own time limit cannot be less than two seconds."""
-        if circuit_breaker.refuses():
+        if not _circuit_breaker().allow_request():
             raise psycopg.OperationalError("the server did not answer a moment ago")
         context, factory = parameters.pop("context", None), parameters.pop("cursor_factory", None)
         threshold = parameters.pop("prepare_threshold", None)
@@ -51,9 +57,9 @@ class PageConnection(psycopg.Connection[Any]):
         try:
             connection = waiting.wait_conn(cls._connect_gen(conninfo), interval=_TICK, timeout=SILENCE)
         except psycopg.OperationalError:
-            circuit_breaker.fail()
+            _circuit_breaker().record_failure()
             raise
-        circuit_breaker.succeed()
+        _circuit_breaker().record_success()
         connection.conninfo = conninfo
         connection.prepare_threshold = threshold
         if factory is not None:
@@ -86,8 +92,8 @@ class PageConnection(psycopg.Connection[Any]):
 
     def _insist(self, began: float) -> None:
         """Raises Unanswered when the server is away, or has had its time."""
-        if circuit_breaker.is_broken() or not is_there(self.conninfo):
-            circuit_breaker.fail()
+        if _circuit_breaker().is_open() or not is_there(self.conninfo):
+            _circuit_breaker().record_failure()
             raise StatementTimeoutError("the server does not answer")
         if _patience is not None and monotonic() - began > _patience:
             raise StatementTimeoutError(f"the server needs more than {_patience:g} s")

@@ -17,14 +17,12 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from keyadmin.callpath.request import HEADERS, decide
+from keyadmin.callpath.request import REQUEST_HEADERS, decide
 from keyadmin.conf import conf
 from keyadmin.core import problems
-from keyadmin.core.callers import Caller, Verdict
-from keyadmin.core.current_call import current_call
+from keyadmin.core.callers import Caller, Verdict, current_call
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.rate_limit_headers import rate_limit
-from keyadmin.core.request_id import request_id
+from keyadmin.core.headers import rate_limit, request_id
 from keyadmin.core.routes import Match
 from keyadmin.integrations.django.decorators import has_marks, mark_of
 
@@ -98,8 +96,8 @@ def _take_in_hand(request: HttpRequest, caller: Caller) -> Token[Any]:
 
 def _refused(request: HttpRequest, refusal: Denial) -> HttpResponse:
     own_id = request.META["keyadmin.request_id"]
-    log.info("refused", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=own_id)
-    answer = problems.answer(refusal, own_id)
+    log.info("denied", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=own_id)
+    answer = problems.denial_response(refusal, own_id)
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
@@ -154,5 +152,5 @@ def _headers(request: HttpRequest) -> dict[str, list[str]]:
     return headers
 
 
-_WSGI = {name: "HTTP_" + name.upper().replace("-", "_") for name in HEADERS}
+_WSGI = {name: "HTTP_" + name.upper().replace("-", "_") for name in REQUEST_HEADERS}
 _pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keyadmin-calls")

@@ -1,1 +1,1 @@
-"""`/verify`: the endpoint that a gateway asks about each call. `python -m keyadmin.server.verify_server` serves it."""
+"""`/verify`: a gateway asks here about each call. `python -m keyadmin.server.verify_server` serves it."""

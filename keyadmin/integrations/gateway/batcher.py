@@ -1,8 +1,8 @@
-"""Draws from the event loop: those that arrive while a statement is under way go together in the next.
+"""Group commit for consumption on the event loop: calls that arrive while a statement is in progress share the next.
 
-One connection a process, and no thread: a lone draw is sent at once, and under load many share one statement, one
-transaction and one turn of the loop. A row that somebody holds would keep all of them waiting, so this connection waits
-for a row for a moment only; the keys of a batch that waited in vain go by the desk for a while, one by one.
+One connection per process, and no thread: a single call is sent at once, and under load many calls share a statement, a
+transaction and a turn of the loop. The connection gives up on a locked row after a moment, because it would delay the
+other calls of the batch. The keys of such a batch bypass the batcher for a while: the executor decides their calls.
 """
 
 from asyncio import AbstractEventLoop, Future, TimerHandle
@@ -13,89 +13,118 @@ from typing import Final
 from uuid import UUID
 
 import psycopg
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGresult
 
-from keyadmin.callpath import circuit_breaker, limits, metrics
-from keyadmin.callpath import connection as connections
 from keyadmin.callpath.authorize import AuthorizedCall
-from keyadmin.callpath.batching import MOST, OPTIONS, arrays
-from keyadmin.callpath.connection import DatabaseUnavailableError, DeadlineConnection
-from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
+from keyadmin.callpath.batching import MAX_BATCH_SIZE, SESSION_OPTIONS, columns_as_arrays
+from keyadmin.callpath.connection import LOCK_ERRORS, DatabaseUnavailableError, DeadlineConnection, raw_rows
+from keyadmin.callpath.limits import (
+    CONSUME,
+    CONSUME_MANY,
+    ConsumeOutcome,
+    ConsumeResult,
+    consume_values,
+    parse_result,
+)
 from keyadmin.callpath.snapshot import Snapshot
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
+
+#: SQLSTATEs of a statement that waited for a locked row.
+_LOCK_SQLSTATES: Final = tuple((error.sqlstate or "").encode() for error in LOCK_ERRORS)
 
 
 @dataclass(slots=True)
-class _Draws:
-    """The calls of one key that are drawn together, because their snapshot is the same."""
+class _KeyCalls:
+    """Calls of one key that are consumed together. They share one snapshot."""
 
     snapshot: Snapshot
     calls: list[tuple[AuthorizedCall, Future[ConsumeResult | None]]] = field(default_factory=list)
-    began: float = field(default_factory=perf_counter)
+    started: float = field(default_factory=perf_counter)
+
+    def values(self) -> list[bytes | None]:
+        """The parameters of CONSUME for all calls: the sum of their costs, and the address of the last."""
+        cost = sum(authorized.call.cost for authorized, _ in self.calls)
+        return consume_values(self.snapshot, cost, self.calls[-1][0].call.address)
+
+    def distribute(self, result: ConsumeResult | None) -> None:
+        """Gives each call its own `used`. If not all calls fit, some may: each is decided on its own then."""
+        if result is not None:
+            state.metrics.observe_consume(perf_counter() - self.started)
+            if result.outcome is ConsumeOutcome.FULL and len(self.calls) > 1:
+                result = None
+        later_cost = sum(authorized.call.cost for authorized, _ in self.calls)
+        for authorized, future in self.calls:
+            later_cost -= authorized.call.cost
+            if not future.done():
+                future.set_result(result and result._replace(used=result.used - later_cost))
 
 
-class Batch:
-    """Belongs to the loop's thread, but for the opening of a connection."""
+class AsyncConsumeBatcher:
+    """All methods run in the loop's thread, except the opening of a connection."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
         self._connection: DeadlineConnection | None = None
-        self._opener = ThreadPoolExecutor(1, thread_name_prefix="batch")
+        self._opener = ThreadPoolExecutor(1, thread_name_prefix="batcher-connect")
         self._is_opening = False
-        self._is_called = False
-        self._waiting: dict[UUID, _Draws] = {}
-        self._sent: list[_Draws] = []
+        self._is_send_scheduled = False
+        self._waiting: dict[UUID, _KeyCalls] = {}
+        self._sent: list[_KeyCalls] = []
         self._result: PGresult | None = None
-        self._late: TimerHandle | None = None
+        self._timeout_handle: TimerHandle | None = None
 
-    def takes(self, snapshot: Snapshot) -> bool:
-        """Whether its `draw` may be asked now. If there is no connection, one is opened, for those who come later."""
+    def can_accept(self, snapshot: Snapshot) -> bool:
+        """Whether `consume` may be called for the snapshot now. Without a connection, starts to open one."""
         if self._connection is None:
             self._open()
             return False
-        return not circuit_breaker.is_broken() and snapshot.drawing[0] not in limits.BATCHER.apart
+        return not state.circuit_breaker.is_open() and snapshot.consume_params[0] not in state.limits.batcher.bypass
 
-    def draw(self, admitted: AuthorizedCall) -> Future[ConsumeResult | None]:
-        """What became of it; None: ask the desk. Unavailable is raised where that is unknown."""
+    def consume(self, authorized: AuthorizedCall) -> Future[ConsumeResult | None]:
+        """The result; None if the executor must decide the call.
+
+        Raises DatabaseUnavailableError if it is not known whether the call was counted.
+        """
         future: Future[ConsumeResult | None] = self._loop.create_future()
-        draws = self._waiting.setdefault(admitted.snapshot.key.id, _Draws(admitted.snapshot))
-        if draws.snapshot is not admitted.snapshot:
+        key_calls = self._waiting.setdefault(authorized.snapshot.key.id, _KeyCalls(authorized.snapshot))
+        if key_calls.snapshot is not authorized.snapshot:
             future.set_result(None)
             return future
-        draws.calls.append((admitted, future))
-        if not self._sent and not self._is_called:
-            self._is_called = True
+        key_calls.calls.append((authorized, future))
+        if not self._sent and not self._is_send_scheduled:
+            self._is_send_scheduled = True
             self._loop.call_soon(self._send)
         return future
 
     def close(self) -> None:
         self._opener.shutdown()
         if self._connection is not None:
-            self._hang_up()
+            self._disconnect()
 
     def _send(self) -> None:
-        self._is_called = False
+        self._is_send_scheduled = False
         if self._sent or not self._waiting or self._connection is None:
             return
-        keys = sorted(self._waiting)[:MOST] if len(self._waiting) > 1 else list(self._waiting)
+        keys = sorted(self._waiting)[:MAX_BATCH_SIZE] if len(self._waiting) > 1 else list(self._waiting)
         self._sent = [self._waiting.pop(key) for key in keys]
-        rows = [_values(draws) for draws in self._sent]
+        rows = [key_calls.values() for key_calls in self._sent]
         pgconn = self._connection.pgconn
         try:
             if len(rows) == 1:
-                pgconn.send_query_prepared(limits.ONE.name, rows[0])
+                pgconn.send_query_prepared(CONSUME.name, rows[0])
             else:
-                pgconn.send_query_prepared(limits.MANY.name, arrays(rows))
+                pgconn.send_query_prepared(CONSUME_MANY.name, columns_as_arrays(rows))
             self._flush()
         except psycopg.OperationalError:
             self._fail()
             return
-        metrics.stated()
-        self._late = self._loop.call_later(conf.call_deadline_seconds, self._fail)
+        state.metrics.count_statement()
+        self._timeout_handle = self._loop.call_later(conf.call_deadline_seconds, self._fail)
 
     def _flush(self) -> None:
-        """What the socket does not take yet it is given when it does."""
+        """Sends as much as the socket takes, and the rest when the socket is writable again."""
         if self._connection is None:
             return
         if self._connection.pgconn.flush():
@@ -109,114 +138,96 @@ class Batch:
         pgconn = self._connection.pgconn
         try:
             pgconn.consume_input()
-            if not self._sent:  # nothing was asked: the server takes its leave
-                self._hang_up()
+            if not self._sent:  # no statement is in progress: the server is closing the connection
+                self._disconnect()
                 return
             while not pgconn.is_busy():
-                following = pgconn.get_result()
-                if following is None:  # the end, which may come later than the result
-                    self._answer()
+                result = pgconn.get_result()
+                if result is None:  # the end of the results, which may arrive later than the last result
+                    self._finish()
                     return
-                self._result = following
+                self._result = result
         except psycopg.OperationalError:
             self._fail()
 
-    def _answer(self) -> None:
+    def _finish(self) -> None:
         result, self._result = self._result, None
         if result is None or result.status != ExecStatus.TUPLES_OK:
-            self._refuse(result)
+            self._finish_with_error(result)
             return
-        circuit_breaker.succeed()
-        sent = self._done()
-        found: list[ConsumeResult | None] = [None] * len(sent)
-        for row in connections.rows_of(result):
-            found[int(row[0] or 0) - 1 if len(row) == 4 else 0] = limits.drawn(row[-3:])
-        for draws, drawn in zip(sent, found, strict=True):
-            _share(draws, drawn)
+        state.circuit_breaker.record_success()
+        batch = self._take_sent()
+        results: list[ConsumeResult | None] = [None] * len(batch)
+        rows = raw_rows(result)
+        if len(batch) == 1:
+            results = [parse_result(rows[0])]
+        else:
+            for position, *row in rows:
+                results[int(position or 0) - 1] = parse_result(tuple(row))
+        for key_calls, key_result in zip(batch, results, strict=True):
+            key_calls.distribute(key_result)
         self._send()
 
-    def _refuse(self, result: PGresult | None) -> None:
-        """The server is well, but somebody holds a row for longer than a moment. Nothing was counted."""
-        if result is None or result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) not in _HELD:
+    def _finish_with_error(self, result: PGresult | None) -> None:
+        """A locked row sends the batch's keys past the batcher; nothing was counted. Any other error is a failure."""
+        if result is None or result.error_field(DiagnosticField.SQLSTATE) not in _LOCK_SQLSTATES:
             self._fail()
             return
-        refused = self._done()
-        limits.BATCHER.apart.put([draws.snapshot.drawing[0] for draws in refused])
-        for draws in refused:
-            _share(draws, None)
+        batch = self._take_sent()
+        state.limits.batcher.bypass.add([key_calls.snapshot.consume_params[0] for key_calls in batch])
+        for key_calls in batch:
+            key_calls.distribute(None)
         self._send()
 
-    def _done(self) -> list[_Draws]:
-        if self._late is not None:
-            self._late.cancel()
+    def _take_sent(self) -> list[_KeyCalls]:
+        if self._timeout_handle is not None:
+            self._timeout_handle.cancel()
         sent, self._sent = self._sent, []
         return sent
 
     def _fail(self) -> None:
-        """The server does not answer. Whether what was sent took effect is unknown; nothing is sent twice."""
-        circuit_breaker.fail()
-        self._hang_up()
+        """The server does not answer. Whether the statement took effect is unknown; nothing is sent twice."""
+        state.circuit_breaker.record_failure()
+        self._disconnect()
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._loop.remove_reader(self._connection.fileno())
             self._loop.remove_writer(self._connection.fileno())
             self._connection.discard()
-            metrics.disconnected()
+            state.metrics.connection_closed()
             self._connection = self._result = None
         waiting, self._waiting = list(self._waiting.values()), {}
-        for draws in self._done():
-            for _, future in draws.calls:
+        for key_calls in self._take_sent():
+            for _, future in key_calls.calls:
                 if not future.done():
                     future.set_exception(DatabaseUnavailableError())
-        for draws in waiting:
-            _share(draws, None)
+        for key_calls in waiting:
+            key_calls.distribute(None)
 
     def _open(self) -> None:
-        if not self._is_opening and not circuit_breaker.refuses():
+        if not self._is_opening and state.circuit_breaker.allow_request():
             self._is_opening = True
-            self._loop.run_in_executor(self._opener, _opened).add_done_callback(self._opened)
+            self._loop.run_in_executor(self._opener, _connect).add_done_callback(self._on_connected)
 
-    def _opened(self, future: Future[DeadlineConnection | None]) -> None:
+    def _on_connected(self, future: Future[DeadlineConnection | None]) -> None:
         self._is_opening = False
         self._connection = future.result()
         if self._connection is not None:
             self._loop.add_reader(self._connection.fileno(), self._read)
 
 
-def _opened() -> DeadlineConnection | None:
-    """In a thread, since it waits."""
-    connections.start_call()
+def _connect() -> DeadlineConnection | None:
+    """A connection with both statements prepared, or None. Blocks, so it runs in a thread."""
+    state.database.start_call()
     try:
-        connection = connections.connect(OPTIONS)
-        for statement in (limits.ONE, limits.MANY):
-            connection.make_ready(statement)
+        connection = state.database.connect(SESSION_OPTIONS)
+        for statement in (CONSUME, CONSUME_MANY):
+            connection.prepare(statement)
         connection.pgconn.nonblocking = 1
     except psycopg.OperationalError:
-        circuit_breaker.fail()
+        state.circuit_breaker.record_failure()
         return None
-    circuit_breaker.succeed()
-    metrics.connected()
+    state.circuit_breaker.record_success()
+    state.metrics.connection_opened()
     return connection
-
-
-def _values(draws: _Draws) -> list[bytes | None]:
-    last = draws.calls[-1][0].call
-    return limits.values(draws.snapshot, sum(admitted.call.cost for admitted, _ in draws.calls), last.address)
-
-
-def _share(draws: _Draws, drawn: ConsumeResult | None) -> None:
-    """Each call its own count. Where not all of them fit, some may: each asks for itself."""
-    if drawn is not None:
-        metrics.drawn(perf_counter() - draws.began)
-        if drawn.outcome is ConsumeOutcome.FULL and len(draws.calls) > 1:
-            drawn = None
-    left = sum(admitted.call.cost for admitted, _ in draws.calls)
-    for admitted, future in draws.calls:
-        left -= admitted.call.cost
-        if not future.done():
-            future.set_result(drawn and drawn._replace(used=drawn.used - left))
-
-
-#: What PostgreSQL says of a row that somebody holds.
-_HELD: Final = tuple((error.sqlstate or "").encode() for error in connections.HELD)

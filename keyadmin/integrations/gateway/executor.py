@@ -1,8 +1,8 @@
-"""Decisions wait for PostgreSQL, and the event loop must not: a few threads take them over.
+"""A thread pool for blocking decisions, with a bounded queue and a fair share for each key.
 
-A call waits in line until a thread is free, but never long: one that has waited `patience` seconds, or finds `longest`
-others in line, is not decided at all. The calls of one key hold half of the threads at most, so that a key whose row
-somebody has locked does not keep the others waiting.
+A call waits in the queue until a thread is free. It is not decided if it has waited for `queue_timeout` seconds, or if
+`max_queue_length` calls are waiting. The calls of one key hold at most half of the threads, so that a key whose row is
+locked does not delay the calls of others. ThreadPoolExecutor has neither bounds nor shares.
 """
 
 import threading
@@ -14,90 +14,104 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Final
 
-#: With the call path's own second this makes less than two.
-PATIENCE: Final = 0.8
-LONGEST: Final = 1000
+import structlog
+
+#: Together with the call path's deadline of one second, less than two seconds.
+QUEUE_TIMEOUT_SECONDS: Final = 0.8
+MAX_QUEUE_LENGTH: Final = 1000
+
+log = structlog.get_logger("keyadmin.integrations.gateway")
 
 
 @dataclass(slots=True)
-class _Job[Verdict]:
-    lane: str
-    decide: Callable[[], Verdict]
-    future: Future[Verdict | None]
-    since: float
+class _Job[Result]:
+    partition: str
+    function: Callable[[], Result]
+    future: Future[Result | None]
+    submitted_at: float
 
 
-class FairExecutor[Verdict]:
-    """`ask` belongs to the loop's thread. Results come back in batches: waking a loop up is what costs."""
+class FairExecutor[Result]:
+    """`submit` must be called in the loop's thread. Results are delivered in batches: waking the loop is what costs."""
 
     def __init__(
-        self, loop: AbstractEventLoop, threads: int, *, patience: float = PATIENCE, longest: int = LONGEST
+        self,
+        loop: AbstractEventLoop,
+        threads: int,
+        *,
+        queue_timeout: float = QUEUE_TIMEOUT_SECONDS,
+        max_queue_length: int = MAX_QUEUE_LENGTH,
     ) -> None:
-        self._loop, self._patience, self._longest = loop, patience, longest
-        self._share = max(1, threads // 2)
-        self._in_hand: dict[str, int] = {}
-        self._in_lane: dict[str, deque[_Job[Verdict]]] = {}
-        self._waiting = 0
-        self._line: SimpleQueue[_Job[Verdict] | None] = SimpleQueue()
-        self._done: deque[tuple[_Job[Verdict], Verdict | BaseException | None]] = deque()
-        self._is_woken = False
+        self._loop, self._queue_timeout, self._max_queue_length = loop, queue_timeout, max_queue_length
+        self._max_threads_per_partition = max(1, threads // 2)
+        #: Jobs of each partition that are in the queue or run.
+        self._in_flight: dict[str, int] = {}
+        #: Jobs of partitions that have reached their share.
+        self._deferred: dict[str, deque[_Job[Result]]] = {}
+        self._unfinished = 0
+        self._queue: SimpleQueue[_Job[Result] | None] = SimpleQueue()
+        self._finished: deque[tuple[_Job[Result], Result | BaseException | None]] = deque()
+        self._is_delivery_scheduled = False
         self._threads = [threading.Thread(target=self._work, name=f"decide-{n}", daemon=True) for n in range(threads)]
         for thread in self._threads:
             thread.start()
 
-    def ask(self, lane: str, decide: Callable[[], Verdict]) -> Future[Verdict | None]:
-        """What `decide` says in a thread; None when it was not asked. Calls of one `lane` take their turns."""
-        job = _Job(lane, decide, self._loop.create_future(), monotonic())
-        if self._waiting >= self._longest:
+    def submit(self, partition: str, function: Callable[[], Result]) -> Future[Result | None]:
+        """The result of `function`, called in a thread; None if it was not called. A partition is a key's calls."""
+        job = _Job(partition, function, self._loop.create_future(), monotonic())
+        if self._unfinished >= self._max_queue_length:
             job.future.set_result(None)
             return job.future
-        self._waiting += 1
-        if self._in_hand.get(lane, 0) < self._share:
-            self._in_hand[lane] = self._in_hand.get(lane, 0) + 1
-            self._line.put(job)
+        self._unfinished += 1
+        if self._in_flight.get(partition, 0) < self._max_threads_per_partition:
+            self._in_flight[partition] = self._in_flight.get(partition, 0) + 1
+            self._queue.put(job)
         else:
-            self._in_lane.setdefault(lane, deque()).append(job)
+            self._deferred.setdefault(partition, deque()).append(job)
         return job.future
 
     def close(self) -> None:
-        """Lets the threads end when they have done what is in line."""
+        """Lets each thread end after the jobs in the queue."""
         for _ in self._threads:
-            self._line.put(None)
+            self._queue.put(None)
         for thread in self._threads:
             thread.join(timeout=3)
 
     def _work(self) -> None:
-        while (job := self._line.get()) is not None:
-            result: Verdict | BaseException | None = None
-            if monotonic() - job.since < self._patience:
+        while (job := self._queue.get()) is not None:
+            result: Result | BaseException | None = None
+            if monotonic() - job.submitted_at < self._queue_timeout:
                 try:
-                    result = job.decide()
-                except BaseException as error:  # whoever asked is told
+                    result = job.function()
+                except BaseException as error:  # raised where the future is awaited
                     result = error
-            self._done.append((job, result))
-            if not self._is_woken:
-                self._is_woken = True
-                self._loop.call_soon_threadsafe(self._hand_back)
+            self._finished.append((job, result))
+            if not self._is_delivery_scheduled:
+                self._is_delivery_scheduled = True
+                try:
+                    self._loop.call_soon_threadsafe(self._deliver_results)
+                except RuntimeError:  # the loop is closed
+                    log.exception("results not delivered")
 
-    def _hand_back(self) -> None:
-        self._is_woken = False  # first: what is appended from here on wakes the loop again
-        while self._done:
-            job, result = self._done.popleft()
-            self._waiting -= 1
-            self._next_of(job.lane)
+    def _deliver_results(self) -> None:
+        self._is_delivery_scheduled = False  # first: a result that is appended from here on schedules a delivery again
+        while self._finished:
+            job, result = self._finished.popleft()
+            self._unfinished -= 1
+            self._start_next(job.partition)
             if job.future.done():
-                continue  # whoever asked has gone
+                continue  # the request was cancelled
             if isinstance(result, BaseException):
                 job.future.set_exception(result)
             else:
                 job.future.set_result(result)
 
-    def _next_of(self, lane: str) -> None:
-        if (jobs := self._in_lane.get(lane)) is not None:
-            self._line.put(jobs.popleft())
+    def _start_next(self, partition: str) -> None:
+        if (jobs := self._deferred.get(partition)) is not None:
+            self._queue.put(jobs.popleft())
             if not jobs:
-                del self._in_lane[lane]
-        elif self._in_hand[lane] > 1:
-            self._in_hand[lane] -= 1
+                del self._deferred[partition]
+        elif self._in_flight[partition] > 1:
+            self._in_flight[partition] -= 1
         else:
-            del self._in_hand[lane]
+            del self._in_flight[partition]

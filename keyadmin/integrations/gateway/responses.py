@@ -1,30 +1,32 @@
-"""A verdict → the status, headers and body by which a gateway lets a request pass or refuses it."""
+"""A verdict → the ASGI response by which a gateway lets a request pass or denies it."""
 
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import quote
 
 from keyadmin.core import problems
 from keyadmin.core.callers import Caller
 from keyadmin.core.denials import Denial
-from keyadmin.core.rate_limit_headers import rate_limit
+from keyadmin.core.headers import rate_limit
 
 type RawHeaders = list[tuple[bytes, bytes]]
 
-#: Unreserved characters, and what an e-mail address and a list of scopes are made of.
-_PLAIN = "@+:!#$&'*/=?^`{|} "
+#: Characters besides the unreserved ones that e-mail addresses and lists of scopes contain.
+_SAFE_CHARACTERS: Final = "@+:!#$&'*/=?^`{|} "
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class AsgiResponse:
     status: int
     headers: RawHeaders
     body: bytes = b""
 
 
-def allowed(caller: Caller, request_id: str) -> Answer:
-    """Nothing to say but who is calling, in headers that the gateway hands on to its upstream.
+def allowed(caller: Caller, request_id: str) -> AsgiResponse:
+    """204 with the caller in headers, which the gateway passes on to its upstream.
 
-    Values are ASCII: what is not, and `%`, is percent-encoded UTF-8. Whoever belongs to no bot has no `-Bot`.
+    Names and e-mail addresses are percent-encoded UTF-8 where they are not plain ASCII, and so is `%`. A key without a
+    bot has no X-Keyadmin-Bot.
     """
     key = caller.key
     headers = [
@@ -33,34 +35,34 @@ def allowed(caller: Caller, request_id: str) -> Answer:
         (b"x-keyadmin-key-id", (key.key_id or str(key.id)).encode()),
         (b"x-keyadmin-organisation", key.organisation_slug.encode()),
         (b"x-keyadmin-scopes", " ".join(sorted(caller.scopes)).encode()),
-        *_raw(rate_limit(caller.quota)),
+        *_encode_headers(rate_limit(caller.quota)),
     ]
     if key.bot_name is not None:
-        headers.append((b"x-keyadmin-bot", _plain(key.bot_name)))
+        headers.append((b"x-keyadmin-bot", _percent_encode(key.bot_name)))
     if caller.on_behalf_of is not None:
-        headers.append((b"x-keyadmin-on-behalf-of", _plain(caller.on_behalf_of.email)))
-    return Answer(204, headers)
+        headers.append((b"x-keyadmin-on-behalf-of", _percent_encode(caller.on_behalf_of.email)))
+    return AsgiResponse(204, headers)
 
 
-def refused(refusal: Denial, request_id: str, *, by_nginx: bool) -> Answer:
-    """The refusal as the client is to see it. nginx keeps no body of a sub-request: it gets it as a header too."""
-    return problem(problems.answer(refusal, request_id), request_id, by_nginx=by_nginx)
+def denied(denial: Denial, request_id: str, *, body_in_header: bool) -> AsgiResponse:
+    """The response for the client. nginx drops the body of a sub-request: `body_in_header` repeats it in a header."""
+    return problem(problems.denial_response(denial, request_id), request_id, body_in_header=body_in_header)
 
 
-def problem(made: problems.Answer, request_id: str, *, by_nginx: bool = False) -> Answer:
-    headers = [*_raw(made.headers), (b"x-request-id", request_id.encode())]
-    if by_nginx:
-        headers.append((b"x-keyadmin-problem", made.body))
-    return Answer(made.status, headers, made.body)
+def problem(response: problems.Response, request_id: str, *, body_in_header: bool = False) -> AsgiResponse:
+    headers = [*_encode_headers(response.headers), (b"x-request-id", request_id.encode())]
+    if body_in_header:
+        headers.append((b"x-keyadmin-problem", response.body))
+    return AsgiResponse(response.status, headers, response.body)
 
 
-def plain(made: problems.Answer) -> Answer:
-    return Answer(made.status, _raw(made.headers), made.body)
+def as_asgi(response: problems.Response) -> AsgiResponse:
+    return AsgiResponse(response.status, _encode_headers(response.headers), response.body)
 
 
-def _raw(headers: dict[str, str]) -> RawHeaders:
+def _encode_headers(headers: dict[str, str]) -> RawHeaders:
     return [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _plain(text: str) -> bytes:
-    return quote(text, safe=_PLAIN).encode()
+def _percent_encode(text: str) -> bytes:
+    return quote(text, safe=_SAFE_CHARACTERS).encode()

@@ -1,7 +1,7 @@
-"""`/verify`: a gateway asks whether a request that it received may pass.
+"""`/verify`: decides a request that a gateway received.
 
-Only trusted proxies (KEYADMIN_TRUSTED_PROXIES) are answered: whatever is told here about a request, anybody else could
-have made up. The verdict is that of every door, by `authn.decide`.
+Only trusted proxies (KEYADMIN_TRUSTED_PROXIES) get an answer: any other client could have invented the request that it
+describes. The rules are those of every integration, in `keyadmin.callpath`.
 """
 
 import asyncio
@@ -13,118 +13,103 @@ from typing import Any, Final
 import structlog
 
 from keyadmin import env
-from keyadmin.callpath.authorize import authenticate, glance, settle
+from keyadmin.callpath.authorize import authorize, authorize_from_cache, verdict_of
 from keyadmin.callpath.connection import DatabaseUnavailableError
-from keyadmin.callpath.request import question
-from keyadmin.callpath.usage import recorder
+from keyadmin.callpath.request import parse_request
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core import cidr, problems
 from keyadmin.core.callers import Verdict
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.request_id import request_id
+from keyadmin.core.headers import request_id
 from keyadmin.integrations.gateway import responses
-from keyadmin.integrations.gateway.batcher import Batch
+from keyadmin.integrations.gateway.batcher import AsyncConsumeBatcher
 from keyadmin.integrations.gateway.executor import FairExecutor
 from keyadmin.integrations.gateway.forwarded_request import (
-    NGINX,
+    NGINX_HEADERS,
     AmbiguousForwardedRequestError,
     ForwardedRequest,
-    original,
-    read,
+    parse_forwarded_request,
+    relevant_headers,
 )
-from keyadmin.integrations.gateway.responses import Answer
-
-THREADS: Final = env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64)
+from keyadmin.integrations.gateway.responses import AsgiResponse
 
 log = structlog.get_logger("keyadmin.calls")
-_plain_log = logging.getLogger("keyadmin.calls")
-_own: "_Deciders | None" = None
+_stdlib_log = logging.getLogger("keyadmin.calls")
 _UNAVAILABLE: Final = Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
-async def verify(scope: Any) -> Answer:
-    """The answer to a gateway's question. The question's own method, path and query say nothing."""
-    began = perf_counter()
-    peer = scope["client"][0] if scope["client"] else ""
-    if not _is_trusted(peer):
-        return _for_strangers()
-    headers = read(scope["headers"])
-    own_id = request_id(*headers.get("x-request-id", [""])[:1])
-    try:
-        asked = original(headers)
-        verdict = await _decided(asked, headers, peer)
-        about = {"method": asked.method, "path": asked.path}
-    except AmbiguousForwardedRequestError as unclear:
-        verdict = recorder.noted(Denial(DenialReason.UNDECIDABLE))
-        about = {"detail": str(unclear)}
-    if isinstance(verdict, Denial):
-        answer = responses.refused(verdict, own_id, by_nginx=any(name in headers for name in NGINX))
-    else:
-        answer = responses.allowed(verdict, own_id)
-    if isinstance(verdict, Denial) or _plain_log.isEnabledFor(logging.DEBUG):
-        took = round((perf_counter() - began) * 1000, 1)
-        _note(verdict, request_id=own_id, status=answer.status, ms=took, **about)
-    return answer
-
-
-async def _decided(asked: ForwardedRequest, headers: dict[str, list[str]], peer: str) -> Verdict:
-    """By what this process remembers and a draw from the event loop; whatever needs more than that, in a thread."""
-    read = question(asked.method, asked.path, headers, peer)
-    if isinstance(read, Denial):
-        return recorder.noted(read)
-    token, call = read
-    own = _deciders()
-    admitted, is_stale = glance(token, call), False
-    if admitted is not None and own.batch.takes(admitted.snapshot):
-        try:
-            drawn = await own.batch.draw(admitted)
-        except DatabaseUnavailableError:
-            return recorder.noted(_UNAVAILABLE)
-        verdict = drawn and settle(admitted, drawn)
-        if verdict:
-            recorder.note(verdict, call.address, call.cost, call)
-            return verdict
-        is_stale = drawn is not None
-    lane = token.value
-    return await own.desk.ask(lane, partial(authenticate, token, call, stale=is_stale)) or recorder.noted(_UNAVAILABLE)
-
-
-class _Deciders:
-    """Where calls of one event loop are decided."""
+class VerifyEndpoint:
+    """Belongs to the running event loop, in which it must be created."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        self.batch, self.desk = Batch(loop), FairExecutor[Verdict](loop, THREADS)
+        threads = env.integer("KEYADMIN_VERIFY_THREADS", 4, minimum=2, maximum=64)
+        self.batcher = AsyncConsumeBatcher(loop)
+        self.executor = FairExecutor[Verdict](loop, threads)
+
+    async def handle(self, scope: Any) -> AsgiResponse:
+        """The response to a gateway. The method, path and query of its own request have no meaning."""
+        started = perf_counter()
+        peer = scope["client"][0] if scope["client"] else ""
+        if not _is_trusted(peer):
+            return _not_a_gateway()
+        headers = relevant_headers(scope["headers"])
+        own_id = request_id(*headers.get("x-request-id", [""])[:1])
+        try:
+            request = parse_forwarded_request(headers)
+            verdict = await self._decide(request, headers, peer)
+            fields = {"method": request.method, "path": request.path}
+        except AmbiguousForwardedRequestError as error:
+            verdict = state.usage.record_denial(Denial(DenialReason.UNDECIDABLE))
+            fields = {"detail": str(error)}
+        if isinstance(verdict, Denial):
+            is_nginx = any(name in headers for name in NGINX_HEADERS)
+            response = responses.denied(verdict, own_id, body_in_header=is_nginx)
+        else:
+            response = responses.allowed(verdict, own_id)
+        if isinstance(verdict, Denial) or _stdlib_log.isEnabledFor(logging.DEBUG):
+            milliseconds = round((perf_counter() - started) * 1000, 1)
+            _log_verdict(verdict, request_id=own_id, status=response.status, ms=milliseconds, **fields)
+        return response
 
     def close(self) -> None:
-        self.desk.close()
-        self.batch.close()
+        """Before the process ends: decides the calls in the queue and writes usage."""
+        self.executor.close()
+        self.batcher.close()
+        state.usage.flush()
+
+    async def _decide(self, request: ForwardedRequest, headers: dict[str, list[str]], peer: str) -> Verdict:
+        """From the cached snapshot with a batched consumption if possible; else in a thread."""
+        parsed = parse_request(request.method, request.path, headers, peer)
+        if isinstance(parsed, Denial):
+            return state.usage.record_denial(parsed)
+        token, call = parsed
+        authorized, is_stale = authorize_from_cache(token, call), False
+        if authorized is not None and self.batcher.can_accept(authorized.snapshot):
+            try:
+                result = await self.batcher.consume(authorized)
+            except DatabaseUnavailableError:
+                return state.usage.record_denial(_UNAVAILABLE)
+            verdict = result and verdict_of(authorized, result)
+            if verdict:
+                state.usage.record(verdict, call.address, call.cost, call)
+                return verdict
+            is_stale = result is not None
+        decision = await self.executor.submit(token.value, partial(authorize, token, call, is_stale=is_stale))
+        return decision or state.usage.record_denial(_UNAVAILABLE)
 
 
-def _deciders() -> _Deciders:
-    global _own
-    if _own is None:
-        _own = _Deciders()
-    return _own
-
-
-def close() -> None:
-    """Before the process ends: decide what is in line, and write what calls came to."""
-    if _own is not None:
-        _own.close()
-    recorder.flush()
-
-
-def _note(verdict: Verdict, **fields: Any) -> None:
-    """The line in the log: which request, what it asked for, which key, and why not."""
+def _log_verdict(verdict: Verdict, **fields: Any) -> None:
     if isinstance(verdict, Denial):
-        log.info("refused", reason=verdict.reason.label, key=str(verdict.key or ""), **fields)
+        log.info("denied", reason=verdict.reason.label, key=str(verdict.key or ""), **fields)
     else:
         log.debug("allowed", key=str(verdict.key.id), **fields)
 
 
 @lru_cache(maxsize=256)
 def _is_trusted(peer: str) -> bool:
+    """Cached, so that a warning is logged once for each peer."""
     address = cidr.address_of(peer)
     is_trusted = address is not None and cidr.contains(conf.trusted_proxies, address)
     if not is_trusted:
@@ -132,7 +117,7 @@ def _is_trusted(peer: str) -> bool:
     return is_trusted
 
 
-def _for_strangers() -> Answer:
+def _not_a_gateway() -> AsgiResponse:
     own_id = request_id()
     detail = "Only a gateway that KEYADMIN_TRUSTED_PROXIES names is answered here."
-    return responses.problem(problems.problem(403, "not-a-gateway", detail, own_id), own_id)
+    return responses.problem(problems.problem_response(403, "not-a-gateway", detail, own_id), own_id)

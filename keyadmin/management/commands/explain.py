@@ -5,9 +5,8 @@ from argparse import Namespace
 from django.core.management.base import CommandParser
 
 from keyadmin.explain.explanation import Explanation, explain
-from keyadmin.explain.inputs import METHODS, call_of, key_of
+from keyadmin.explain.inputs import METHODS, find_key, parse_call
 from keyadmin.explain.messages import TITLES
-from keyadmin.explain.serialization import document
 from keyadmin.management.base import OperatorCommand, printable
 
 
@@ -25,8 +24,8 @@ class Command(OperatorCommand):
         parser.add_argument("--on-behalf-of", default="", metavar="PERSON", help="An e-mail address or id.")
 
     def run(self, options: Namespace) -> None:
-        key = key_of(self.actor, options.key)
-        call = call_of(
+        key = find_key(self.actor, options.key)
+        call = parse_call(
             method=options.method,
             path=options.path,
             address=options.address,
@@ -35,7 +34,7 @@ class Command(OperatorCommand):
         )
         explanation = explain(key, call)
         if self.json:
-            self.document(document(explanation))
+            self.document(explanation.as_json())
         else:
             self.tell(explanation)
 
@@ -50,9 +49,9 @@ class Command(OperatorCommand):
         self.table(
             ("", "rule", "says", "because"),
             [
-                (str(place), str(TITLES[step.rule]), step.state.replace("_", " "), step.detail)
+                (str(place), str(TITLES[step.rule]), step.state.replace("_", " "), step.message)
                 for place, step in enumerate(steps, 1)
             ],
         )
-        for change in explanation.changes:
-            self.result(f"To allow this call: {printable(change.detail)}")
+        for remedy in explanation.remedies:
+            self.result(f"To allow this call: {printable(remedy.detail)}")

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from keyadmin.core.actors import Actor
-from keyadmin.core.endpoints import ROUTES as OWN_ROUTES
+from keyadmin.core.endpoints import OWN_ROUTES
 from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.core.routes import Route, RouteError, overlap
 from keyadmin.models import EventType, Scope, ScopeRoute

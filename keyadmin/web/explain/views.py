@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods
 from keyadmin.core.denials import DenialReason
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.explain.explanation import Explanation, explain
-from keyadmin.explain.inputs import key_of
+from keyadmin.explain.inputs import find_key
 from keyadmin.explain.messages import TITLES
-from keyadmin.explain.remedies import What
+from keyadmin.explain.remedies import RemedyKind
 from keyadmin.explain.rules import Rule
 from keyadmin.forms.explain import ExplainForm
 from keyadmin.models import Channel, Key, Organisation
@@ -69,7 +69,7 @@ def _asked(request: HttpRequest, user: CurrentUser) -> HttpResponse:
 def _found(user: CurrentUser, named: str) -> Key | None:
     """Raises NotFound for a key that is not there; what cannot be one's name is none."""
     try:
-        return key_of(user.actor, named) if named else None
+        return find_key(user.actor, named) if named else None
     except InvalidInputError:
         return None
 
@@ -128,24 +128,28 @@ def _told(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
         "explanation": explanation,
         "steps": [{"title": TITLES[step.rule], "step": step} for step in steps],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
-        "changes": [{"detail": change.detail, "link": urls.get(change.what)} for change in explanation.changes],
+        "remedies": [{"detail": remedy.detail, "link": urls.get(remedy.kind)} for remedy in explanation.remedies],
         "another": _another(user, explanation),
     }
 
 
-def _urls(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
+def _urls(user: CurrentUser, key: Key) -> dict[RemedyKind, tuple[str, str]]:
     """Where the user may change what would have to change, and what the link says."""
     may, granted = table.may(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
     places = {
-        What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
-        What.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
-        What.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Change its addresses")),
-        What.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
-        What.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
-        What.TIER: (may["edit"] and Permission.CHOOSE_TIERS in granted, edit, gettext("Edit the tier")),
-        What.CATALOGUE: (Permission.MANAGE_SCOPES in granted, reverse("permissions:list"), gettext("Permissions")),
-        What.ENABLE_ORGANISATION: (
+        RemedyKind.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
+        RemedyKind.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
+        RemedyKind.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Change its addresses")),
+        RemedyKind.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
+        RemedyKind.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
+        RemedyKind.TIER: (may["edit"] and Permission.CHOOSE_TIERS in granted, edit, gettext("Edit the tier")),
+        RemedyKind.CATALOGUE: (
+            Permission.MANAGE_SCOPES in granted,
+            reverse("permissions:list"),
+            gettext("Permissions"),
+        ),
+        RemedyKind.ENABLE_ORGANISATION: (
             Permission.MANAGE_ORGANISATIONS in granted,
             reverse("organisations:enable", args=[key.organisation.slug]),
             gettext("Enable"),
@@ -153,10 +157,10 @@ def _urls(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
     }
     if key.bot_id:
         manages = Permission.MANAGE_BOTS in granted
-        places[What.ENABLE_BOT] = (manages, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
+        places[RemedyKind.ENABLE_BOT] = (manages, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
         of_bot = reverse("networks:of-bot", args=[key.bot_id])
-        places[What.BOT_LIST] = (manages, of_bot, gettext("Change its addresses"))
-    return {what: (url, words) for what, (is_allowed, url, words) in places.items() if is_allowed}
+        places[RemedyKind.BOT_LIST] = (manages, of_bot, gettext("Change its addresses"))
+    return {kind: (url, words) for kind, (is_allowed, url, words) in places.items() if is_allowed}
 
 
 def _another(user: CurrentUser, explanation: Explanation) -> Key | None:

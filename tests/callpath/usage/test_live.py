@@ -273,15 +273,14 @@ def test_a_deleted_key_leaves_its_hours_and_no_more(server: Server, given: Given
 FORKED = """
 import os, django
 django.setup()
-from types import SimpleNamespace as Any
 from uuid import UUID
-from keyadmin.core.denials import Reason, Refusal
-from keyadmin.callpath.usage import tally
-refusal = Refusal(Reason.REVOKED, UUID("{key}"))
-tally.note(refusal, None, 1)
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.callpath.state import state
+denial = Denial(DenialReason.REVOKED, UUID("{key}"))
+state.usage.record(denial, None, 1)
 child = os.fork()
-tally.note(refusal, None, 1)
-print(tally.decisions()["revoked"], flush=True)
+state.usage.record(denial, None, 1)
+print(state.usage.decisions["revoked"], flush=True)
 if child:
     assert os.waitpid(child, 0)[1] == 0
 """

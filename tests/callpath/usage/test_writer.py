@@ -13,11 +13,14 @@ import psycopg
 import pytest
 from django.db import connection
 
-from keyadmin.callpath.authorize import Call, authenticate
+from keyadmin.callpath import connection as callpath_connection
+from keyadmin.callpath.authorize import authorize
 from keyadmin.callpath.connection import DeadlineConnection
-from keyadmin.callpath.usage import counters, recorder, writer
-from keyadmin.callpath.usage.counters import Counts
-from keyadmin.callpath.usage.writer import Writer
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
+from keyadmin.callpath.usage import counters, writer
+from keyadmin.callpath.usage.counters import UsageCounters
+from keyadmin.callpath.usage.writer import UsageWriter
 from keyadmin.core.cidr import address_of
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.models import CallOutcome
@@ -31,33 +34,35 @@ from tests.factories import OPERATOR
 NOBODYS = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
 
 
-type Writers = Callable[[], Writer]
+type Writers = Callable[[], UsageWriter]
 
 
 @pytest.fixture
 def new(given: Given) -> Iterator[Writers]:
     """Makes a writer, whose connection is closed after the test."""
-    made: list[Writer] = []
+    made: list[UsageWriter] = []
 
-    def make() -> Writer:
-        made.append(Writer())
+    def make() -> UsageWriter:
+        made.append(UsageWriter(state.database))
         return made[-1]
 
     yield make
     for one in made:
-        one._discard()
+        one.close()
 
 
-def allowed(made: Made, calls: int = 1, address: str | None = "203.0.113.9", scope: str = "chats:read") -> Counts:
-    one = Counts()
-    one.allow(made.key.id, made.key.secrets.get().id, [scope], address, calls, monotonic())
+def allowed(
+    made: Made, calls: int = 1, address: str | None = "203.0.113.9", scope: str = "chats:read"
+) -> UsageCounters:
+    one = UsageCounters()
+    one.add_allowed(made.key.id, made.key.secrets.get().id, [scope], address, calls, monotonic())
     return one
 
 
-def turned_away(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> Counts:
-    one = Counts()
+def turned_away(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> UsageCounters:
+    one = UsageCounters()
     for reason in reasons:
-        one.refuse(made.key.id, reason.label, address, monotonic())
+        one.add_denial(made.key.id, reason.label, address, monotonic())
     return one
 
 
@@ -83,7 +88,7 @@ def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
 def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Writers) -> None:
     made = given.key()
     early = turned_away(made, DenialReason.ADDRESS, address="198.51.100.1")
-    early.refused = {row: (moment - 1, address, None) for row, (moment, address, _) in early.refused.items()}
+    early.last_denials = {row: last._replace(moment=last.moment - 1) for row, last in early.last_denials.items()}
     late = turned_away(made, DenialReason.ADDRESS, address="198.51.100.2")
     new().write(late)
     new().write(early)
@@ -98,13 +103,13 @@ def deadlocks() -> int:
         return int(cursor.fetchone()[0])
 
 
-def written(own: Writer) -> bool:
+def written(own: UsageWriter) -> bool:
     """Whether all is, by now: on a busy machine some writings take too long, and wait."""
     for _ in range(20):
-        if not own._waiting and own._unheard is None:
+        if not own._waiting and own._in_doubt is None:
             return True
         sleep(0.25)
-        own.write(Counts())
+        own.write(UsageCounters())
     return False
 
 
@@ -114,7 +119,7 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
     writers = [new() for _ in range(6)]
     failures: list[int] = []
 
-    def write(own: Writer, seed: int) -> None:
+    def write(own: UsageWriter, seed: int) -> None:
         dice = random.Random(seed)  # noqa: S311 - no secret
         for _ in range(15):
             for one in dice.sample(made, len(made)):
@@ -122,14 +127,14 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
                     count = allowed_by_id(one, f"10.0.0.{place}")
                     count.merge(turned_away(one, DenialReason.SCOPE))
                     own._waiting.merge(count)
-            own.write(Counts())
+            own.write(UsageCounters())
         failures.append(not written(own))
 
     secrets = {one.key.id: one.key.secrets.get().id for one in made}
 
-    def allowed_by_id(one: Made, address: str) -> Counts:
-        count = Counts()
-        count.allow(one.key.id, secrets[one.key.id], ["chats:read"], address, 1, monotonic())
+    def allowed_by_id(one: Made, address: str) -> UsageCounters:
+        count = UsageCounters()
+        count.add_allowed(one.key.id, secrets[one.key.id], ["chats:read"], address, 1, monotonic())
         return count
 
     before = deadlocks()
@@ -143,7 +148,7 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
     assert deadlocks() == before
     for one in made:
         assert (scopes(one), hours(one)) == ({"chats:read": 6 * 15 * 12}, {"scope": 6 * 15 * 12})
-    writers[0].write(Counts())
+    writers[0].write(UsageCounters())
     one_more = allowed_by_id(made[0], "10.0.0.1")
     writers[0].write(one_more)
     assert len(addresses(made[0])) <= 2 * MAX_ADDRESSES_PER_DAY
@@ -153,7 +158,7 @@ def test_a_database_that_is_away_is_waited_for(given: Given, new: Writers, monke
     made = given.key()
     own = new()
     with monkeypatch.context() as patch:
-        patch.setattr(writer.connections, "_conninfo", lambda: "host=/nowhere dbname=none")
+        patch.setattr(callpath_connection, "conninfo", lambda options: "host=/nowhere dbname=none")
         for _ in range(3):
             own.write(allowed(made))
     assert scopes(made) == {}
@@ -180,10 +185,10 @@ def test_an_end_that_was_not_heard_counts_once(
     made = given.key()
     own = new()
     with monkeypatch.context() as patch:
-        patch.setattr(writer.connections, "DeadlineConnection", _Lost)
+        patch.setattr(callpath_connection, "DeadlineConnection", _Lost)
         patch.setattr(_Lost, "takes_effect", takes_effect)
         own.write(allowed(made, 5))
-        own.write(Counts())  # which is told, and then has nothing to write or loses its end as well
+        own.write(UsageCounters())  # which is told, and then has nothing to write or loses its end as well
     own.write(allowed(made, 2))
     assert scopes(made) == {"chats:read": 7}
     own.write(allowed(made))
@@ -198,8 +203,8 @@ def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -
         other.execute("SELECT FROM scope_day WHERE key_id = %s FOR UPDATE", [made.key.id])
         began = monotonic()
         own.write(allowed(made))
-        assert monotonic() - began < writer.DEADLINE + 1
-    own.write(Counts())
+        assert monotonic() - began < writer.WRITE_TIMEOUT_SECONDS + 1
+    own.write(UsageCounters())
     assert scopes(made) == {"chats:read": 2}
 
 
@@ -213,7 +218,7 @@ def test_a_process_that_froze_while_writing_holds_up_no_operation(given: Given) 
 
 
 def _url() -> str:
-    return str(writer.connections._conninfo())
+    return str(callpath_connection.conninfo())
 
 
 def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: Given, new: Writers) -> None:
@@ -246,18 +251,18 @@ def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
 
 
 def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counters, "ROWS", 50)
-    monkeypatch.setattr(counters, "ADDRESSES", 10)
-    one, other = Counts(), Counts()
+    monkeypatch.setattr(counters, "MAX_ROWS", 50)
+    monkeypatch.setattr(counters, "MAX_ADDRESSES_PER_KEY", 10)
+    one, other = UsageCounters(), UsageCounters()
     for number in range(60):
         for each in (one, other):
-            each.allow(UUID(int=number), UUID(int=number), ["chats:read"], "203.0.113.9", 2, 1.0)
-            each.refuse(UUID(int=number), "scope", None, 1.0)
-            each.allow(UUID(int=0), UUID(int=0), ["chats:read"], f"10.0.0.{number}", 1, 1.0)
+            each.add_allowed(UUID(int=number), UUID(int=number), ["chats:read"], "203.0.113.9", 2, 1.0)
+            each.add_denial(UUID(int=number), "scope", None, 1.0)
+            each.add_allowed(UUID(int=0), UUID(int=0), ["chats:read"], f"10.0.0.{number}", 1, 1.0)
     assert one.dropped > 0
     dropped = one.dropped
     one.merge(other)
-    assert len(one.scopes) == len(one.secrets) == len(one.reasons) == len(one.refused) == 50
+    assert len(one.scopes) == len(one.secrets) == len(one.denials) == len(one.last_denials) == 50
     assert len(one.addresses[UUID(int=0)]) == 10
     assert sum(map(len, one.addresses.values())) == 50
     assert one.scopes[UUID(int=7), "chats:read"] == 4
@@ -265,29 +270,29 @@ def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest
 
 
 def test_a_note_never_raises() -> None:
-    before = recorder.dropped()
-    recorder.note(object(), None, 1)
-    assert recorder.dropped() == before + 1
+    before = state.usage.dropped
+    state.usage.record(object(), None, 1)
+    assert state.usage.dropped == before + 1
 
 
 def test_decisions_are_counted_whoever_called(given: Given) -> None:
     made = given.key()
-    before = Counter(recorder.decisions())
+    before = Counter(state.usage.decisions)
     address = address_of("203.0.113.9")
     for path in ("/api/chats", "/api/chats", "/api/export/all"):
-        authenticate(made.token, Call("GET", path, address))
-    recorder.note(Denial(DenialReason.UNPROVEN), address, 1)
-    assert Counter(recorder.decisions()) - before == {"ok": 2, "scope": 1, "unproven": 1}
-    assert set(recorder.decisions()) == {"ok"} | {reason.label for reason in DenialReason}
-    recorder.flush()
+        authorize(made.token, Call("GET", path, address))
+    state.usage.record(Denial(DenialReason.UNPROVEN), address, 1)
+    assert Counter(state.usage.decisions) - before == {"ok": 2, "scope": 1, "unproven": 1}
+    assert set(state.usage.decisions) == {"ok"} | {reason.label for reason in DenialReason}
+    state.usage.flush()
     assert (scopes(made), hours(made)) == ({"chats:read": 2}, {"scope": 1})
 
 
 def test_a_key_that_is_gone_gets_no_rows(given: Given, new: Writers) -> None:
     made = given.key()
     stranger = uuid4()
-    count = Counts()
-    count.allow(stranger, uuid4(), ["chats:read"], "203.0.113.9", 1, monotonic())
+    count = UsageCounters()
+    count.add_allowed(stranger, uuid4(), ["chats:read"], "203.0.113.9", 1, monotonic())
     count.merge(allowed(made))
     new().write(count)
     assert scopes(made) == {"chats:read": 1}

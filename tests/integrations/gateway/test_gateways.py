@@ -12,7 +12,7 @@ from keyadmin.operations import keys
 from tests.callpath.rows import Given, Made
 from tests.factories import OPERATOR
 from tests.integrations.gateway.servers import Gateway, Verify, values
-from tests.live.client import Answer, ConnectionSlot, Headers
+from tests.live.client import Answer, Headers, Line
 from tests.live.load import call, processes
 
 #: All that an upstream may hear about the caller, and that a client may try to say itself.
@@ -138,7 +138,7 @@ def test_a_spoofed_address_does_not_open_a_list(gateway: Gateway, given: Given) 
 def test_the_address_is_the_clients_own(gateway: Gateway, given: Given) -> None:
     made = given.key(networks=("127.0.0.2/32",))
     expect_problem(gateway.ask(headers=made.headers), 403, "address-not-allowed")
-    with ConnectionSlot(gateway.port) as line:
+    with Line(gateway.port) as line:
         line.close()
         line.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=20, source_address=("127.0.0.2", 0))
         assert values(heard(line.ask("/api/chats", made.headers)), "X-Forwarded-For") == ["127.0.0.2"]
@@ -247,7 +247,7 @@ def test_head_and_options(gateway: Gateway, given: Given) -> None:
 def test_bodies_pass_and_errors_of_the_api_are_its_own(gateway: Gateway, given: Given) -> None:
     made = given.key(scopes=("chats:read", "chats:write"))
     body = "x" * 300_000
-    with ConnectionSlot(gateway.port) as line:
+    with Line(gateway.port) as line:
         head = f"POST /api/chats HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {made.token.value}\r\n"
         line.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
         response = line.socket.makefile("rb").read1(1 << 20)
@@ -275,7 +275,7 @@ def test_connections_are_kept_alive(gateway: Gateway, verify: Verify, given: Giv
         ]
         return sum(bool(end) and end.port == verify.server.port for end in ends)
 
-    with ConnectionSlot(gateway.port) as line:
+    with Line(gateway.port) as line:
         line.ask("/api/chats", made.headers)
         before = connections()
         for _ in range(60):
@@ -286,7 +286,7 @@ def test_connections_are_kept_alive(gateway: Gateway, verify: Verify, given: Giv
 def test_a_revoked_key_is_refused_by_the_next_call(gateway: Gateway, given: Given) -> None:
     for _ in range(10):
         made = given.key()
-        lines = [ConnectionSlot(gateway.port) for _ in range(6)]  # to more than one worker
+        lines = [Line(gateway.port) for _ in range(6)]  # to more than one worker
         for line in lines:
             assert line.ask("/api/chats", made.headers).status == 200
         keys.revoke(actor=OPERATOR, key=made.key.id)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.callpath.rows import Given
 from tests.integrations.gateway.servers import Gateway, Verify, verify
-from tests.live.client import Answer, ConnectionSlot, Headers
+from tests.live.client import Answer, Headers, Line
 
 
 def told(answer: Answer) -> str:
@@ -171,7 +171,7 @@ def test_every_decision_is_in_the_log_without_its_secret(verify: Verify, given: 
     }
     assert "allowed" in lines["allowed-request-1"]
     assert f"key={made.key.id}" in lines["allowed-request-1"]
-    assert all(word in lines["refused-request-1"] for word in ("refused", "scope", str(made.key.id), "status=403"))
+    assert all(word in lines["refused-request-1"] for word in ("denied", "scope", str(made.key.id), "status=403"))
     assert "does not say which method and URI" in lines["unclear-request-1"]
     text = verify.server.log.read_text()
     assert made.token.value not in text
@@ -197,7 +197,7 @@ def test_many_at_once_on_kept_connections(verify: Verify, given: Given) -> None:
 
     def calls(number: int) -> Counter[int]:
         made = busy if number % 2 else others[number % 8 // 2]
-        with ConnectionSlot(verify.server.port) as line:
+        with Line(verify.server.port) as line:
             return Counter(line.ask("/verify", [*by_nginx(), *made.headers]).status for _ in range(40))
 
     with ThreadPoolExecutor(16) as pool:

@@ -18,40 +18,40 @@ def run(story: Callable[[asyncio.AbstractEventLoop], Awaitable[None]]) -> None:
 
 def test_answers_and_errors_come_back_to_whoever_asked() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
-        desk: FairExecutor[str] = FairExecutor(loop, 2)
-        asked = [desk.ask(str(number % 3), lambda number=number: f"said {number}") for number in range(200)]
+        executor: FairExecutor[str] = FairExecutor(loop, 2)
+        asked = [executor.submit(str(number % 3), lambda number=number: f"said {number}") for number in range(200)]
         assert await asyncio.gather(*asked) == [f"said {number}" for number in range(200)]
         with pytest.raises(ZeroDivisionError):
-            await desk.ask("a", lambda: 1 // 0)  # type: ignore[arg-type, return-value]
-        assert await desk.ask("a", lambda: "well again") == "well again"
-        desk.close()
+            await executor.submit("a", lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+        assert await executor.submit("a", lambda: "well again") == "well again"
+        executor.close()
 
     run(story)
 
 
 def test_one_key_cannot_hold_all_threads() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
-        desk: FairExecutor[str] = FairExecutor(loop, 4)
+        executor: FairExecutor[str] = FairExecutor(loop, 4)
         unlocked = threading.Event()
 
         def locked() -> str:
             unlocked.wait(20)
             return "late"
 
-        held = [desk.ask("locked", locked) for _ in range(20)]
-        others = [desk.ask(str(number), lambda: "at once") for number in range(20)]
+        held = [executor.submit("locked", locked) for _ in range(20)]
+        others = [executor.submit(str(number), lambda: "at once") for number in range(20)]
         assert await asyncio.gather(*others) == ["at once"] * 20
         assert not any(one.done() for one in held)
         unlocked.set()
         assert set(await asyncio.gather(*held)) == {"late"}
-        desk.close()
+        executor.close()
 
     run(story)
 
 
 def test_who_has_waited_too_long_is_not_decided() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
-        desk: FairExecutor[str] = FairExecutor(loop, 2, patience=0.2)
+        executor: FairExecutor[str] = FairExecutor(loop, 2, queue_timeout=0.2)
         frozen = threading.Event()
         decided: list[str] = []
 
@@ -59,40 +59,40 @@ def test_who_has_waited_too_long_is_not_decided() -> None:
             frozen.wait(20)
             return "slow"
 
-        held = [desk.ask(lane, slow) for lane in ("a", "b")]
-        waiting = [desk.ask(str(number), lambda: decided.append("late") or "late") for number in range(5)]
+        held = [executor.submit(partition, slow) for partition in ("a", "b")]
+        waiting = [executor.submit(str(number), lambda: decided.append("late") or "late") for number in range(5)]
         await asyncio.sleep(0.5)
         frozen.set()
         assert await asyncio.gather(*held, *waiting) == ["slow", "slow", *[None] * 5]
         assert decided == []
-        desk.close()
+        executor.close()
 
     run(story)
 
 
 def test_a_long_line_takes_nobody_more() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
-        desk: FairExecutor[str] = FairExecutor(loop, 2, longest=3)
+        executor: FairExecutor[str] = FairExecutor(loop, 2, max_queue_length=3)
         frozen = threading.Event()
-        asked = [desk.ask(str(number), lambda: str(frozen.wait(20))) for number in range(5)]
+        asked = [executor.submit(str(number), lambda: str(frozen.wait(20))) for number in range(5)]
         assert [one.done() for one in asked] == [False, False, False, True, True]
         assert asked[3].result() is None
         frozen.set()
         assert await asyncio.gather(*asked[:3]) == ["True"] * 3
-        assert await desk.ask("a", lambda: "room again") == "room again"
-        desk.close()
+        assert await executor.submit("a", lambda: "room again") == "room again"
+        executor.close()
 
     run(story)
 
 
 def test_who_has_gone_is_not_missed() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
-        desk: FairExecutor[str] = FairExecutor(loop, 2)
+        executor: FairExecutor[str] = FairExecutor(loop, 2)
         go = threading.Event()
-        gone = desk.ask("a", lambda: str(go.wait(20)))
+        gone = executor.submit("a", lambda: str(go.wait(20)))
         gone.cancel()
         go.set()
-        assert await desk.ask("a", lambda: "still here") == "still here"
-        desk.close()
+        assert await executor.submit("a", lambda: "still here") == "still here"
+        executor.close()
 
     run(story)

@@ -13,11 +13,13 @@ import pytest
 from django.db import connection, transaction
 from django.test import override_settings
 
-from keyadmin.callpath import batching, circuit_breaker
-from keyadmin.callpath import connection as connections
-from keyadmin.callpath.authorize import Call, authenticate
-from keyadmin.callpath.connection import ConnectionSlot, Row, Statement
-from keyadmin.callpath.limits import BATCHER, MANY, ONE
+from keyadmin.callpath import batching
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.circuit_breaker import OPEN_SECONDS
+from keyadmin.callpath.connection import ConnectionSlot, DeadlineConnection, RawRow, Statement
+from keyadmin.callpath.limits import CONSUME, CONSUME_MANY
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
 from keyadmin.core.callers import Caller, Verdict
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.env import ROOT
@@ -35,16 +37,20 @@ class Gate:
         self.sent: list[Statement] = []
         self.opens = threading.Event()
         self.before: dict[Statement, Callable[[], object]] = {}
-        execute = batching.execute
+        execute_prepared = state.database.execute_prepared
 
-        def held(statement: Statement, values: Sequence[bytes | None], line: ConnectionSlot) -> list[Row]:
+        def hold_first(
+            statement: Statement, values: Sequence[bytes | None], slot: ConnectionSlot | None = None
+        ) -> list[RawRow]:
+            if slot is not state.limits.batcher.slot:
+                return execute_prepared(statement, values, slot)
             self.sent.append(statement)
             if len(self.sent) == 1:
                 assert self.opens.wait(10)
             self.before.get(statement, lambda: None)()
-            return execute(statement, values, line)
+            return execute_prepared(statement, values, slot)
 
-        monkeypatch.setattr(batching, "execute", held)
+        monkeypatch.setattr(state.database, "execute_prepared", hold_first)
 
     def behind(self, pool: ThreadPoolExecutor, *made: Made) -> list[Future[Verdict]]:
         """The first one's call is under way, the others' wait for it in this order."""
@@ -52,7 +58,7 @@ class Gate:
         deadline = time.monotonic() + 10
         for number, one in enumerate(made):
             futures.append(pool.submit(decide, one))
-            while not self.sent or len(BATCHER._waiting) < number:
+            while not self.sent or len(state.limits.batcher._queue) < number:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
         return futures
@@ -61,8 +67,8 @@ class Gate:
         """The first one's goes alone, and the others' together, however long it takes until all are in line."""
         deadline = override_settings(KEYADMIN_CALL_DEADLINE_SECONDS=10.0)
         with deadline, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
-            patch.setattr(batching, "PATIENCE", 10)
-            patch.setattr(batching, "LEAST", 0)
+            patch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 10)
+            patch.setattr(batching, "MIN_SECONDS_LEFT", 0)
             try:
                 futures = self.behind(pool, *made)
             finally:
@@ -73,15 +79,15 @@ class Gate:
 def decide(made: Made) -> Verdict:
     """In a thread, which may have opened a connection of its own."""
     try:
-        return authenticate(made.token, CHATS)
+        return authorize(made.token, CHATS)
     finally:
-        connections.discard()
+        state.database.discard()
 
 
 def warm(given: Given, count: int, **options: Any) -> list[Made]:
     made = [given.key(**options) for _ in range(count)]
     for one in made:
-        assert isinstance(authenticate(one.token, CHATS), Caller)
+        assert isinstance(authorize(one.token, CHATS), Caller)
     return made
 
 
@@ -89,7 +95,7 @@ def test_those_who_come_while_one_is_under_way_go_together(given: Given, monkeyp
     made = warm(given, 5)
     gate = Gate(monkeypatch)
     verdicts = gate.calls(*made)
-    assert gate.sent == [ONE, MANY]
+    assert gate.sent == [CONSUME, CONSUME_MANY]
     for one, verdict in zip(made, verdicts, strict=True):
         assert isinstance(verdict, Caller)
         assert verdict.key.id == one.key.id
@@ -103,7 +109,7 @@ def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) 
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
     gate = Gate(monkeypatch)
     verdicts = gate.calls(first, revoked, full, well)
-    assert gate.sent[:2] == [ONE, MANY]
+    assert gate.sent[:2] == [CONSUME, CONSUME_MANY]
     assert [verdict.reason if isinstance(verdict, Denial) else None for verdict in verdicts] == [
         None,
         DenialReason.REVOKED,
@@ -115,14 +121,14 @@ def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) 
 
 def test_calls_of_one_key_do_not_wait_for_each_other(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, made = warm(given, 2)
-    monkeypatch.setattr(batching, "PATIENCE", 30)
+    monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(3) as pool:
         others = gate.behind(pool, first, made)
         assert isinstance(pool.submit(decide, made).result(10), Caller), "it was asked alone"
         gate.opens.set()
         assert all(isinstance(future.result(10), Caller) for future in others)
-    assert gate.sent == [ONE, ONE]
+    assert gate.sent == [CONSUME, CONSUME]
     assert [given.meter(one).total for one in (first, made)] == [2, 3]
 
 
@@ -135,9 +141,9 @@ def test_whose_turn_does_not_come_asks_alone(given: Given, monkeypatch: pytest.M
         assert not first.done()
         gate.opens.set()
         assert isinstance(first.result(10), Caller)
-    assert gate.sent == [ONE]
+    assert gate.sent == [CONSUME]
     assert [given.meter(one).total for one in made] == [2, 2, 2]
-    assert isinstance(authenticate(made[0].token, CHATS), Caller), "nobody is left in line"
+    assert isinstance(authorize(made[0].token, CHATS), Caller), "nobody is left in line"
 
 
 def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
@@ -152,7 +158,7 @@ def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
 
 def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, held, *others = warm(given, 5)
-    monkeypatch.setattr(batching, "APART", 60)
+    monkeypatch.setattr(batching, "BYPASS_SECONDS", 60)
     gate = Gate(monkeypatch)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.key.id])
@@ -160,10 +166,10 @@ def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypa
         assert verdicts[1] == AWAY
         assert all(isinstance(verdict, Caller) for verdict in (verdicts[0], *verdicts[2:]))
         sent = len(gate.sent)
-        assert isinstance(authenticate(others[0].token, CHATS), Caller)
+        assert isinstance(authorize(others[0].token, CHATS), Caller)
         assert len(gate.sent) == sent, "who waited in vain asks alone for a while"
     monkeypatch.setattr(batching, "monotonic", lambda: time.monotonic() + 60)
-    assert isinstance(authenticate(held.token, CHATS), Caller)
+    assert isinstance(authorize(held.token, CHATS), Caller)
     assert len(gate.sent) == sent + 1
     assert [given.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
 
@@ -175,29 +181,29 @@ def test_where_the_answer_is_lost_each_is_told_and_the_next_finds_a_new_connecti
     gate = Gate(monkeypatch)
 
     def end() -> None:
-        line = BATCHER._line.connection
-        assert line is not None
-        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [line.info.backend_pid])
-        monkeypatch.setattr(connections.DeadlineConnection, "is_quiet", lambda self: True)
+        batcher_connection = state.limits.batcher.slot.connection
+        assert batcher_connection is not None
+        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [batcher_connection.info.backend_pid])
+        monkeypatch.setattr(DeadlineConnection, "is_reusable", lambda self: True)
 
-    gate.before[MANY] = end
+    gate.before[CONSUME_MANY] = end
     verdicts = gate.calls(*made)
     assert isinstance(verdicts[0], Caller)
     assert verdicts[1:] == [AWAY] * 3
-    time.sleep(circuit_breaker.BREAK)
-    assert isinstance(authenticate(made[0].token, CHATS), Caller)
+    time.sleep(OPEN_SECONDS)
+    assert isinstance(authorize(made[0].token, CHATS), Caller)
     assert [given.meter(one).total for one in made] == [3, 1, 1, 1]
 
 
 def test_while_the_server_is_away_nobody_waits_in_line(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = warm(given, 2)
-    monkeypatch.setattr(batching, "PATIENCE", 30)
+    monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(2) as pool:
         (future,) = gate.behind(pool, first)
-        circuit_breaker.fail()
+        state.circuit_breaker.record_failure()
         assert pool.submit(decide, second).result(10) == AWAY
-        circuit_breaker.succeed()
+        state.circuit_breaker.record_success()
         gate.opens.set()
         assert isinstance(future.result(10), Caller)
 
@@ -206,9 +212,9 @@ def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, m
     class Interrupted(BaseException):
         pass
 
-    def interrupted(asked: Any) -> bool:
+    def interrupted(pending: Any) -> bool:
         gate.opens.set()
-        while not asked.leads:
+        while not pending.is_leader:
             time.sleep(0.001)
         raise Interrupted
 
@@ -217,12 +223,12 @@ def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, m
     with ThreadPoolExecutor(2) as pool:
         (future,) = gate.behind(pool, first)
         with monkeypatch.context() as patch:
-            patch.setattr(BATCHER, "_has_turn", interrupted)
+            patch.setattr(state.limits.batcher, "_wait_until_ready", interrupted)
             with pytest.raises(Interrupted):
                 decide(second)
         assert isinstance(future.result(10), Caller)
-    assert isinstance(authenticate(second.token, CHATS), Caller)
-    assert gate.sent == [ONE, ONE]
+    assert isinstance(authorize(second.token, CHATS), Caller)
+    assert gate.sent == [CONSUME, CONSUME]
 
 
 def test_a_child_process_has_connections_of_its_own(given: Given) -> None:
@@ -230,16 +236,18 @@ def test_a_child_process_has_connections_of_its_own(given: Given) -> None:
     made = warm(given, 1)[0]
     script = f"""
 import os, django
+from psycopg.rows import scalar_row
 django.setup()
-from keyadmin.callpath.authorize import Call, authenticate
-from keyadmin.callpath.limits import BATCHER
+from keyadmin.callpath.authorize import authorize
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
 from keyadmin.core import tokens
-from keyadmin.callpath import connection as connections
 def backends():
-    verdict = authenticate(tokens.parse({made.token.value!r}), Call("GET", "/api/chats", None))
+    verdict = authorize(tokens.parse({made.token.value!r}), Call("GET", "/api/chats", None))
     assert verdict.key
-    connections.execute("SELECT 1", {{}})
-    return {{line.connection.info.backend_pid for line in (BATCHER._line, connections._local.line)}}
+    state.database.fetch("SELECT 1", {{}}, scalar_row)
+    slots = (state.limits.batcher.slot, state.database._thread.slot)
+    return {{slot.connection.info.backend_pid for slot in slots}}
 mine = backends()
 if (child := os.fork()) == 0:
     os._exit(len(backends() & mine))

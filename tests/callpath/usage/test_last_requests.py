@@ -5,25 +5,26 @@ from types import SimpleNamespace
 
 import pytest
 
-from keyadmin.callpath.usage.counters import Counts
-from keyadmin.callpath.usage.writer import Writer
+from keyadmin.callpath.state import state
+from keyadmin.callpath.usage.counters import UsageCounters
+from keyadmin.callpath.usage.writer import UsageWriter
 from keyadmin.models import AddressDay, LastDenial
 from tests.callpath.rows import Given, Made
 
 
-def counted(made: Made, path: str, address: str = "203.0.113.9", ago: int = 0) -> Counts:
-    one, call, moment = Counts(), SimpleNamespace(method="GET", path=path), monotonic() - ago
-    one.allow(made.key.id, None, ["chats:read"], address, 1, moment, call)
-    one.refuse(made.key.id, "scope", address, moment, call)
+def counted(made: Made, path: str, address: str = "203.0.113.9", ago: int = 0) -> UsageCounters:
+    one, call, moment = UsageCounters(), SimpleNamespace(method="GET", path=path), monotonic() - ago
+    one.add_allowed(made.key.id, None, ["chats:read"], address, 1, moment, call)
+    one.add_denial(made.key.id, "scope", address, moment, call)
     return one
 
 
-def written(given: Given, *counts: Counts) -> None:
-    writer = Writer()
+def written(given: Given, *counts: UsageCounters) -> None:
+    writer = UsageWriter(state.database)
     for one in counts:
         writer.write(one)
     assert writer.dropped == 0
-    writer._discard()
+    writer.close()
 
 
 @pytest.mark.parametrize("path", ['/"', "/\\", "/{a,b}", "/NULL", "/'", "/%s", "/a b"])

@@ -1,0 +1,41 @@
+"""The rule about On-Behalf-Of: which person a call names, and whether the key may act for people."""
+
+from pathlib import Path
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from keyadmin.callpath.connection import Database
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.snapshot import Snapshot
+from keyadmin.core.callers import Person
+from keyadmin.core.denials import DenialReason
+from keyadmin.models.scope import IMPERSONATE
+
+
+def check_on_behalf_of(database: Database, snapshot: Snapshot, call: Call) -> tuple[DenialReason | None, Person | None]:
+    """The reason to deny the call, if any, and the person that it names, if any.
+
+    The person is read for every call, so that a deactivation takes effect with the next one. Raises
+    DatabaseUnavailableError.
+    """
+    if call.on_behalf_of is None:
+        return None, None
+    if IMPERSONATE not in snapshot.scopes:
+        return DenialReason.IMPERSONATION, None
+    person = _find_person(database, snapshot.key.organisation_id, call.on_behalf_of)
+    return (None, person) if person else (DenialReason.ON_BEHALF_OF, None)
+
+
+def _find_person(database: Database, organisation: UUID, text: str) -> Person | None:
+    """The active person of the organisation whose UUID or e-mail address `text` is."""
+    try:
+        person_id = UUID(text)
+    except ValueError:
+        person_id = None
+    parameters = {"organisation": organisation, "id": person_id, "email": text}
+    people = database.fetch(_FIND_PERSON, parameters, class_row(Person))
+    return people[0] if people else None
+
+
+_FIND_PERSON = Path(__file__).with_name("find_person.sql").read_text()

@@ -1,0 +1,44 @@
+"""The state that the call path keeps in a process: one object, built at start-up and rebuilt in a forked child."""
+
+import atexit
+import os
+from typing import Final
+
+from keyadmin.callpath.background import PeriodicThread
+from keyadmin.callpath.circuit_breaker import CircuitBreaker
+from keyadmin.callpath.connection import Database
+from keyadmin.callpath.limits import Limits
+from keyadmin.callpath.metrics import CallPathMetrics
+from keyadmin.callpath.route_table import RouteTableCache
+from keyadmin.callpath.snapshot import SnapshotCache
+from keyadmin.callpath.usage.recorder import UsageRecorder
+
+
+class CallPathState:
+    """Building it opens no connection and starts no thread: both happen on first use."""
+
+    def __init__(self) -> None:
+        self._build()
+
+    def _build(self) -> None:
+        self.metrics = CallPathMetrics()
+        self.circuit_breaker = CircuitBreaker()
+        self.database = Database(self.circuit_breaker, self.metrics)
+        self.snapshots = SnapshotCache(self.database)
+        self.route_tables = RouteTableCache(self.database)
+        self.limits = Limits(self.database)
+        self.usage = UsageRecorder(self.database)
+
+    def reset_after_fork(self) -> None:
+        """Gives a child process its own state. The parent keeps its connections and writes its own usage."""
+        atexit.unregister(self.usage.flush)
+        self._build()
+
+    def dead_threads(self) -> list[str]:
+        """The names of background threads that were started and have ended."""
+        threads: tuple[PeriodicThread, ...] = (self.database.watchdog.thread, self.usage.thread)
+        return [thread.name for thread in threads if thread.is_dead]
+
+
+state: Final = CallPathState()
+os.register_at_fork(after_in_child=state.reset_after_fork)

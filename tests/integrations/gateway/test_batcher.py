@@ -1,0 +1,177 @@
+"""Draws that share a statement: a real event loop, the real database, several connections."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from keyadmin.callpath.authorize import AuthorizedCall, authorize, authorize_from_cache, verdict_of
+from keyadmin.callpath.batching import BYPASS_SECONDS
+from keyadmin.callpath.connection import conninfo
+from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
+from keyadmin.callpath.rules import Call
+from keyadmin.callpath.state import state
+from keyadmin.core import cidr
+from keyadmin.core.callers import Caller
+from keyadmin.integrations.gateway.batcher import AsyncConsumeBatcher
+from tests.callpath.conftest import committed_rows, given
+from tests.callpath.rows import Given, Made
+
+__all__ = ["committed_rows", "given"]
+
+CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
+
+
+def warm(made: Made) -> AuthorizedCall:
+    """The key is remembered, and its meter has begun the minute."""
+    assert isinstance(authorize(made.token, CHATS), Caller)
+    authorized = authorize_from_cache(made.token, CHATS)
+    assert authorized is not None
+    return authorized
+
+
+def run(story: Callable[[AsyncConsumeBatcher], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        batcher = AsyncConsumeBatcher(asyncio.get_running_loop())
+        try:
+            await opened(batcher)
+            await asyncio.wait_for(story(batcher), 30)
+        finally:
+            batcher.close()
+
+    asyncio.run(whole())
+    state.database.discard()
+
+
+async def opened(batcher: AsyncConsumeBatcher) -> None:
+    """A connection is opened for those who come later."""
+    batcher._open()
+    while batcher._connection is None:
+        await asyncio.sleep(0.01)
+
+
+def outcomes(results: list[ConsumeResult | None]) -> list[str | None]:
+    return [result and result.outcome.value for result in results]
+
+
+def test_many_keys_share_statements(given: Given) -> None:
+    made = [given.key() for _ in range(40)]
+    authorized = [warm(one) for one in made]
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        before = state.metrics.read().statements
+        results = await asyncio.gather(*[batcher.consume(one) for one in authorized * 3])
+        assert set(outcomes(results)) == {"drawn"}
+        assert state.metrics.read().statements - before == 1
+        verdicts = [verdict_of(one, result) for one, result in zip(authorized, results[:40], strict=True) if result]
+        assert all(isinstance(verdict, Caller) for verdict in verdicts)
+
+    run(story)
+    assert [given.meter(one).total for one in made] == [4] * 40
+    assert given.meter(made[0]).last_used_ip == "192.0.2.1"
+
+
+def test_calls_of_one_key_are_told_apart(given: Given) -> None:
+    made = given.key(limit=100)
+    authorized = warm(made)
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        results = await asyncio.gather(*[batcher.consume(authorized) for _ in range(30)])
+        assert [result and result.used for result in results] == list(range(2, 32))
+
+    run(story)
+    assert given.meter(made).total == 31
+
+
+def test_where_not_all_fit_each_asks_for_itself(given: Given) -> None:
+    """By the desk, which results one by one; alone, a full hour is final."""
+    made = given.key(limit=5)
+    authorized = warm(made)
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(8)])) == [None] * 8
+        assert given_total(made) == 1
+        assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(4)])) == ["drawn"] * 4
+        full = await batcher.consume(authorized)
+        assert full is not None
+        assert (full.outcome, full.used) == (ConsumeOutcome.FULL, 5)
+        assert full.wait is not None
+        assert 0 < full.wait <= 61 * 60
+
+    def given_total(made: Made) -> int:
+        with psycopg.connect(conninfo()) as own:
+            found = own.execute("SELECT total FROM meter WHERE key_id = %s", [made.key.id]).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    run(story)
+    assert given.meter(made).total == 5
+
+
+@pytest.mark.parametrize("subject", ["key", "organisation", "catalogue"])
+def test_what_has_changed_is_noticed_beside_what_has_not(given: Given, subject: str) -> None:
+    changed, other = given.key(), given.key()
+    authorized = [warm(changed), warm(other)]
+    if subject == "key":
+        given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", changed.key.id)
+    else:
+        subject_id = changed.key.organisation_id if subject == "organisation" else UUID(int=0)
+        given.execute("UPDATE version SET number = number + 1 WHERE subject = %s", subject_id)
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        results = await asyncio.gather(*[batcher.consume(one) for one in authorized])
+        assert outcomes(results) == ["stale", "stale" if subject == "catalogue" else "drawn"]
+
+    run(story)
+
+
+def test_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
+    """A stale and a true one meet in one moment: the second asks the desk."""
+    made = given.key()
+    old = warm(made)
+    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    new = warm(made)
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        assert outcomes(await asyncio.gather(batcher.consume(old), batcher.consume(new))) == ["stale", None]
+        assert outcomes([await batcher.consume(new)]) == ["drawn"]
+
+    run(story)
+
+
+def test_a_held_row_holds_up_its_batch_for_a_moment(given: Given) -> None:
+    """Then its keys go by the desk for a while; the others go on together."""
+    held, beside, other = (warm(given.key()) for _ in range(3))
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        with psycopg.connect(conninfo()) as holder:
+            holder.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.snapshot.key.id])
+            assert outcomes(await asyncio.gather(batcher.consume(held), batcher.consume(beside))) == [None, None]
+            assert not batcher.can_accept(held.snapshot)
+            assert batcher.can_accept(other.snapshot)
+            assert outcomes([await batcher.consume(other)]) == ["drawn"]
+        await asyncio.sleep(BYPASS_SECONDS)
+        assert batcher.can_accept(held.snapshot)
+        assert outcomes(await asyncio.gather(batcher.consume(held), batcher.consume(beside))) == [
+            "drawn",
+            "drawn",
+        ]
+
+    run(story)
+
+
+def test_a_connection_that_the_server_ended_is_opened_anew(given: Given) -> None:
+    authorized = warm(given.key())
+
+    async def story(batcher: AsyncConsumeBatcher) -> None:
+        assert batcher._connection is not None
+        with psycopg.connect(conninfo(), autocommit=True) as own:
+            own.execute("SELECT pg_terminate_backend(%s, 5000)", [batcher._connection.info.backend_pid])
+        await asyncio.sleep(0.05)
+        assert not batcher.can_accept(authorized.snapshot)
+        await opened(batcher)
+        assert outcomes([await batcher.consume(authorized)]) == ["drawn"]
+
+    run(story)
