@@ -97,7 +97,7 @@ def csv(name: str, default: str = "") -> list[str]:
 def networks(name: str) -> cidr.Compiled:
     """A list of networks, ready for `cidr.contains`."""
     try:
-        return cidr.compile([cidr.parse(part) for part in csv(name)])
+        return cidr.compile_networks([cidr.parse(part) for part in csv(name)])
     except cidr.CidrError as error:
         raise InvalidVariableError(f"{name}: {error.message}") from error
 

@@ -38,14 +38,14 @@ from keyadmin.models.meter import CELLS
 
 PASSWORD = "correct horse battery staple"
 #: The operator's shell: may do everything.
-OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
 def as_actor(who: Person | Key, **kwargs: Any) -> Actor:
     """The person or key as an actor."""
     if isinstance(who, Key):
-        return Actor(kind=ActorKind.KEY, id=who.id, label=who.name, via=Interface.API, **kwargs)
-    return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, via=Interface.PAGE, **kwargs)
+        return Actor(kind=ActorKind.KEY, id=who.id, label=who.name, interface=Interface.API, **kwargs)
+    return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, interface=Interface.PAGE, **kwargs)
 
 
 class TierFactory(DjangoModelFactory):

@@ -19,13 +19,13 @@ def person_of(request: HttpRequest) -> Actor | None:
 
 def of_person(request: HttpRequest, person: Person) -> Actor:
     """The actor that `person` is, by this door."""
-    return request_origin.actor(
+    return request_origin.build_actor(
         request.META,
         conf.trusted_proxies,
         kind=ActorKind.PERSON,
-        id=person.id,
+        actor_id=person.id,
         label=str(person),
-        via=Interface.API,
+        interface=Interface.API,
         has_system_role=bool(person.system_role),
     )
 
@@ -37,13 +37,13 @@ def actor_of(request: HttpRequest) -> Actor:
         return person
     caller: Caller = request.caller  # type: ignore[attr-defined]
     key = caller.key
-    return request_origin.actor(
+    return request_origin.build_actor(
         request.META,
         conf.trusted_proxies,
         kind=ActorKind.KEY,
-        id=key.id,
+        actor_id=key.id,
         label=key.name,
-        via=Interface.API,
+        interface=Interface.API,
         organisations=(key.organisation_id,),
     )
 

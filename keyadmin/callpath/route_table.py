@@ -15,7 +15,7 @@ class RouteTableCache:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = Lock()
-        self._newest: tuple[int, routes.Table] = (0, routes.compile(()))
+        self._newest: tuple[int, routes.Table] = (0, routes.compile_table(()))
 
     def get(self, version: int) -> routes.Table:
         """The table of that catalogue version or a newer one; `consume` compares versions afterwards.
@@ -25,7 +25,7 @@ class RouteTableCache:
         known = self._newest
         if known[0] < version:
             sql = "SELECT method, pattern, scope_id AS scope, channel_from FROM scope_route"
-            known = (version, routes.compile(self._database.fetch(sql, {}, class_row(routes.Route))))
+            known = (version, routes.compile_table(self._database.fetch(sql, {}, class_row(routes.Route))))
             with self._lock:
                 self._newest = max(known, self._newest, key=itemgetter(0))
         return known[1]

@@ -161,8 +161,8 @@ def build_snapshot(row: SnapshotRow) -> Snapshot:
         ),
         scopes=frozenset(scopes),
         channels=frozenset(row.channels),
-        key_allow_list=cidr.compile(map(ip_network, row.key_networks)),
-        bot_allow_list=cidr.compile(map(ip_network, row.bot_networks)),
+        key_allow_list=cidr.compile_networks(map(ip_network, row.key_networks)),
+        bot_allow_list=cidr.compile_networks(map(ip_network, row.bot_networks)),
         consume_params=_as_text(
             row.id,
             row.key_version,

@@ -1,1 +1,1 @@
-"""What keyadmin stands on: pure functions and frozen values, without Django and without a database."""
+"""Pure Python that every other package uses: functions and immutable values. No Django, no database, no I/O."""

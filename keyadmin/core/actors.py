@@ -1,4 +1,4 @@
-"""Who does something, and by which door they came in: what operations receive instead of a request."""
+"""Actors: who performs an operation, and through which interface. Operations receive an actor, not a request."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class ActorKind(StrEnum):
-    """What sort of actor it is; history keeps the value."""
+    """The kind of an actor. History stores the value."""
 
     PERSON = "person"
     KEY = "key"
@@ -15,7 +15,7 @@ class ActorKind(StrEnum):
 
 
 class Interface(StrEnum):
-    """How an actor reached the operation; history keeps the value."""
+    """The interface through which an actor reached an operation. History stores the value."""
 
     PAGE = "page"
     API = "api"
@@ -25,20 +25,21 @@ class Interface(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One actor during one act.
+    """An actor during one operation.
 
-    `id` is the public id of the person or key, None for commands and the system. `label` is what history
-    shows when the person or key is long gone. `ip` is the normalised address, None when unknown. `via` is a
-    `Door`. The last two are no proof of anything, and say nothing where they are not known: `has_system_role`, of a
-    person, tells reads which of two statements to make, each of which asks for the role itself; `organisations` are
-    those that the actor can read at most, named so that the database knows how many rows to expect of them.
+    `id` is the public id of the person or key, None for commands and the system. `label` is what history shows, also
+    when the person or key has been deleted. `ip` is the normalised address, None if unknown.
+
+    The last two are hints for queries and grant nothing. `has_system_role` (of a person) selects one of two
+    statements, each of which checks the role itself; None if unknown. `organisations` are the only ones that the
+    actor may be able to read, so that PostgreSQL can estimate the number of rows; empty if unknown.
     """
 
     kind: ActorKind
     id: UUID | None
     label: str
     ip: str | None = None
-    via: str = ""
+    interface: Interface | None = None
     user_agent: str = ""
     request_id: str = ""
     has_system_role: bool | None = None

@@ -1,7 +1,7 @@
-"""IP addresses and networks: read strictly, described in words, compared fast.
+"""IP addresses and networks: strict parsing, descriptions, and fast comparison.
 
-IPv4-mapped IPv6 (`::ffff:10.1.2.3`) is IPv4 everywhere. Zone ids, leading zeros, short forms and masks are
-refused, because different programs read them differently.
+IPv4-mapped IPv6 (`::ffff:10.1.2.3`) is IPv4 everywhere. Zone ids, leading zeros, short forms and masks are rejected,
+because programs disagree about their meaning. `ipaddress` accepts some of them and compares about ten times slower.
 """
 
 from collections.abc import Iterable
@@ -12,14 +12,14 @@ from typing import NamedTuple
 
 type Network = IPv4Network | IPv6Network
 type Compiled = tuple[tuple[int, int, int], ...]
-"""Networks as (version, network address, mask): what `contains` works on."""
+"""Networks as (version, network address, mask), for `contains`."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class CidrProblem(StrEnum):
-    """Why a text is not an acceptable network."""
+    """Why a text is not accepted as a network."""
 
     INVALID = "invalid"
     LEADING_ZEROS = "leading_zeros"
@@ -31,7 +31,7 @@ class CidrProblem(StrEnum):
 
 
 class CidrError(ValueError):
-    """A text that is not an acceptable network: `code` for programs, `message` for who typed it."""
+    """The text is not accepted as a network. `code` is for programs, `message` for the person who typed it."""
 
     def __init__(self, code: CidrProblem, message: str) -> None:
         super().__init__(message)
@@ -40,7 +40,7 @@ class CidrError(ValueError):
 
 
 class Address(NamedTuple):
-    """One address: 4 or 6, its number, and its one normal spelling."""
+    """An address: IP version, value, and normalised text."""
 
     version: int
     value: int
@@ -48,14 +48,14 @@ class Address(NamedTuple):
 
 
 def address_of(text: str) -> Address | None:
-    """The address that `text` is, exactly; None for anything else, also with space around. Never raises."""
+    """The address whose exact text this is; None for anything else, including surrounding space. Never raises."""
     if ":" not in text:
         try:
             packed = inet_pton(AF_INET, text)
         except (OSError, ValueError):
             return None
         return Address(4, int.from_bytes(packed), inet_ntop(AF_INET, packed))
-    if "%" in text:  # some C libraries take zone ids
+    if "%" in text:  # some C libraries accept zone ids
         return None
     try:
         packed = inet_pton(AF_INET6, text)
@@ -64,23 +64,23 @@ def address_of(text: str) -> Address | None:
     if packed[:12] == _MAPPED:
         return Address(4, int.from_bytes(packed[12:]), inet_ntop(AF_INET, packed[12:]))
     normal = inet_ntop(AF_INET6, packed)
-    if "." in normal:  # the C library spells ::a.b.c.d with dots, ipaddress and our networks do not
+    if "." in normal:  # the C library writes ::a.b.c.d with dots, ipaddress does not
         normal = str(IPv6Address(packed))
     return Address(6, int.from_bytes(packed), normal)
 
 
 def parse(text: str, *, floor: bool = False) -> Network:
-    """The network that `text` names; a bare address is a network of one. Surrounding space is ignored.
+    """The network; a bare address is a network of one address. Surrounding space is ignored.
 
-    `floor` adds the limit of bots' lists: IPv4 from /16, IPv6 from /32. /0 is always refused: a list for
-    any address is an empty list. Raises CidrError.
+    `floor` adds the limit for bots: at least /16 for IPv4, at least /32 for IPv6. /0 is always rejected, because an
+    empty list already allows any address. Raises CidrError.
     """
     text = text.strip()
     host, slash, suffix = text.partition("/")
     address = address_of(host)
     if address is None:
         raise _not_an_address(host)
-    # A mapped network is judged, and spoken of, by the suffix that was typed: 96 more than the IPv4 one.
+    # Errors about a mapped network mention the suffix as typed, which is 96 more than that of IPv4.
     shift = 96 if address.version == 4 and ":" in host else 0
     bits = 32 if address.version == 4 else 128
     length = _length(suffix, shift, bits, floor) if slash else bits
@@ -91,22 +91,22 @@ def parse(text: str, *, floor: bool = False) -> Network:
     return network
 
 
-def compile(networks: Iterable[Network]) -> Compiled:  # noqa: A001
-    """The networks in the form `contains` is fast on."""
+def compile_networks(networks: Iterable[Network]) -> Compiled:
+    """The networks in the form that `contains` takes."""
     return tuple((n.version, int(n.network_address), int(n.netmask)) for n in networks)
 
 
 def contains(compiled: Compiled, address: Address) -> bool:
-    """Whether any of the networks holds the address. None of none: "any" is the caller's word."""
+    """Whether any of the networks contains the address. False for no networks."""
     version, value = address.version, address.value
-    for its_version, network, mask in compiled:  # noqa: SIM110 (a generator takes twice as long)
-        if value & mask == network and version == its_version:
+    for network_version, network, mask in compiled:  # noqa: SIM110 - a generator takes twice as long
+        if value & mask == network and version == network_version:
             return True
     return False
 
 
 def covers(networks: Iterable[Network], new: Network) -> Network | None:
-    """The first of the networks that already holds all of `new`, or None."""
+    """The first of the networks that contains all of `new`, or None."""
     for network in networks:
         if network.version == new.version and network.prefixlen <= new.prefixlen:
             mask = int(network.netmask)
@@ -115,31 +115,34 @@ def covers(networks: Iterable[Network], new: Network) -> Network | None:
     return None
 
 
-def common(some: Iterable[Network], others: Iterable[Network]) -> tuple[Network, ...]:
-    """The networks of the addresses that are on both lists. Two networks are nested or have nothing in common."""
-    some, others = tuple(some), tuple(others)
-    narrower = [one for one in some if covers(others, one)] + [one for one in others if covers(some, one)]
+def common(left: Iterable[Network], right: Iterable[Network]) -> tuple[Network, ...]:
+    """The networks whose addresses are on both lists. Two networks are nested, or have no address in common."""
+    left, right = tuple(left), tuple(right)
+    narrower = [network for network in left if covers(right, network)]
+    narrower += [network for network in right if covers(left, network)]
     return tuple(dict.fromkeys(narrower))
 
 
 def describe(network: Network) -> str:
-    """How many addresses a network holds, for people: "1 address", "65,536 addresses", "2⁶⁴ addresses"."""
-    free = network.max_prefixlen - network.prefixlen
-    if free == 0:
+    """The size of a network for people: "1 address", "65,536 addresses", "2⁶⁴ addresses"."""
+    host_bits = network.max_prefixlen - network.prefixlen
+    if host_bits == 0:
         return "1 address"
-    return f"{2**free:,} addresses" if free <= 32 else f"2{str(free).translate(_SUPERSCRIPT)} addresses"
+    if host_bits <= 32:
+        return f"{2**host_bits:,} addresses"
+    return f"2{str(host_bits).translate(_SUPERSCRIPT)} addresses"
 
 
 def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
-    """The prefix length that a typed suffix means, within the limits; `shift` is 96 for a mapped network."""
+    """The prefix length of a typed suffix, within the limits. `shift` is 96 for a mapped network. Raises CidrError."""
     if "." in suffix or ":" in suffix:
         raise CidrError(CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24.")
     narrowest = bits + shift
     widest = shift + ((16 if bits == 32 else 32) if floor else 1)
     allowed = f"Use a suffix from /{widest} to /{narrowest}."
-    plain = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
-    if not plain or str(int(suffix)) != suffix or int(suffix) > narrowest:
-        shown = f"/{suffix}" if plain else "That"
+    is_number = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
+    if not is_number or str(int(suffix)) != suffix or int(suffix) > narrowest:
+        shown = f"/{suffix}" if is_number else "That"
         raise CidrError(CidrProblem.SUFFIX, f"{shown} is not a valid suffix. {allowed}")
     if int(suffix) < widest:
         raise CidrError(CidrProblem.TOO_WIDE, f"/{suffix} is too wide. {allowed}")
@@ -147,7 +150,7 @@ def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
 
 
 def _not_an_address(host: str) -> CidrError:
-    """Why `host` was refused. What was typed is not repeated: it may be anything."""
+    """The error for a text that is not an address. Its message does not repeat the text, which may be a secret."""
     if "%" in host:
         return CidrError(CidrProblem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
     octets = host.rpartition(":")[2].split(".")

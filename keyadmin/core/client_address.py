@@ -1,4 +1,4 @@
-"""Where a call came from: the peer's address, or what trusted proxies say about it."""
+"""The address of the client that made a call, behind any number of trusted proxies."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,15 @@ from keyadmin.core import cidr
 
 
 def client_address(peer: str, forwarded: Sequence[str], trusted: cidr.Compiled) -> cidr.Address | None:
-    """The true address of the client; None when it cannot be told. Never raises.
+    """The client's address; None if it cannot be determined. Never raises.
 
-    `peer` is the other end of the connection. `forwarded` are the values of X-Forwarded-For in the order
-    received, each a comma-separated list to which every proxy appended the address that it saw. The list is
-    walked from the right for as long as the address in hand belongs to a trusted proxy; the first one that
-    does not is the client, and whatever stands left of it is hearsay. When everyone is trusted, the
-    leftmost is the client.
+    `peer` is the other end of the connection. `forwarded` are the values of X-Forwarded-For in the order received.
+    Each is a comma-separated list to which every proxy has appended the address that it saw. The entries are read
+    from right to left. The first address that is not a trusted proxy's is the client; entries to its left could have
+    been sent by the client, and are ignored. If every address is trusted, the leftmost is the client.
 
-    An entry that is not an address stops the walk with None: what is left of it could be anyone's. So does
-    a peer that is not one, such as a Unix socket. Without trusted proxies the header is never read.
+    The result is None if an entry that has to be read is not an address, or if `peer` is not, such as a Unix socket.
+    Without trusted proxies the header is never read.
     """
     address = cidr.address_of(peer)
     if address is None or not cidr.contains(trusted, address):

@@ -1,4 +1,4 @@
-"""Lines of CSV (RFC 4180) that a spreadsheet shows as they are: no text of ours or of anybody's runs as a formula."""
+"""CSV (RFC 4180) that spreadsheets show as text: no value runs as a formula."""
 
 import csv
 import io
@@ -6,18 +6,18 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Final
 
-#: What spreadsheets take for the beginning of a formula, in the forms of all keyboards.
-_FORMULA: Final = tuple("=+-@|%＝＋－＠")
+#: First characters of formulas, including their full-width forms.
+_FORMULA_STARTS: Final = tuple("=+-@|%＝＋－＠")
 
-#: Goes before the first line: without it Excel takes UTF-8 for an older encoding.
-BEGIN: Final = "\ufeff"
+#: Goes before the first line: without it Excel reads UTF-8 as an older encoding.
+BYTE_ORDER_MARK: Final = "\ufeff"
 
 
 def cell(value: object) -> str:
-    """The text of a cell. Moments are RFC 3339 in UTC; nothing is empty; numbers stay numbers.
+    """The text of a cell. Times are RFC 3339 in UTC, None is empty, and numbers stay numbers.
 
-    Text that could be a formula gets an apostrophe before it, which spreadsheets do not show. They skip white space
-    and control characters in front of a formula, so these hide none.
+    Text that could be a formula gets a leading apostrophe, which spreadsheets do not show. Spreadsheets skip white
+    space and control characters before a formula, so these are skipped here as well.
     """
     match value:
         case None:
@@ -32,11 +32,11 @@ def cell(value: object) -> str:
             return value.isoformat()
     text = str(value).replace("\0", "")
     visible = text.lstrip("".join(filter(_is_skipped, set(text))))
-    return f"'{text}" if visible.startswith(_FORMULA) or text[:1] in ("\t", "\r", "\n") else text
+    return f"'{text}" if visible.startswith(_FORMULA_STARTS) or text[:1] in ("\t", "\r", "\n") else text
 
 
 def line(values: Iterable[object]) -> str:
-    """One line, its end included."""
+    """One line, including its end."""
     out = io.StringIO()
     csv.writer(out).writerow([cell(value) for value in values])
     return out.getvalue()

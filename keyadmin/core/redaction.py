@@ -1,4 +1,4 @@
-"""Removes keys and named secrets from text before it is logged, stored or shown."""
+"""Removes keys and other secrets from text before it is logged, stored or shown."""
 
 import re
 from typing import Any, Final
@@ -7,37 +7,39 @@ from keyadmin.core.tokens import KEY_SHAPED
 
 REDACTED: Final = "[redacted]"
 
-# What follows in the path of a link by which a password is chosen is worth as much as the password.
+# The last segment of a link for choosing a password is worth as much as the password.
 _KEY: Final = re.compile(
     rf"""(?<=/password/reset/key/)[^/\s"']+ | (?<=/invitations/)[^/\s"']+ | {KEY_SHAPED}""",
     re.IGNORECASE | re.VERBOSE,
 )
-_NAMES: Final = r"(?:x[_-]?)?api[_-]?key|authorization|cookie|csrftoken|password|pepper|secret|sessionid|token"
-_NAMED_IN_TEXT: Final = re.compile(rf"""\b({_NAMES})=[^&\s"'<>]+""", re.IGNORECASE)
-_SENSITIVE_FIELD: Final = re.compile(rf"(?:^|[_-])(?:{_NAMES}|set[_-]cookie|peppers)$", re.IGNORECASE)
+_SENSITIVE_NAMES: Final = (
+    r"(?:x[_-]?)?api[_-]?key|authorization|cookie|csrftoken|password|pepper|secret|sessionid|token"
+)
+_NAMED_SECRET: Final = re.compile(rf"""\b({_SENSITIVE_NAMES})=[^&\s"'<>]+""", re.IGNORECASE)
+_SENSITIVE_FIELD: Final = re.compile(rf"(?:^|[_-])(?:{_SENSITIVE_NAMES}|set[_-]cookie|peppers)$", re.IGNORECASE)
 # C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate pairs.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_DEPTH: Final = 6
+#: Levels of nested values that are redacted; deeper ones are replaced by "…".
+_MAX_DEPTH: Final = 6
 
 
 def redact(text: str) -> str:
-    """The text without anything that is or looks like a key, or a named secret's value."""
-    return _NAMED_IN_TEXT.sub(rf"\1={REDACTED}", _KEY.sub(REDACTED, text))
+    """The text with keys, what looks like one, and values such as those of `password=` replaced."""
+    return _NAMED_SECRET.sub(rf"\1={REDACTED}", _KEY.sub(REDACTED, text))
 
 
 def escape(text: str, *, keep: str = "") -> str:
-    """The text with control characters written as escapes, except those in `keep`."""
+    """The text with control characters as escape sequences, except those in `keep`."""
     return _CONTROL.sub(lambda m: m[0] if m[0] in keep else m[0].encode("unicode_escape").decode(), text)
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """A value made of plain JSON types with every text redacted and escaped; other objects become their
-    repr."""
+    """The value with every text redacted and escaped. Objects that are no JSON values become their repr."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
         return escape(redact(value))
-    if depth >= _DEPTH:
+    if depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
         return {clean(str(key)): clean_field(str(key), item, depth) for key, item in value.items()}
@@ -47,21 +49,21 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def clean_field(name: str, value: Any, depth: int = 0) -> Any:
+    """As `clean`, for a named value. A value whose name says that it is secret is replaced."""
     return REDACTED if value and _SENSITIVE_FIELD.search(name) else clean(value, depth + 1)
 
 
+#: The end of a request line that was cut.
 CUT: Final = "..."
-
-#: Characters of a redacted request line; a path may be thousands long.
+#: Characters of a redacted request line.
 MAX_LINE_LENGTH: Final = 200
 _KEY_IN_LINE: Final = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE)
 
 
 def redacted_request_line(method: str, path: str) -> str:
-    """`GET /api/chats`: printable ASCII, of a bounded length, without anything that looks like a key."""
-    line = _KEY_IN_LINE.sub(
-        REDACTED, f"{method[:16]} {path}"
-    )  # redact first: after a cut, half a key would not be recognised
+    """A line such as `GET /api/chats`: printable ASCII, at most MAX_LINE_LENGTH, without what looks like a key."""
+    # Redact before cutting: half a key would not be recognised.
+    line = _KEY_IN_LINE.sub(REDACTED, f"{method[:16]} {path}")
     if not (line.isascii() and line.isprintable()):
         line = line.encode("unicode_escape").decode()
     return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - len(CUT)] + CUT

@@ -1,4 +1,4 @@
-"""Where a request came from, read from its WSGI environment: address, user agent and request id."""
+"""The origin of a request, from its WSGI environment: address, user agent and request id."""
 
 import re
 from collections.abc import Mapping
@@ -22,24 +22,24 @@ def client_ip(environ: Mapping[str, Any], trusted_proxies: cidr.Compiled) -> str
     return address.text if address else None
 
 
-def actor(
+def build_actor(
     environ: Mapping[str, Any],
     trusted_proxies: cidr.Compiled,
     *,
     kind: ActorKind,
-    id: UUID | None,  # noqa: A002 - the field's name
+    actor_id: UUID | None,
     label: str,
-    via: Interface,
+    interface: Interface,
     has_system_role: bool | None = None,
     organisations: tuple[UUID, ...] = (),
 ) -> Actor:
     """The actor of a request, with the origin that history records."""
     return Actor(
         kind=kind,
-        id=id,
+        id=actor_id,
         label=without_control_characters(label, 254),
         ip=client_ip(environ, trusted_proxies),
-        via=via,
+        interface=interface,
         user_agent=without_control_characters(environ.get("HTTP_USER_AGENT", ""), 300),
         request_id=environ.get("keyadmin.request_id", ""),
         has_system_role=has_system_role,

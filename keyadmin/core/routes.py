@@ -1,7 +1,7 @@
-"""Which scopes open a call: from (method, path pattern) pairs to the most specific one that fits.
+"""Routes: which scopes open a method and path. The most specific matching pattern decides.
 
-A pattern is `/` and segments: literal ones, `*` or `{name}` for exactly one segment, and `**`, only as the
-last, for one or more. `{channel}` names the channel that is acted through.
+A pattern is `/` and segments: literal text, `*` or `{name}` for exactly one segment, and `**`, as the last one only,
+for one or more. `{channel}` is the segment that names a channel.
 """
 
 import re
@@ -16,23 +16,22 @@ _name = re.compile(r"\{[a-z][a-z0-9_]*\}").fullmatch
 _literal = re.compile(r"[A-Za-z0-9._~:@!$&'()+,=-]+").fullmatch
 _method = re.compile(r"[A-Z]+").fullmatch
 
-# Empty and dot segments; characters that a proxy and an upstream are known to read differently, and
-# whatever does not belong to a path; escapes that are broken, or of characters that may change what the
-# path means, or of letters, digits, `-._~`, which have no need of one and would slip past a literal
-# segment.
-_devious = re.compile(
+# Empty segments and dot segments; characters that proxies and upstreams read differently, or that do not belong to a
+# path; broken escapes; escapes of characters that may change the meaning of the path; and escapes of letters, digits
+# and `-._~`, which need none and would not match a literal segment.
+_ambiguous = re.compile(
     r"//|/\.\.?(?:/|\Z)|[\x00-\x1f\x7f-\x9f;\\?#]"
     r"|%(?![0-9A-Fa-f]{2})|%(?:[01].|2[5DdEeFf]|3[0-9Bb]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEeFf])"
 ).search
 
 
 class RouteError(ValueError):
-    """A route that cannot be understood; the message says why."""
+    """The route is not valid; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way that a scope opens: a method (upper case), a pattern, and where the call names its channel."""
+    """A route that a scope opens: upper-case method, pattern, and where a call names its channel."""
 
     method: str
     pattern: str
@@ -42,7 +41,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a call needs: any one of the scopes, and its channel if the path names one."""
+    """The route of a call. Any of the scopes opens it. `channel` is set if the path names one."""
 
     scopes: frozenset[str]
     pattern: str
@@ -52,7 +51,7 @@ class Match:
 
 @dataclass(slots=True)
 class _End:
-    """Where a pattern ends: what it gives, and which segment is the channel."""
+    """The end of a pattern: its match, and the index of the segment that names the channel."""
 
     match: Match
     channel_at: int | None
@@ -60,7 +59,7 @@ class _End:
 
 @dataclass(slots=True)
 class _Node:
-    """One segment deep in the trie; `ends` and `rest` by method."""
+    """A node of the trie, one for each segment. `ends` and `rest` (for `**`) are by method."""
 
     literals: "dict[str, _Node]" = field(default_factory=dict)
     one: "_Node | None" = None
@@ -70,15 +69,15 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Routes made ready by `compile`; never changed afterwards, so threads may share it."""
+    """Compiled routes. Immutable, so that threads can share it."""
 
     _root: _Node
 
     def match(self, method: str, path: str) -> Match | None:
-        """The most specific route for the call, or None. Never raises.
+        """The most specific route of the call, or None. Never raises.
 
-        Segment by segment from the left, a literal is more specific than one segment, and one segment than
-        the rest. `path` is a canonical one, without the query: as sent, or decoded by a framework.
+        Segments are compared from left to right: a literal is more specific than `*`, and `*` than `**`. `path` must be
+        canonical and without the query, as sent or decoded by a framework.
         """
         if path[:1] != "/":
             return None
@@ -97,12 +96,11 @@ class Table:
         return Match(end.match.scopes, end.match.pattern, segments[end.channel_at], "path")
 
 
-def compile(routes: Iterable[Route]) -> Table:  # noqa: A001
-    """The routes as a table. Raises RouteError for a route that `segments_of` refuses.
+def compile_table(routes: Iterable[Route]) -> Table:
+    """The routes as a table. Raises RouteError for an invalid route.
 
-    HEAD counts as GET. Routes of one method that fit the same paths are one route: any of their scopes
-    opens it. If they disagree about the channel, the strictest wins: one in the path, then in the header,
-    then none.
+    HEAD counts as GET. Routes of one method that match the same paths are one route, which any of their scopes opens.
+    If they differ in `channel_from`, the strictest applies: "path", then "header", then "".
     """
     root = _Node()
     for route in sorted(routes, key=lambda route: (route.pattern, route.method, route.scope, route.channel_from)):
@@ -123,7 +121,7 @@ def compile(routes: Iterable[Route]) -> Table:  # noqa: A001
 
 
 def segments_of(route: Route) -> list[str]:
-    """The segments of a route's pattern. Raises RouteError when method, pattern or channel make no sense."""
+    """The segments of a route's pattern. Raises RouteError if method, pattern or `channel_from` is not valid."""
     if not _method(route.method):
         raise RouteError(f"{route.method!r} is not a method: use upper-case letters, such as GET.")
     if not route.pattern.startswith("/"):
@@ -144,7 +142,7 @@ def segments_of(route: Route) -> list[str]:
 
 
 def overlap(one: Route, other: Route) -> bool:
-    """Whether some call fits both. Raises RouteError for a route that `segments_of` refuses."""
+    """Whether a call can match both routes. Raises RouteError for an invalid route."""
     methods = {"GET" if route.method == "HEAD" else route.method for route in (one, other)}
     if len(methods) > 1:
         return False
@@ -158,13 +156,12 @@ def overlap(one: Route, other: Route) -> bool:
 
 
 def canonical(path: str) -> bool:
-    """Whether every server reads the path the same way; if not, the call is undecidable. Never raises.
+    """Whether every server reads the path in the same way. Never raises.
 
-    Refused are empty and dot segments, `;`, `\\`, control characters, what belongs to a query or fragment,
-    and escapes of any of these, of `/`, `%`, letters and digits, or of what is not UTF-8. One trailing
-    slash is fine.
+    False for a path with an empty or dot segment, `;`, `\\`, a control character, `?` or `#`; with an escape of any of
+    these, of `/`, `%`, a letter or a digit; or with an escape that is not UTF-8. One trailing slash is accepted.
     """
-    if path[:1] != "/" or _devious(path):
+    if path[:1] != "/" or _ambiguous(path):
         return False
     if "%" in path:
         try:
@@ -175,7 +172,7 @@ def canonical(path: str) -> bool:
 
 
 def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | None:
-    """The first end in order of specificity. Each node of the trie is visited at most once."""
+    """The most specific end. Visits each node of the trie at most once."""
     if depth == len(segments):
         return node.ends.get(method)
     child = node.literals.get(segments[depth])
@@ -187,7 +184,7 @@ def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | N
 
 
 def _merged(old: _End, new: _End) -> _End:
-    """Two routes that fit the same paths as one; the stricter channel rule stays."""
+    """One route for two that match the same paths, with the stricter `channel_from`."""
     strictness = ("", "header", "path")
     keep = new if strictness.index(new.match.channel_from) > strictness.index(old.match.channel_from) else old
     return _End(replace(keep.match, scopes=old.match.scopes | new.match.scopes), keep.channel_at)

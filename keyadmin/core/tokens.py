@@ -1,11 +1,13 @@
-"""The shape of keys: mint, parse and digest.
+"""Keys as text: minting, parsing and digests.
 
 Default format: `<prefix>_<id16>_<secret43><crc6>`, base62. The key ID is `<prefix>_<id16>`, the secret is
-the rest. The checksum is the CRC-32 of all before it as six base62 digits. Substituting one character or
-swapping two neighbours changes at most 16 bits in a row, which CRC-32 always notices; dropping or adding
-one breaks the fixed lengths or, inside the prefix, the checksum. (A swap across the edge of the checksum is
-noticed too: it would have to change the number by a multiple of 62**5, so of 32, and the CRC of a last
-character never moves that way.) So a typing mistake is refused without asking the database.
+the rest. The checksum is the CRC-32 of everything before it, as six base62 digits. So a typing mistake is denied
+without the database:
+
+- One wrong character, or two neighbours swapped, changes at most 16 consecutive bits. CRC-32 detects that.
+- A missing or extra character breaks the fixed lengths or, inside the prefix, the checksum.
+- A swap across the edge of the checksum would have to change the number by a multiple of 62**5, so of 32. The CRC of
+  the last character never changes that way.
 
 Compact format: `<prefix>_` and 32 lower-case hexadecimal digits. It has no key ID and no checksum.
 """
@@ -19,10 +21,10 @@ from functools import lru_cache
 from zlib import crc32
 
 PREFIX_PATTERN = r"[a-z][a-z0-9]{1,11}"
-"""What an organisation may choose as the prefix of its keys; match it against the whole text."""
+"""Prefixes that an organisation may choose for its keys. Use it with `fullmatch`."""
 
-LONGEST = 12 + 1 + 16 + 1 + 43 + 6
-"""The most characters a key can have."""
+MAX_TOKEN_LENGTH = 12 + 1 + 16 + 1 + 43 + 6
+"""Characters of the longest key."""
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
@@ -35,14 +37,14 @@ _match_compact = re.compile(rf"({PREFIX_PATTERN})_([0-9a-f]{{32}})").fullmatch
 KEY_SHAPED = r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
     | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
     | [0-9a-z]{43,}"""
-"""What is or looks like a key or its secret, anywhere in a text; case does not matter, blanks in it do not count."""
+"""Matches what is or looks like a key or its secret, anywhere in a text. Use it with IGNORECASE and VERBOSE."""
 
 holds_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
 is_key_id = re.compile(rf"{PREFIX_PATTERN}_[0-9A-Za-z]{{16}}").fullmatch
 
 
 class Format(StrEnum):
-    """The two shapes a key can be minted in."""
+    """The formats of keys."""
 
     DEFAULT = "default"
     COMPACT = "compact"
@@ -50,7 +52,7 @@ class Format(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A whole key, taken apart. It carries the secret: show it once, keep it nowhere."""
+    """A parsed key. It contains the secret: show it once, and do not store it."""
 
     prefix: str
     format: Format
@@ -61,24 +63,23 @@ class Token:
 
     @property
     def value(self) -> str:
-        """The whole key, as a program sends it."""
+        """The key as a program sends it."""
         return f"{self.key_id or self.prefix}_{self.secret}"
 
     @property
     def recognition(self) -> str:
-        """The eight characters after the prefix, for recognition on screen; nothing is looked up by it."""
+        """The eight characters after the prefix, by which people recognise a key. Nothing is looked up by it."""
         return (self.key_id[len(self.prefix) + 1 :] if self.key_id else self.secret)[:8]
 
 
-def mint(prefix: str, format: Format = Format.DEFAULT, key_id: str | None = None) -> Token:  # noqa: A002
-    """A new key from the operating system's randomness: 256 bits, or 128 in the compact format.
+def mint(prefix: str, token_format: Format = Format.DEFAULT, key_id: str | None = None) -> Token:
+    """A new key with 256 random bits, or 128 in the compact format, from the operating system.
 
-    `key_id` is that of a key whose secret alone is to be new. Raises ValueError when the prefix does not match
-    PREFIX_PATTERN.
+    With `key_id`, only the secret is new. Raises ValueError if the prefix does not match PREFIX_PATTERN.
     """
     if not _match_prefix(prefix):
         raise ValueError(f"{prefix!r} is not a key prefix: it must match {PREFIX_PATTERN}")
-    if format is Format.COMPACT:
+    if token_format is Format.COMPACT:
         return Token(prefix, Format.COMPACT, None, secrets.token_hex(16))
     key_id = key_id or f"{prefix}_{_random_digits(16)}"
     body = _random_digits(43)
@@ -86,8 +87,8 @@ def mint(prefix: str, format: Format = Format.DEFAULT, key_id: str | None = None
 
 
 def parse(text: str) -> Token | None:
-    """The key that `text` is, exactly; None for any other shape or a wrong checksum. Never raises."""
-    if len(text) > LONGEST:
+    """The key whose exact text this is; None for any other format or a wrong checksum. Never raises."""
+    if len(text) > MAX_TOKEN_LENGTH:
         return None
     if shape := _match_default(text):
         if text[-6:] != _checksum(text[:-6]):
@@ -99,18 +100,18 @@ def parse(text: str) -> Token | None:
 
 
 def pair(key_id: str, secret: str) -> Token | None:
-    """The key whose ID and secret were sent apart; None unless they are the halves of one default-format key.
+    """The key with this ID and secret, sent in separate headers; None if they do not belong together.
 
-    The compact format has no ID, so it has no pair.
+    The compact format has no key ID, so it cannot be sent as a pair.
     """
     token = parse(f"{key_id}_{secret}")
     return token if token is not None and token.key_id == key_id else None
 
 
 def digest(token_value: str, pepper: bytes) -> bytes:
-    """The 32 bytes by which a key is stored and looked up: HMAC-SHA256 of the whole key under the pepper.
+    """HMAC-SHA256 of the whole key under the pepper: the 32 bytes by which a key is stored and looked up.
 
-    Takes any text, also what `parse` refuses, and never raises: imported keys may have a foreign shape.
+    Accepts any text, also one that `parse` does not accept. Never raises.
     """
     keyed = _keyed(pepper).copy()
     keyed.update(token_value.encode("utf-8", "surrogatepass"))
@@ -119,12 +120,12 @@ def digest(token_value: str, pepper: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _keyed(pepper: bytes) -> hmac.HMAC:
-    """Copied for each digest: hmac.digest() lets another thread in, which may keep this one waiting."""
+    """Copied for each digest: hmac.digest() releases the interpreter, and the thread may wait to get it back."""
     return hmac.new(pepper, digestmod="sha256")
 
 
 def _checksum(text: str) -> str:
-    """CRC-32 of ASCII text as six base62 digits, the highest first."""
+    """CRC-32 of ASCII text as six base62 digits, most significant first."""
     number = crc32(text.encode())
     return _DIGIT_PAIRS[number // 14_776_336] + _DIGIT_PAIRS[number // 3_844 % 3_844] + _DIGIT_PAIRS[number % 3_844]
 

@@ -83,7 +83,7 @@ def _address_on_list(context: ExplainContext, networks: Collection[str], reason:
         return _("No address is known, so it is not in %(networks)s.") % {"networks": join_with_or(networks)}
     if reason:
         return _("%(address)s is not in %(networks)s.") % {"address": address.text, "networks": join_with_or(networks)}
-    holding = [network for network in networks if cidr.contains(cidr.compile([ip_network(network)]), address)]
+    holding = [network for network in networks if cidr.contains(cidr.compile_networks([ip_network(network)]), address)]
     return _("%(address)s is in %(networks)s.") % {"address": address.text, "networks": join_with_and(holding)}
 
 

@@ -113,7 +113,7 @@ def operator() -> Actor:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user id without a name
         user = "unknown user"
-    return Actor(kind=ActorKind.COMMAND, id=None, label=f"command line ({user})", via=Interface.COMMAND)
+    return Actor(kind=ActorKind.COMMAND, id=None, label=f"command line ({user})", interface=Interface.COMMAND)
 
 
 def refuse_broken_text(options: dict[str, Any]) -> None:

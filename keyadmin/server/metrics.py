@@ -26,7 +26,7 @@ from keyadmin.core.problems import Response
 PATH: Final = "/metrics"
 EVERY: Final = 1.0
 """Seconds between publications."""
-_LOOPBACK: Final = cidr.compile([cidr.parse("127.0.0.0/8"), cidr.parse("::1")])
+_LOOPBACK: Final = cidr.compile_networks([cidr.parse("127.0.0.0/8"), cidr.parse("::1")])
 _lock = threading.Lock()
 #: What a proxy adds: its own address is then not the reader's.
 _PROXIED: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")

@@ -12,7 +12,7 @@ from keyadmin.operations.organisations import bots
 from tests.callpath.rows import Given, Pairs
 from tests.live.servers import Server
 
-OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
 def everywhere(server: Server, given: Given, headers: Pairs) -> set[int]:

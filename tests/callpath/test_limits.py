@@ -17,7 +17,7 @@ from tests.callpath.test_credentials import wrong_secret
 from tests.live.load import call, processes
 from tests.live.servers import WORKERS, Server
 
-OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
 def spent(given: Given, made: Made, count: int, minutes_ago: int = 0) -> None:

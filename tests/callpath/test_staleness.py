@@ -24,7 +24,7 @@ from tests.callpath.rows import Given, Made, Pairs
 from tests.live.client import Line
 from tests.live.servers import Server
 
-OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", via=Interface.COMMAND)
+OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 REVOCATIONS = 50
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from keyadmin.core import cidr
 from keyadmin.core.client_address import client_address
 
-TRUSTED = cidr.compile(cidr.parse(text) for text in ["10.0.0.0/8", "2001:db8::/32"])
+TRUSTED = cidr.compile_networks(cidr.parse(text) for text in ["10.0.0.0/8", "2001:db8::/32"])
 
 proxies = st.one_of(st.ip_addresses(v=4, network="10.0.0.0/8"), st.ip_addresses(v=6, network="2001:db8::/32")).map(str)
 strangers = st.one_of(

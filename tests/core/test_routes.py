@@ -64,7 +64,7 @@ def model(listed, method, path):
 
 @given(listed=st.lists(any_route(), max_size=12), method=methods, path=paths, slash=st.booleans())
 def test_matching_agrees_with_the_obvious_way(listed, method, path, slash):
-    found = routes.compile(listed).match(method, path + "/" if slash and path != "/" else path)
+    found = routes.compile_table(listed).match(method, path + "/" if slash and path != "/" else path)
     expected = model(listed, method, path)
     assert (found is None) == (expected is None)
     if found is not None and expected is not None:
@@ -77,7 +77,7 @@ def test_matching_agrees_with_the_obvious_way(listed, method, path, slash):
 @given(listed=st.lists(any_route(), max_size=8), method=methods, path=paths, data=st.data())
 def test_the_order_of_routes_does_not_matter(listed, method, path, data):
     shuffled = data.draw(st.permutations(listed))
-    assert routes.compile(listed).match(method, path) == routes.compile(shuffled).match(method, path)
+    assert routes.compile_table(listed).match(method, path) == routes.compile_table(shuffled).match(method, path)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,14 @@ def test_the_order_of_routes_does_not_matter(listed, method, path, data):
     ],
 )
 def test_nor_does_it_among_routes_for_the_same_paths(listed):
-    assert routes.compile(listed).match("GET", "/b/a") == routes.compile(reversed(listed)).match("GET", "/b/a")
+    assert routes.compile_table(listed).match("GET", "/b/a") == routes.compile_table(reversed(listed)).match(
+        "GET", "/b/a"
+    )
 
 
 def match(patterns, path, method="GET"):
     """The pattern that is chosen for the path."""
-    found = routes.compile(Route("GET", pattern, "s") for pattern in patterns).match(method, path)
+    found = routes.compile_table(Route("GET", pattern, "s") for pattern in patterns).match(method, path)
     return found and found.pattern
 
 
@@ -130,7 +132,7 @@ def test_the_most_specific_pattern_is_chosen(patterns, path, chosen):
 
 
 def test_any_scope_of_the_same_route_opens_it():
-    table = routes.compile([Route("GET", "/a", "x"), Route("HEAD", "/a", "y"), Route("POST", "/a", "z")])
+    table = routes.compile_table([Route("GET", "/a", "x"), Route("HEAD", "/a", "y"), Route("POST", "/a", "z")])
     assert table.match("GET", "/a") == Match(frozenset({"x", "y"}), "/a", None, "")
     assert table.match("HEAD", "/a") == table.match("GET", "/a")
     assert table.match("POST", "/a") == Match(frozenset({"z"}), "/a", None, "")
@@ -142,19 +144,19 @@ def test_another_method_matches_nothing(method):
 
 
 def test_a_more_specific_path_of_another_method_does_not_hide_a_route():
-    table = routes.compile([Route("POST", "/a/b", "x"), Route("GET", "/a/*", "y")])
+    table = routes.compile_table([Route("POST", "/a/b", "x"), Route("GET", "/a/*", "y")])
     assert table.match("GET", "/a/b") == Match(frozenset({"y"}), "/a/*", None, "")
 
 
 def test_the_path_names_the_channel():
-    table = routes.compile([Route("POST", "/a/{channel}/b/**", "x", "path"), Route("POST", "/a", "x", "header")])
+    table = routes.compile_table([Route("POST", "/a/{channel}/b/**", "x", "path"), Route("POST", "/a", "x", "header")])
     assert table.match("POST", "/a/sms/b/c") == Match(frozenset({"x"}), "/a/{channel}/b/**", "sms", "path")
     assert table.match("POST", "/a/web%20chat/b/c").channel == "web chat"
     assert table.match("POST", "/a") == Match(frozenset({"x"}), "/a", None, "header")
 
 
 def test_of_two_channel_rules_for_one_path_the_stricter_holds():
-    table = routes.compile([Route("GET", "/a/*", "x"), Route("GET", "/a/{channel}", "y", "path")])
+    table = routes.compile_table([Route("GET", "/a/*", "x"), Route("GET", "/a/{channel}", "y", "path")])
     assert table.match("GET", "/a/sms") == Match(frozenset({"x", "y"}), "/a/{channel}", "sms", "path")
 
 
@@ -186,12 +188,12 @@ def test_two_routes_overlap_if_some_call_fits_both(one, other):
 )
 def test_a_route_without_sense_is_refused(route):
     with pytest.raises(RouteError):
-        routes.compile([route])
+        routes.compile_table([route])
 
 
 @given(listed=st.lists(any_route(), max_size=8), method=anything, path=anything)
 def test_matching_never_raises(listed, method, path):
-    table = routes.compile(listed)
+    table = routes.compile_table(listed)
     table.match(method, path)
     table.match("GET", "/" + path)
 

@@ -33,7 +33,7 @@ def test_what_is_minted_parses_to_itself(prefix, shape):
     token = tokens.mint(prefix, shape)
     assert tokens.parse(token.value) == token
     assert (token.prefix, token.format) == (prefix, shape)
-    assert len(token.value) <= tokens.LONGEST
+    assert len(token.value) <= tokens.MAX_TOKEN_LENGTH
 
 
 def test_a_default_key_is_spelt_as_documented():

@@ -20,7 +20,7 @@ from keyadmin.operations.organisations import bots
 from .conftest import Shell
 
 Run = Callable[..., str]
-ACTOR = Actor(kind=ActorKind.SYSTEM, id=None, label="tests", via=Interface.BACKGROUND)
+ACTOR = Actor(kind=ActorKind.SYSTEM, id=None, label="tests", interface=Interface.BACKGROUND)
 EXAMPLE = ("issue_key", "--organisation", "northwind", "--name", "CI", "--scope", "chats:read")
 
 

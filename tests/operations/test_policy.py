@@ -13,7 +13,7 @@ from tests.factories import OPERATOR, BotFactory, KeyFactory, PersonFactory, as_
 from tests.operations import acts
 from tests.operations.looking import dump
 
-SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, label="system", via=Interface.BACKGROUND)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, id=None, label="system", interface=Interface.BACKGROUND)
 WRITER = ("keys:write", "chats:read")
 
 #: Who acts, as made in the world's organisation.

@@ -185,7 +185,7 @@ def _event(verb: EventType, actor: Actor, target: Target, organisation: Organisa
         actor_kind=actor.kind.value,
         actor_id=actor.id,
         actor_label=_text(actor.label, 254),
-        door=str(actor.via),
+        door=str(actor.interface or ""),
         ip=actor.ip,
         user_agent=_text(actor.user_agent, 300),
         request_id=_text(actor.request_id, 64),

@@ -49,7 +49,7 @@ from keyadmin.operations.demo.usage_history import DAYS, Past, past
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.usage import roll_up
 
-ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", via=Interface.COMMAND)
+ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", interface=Interface.COMMAND)
 #: PostgreSQL's advisory lock of whoever is loading.
 _LOCK: Final = 0x6B61645F64656D6F
 #: The same usage every time, whenever it is made.
@@ -116,7 +116,7 @@ def _people(password: str) -> dict[str, Actor]:
             organisation=Organisation.objects.get(slug=spec.organisation).id,
             role=spec.role,
         )
-        made[spec.email] = Actor(kind=ActorKind.PERSON, id=person.id, label=person.name, via=Interface.COMMAND)
+        made[spec.email] = Actor(kind=ActorKind.PERSON, id=person.id, label=person.name, interface=Interface.COMMAND)
     return made
 
 

@@ -58,7 +58,7 @@ def busiest(
 def _busiest(
     by_address: dict[str, int], before: Sequence[cidr.Network], after: Sequence[cidr.Network]
 ) -> tuple[str, int] | None:
-    was, will = cidr.compile(before), cidr.compile(after)
+    was, will = cidr.compile_networks(before), cidr.compile_networks(after)
     calls: dict[str, int] = {}
     for text, count in by_address.items():
         address = cidr.address_of(text)

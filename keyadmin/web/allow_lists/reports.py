@@ -94,7 +94,7 @@ def _reached(user: CurrentUser, listing: Listing, address: str) -> dict[str, Any
     table.prepare(context["rows"], user)
     at = cidr.address_of(address)
     for key in context["rows"]:
-        key.through = [text for text in _lists(key) if at and cidr.contains(cidr.compile([text]), at)]
+        key.through = [text for text in _lists(key) if at and cidr.contains(cidr.compile_networks([text]), at)]
     slug = listing.chosen.get("organisation", "")
     return context | {
         "address": address,

@@ -12,13 +12,13 @@ from keyadmin.models import Person
 
 def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, ...] = ()) -> Actor:
     """The actor that `person` is in this request; `organisations` as in Actor."""
-    return request_origin.actor(
+    return request_origin.build_actor(
         request.META,
         conf.trusted_proxies,
         kind=ActorKind.PERSON,
-        id=person.id,
+        actor_id=person.id,
         label=str(person),
-        via=Interface.PAGE,
+        interface=Interface.PAGE,
         has_system_role=bool(person.system_role),
         organisations=organisations,
     )
@@ -26,8 +26,8 @@ def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, .
 
 def of_nobody(request: HttpRequest, label: str, door: Interface = Interface.PAGE) -> Actor:
     """Somebody who has not signed in, known only by what they typed."""
-    return request_origin.actor(
-        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, id=None, label=label, via=door
+    return request_origin.build_actor(
+        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, actor_id=None, label=label, interface=door
     )
 
 

@@ -41,7 +41,7 @@ def _name(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield csv_cells.BEGIN + csv_cells.line(_head())
+    yield csv_cells.BYTE_ORDER_MARK + csv_cells.line(_head())
     for key, row in review.iterate(report.keys):
         if not report.finding or report.finding in row.findings:
             yield csv_cells.line(_cells(key, row))
