@@ -1,1 +1,1 @@
-"""How fast calls are decided, beside floors and peers on the same machine: `make bench` writes RESULTS.md."""
+"""Benchmarks of calls, beside floors and peers on the same machine. `make bench` writes RESULTS.md."""

@@ -34,8 +34,8 @@ def main() -> None:
         servers = Servers(stack, postgres)
         targets = [*behind_gunicorn(servers, filled), *behind_granian(servers, filled, folder)]
         figures = rounds(targets, options.rounds, options.seconds)
-        within = inside.measure(filled)
-        report.write(options, figures, within, servers.postgres_version)
+        in_process = inside.measure(filled)
+        report.write(options, figures, in_process, servers.postgres_version)
 
 
 def read_options() -> argparse.Namespace:
@@ -56,8 +56,8 @@ def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
     ours = start("guarded")
     targets = [
         servers.target(report.FLOOR, start("floor")),
-        servers.target(report.ASKED, start("asked")),
-        servers.target(report.UNDRAWN, start("undrawn"), keys=filled.keys),
+        servers.target(report.SELECT_ONE, start("select_one")),
+        servers.target(report.WITHOUT_CONSUME, start("without_consume"), keys=filled.keys),
         servers.target(report.MIDDLEWARE, ours, keys=filled.keys),
         servers.target(report.MIDDLEWARE_HOT, ours, keys=filled.one_key),
         servers.target(report.BY_ORM, start("handwritten"), keys=filled.keys),
@@ -71,7 +71,7 @@ def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
 
 
 def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> list[Target]:
-    """/verify and its floors, asked directly and by nginx."""
+    """/verify and its floors, directly and behind nginx."""
     floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application"), filled.ours)
     verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_asgi:application"), filled.ours)
     guarded = free_port()
@@ -90,7 +90,7 @@ def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> 
 
 
 def rounds(targets: list[Target], count: int, seconds: int) -> dict[str, list[Measure]]:
-    """Each target once a round, so that what else the machine does falls on all of them."""
+    """Loads each target once in each round, so that other work of the machine affects all of them."""
     figures: dict[str, list[Measure]] = {target.name: [] for target in targets}
     for number in range(count):
         for target in targets:

@@ -1,4 +1,4 @@
-"""gunicorn's settings for the comparison: the kind and number of workers that keyadmin's own have, and nothing else.
+"""gunicorn's settings for the comparison: the kind and number of workers of keyadmin, and nothing else.
 
 The floor and the peers have them too: where one of two workers had all connections, chance would be measured.
 """

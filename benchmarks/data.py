@@ -1,4 +1,4 @@
-"""100,000 keys, each with four networks, one permission and a limit that no run reaches; written by COPY.
+"""100,000 keys, each with four networks, one permission and a limit that no run reaches. Written by COPY.
 
     python -m benchmarks.data COUNT FILE
 

@@ -1,4 +1,4 @@
-"""Two databases of one server: keyadmin's and the peers', each with as many keys."""
+"""Two databases on one server, keyadmin's and the peers', with the same number of keys."""
 
 import os
 import secrets
@@ -13,14 +13,14 @@ from psycopg import connect
 from keyadmin.env import ROOT
 
 #: Keys that call, in turn.
-ROTATING: Final = 1000
+CALLING_KEYS: Final = 1000
 #: The peers' environment, made by `make bench`.
 PEERS_PYTHON: Final = str(ROOT / "benchmarks" / ".venv" / "bin" / "python")
 
 
 @dataclass(frozen=True)
 class Filled:
-    """Environments of the servers, and the files with the credentials that call."""
+    """The environments of the servers, and the files with the credentials of the calls."""
 
     folder: Path
     ours: dict[str, str]
@@ -46,7 +46,7 @@ class Filled:
 
 
 def production(url: str, folder: Path) -> dict[str, str]:
-    """What keyadmin's servers and commands are told: production's settings, and secrets of this run."""
+    """The environment of keyadmin's servers and commands: settings of production, and secrets of this run."""
     return {
         "DATABASE_URL": url,
         "KEYADMIN_ENV": "production",
@@ -72,7 +72,7 @@ def fill(url: str, folder: Path, count: int) -> Filled:
     _run(ours, sys.executable, "manage.py", "migrate", "--verbosity", "0")
     _run(ours, sys.executable, "-m", "benchmarks.data", str(count), str(filled.all_keys))
     lines = filled.all_keys.read_text().splitlines(keepends=True)
-    filled.keys.write_text("".join(lines[:ROTATING]))
+    filled.keys.write_text("".join(lines[:CALLING_KEYS]))
     filled.one_key.write_text(lines[0])
     _run(theirs | {"PEER": ""}, PEERS_PYTHON, "-m", "django", "migrate", "--verbosity", "0", "--skip-checks")
     _run(theirs, PEERS_PYTHON, "-m", "benchmarks.peers.fill", str(count), str(folder))

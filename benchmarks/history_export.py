@@ -1,4 +1,4 @@
-"""How much memory a web worker takes for the export of a long history, and how fast it tells it.
+"""Measures the memory that a web worker needs to export a long history, and the speed of the export.
 
     python -m benchmarks.history_export [--events 1000000]
 
@@ -26,8 +26,8 @@ from keyadmin.server.embedded_postgres import EmbeddedPostgres
 
 MIB: Final = 2**20
 WARM_UP: Final = 20
-"""Requests, so that every worker has loaded what it loads once."""
-#: An organisation, a key of it that reads history, and the key itself on standard output.
+"""Requests before the measurement, so that every worker has loaded its modules."""
+#: Creates an organisation and a key that reads history, and prints the key.
 _MAKE: Final = """
 from keyadmin.operations import keys, organisations
 from keyadmin.management.base import operator
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def fill(environ: dict[str, str], events: int) -> str:
-    """Migrate, and write so many events; returns a key that reads them."""
+    """Migrates and writes the events. Returns a key that reads them."""
     _manage(environ, "migrate", "--verbosity", "0")
     key = _manage(environ, "shell", "--verbosity", "0", "-c", _MAKE).strip()
     with connect(environ["DATABASE_URL"]) as connection:
@@ -96,7 +96,7 @@ def ask(port: int, key: str, path: str) -> http.client.HTTPResponse:
 
 
 def _memory(pid: int) -> dict[int, int]:
-    """Resident bytes of each worker."""
+    """The resident memory of each worker in bytes."""
     return {worker.pid: worker.memory_info().rss for worker in psutil.Process(pid).children()}
 
 

@@ -1,4 +1,4 @@
-"""wrk against one server, and the processor time that server and database took meanwhile."""
+"""Runs wrk against a target, and measures the processor time of server and database."""
 
 import os
 import re
@@ -12,12 +12,12 @@ import psutil
 
 SCRIPT: Final = Path(__file__).with_name("keyed.lua")
 WARM_UP_SECONDS: Final = 4
-"""Long enough for every worker to see every key that calls, at the rates measured here."""
+"""Enough for every worker to cache every calling key, at the rates measured here."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """What one load is sent to. `keys` is a file with one credential a line; `header` is what precedes one."""
+    """The target of a load. `keys` is a file with one credential per line; `header` precedes each credential."""
 
     name: str
     url: str
@@ -30,14 +30,14 @@ class Target:
 
 @dataclass(frozen=True)
 class Measure:
-    """Requests a second; processor microseconds a request, server and database together."""
+    """Requests per second, and processor microseconds per request of server and database together."""
 
     rate: float
     cpu: float
 
 
 def measure(target: Target, seconds: int) -> Measure:
-    """One round. Raises RuntimeError when an answer was not 2xx: then something else than the check was timed."""
+    """One round. Raises RuntimeError if a response was not 2xx, because then something else was measured."""
     _wrk(target, WARM_UP_SECONDS)
     before = cpu_seconds(target.processes)
     output = _wrk(target, seconds)
@@ -70,7 +70,7 @@ def _wrk(target: Target, seconds: int) -> str:
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
-    """User and system time of the processes and all their living children."""
+    """User and system time of the processes and their running children."""
     return sum(sum(process.cpu_times()[:2]) for process in _trees(roots))
 
 

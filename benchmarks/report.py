@@ -1,4 +1,4 @@
-"""The figures as a document: what was run where, every median with its range, and the targets beside them."""
+"""Writes the figures as a document: the set-up, each median with its range, and the targets."""
 
 import argparse
 import platform
@@ -16,8 +16,8 @@ from benchmarks.inside import Inside
 from benchmarks.load import WARM_UP_SECONDS, Measure
 
 FLOOR: Final = "Django floor, gunicorn"
-ASKED: Final = "Django floor and one SELECT 1, gunicorn"
-UNDRAWN: Final = "keyadmin's middleware without its draw, gunicorn"
+SELECT_ONE: Final = "Django floor and one SELECT 1, gunicorn"
+WITHOUT_CONSUME: Final = "keyadmin's middleware without consumption, gunicorn"
 MIDDLEWARE: Final = "keyadmin's middleware, gunicorn"
 MIDDLEWARE_HOT: Final = "keyadmin's middleware, gunicorn, one hot key"
 PEER: Final = "djangorestframework-api-key"
@@ -27,7 +27,7 @@ VERIFY_HOT: Final = "/verify, granian, one hot key"
 BY_ORM: Final = "the same checks in Django with the ORM, gunicorn"
 PROXY: Final = "nginx, proxy alone"
 AUTH_REQUEST: Final = "nginx auth_request to /verify"
-#: What each load is compared with.
+#: The floor that each load is compared with, where it is not FLOOR.
 FLOORS: Final = {VERIFY: RAW, VERIFY_HOT: RAW, AUTH_REQUEST: PROXY}
 
 type Figures = dict[str, list[Measure]]
@@ -107,8 +107,8 @@ def _targets(figures: Figures, inside: Inside) -> str:
     ]
     others = {
         "the floor": FLOOR,
-        "the floor and one `SELECT 1` a call": ASKED,
-        "keyadmin's checks without a draw": UNDRAWN,
+        "the floor and one `SELECT 1` a call": SELECT_ONE,
+        "keyadmin's checks without consumption": WITHOUT_CONSUME,
     }
     times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in others.items())
     lines += ["", f"For comparison with the middleware, as so many times {PEER}: {times}."]

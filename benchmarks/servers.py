@@ -1,4 +1,4 @@
-"""Servers as they are compared: the same number of workers, on loopback, started and stopped here."""
+"""Starts and stops the servers of the comparison, on loopback and with the same number of workers."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ from keyadmin.env import ROOT
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from keyadmin.server.run import answers, end_group
 
-STARTS_WITHIN: Final = 60.0
+START_TIMEOUT_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Server:
 
 
 class Servers:
-    """All that run at once, with one PostgreSQL."""
+    """The servers that run at the same time, with one PostgreSQL."""
 
     def __init__(self, stack: ExitStack, postgres: EmbeddedPostgres) -> None:
         self.stack = stack
@@ -52,13 +52,13 @@ class Servers:
         port: int = 0,
         **more: Any,
     ) -> Target:
-        """A load whose processor time is that of the server, of those behind it and of PostgreSQL."""
+        """A target whose processor time is that of the server, of the servers behind it, and of PostgreSQL."""
         processes = (server.pid, *(one.pid for one in behind), self.postgres)
         return Target(name, f"http://127.0.0.1:{port or server.port}{path}", processes, **more)
 
 
 def gunicorn(python: str, port: int, application: str) -> list[str]:
-    """The same for every project."""
+    """The command for a Django project, the same for all."""
     return [python, "-m", "gunicorn", "--config", "python:benchmarks.bare", "--bind", f"127.0.0.1:{port}", application]
 
 
@@ -68,7 +68,7 @@ def granian(port: int, application: str) -> list[str]:
 
 
 def nginx(folder: Path, **ports: int) -> list[str]:
-    """One nginx with the same upstream twice: on `plain` alone, on `guarded` behind auth_request to `verify`."""
+    """nginx with one upstream on two ports: `plain` proxies, `guarded` also sends auth_request to `verify`."""
     text = Path(__file__).with_name("nginx.conf").read_text()
     for name, port in ports.items():
         text = text.replace(f"${{{name}}}", str(port))
@@ -80,11 +80,11 @@ def nginx(folder: Path, **ports: int) -> list[str]:
 
 @contextmanager
 def running(command: Sequence[str], port: int, environ: dict[str, str]) -> Iterator[int]:
-    """The process id of a server that answers on the port; ended at the end."""
+    """Yields the process id of a server that answers on the port, and ends it afterwards."""
     process = subprocess.Popen(  # noqa: S603 - our own commands
         command, cwd=ROOT, env=os.environ | environ, stdin=subprocess.DEVNULL, start_new_session=True
     )
-    deadline = time.monotonic() + STARTS_WITHIN
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     try:
         while not answers(port):
             if process.poll() is not None or time.monotonic() > deadline:

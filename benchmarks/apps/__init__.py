@@ -1,1 +1,1 @@
-"""What the load is sent to: the same trivial answer, behind nothing, behind keyadmin, behind a hand-written check."""
+"""The targets of the load: the same trivial view alone, behind keyadmin, and behind a hand-written check."""

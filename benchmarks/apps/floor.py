@@ -1,8 +1,8 @@
-"""Django, and nothing in front of the view."""
+"""Django with nothing in front of the view."""
 
 from keyadmin.settings import *  # noqa: F403
 
 ROOT_URLCONF = "benchmarks.apps.urls"
 MIDDLEWARE: list[str] = []
-# The pages' own apps insist on their middleware.
+# The apps of the pages require their middleware.
 INSTALLED_APPS = ["keyadmin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.postgres"]

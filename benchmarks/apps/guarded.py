@@ -1,4 +1,4 @@
-"""The floor and keyadmin's middleware: every check on, every call counted."""
+"""The floor and keyadmin's middleware, with every check and every call counted."""
 
 from benchmarks.apps.floor import *  # noqa: F403
 

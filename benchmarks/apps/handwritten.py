@@ -1,6 +1,6 @@
-"""The floor and the checks as one would write them with the ORM: look-up, standing, addresses, scope, count.
+"""The floor and hand-written checks with the ORM: look-up, key state, addresses, scope, count.
 
-The limit is a plain counter, so neither rolling nor exact; nothing is cached.
+The limit is a plain counter, neither rolling nor exact. Nothing is cached.
 """
 
 from collections.abc import Callable

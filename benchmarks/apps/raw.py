@@ -1,4 +1,4 @@
-"""The floor under an ASGI server: an answer and nothing else."""
+"""The floor of an ASGI server: a response without any work."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The floor and one `SELECT 1` a call: what it costs to ask PostgreSQL anything."""
+"""The floor and one `SELECT 1` for each call: the cost of any statement."""
 
 from collections.abc import Callable
 
@@ -6,17 +6,18 @@ from django.http import HttpRequest, HttpResponse
 
 from benchmarks.apps.floor import *  # noqa: F403
 
-MIDDLEWARE = ["benchmarks.apps.asked.ask"]
+MIDDLEWARE = ["benchmarks.apps.select_one.select_one"]
 
 
-def ask(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    from keyadmin.callpath.connection import Statement, execute, start_call
+def select_one(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    from keyadmin.callpath.connection import Statement
+    from keyadmin.callpath.state import state
 
-    one = Statement("one", "SELECT 1")
+    statement = Statement("one", "SELECT 1")
 
-    def asked(request: HttpRequest) -> HttpResponse:
-        start_call()
-        execute(one, ())
+    def middleware(request: HttpRequest) -> HttpResponse:
+        state.database.start_call()
+        state.database.execute_prepared(statement, ())
         return get_response(request)
 
-    return asked
+    return middleware

@@ -1,4 +1,4 @@
-"""The trivial answer."""
+"""The trivial view."""
 
 from django.http import HttpRequest, JsonResponse
 

@@ -1,1 +1,1 @@
-"""How fast pages are when there is much to show: an installation of a size, and every page asked for from outside."""
+"""Benchmarks of pages: fills an installation of a given size, and requests every page over HTTP."""

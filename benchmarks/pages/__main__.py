@@ -1,4 +1,4 @@
-"""`make bench-pages`: fill an installation, ask for every page as three readers, walk its history, write PAGES.md.
+"""`make bench-pages`: fills an installation, requests every page as three people, verifies history, writes PAGES.md.
 
 python -m benchmarks.pages [--keys 1000000] [--events 10000000] [--organisations 1000] [--requests 40]
     [--only PARTS] [--no-walk] [--folder FOLDER] [--out benchmarks/PAGES.md]
@@ -30,7 +30,7 @@ from keyadmin.server import embedded_postgres
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from keyadmin.server.run import ROLES
 
-#: What is not PostgreSQL's default.
+#: Settings of PostgreSQL that differ from its defaults.
 SETTINGS: Final = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
 
 
@@ -62,7 +62,7 @@ def read_options() -> argparse.Namespace:
 
 
 def environment(postgres: EmbeddedPostgres, folder: Path) -> dict[str, str]:
-    """As `make run` has it: the application connects as the application."""
+    """As in `make run`: the web server connects with the role of the application."""
     local = {
         "KEYADMIN_ENV": "development",
         "KEYADMIN_LOCAL": str(folder / "local"),
@@ -74,7 +74,7 @@ def environment(postgres: EmbeddedPostgres, folder: Path) -> dict[str, str]:
 
 
 def filled(postgres: EmbeddedPostgres, environ: dict[str, str], folder: Path, options: argparse.Namespace) -> World:
-    """The world in the database, made if it is not there yet; its day is that of the making."""
+    """The world in the database, written if it does not exist yet. Its last day is the day on which it was written."""
     note = folder / "world.json"
     if note.exists():
         known = json.loads(note.read_text())
@@ -94,7 +94,7 @@ def sizes(world: World) -> list[str]:
 
 
 def walked(environ: dict[str, str]) -> report.Walk:
-    """How long `verify_history` takes, and how much memory."""
+    """The duration and memory of `verify_history`."""
     began, most = monotonic(), 0
     with subprocess.Popen(
         [sys.executable, "manage.py", "verify_history"], cwd=ROOT, env=os.environ | environ

@@ -1,4 +1,4 @@
-"""A chained history of any length, written by COPY.
+"""Writes a chained history of any length by COPY.
 
 Ten million events are hashed here in keyadmin's canonical form without keyadmin's objects, which would take three times
 as long. `recording.hash_of` has to agree on every five-thousandth, and `verify_history` finds all of them whole.
@@ -12,9 +12,9 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, Final
 
-from benchmarks.pages.world import COMMON, PEOPLE_OF_ONE, RARE, Weighted, World, identifier
+from benchmarks.pages.world import COMMON, PEOPLE_PER_ORGANISATION, RARE, Weighted, World, identifier
 
-#: How often what is done.
+#: How often each event type occurs.
 VERBS: Final = Weighted(
     {
         "session.signed_in": 300,
@@ -44,7 +44,7 @@ _COLUMNS: Final = (
 
 
 def write(cursor: Any, world: World) -> None:
-    """All events, and the head of the chain."""
+    """Writes all events and the head of the chain."""
     head = bytes(32)
     with cursor.copy(f"COPY event ({_COLUMNS}) FROM STDIN") as copy:
         lines: list[str] = []
@@ -61,7 +61,7 @@ def write(cursor: Any, world: World) -> None:
 
 
 def chained(world: World) -> Iterator[tuple[str, bytes]]:
-    """Each event as COPY reads it, and its hash. Nothing in it needs escaping, for JSON or for COPY."""
+    """Each event as a line for COPY, and its hash. No value needs escaping, in JSON or for COPY."""
     generator = Random(1)  # noqa: S311 - the same history each time
     keys = [str(identifier("key", number)) for number in range(world.keys)]
     before = bytes(32)
@@ -69,7 +69,7 @@ def chained(world: World) -> Iterator[tuple[str, bytes]]:
         verb = VERBS.draw(generator)
         key = int(generator.random() * world.keys)
         organisation = world.organisation_of_key(key)
-        person = organisation * PEOPLE_OF_ONE + number % 2
+        person = organisation * PEOPLE_PER_ORGANISATION + number % 2
         organisation_id, organisation_label = _known("organisation", organisation), f"Organisation {organisation}"
         actor_id, actor_label = _known("person", person), _name(world, person)
         kind, target_id, target_label = _target(world, verb, key, organisation, person) or (
@@ -113,7 +113,7 @@ def _compare(canonical: str, before: bytes, hash_: bytes) -> None:
 
 
 def _target(world: World, verb: str, key: int, organisation: int, person: int) -> tuple[str, str, str] | None:
-    """Of what is not done to a key."""
+    """The target of an event that is not about a key."""
     match verb.partition(".")[0]:
         case "session" | "person":
             return "person", _known("person", person), _name(world, person)
@@ -125,7 +125,7 @@ def _target(world: World, verb: str, key: int, organisation: int, person: int) -
 
 
 def _changes(verb: str, key: int) -> str:
-    """In canonical JSON."""
+    """The changes of an event as canonical JSON."""
     match verb:
         case "key.edited":
             return (

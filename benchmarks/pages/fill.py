@@ -1,4 +1,4 @@
-"""Writes an installation of a size into DATABASE_URL by COPY, indices afterwards.
+"""Writes an installation of a given size into DATABASE_URL by COPY, and creates the indexes afterwards.
 
     python -m benchmarks.pages.fill KEYS EVENTS ORGANISATIONS NOW
 
@@ -15,9 +15,9 @@ from typing import Any, Final
 import django
 
 from benchmarks.pages import events, usage
-from benchmarks.pages.world import BOTS_OF_ONE, DAYS, PEOPLE_OF_ONE, World, identifier
+from benchmarks.pages.world import BOTS_PER_ORGANISATION, DAYS, PEOPLE_PER_ORGANISATION, World, identifier
 
-#: Those whose indices are made when they are full.
+#: Tables whose indexes are created after they are filled.
 _BIG: Final = ("key", "secret", "meter", "key_scope", "allow_list_entry", "usage_hour", "scope_day", "event")
 _NULL: Final = "\\N"
 
@@ -70,8 +70,8 @@ def _installation(cursor: Any, world: World) -> None:
         "membership",
         "id person_id organisation_id role created_at",
         (
-            f"{identifier('membership', n)}\t{identifier('person', n)}\t{ids[n // PEOPLE_OF_ONE]}"
-            f"\t{roles[n % PEOPLE_OF_ONE]}\t{world.at(1)}"
+            f"{identifier('membership', n)}\t{identifier('person', n)}\t{ids[n // PEOPLE_PER_ORGANISATION]}"
+            f"\t{roles[n % PEOPLE_PER_ORGANISATION]}\t{world.at(1)}"
             for n in people
         ),
     )
@@ -81,7 +81,8 @@ def _installation(cursor: Any, world: World) -> None:
         "bot",
         "id organisation_id name description is_conversational is_active created_at",
         (
-            f"{identifier('bot', n)}\t{ids[n // BOTS_OF_ONE]}\tBot {n % BOTS_OF_ONE} of {n // BOTS_OF_ONE}"
+            f"{identifier('bot', n)}\t{ids[n // BOTS_PER_ORGANISATION]}"
+            f"\tBot {n % BOTS_PER_ORGANISATION} of {n // BOTS_PER_ORGANISATION}"
             f"\t\t{n % 2 == 0}\t{n % 50 != 49}\t{world.at(1)}"
             for n in bots
         ),
@@ -137,7 +138,7 @@ def _key(world: World, number: int, tiers: list[Any]) -> str:
         str(created + timedelta(days=(90, 180, 365, 730)[number % 4])) if number % 10 > 2 and not is_public else _NULL
     )
     revoked = str(created + age / 2) if number % 20 == 9 else _NULL
-    owner = identifier("person", organisation * PEOPLE_OF_ONE)
+    owner = identifier("person", organisation * PEOPLE_PER_ORGANISATION)
     return "\t".join(
         [
             str(identifier("key", number)),
@@ -153,7 +154,7 @@ def _key(world: World, number: int, tiers: list[Any]) -> str:
             str(tiers[number % len(tiers)]),
             str(number % 100 == 1),
             str(owner),
-            world.person_name(organisation * PEOPLE_OF_ONE),
+            world.person_name(organisation * PEOPLE_PER_ORGANISATION),
             expires,
             revoked,
             "" if revoked == _NULL else "Rotated",
@@ -180,7 +181,7 @@ def _copy(cursor: Any, table: str, columns: str, lines: Iterable[str]) -> None:
 
 @contextmanager
 def _indices_afterwards(cursor: Any) -> Iterator[None]:
-    """Takes away the big tables' indices that are no constraint, and makes them again."""
+    """Drops the indexes of the big tables that belong to no constraint, and creates them again after the block."""
     cursor.execute(
         """
         SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index

@@ -1,4 +1,4 @@
-"""Asks a running web server for every page, and Django itself how many statements each takes.
+"""Requests every page from a running web server, and counts the statements of each in Django.
 
     python -m benchmarks.pages.measure PORT PIDS REQUESTS FILE PARTS KEYS EVENTS ORGANISATIONS NOW
 
@@ -21,7 +21,7 @@ from benchmarks.load import cpu_seconds
 from benchmarks.pages.places import READERS, Place, places
 from benchmarks.pages.world import World, identifier
 
-#: To count statements: the machine may be busy with something else.
+#: Attempts to count statements: the machine may be busy.
 TRIES = 3
 
 
@@ -58,7 +58,7 @@ def main(port: int, pids: list[int], requests: int, file: Path, parts: set[str],
 
 
 def percentile(times: list[float], percent: int) -> float:
-    """The nearest rank of times in order."""
+    """The percentile of sorted times, by nearest rank."""
     return times[max(0, -(-len(times) * percent // 100) - 1)]
 
 
@@ -109,11 +109,11 @@ class Line:
         self._headers = {"Cookie": cookie, "Host": "localhost"}
 
     def close(self) -> None:
-        """The next question opens it again."""
+        """Closes the connection. The next request opens it again."""
         self._connection.close()
 
     def ask(self, address: str) -> tuple[int, float]:
-        """Status, 0 where the server hung up, and milliseconds to the last byte."""
+        """Status (0 if the server closed the connection) and milliseconds to the last byte."""
         began = perf_counter()
         try:
             self._connection.request("GET", address, headers=self._headers)

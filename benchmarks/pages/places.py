@@ -1,4 +1,4 @@
-"""The pages that are asked for, each by as many addresses as there are things it could be about."""
+"""The pages that are requested, each with addresses of different objects."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,19 +6,27 @@ from datetime import timedelta
 from random import Random
 from typing import Any, Final
 
-from benchmarks.pages.world import BOTS_OF_ONE, COMMON, NOWHERE, PEOPLE_OF_ONE, RARE, World, identifier
+from benchmarks.pages.world import (
+    BOTS_PER_ORGANISATION,
+    COMMON,
+    NOWHERE,
+    PEOPLE_PER_ORGANISATION,
+    RARE,
+    World,
+    identifier,
+)
 
-#: Who looks: their names here, and their numbers in the world.
+#: The people who request pages: name and number in the world.
 READERS: Final = {
     "system auditor": 5,
     "auditor of the largest organisation": 1,
-    "auditor of another organisation": 7 * PEOPLE_OF_ONE + 1,
+    "auditor of another organisation": 7 * PEOPLE_PER_ORGANISATION + 1,
 }
 
 
 @dataclass(frozen=True)
 class Place:
-    """A page: of which part, what is asked of it, and its addresses, which `requests` takes in turn."""
+    """A page: its part, a description, and its addresses, which are requested in turn."""
 
     part: str
     what: str
@@ -26,7 +34,7 @@ class Place:
 
 
 def places(world: World, reader: int) -> Iterator[Place]:
-    """For one reader: what somebody without a system role has no page of is left out."""
+    """The pages for one person. Pages that need a system role are left out for others."""
     of = Of(world, reader)
     parts = {"History": _history, "Review": _review, "Usage": _usage, "Keys": _keys, "Others": _others}
     for part, pages in ((name, pages_of(of)) for name, pages_of in parts.items()):
@@ -35,13 +43,13 @@ def places(world: World, reader: int) -> Iterator[Place]:
 
 
 class Of:
-    """Things of the world that the reader may see, drawn at random but the same each time."""
+    """Objects that the person may see, chosen at random but the same in each run."""
 
     def __init__(self, world: World, reader: int) -> None:
         self.world = world
         self.is_system = reader == READERS["system auditor"]
         self.organisations = world.organisations if self.is_system else 1
-        self.first = 0 if self.is_system else reader // PEOPLE_OF_ONE
+        self.first = 0 if self.is_system else reader // PEOPLE_PER_ORGANISATION
         self._generator = Random(3)  # noqa: S311 - the same things each time
 
     def drawn(self, address: str) -> Iterator[str]:
@@ -52,13 +60,13 @@ class Of:
         draw, world = self._generator.randrange, self.world
         organisation = self.first + draw(self.organisations)
         key, used = self._key(organisation, lambda n: n % 20 != 3), self._key(organisation, lambda n: n % 20 == 3)
-        person = organisation * PEOPLE_OF_ONE + draw(2)
+        person = organisation * PEOPLE_PER_ORGANISATION + draw(2)
         day = world.now.date() - timedelta(days=1 + draw(900))
         return {
             "organisation": f"organisation-{organisation}",
             "person": identifier("person", person),
             "person_name": world.person_name(person).replace(" ", "+"),
-            "bot": identifier("bot", organisation * BOTS_OF_ONE + draw(BOTS_OF_ONE)),
+            "bot": identifier("bot", organisation * BOTS_PER_ORGANISATION + draw(BOTS_PER_ORGANISATION)),
             "key": identifier("key", key),
             "key_name": world.key_name(key).replace(" ", "+"),
             "used": identifier("key", used),
@@ -68,7 +76,7 @@ class Of:
         }
 
     def _key(self, organisation: int, fits: Callable[[int], bool]) -> int:
-        """By its number: of an organisation are those whose number it says (see `World.organisation_of_key`)."""
+        """A key of the organisation by its number; see `World.organisation_of_key`."""
         world = self.world
         rounds = max(1, world.keys // 20 // world.organisations)
         base = (self._generator.randrange(rounds) * world.organisations + organisation) * 20
@@ -103,7 +111,7 @@ def _history(of: Of) -> dict[str, str]:
 
 
 def _cursor(number: int) -> str:
-    """Of the page that follows an event."""
+    """The cursor of the page that follows an event."""
     from types import SimpleNamespace
 
     from keyadmin.models import paging

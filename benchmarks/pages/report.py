@@ -1,4 +1,4 @@
-"""The figures as a document: what was asked of what, how long it took, and whether that is the target."""
+"""Writes the figures as a document: pages, durations, and whether they meet the target."""
 
 import argparse
 import platform
@@ -18,7 +18,7 @@ from benchmarks.pages.world import COMMON, NOWHERE, RARE, World
 
 TARGET: Final = 150
 """Milliseconds at the 95th percentile."""
-MOST_STATEMENTS: Final = 12
+MAX_STATEMENTS: Final = 12
 
 
 class Walk(NamedTuple):
@@ -53,11 +53,11 @@ Statements are Django's for one request, the session's and the reader's own incl
 
 def _summary(figures: list[dict[str, Any]], world: World, walk: Walk | None) -> str:
     slow = [one for one in figures if percentile(one["times"], 95) > TARGET]
-    many = [one for one in figures if one["statements"] > MOST_STATEMENTS]
+    many = [one for one in figures if one["statements"] > MAX_STATEMENTS]
     failed = [one for one in figures if one["status"] != 200]
     rows = [
         ("p95 of every page", f"≤ {TARGET} ms", f"{len(figures) - len(slow)} of {len(figures)}", not slow),
-        ("statements of every page", f"≤ {MOST_STATEMENTS}", f"{len(figures) - len(many)} of {len(figures)}", not many),
+        ("statements of every page", f"≤ {MAX_STATEMENTS}", f"{len(figures) - len(many)} of {len(figures)}", not many),
         ("answers", "200", f"{len(figures) - len(failed)} of {len(figures)}", not failed),
     ]
     lines = ["## Targets", "", "| what | target | here | |", "|---|---:|---:|---|"]
@@ -80,7 +80,7 @@ def _tables(figures: list[dict[str, Any]]) -> Iterable[str]:
 
 def _row(one: dict[str, Any]) -> str:
     times, p95 = one["times"], percentile(one["times"], 95)
-    holds = p95 <= TARGET and one["statements"] <= MOST_STATEMENTS and one["status"] == 200
+    holds = p95 <= TARGET and one["statements"] <= MAX_STATEMENTS and one["status"] == 200
     answer = "" if one["status"] == 200 else f" ({one['status'] or 'no answer'})"
     figures = f"{median(times):,.0f} | {p95:,.0f} | {times[-1]:,.0f} | {one['first']:,.0f} | {one['cpu']:,.0f}"
     return f"| {one['part']}: {one['what']}{answer} | {one['statements']} | {figures} | {_verdict(holds)} |"

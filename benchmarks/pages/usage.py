@@ -1,4 +1,4 @@
-"""The ledgers of the keys that are used: what they came to by hour, permission, address and secret."""
+"""Writes the usage of keys by hour, permission, address and secret."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -10,7 +10,7 @@ from benchmarks.pages.world import World, identifier
 #: Days of the ledger; the last fourteen have three hours each, the others one.
 DAYS: Final = 90
 LATELY: Final = 14
-_REFUSALS: Final = ("address", "scope", "limited", "expired")
+_DENIALS: Final = ("address", "scope", "limited", "expired")
 
 
 def write(cursor: Any, world: World, copy: Callable[..., None]) -> None:
@@ -34,7 +34,7 @@ def write(cursor: Any, world: World, copy: Callable[..., None]) -> None:
         "last_refusal",
         "key_id reason at address",
         (
-            f"{identifier('key', n)}\t{_REFUSALS[n % 4]}\t{world.now - timedelta(hours=n % 50)}\t192.0.2.9"
+            f"{identifier('key', n)}\t{_DENIALS[n % 4]}\t{world.now - timedelta(hours=n % 50)}\t192.0.2.9"
             for n in used
             if n // 20 % 4 == 0
         ),
@@ -73,7 +73,7 @@ def _hours(world: World, used: list[int]) -> Iterator[str]:
                 at = midnight - timedelta(days=back, hours=-(hour + later))
                 yield f"{key}\t{at}\tok\t{int(generator.random() * 200) + 1}"
             if back % 7 == number % 7:
-                yield f"{key}\t{at}\t{_REFUSALS[number // 20 % 4]}\t{number % 9 + 1}"
+                yield f"{key}\t{at}\t{_DENIALS[number // 20 % 4]}\t{number % 9 + 1}"
 
 
 def _scopes(world: World, used: list[int]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""An installation of a size: who and what there is in it, and how it is spread. The same for the same size."""
+"""An installation of a given size: its objects and their distribution. The same size gives the same installation."""
 
 from bisect import bisect
 from collections.abc import Iterable
@@ -10,16 +10,16 @@ from random import Random
 from typing import Final
 from uuid import UUID
 
-#: What the free text of a filter finds. Common: every fiftieth event. Rare: three of them, the first, middle and last.
+#: Texts for filters. COMMON is in every fiftieth event, RARE in the first, middle and last event, NOWHERE in none.
 COMMON, RARE, NOWHERE = "quarterly rotation", "zanzibar incident", "no such words"
-PEOPLE_OF_ONE: Final = 3
-BOTS_OF_ONE: Final = 5
+PEOPLE_PER_ORGANISATION: Final = 3
+BOTS_PER_ORGANISATION: Final = 5
 DAYS: Final = 1_000
 
 
 @dataclass(frozen=True)
 class World:
-    """Sizes. Organisation 0 has a tenth of the keys, and of what happened; the rest is spread evenly."""
+    """The sizes. Organisation 0 has a tenth of the keys and events; the rest is distributed evenly."""
 
     keys: int
     events: int
@@ -28,25 +28,25 @@ class World:
 
     @property
     def people(self) -> int:
-        return self.organisations * PEOPLE_OF_ONE
+        return self.organisations * PEOPLE_PER_ORGANISATION
 
     @property
     def bots(self) -> int:
-        return self.organisations * BOTS_OF_ONE
+        return self.organisations * BOTS_PER_ORGANISATION
 
     @property
     def used_keys(self) -> Iterable[int]:
-        """Those that have calls in the ledgers: one in twenty, or somewhat more."""
+        """Keys with usage: one in twenty, or slightly more."""
         return (number for number in range(self.keys) if number % 20 == 3 or number % 200 == 0)
 
     def organisation_of_key(self, number: int) -> int:
         return 0 if number % 10 == 0 else number // 20 % self.organisations
 
     def bot_of_key(self, number: int) -> int | None:
-        """One key in eight is a bot's, of the same organisation."""
+        """One key in eight belongs to a bot of the same organisation."""
         if number % 8:
             return None
-        return self.organisation_of_key(number) * BOTS_OF_ONE + number // 8 % BOTS_OF_ONE
+        return self.organisation_of_key(number) * BOTS_PER_ORGANISATION + number // 8 % BOTS_PER_ORGANISATION
 
     def key_name(self, number: int) -> str:
         return f"{_ADJECTIVES[number % len(_ADJECTIVES)]} {_NOUNS[number // 7 % len(_NOUNS)]} {number}"
@@ -55,18 +55,18 @@ class World:
         return f"{_FIRST[number % len(_FIRST)]} {_LAST[number // 5 % len(_LAST)]} {number}"
 
     def at(self, event: int) -> datetime:
-        """Events come evenly over the days until now."""
+        """Events are distributed evenly over the days until now."""
         begin = self.now - timedelta(days=DAYS)
         return begin + timedelta(days=DAYS) * ((event - 1) / self.events)
 
 
 def identifier(kind: str, number: int) -> UUID:
-    """Spread over the index as random ones are."""
+    """An identifier that is distributed in an index like a random one."""
     return UUID(bytes=blake2b(f"{kind} {number}".encode(), digest_size=16).digest(), version=4)
 
 
 class Weighted:
-    """Draws from choices by their weights, quicker than `Random.choices` for one at a time."""
+    """Chooses by weight, faster than `Random.choices` for one choice at a time."""
 
     def __init__(self, weights: dict[str, int]) -> None:
         self._names = list(weights)

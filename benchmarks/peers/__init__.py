@@ -1,1 +1,1 @@
-"""What a Django project would take instead. Installed in an environment of its own, from requirements/bench.txt."""
+"""Libraries that a Django project could use instead, in an environment of their own (requirements/bench.txt)."""

@@ -1,4 +1,4 @@
-"""100,000 credentials of every peer.
+"""Writes 100,000 credentials for every peer.
 
     python -m benchmarks.peers.fill COUNT FOLDER
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import django
 
-ROTATING = 1000
+CALLING_KEYS = 1000
 BATCH = 5000
 
 
@@ -50,7 +50,7 @@ def main(count: int, folder: Path) -> None:
         "djangorestframework-api-key": keys,
         "SHA-256 look-up by the ORM, hand-written": keys,
     }.items():
-        (folder / name).write_text("".join(f"{value}\n" for value in values[:ROTATING]))
+        (folder / name).write_text("".join(f"{value}\n" for value in values[:CALLING_KEYS]))
 
 
 def _index_names() -> None:

@@ -1,4 +1,4 @@
-"""One project with the peers' apps; PEER says which of them guards the view."""
+"""A project with the peers' apps. The variable PEER names the one that guards the view."""
 
 import os
 

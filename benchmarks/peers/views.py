@@ -1,4 +1,4 @@
-"""The trivial answer behind each peer."""
+"""The trivial view behind each peer."""
 
 import hashlib
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def _view(*, authentication: Any = None, permission: Any) -> Callable[..., HttpR
 
 
 def handwritten(request: HttpRequest) -> HttpResponse:
-    """A SHA-256 look-up by the ORM, in a column of a peer's table, and nothing else."""
+    """A SHA-256 look-up with the ORM in a column of a peer's table, and nothing else."""
     digest = hashlib.sha256(request.headers["X-Api-Key"].encode()).hexdigest()
     if not APIKey.objects.filter(name=digest[:50], revoked=False).exists():
         return HttpResponse(status=401)

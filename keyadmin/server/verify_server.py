@@ -1,8 +1,8 @@
-"""Serves `/verify`, for `make run` and for production: `python -m keyadmin.server.verify_server`.
+"""Serves `/verify`: `python -m keyadmin.server.verify_server`, in production and for `make run`.
 
-It listens on KEYADMIN_VERIFY_HOST, loopback unless set, and KEYADMIN_VERIFY_PORT, by default one above PORT.
-KEYADMIN_VERIFY_WORKERS processes decide, in KEYADMIN_VERIFY_THREADS threads each. A worker that dies comes back.
-A wrong environment is exit code 2 and says what to set.
+It listens on KEYADMIN_VERIFY_HOST (default: loopback) and KEYADMIN_VERIFY_PORT (default: PORT + 1), with
+KEYADMIN_VERIFY_WORKERS processes of KEYADMIN_VERIFY_THREADS threads. A worker that dies is replaced. With an invalid
+environment it prints which variable to set, and exits with code 2.
 """
 
 import argparse
@@ -23,19 +23,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m keyadmin.server.verify_server", description="Serve /verify for gateways."
     )
-    parser.add_argument("--port", type=int, help="instead of KEYADMIN_VERIFY_PORT")
+    parser.add_argument("--port", type=int, help="Port to listen on, instead of KEYADMIN_VERIFY_PORT.")
     try:
         options = settings(parser.parse_args().port)
         metrics.prepare("verify")
-    except env.ConfigurationError as problem:
-        sys.stderr.write(f"{problem}\n")
+    except env.ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
         return 2
     Server("keyadmin.server.verify_asgi:application", **options).serve()
     return 0
 
 
 def settings(port: int | None) -> Mapping[str, Any]:
-    """granian's, from the environment and the port given. Raises EnvironmentProblem."""
+    """granian's settings, from the environment. Raises ConfigurationError."""
     env.require_complete()
     env.peppers()
     urls.database_config()
@@ -46,10 +46,10 @@ def settings(port: int | None) -> Mapping[str, Any]:
         "port": port or env.verify_port(),
         "interface": Interfaces.ASGI,
         "workers": env.integer("KEYADMIN_VERIFY_WORKERS", 2, minimum=1),
-        # One protocol that everybody reads alike.
+        # HTTP/1.1 only: gateways and granian agree on how to read it.
         "http": HTTPModes.http1,
         "websockets": False,
-        # Connections held open at once by each worker. Gateways keep some hundreds; what piles up is refused in line.
+        # Connections that each worker holds open. Gateways keep some hundreds; the executor bounds the calls on them.
         "backlog": 1024,
         "backpressure": 4096,
         "respawn_failed_workers": True,

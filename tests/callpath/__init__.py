@@ -1,1 +1,1 @@
-"""The call path against a live server, as a program meets it."""
+"""Tests of the call path, most of them by HTTP against a live server."""

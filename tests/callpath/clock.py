@@ -1,4 +1,4 @@
-"""The database's clock: the only one that decides."""
+"""The clock of the database, which decides expiry and limits."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ def database_minute() -> int:
 
 
 def within_one_minute[T](act: Callable[[], T]) -> T:
-    """What `act` returns, or raises, in a run during which the database's minute did not change."""
+    """Runs `act` until the minute of the database does not change during a run; returns or raises as that run does."""
     while True:
         before = database_minute()
         try:

@@ -1,4 +1,4 @@
-"""Live servers, really committed rows, and the statements that a decision runs."""
+"""Fixtures: live servers, committed rows, and the statements that a decision runs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ __all__ = ["committed_rows", "database_url", "given", "proxied", "server", "stat
 
 @pytest.fixture(scope="session")
 def committed_rows(django_db_setup: None) -> Iterator[None]:
-    """The call path's own connection must be gone before the test database can be."""
+    """Closes the call path's connections at the end, so that the test database can be dropped."""
     yield
     discard_connections()
 
@@ -28,7 +28,7 @@ def discard_connections() -> None:
 
 @pytest.fixture
 def given(committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
-    """Makes rows that every process sees: there is no transaction around the test."""
+    """Creates committed rows, which every process sees, and deletes them after the test."""
     with django_db_blocker.unblock():
         rows = Given()
         yield rows
@@ -37,7 +37,7 @@ def given(committed_rows: None, django_db_blocker: Any) -> Iterator[Given]:
 
 @pytest.fixture
 def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """Every statement that the call path sends from this process from now on; no snapshot is cached yet."""
+    """Records every statement that the call path sends from this process. Starts without cached snapshots."""
     sent: list[str] = []
     fetch, execute_prepared = DeadlineConnection.fetch, DeadlineConnection.execute_prepared
 

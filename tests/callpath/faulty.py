@@ -1,4 +1,4 @@
-"""A PostgreSQL of the faults' own, servers on it, and what is expected of them while something is wrong with it."""
+"""Helpers for tests of faults: faults of PostgreSQL, and what calls must get during and after them."""
 
 import os
 import select
@@ -39,7 +39,7 @@ def timed(server: Server, headers: Pairs, path: str = "/api/chats") -> tuple[Ans
 
 
 def expect_503s(server: Server, headers: Pairs) -> None:
-    """From every worker, one call after the other and eight at once, warm and cold; whatever the key."""
+    """Expects 503 in time for single calls and for eight at once, by every worker, for every valid key."""
     unknown = [("X-API-Key", headers[0][1][:-49] + "A" * 43 + "000000")]
     with ThreadPoolExecutor(8) as pool:
         for _ in range(3):
@@ -55,7 +55,7 @@ def expect_503s(server: Server, headers: Pairs) -> None:
 
 
 def expect_recovery(server: Server, headers: Pairs) -> None:
-    """Within five seconds every worker answers 200 again."""
+    """Expects that every worker answers 200 within RECOVERS_WITHIN seconds."""
     deadline = time.monotonic() + RECOVERS_WITHIN
     served: set[int] = set()
     with ThreadPoolExecutor(8) as pool:
@@ -83,7 +83,7 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
 
 @contextmanager
 def repeated(act: Callable[[], object], at_once: int) -> Iterator[None]:
-    """So many threads that do it again and again, whatever comes of it."""
+    """Runs `act` again and again in `at_once` threads while the block runs."""
     over = threading.Event()
 
     def again() -> None:
@@ -101,7 +101,7 @@ def repeated(act: Callable[[], object], at_once: int) -> Iterator[None]:
 
 
 class SlowWire:
-    """A proxy in front of PostgreSQL's socket, whose answers come late by `delay` seconds."""
+    """A proxy in front of PostgreSQL's socket that delays its answers by `delay` seconds."""
 
     def __init__(self, path: str) -> None:
         self.path, self.delay = path, 0.0

@@ -1,4 +1,4 @@
-"""Rows as calls need them, really committed, and gone after the test."""
+"""Committed rows for calls, deleted after the test."""
 
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ class Made:
 
 
 class Given:
-    """Makes rows by the factories and removes them, with all that operations made of them."""
+    """Creates rows with the factories. Deletes them, and what operations added to them."""
 
     def __init__(self) -> None:
         self.organisations: list[UUID] = []
@@ -78,7 +78,7 @@ class Given:
         limit: int | None = None,
         **fields: Any,
     ) -> Made:
-        """A living key that may read chats, unless told otherwise; its secret is under the newest pepper."""
+        """An active key that may read chats, unless `fields` differ. Its secret is under the newest pepper."""
         if limit is not None:
             fields["tier"] = self.tier(limit)
         made = KeyFactory(organisation=organisation or self.organisation(), **fields)
@@ -100,7 +100,7 @@ class Given:
             cursor.execute(statement, parameters)
 
     def remove(self) -> None:
-        """Everything of the organisations, people and tiers made here, and history since."""
+        """Deletes the organisations, people and tiers created here with all their rows, and history since."""
         state.usage.flush()
         keys = list(Key.objects.filter(organisation__in=self.organisations).values_list("id", flat=True))
         bots = "SELECT id FROM bot WHERE organisation_id = ANY(%s)"

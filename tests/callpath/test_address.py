@@ -1,4 +1,4 @@
-"""Addresses: allow-lists, and which address a call comes from."""
+"""Allow-lists, and the address that a call comes from."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.live.servers import Server
 
 @pytest.fixture
 def key(given: Given) -> Made:
-    """May only be used from 10.0.0.0/8."""
+    """A key with the allow-list 10.0.0.0/8."""
     return given.key(networks=("10.0.0.0/8",))
 
 
@@ -51,13 +51,13 @@ def status(server: Server, made: Made, *forwarded: str | bytes) -> int:
         ([], 403),
     ],
 )
-def test_the_address_behind_a_trusted_proxy(
+def test_forwarded_address_of_a_trusted_proxy_is_the_clients(
     proxied: Server, key: Made, forwarded: list[str | bytes], expected: int
 ) -> None:
     assert status(proxied, key, *forwarded) == expected
 
 
-def test_without_a_trusted_proxy_the_header_is_not_read(server: Server, given: Given, key: Made) -> None:
+def test_forwarded_address_of_an_untrusted_peer_is_ignored(server: Server, given: Given, key: Made) -> None:
     assert status(server, key, "10.1.2.3") == 403
     local = given.key(networks=("127.0.0.1/32",))
     assert status(server, local, "10.1.2.3") == 200
@@ -65,14 +65,14 @@ def test_without_a_trusted_proxy_the_header_is_not_read(server: Server, given: G
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Client-IP"])
-def test_other_headers_say_nothing(proxied: Server, key: Made, name: str) -> None:
+def test_other_forwarding_headers_are_ignored(proxied: Server, key: Made, name: str) -> None:
     value = "for=10.1.2.3" if name == "Forwarded" else "10.1.2.3"
     for true in ("8.8.8.8", ""):
         headers = [*key.headers, ("X-Forwarded-For", true), (name, value)]
         assert proxied.ask("/api/chats", headers).status == 403
 
 
-def test_every_list_must_hold_the_address(proxied: Server, given: Given) -> None:
+def test_address_must_be_on_the_lists_of_key_and_bot(proxied: Server, given: Given) -> None:
     organisation = given.organisation()
     bot = given.bot(organisation)
     given.network("10.1.0.0/16", bot=bot)
@@ -88,7 +88,7 @@ def test_every_list_must_hold_the_address(proxied: Server, given: Given) -> None
     assert status(proxied, given.key(organisation), "203.0.113.9") == 200
 
 
-def test_an_unrestricted_key_is_used_from_anywhere(proxied: Server, given: Given) -> None:
+def test_key_without_lists_is_allowed_from_any_address(proxied: Server, given: Given) -> None:
     made = given.key()
     assert status(proxied, made, "2001:DB8:0::1") == 200
     assert str(given.meter(made).last_used_ip) == "2001:db8::1"
@@ -96,7 +96,7 @@ def test_an_unrestricted_key_is_used_from_anywhere(proxied: Server, given: Given
     assert given.meter(made).last_used_ip is None
 
 
-def test_a_refused_address_leaves_quota_and_last_used_alone(proxied: Server, given: Given, key: Made) -> None:
+def test_call_denied_by_address_changes_neither_quota_nor_last_use(proxied: Server, given: Given, key: Made) -> None:
     assert status(proxied, key, "10.1.2.3") == 200
     before = vars(given.meter(key))
     for _ in range(5):
@@ -107,7 +107,7 @@ def test_a_refused_address_leaves_quota_and_last_used_alone(proxied: Server, giv
     }
 
 
-def test_what_is_no_address_is_escaped_in_the_log(proxied: Server, key: Made) -> None:
+def test_invalid_forwarded_address_is_escaped_in_the_log(proxied: Server, key: Made) -> None:
     marked = [("X-Request-Id", "address-log-0001"), ("X-Forwarded-For", b"::1%<script>\x1b[31m\x85")]
     assert proxied.ask("/api/chats", [*key.headers, *marked]).status in (400, 403)
     assert proxied.ask("/api/chats", [*key.headers, marked[0], ("X-Forwarded-For", "::1%<script>")]).status == 403

@@ -1,4 +1,4 @@
-"""Calls of several threads in one statement: each decided as if alone, and none kept waiting by another's row."""
+"""Batches of consumption: each call is decided as if it were sent alone."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ AWAY = Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
 class Gate:
-    """Holds up the first statement of those asked together until those behind it are in line."""
+    """Holds the batcher's first statement back until other calls are in the queue."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.sent: list[Statement] = []
@@ -53,7 +53,7 @@ class Gate:
         monkeypatch.setattr(state.database, "execute_prepared", hold_first)
 
     def behind(self, pool: ThreadPoolExecutor, *made: Made) -> list[Future[Verdict]]:
-        """The first one's call is under way, the others' wait for it in this order."""
+        """The first key's call is in progress, and the others' calls wait in this order."""
         futures: list[Future[Verdict]] = []
         deadline = time.monotonic() + 10
         for number, one in enumerate(made):
@@ -64,7 +64,7 @@ class Gate:
         return futures
 
     def calls(self, *made: Made) -> list[Verdict]:
-        """The first one's goes alone, and the others' together, however long it takes until all are in line."""
+        """The first key's call is sent alone, and the others' in one batch when all of them are in the queue."""
         deadline = override_settings(KEYADMIN_CALL_DEADLINE_SECONDS=10.0)
         with deadline, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
             patch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 10)
@@ -77,7 +77,7 @@ class Gate:
 
 
 def decide(made: Made) -> Verdict:
-    """In a thread, which may have opened a connection of its own."""
+    """For a thread, whose own connection it closes."""
     try:
         return authorize(made.token, CHATS)
     finally:
@@ -91,7 +91,7 @@ def warm(given: Given, count: int, **options: Any) -> list[Made]:
     return made
 
 
-def test_those_who_come_while_one_is_under_way_go_together(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_that_wait_share_the_next_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = warm(given, 5)
     gate = Gate(monkeypatch)
     verdicts = gate.calls(*made)
@@ -102,8 +102,8 @@ def test_those_who_come_while_one_is_under_way_go_together(given: Given, monkeyp
         assert given.meter(one).total == 2
 
 
-def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one statement one that has been revoked since, a full one and a drawn one; not in the order of the keys."""
+def test_each_call_of_a_batch_gets_its_own_verdict(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One batch has a revoked key, a full one and an allowed one, not in the order of the keys."""
     first, well, full, revoked = warm(given, 2) + warm(given, 1, limit=1) + warm(given, 1)
     given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
@@ -119,7 +119,7 @@ def test_each_has_its_own_answer(given: Given, monkeypatch: pytest.MonkeyPatch) 
     assert [given.meter(one).total for one in (first, revoked, full, well)] == [2, 1, 1, 2]
 
 
-def test_calls_of_one_key_do_not_wait_for_each_other(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_call_of_a_queued_key_sends_its_own_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, made = warm(given, 2)
     monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
@@ -132,7 +132,7 @@ def test_calls_of_one_key_do_not_wait_for_each_other(given: Given, monkeypatch: 
     assert [given.meter(one).total for one in (first, made)] == [2, 3]
 
 
-def test_whose_turn_does_not_come_asks_alone(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_that_waits_too_long_sends_its_own_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = warm(given, 3)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(3) as pool:
@@ -143,10 +143,10 @@ def test_whose_turn_does_not_come_asks_alone(given: Given, monkeypatch: pytest.M
         assert isinstance(first.result(10), Caller)
     assert gate.sent == [CONSUME]
     assert [given.meter(one).total for one in made] == [2, 2, 2]
-    assert isinstance(authorize(made[0].token, CHATS), Caller), "nobody is left in line"
+    assert isinstance(authorize(made[0].token, CHATS), Caller), "the queue is empty"
 
 
-def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
+def test_concurrent_calls_of_one_key_are_counted_exactly(given: Given) -> None:
     (made,) = warm(given, 1, limit=4)
     with ThreadPoolExecutor(5) as pool:
         verdicts = list(pool.map(decide, [made] * 5))
@@ -156,7 +156,7 @@ def test_calls_of_one_key_at_once_are_counted_exactly(given: Given) -> None:
     assert given.meter(made).used == 4
 
 
-def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_locked_row_delays_its_batch_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, held, *others = warm(given, 5)
     monkeypatch.setattr(batching, "BYPASS_SECONDS", 60)
     gate = Gate(monkeypatch)
@@ -174,7 +174,7 @@ def test_a_held_row_holds_up_the_others_for_a_moment_only(given: Given, monkeypa
     assert [given.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
 
 
-def test_where_the_answer_is_lost_each_is_told_and_the_next_finds_a_new_connection(
+def test_batch_without_answer_is_unavailable_and_the_next_call_reconnects(
     given: Given, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = warm(given, 4)
@@ -195,7 +195,7 @@ def test_where_the_answer_is_lost_each_is_told_and_the_next_finds_a_new_connecti
     assert [given.meter(one).total for one in made] == [3, 1, 1, 1]
 
 
-def test_while_the_server_is_away_nobody_waits_in_line(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_call_does_not_queue_while_the_circuit_breaker_is_open(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = warm(given, 2)
     monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
@@ -208,7 +208,7 @@ def test_while_the_server_is_away_nobody_waits_in_line(given: Given, monkeypatch
         assert isinstance(future.result(10), Caller)
 
 
-def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_leader_promotes_the_next_call(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(BaseException):
         pass
 
@@ -231,8 +231,8 @@ def test_a_thread_that_is_interrupted_in_line_passes_its_turn_on(given: Given, m
     assert gate.sent == [CONSUME, CONSUME]
 
 
-def test_a_child_process_has_connections_of_its_own(given: Given) -> None:
-    """The parent goes on with the ones that it has."""
+def test_forked_child_opens_its_own_connections(given: Given) -> None:
+    """The parent keeps its own."""
     made = warm(given, 1)[0]
     script = f"""
 import os, django

@@ -1,4 +1,4 @@
-"""The call path's connection: what is held up, hung up or short of room, and what that means for other calls."""
+"""The call path's connections: locked rows, ended connections, deadlines and many open files."""
 
 import resource
 import time
@@ -28,13 +28,13 @@ AWAY = Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
 def backend() -> int:
-    """The process that draws are asked of."""
+    """The process id of the server process on the batcher's connection."""
     batcher_connection = state.limits.batcher.slot.connection
     assert batcher_connection is not None
     return batcher_connection.info.backend_pid
 
 
-def test_a_row_that_somebody_holds_holds_up_only_its_own_key(given: Given) -> None:
+def test_locked_row_makes_only_its_own_key_unavailable(given: Given) -> None:
     held, free = given.key(), given.key()
     for made in (held, free):
         assert isinstance(authorize(made.token, CHATS), Caller)
@@ -48,7 +48,7 @@ def test_a_row_that_somebody_holds_holds_up_only_its_own_key(given: Given) -> No
     assert given.meter(held).total == 2
 
 
-def test_a_connection_that_the_server_ended_is_replaced(given: Given) -> None:
+def test_connection_ended_by_the_server_is_replaced_before_the_next_call(given: Given) -> None:
     """A call notices before it sends anything: none is refused, and none is sent twice. Of a connection that answered
     a moment ago it does not ask, so each of these calls comes a little later.
     """
@@ -63,7 +63,7 @@ def test_a_connection_that_the_server_ended_is_replaced(given: Given) -> None:
     assert given.meter(made).total == 4
 
 
-def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_circuit_breaker_closes_after_its_open_seconds(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = given.key()
     discard_connections()
     with monkeypatch.context() as patch:
@@ -74,7 +74,7 @@ def test_a_failure_speaks_for_a_moment_and_no_longer(given: Given, monkeypatch: 
     assert isinstance(authorize(made.token, CHATS), Caller)
 
 
-def test_what_the_address_of_the_database_asks_for_is_kept(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_of_the_database_url_are_kept(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     made = given.key()
     discard_connections()
     options = connection.settings_dict["OPTIONS"]
@@ -85,8 +85,8 @@ def test_what_the_address_of_the_database_asks_for_is_kept(given: Given, monkeyp
     state.database.discard()
 
 
-def test_all_statements_of_a_call_share_its_time(given: Given) -> None:
-    """Each statement alone is quick enough; together they are not, and the call is not waited for longer."""
+def test_deadline_covers_all_statements_of_a_call(given: Given) -> None:
+    """Each statement is quick enough on its own, but not all of them together."""
     state.database.start_call()
     began = time.monotonic()
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_all_statements_of_a_call_share_its_time(given: Given) -> None:
 
 @pytest.fixture
 def many_files() -> Iterator[None]:
-    """More than a thousand files open, as a busy server has."""
+    """Opens more than a thousand files, as many as a busy server has."""
     discard_connections()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2048), hard))
@@ -111,7 +111,7 @@ def many_files() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("many_files")
-def test_a_server_with_a_thousand_connections_still_decides(given: Given) -> None:
+def test_call_is_decided_with_a_thousand_open_files(given: Given) -> None:
     made = given.key()
     for _ in range(2):
         assert isinstance(authorize(made.token, CHATS), Caller)
@@ -121,7 +121,7 @@ def test_a_server_with_a_thousand_connections_still_decides(given: Given) -> Non
     discard_connections()
 
 
-def test_counts_are_durable_only_where_asked(given: Given, settings: object) -> None:
+def test_commits_are_synchronous_only_with_durable_counts(given: Given, settings: object) -> None:
     for durable, expected in ((False, "off"), (True, "on")):
         settings.KEYADMIN_DURABLE_COUNTS = durable  # type: ignore[attr-defined]
         with psycopg.connect(callpath_connection.conninfo()) as own:

@@ -1,4 +1,4 @@
-"""Credentials: which headers prove a key, and that everything else is refused alike."""
+"""Credentials: headers that identify a key, and the denial of everything else."""
 
 import pytest
 from django.http import HttpResponse
@@ -20,7 +20,7 @@ def key(given: Given) -> Made:
 
 
 def refused(answer: Answer, status: int = 401) -> Answer:
-    """The answer, which must be a problem of that status, and a proper one."""
+    """Checks that the answer is a complete problem response with this status, and returns it."""
     assert answer.status == status, answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -33,11 +33,11 @@ def refused(answer: Answer, status: int = 401) -> Answer:
 
 
 def other(token: tokens.Token) -> tokens.Token:
-    """A well-formed key of the same prefix that nobody has."""
+    """A well-formed key with the same prefix that does not exist."""
     return tokens.mint(token.prefix, token.format)
 
 
-def test_each_form_of_credential_is_accepted(server: Server, key: Made) -> None:
+def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None:
     value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
     for headers in (
         [("X-API-Key", value)],
@@ -67,7 +67,7 @@ def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
     refused(server.ask("/api/whoami", [("X-API-Key", other(made.token).value)]))
 
 
-def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
+def test_compact_key_cannot_be_sent_as_a_pair(server: Server, given: Given) -> None:
     compact = given.key(given.organisation(key_prefix="whm"), compact=True)
     answer = server.ask("/api/chats", compact.headers)
     assert (answer.status, answer.json["key_id"]) == (200, None)
@@ -79,14 +79,14 @@ def test_a_compact_key_has_no_pair(server: Server, given: Given) -> None:
 
 
 @pytest.mark.parametrize("headers", [[], [("Authorization", "Basic dXNlcjpwYXNz")]])
-def test_without_a_credential_the_challenge_names_no_error(server: Server, headers: list[tuple[str, str]]) -> None:
+def test_challenge_without_a_credential_names_no_error(server: Server, headers: list[tuple[str, str]]) -> None:
     answer = server.ask("/api/chats", headers)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_more_than_one_credential_is_400(server: Server, key: Made) -> None:
+def test_more_than_one_credential_is_denied_with_400(server: Server, key: Made) -> None:
     value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
     for headers in (
         [("X-API-Key", value), ("Authorization", f"Bearer {other(key.token).value}")],
@@ -109,8 +109,8 @@ def test_more_than_one_credential_is_400(server: Server, key: Made) -> None:
         refused(server.ask("/api/chats", headers), 400)
 
 
-def test_unproven_keys_get_one_answer(server: Server, given: Given, key: Made) -> None:
-    """Unknown id, wrong secret, the id of one key with the secret of another, and keys that no longer live."""
+def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, key: Made) -> None:
+    """Unknown id, wrong secret, id and secret of different keys, and keys that have ended."""
     again = given.key()
     swapped = f"{key.token.key_id}_{again.token.secret}"
     revoked, expired = given.key(), given.key()
@@ -133,7 +133,7 @@ def test_unproven_keys_get_one_answer(server: Server, given: Given, key: Made) -
 
 
 def wrong_secret(token: tokens.Token) -> tokens.Token:
-    """Another secret for the same id, with the right checksum."""
+    """Another secret for the same key ID, with a correct checksum."""
     fake = other(token)
     body = fake.secret[:43]
     wrong = tokens.pair(str(token.key_id), body + tokens._checksum(f"{token.key_id}_{body}"))
@@ -141,7 +141,7 @@ def wrong_secret(token: tokens.Token) -> tokens.Token:
     return wrong
 
 
-def test_unproven_keys_run_the_same_statement(given: Given, statements: list[str]) -> None:
+def test_every_unknown_key_runs_the_same_statement(given: Given, statements: list[str]) -> None:
     key = given.key()
     call = Call("GET", "/api/chats", None)
     for token in (other(key.token), wrong_secret(key.token)):
@@ -155,13 +155,13 @@ def misshapen(value: str) -> list[str]:
     return [typo, swapped, value[:-1], value + "0", "x" * 8000, "kad_" + "0" * 7996, value.upper(), "kad_", "_", "é"]
 
 
-def test_what_has_a_wrong_shape_or_checksum_is_unproven(server: Server, given: Given, key: Made) -> None:
+def test_wrong_format_or_checksum_is_unproven(server: Server, given: Given, key: Made) -> None:
     for wrong in misshapen(key.token.value):
         refused(server.ask("/api/chats", [("X-API-Key", wrong)]))
     assert given.meter(key).total == 0
 
 
-def test_what_has_a_wrong_shape_or_checksum_runs_no_statement(key: Made, statements: list[str]) -> None:
+def test_wrong_format_or_checksum_runs_no_statement(key: Made, statements: list[str]) -> None:
     door = KeyMiddleware(lambda request: HttpResponse())
     for wrong in misshapen(key.token.value):
         request = RequestFactory().get("/api/chats", headers={"X-API-Key": wrong})
@@ -172,13 +172,13 @@ def test_what_has_a_wrong_shape_or_checksum_runs_no_statement(key: Made, stateme
 
 
 @pytest.mark.parametrize("value", [b"\xe9\xff", b"kad_\xe9\xff", b"\xc3\xa9", b"kad_0 0", b"a\tb"])
-def test_bytes_that_are_no_key(server: Server, value: bytes) -> None:
+def test_arbitrary_bytes_are_denied(server: Server, value: bytes) -> None:
     for headers in ([("X-API-Key", value)], [("Authorization", b"Bearer " + value)]):
         refused(server.ask("/api/chats", headers))
     refused(server.ask("/api/chats", [("X-API-Key-Id", value), ("X-API-Key-Secret", value)]))
 
 
-def test_bytes_that_no_header_may_have(server: Server, key: Made) -> None:
+def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: Made) -> None:
     value = key.token.value.encode()
     for headers in (
         [("X-API-Key", value + b"\x00")],
@@ -189,20 +189,20 @@ def test_bytes_that_no_header_may_have(server: Server, key: Made) -> None:
         assert server.ask("/api/chats", headers).status in (400, 401)
 
 
-def test_an_inner_space_is_no_key(server: Server, key: Made) -> None:
+def test_key_with_a_space_in_it_is_denied(server: Server, key: Made) -> None:
     value = key.token.value
     refused(server.ask("/api/chats", [("X-API-Key", f"{value[:20]} {value[20:]}")]))
     refused(server.ask("/api/chats", [("Authorization", f"Bearer {value} {value}")]))
 
 
-def test_names_with_underscores_are_not_headers(server: Server, key: Made) -> None:
+def test_header_name_with_underscores_is_ignored(server: Server, key: Made) -> None:
     for name in ("X_API_KEY", "X_API-Key", "x_api_key"):
         answer = server.ask("/api/chats", [(name, key.token.value)])
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
-def test_no_key_reaches_a_log(server: Server, key: Made) -> None:
-    """Sent in the wrong places; the lines themselves are there."""
+def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
+    """The key is sent in the wrong places. The log lines exist."""
     value = key.token.value
     compact = tokens.mint("whm", tokens.Format.COMPACT).value
     server.ask(f"/api/chats?api_key={value}")
@@ -217,12 +217,12 @@ def test_no_key_reaches_a_log(server: Server, key: Made) -> None:
         assert hidden not in log
 
 
-def test_a_key_in_the_query_opens_nothing(server: Server, key: Made) -> None:
+def test_key_in_the_query_is_ignored(server: Server, key: Made) -> None:
     answer = server.ask(f"/api/chats?api_key={key.token.value}")
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
-def test_trace_is_never_answered(server: Server, key: Made) -> None:
+def test_trace_is_denied_with_405(server: Server, key: Made) -> None:
     answer = server.ask("/api/chats", [*key.headers, ("X-Probe", "sesame")], method="TRACE")
     assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
     assert answer.headers["Allow"] is not None

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is in trouble: calls are answered 503 in time, and by themselves 200 when it is well again."""
+"""Faults of PostgreSQL: calls get 503 in time, and 200 again without intervention afterwards."""
 
 import tempfile
 import time
@@ -49,14 +49,14 @@ print(session.session_key)
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Not pytest's, whose path is too long and too private for another user's server."""
+    """pytest's folder has too long a path for a socket, and other users cannot read it."""
     with tempfile.TemporaryDirectory(prefix="keyadmin-faults-") as name:
         yield Path(name)
 
 
 @pytest.fixture(scope="module")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
-    """A server of this module's own, migrated."""
+    """A migrated PostgreSQL for this module."""
     with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "100"}) as running:
         manage(running, "migrate", "--verbosity", "0")
         yield running
@@ -76,11 +76,13 @@ def caller(postgres: EmbeddedPostgres, folder: Path, keys: tuple[Pairs, Pairs]) 
 
 @pytest.fixture(scope="module")
 def reader(postgres: EmbeddedPostgres) -> Pairs:
-    """Somebody who looks at pages."""
+    """The headers of a signed-in person."""
     return [("Cookie", f"sessionid={manage(postgres, 'shell', '--verbosity', '0', '-c', MAKE_SESSION).strip()}")]
 
 
-def test_a_frozen_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]) -> None:
+def test_frozen_database_makes_calls_unavailable_until_it_continues(
+    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]
+) -> None:
     server, headers = caller
     with server.lines(headers):
         pass
@@ -89,7 +91,9 @@ def test_a_frozen_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pai
     expect_recovery(server, headers)
 
 
-def test_a_stopped_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]) -> None:
+def test_stopped_database_makes_calls_unavailable_until_it_starts(
+    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]
+) -> None:
     server, headers = caller
     with server.lines(headers):
         pass
@@ -99,7 +103,9 @@ def test_a_stopped_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pa
     expect_recovery(server, headers)
 
 
-def test_a_database_that_restarts_under_traffic(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]) -> None:
+def test_restart_of_the_database_under_traffic_loses_no_count(
+    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]
+) -> None:
     server, headers = caller
     seen: list[tuple[int, float]] = []
 
@@ -116,10 +122,10 @@ def test_a_database_that_restarts_under_traffic(postgres: EmbeddedPostgres, call
     assert max(seconds for _, seconds in seen) <= ANSWERS_WITHIN
 
 
-def test_a_slow_database(
+def test_slow_database_is_waited_for_until_the_deadline(
     postgres: EmbeddedPostgres, folder: Path, keys: tuple[Pairs, Pairs], reader: Pairs, tmp_path: Path
 ) -> None:
-    """Answers that come within the time are taken; later ones are not waited for."""
+    """Answers before the deadline are used; a later one makes the call unavailable."""
     headers = keys[0]
     socket = next((folder / "postgres" / "socket").glob(".s.PGSQL.*[0-9]"))
     wire = SlowWire(str(socket))
@@ -138,10 +144,10 @@ def test_a_slow_database(
     wire.close()
 
 
-def test_a_database_whose_connections_are_used_up(
+def test_database_without_free_connections_makes_calls_unavailable(
     postgres: EmbeddedPostgres, keys: tuple[Pairs, Pairs], tmp_path: Path
 ) -> None:
-    """A server that has none yet; what others hold is then given back."""
+    """A web server that has no connection yet; others hold all of them, and later release them."""
     with gunicorn(tmp_path, postgres.url()) as server:
         with ExitStack() as held:
             take_all(postgres, held)
@@ -150,7 +156,7 @@ def test_a_database_whose_connections_are_used_up(
 
 
 def take_all(postgres: EmbeddedPostgres, held: ExitStack) -> None:
-    """Every connection that the server has to give."""
+    """Opens every connection that PostgreSQL accepts."""
     for _ in range(100):
         try:
             held.enter_context(psycopg.connect(postgres.url()))
@@ -159,10 +165,10 @@ def take_all(postgres: EmbeddedPostgres, held: ExitStack) -> None:
     raise AssertionError("there is no end of them")
 
 
-def test_a_row_that_is_held_for_long(
+def test_row_locked_for_long_makes_only_its_key_unavailable(
     postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], keys: tuple[Pairs, Pairs]
 ) -> None:
-    """Calls of its key are 503, those of another 200, each in time."""
+    """Calls of its key get 503 and those of another key 200, all in time."""
     server, headers = caller
     with server.lines(headers):
         pass
@@ -179,10 +185,10 @@ def test_a_row_that_is_held_for_long(
 
 
 @pytest.mark.parametrize("at_once", [1, 24])
-def test_pages_of_a_frozen_database(
+def test_pages_on_a_frozen_database_delay_no_call(
     postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], reader: Pairs, at_once: int
 ) -> None:
-    """They say so, and however many ask for them, calls are answered in time."""
+    """The pages show an error, and calls are answered in time however many pages are requested."""
     server, headers = caller
     assert server.ask("/keys/", reader).status == 200
     answers: list[Any] = []
@@ -199,7 +205,9 @@ def test_pages_of_a_frozen_database(
     expect_pages(server, reader)
 
 
-def test_pages_of_a_stopped_database(postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], reader: Pairs) -> None:
+def test_pages_on_a_stopped_database_are_503(
+    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], reader: Pairs
+) -> None:
     server, headers = caller
     postgres.stop()
     for headers_of_page in ([*reader], [*reader, ("HX-Request", "true")]):
@@ -225,7 +233,7 @@ def test_pages_that_wait_for_a_row_delay_no_call(
     expect_pages(server, reader)
 
 
-def test_connections_that_say_nothing_delay_no_call(caller: tuple[Server, Pairs]) -> None:
+def test_idle_connections_delay_no_call(caller: tuple[Server, Pairs]) -> None:
     server, headers = caller
     with ExitStack() as idle:
         for _ in range(100):
@@ -236,7 +244,7 @@ def test_connections_that_say_nothing_delay_no_call(caller: tuple[Server, Pairs]
 
 
 def expect_pages(server: Server, reader: Pairs) -> None:
-    """Within five seconds there are pages again."""
+    """Expects pages again within five seconds."""
     deadline = time.monotonic() + RECOVERS_WITHIN
     while server.ask("/keys/", reader).status != 200:
         assert time.monotonic() < deadline

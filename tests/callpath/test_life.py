@@ -1,4 +1,4 @@
-"""A key's life: what ends it ends its calls, in every process; what brings it back brings them back."""
+"""The life of a key: changes of its state apply to its calls in every process."""
 
 from datetime import timedelta
 
@@ -16,12 +16,12 @@ OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interfac
 
 
 def everywhere(server: Server, given: Given, headers: Pairs) -> set[int]:
-    """The statuses that the workers give, one call each."""
+    """The statuses of one call to each worker."""
     with server.lines(given.key().headers) as lines:
         return {line.ask("/api/chats", headers).status for line in lines.values()}
 
 
-def test_revoked_and_reactivated(server: Server, given: Given) -> None:
+def test_revoked_key_is_denied_and_reactivated_key_allowed_by_every_worker(server: Server, given: Given) -> None:
     made = given.key()
     assert everywhere(server, given, made.headers) == {200}
     keys.revoke(actor=OPERATOR, key=made.key.id, reason="leaked")
@@ -30,8 +30,8 @@ def test_revoked_and_reactivated(server: Server, given: Given) -> None:
     assert everywhere(server, given, made.headers) == {200}
 
 
-def test_regenerated(server: Server, given: Given) -> None:
-    """The old secret ends, the new one works, and history has it once."""
+def test_only_the_new_secret_is_allowed_after_regeneration(server: Server, given: Given) -> None:
+    """History records the regeneration once."""
     made = given.key()
     assert everywhere(server, given, made.headers) == {200}
     new = keys.regenerate(actor=OPERATOR, key=made.key.id).token.value
@@ -40,8 +40,8 @@ def test_regenerated(server: Server, given: Given) -> None:
     assert list(Event.objects.of_target(str(made.key.id)).values_list("verb", flat=True)) == ["key.regenerated"]
 
 
-def test_regenerated_with_grace(server: Server, given: Given) -> None:
-    """Both work until the grace period is over, or ended."""
+def test_both_secrets_are_allowed_during_the_grace_period(server: Server, given: Given) -> None:
+    """The grace period ends by time or by request."""
     made = given.key()
     new = keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1)).token.value
     assert everywhere(server, given, made.headers) == {200}
@@ -60,15 +60,15 @@ def test_regenerated_with_grace(server: Server, given: Given) -> None:
     assert everywhere(server, given, [("X-API-Key", newer)]) == {200}
 
 
-def test_the_old_secret_never_outlives_the_key(server: Server, given: Given) -> None:
+def test_replaced_secret_expires_with_its_key(server: Server, given: Given) -> None:
     made = given.key()
     keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1))
     keys.revoke(actor=OPERATOR, key=made.key.id)
     assert everywhere(server, given, made.headers) == {401}
 
 
-def test_expiry_is_the_databases(server: Server, given: Given) -> None:
-    """Warm in every worker, 200 until the database's clock says T, 401 from then on; nothing else changes."""
+def test_key_expires_by_the_clock_of_the_database(server: Server, given: Given) -> None:
+    """Every worker has the key cached. Calls are 200 before the expiry by that clock, and 401 from then on."""
     made = given.key()
     given.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", made.key.id)
     seen = set()
@@ -92,7 +92,7 @@ def seconds_left(key: Key) -> float:
         return float(cursor.fetchone()[0])
 
 
-def test_a_disabled_bot_pauses_its_keys(server: Server, given: Given) -> None:
+def test_keys_of_a_disabled_bot_are_denied(server: Server, given: Given) -> None:
     organisation = given.organisation()
     bot = given.bot(organisation)
     made, beside = given.key(organisation, bot=bot), given.key(organisation)
@@ -104,7 +104,7 @@ def test_a_disabled_bot_pauses_its_keys(server: Server, given: Given) -> None:
     assert everywhere(server, given, made.headers) == {200}
 
 
-def test_a_disabled_organisation_pauses_its_keys(server: Server, given: Given) -> None:
+def test_keys_of_a_disabled_organisation_are_denied(server: Server, given: Given) -> None:
     organisation = given.organisation()
     made, elsewhere = given.key(organisation), given.key()
     assert everywhere(server, given, made.headers) == {200}
@@ -115,15 +115,15 @@ def test_a_disabled_organisation_pauses_its_keys(server: Server, given: Given) -
     assert everywhere(server, given, made.headers) == {200}
 
 
-def test_a_deleted_key_is_gone(server: Server, given: Given) -> None:
+def test_deleted_key_is_denied(server: Server, given: Given) -> None:
     made = given.key()
     assert everywhere(server, given, made.headers) == {200}
     keys.delete(actor=OPERATOR, key=made.key.id)
     assert everywhere(server, given, made.headers) == {401}
 
 
-def test_status_around_seven_days(given: Given) -> None:
-    """By Python and by the database alike."""
+def test_status_changes_seven_days_before_expiry(given: Given) -> None:
+    """Python and the database agree."""
     for offset, expected in ((-1, Status.EXPIRING), (60, Status.ACTIVE)):
         made = given.key(expires_at=timezone.now() + timedelta(days=7, seconds=offset))
         assert made.key.status == expected

@@ -1,4 +1,4 @@
-"""Limits: exact in every rolling hour, whoever races, and whatever dies."""
+"""Limits are exact in every rolling hour, with concurrent processes and killed workers."""
 
 import os
 import signal
@@ -21,13 +21,13 @@ OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interfac
 
 
 def spent(given: Given, made: Made, count: int, minutes_ago: int = 0) -> None:
-    """As if the key had been used that often, that long ago."""
+    """Sets the meter as if the key had made `calls` calls some minutes ago."""
     statement = """UPDATE meter SET cells[1] = cells[1] + %s, used = used + %s, total = total + %s,
         minute = meter_minute() - %s WHERE key_id = %s"""
     given.execute(statement, count, count, count, minutes_ago, made.key.id)
 
 
-def test_the_thousandth_call_passes_and_the_next_is_429(server: Server, given: Given) -> None:
+def test_last_call_of_the_limit_is_allowed_and_the_next_is_429(server: Server, given: Given) -> None:
     made = given.key()
     with server.line() as line:
         assert [line.ask("/api/chats", made.headers).status for _ in range(1000)] == [200] * 1000
@@ -42,7 +42,7 @@ def test_the_thousandth_call_passes_and_the_next_is_429(server: Server, given: G
     assert given.meter(made).total == 1000
 
 
-def test_eight_processes_race_for_a_thousand(server: Server, given: Given) -> None:
+def test_limit_is_exact_for_eight_concurrent_processes(server: Server, given: Given) -> None:
     made = given.key()
     with processes(8) as pool:
         jobs = [pool.submit(call, server.port, made.headers, 400) for _ in range(8)]
@@ -52,7 +52,7 @@ def test_eight_processes_race_for_a_thousand(server: Server, given: Given) -> No
     assert (meter.total, meter.used, sum(meter.cells)) == (1000, 1000, 1000)
 
 
-def test_killed_workers_lose_no_count_and_come_back(server: Server, given: Given) -> None:
+def test_killed_workers_lose_no_count_and_are_replaced(server: Server, given: Given) -> None:
     made = given.key(limit=1_000_000)
     killed = server.workers()
     with processes(4) as pool:
@@ -65,7 +65,7 @@ def test_killed_workers_lose_no_count_and_come_back(server: Server, given: Given
             time.sleep(0.2)
         statuses = sum((job.result() for job in jobs), Counter())
     assert statuses.keys() <= {0, 200}
-    assert 0 < statuses[0] < 300, "no call was under way when a worker was killed, or nobody came back"
+    assert 0 < statuses[0] < 300, "no call was in progress when a worker was killed, or no worker was replaced"
     meter = settled(given, made)
     assert statuses[200] <= meter <= statuses.total()
     assert server.workers().isdisjoint(killed)
@@ -74,14 +74,14 @@ def test_killed_workers_lose_no_count_and_come_back(server: Server, given: Given
 
 
 def settled(given: Given, made: Made) -> int:
-    """The total, when no statement of a worker that was killed runs any more."""
+    """The total of the meter, read when no statement of a killed worker is running."""
     total = -1
     while total != (total := given.meter(made).total):
         time.sleep(0.3)
     return total
 
 
-def test_what_is_not_proven_leaves_the_quota_alone(server: Server, given: Given) -> None:
+def test_denied_credential_consumes_nothing(server: Server, given: Given) -> None:
     made = given.key(limit=3)
     assert server.ask("/api/chats", made.headers).status == 200
     before = given.meter(made)
@@ -96,14 +96,14 @@ def test_what_is_not_proven_leaves_the_quota_alone(server: Server, given: Given)
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(0, 429), (59, 429), (61, 200), (100_000, 200)])
-def test_the_hour_rolls(server: Server, given: Given, minutes: int, expected: int) -> None:
+def test_calls_older_than_the_hour_are_free(server: Server, given: Given, minutes: int, expected: int) -> None:
     made = given.key(limit=5)
     spent(given, made, 5, minutes)
     assert server.ask("/api/chats", made.headers).status == expected
 
 
-def test_the_hour_rolls_cell_by_cell(server: Server, given: Given) -> None:
-    """Two calls 59 minutes ago and three now are five; a minute or two later they are three."""
+def test_rolling_hour_frees_minute_by_minute(server: Server, given: Given) -> None:
+    """Two calls 59 minutes ago and three now are five calls; one or two minutes later they are three."""
     made = given.key(limit=5)
     spent(given, made, 2, 59)
     given.execute(
@@ -119,7 +119,7 @@ def test_the_hour_rolls_cell_by_cell(server: Server, given: Given) -> None:
     assert (answer.status, answer.headers["RateLimit"]) == (200, '"hour";r=1')
 
 
-def test_a_changed_tier_counts_at_once_and_keeps_the_count(server: Server, given: Given) -> None:
+def test_new_tier_applies_at_once_and_keeps_the_count(server: Server, given: Given) -> None:
     made = given.key(limit=20)
     tier = made.key.tier
     with server.lines(made.headers) as lines:

@@ -1,4 +1,4 @@
-"""The meter against a model that remembers every call. The clock is stepped by shifting the row's minute."""
+"""Compares the meter with a model that remembers every call. Shifting the row's minute moves the clock."""
 
 import re
 from collections import Counter
@@ -38,7 +38,7 @@ ARRAYS = tuple(f"ARRAY[{one}]" for one in SINGLE)
 
 
 def statement(file: str, values: Sequence[str]) -> str:
-    """The call path's own SQL, with names for Django's cursor."""
+    """The call path's SQL with placeholders for Django's cursor."""
     sql = Path(keyadmin.callpath.__file__).with_name(file).read_text()
     return re.sub(r"\$([1-9])(::\w+)?", lambda found: values[int(found[1]) - 1], sql)
 
@@ -49,7 +49,7 @@ SETTLE = ONE.replace("meter_draw", "meter_settle")
 
 @dataclass
 class Model:
-    """Every call of the window with the minute it counts for, and what each finished hour has."""
+    """Remembers each call of the window with its minute, and the count of each finished hour."""
 
     limit: int
     newest: int | None = None
@@ -90,7 +90,7 @@ class Model:
 
 
 class Database:
-    """The same as the model, by the statements of the call path."""
+    """The meter, with the interface of the model, by the statements of the call path."""
 
     def __init__(self, rows: Given, limit: int) -> None:
         made = rows.key(limit=limit)
@@ -144,7 +144,9 @@ traffic = st.lists(st.tuples(steps, st.integers(1, 4)), min_size=1, max_size=25)
 
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @hypothesis.given(traffic=traffic, limit=st.integers(3, 9))
-def test_the_meter_counts_as_the_model_does(given: Given, traffic: list[tuple[int, int]], limit: int) -> None:
+def test_meter_agrees_with_a_model_that_remembers_every_call(
+    given: Given, traffic: list[tuple[int, int]], limit: int
+) -> None:
     within_one_minute(lambda: play(given, traffic, limit))
 
 
@@ -173,7 +175,7 @@ def play(rows: Given, traffic: list[tuple[int, int]], limit: int) -> None:
 
 
 def check_wait(room_at: int, wait: int | None) -> None:
-    """To the second, and never longer than the window and the running minute."""
+    """Exact to the second, and at most the window and the current minute."""
     assert wait is not None
     with connection.cursor() as cursor:
         cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
@@ -187,8 +189,8 @@ def check_wait(room_at: int, wait: int | None) -> None:
     traffic=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), min_size=10, max_size=40),
     limit=st.integers(3, 9),
 )
-def test_no_rolling_hour_has_more_than_the_limit(given: Given, traffic: list[tuple[int, int]], limit: int) -> None:
-    """Whenever in its minute a call came: calls 60 minutes apart may be within one hour, 61 apart never are."""
+def test_no_rolling_hour_exceeds_the_limit(given: Given, traffic: list[tuple[int, int]], limit: int) -> None:
+    """Calls in minutes 60 apart may be within one hour; calls in minutes 61 apart never are."""
 
     def run() -> None:
         database, time, passed = Database(given, limit), 0, []
@@ -206,10 +208,10 @@ def test_no_rolling_hour_has_more_than_the_limit(given: Given, traffic: list[tup
 
 @settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @hypothesis.given(traffic=traffic, limit=st.integers(3, 9), back=st.sampled_from([0, 1, 2, 3, 59, 60, 61, 5000]))
-def test_whoever_is_refused_has_room_within_one_window(
+def test_denied_call_has_room_within_one_window(
     given: Given, traffic: list[tuple[int, int]], limit: int, back: int
 ) -> None:
-    """Whatever the clock did before. In the minutes between, further calls are refused and cost nothing."""
+    """Also after changes of the clock. Denied calls in between consume nothing."""
 
     def run() -> None:
         database = Database(given, limit)
@@ -229,7 +231,7 @@ def test_whoever_is_refused_has_room_within_one_window(
 
 
 @pytest.mark.parametrize("back", [1, 2, 3, 30, 100, 5000])
-def test_a_clock_set_back_locks_out_for_one_window_at_most(given: Given, back: int) -> None:
+def test_clock_set_back_denies_for_one_window_at_most(given: Given, back: int) -> None:
     def run() -> None:
         database = Database(given, 3)
         assert [database.draw()[0] for _ in range(4)] == ["drawn", "drawn", "drawn", "full"]
@@ -244,7 +246,7 @@ def test_a_clock_set_back_locks_out_for_one_window_at_most(given: Given, back: i
     within_one_minute(run)
 
 
-def test_a_clock_set_forward_frees_what_it_passes(given: Given) -> None:
+def test_clock_set_forward_frees_the_skipped_minutes(given: Given) -> None:
     def run() -> None:
         database = Database(given, 3)
         assert [database.draw()[0] for _ in range(4)] == ["drawn", "drawn", "drawn", "full"]
@@ -256,12 +258,12 @@ def test_a_clock_set_forward_frees_what_it_passes(given: Given) -> None:
     within_one_minute(run)
 
 
-def test_a_cost_above_the_limit_never_fits(given: Given) -> None:
+def test_cost_above_the_limit_is_never_allowed(given: Given) -> None:
     outcome, used, wait = Database(given, 3).draw(cost=4)
     assert (outcome, used, wait) == ("full", 0, None)
 
 
-def test_a_stale_or_expired_draw_counts_nothing(given: Given) -> None:
+def test_stale_or_expired_snapshot_consumes_nothing(given: Given) -> None:
     database = Database(given, 3)
     database.draw()
     for minutes in (0, 5, -5):
@@ -276,8 +278,8 @@ def test_a_stale_or_expired_draw_counts_nothing(given: Given) -> None:
 
 
 @pytest.mark.parametrize("version", ["version", "organisation_version", "catalogue_version"])
-def test_the_settlement_compares_every_version_itself(given: Given, version: str) -> None:
-    """A draw that waited for a change's commit comes to it without having noticed."""
+def test_slow_path_compares_every_version_again(given: Given, version: str) -> None:
+    """A statement that waited for the commit of a change reaches the slow path with the old versions."""
     database = Database(given, 3)
     parameters = database.parameters()
     assert database.ask(SETTLE, **parameters)[0][0] == "drawn"

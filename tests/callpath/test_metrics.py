@@ -1,4 +1,4 @@
-"""`/metrics`: what all processes of all servers measured, for who may read it."""
+"""`/metrics`: the totals of all processes of all servers, and who may read them."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from tests.callpath.rows import Given
 from tests.live.client import Answer
 from tests.live.servers import Server, free_port, gunicorn, started
 
-TOKEN = "only-for-whoever-watches"
+TOKEN = "only-for-monitoring"
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +50,12 @@ def parsed(answer: Answer) -> Iterator[tuple[str, float]]:
 
 
 def settled(server: Server) -> dict[str, float]:
-    """When every process has published."""
+    """The metrics after every process has published."""
     time.sleep(2 * metrics.EVERY)
     return metrics_of(server)
 
 
-def test_what_every_worker_did_is_summed(watched: Server, given: Given) -> None:
+def test_metrics_sum_all_workers(watched: Server, given: Given) -> None:
     made, before = given.key(limit=100), settled(watched)
     with watched.lines(made.headers) as lines:
         for line in lines.values():
@@ -79,7 +79,7 @@ def test_what_every_worker_did_is_summed(watched: Server, given: Given) -> None:
     assert after["keyadmin_usage_dropped_total"] == 0
 
 
-def test_counts_of_a_killed_worker_stay_and_its_connections_go(watched: Server, given: Given) -> None:
+def test_killed_worker_keeps_its_counts_and_loses_its_connections(watched: Server, given: Given) -> None:
     made = given.key()
     with watched.lines(made.headers):
         pass
@@ -98,7 +98,7 @@ def test_counts_of_a_killed_worker_stay_and_its_connections_go(watched: Server, 
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
-def test_through_a_proxy_only_a_token_opens(watched: Server, name: str) -> None:
+def test_metrics_through_a_proxy_need_the_token(watched: Server, name: str) -> None:
     proxied = (name, "127.0.0.1")
     assert watched.ask("/metrics", [proxied]).status == 404
     for wrong in ("", "Bearer", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
@@ -108,7 +108,7 @@ def test_through_a_proxy_only_a_token_opens(watched: Server, name: str) -> None:
     assert watched.ask("/metrics/").status != 200
 
 
-def test_without_a_token_none_opens(server: Server) -> None:
+def test_metrics_through_a_proxy_are_404_without_a_configured_token(server: Server) -> None:
     proxied = ("X-Forwarded-For", "127.0.0.1")
     for given in ("Bearer ", "Bearer", ""):
         assert server.ask("/metrics", [proxied, ("Authorization", given)]).status == 404
@@ -118,14 +118,14 @@ def test_without_a_token_none_opens(server: Server) -> None:
 @pytest.mark.parametrize(
     ("peer", "status"), [("127.0.0.1", 200), ("::1", 200), ("::ffff:127.0.0.1", 200), ("10.0.0.1", 404), ("", 404)]
 )
-def test_who_is_on_this_machine(peer: str, status: int) -> None:
+def test_metrics_are_open_to_loopback_addresses(peer: str, status: int) -> None:
     assert metrics.answer("GET", peer, {}).status == status
 
 
-def test_the_gateways_server_publishes_beside_the_pages(
+def test_verify_server_and_web_server_publish_together(
     watched: Server, given: Given, database_url: str, folder: Path, tmp_path: Path
 ) -> None:
-    """Either answers for both; where one has ended, its counts go with it when another starts."""
+    """Each server answers for both. The counts of an ended server are removed when another server starts."""
     port, made = free_port(), given.key()
     environ = {"DATABASE_URL": database_url, "KEYADMIN_METRICS_DIR": str(folder / "m")}
     environ["KEYADMIN_TRUSTED_PROXIES"] = "127.0.0.1"
@@ -143,7 +143,7 @@ def test_the_gateways_server_publishes_beside_the_pages(
         assert gateway.ask("/metrics", [("X-Forwarded-For", "127.0.0.1")]).status == 404
 
 
-def test_folders_of_servers_that_ended_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_of_ended_servers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_METRICS_DIR", str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")
     gone = subprocess.Popen([sys.executable, "-c", ""], cwd=ROOT)
@@ -157,7 +157,7 @@ def test_folders_of_servers_that_ended_are_removed(tmp_path: Path, monkeypatch: 
         metrics.prepare("web")
 
 
-def test_a_latency_falls_into_the_bucket_that_holds_it() -> None:
+def test_duration_falls_into_the_bucket_that_contains_it() -> None:
     metrics = CallPathMetrics()
     for seconds in (0.0001, 0.00011, 5.0):
         metrics.observe_consume(seconds)
@@ -165,7 +165,7 @@ def test_a_latency_falls_into_the_bucket_that_holds_it() -> None:
     assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
 
 
-def test_no_metric_names_a_key(watched: Server, given: Given) -> None:
+def test_metrics_name_no_key(watched: Server, given: Given) -> None:
     made = given.key()
     assert watched.ask("/api/chats", made.headers).status == 200
     body = watched.ask("/metrics").body.decode()

@@ -1,4 +1,4 @@
-"""The ring of peppers, and a cache that holds fewer snapshots than there are keys."""
+"""The ring of peppers, and the bound of the snapshot cache."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ CHATS = Call("GET", "/api/chats", None)
 OLD, NEW = bytes.fromhex("11" * 32), bytes.fromhex("22" * 32)
 
 
-def test_a_secret_under_an_old_pepper_is_found_and_moved(server: Server, given: Given) -> None:
+def test_secret_under_an_old_pepper_is_found_and_redigested(server: Server, given: Given) -> None:
     made = given.key(pepper=1)
     assert server.ask("/api/chats", made.headers).status == 200
     secret = Secret.objects.get(key=made.key)
@@ -27,7 +27,7 @@ def test_a_secret_under_an_old_pepper_is_found_and_moved(server: Server, given: 
         assert {line.ask("/api/chats", made.headers).status for line in lines.values()} == {200}
 
 
-def test_both_secrets_of_a_key_move_each_at_its_own_use(server: Server, given: Given) -> None:
+def test_each_secret_of_a_key_is_redigested_at_its_own_use(server: Server, given: Given) -> None:
     made, other = given.key(pepper=1), given.key(pepper=1)
     given.execute(
         "UPDATE secret SET not_after = now() + interval '1 hour', key_id = %s WHERE key_id = %s",
@@ -40,13 +40,13 @@ def test_both_secrets_of_a_key_move_each_at_its_own_use(server: Server, given: G
     assert set(Secret.objects.filter(key=made.key).values_list("pepper_id", flat=True)) == {2}
 
 
-def test_a_refused_key_is_moved_too_and_an_unproven_one_is_not(server: Server, given: Given) -> None:
+def test_secret_of_a_denied_key_is_redigested(server: Server, given: Given) -> None:
     made = given.key(pepper=1, scopes=())
     assert server.ask("/api/chats", made.headers).status == 403
     assert Secret.objects.get(key=made.key).pepper_id == 2
 
 
-def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[str], settings: Any) -> None:
+def test_secret_without_its_pepper_is_unproven(given: Given, statements: list[str], settings: Any) -> None:
     made = given.key(pepper=1)
     settings.KEYADMIN_PEPPERS, settings.KEYADMIN_CURRENT_PEPPER = {2: NEW}, 2
     assert authorize(made.token, CHATS) == Denial(DenialReason.UNPROVEN)
@@ -54,8 +54,8 @@ def test_without_its_pepper_a_secret_is_unknown(given: Given, statements: list[s
     assert isinstance(authorize(made.token, CHATS), Caller)
 
 
-def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
-    """So that every host can be given a new pepper before any host uses it."""
+def test_current_pepper_may_be_an_older_one(given: Given, statements: list[str], settings: Any) -> None:
+    """So that every host can get a new pepper before one of them uses it."""
     settings.KEYADMIN_CURRENT_PEPPER = 1
     made = given.key(pepper=1)
     assert isinstance(authorize(made.token, CHATS), Caller)
@@ -66,7 +66,7 @@ def test_the_current_pepper_may_be_an_older_one(given: Given, statements: list[s
 
 
 @pytest.mark.parametrize("room", [1, 3])
-def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], settings: Any, room: int) -> None:
+def test_small_snapshot_cache_serves_all_keys(given: Given, statements: list[str], settings: Any, room: int) -> None:
     settings.KEYADMIN_MAX_CACHED_SNAPSHOTS = room
     organisation = given.organisation()
     made = [given.key(organisation) for _ in range(5)]
@@ -79,7 +79,7 @@ def test_a_small_cache_serves_all_keys(given: Given, statements: list[str], sett
         assert given.meter(one).total == 3
 
 
-def test_the_least_recently_used_goes_first(given: Given, statements: list[str], settings: Any) -> None:
+def test_least_recently_used_snapshot_is_removed_first(given: Given, statements: list[str], settings: Any) -> None:
     settings.KEYADMIN_MAX_CACHED_SNAPSHOTS = 2
     first, second, third = (given.key() for _ in range(3))
     for made in (first, second, first, third):

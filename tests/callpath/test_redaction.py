@@ -1,4 +1,4 @@
-"""No secret in any sink: whatever is sent, wherever it stands in a request, and whatever goes wrong with it."""
+"""No log or table contains a secret, wherever in a request it was sent, and whatever failed."""
 
 import json
 import sys
@@ -65,13 +65,13 @@ def gateway(database_url: str, folder: Path) -> Iterator[Server]:
 
 
 def forms(secret: str) -> list[str]:
-    """As people paste it."""
+    """The secret with typical mistakes of pasting."""
     pasted = ("{}", "Bearer {}", "Basic {}", "key={}; x", "/api/chats?api_key={}", "a,{}", "/api/chats/{}")
     return [form.format(secret) for form in pasted]
 
 
 def send(server: Server, path: str, headers: Pairs, method: str = "GET", body: bytes = b"") -> None:
-    """Whatever comes of it."""
+    """Sends requests whose result does not matter."""
     with suppress(OSError, ValueError):
         server.ask(path, headers, method, body)
 
@@ -94,7 +94,7 @@ def send_everywhere(server: Server, made: Made, secret: str) -> None:
 
 
 def send_broken(server: Server, secret: str) -> None:
-    """What is no HTTP."""
+    """Sends bytes that are not HTTP."""
     end = "\r\n\r\n"
     for raw in (
         f"{secret}{end}",
@@ -116,7 +116,7 @@ def send_broken(server: Server, secret: str) -> None:
 
 
 def dump() -> str:
-    """Every value of every table."""
+    """All values of all tables."""
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
         values = []
@@ -126,7 +126,7 @@ def dump() -> str:
     return "\n".join(values)
 
 
-def test_no_sink_has_a_secret(pages: Server, gateway: Server, given: Given, folder: Path) -> None:
+def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, given: Given, folder: Path) -> None:
     made = given.key(scopes=("chats:read", "keys:verify"), limit=10**6)
     unknown, compact = mint("kad"), mint("kad", Format.COMPACT)
     for server in (pages, gateway):
@@ -148,7 +148,7 @@ def test_no_sink_has_a_secret(pages: Server, gateway: Server, given: Given, fold
     assert str(made.key.id) in sinks["gateway"]
 
 
-def test_every_decision_is_logged_with_its_request_and_key(
+def test_every_decision_is_logged_with_request_id_and_key(
     pages: Server, gateway: Server, given: Given, folder: Path
 ) -> None:
     made = given.key()

@@ -1,4 +1,4 @@
-"""What a proven key may do: scopes by route, channels, and acting for a person."""
+"""Permissions of a known key: scopes by route, channels, and On-Behalf-Of."""
 
 from uuid import uuid4
 
@@ -38,7 +38,7 @@ def forbidden(answer: Answer, slug: str = "insufficient-scope") -> Answer:
         ("contacts:manage", "GET", "/api/contacts?email=a%2Fb@c;d"),
     ],
 )
-def test_a_scope_opens_its_routes_and_nothing_else(server: Server, given: Given, scope: str, method: str, path: str):
+def test_scope_opens_its_routes_only(server: Server, given: Given, scope: str, method: str, path: str):
     answer = server.ask(path, given.key(scopes=(scope,)).headers, method)
     assert answer.status in (200, 404), answer.body
     assert answer.headers["RateLimit"] == '"hour";r=999'
@@ -63,7 +63,7 @@ def test_a_scope_opens_its_routes_and_nothing_else(server: Server, given: Given,
         ("GET", "/api/api-keys"),
     ],
 )
-def test_what_no_scope_opens_is_closed_to_all(server: Server, given: Given, method: str, path: str) -> None:
+def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, method: str, path: str) -> None:
     every = (
         "chats:read",
         "chats:write",
@@ -103,7 +103,7 @@ def test_what_no_scope_opens_is_closed_to_all(server: Server, given: Given, meth
         b"/api/chats/\x85",
     ],
 )
-def test_paths_that_can_be_read_in_two_ways_are_400(server: Server, given: Given, path: str | bytes) -> None:
+def test_ambiguous_path_is_denied_with_400(server: Server, given: Given, path: str | bytes) -> None:
     made = given.key()
     answer = server.ask(path, made.headers)
     assert answer.status == 400, answer.body
@@ -111,15 +111,15 @@ def test_paths_that_can_be_read_in_two_ways_are_400(server: Server, given: Given
 
 
 @pytest.mark.parametrize("path", ["//api/chats", "/./api/chats", "/x/../api/chats", "/API/chats", "/api"])
-def test_no_other_spelling_reaches_the_api(server: Server, given: Given, path: str) -> None:
-    """What does not begin with the prefix is no call: it gets nothing that the API answers, key or no key."""
+def test_other_spelling_of_a_path_does_not_reach_the_api(server: Server, given: Given, path: str) -> None:
+    """A path without the prefix is not a call: it gets no answer of the API, with or without a key."""
     for headers in ([], given.key().headers):
         answer = server.ask(path, headers)
         assert answer.status in (301, 302, 400, 404)
         assert b'"pid"' not in answer.body
 
 
-def test_a_restricted_key_acts_only_through_its_channels(server: Server, given: Given) -> None:
+def test_key_restricted_to_channels_is_denied_on_others(server: Server, given: Given) -> None:
     organisation = given.organisation()
     sms, web = given.channel(organisation, "sms"), given.channel(organisation, "web")
     made = given.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
@@ -140,7 +140,9 @@ def impersonator(given: Given) -> Made:
     return given.key(kind="master", scopes=("chats:read", "users:impersonate"))
 
 
-def test_on_behalf_of_names_a_person_of_the_organisation(server: Server, given: Given, impersonator: Made) -> None:
+def test_on_behalf_of_accepts_an_active_person_of_the_organisation(
+    server: Server, given: Given, impersonator: Made
+) -> None:
     organisation = impersonator.key.organisation
     person = given.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
     for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.lower()):
@@ -150,7 +152,7 @@ def test_on_behalf_of_names_a_person_of_the_organisation(server: Server, given: 
     assert server.ask("/api/chats", impersonator.headers).json["on_behalf_of"] is None
 
 
-def test_on_behalf_of_anybody_else_is_403(server: Server, given: Given, impersonator: Made) -> None:
+def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: Given, impersonator: Made) -> None:
     organisation = impersonator.key.organisation
     stranger = given.person(given.organisation(), "owner")
     homeless, left = given.person(), given.person(organisation, is_active=False)
@@ -176,7 +178,7 @@ def test_on_behalf_of_anybody_else_is_403(server: Server, given: Given, imperson
     assert given.meter(impersonator).total == 0
 
 
-def test_on_behalf_of_needs_the_scope(server: Server, given: Given) -> None:
+def test_on_behalf_of_without_the_scope_is_denied(server: Server, given: Given) -> None:
     organisation = given.organisation()
     person = given.person(organisation)
     made = given.key(organisation)
@@ -185,7 +187,7 @@ def test_on_behalf_of_needs_the_scope(server: Server, given: Given) -> None:
     assert given.meter(made).total == 0
 
 
-def test_who_left_cannot_be_acted_for_at_once(server: Server, given: Given, impersonator: Made) -> None:
+def test_on_behalf_of_a_deactivated_person_is_denied_at_once(server: Server, given: Given, impersonator: Made) -> None:
     person = given.person(impersonator.key.organisation)
     headers = [*impersonator.headers, ("On-Behalf-Of", person.email)]
     assert server.ask("/api/chats", headers).status == 200
@@ -205,7 +207,7 @@ def test_who_left_cannot_be_acted_for_at_once(server: Server, given: Given, impe
         ({"is_active": False}, "owner", set()),
     ],
 )
-def test_an_inheriting_key_may_what_its_creator_may(
+def test_inheriting_key_has_the_scopes_of_its_creators_roles(
     server: Server, given: Given, person: dict[str, object], role: str | None, expected: set[str]
 ) -> None:
     organisation = given.organisation()
@@ -219,7 +221,7 @@ def test_an_inheriting_key_may_what_its_creator_may(
     assert "users:impersonate" not in answer.json["scopes"]
 
 
-def test_only_a_master_key_inherits_acting_for_people(server: Server, given: Given) -> None:
+def test_only_a_master_key_inherits_impersonation(server: Server, given: Given) -> None:
     organisation = given.organisation()
     administrator, person = given.person(system_role="administrator"), given.person(organisation)
     inherited = {"inherits": True, "creator": administrator, "scopes": ()}

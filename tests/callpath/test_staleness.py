@@ -1,4 +1,4 @@
-"""A change holds for every call that starts after its commit, in every worker, however warm its cache is."""
+"""A change applies to every call that starts after its commit, in every worker, despite caches."""
 
 import time
 from collections.abc import Callable
@@ -29,7 +29,7 @@ REVOCATIONS = 50
 
 
 class Caller(Thread):
-    """Calls without a pause on its line, and notes when each call started and how it was answered."""
+    """Calls without pause on its connection, and records when each call started and its status."""
 
     def __init__(self, line: Line, headers: Pairs) -> None:
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Caller(Thread):
         return [status for started, status in self.seen if started > moment]
 
 
-def test_fifty_revocations_under_load(server: Server, given: Given) -> None:
+def test_no_call_after_a_revocation_is_allowed_under_load(server: Server, given: Given) -> None:
     organisation = given.organisation()
     control = given.key(organisation, limit=1_000_000)
     with server.lines(control.headers) as lines:
@@ -118,7 +118,7 @@ def lower_limit(given: Given, made: Made) -> None:
 
 
 def expire(given: Given, made: Made) -> None:
-    """As an edit to the next moment would."""
+    """Expires the key at once."""
     given.execute("UPDATE key SET expires_at = clock_timestamp() WHERE id = %s", made.key.id)
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
 
@@ -139,7 +139,7 @@ def expire(given: Given, made: Made) -> None:
         (lower_limit, 429),
     ],
 )
-def test_a_change_holds_at_once(
+def test_change_applies_to_the_next_call_of_every_worker(
     server: Server, given: Given, change: Callable[[Given, Made], None], status: int
 ) -> None:
     organisation = given.organisation()
@@ -148,7 +148,7 @@ def test_a_change_holds_at_once(
 
 
 def changed(server: Server, made: Made, change: Callable[[], None]) -> set[int]:
-    """The statuses of calls to every worker, warm before, after the change's commit."""
+    """The statuses of one call to each worker after the change. Every worker had the key cached."""
     with server.lines(made.headers) as lines:
         for line in lines.values():
             assert line.ask("/api/chats", made.headers).status == 200
@@ -182,7 +182,7 @@ def take_system_role(creator: Person, organisation: Organisation) -> None:
         ("member", "administrator", deactivate),
     ],
 )
-def test_what_the_creator_loses_the_key_loses(
+def test_inheriting_key_loses_what_its_creator_loses(
     server: Server, given: Given, role: str, system_role: str, lose: Callable[[Person, Organisation], None]
 ) -> None:
     given.person(system_role="administrator")  # the last one could not be removed
@@ -192,7 +192,7 @@ def test_what_the_creator_loses_the_key_loses(
     assert changed(server, made, lambda: lose(creator, organisation)) == {403}
 
 
-def test_a_new_scope_opens_and_a_removed_one_closes(server: Server, given: Given) -> None:
+def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server, given: Given) -> None:
     creator = given.person(system_role="administrator")
     made = given.key(inherits=True, creator=creator, scopes=())
     with server.lines(made.headers) as lines:
@@ -211,7 +211,7 @@ def test_a_new_scope_opens_and_a_removed_one_closes(server: Server, given: Given
         assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {403}
 
 
-def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, given: Given) -> None:
+def test_changed_channel_slug_applies_at_once(server: Server, given: Given) -> None:
     organisation = given.organisation()
     sms = given.channel(organisation, "sms")
     made = given.key(organisation, channels=(sms,), scopes=("chats:read", "contacts:manage"))
@@ -223,8 +223,8 @@ def test_a_renamed_channel_keeps_its_slug_or_changes_it_at_once(server: Server, 
         assert line.ask("/api/chats", named).status == (200 if slug == "sms" else 403)
 
 
-def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: Any) -> None:
-    """It started before the commit, and found the meter's row locked by it."""
+def test_call_that_waits_for_a_revocation_is_denied(given: Given, settings: Any) -> None:
+    """The call started before the commit, and waited for the meter's row."""
     settings.KEYADMIN_CALL_DEADLINE_SECONDS = 60  # it must not give up before this test has seen it wait
     made = given.key()
     call = Call("GET", "/api/chats", None)
@@ -244,7 +244,7 @@ def test_a_call_that_waits_for_a_revocation_is_refused(given: Given, settings: A
 
 
 def somebody_waits_for_us() -> bool:
-    """By locks alone: whoever reads pg_stat_activity in a transaction is shown the same sessions until its end."""
+    """Reads pg_locks: pg_stat_activity shows the same sessions until the end of a transaction."""
     with connection.cursor() as cursor:
         cursor.execute("""SELECT EXISTS (SELECT FROM pg_locks
             WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))""")

@@ -1,4 +1,4 @@
-"""How many statements a decision runs: docs/architecture.md's budget."""
+"""The number of statements of a decision: the budget of the documentation."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
 
 @pytest.fixture
 def counted(given: Given, statements: list[str]) -> Callable[[Made, Call], tuple[int, Caller | Denial]]:
-    """Decides a call; how many statements it took, and the verdict. The catalogue's routes are already read."""
+    """A function that decides a call and returns the number of statements and the verdict. The routes are cached."""
     authorize(given.key().token, CHATS)
 
     def decide(made: Made, call: Call = CHATS) -> tuple[int, Caller | Denial]:
@@ -41,13 +41,13 @@ def refused(outcome: tuple[int, Caller | Denial], reason: DenialReason) -> int:
     return outcome[0]
 
 
-def test_a_warm_call_runs_one(given: Given, counted: Counted) -> None:
+def test_warm_call_runs_one_statement(given: Given, counted: Counted) -> None:
     made = given.key()
     allowed(counted(made))
     assert allowed(counted(made)) == 1
 
 
-def test_the_first_call_of_a_minute_runs_one(given: Given, counted: Counted) -> None:
+def test_first_call_of_a_minute_runs_one_statement(given: Given, counted: Counted) -> None:
     made = given.key()
     allowed(counted(made))
     for minutes in (1, 7, 61, 4000):
@@ -55,11 +55,11 @@ def test_the_first_call_of_a_minute_runs_one(given: Given, counted: Counted) -> 
         assert allowed(counted(made)) == 1
 
 
-def test_a_first_call_loads_and_draws(given: Given, counted: Counted) -> None:
+def test_first_call_runs_two_statements(given: Given, counted: Counted) -> None:
     assert allowed(counted(given.key())) == 2
 
 
-def test_a_full_hour_runs_one(given: Given, counted: Counted) -> None:
+def test_call_over_the_limit_runs_one_statement(given: Given, counted: Counted) -> None:
     made = given.key(limit=1)
     counted(made)
     for _ in range(2):
@@ -67,7 +67,7 @@ def test_a_full_hour_runs_one(given: Given, counted: Counted) -> None:
 
 
 @pytest.mark.parametrize("subject", ["key", "organisation"])
-def test_a_stale_snapshot_runs_three(given: Given, counted: Counted, subject: str) -> None:
+def test_stale_snapshot_runs_three_statements(given: Given, counted: Counted, subject: str) -> None:
     made = given.key()
 
     allowed(counted(made))
@@ -78,8 +78,8 @@ def test_a_stale_snapshot_runs_three(given: Given, counted: Counted, subject: st
     assert allowed(counted(made)) == 3
 
 
-def test_a_changed_catalogue_is_read_once_for_all_keys(given: Given, counted: Counted) -> None:
-    """Its routes are one statement more for the first call of the process, not one for every key."""
+def test_changed_catalogue_is_loaded_once_for_all_keys(given: Given, counted: Counted) -> None:
+    """The first call of the process needs one statement more for the routes; later calls do not."""
     first, second, third = given.key(), given.key(), given.key()
 
     for made in (first, second, third):
@@ -88,7 +88,7 @@ def test_a_changed_catalogue_is_read_once_for_all_keys(given: Given, counted: Co
     assert [allowed(counted(made)) for made in (first, second, third, first, second)] == [4, 3, 3, 1, 1]
 
 
-def test_a_refusal_of_a_cached_key_reloads_it(given: Given, counted: Counted) -> None:
+def test_denial_of_a_cached_key_reloads_it(given: Given, counted: Counted) -> None:
     made = given.key()
     allowed(counted(made))
     assert refused(counted(made, Call("POST", "/api/chats", None)), DenialReason.SCOPE) == 1
@@ -98,8 +98,8 @@ def test_a_refusal_of_a_cached_key_reloads_it(given: Given, counted: Counted) ->
     assert refused(counted(made), DenialReason.REVOKED) == 1
 
 
-def test_a_cached_refusal_is_never_believed(given: Given, counted: Counted) -> None:
-    """What the cache would still refuse, the database allows."""
+def test_cached_snapshot_never_denies(given: Given, counted: Counted) -> None:
+    """The cached snapshot would deny what the database allows."""
     made = given.key(scopes=())
     refused(counted(made), DenialReason.SCOPE)
     given.execute("INSERT INTO key_scope (key_id, scope_id) VALUES (%s, 'chats:read')", made.key.id)
@@ -107,19 +107,19 @@ def test_a_cached_refusal_is_never_believed(given: Given, counted: Counted) -> N
     allowed(counted(made))
 
 
-def test_on_behalf_of_runs_one_more(given: Given, counted: Counted) -> None:
+def test_on_behalf_of_runs_one_more_statement(given: Given, counted: Counted) -> None:
     made = given.key(kind="master", scopes=("chats:read", "users:impersonate"))
     person = given.person(made.key.organisation)
     allowed(counted(made))
     assert allowed(counted(made, Call("GET", "/api/chats", None, on_behalf_of=person.email))) == 2
 
 
-def test_a_redigest_runs_one_more_once(given: Given, counted: Counted) -> None:
+def test_redigest_runs_one_more_statement_once(given: Given, counted: Counted) -> None:
     made = given.key(pepper=1)
     assert [allowed(counted(made)) for _ in range(2)] == [3, 1]  # loaded, re-digested, drawn
 
 
-def test_an_unknown_key_runs_one(given: Given, counted: Counted) -> None:
+def test_unknown_key_runs_one_statement(given: Given, counted: Counted) -> None:
     made = given.key()
     unknown = Made(made.key, tokens.mint("kad"))
     assert refused(counted(unknown), DenialReason.UNPROVEN) == 1

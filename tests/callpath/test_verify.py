@@ -20,7 +20,7 @@ CHATS = {"method": "GET", "path": "/api/chats"}
 
 @pytest.fixture
 def service(given: Given) -> Made:
-    """May ask."""
+    """A key that may verify calls."""
     return given.key(scopes=("keys:verify",), limit=100_000)
 
 
@@ -47,7 +47,7 @@ def sibling(given: Given, service: Made, **fields: Any) -> Made:
     return given.key(service.key.organisation, **fields)
 
 
-def test_a_call_that_may_be_made_is_counted(server: Server, given: Given, service: Made) -> None:
+def test_allowed_call_is_counted(server: Server, given: Given, service: Made) -> None:
     organisation = service.key.organisation
     bot = given.bot(organisation)
     made = sibling(given, service, bot=bot)
@@ -73,7 +73,7 @@ def test_a_call_that_may_be_made_is_counted(server: Server, given: Given, servic
     assert given.meter(service).total == 1
 
 
-def test_the_pair_is_a_credential_and_so_is_nothing_else(server: Server, given: Given, service: Made) -> None:
+def test_key_or_pair_is_required_as_the_credential(server: Server, given: Given, service: Made) -> None:
     made = sibling(given, service)
     pair = {"key_id": made.token.key_id, "secret": made.token.secret}
     assert outcome(ask(server, service, **pair)) == (200, "ok")
@@ -84,7 +84,7 @@ def test_the_pair_is_a_credential_and_so_is_nothing_else(server: Server, given: 
         assert outcome(ask(server, service, **mixed)) == (400, "ambiguous")
 
 
-def test_the_service_is_told_every_reason(server: Server, given: Given, service: Made) -> None:
+def test_decision_names_the_denial_reason(server: Server, given: Given, service: Made) -> None:
     made = sibling(given, service, networks=("10.0.0.0/8",))
     decision = ask(server, service, made, address="11.0.0.1")
     assert outcome(decision) == (403, "address")
@@ -102,7 +102,7 @@ def test_the_service_is_told_every_reason(server: Server, given: Given, service:
     assert decision["key"]["name"] == made.key.name
 
 
-def test_channels_and_people(server: Server, given: Given, service: Made) -> None:
+def test_decision_considers_channel_and_on_behalf_of(server: Server, given: Given, service: Made) -> None:
     organisation = service.key.organisation
     made = given.key(organisation, channels=(given.channel(organisation, "sms"),))
     assert outcome(ask(server, service, made, channel="sms")) == (200, "ok")
@@ -137,15 +137,13 @@ def test_channels_and_people(server: Server, given: Given, service: Made) -> Non
         {"method": "G\nT"},
     ],
 )
-def test_what_can_be_read_in_two_ways_is_decided_400(
-    server: Server, given: Given, service: Made, call: dict[str, str]
-) -> None:
+def test_ambiguous_call_is_decided_with_400(server: Server, given: Given, service: Made, call: dict[str, str]) -> None:
     made = given.key(service.key.organisation, kind="master", scopes=("chats:read", "users:impersonate"))
     assert outcome(ask(server, service, made, **call)) == (400, "undecidable")
     assert given.meter(made).total == 0
 
 
-def test_another_organisations_keys_are_unproven(server: Server, given: Given, service: Made) -> None:
+def test_key_of_another_organisation_is_unproven(server: Server, given: Given, service: Made) -> None:
     stranger = given.key()
     decision = ask(server, service, stranger)
     assert decision == ask(server, service, key=wrong_secret(stranger.token).value)
@@ -156,7 +154,7 @@ def test_another_organisations_keys_are_unproven(server: Server, given: Given, s
     assert outcome(ask(server, master, stranger)) == (200, "ok")
 
 
-def test_who_lacks_the_permission_may_not_ask(server: Server, given: Given, service: Made) -> None:
+def test_caller_without_the_permission_is_denied(server: Server, given: Given, service: Made) -> None:
     made = sibling(given, service)
     answer = post(server, made, CHATS | {"key": made.token.value})
     assert answer.status == 403
@@ -166,7 +164,7 @@ def test_who_lacks_the_permission_may_not_ask(server: Server, given: Given, serv
     assert (answer.status, answer.json["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
 
 
-def test_a_cost_draws_that_many_calls(server: Server, given: Given, service: Made) -> None:
+def test_cost_consumes_that_many_calls(server: Server, given: Given, service: Made) -> None:
     made = sibling(given, service, limit=10)
     assert ask(server, service, made, cost=7)["rate_limit"]["remaining"] == 3
     decision = ask(server, service, made, cost=4)
@@ -200,7 +198,7 @@ def test_a_cost_draws_that_many_calls(server: Server, given: Given, service: Mad
         ({"calls": [CHATS, CHATS | {"kex": 1}, {"method": "GET"}]}, {"calls.1.kex", "calls.2.path"}),
     ],
 )
-def test_a_wrong_shape_is_422_by_field(server: Server, service: Made, body: Any, fields: set[str]) -> None:
+def test_invalid_body_is_422_by_field(server: Server, service: Made, body: Any, fields: set[str]) -> None:
     answer = post(server, service, body)
     assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json"), answer.body
     assert answer.json["type"] == "urn:keyadmin:problem:invalid"
@@ -220,13 +218,13 @@ def test_a_wrong_shape_is_422_by_field(server: Server, service: Made, body: Any,
     ],
     ids=["empty", "broken", "bytes", "twice", "nan", "deep", "large"],
 )
-def test_a_body_that_cannot_be_read_is_a_problem(server: Server, service: Made, body: bytes) -> None:
+def test_unreadable_body_is_a_problem(server: Server, service: Made, body: bytes) -> None:
     answer = post(server, service, body)
     assert answer.status in (400, 422), answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_many_calls_at_once_are_decided_in_their_order(server: Server, given: Given, service: Made) -> None:
+def test_list_of_calls_is_decided_in_order(server: Server, given: Given, service: Made) -> None:
     made, small = sibling(given, service), sibling(given, service, limit=5)
     key, little = {"key": made.token.value}, {"key": small.token.value}
     calls = [CHATS | key, CHATS, CHATS | little | {"cost": 6}, CHATS | key | {"method": "POST"}, CHATS | little]
@@ -238,8 +236,8 @@ def test_many_calls_at_once_are_decided_in_their_order(server: Server, given: Gi
     assert (given.meter(made).total, given.meter(small).total) == (96, 1)
 
 
-def test_a_batch_never_takes_longer_than_two_seconds(server: Server, given: Given, service: Made) -> None:
-    """Each of its keys is held by somebody; what could not be decided says so, and what was stays decided."""
+def test_list_of_calls_takes_two_seconds_at_most(server: Server, given: Given, service: Made) -> None:
+    """The row of each key is locked. Calls that were not decided say so, and the others keep their decision."""
     free, held = sibling(given, service), [sibling(given, service) for _ in range(4)]
     calls = [CHATS | {"key": made.token.value} for made in (free, *held * 10, free)]
     with transaction.atomic(), connection.cursor() as cursor:
@@ -266,7 +264,7 @@ def test_no_secret_is_logged(server: Server, given: Given, service: Made) -> Non
     assert str(made.key.id) in log
 
 
-def test_who_is_no_key_may_not_ask(rf: RequestFactory) -> None:
-    """A person whom their access token let in."""
+def test_person_may_not_verify_calls(rf: RequestFactory) -> None:
+    """The caller is a person with an access token."""
     response = resolve("/api/verify").func(rf.post("/api/verify", CHATS, content_type="application/json"))
     assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")

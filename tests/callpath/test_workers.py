@@ -1,4 +1,4 @@
-"""What the worker processes share besides the database: the connections that come in."""
+"""Worker processes share incoming connections."""
 
 from collections import Counter
 from contextlib import ExitStack
@@ -10,8 +10,8 @@ CONNECTIONS = 24
 BURSTS = 5
 
 
-def test_connections_that_come_together_and_stay_are_shared(server: Server, given: Given) -> None:
-    """In the middle of several bursts, of which any one may be unlucky: all work, and none has most of them."""
+def test_burst_of_connections_is_shared_among_workers(server: Server, given: Given) -> None:
+    """In the median of several bursts every worker has connections, and none has most of them."""
     headers = given.key(limit=1_000_000).headers
     busy, most = [], []
     for _ in range(BURSTS):

@@ -1,4 +1,4 @@
-"""Property tests have no deadline: on a busy machine slowness is not a failure."""
+"""Property tests have no deadline, because a busy machine is slow."""
 
 from hypothesis import settings
 

@@ -1,4 +1,4 @@
-"""Networks and addresses: what is accepted, in which words the rest is refused, and who is inside."""
+"""Networks and addresses: parsing, error messages, and containment."""
 
 import ipaddress
 from ipaddress import ip_address, ip_network
@@ -22,7 +22,7 @@ def mapped(address):
 
 @st.composite
 def networks(draw):
-    """Networks of every width, none of them IPv4-mapped, many of them close to each other."""
+    """Networks of every size, many of them close to each other; none is IPv4-mapped."""
     version = draw(st.sampled_from([4, 6]))
     bits = 32 if version == 4 else 128
     near = st.integers(0, 15).map(lambda low: (0x0A000000 if version == 4 else 0x20010DB8 << 96) + low)
@@ -50,7 +50,7 @@ def networks(draw):
         ("0000:0000:0000:0000:0000:ffff:255.255.255.254/127", "255.255.255.254/31"),
     ],
 )
-def test_a_network_is_read(text, network):
+def test_network_is_parsed(text, network):
     assert cidr.parse(text) == ip_network(network)
 
 
@@ -106,7 +106,7 @@ def test_a_network_is_read(text, network):
         *((text, CidrProblem.INVALID, NEITHER) for text in ["1" * 100_000, "\udcff", "10.0.0.0 /8", "example.org"]),
     ],
 )
-def test_a_text_is_refused_in_these_words(text, code, message):
+def test_invalid_network_is_rejected_with_a_message(text, code, message):
     with pytest.raises(cidr.CidrError) as refusal:
         cidr.parse(text)
     assert (refusal.value.message, refusal.value.code, str(refusal.value)) == (message, code, message)
@@ -121,24 +121,24 @@ def test_a_text_is_refused_in_these_words(text, code, message):
         ("::ffff:10.0.0.0/104", "/104 is too wide. Use a suffix from /112 to /128."),
     ],
 )
-def test_a_bots_list_has_a_floor(text, message):
+def test_network_wider_than_the_floor_is_rejected(text, message):
     with pytest.raises(cidr.CidrError) as refusal:
         cidr.parse(text, floor=True)
     assert (refusal.value.message, refusal.value.code) == (message, CidrProblem.TOO_WIDE)
 
 
 @pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.1.0.0/112"])
-def test_a_bots_list_takes_the_floor_itself_and_anything_narrower(text):
+def test_network_at_or_below_the_floor_is_accepted(text):
     assert cidr.parse(text, floor=True) == cidr.parse(text)
 
 
 @given(network=networks())
-def test_a_network_as_printed_is_read_back(network):
+def test_printed_network_parses_to_itself(network):
     assert cidr.parse(str(network)) == network
 
 
 @given(text=st.one_of(addressish, anything))
-def test_parse_raises_nothing_but_its_own_error(text):
+def test_parse_raises_cidr_error_only(text):
     try:
         network = cidr.parse(text)
     except cidr.CidrError as refusal:
@@ -158,7 +158,7 @@ def test_parse_raises_nothing_but_its_own_error(text):
         ("::", 6, "::"),
     ],
 )
-def test_an_address_is_read(text, version, normal):
+def test_address_is_parsed_and_normalised(text, version, normal):
     assert cidr.address_of(text) == cidr.Address(version, int(ip_address(normal)), normal)
 
 
@@ -173,12 +173,12 @@ def test_an_address_is_read(text, version, normal):
         *[":" * 100_000],
     ],
 )
-def test_what_only_looks_like_an_address_is_none(text):
+def test_invalid_address_is_none(text):
     assert cidr.address_of(text) is None
 
 
 @given(address=addresses)
-def test_an_address_as_printed_is_read_back(address):
+def test_printed_address_parses_to_itself(address):
     truth = mapped(address)
     read = cidr.address_of(str(address))
     assert read == cidr.Address(truth.version, int(truth), str(truth))
@@ -189,7 +189,7 @@ def test_an_address_as_printed_is_read_back(address):
 @example("1:2:3:4:5:6:7::")
 @example("::2:3:4:5:6:7:8")
 @example("1:2:3:4:5:6:1.2.3.4")
-def test_addresses_are_those_of_ipaddress_less_the_zones(text):
+def test_addresses_agree_with_ipaddress_except_zones(text):
     try:
         truth = ip_address(text) if "%" not in text else None
     except ValueError:
@@ -208,23 +208,23 @@ def test_contains_agrees_with_ipaddress(listed, data):
 
 
 def near(network):
-    """The addresses just outside."""
+    """The addresses next to the network."""
     first, last, kind = int(network[0]), int(network[-1]), type(network[0])
     return [kind(n) for n in (first - 1, last + 1) if 0 <= n < 2**network.max_prefixlen]
 
 
-def test_the_same_number_in_the_other_version_is_outside():
+def test_same_value_of_the_other_version_is_outside():
     compiled = cidr.compile_networks([cidr.parse("::a00:0/104")])
     assert cidr.contains(compiled, cidr.address_of("::a01:203"))
     assert not cidr.contains(compiled, cidr.address_of("10.1.2.3"))
 
 
-def test_no_networks_contain_nothing():
+def test_no_network_contains_no_address():
     assert not cidr.contains(cidr.compile_networks([]), cidr.address_of("10.1.2.3"))
 
 
 @given(listed=st.lists(networks(), max_size=5), new=networks())
-def test_covers_names_the_first_network_that_holds_the_new_one(listed, new):
+def test_covers_returns_the_first_network_that_contains_the_new_one(listed, new):
     holding = [n for n in listed if n.version == new.version and new.subnet_of(n)]
     assert cidr.covers(listed, new) == (holding[0] if holding else None)
     assert cidr.covers([*holding, new], new) is not None
@@ -242,5 +242,5 @@ def test_covers_names_the_first_network_that_holds_the_new_one(listed, new):
         ("2001:db8::/64", "2⁶⁴ addresses"),
     ],
 )
-def test_a_network_is_described_by_its_size(text, words):
+def test_network_is_described_by_its_size(text, words):
     assert cidr.describe(cidr.parse(text)) == words

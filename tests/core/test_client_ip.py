@@ -1,4 +1,4 @@
-"""The client's address: only what a trusted proxy saw counts, and what a client claims never does."""
+"""The client's address: only what trusted proxies saw counts."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ def address(text):
 
 
 def as_headers(entries, cuts):
-    """The entries as one or more header values, with the spaces that proxies write."""
+    """The entries as header values, with spaces as proxies write them."""
     values, rest = [], list(entries)
     for cut in cuts:
         values.append(rest[:cut])
@@ -38,33 +38,33 @@ cuts = st.lists(st.integers(1, 3), max_size=3)
 
 
 @given(peer=st.one_of(proxies, strangers), said=claims)
-def test_without_trusted_proxies_the_header_is_ignored(peer, said):
+def test_header_is_ignored_without_trusted_proxies(peer, said):
     assert client_address(peer, said, ()) == address(peer)
 
 
 @given(peer=strangers, said=claims)
-def test_a_peer_that_is_not_trusted_is_the_client(peer, said):
+def test_untrusted_peer_is_the_client(peer, said):
     assert client_address(peer, said, TRUSTED) == address(peer)
 
 
 @given(peer=proxies, client=strangers, chain=st.lists(proxies, max_size=4), claimed=claims, cuts=cuts)
-def test_what_the_client_claims_never_wins(peer, client, chain, claimed, cuts):
+def test_address_claimed_by_the_client_is_ignored(peer, client, chain, claimed, cuts):
     entries = [*claimed, client, *chain]
     assert client_address(peer, as_headers(entries, cuts), TRUSTED) == address(client)
 
 
 @given(peer=proxies, bad=garbage.filter(bool), chain=st.lists(proxies, max_size=4), claimed=claims, cuts=cuts)
-def test_garbage_before_a_client_is_found_means_unknown(peer, bad, chain, claimed, cuts):
+def test_invalid_entry_before_the_client_makes_it_unknown(peer, bad, chain, claimed, cuts):
     assert client_address(peer, as_headers([*claimed, bad, *chain], cuts), TRUSTED) is None
 
 
 @given(peer=proxies, chain=st.lists(proxies, min_size=1, max_size=4), cuts=cuts)
-def test_when_everyone_is_trusted_the_leftmost_is_the_client(peer, chain, cuts):
+def test_leftmost_address_is_the_client_if_all_are_trusted(peer, chain, cuts):
     assert client_address(peer, as_headers(chain, cuts), TRUSTED) == address(chain[0])
 
 
 @pytest.mark.parametrize("forwarded", [[], [""], [" \t"], ["", ""]])
-def test_a_trusted_peer_that_says_nothing_is_the_client(forwarded):
+def test_trusted_peer_without_header_is_the_client(forwarded):
     assert client_address("10.0.0.1", forwarded, TRUSTED) == address("10.0.0.1")
 
 
@@ -81,23 +81,23 @@ def test_a_trusted_peer_that_says_nothing_is_the_client(forwarded):
         (["2001:DB9::1"], "2001:db9::1"),
     ],
 )
-def test_the_walk_goes_from_the_right(forwarded, client):
+def test_entries_are_read_from_the_right(forwarded, client):
     assert client_address("10.0.0.1", forwarded, TRUSTED) == address(client)
 
 
 @pytest.mark.parametrize(
     "entry", ["8.8.8.8,", ",", "8.8.8.8, ,10.1.2.3", "8.8.8.8%eth0", "8.8.8.8\n", "8.8.8.8:443", "\udcff"]
 )
-def test_an_entry_that_cannot_be_read_means_unknown(entry):
+def test_invalid_entry_makes_the_client_unknown(entry):
     assert client_address("10.0.0.1", [entry], TRUSTED) is None
 
 
-def test_a_mapped_peer_is_the_trusted_proxy_it_is():
+def test_mapped_peer_is_recognised_as_trusted():
     assert client_address("::ffff:10.0.0.1", ["8.8.8.8"], TRUSTED) == address("8.8.8.8")
 
 
 @pytest.mark.parametrize("peer", ["", "unix:", "/run/keyadmin.sock", "fe80::1%eth0"])
-def test_a_peer_without_an_address_is_unknown(peer):
+def test_peer_without_an_address_is_unknown(peer):
     assert client_address(peer, ["8.8.8.8"], TRUSTED) is None
 
 
@@ -105,6 +105,6 @@ def test_a_peer_without_an_address_is_unknown(peer):
     peer=st.text(max_size=20),
     said=st.lists(st.text(st.characters(codec=None, exclude_categories=())), max_size=3),
 )
-def test_it_never_raises(peer, said):
+def test_client_address_never_raises(peer, said):
     client_address(peer, said, TRUSTED)
     client_address("10.0.0.1", said, TRUSTED)

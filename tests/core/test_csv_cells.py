@@ -1,4 +1,4 @@
-"""Cells of CSV: nothing that anybody typed runs as a formula, and everything can be read back."""
+"""CSV: no text runs as a formula, and every value can be read back."""
 
 import csv
 import io
@@ -42,16 +42,16 @@ from keyadmin.core import csv_cells
         (datetime(2026, 11, 22, 18, tzinfo=timezone(timedelta(hours=2))), "2026-11-22T16:00:00Z"),
     ],
 )
-def test_a_cell(value: object, text: str) -> None:
+def test_cell_text(value: object, text: str) -> None:
     assert csv_cells.cell(value) == text
 
 
-def test_a_line_is_quoted_where_it_must_be() -> None:
+def test_line_is_quoted_where_needed() -> None:
     assert csv_cells.line(["a,b", 'say "x"', None, "=1"]) == '"a,b","say ""x""",,\'=1\r\n'
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8")), min_size=2))
-def test_a_line_reads_back_and_no_cell_is_a_formula(values: list[str]) -> None:
+def test_line_reads_back_and_no_cell_is_a_formula(values: list[str]) -> None:
     [cells] = csv.reader(io.StringIO(csv_cells.line(values), newline=""))
     assert [cell.removeprefix("'") for cell in cells] == [value.replace("\0", "").removeprefix("'") for value in values]
     assert not any(cell.strip().startswith(("=", "+", "-", "@")) for cell in cells)

@@ -1,4 +1,4 @@
-"""A call in one line: bounded, printable, and without a key."""
+"""Redacted request lines: bounded, printable, and without a key."""
 
 import pytest
 
@@ -15,13 +15,13 @@ from keyadmin.core.tokens import Format, mint
         ("GET", "/caf\u00e9/\x00\ud800", r"GET /caf\xe9/\x00\ud800"),
     ],
 )
-def test_one_line(method: str, path: str, line: str) -> None:
+def test_request_line_is_printable_and_bounded(method: str, path: str, line: str) -> None:
     assert redacted_request_line(method, path) == line
 
 
 @pytest.mark.parametrize("before", [0, 1, 130, 180, 330, 350, 360, 390, 5000])
 @pytest.mark.parametrize("form", Format)
-def test_no_part_of_a_key_wherever_it_stands(form: Format, before: int) -> None:
+def test_request_line_contains_no_part_of_a_key(form: Format, before: int) -> None:
     tokens = [mint("kad", form) for _ in range(6)]
     for path in (f"/{'x/' * (before // 2)}{tokens[0].value}", "/" + "/".join(token.value for token in tokens)):
         line = redacted_request_line("GET", path)
@@ -29,7 +29,7 @@ def test_no_part_of_a_key_wherever_it_stands(form: Format, before: int) -> None:
         assert not any(token.value[:30] in line for token in tokens)
 
 
-def test_what_is_whole_can_be_asked_again() -> None:
+def test_complete_request_line_can_be_parsed() -> None:
     assert parse_request_line(redacted_request_line("GET", "/api/chats/4711")) == ("GET", "/api/chats/4711")
     for line in (
         "",

@@ -1,4 +1,4 @@
-"""Routes: the most specific one wins, whatever the order; paths that servers read differently are refused."""
+"""Routes: the most specific one applies, in any order; ambiguous paths are not canonical."""
 
 from itertools import product
 
@@ -32,7 +32,7 @@ def get(method):
 
 
 def ranks(route):
-    """The pattern's segments by specificity: literal 0, one segment 1, the rest 2."""
+    """The pattern's segments by specificity: 0 for literal, 1 for one segment, 2 for the rest."""
     return [(2, "") if s == "**" else (1, "") if s[0] in "*{" else (0, s) for s in route.pattern.split("/")[1:] if s]
 
 
@@ -50,7 +50,7 @@ def fits(route, method, segments):
 
 
 def model(listed, method, path):
-    """What `match` should say, the slow and obvious way: scopes, channel rule, possible channels."""
+    """The expected match by a simple model: scopes, channel rule, possible channels."""
     segments = [segment for segment in path.split("/") if segment]
     fitting = [route for route in listed if fits(route, method, segments)]
     if not fitting:
@@ -63,7 +63,7 @@ def model(listed, method, path):
 
 
 @given(listed=st.lists(any_route(), max_size=12), method=methods, path=paths, slash=st.booleans())
-def test_matching_agrees_with_the_obvious_way(listed, method, path, slash):
+def test_match_agrees_with_a_simple_model(listed, method, path, slash):
     found = routes.compile_table(listed).match(method, path + "/" if slash and path != "/" else path)
     expected = model(listed, method, path)
     assert (found is None) == (expected is None)
@@ -75,7 +75,7 @@ def test_matching_agrees_with_the_obvious_way(listed, method, path, slash):
 
 
 @given(listed=st.lists(any_route(), max_size=8), method=methods, path=paths, data=st.data())
-def test_the_order_of_routes_does_not_matter(listed, method, path, data):
+def test_order_of_routes_does_not_matter(listed, method, path, data):
     shuffled = data.draw(st.permutations(listed))
     assert routes.compile_table(listed).match(method, path) == routes.compile_table(shuffled).match(method, path)
 
@@ -87,14 +87,14 @@ def test_the_order_of_routes_does_not_matter(listed, method, path, data):
         [Route("GET", "/{channel}/*", "x", "path"), Route("GET", "/*/{channel}", "y", "path")],
     ],
 )
-def test_nor_does_it_among_routes_for_the_same_paths(listed):
+def test_order_of_routes_for_the_same_paths_does_not_matter(listed):
     assert routes.compile_table(listed).match("GET", "/b/a") == routes.compile_table(reversed(listed)).match(
         "GET", "/b/a"
     )
 
 
 def match(patterns, path, method="GET"):
-    """The pattern that is chosen for the path."""
+    """The pattern that matches the path."""
     found = routes.compile_table(Route("GET", pattern, "s") for pattern in patterns).match(method, path)
     return found and found.pattern
 
@@ -126,7 +126,7 @@ def match(patterns, path, method="GET"):
         ([], "/a", None),
     ],
 )
-def test_the_most_specific_pattern_is_chosen(patterns, path, chosen):
+def test_most_specific_pattern_is_chosen(patterns, path, chosen):
     assert match(patterns, path) == chosen
     assert match(reversed(patterns), path) == chosen
 
@@ -148,21 +148,21 @@ def test_a_more_specific_path_of_another_method_does_not_hide_a_route():
     assert table.match("GET", "/a/b") == Match(frozenset({"y"}), "/a/*", None, "")
 
 
-def test_the_path_names_the_channel():
+def test_path_names_the_channel():
     table = routes.compile_table([Route("POST", "/a/{channel}/b/**", "x", "path"), Route("POST", "/a", "x", "header")])
     assert table.match("POST", "/a/sms/b/c") == Match(frozenset({"x"}), "/a/{channel}/b/**", "sms", "path")
     assert table.match("POST", "/a/web%20chat/b/c").channel == "web chat"
     assert table.match("POST", "/a") == Match(frozenset({"x"}), "/a", None, "header")
 
 
-def test_of_two_channel_rules_for_one_path_the_stricter_holds():
+def test_stricter_channel_rule_of_one_path_applies():
     table = routes.compile_table([Route("GET", "/a/*", "x"), Route("GET", "/a/{channel}", "y", "path")])
     assert table.match("GET", "/a/sms") == Match(frozenset({"x", "y"}), "/a/{channel}", "sms", "path")
 
 
 @settings(max_examples=100)
 @given(one=any_route(), other=any_route())
-def test_two_routes_overlap_if_some_call_fits_both(one, other):
+def test_routes_overlap_if_a_call_matches_both(one, other):
     every = [segments for length in range(6) for segments in product("abc", repeat=length)]
     expected = any(fits(one, one.method, path) and fits(other, one.method, path) for path in every)
     assert routes.overlap(one, other) == routes.overlap(other, one) == expected
@@ -186,19 +186,19 @@ def test_two_routes_overlap_if_some_call_fits_both(one, other):
         Route("GET", "/{channel}/{channel}", "s", "path"),
     ],
 )
-def test_a_route_without_sense_is_refused(route):
+def test_invalid_route_raises(route):
     with pytest.raises(RouteError):
         routes.compile_table([route])
 
 
 @given(listed=st.lists(any_route(), max_size=8), method=anything, path=anything)
-def test_matching_never_raises(listed, method, path):
+def test_match_never_raises(listed, method, path):
     table = routes.compile_table(listed)
     table.match(method, path)
     table.match("GET", "/" + path)
 
 
-def test_a_path_of_a_hundred_kilobytes_is_just_a_path():
+def test_path_of_a_hundred_kilobytes_is_matched():
     assert match(["/a/**", "/a/*/b"], "/a" * 50_000) == "/a/**"
     assert match(["/a/**"], "/" * 100_000) is None
     assert routes.canonical("/a" * 50_000)
@@ -212,7 +212,7 @@ def test_a_path_of_a_hundred_kilobytes_is_just_a_path():
         *["/%e2%82%ac", "/a%3Ab", "/%F0%9F%94%91"],
     ],
 )
-def test_a_path_that_everyone_reads_alike_is_canonical(path):
+def test_unambiguous_path_is_canonical(path):
     assert routes.canonical(path)
 
 
@@ -227,7 +227,7 @@ def test_a_path_that_everyone_reads_alike_is_canonical(path):
         *["/%c0%ae", "/%c0%af", "/%e0%80%af", "/%ff", "/%C3", "/%ed%a0%80"],
     ],
 )
-def test_a_path_that_could_be_read_two_ways_is_not(path):
+def test_ambiguous_path_is_not_canonical(path):
     assert not routes.canonical(path)
 
 
@@ -238,7 +238,7 @@ def test_canonical_never_raises(path):
 
 
 @given(path=st.text("./%;\\\x00a2feE5cC", max_size=12).map(lambda text: "/" + text))
-def test_a_canonical_path_has_no_devious_segment_even_when_decoded(path):
+def test_canonical_path_is_unambiguous_when_decoded(path):
     if routes.canonical(path):
         decoded = routes.unquote(path)
         assert not set(decoded) & set(";\\\x00%")

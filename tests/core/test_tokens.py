@@ -1,4 +1,4 @@
-"""Keys: both formats, and what is refused before any database is asked."""
+"""Keys: both formats, and texts that are not keys."""
 
 import hashlib
 import hmac
@@ -29,47 +29,47 @@ compact_keys = minted(Format.COMPACT)
 
 
 @given(prefix=prefixes, shape=formats)
-def test_what_is_minted_parses_to_itself(prefix, shape):
+def test_minted_key_parses_to_itself(prefix, shape):
     token = tokens.mint(prefix, shape)
     assert tokens.parse(token.value) == token
     assert (token.prefix, token.format) == (prefix, shape)
     assert len(token.value) <= tokens.MAX_TOKEN_LENGTH
 
 
-def test_a_default_key_is_spelt_as_documented():
+def test_default_key_has_the_documented_format():
     token = tokens.mint("kad")
     assert re.fullmatch(r"kad_[0-9A-Za-z]{16}_[0-9A-Za-z]{43}[0-9A-Za-z]{6}", token.value)
     assert token.value == f"{token.key_id}_{token.secret}"
     assert token.recognition == token.value[4:12]
 
 
-def test_the_checksum_is_crc_32_in_base62():
-    """A fixed example, so that keys in the world stay valid whatever becomes of the code."""
+def test_checksum_is_crc_32_in_base62():
+    """A fixed example, so that issued keys stay valid when the code changes."""
     assert tokens.parse("kad_0123456789abcdef_" + "A" * 43 + "1Nvzno") is not None
     assert tokens.parse("kad_0123456789abcdef_" + "A" * 43 + "1Nvznp") is None
 
 
-def test_a_compact_key_is_spelt_as_documented():
+def test_compact_key_has_the_documented_format():
     token = tokens.mint("whm", Format.COMPACT)
     assert re.fullmatch(r"whm_[0-9a-f]{32}", token.value)
     assert token.key_id is None
     assert token.recognition == token.value[4:12]
 
 
-def test_no_two_keys_are_alike():
+def test_minted_keys_differ():
     assert len({tokens.mint("kad").secret for _ in range(1000)}) == 1000
     assert len({tokens.mint("kad").key_id for _ in range(1000)}) == 1000
 
 
 @pytest.mark.parametrize("prefix", ["", "k", "1ad", "Kad", "ka_d", "ka-d", "kåd", "kad\n", "k" * 13, "ka١"])
-def test_a_prefix_out_of_shape_is_not_minted_and_not_parsed(prefix):
+def test_invalid_prefix_is_neither_minted_nor_parsed(prefix):
     with pytest.raises(ValueError, match="prefix"):
         tokens.mint(prefix)
     assert tokens.parse(f"{prefix}_{'0' * 32}") is None
 
 
 @given(token=default_keys, place=st.integers(min_value=0), char=st.sampled_from(BASE62 + "_-. é"))
-def test_a_substituted_character_is_refused(token, place, char):
+def test_substituted_character_is_rejected(token, place, char):
     value = token.value
     place %= len(value)
     assume(value[place] != char)
@@ -77,26 +77,26 @@ def test_a_substituted_character_is_refused(token, place, char):
 
 
 @given(token=default_keys, place=st.integers(min_value=0), char=st.sampled_from(BASE62 + "_-. é"))
-def test_an_inserted_character_is_refused(token, place, char):
+def test_inserted_character_is_rejected(token, place, char):
     place %= len(token.value) + 1
     assert tokens.parse(token.value[:place] + char + token.value[place:]) is None
 
 
 @given(token=default_keys)
-def test_a_dropped_character_is_refused_wherever_it_was(token):
+def test_dropped_character_is_rejected_at_every_position(token):
     value = token.value
     assert not any(tokens.parse(value[:i] + value[i + 1 :]) for i in range(len(value)))
 
 
 @given(token=default_keys)
-def test_swapped_neighbours_are_refused_wherever_they_are(token):
+def test_swapped_neighbours_are_rejected_at_every_position(token):
     value = token.value
     for i in range(len(value) - 1):
         if value[i] != value[i + 1]:
             assert tokens.parse(value[:i] + value[i + 1] + value[i] + value[i + 2 :]) is None
 
 
-def test_no_substitution_at_all_gets_through():
+def test_every_substitution_is_rejected():
     value = tokens.mint("kad").value
     for place, was in enumerate(value):
         for char in BASE62 + "_":
@@ -104,25 +104,25 @@ def test_no_substitution_at_all_gets_through():
 
 
 @given(token=compact_keys)
-def test_a_compact_key_in_capitals_is_refused(token):
+def test_compact_key_in_capitals_is_rejected(token):
     assert tokens.parse(token.value.upper()) is None
     assert tokens.parse(token.prefix.upper() + "_" + token.secret) is None
     assert tokens.parse(token.prefix + "_" + token.secret[:-1] + "A") is None
 
 
 @given(token=default_keys)
-def test_a_default_key_with_its_prefix_in_capitals_is_refused(token):
+def test_default_key_with_a_prefix_in_capitals_is_rejected(token):
     assert tokens.parse(token.prefix.upper() + token.value[len(token.prefix) :]) is None
 
 
 @pytest.mark.parametrize("secret", ["", "a" * 31, "a" * 33, "g" + "a" * 31, "a" * 31 + "\n", "a" * 31 + "١"])
-def test_another_shape_of_compact_key_is_refused(secret):
+def test_malformed_compact_key_is_rejected(secret):
     assert tokens.parse(f"whm_{secret}") is None
 
 
 @pytest.mark.parametrize("shape", Format)
 @pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "\t{}", "{}\x00", "Bearer {}", '"{}"', "{0}{0}"])
-def test_nothing_may_stand_around_a_key(shape, around):
+def test_text_around_a_key_is_rejected(shape, around):
     assert tokens.parse(around.format(tokens.mint("kad", shape).value)) is None
 
 
@@ -130,14 +130,14 @@ def test_nothing_may_stand_around_a_key(shape, around):
 @example("\udcff")
 @example("kad_\x00")
 @example("é" * 79)
-def test_no_text_makes_parse_pair_or_digest_raise(text):
+def test_parse_pair_and_digest_raise_for_no_text(text):
     assert tokens.parse(text) is None
     assert tokens.pair(text, text) is None
     assert len(tokens.digest(text, PEPPER)) == 32
 
 
 @given(token=st.one_of(default_keys, compact_keys), place=st.integers(min_value=0), text=anything)
-def test_nor_does_a_key_with_text_in_it(token, place, text):
+def test_parse_pair_and_digest_raise_for_no_key_with_text_in_it(token, place, text):
     place %= len(token.value)
     spoilt = token.value[:place] + text + "\x00" + token.value[place:]
     assert tokens.parse(spoilt) is None
@@ -146,7 +146,7 @@ def test_nor_does_a_key_with_text_in_it(token, place, text):
 
 
 @pytest.mark.parametrize("char", ["a", "_", "\x00", "é", "\udcff", "\U0001f511"])
-def test_a_hundred_kilobytes_are_refused(char):
+def test_text_of_a_hundred_kilobytes_is_rejected(char):
     text = char * 100_000
     assert tokens.parse(text) is None
     assert tokens.parse("kad_" + text) is None
@@ -154,17 +154,17 @@ def test_a_hundred_kilobytes_are_refused(char):
 
 
 @given(token=default_keys)
-def test_the_pair_makes_the_whole_key(token):
+def test_pair_is_the_whole_key(token):
     assert tokens.pair(token.key_id, token.secret) == token
 
 
 @given(one=default_keys, other=default_keys)
-def test_the_id_of_one_key_with_the_secret_of_another_is_no_pair(one, other):
+def test_id_and_secret_of_different_keys_are_no_pair(one, other):
     assert tokens.pair(one.key_id, other.secret) is None
 
 
 @given(token=default_keys)
-def test_a_key_cut_elsewhere_is_no_pair(token):
+def test_key_split_elsewhere_is_no_pair(token):
     prefix, middle, secret = token.value.split("_")
     assert tokens.pair(prefix, f"{middle}_{secret}") is None
     assert tokens.pair(token.key_id, token.value) is None
@@ -172,30 +172,30 @@ def test_a_key_cut_elsewhere_is_no_pair(token):
 
 
 @given(token=compact_keys)
-def test_a_compact_key_has_no_pair(token):
+def test_compact_key_has_no_pair(token):
     assert tokens.pair(token.prefix, token.secret) is None
 
 
 @given(text=st.text(max_size=80), pepper=st.binary(min_size=32, max_size=32))
-def test_the_digest_is_hmac_sha256_under_the_pepper(text, pepper):
+def test_digest_is_hmac_sha256_under_the_pepper(text, pepper):
     expected = hmac.new(pepper, text.encode(), hashlib.sha256).digest()
     assert tokens.digest(text, pepper) == expected
 
 
-def test_another_pepper_makes_another_digest():
+def test_digest_depends_on_the_pepper():
     value = tokens.mint("kad").value
     assert tokens.digest(value, PEPPER) != tokens.digest(value, PEPPER[::-1])
 
 
 @pytest.mark.parametrize("shape", Format)
-def test_a_secret_does_not_show_when_printed(shape):
+def test_printed_token_does_not_show_the_secret(shape):
     token = tokens.mint("kad", shape)
     for shown in (repr(token), str(token), f"{token}", repr([token])):
         assert token.secret not in shown
         assert token.value not in shown
 
 
-def test_a_new_secret_for_the_same_key_keeps_its_id() -> None:
+def test_new_secret_keeps_the_key_id() -> None:
     old = tokens.mint("kad")
     new = tokens.mint("kad", Format.DEFAULT, old.key_id)
     assert new.key_id == old.key_id

@@ -1,4 +1,4 @@
-"""Really committed rows: the rules are asked over the call path's own connection."""
+"""Committed rows, because the rules are evaluated on the call path's own connection."""
 
 from tests.callpath.conftest import committed_rows, given
 

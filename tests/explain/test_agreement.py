@@ -1,4 +1,4 @@
-"""Explain and the call path always agree: the same call is explained, and then made."""
+"""Explain and the call path agree: each call is explained, and then made."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -79,7 +79,7 @@ WILD: Final = (
 
 @dataclass
 class World:
-    """What the keys of all examples share."""
+    """The rows that the keys of all examples share."""
 
     given: Given
     organisations: list[Organisation] = field(default_factory=list)
@@ -109,7 +109,7 @@ class World:
 
 @dataclass
 class Case:
-    """`meter`: so many calls, so many minutes ago."""
+    """`meter`: a number of calls some minutes ago."""
 
     key: dict[str, Any]
     meter: tuple[int, int]
@@ -118,7 +118,7 @@ class Case:
 
 @st.composite
 def cases(draw: Any) -> Case:
-    """A key that may make the call, as `World` numbers its parts, but for up to four things that may be anything."""
+    """A key that is allowed the call, with up to four random changes. Numbers index the parts of `World`."""
     now, kind = timezone.now(), draw(st.sampled_from([Kind.STANDARD, Kind.MASTER, Kind.BOT]))
     wild = draw(st.sets(st.sampled_from(WILD), max_size=4))
 
@@ -157,7 +157,7 @@ def world(given: Given) -> World:
 
 @settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @hypothesis.given(case=cases())
-def test_explain_and_authenticate_always_agree(world: World, case: Case) -> None:
+def test_explain_and_authorize_always_agree(world: World, case: Case) -> None:
     within_one_minute(lambda: compare(world, case))
 
 
@@ -213,7 +213,7 @@ def headers(token: str, call: dict[str, str]) -> dict[str, list[str]]:
 
 
 def coherent(explanation: Explanation) -> None:
-    """At most one rule decides, all before it let the call pass, and what refuses says what would have to change."""
+    """At most one rule decides, all before it pass, and each denying rule has a remedy."""
     states = [step.state for step in explanation.steps]
     passed = states.index("decides") if "decides" in states else len(states)
     behind = states[passed + 1 :]

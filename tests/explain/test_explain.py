@@ -1,4 +1,4 @@
-"""What each rule says in words, and what would have to change; and what is no question."""
+"""The message and remedies of each rule, and rejected inputs."""
 
 from datetime import timedelta
 from typing import Any
@@ -33,12 +33,12 @@ def step(explanation: Explanation, rule: Rule) -> Step:
 
 
 def said(explanation: Explanation) -> tuple[str, list[str]]:
-    """What the rule that decides says, and what would have to change."""
+    """The message of the deciding rule, and all remedies."""
     assert explanation.deciding is not None
     return explanation.deciding.message, [change.detail for change in explanation.remedies]
 
 
-def test_allowed(given: Given) -> None:
+def test_allowed_call_passes_every_rule(given: Given) -> None:
     organisation = given.organisation(name="Northwind")
     bot = Bot.objects.create(organisation=organisation, name="Concierge")
     given.network("10.0.0.0/8", bot=bot)
@@ -59,7 +59,7 @@ def test_allowed(given: Given) -> None:
     ]
 
 
-def test_standing(given: Given) -> None:
+def test_revoked_expired_or_paused_key_is_explained(given: Given) -> None:
     organisation: Organisation = given.organisation(name="Northwind", is_active=False)
     bot = Bot.objects.create(organisation=organisation, name="Concierge", is_active=False)
     past = timezone.now() - timedelta(days=1)
@@ -130,24 +130,26 @@ def test_address_must_be_on_the_list_of_key_and_bot(given: Given) -> None:
         ),
     ],
 )
-def test_permission(given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str) -> None:
+def test_permission_rule_is_explained(
+    given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str
+) -> None:
     assert said(explained(given.key(**fields), path, method)) == (detail, [change])
 
 
-def test_an_inheriting_key_lacks_what_its_creator_lacks(given: Given) -> None:
+def test_inheriting_key_needs_a_role_of_its_creator(given: Given) -> None:
     organisation = given.organisation()
     creator = given.person(organisation, "auditor")
     made = given.key(organisation, inherits=True, creator=creator, created_by="Asha Nair", scopes=())
     assert said(explained(made))[1] == ["Give Asha Nair, from whom the key inherits, a role that includes Read chats."]
 
 
-def test_every_key_may_ask_who_it_is(given: Given) -> None:
+def test_every_key_may_call_whoami(given: Given) -> None:
     explanation = explained(given.key(scopes=()), "/api/whoami")
     assert step(explanation, Rule.PERMISSION).message == "Every key may call GET /api/whoami."
     assert (explanation.status, explanation.needs) == (200, frozenset())
 
 
-def test_channels(given: Given) -> None:
+def test_channel_rule_is_explained(given: Given) -> None:
     organisation = given.organisation()
     sms = given.channel(organisation, "sms")
     made = given.key(organisation, channels=(sms,), scopes=("chats:read", "messages:send", "contacts:manage"))
@@ -161,7 +163,7 @@ def test_channels(given: Given) -> None:
     assert step(explained(given.key()), Rule.CHANNEL).message == "The key may use every channel."
 
 
-def test_on_behalf_of(given: Given) -> None:
+def test_on_behalf_of_rule_is_explained(given: Given) -> None:
     organisation = given.organisation(name="Northwind")
     sam = given.person(organisation)
     may = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
@@ -178,7 +180,7 @@ def test_on_behalf_of(given: Given) -> None:
     ]
 
 
-def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
+def test_several_denying_rules_are_explained_together(given: Given) -> None:
     made = given.key(limit=3, networks=("192.0.2.0/24",))
     Meter.objects.filter(key_id=made.key.id).update(minute=database_minute(), used=3, cells=[3, *[0] * (CELLS - 1)])
     explanation = explained(made, "/api/export", address="192.0.2.1")
@@ -190,8 +192,8 @@ def test_a_full_hour_and_everything_else_at_once(given: Given) -> None:
     assert explained(made, address="192.0.2.1").status == 429
 
 
-def test_while_no_call_can_be_decided(given: Given) -> None:
-    """The call path's breaker is open. Pages and the API make 503 of it."""
+def test_open_circuit_breaker_raises_operational_error(given: Given) -> None:
+    """Pages and the API answer 503."""
     made = given.key()
     key, call = find_key(OPERATOR, str(made.key.id)), parse_call(method="GET", path="/api/chats")
     state.circuit_breaker.record_failure()
@@ -203,7 +205,7 @@ def test_while_no_call_can_be_decided(given: Given) -> None:
     assert explain(key, call).status == 200
 
 
-def test_only_of_keys_that_one_sees(given: Given) -> None:
+def test_key_that_the_actor_cannot_see_is_not_found(given: Given) -> None:
     organisation = given.organisation()
     made, compact = given.key(organisation), given.key(organisation, format="compact")
     auditor, member = given.person(organisation, "auditor"), given.person(organisation, "member")
@@ -217,7 +219,7 @@ def test_only_of_keys_that_one_sees(given: Given) -> None:
 
 
 @pytest.mark.parametrize("form", list(tokens.Format))
-def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
+def test_input_with_a_secret_is_rejected(given: Given, form: tokens.Format) -> None:
     token = tokens.mint("kad", form)
     for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
         with pytest.raises(InvalidInputError) as refused:
@@ -247,7 +249,7 @@ def test_no_secret_is_taken_in(given: Given, form: tokens.Format) -> None:
         ("method", "get"),
     ],
 )
-def test_what_is_no_call(field: str, text: str) -> None:
+def test_invalid_call_is_rejected(field: str, text: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         parse_call(**{"method": "GET", "path": "/", field: text})
     assert list(refused.value.errors) == [field]

@@ -1,4 +1,4 @@
-"""The page: a call is sent by POST, shown at an address of its own, and whoever sees the key may ask."""
+"""The Explain page: POST redirects to an address with the call; every reader of the key may use it."""
 
 import html
 from typing import Any
@@ -44,7 +44,7 @@ def page(client: Client, made: Made, **changes: str) -> tuple[Any, str]:
     return response, html.unescape(response.content.decode())
 
 
-def test_from_the_form_to_an_address(owner: Client, made: Made) -> None:
+def test_valid_form_redirects_to_an_address_with_the_call(owner: Client, made: Made) -> None:
     sent = {"key": str(made.key.id), "key_id": ""} | CALL | {"path": " /api/export?from=1 ", "channel": "sms"}
     response = owner.post(URL, sent)
     assert response.status_code == 302
@@ -58,13 +58,13 @@ def test_from_the_form_to_an_address(owner: Client, made: Made) -> None:
     assert "Denied by rule 5, Permission" in owner.get(response["Location"]).content.decode()
 
 
-def test_a_key_id_is_pasted_beside_another_choice(given: Given, owner: Client, made: Made) -> None:
+def test_pasted_key_id_takes_precedence_over_the_choice(given: Given, owner: Client, made: Made) -> None:
     other = given.key(made.key.organisation)
     response = owner.post(URL, {"key": str(other.key.id), "key_id": f" {made.key.key_id} "} | CALL)
     assert f"key={made.key.id}&" in response["Location"]
 
 
-def test_denied(given: Given, owner: Client, made: Made) -> None:
+def test_denied_call_shows_the_deciding_rule(given: Given, owner: Client, made: Made) -> None:
     given.key(made.key.organisation, name="Warehouse export", scopes=("chats:export",))
     given.key(made.key.organisation, name="Retired export", scopes=("chats:export",), revoked_at=made.key.created_at)
     response, text = page(owner, made)
@@ -86,7 +86,7 @@ def test_denied(given: Given, owner: Client, made: Made) -> None:
         assert f'value="{value}"' in text
 
 
-def test_what_is_behind_the_deciding_rule(given: Given, owner: Client, made: Made) -> None:
+def test_rules_after_the_deciding_one_are_shown(given: Given, owner: Client, made: Made) -> None:
     given.network("10.0.0.0/8", key=made.key)
     _, text = page(owner, made)
     assert "Denied by rule 4, Key’s addresses" in text
@@ -94,19 +94,19 @@ def test_what_is_behind_the_deciding_rule(given: Given, owner: Client, made: Mad
     assert f'href="/keys/{made.key.id}/networks/">Change its addresses' in text
 
 
-def test_an_unmapped_path_says_so(owner: Client, made: Made) -> None:
+def test_unmapped_path_is_explained(owner: Client, made: Made) -> None:
     _, text = page(owner, made, path="/api/unknown")
     assert "No permission opens GET /api/unknown, so every key is denied." in text
     assert "Let a permission open GET /api/unknown." in text
 
 
-def test_allowed(owner: Client, made: Made) -> None:
+def test_allowed_call_is_shown(owner: Client, made: Made) -> None:
     _, text = page(owner, made, path="/api/chats")
     assert "All 8 rules pass. The call would use 1 of 1,000 requests left this hour." in text
     assert "To allow this call" not in text
 
 
-def test_auditors_may_ask_and_are_offered_no_change(given: Given, made: Made) -> None:
+def test_auditor_sees_the_explanation_without_links_to_edit(given: Given, made: Made) -> None:
     for person in (given.person(made.key.organisation, "auditor"), given.person(system_role="auditor")):
         _, text = page(client_of(person), made)
         assert "Give the key Export data." in text
@@ -114,7 +114,7 @@ def test_auditors_may_ask_and_are_offered_no_change(given: Given, made: Made) ->
 
 
 @pytest.mark.parametrize("who", [{"role": "member"}, {"role": "owner", "elsewhere": True}])
-def test_who_does_not_see_the_key(given: Given, made: Made, who: dict[str, Any]) -> None:
+def test_key_that_the_person_cannot_see_is_404(given: Given, made: Made, who: dict[str, Any]) -> None:
     organisation = given.organisation() if who.get("elsewhere") else made.key.organisation
     client = client_of(given.person(organisation, who["role"]))
     expected = 404 if who.get("elsewhere") else 403
@@ -127,7 +127,7 @@ def test_who_does_not_see_the_key(given: Given, made: Made, who: dict[str, Any])
         assert all("You see no key with this ID." in response.content.decode() for response in told)
 
 
-def test_a_deleted_key(owner: Client, made: Made) -> None:
+def test_deleted_key_shows_its_deletion(owner: Client, made: Made) -> None:
     keys.delete(actor=OPERATOR, key=made.key.id)
     for query in ({}, CALL):
         response = owner.get(URL, {"key": str(made.key.id)} | query)
@@ -136,7 +136,7 @@ def test_a_deleted_key(owner: Client, made: Made) -> None:
 
 
 @pytest.mark.parametrize("form", list(tokens.Format))
-def test_a_pasted_secret_is_refused_and_nowhere(
+def test_pasted_secret_is_rejected_and_not_stored(
     owner: Client,
     made: Made,
     form: tokens.Format,
@@ -174,7 +174,7 @@ def test_a_pasted_secret_is_refused_and_nowhere(
         ({"on_behalf_of": "<b>\x01"}, "This contains characters that no call can have here."),
     ],
 )
-def test_what_cannot_be_asked(owner: Client, made: Made, changes: dict[str, str], words: str) -> None:
+def test_invalid_input_is_rejected(owner: Client, made: Made, changes: dict[str, str], words: str) -> None:
     response = owner.post(URL, {"key": str(made.key.id), "key_id": ""} | CALL | changes)
     assert response.status_code == 422
     text = html.unescape(response.content.decode())
@@ -182,7 +182,7 @@ def test_what_cannot_be_asked(owner: Client, made: Made, changes: dict[str, str]
     assert 'value="203.0.113.24"' in text or "address" in changes
 
 
-def test_nothing_is_counted_and_it_costs_few_statements(given: Given, statements: list[str]) -> None:
+def test_explanation_counts_nothing_and_needs_few_statements(given: Given, statements: list[str]) -> None:
     organisation = given.organisation()
     owner = client_of(given.person(organisation, "owner"))
     about = given.key(organisation, kind="master", scopes=("users:impersonate",))
@@ -198,7 +198,7 @@ def test_nothing_is_counted_and_it_costs_few_statements(given: Given, statements
     assert Event.objects.count() == events
 
 
-def test_a_key_s_page_leads_here(owner: Client, made: Made) -> None:
+def test_key_page_links_to_its_explanation(owner: Client, made: Made) -> None:
     assert f'href="/explain/?key={made.key.id}"' in owner.get(f"/keys/{made.key.id}/").content.decode()
     text = owner.get(URL, {"key": str(made.key.id), "address": "203.0.113.9"}).content.decode()
     assert "No call yet" in text

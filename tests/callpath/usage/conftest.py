@@ -1,4 +1,4 @@
-"""Live servers, really committed rows, and what the ledgers say of a key."""
+"""Fixtures: live servers, committed rows; and the usage of a key."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ __all__ = ["committed_rows", "database_url", "given", "proxied", "server"]
 
 
 def hours(made: Made) -> dict[str, int]:
-    """Calls by outcome, less the allowed ones, which are the meter's."""
+    """Denied calls by reason. The meter counts allowed ones."""
     rows = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome="ok")
     return dict(rows.values("outcome").annotate(calls=Sum("count")).values_list("outcome", "calls"))
 
@@ -42,14 +42,14 @@ def uses(made: Made) -> int:
 
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
-    """What the command says."""
+    """The output of the command."""
     environ = os.environ | of_database(postgres.url())
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def soon(read: Callable[[], Any], wanted: Any) -> None:
-    """What is read becomes what is wanted: the counts are written by other processes, every second."""
+    """Waits until `read` returns `wanted`. Other processes write their counts every second."""
     deadline = time.monotonic() + 20
     while (found := read()) != wanted:
         assert time.monotonic() < deadline, found

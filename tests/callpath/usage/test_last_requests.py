@@ -1,4 +1,4 @@
-"""What was last called is written beside the counts, whatever is in it."""
+"""The last request of an address or denial is stored with its counts."""
 
 from time import monotonic
 from types import SimpleNamespace
@@ -28,15 +28,15 @@ def written(given: Given, *counts: UsageCounters) -> None:
 
 
 @pytest.mark.parametrize("path", ['/"', "/\\", "/{a,b}", "/NULL", "/'", "/%s", "/a b"])
-def test_any_letters(given: Given, path: str) -> None:
+def test_request_line_with_any_characters_is_stored(given: Given, path: str) -> None:
     made = given.key()
     written(given, counted(made, path))
     for ledger in (AddressDay, LastDenial):
         assert ledger.objects.get(key_id=made.key.id).call == f"GET {path}"
 
 
-def test_the_last_one_of_an_address_stays(given: Given) -> None:
-    """A later writing that does not know what an address called leaves what is known."""
+def test_last_request_of_an_address_is_kept(given: Given) -> None:
+    """A later count without a request does not remove the stored one."""
     made = given.key()
     first = counted(made, "/a", ago=1)
     both = counted(made, "/b", "203.0.113.10")

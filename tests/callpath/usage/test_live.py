@@ -1,4 +1,4 @@
-"""What several workers counted is in the ledgers: all of it, once, and nothing of nobody's calls."""
+"""Counts of several workers are written completely and once; calls without a known key write nothing."""
 
 import os
 import signal
@@ -49,11 +49,11 @@ def from_address(address: str) -> tuple[str, str]:
 
 
 def retire(given: Given, one: Any) -> None:
-    """As if the key had been regenerated with a grace: the secret at hand is the old one."""
+    """Makes the secret a replaced one in its grace period."""
     given.execute("UPDATE secret SET not_after = now() + interval '1 hour' WHERE key_id = %s", one.key.id)
 
 
-def test_each_refusal_is_counted_by_its_reason(proxied: Server, given: Given) -> None:
+def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
     organisation = given.organisation()
     channel = given.channel(organisation, "telegram")
     person = given.person(organisation)
@@ -98,7 +98,7 @@ def test_each_refusal_is_counted_by_its_reason(proxied: Server, given: Given) ->
     soon(lambda: scopes(limited), {"chats:read": 1})
 
 
-def test_the_last_address_is_the_last(proxied: Server, given: Given) -> None:
+def test_last_address_of_a_denial_is_recorded(proxied: Server, given: Given) -> None:
     made = given.key(networks=["192.0.2.0/24"])
     for last in range(1, 9):
         proxied.ask(headers=[*made.headers, from_address(f"203.0.113.{last}")])
@@ -106,7 +106,7 @@ def test_the_last_address_is_the_last(proxied: Server, given: Given) -> None:
     assert refused(made) == {"address": "203.0.113.8"}
 
 
-def test_what_was_called_last(proxied: Server, given: Given) -> None:
+def test_last_allowed_and_denied_requests_are_recorded(proxied: Server, given: Given) -> None:
     made = given.key()
     here, there = from_address("203.0.113.9"), from_address("203.0.113.10")
 
@@ -126,7 +126,7 @@ def test_what_was_called_last(proxied: Server, given: Given) -> None:
     soon(lambda: told()["allowed"], "GET /api/users/%22%C3%A9%22/chats")
 
 
-def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given) -> None:
+def test_allowed_calls_are_counted_by_scope_address_and_secret(proxied: Server, given: Given) -> None:
     made = given.key(scopes=["chats:read", "chats:write"])
     for address, method in [("203.0.113.9", "GET"), ("203.0.113.9", "POST"), ("2001:db8::7", "GET")]:
         assert proxied.ask(headers=[*made.headers, from_address(address)], method=method).status == 200
@@ -137,14 +137,14 @@ def test_allowed_calls_by_scope_address_and_secret(proxied: Server, given: Given
     assert refused(made) == {}
 
 
-def test_an_old_secret_that_is_still_used(proxied: Server, given: Given) -> None:
+def test_use_of_a_replaced_secret_is_recorded(proxied: Server, given: Given) -> None:
     made = given.key()
     retire(given, made)
     assert proxied.ask(headers=made.headers).status == 200
     soon(lambda: uses(made), 1)
 
 
-def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: Given) -> None:
+def test_addresses_that_a_list_would_block_are_known(proxied: Server, given: Given) -> None:
     organisation = given.organisation()
     bot = given.bot(organisation)
     made = [given.key(organisation, bot=bot), given.key(organisation, bot=bot), given.key()]
@@ -168,7 +168,7 @@ def test_whom_a_list_would_block_is_known_from_traffic(proxied: Server, given: G
     assert lockout.busiest(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
-def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
+def test_calls_without_a_known_key_write_nothing(server: Server, given: Given) -> None:
     def rows() -> list[int]:
         return [model.objects.count() for model in (LastDenial, ScopeDay, AddressDay, SecretUse)]
 
@@ -187,8 +187,8 @@ def test_nobodys_calls_leave_nothing(server: Server, given: Given) -> None:
     assert (rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()) == after
 
 
-def test_workers_write_at_once_and_lose_nothing(server: Server, given: Given) -> None:
-    """The same rows, over several seconds: each worker writes its part of each."""
+def test_concurrent_workers_lose_no_count(server: Server, given: Given) -> None:
+    """Every worker writes a part of the same rows over several seconds."""
     allowed, full = given.key(limit=1_000_000), given.key(limit=1)
     assert server.ask(headers=full.headers).status == 200
     with processes(4) as pool:
@@ -200,7 +200,7 @@ def test_workers_write_at_once_and_lose_nothing(server: Server, given: Given) ->
     assert "not written" not in server.log.read_text()
 
 
-def test_workers_that_are_asked_to_end_write_the_rest(database_url: str, given: Given, tmp_path: Path) -> None:
+def test_worker_writes_its_counts_before_it_ends(database_url: str, given: Given, tmp_path: Path) -> None:
     made = given.key(scopes=["chats:read"], limit=1_000_000)
     with gunicorn(tmp_path, database_url) as running:
         for path in ["/api/chats", "/api/export/all"] * 20:
@@ -211,7 +211,7 @@ def test_workers_that_are_asked_to_end_write_the_rest(database_url: str, given: 
     assert "not written" not in running.log.read_text()
 
 
-def test_a_killed_worker_loses_nothing_that_was_written(server: Server, given: Given) -> None:
+def test_killed_worker_loses_only_unwritten_counts(server: Server, given: Given) -> None:
     made = given.key(revoked=True)
     for _ in range(10):
         server.ask(headers=made.headers)
@@ -233,7 +233,7 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
         yield running
 
 
-def test_counts_wait_while_postgresql_is_away(own_postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+def test_counts_wait_while_postgresql_is_unavailable(own_postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     key = manage(own_postgres, "shell", "--verbosity", "0", "-c", MAKE_KEY).strip()
     reasons = "SELECT coalesce(sum(count), 0) FROM usage_hour WHERE outcome = 'scope'"
 
@@ -253,7 +253,7 @@ def test_counts_wait_while_postgresql_is_away(own_postgres: EmbeddedPostgres, tm
             soon(lambda: one("SELECT sum(count) FROM scope_day"), round_)  # another worker's, perhaps
 
 
-def test_a_deleted_key_leaves_its_hours_and_no_more(server: Server, given: Given) -> None:
+def test_deleted_key_keeps_only_its_hours(server: Server, given: Given) -> None:
     made = given.key()
     retire(given, made)
     for path in ("/api/chats", "/api/export/all"):
@@ -286,7 +286,7 @@ if child:
 """
 
 
-def test_a_forked_process_counts_for_itself(database_url: str, given: Given) -> None:
+def test_forked_process_writes_its_own_counts_once(database_url: str, given: Given) -> None:
     made = given.key(revoked=True)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", FORKED.format(key=made.key.id)],

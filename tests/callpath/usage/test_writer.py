@@ -1,4 +1,4 @@
-"""The writer on its own: bounds, places, transactions that fail and ones whose end is not heard."""
+"""The usage writer: bounds, addresses, failed transactions, and commits without an answer."""
 
 import random
 import threading
@@ -30,7 +30,7 @@ from tests.callpath.rows import Given, Made
 from tests.callpath.usage.conftest import addresses, hours, refused, scopes, uses
 from tests.factories import OPERATOR
 
-#: Reasons of calls that prove no key, or that are not decided.
+#: Reasons of calls without a known key.
 NOBODYS = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
 
 
@@ -39,7 +39,7 @@ type Writers = Callable[[], UsageWriter]
 
 @pytest.fixture
 def new(given: Given) -> Iterator[Writers]:
-    """Makes a writer, whose connection is closed after the test."""
+    """A function that makes writers. Their connections are closed after the test."""
     made: list[UsageWriter] = []
 
     def make() -> UsageWriter:
@@ -59,24 +59,24 @@ def allowed(
     return one
 
 
-def turned_away(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> UsageCounters:
+def denied(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> UsageCounters:
     one = UsageCounters()
     for reason in reasons:
         one.add_denial(made.key.id, reason.label, address, monotonic())
     return one
 
 
-def test_the_ledger_knows_every_reason_of_a_proven_key() -> None:
+def test_usage_knows_every_reason_of_a_known_key() -> None:
     assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - NOBODYS
     assert {outcome.group for outcome in CallOutcome} == {"ok", "permission", "address", "limited", "expired"}
 
 
-def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
+def test_written_counts_are_added(given: Given, new: Writers) -> None:
     made = given.key()
     own = new()
     for _ in range(3):
         own.write(allowed(made, 2))
-        own.write(turned_away(made, DenialReason.SCOPE, DenialReason.SCOPE, DenialReason.LIMITED, address=None))
+        own.write(denied(made, DenialReason.SCOPE, DenialReason.SCOPE, DenialReason.LIMITED, address=None))
     assert scopes(made) == {"chats:read": 6}
     assert addresses(made) == {"203.0.113.9": 6}
     assert hours(made) == {"scope": 6, "limited": 3}
@@ -85,11 +85,11 @@ def test_what_is_written_adds_up(given: Given, new: Writers) -> None:
     assert own.dropped == 0
 
 
-def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Writers) -> None:
+def test_later_denial_stays_when_written_first(given: Given, new: Writers) -> None:
     made = given.key()
-    early = turned_away(made, DenialReason.ADDRESS, address="198.51.100.1")
+    early = denied(made, DenialReason.ADDRESS, address="198.51.100.1")
     early.last_denials = {row: last._replace(moment=last.moment - 1) for row, last in early.last_denials.items()}
-    late = turned_away(made, DenialReason.ADDRESS, address="198.51.100.2")
+    late = denied(made, DenialReason.ADDRESS, address="198.51.100.2")
     new().write(late)
     new().write(early)
     assert refused(made) == {"address": "198.51.100.2"}
@@ -97,14 +97,14 @@ def test_what_came_later_stays_though_it_is_written_first(given: Given, new: Wri
 
 
 def deadlocks() -> int:
-    """That PostgreSQL has ended in this database."""
+    """The number of deadlocks that PostgreSQL has resolved in this database."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
         return int(cursor.fetchone()[0])
 
 
 def written(own: UsageWriter) -> bool:
-    """Whether all is, by now: on a busy machine some writings take too long, and wait."""
+    """Whether everything is written, after some attempts: on a busy machine a transaction may time out."""
     for _ in range(20):
         if not own._waiting and own._in_doubt is None:
             return True
@@ -113,8 +113,8 @@ def written(own: UsageWriter) -> bool:
     return False
 
 
-def test_many_writers_at_once(given: Given, new: Writers) -> None:
-    """Every row by everyone, in another order each: all is written, by nobody twice, and no two wait for each other."""
+def test_concurrent_writers_lose_nothing_and_do_not_deadlock(given: Given, new: Writers) -> None:
+    """Six writers write the same rows in different orders."""
     made = [given.key() for _ in range(12)]
     writers = [new() for _ in range(6)]
     failures: list[int] = []
@@ -125,7 +125,7 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
             for one in dice.sample(made, len(made)):
                 for place in dice.sample(range(60), 12):
                     count = allowed_by_id(one, f"10.0.0.{place}")
-                    count.merge(turned_away(one, DenialReason.SCOPE))
+                    count.merge(denied(one, DenialReason.SCOPE))
                     own._waiting.merge(count)
             own.write(UsageCounters())
         failures.append(not written(own))
@@ -154,7 +154,9 @@ def test_many_writers_at_once(given: Given, new: Writers) -> None:
     assert len(addresses(made[0])) <= 2 * MAX_ADDRESSES_PER_DAY
 
 
-def test_a_database_that_is_away_is_waited_for(given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_are_kept_while_the_database_is_unavailable(
+    given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = given.key()
     own = new()
     with monkeypatch.context() as patch:
@@ -162,12 +164,12 @@ def test_a_database_that_is_away_is_waited_for(given: Given, new: Writers, monke
         for _ in range(3):
             own.write(allowed(made))
     assert scopes(made) == {}
-    own.write(turned_away(made, DenialReason.SCOPE))
+    own.write(denied(made, DenialReason.SCOPE))
     assert (scopes(made), hours(made)) == ({"chats:read": 3}, {"scope": 1})
 
 
 class _Lost(DeadlineConnection):
-    """Whose next transaction takes effect, or does not, without its end being heard."""
+    """A connection whose commit gets no answer. `takes_effect`: whether the transaction is committed."""
 
     takes_effect = True
 
@@ -179,7 +181,7 @@ class _Lost(DeadlineConnection):
 
 
 @pytest.mark.parametrize("takes_effect", [True, False])
-def test_an_end_that_was_not_heard_counts_once(
+def test_transaction_with_an_unanswered_commit_counts_once(
     given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch, takes_effect: bool
 ) -> None:
     made = given.key()
@@ -195,7 +197,7 @@ def test_an_end_that_was_not_heard_counts_once(
     assert scopes(made) == {"chats:read": 8}
 
 
-def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -> None:
+def test_locked_row_delays_the_writer_until_its_timeout_only(given: Given, new: Writers) -> None:
     made = given.key()
     own = new()
     own.write(allowed(made))
@@ -208,7 +210,7 @@ def test_who_holds_a_row_holds_up_nothing_for_long(given: Given, new: Writers) -
     assert scopes(made) == {"chats:read": 2}
 
 
-def test_a_process_that_froze_while_writing_holds_up_no_operation(given: Given) -> None:
+def test_frozen_writer_delays_no_operation(given: Given) -> None:
     made = given.key()
     with psycopg.connect(_url()) as frozen:
         frozen.execute(writer._BEGIN, [USAGE_WRITE_LOCK_ID])
@@ -221,7 +223,7 @@ def _url() -> str:
     return str(callpath_connection.conninfo())
 
 
-def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: Given, new: Writers) -> None:
+def test_rejected_counts_are_dropped_and_later_ones_written(given: Given, new: Writers) -> None:
     made = given.key()
     own = new()
     own.write(allowed(made, scope="s" * 100))
@@ -230,8 +232,8 @@ def test_what_the_database_will_not_have_is_dropped_and_the_rest_goes_on(given: 
     assert scopes(made) == {"chats:read": 1}
 
 
-def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
-    """Twenty that called all morning, then a flood of strangers, among them one who comes late and stays."""
+def test_busiest_addresses_of_a_day_are_kept(given: Given, new: Writers) -> None:
+    """Twenty busy addresses stay through a flood of new ones, and a late address that calls often is kept."""
     made = given.key()
     own = new()
     for place in range(MAX_ADDRESSES_PER_DAY):
@@ -250,7 +252,7 @@ def test_the_busiest_addresses_of_a_day(given: Given, new: Writers) -> None:
     assert len(addresses(made)) == 2 * MAX_ADDRESSES_PER_DAY
 
 
-def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_without_room_are_dropped_and_the_drops_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counters, "MAX_ROWS", 50)
     monkeypatch.setattr(counters, "MAX_ADDRESSES_PER_KEY", 10)
     one, other = UsageCounters(), UsageCounters()
@@ -269,13 +271,13 @@ def test_memory_is_bounded_and_what_finds_no_room_is_counted(monkeypatch: pytest
     assert one.dropped == 2 * dropped
 
 
-def test_a_note_never_raises() -> None:
+def test_record_never_raises() -> None:
     before = state.usage.dropped
     state.usage.record(object(), None, 1)
     assert state.usage.dropped == before + 1
 
 
-def test_decisions_are_counted_whoever_called(given: Given) -> None:
+def test_every_decision_is_counted(given: Given) -> None:
     made = given.key()
     before = Counter(state.usage.decisions)
     address = address_of("203.0.113.9")
@@ -288,7 +290,7 @@ def test_decisions_are_counted_whoever_called(given: Given) -> None:
     assert (scopes(made), hours(made)) == ({"chats:read": 2}, {"scope": 1})
 
 
-def test_a_key_that_is_gone_gets_no_rows(given: Given, new: Writers) -> None:
+def test_counts_of_a_deleted_key_are_not_written(given: Given, new: Writers) -> None:
     made = given.key()
     stranger = uuid4()
     count = UsageCounters()

@@ -1,1 +1,1 @@
-"""`/verify` as gateways use it: granian by raw bytes, and real nginx and Caddy in front of a real upstream."""
+"""`/verify`: requests to granian, and nginx and Caddy in front of an upstream."""

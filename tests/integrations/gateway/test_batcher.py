@@ -1,4 +1,4 @@
-"""Draws that share a statement: a real event loop, the real database, several connections."""
+"""Batches on the event loop, with a real database and several connections."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -25,7 +25,7 @@ CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
 
 
 def warm(made: Made) -> AuthorizedCall:
-    """The key is remembered, and its meter has begun the minute."""
+    """The call from the cached snapshot, after a first call in this minute."""
     assert isinstance(authorize(made.token, CHATS), Caller)
     authorized = authorize_from_cache(made.token, CHATS)
     assert authorized is not None
@@ -46,7 +46,7 @@ def run(story: Callable[[AsyncConsumeBatcher], Awaitable[None]]) -> None:
 
 
 async def opened(batcher: AsyncConsumeBatcher) -> None:
-    """A connection is opened for those who come later."""
+    """Waits until the batcher has a connection."""
     batcher._open()
     while batcher._connection is None:
         await asyncio.sleep(0.01)
@@ -56,7 +56,7 @@ def outcomes(results: list[ConsumeResult | None]) -> list[str | None]:
     return [result and result.outcome.value for result in results]
 
 
-def test_many_keys_share_statements(given: Given) -> None:
+def test_calls_of_many_keys_share_a_statement(given: Given) -> None:
     made = [given.key() for _ in range(40)]
     authorized = [warm(one) for one in made]
 
@@ -73,7 +73,7 @@ def test_many_keys_share_statements(given: Given) -> None:
     assert given.meter(made[0]).last_used_ip == "192.0.2.1"
 
 
-def test_calls_of_one_key_are_told_apart(given: Given) -> None:
+def test_each_call_of_one_key_gets_its_own_count(given: Given) -> None:
     made = given.key(limit=100)
     authorized = warm(made)
 
@@ -85,8 +85,8 @@ def test_calls_of_one_key_are_told_apart(given: Given) -> None:
     assert given.meter(made).total == 31
 
 
-def test_where_not_all_fit_each_asks_for_itself(given: Given) -> None:
-    """By the desk, which results one by one; alone, a full hour is final."""
+def test_calls_that_do_not_all_fit_are_left_to_the_executor(given: Given) -> None:
+    """The executor decides such calls one by one. For a single call a full hour is final."""
     made = given.key(limit=5)
     authorized = warm(made)
 
@@ -111,7 +111,7 @@ def test_where_not_all_fit_each_asks_for_itself(given: Given) -> None:
 
 
 @pytest.mark.parametrize("subject", ["key", "organisation", "catalogue"])
-def test_what_has_changed_is_noticed_beside_what_has_not(given: Given, subject: str) -> None:
+def test_stale_snapshot_is_noticed_beside_current_ones(given: Given, subject: str) -> None:
     changed, other = given.key(), given.key()
     authorized = [warm(changed), warm(other)]
     if subject == "key":
@@ -127,8 +127,8 @@ def test_what_has_changed_is_noticed_beside_what_has_not(given: Given, subject: 
     run(story)
 
 
-def test_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
-    """A stale and a true one meet in one moment: the second asks the desk."""
+def test_two_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
+    """A stale and a current snapshot arrive together: the second call is left to the executor."""
     made = given.key()
     old = warm(made)
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
@@ -141,8 +141,8 @@ def test_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
     run(story)
 
 
-def test_a_held_row_holds_up_its_batch_for_a_moment(given: Given) -> None:
-    """Then its keys go by the desk for a while; the others go on together."""
+def test_locked_row_delays_its_batch_for_a_moment(given: Given) -> None:
+    """The keys of that batch bypass the batcher for a while; others are batched."""
     held, beside, other = (warm(given.key()) for _ in range(3))
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
@@ -162,7 +162,7 @@ def test_a_held_row_holds_up_its_batch_for_a_moment(given: Given) -> None:
     run(story)
 
 
-def test_a_connection_that_the_server_ended_is_opened_anew(given: Given) -> None:
+def test_connection_ended_by_the_server_is_reopened(given: Given) -> None:
     authorized = warm(given.key())
 
     async def story(batcher: AsyncConsumeBatcher) -> None:

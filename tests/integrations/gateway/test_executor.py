@@ -1,4 +1,4 @@
-"""The line in front of the threads that decide: real threads, a real event loop."""
+"""The executor with real threads and a real event loop."""
 
 import asyncio
 import threading
@@ -16,7 +16,7 @@ def run(story: Callable[[asyncio.AbstractEventLoop], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
-def test_answers_and_errors_come_back_to_whoever_asked() -> None:
+def test_results_and_exceptions_reach_their_future() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
         executor: FairExecutor[str] = FairExecutor(loop, 2)
         asked = [executor.submit(str(number % 3), lambda number=number: f"said {number}") for number in range(200)]
@@ -29,7 +29,7 @@ def test_answers_and_errors_come_back_to_whoever_asked() -> None:
     run(story)
 
 
-def test_one_key_cannot_hold_all_threads() -> None:
+def test_one_partition_cannot_hold_all_threads() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
         executor: FairExecutor[str] = FairExecutor(loop, 4)
         unlocked = threading.Event()
@@ -49,7 +49,7 @@ def test_one_key_cannot_hold_all_threads() -> None:
     run(story)
 
 
-def test_who_has_waited_too_long_is_not_decided() -> None:
+def test_job_that_waited_too_long_is_not_run() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
         executor: FairExecutor[str] = FairExecutor(loop, 2, queue_timeout=0.2)
         frozen = threading.Event()
@@ -70,7 +70,7 @@ def test_who_has_waited_too_long_is_not_decided() -> None:
     run(story)
 
 
-def test_a_long_line_takes_nobody_more() -> None:
+def test_full_queue_accepts_no_job() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
         executor: FairExecutor[str] = FairExecutor(loop, 2, max_queue_length=3)
         frozen = threading.Event()
@@ -85,7 +85,7 @@ def test_a_long_line_takes_nobody_more() -> None:
     run(story)
 
 
-def test_who_has_gone_is_not_missed() -> None:
+def test_cancelled_job_does_not_disturb_others() -> None:
     async def story(loop: asyncio.AbstractEventLoop) -> None:
         executor: FairExecutor[str] = FairExecutor(loop, 2)
         go = threading.Event()

@@ -29,13 +29,13 @@ GATEWAYS_OWN = ["X-Original-Method", "X-Original-URI", "X-Forwarded-Method", "X-
 
 
 def heard(answer: Answer) -> list[tuple[str, str]]:
-    """The headers that reached the upstream."""
+    """The headers that the upstream received."""
     assert answer.status == 200, answer.body
     return [(name, value) for name, value in answer.json["headers"]]
 
 
 def expect_problem(answer: Answer, status: int, slug: str) -> None:
-    """As keyadmin says it: one of each header, the body, and the id of the request."""
+    """Expects keyadmin's problem response: each header once, the body, and the request id."""
     assert answer.status == status, answer.body
     assert answer.json["type"] == f"urn:keyadmin:problem:{slug}"
     assert answer.json["status"] == status
@@ -45,7 +45,7 @@ def expect_problem(answer: Answer, status: int, slug: str) -> None:
     assert not [name for name in answer.headers if name.lower().startswith("x-keyadmin")]
 
 
-def test_the_upstream_learns_who_is_calling(gateway: Gateway, given: Given) -> None:
+def test_upstream_receives_the_caller(gateway: Gateway, given: Given) -> None:
     organisation = given.organisation(slug="lamplight")
     bot = given.bot(organisation)
     bot.name = "Café % bot"
@@ -68,7 +68,7 @@ def test_the_upstream_learns_who_is_calling(gateway: Gateway, given: Given) -> N
     assert not [name for name in answer.headers if name.lower().startswith("x-keyadmin")]
 
 
-def test_the_upstream_never_learns_the_secret(gateway: Gateway, given: Given) -> None:
+def test_upstream_does_not_receive_the_secret(gateway: Gateway, given: Given) -> None:
     made = given.key()
     identity, secret = made.token.value.rsplit("_", 1)
     ways: list[Headers] = [
@@ -82,7 +82,7 @@ def test_the_upstream_never_learns_the_secret(gateway: Gateway, given: Given) ->
     assert values(heard(other), "Authorization") == ["Basic QTpC"]
 
 
-def test_on_behalf_of(gateway: Gateway, given: Given) -> None:
+def test_upstream_receives_the_person_of_on_behalf_of(gateway: Gateway, given: Given) -> None:
     organisation = given.organisation()
     person = given.person(organisation)
     made = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
@@ -96,8 +96,10 @@ def test_on_behalf_of(gateway: Gateway, given: Given) -> None:
 
 @pytest.mark.parametrize("name", [*TRUSTED, *GATEWAYS_OWN])
 @pytest.mark.parametrize("spelling", ["as it is", "lower", "upper", "_", "mixed", "twice"])
-def test_a_client_cannot_speak_for_the_gateway(gateway: Gateway, given: Given, name: str, spelling: str) -> None:
-    """Only the true values arrive, each once. What a key may do and where it is from is decided by the truth."""
+def test_reserved_headers_of_a_client_do_not_reach_the_upstream(
+    gateway: Gateway, given: Given, name: str, spelling: str
+) -> None:
+    """Only the true values reach the upstream, each once, and only they decide."""
     made = given.key(networks=("127.0.0.0/8",))
     truth: dict[str, list[Any]] = {known: [] for known in TRUSTED} | {
         "X-Keyadmin-Key-Id": [made.key.key_id],
@@ -118,7 +120,9 @@ def test_a_client_cannot_speak_for_the_gateway(gateway: Gateway, given: Given, n
 
 
 @pytest.mark.parametrize("name", ["X-Keyadmin-Anything", "x-keyadmin-name"])
-def test_no_other_name_of_that_kind_reaches_the_upstream(gateway: Gateway, given: Given, name: str) -> None:
+def test_other_names_with_the_reserved_prefix_do_not_reach_the_upstream(
+    gateway: Gateway, given: Given, name: str
+) -> None:
     made, before = given.key(), len(gateway.reached())
     answer = gateway.ask(headers=[*made.headers, (name, "mallory")])
     if gateway.name == "nginx":  # which cannot remove headers by the beginning of their name
@@ -128,14 +132,14 @@ def test_no_other_name_of_that_kind_reaches_the_upstream(gateway: Gateway, given
         assert "mallory" not in json.dumps(heard(answer))
 
 
-def test_a_spoofed_address_does_not_open_a_list(gateway: Gateway, given: Given) -> None:
+def test_spoofed_address_is_denied_by_an_allow_list(gateway: Gateway, given: Given) -> None:
     made = given.key(networks=("10.0.0.0/8",))
     for name in ("X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded", "x-fOrwarded-for"):
         for value in ("10.1.2.3", "10.1.2.3, 127.0.0.1", "for=10.1.2.3"):
             expect_problem(gateway.ask(headers=[(name, value), *made.headers]), 403, "address-not-allowed")
 
 
-def test_the_address_is_the_clients_own(gateway: Gateway, given: Given) -> None:
+def test_address_is_that_of_the_client(gateway: Gateway, given: Given) -> None:
     made = given.key(networks=("127.0.0.2/32",))
     expect_problem(gateway.ask(headers=made.headers), 403, "address-not-allowed")
     with Line(gateway.port) as line:
@@ -158,7 +162,7 @@ REFUSALS: list[tuple[str, dict[str, Any], int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("shown", "fields", "status", "slug", "challenge"), REFUSALS)
-def test_a_refusal_arrives_whole(
+def test_denial_reaches_the_client_complete(
     gateway: Gateway, given: Given, shown: str, fields: dict[str, Any], status: int, slug: str, challenge: str | None
 ) -> None:
     made = given.key(**fields)
@@ -183,7 +187,7 @@ def test_a_refusal_arrives_whole(
         assert answer.headers.get_all("RateLimit") == [f'"hour";r=0;t={answer.headers["Retry-After"]}']
 
 
-def test_a_channel(gateway: Gateway, given: Given) -> None:
+def test_key_restricted_to_channels_is_denied_on_others(gateway: Gateway, given: Given) -> None:
     organisation = given.organisation()
     made = given.key(organisation, scopes=("messages:send",), channels=[given.channel(organisation, "sms")])
     path = "/api/channels/{}/messages"
@@ -191,7 +195,7 @@ def test_a_channel(gateway: Gateway, given: Given) -> None:
     expect_problem(gateway.ask(path.format("web"), made.headers, "POST"), 403, "insufficient-scope")
 
 
-def test_trace_is_never_answered(gateway: Gateway, given: Given) -> None:
+def test_trace_is_denied(gateway: Gateway, given: Given) -> None:
     answer = gateway.ask(headers=given.key().headers, method="TRACE")
     assert answer.status == 405
     assert answer.headers["Allow"] is not None or gateway.name == "nginx"  # which answers it itself
@@ -219,14 +223,14 @@ DEVIOUS = [
 
 
 @pytest.mark.parametrize("path", CANONICAL)
-def test_the_upstream_is_asked_what_was_decided(gateway: Gateway, given: Given, path: str) -> None:
+def test_upstream_receives_the_request_that_was_decided(gateway: Gateway, given: Given, path: str) -> None:
     answer = gateway.ask(path, given.key().headers)
     assert answer.status == 200, answer.body
     assert answer.json["path"] == path
 
 
 @pytest.mark.parametrize("path", DEVIOUS)
-def test_a_path_that_can_be_read_in_two_ways_goes_no_further(gateway: Gateway, given: Given, path: str) -> None:
+def test_ambiguous_path_does_not_reach_the_upstream(gateway: Gateway, given: Given, path: str) -> None:
     made, before = given.key(scopes=("chats:read", "contacts:manage")), len(gateway.reached())
     answer = gateway.ask(path, made.headers)
     assert answer.status == 400, answer.body
@@ -234,7 +238,7 @@ def test_a_path_that_can_be_read_in_two_ways_goes_no_further(gateway: Gateway, g
     assert given.meter(made).used == 0
 
 
-def test_head_and_options(gateway: Gateway, given: Given) -> None:
+def test_head_and_options_are_decided(gateway: Gateway, given: Given) -> None:
     made = given.key()
     answer = gateway.ask(headers=made.headers, method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
@@ -244,7 +248,7 @@ def test_head_and_options(gateway: Gateway, given: Given) -> None:
     expect_problem(gateway.ask(headers=made.headers, method="OPTIONS"), 403, "insufficient-scope")
 
 
-def test_bodies_pass_and_errors_of_the_api_are_its_own(gateway: Gateway, given: Given) -> None:
+def test_bodies_and_errors_of_the_upstream_pass(gateway: Gateway, given: Given) -> None:
     made = given.key(scopes=("chats:read", "chats:write"))
     body = "x" * 300_000
     with Line(gateway.port) as line:
@@ -256,7 +260,7 @@ def test_bodies_pass_and_errors_of_the_api_are_its_own(gateway: Gateway, given: 
     assert (broken.status, broken.json["path"]) == (500, "/api/chats/broken")
 
 
-def test_large_headers(gateway: Gateway, given: Given) -> None:
+def test_large_headers_pass_up_to_the_limit(gateway: Gateway, given: Given) -> None:
     made = given.key()
     assert gateway.ask(headers=[*made.headers, ("X-Large", "x" * 6000)]).status == 200
     expect_problem(gateway.ask(headers=[("X-API-Key", "x" * 6000)]), 401, "unauthenticated")
@@ -283,7 +287,7 @@ def test_connections_are_kept_alive(gateway: Gateway, verify: Verify, given: Giv
     assert connections() - before < 20
 
 
-def test_a_revoked_key_is_refused_by_the_next_call(gateway: Gateway, given: Given) -> None:
+def test_revoked_key_is_denied_by_the_next_call(gateway: Gateway, given: Given) -> None:
     for _ in range(10):
         made = given.key()
         lines = [Line(gateway.port) for _ in range(6)]  # to more than one worker
@@ -295,7 +299,7 @@ def test_a_revoked_key_is_refused_by_the_next_call(gateway: Gateway, given: Give
             line.close()
 
 
-def test_the_limit_is_exact(gateway: Gateway, given: Given) -> None:
+def test_limit_is_exact(gateway: Gateway, given: Given) -> None:
     made = given.key(limit=300)
     with processes(2) as pool:
         calls = [pool.submit(call, gateway.port, made.headers, 100) for _ in range(4)]
@@ -304,6 +308,6 @@ def test_the_limit_is_exact(gateway: Gateway, given: Given) -> None:
     assert given.meter(made).used == 300
 
 
-def test_a_compact_key_is_named_by_its_uuid(gateway: Gateway, given: Given) -> None:
+def test_compact_key_is_identified_by_its_uuid(gateway: Gateway, given: Given) -> None:
     made: Made = given.key(compact=True)
     assert values(heard(gateway.ask(headers=made.headers)), "X-Keyadmin-Key-Id") == [str(made.key.id)]

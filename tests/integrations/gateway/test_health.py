@@ -1,4 +1,4 @@
-"""Whether a process lives and whether it can decide, on both servers; and what it says when it cannot."""
+"""`/healthz` and `/readyz` of both servers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,7 +23,7 @@ PRODUCTION = {
 
 @contextmanager
 def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Server]]:
-    """gunicorn and granian, in production: where every other path is sent to https and knows its host names."""
+    """gunicorn and granian with the settings of production: https and host names are required elsewhere."""
     port = free_port()
     environ = PRODUCTION | of_database(database_url) | environ
     with ExitStack() as stack:
@@ -32,7 +32,7 @@ def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Serve
         yield [web, verify.server]
 
 
-def test_both_answer_without_session_host_or_https(database_url: str, tmp_path: Path) -> None:
+def test_health_needs_no_session_host_or_https(database_url: str, tmp_path: Path) -> None:
     with both(tmp_path, database_url) as running:
         assert running[0].ask("/keys/").status in (301, 400)
         for server in running:
@@ -43,7 +43,7 @@ def test_both_answer_without_session_host_or_https(database_url: str, tmp_path: 
                 assert answer.headers["Set-Cookie"] is None
 
 
-def test_a_pepper_that_keys_need_is_missing(database_url: str, given: Given, tmp_path: Path) -> None:
+def test_missing_pepper_fails_readiness(database_url: str, given: Given, tmp_path: Path) -> None:
     given.key(pepper=1)
     with both(tmp_path, database_url, KEYADMIN_PEPPERS=f"2:{'22' * 32}") as running:
         for server in running:
@@ -52,7 +52,7 @@ def test_a_pepper_that_keys_need_is_missing(database_url: str, given: Given, tmp
             assert server.ask("/healthz").status == 200
 
 
-def test_migrations_are_missing(database_url: str, tmp_path: Path) -> None:
+def test_missing_migrations_fail_readiness(database_url: str, tmp_path: Path) -> None:
     with psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection:
         connection.execute("DROP DATABASE IF EXISTS empty_house")
         connection.execute("CREATE DATABASE empty_house")

@@ -1,4 +1,4 @@
-"""PostgreSQL stops, freezes or holds a row, a worker is killed, keyadmin is gone: nobody passes undecided or waits."""
+"""Faults behind gateways: no request passes undecided, and none waits."""
 
 import signal
 import tempfile
@@ -34,7 +34,7 @@ type Ask = Callable[[Pairs], Answer]
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Not pytest's, whose path is too long and too private for another user's server."""
+    """pytest's folder has too long a path for a socket, and other users cannot read it."""
     with tempfile.TemporaryDirectory(prefix="keyadmin-trouble-") as name:
         yield Path(name)
 
@@ -76,7 +76,7 @@ def ask(request: pytest.FixtureRequest, own: Verify, in_front: dict[str, Gateway
 
 
 def expect_503s(ask: Ask, made: list[Pairs]) -> None:
-    """Whatever the key, one after the other and many at once, each in time."""
+    """Expects 503 in time for single and concurrent calls of every key."""
 
     def timed(headers: Pairs) -> tuple[Answer, float]:
         began = time.monotonic()
@@ -95,7 +95,7 @@ def expect_503s(ask: Ask, made: list[Pairs]) -> None:
 
 
 def expect_recovery(ask: Ask, made: list[Pairs]) -> None:
-    """Within five seconds everybody passes, and from then on."""
+    """Expects that within RECOVERS_WITHIN seconds every call is allowed, and stays allowed."""
     deadline = time.monotonic() + RECOVERS_WITHIN
     in_row = 0
     while in_row < 40:
@@ -105,14 +105,18 @@ def expect_recovery(ask: Ask, made: list[Pairs]) -> None:
         assert time.monotonic() < deadline
 
 
-def test_a_frozen_database(postgres: EmbeddedPostgres, ask: Ask, made: list[Pairs]) -> None:
+def test_frozen_database_makes_calls_unavailable_until_it_continues(
+    postgres: EmbeddedPostgres, ask: Ask, made: list[Pairs]
+) -> None:
     expect_recovery(ask, made)
     with frozen(postgres):
         expect_503s(ask, made)
     expect_recovery(ask, made)
 
 
-def test_a_stopped_database(postgres: EmbeddedPostgres, own: Verify, ask: Ask, made: list[Pairs]) -> None:
+def test_stopped_database_makes_calls_unavailable_until_it_starts(
+    postgres: EmbeddedPostgres, own: Verify, ask: Ask, made: list[Pairs]
+) -> None:
     expect_recovery(ask, made)
     postgres.stop()
     try:
@@ -126,7 +130,7 @@ def test_a_stopped_database(postgres: EmbeddedPostgres, own: Verify, ask: Ask, m
     expect_recovery(ask, made)
 
 
-def test_a_locked_key_keeps_nobody_else_waiting(postgres: EmbeddedPostgres, own: Verify, made: list[Pairs]) -> None:
+def test_locked_key_delays_no_other_key(postgres: EmbeddedPostgres, own: Verify, made: list[Pairs]) -> None:
     locked, other = made[0], made[1]
     expect_recovery(own.ask, made)
     identity = locked[0][1].rsplit("_", 1)[0]
@@ -142,10 +146,10 @@ def test_a_locked_key_keeps_nobody_else_waiting(postgres: EmbeddedPostgres, own:
     expect_recovery(own.ask, made)
 
 
-def test_a_killed_worker_loses_no_count(
+def test_killed_worker_loses_no_count(
     postgres: EmbeddedPostgres, own: Verify, in_front: dict[str, Gateway], made: list[Pairs]
 ) -> None:
-    """Counted are at least those that passed, and at most those that were sent; and the worker comes back."""
+    """The count is between the allowed and the sent calls, and the worker is replaced."""
     gateway, identity = in_front["nginx"], made[2][0][1].rsplit("_", 1)[0]
     expect_recovery(own.ask, made)
 
@@ -172,7 +176,9 @@ def test_a_killed_worker_loses_no_count(
     expect_recovery(own.ask, made)
 
 
-def test_without_keyadmin_nobody_passes(postgres: EmbeddedPostgres, folder: Path, made: list[Pairs]) -> None:
+def test_gateway_denies_every_call_without_keyadmin(
+    postgres: EmbeddedPostgres, folder: Path, made: list[Pairs]
+) -> None:
     with ExitStack() as stack:
         api = stack.enter_context(servers.upstream(folder))
         with servers.verify(folder, postgres.url()) as gone:

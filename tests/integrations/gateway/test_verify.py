@@ -1,4 +1,4 @@
-"""/verify itself, asked byte by byte, with several workers."""
+"""Requests to `/verify` with several workers."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def by_caddy(method: str = "GET", uri: str = "/api/chats") -> Headers:
     return [("X-Forwarded-Method", method), ("X-Forwarded-Uri", uri)]
 
 
-def test_an_allowed_request(verify: Verify, given: Given) -> None:
+def test_allowed_request_is_204_with_the_caller(verify: Verify, given: Given) -> None:
     made = given.key()
     answer = verify.ask(made.headers)
     assert (answer.status, answer.body) == (204, b"")
@@ -39,13 +39,13 @@ def test_an_allowed_request(verify: Verify, given: Given) -> None:
 
 
 @pytest.mark.parametrize("question", ["GET", "POST", "HEAD", "PUT", "TRACE"])
-def test_the_questions_own_method_and_query_say_nothing(verify: Verify, given: Given, question: str) -> None:
+def test_method_and_query_of_the_subrequest_are_ignored(verify: Verify, given: Given, question: str) -> None:
     made = given.key()
     assert verify.raw([*by_nginx(), *made.headers], "/verify?uri=/api/export", question).status == 204
     assert verify.raw([*by_nginx("POST"), *made.headers], "/verify", question).status == 403
 
 
-def test_both_families_of_gateways(verify: Verify, given: Given) -> None:
+def test_headers_of_nginx_and_caddy_are_understood(verify: Verify, given: Given) -> None:
     made = given.key()
     nginx, caddy = by_nginx(uri="/api/chats?a=1,2"), by_caddy(uri="/api/chats?a=1,2")
     for headers in (nginx, caddy, [*nginx, *caddy]):
@@ -83,14 +83,14 @@ def test_both_families_of_gateways(verify: Verify, given: Given) -> None:
         [*by_nginx(), ("On-Behalf-Of", "a@example.com"), ("On-Behalf-Of", "a@example.com")],
     ],
 )
-def test_what_can_be_read_in_two_ways_or_not_at_all(verify: Verify, given: Given, said: Headers) -> None:
+def test_ambiguous_forwarded_request_is_denied(verify: Verify, given: Given, said: Headers) -> None:
     made = given.key()
     answer = verify.raw([*said, *made.headers])
     assert (answer.status, told(answer)) == (400, "undecidable-request")
     assert given.meter(made).used == 0
 
 
-def test_credentials(verify: Verify, given: Given) -> None:
+def test_credentials_are_decided_as_everywhere(verify: Verify, given: Given) -> None:
     made = given.key()
     key, (identity, secret) = made.token.value, made.token.value.rsplit("_", 1)
     cases: list[tuple[int, Headers]] = [
@@ -117,13 +117,13 @@ def test_credentials(verify: Verify, given: Given) -> None:
     assert verify.ask([("X-API-Key", b"\xe9\xff")]).status in (400, 401)
 
 
-def test_a_refusal_comes_as_a_header_too_for_nginx(verify: Verify, given: Given) -> None:
+def test_denial_for_nginx_repeats_the_body_in_a_header(verify: Verify, given: Given) -> None:
     answer = verify.ask()
     assert json.loads(answer.headers["X-Keyadmin-Problem"]) == answer.json
     assert verify.raw(by_caddy()).headers["X-Keyadmin-Problem"] is None
 
 
-def test_trace_is_not_allowed(verify: Verify, given: Given) -> None:
+def test_trace_is_denied(verify: Verify, given: Given) -> None:
     answer = verify.ask(given.key().headers, method="TRACE")
     assert (answer.status, answer.headers["Allow"] is not None) == (405, True)
 
@@ -141,14 +141,14 @@ def test_trace_is_not_allowed(verify: Verify, given: Given) -> None:
         ([], 403),
     ],
 )
-def test_the_clients_address(verify: Verify, given: Given, forwarded: list[str], expected: int) -> None:
+def test_client_address_is_the_forwarded_one(verify: Verify, given: Given, forwarded: list[str], expected: int) -> None:
     made = given.key(networks=("10.0.0.0/8",))
     said = [("X-Forwarded-For", value) for value in forwarded]
     assert verify.raw([*by_nginx(), *said, *made.headers]).status == expected
     assert verify.raw([*by_nginx(), *said, ("X_Forwarded_For", "10.1.2.3"), *made.headers]).status == expected
 
 
-def test_only_gateways_are_answered(database_url: str, given: Given, tmp_path: Any) -> None:
+def test_peer_that_is_no_gateway_is_denied(database_url: str, given: Given, tmp_path: Any) -> None:
     made = given.key()
     with verify(tmp_path, database_url, KEYADMIN_TRUSTED_PROXIES="10.0.0.1") as untrusted:
         answer = untrusted.ask([*made.headers, ("X-Request-Id", "from-a-stranger")])
@@ -159,7 +159,7 @@ def test_only_gateways_are_answered(database_url: str, given: Given, tmp_path: A
     assert given.meter(made).used == 0
 
 
-def test_every_decision_is_in_the_log_without_its_secret(verify: Verify, given: Given) -> None:
+def test_every_decision_is_logged_without_its_secret(verify: Verify, given: Given) -> None:
     made = given.key()
     verify.ask([*made.headers, ("X-Request-Id", "allowed-request-1")], uri="/api/chats?api_key=not-for-logs")
     verify.ask([*made.headers, ("X-Request-Id", "refused-request-1")], method="POST")
@@ -178,21 +178,21 @@ def test_every_decision_is_in_the_log_without_its_secret(verify: Verify, given: 
     assert "not-for-logs" not in text
 
 
-def test_the_request_id_is_the_gateways(verify: Verify, given: Given) -> None:
+def test_request_id_of_the_gateway_is_kept(verify: Verify, given: Given) -> None:
     made = given.key()
     for given_id, kept in (("0123456789abcdef", True), ("short", False), ("<script>alert(1)", False)):
         answered = verify.ask([*made.headers, ("X-Request-Id", given_id)]).headers["X-Request-Id"]
         assert (answered == given_id) == kept
 
 
-def test_other_paths(verify: Verify) -> None:
+def test_other_paths_are_404(verify: Verify) -> None:
     for path in ("/", "/verify/", "/verify/x", "/api/whoami"):
         answer = verify.raw(by_nginx(), path)
         assert (answer.status, told(answer)) == (404, "not-found")
 
 
-def test_many_at_once_on_kept_connections(verify: Verify, given: Given) -> None:
-    """More callers than threads, of one key and of many: each is answered, and each count is exact."""
+def test_concurrent_calls_are_answered_and_counted_exactly(verify: Verify, given: Given) -> None:
+    """More callers than threads, with one key and with many."""
     busy, others = given.key(limit=200), [given.key() for _ in range(4)]
 
     def calls(number: int) -> Counter[int]:
@@ -208,7 +208,7 @@ def test_many_at_once_on_kept_connections(verify: Verify, given: Given) -> None:
     assert [given.meter(other).used for other in others] == [80] * 4
 
 
-def test_health_needs_nobody_to_sign_in(verify: Verify, gateways: dict[str, Gateway]) -> None:
+def test_health_needs_no_credential(verify: Verify, gateways: dict[str, Gateway]) -> None:
     for path in ("/healthz", "/readyz"):
         answer = verify.raw([], path)
         assert (answer.status, answer.json) == (200, {"status": "ok"})

@@ -1,4 +1,4 @@
-"""An API behind a gateway: it says what it was asked, header by header as received.
+"""An API behind a gateway that returns the headers of each request as received.
 
 python -m tests.integrations.gateway.upstream PORT
 """

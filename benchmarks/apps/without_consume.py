@@ -5,10 +5,10 @@ from typing import Any
 
 from benchmarks.apps.guarded import *  # noqa: F403
 
-MIDDLEWARE = ["benchmarks.apps.undrawn.undraw", "keyadmin.integrations.django.KeyMiddleware"]
+MIDDLEWARE = ["benchmarks.apps.without_consume.skip_consume", "keyadmin.integrations.django.KeyMiddleware"]
 
 
-def undraw(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+def skip_consume(get_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
     from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
     from keyadmin.callpath.state import state
 
