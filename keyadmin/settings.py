@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.contrib.humanize",
     "django.contrib.staticfiles",
+    "django.forms",  # the templates of widgets, for FORM_RENDERER
     "allauth",
     "allauth.account",
     "django_htmx",
@@ -93,6 +94,8 @@ TEMPLATES = [
         },
     },
 ]
+
+FORM_RENDERER = "keyadmin.forms.renderer.FormRenderer"
 
 DATABASES = {"default": urls.database_config()}
 # Connections of the pages. A call's connection is the call path's own.

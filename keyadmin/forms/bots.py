@@ -23,7 +23,11 @@ _NAME: Final = 60
 class BotForm(OperationForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
-    is_conversational = forms.BooleanField(label=gettext_lazy("Use as a conversational bot"), required=False)
+    is_conversational = forms.BooleanField(
+        label=gettext_lazy("Use as a conversational bot"),
+        required=False,
+        help_text=gettext_lazy("Leave unticked for a bot that only owns keys."),
+    )
 
 
 class NewBotForm(BotForm):
@@ -44,14 +48,14 @@ class NewBotForm(BotForm):
         return self.cleaned_data | {"organisation": self._organisations[self.cleaned_data["organisation"]].id}
 
 
-class DescriptionForm(OperationForm):
-    description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
-
-
 class BotKeyForm(OperationForm):
     """A key of the bot: the description is all that is asked for."""
 
-    description = forms.CharField(label=gettext_lazy("Description"), max_length=500)
+    description = forms.CharField(
+        label=gettext_lazy("Description"),
+        max_length=500,
+        widget=forms.TextInput({"autocomplete": "off", "placeholder": gettext_lazy("CRM integration")}),
+    )
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     renamed: ClassVar[dict[str, str]] = {"name": "description"}

@@ -16,5 +16,5 @@ class UsageFilters(OperationForm):
         return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
 
 
-class RefusalFilters(OperationForm):
+class DenialFilters(OperationForm):
     since = forms.DateField(required=False)

@@ -150,7 +150,7 @@ def generated(page: Page) -> None:
         ask(page, "Generate…", "Generate a public API key for Northwind?")
         dialog(page).get_by_role("button", name="Generate key").click()
         expect(dialog(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
-        dialog(page).get_by_label("I have stored this secret somewhere safe").check()
+        dialog(page).get_by_label("I’ve stored this secret somewhere safe").check()
         dialog(page).get_by_text("Done", exact=True).click()
     expect(page.get_by_text("Valid until deleted")).to_be_visible()
 
@@ -167,8 +167,8 @@ def _ranges(page: Page) -> None:
 
 def _reaching(page: Page) -> None:
     _ranges(page)
-    page.get_by_label("Who can this address reach?").fill("203.0.113.24")
-    expect(page.get_by_role("heading", name="Who can 203.0.113.24 reach?")).to_be_visible()
+    page.get_by_label("Which keys work from this address?").fill("203.0.113.24")
+    expect(page.get_by_role("heading", name="Which keys work from 203.0.113.24?")).to_be_visible()
 
 
 def _no_address(page: Page) -> None:

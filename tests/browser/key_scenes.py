@@ -115,7 +115,7 @@ def _master(page: Page) -> None:
 def _refused(page: Page) -> None:
     open_key(page)
     page.get_by_role("link", name="By hour and reason").click()
-    expect(page.get_by_role("heading", name="Refused calls", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="Denied requests", level=1)).to_be_visible()
 
 
 SCENES: Final[dict[str, Place]] = {

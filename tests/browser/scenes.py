@@ -181,7 +181,7 @@ def _help(page: Page) -> None:
 
 def _not_found(page: Page) -> None:
     page.goto("/keys/no-such-page/")
-    expect(page.get_by_role("heading", name="Nothing here")).to_be_visible()
+    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def _sign_out(page: Page) -> None:

@@ -200,7 +200,7 @@ def create_without_javascript(page: Page) -> str:
     """The second attempt succeeds; returns the whole key."""
     page.get_by_role("link", name="Create key").click()
     expect(page.get_by_role("radiogroup", name="Permission preset")).to_have_count(0)
-    expect(page.get_by_text("A date holds with “Custom date” alone.")).to_be_visible()
+    expect(page.get_by_text("A date applies only with “Custom date”.")).to_be_visible()
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
     page.get_by_role("textbox", name="Name", exact=True).fill(NAME)

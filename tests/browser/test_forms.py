@@ -80,7 +80,7 @@ def test_mended_it_is_created(page: Page, world: World) -> None:
 def test_no_permission_at_all(page: Page, world: World) -> None:
     form = fill_create(page)
     form.get_by_role("checkbox", name="Read chats").uncheck()
-    expect(form.get_by_text("a key without any can call nothing.")).to_be_visible()
+    expect(form.get_by_text("A key without permissions can’t make any request.")).to_be_visible()
     form.get_by_role("button", name="Create key").click()
     expect(form.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
     form.get_by_role("alert").get_by_role("link").click()
@@ -92,7 +92,7 @@ def test_presets_select_all_and_the_sentence(page: Page, world: World) -> None:
     form = open_create(page)
     form.get_by_role("textbox", name="Name", exact=True).fill("Nightly")
     sentence = form.locator("p[data-sentence]")
-    expect(sentence).to_contain_text("Nightly can read chats on all channels, from any address, until")
+    expect(sentence).to_contain_text("Nightly can read chats on all channels, from any IP address, until")
     form.get_by_role("radio", name="Data export").check()
     expect(sentence).to_contain_text("Nightly can read chats and export every chat on")
     whole = form.get_by_role("checkbox", name="Select all Chats permissions")
@@ -120,11 +120,11 @@ def test_a_bots_key_has_the_bots_addresses(page: Page, world: World) -> None:
     world.demonstration()
     form = open_create(page)
     nothing = form.locator("[data-none]")
-    expect(nothing).to_have_text("Any address, until you add one")
+    expect(nothing).to_have_text("Any IP address. Add one to restrict this key.")
     form.get_by_label("Owner").select_option(label="Concierge")
     expect(nothing).to_have_text("Its bot’s addresses: 203.0.113.0/24")
     form.get_by_label("Owner").select_option(label="Northwind")
-    expect(nothing).to_have_text("Any address, until you add one")
+    expect(nothing).to_have_text("Any IP address. Add one to restrict this key.")
 
 
 def test_the_name_must_be_typed_to_delete(page: Page, world: World) -> None:

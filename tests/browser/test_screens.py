@@ -58,7 +58,7 @@ def test_usage_by_day_and_key(page_of: PageOf, world: World) -> None:
 def test_1_several_keys_are_revoked_at_once(page: Page, world: World) -> None:
     world.demonstration()
     open_list(page)
-    page.locator("#tiles").get_by_role("link", name="Open to any IP").click()
+    page.locator("#tiles").get_by_role("link", name="Any IP address").click()
     expect(page.get_by_role("link", name=NAME, exact=True)).to_have_count(0)
     select(page, "Open export", "Zapier trial")
     page.get_by_role("button", name="Revoke 2 keys…").click()
@@ -164,10 +164,10 @@ def test_10_who_an_address_can_reach(page_of: PageOf, world: World, width: int) 
     world.demonstration()
     page = page_of("maya", viewport={"width": width, "height": 800})
     page.goto("/security/allow-lists/?organisation=northwind")
-    page.get_by_label("Who can this address reach?").fill("203.0.113.24")
+    page.get_by_label("Which keys work from this address?").fill("203.0.113.24")
     expect(page.locator(".key-name")).to_have_text([NAME])
     expect(page.locator("#found")).to_have_text("1 key")
-    page.get_by_label("Who can this address reach?").fill("192.0.2.1")
+    page.get_by_label("Which keys work from this address?").fill("192.0.2.1")
     expect(page.get_by_text("No allow-list lets 192.0.2.1 use a key.")).to_be_visible()
 
 

@@ -10,7 +10,7 @@ from tests.browser.scenes import KEYS, act, delete, dialog, open_list, open_menu
 from tests.browser.world import PASSWORD, World
 
 NAME = "CRM integration"
-NUDGE = "Tick the box first. Once this closes, nobody can show you the secret again."
+NUDGE = "Confirm that you’ve stored the secret. It can’t be shown again."
 
 
 class Program:
@@ -149,7 +149,7 @@ def test_with_the_keyboard_alone(page: Page, world: World, address: str) -> None
     program = Program(address, create_by_keyboard(page))
     assert program.call().json()["scopes"] == ["chats:read", "chats:write"]
     press = page.keyboard.press
-    tab_to(page, "I have stored this secret somewhere safe")
+    tab_to(page, "I’ve stored this secret somewhere safe")
     press("Space")
     press("Tab")
     press("Enter")

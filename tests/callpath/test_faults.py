@@ -199,7 +199,7 @@ def test_pages_on_a_frozen_database_delay_no_call(
         for answer, _ in answers:
             assert answer.status == 503
             assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("2", "no-store")
-            assert b"The database does not answer" in answer.body
+            assert b"Temporarily unavailable" in answer.body
             assert answer.headers["Content-Type"].startswith("text/html")
     expect_recovery(server, headers)
     expect_pages(server, reader)

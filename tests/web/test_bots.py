@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from keyadmin.forms.bots import SCOPES
 from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Organisation, Person, Status, UsageHour
-from tests.factories import BotFactory, KeyFactory
+from keyadmin.operations.organisations import bots
+from tests.factories import OPERATOR, BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
 
@@ -59,7 +60,7 @@ def test_pages_of_the_list(jonas: Person, northwind: Organisation, signed_in: Si
     while url:
         response = client.get(url)
         seen += names(response.content.decode())
-        url = response.context["page"]["next_url"]
+        url = response.context["page"].next_url
     assert seen == [f"Bot {number:02}" for number in range(45)]
 
 
@@ -148,16 +149,30 @@ def test_edit(jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedIn
 def test_the_description_in_place(jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn) -> None:
     url = f"/bots/{concierge.id}/description/"
     client = htmx(jonas)
-    assert 'value="Answers guests"' in client.get(f"{url}?edit=1").content.decode()
-    assert "Greets guests" in client.post(url, {"description": "Greets guests"}).content.decode()
+    assert 'value="Answers guests"' in client.get(url).content.decode()
+    sent = {"description": "Greets guests", "was": "Answers guests"}
+    assert "Greets guests" in client.post(url, sent).content.decode()
     assert Bot.objects.get().description == "Greets guests"
     before = Event.objects.count()
-    assert client.post(url, {"description": "Greets guests"}).status_code == 200
-    assert client.post(url, {"description": "a\u202eb"}).status_code == 422
+    assert client.post(url, sent | {"was": "Greets guests"}).status_code == 200
+    assert client.post(url, {"description": "a\u202eb", "was": "Greets guests"}).status_code == 422
     assert Event.objects.count() == before
     page = signed_in(jonas)
-    assert "<html" in page.get(f"{url}?edit=1").content.decode()
-    assert page.post(url, {"description": "Bye"})["Location"] == f"/bots/{concierge.id}/"
+    assert "<html" in page.get(url).content.decode()
+    assert page.post(url, {"description": "Bye", "was": "Greets guests"})["Location"] == f"/bots/{concierge.id}/"
+
+
+def test_description_that_changed_meanwhile_is_not_overwritten(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    bots.edit(actor=OPERATOR, bot=concierge.id, description="Theirs")
+    url = f"/bots/{concierge.id}/description/"
+    response = htmx(jonas).post(url, {"description": "Mine", "was": "Answers guests"})
+    assert response.status_code == 409
+    html = response.content.decode()
+    assert "Someone else changed it to “Theirs”." in html
+    assert 'value="Mine"' in html
+    assert Bot.objects.get().description == "Theirs"
+    assert htmx(jonas).post(url, {"description": "Mine", "was": "Theirs"}).status_code == 200
+    assert Bot.objects.get().description == "Mine"
 
 
 def test_disabling_says_what_stops(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
@@ -245,9 +260,7 @@ def test_a_key_needs_a_description_and_a_bot_that_works(jonas: Person, concierge
     assert not Key.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "part", ["", "advanced/", "edit/", "disable/", "keys/create/", "networks/", "description/?edit=1"]
-)
+@pytest.mark.parametrize("part", ["", "advanced/", "edit/", "disable/", "keys/create/", "networks/", "description/"])
 def test_another_organisations_bot_is_like_none(lena: Person, concierge: Bot, signed_in: SignedIn, part: str) -> None:
     client = signed_in(lena)
     theirs, unknown = (client.get(f"/bots/{bot}/{part}") for bot in (concierge.id, uuid4()))

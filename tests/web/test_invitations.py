@@ -174,8 +174,8 @@ def test_expired(sam: Person, link: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_tampered(sam: Person, link: str) -> None:
     broken = link[:-2] + ("0" if link[-2] != "0" else "1") + "/"
-    refused(broken, 404, "Nothing here")
-    refused("/welcome/abc/", 404, "Nothing here")
+    refused(broken, 404, "Page not found")
+    refused("/welcome/abc/", 404, "Page not found")
 
 
 def test_deactivated(sam: Person, link: str) -> None:

@@ -53,7 +53,7 @@ def test_what_the_key_is(jonas: Person, northwind: Organisation, signed_in: Sign
         "203.0.113.0/24",
         "256 addresses",
         "198.51.100.16/28",
-        "A call must match a range in both lists.",
+        "A request must match a range in both lists.",
         "Telegram",
         "Standard, 1,000 an hour",
         "Danger zone",
@@ -129,7 +129,7 @@ def test_acts_by_role_and_state(
 def test_an_old_secret_counts_down(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     page = html(signed_in(jonas), key)
-    assert "Two secrets work." in page
+    assert "Two secrets are active." in page
     assert "in 59 min" in page
     assert "End now…" in page
 
@@ -144,7 +144,7 @@ def test_whether_the_old_secret_is_still_used(jonas: Person, northwind: Organisa
     SecretUse.objects.create(secret_id=old.id, last_used_at=made - timedelta(hours=1))
     for address in (f"/keys/{key.id}/", f"/keys/{key.id}/end-grace/"):
         page = client.get(address).content.decode()
-        assert "Nothing has used it since there is a new one." in page
+        assert "Nothing has used it since the new secret was created." in page
     SecretUse.objects.filter(secret_id=old.id).update(last_used_at=now - timedelta(minutes=3, seconds=1))
     for address in (f"/keys/{key.id}/", f"/keys/{key.id}/end-grace/"):
         page = client.get(address).content.decode()

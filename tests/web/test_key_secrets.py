@@ -60,7 +60,7 @@ def test_the_old_one_may_go_on(jonas: Person, key: Key, signed_in: SignedIn, gra
     old = key.secrets.get(not_after__isnull=False)
     assert abs(old.not_after - timezone.now() - timedelta(hours=hours)) < timedelta(minutes=1)
     client = signed_in(jonas)
-    assert "Old secret ends in" in client.get("/keys/").content.decode()
+    assert "Old secret stops in" in client.get("/keys/").content.decode()
     assert f"/keys/{key.id}/end-grace/" in client.get(f"/keys/{key.id}/").content.decode()
 
 

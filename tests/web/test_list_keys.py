@@ -167,7 +167,7 @@ def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_i
     Meter.objects.filter(key_id=key.id).update(total=530, last_used_at=now)
     response = signed_in(jonas).get("/keys/")
     tile = response.context["tiles"][-1]
-    assert (tile["value"], tile["sub"]) == ("40", "25.0% denied")
+    assert (tile.value, tile.note) == ("40", "25.0% denied")
     assert response.context["keys"][0].usage[-1] == (30, 0)
     assert response.context["keys"][0].usage[-4] == (0, 10)
     assert '<span class="number">40</span>' in response.content.decode()
@@ -199,12 +199,12 @@ def test_permissions_that_have_room(
 def test_counts_stop(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capped_count, "LIMIT", 2)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 2)
     for _ in range(4):
         KeyFactory(organisation=northwind)
     response = signed_in(jonas).get("/keys/")
     assert response.context["tabs"][0]["count"] == "1,000+"
-    assert response.context["tiles"][-1]["label"] == "Used today"
+    assert response.context["tiles"][-1].label == "Used today"
 
 
 def test_names_are_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:

@@ -36,7 +36,7 @@ def test_pages_of_the_list_and_what_they_cost(
     while url:
         response = client.get(url)
         seen += names(response.content.decode())
-        url = response.context["page"]["next_url"]
+        url = response.context["page"].next_url
     assert len(seen) == len(set(seen)) == 45
     assert seen == sorted(seen)
 

@@ -48,7 +48,7 @@ def test_keys_that_need_somebody(jonas: Person, keys: dict[str, Key], signed_in:
     html = response.content.decode()
     assert "3 of 43" in html
     assert "Theirs" not in html
-    assert [tile["value"] for tile in response.context["tiles"]] == ["4", "2", "6", "51"]
+    assert [tile.value for tile in response.context["tiles"]] == ["4", "2", "6", "51"]
 
 
 def test_of_all_organisations_or_one(

@@ -37,7 +37,7 @@ def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
     def built() -> None:
         operations.build()
         # The counts that stop are LIMIT + 1: with two keys there are more than anybody waits for.
-        monkeypatch.setattr(capped_count, "LIMIT", 1)
+        monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
 
     return {"living": living, "built": built}[request.param]
 
@@ -147,14 +147,14 @@ def test_what_was_done_since_it_was_built_shows(
     use(keys["=cmd()"], "chats:write")
     keys["Legacy"].allow_list.all()
     Key.objects.filter(id=keys["Legacy"].id).update(name="Renamed")
-    monkeypatch.setattr(capped_count, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert names(html) == ["Renamed", "=cmd()"]
     assert html.count("None any more") == 1
 
 
 def test_not_built_yet(jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any) -> None:
-    monkeypatch.setattr(capped_count, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert "build_review" in html
     assert "There is no report yet." in html

@@ -51,7 +51,7 @@ def test_what_may_not_be_revoked_is_said_and_stays(
     chosen = ids(keys[0], master, revoked, theirs)
     dialog = htmx(jonas).get(URL, {"key": chosen}).content.decode()
     assert "Revoke 1 key?" in dialog
-    assert "Console: You may not revoke it." in dialog
+    assert "Console: You don’t have permission to revoke it." in dialog
     assert "Old: It is already revoked." in dialog
     assert "Theirs" not in dialog
     response = htmx(jonas).post(URL, {"key": chosen})

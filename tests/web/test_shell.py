@@ -144,7 +144,7 @@ def test_a_path_that_is_not_there(maya: Person, signed_in: SignedIn, client_of: 
     client = signed_in(maya) if client_of == "signed in" else Client()
     response = client.get("/no/such/page/")
     assert response.status_code == 404
-    assert "Nothing here" in response.content.decode()
+    assert "Page not found" in response.content.decode()
     assert "no-store" in response["Cache-Control"]
 
 
@@ -152,7 +152,7 @@ def test_an_accident_has_a_page_of_its_own(maya: Person, signed_in: SignedIn) ->
     client = signed_in(maya)
     client.raise_request_exception = False
     client.cookies["keyadmin_theme"] = "dark"
-    with mock.patch("keyadmin.web.keys.views.KeyList.of", side_effect=RuntimeError("boom")):
+    with mock.patch("keyadmin.web.keys.key_list.KeyList.context", side_effect=RuntimeError("boom")):
         response = client.get("/keys/")
     html = response.content.decode()
     assert response.status_code == 500
@@ -173,7 +173,7 @@ def test_without_a_database_the_accident_still_has_its_page(maya: Person, signed
 def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> None:
     client = htmx(maya)
     client.raise_request_exception = False
-    with mock.patch("keyadmin.web.keys.views.KeyList.of", side_effect=RuntimeError("boom")):
+    with mock.patch("keyadmin.web.keys.key_list.KeyList.context", side_effect=RuntimeError("boom")):
         response = client.get("/keys/")
     assert (response.status_code, response.content) == (500, b"")
 

@@ -124,7 +124,7 @@ def test_paging_forth_and_back(
 def test_of_too_many_keys_those_used_last(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capped_count, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     monkeypatch.setattr(charts, "MAX_SUMMED_KEYS", 1)
     today = timezone.now().date()
     for name, days in (("Robot", 9), ("Plain", 2)):
@@ -182,7 +182,7 @@ def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
     use(keys["Plain"], CallOutcome.OK, 50_000)
     UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=CallOutcome.SCOPE, count=4)
     UsageRollUp.objects.update(hours_until=until)
-    monkeypatch.setattr(capped_count, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):
         response = signed_in(jonas).get(page)
         assert response.context["chart"].totals[:2] == [allowed, 4], "what was called since is not waited for"

@@ -48,7 +48,7 @@ class AccountAdapter(SignInAdapter):
 
     def _throttled(self, request: HttpRequest, **credentials: Any) -> HttpResponse:
         seconds = self.seconds_left(request, **credentials)
-        message = htmx.too_many_words(seconds)
-        response = htmx.refuse(request, 429, "429.html", message, retry_after=seconds)
+        message = htmx.too_many_attempts_message(seconds)
+        response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)
         response["Retry-After"] = str(seconds)
         return response

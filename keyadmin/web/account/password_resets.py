@@ -17,7 +17,7 @@ class AskForm(ResetPasswordForm):
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """`users` holds the active person with the address, if there is one. The adapter sends the letter later."""
-        actor = actors.of_nobody(request, gettext("Not signed in"))
+        actor = actors.anonymous_actor(request, gettext("Not signed in"))
         passwords.ask_for_reset(actor=actor, person=self.users[0].pk if self.users else None)
         email: str = self._make_link(request, **kwargs)
         return email

@@ -15,9 +15,8 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import ChangePasswordForm, ProfileForm
 from keyadmin.operations import people
 from keyadmin.operations.people import passwords, sessions
-from keyadmin.web.common import htmx, shortcuts
+from keyadmin.web.common import htmx, preferences
 from keyadmin.web.common.current_user import get_current_user
-from keyadmin.web.common.preferences import COOKIE, LIFE, THEMES
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -35,7 +34,7 @@ def profile(request: HttpRequest) -> HttpResponseBase:
             messages.success(request, gettext("Profile saved"))
             return redirect("profile")
     context = {"form": form, "person": person, "section": "profile"}
-    return render(request, "profile/profile.html", context, status=htmx.status_of(form))
+    return render(request, "profile/profile.html", context, status=htmx.form_status(form))
 
 
 @require_POST
@@ -43,8 +42,8 @@ def theme(request: HttpRequest) -> HttpResponse:
     """Without scripts; with them, theme.js writes the same cookie at once."""
     response = redirect("profile")
     chosen = request.POST.get("theme", "")
-    if chosen in THEMES:
-        response.set_cookie(COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    if chosen in preferences.THEMES:
+        _set_preference(request, response, preferences.THEME_COOKIE, chosen)
     return response
 
 
@@ -52,9 +51,14 @@ def theme(request: HttpRequest) -> HttpResponse:
 def choose_shortcuts(request: HttpRequest) -> HttpResponse:
     response = redirect("profile")
     chosen = request.POST.get("shortcuts", "")
-    if chosen in shortcuts.CHOICES:
-        response.set_cookie(shortcuts.COOKIE, chosen, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    if chosen in preferences.SHORTCUT_CHOICES:
+        _set_preference(request, response, preferences.SHORTCUTS_COOKIE, chosen)
     return response
+
+
+def _set_preference(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
+    max_age = preferences.COOKIE_MAX_AGE_SECONDS
+    response.set_cookie(cookie, value, max_age=max_age, samesite="Lax", secure=request.is_secure())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,7 +67,7 @@ def password(request: HttpRequest) -> HttpResponseBase:
     """Ends all sessions but this one. Guesses of the present password are limited as the library limits them."""
     user = get_current_user(request)
     if request.method == "POST" and not _may_guess(request):
-        return htmx.refuse(request, 429, "429.html", htmx.too_many_words(60), retry_after=60)
+        return htmx.error_response(request, 429, "429.html", htmx.too_many_attempts_message(60), retry_after=60)
     form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=user.person)
     if form.is_valid():
         try:
@@ -72,9 +76,11 @@ def password(request: HttpRequest) -> HttpResponseBase:
             form.refuse(error)
         else:
             update_session_auth_hash(request, changed)
-            return htmx.gone_to(request, gettext("Password changed. Other sessions have ended."), reverse("profile"))
+            return htmx.redirect_to(
+                request, gettext("Password changed. Other sessions have ended."), reverse("profile")
+            )
     context = {"form": form, "action": reverse("change_password"), "back_url": reverse("profile")}
-    return render(request, "profile/password.html", context | {"section": "profile"}, status=htmx.status_of(form))
+    return render(request, "profile/password.html", context | {"section": "profile"}, status=htmx.form_status(form))
 
 
 def _may_guess(request: HttpRequest) -> bool:
@@ -88,7 +94,7 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
     if request.method == "POST":
         sessions.end_all(actor=user.actor)
         logout(request)
-        return htmx.gone_to(request, gettext("Signed out everywhere"), reverse("account_login"))
+        return htmx.redirect_to(request, gettext("Signed out everywhere"), reverse("account_login"))
     context = {
         "form": OperationForm(None),
         "action": reverse("sign_out_everywhere"),

@@ -27,7 +27,7 @@ def signed_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
     if request is None:
         return
     try:
-        sessions.sign_in(actor=actors.of_person(request, user))
+        sessions.sign_in(actor=actors.person_actor(request, user))
     except Exception:
         request.user = AnonymousUser()
         request.session.flush()
@@ -40,17 +40,17 @@ def sign_in_failed(request: HttpRequest | None, credentials: dict[str, Any], **_
     if request is not None:
         typed = without_control_characters(str(credentials.get("email", "")), 254)
         sessions.fail_sign_in(
-            actor=actors.of_nobody(request, typed, Interface.API if is_api(request) else Interface.PAGE)
+            actor=actors.anonymous_actor(request, typed, Interface.API if is_api(request) else Interface.PAGE)
         )
 
 
 @receiver(user_logged_out, dispatch_uid="keyadmin.signed_out")
 def signed_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
     if request is not None and user is not None:
-        sessions.sign_out(actor=actors.of_person(request, user))
+        sessions.sign_out(actor=actors.person_actor(request, user))
 
 
 @receiver(password_reset, dispatch_uid="keyadmin.password_reset")
 def password_was_reset(request: HttpRequest, user: Person, **_: Any) -> None:
     """Changing a password has a page of ours, which needs no signal."""
-    passwords.note_reset(actor=actors.of_person(request, user))
+    passwords.note_reset(actor=actors.person_actor(request, user))

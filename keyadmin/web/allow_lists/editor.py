@@ -1,4 +1,4 @@
-"""The allow-list row editor of a bot or a key, as its templates show it. Every change in it saves at once.
+"""The allow-list editor of a bot or a key, as its templates show it. Every change saves immediately.
 
 Include it in any page: `{% include "networks/_editor.html" %}` with `editor` in the context.
 """
@@ -16,14 +16,14 @@ from keyadmin.core import cidr
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.keys.values import when_emptied
 from keyadmin.operations.policy import Permission, permissions_for_key
-from keyadmin.web.allow_lists.lockout import Blocked
+from keyadmin.web.allow_lists.lockout import BlockedAddress
 from keyadmin.web.common.actors import client_ip
 from keyadmin.web.common.current_user import CurrentUser
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
-    """A range that may be put back where it was. `token` says, signed, which it is and since when it was there."""
+class RemovedRange:
+    """A removed range that Undo can restore. `token` is signed; it holds the range and when it was first added."""
 
     network: str
     token: str
@@ -31,23 +31,22 @@ class Removed:
 
 @dataclass
 class Editor:
-    """`keys` is the number of keys that a bot's list applies to. The rest says what has just happened."""
+    """The state of the editor. `keys` is the number of keys that a bot's list applies to."""
 
     owner: Bot | Key
     may_edit: bool
     keys: int = 0
     my_address: str = ""
-    #: The entry whose value is being edited, what was typed, and what is wrong with it.
+    #: The entry whose value is being edited; the text that was typed, and its error.
     editing: UUID | None = None
     draft: str | None = None
     error: str = ""
-    blocked: Blocked | None = None
-    #: The entry that the user is asked about before it goes: the last, or one that is in use.
-    leaving: UUID | None = None
-    #: What was removed and may be put back.
-    removed: Removed | None = None
+    blocked: BlockedAddress | None = None
+    #: The entry whose removal must be confirmed: the last one, or one that is in use.
+    confirming: UUID | None = None
+    removed: RemovedRange | None = None
     status: str = ""
-    #: Where the focus goes: "add", "edit", "ask" or, on a page just opened, nowhere.
+    #: Where the focus goes: "add", "edit" or "confirm"; "" on a page that was just opened.
     focus: str = ""
 
     @property
@@ -56,7 +55,7 @@ class Editor:
 
     @cached_property
     def entries(self) -> list[Any]:
-        """Each with its `size` in words, oldest first."""
+        """The entries, oldest first, each with its `size` in words."""
         rows = list(AllowListEntry.objects.filter(**{"bot" if self.is_bot else "key": self.owner.pk}))
         for row in rows:
             row.size = cidr.describe(row.network)
@@ -64,7 +63,7 @@ class Editor:
 
     @cached_property
     def bot_networks(self) -> list[str]:
-        """What holds for a key without a list of its own: its bot's."""
+        """The ranges of the key's bot, which apply to the key as well."""
         bot = None if isinstance(self.owner, Bot) else self.owner.bot_id
         return [str(entry) for entry in AllowListEntry.objects.filter(bot=bot)] if bot else []
 
@@ -78,15 +77,15 @@ class Editor:
 
     @property
     def note(self) -> str:
-        """Whose calls the list is about."""
+        """The keys that the list applies to."""
         if not self.is_bot:
-            return gettext("Applies to this key alone. Every change saves at once.")
+            return gettext("Applies to this key only. Every change saves immediately.")
         if self.keys == 2:
-            return gettext("Applies to both API keys of this bot. Every change saves at once.")
+            return gettext("Applies to both API keys of this bot. Every change saves immediately.")
         if self.keys < 2:
-            return gettext("Applies to every API key of this bot. Every change saves at once.")
-        words = gettext("Applies to all %(count)s API keys of this bot. Every change saves at once.")
-        return words % {"count": self.keys}
+            return gettext("Applies to every API key of this bot. Every change saves immediately.")
+        note = gettext("Applies to all %(count)s API keys of this bot. Every change saves immediately.")
+        return note % {"count": self.keys}
 
     @property
     def hint(self) -> str:
@@ -95,18 +94,18 @@ class Editor:
         return gettext("An IPv4 or IPv6 address or range.")
 
     @property
-    def draft_is_wrong(self) -> bool:
-        """Whether what was typed needs another look."""
-        return bool(self.error or self.blocked) and self.leaving is None
+    def has_invalid_draft(self) -> bool:
+        """Whether the text in the field has an error or a warning."""
+        return bool(self.error or self.blocked) and self.confirming is None
 
     @property
     def warning(self) -> str:
-        """Who would be shut out by what was typed, or by what is to go."""
+        """The address that the change would block."""
         return self.blocked.warning if self.blocked else ""
 
     @property
-    def question(self) -> str:
-        """What the user is asked about before an entry goes."""
+    def confirmation(self) -> str:
+        """What the removal to confirm would do."""
         return self.warning or when_emptied(self.owner)
 
 

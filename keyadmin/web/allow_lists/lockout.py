@@ -1,4 +1,8 @@
-"""Whom a change of an allow-list would shut out: addresses that the keys were used from today, or else yesterday."""
+"""Addresses that a change of an allow-list would block although keys are used from them.
+
+The requests of today decide. If there are none, those of yesterday do: shortly after midnight UTC there is no data of
+today yet.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,65 +18,67 @@ from keyadmin.models import AddressDay, Bot, Key
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
-    """An address, and the calls from it that passed today, or else yesterday."""
+class BlockedAddress:
+    """An address that would be blocked, and its allowed requests of today, else of yesterday."""
 
     address: str
-    calls: int
+    requests: int
     is_today: bool
 
     @property
     def warning(self) -> str:
         if self.is_today:
-            words = ngettext(
+            message = ngettext(
                 "This would block %(address)s, which made %(count)s request today.",
                 "This would block %(address)s, which made %(count)s requests today.",
-                self.calls,
+                self.requests,
             )
         else:
-            words = ngettext(
+            message = ngettext(
                 "This would block %(address)s, which made %(count)s request yesterday.",
                 "This would block %(address)s, which made %(count)s requests yesterday.",
-                self.calls,
+                self.requests,
             )
-        return words % {"address": self.address, "count": f"{self.calls:,}"}
+        return message % {"address": self.address, "count": f"{self.requests:,}"}
 
 
-def busiest(
+def find_blocked_address(
     actor: Actor, owner: Bot | Key, before: Sequence[cidr.Network], after: Sequence[cidr.Network]
-) -> Blocked | None:
-    """The busiest address that `before` lets through and `after` would not. An empty list lets everybody.
+) -> BlockedAddress | None:
+    """The busiest address that the list `before` allows and the list `after` does not. None if there is none.
 
-    Where today has none, yesterday is asked: soon after midnight today knows nobody yet.
+    An empty list allows every address.
     """
     if not after:
         return None
     keys = Key.objects.visible_to(actor).filter(**{"bot" if isinstance(owner, Bot) else "id": owner.pk}).order_by()
-    found = _busiest(_addresses_today(keys), before, after)
-    if found:
-        return Blocked(*found, is_today=True)
-    found = _busiest(AddressDay.objects.yesterday().by_address(keys.values("id")), before, after)
-    return Blocked(*found, is_today=False) if found else None
+    busiest = _busiest_blocked(_requests_today(keys), before, after)
+    if busiest:
+        return BlockedAddress(*busiest, is_today=True)
+    busiest = _busiest_blocked(AddressDay.objects.yesterday().by_address(keys.values("id")), before, after)
+    return BlockedAddress(*busiest, is_today=False) if busiest else None
 
 
-def _busiest(
-    by_address: dict[str, int], before: Sequence[cidr.Network], after: Sequence[cidr.Network]
+def _busiest_blocked(
+    requests_by_address: dict[str, int], before: Sequence[cidr.Network], after: Sequence[cidr.Network]
 ) -> tuple[str, int] | None:
-    was, will = cidr.compile_networks(before), cidr.compile_networks(after)
-    calls: dict[str, int] = {}
-    for text, count in by_address.items():
+    """(address, requests)"""
+    allowed_before, allowed_after = cidr.compile_networks(before), cidr.compile_networks(after)
+    blocked: dict[str, int] = {}
+    for text, count in requests_by_address.items():
         address = cidr.address_of(text)
-        if address and not cidr.contains(will, address) and (not before or cidr.contains(was, address)):
-            calls[address.text] = count
-    found = max(calls, key=lambda text: calls[text], default=None)
-    return None if found is None else (found, calls[found])
+        if not address or cidr.contains(allowed_after, address):
+            continue
+        if not before or cidr.contains(allowed_before, address):
+            blocked[address.text] = count
+    return max(blocked.items(), key=lambda item: item[1], default=None)
 
 
-def _addresses_today(keys: Any) -> dict[str, int]:
-    """By address, the calls of today. Where a key was last used from made one at least, whatever was counted."""
-    calls = AddressDay.objects.today().by_address(keys.values("id"))
+def _requests_today(keys: Any) -> dict[str, int]:
+    """Requests of today by address. An address of a key's last use today counts at least once."""
+    requests = AddressDay.objects.today().by_address(keys.values("id"))
     midnight = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     last = keys.with_usage().filter(last_used_at__gte=midnight, last_used_ip__isnull=False)
     for address in last.values_list("last_used_ip", flat=True):
-        calls.setdefault(address, 1)
-    return calls
+        requests.setdefault(address, 1)
+    return requests

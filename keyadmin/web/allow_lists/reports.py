@@ -1,10 +1,10 @@
-"""Security: every bot's keys with the ranges that apply to them, and all allow-lists."""
+"""Security pages: the keys of all bots with the ranges that apply to them, and all allow-lists."""
 
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -14,97 +14,95 @@ from keyadmin.forms.filters import without_networks
 from keyadmin.forms.searches import AddressFilters, BotFilters
 from keyadmin.models import AllowListEntry, Key, Kind, paging
 from keyadmin.models.network import usable_from_address
-from keyadmin.web.bots import views
+from keyadmin.web.bots import views as bots
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
-from keyadmin.web.keys import table
+from keyadmin.web.keys import rows
 
-SIZE: Final = 20
-ENTRIES: Final = 50
+PAGE_SIZE: Final = 20
+ENTRIES_PAGE_SIZE: Final = 50
 _NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 _BY_OWNER: Final = paging.Order("place", False, str, UUID)
 _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
 
 @require_safe
-def public_keys(request: HttpRequest) -> HttpResponse:
+@requires_read_access
+def public_keys(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     listing = Listing(request, user, BotFilters, reverse("security:public-keys"))
-    found: Any = table.readable(user).filter(kind=Kind.BOT)
+    found: Any = rows.readable(user).filter(kind=Kind.BOT)
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         found = found.search(q)
-    context = listing.page(found, _NEWEST, SIZE) | {"section": "public"}
-    table.prepare(context["rows"], user)
+    context = listing.page(found, _NEWEST, PAGE_SIZE) | {"section": "public"}
+    rows.annotate(context["rows"], user)
     for key in context["rows"]:
         key.whitelist = [str(entry) for entry in key.bot.allow_list.all()]
         key.own_ranges = [str(entry) for entry in key.allow_list.all()]
-        key.bot_url = views.keys_of(key.bot)
+        key.bot_url = bots.bot_keys_url(key.bot)
     return render(request, f"security/public_keys.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_safe
-def allow_lists(request: HttpRequest) -> HttpResponse:
-    """All ranges by owner; asked about an address, the keys that it may use."""
+@requires_read_access
+def allow_lists(request: PageRequest) -> HttpResponse:
+    """All ranges by owner; with `address` in the query, the keys that work from it."""
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     listing = Listing(request, user, AddressFilters, reverse("security:allow-lists"))
     filters = AddressFilters(request.GET)
     filters.is_valid()
     context: dict[str, Any] = {"section": "ip-lists", "form": filters, "typed": request.GET.get("address", "")}
-    address = listing.chosen.get("address", "")
-    context |= _reached(user, listing, address) if address else _ranges(user, listing)
+    address = listing.filters.get("address", "")
+    context |= _keys_of_address(user, listing, address) if address else _ranges_by_owner(user, listing)
     part = "#rows" if htmx.is_htmx(request) else ""
     return render(request, f"security/allow_lists.html{part}", context)
 
 
-def _ranges(user: CurrentUser, listing: Listing) -> dict[str, Any]:
+def _ranges_by_owner(user: CurrentUser, listing: Listing) -> dict[str, Any]:
     entries = AllowListEntry.objects.visible_to(user.actor).with_sort_key().with_owner()
     if listing.organisation:
         entries = entries.of_organisation(listing.organisation)
     wanted = entries.select_related("bot__organisation", "key__organisation", "key__bot")
-    context = listing.page(wanted, _BY_OWNER, ENTRIES, of_many=_BY_OWNER_ID)
+    context = listing.page(wanted, _BY_OWNER, ENTRIES_PAGE_SIZE, order_of_many=_BY_OWNER_ID)
     context["owners"] = _by_owner(context["rows"])
-    context["is_by_name"] = context["page"]["count"] <= capped_count.COUNT_LIMIT
+    context["is_by_name"] = context["page"].count <= capped_count.COUNT_LIMIT
     return context
 
 
 def _by_owner(entries: list[Any]) -> list[dict[str, Any]]:
-    """Entries that follow one another and have the same owner, together."""
+    """Groups of consecutive entries with the same owner."""
     owners: list[dict[str, Any]] = []
     for entry in entries:
         owner = entry.bot or entry.key
         if not owners or owners[-1]["owner"] != owner:
-            url = views.keys_of(owner) if entry.bot_id else reverse("keys:detail", args=[owner.id])
+            url = bots.bot_keys_url(owner) if entry.bot_id else reverse("keys:detail", args=[owner.id])
             owners.append({"owner": owner, "is_bot": bool(entry.bot_id), "url": url, "networks": []})
         owners[-1]["networks"].append({"text": str(entry.network), "size": cidr.describe(entry.network)})
     return owners
 
 
-def _reached(user: CurrentUser, listing: Listing, address: str) -> dict[str, Any]:
-    keys: Any = table.readable(user)
+def _keys_of_address(user: CurrentUser, listing: Listing, address: str) -> dict[str, Any]:
+    keys: Any = rows.readable(user)
     if listing.organisation:
         keys = keys.filter(organisation=listing.organisation)
-    context = listing.page(usable_from_address(keys.valid(), address), _NEWEST, SIZE)
-    table.prepare(context["rows"], user)
+    context = listing.page(usable_from_address(keys.valid(), address), _NEWEST, PAGE_SIZE)
+    rows.annotate(context["rows"], user)
     at = cidr.address_of(address)
     for key in context["rows"]:
-        key.through = [text for text in _lists(key) if at and cidr.contains(cidr.compile_networks([text]), at)]
-    slug = listing.chosen.get("organisation", "")
+        key.allowed_by = [text for text in _lists(key) if at and cidr.contains(cidr.compile_networks([text]), at)]
+    slug = listing.filters.get("organisation", "")
     return context | {
         "address": address,
-        "open_count": capped_count.capped({"open": without_networks(keys)})["open"],
+        "open_count": capped_count.capped_counts({"open": without_networks(keys)})["open"],
         "open_url": querystring.link(reverse("keys:list"), {"open": "any", "organisation": slug}),
         "back_url": querystring.link(listing.url, {"organisation": slug}),
     }
 
 
 def _lists(key: Key) -> list[cidr.Network]:
-    """The networks of the key's own list and of its bot's."""
+    """The networks of the key's own list and of its bot's list."""
     entries = [*key.allow_list.all(), *(key.bot.allow_list.all() if key.bot else ())]
     return [entry.network for entry in entries]

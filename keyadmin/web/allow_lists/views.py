@@ -1,4 +1,4 @@
-"""The allow-list editor's requests: add, change and remove a range, for htmx and as pages of their own."""
+"""Requests of the allow-list editor: add, change and remove a range. htmx gets the editor, others a page."""
 
 from datetime import datetime
 from typing import Any
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core import signing
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -17,142 +17,142 @@ from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations import policy
 from keyadmin.operations.organisations import allow_lists
 from keyadmin.operations.policy import Permission
-from keyadmin.web.allow_lists import editor as network_editor
+from keyadmin.web.allow_lists import editor as editors
 from keyadmin.web.allow_lists import lockout
-from keyadmin.web.allow_lists.editor import Editor, Removed
-from keyadmin.web.bots import views
+from keyadmin.web.allow_lists.editor import Editor, RemovedRange
+from keyadmin.web.bots import views as bots
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.keys import deleted
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def of_bot(request: HttpRequest, bot: UUID) -> HttpResponseBase:
+def of_bot(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    may = Permission.MANAGE_BOTS if request.method == "POST" else Permission.READ_ORGANISATION
-    return _list(request, user, views.bot_for(user, bot, may))
+    permission = Permission.MANAGE_BOTS if request.method == "POST" else Permission.READ_ORGANISATION
+    return _list(request, user, bots.get_bot(user, bot, permission))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def of_key(request: HttpRequest, key: UUID) -> HttpResponseBase:
+def of_key(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    may = Permission.EDIT_KEYS if request.method == "POST" else Permission.READ_KEYS
-    return _list(request, user, _key_for(user, key, may))
+    permission = Permission.EDIT_KEYS if request.method == "POST" else Permission.READ_KEYS
+    return _list(request, user, _get_key(user, key, permission))
 
 
 @require_safe
-def check_bot(request: HttpRequest, bot: UUID) -> HttpResponse:
+def check_bot(request: PageRequest, bot: UUID) -> HttpResponse:
     user = get_current_user(request)
-    return _check(request, views.bot_for(user, bot, Permission.MANAGE_BOTS))
+    return _check(request, bots.get_bot(user, bot, Permission.MANAGE_BOTS))
 
 
 @require_safe
-def check_key(request: HttpRequest, key: UUID) -> HttpResponse:
+def check_key(request: PageRequest, key: UUID) -> HttpResponse:
     user = get_current_user(request)
-    return _check(request, _key_for(user, key, Permission.EDIT_KEYS))
+    return _check(request, _get_key(user, key, Permission.EDIT_KEYS))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def entry(request: HttpRequest, entry: UUID) -> HttpResponseBase:
-    """GET shows the list with this range in its field, POST puts another in its place."""
+def entry(request: PageRequest, entry: UUID) -> HttpResponseBase:
+    """GET shows the list with this range in a field. POST replaces the range."""
     user = get_current_user(request)
-    row, owner = _entry_for(user, entry)
+    row, owner = _get_entry(user, entry)
     if request.method != "POST":
-        return _answer(request, _editor(request, user, owner, editing=row.id, focus="edit"))
+        return _response(request, _editor(request, user, owner, editing=row.id, focus="edit"))
     typed = request.POST.get("network", "").strip()
     others = [other.network for other in _entries(owner) if other.id != row.id]
     blocked = _blocked(request, user, owner, [*others, row.network], others, typed)
-    wrong = {"editing": row.id, "draft": typed, "focus": "edit"}
+    invalid = {"editing": row.id, "draft": typed, "focus": "edit"}
     if blocked:
-        return _answer(request, _editor(request, user, owner, blocked=blocked, **wrong), status=422)
+        return _response(request, _editor(request, user, owner, blocked=blocked, **invalid), status=422)
     try:
         changed = allow_lists.change(actor=user.actor, entry=row.id, network=typed)
     except InvalidInputError as error:
-        return _answer(request, _editor(request, user, owner, error=error.message, **wrong), status=422)
-    words = gettext("%(old)s is now %(new)s") % {"old": row.network, "new": changed.network}
-    return _saved(request, _editor(request, user, owner, status=words, focus="add"))
+        return _response(request, _editor(request, user, owner, error=error.message, **invalid), status=422)
+    message = gettext("%(old)s is now %(new)s") % {"old": row.network, "new": changed.network}
+    return _saved(request, _editor(request, user, owner, status=message, focus="add"))
 
 
 @require_POST
-def remove(request: HttpRequest, entry: UUID) -> HttpResponseBase:
-    """The last range takes a second press, since without it any address is allowed; one in use as well."""
+def remove(request: PageRequest, entry: UUID) -> HttpResponseBase:
+    """Remove a range. The last one must be confirmed, because then any address is allowed; one in use as well."""
     user = get_current_user(request)
-    row, owner = _entry_for(user, entry)
+    row, owner = _get_entry(user, entry)
     network = str(row.network)
     kept = [other.network for other in _entries(owner) if other.id != row.id]
-    blocked = lockout.busiest(user.actor, owner, [*kept, row.network], kept)
+    blocked = lockout.find_blocked_address(user.actor, owner, [*kept, row.network], kept)
     if blocked and request.POST.get("anyway") != network:
-        asking = _editor(request, user, owner, leaving=row.id, blocked=blocked, focus="ask")
-        return _answer(request, asking, status=422)
+        asking = _editor(request, user, owner, confirming=row.id, blocked=blocked, focus="confirm")
+        return _response(request, asking, status=422)
     try:
         allow_lists.remove(actor=user.actor, entry=row.id, allow_any=request.POST.get("allow_any") == "1")
     except InvalidInputError:
-        return _answer(request, _editor(request, user, owner, leaving=row.id, focus="ask"), status=422)
-    words = gettext("%(network)s removed") % {"network": network}
-    removed = Removed(network, signing.dumps([network, row.created_at.isoformat()], salt=_salt(owner)))
-    return _saved(request, _editor(request, user, owner, removed=removed, status=words, focus="add"))
+        return _response(request, _editor(request, user, owner, confirming=row.id, focus="confirm"), status=422)
+    message = gettext("%(network)s removed") % {"network": network}
+    removed = RemovedRange(network, signing.dumps([network, row.created_at.isoformat()], salt=_salt(owner)))
+    return _saved(request, _editor(request, user, owner, removed=removed, status=message, focus="add"))
 
 
-def _list(request: HttpRequest, user: CurrentUser, owner: Bot | Key) -> HttpResponseBase:
+def _list(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpResponseBase:
     if request.method != "POST":
-        return _answer(request, _editor(request, user, owner, removed=_undoable(request, owner)))
+        return _response(request, _editor(request, user, owner, removed=_undoable(request, owner)))
     typed = request.POST.get("network", "").strip()
     before = [row.network for row in _entries(owner)]
     blocked = _blocked(request, user, owner, before, before, typed) if not before else None
-    wrong = {"draft": typed, "focus": "add"}
+    invalid = {"draft": typed, "focus": "add"}
     if blocked:
-        return _answer(request, _editor(request, user, owner, blocked=blocked, **wrong), status=422)
+        return _response(request, _editor(request, user, owner, blocked=blocked, **invalid), status=422)
     try:
-        since = _stood(owner, request.POST.get("undo", "")).get(typed)
-        added = allow_lists.add(actor=user.actor, network=typed, since=since, **_which(owner))
+        since = _undo_token_ranges(owner, request.POST.get("undo", "")).get(typed)
+        added = allow_lists.add(actor=user.actor, network=typed, since=since, **_owner_argument(owner))
     except InvalidInputError as error:
-        return _answer(request, _editor(request, user, owner, error=error.message, **wrong), status=422)
-    words = gettext("%(network)s added") % {"network": added.network}
-    return _saved(request, _editor(request, user, owner, status=words, focus="add"))
+        return _response(request, _editor(request, user, owner, error=error.message, **invalid), status=422)
+    message = gettext("%(network)s added") % {"network": added.network}
+    return _saved(request, _editor(request, user, owner, status=message, focus="add"))
 
 
 def _blocked(
-    request: HttpRequest,
+    request: PageRequest,
     user: CurrentUser,
     owner: Bot | Key,
     before: list[cidr.Network],
     kept: list[cidr.Network],
     typed: str,
-) -> lockout.Blocked | None:
-    """Whom `typed` beside `kept` would shut out, unless the user has said that exactly this is meant."""
+) -> lockout.BlockedAddress | None:
+    """The address that a list of `kept` and `typed` would block, unless exactly this text was confirmed."""
     if not typed or request.POST.get("anyway") == typed:
         return None
     try:
         network = cidr.parse(typed, floor=isinstance(owner, Bot))
     except cidr.CidrError:
-        return None  # the operation says it
-    return lockout.busiest(user.actor, owner, before, [*kept, network])
+        return None  # the operation reports the error
+    return lockout.find_blocked_address(user.actor, owner, before, [*kept, network])
 
 
-def _check(request: HttpRequest, owner: Bot | Key) -> HttpResponse:
-    """Whether the tick may wake."""
+def _check(request: PageRequest, owner: Bot | Key) -> HttpResponse:
+    """The button that adds the range, enabled if the typed text is valid."""
     try:
         network = cidr.parse(request.GET.get("network", ""), floor=isinstance(owner, Bot))
     except cidr.CidrError:
-        ready = False
+        is_valid = False
     else:
-        ready = cidr.covers([row.network for row in _entries(owner)], network) is None
-    return render(request, "networks/_tick.html", {"ready": ready})
+        is_valid = cidr.covers([row.network for row in _entries(owner)], network) is None
+    return render(request, "networks/_tick.html", {"is_valid": is_valid})
 
 
-def _entry_for(user: CurrentUser, entry: UUID) -> tuple[AllowListEntry, Any]:
+def _get_entry(user: CurrentUser, entry: UUID) -> tuple[AllowListEntry, Any]:
     row = AllowListEntry.objects.visible_to(user.actor).filter(id=entry).first()
     if row is None:
         raise NotFoundError
     if row.bot_id:
-        return row, views.bot_for(user, row.bot_id, Permission.MANAGE_BOTS)
-    return row, _key_for(user, row.key_id, Permission.EDIT_KEYS)
+        return row, bots.get_bot(user, row.bot_id, Permission.MANAGE_BOTS)
+    return row, _get_key(user, row.key_id, Permission.EDIT_KEYS)
 
 
-def _key_for(user: CurrentUser, key: UUID, permission: Permission) -> Any:
+def _get_key(user: CurrentUser, key: UUID, permission: Permission) -> Any:
     row = Key.objects.visible_to(user.actor).select_related("organisation", "bot").filter(id=key).first()
     if row is None:
-        raise deleted.missing(user, key)
+        raise deleted.not_found_error(user, key)
     if permission != Permission.READ_KEYS:
         policy.require_for_key(user.actor, permission, row.organisation, row.kind)
     user.page_organisation = row.organisation
@@ -163,21 +163,21 @@ def _entries(owner: Bot | Key) -> list[AllowListEntry]:
     return list(owner.allow_list.all())
 
 
-def _which(owner: Bot | Key) -> dict[str, UUID]:
+def _owner_argument(owner: Bot | Key) -> dict[str, UUID]:
     return {"bot" if isinstance(owner, Bot) else "key": owner.id}
 
 
-def _undoable(request: HttpRequest, owner: Bot | Key) -> Removed | None:
-    """What the address says was removed, if the list does not have it again."""
+def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
+    """The removed range that the URL names, unless the list covers it again."""
     token = request.GET.get("removed", "")
-    for network in _stood(owner, token):
+    for network in _undo_token_ranges(owner, token):
         if not cidr.covers([row.network for row in _entries(owner)], cidr.parse(network)):
-            return Removed(network, token)
+            return RemovedRange(network, token)
     return None
 
 
-def _stood(owner: Bot | Key, token: str) -> dict[str, datetime]:
-    """The range that a token of `remove` tells of, and since when it was on the list. Nothing, if it is none."""
+def _undo_token_ranges(owner: Bot | Key, token: str) -> dict[str, datetime]:
+    """The range in a token of `remove`, and when it was first added. Empty if the token is not valid."""
     try:
         network, since = signing.loads(token, salt=_salt(owner))
     except signing.BadSignature:
@@ -189,21 +189,21 @@ def _salt(owner: Bot | Key) -> str:
     return f"removed from {owner.pk}"
 
 
-def _editor(request: HttpRequest, user: CurrentUser, owner: Bot | Key, **state: Any) -> Editor:
-    make: Any = network_editor.of_bot if isinstance(owner, Bot) else network_editor.of_key
-    editor: Editor = make(request, user, owner, **state)
+def _editor(request: PageRequest, user: CurrentUser, owner: Bot | Key, **state: Any) -> Editor:
+    create: Any = editors.of_bot if isinstance(owner, Bot) else editors.of_key
+    editor: Editor = create(request, user, owner, **state)
     return editor
 
 
-def _answer(request: HttpRequest, editor: Editor, status: int = 200) -> HttpResponse:
+def _response(request: PageRequest, editor: Editor, status: int = 200) -> HttpResponse:
     context = {"editor": editor, "section": "bots" if editor.is_bot else "keys"}
     if htmx.is_htmx(request):
         return render(request, "networks/_editor.html#body", context, status=status)
     return render(request, "networks/page.html", context, status=status)
 
 
-def _saved(request: HttpRequest, editor: Editor) -> HttpResponseBase:
+def _saved(request: PageRequest, editor: Editor) -> HttpResponseBase:
     if htmx.is_htmx(request):
-        return _answer(request, editor)
+        return _response(request, editor)
     messages.success(request, editor.status)
     return redirect(querystring.link(editor.url, {"removed": editor.removed.token if editor.removed else ""}))

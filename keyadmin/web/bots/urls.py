@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from keyadmin.web.bots import keys, views
+from keyadmin.web.bots import views
 
 app_name = "bots"
 
@@ -15,5 +15,5 @@ urlpatterns = [
     path("<uuid:bot>/description/", views.description, name="description"),
     path("<uuid:bot>/disable/", views.disable, name="disable"),
     path("<uuid:bot>/enable/", views.enable, name="enable"),
-    path("<uuid:bot>/keys/create/", keys.create, name="create-key"),
+    path("<uuid:bot>/keys/create/", views.create_key, name="create-key"),
 ]

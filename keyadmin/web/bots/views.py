@@ -1,97 +1,111 @@
-"""Pages of bots: the list, a bot's own page and its settings."""
+"""Pages of bots: the list, a bot's page, its settings, and a new API key for it."""
 
+import secrets
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
-from django.shortcuts import redirect, render
+from django.http import HttpResponse, HttpResponseBase
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
-from keyadmin.forms.bots import BotForm, DescriptionForm, NewBotForm
+from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
+from keyadmin.forms.bots import SCOPES, BotForm, BotKeyForm, NewBotForm, expiry, owner_value
 from keyadmin.forms.searches import BotFilters
-from keyadmin.models import AllowListEntry, Bot, Key, paging
-from keyadmin.operations import policy
-from keyadmin.operations.organisations import bots
+from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
+from keyadmin.operations import idempotency, keys, policy
+from keyadmin.operations.organisations import bots, owners
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor
-from keyadmin.web.common import capped_count, htmx, impact
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.common.enable_disable import Switch, asked
+from keyadmin.web.common import capped_count, htmx, impact, querystring
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
+from keyadmin.web.common.enable_disable import EnableDisableDialog, enable_disable_dialog
+from keyadmin.web.common.inline_edit import InlineDescription
 from keyadmin.web.common.list_view import Listing
-from keyadmin.web.keys import table
+from keyadmin.web.keys import rows, secret_reveal
 
-SIZE: Final = 20
-#: Keys that a bot's page lists; the others are in the list of keys.
-MOST_KEYS: Final = 50
-_ORDER: Final = paging.Order("name", False, str, UUID)
+PAGE_SIZE: Final = 20
+#: Keys that a bot's page lists. All others are in the list of public API keys.
+MAX_LISTED_KEYS: Final = 50
+_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
-def list_(request: HttpRequest) -> HttpResponse:
+@requires_read_access
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     listing = Listing(request, user, BotFilters, reverse("bots:list"))
     found = Bot.objects.visible_to(user.actor).select_related("organisation")
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         found = found.filter(name__icontains=q)
-    context = listing.page(found, _ORDER, SIZE)
-    _count(user, context["rows"])
-    organisations = [listing.organisation] if listing.organisation else user.organisations
-    context["may_create"] = any(Permission.MANAGE_BOTS in user.permissions(o.id) for o in organisations)
+    context = listing.page(found, _BY_NAME, PAGE_SIZE)
+    _annotate_counts(user, context["rows"])
+    context["may_create"] = user.may_in_any(Permission.MANAGE_BOTS, listing.organisation)
     context["section"] = "bots"
     return render(request, f"bots/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponseBase:
+def create(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
-    offered = [o for o in user.organisations if Permission.MANAGE_BOTS in user.permissions(o.id) and o.is_active]
-    if not offered:
-        raise _may_not_create(user)
-    initial = {"organisation": _preferred(request) or offered[0].slug, "is_conversational": True}
-    form = NewBotForm(request.POST if request.method == "POST" else None, organisations=offered, initial=initial)
+    organisations = [
+        organisation
+        for organisation in user.organisations
+        if organisation.is_active and Permission.MANAGE_BOTS in user.permissions(organisation.id)
+    ]
+    if not organisations:
+        raise _create_error(user)
+    initial = {
+        "organisation": htmx.current_organisation_slug(request) or organisations[0].slug,
+        "is_conversational": True,
+    }
+    data = request.POST if request.method == "POST" else None
+    form = NewBotForm(data, organisations=organisations, initial=initial)
     if form.is_valid():
         try:
-            made = bots.create(actor=user.actor, **form.values())
+            bot = bots.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Bot created"), page_of(made))
-    context = {"form": form, "asks_organisation": len(offered) > 1, "section": "bots"}
-    return render(request, "bots/create.html", context, status=htmx.status_of(form))
+            return htmx.redirect_to(request, gettext("Bot created"), bot_url(bot))
+    context = {
+        "form": form,
+        "shows_organisation": len(organisations) > 1,
+        "back_url": reverse("bots:list"),
+        "section": "bots",
+    }
+    return render(request, "bots/create.html", context, status=htmx.form_status(form))
 
 
 @require_safe
-def detail(request: HttpRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
-    """A conversational bot has two tabs; another shows its keys and allow-list at once."""
+def detail(request: PageRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
+    """A conversational bot has two tabs. The page of any other bot has no tabs and shows everything."""
     user = get_current_user(request)
-    row = bot_for(user, bot, Permission.READ_ORGANISATION)
-    granted = user.permissions(row.organisation_id)
-    context = {
+    row = get_bot(user, bot, Permission.READ_ORGANISATION)
+    permissions = user.permissions(row.organisation_id)
+    context: dict[str, Any] = {
         "bot": row,
         "tab": tab if row.is_conversational else "",
-        "may_manage": Permission.MANAGE_BOTS in granted,
-        "may_issue": Permission.ISSUE_KEYS in granted and row.is_active and row.organisation.is_active,
+        "may_manage": Permission.MANAGE_BOTS in permissions,
+        "may_issue": Permission.ISSUE_KEYS in permissions and row.is_active and row.organisation.is_active,
         "section": "bots",
     }
     if context["tab"] == "basic":
         return render(request, "bots/detail.html", context)
-    context |= _keys(user, row)
+    context |= _keys_context(user, row)
     context["editor"] = editor.of_bot(request, user, row, keys=context["key_count"])
     return render(request, f"bots/detail.html{'#keys' if htmx.is_htmx(request) else ''}", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, bot: UUID) -> HttpResponseBase:
+def edit(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = bot_for(user, bot, Permission.MANAGE_BOTS)
+    row = get_bot(user, bot, Permission.MANAGE_BOTS)
     initial = {field: getattr(row, field) for field in ("name", "description", "is_conversational")}
     form = BotForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
@@ -100,58 +114,103 @@ def edit(request: HttpRequest, bot: UUID) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Bot saved"), page_of(row))
-    context = {"form": form, "bot": row, "section": "bots"}
-    return render(request, "bots/edit.html", context, status=htmx.status_of(form))
+            return htmx.redirect_to(request, gettext("Bot saved"), bot_url(row))
+    context = {"form": form, "bot": row, "back_url": bot_url(row), "section": "bots"}
+    return render(request, "bots/edit.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def description(request: HttpRequest, bot: UUID) -> HttpResponseBase:
-    """The description edited in place: GET with `?edit=1` shows the field, without it the text."""
+def description(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = bot_for(user, bot, Permission.MANAGE_BOTS)
-    form = DescriptionForm(request.POST if request.method == "POST" else None, initial={"description": row.description})
-    if form.is_valid() and form.cleaned_data["description"] != row.description:
-        try:
-            row = bots.edit(actor=user.actor, bot=row.id, description=form.cleaned_data["description"])
-        except InvalidInputError as error:
-            form.refuse(error)
-    editing = bool(form.errors) or (request.method != "POST" and "edit" in request.GET)
-    if not htmx.is_htmx(request) and not editing:
-        return redirect(page_of(row))
-    part = "bots/_description.html" if htmx.is_htmx(request) else "bots/description.html"
-    context = {"bot": row, "form": form, "editing": editing, "may_manage": True, "section": "bots"}
-    return render(request, part, context, status=422 if form.errors else 200)
+    row = get_bot(user, bot, Permission.MANAGE_BOTS)
+    inline = InlineDescription(
+        row=row,
+        edit_url=reverse("bots:description", args=[row.id]),
+        page_url=bot_url(row),
+        list_url=reverse("bots:list"),
+        list_label=gettext("Bots"),
+        section="bots",
+    )
+    return inline.edit(request, partial(bots.edit, actor=user.actor, bot=row.id))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def disable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
+def disable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = bot_for(user, bot, Permission.MANAGE_BOTS)
+    row = get_bot(user, bot, Permission.MANAGE_BOTS)
     if not row.is_active:
         raise ConflictError(gettext("This bot is already disabled."))
-    action = reverse("bots:disable", args=[row.id])
-    switch = Switch(row.name, page_of(row), action, gettext("Disable bot"), gettext("Bot disabled"))
-    act = partial(bots.disable, actor=user.actor, bot=row.id)
-    stopping = impact.context(Key.objects.visible_to(user.actor).filter(bot=row))
-    return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "bots"})
+    dialog = EnableDisableDialog(
+        owner_name=row.name,
+        owner_url=bot_url(row),
+        action_url=reverse("bots:disable", args=[row.id]),
+        submit_label=gettext("Disable bot"),
+        success_message=gettext("Bot disabled"),
+    )
+    context = {"impact": impact.of_disabling(Key.objects.visible_to(user.actor).filter(bot=row)), "section": "bots"}
+    operation = partial(bots.disable, actor=user.actor, bot=row.id)
+    return enable_disable_dialog(request, "_disable.html", dialog, operation, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def enable(request: HttpRequest, bot: UUID) -> HttpResponseBase:
+def enable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = bot_for(user, bot, Permission.MANAGE_BOTS)
+    row = get_bot(user, bot, Permission.MANAGE_BOTS)
     if row.is_active:
         raise ConflictError(gettext("This bot is already enabled."))
-    action = reverse("bots:enable", args=[row.id])
-    switch = Switch(row.name, page_of(row), action, gettext("Enable bot"), gettext("Bot enabled"))
-    act = partial(bots.enable, actor=user.actor, bot=row.id)
-    return asked(request, "_enable.html", switch, act, {"section": "bots"})
+    dialog = EnableDisableDialog(
+        owner_name=row.name,
+        owner_url=bot_url(row),
+        action_url=reverse("bots:enable", args=[row.id]),
+        submit_label=gettext("Enable bot"),
+        success_message=gettext("Bot enabled"),
+    )
+    operation = partial(bots.enable, actor=user.actor, bot=row.id)
+    return enable_disable_dialog(request, "_enable.html", dialog, operation, {"section": "bots"})
 
 
-def bot_for(user: CurrentUser, bot: UUID, permission: Permission) -> Any:
-    """The bot, for who may know of it and has the permission; else NotFound or Forbidden."""
-    row = Bot.objects.visible_to(user.actor).select_related("organisation").filter(id=bot).first()
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("issued")
+def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
+    """A key with the usual permissions and expiry: the person only enters a description."""
+    user = get_current_user(request)
+    row = get_bot(user, bot, Permission.ISSUE_KEYS)
+    owners.require_active(row.organisation, row)
+    scopes = list(Scope.objects.filter(name__in=SCOPES))
+    form = BotKeyForm(
+        request.POST if request.method == "POST" else None, initial={"idempotency_key": secrets.token_urlsafe(24)}
+    )
+    if form.is_valid():
+        try:
+            values = form.values(row, [scope.name for scope in scopes])
+            operation = partial(keys.issue, actor=user.actor, **values)
+            idempotency_key = form.cleaned_data["idempotency_key"]
+            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
+        except DuplicateRequestError as error:
+            return secret_reveal.already_shown(request, user, error.result_id)
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return secret_reveal.reveal(request, issued, section="bots", back_url=bot_keys_url(row))
+    context = {
+        "form": form,
+        "bot": row,
+        "scopes": scopes,
+        "expires_at": expiry(row.organisation),
+        "has_ranges": row.allow_list.exists(),
+        "back_url": bot_keys_url(row),
+        "full_form_url": querystring.link(reverse("keys:create"), {"owner": owner_value(row.id)}),
+        "section": "bots",
+    }
+    return render(request, "bots/new_key.html", context, status=htmx.form_status(form))
+
+
+def get_bot(user: CurrentUser, bot: UUID, permission: Permission) -> Bot:
+    """The bot, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError.
+
+    The page is then about the bot's organisation.
+    """
+    row: Bot | None = Bot.objects.visible_to(user.actor).select_related("organisation").filter(id=bot).first()
     if row is None:
         raise NotFoundError
     if permission not in user.permissions(row.organisation_id):
@@ -160,46 +219,42 @@ def bot_for(user: CurrentUser, bot: UUID, permission: Permission) -> Any:
     return row
 
 
-def page_of(bot: Bot) -> str:
+def bot_url(bot: Bot) -> str:
     return reverse("bots:detail", args=[bot.id])
 
 
-def keys_of(bot: Bot) -> str:
-    """Where its keys and its allow-list are."""
-    return reverse("bots:advanced", args=[bot.id]) if bot.is_conversational else page_of(bot)
+def bot_keys_url(bot: Bot) -> str:
+    """The page with the bot's keys and its allow-list."""
+    return reverse("bots:advanced", args=[bot.id]) if bot.is_conversational else bot_url(bot)
 
 
-def _keys(user: CurrentUser, bot: Bot) -> dict[str, Any]:
-    found = Key.objects.visible_to(user.actor).filter(bot=bot)
-    rows = list(table.listed(found).order_by("-created_at", "-id")[:MOST_KEYS])
-    table.prepare(rows, user, table.usage_by_key([key.id for key in rows]))
-    count = capped_count.capped({"all": found})[
-        "all"
-    ]  # asked of few as well: a page costs the same however many there are
-    return {"keys": rows, "key_count": count, "key_words": capped_count.words(count)}
+def _keys_context(user: CurrentUser, bot: Bot) -> dict[str, Any]:
+    """The newest keys of the bot, and how many there are. Costs the same for any number of keys."""
+    bot_keys = Key.objects.visible_to(user.actor).filter(bot=bot)
+    listed = list(rows.listed(bot_keys).order_by("-created_at", "-id")[:MAX_LISTED_KEYS])
+    rows.annotate(listed, user, rows.usage_by_key([key.id for key in listed]))
+    count = capped_count.capped_counts({"all": bot_keys})["all"]
+    return {"keys": listed, "key_count": count, "formatted_key_count": capped_count.format_count(count)}
 
 
-def _count(user: CurrentUser, rows: list[Any]) -> None:
-    counts = capped_count.capped(
-        {f"keys {bot.id}": Key.objects.visible_to(user.actor).filter(bot=bot) for bot in rows}
-        | {f"ranges {bot.id}": AllowListEntry.objects.filter(bot=bot) for bot in rows}  # who sees a bot sees its list
+def _annotate_counts(user: CurrentUser, listed: list[Any]) -> None:
+    """Set key_count, range_count and keys_url on each bot."""
+    visible_keys = Key.objects.visible_to(user.actor)
+    counts = capped_count.capped_counts(
+        {f"keys {bot.id}": visible_keys.filter(bot=bot) for bot in listed}
+        | {f"ranges {bot.id}": AllowListEntry.objects.filter(bot=bot) for bot in listed}
     )
-    for bot in rows:
+    for bot in listed:
         bot.key_count, bot.range_count = counts[f"keys {bot.id}"], counts[f"ranges {bot.id}"]
-        bot.keys_url = keys_of(bot)
+        bot.keys_url = bot_keys_url(bot)
 
 
-def _preferred(request: HttpRequest) -> str:
-    """The organisation whose page the user came from."""
-    behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else QueryDict()
-    return request.GET.get("organisation") or behind.get("organisation", "")
-
-
-def _may_not_create(user: CurrentUser) -> Exception:
+def _create_error(user: CurrentUser) -> Exception:
+    """Why the user cannot create a bot in any organisation."""
     if not user.organisations:
         return NotFoundError()
-    needed = Permission.MANAGE_BOTS
-    able = [o for o in user.organisations if needed in user.permissions(o.id)]
-    if able:
-        return ConflictError(gettext("%(owner)s is disabled. Enable it first.") % {"owner": able[0].name})
-    return policy.forbidden(needed, needed, user.organisations[0])
+    permission = Permission.MANAGE_BOTS
+    disabled = [o for o in user.organisations if permission in user.permissions(o.id)]
+    if disabled:
+        return ConflictError(gettext("%(owner)s is disabled. Enable it first.") % {"owner": disabled[0].name})
+    return policy.forbidden(permission, permission, user.organisations[0])

@@ -3,7 +3,7 @@
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -18,7 +18,7 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import channels
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 
 SIZE: Final = 20
@@ -26,15 +26,14 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
+@requires_read_access
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     listing = Listing(request, user, NameFilters, reverse("channels:list"))
     found: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
     if listing.organisation is not None:
         found = found.filter(organisation=listing.organisation.id)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         found = found.search(q)
     context = listing.page(found, _ORDER, SIZE)
     for row in context["rows"]:
@@ -58,7 +57,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Channel created"), _list())
+            return htmx.redirect_to(request, gettext("Channel created"), _list())
     return _dialog(request, "channels/create.html", form, reverse("channels:create"))
 
 
@@ -73,7 +72,7 @@ def rename(request: HttpRequest, channel: UUID) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Channel renamed"), _list())
+            return htmx.redirect_to(request, gettext("Channel renamed"), _list())
     return _dialog(request, "channels/rename.html", form, reverse("channels:rename", args=[row.id]), channel=row)
 
 
@@ -83,7 +82,7 @@ def remove(request: HttpRequest, channel: UUID) -> HttpResponseBase:
     row = _managed(user, channel)
     if request.method == "POST":
         channels.remove(actor=user.actor, channel=row.id)
-        return htmx.gone_to(request, gettext("Channel removed"), _list())
+        return htmx.redirect_to(request, gettext("Channel removed"), _list())
     action = reverse("channels:remove", args=[row.id])
     return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=row)
 
@@ -93,8 +92,8 @@ def _new_form(request: HttpRequest, user: CurrentUser) -> NameForm:
     offered = [o for o in user.organisations if Permission.MANAGE_CHANNELS in user.permissions(o.id)]
     if not offered:
         raise _may_not_create(user)
-    behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
-    chosen = next((o for o in offered if o.slug == behind.get("organisation")), offered[0])
+    current_slug = htmx.current_organisation_slug(request)
+    chosen = next((o for o in offered if o.slug == current_slug), offered[0])
     form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": chosen.id})
     choice = OrganisationChoice()
     choice.offer(offered)
@@ -120,7 +119,7 @@ def _managed(user: CurrentUser, channel: UUID) -> Any:
 
 def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
     values = {"form": form, "action": action, "back_url": _list(), "section": "channels"} | context
-    return render(request, template, values, status=htmx.status_of(form))
+    return render(request, template, values, status=htmx.form_status(form))
 
 
 def _list() -> str:

@@ -44,7 +44,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Permission %(name)s created") % {"name": made.name}, _list())
+            return htmx.redirect_to(request, gettext("Permission %(name)s created") % {"name": made.name}, _list())
     return _form(request, form, reverse("permissions:create"))
 
 
@@ -60,7 +60,7 @@ def edit(request: HttpRequest, name: str) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list())
+            return htmx.redirect_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list())
     return _form(request, form, reverse("permissions:edit", args=[scope.name]), scope)
 
 
@@ -71,7 +71,7 @@ def remove(request: HttpRequest, name: str) -> HttpResponseBase:
     scope = _changeable(user, name)
     if request.method == "POST":
         scopes.remove(actor=user.actor, scope=scope.name)
-        return htmx.gone_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list())
+        return htmx.redirect_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list())
     context = {
         "scope": scope,
         "form": OperationForm(None),
@@ -110,7 +110,7 @@ def _form(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None)
         "sources": ChannelSource.choices,
         "section": "permissions",
     }
-    return render(request, "permissions/form.html", context, status=htmx.status_of(form))
+    return render(request, "permissions/form.html", context, status=htmx.form_status(form))
 
 
 def _sent(request: HttpRequest) -> Any:

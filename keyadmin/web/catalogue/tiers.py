@@ -39,7 +39,7 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Tier created"), _list())
+            return htmx.redirect_to(request, gettext("Tier created"), _list())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:create"))
 
 
@@ -55,7 +55,7 @@ def edit(request: HttpRequest, tier: UUID) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Tier changed"), _list())
+            return htmx.redirect_to(request, gettext("Tier changed"), _list())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:edit", args=[row.id]), tier=row)
 
 
@@ -65,7 +65,7 @@ def remove(request: HttpRequest, tier: UUID) -> HttpResponseBase:
     row = _tier(user, tier)
     if request.method == "POST":
         tiers.remove(actor=user.actor, tier=row.id)
-        return htmx.gone_to(request, gettext("Tier removed"), _list())
+        return htmx.redirect_to(request, gettext("Tier removed"), _list())
     form = OperationForm(None)
     return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[row.id]), tier=row)
 
@@ -88,7 +88,7 @@ def _tier(user: CurrentUser, tier: UUID) -> Any:
 
 def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
     values = {"form": form, "action": action, "back_url": _list(), "section": "tiers"} | context
-    return render(request, template, values, status=htmx.status_of(form))
+    return render(request, template, values, status=htmx.form_status(form))
 
 
 def _list() -> str:

@@ -1,4 +1,4 @@
-"""The person at the other end of a page's request."""
+"""The actor of a page's request."""
 
 from uuid import UUID
 
@@ -10,8 +10,8 @@ from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.models import Person
 
 
-def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, ...] = ()) -> Actor:
-    """The actor that `person` is in this request; `organisations` as in Actor."""
+def person_actor(request: HttpRequest, person: Person, organisations: tuple[UUID, ...] = ()) -> Actor:
+    """The actor of a request that `person` sent. `organisations`: those that the person may read, as in Actor."""
     return request_origin.build_actor(
         request.META,
         conf.trusted_proxies,
@@ -24,10 +24,10 @@ def of_person(request: HttpRequest, person: Person, organisations: tuple[UUID, .
     )
 
 
-def of_nobody(request: HttpRequest, label: str, door: Interface = Interface.PAGE) -> Actor:
-    """Somebody who has not signed in, known only by what they typed."""
+def anonymous_actor(request: HttpRequest, label: str, interface: Interface = Interface.PAGE) -> Actor:
+    """The actor of a request without a signed-in person. `label` is what history shows for it."""
     return request_origin.build_actor(
-        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, actor_id=None, label=label, interface=door
+        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, actor_id=None, label=label, interface=interface
     )
 
 

@@ -1,16 +1,19 @@
-"""The signed-in person of a request: who they are, what they may read, and what they may do where.
+"""The signed-in person of a request: what they may read, and what they may do in each organisation.
 
-Read at most once a request, however many parts of a page ask, and only when one asks.
+Values are read from the database on first use and kept for the request.
 """
 
 import re
-from functools import cached_property
-from typing import Any, Final
+from collections.abc import Callable
+from functools import cached_property, wraps
+from typing import Concatenate, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import render
 from django.utils.translation import gettext
+from django_htmx.middleware import HtmxDetails
 
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
@@ -20,14 +23,14 @@ from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors
 
-#: Organisations that the switcher offers; whoever has more reaches the others by their address.
-MOST: Final = 100
+#: Organisations that the switcher lists for a person with a system role. Others are reached by their URL.
+MAX_LISTED_ORGANISATIONS: Final = 100
 
 
 class CurrentUser:
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        #: The organisation that the page is about, for the shell; the view sets it.
+        #: The organisation that the page is about, for the shell. The view sets it.
         self.page_organisation: Organisation | None = None
 
     @cached_property
@@ -37,90 +40,125 @@ class CurrentUser:
 
     @cached_property
     def actor(self) -> Actor:
-        organisations = () if self.person.system_role else tuple(one.id for one in self.organisations)
-        return actors.of_person(self._request, self.person, organisations)
+        readable = () if self.person.system_role else tuple(organisation.id for organisation in self.organisations)
+        return actors.person_actor(self._request, self.person, readable)
 
     @cached_property
     def memberships(self) -> dict[UUID, Membership]:
-        """By organisation."""
+        """The person's memberships by organisation."""
         rows = Membership.objects.filter(person=self.person.id).select_related("organisation__default_tier")
         return {row.organisation_id: row for row in rows.order_by("organisation__name", "organisation_id")}
 
     @cached_property
     def organisations(self) -> list[Organisation]:
-        """By name those that the user may read; of more than MOST the first, the page's and the one asked for."""
+        """The organisations that the person may read, by name.
+
+        With a system role these are the first MAX_LISTED_ORGANISATIONS, the page's, and the one that the URL names.
+        """
         if self.person.system_role:
-            first = self._readable().order_by("name", "id").values("id")[:MOST]
-            asked = Q(slug=self._asked_for) | Q(id=self.page_organisation and self.page_organisation.id)
-            shown = Organisation.objects.filter(Q(id__in=first) | asked)
-            return list(self._readable().filter(id__in=shown.values("id")).order_by("name", "id"))
+            first = self._readable().order_by("name", "id").values("id")[:MAX_LISTED_ORGANISATIONS]
+            named = Q(slug=self._slug_in_url) | Q(id=self.page_organisation and self.page_organisation.id)
+            listed = Organisation.objects.filter(Q(id__in=first) | named)
+            return list(self._readable().filter(id__in=listed.values("id")).order_by("name", "id"))
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
 
     @property
-    def _asked_for(self) -> str:
-        """The organisation's name in the address, if there is one."""
+    def _slug_in_url(self) -> str:
+        """The organisation's slug in the path or the query; "" without one."""
         match = self._request.resolver_match
-        named = match.kwargs.get("slug", "") if match else ""
-        asked = str(named or self._request.GET.get("organisation", ""))
-        return asked if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", asked) else ""
+        in_path = match.kwargs.get("slug", "") if match else ""
+        slug = str(in_path or self._request.GET.get("organisation", ""))
+        return slug if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", slug) else ""
 
     @property
     def can_read_anything(self) -> bool:
-        """Whether there is anything here for the user to see."""
+        """Whether any role of the person reads keys or history."""
         return bool(self.person.system_role or self.organisations)
 
     @property
     def is_administrator(self) -> bool:
         return self.person.system_role == SystemRole.ADMINISTRATOR
 
-    def organisation(self, slug: str) -> Organisation | None:
-        """The readable organisation of that name in the address; None for any other."""
+    def find_organisation(self, slug: str) -> Organisation | None:
+        """The organisation with this slug, if the person may read it; else None."""
         for organisation in self.organisations:
             if organisation.slug == slug:
                 return organisation
-        if slug and slug != self._asked_for and len(self.organisations) >= MOST:
-            found: Organisation | None = self._readable().filter(slug=slug).first()
-            return found
+        if slug and slug != self._slug_in_url and len(self.organisations) >= MAX_LISTED_ORGANISATIONS:
+            unlisted: Organisation | None = self._readable().filter(slug=slug).first()
+            return unlisted
         return None
 
     def get_organisation_or_404(self, slug: str) -> Organisation | None:
-        """As `organisation`; None for no name at all, and NotFound for one that the user may not read."""
-        found = self.organisation(slug)
-        if slug and found is None:
+        """As `find_organisation`: None without a slug; raises NotFoundError if there is none that may be read."""
+        organisation = self.find_organisation(slug)
+        if slug and organisation is None:
             raise NotFoundError
-        return found
+        return organisation
 
     def subjects(self, organisation: Organisation | None, part: KeySubset = KeySubset.ALL) -> list[Subject]:
-        """Whose usage is that of the organisation, or of all that the user reads."""
+        """The subjects whose usage adds up to that of the organisation, or of everything the person may read."""
         if organisation is None and self.person.system_role:
             return [Subject(INSTALLATION, part)]
-        return [Subject(one.id, part) for one in ([organisation] if organisation else self.organisations)]
+        organisations = [organisation] if organisation else self.organisations
+        return [Subject(organisation.id, part) for organisation in organisations]
 
-    def _readable(self) -> QuerySet[Any]:
-        return Organisation.objects.visible_to(self.actor).select_related("default_tier")
+    def _readable(self) -> QuerySet[Organisation]:
+        readable: QuerySet[Organisation] = Organisation.objects.visible_to(self.actor)
+        return readable.select_related("default_tier")
 
     def role_in(self, organisation: UUID) -> str:
+        """The person's role in the organisation; "" without a membership."""
         membership = self.memberships.get(organisation)
         return membership.role if membership else ""
 
     def permissions(self, organisation: UUID) -> frozenset[Permission]:
-        """The same as `policy.permissions`, without a statement for every organisation."""
+        """As `policy.permissions`, without a statement for each organisation."""
         roles = policy.principal_roles_of(system_role=self.person.system_role, role=self.role_in(organisation))
         return policy.permissions_of(roles)
 
+    def may_in_any(self, permission: Permission, organisation: Organisation | None = None) -> bool:
+        """Whether the person has the permission in the organisation, or without one in any listed organisation."""
+        organisations = [organisation] if organisation else self.organisations
+        return any(permission in self.permissions(organisation.id) for organisation in organisations)
+
     @property
     def role_label(self) -> str:
-        """What the user is, in the words under their name."""
+        """The person's role, as the shell shows it under their name."""
         if self.person.system_role:
             return str(self.person.get_system_role_display())
-        roles = [m.get_role_display() for m in self.memberships.values()]
+        roles = [membership.get_role_display() for membership in self.memberships.values()]
         return str(roles[0]) if roles else gettext("No role yet")
 
 
+class PageRequest(HttpRequest):
+    """A request as the view of a page receives it. For the type checker: middleware sets these attributes."""
+
+    htmx: HtmxDetails
+    keyadmin_user: CurrentUser
+
+
 def get_current_user(request: HttpRequest) -> CurrentUser:
-    """The request's user; the page must be one that asks for sign-in."""
+    """The request's user. The view must require sign-in."""
     user: CurrentUser | None = getattr(request, "keyadmin_user", None)
     if user is None:
         user = CurrentUser(request)
-        request.keyadmin_user = user  # type: ignore[attr-defined]
+        setattr(request, "keyadmin_user", user)  # noqa: B010 - a plain HttpRequest does not declare it
     return user
+
+
+def requires_read_access[**P](
+    view: Callable[Concatenate[PageRequest, P], HttpResponseBase],
+) -> Callable[Concatenate[PageRequest, P], HttpResponseBase]:
+    """Decorate the view of a page that lists keys, history or people.
+
+    A person without a role that reads any organisation gets status 403 and the page that says so.
+    """
+
+    @wraps(view)
+    def wrapper(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not get_current_user(request).can_read_anything:
+            return render(request, "nothing.html", status=403)
+        return view(request, *args, **kwargs)
+
+    return wrapper

@@ -1,4 +1,4 @@
-"""Disabling and enabling: the same two dialogs for a bot and for an organisation."""
+"""The dialogs that disable and enable a bot or an organisation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,26 +13,31 @@ from keyadmin.web.common import htmx
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
-    """Whose it is, by name; the owner's `page`; where the dialog posts; its button and what it says when done."""
+class EnableDisableDialog:
+    """Texts and URLs of the dialog; the template reads it as `dialog`."""
 
-    name: str
-    page: str
-    action: str
-    button: str
-    done: str
+    owner_name: str
+    owner_url: str
+    action_url: str
+    submit_label: str
+    success_message: str
 
 
-def asked(
-    request: HttpRequest, template: str, switch: Switch, act: Callable[..., Any], context: dict[str, Any]
+def enable_disable_dialog(
+    request: HttpRequest,
+    template: str,
+    dialog: EnableDisableDialog,
+    operation: Callable[..., Any],
+    context: dict[str, Any],
 ) -> HttpResponseBase:
-    """The dialog, or after its POST the owner's page. `act` is the operation, still without the reason."""
+    """Show the dialog; on POST call `operation(reason=…)` and load the owner's page."""
     form = SwitchForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            act(reason=form.cleaned_data["reason"])
+            operation(reason=form.cleaned_data["reason"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, switch.done, switch.page)
-    return render(request, template, {"form": form, "switch": switch, **context}, status=htmx.status_of(form))
+            return htmx.redirect_to(request, dialog.success_message, dialog.owner_url)
+    values = {"form": form, "dialog": dialog, "action": dialog.action_url, "back_url": dialog.owner_url}
+    return render(request, template, values | context, status=htmx.form_status(form))

@@ -1,4 +1,4 @@
-"""What pages answer when something is wrong."""
+"""The error pages, and the responses to exceptions of operations."""
 
 import sys
 
@@ -11,60 +11,63 @@ from django.views.decorators.csrf import requires_csrf_token
 from keyadmin.core.errors import ConflictError, ForbiddenError, NotFoundError, OperationError
 from keyadmin.operations.people.sign_in import seconds_left
 from keyadmin.web.common import htmx
-from keyadmin.web.common.preferences import theme_of
-from keyadmin.web.keys.deleted import DeletedKeyError
+from keyadmin.web.common.preferences import get_theme
 
 
-def _away(request: HttpRequest) -> HttpResponse:
-    """The database is away, or takes too long. Whether what was asked for has happened is not known."""
-    page = "" if htmx.is_htmx(request) else loader.get_template("503.html").render({"theme": theme_of(request)})
-    return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})
+class DeletedKeyError(NotFoundError):
+    """The key was deleted. The message says by whom and when; only people who may read its history get it."""
 
 
-def of_operation(request: HttpRequest, error: OperationError) -> HttpResponse | None:
-    """The answer to an operation's refusal; None for one that the view should have put on its form."""
+def operation_error_response(request: HttpRequest, error: OperationError) -> HttpResponse | None:
+    """The response to an error that an operation raised. None for one that the view must show on its form."""
     match error:
         case DeletedKeyError():
-            return htmx.refuse(request, 404, "404.html", str(error))
+            return htmx.error_response(request, 404, "404.html", error.message)
         case NotFoundError():
-            return htmx.refuse(request, 404, "404.html")
+            return htmx.error_response(request, 404, "404.html")
         case ForbiddenError():
-            return htmx.refuse(request, 403, "403.html", str(error))
+            return htmx.error_response(request, 403, "403.html", error.message)
         case ConflictError():
-            return htmx.refuse(request, 409, "409.html", str(error))
+            return htmx.error_response(request, 409, "409.html", error.message)
         case _:
             return None
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Short: what cannot be read, such as an unknown host, is no request of a page's reader."""
+    """Plain text: a request with, say, an unknown host does not come from a reader of pages."""
     return HttpResponse(gettext("Bad request."), status=400, content_type="text/plain; charset=utf-8")
 
 
 @requires_csrf_token
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return htmx.refuse(request, 403, "403.html")
+    return htmx.error_response(request, 403, "403.html")
 
 
 @requires_csrf_token
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return htmx.refuse(request, 404, "404.html")
+    return htmx.error_response(request, 404, "404.html")
 
 
-def too_many(request: HttpRequest) -> HttpResponse:
-    """A limit of sign-in or password reset is reached."""
+def too_many_attempts(request: HttpRequest) -> HttpResponse:
+    """The response when a limit on sign-in or password reset is reached."""
     seconds = seconds_left(request)
-    message = htmx.too_many_words(seconds)
-    response = htmx.refuse(request, 429, "429.html", message, retry_after=seconds)
+    message = htmx.too_many_attempts_message(seconds)
+    response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)
     response["Retry-After"] = str(seconds)
     return response
 
 
-def broken(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Rendered without context processors: the database may be what is broken."""
+def server_error(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """503 if the database is unavailable, else 500. Rendered without context processors: they read the database."""
     if isinstance(sys.exception(), OperationalError | InterfaceError):
-        return _away(request)
+        return _database_unavailable(request)
     if htmx.is_htmx(request):
         return HttpResponse(status=500)
-    page = loader.get_template("500.html").render({"theme": theme_of(request)})
+    page = loader.get_template("500.html").render({"theme": get_theme(request)})
     return HttpResponse(page, status=500)
+
+
+def _database_unavailable(request: HttpRequest) -> HttpResponse:
+    """It is unknown whether the request's change was saved."""
+    page = "" if htmx.is_htmx(request) else loader.get_template("503.html").render({"theme": get_theme(request)})
+    return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})

@@ -1,82 +1,96 @@
-"""How pages answer: to htmx with status and events, to a plain request with a page."""
+"""Responses of pages: status and events for htmx, a page or a redirect for a plain request."""
 
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, reswap, trigger_client_event
+from django_htmx.middleware import HtmxDetails
 
-#: What pages that show keys listen to.
+#: The event that tells a page with keys to reload what it shows of them.
 KEYS_CHANGED = "keys:changed"
-#: Beginnings of the addresses of pages besides the list and a key's own that do.
-_LISTENING = ("/bots/", "/organisations/")
-
-
-def refuse(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:
-    """An error: its page, or for htmx its status with a toast that stays (without a message the page's own words)."""
-    if is_htmx(request):
-        response = HttpResponse(status=status)
-        reswap(response, "none")  # what is on the page stays there
-        if message:
-            trigger_client_event(response, "toast", {"message": message, "level": "error"})
-        return response
-    return render(request, template, {"reason": message, **context}, status=status)
-
-
-def done(request: HttpRequest, message: str, *, to: str, stay: str = "", is_renamed: bool = False) -> HttpResponseBase:
-    """A dialog's work is done.
-
-    On the list at `to`, on the page at `stay` and on another page that lists keys, htmx closes the dialog and the page
-    refreshes what changed; where that is the name, which stands in the title too, `stay` is loaded anew. From anywhere
-    else, and without htmx, the way leads to `to`.
-    """
-    if not is_htmx(request):
-        messages.success(request, message)
-        return redirect(to)
-    behind = page_behind(request).partition("?")[0]
-    is_there = bool(stay) and behind == stay
-    if is_renamed and is_there:
-        messages.success(request, message)
-        return HttpResponseClientRefresh()
-    if not is_there and behind != to and not behind.startswith(_LISTENING):
-        messages.success(request, message)
-        return HttpResponseClientRedirect(to)
-    response = HttpResponse(status=204)
-    for event, detail in (("dialog:close", {}), (KEYS_CHANGED, {}), ("toast", {"message": message})):
-        trigger_client_event(response, event, detail)
-    return response
-
-
-def gone_to(request: HttpRequest, message: str, to: str) -> HttpResponseBase:
-    """A dialog's work is done, and what changed is the page at `to` as a whole: there, or there anew."""
-    messages.success(request, message)
-    if not is_htmx(request):
-        return redirect(to)
-    is_there = page_behind(request).partition("?")[0] == to
-    return HttpResponseClientRefresh() if is_there else HttpResponseClientRedirect(to)
-
-
-def status_of(form: Any) -> int:
-    """A form that is shown again after it was sent has something wrong with it."""
-    return 422 if form.is_bound else 200
-
-
-def page_behind(request: HttpRequest) -> str:
-    """Path and query of the page that an htmx request came from, if it is one of ours; else the front page."""
-    try:
-        url: str = request.htmx.current_url_abs_path or ""  # type: ignore[attr-defined]
-    except ValueError:  # not a URL at all
-        return "/"
-    is_ours = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
-    return url if is_ours else "/"
+#: Paths that begin with these also listen to KEYS_CHANGED, besides the list of keys and a key's own page.
+_LISTENING_PREFIXES = ("/bots/", "/organisations/")
 
 
 def is_htmx(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
 
 
-def too_many_words(seconds: int) -> str:
+def form_status(form: BaseForm) -> int:
+    """The status of a response that shows the form: 422 if it was submitted, and so has errors, else 200."""
+    return 422 if form.is_bound else 200
+
+
+def error_response(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:
+    """The page of an error. htmx gets the status alone, and a toast with `message` that stays until it is dismissed.
+
+    Without a message errors.js shows the general one for the status.
+    """
+    if is_htmx(request):
+        response = HttpResponse(status=status)
+        reswap(response, "none")  # keep the content of the page
+        if message:
+            trigger_client_event(response, "toast", {"message": message, "level": "error"})
+        return response
+    return render(request, template, {"reason": message, **context}, status=status)
+
+
+def close_dialog(
+    request: HttpRequest, message: str, *, list_url: str, detail_url: str = "", is_renamed: bool = False
+) -> HttpResponseBase:
+    """Close the dialog of an operation that succeeded, and show `message`.
+
+    htmx closes the dialog and sends KEYS_CHANGED if the page under it is the list, the detail page, or another page
+    that shows keys. After a rename it reloads the detail page, whose title contains the name. From any other page, and
+    for a plain request, it redirects to the list.
+    """
+    if not is_htmx(request):
+        messages.success(request, message)
+        return redirect(list_url)
+    path = current_page_url(request).partition("?")[0]
+    is_on_detail_page = bool(detail_url) and path == detail_url
+    if is_renamed and is_on_detail_page:
+        messages.success(request, message)
+        return HttpResponseClientRefresh()
+    if not is_on_detail_page and path != list_url and not path.startswith(_LISTENING_PREFIXES):
+        messages.success(request, message)
+        return HttpResponseClientRedirect(list_url)
+    response = HttpResponse(status=204)
+    for event, detail in (("dialog:close", {}), (KEYS_CHANGED, {}), ("toast", {"message": message})):
+        trigger_client_event(response, event, detail)
+    return response
+
+
+def redirect_to(request: HttpRequest, message: str, url: str) -> HttpResponseBase:
+    """Load the page at `url`, and show `message` there. htmx reloads the page if it is the current one."""
+    messages.success(request, message)
+    if not is_htmx(request):
+        return redirect(url)
+    is_current = current_page_url(request).partition("?")[0] == url
+    return HttpResponseClientRefresh() if is_current else HttpResponseClientRedirect(url)
+
+
+def current_page_url(request: HttpRequest) -> str:
+    """Path and query of the page that sent an htmx request. "/" if the header is missing or names another host."""
+    details: HtmxDetails | None = getattr(request, "htmx", None)
+    try:
+        url = (details.current_url_abs_path if details else None) or ""
+    except ValueError:  # the header is not a URL
+        return "/"
+    is_ours = url.startswith("/") and url_has_allowed_host_and_scheme(url, allowed_hosts=None)
+    return url if is_ours else "/"
+
+
+def current_organisation_slug(request: HttpRequest) -> str:
+    """The organisation in the request's query, else in that of the page that opened the dialog; "" for none."""
+    page_query = current_page_url(request).partition("?")[2] if is_htmx(request) else ""
+    return request.GET.get("organisation") or QueryDict(page_query).get("organisation", "")
+
+
+def too_many_attempts_message(seconds: int) -> str:
     return gettext("Too many attempts. Try again in %(seconds)s seconds.") % {"seconds": seconds}

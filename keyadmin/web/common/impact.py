@@ -1,6 +1,7 @@
-"""The keys that stop when their owner is disabled, the busiest first, with what they did today."""
+"""What disabling an owner stops: the keys that work now, and the requests that they made today."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any, Final
 from uuid import UUID
@@ -11,23 +12,46 @@ from django.utils import timezone
 from keyadmin.models import CallOutcome, UsageHour
 from keyadmin.web.common import capped_count
 
-#: Keys that a dialog names.
-MOST: Final = 5
+#: Keys that a dialog lists by name.
+MAX_NAMED_KEYS: Final = 5
 
 
-def context(keys: Any) -> dict[str, Any]:
-    """Of `keys`, a QuerySet of Key: `count` that work now, in words; `shown`; how many `more`."""
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """`count` is the number of keys that stop, as `capped_counts` counts it.
+
+    `keys` are those used last, each with `today`: its allowed requests since midnight UTC.
+    """
+
+    count: int
+    keys: list[Any]
+
+    @property
+    def formatted_count(self) -> str:
+        return capped_count.format_count(self.count)
+
+    @property
+    def unnamed_count(self) -> int:
+        """The keys that are not in `keys`."""
+        return max(0, self.count - len(self.keys))
+
+
+def of_disabling(keys: Any) -> Impact:
+    """The impact of disabling the owner of `keys`, a QuerySet of Key."""
     working = keys.with_status().usable()
-    count = capped_count.capped({"all": working})["all"]
-    shown = list(working.with_usage().order_by(F("last_used_at").desc(nulls_last=True), "id")[:MOST]) if count else []
-    calls = today([key.id for key in shown])
-    for key in shown:
-        key.today = calls.get(key.id, 0)
-    return {"count": count, "words": capped_count.words(count), "shown": shown, "more": max(0, count - len(shown))}
+    count = capped_count.capped_counts({"all": working})["all"]
+    if not count:
+        return Impact(0, [])
+    used_last = working.with_usage().order_by(F("last_used_at").desc(nulls_last=True), "id")
+    named = list(used_last[:MAX_NAMED_KEYS])
+    requests = allowed_today([key.id for key in named])
+    for key in named:
+        key.today = requests.get(key.id, 0)
+    return Impact(count, named)
 
 
-def today(keys: Collection[UUID] | QuerySet[Any]) -> dict[UUID, int]:
-    """Allowed calls since midnight UTC of each of the keys that made any."""
+def allowed_today(keys: Collection[UUID] | QuerySet[Any]) -> dict[UUID, int]:
+    """The allowed requests since midnight UTC, by key. Keys without any are missing."""
     midnight = datetime.combine(timezone.now().astimezone(UTC).date(), time.min, tzinfo=UTC)
     rows = UsageHour.objects.filter(key_id__in=keys, hour__gte=midnight, outcome=CallOutcome.OK)
-    return dict(rows.values("key_id").annotate(calls=Sum("count")).values_list("key_id", "calls"))
+    return dict(rows.values("key_id").annotate(requests=Sum("count")).values_list("key_id", "requests"))

@@ -1,8 +1,9 @@
-"""What lists share: the organisation and the search in their address, and the foot of their pages."""
+"""What pages with a list share: the filters in the URL, one page of rows, and the foot with the position."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
@@ -12,43 +13,104 @@ from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser
 
 
+@dataclass(frozen=True, slots=True)
+class PageFoot:
+    """The foot of a list, for `_paging.html`: the position of the rows, and the links to the pages around them.
+
+    `count` is the number of all rows, as `capped_counts` counts it, and `formatted_count` its text; a list that is not
+    counted has None and "". A link is "" where there is no further page. The links say "Newer" and "Older" for rows
+    that are in order of time (`is_by_time`), else "Previous" and "Next".
+    """
+
+    count: int | None
+    formatted_count: str
+    position: str
+    previous_url: str
+    next_url: str
+    is_by_time: bool
+
+
+def page_foot(
+    page: paging.Page,
+    *,
+    url: str,
+    query: dict[str, Any],
+    count: int | None = None,
+    rows_before: int | None = None,
+    is_by_time: bool = False,
+) -> PageFoot:
+    """The foot of `page`, of the list at `url` with the filters in `query`.
+
+    `rows_before`: the number of rows on the pages before this one; None if it is not known.
+    """
+    formatted = "" if count is None else capped_count.format_count(count)
+    return PageFoot(
+        count=count,
+        formatted_count=formatted,
+        position=_position(page, formatted, 0 if page.is_first else rows_before),
+        previous_url=querystring.link(url, query, cursor=page.before) if page.before else "",
+        next_url=querystring.link(url, query, cursor=page.after) if page.after else "",
+        is_by_time=is_by_time,
+    )
+
+
+def _position(page: paging.Page, total: str, rows_before: int | None) -> str:
+    """The position as text; only the total if it is not known where the page begins; "" if rows are not counted."""
+    if not total:
+        return ""
+    if rows_before is None or not page.rows:
+        return gettext("%(total)s in all") % {"total": total}
+    first, last = f"{rows_before + 1:,}", f"{rows_before + len(page.rows):,}"
+    return gettext("%(first)s–%(last)s of %(total)s") % {"first": first, "last": last, "total": total}
+
+
+def rows_to_count(rows: QuerySet[Any], order: paging.Order, cursor: str) -> dict[str, QuerySet[Any]]:
+    """The QuerySets that give a list its count ("all") and its position ("before"), for `capped_counts`."""
+    start = paging.Cursor.read(cursor, order)
+    if start is None:
+        return {"all": rows}
+    before = order.after(start.value, start.pk, backwards=True)
+    if not start.backwards:  # the row of the cursor is the last of the page before
+        before |= Q(**{order.tiebreaker: start.pk})
+    return {"all": rows, "before": rows.filter(before)}
+
+
+def rows_before(counts: dict[str, int], page: paging.Page, order: paging.Order, cursor: str) -> int | None:
+    """The number of rows before the page, from the counts of `rows_to_count`. None above COUNT_LIMIT."""
+    before = counts.get("before")
+    if before is None or before > capped_count.COUNT_LIMIT:
+        return None
+    start = paging.Cursor.read(cursor, order)
+    return before - len(page.rows) if start is not None and start.backwards else before
+
+
 class Listing:
-    """One reader's view of a list: the filters of `form` as far as they can be read, and a page of rows."""
+    """A list for one request: the valid filters of `form` in the URL, and a page of rows."""
 
     def __init__(self, request: HttpRequest, user: CurrentUser, form: type[OperationForm], url: str) -> None:
         self.url = url
-        self.chosen = form(request.GET).accepted()
-        self.query = querystring.as_typed(self.chosen)
+        self.filters = form(request.GET).accepted()
+        self.query = querystring.from_filters(self.filters)
         self.cursor = request.GET.get("cursor", "")
-        self.organisation = user.get_organisation_or_404(self.chosen.get("organisation", ""))
+        self.organisation = user.get_organisation_or_404(self.filters.get("organisation", ""))
 
     def page(
-        self, rows: QuerySet[Any], order: paging.Order, size: int, *, of_many: paging.Order | None = None
+        self, rows: QuerySet[Any], order: paging.Order, size: int, *, order_of_many: paging.Order | None = None
     ) -> dict[str, Any]:
-        """`rows` of the page and its `page`, for _paging.html, in two statements.
+        """The template's context: `rows` of the page, `page` (PageFoot), `query`, `list_url` and `is_filtered`.
 
-        `of_many`: the order of more rows than are counted, where only that has an index.
+        It costs two statements. `order_of_many` replaces `order` where there are more than COUNT_LIMIT rows:
+        give an order that has an index.
         """
-        count = capped_count.capped({"all": rows})["all"]
-        is_few = count <= capped_count.COUNT_LIMIT
-        order = order if is_few else of_many or order
-        page = paging.page(paging.materialize_ids_first(rows) if is_few else rows, order, self.cursor, size)
-        total = capped_count.words(count)
-        if page.is_first and page.rows:
-            summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
-        else:
-            summary = gettext("%(total)s in all") % {"total": total}
-        foot = {
-            "previous_url": querystring.link(self.url, self.query, cursor=page.before) if page.before else "",
-            "next_url": querystring.link(self.url, self.query, cursor=page.after) if page.after else "",
-            "summary": summary,
-            "count": count,
-            "total": total,
-        }
+        counts = capped_count.capped_counts(rows_to_count(rows, order, self.cursor))
+        is_small = counts["all"] <= capped_count.COUNT_LIMIT
+        order = order if is_small else order_of_many or order
+        page = paging.page(paging.materialize_ids_first(rows) if is_small else rows, order, self.cursor, size)
+        before = rows_before(counts, page, order, self.cursor)
         return {
             "rows": page.rows,
-            "page": foot,
+            "page": page_foot(page, url=self.url, query=self.query, count=counts["all"], rows_before=before),
             "query": self.query,
             "list_url": self.url,
-            "is_filtered": bool(self.chosen.keys() - {"organisation"}),
+            "is_filtered": bool(self.filters.keys() - {"organisation"}),
         }

@@ -1,5 +1,6 @@
-"""What all pages share: closed unless a view says otherwise, never stored, and one way to say no."""
+"""Rules for all pages: sign-in is required unless a view opts out, responses are not stored, errors look alike."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -14,31 +15,33 @@ from keyadmin.conf import conf
 from keyadmin.core.errors import OperationError
 from keyadmin.web.common import errors, htmx
 
+type View = Callable[..., HttpResponseBase]
+
 
 class PageMiddleware(LoginRequiredMiddleware):
-    """Paths of the API are not pages: they pass untouched."""
+    """Requests of the API are not pages and pass unchanged."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if is_api(request):
             return self.get_response(request)
         return super().__call__(request)
 
-    def process_view(self, request: HttpRequest, view_func: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+    def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
         return None if is_api(request) else super().process_view(request, view_func, args, kwargs)
 
-    def handle_no_permission(  # type: ignore[override]
-        self, request: HttpRequest, view_func: Any
+    def handle_no_permission(  # type: ignore[override]  # htmx needs a response that is not a redirect
+        self, request: HttpRequest, view_func: View
     ) -> HttpResponseRedirectBase:
-        """htmx is sent to sign in as a whole page, and back to the page it was sent from."""
+        """htmx loads the sign-in page as a whole, which then leads back to the page that sent the request."""
         if not htmx.is_htmx(request):
             return super().handle_no_permission(request, view_func)
-        query = urlencode({self.redirect_field_name: htmx.page_behind(request)})
+        query = urlencode({self.redirect_field_name: htmx.current_page_url(request)})
         return HttpResponseClientRedirect(f"{resolve_url(self.get_login_url(view_func))}?{query}")
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if is_api(request) or not isinstance(exception, OperationError):
             return None
-        return errors.of_operation(request, exception)
+        return errors.operation_error_response(request, exception)
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if "no-store" not in response.get("Cache-Control", ""):

@@ -1,4 +1,7 @@
-"""What the shell around every page shows. Values are read only when a template asks for them."""
+"""The shell around every page: sidebar, organisation switcher and the menu of the signed-in person.
+
+`shell` is a context processor. Its values are read from the database only when a template uses them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,93 +15,105 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import Bot, Key, Organisation
-from keyadmin.web.common import capped_count, querystring, shortcuts
+from keyadmin.web.common import capped_count, preferences, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.common.preferences import theme_of
 
 
-def everybody(user: CurrentUser) -> bool:
-    """Everybody who reads anything at all."""
+def _every_reader(user: CurrentUser) -> bool:
+    """Every person who reads anything at all."""
     return True
 
 
-def system(user: CurrentUser) -> bool:
+def _has_system_role(user: CurrentUser) -> bool:
     return bool(user.person.system_role)
 
 
-def owners(user: CurrentUser) -> bool:
-    """Who reads single organisations, which each have a page, instead of all."""
+def _has_no_system_role(user: CurrentUser) -> bool:
+    """People who read single organisations: they get a link to one instead of the list of all."""
     return not user.person.system_role
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """An entry of the sidebar, for those whom `may` lets in."""
+class NavigationItem:
+    """A link of the sidebar."""
 
     slug: str
     label: Promise
     icon: str
     url_name: str
-    may: Callable[[CurrentUser], bool] = everybody
+    is_visible_to: Callable[[CurrentUser], bool] = _every_reader
     query: dict[str, str] = field(default_factory=dict)
-    #: Rows whose number stands beside it.
-    counts: Any = None
-    #: Its address names an organisation, the present one or the reader's first.
-    is_of_one: bool = False
+    #: The manager of the rows whose number the link shows; None for no number.
+    counted: Any = None
+    #: Whether the URL is that of an organisation: the current one, else the person's first.
+    is_organisation_page: bool = False
 
-    def item(self, user: CurrentUser, organisation: Organisation | None, count: str) -> dict[str, Any]:
-        if self.is_of_one:
-            url = reverse(self.url_name, args=[(organisation or user.organisations[0]).slug])
-        else:
-            kept = {"organisation": organisation.slug} if organisation else {}
-            url = querystring.link(reverse(self.url_name), self.query, **kept)
-        is_counted = self.counts is not None
-        return {
-            "slug": self.slug,
-            "label": str(self.label),
-            "icon": self.icon,
-            "url": url,
-            "count": count,
-            "is_counted": is_counted,
-        }
+    def url(self, user: CurrentUser, organisation: Organisation | None) -> str:
+        if self.is_organisation_page:
+            return reverse(self.url_name, args=[(organisation or user.organisations[0]).slug])
+        slug = organisation.slug if organisation else ""
+        return querystring.link(reverse(self.url_name), self.query, organisation=slug)
 
 
-#: The groups of the sidebar, in order.
-NAVIGATION: Final[list[tuple[Promise | str, list[Place]]]] = [
+#: The groups of the sidebar, in order: title and links.
+NAVIGATION: Final[list[tuple[Promise | str, list[NavigationItem]]]] = [
     (
         "",
         [
-            Place("overview", _("Overview"), "layout-dashboard", "home"),
-            Place("keys", _("API keys"), "key-round", "keys:list", counts=Key.objects),
-            Place("bots", _("Bots"), "bot", "bots:list", counts=Bot.objects),
-            Place("usage", _("Usage"), "chart-column", "usage"),
+            NavigationItem("overview", _("Overview"), "layout-dashboard", "home"),
+            NavigationItem("keys", _("API keys"), "key-round", "keys:list", counted=Key.objects),
+            NavigationItem("bots", _("Bots"), "bot", "bots:list", counted=Bot.objects),
+            NavigationItem("usage", _("Usage"), "chart-column", "usage"),
         ],
     ),
     (
         _("Security"),
         [
-            Place("public", _("Public API keys"), "shield-check", "security:public-keys"),
-            Place("ip-lists", _("IP allow-lists"), "globe", "security:allow-lists"),
-            Place("history", _("History"), "history", "history:list"),
-            Place("review", _("Review report"), "clipboard-check", "review:report"),
+            NavigationItem("public", _("Public API keys"), "shield-check", "security:public-keys"),
+            NavigationItem("ip-lists", _("IP allow-lists"), "globe", "security:allow-lists"),
+            NavigationItem("history", _("History"), "history", "history:list"),
+            NavigationItem("review", _("Review report"), "clipboard-check", "review:report"),
         ],
     ),
     (
         _("Admin"),
         [
-            Place("master-keys", _("Master User API keys"), "crown", "keys:list", system, {"kind": "master"}),
-            Place("organisations", _("Organisations"), "building-2", "organisations:list", system),
-            Place("organisations", _("Organisation"), "building-2", "organisations:detail", owners, is_of_one=True),
-            Place("people", _("People & roles"), "users", "people:list"),
-            Place("permissions", _("Permissions"), "list-checks", "permissions:list", system),
-            Place("channels", _("Channels"), "radio-tower", "channels:list"),
-            Place("tiers", _("Tiers"), "gauge", "tiers:list", system),
-            Place("settings", _("Settings"), "settings", "settings"),
+            NavigationItem(
+                "master-keys",
+                _("Master User API keys"),
+                "crown",
+                "keys:list",
+                is_visible_to=_has_system_role,
+                query={"kind": "master"},
+            ),
+            NavigationItem(
+                "organisations",
+                _("Organisations"),
+                "building-2",
+                "organisations:list",
+                is_visible_to=_has_system_role,
+            ),
+            NavigationItem(
+                "organisations",
+                _("Organisation"),
+                "building-2",
+                "organisations:detail",
+                is_visible_to=_has_no_system_role,
+                is_organisation_page=True,
+            ),
+            NavigationItem("people", _("People & roles"), "users", "people:list"),
+            NavigationItem(
+                "permissions", _("Permissions"), "list-checks", "permissions:list", is_visible_to=_has_system_role
+            ),
+            NavigationItem("channels", _("Channels"), "radio-tower", "channels:list"),
+            NavigationItem("tiers", _("Tiers"), "gauge", "tiers:list", is_visible_to=_has_system_role),
+            NavigationItem("settings", _("Settings"), "settings", "settings"),
         ],
     ),
 ]
-#: The lists that the switcher leads to, if the reader is on one; else to the first.
-BY_ORGANISATION: Final = [
+#: Pages that a query parameter narrows to an organisation. The switcher stays on such a page, and leads to the first
+#: one from all others.
+SWITCHABLE_PAGES: Final = [
     "keys:list",
     "history:list",
     "bots:list",
@@ -115,22 +130,27 @@ BY_ORGANISATION: Final = [
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """theme, shortcuts_off; and for who has signed in: me, navigation, switcher."""
-    made = SimpleLazyObject(lambda: Shell(request, get_current_user(request)))
-    lazy = {name: _later(request, made, name) for name in ("me", "navigation", "switcher")}
-    return {"theme": theme_of(request), "shortcuts_off": shortcuts.are_off(request)} | lazy
+    """Context of all templates: theme and shortcuts_off; me, navigation and switcher, None before sign-in."""
+    lazy_shell = SimpleLazyObject(lambda: Shell(request, get_current_user(request)))
+    context: dict[str, Any] = {
+        "theme": preferences.get_theme(request),
+        "shortcuts_off": preferences.are_shortcuts_off(request),
+    }
+    for name in ("me", "navigation", "switcher"):
+        context[name] = _lazy_attribute(request, lazy_shell, name)
+    return context
 
 
-def _later(request: HttpRequest, made: Any, name: str) -> SimpleLazyObject:
+def _lazy_attribute(request: HttpRequest, lazy_shell: Any, name: str) -> SimpleLazyObject:
     def value() -> Any:
         user = getattr(request, "user", None)
-        return getattr(made, name) if user is not None and user.is_authenticated else None
+        return getattr(lazy_shell, name) if user is not None and user.is_authenticated else None
 
     return SimpleLazyObject(value)
 
 
 class Shell:
-    """What the shell shows to one user on one page."""
+    """What the shell shows to one person on one page."""
 
     def __init__(self, request: HttpRequest, user: CurrentUser) -> None:
         self._request = request
@@ -143,69 +163,79 @@ class Shell:
 
     @property
     def navigation(self) -> list[dict[str, Any]]:
-        """Only pages that exist, and only those the user may use."""
-        user = self._user
-        if not user.can_read_anything:
+        """The groups with the links that the person may use; empty if there is nothing that they may read."""
+        if not self._user.can_read_anything:
             return []
         groups = []
-        for title, places in NAVIGATION:
-            items = [place.item(user, self._current, self._count(place)) for place in places if place.may(user)]
+        for title, links in NAVIGATION:
+            items = [self._item(link) for link in links if link.is_visible_to(self._user)]
             if items:
                 groups.append({"title": str(title), "items": items})
         return groups
 
+    def _item(self, link: NavigationItem) -> dict[str, Any]:
+        count = self._counts.get(link.slug, 0)
+        return {
+            "slug": link.slug,
+            "label": str(link.label),
+            "icon": link.icon,
+            "url": link.url(self._user, self._organisation),
+            "is_counted": link.counted is not None,
+            "count": capped_count.format_count(count) if count else "",
+        }
+
     @property
     def switcher(self) -> dict[str, Any] | None:
+        """The organisations to choose from, and the current one; None for a person who reads none."""
         user = self._user
         if not user.organisations:
             return None
         only = user.organisations[0] if len(user.organisations) == 1 and not user.person.system_role else None
-        shown = self._current or only
-        base = self._base
-        choices = [] if only else [{"name": gettext("All organisations"), "url": base, "current": shown is None}]
+        selected = self._organisation or only
+        list_url = self._switch_url
+        choices = [] if only else [{"name": gettext("All organisations"), "url": list_url, "current": selected is None}]
         for organisation in user.organisations:
-            url = f"{base}?{urlencode({'organisation': organisation.slug})}"
-            if self._is_of_one:
+            if self._is_organisation_page:
                 url = reverse("organisations:detail", args=[organisation.slug])
-            choices.append({"name": organisation.name, "url": url, "current": organisation == shown})
-        current = {"name": shown.name, "caption": self._caption(shown)} if shown else None
+            else:
+                url = f"{list_url}?{urlencode({'organisation': organisation.slug})}"
+            choices.append({"name": organisation.name, "url": url, "current": organisation == selected})
+        current = {"name": selected.name, "caption": self._caption(selected)} if selected else None
         return {"current": current, "choices": choices}
 
     @cached_property
-    def _current(self) -> Organisation | None:
-        """The one that the page is about, or that its address narrows a list to."""
-        shown = self._user.page_organisation
-        if shown is None:
-            return self._user.organisation(self._request.GET.get("organisation", ""))
-        # The same row, with its tier at hand.
-        return next((known for known in self._user.organisations if known == shown), shown)
+    def _organisation(self) -> Organisation | None:
+        """The organisation that the page is about, or to which its URL narrows a list."""
+        selected = self._user.page_organisation
+        if selected is None:
+            return self._user.find_organisation(self._request.GET.get("organisation", ""))
+        # The same row from the list has its tier loaded.
+        return next((listed for listed in self._user.organisations if listed == selected), selected)
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        """By the place's slug, what of it the reader may see, in the present organisation if there is one."""
-        wanted = {}
-        for place in (place for _title, places in NAVIGATION for place in places if place.counts is not None):
-            rows = place.counts.visible_to(self._user.actor)
-            wanted[place.slug] = rows.filter(organisation=self._current) if self._current else rows
-        return capped_count.capped(wanted)
-
-    def _count(self, place: Place) -> str:
-        count = self._counts.get(place.slug, 0)
-        return capped_count.words(count) if count else ""
+        """By slug, the rows that the person may read, of the current organisation if there is one."""
+        counted = {}
+        for _title, links in NAVIGATION:
+            for link in links:
+                if link.counted is not None:
+                    rows = link.counted.visible_to(self._user.actor)
+                    counted[link.slug] = rows.filter(organisation=self._organisation) if self._organisation else rows
+        return capped_count.capped_counts(counted)
 
     @property
-    def _base(self) -> str:
-        """Where another organisation is looked at: on this page, if it is a list."""
-        lists = [reverse(name) for name in BY_ORGANISATION]
-        return self._request.path if self._request.path in lists else lists[0]
+    def _switch_url(self) -> str:
+        """The path that the switcher's links narrow to an organisation."""
+        paths = [reverse(name) for name in SWITCHABLE_PAGES]
+        return self._request.path if self._request.path in paths else paths[0]
 
     @property
-    def _is_of_one(self) -> bool:
+    def _is_organisation_page(self) -> bool:
         match = self._request.resolver_match
         return match is not None and match.view_name == "organisations:detail"
 
     def _caption(self, organisation: Organisation) -> str:
         """`6 bots · Standard tier`."""
         count = self._counts["bots"]
-        words = ngettext("%(count)s bot · %(tier)s tier", "%(count)s bots · %(tier)s tier", count)
-        return words % {"count": capped_count.words(count), "tier": organisation.default_tier.name}
+        caption = ngettext("%(count)s bot · %(tier)s tier", "%(count)s bots · %(tier)s tier", count)
+        return caption % {"count": capped_count.format_count(count), "tier": organisation.default_tier.name}

@@ -1,15 +1,24 @@
-"""The reader's choice of light or dark: a cookie that a script writes, never more than a choice of three."""
+"""Preferences of a browser, each in a cookie: the theme, and whether single-key shortcuts work (WCAG 2.1.4)."""
 
 from typing import Final
 
 from django.http import HttpRequest
 
-COOKIE: Final = "keyadmin_theme"
+COOKIE_MAX_AGE_SECONDS: Final = 365 * 24 * 60 * 60
+
+THEME_COOKIE: Final = "keyadmin_theme"
 THEMES: Final = ("auto", "light", "dark")
-#: Of the cookie, in seconds.
-LIFE: Final = 365 * 24 * 60 * 60
+
+SHORTCUTS_COOKIE: Final = "keyadmin_shortcuts"
+SHORTCUTS_OFF: Final = "off"
+SHORTCUT_CHOICES: Final = ("on", SHORTCUTS_OFF)
 
 
-def theme_of(request: HttpRequest) -> str:
-    chosen = request.COOKIES.get(COOKIE, "")
-    return chosen if chosen in THEMES else "auto"
+def get_theme(request: HttpRequest) -> str:
+    """One of THEMES; `auto` if the cookie is missing or has another value."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return theme if theme in THEMES else "auto"
+
+
+def are_shortcuts_off(request: HttpRequest) -> bool:
+    return request.COOKIES.get(SHORTCUTS_COOKIE) == SHORTCUTS_OFF

@@ -1,4 +1,4 @@
-"""Addresses of lists: the filters in force, and what a click changes about them."""
+"""URLs of lists: the filters in the query, and links that change them."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from django.utils.http import urlencode
 
 
 def link(path: str, query: dict[str, Any], **changes: Any) -> str:
-    """`path` with the query, changed; empty values are left out."""
-    given = {name: value for name, value in {**query, **changes}.items() if value not in ("", None)}
-    return f"{path}?{urlencode(given)}" if given else path
+    """`path` with the query after the changes. Empty values are left out."""
+    parameters = {name: value for name, value in {**query, **changes}.items() if value not in ("", None)}
+    return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def as_typed(chosen: dict[str, Any]) -> dict[str, str]:
-    """Accepted filter values as the address writes them."""
-    return {name: value.isoformat() if hasattr(value, "isoformat") else str(value) for name, value in chosen.items()}
+def from_filters(filters: dict[str, Any]) -> dict[str, str]:
+    """Cleaned values of a filter form as query parameters. Dates become ISO 8601."""
+    return {name: value.isoformat() if hasattr(value, "isoformat") else str(value) for name, value in filters.items()}

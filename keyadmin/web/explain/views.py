@@ -25,8 +25,8 @@ from keyadmin.forms.explain import ExplainForm
 from keyadmin.models import Channel, Key, Organisation
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.keys import deleted, table
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.keys import deleted, rows
 
 #: Keys to choose from, the newest; any other's ID is pasted.
 _MOST: Final = 100
@@ -36,10 +36,9 @@ _OTHERS: Final = 1000
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
+@requires_read_access
 def page(request: HttpRequest) -> HttpResponseBase:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     if request.method != "POST":
         return _asked(request, user)
     form = ExplainForm(request.POST, actor=user.actor)
@@ -88,7 +87,7 @@ def _missing(request: HttpRequest, user: CurrentUser, named: str) -> HttpRespons
         key = UUID(named)
     except ValueError:
         raise NotFoundError from None
-    return deleted.page(request, user, key)
+    return deleted.deleted_key_page(request, user, key)
 
 
 def _page(
@@ -99,7 +98,7 @@ def _page(
     explanation: Explanation | None = None,
 ) -> HttpResponse:
     user.page_organisation = key.organisation if key else None
-    organisation = user.page_organisation or user.organisation(request.GET.get("organisation", ""))
+    organisation = user.page_organisation or user.find_organisation(request.GET.get("organisation", ""))
     form.offer(_choices(user, organisation, key))
     channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
@@ -135,7 +134,7 @@ def _told(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
 
 def _urls(user: CurrentUser, key: Key) -> dict[RemedyKind, tuple[str, str]]:
     """Where the user may change what would have to change, and what the link says."""
-    may, granted = table.may(key, user), user.permissions(key.organisation_id)
+    may, granted = rows.allowed_actions(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
     places = {
         RemedyKind.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),

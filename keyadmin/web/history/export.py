@@ -1,21 +1,19 @@
 """The history that the filters in the address leave, as a file."""
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from keyadmin.forms.filters import HistoryExport
 from keyadmin.operations.audit import export as exports
-from keyadmin.web.common.current_user import get_current_user
+from keyadmin.web.common.current_user import get_current_user, requires_read_access
 from keyadmin.web.history import views
 
 
 @require_POST
+@requires_read_access
 def export(request: HttpRequest) -> HttpResponseBase:
     """A POST, since it is recorded: nobody is made to export by a link."""
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     form = HistoryExport(request.POST)
     if not form.is_valid():
         return HttpResponse("Choose csv or jsonl.", status=400, content_type="text/plain; charset=utf-8")

@@ -15,16 +15,15 @@ from keyadmin.forms.filters import HistoryFilters
 from keyadmin.models import ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 
 SIZE: Final = 50
 
 
 @require_safe
+@requires_read_access
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     wanted, chosen = asked(request, user)
     part = "#rows" if htmx.is_htmx(request) else ""
     return render(request, f"history/list.html{part}", _page(request, EventQuery.of(user.actor, wanted), chosen))
@@ -60,7 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
     """How many events have come after the number in the address, for the list that shows those before it."""
     user = get_current_user(request)
     wanted, chosen = asked(request, user)
-    query = querystring.as_typed(chosen)
+    query = querystring.from_filters(chosen)
     newest_url = querystring.link(reverse("history:list"), query)
     if not htmx.is_htmx(request):
         return redirect(newest_url)
@@ -69,7 +68,7 @@ def new(request: HttpRequest) -> HttpResponse:
     count = EventQuery.of(user.actor, wanted).count_since(number)
     context = {
         "news_url": querystring.link(reverse("history:new"), query, after=number),
-        "new_events": capped_count.words(count) if count else "",
+        "new_events": capped_count.format_count(count) if count else "",
         "newest_url": newest_url,
     }
     return render(request, "history/_new.html", context)
@@ -79,14 +78,14 @@ def asked(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter, dict[st
     """What the filters in the address ask for, as far as they can be read, and their values."""
     chosen = HistoryFilters(request.GET).accepted()
     slug = chosen.get("organisation", "")
-    organisation = user.organisation(slug)
+    organisation = user.find_organisation(slug)
     if slug and organisation is None:
         raise NotFoundError
     return filters.wanted(chosen, organisation.id if organisation else None), chosen
 
 
 def _page(request: HttpRequest, found: EventQuery, chosen: dict[str, Any]) -> dict[str, Any]:
-    path, query = reverse("history:list"), querystring.as_typed(chosen)
+    path, query = reverse("history:list"), querystring.from_filters(chosen)
     newest = ChainHead.objects.get().number  # read before the events: what comes between is told twice, not never
     page = found.page(request.GET.get("cursor", ""), SIZE)
     return {
@@ -109,7 +108,7 @@ def _page(request: HttpRequest, found: EventQuery, chosen: dict[str, Any]) -> di
 
 def _kept(request: HttpRequest, chosen: dict[str, Any]) -> dict[str, str]:
     """What a link to an event carries, so that closing it leads back to the same page of the list."""
-    return querystring.as_typed(chosen) | {"cursor": request.GET.get("cursor", "")[:600]}
+    return querystring.from_filters(chosen) | {"cursor": request.GET.get("cursor", "")[:600]}
 
 
 def _all_url(filter_: str, identifier: str) -> str:

@@ -1,5 +1,6 @@
-"""Keys that are no more: who deleted them and when, for those who may read that history."""
+"""Deleted keys: people who may read a key's history see who deleted it, and when."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,53 +15,66 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.models import Event, EventType
 from keyadmin.web.common import htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser
+from keyadmin.web.common.errors import DeletedKeyError
 from keyadmin.web.templatetags.ui import short_date
 
 
-class DeletedKeyError(NotFoundError):
-    """The key was there; the message says who deleted it and when."""
+@dataclass(frozen=True, slots=True)
+class DeletedKey:
+    """A deleted key, as the event of its deletion describes it. `masked` is "" for a key without a key ID."""
+
+    name: str
+    masked: str
+    deleted_at: datetime
+    deleted_by: str
+    reason: str
+    created_at: datetime | None
+    last_used_at: datetime | None
+
+    @classmethod
+    def from_event(cls, event: Event) -> "DeletedKey":
+        def value(field: str) -> Any:
+            return (event.changes.get(field) or [None])[0]
+
+        def moment(field: str) -> datetime | None:
+            text = value(field)
+            return parse_datetime(text) if isinstance(text, str) else None
+
+        return cls(
+            name=event.target_label,
+            masked=value("masked") or "",
+            deleted_at=event.at,
+            deleted_by=event.actor_label,
+            reason=event.reason,
+            created_at=moment("created_at"),
+            last_used_at=moment("last_used_at"),
+        )
 
 
-def page(request: HttpRequest, user: CurrentUser, key: UUID) -> HttpResponse:
-    """404 that says what became of the key. Raises NotFound for whom the key never was."""
-    event = _deletion(user, key)
+def deleted_key_page(request: HttpRequest, user: CurrentUser, key: UUID) -> HttpResponse:
+    """The page of a deleted key, status 404. Raises `not_found_error` for any other id, and for htmx."""
+    event = _deletion_event(user, key)
     if event is None or htmx.is_htmx(request):
-        raise missing(user, key, event)
+        raise not_found_error(user, key, event)
     user.page_organisation = next((known for known in user.organisations if known.id == event.organisation_id), None)
     context = {
-        "gone": {
-            "name": event.target_label,
-            "masked": _was(event, "masked"),
-            "at": event.at,
-            "by": event.actor_label,
-            "reason": event.reason,
-            "created_at": _moment(_was(event, "created_at")),
-            "last_used_at": _moment(_was(event, "last_used_at")),
-        },
+        "deleted": DeletedKey.from_event(event),
         "history_url": querystring.link(reverse("history:list"), {"target": key}),
         "section": "keys",
     }
-    return render(request, "keys/gone.html", context, status=404)
+    return render(request, "keys/deleted.html", context, status=404)
 
 
-def missing(user: CurrentUser, key: UUID, event: Event | None = None) -> NotFoundError:
-    """The refusal for a key that is not there, with what the user may know about that."""
-    event = event or _deletion(user, key)
+def not_found_error(user: CurrentUser, key: UUID, event: Event | None = None) -> NotFoundError:
+    """The error for a key that is not there: DeletedKeyError if the user may know that it was deleted."""
+    event = event or _deletion_event(user, key)
     if event is None:
         return NotFoundError()
-    words = gettext("This key was deleted on %(date)s by %(by)s.")
-    return DeletedKeyError(words % {"date": short_date(event.at), "by": event.actor_label})
+    message = gettext("This key was deleted on %(date)s by %(name)s.")
+    return DeletedKeyError(message % {"date": short_date(event.at), "name": event.actor_label})
 
 
-def _deletion(user: CurrentUser, key: UUID) -> Event | None:
+def _deletion_event(user: CurrentUser, key: UUID) -> Event | None:
     events = Event.objects.visible_to(user.actor).of_target(str(key))
     event: Event | None = events.filter(verb=EventType.KEY_DELETED.value).first()
     return event
-
-
-def _was(event: Event, field: str) -> Any:
-    return (event.changes.get(field) or [None])[0]
-
-
-def _moment(text: Any) -> datetime | None:
-    return parse_datetime(text) if isinstance(text, str) else None

@@ -1,72 +1,236 @@
-"""A key's own page."""
+"""A key's own page, its description edited in place, and the page of its denied requests."""
 
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from functools import partial
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Prefetch, Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
+from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core import cidr
-from keyadmin.models import AllowListEntry, Event, Key, Scope
+from keyadmin.core.redaction import parse_request_line
+from keyadmin.forms.usage import DenialFilters
+from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
+from keyadmin.operations import keys as operations
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.keys import deleted, scope_usage, table
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
+from keyadmin.web.common.inline_edit import InlineDescription
+from keyadmin.web.common.list_view import page_foot
+from keyadmin.web.keys import rows
+from keyadmin.web.keys.deleted import deleted_key_page
+from keyadmin.web.keys.dialogs import get_key
 from keyadmin.web.usage import charts
 
-#: The latest of its history.
-EVENTS = 6
+#: Events that the page shows of the key's history.
+MAX_EVENTS: Final = 6
+#: A permission without use for this many days is marked.
+UNUSED_AFTER_DAYS: Final = 30
+#: Hours on a page of denied requests.
+DENIALS_PAGE_SIZE: Final = 48
+#: Where the page of denied requests begins if the URL names no day.
+_DEFAULT_PERIOD: Final = timedelta(days=30)
+_BY_HOUR: Final = paging.Order("hour", True, datetime.fromisoformat, str)
+
+#: Short reasons for "Last denied".
+_SHORT_REASONS: Final = {
+    CallOutcome.REVOKED: gettext_lazy("revoked"),
+    CallOutcome.EXPIRED: gettext_lazy("expired"),
+    CallOutcome.PAUSED: gettext_lazy("paused"),
+    CallOutcome.ADDRESS: gettext_lazy("IP denied"),
+    CallOutcome.UNMAPPED: gettext_lazy("no permission opens the request"),
+    CallOutcome.SCOPE: gettext_lazy("no permission"),
+    CallOutcome.CHANNEL: gettext_lazy("channel"),
+    CallOutcome.IMPERSONATION: gettext_lazy("may not act on behalf of users"),
+    CallOutcome.ON_BEHALF_OF: gettext_lazy("on behalf of an unknown person"),
+    CallOutcome.LIMITED: gettext_lazy("rate limited"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LastDenial:
+    """The last denied request of a key. `request` is "" for one without a recorded method and path."""
+
+    at: datetime
+    address: str
+    reason: Any
+    request: str
+    explain_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A range of an allow-list, and its size in words."""
+
+    text: str
+    size: str
+
+
+class ReasonCount(NamedTuple):
+    """Denied requests for one reason."""
+
+    reason: str
+    requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class DenialHour:
+    """An hour with denied requests, by the name of the reason."""
+
+    hour: datetime
+    denials: list[ReasonCount]
+
+    @property
+    def pk(self) -> str:
+        return ""  # for the cursor: hours are unique
 
 
 @require_safe
-def detail(request: HttpRequest, key: UUID) -> HttpResponse:
+def detail(request: PageRequest, key: UUID) -> HttpResponse:
     user = get_current_user(request)
-    row = _readable(user, key).first()
+    row = _key_for_page(user, key)
     if row is None:
-        return deleted.page(request, user, key)
+        return deleted_key_page(request, user, key)
     user.page_organisation = row.organisation
     days = charts.parse_days(request.GET.get("days", ""))
-    context = _context(user, row) | {"list_url": request.get_full_path(), "section": "keys"}
+    context = _page_context(user, row) | _usage_context(row, days)
+    context |= {"list_url": request.get_full_path(), "section": "keys"}
     part = ""
     if htmx.is_htmx(request):
-        part = "#usage" if "days" in request.GET and request.htmx.target == "usage" else "#page"  # type: ignore[attr-defined]
-    return render(request, f"keys/detail.html{part}", context | _usage(row, days))
+        part = "#usage" if "days" in request.GET and request.htmx.target == "usage" else "#page"
+    return render(request, f"keys/detail.html{part}", context)
 
 
-def _readable(user: CurrentUser, key: UUID) -> Any:
+@require_http_methods(["GET", "HEAD", "POST"])
+def description(request: PageRequest, key: UUID) -> HttpResponseBase:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.EDIT_KEYS)
+    inline = InlineDescription(
+        row=row,
+        edit_url=reverse("keys:description", args=[row.id]),
+        page_url=reverse("keys:detail", args=[row.id]),
+        list_url=reverse("keys:list"),
+        list_label=gettext("API keys"),
+        section="keys",
+    )
+    return inline.edit(request, partial(operations.edit, actor=user.actor, key=row.id))
+
+
+@require_safe
+def denied_requests(request: PageRequest, key: UUID) -> HttpResponse:
+    """The denied requests of a key by hour and reason, since a day that the URL names."""
+    user = get_current_user(request)
+    row = Key.objects.visible_to(user.actor).filter(id=key).select_related("organisation").first()
+    if row is None:
+        return deleted_key_page(request, user, key)
+    user.page_organisation = row.organisation
+    day = DenialFilters(request.GET).accepted().get("since") or timezone.now().date() - _DEFAULT_PERIOD
+    since = datetime.combine(day, time.min, tzinfo=UTC)
+    denied: Any = UsageHour.objects.denied(row.id, since)
+    totals = [ReasonCount(_reason_label(reason), count) for reason, count in denied.by_reason()]
+    cursor = request.GET.get("cursor", "")
+    page = paging.page_from(partial(_denial_hours, denied), _BY_HOUR, cursor, DENIALS_PAGE_SIZE)
+    url, query = reverse("keys:denied-requests", args=[row.id]), {"since": day.isoformat()}
+    context = {
+        "key": row,
+        "since": since,
+        "day": day.isoformat(),
+        "totals": totals,
+        "total": sum(total.requests for total in totals),
+        "hours": page.rows,
+        "page": page_foot(page, url=url, query=query, is_by_time=True),
+        "section": "keys",
+    }
+    return render(request, "keys/denied_requests.html", context)
+
+
+def last_denial(key: Any) -> LastDenial | None:
+    """The last denied request of a key read `with_last_denial`; None if there was none."""
+    if key.denied_at is None:
+        return None
+    query: dict[str, Any] = {"key": key.id, "address": key.denied_from}
+    if key.denied_from and (request_line := parse_request_line(key.denied_call)):
+        query |= dict(zip(("method", "path"), request_line, strict=True))
+    return LastDenial(
+        at=key.denied_at,
+        address=key.denied_from or gettext("an unknown address"),
+        reason=_SHORT_REASONS[CallOutcome(key.denied_for)],
+        request=key.denied_call,
+        explain_url=querystring.link(reverse("explain"), query),
+    )
+
+
+def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
+    """Set on each scope, read `with_use_by_key`: `use`, the last use as text, and `is_unused` for UNUSED_AFTER_DAYS."""
+    annotated = list(scopes)
+    today = timezone.now().astimezone(UTC).date()
+    threshold = today - timedelta(days=UNUSED_AFTER_DAYS)
+    is_new_key = key.created_at.astimezone(UTC).date() > threshold
+    for scope in annotated:
+        last_day = scope.last_used
+        scope.is_unused = last_day <= threshold if last_day else not is_new_key
+        if scope.is_unused:
+            scope.use = gettext("unused for %(days)s days") % {"days": UNUSED_AFTER_DAYS}
+        elif last_day is None:
+            scope.use = gettext("not used yet")
+        elif scope.calls_this_week:
+            scope.use = gettext("%(requests)s this week") % {"requests": f"{scope.calls_this_week:,}"}
+        else:
+            scope.use = gettext("used %(days)s days ago") % {"days": (today - last_day).days}
+    return annotated
+
+
+def _key_for_page(user: CurrentUser, key: UUID) -> Any:
     keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_window()
     keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_denial()
     scopes = Prefetch("scopes", Scope.objects.with_use_by_key(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")
-    return keys.prefetch_related(scopes, "channels")
+    return keys.prefetch_related(scopes, "channels").first()
 
 
-def _context(user: CurrentUser, key: Any) -> dict[str, Any]:
+def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
     entries = list(AllowListEntry.objects.filter(Q(key=key.id) | Q(bot=key.bot_id, bot__isnull=False)))
-    key.may = table.may(key, user)
-    key.under = table.under(key)
+    key.may = rows.allowed_actions(key, user)
+    key.status_note = rows.status_note(key)
     may_read_history = Permission.READ_HISTORY in user.permissions(key.organisation_id)
     events = Event.objects.visible_to(user.actor).of_target(str(key.id))
     return {
         "key": key,
-        "scopes": scope_usage.with_last_use(key, key.scopes.all()),
-        "last_denied": scope_usage.last_denied(key),
+        "scopes": annotate_last_use(key, key.scopes.all()),
+        "last_denial": last_denial(key),
         "channels": key.channels.all(),
-        "networks": [_network(entry) for entry in entries if entry.key_id],
-        "bot_networks": [_network(entry) for entry in entries if entry.bot_id],
+        "networks": [Network(str(entry), cidr.describe(entry.network)) for entry in entries if entry.key_id],
+        "bot_networks": [Network(str(entry), cidr.describe(entry.network)) for entry in entries if entry.bot_id],
         "may_edit": key.may["edit"],
         "may_read_history": may_read_history,
-        "events": events[:EVENTS] if may_read_history else [],
+        "events": events[:MAX_EVENTS] if may_read_history else [],
     }
 
 
-def _network(entry: AllowListEntry) -> dict[str, Any]:
-    return {"text": str(entry), "size": cidr.describe(entry.network)}
-
-
-def _usage(key: Any, days: int) -> dict[str, Any]:
+def _usage_context(key: Any, days: int) -> dict[str, Any]:
     chart, month = charts.charts_of_key(key, days, charts.DEFAULT_DAYS)
     ranges = [{"days": length, "url": querystring.link("", {"days": length})} for length in charts.RANGES]
     return {"chart": chart, "month": month, "ranges": ranges, "days": days}
+
+
+def _denial_hours(denied: Any, start: paging.Cursor | None, limit: int) -> list[DenialHour]:
+    """At most `limit` hours from the cursor on, for `paging.page_from`."""
+    backwards = start is not None and start.backwards
+    beyond = {} if start is None else {"hour__gt" if backwards else "hour__lt": start.value}
+    hours = []
+    for hour, reasons, counts in denied.filter(**beyond).by_hour("hour" if backwards else "-hour")[:limit]:
+        denials = [ReasonCount(_reason_label(reason), count) for reason, count in zip(reasons, counts, strict=True)]
+        hours.append(DenialHour(hour, denials))
+    return hours
+
+
+def _reason_label(outcome: str) -> str:
+    return str(CallOutcome(outcome).label)

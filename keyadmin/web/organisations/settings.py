@@ -13,15 +13,14 @@ from keyadmin.models import Organisation, Tier
 from keyadmin.operations import organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@requires_read_access
 def edit(request: HttpRequest) -> HttpResponseBase:
     """Of the organisation in the address, or the reader's only one; else the reader chooses one."""
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     organisation = _organisation(request, user)
     if organisation is None:
         context = {"organisations": user.organisations, "section": "settings"}
@@ -44,7 +43,7 @@ def edit(request: HttpRequest) -> HttpResponseBase:
 
 def _organisation(request: HttpRequest, user: CurrentUser) -> Organisation | None:
     slug = request.GET.get("organisation", "")
-    organisation = user.organisation(slug)
+    organisation = user.find_organisation(slug)
     if slug and organisation is None:
         raise NotFoundError
     only = user.organisations[0] if len(user.organisations) == 1 else None
@@ -60,4 +59,4 @@ def _page(request: HttpRequest, organisation: Organisation, form: SettingsForm, 
         "action": querystring.link(reverse("settings"), {"organisation": organisation.slug}),
         "section": "settings",
     }
-    return render(request, "settings/edit.html", context, status=htmx.status_of(form))
+    return render(request, "settings/edit.html", context, status=htmx.form_status(form))

@@ -20,9 +20,9 @@ from keyadmin.operations import idempotency, keys, organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.common.enable_disable import Switch, asked
+from keyadmin.web.common.enable_disable import EnableDisableDialog, enable_disable_dialog
 from keyadmin.web.common.list_view import Listing
-from keyadmin.web.keys import reveal, table
+from keyadmin.web.keys import rows, secret_reveal
 
 SIZE: Final = 20
 #: Owners that an organisation's page names.
@@ -38,16 +38,18 @@ def list_(request: HttpRequest) -> HttpResponse:
         raise NotFoundError
     listing = Listing(request, user, OrganisationFilters, reverse("organisations:list"))
     found = Organisation.objects.visible_to(user.actor)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         found = found.filter(name__icontains=q)
     context = listing.page(found, _ORDER, SIZE)
     rows = context["rows"]
-    counts = capped_count.capped(
+    counts = capped_count.capped_counts(
         {f"bots {row.id}": Bot.objects.visible_to(user.actor).filter(organisation=row) for row in rows}
         | {f"keys {row.id}": Key.objects.visible_to(user.actor).filter(organisation=row) for row in rows}
     )
     for row in rows:
-        row.bot_count, row.key_count = (capped_count.words(counts[f"{what} {row.id}"]) for what in ("bots", "keys"))
+        row.bot_count, row.key_count = (
+            capped_count.format_count(counts[f"{what} {row.id}"]) for what in ("bots", "keys")
+        )
     context |= {"may_create": user.is_administrator, "section": "organisations"}
     return render(request, f"organisations/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 
@@ -63,9 +65,9 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Organisation created"), page_of(made))
+            return htmx.redirect_to(request, gettext("Organisation created"), page_of(made))
     context = {"form": form, "section": "organisations"}
-    return render(request, "organisations/create.html", context, status=htmx.status_of(form))
+    return render(request, "organisations/create.html", context, status=htmx.form_status(form))
 
 
 @require_safe
@@ -75,12 +77,12 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
     granted = user.permissions(organisation.id)
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
     all_keys = Key.objects.visible_to(user.actor).filter(organisation=organisation)
-    counts = capped_count.capped({"bots": bots, "keys": all_keys})
+    counts = capped_count.capped_counts({"bots": bots, "keys": all_keys})
     owners = Person.objects.visible_to(user.actor).active()
     context = {
         "organisation": organisation,
-        "bot_count": capped_count.words(counts["bots"]),
-        "key_count": capped_count.words(counts["keys"]),
+        "bot_count": capped_count.format_count(counts["bots"]),
+        "key_count": capped_count.format_count(counts["keys"]),
         "counts": counts,
         "owners": owners.filter(memberships__organisation=organisation, memberships__role=Role.OWNER)[:MOST_OWNERS],
         "public_key": _public_key(user, organisation),
@@ -106,7 +108,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
         else:
             return _done(request, organisation, gettext("Organisation renamed"))
     context = {"form": form, "organisation": organisation, "section": "organisations"}
-    return render(request, "organisations/edit.html", context, status=htmx.status_of(form))
+    return render(request, "organisations/edit.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -117,10 +119,14 @@ def disable(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise ConflictError(gettext("This organisation is already disabled."))
     action = reverse("organisations:disable", args=[slug])
     done = gettext("Organisation disabled")
-    switch = Switch(organisation.name, page_of(organisation), action, gettext("Disable organisation"), done)
+    dialog = EnableDisableDialog(
+        organisation.name, page_of(organisation), action, gettext("Disable organisation"), done
+    )
     act = partial(organisations.disable, actor=user.actor, organisation=organisation.id)
-    stopping = impact.context(Key.objects.visible_to(user.actor).filter(organisation=organisation))
-    return asked(request, "_disable.html", switch, act, {"affected": stopping, "section": "organisations"})
+    stopping = impact.of_disabling(Key.objects.visible_to(user.actor).filter(organisation=organisation))
+    return enable_disable_dialog(
+        request, "_disable.html", dialog, act, {"impact": stopping, "section": "organisations"}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -131,9 +137,9 @@ def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
         raise ConflictError(gettext("This organisation is already enabled."))
     action = reverse("organisations:enable", args=[slug])
     done = gettext("Organisation enabled")
-    switch = Switch(organisation.name, page_of(organisation), action, gettext("Enable organisation"), done)
+    dialog = EnableDisableDialog(organisation.name, page_of(organisation), action, gettext("Enable organisation"), done)
     act = partial(organisations.enable, actor=user.actor, organisation=organisation.id)
-    return asked(request, "_enable.html", switch, act, {"section": "organisations"})
+    return enable_disable_dialog(request, "_enable.html", dialog, act, {"section": "organisations"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -152,13 +158,15 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
                 actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=act
             )
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, user, error.result_id)
+            return secret_reveal.already_shown(request, user, error.result_id)
         back = {"section": "organisations", "back_url": page_of(organisation)}
-        return reveal.reveal(request, issued, **back)
-    bots = capped_count.capped({"all": Bot.objects.visible_to(user.actor).filter(organisation=organisation)})["all"]
+        return secret_reveal.reveal(request, issued, **back)
+    bots = capped_count.capped_counts({"all": Bot.objects.visible_to(user.actor).filter(organisation=organisation)})[
+        "all"
+    ]
     asked = GenerateForm(initial={"idempotency_key": secrets.token_urlsafe(24)})
     context = {"form": asked, "organisation": organisation, "bots": bots, "section": "organisations"}
-    return render(request, "organisations/generate.html", context, status=htmx.status_of(form))
+    return render(request, "organisations/generate.html", context, status=htmx.form_status(form))
 
 
 def organisation_for(user: CurrentUser, slug: str, permission: Permission) -> Organisation:
@@ -178,11 +186,11 @@ def page_of(organisation: Organisation) -> str:
 
 
 def _public_key(user: CurrentUser, organisation: Organisation) -> Any:
-    key = table.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
+    key = rows.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
     if key is not None:
-        table.prepare([key], user)
+        rows.annotate([key], user)
     return key
 
 
 def _done(request: HttpRequest, organisation: Organisation, message: str) -> HttpResponseBase:
-    return htmx.gone_to(request, message, page_of(organisation))
+    return htmx.redirect_to(request, message, page_of(organisation))

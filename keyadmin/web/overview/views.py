@@ -14,8 +14,8 @@ from keyadmin.models import Key, Organisation, Status
 from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.keys import summary
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.keys import key_list
 from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import UsageTotals
 
@@ -29,10 +29,9 @@ _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 
 @require_safe
+@requires_read_access
 def home(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     part = "#page" if htmx.is_htmx(request) else ""
     return render(request, f"overview.html{part}", _context(request, user))
 
@@ -42,7 +41,7 @@ def _context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
     keys: Any = Key.objects.visible_to(user.actor)
     if organisation:
         keys = keys.filter(organisation=organisation.id)
-    counts = capped_count.capped(summary.counted(keys))
+    counts = capped_count.capped_counts(key_list.tile_querysets(keys))
     totals = charts.usage_totals(keys, counts["tile:all"], DAYS, user.subjects(organisation))
     lists = _key_lists(user, keys, totals)
     query = {"organisation": organisation.slug} if organisation else {}
@@ -50,14 +49,15 @@ def _context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
     soonest = lists["expiring"][0] if lists["expiring"] else None
     return {
         "organisation": organisation,
-        "tiles": summary.tiles(
-            counts,
-            {},
-            reverse("keys:list"),
-            query,
-            next_to_expire=summary.next_to_expire(*(soonest.name, soonest.expires_at) if soonest else ("", None)),
-            last=summary.used_today(keys) if totals.is_chart_partial else summary.requests(totals.by_day),
-        ),
+        "tiles": [
+            *key_list.count_tiles(
+                counts,
+                reverse("keys:list"),
+                query,
+                next_to_expire=(soonest.name, soonest.expires_at) if soonest else None,
+            ),
+            key_list.used_today_tile(keys) if totals.is_chart_partial else key_list.requests_tile(totals.by_day),
+        ],
         "chart": totals.chart,
         "totals": totals,
         **lists,
@@ -85,7 +85,7 @@ def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, l
     unused = keys.usable().filter(meter__last_used_at__isnull=True, created_at__lt=unused_before)
     denied_ids = _most_denied(totals)
     ids = (
-        summary.expiring(keys)
+        key_list.expiring(keys)
         .values("id")[:MAX_KEYS_PER_LIST]
         .union(
             unused.order_by("-created_at", "-id").values("id")[:MAX_KEYS_PER_LIST],

@@ -85,7 +85,7 @@ def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpR
         words = gettext("%(person)s removed from %(organisation)s")
         message = words % {"person": row, "organisation": membership.organisation}
         is_still_seen = Person.objects.visible_to(user.actor).filter(id=row.id).exists()
-        return done(request, row, message) if is_still_seen else htmx.gone_to(request, message, _list())
+        return done(request, row, message) if is_still_seen else htmx.redirect_to(request, message, _list())
     form = OperationForm(None)
     return _dialog(
         request,
@@ -163,8 +163,8 @@ def managed(user: CurrentUser, person: UUID) -> Any:
 
 def done(request: HttpRequest, person: Any, message: str) -> HttpResponseBase:
     """Back to the list, or to the person's page, wherever the dialog was opened; both show something else now."""
-    on_list = htmx.is_htmx(request) and htmx.page_behind(request).partition("?")[0] == _list()
-    return htmx.gone_to(request, message, _list() if on_list else page_of(person))
+    on_list = htmx.is_htmx(request) and htmx.current_page_url(request).partition("?")[0] == _list()
+    return htmx.redirect_to(request, message, _list() if on_list else page_of(person))
 
 
 def page_of(person: Any) -> str:
@@ -194,8 +194,8 @@ def _keys_of(user: CurrentUser, person: Any, organisation: UUID | None = None) -
     keys = Key.objects.visible_to(user.actor).usable().filter(creator=person.id)
     if organisation is not None:
         keys = keys.filter(organisation=organisation)
-    counts = capped_count.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
-    return {name: {"count": count, "words": capped_count.words(count)} for name, count in counts.items()}
+    counts = capped_count.capped_counts({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
+    return {name: {"count": count, "words": capped_count.format_count(count)} for name, count in counts.items()}
 
 
 def _dialog(
@@ -210,4 +210,4 @@ def _dialog(
         "back_url": page_of(person),
         "section": "people",
     }
-    return render(request, template, values | context, status=htmx.status_of(form))
+    return render(request, template, values | context, status=htmx.form_status(form))

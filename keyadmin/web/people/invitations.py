@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.core.mail import send_mail
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -47,7 +47,7 @@ def invite(request: HttpRequest) -> HttpResponseBase:
         else:
             return _invited(request, form, invited)
     context = {"form": form, "action": request.path, "back_url": reverse("people:list"), "section": "people"}
-    return render(request, "people/invite.html", context, status=htmx.status_of(form))
+    return render(request, "people/invite.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -82,7 +82,7 @@ def choose(request: HttpRequest, token: str) -> HttpResponseBase:
         person = passwords.read(token)
         form = PasswordForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
-            actor = actors.of_person(request, person)
+            actor = actors.person_actor(request, person)
             passwords.choose(actor=actor, token=token, password=form.cleaned_data["password"])
             return _to_sign_in(request)
     except passwords.LinkUsedError as error:
@@ -91,7 +91,7 @@ def choose(request: HttpRequest, token: str) -> HttpResponseBase:
         form.refuse(error)
     is_invitation = person.account_status == AccountStatus.INVITED
     context = {"form": form, "person": person, "is_invitation": is_invitation, "action": request.path}
-    return render(request, "account/choose_password.html", context, status=htmx.status_of(form))
+    return render(request, "account/choose_password.html", context, status=htmx.form_status(form))
 
 
 def _form(request: HttpRequest, user: CurrentUser) -> InviteForm:
@@ -99,8 +99,8 @@ def _form(request: HttpRequest, user: CurrentUser) -> InviteForm:
     offered = table.managed(user)
     if not offered and not user.is_administrator:
         raise _may_not_invite(user)
-    behind = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
-    chosen = next((o for o in offered if o.slug == behind.get("organisation")), None)
+    current_slug = htmx.current_organisation_slug(request)
+    chosen = next((o for o in offered if o.slug == current_slug), None)
     chosen = chosen or (offered[0] if len(offered) == 1 else None)
     return InviteForm(
         request.POST if request.method == "POST" else None,
@@ -122,7 +122,7 @@ def _invited(request: HttpRequest, form: InviteForm, invited: Invited) -> HttpRe
         return _shown(request, invited, is_invitation=True)
     # Whoever was here already is called by what was typed: the inviter may not know more of them.
     words = gettext("%(email)s has an account already, and has the role now.") % {"email": form.cleaned_data["email"]}
-    return htmx.gone_to(request, words, reverse("people:list"))
+    return htmx.redirect_to(request, words, reverse("people:list"))
 
 
 @sensitive_variables("made", "url")

@@ -14,7 +14,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.people import ROLES, PeopleFilters
 from keyadmin.models import AccountStatus, Event, paging
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 from keyadmin.web.people import table
 
@@ -23,13 +23,12 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
+@requires_read_access
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     listing = Listing(request, user, PeopleFilters, reverse("people:list"))
     found = _found(user, listing)
-    status = listing.chosen.get("status", "")
+    status = listing.filters.get("status", "")
     context = listing.page(found.filter(account_status_now=status) if status else found, _ORDER, SIZE)
     table.prepare(context["rows"], user)
     context |= {
@@ -38,7 +37,7 @@ def list_(request: HttpRequest) -> HttpResponse:
         "roles": ROLES,
         "organisations": user.organisations if len(user.organisations) > 1 else [],
         "may_invite": user.is_administrator or bool(table.managed(user)),
-        "is_filtered": bool(listing.chosen),
+        "is_filtered": bool(listing.filters),
         "shows_system_roles": user.is_administrator,
         "list_url": request.get_full_path(),
         "section": "people",
@@ -78,12 +77,12 @@ def _found(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
     organisation = listing.organisation
     if organisation is not None:
         found = found.in_organisation(organisation.id)
-    role = listing.chosen.get("role", "")
+    role = listing.filters.get("role", "")
     if role.startswith("system-"):
         found = found.with_system_role(role.removeprefix("system-"))
     elif role:
         found = found.with_role(user.actor, role, organisation.id if organisation else None)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         found = found.search(q)
     rows: QuerySet[Any] = found
     return rows
@@ -91,13 +90,13 @@ def _found(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
 
 def _tabs(found: QuerySet[Any], listing: Listing, current: str) -> list[dict[str, Any]]:
     labels = [("", gettext("All")), *((value, str(label)) for value, label in AccountStatus.choices)]
-    counts = capped_count.capped(
+    counts = capped_count.capped_counts(
         {value: found.filter(account_status_now=value) if value else found for value, _label in labels}
     )
     return [
         {
             "label": label,
-            "count": capped_count.words(counts[value]),
+            "count": capped_count.format_count(counts[value]),
             "url": querystring.link(listing.url, listing.query, status=value),
             "current": value == current,
         }
@@ -108,7 +107,7 @@ def _tabs(found: QuerySet[Any], listing: Listing, current: str) -> list[dict[str
 def _chips(listing: Listing) -> list[dict[str, str]]:
     """The filters in force that no other control shows."""
     chips = []
-    if role := listing.chosen.get("role"):
+    if role := listing.filters.get("role"):
         label = str(dict(ROLES)[role])
         chips.append({"label": gettext("Role"), "value": label, "remove_url": _without(listing, "role")})
     if listing.organisation is not None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
@@ -13,17 +12,16 @@ from keyadmin.core import csv_cells
 from keyadmin.models import Finding, review
 from keyadmin.models.review import KeyReview
 from keyadmin.operations import review as operations
-from keyadmin.web.common.current_user import get_current_user
+from keyadmin.web.common.current_user import get_current_user, requires_read_access
 from keyadmin.web.review.views import Report
 
 _NAME: Final = "review-{organisation}{day}.csv"
 
 
 @require_safe
+@requires_read_access
 def export(request: HttpRequest) -> HttpResponseBase:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     report = Report.of(request, user)
     headers = {
         "Content-Type": "text/csv; charset=utf-8",

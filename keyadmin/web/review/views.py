@@ -21,8 +21,8 @@ from keyadmin.forms.filters import ReviewFilters
 from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
 from keyadmin.models.review import ANY, KeyReview
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.keys import table
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.keys import rows
 
 SIZE: Final = 20
 _MOST: Final = paging.Order("total", True, int, UUID)
@@ -34,10 +34,9 @@ _NAMED: Final = 2
 
 
 @require_safe
+@requires_read_access
 def report(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     part = "#rows" if htmx.is_htmx(request) else ""
     return render(request, f"review/report.html{part}", Report.of(request, user).context())
 
@@ -48,7 +47,7 @@ class Report:
     def __init__(self, user: CurrentUser, chosen: dict[str, Any], cursor: str = "", *, is_print: bool = False) -> None:
         self.user, self.chosen, self.cursor, self.is_print = user, chosen, cursor, is_print
         self.finding: str = chosen.get("finding", "")
-        self.query = querystring.as_typed(chosen)
+        self.query = querystring.from_filters(chosen)
         self.url = reverse("review:report")
 
     @classmethod
@@ -63,9 +62,9 @@ class Report:
             "at": at,
             "is_built": self.is_big,
             "tiles": self._tiles(),
-            "found": capped_count.words(self.counts[ANY]),
+            "found": capped_count.format_count(self.counts[ANY]),
             "key_count": self._key_count,
-            "keys": capped_count.words(self._key_count),
+            "keys": capped_count.format_count(self._key_count),
             "rows": self._rows(page.rows),
             "page": self._foot(page),
             "event": event,
@@ -109,7 +108,7 @@ class Report:
         """The keys to review, in two parts that an index knows each; and what was built of them."""
         kept = self.keys.filter(revoked_at__isnull=True)
         parts = {"lasting": kept.filter(expires_at__isnull=True), "ending": kept.filter(expires_at__gt=Now())}
-        return capped_count.capped(parts | {name: self._findings(name) for name in (*Finding.values, ANY)})
+        return capped_count.capped_counts(parts | {name: self._findings(name) for name in (*Finding.values, ANY)})
 
     def _findings(self, finding: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = ReviewFinding.objects.visible_to(self.user.actor).of(finding)
@@ -156,7 +155,7 @@ class Report:
                 key.findings = chips(row)
                 key.unused = unused(row, labels)
                 key.is_orphan = Finding.OWNER_GONE in row.findings
-                key.may = table.may(key, self.user)
+                key.may = rows.allowed_actions(key, self.user)
                 # An auditor may do nothing: there is no menu then.
                 key.may_anything = any(key.may.values())
         return [keys[row.key] for row in examined if row.key in keys]
@@ -165,7 +164,7 @@ class Report:
         return [
             {
                 "label": finding.label,
-                "value": capped_count.words(self.counts[finding]),
+                "value": capped_count.format_count(self.counts[finding]),
                 "is_zero": not self.counts[finding],
                 "url": querystring.link(self.url, self.query, finding="" if finding == self.finding else finding.value),
                 "current": finding == self.finding,
@@ -174,7 +173,7 @@ class Report:
         ]
 
     def _foot(self, page: paging.Page) -> dict[str, Any]:
-        total = capped_count.words(self.counts[self.finding or ANY])
+        total = capped_count.format_count(self.counts[self.finding or ANY])
         if page.is_first and page.rows:
             summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
         else:

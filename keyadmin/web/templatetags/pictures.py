@@ -1,4 +1,4 @@
-"""Charts as inline SVG that a strict CSP allows: geometry in attributes, paint in CSS classes."""
+"""Charts as inline SVG: geometry in attributes, colours in CSS classes, as the content security policy requires."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -10,27 +10,27 @@ from django.utils.translation import gettext, gettext_lazy
 
 register = template.Library()
 
-#: The groups of outcomes of a day in the order they are stacked, with the words of the tooltip.
+#: The groups of outcomes in the order in which a bar stacks them, and their labels in the tooltip.
 OUTCOMES = (
     ("ok", gettext_lazy("allowed")),
     ("permission", gettext_lazy("no permission")),
-    ("address", gettext_lazy("IP not allowed")),
+    ("address", gettext_lazy("IP denied")),
     ("limited", gettext_lazy("rate limited")),
-    ("expired", gettext_lazy("not active")),
+    ("expired", gettext_lazy("inactive key")),
 )
 
 
 @register.simple_tag
 def spark(usage: Sequence[tuple[int, int]], width: int = 76, height: int = 24, label: str = "") -> SafeString:
-    """Bars per day, denied on top of allowed; a day without requests is a short grey stub."""
+    """A sparkline with one bar a day, denied above allowed. A day without requests is a short grey bar."""
     highest = max((allowed + denied for allowed, denied in usage), default=0) or 1
     gap = 2
     bar = (width - gap * (len(usage) - 1)) / max(1, len(usage))
     bars: list[tuple[Any, ...]] = []
     for index, (allowed, denied) in enumerate(usage):
         left = round(index * (bar + gap), 2)
-        for name, top, tall in _spark_bars(allowed, denied, highest, height):
-            bars.append((name, left, round(top, 2), round(bar, 2), round(tall, 2)))
+        for name, top, bar_height in _spark_bars(allowed, denied, highest, height):
+            bars.append((name, left, round(top, 2), round(bar, 2), round(bar_height, 2)))
     return format_html(
         '<svg class="spark" width="{0}" height="{1}" viewBox="0 0 {0} {1}" role="img" aria-label="{2}">{3}</svg>',
         width,
@@ -41,20 +41,21 @@ def spark(usage: Sequence[tuple[int, int]], width: int = 76, height: int = 24, l
 
 
 def _spark_bars(allowed: int, denied: int, highest: int, height: int) -> Iterable[tuple[str, float, float]]:
-    """Class, top and height of the one or two bars of a day."""
+    """(class, top, height) of the one or two bars of a day."""
     if not allowed and not denied:
         yield "bar-nil", height - 2, 2
         return
-    tall = max(2.0, (height - 1) * allowed / highest) if allowed else 0.0
-    if tall:
-        yield "bar-ok", height - tall, tall
+    allowed_height = max(2.0, (height - 1) * allowed / highest) if allowed else 0.0
+    if allowed_height:
+        yield "bar-ok", height - allowed_height, allowed_height
     if denied / highest > 0.03:
-        denied_tall = max(2.0, (height - 1) * denied / highest)
-        yield "bar-bad", height - tall - denied_tall - (1 if tall else 0), denied_tall
+        denied_height = max(2.0, (height - 1) * denied / highest)
+        gap = 1 if allowed_height else 0
+        yield "bar-bad", height - allowed_height - gap - denied_height, denied_height
 
 
 class Frame(NamedTuple):
-    """Where the plot lies inside the chart: the rest holds the axes' words."""
+    """The plot area inside the chart, without the labels of the axes. `ceiling`: the value at its top."""
 
     left: int
     top: int
@@ -75,9 +76,9 @@ def chart(
     extra_class: str = "",
     label: str = "",
 ) -> SafeString:
-    """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [five ints as in OUTCOMES]}], oldest first.
+    """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [an int for each of OUTCOMES]}], oldest first.
 
-    Every `every`th day is named below, counted from today; draw it twice (wide and narrow), CSS shows one.
+    One label for every `every` days, counted back from today. Draw the chart wide and narrow; CSS shows one of them.
     """
     counts = [[int(n) for n in day["counts"]] for day in days]
     step, ceiling = _scale(max((sum(day) for day in counts), default=0) or 1)
@@ -101,7 +102,7 @@ def chart(
 
 
 def _scale(highest: int) -> tuple[float, float]:
-    """A round step that gives about four grid lines, and the multiple of it that covers the highest bar."""
+    """(step, ceiling): a round step for about four grid lines, and its first multiple above the highest bar."""
     step = 10.0 ** max(0, len(str(highest)) - 2)
     step *= next(factor for factor in (1, 2, 2.5, 5, 10, 20, 25) if highest / (step * factor) <= 4.2)
     return step, step * -(-highest // step)
@@ -128,17 +129,17 @@ def _bar_width(slot: float) -> float:
 
 
 def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]) -> SafeString:
-    """One day's stack; every outcome that happened is at least 2.5 high, so that it shows."""
+    """The stacked bar of a day. An outcome with any request is at least 2.5 high, so that it is visible."""
     bar = _bar_width(slot)
     left = frame.left + index * slot + (slot - bar) / 2
     base = frame.top + frame.height
     bars: list[tuple[Any, ...]] = []
-    for (outcome, _words), count in zip(OUTCOMES, counts, strict=True):
+    for (outcome, _label), count in zip(OUTCOMES, counts, strict=True):
         if count:
-            tall = max(frame.height * count / frame.ceiling, 2.5)
-            box = (left, base - tall, bar, tall)
+            height = max(frame.height * count / frame.ceiling, 2.5)
+            box = (left, base - height, bar, height)
             bars.append((f"outcome-{outcome}", *(round(side, 2) for side in box)))
-            base -= tall + 1
+            base -= height + 1
     return format_html(
         '<g class="day"><title>{}</title><rect class="hit" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
         _tip(name, counts),
@@ -153,7 +154,7 @@ def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]
 def _tip(name: str, counts: Sequence[int]) -> str:
     parts = [gettext("%(day)s: %(count)s requests") % {"day": name, "count": f"{sum(counts):,}"}]
     denied = zip(OUTCOMES[1:], counts[1:], strict=True)
-    parts += [f"{count:,} {words}" for (_, words), count in denied if count]
+    parts += [f"{count:,} {label}" for (_, label), count in denied if count]
     return ", ".join(parts)
 
 
@@ -169,7 +170,7 @@ def _day_name(frame: Frame, slot: float, index: int, height: int, *, is_today: b
 
 
 def _rectangles(bars: Iterable[tuple[Any, ...]], *, rounding: float) -> SafeString:
-    """bars: class, x, y, width and height of each."""
+    """bars: (class, x, y, width, height)."""
     return format_html_join(
         "",
         '<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="{}"/>',
@@ -179,7 +180,7 @@ def _rectangles(bars: Iterable[tuple[Any, ...]], *, rounding: float) -> SafeStri
 
 @register.simple_tag
 def meter(used: int, limit: int, label: str = "") -> SafeString:
-    """How much of a limit is used; amber above four fifths."""
+    """A bar that shows how much of a limit is used. Amber above four fifths."""
     share = min(1.0, used / limit)
     return format_html(
         '<svg class="meter{}" viewBox="0 0 100 6" preserveAspectRatio="none" role="img" aria-label="{}">'
@@ -193,7 +194,7 @@ def meter(used: int, limit: int, label: str = "") -> SafeString:
 
 @register.simple_tag
 def swatch(outcome: str) -> SafeString:
-    """The paint of an outcome, for a legend."""
+    """The colour and pattern of an outcome, for a legend."""
     return format_html(
         '<svg class="swatch" width="12" height="12" viewBox="0 0 12 12" aria-hidden="true">'
         '<rect class="outcome-{}" width="12" height="12" rx="3"/></svg>',

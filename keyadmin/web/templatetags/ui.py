@@ -1,6 +1,6 @@
-"""Words and numbers for people: relative times, short figures, masked keys, links that open a dialog.
+"""Template filters and tags for text: relative times, short numbers, masked keys, links that open a dialog.
 
-Pictures (sparklines, charts, meters) are in `pictures`; both are template built-ins.
+Charts are in `pictures`. Both modules are built-ins of the template engine.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ YEAR = 365 * DAY
 
 @register.filter
 def relative_time(value: datetime | None, now: datetime | None = None) -> str:
-    """`2 min ago`, `in 3 days`: one unit, rounded down, as seen from `now`; empty for no time at all."""
+    """`2 min ago`, `in 3 days`: one unit, rounded down, relative to `now`. "" for None."""
     if value is None:
         return ""
     difference = value - (now or timezone.now())
@@ -41,7 +41,7 @@ def relative_time(value: datetime | None, now: datetime | None = None) -> str:
 
 
 def _span(seconds: int) -> str:
-    """The longest whole unit that fits: minutes and hours are short, days and longer are words."""
+    """The number of the largest whole units. Minutes and hours are abbreviated."""
     if seconds < HOUR:
         return gettext("%(count)s min") % {"count": seconds // MINUTE}
     if seconds < DAY:
@@ -70,13 +70,13 @@ def absolute_hour(value: datetime) -> str:
 
 @register.filter
 def exact_time(value: datetime) -> str:
-    """`22 Nov 2026, 16:58:07 UTC`, where seconds matter."""
+    """`22 Nov 2026, 16:58:07 UTC`."""
     return date_format(value.astimezone(UTC), "j M Y, H:i:s") + " UTC"
 
 
 @register.filter
 def short_date(value: datetime) -> str:
-    """`3 Nov`; with the year when it is not this one."""
+    """`3 Nov`; with the year if it is not the current one."""
     moment = value.astimezone(UTC)
     this_year = moment.year == timezone.now().astimezone(UTC).year
     return date_format(moment, "j M" if this_year else "j M Y")
@@ -90,14 +90,14 @@ def long_date(value: datetime) -> str:
 
 @register.inclusion_tag("_time.html")
 def moment(value: datetime, style: str = "relative") -> dict[str, Any]:
-    """A short `<time>` whose absolute form shows on hover and focus; style: relative, date or exact."""
-    words = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
-    return {"value": value, "text": words(value), "absolute": absolute_time(value)}
+    """A `<time>` element with the absolute time on hover and focus. style: relative, date, short or exact."""
+    format_time = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
+    return {"value": value, "text": format_time(value), "absolute": absolute_time(value)}
 
 
 @register.filter
 def compact(number: int) -> str:
-    """`37.1k`, `1.2M`: three digits at most, rounded down so that 999,999 is not `1000k`."""
+    """`37.1k`, `1.2M`: at most three digits. Rounded down, so that 999,999 is `999k`."""
     for size, suffix in ((1_000_000, "M"), (1_000, "k")):
         if number >= size:
             tenths = number * 10 // size
@@ -114,8 +114,8 @@ def thousands(number: int) -> str:
 
 @register.filter
 def capped(number: int) -> str:
-    """`412`, or `1,000+` for a count that stopped."""
-    return capped_count.words(number)
+    """`412`, or `1,000+` for a capped count."""
+    return capped_count.format_count(number)
 
 
 @register.filter
@@ -127,13 +127,13 @@ def initials(name: str) -> str:
 
 @register.filter
 def hue(name: str) -> str:
-    """The class of an avatar's colour, always the same for a name."""
+    """The CSS class of an avatar's colour. It depends on the name only."""
     return "alt" if crc32(name.encode()) % 2 else ""
 
 
 @register.filter
 def masked(recognisable: str) -> SafeString:
-    """A key as it is shown ever after, `kad_a1b2c3d4••••`, left to right whatever surrounds it."""
+    """`kad_a1b2c3d4••••`: a key without its secret, left to right in any text direction."""
     return format_html(
         '<code dir="ltr">{}<i aria-hidden="true">••••</i><span class="visually-hidden"> {}</span></code>',
         recognisable,
@@ -143,17 +143,17 @@ def masked(recognisable: str) -> SafeString:
 
 @register.filter
 def shortest(routes: Iterable[ScopeRoute]) -> ScopeRoute | None:
-    """The route that says best what a permission opens: the one with the shortest pattern."""
+    """The route with the shortest pattern, as an example of what a permission opens."""
     return min(routes, key=lambda route: len(route.pattern), default=None)
 
 
 @register.filter
 def text(value: Any) -> str:
-    """The value as a string, to compare it with what a form carries."""
+    """The value as a string, to compare it with the value of a form field."""
     return str(value)
 
 
 @register.simple_tag
 def dialog_link(url: str) -> SafeString:
-    """Attributes of a link that opens `url` as a dialog with JavaScript, and as a page without."""
+    """The attributes of a link that opens `url` in a dialog; without JavaScript it opens as a page."""
     return format_html('href="{0}" hx-get="{0}" hx-target="#dialog-slot" hx-swap="innerHTML"', url)

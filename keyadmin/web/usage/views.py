@@ -18,7 +18,7 @@ from keyadmin.forms.usage import UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.models.usage_sums import KeySubset, Subject
 from keyadmin.web.common import capped_count, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import CallCount, UsageTotals
 
@@ -41,10 +41,9 @@ class _KeyCalls:
 
 
 @require_safe
+@requires_read_access
 def page(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     return render(request, "usage.html", _UsagePage(request, user).context())
 
 
@@ -58,12 +57,12 @@ class _UsagePage:
         self.days = charts.parse_days(request.GET.get("days", ""))
         self.cursor = request.GET.get("cursor", "")
         days = {"days": str(self.days)} if self.days != charts.DEFAULT_DAYS else {}
-        self.query = querystring.as_typed(self.filters) | days
+        self.query = querystring.from_filters(self.filters) | days
 
     def context(self) -> dict[str, Any]:
         key, bot = self._key(), self._bot()
         keys = self._keys()
-        count = capped_count.capped({"all": keys})["all"]
+        count = capped_count.capped_counts({"all": keys})["all"]
         totals = charts.usage_totals(keys, count, self.days, self._subjects)
         ranges = [{"days": d, "url": querystring.link(self.url, self.query, days=str(d))} for d in charts.RANGES]
         return {
@@ -90,7 +89,7 @@ class _UsagePage:
         for row in slice_.rows:
             rows[row.pk].calls = row.calls
             rows[row.pk].usage_url = querystring.link(self.url, self.query, key=str(row.pk))
-        total = capped_count.words(len(ranked))
+        total = capped_count.format_count(len(ranked))
         return {
             "rows": [rows[row.pk] for row in slice_.rows],
             "page": {

@@ -164,8 +164,10 @@ def test_addresses_that_a_list_would_block_are_known(proxied: Server, given: Giv
         (made[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
         (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
     ]:
-        assert lockout.busiest(OPERATOR, owner, [], [parse(kept)]) == lockout.Blocked(*blocked, is_today=True)
-    assert lockout.busiest(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
+        assert lockout.find_blocked_address(OPERATOR, owner, [], [parse(kept)]) == lockout.BlockedAddress(
+            *blocked, is_today=True
+        )
+    assert lockout.find_blocked_address(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
 def test_calls_without_a_known_key_write_nothing(server: Server, given: Given) -> None:

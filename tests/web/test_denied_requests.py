@@ -1,4 +1,4 @@
-"""A key's refused calls by hour and reason, since a day."""
+"""The page with a key's denied requests, by hour and reason."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from keyadmin.models import CallOutcome, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys
-from keyadmin.web.keys import denials
+from keyadmin.web.keys import detail
 from tests.factories import OPERATOR, KeyFactory
 from tests.web.conftest import SignedIn
 
@@ -35,11 +35,11 @@ def count(key: Any, hours: int, **calls: int) -> None:
 
 
 def shown(response: Any) -> list[tuple[int, list[tuple[str, int]]]]:
-    return [((row.hour - NOON) // timedelta(hours=1), row.refusals) for row in response.context["hours"]]
+    return [((row.hour - NOON) // timedelta(hours=1), row.denials) for row in response.context["hours"]]
 
 
 def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn) -> None:
-    response = signed_in(asha).get(f"/keys/{key.id}/refused/?since=2026-03-01")
+    response = signed_in(asha).get(f"/keys/{key.id}/denied/?since=2026-03-01")
     assert shown(response) == [
         (30, [("No permission", 8)]),
         (2, [("IP not allowed", 4)]),
@@ -47,20 +47,20 @@ def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn)
     ]
     assert response.context["totals"] == [("No permission", 10), ("IP not allowed", 5)]
     html = response.content.decode()
-    assert "15 calls refused since 1 Mar 2026" in html
+    assert "15 requests denied since 1 Mar 2026" in html
     assert "2 Mar 2026, 18:00–19:00" in html
-    later = signed_in(asha).get(f"/keys/{key.id}/refused/?since=2026-03-02")
+    later = signed_in(asha).get(f"/keys/{key.id}/denied/?since=2026-03-02")
     assert shown(later) == [(30, [("No permission", 8)])]
 
 
 def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(denials, "SIZE", 2)
+    monkeypatch.setattr(detail, "DENIALS_PAGE_SIZE", 2)
     client = signed_in(asha)
-    first = client.get(f"/keys/{key.id}/refused/?since=2026-03-01")
-    second = client.get(first.context["page"]["older_url"])
-    again = client.get(second.context["page"]["newer_url"])
+    first = client.get(f"/keys/{key.id}/denied/?since=2026-03-01")
+    second = client.get(first.context["page"].next_url)
+    again = client.get(second.context["page"].previous_url)
     assert [[hour for hour, _ in shown(page)] for page in (first, second, again)] == [[30, 2], [0], [30, 2]]
-    assert second.context["page"]["older_url"] == again.context["page"]["newer_url"] == ""
+    assert second.context["page"].next_url == again.context["page"].previous_url == ""
     assert second.context["total"] == 15
 
 
@@ -68,15 +68,15 @@ def test_what_cannot_be_read_is_the_last_thirty_days(asha: Person, key: Key, sig
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     UsageHour.objects.create(key_id=key.id, hour=now, outcome=CallOutcome.LIMITED, count=3)
     for query in ("", "?since=yesterday&cursor=rubbish"):
-        assert [row.refusals for row in signed_in(asha).get(f"/keys/{key.id}/refused/{query}").context["hours"]] == [
+        assert [row.denials for row in signed_in(asha).get(f"/keys/{key.id}/denied/{query}").context["hours"]] == [
             [("Limited", 3)]
         ]
-    empty = signed_in(asha).get(f"/keys/{KeyFactory(organisation=key.organisation).id}/refused/")
-    assert "No call was refused in this time." in empty.content.decode()
+    empty = signed_in(asha).get(f"/keys/{KeyFactory(organisation=key.organisation).id}/denied/")
+    assert "No request was denied in this period." in empty.content.decode()
 
 
 def test_a_deleted_key_says_so(asha: Person, key: Key, signed_in: SignedIn) -> None:
     keys.delete(actor=OPERATOR, key=key.id)
-    response = signed_in(asha).get(f"/keys/{key.id}/refused/")
+    response = signed_in(asha).get(f"/keys/{key.id}/denied/")
     assert response.status_code == 404
     assert "This key was deleted" in response.content.decode()

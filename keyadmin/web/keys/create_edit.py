@@ -1,0 +1,209 @@
+"""The large form of a key: create a key, and edit one."""
+
+import secrets
+from collections.abc import Collection
+from datetime import UTC, timedelta
+from functools import partial
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from keyadmin.core.errors import (
+    ConflictError,
+    DuplicateRequestError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+)
+from keyadmin.forms.key_edits import EditForm
+from keyadmin.forms.keys import PRESETS, KeyForm, KeyValuesForm
+from keyadmin.forms.offers import Offer
+from keyadmin.models import Kind, ScopeDay
+from keyadmin.operations import idempotency, policy
+from keyadmin.operations import keys as operations
+from keyadmin.operations.keys.values import when_emptied
+from keyadmin.operations.policy import Permission
+from keyadmin.web.allow_lists import lockout
+from keyadmin.web.common import htmx
+from keyadmin.web.common.actors import client_ip
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
+from keyadmin.web.keys import secret_reveal
+from keyadmin.web.keys.dialogs import get_key, key_changed
+
+
+class AllowListWarning(NamedTuple):
+    """What the new allow-list would do that the person may not intend. `networks` identifies the list, as text.
+
+    Submitting the form again with `anyway` set to `networks` confirms it.
+    """
+
+    message: str
+    networks: str
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("issued")
+def create(request: PageRequest) -> HttpResponse:
+    user = get_current_user(request)
+    offer = _create_choices(request, user)
+    if request.method != "POST":
+        initial = KeyForm.initial_for(offer, secrets.token_urlsafe(24))
+        return _create_form(request, KeyForm(initial=initial, offer=offer))
+    form = KeyForm(request.POST, offer=offer)
+    if form.is_valid():
+        try:
+            operation = partial(operations.issue, actor=user.actor, **form.values())
+            idempotency_key = form.cleaned_data["idempotency_key"]
+            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
+        except DuplicateRequestError as error:
+            return secret_reveal.already_shown(request, user, error.result_id)
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return secret_reveal.reveal(request, issued)
+    return _create_form(request, form)
+
+
+@require_POST
+def limits(request: PageRequest) -> HttpResponse:
+    """The parts of the form that depend on the owner, after another owner was chosen. Saves nothing."""
+    offer = _create_choices(request, get_current_user(request))
+    form = KeyForm(initial=KeyForm.kept_for(offer, request.POST), offer=offer)
+    return render(request, "keys/_rules.html", _form_context(request, form) | {"oob": True})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
+    offer = _edit_choices(user, row)
+    if request.method != "POST":
+        return _edit_form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
+    form = EditForm(request.POST, offer=offer, key=row)
+    if not form.is_valid():
+        return _edit_form(request, row, form, status=422)
+    if warning := _allow_list_warning(request, user, row, form):
+        return _edit_form(request, row, form, status=422, warning=warning)
+    try:
+        operations.edit(actor=user.actor, key=row.id, allow_any=True, **form.values())
+    except InvalidInputError as error:
+        form.refuse(error)
+        return _edit_form(request, row, form, status=422)
+    except ConflictError as error:
+        return _conflict_form(request, user, form, error, row.id)
+    is_renamed = form.cleaned_data["name"] != row.name
+    return key_changed(request, row, gettext("Key changed"), is_renamed=is_renamed)
+
+
+def _create_choices(request: HttpRequest, user: CurrentUser) -> Offer:
+    """What the user may choose for a new key. The organisation of the current page comes first."""
+    permissions = {organisation.id: user.permissions(organisation.id) for organisation in user.organisations}
+    organisations = [o for o in user.organisations if o.is_active and Permission.ISSUE_KEYS in permissions[o.id]]
+    if not organisations:
+        raise _create_error(user)
+    slug = htmx.current_organisation_slug(request)
+    organisations.sort(key=lambda organisation: organisation.slug != slug)
+    data = request.POST if request.method == "POST" else request.GET
+    default_owner = f"{Kind.MASTER}:{organisations[0].id}" if request.GET.get("kind") == Kind.MASTER else ""
+    return Offer.to(
+        user.actor,
+        organisations=organisations,
+        permissions=permissions,
+        system_role=user.person.system_role,
+        roles={organisation.id: user.role_in(organisation.id) for organisation in organisations},
+        chosen=data.get("owner", default_owner),
+    )
+
+
+def _create_error(user: CurrentUser) -> ForbiddenError | NotFoundError:
+    """Why the user cannot create a key in any organisation."""
+    if not user.organisations:
+        return NotFoundError()
+    return policy.forbidden(Permission.ISSUE_KEYS, Permission.ISSUE_KEYS, user.organisations[0])
+
+
+def _edit_choices(user: CurrentUser, key: Any) -> Offer:
+    return Offer.for_key(
+        key,
+        system_role=user.person.system_role,
+        role=user.role_in(key.organisation_id),
+        may_choose_tier=Permission.CHOOSE_TIERS in user.permissions(key.organisation_id),
+    )
+
+
+def _allow_list_warning(request: HttpRequest, user: CurrentUser, key: Any, form: EditForm) -> AllowListWarning | None:
+    """The warning about a changed allow-list, unless exactly this list was confirmed."""
+    before, after = key.own_networks, form.cleaned_data["networks"]
+    networks = " ".join(sorted(map(str, after)))
+    if set(before) == set(after) or request.POST.get("anyway") == networks:
+        return None
+    if not after:
+        return AllowListWarning(when_emptied(key), networks)
+    blocked = lockout.find_blocked_address(user.actor, key, before, after)
+    return AllowListWarning(blocked.warning, networks) if blocked else None
+
+
+def _create_form(request: HttpRequest, form: KeyForm) -> HttpResponse:
+    context = _form_context(request, form) | {"may_inherit": True, "back_url": reverse("keys:list")}
+    return render(request, "keys/create.html", context, status=htmx.form_status(form))
+
+
+def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **extra: Any) -> HttpResponse:
+    held = set(key.scope_names)
+    context = _form_context(request, form) | {
+        "key": key,
+        "bot_networks": key.bot_networks,
+        "may_inherit": key.creator is not None,
+        "held": held,
+        "is_used": annotate_calls_this_week(key, form.offer.catalogue, held),
+        "back_url": reverse("keys:detail", args=[key.id]),
+    }
+    return render(request, "keys/edit.html", context | extra, status=status)
+
+
+def _conflict_form(
+    request: HttpRequest, user: CurrentUser, form: EditForm, error: ConflictError, key: UUID
+) -> HttpResponse:
+    """The form with the version that somebody else saved, and on top of it what was typed. Nothing is saved."""
+    row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
+    initial = form.on_top_of(EditForm.initial_for(row))
+    merged = EditForm(initial=initial, offer=_edit_choices(user, row), key=row)
+    return _edit_form(request, row, merged, status=409, conflict=error.message, event=error.event)
+
+
+def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
+    """What both forms show."""
+    offer = form.offer
+    return {
+        "form": form,
+        "catalogue": offer.scopes_by_resource,
+        "presets": PRESETS,
+        "channels": offer.channels,
+        "tiers": offer.tiers,
+        "bot_networks": offer.bot_networks,
+        "network_rows": form.network_rows,
+        "network_draft": form.network_draft,
+        "my_address": client_ip(request) or "",
+        "earliest_date": timezone.now().date(),
+        "section": "keys",
+    }
+
+
+def annotate_calls_this_week(key: Any, scopes: Collection[Any], held: Collection[str]) -> bool:
+    """Set `calls` on each scope: how often the key used it in the last 7 days. Returns whether it used any.
+
+    A key with full access holds no scopes of its own, and each of its uses counts. Other scopes count only if the key
+    holds them.
+    """
+    first_day = timezone.now().astimezone(UTC).date() - timedelta(days=6)
+    calls = ScopeDay.objects.calls_since(key.id, first_day)
+    for scope in scopes:
+        scope.calls = calls.get(scope.name, 0) if key.inherits or scope.name in held else 0
+    return any(scope.calls for scope in scopes)

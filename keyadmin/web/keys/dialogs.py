@@ -1,0 +1,235 @@
+"""Dialogs that change existing keys without a large form: new and old secrets, revoke, reactivate, delete."""
+
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext, ngettext
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from keyadmin.core.errors import (
+    ConflictError,
+    DuplicateRequestError,
+    ForbiddenError,
+    InvalidInputError,
+    NotFoundError,
+)
+from keyadmin.forms.key_acts import RegenerateForm, RevokeManyForm, chosen, graces
+from keyadmin.forms.keys import DeleteForm, ReactivateForm, RevokeForm
+from keyadmin.models import Key, Status
+from keyadmin.operations import idempotency, policy
+from keyadmin.operations import keys as operations
+from keyadmin.operations.policy import Permission, permissions_for_key
+from keyadmin.web.common import htmx
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
+from keyadmin.web.keys import rows, secret_reveal
+from keyadmin.web.keys.deleted import not_found_error
+from keyadmin.web.usage import charts
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedKey:
+    """A selected key that is not revoked, and why."""
+
+    key: Any
+    reason: str
+
+
+def get_key(user: CurrentUser, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
+    """The key, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError.
+
+    `with_lists` also reads what a form needs: scopes, channels and allow-lists.
+    """
+    keys = Key.objects.visible_to(user.actor).with_usage().with_grace().with_old_secret_use()
+    keys = keys.with_lists() if with_lists else keys
+    row = keys.select_related("organisation", "bot", "tier", "creator").filter(id=key).first()
+    if row is None:
+        raise not_found_error(user, key)
+    if permission not in permissions_for_key(user.actor, row, known=user.permissions(row.organisation_id)):
+        policy.require_for_key(user.actor, permission, row.organisation, row.kind)  # its error names who may
+    return row
+
+
+def key_changed(request: HttpRequest, key: Any, message: str, *, is_renamed: bool = False) -> HttpResponseBase:
+    """The response after a change of a key: closes the dialog over the list or over the key's page."""
+    return htmx.close_dialog(
+        request,
+        message,
+        list_url=reverse("keys:list"),
+        detail_url=reverse("keys:detail", args=[key.id]),
+        is_renamed=is_renamed,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_variables("issued")
+def regenerate(request: PageRequest, key: UUID) -> HttpResponse:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.REGENERATE_KEYS)
+    if request.method != "POST":
+        if row.status_at(timezone.now()) in (Status.REVOKED, Status.EXPIRED):
+            raise ConflictError(gettext("A revoked or expired key can’t be regenerated. Reactivate it first."))
+        initial = {"grace": "0", "idempotency_key": secrets.token_urlsafe(24)}
+        return _regenerate_form(request, row, RegenerateForm(initial=initial))
+    form = RegenerateForm(request.POST)
+    if form.is_valid():
+        try:
+            operation = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
+            idempotency_key = form.cleaned_data["idempotency_key"]
+            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
+        except DuplicateRequestError as error:
+            return secret_reveal.already_shown(request, user, error.result_id)
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return secret_reveal.reveal(request, issued, regenerated=True)
+    return _regenerate_form(request, row, form)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def end_grace(request: PageRequest, key: UUID) -> HttpResponseBase:
+    """End the old secret before its grace period is over."""
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.REGENERATE_KEYS)
+    if request.method == "POST":
+        operations.end_grace(actor=user.actor, key=row.id)
+        return key_changed(request, row, gettext("Old secret ended"))
+    if row.old_secret_until is None:
+        raise ConflictError(gettext("The old secret has already ended."))
+    context = {"key": row, "back_url": reverse("keys:detail", args=[row.id]), "section": "keys"}
+    return render(request, "keys/end_grace.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.REVOKE_KEYS)
+    if row.revoked_at is not None:
+        raise ConflictError(gettext("This key is already revoked."))
+    form = RevokeForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            operations.revoke(actor=user.actor, key=row.id, reason=form.cleaned_data["reason"])
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return key_changed(request, row, gettext("Key revoked"))
+    context = {"key": row, "form": form, "traffic": rows.recent_traffic(row)}
+    return _dialog(request, "keys/revoke.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def revoke_many(request: PageRequest) -> HttpResponseBase:
+    """Revoke the keys that the parameter `key` names, which is repeated. Keys that stay as they are get listed."""
+    user = get_current_user(request)
+    data = request.POST if request.method == "POST" else request.GET
+    keys, skipped = _revocable_keys(user, chosen(data.getlist("key")))
+    form = RevokeManyForm(request.POST if request.method == "POST" else None)
+    if form.is_valid() and keys:
+        try:
+            revoked, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            message = _revoked_message(len(revoked), [*skipped, *failed])
+            return htmx.close_dialog(request, message, list_url=reverse("keys:list"))
+    return _dialog(request, "keys/revoke_many.html", {"keys": keys, "skipped": skipped, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.REACTIVATE_KEYS)
+    is_expired = row.expires_at is not None and row.expires_at <= timezone.now()
+    if row.revoked_at is None and not is_expired:
+        raise ConflictError(gettext("This key is not revoked."))
+    form = ReactivateForm(request.POST if request.method == "POST" else None, is_expired=is_expired)
+    if form.is_valid():
+        try:
+            operations.reactivate(actor=user.actor, key=row.id, **form.values())
+        except InvalidInputError as error:
+            form.refuse(error)
+        else:
+            return key_changed(request, row, gettext("Key reactivated"))
+    context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": timezone.now().date()}
+    return _dialog(request, "keys/reactivate.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: PageRequest, key: UUID) -> HttpResponseBase:
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.DELETE_KEYS)
+    form = DeleteForm(request.POST if request.method == "POST" else None, key_name=row.name)
+    if form.is_valid():
+        operations.delete(actor=user.actor, key=row.id)
+        return htmx.close_dialog(request, gettext("Key deleted"), list_url=reverse("keys:list"))
+    context = {
+        "key": row,
+        "form": form,
+        "traffic": rows.recent_traffic(row),
+        "may_revoke": rows.allowed_actions(row, user)["revoke"],
+    }
+    return _dialog(request, "keys/delete.html", context)
+
+
+def _dialog(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    context |= {"back_url": reverse("keys:list"), "section": "keys"}
+    return render(request, template, context, status=htmx.form_status(context["form"]))
+
+
+def _regenerate_form(request: HttpRequest, key: Any, form: RegenerateForm) -> HttpResponse:
+    context = {
+        "key": key,
+        "form": form,
+        "graces": graces(key),
+        "requests_today": charts.allowed_today(key),
+        "back_url": reverse("keys:detail", args=[key.id]),
+        "section": "keys",
+    }
+    return render(request, "keys/regenerate.html", context, status=htmx.form_status(form))
+
+
+def _revocable_keys(user: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list[SkippedKey]]:
+    """The selected keys that can be revoked, and those that cannot. Keys that the user may not see are in neither."""
+    if not user.can_read_anything:
+        raise NotFoundError
+    if not user.may_in_any(Permission.REVOKE_KEYS):
+        raise policy.forbidden(Permission.REVOKE_KEYS, Permission.REVOKE_KEYS, user.organisations[0])
+    selected = Key.objects.visible_to(user.actor).filter(id__in=ids).select_related("organisation", "bot")
+    keys: list[Any] = []
+    skipped = []
+    for key in selected.order_by("name", "id"):
+        permissions = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
+        if Permission.REVOKE_KEYS not in permissions:
+            skipped.append(SkippedKey(key, gettext("You don’t have permission to revoke it.")))
+        elif key.revoked_at is not None:
+            skipped.append(SkippedKey(key, gettext("It is already revoked.")))
+        else:
+            keys.append(key)
+    return keys, skipped
+
+
+def _revoke_each(user: CurrentUser, keys: list[Any], reason: str) -> tuple[list[Any], list[SkippedKey]]:
+    """Revoke each key in a transaction of its own: a conflict about one key does not stop the others."""
+    revoked, failed = [], []
+    for key in keys:
+        try:
+            revoked.append(operations.revoke(actor=user.actor, key=key.id, reason=reason))
+        except (ConflictError, ForbiddenError, NotFoundError) as error:
+            failed.append(SkippedKey(key, error.message))
+    return revoked, failed
+
+
+def _revoked_message(count: int, skipped: list[SkippedKey]) -> str:
+    message = ngettext("%(count)s key revoked", "%(count)s keys revoked", count) % {"count": count}
+    if not skipped:
+        return message
+    names = ", ".join(each.key.name for each in skipped)
+    return gettext("%(revoked)s. Not revoked: %(names)s") % {"revoked": message, "names": names}

@@ -1,0 +1,52 @@
+"""The one response that shows a secret, and the response to a repeated request for it."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
+from django_htmx.http import trigger_client_event
+
+from keyadmin.conf import conf
+from keyadmin.models import Key
+from keyadmin.operations import keys as operations
+from keyadmin.web.common import htmx
+from keyadmin.web.common.current_user import CurrentUser
+from keyadmin.web.keys import rows
+
+
+@sensitive_variables("issued")
+def reveal(
+    request: HttpRequest, issued: operations.Issued, *, section: str = "keys", back_url: str = "", **context: Any
+) -> HttpResponse:
+    """Show the secret. Nothing of it may outlive this response.
+
+    `back_url`: where "Done" leads to without htmx; the list of keys by default.
+    """
+    key = issued.key
+    base_url = conf.base_url or request.build_absolute_uri("/")
+    values = {
+        "key": key,
+        "token": issued.token,
+        "base_url": base_url.rstrip("/"),
+        "permissions": ", ".join(key.scopes.values_list("label", flat=True)),
+        "network_count": key.allow_list.count(),
+        "channels": ", ".join(key.channels.order_by("slug").values_list("slug", flat=True)),
+        "back_url": back_url or reverse("keys:list"),
+        "section": section,
+    }
+    response = render(request, "keys/reveal.html", values | context)
+    return trigger_client_event(response, htmx.KEYS_CHANGED, {}, after="swap")
+
+
+def already_shown(request: HttpRequest, user: CurrentUser, key_id: str) -> HttpResponse:
+    """The response to a form that was already submitted: it names the key, without the secret.
+
+    Status 200, because the dialog replaces the form.
+    """
+    keys = Key.objects.visible_to(user.actor).with_status().select_related("organisation", "bot")
+    key = keys.filter(id=key_id).first()
+    may_regenerate = bool(key and rows.allowed_actions(key, user)["regenerate"])
+    context = {"key": key, "may_regenerate": may_regenerate, "section": "keys"}
+    return render(request, "keys/already_shown.html", context)
