@@ -32,7 +32,9 @@ def secret_in(html: str) -> str:
     return found[1]
 
 
-def test_the_list(jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_bot_list_shows_keys_ranges_and_status(
+    jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
     BotFactory(organisation=northwind, name="Release bot", is_conversational=False, disabled=True)
     KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"]))
     BotFactory(organisation=contoso, name="Theirs")
@@ -44,7 +46,9 @@ def test_the_list(jonas: Person, northwind: Organisation, contoso: Organisation,
     assert "No bot matches" in signed_in(jonas).get("/bots/?q=nobody").content.decode()
 
 
-def test_of_one_organisation(maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn) -> None:
+def test_bot_list_of_one_organisation_has_only_its_bots(
+    maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn
+) -> None:
     BotFactory(organisation=northwind, name="Ours")
     BotFactory(organisation=contoso, name="Theirs")
     rows = htmx(maya).get("/bots/?organisation=contoso").content.decode()
@@ -53,7 +57,7 @@ def test_of_one_organisation(maya: Person, northwind: Organisation, contoso: Org
     assert htmx(maya).get("/bots/?organisation=nobody").status_code == 404
 
 
-def test_pages_of_the_list(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_bot_list_pages_reach_every_bot(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for number in range(45):
         BotFactory(organisation=northwind, name=f"Bot {number:02}")
     client, seen, url = signed_in(jonas), [], "/bots/"
@@ -65,7 +69,7 @@ def test_pages_of_the_list(jonas: Person, northwind: Organisation, signed_in: Si
 
 
 @pytest.mark.parametrize("url", ["/bots/", "/bots/{bot}/advanced/"])
-def test_the_number_of_statements_does_not_grow(
+def test_bot_list_costs_the_same_number_of_statements_for_many_bots(
     maya: Person, concierge: Bot, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
 ) -> None:
     client, counts = signed_in(maya), []
@@ -80,7 +84,7 @@ def test_the_number_of_statements_does_not_grow(
     assert counts[0] == counts[1]
 
 
-def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_created_bot_opens_its_page(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     assert "Use as a conversational bot" in client.get("/bots/create/").content.decode()
     response = client.post("/bots/create/", {"name": "Deploys", "organisation": "northwind"})
@@ -90,7 +94,7 @@ def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> 
     assert Event.objects.first().verb == EventType.BOT_CREATED
 
 
-def test_what_a_new_bot_lacks_is_said(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+def test_invalid_new_bot_shows_an_error_for_each_field(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     for name, words in (("", "This field is required."), ("Concierge", "There is already a bot with this name.")):
         response = htmx(jonas).post("/bots/create/", {"name": name, "organisation": "northwind"})
         assert response.status_code == 422
@@ -98,18 +102,18 @@ def test_what_a_new_bot_lacks_is_said(jonas: Person, concierge: Bot, htmx: Signe
     assert Bot.objects.count() == 1
 
 
-def test_not_in_another_organisation(
+def test_bot_cannot_be_created_in_another_organisation(
     jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     assert signed_in(jonas).post("/bots/create/", {"name": "X", "organisation": "contoso"}).status_code == 422
     assert not Bot.objects.exists()
 
 
-def test_a_tab_without_keys_is_a_page_to_htmx_too(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+def test_basic_tab_is_a_whole_page_for_htmx(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     assert "Basic settings" in htmx(jonas).get(f"/bots/{concierge.id}/").content.decode()
 
 
-def test_a_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+def test_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
     KeyFactory(bot=concierge, name="CRM integration")
     client = signed_in(jonas)
     basic = client.get(f"/bots/{concierge.id}/").content.decode()
@@ -122,7 +126,7 @@ def test_a_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed
     assert "Allowed IP addresses" in advanced
 
 
-def test_another_bot_shows_all_at_once(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_bot_that_only_owns_keys_has_no_tabs(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, is_conversational=False, networks=["192.0.2.0/24"])
     KeyFactory(bot=bot, name="CI")
     html = signed_in(jonas).get(f"/bots/{bot.id}/").content.decode()
@@ -131,12 +135,14 @@ def test_another_bot_shows_all_at_once(jonas: Person, northwind: Organisation, s
         assert words in html
 
 
-def test_the_keys_come_anew_for_htmx(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+def test_htmx_gets_the_keys_of_a_bot_alone(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     html = htmx(jonas).get(f"/bots/{concierge.id}/advanced/").content.decode()
     assert html.strip().startswith('<section class="card" id="bot-keys"')
 
 
-def test_edit(jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedIn) -> None:
+def test_edited_bot_is_saved_and_its_page_reloaded(
+    jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedIn
+) -> None:
     url = f"/bots/{concierge.id}/edit/"
     same = {"name": "Concierge", "description": "Answers guests", "is_conversational": "on"}
     assert "No changes to save." in signed_in(jonas).post(url, same).content.decode()
@@ -146,7 +152,9 @@ def test_edit(jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedIn
     assert Bot.objects.get().name == "Reception"
 
 
-def test_the_description_in_place(jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn) -> None:
+def test_description_of_a_bot_is_edited_in_place(
+    jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn
+) -> None:
     url = f"/bots/{concierge.id}/description/"
     client = htmx(jonas)
     assert 'value="Answers guests"' in client.get(url).content.decode()
@@ -175,7 +183,7 @@ def test_description_that_changed_meanwhile_is_not_overwritten(jonas: Person, co
     assert Bot.objects.get().description == "Mine"
 
 
-def test_disabling_says_what_stops(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+def test_disable_dialog_names_the_keys_that_stop(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
     busy = KeyFactory(bot=concierge, name="CRM integration")
     KeyFactory(bot=concierge, name="Idle")
     KeyFactory(bot=concierge, name="Gone", revoked=True)
@@ -194,7 +202,9 @@ def test_disabling_says_what_stops(jonas: Person, concierge: Bot, signed_in: Sig
     assert "New API key" not in client.get(f"/bots/{concierge.id}/").content.decode()
 
 
-def test_disabling_twice_and_enabling(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
+def test_disabling_twice_is_a_conflict_and_enabling_restores_the_bot(
+    jonas: Person, concierge: Bot, signed_in: SignedIn
+) -> None:
     client = signed_in(jonas)
     client.post(f"/bots/{concierge.id}/disable/")
     assert client.get(f"/bots/{concierge.id}/disable/").status_code == 409
@@ -204,7 +214,9 @@ def test_disabling_twice_and_enabling(jonas: Person, concierge: Bot, signed_in: 
     assert Bot.objects.get().is_active
 
 
-def test_a_new_key_by_its_description(jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn) -> None:
+def test_new_key_of_a_bot_needs_only_a_description(
+    jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn
+) -> None:
     url = f"/bots/{concierge.id}/keys/create/"
     html = htmx(jonas).get(url).content.decode()
     assert "It may:" in html
@@ -239,7 +251,7 @@ def test_a_new_key_by_its_description(jonas: Person, concierge: Bot, htmx: Signe
         ({"default_expiry_days": 7}, 7),
     ],
 )
-def test_its_end_follows_the_organisations_rules(
+def test_new_key_of_a_bot_expires_by_the_rules_of_the_organisation(
     jonas: Person, concierge: Bot, htmx: SignedIn, rules: dict[str, Any], days: int | None
 ) -> None:
     Organisation.objects.filter(id=concierge.organisation_id).update(**rules)
@@ -251,7 +263,7 @@ def test_its_end_follows_the_organisations_rules(
         assert round((end - timezone.now()) / timedelta(days=1)) == days
 
 
-def test_a_key_needs_a_description_and_a_bot_that_works(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+def test_key_needs_a_description_and_an_enabled_bot(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     url = f"/bots/{concierge.id}/keys/create/"
     assert htmx(jonas).post(url, {"description": " ", "idempotency_key": "n"}).status_code == 422
     Bot.objects.update(is_active=False)
@@ -261,14 +273,14 @@ def test_a_key_needs_a_description_and_a_bot_that_works(jonas: Person, concierge
 
 
 @pytest.mark.parametrize("part", ["", "advanced/", "edit/", "disable/", "keys/create/", "networks/", "description/"])
-def test_another_organisations_bot_is_like_none(lena: Person, concierge: Bot, signed_in: SignedIn, part: str) -> None:
+def test_bot_of_another_organisation_is_not_found(lena: Person, concierge: Bot, signed_in: SignedIn, part: str) -> None:
     client = signed_in(lena)
     theirs, unknown = (client.get(f"/bots/{bot}/{part}") for bot in (concierge.id, uuid4()))
     assert theirs.status_code == unknown.status_code == 404
     assert theirs.content == unknown.content
 
 
-def test_names_are_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_names_of_bots_are_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
     bot = BotFactory(organisation=northwind, name=evil, description=evil)
     KeyFactory(bot=bot, name=evil)

@@ -23,7 +23,7 @@ def secret_in(page: str) -> str:
     return found[1]
 
 
-def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+def test_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
     client = signed_in(jonas)
     response = client.post(CREATE, new_key)
     assert response.status_code == 200
@@ -55,7 +55,7 @@ def test_the_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: d
         (None, 10, False, "custom", 9),
     ],
 )
-def test_it_starts_with_the_organisations_expiry(
+def test_form_starts_with_the_default_expiry_of_the_organisation(
     jonas: Person,
     northwind: Organisation,
     signed_in: SignedIn,
@@ -74,7 +74,7 @@ def test_it_starts_with_the_organisations_expiry(
     assert last == (str((timezone.now() + timedelta(days=in_days)).date()) if in_days else "")
 
 
-def test_the_same_form_again_shows_no_secret(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+def test_repeated_form_shows_no_secret(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
     client = signed_in(jonas)
     secret = secret_in(client.post(CREATE, new_key).content.decode())
     again = client.post(CREATE, new_key)
@@ -94,7 +94,7 @@ def test_htmx_gets_the_dialog_alone(jonas: Person, htmx: SignedIn, new_key: dict
     assert revealed["HX-Trigger-After-Swap"] == '{"keys:changed": {}}'
 
 
-def test_with_the_secret_stands_how_calls_name_a_channel(
+def test_reveal_explains_how_requests_name_a_channel(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
 ) -> None:
     channels = [ChannelFactory(organisation=northwind, slug=slug) for slug in ("sms", "email")]
@@ -106,14 +106,14 @@ def test_with_the_secret_stands_how_calls_name_a_channel(
         assert (words in revealed) is bool(chosen)
 
 
-def test_a_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None:
+def test_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None:
     page = signed_in(jonas).get(CREATE).content.decode()
     assert "<!doctype html>" in page
     assert "<dialog" in page
     assert "hx-post" not in page
 
 
-def test_every_form_has_a_nonce_of_its_own(jonas: Person, signed_in: SignedIn) -> None:
+def test_each_form_has_its_own_idempotency_key(jonas: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     nonces = {
         re.search(r'name="idempotency_key" value="([^"]+)"', client.get(CREATE).content.decode())[1] for _ in range(2)
@@ -140,7 +140,7 @@ def test_every_form_has_a_nonce_of_its_own(jonas: Person, signed_in: SignedIn) -
         ({"idempotency_key": "\x00"}, "Null characters are not allowed."),
     ],
 )
-def test_bad_input_comes_back_with_words(
+def test_invalid_input_shows_an_error_message(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], changes: dict[str, Any], message: str
 ) -> None:
     response = signed_in(jonas).post(CREATE, new_key | changes)
@@ -151,7 +151,9 @@ def test_bad_input_comes_back_with_words(
     assert not Key.objects.exists()
 
 
-def test_nothing_typed_is_lost(jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation) -> None:
+def test_invalid_form_keeps_all_input(
+    jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation
+) -> None:
     channel = ChannelFactory(organisation=northwind, name="WhatsApp")
     sent = new_key | {
         "name": "",
@@ -172,7 +174,7 @@ def test_nothing_typed_is_lost(jonas: Person, htmx: SignedIn, new_key: dict[str,
     assert 'name="idempotency_key" value="a-nonce-of-this-form"' in page
 
 
-def test_every_choice_reaches_the_key(
+def test_every_field_is_saved(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
     bot, channel = BotFactory(organisation=northwind), ChannelFactory(organisation=northwind)
@@ -197,7 +199,7 @@ def test_every_choice_reaches_the_key(
 
 
 @pytest.mark.parametrize(("choice", "days"), [("7", 7), ("365", 365), ("never", None)])
-def test_relative_expiries(
+def test_relative_expiry_is_saved_as_a_date(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], choice: str, days: int | None
 ) -> None:
     signed_in(jonas).post(CREATE, new_key | {"expires": choice})
@@ -207,23 +209,21 @@ def test_relative_expiries(
         assert abs(ends - timezone.now() - timedelta(days=days)) < timedelta(minutes=1)
 
 
-def test_full_access_inherits(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
+def test_full_access_key_inherits_permissions(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
     signed_in(jonas).post(CREATE, new_key | {"inherits": "on"})
     key = Key.objects.get()
     assert key.inherits
     assert not key.scopes.exists()
 
 
-def test_fields_that_the_form_does_not_have_are_not_read(
-    jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]
-) -> None:
+def test_unknown_fields_are_ignored(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:
     sent = new_key | {"kind": "master", "creator": "x", "created_by": "x", "revoked_at": "x", "prefix": "evil"}
     signed_in(jonas).post(CREATE, sent)
     key = Key.objects.get()
     assert (key.kind, key.prefix, key.created_by) == (Kind.STANDARD, "kad", "Jonas Lind")
 
 
-def test_the_organisations_rules_are_said_on_the_form(
+def test_form_shows_errors_of_organisation_rules(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
     Organisation.objects.filter(id=northwind.id).update(longest_expiry_days=30, may_never_expire=False)
@@ -238,7 +238,7 @@ def test_the_organisations_rules_are_said_on_the_form(
     assert "Choose a time at most 30 days from now." in response.content.decode()
 
 
-def test_an_owner_gets_the_organisations_own_tier(
+def test_owner_gets_the_default_tier(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
     admin_tier = Tier.objects.get(name="Admin")
@@ -248,7 +248,7 @@ def test_an_owner_gets_the_organisations_own_tier(
     assert not Key.objects.exists()
 
 
-def test_an_administrator_makes_master_keys_at_any_tier(
+def test_administrator_creates_master_keys_with_any_tier(
     maya: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
     tier = Tier.objects.get(name="Admin")
@@ -258,14 +258,14 @@ def test_an_administrator_makes_master_keys_at_any_tier(
     assert (key.kind, key.tier) == (Kind.MASTER, tier)
 
 
-def test_an_owner_makes_no_master_key(
+def test_owner_cannot_create_a_master_key(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
     assert signed_in(jonas).post(CREATE, new_key | {"owner": f"master:{northwind.id}"}).status_code == 422
     assert not Key.objects.exists()
 
 
-def test_another_organisations_owner_is_not_offered(
+def test_owners_of_other_organisations_are_not_offered(
     jonas: Person, contoso: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
 ) -> None:
     bot = BotFactory(organisation=contoso)
@@ -274,7 +274,7 @@ def test_another_organisations_owner_is_not_offered(
     assert not Key.objects.exists()
 
 
-def test_the_switchers_organisation_is_offered_first(maya: Person, htmx: SignedIn) -> None:
+def test_current_organisation_is_offered_first(maya: Person, htmx: SignedIn) -> None:
     OrganisationFactory(name="Aardvark", slug="aardvark")
     second = OrganisationFactory(name="Zebra", slug="zebra")
     client: Any = htmx(maya)
@@ -288,11 +288,11 @@ def test_disabled_bots_are_not_offered(jonas: Person, signed_in: SignedIn, north
 
 
 @pytest.mark.parametrize("method", ["put", "delete", "patch"])
-def test_other_methods(jonas: Person, signed_in: SignedIn, method: str) -> None:
+def test_other_methods_are_405(jonas: Person, signed_in: SignedIn, method: str) -> None:
     assert getattr(signed_in(jonas), method)(CREATE).status_code == 405
 
 
-def test_without_csrf_token_nothing_happens(jonas: Person, new_key: dict[str, Any]) -> None:
+def test_request_without_csrf_token_creates_nothing(jonas: Person, new_key: dict[str, Any]) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(jonas, backend="allauth.account.auth_backends.AuthenticationBackend")
     response = client.post(CREATE, new_key)

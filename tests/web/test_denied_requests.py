@@ -38,7 +38,7 @@ def shown(response: Any) -> list[tuple[int, list[tuple[str, int]]]]:
     return [((row.hour - NOON) // timedelta(hours=1), row.denials) for row in response.context["hours"]]
 
 
-def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn) -> None:
+def test_denied_requests_are_listed_by_hour_and_reason(asha: Person, key: Key, signed_in: SignedIn) -> None:
     response = signed_in(asha).get(f"/keys/{key.id}/denied/?since=2026-03-01")
     assert shown(response) == [
         (30, [("No permission", 8)]),
@@ -53,7 +53,9 @@ def test_each_hour_with_its_reasons(asha: Person, key: Key, signed_in: SignedIn)
     assert shown(later) == [(30, [("No permission", 8)])]
 
 
-def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_denied_requests_reach_every_hour(
+    asha: Person, key: Key, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(detail, "DENIALS_PAGE_SIZE", 2)
     client = signed_in(asha)
     first = client.get(f"/keys/{key.id}/denied/?since=2026-03-01")
@@ -64,7 +66,7 @@ def test_pages_of_hours(asha: Person, key: Key, signed_in: SignedIn, monkeypatch
     assert second.context["total"] == 15
 
 
-def test_what_cannot_be_read_is_the_last_thirty_days(asha: Person, key: Key, signed_in: SignedIn) -> None:
+def test_invalid_day_shows_the_last_thirty_days(asha: Person, key: Key, signed_in: SignedIn) -> None:
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     UsageHour.objects.create(key_id=key.id, hour=now, outcome=CallOutcome.LIMITED, count=3)
     for query in ("", "?since=yesterday&cursor=rubbish"):
@@ -75,7 +77,7 @@ def test_what_cannot_be_read_is_the_last_thirty_days(asha: Person, key: Key, sig
     assert "No request was denied in this period." in empty.content.decode()
 
 
-def test_a_deleted_key_says_so(asha: Person, key: Key, signed_in: SignedIn) -> None:
+def test_denied_requests_of_a_deleted_key_show_its_deletion(asha: Person, key: Key, signed_in: SignedIn) -> None:
     keys.delete(actor=OPERATOR, key=key.id)
     response = signed_in(asha).get(f"/keys/{key.id}/denied/")
     assert response.status_code == 404

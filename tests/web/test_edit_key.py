@@ -37,9 +37,7 @@ def sent_by(page: str) -> dict[str, Any]:
     return fields
 
 
-def test_from_its_own_page_a_new_name_loads_it_anew_and_anything_else_refreshes_it(
-    jonas: Person, key: Key, htmx: SignedIn
-) -> None:
+def test_rename_reloads_the_key_page_and_other_edits_refresh_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client: Any = htmx(jonas)
     client.behind = f"/keys/{key.id}/"
     for changed, header in (("description", "HX-Trigger"), ("name", "HX-Refresh")):
@@ -48,7 +46,7 @@ def test_from_its_own_page_a_new_name_loads_it_anew_and_anything_else_refreshes_
         assert {"HX-Trigger", "HX-Refresh"} & response.headers.keys() == {header}, changed
 
 
-def test_the_form_shows_the_key_and_saves_what_is_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_form_shows_the_key_and_saves_changes(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     page = client.get(url(key)).content.decode()
     sent = sent_by(page)
@@ -63,7 +61,7 @@ def test_the_form_shows_the_key_and_saves_what_is_changed(jonas: Person, key: Ke
     assert set(event.changes) == {"name", "scopes"}
 
 
-def test_as_a_page(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_form_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     page = client.get(url(key)).content.decode()
     assert "<!doctype html>" in page
@@ -71,7 +69,7 @@ def test_as_a_page(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     assert client.post(url(key), sent_by(page) | {"description": "New"}).status_code == 302
 
 
-def test_nothing_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_unchanged_form_says_no_changes(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     response = client.post(url(key), sent_by(client.get(url(key)).content.decode()))
     assert response.status_code == 422
@@ -89,7 +87,7 @@ def test_nothing_changed(jonas: Person, key: Key, htmx: SignedIn) -> None:
         ("revision", "", "This field is required."),
     ],
 )
-def test_what_is_wrong_is_said_and_nothing_lost(
+def test_invalid_form_shows_errors_and_keeps_input(
     jonas: Person, key: Key, htmx: SignedIn, field: str, value: Any, words: str
 ) -> None:
     client = htmx(jonas)
@@ -103,7 +101,7 @@ def test_what_is_wrong_is_said_and_nothing_lost(
     assert key.description == "Old"
 
 
-def test_the_second_of_two_sees_the_firsts_change_and_saves_on_top_of_it(
+def test_stale_form_shows_the_other_change_and_can_be_saved(
     maya: Person, jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn
 ) -> None:
     client = htmx(jonas)
@@ -129,7 +127,7 @@ def test_the_second_of_two_sees_the_firsts_change_and_saves_on_top_of_it(
 
 
 @pytest.mark.parametrize("base", ["", "[]", "nonsense", "{"])
-def test_what_was_read_need_not_be_believed(jonas: Person, key: Key, htmx: SignedIn, base: str) -> None:
+def test_forged_base_version_is_harmless(jonas: Person, key: Key, htmx: SignedIn, base: str) -> None:
     client = htmx(jonas)
     sent = sent_by(client.get(url(key)).content.decode()) | {"base": base, "name": "Mine"}
     operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
@@ -138,7 +136,7 @@ def test_what_was_read_need_not_be_believed(jonas: Person, key: Key, htmx: Signe
     assert sent_by(response.content.decode())["description"] == ["Old"]
 
 
-def test_the_present_expiry_stays_to_the_second(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(days=200))
     northwind.longest_expiry_days = 30
     northwind.save()
@@ -153,7 +151,7 @@ def test_the_present_expiry_stays_to_the_second(jonas: Person, northwind: Organi
     assert Key.objects.get(id=key.id).expires_at < timezone.now() + timedelta(days=8)
 
 
-def test_an_owner_keeps_a_tier_that_only_administrators_choose(
+def test_owner_keeps_a_tier_that_only_administrators_choose(
     maya: Person, jonas: Person, northwind: Organisation, htmx: SignedIn
 ) -> None:
     tier = TierFactory(name="Fast")
@@ -170,7 +168,7 @@ def test_an_owner_keeps_a_tier_that_only_administrators_choose(
     assert Key.objects.get(id=key.id).tier == other
 
 
-def test_another_organisations_channel(
+def test_channel_of_another_organisation_is_rejected(
     jonas: Person, northwind: Organisation, contoso: Organisation, key: Key, htmx: SignedIn
 ) -> None:
     ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
@@ -180,25 +178,25 @@ def test_another_organisations_channel(
     assert client.post(url(key), sent | {"channels": [str(ours.id)]}).status_code == 204
 
 
-def test_impersonation_is_offered_to_master_keys_alone(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_impersonation_is_offered_for_master_keys_only(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
     for kind, offered in ((Kind.MASTER, True), (Kind.STANDARD, False)):
         key = KeyFactory(organisation=northwind, kind=kind)
         assert ('value="users:impersonate"' in htmx(maya).get(url(key)).content.decode()) is offered
 
 
-def test_the_public_key_never_expires(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_public_key_offers_no_expiry(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, public=True)
     page = htmx(jonas).get(url(key)).content.decode()
     assert re.findall(r'name="expires" value="([^"]*)"', page) == ["never"]
 
 
-def test_a_bots_ranges_count(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_form_shows_the_ranges_of_the_bot(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
     page = htmx(jonas).get(url(KeyFactory(bot=bot))).content.decode()
     assert 'data-bot-networks="192.0.2.0/24"' in page
 
 
-def test_traffic_is_there_for_who_takes_a_permission_away(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_form_shows_how_often_each_permission_was_used(jonas: Person, key: Key, htmx: SignedIn) -> None:
     today = timezone.now().astimezone(UTC).date()
     ScopeDay.objects.create(key_id=key.id, day=today - timedelta(days=8), scope="chats:read", count=9)
     ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:export", count=3)  # lost since then
@@ -215,9 +213,7 @@ def test_traffic_is_there_for_who_takes_a_permission_away(jonas: Person, key: Ke
     assert "data-missed>" in page
 
 
-def test_a_key_with_full_access_may_lose_anything_it_uses(
-    maya: Person, northwind: Organisation, htmx: SignedIn
-) -> None:
+def test_full_access_key_shows_use_of_all_permissions(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, inherits=True, creator=maya)
     today = timezone.now().astimezone(UTC).date()
     ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:export", count=1)
@@ -228,7 +224,7 @@ class TestDescription:
     def address(self, key: Key) -> str:
         return f"/keys/{key.id}/description/"
 
-    def test_in_place(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+    def test_description_is_edited_in_place(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
         client = htmx(jonas)
         form = client.get(self.address(key)).content.decode()
         assert form.lstrip().startswith('<form class="inline-form"')
@@ -238,7 +234,7 @@ class TestDescription:
         key.refresh_from_db()
         assert key.description == "New <b>"
 
-    def test_cancelled_or_unchanged(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+    def test_cancelled_or_unchanged_description_saves_nothing(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
         client = htmx(jonas)
         for response in (
             client.get(f"{self.address(key)}?shown"),
@@ -249,18 +245,20 @@ class TestDescription:
             assert "HX-Trigger" not in response
         assert not Event.objects.of_target(str(key.id)).exists()
 
-    def test_as_a_page(self, jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    def test_form_works_as_a_page_without_htmx(self, jonas: Person, key: Key, signed_in: SignedIn) -> None:
         client = signed_in(jonas)
         assert "<!doctype html>" in client.get(self.address(key)).content.decode()
         response = client.post(self.address(key), {"description": "New", "was": "Old"})
         assert response["Location"] == f"/keys/{key.id}/"
 
-    def test_too_long(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+    def test_description_that_is_too_long_shows_an_error(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
         response = htmx(jonas).post(self.address(key), {"description": "x" * 501, "was": "Old"})
         assert response.status_code == 422
         assert 'aria-invalid="true"' in response.content.decode()
 
-    def test_somebody_else_wrote_meanwhile(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+    def test_description_that_changed_meanwhile_is_not_overwritten(
+        self, jonas: Person, key: Key, htmx: SignedIn
+    ) -> None:
         operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
         client = htmx(jonas)
         response = client.post(self.address(key), {"description": "Mine", "was": "Old"})
@@ -271,7 +269,9 @@ class TestDescription:
         assert 'name="was" value="Theirs"' in html
         assert client.post(self.address(key), {"description": "Mine", "was": "Theirs"}).status_code == 200
 
-    def test_another_change_does_not_matter(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
+    def test_change_of_another_field_does_not_block_the_description(
+        self, jonas: Person, key: Key, htmx: SignedIn
+    ) -> None:
         operations.edit(actor=OPERATOR, key=key.id, revision=None, name="Renamed")
         response = htmx(jonas).post(self.address(key), {"description": "Mine", "was": "Old"})
         assert response.status_code == 200

@@ -31,7 +31,7 @@ def ranges(key: Key) -> list[str]:
     return [str(entry) for entry in key.allow_list.all()]
 
 
-def test_whom_the_list_would_block(jonas: Person, used: Key, htmx: SignedIn) -> None:
+def test_list_that_blocks_a_used_address_must_be_confirmed(jonas: Person, used: Key, htmx: SignedIn) -> None:
     new = ["192.0.2.0/24", "198.51.100.0/24"]
     status, html = save(htmx(jonas), used, new)
     assert status == 422
@@ -43,7 +43,7 @@ def test_whom_the_list_would_block(jonas: Person, used: Key, htmx: SignedIn) -> 
     assert ranges(used) == new
 
 
-def test_a_list_that_blocks_nobody_is_saved(jonas: Person, used: Key, htmx: SignedIn) -> None:
+def test_list_that_blocks_no_used_address_is_saved(jonas: Person, used: Key, htmx: SignedIn) -> None:
     assert save(htmx(jonas), used, ["203.0.113.0/24"], name="Renamed")[0] == 204
     assert save(htmx(jonas), used, ["203.0.113.8/29"])[0] == 204
 
@@ -55,7 +55,7 @@ def test_a_list_that_blocks_nobody_is_saved(jonas: Person, used: Key, htmx: Sign
         (["203.0.0.0/16"], "Its bot’s addresses alone will be allowed: 203.0.0.0/16."),
     ],
 )
-def test_what_an_emptied_list_opens(
+def test_emptied_list_must_be_confirmed(
     jonas: Person, northwind: Organisation, htmx: SignedIn, bots: list[str], words: str
 ) -> None:
     key = KeyFactory(bot=BotFactory(organisation=northwind, networks=bots), networks=["203.0.113.0/24"])

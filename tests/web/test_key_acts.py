@@ -25,7 +25,7 @@ def toast(response: Any) -> dict[str, str]:
     return words
 
 
-def test_the_page_of_a_key(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_key_page_is_shown(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
     key = KeyFactory(bot=bot, name="CRM", networks=["10.0.0.0/8"], scopes=["chats:export"])
     operations.revoke(actor=as_actor(jonas), key=key.id, reason="Retired")
@@ -35,7 +35,7 @@ def test_the_page_of_a_key(jonas: Person, northwind: Organisation, signed_in: Si
     assert key.token not in html
 
 
-def test_revoke_as_a_page(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_revoke_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     assert "Keep key" in client.get(f"/keys/{key.id}/revoke/").content.decode()
     response = client.post(f"/keys/{key.id}/revoke/", {"reason": "Retired"})
@@ -62,7 +62,7 @@ def test_revoke_from_the_list_closes_the_dialog(jonas: Person, key: Key, htmx: S
     }
 
 
-def test_revoke_from_the_keys_page_refreshes_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_revoke_from_the_key_page_refreshes_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client: Any = htmx(jonas)
     client.behind = f"/keys/{key.id}/"
     response = client.post(f"/keys/{key.id}/revoke/", {})
@@ -70,21 +70,21 @@ def test_revoke_from_the_keys_page_refreshes_it(jonas: Person, key: Key, htmx: S
     assert 'id="reactivate-key"' in client.get(f"/keys/{key.id}/").content.decode()
 
 
-def test_delete_from_the_keys_page_leads_to_the_list(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_delete_from_the_key_page_redirects_to_the_list(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client: Any = htmx(jonas)
     client.behind = f"/keys/{key.id}/"
     assert client.post(f"/keys/{key.id}/delete/", {"name": key.name})["HX-Redirect"] == "/keys/"
 
 
 @pytest.mark.parametrize("reason", ["x" * 301, "a\x00b", "a\u202eb"])
-def test_a_bad_reason(jonas: Person, key: Key, signed_in: SignedIn, reason: str) -> None:
+def test_invalid_reason_shows_an_error(jonas: Person, key: Key, signed_in: SignedIn, reason: str) -> None:
     assert signed_in(jonas).post(f"/keys/{key.id}/revoke/", {"reason": reason}).status_code == 422
     key.refresh_from_db()
     assert key.revoked_at is None
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_revoking_twice(
+def test_revoking_twice_is_a_conflict(
     jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn, method: str
 ) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
@@ -96,7 +96,7 @@ def test_revoking_twice(
     assert "This key is already revoked." in page.content.decode()
 
 
-def test_recent_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_dialogs_show_recent_traffic(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     url = f"/keys/{key.id}/delete/"
     assert "This key is in use." not in signed_in(jonas).get(url).content.decode()
     UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
@@ -105,7 +105,7 @@ def test_recent_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) ->
     assert "Revoke instead…" in html
 
 
-def test_reactivate(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_revoked_key_is_reactivated(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
     client = signed_in(jonas)
     assert "New expiry date" not in client.get(f"/keys/{key.id}/reactivate/").content.decode()
@@ -114,7 +114,7 @@ def test_reactivate(jonas: Person, northwind: Organisation, signed_in: SignedIn)
     assert key.revoked_at is None
 
 
-def test_an_expired_key_needs_a_new_end(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_expired_key_needs_a_new_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, expired=True)
     client, url = signed_in(jonas), f"/keys/{key.id}/reactivate/"
     assert "Set a new expiry first." in client.get(url).content.decode()
@@ -128,18 +128,18 @@ def test_an_expired_key_needs_a_new_end(jonas: Person, northwind: Organisation, 
     assert key.expires_at.isoformat() == f"{day}T23:59:59+00:00"
 
 
-def test_a_working_key_has_nothing_to_reactivate(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_active_key_cannot_be_reactivated(jonas: Person, key: Key, htmx: SignedIn) -> None:
     assert htmx(jonas).get(f"/keys/{key.id}/reactivate/").status_code == 409
 
 
 @pytest.mark.parametrize("typed", ["", "crm integration", "CRM integration ", "CRM"])
-def test_delete_asks_for_the_exact_name(jonas: Person, key: Key, signed_in: SignedIn, typed: str) -> None:
+def test_delete_requires_the_exact_name(jonas: Person, key: Key, signed_in: SignedIn, typed: str) -> None:
     response = signed_in(jonas).post(f"/keys/{key.id}/delete/", {"name": typed})
     assert response.status_code == 422
     assert Key.objects.filter(id=key.id).exists()
 
 
-def test_a_deleted_key_says_who_and_when(
+def test_deleted_key_page_says_who_and_when(
     jonas: Person, asha: Person, lena: Person, key: Key, signed_in: SignedIn, htmx: SignedIn
 ) -> None:
     assert signed_in(jonas).post(f"/keys/{key.id}/delete/", {"name": key.name}).status_code == 302
@@ -156,19 +156,21 @@ def test_a_deleted_key_says_who_and_when(
     assert "HX-Trigger" not in htmx(lena).get(f"/keys/{key.id}/revoke/")
 
 
-def test_a_deleted_keys_page_is_its_organisations(maya: Person, lena: Person, key: Key, signed_in: SignedIn) -> None:
+def test_deleted_key_page_belongs_to_its_organisation(
+    maya: Person, lena: Person, key: Key, signed_in: SignedIn
+) -> None:
     client = signed_in(maya)
     client.post(f"/keys/{key.id}/delete/", {"name": key.name})
     assert client.get(f"/keys/{key.id}/").context["switcher"]["current"]["name"] == "Northwind"
 
 
-def test_refusals_have_words(asha: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
+def test_forbidden_actions_say_who_may_do_them(asha: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
     words = "You don't have permission to revoke this key. Ask an owner of Northwind."
     assert toast(htmx(asha).get(f"/keys/{key.id}/revoke/"))["message"] == words
     page = signed_in(asha).post(f"/keys/{key.id}/revoke/").content.decode()
     assert words.replace("'", "&#x27;") in page
 
 
-def test_an_unknown_key_for_htmx(jonas: Person, htmx: SignedIn) -> None:
+def test_unknown_key_is_404_for_htmx(jonas: Person, htmx: SignedIn) -> None:
     response = htmx(jonas).get(f"/keys/{uuid4()}/revoke/")
     assert (response.status_code, response.content) == (404, b"")

@@ -41,7 +41,7 @@ def use(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
     UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=days), outcome=outcome, count=count)
 
 
-def test_what_the_key_is(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_page_shows_owner_tier_and_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["198.51.100.16/28"])
     channel = ChannelFactory(organisation=northwind, name="Telegram")
     key = KeyFactory(bot=bot, scopes=["chats:read"], networks=["203.0.113.0/24"], channels=[channel])
@@ -61,7 +61,7 @@ def test_what_the_key_is(jonas: Person, northwind: Organisation, signed_in: Sign
         assert words in page, words
 
 
-def test_figures(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_page_shows_requests_quota_and_denials(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     minute = int(timezone.now().timestamp()) // 60
     cells = [7, 5] + [0] * (CELLS - 2)
     Meter.objects.filter(key_id=key.id).update(
@@ -86,7 +86,7 @@ def test_figures(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     assert today["counts"][0] == 87
 
 
-def test_the_quota_forgets_what_is_older_than_an_hour(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_quota_counts_the_last_hour_only(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     minute = int(timezone.now().timestamp()) // 60
     Meter.objects.filter(key_id=key.id).update(used=9, cells=[9] + [0] * (CELLS - 1), minute=minute - 61)
     assert "0 of 1,000 requests in the last hour" in html(signed_in(jonas), key)
@@ -96,7 +96,7 @@ def test_the_quota_forgets_what_is_older_than_an_hour(jonas: Person, key: Key, s
     ("query", "days"),
     [("", 30), ("?days=7", 7), ("?days=14", 14), ("?days=90", 90), ("?days=8", 30), ("?days=x", 30), ("?days=²", 30)],
 )
-def test_ranges(jonas: Person, key: Key, signed_in: SignedIn, query: str, days: int) -> None:
+def test_chart_shows_the_chosen_range(jonas: Person, key: Key, signed_in: SignedIn, query: str, days: int) -> None:
     response = signed_in(jonas).get(f"/keys/{key.id}/{query}")
     assert len(response.context["chart"].days) == days
     page = response.content.decode()
@@ -104,14 +104,14 @@ def test_ranges(jonas: Person, key: Key, signed_in: SignedIn, query: str, days: 
     assert f'id="days-{days}" href="?days={days}"' in page
 
 
-def test_parts(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_htmx_gets_the_page_or_the_chart(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     assert client.get(f"/keys/{key.id}/").content.decode().lstrip().startswith('<div id="key-page"')
     usage = client.get(f"/keys/{key.id}/?days=7", headers={"HX-Target": "usage"}).content.decode()
     assert usage.lstrip().startswith('<section class="card" id="usage"')
 
 
-def test_acts_by_role_and_state(
+def test_actions_depend_on_role_and_status(
     jonas: Person, asha: Person, northwind: Organisation, key: Key, signed_in: SignedIn
 ) -> None:
     acts = ("edit", "regenerate", "revoke", "delete", "description")
@@ -126,7 +126,7 @@ def test_acts_by_role_and_state(
     assert f"/keys/{revoked.id}/regenerate/" not in page
 
 
-def test_an_old_secret_counts_down(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_old_secret_shows_when_it_stops(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     page = html(signed_in(jonas), key)
     assert "Two secrets are active." in page
@@ -134,7 +134,7 @@ def test_an_old_secret_counts_down(jonas: Person, northwind: Organisation, signe
     assert "End now…" in page
 
 
-def test_whether_the_old_secret_is_still_used(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_old_secret_shows_its_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     old, new = key.secrets.get(not_after__isnull=False), key.secrets.get(not_after__isnull=True)
     client, now = signed_in(jonas), timezone.now()
@@ -152,7 +152,7 @@ def test_whether_the_old_secret_is_still_used(jonas: Person, northwind: Organisa
         assert "3 min ago" in page
 
 
-def test_permissions_with_their_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_permissions_show_their_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     scopes = ["chats:read", "chats:write", "chats:export", "messages:send", "contacts:manage"]
     key = KeyFactory(organisation=northwind, scopes=scopes, created_at=timezone.now() - timedelta(days=50))
     today = timezone.now().astimezone(UTC).date()
@@ -174,7 +174,7 @@ def test_permissions_with_their_last_use(jonas: Person, northwind: Organisation,
     assert "not used yet" in html(signed_in(jonas), young)
 
 
-def test_what_it_was_last_used_for(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_page_shows_the_last_request(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     now, client = timezone.now(), signed_in(jonas)
     used = {"last_used_at": now, "last_used_day": now.astimezone(UTC).date(), "last_used_ip": "203.0.113.9"}
     Meter.objects.filter(key_id=key.id).update(total=9, **used)
@@ -185,7 +185,7 @@ def test_what_it_was_last_used_for(jonas: Person, key: Key, signed_in: SignedIn)
     assert "from 203.0.113.9 <code>GET /a</code></span>" in html(client, key)
 
 
-def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_page_shows_the_last_denied_request(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     client, now = signed_in(jonas), timezone.now()
     assert "Last denied" not in html(client, key)
     three = now - timedelta(minutes=3, seconds=1)
@@ -203,7 +203,7 @@ def test_the_last_denial(jonas: Person, key: Key, signed_in: SignedIn) -> None:
         assert "Last denied: an unknown address, " in " ".join(strip_tags(html(client, key)).split())
 
 
-def test_refusals_stand_together_in_five_groups(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_chart_groups_denials_in_five_outcomes(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     for count, outcome in enumerate(CallOutcome, start=1):
         use(key, outcome, 10**count)
     chart = signed_in(jonas).get(f"/keys/{key.id}/?days=7").context["chart"]
@@ -215,7 +215,7 @@ def test_refusals_stand_together_in_five_groups(jonas: Person, key: Key, signed_
 
 
 @pytest.mark.parametrize("who", ["maya", "jonas", "asha"])
-def test_statements(
+def test_page_costs_a_fixed_number_of_statements(
     request: pytest.FixtureRequest,
     northwind: Organisation,
     jonas: Person,
@@ -234,7 +234,7 @@ def test_statements(
         html(client, full)
 
 
-def test_a_compact_key_is_named_by_its_id(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_compact_key_shows_its_id(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     """As the command line takes it."""
     key = KeyFactory(organisation=northwind, compact=True)
     for page in (f"/keys/{key.id}/", "/keys/"):

@@ -30,7 +30,7 @@ def post(client: Client, key: Key, grace: str = "0", idempotency_key: str = "the
     return response.content.decode()
 
 
-def test_the_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
+def test_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
     client = htmx(jonas)
     form = client.get(url(key)).content.decode()
     assert re.search(r'name="idempotency_key" value="[^"]{32}"', form)
@@ -43,7 +43,7 @@ def test_the_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, s
         assert secret[-30:] not in signed_in(jonas).get(page).content.decode()
 
 
-def test_the_same_form_again_shows_no_secret_and_makes_none(jonas: Person, key: Key, htmx: SignedIn) -> None:
+def test_repeated_form_shows_and_creates_no_secret(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     post(client, key)
     present = key.secrets.get().id
@@ -55,7 +55,9 @@ def test_the_same_form_again_shows_no_secret_and_makes_none(jonas: Person, key: 
 
 
 @pytest.mark.parametrize(("grace", "hours"), [("1", 1), ("24", 24), ("168", 168)])
-def test_the_old_one_may_go_on(jonas: Person, key: Key, signed_in: SignedIn, grace: str, hours: int) -> None:
+def test_old_secret_works_during_the_grace_period(
+    jonas: Person, key: Key, signed_in: SignedIn, grace: str, hours: int
+) -> None:
     post(signed_in(jonas), key, grace)
     old = key.secrets.get(not_after__isnull=False)
     assert abs(old.not_after - timezone.now() - timedelta(hours=hours)) < timedelta(minutes=1)
@@ -64,7 +66,9 @@ def test_the_old_one_may_go_on(jonas: Person, key: Key, signed_in: SignedIn, gra
     assert f"/keys/{key.id}/end-grace/" in client.get(f"/keys/{key.id}/").content.decode()
 
 
-def test_never_beyond_the_keys_own_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_grace_period_ends_with_the_expiry_of_the_key(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     key = KeyFactory(organisation=northwind, expiring=True)
     form = signed_in(jonas).get(url(key)).content.decode()
     assert form.count("never beyond the key’s own expiry") == 1
@@ -73,13 +77,13 @@ def test_never_beyond_the_keys_own_expiry(jonas: Person, northwind: Organisation
 
 
 @pytest.mark.parametrize("grace", ["", "2", "-1", "nonsense"])
-def test_other_periods(jonas: Person, key: Key, signed_in: SignedIn, grace: str) -> None:
+def test_unknown_grace_period_is_rejected(jonas: Person, key: Key, signed_in: SignedIn, grace: str) -> None:
     assert signed_in(jonas).post(url(key), {"grace": grace, "idempotency_key": "n"}).status_code == 422
     assert signed_in(jonas).post(url(key), {"grace": "0"}).status_code == 422
     assert not Event.objects.of_target(str(key.id)).exists()
 
 
-def test_todays_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+def test_dialog_shows_requests_of_today(jonas: Person, key: Key, signed_in: SignedIn) -> None:
     assert "used it today" not in signed_in(jonas).get(url(key)).content.decode()
     UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
     UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=1), outcome=CallOutcome.OK, count=7)
@@ -88,7 +92,7 @@ def test_todays_traffic_is_said(jonas: Person, key: Key, signed_in: SignedIn) ->
 
 @pytest.mark.parametrize("state", ["revoked", "expired"])
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_of_a_key_that_has_ended(
+def test_revoked_or_expired_key_cannot_be_regenerated(
     jonas: Person, northwind: Organisation, htmx: SignedIn, state: str, method: str
 ) -> None:
     key = KeyFactory(organisation=northwind, **{state: True})
@@ -99,7 +103,7 @@ def test_of_a_key_that_has_ended(
     assert url(key) not in htmx(jonas).get("/keys/").content.decode()
 
 
-def test_end_the_old_one_now(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_old_secret_is_ended_before_its_time(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     client, end = htmx(jonas), f"/keys/{key.id}/end-grace/"
     client.behind = f"/keys/{key.id}/"  # type: ignore[attr-defined]

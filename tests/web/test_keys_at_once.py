@@ -30,7 +30,7 @@ def _acts(key: Key, client: Client, who: str) -> list[Callable[[], Any]]:
     ]
 
 
-def test_regenerating_editing_and_revoking_one_key(committed: Organisation) -> None:
+def test_concurrent_changes_of_one_key_are_serialised(committed: Organisation) -> None:
     """One live secret stays, and history tells, in order, exactly what the answers said had happened."""
     for _ in range(4):
         key = KeyFactory(organisation=committed)

@@ -17,7 +17,9 @@ def names(html: str) -> list[str]:
     return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
 
 
-def test_newest_first_with_what_each_key_is(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_keys_are_listed_newest_first_with_their_status(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
     KeyFactory(organisation=northwind, name="First", scopes=["chats:read"])
     KeyFactory(bot=bot, name="Second", scopes=["chats:export"], networks=["10.0.0.0/8"])
@@ -28,7 +30,7 @@ def test_newest_first_with_what_each_key_is(jonas: Person, northwind: Organisati
     assert "1–2 of 2" in html
 
 
-def test_any_ip_is_a_warning_only_for_keys_with_power(
+def test_any_ip_is_a_warning_only_for_keys_that_can_write(
     jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     KeyFactory(organisation=northwind, scopes=["chats:read"])
@@ -56,7 +58,9 @@ def test_any_ip_is_a_warning_only_for_keys_with_power(
         ("cursor=garbage", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
     ],
 )
-def test_filters(jonas: Person, northwind: Organisation, signed_in: SignedIn, query: str, expected: list[str]) -> None:
+def test_filters_select_matching_keys(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, query: str, expected: list[str]
+) -> None:
     KeyFactory(organisation=northwind, name="Active")
     KeyFactory(organisation=northwind, name="Expired", expired=True)
     KeyFactory(organisation=northwind, name="Expiring", expiring=True)
@@ -66,14 +70,14 @@ def test_filters(jonas: Person, northwind: Organisation, signed_in: SignedIn, qu
     assert names(signed_in(jonas).get(f"/keys/?{query}").content.decode()) == expected
 
 
-def test_a_key_is_found_by_its_prefix(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_search_finds_a_key_by_its_prefix(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind)
     KeyFactory(organisation=northwind)
     html = signed_in(jonas).get("/keys/", {"q": key.recognition}).content.decode()
     assert names(html) == [key.name]
 
 
-def test_an_organisation_of_ones_own_and_another(
+def test_organisation_filter_rejects_an_unreadable_organisation(
     maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     KeyFactory(organisation=northwind, name="Ours")
@@ -85,7 +89,7 @@ def test_an_organisation_of_ones_own_and_another(
     assert signed_in(jonas).get("/keys/?organisation=unheard-of").status_code == 404
 
 
-def test_paging_forth_and_back(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_pages_lead_forward_and_back(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     began = timezone.now()
     for number in range(45):
         KeyFactory(organisation=northwind, name=f"K{number:02}", created_at=began + timedelta(seconds=number // 2))
@@ -104,7 +108,9 @@ def test_paging_forth_and_back(jonas: Person, northwind: Organisation, signed_in
     assert names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
 
 
-def test_a_page_that_has_shrunk_away_starts_again(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_cursor_past_the_last_key_shows_the_first_page(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     for _ in range(21):
         KeyFactory(organisation=northwind)
     client = signed_in(jonas)
@@ -113,7 +119,7 @@ def test_a_page_that_has_shrunk_away_starts_again(jonas: Person, northwind: Orga
     assert len(names(client.get(url).content.decode())) == 20
 
 
-def test_htmx_gets_the_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_htmx_gets_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     KeyFactory(organisation=northwind)
     html = htmx(jonas).get("/keys/?q=key").content.decode()
     assert html.lstrip().startswith('<div id="key-rows"')
@@ -121,9 +127,7 @@ def test_htmx_gets_the_rows_with_tabs_and_tiles(jonas: Person, northwind: Organi
     assert "<!doctype" not in html
 
 
-def test_a_search_says_how_many_it_found_and_the_filters_keep_it(
-    jonas: Person, northwind: Organisation, htmx: SignedIn
-) -> None:
+def test_search_reports_its_count_and_keeps_filters(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     for _ in range(2):
         KeyFactory(organisation=northwind)
     client = htmx(jonas)
@@ -136,14 +140,14 @@ def test_a_search_says_how_many_it_found_and_the_filters_keep_it(
     assert 'id="found"' not in client.get("/keys/?q=key").content.decode()
 
 
-def test_nothing_found_and_nothing_there(jonas: Person, signed_in: SignedIn) -> None:
+def test_empty_results_differ_from_an_empty_list(jonas: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     assert "No API keys yet" in client.get("/keys/").content.decode()
     assert "No key matches “x”." in client.get("/keys/?q=x").content.decode()
 
 
 @pytest.mark.parametrize("url", ["/keys/", "/keys/?q=key&status=active&organisation=northwind&open=any"])
-def test_the_number_of_statements_does_not_grow(
+def test_key_list_costs_the_same_number_of_statements_for_many_keys(
     maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
 ) -> None:
     bot = BotFactory(organisation=northwind)
@@ -159,7 +163,7 @@ def test_the_number_of_statements_does_not_grow(
     assert counts[0] == counts[1]
 
 
-def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_tile_sums_requests_of_fourteen_days(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind)
     now = timezone.now()
     for days, outcome, count in ((0, CallOutcome.OK, 30), (3, CallOutcome.ADDRESS, 10), (20, CallOutcome.OK, 500)):
@@ -183,7 +187,7 @@ def test_usage_of_fourteen_days(jonas: Person, northwind: Organisation, signed_i
         (["chats:read", "chats:write", "messages:send"], ["10.0.0.0/8"], ["Read chats", "Write chats", "+1"]),
     ],
 )
-def test_permissions_that_have_room(
+def test_permission_chips_fit_their_column(
     jonas: Person,
     northwind: Organisation,
     signed_in: SignedIn,
@@ -196,7 +200,7 @@ def test_permissions_that_have_room(
     assert re.findall(r'class="chip[ "][^>]*>([^<]+)<', html) == chips
 
 
-def test_counts_stop(
+def test_counts_stop_at_the_limit(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 2)
@@ -207,7 +211,7 @@ def test_counts_stop(
     assert response.context["tiles"][-1].label == "Used today"
 
 
-def test_names_are_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_names_of_keys_are_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
     key = KeyFactory(organisation=northwind, name=evil, description=evil, master=True)
     client = signed_in(maya)
@@ -218,7 +222,7 @@ def test_names_are_text(maya: Person, northwind: Organisation, signed_in: Signed
         assert "&lt;img" in html, page
 
 
-def test_master_keys_are_a_part_of_the_list(
+def test_master_keys_page_lists_only_master_keys(
     maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     KeyFactory(organisation=northwind, name="Plain")
@@ -229,7 +233,7 @@ def test_master_keys_are_a_part_of_the_list(
     assert "Master User API keys" not in signed_in(jonas).get("/keys/").content.decode()
 
 
-def test_the_popovers_filters(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_popover_offers_bots_and_permissions(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     now = timezone.now()
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"])
     KeyFactory(bot=bot, name="Bots")
@@ -256,7 +260,7 @@ def test_the_popovers_filters(jonas: Person, northwind: Organisation, signed_in:
     assert 'href="/keys/"' in html
 
 
-def test_master_keys_have_words_of_their_own(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_master_keys_page_has_its_own_title(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     html = client.get("/keys/?kind=master&organisation=northwind").content.decode()
     assert "<h1>Master User API keys</h1>" in html
@@ -267,7 +271,7 @@ def test_master_keys_have_words_of_their_own(maya: Person, northwind: Organisati
 
 
 @pytest.mark.parametrize(("scopes", "words"), [("chats:export", "At least 1 can write or export"), ("chats:read", "")])
-def test_of_many_open_keys_those_that_can_write_are_the_least(
+def test_count_of_risky_keys_is_a_lower_bound_above_the_limit(
     maya: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, scopes: str, words: str
 ) -> None:
     for scope in ("chats:read", "chats:read", scopes):

@@ -28,7 +28,7 @@ def varied(northwind: Organisation) -> dict[str, Key]:
 
 
 @pytest.mark.parametrize("sort", ["newest", "oldest", "name", "-name", "used", "-used", "expires", "-expires"])
-def test_every_order_pages_forth_and_back(
+def test_every_order_pages_forward_and_back(
     jonas: Person, varied: dict[str, Key], signed_in: SignedIn, sort: str
 ) -> None:
     client = signed_in(jonas)
@@ -54,7 +54,7 @@ def test_every_order_pages_forth_and_back(
         assert names(last) == earlier
 
 
-def test_heads_say_and_turn_the_order(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_column_headings_show_and_switch_the_order(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     KeyFactory(organisation=northwind)
     html = signed_in(jonas).get("/keys/?sort=expires&q=key").content.decode()
     assert html.count("aria-sort") == 1

@@ -41,7 +41,7 @@ def use(key: Key, address: str, calls: int) -> None:
         ("2001:db8::/48", "2001:db8::/48"),
     ],
 )
-def test_add(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> None:
+def test_added_range_is_listed(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> None:
     response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
     assert response.status_code == 200
     assert said(response) == f"{kept} added"
@@ -64,7 +64,7 @@ def test_add(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, kept: str) -> 
         ("nonsense", "Enter an IP address or a network"),
     ],
 )
-def test_what_is_wrong_is_said(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, words: str) -> None:
+def test_invalid_range_shows_an_error(jonas: Person, bot: Bot, htmx: SignedIn, typed: str, words: str) -> None:
     response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed})
     assert response.status_code == 422
     html = response.content.decode()
@@ -74,7 +74,7 @@ def test_what_is_wrong_is_said(jonas: Person, bot: Bot, htmx: SignedIn, typed: s
     assert ranges() == ["198.51.100.0/24"]
 
 
-def test_the_tick_wakes_for_what_the_server_would_take(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_add_button_is_enabled_for_valid_ranges_only(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     def wakes(typed: str) -> bool:
         html = htmx(jonas).get(f"/bots/{bot.id}/networks/check/", {"network": typed}).content.decode()
         return 'aria-disabled="false"' in html
@@ -83,7 +83,7 @@ def test_the_tick_wakes_for_what_the_server_would_take(jonas: Person, bot: Bot, 
     assert not any(map(wakes, ("", "203.0.113", "203.0.113.24/24", "10.0.0.0/8", "198.51.100.7")))
 
 
-def test_change_in_place(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_range_is_changed_in_place(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     entry = bot.allow_list.get()
     url = f"/networks/{entry.id}/"
     assert re.search(r'id="network-edit"[^>]*value="198.51.100.0/24"', htmx(jonas).get(url).content.decode())
@@ -95,7 +95,7 @@ def test_change_in_place(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     assert ranges() == ["198.51.0.0/16"]
 
 
-def test_remove_and_undo(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_removed_range_is_restored_by_undo(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.64/26"})
     entry = bot.allow_list.get(network="192.0.2.64/26")
     response = htmx(jonas).post(f"/networks/{entry.id}/remove/")
@@ -116,7 +116,7 @@ def test_remove_and_undo(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     ]
 
 
-def test_the_last_one_is_asked_about(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_removal_of_the_last_range_must_be_confirmed(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     url = f"/networks/{bot.allow_list.get().id}/remove/"
     response = htmx(jonas).post(url)
     assert response.status_code == 422
@@ -126,7 +126,9 @@ def test_the_last_one_is_asked_about(jonas: Person, bot: Bot, htmx: SignedIn) ->
     assert ranges() == []
 
 
-def test_whom_the_first_range_would_block(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_first_range_that_blocks_a_used_address_must_be_confirmed(
+    jonas: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
     bot = BotFactory(organisation=northwind)
     use(KeyFactory(bot=bot), "203.0.113.9", 600)
     use(KeyFactory(bot=bot), "203.0.113.9", 240)
@@ -145,7 +147,7 @@ def test_whom_the_first_range_would_block(jonas: Person, northwind: Organisation
     assert htmx(jonas).post(url, {"network": "10.9.0.0/16"}).status_code == 200
 
 
-def test_whom_a_change_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_change_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     use(KeyFactory(bot=bot), "198.51.100.200", 1)
     url = f"/networks/{bot.allow_list.get().id}/"
     warned = htmx(jonas).post(url, {"network": "198.51.100.0/25"}).content.decode()
@@ -155,7 +157,9 @@ def test_whom_a_change_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> N
     assert ranges() == ["198.51.100.0/25"]
 
 
-def test_whom_a_keys_own_list_would_block(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_key_list_that_blocks_a_used_address_must_be_confirmed(
+    jonas: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
     """The busiest of today: not of yesterday, not another key's; and who called a moment ago, counted or not."""
     key, other = KeyFactory(organisation=northwind), KeyFactory(organisation=northwind)
     today = timezone.now().astimezone(UTC).date()
@@ -172,14 +176,14 @@ def test_whom_a_keys_own_list_would_block(jonas: Person, northwind: Organisation
     assert "This would block 203.0.113.99, which made 1 request today." in warned
 
 
-def test_a_key_without_a_list_has_its_bots(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_key_without_a_list_shows_the_ranges_of_its_bot(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     key = KeyFactory(bot=bot)
     html = htmx(jonas).get(f"/keys/{key.id}/networks/").content.decode()
     assert "Its bot’s addresses are allowed:</b> 198.51.100.0/24." in html
     assert "Any IP address is allowed." not in html
 
 
-def test_soon_after_midnight_yesterday_is_asked(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_addresses_of_yesterday_count_shortly_after_midnight(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     key, day = KeyFactory(bot=bot), timezone.now().astimezone(UTC).date()
     for back, address, count in ((1, "198.51.100.200", 840), (2, "198.51.100.201", 900)):
         AddressDay.objects.create(
@@ -191,12 +195,12 @@ def test_soon_after_midnight_yesterday_is_asked(jonas: Person, bot: Bot, htmx: S
     assert "This would block 198.51.100.200, which made 840 requests yesterday." in warned.content.decode()
 
 
-def test_an_address_that_is_shut_out_already_is_no_news(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_address_that_is_blocked_already_needs_no_confirmation(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     use(KeyFactory(bot=bot), "8.8.8.8", 100)
     assert htmx(jonas).post(f"/networks/{bot.allow_list.get().id}/", {"network": "198.51.100.0/25"}).status_code == 200
 
 
-def test_a_keys_own_list_takes_wider_ranges(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_key_list_accepts_wider_ranges_than_a_bot_list(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind)
     response = htmx(jonas).post(f"/keys/{key.id}/networks/", {"network": "10.0.0.0/8"})
     assert said(response) == "10.0.0.0/8 added"
@@ -207,7 +211,7 @@ def test_a_keys_own_list_takes_wider_ranges(jonas: Person, northwind: Organisati
     assert key.revision == 2
 
 
-def test_without_scripts(jonas: Person, bot: Bot, signed_in: SignedIn) -> None:
+def test_editor_works_as_a_page_without_htmx(jonas: Person, bot: Bot, signed_in: SignedIn) -> None:
     client, url = signed_in(jonas), f"/bots/{bot.id}/networks/"
     assert client.post(url, {"network": "192.0.2.64/26"})["Location"] == url
     assert "192.0.2.64/26 added" in client.get(url).content.decode()
@@ -226,21 +230,21 @@ def test_without_scripts(jonas: Person, bot: Bot, signed_in: SignedIn) -> None:
     assert "data-undo" not in client.get(removed["Location"]).content.decode()
 
 
-def test_auditors_read_the_rows(asha: Person, bot: Bot, signed_in: SignedIn) -> None:
+def test_auditors_see_ranges_without_actions(asha: Person, bot: Bot, signed_in: SignedIn) -> None:
     html = signed_in(asha).get(f"/bots/{bot.id}/networks/").content.decode()
     assert "198.51.100.0/24" in html
     assert "network-new" not in html
     assert "/remove/" not in html
 
 
-def test_somebody_else_removed_it(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_range_that_was_removed_meanwhile_is_404(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     entry = bot.allow_list.get()
     entry.delete()
     for url in (f"/networks/{entry.id}/", f"/networks/{entry.id}/remove/"):
         assert htmx(jonas).post(url, {"network": "192.0.2.0/24"}).status_code == 404
 
 
-def test_another_organisations_lists(lena: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_list_of_another_organisation_is_404(lena: Person, bot: Bot, htmx: SignedIn) -> None:
     key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
     entries = [str(entry.id) for entry in AllowListEntry.objects.all()]
     client = htmx(lena)
@@ -254,7 +258,7 @@ def test_another_organisations_lists(lena: Person, bot: Bot, htmx: SignedIn) -> 
     assert len(ranges()) == 2
 
 
-def test_whom_removing_one_of_several_would_block(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+def test_removal_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
     client = htmx(jonas)
     client.post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.0/24"})
     used, unused = (bot.allow_list.get(network=text) for text in ("198.51.100.0/24", "192.0.2.0/24"))

@@ -24,23 +24,23 @@ def packed(value: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
 
 
-def test_round_trip() -> None:
+def test_cursor_is_read_back_unchanged() -> None:
     key = Key(id=uuid4(), created_at=datetime.fromisoformat("2026-11-22T12:00:00.123456+00:00"))
     cursor = Cursor.read(Cursor.at(key, NEWEST, backwards=True), NEWEST)
     assert cursor == Cursor(True, key.created_at, key.id)
 
 
 @given(st.text())
-def test_garbage_begins_at_the_beginning(text: str) -> None:
+def test_text_that_is_no_cursor_is_ignored(text: str) -> None:
     assert Cursor.read(text, NEWEST) is None
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8))
-def test_well_packed_garbage_does_too(value: object) -> None:
+def test_encoded_value_that_is_no_cursor_is_ignored(value: object) -> None:
     assert Cursor.read(packed(value), NEWEST) is None
 
 
-def test_values_of_the_wrong_sort() -> None:
+def test_cursor_with_values_of_the_wrong_type_is_ignored() -> None:
     for bad in ([0, "2026", "x"], [2, "2026-01-01", str(uuid4())], [0, "a\0b", str(uuid4())], [0, 5, 5], {"a": 1}):
         assert Cursor.read(packed(bad), NEWEST) is None
     assert Cursor.read("[" * 700, NEWEST) is None
@@ -58,27 +58,27 @@ PLACES = st.tuples(st.booleans().map(int), TIMES | ANY_TEXT, st.uuids().map(str)
 
 @pytest.mark.parametrize("value", UNASKABLE)
 @pytest.mark.parametrize("sort", ["newest", "name"])
-def test_what_the_database_cannot_be_asked_about(maya: Person, signed_in: SignedIn, value: str, sort: str) -> None:
+def test_cursor_value_invalid_for_postgres_is_ignored(maya: Person, signed_in: SignedIn, value: str, sort: str) -> None:
     cursor = packed([0, value, str(uuid4())])
     assert signed_in(maya).get("/keys/", {"sort": sort, "cursor": cursor}).status_code == 200
 
 
 @given(PLACES.map(packed) | st.text())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
-def test_no_cursor_whatever_breaks_a_page(db: None, cursor: str) -> None:
+def test_any_cursor_text_gives_a_page(db: None, cursor: str) -> None:
     for order in (NEWEST, NAME):
         page(Key.objects.all(), order, cursor, 20)
     page(Event.objects.all(), NUMBER, cursor, 20)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=120))
-def test_the_longest_names_come_back(name: str) -> None:
+def test_cursor_of_the_longest_name_is_read_back(name: str) -> None:
     key = Key(id=uuid4(), name=name)
     assert Cursor.read(Cursor.at(key, NAME, backwards=False), NAME) == Cursor(False, name, key.id)
 
 
 @pytest.mark.parametrize("letter", ["\U0001f511", "\u00fc", "\\", '"', "\x01"])
-def test_keys_of_the_longest_names_are_all_reached(
+def test_pages_reach_every_key_with_a_longest_name(
     northwind: Organisation, maya: Person, signed_in: SignedIn, letter: str
 ) -> None:
     """A cursor that could not be read back led to the first page again, for ever."""

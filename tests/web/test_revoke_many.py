@@ -20,7 +20,7 @@ def ids(*keys: Key) -> list[str]:
     return [str(key.id) for key in keys]
 
 
-def test_one_operation_for_each(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
+def test_selected_keys_are_revoked_one_by_one(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
     client = htmx(jonas)
     dialog = client.get(URL, {"key": ids(*keys)}).content.decode()
     assert "Revoke 3 keys?" in dialog
@@ -32,7 +32,7 @@ def test_one_operation_for_each(jonas: Person, keys: list[Key], htmx: SignedIn) 
     assert {event.reason for event in events} == {"Retired"}
 
 
-def test_as_a_page(jonas: Person, keys: list[Key], signed_in: SignedIn) -> None:
+def test_dialog_works_as_a_page_without_htmx(jonas: Person, keys: list[Key], signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     assert 'form="selected-keys"' in client.get("/keys/").content.decode()
     page = client.get(URL, {"key": ids(*keys[:2])}).content.decode()
@@ -42,7 +42,7 @@ def test_as_a_page(jonas: Person, keys: list[Key], signed_in: SignedIn) -> None:
     assert Key.objects.filter(revoked_at__isnull=True).count() == 1
 
 
-def test_what_may_not_be_revoked_is_said_and_stays(
+def test_keys_that_cannot_be_revoked_are_listed_and_skipped(
     jonas: Person, northwind: Organisation, contoso: Organisation, keys: list[Key], htmx: SignedIn
 ) -> None:
     master = KeyFactory(organisation=northwind, name="Console", kind=Kind.MASTER)
@@ -61,16 +61,18 @@ def test_what_may_not_be_revoked_is_said_and_stays(
 
 
 @pytest.mark.parametrize("sent", [[], ["nonsense"], ["00000000-0000-4000-8000-000000000000"]])
-def test_nothing_to_revoke(jonas: Person, keys: list[Key], htmx: SignedIn, sent: list[str]) -> None:
+def test_dialog_without_revocable_keys_has_no_button(
+    jonas: Person, keys: list[Key], htmx: SignedIn, sent: list[str]
+) -> None:
     assert "Select keys in the list first." in htmx(jonas).get(URL, {"key": sent}).content.decode()
     assert htmx(jonas).post(URL, {"key": sent}).status_code == 422
 
 
-def test_a_bad_reason_stops_none(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
+def test_invalid_reason_revokes_no_key(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
     assert htmx(jonas).post(URL, {"key": ids(*keys), "reason": "x" * 301}).status_code == 422
     assert htmx(jonas).post(URL, {"key": ids(*keys), "reason": "a\u202eb"}).status_code == 422
     assert not Key.objects.filter(revoked_at__isnull=False).exists()
 
 
-def test_auditors_have_no_boxes(asha: Person, keys: list[Key], signed_in: SignedIn) -> None:
+def test_list_has_no_checkboxes_for_auditors(asha: Person, keys: list[Key], signed_in: SignedIn) -> None:
     assert "data-select" not in signed_in(asha).get("/keys/").content.decode()

@@ -13,7 +13,7 @@ from tests.web.test_bots import names
 PUBLIC, LISTS = "/security/public-keys/", "/security/allow-lists/"
 
 
-def test_every_key_of_a_bot_with_the_bots_ranges(
+def test_public_keys_show_the_ranges_of_their_bot(
     jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24", "2001:db8::/32"])
@@ -29,7 +29,7 @@ def test_every_key_of_a_bot_with_the_bots_ranges(
     assert "No key matches" in signed_in(jonas).get(f"{PUBLIC}?q=nothing").content.decode()
 
 
-def test_a_keys_own_ranges_are_shown_too(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_public_keys_show_their_own_ranges(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
     for owner, own in ((bot, ["192.0.2.64/26"]), (BotFactory(organisation=northwind), ["10.0.0.0/8"])):
         KeyFactory(bot=owner, networks=own)
@@ -43,7 +43,9 @@ def owners(response: Any) -> list[tuple[str, list[str]]]:
     return [(str(o["owner"]), [n["text"] for n in o["networks"]]) for o in response.context["owners"]]
 
 
-def test_all_ranges_by_owner(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_allow_lists_are_grouped_by_owner(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
     bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
     KeyFactory(bot=bot, name="Own list", networks=["10.0.0.0/8"])
     KeyFactory(organisation=contoso, name="Theirs", networks=["2001:db8::/32"])
@@ -58,7 +60,9 @@ def test_all_ranges_by_owner(maya: Person, northwind: Organisation, contoso: Org
     assert owners(client.get(f"{LISTS}?organisation=contoso")) == [("Theirs", ["2001:db8::/32"])]
 
 
-def test_of_ones_own_organisation(lena: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_allow_lists_show_only_readable_organisations(
+    lena: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
     response = signed_in(lena).get(LISTS)
     assert owners(response) == []
@@ -77,7 +81,7 @@ def test_of_ones_own_organisation(lena: Person, northwind: Organisation, signed_
         ("8.8.8.8", []),
     ],
 )
-def test_who_can_an_address_reach(
+def test_address_query_lists_the_keys_that_work_from_it(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, address: str, expected: list[str]
 ) -> None:
     bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16"])
@@ -94,7 +98,7 @@ def test_who_can_an_address_reach(
         assert f"No allow-list lets {address} use a key." in html
 
 
-def test_through_which_ranges(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_address_query_names_the_ranges_that_allow_it(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16", "192.0.2.0/24"])
     KeyFactory(bot=bot, networks=["10.1.9.0/24", "10.7.0.0/16"])
     response = htmx(jonas).get(LISTS, {"address": "10.1.9.4"})
@@ -103,7 +107,9 @@ def test_through_which_ranges(jonas: Person, northwind: Organisation, htmx: Sign
 
 
 @pytest.mark.parametrize("typed", ["10.0.0", "10.0.0.0/8", "::1%eth0", "<script>"])
-def test_what_is_no_address(jonas: Person, northwind: Organisation, signed_in: SignedIn, typed: str) -> None:
+def test_invalid_address_shows_an_error(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, typed: str
+) -> None:
     response = signed_in(jonas).get(LISTS, {"address": typed})
     assert response.status_code == 200
     assert "Enter one IP address, such as 203.0.113.24." in response.content.decode()
@@ -111,7 +117,7 @@ def test_what_is_no_address(jonas: Person, northwind: Organisation, signed_in: S
 
 @pytest.mark.parametrize("is_by_name", [True, False])
 @pytest.mark.parametrize("reader", ["jonas", "maya"])
-def test_pages(
+def test_allow_list_pages_reach_every_range(
     northwind: Organisation,
     signed_in: SignedIn,
     monkeypatch: pytest.MonkeyPatch,
@@ -138,7 +144,7 @@ def test_pages(
     assert ("in no order of names" in pages[0].content.decode()) is not is_by_name
 
 
-def test_another_orders_place_leads_to_the_first_page(
+def test_cursor_of_another_order_shows_the_first_page(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
@@ -150,7 +156,7 @@ def test_another_orders_place_leads_to_the_first_page(
 
 
 @pytest.mark.parametrize("url", [PUBLIC, LISTS, f"{LISTS}?address=10.0.0.1", f"{PUBLIC}?q=Key&organisation=northwind"])
-def test_the_number_of_statements_does_not_grow(
+def test_security_pages_cost_the_same_number_of_statements_for_many_rows(
     maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
 ) -> None:
     client, counts = signed_in(maya), []

@@ -16,7 +16,7 @@ from tests.web.conftest import SignedIn
 @pytest.mark.parametrize(
     ("cookie", "theme"), [("dark", "dark"), ("light", "light"), ('"><script>', "auto"), ("", "auto")]
 )
-def test_theme(db: None, cookie: str, theme: str) -> None:
+def test_theme_follows_the_cookie(db: None, cookie: str, theme: str) -> None:
     client = Client()
     client.cookies["keyadmin_theme"] = cookie
     assert f'data-theme="{theme}"' in client.get("/account/login/").content.decode()
@@ -26,7 +26,7 @@ def navigation(response: Any) -> list[str]:
     return [item["label"] for group in response.context["navigation"] for item in group["items"]]
 
 
-def test_navigation_has_only_what_the_role_may_use(
+def test_navigation_has_only_links_that_the_role_may_use(
     maya: Person, priya: Person, jonas: Person, sam: Person, signed_in: SignedIn
 ) -> None:
     everybody = [
@@ -60,7 +60,7 @@ def test_navigation_has_only_what_the_role_may_use(
     assert navigation(signed_in(sam).get("/keys/")) == []
 
 
-def test_switcher(
+def test_switcher_lists_readable_organisations(
     maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     switcher = signed_in(maya).get("/history/?organisation=northwind").context["switcher"]
@@ -75,7 +75,7 @@ def test_switcher(
     assert [choice["name"] for choice in own["choices"]] == ["Northwind"]
 
 
-def test_the_switcher_says_what_the_organisation_is(
+def test_switcher_shows_bots_and_tier_of_the_organisation(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     bot = BotFactory(organisation=northwind)
@@ -94,7 +94,7 @@ def test_the_switcher_says_what_the_organisation_is(
         ("/organisations/contoso/", ("1", "1")),
     ],
 )
-def test_what_changed_without_a_page_brings_the_sidebars_counts(
+def test_htmx_response_after_a_change_updates_the_sidebar_counts(
     maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn, page: str, counts: tuple[str, str]
 ) -> None:
     KeyFactory(bot=BotFactory(organisation=northwind))
@@ -109,13 +109,13 @@ def test_what_changed_without_a_page_brings_the_sidebars_counts(
     assert 'id="count-keys"' not in searching
 
 
-def test_the_organisation_stays_chosen(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_selected_organisation_is_kept_in_links(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     html = signed_in(maya).get("/keys/?organisation=northwind").content.decode()
     assert 'href="/history/?organisation=northwind"' in html
     assert 'href="/keys/?kind=master&amp;organisation=northwind"' in html
 
 
-def test_me(maya: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_menu_shows_name_and_role(maya: Person, sam: Person, signed_in: SignedIn) -> None:
     assert signed_in(maya).get("/keys/").context["me"] == {
         "name": "Maya Okafor",
         "email": "maya@northwind.example",
@@ -125,14 +125,14 @@ def test_me(maya: Person, sam: Person, signed_in: SignedIn) -> None:
     assert signed_in(sam).get("/").context["me"]["role"] == "Member"
 
 
-def test_a_member_finds_a_friendly_page_with_a_way_out(sam: Person, signed_in: SignedIn) -> None:
+def test_person_without_read_access_gets_a_page_with_sign_out(sam: Person, signed_in: SignedIn) -> None:
     response = signed_in(sam).get("/")
     assert response.status_code == 403
     assert "Nothing to see yet" in response.content.decode()
     assert re.search(r'<form id="sign-out" method="post" action="/account/logout/"', response.content.decode())
 
 
-def test_an_owner_of_two_and_member_of_one(jonas: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_owner_of_two_organisations_sees_both_only(jonas: Person, contoso: Organisation, signed_in: SignedIn) -> None:
     MembershipFactory(person=jonas, organisation=contoso, role=Role.AUDITOR)
     MembershipFactory(person=jonas, organisation=OrganisationFactory(name="Third"), role=Role.MEMBER)
     switcher = signed_in(jonas).get("/keys/").context["switcher"]
@@ -140,7 +140,7 @@ def test_an_owner_of_two_and_member_of_one(jonas: Person, contoso: Organisation,
 
 
 @pytest.mark.parametrize("client_of", ["signed in", "signed out"])
-def test_a_path_that_is_not_there(maya: Person, signed_in: SignedIn, client_of: str) -> None:
+def test_unknown_path_is_404(maya: Person, signed_in: SignedIn, client_of: str) -> None:
     client = signed_in(maya) if client_of == "signed in" else Client()
     response = client.get("/no/such/page/")
     assert response.status_code == 404
@@ -148,7 +148,7 @@ def test_a_path_that_is_not_there(maya: Person, signed_in: SignedIn, client_of: 
     assert "no-store" in response["Cache-Control"]
 
 
-def test_an_accident_has_a_page_of_its_own(maya: Person, signed_in: SignedIn) -> None:
+def test_exception_shows_the_500_page(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     client.raise_request_exception = False
     client.cookies["keyadmin_theme"] = "dark"
@@ -161,7 +161,7 @@ def test_an_accident_has_a_page_of_its_own(maya: Person, signed_in: SignedIn) ->
     assert "boom" not in html
 
 
-def test_without_a_database_the_accident_still_has_its_page(maya: Person, signed_in: SignedIn) -> None:
+def test_exception_without_database_shows_the_503_page(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     client.raise_request_exception = False
     with mock.patch("django.db.backends.utils.CursorWrapper.execute", side_effect=DatabaseError("away")):
@@ -170,7 +170,7 @@ def test_without_a_database_the_accident_still_has_its_page(maya: Person, signed
     assert "Something went wrong" in response.content.decode()
 
 
-def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> None:
+def test_exception_for_htmx_is_a_status_without_body(maya: Person, htmx: SignedIn) -> None:
     client = htmx(maya)
     client.raise_request_exception = False
     with mock.patch("keyadmin.web.keys.key_list.KeyList.context", side_effect=RuntimeError("boom")):
@@ -179,13 +179,13 @@ def test_an_accident_for_htmx_is_a_bare_status(maya: Person, htmx: SignedIn) -> 
 
 
 @pytest.mark.parametrize(("proxies", "secure"), [((), False), (((4, 0x7F000001, 0xFFFFFFFF),), True)])
-def test_https_is_a_trusted_proxys_word(db: None, settings: Any, proxies: Any, secure: bool) -> None:
+def test_https_is_taken_from_trusted_proxies_only(db: None, settings: Any, proxies: Any, secure: bool) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.KEYADMIN_TRUSTED_PROXIES = proxies
     response = Client().get("/account/login/", headers={"X-Forwarded-Proto": "https"})
     assert response.wsgi_request.is_secure() is secure
 
 
-def test_the_language_is_the_one_there_is(db: None) -> None:
+def test_language_is_english_for_any_browser(db: None) -> None:
     page = Client().get("/account/login/", headers={"Accept-Language": "ar"}).content.decode()
     assert '<html lang="en-gb"' in page

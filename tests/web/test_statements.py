@@ -120,7 +120,7 @@ def test_pages_cost_the_same_however_many_keys_there_are(
     assert {page: (before[page], after[page]) for page in before if before[page] != after[page]} == {}
 
 
-def test_counts_stop(
+def test_annotated_counts_stop_at_the_limit(
     maya: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the annotations; those of `counting` are tested with the list of keys."""
