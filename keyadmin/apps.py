@@ -1,7 +1,5 @@
 """The Django application."""
 
-from typing import Any
-
 from django.apps import AppConfig, apps
 from django.core.signals import setting_changed
 from django.db.models.signals import post_migrate
@@ -15,15 +13,18 @@ class KeyadminConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from keyadmin import checks  # noqa: F401 - registers the system checks
+        """Register the system checks and connect every receiver of a signal."""
+        from keyadmin import checks  # models are ready only now
 
-        if apps.is_installed("allauth.account"):  # keyadmin's own pages; other projects have only the middleware
-            from keyadmin.web.account import signals  # noqa: F401 - connects the receivers
-
+        checks.register_all()
         setting_changed.connect(conf.forget_changed)
-        post_migrate.connect(self._migrated, sender=self)
+        post_migrate.connect(self._grant, sender=self)
+        if apps.is_installed("allauth.account"):  # a project that uses the middleware only has no pages
+            from keyadmin.web.account import signals
 
-    def _migrated(self, using: str, **_: Any) -> None:
+            signals.connect()
+
+    def _grant(self, using: str, **_: object) -> None:
         """Grant the application's and the call path's roles their privileges on new tables."""
         if conf.database_roles and using == conf.database_alias:
             from keyadmin.db import roles
