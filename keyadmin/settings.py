@@ -1,4 +1,6 @@
-"""One settings file. What differs between machines comes from the environment, read in `keyadmin/env.py`."""
+"""Django's settings for every environment. Values that differ between machines are environment variables, read
+by `keyadmin/env.py`. `keyadmin/conf.py` describes keyadmin's own settings.
+"""
 
 from pathlib import Path
 
@@ -17,7 +19,6 @@ DEBUG = False
 ALLOWED_HOSTS = env.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
 
-# keyadmin's own settings that come from the environment. keyadmin/conf.py describes them all.
 KEYADMIN_PEPPERS = env.peppers()
 KEYADMIN_CURRENT_PEPPER = env.current_pepper()
 KEYADMIN_JWT_KEY = env.jwt_key()
@@ -34,7 +35,7 @@ KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "keyadmin",  # after auth, whose receiver of `user_logged_in` it disconnects
+    "keyadmin",  # after auth: it disconnects a receiver that auth connects
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
@@ -98,22 +99,22 @@ TEMPLATES = [
 FORM_RENDERER = "keyadmin.forms.renderer.FormRenderer"
 
 DATABASES = {"default": urls.database_config()}
-# Connections of the pages. A call's connection is the call path's own.
+# Connections of pages and commands. The call path opens its own.
 DATABASES["default"].update({"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True})
 _OPTIONS = DATABASES["default"]["OPTIONS"]
 _OPTIONS["options"] = f"-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s {_OPTIONS.get('options', '')}"
 CACHES = {
-    # Shared by all processes, which the throttling of sign-ins needs.
+    # In the database, so that all processes share the counters that throttle sign-ins.
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "cache",
-        # Django's 300 would let somebody with many addresses push the counters out.
+        # With Django's default of 300, a client with many addresses could evict the counters.
         "OPTIONS": {"MAX_ENTRIES": 100_000},
     }
 }
 
 AUTH_USER_MODEL = "keyadmin.Person"
-# An e-mail address is unique whatever its case, by a constraint that this check does not know.
+# W004: the e-mail address is unique by a constraint that ignores case, which the check does not recognise.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -134,7 +135,7 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-# The library's own reads more for an address that somebody has, which can be timed.
+# allauth's generator runs more queries if the address exists, so that the response time would reveal it.
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,8/5m/key"}
 
@@ -182,8 +183,8 @@ STORAGES = {
     },
 }
 
-# Without a mail server no page needs one: links can be copied. Development prints mail; production must not, since
-# who reads the log could then choose anybody's password.
+# A mail server is optional: administrators can copy the links. Development prints mail. Production must not, because
+# a reader of the log could then use the links to choose passwords.
 MAILERS: dict[str, dict[str, object]] = {
     "default": {"BACKEND": f"django.core.mail.backends.{'dummy' if PRODUCTION else 'console'}.EmailBackend"}
 }

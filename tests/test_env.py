@@ -1,4 +1,4 @@
-"""Reading the environment: what is accepted, what is generated, and the one message that says what to set."""
+"""Environment variables: accepted values, generated secrets, and messages that say what to set."""
 
 import stat
 from pathlib import Path
@@ -13,7 +13,7 @@ RING = f"1:{'ab' * 32},12:{'cd' * 32}"
 
 @pytest.fixture
 def development(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A development environment without any variable set; gives its local folder."""
+    """A development environment without any variable; the path of its local folder."""
     for name in ("DATABASE_URL", "DJANGO_SECRET_KEY", "KEYADMIN_PEPPERS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KEYADMIN_ENV", "development")
@@ -35,13 +35,13 @@ def test_values_are_typed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "1.5", "x", "-1", "70000", "１"])
-def test_a_number_out_of_shape_or_bounds_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_wrong_number_is_an_error_that_names_the_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("B", value or "+")
     with pytest.raises(env.InvalidVariableError, match="B must be"):
         env.integer("B", 1, minimum=0, maximum=65535)
 
 
-def test_missing_and_bad_values_are_problems_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_and_wrong_values_are_configuration_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(env.MissingVariableError, match="NOT_SET is not set"):
         env.text("NOT_SET")
     monkeypatch.setenv("A", "maybe")
@@ -49,7 +49,7 @@ def test_missing_and_bad_values_are_problems_of_the_environment(monkeypatch: pyt
         env.flag("A")
 
 
-def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_secret_is_read_from_the_variable_or_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "s").write_text("from a file\n")
     monkeypatch.setenv("S_FILE", str(tmp_path / "s"))
     assert env.secret("S") == "from a file"
@@ -59,7 +59,7 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe"])
-def test_a_secret_file_that_gives_nothing_is_named(
+def test_unusable_secret_file_is_an_error_that_names_the_variable(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
 ) -> None:
     if content is not None:
@@ -69,18 +69,18 @@ def test_a_secret_file_that_gives_nothing_is_named(
         env.secret("S")
 
 
-def test_peppers_are_a_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pepper_ring_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", RING)
     assert env.peppers() == {1: bytes.fromhex("ab" * 32), 12: bytes.fromhex("cd" * 32)}
 
 
-def test_the_key_of_access_tokens_is_made_in_development_and_optional_elsewhere(
+def test_jwt_key_is_generated_in_development_and_optional_elsewhere(
     development: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("KEYADMIN_JWT_KEY", raising=False)
-    made = env.jwt_key()
-    assert len(made) >= 32
-    assert env.jwt_key() == made
+    generated = env.jwt_key()
+    assert len(generated) >= 32
+    assert env.jwt_key() == generated
     monkeypatch.setenv("KEYADMIN_ENV", "test")
     assert env.jwt_key() == b""
     (development / "key").write_text("x" * 32 + "\n")
@@ -91,17 +91,17 @@ def test_the_key_of_access_tokens_is_made_in_development_and_optional_elsewhere(
         env.jwt_key()
 
 
-def test_the_current_pepper_is_the_highest_or_the_one_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_current_pepper_is_the_highest_unless_it_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", RING)
     assert env.current_pepper() == 12
     monkeypatch.setenv("KEYADMIN_CURRENT_PEPPER", "1")
     assert env.current_pepper() == 1
     monkeypatch.setenv("KEYADMIN_CURRENT_PEPPER", "2")
-    with pytest.raises(env.InvalidVariableError, match="KEYADMIN_CURRENT_PEPPER names 2"):
+    with pytest.raises(env.InvalidVariableError, match="KEYADMIN_CURRENT_PEPPER is 2,"):
         env.current_pepper()
 
 
-def test_networks_are_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_with_host_bits_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.0/8, 127.0.0.1")
     assert len(env.networks("KEYADMIN_TRUSTED_PROXIES")) == 2
     monkeypatch.setenv("KEYADMIN_TRUSTED_PROXIES", "10.0.0.1/8")
@@ -110,7 +110,7 @@ def test_networks_are_read_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("ring", ["x", "0:" + "ab" * 32, "1:abcd", f"{RING},{RING}", RING + ",", "ab" * 32])
-def test_a_bad_ring_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatch, ring: str) -> None:
+def test_wrong_pepper_ring_is_an_error_that_contains_no_pepper(monkeypatch: pytest.MonkeyPatch, ring: str) -> None:
     monkeypatch.setenv("KEYADMIN_PEPPERS", ring)
     with pytest.raises(env.InvalidVariableError) as caught:
         env.peppers()
@@ -118,7 +118,7 @@ def test_a_bad_ring_is_refused_without_showing_it(monkeypatch: pytest.MonkeyPatc
     assert "ab" * 4 not in str(caught.value)
 
 
-def test_development_generates_its_secrets_once(development: Path) -> None:
+def test_development_generates_secrets_once_for_the_owner_only(development: Path) -> None:
     key, ring = env.secret_key(), env.peppers()
     assert (env.secret_key(), env.peppers()) == (key, ring)
     assert list(ring) == [1]
@@ -129,21 +129,21 @@ def test_development_generates_its_secrets_once(development: Path) -> None:
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_generated_secret_that_others_can_read_is_refused(development: Path) -> None:
+def test_generated_secret_that_others_can_read_is_an_error(development: Path) -> None:
     env.secret_key()
     (development / "secrets" / "django-secret-key").chmod(0o644)
     with pytest.raises(env.InvalidVariableError, match="chmod 600"):
         env.secret_key()
 
 
-def test_development_uses_the_running_embedded_server(development: Path) -> None:
+def test_development_uses_the_url_of_the_running_embedded_server(development: Path) -> None:
     assert urls.url() == ""
     env.write_private(development / "database-url", "postgresql://postgres@/keyadmin?host=%2Fa%20b\n")
     assert urls.database_config()["HOST"] == "/a b"
     assert stat.S_IMODE((development / "database-url").stat().st_mode) == 0o600
 
 
-def test_production_names_all_that_is_missing(development: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_production_lists_every_missing_variable(development: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYADMIN_ENV", "production")
     for read in (env.secret_key, env.peppers, urls.url, env.allowed_hosts):
         with pytest.raises(env.MissingVariableError) as caught:
@@ -166,7 +166,7 @@ def test_production_names_all_that_is_missing(development: Path, monkeypatch: py
         ),
     ],
 )
-def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, object]) -> None:
+def test_database_url_becomes_a_databases_entry(url: str, expected: dict[str, object]) -> None:
     entry = urls.database_config(url)
     assert entry["ENGINE"] == "keyadmin.db.backend"
     assert {name: entry[name] for name in expected} == expected
@@ -183,7 +183,7 @@ def test_a_database_url_becomes_djangos_entry(url: str, expected: dict[str, obje
         "postgresql://u:sesame%zz@h/d",
     ],
 )
-def test_a_wrong_database_url_is_refused_in_one_line_that_keeps_the_password(url: str) -> None:
+def test_wrong_database_url_is_an_error_of_one_line_without_the_password(url: str) -> None:
     with pytest.raises(env.InvalidVariableError) as caught:
         urls.database_config(url)
     assert str(caught.value).startswith("DATABASE_URL")
