@@ -12,7 +12,10 @@ from tests.system_checks import check_ids
 
 def test_sound_configuration_passes_every_check() -> None:
     assert check_ids() == set()
-    assert check_ids(KEYADMIN_TRUSTED_PROXIES=cidr.compile_networks([cidr.parse("10.0.0.0/8"), cidr.parse("::1")])) == set()
+    assert (
+        check_ids(KEYADMIN_TRUSTED_PROXIES=cidr.compile_networks([cidr.parse("10.0.0.0/8"), cidr.parse("::1")]))
+        == set()
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL: URLs, database roles, and Django's backend with the deadline of a page."""
+"""Connections of pages and commands to PostgreSQL: URLs, roles, and Django's backend with a deadline for pages."""

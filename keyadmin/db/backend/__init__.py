@@ -1,1 +1,1 @@
-"""The pages' connections to PostgreSQL: Django's own, which in a web server never wait for a server that is away."""
+"""Django's PostgreSQL backend with a deadline for pages. See `base.py`."""

@@ -1,12 +1,18 @@
-"""Django's PostgreSQL backend with a patience that the client keeps, since a frozen server keeps none.
+"""Django's PostgreSQL backend, with a time limit that the client keeps.
 
-`be_impatient()` turns it on, in web servers; management commands wait for as long as it takes. Whoever waits for an
-answer then asks on a new connection, every second, whether the server is there at all. So a slow statement has its
-time, and a frozen server is noticed before the calls that share the web server's threads are late.
+`statement_timeout` and `tcp_user_timeout` do not help against a frozen server: it cancels no statement, and its kernel
+still acknowledges packets. docs/decisions/0001-page-connections.md has the measurements.
+
+`enable_page_deadline()` turns the limit on, in web servers; management commands wait as long as a statement takes. A
+connection that waits for an answer opens another one every SILENCE_SECONDS, to see whether the server still responds.
+A slow statement may take the whole deadline, and a server that is away is noticed within about 1.3 s, before calls that
+wait for a thread of the web server reach their own deadline.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import psycopg
 from django.db.backends.postgresql import base
@@ -15,52 +21,70 @@ from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
 
-from keyadmin.callpath.circuit_breaker import CircuitBreaker
-
-SILENCE: Final = 0.8
-"""Seconds without an answer, after which the server is asked whether it is there."""
-ANSWERS_WITHIN: Final = 0.5
-"""Seconds in which a server that is there answers: welcome, or that it is full, or that it is starting."""
-_TICK: Final = 0.1
-#: Waited for while a page holds one of the web server's threads.
-_OPTIONS: Final = "-c lock_timeout=1s"
-
-_patience: float | None = None
+SILENCE_SECONDS: Final = 0.8
+"""Seconds without an answer after which a connection probes the server. Also the time limit of connecting."""
+PROBE_TIMEOUT_SECONDS: Final = 0.5
+"""Seconds in which a server that responds accepts or rejects a new connection."""
+_POLL_SECONDS: Final = 0.1
+#: A page that waits for a lock occupies a thread of the web server.
+_SESSION_OPTIONS: Final = "-c lock_timeout=1s"
 
 
-def be_impatient(seconds: float) -> None:
-    """From now on no statement of this process's pages is waited for longer."""
-    global _patience
-    _patience = seconds
+class CircuitBreaker(Protocol):
+    """What the pages need of the call path's circuit breaker. `db` cannot import the call path."""
+
+    def allow_request(self) -> bool: ...
+    def is_open(self) -> bool: ...
+    def record_failure(self) -> None: ...
+    def record_success(self) -> None: ...
 
 
-def _circuit_breaker() -> CircuitBreaker:
-    from keyadmin.callpath.state import state  # Django loads this backend before the models that `state` imports
+@dataclass(frozen=True, slots=True)
+class PageDeadline:
+    """The time limit of a statement, and the circuit breaker that pages and calls share."""
 
-    return state.circuit_breaker
+    seconds: float
+    get_circuit_breaker: Callable[[], CircuitBreaker]
+
+
+def enable_page_deadline(seconds: float, get_circuit_breaker: Callable[[], CircuitBreaker]) -> None:
+    """Limit every statement of this process's Django connections to `seconds`. Call it before the first connection.
+
+    A forked child has a circuit breaker of its own, so it is looked up each time.
+    """
+    DatabaseWrapper.deadline = PageDeadline(seconds, get_circuit_breaker)
+
+
+class StatementTimeoutError(psycopg.OperationalError):
+    """The statement was given up. It may have taken effect."""
 
 
 class PageConnection(psycopg.Connection[Any]):
-    """Gives up on a server that is away, and is closed then: what it would still answer belongs to nobody."""
+    """A connection that stops waiting at the deadline, or when the server does not respond. It is closed then."""
 
     conninfo: str
+    deadline: PageDeadline
 
     @classmethod
-    def impatient(cls, parameters: dict[str, Any]) -> "PageConnection":
-        """As `connect` with Django's parameters, whose own time limit cannot be less than two seconds."""
-        if not _circuit_breaker().allow_request():
+    def open(cls, parameters: dict[str, Any], deadline: PageDeadline) -> "PageConnection":
+        """Connect within SILENCE_SECONDS with Django's parameters; psycopg's own time limit is two seconds at least.
+
+        Raises OperationalError if the server does not answer, or did not a moment ago.
+        """
+        breaker = deadline.get_circuit_breaker()
+        if not breaker.allow_request():
             raise psycopg.OperationalError("the server did not answer a moment ago")
         context, factory = parameters.pop("context", None), parameters.pop("cursor_factory", None)
         threshold = parameters.pop("prepare_threshold", None)
-        parameters["options"] = f"{parameters.get('options', '')} {_OPTIONS}"
+        parameters["options"] = f"{parameters.get('options', '')} {_SESSION_OPTIONS}"
         conninfo = psycopg.conninfo.make_conninfo("", **parameters)
         try:
-            connection = waiting.wait_conn(cls._connect_gen(conninfo), interval=_TICK, timeout=SILENCE)
+            connection = waiting.wait_conn(cls._connect_gen(conninfo), interval=_POLL_SECONDS, timeout=SILENCE_SECONDS)
         except psycopg.OperationalError:
-            _circuit_breaker().record_failure()
+            breaker.record_failure()
             raise
-        _circuit_breaker().record_success()
-        connection.conninfo = conninfo
+        breaker.record_success()
+        connection.conninfo, connection.deadline = conninfo, deadline
         connection.prepare_threshold = threshold
         if factory is not None:
             connection.cursor_factory = factory
@@ -68,56 +92,55 @@ class PageConnection(psycopg.Connection[Any]):
             connection._adapters = AdaptersMap(context.adapters)
         return connection
 
-    def wait[RV](self, gen: PQGen[RV], interval: float = _TICK, timeout: float | None = None) -> RV:
+    def wait[RV](self, gen: PQGen[RV], interval: float = _POLL_SECONDS, timeout: float | None = None) -> RV:
         try:
-            return super().wait(self._watched(gen), interval, timeout)
+            return super().wait(self._limited(gen), interval, timeout)
         except StatementTimeoutError:
             self.pgconn.finish()
             raise
 
-    def _watched[RV](self, gen: PQGen[RV]) -> PQGen[RV]:
-        """The same steps; psycopg tells of every tick in which nothing came."""
-        began = asked = monotonic()
+    def _limited[RV](self, gen: PQGen[RV]) -> PQGen[RV]:
+        """The steps of `gen`. psycopg resumes it at every poll, also if nothing has arrived."""
+        began = probed = monotonic()
         try:
             state = next(gen)
             while True:
                 ready = yield state
-                if not ready and monotonic() - asked > SILENCE:
-                    self._insist(began)
-                    asked = monotonic()
+                if not ready and monotonic() - probed > SILENCE_SECONDS:
+                    self._check(began)
+                    probed = monotonic()
                 state = gen.send(ready)
-        except StopIteration as done:
-            result: RV = done.value
+        except StopIteration as stop:
+            result: RV = stop.value
             return result
 
-    def _insist(self, began: float) -> None:
-        """Raises Unanswered when the server is away, or has had its time."""
-        if _circuit_breaker().is_open() or not is_there(self.conninfo):
-            _circuit_breaker().record_failure()
+    def _check(self, began: float) -> None:
+        """Raise StatementTimeoutError if the server does not respond, or the statement has reached the deadline."""
+        breaker = self.deadline.get_circuit_breaker()
+        if breaker.is_open() or not server_responds(self.conninfo):
+            breaker.record_failure()
             raise StatementTimeoutError("the server does not answer")
-        if _patience is not None and monotonic() - began > _patience:
-            raise StatementTimeoutError(f"the server needs more than {_patience:g} s")
+        if monotonic() - began > self.deadline.seconds:
+            raise StatementTimeoutError(f"the server needs more than {self.deadline.seconds:g} s")
 
 
-class StatementTimeoutError(psycopg.OperationalError):
-    """Whether the statement under way took effect is unknown."""
-
-
-def is_there(conninfo: str) -> bool:
-    """Whether the server answers a new connection, be it by refusing it."""
+def server_responds(conninfo: str) -> bool:
+    """Whether the server accepts or rejects a new connection within PROBE_TIMEOUT_SECONDS."""
     began = monotonic()
     try:
         waiting.wait_conn(
-            psycopg.Connection._connect_gen(conninfo), interval=_TICK, timeout=ANSWERS_WITHIN
+            psycopg.Connection._connect_gen(conninfo), interval=_POLL_SECONDS, timeout=PROBE_TIMEOUT_SECONDS
         ).pgconn.finish()
     except psycopg.OperationalError:
-        return monotonic() - began < ANSWERS_WITHIN
+        return monotonic() - began < PROBE_TIMEOUT_SECONDS
     return True
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    deadline: ClassVar[PageDeadline | None] = None
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        if _patience is None:
+        if self.deadline is None:
             return super().get_new_connection(conn_params)
         self.isolation_level = IsolationLevel.READ_COMMITTED
-        return PageConnection.impatient(dict(conn_params))
+        return PageConnection.open(dict(conn_params), self.deadline)
