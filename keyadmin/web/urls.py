@@ -1,4 +1,4 @@
-"""The pages. Each subject has its own `urls.py`."""
+"""URLs of the pages. Each subject has a urls.py; subjects with one or two pages are listed here."""
 
 from django.urls import include, path
 

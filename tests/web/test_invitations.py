@@ -97,7 +97,7 @@ def test_who_is_here_already_is_added_and_no_more_is_said(
 ) -> None:
     response = signed_in(jonas).post("/people/invite/", invitation | {"email": lena.email}, follow=True)
     html = response.content.decode()
-    assert "lena@contoso.example has an account already, and has the role now." in html
+    assert "lena@contoso.example already has an account and now has this role." in html
     assert "/welcome/" not in html
     assert Membership.objects.get(person=lena, organisation=northwind).role == Role.AUDITOR
 

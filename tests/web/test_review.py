@@ -13,7 +13,7 @@ from django.utils import timezone
 from keyadmin.models import Event, Key, Organisation, Person
 from keyadmin.operations import review as operations
 from keyadmin.web.common import capped_count
-from keyadmin.web.review import views
+from keyadmin.web.review import report
 from tests.factories import KeyFactory, member_of
 from tests.models.test_review import use
 from tests.web.conftest import SignedIn
@@ -110,7 +110,7 @@ def test_paging_forth_and_back(
     ready: Callable[[], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(views, "SIZE", 2)
+    monkeypatch.setattr(report, "PAGE_SIZE", 2)
     soon = timezone.now() + timedelta(days=30)
     made = [KeyFactory(organisation=northwind, name=f"K{n}", expires_at=soon if n % 2 else None) for n in range(5)]
     ready()

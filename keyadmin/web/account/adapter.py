@@ -1,6 +1,9 @@
-"""Signing in, through django-allauth: nobody signs up, and wrong, unknown and deactivated look alike."""
+"""django-allauth's adapter for the sign-in pages.
 
-from typing import Any
+Nobody can sign up. A wrong password, an unknown email and a deactivated account get the same response.
+"""
+
+from typing import Any, Final
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -13,7 +16,8 @@ from keyadmin.operations.people.sign_in import SignInAdapter
 from keyadmin.web.account import mail
 from keyadmin.web.common import htmx
 
-_SILENT = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
+#: Messages of django-allauth that are not shown: the next page makes clear that the person signed in or out.
+_HIDDEN_MESSAGES: Final = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
 
 
 class AccountAdapter(SignInAdapter):
@@ -21,32 +25,32 @@ class AccountAdapter(SignInAdapter):
         return False
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Answer 429 to too many attempts, instead of an error on the form."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
-            raise ImmediateHttpResponse(self._throttled(request, **credentials)) from error
+            raise ImmediateHttpResponse(self._too_many_attempts(request, **credentials)) from error
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """After the response, which must not tell whether there was anybody to write to."""
-        given = context | {"email": email, "current_site": get_current_site(self.request)}
-        given.pop("request", None)  # the letter is written when the request is over
-        mail.post(lambda: self.render_mail(template_prefix, email, given))
+        """Send the mail after the response, so that its time does not reveal whether the account exists."""
+        mail_context = context | {"email": email, "current_site": get_current_site(self.request)}
+        mail_context.pop("request", None)  # the mail is rendered after the request
+        mail.post(lambda: self.render_mail(template_prefix, email, mail_context))
 
     def format_email_subject(self, subject: str) -> str:
-        """The library's own asks for the running request, of which there is none when a letter is written."""
+        """django-allauth's own method needs the current request, and there is none when the mail is rendered."""
         return f"[{get_current_site(self.request).name}] {subject}"
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
     ) -> None:
-        """Signing in and out need no words: the page that follows says it."""
-        if message_template not in _SILENT:
+        if message_template not in _HIDDEN_MESSAGES:
             super().add_message(request, level, message_template, *args, **kwargs)
 
-    def _throttled(self, request: HttpRequest, **credentials: Any) -> HttpResponse:
+    def _too_many_attempts(self, request: HttpRequest, **credentials: Any) -> HttpResponse:
         seconds = self.seconds_left(request, **credentials)
         message = htmx.too_many_attempts_message(seconds)
         response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)

@@ -1,4 +1,4 @@
-"""Resetting a forgotten password by mail, through django-allauth; history is told in the same transaction."""
+"""Password reset by mail, with the views of django-allauth. Each step records its event in the same transaction."""
 
 from typing import Any
 
@@ -12,28 +12,31 @@ from keyadmin.operations.people import passwords
 from keyadmin.web.common import actors
 
 
-class AskForm(ResetPasswordForm):
-    _make_link = ResetPasswordForm.save
+class RequestResetForm(ResetPasswordForm):  # type: ignore[misc]
+    _create_and_send_link = ResetPasswordForm.save
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """`users` holds the active person with the address, if there is one. The adapter sends the letter later."""
-        actor = actors.anonymous_actor(request, gettext("Not signed in"))
+        """Record the request and have the adapter send the mail later.
+
+        `self.users` contains the active person with this email, if one exists.
+        """
+        actor = actors.of_nobody(request, gettext("Not signed in"))
         passwords.ask_for_reset(actor=actor, person=self.users[0].pk if self.users else None)
-        email: str = self._make_link(request, **kwargs)
+        email: str = self._create_and_send_link(request, **kwargs)
         return email
 
 
-class AskView(PasswordResetView):
-    form_class = AskForm
+class RequestResetView(PasswordResetView):  # type: ignore[misc]
+    form_class = RequestResetForm
 
 
-class ChooseView(PasswordResetFromKeyView):
+class ResetPasswordView(PasswordResetFromKeyView):  # type: ignore[misc]
     def form_valid(self, form: Any) -> HttpResponse:
-        """The library saves the password and then announces it."""
+        """django-allauth saves the password and then sends a signal, whose receiver records the event."""
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
         return response
 
 
-ask = AskView.as_view()
-choose = ChooseView.as_view()
+request_reset = RequestResetView.as_view()
+reset_password = ResetPasswordView.as_view()

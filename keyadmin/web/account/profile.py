@@ -1,4 +1,4 @@
-"""A person's own page: name, theme, time zone, password, sessions."""
+"""The signed-in person's own page: name, time zone, theme, shortcuts, password and sessions."""
 
 from allauth.core.internal import ratelimit
 from django.contrib import messages
@@ -13,10 +13,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import ChangePasswordForm, ProfileForm
+from keyadmin.models import Person
 from keyadmin.operations import people
 from keyadmin.operations.people import passwords, sessions
 from keyadmin.web.common import htmx, preferences
 from keyadmin.web.common.current_user import get_current_user
+
+#: Sent with 429. The limit of django-allauth is 5 attempts a minute.
+_RETRY_AFTER_SECONDS = 60
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -38,21 +42,22 @@ def profile(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-def theme(request: HttpRequest) -> HttpResponse:
-    """Without scripts; with them, theme.js writes the same cookie at once."""
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Set the theme's cookie for a browser without JavaScript. With JavaScript, theme.js sets it."""
     response = redirect("profile")
-    chosen = request.POST.get("theme", "")
-    if chosen in preferences.THEMES:
-        _set_preference(request, response, preferences.THEME_COOKIE, chosen)
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie(COOKIE, theme, max_age=LIFE, samesite="Lax", secure=request.is_secure())
     return response
 
 
 @require_POST
 def choose_shortcuts(request: HttpRequest) -> HttpResponse:
+    """Switch single-key shortcuts on or off, by a cookie."""
     response = redirect("profile")
-    chosen = request.POST.get("shortcuts", "")
-    if chosen in preferences.SHORTCUT_CHOICES:
-        _set_preference(request, response, preferences.SHORTCUTS_COOKIE, chosen)
+    choice = request.POST.get("shortcuts", "")
+    if choice in shortcuts.CHOICES:
+        response.set_cookie(shortcuts.COOKIE, choice, max_age=LIFE, samesite="Lax", secure=request.is_secure())
     return response
 
 
@@ -63,29 +68,28 @@ def _set_preference(request: HttpRequest, response: HttpResponse, cookie: str, v
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("current", "password")
-def password(request: HttpRequest) -> HttpResponseBase:
-    """Ends all sessions but this one. Guesses of the present password are limited as the library limits them."""
+def change_password(request: HttpRequest) -> HttpResponseBase:
+    """Change the password and end all other sessions. django-allauth limits attempts at the current password."""
     user = get_current_user(request)
-    if request.method == "POST" and not _may_guess(request):
-        return htmx.error_response(request, 429, "429.html", htmx.too_many_attempts_message(60), retry_after=60)
+    if request.method == "POST" and not _consume_attempt(request, user.person):
+        message = htmx.too_many_words(_RETRY_AFTER_SECONDS)
+        return htmx.refuse(request, 429, "429.html", message, retry_after=_RETRY_AFTER_SECONDS)
     form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=user.person)
     if form.is_valid():
         try:
-            changed = passwords.change(actor=user.actor, person=user.person.id, password=form.cleaned_data["password"])
+            person = passwords.change(actor=user.actor, person=user.person.id, password=form.cleaned_data["password"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            update_session_auth_hash(request, changed)
-            return htmx.redirect_to(
-                request, gettext("Password changed. Other sessions have ended."), reverse("profile")
-            )
-    context = {"form": form, "action": reverse("change_password"), "back_url": reverse("profile")}
-    return render(request, "profile/password.html", context | {"section": "profile"}, status=htmx.form_status(form))
-
-
-def _may_guess(request: HttpRequest) -> bool:
-    person = get_current_user(request).person
-    return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))
+            update_session_auth_hash(request, person)
+            return htmx.gone_to(request, gettext("Password changed. Other sessions have ended."), reverse("profile"))
+    context = {
+        "form": form,
+        "action": reverse("change_password"),
+        "back_url": reverse("profile"),
+        "section": "profile",
+    }
+    return render(request, "profile/password.html", context, status=htmx.status_of(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,3 +106,8 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
         "section": "profile",
     }
     return render(request, "profile/sign_out.html", context)
+
+
+def _consume_attempt(request: HttpRequest, person: Person) -> bool:
+    """Count an attempt to change the password; False if the limit is reached."""
+    return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))

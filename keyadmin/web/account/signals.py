@@ -1,5 +1,7 @@
-"""What libraries announce by signal only: signing in, failing to, signing out, a password reset by mail. Each
-becomes history here.
+"""Receivers of the signals of Django and django-allauth. Each records the announced act as an event.
+
+Django and django-allauth announce sign-in, failed sign-in, sign-out and password reset by signal only. The change of a
+password has a view of ours, which needs no signal.
 """
 
 from typing import Any
@@ -16,19 +18,16 @@ from keyadmin.operations.people import passwords, sessions
 from keyadmin.web.common import actors
 from keyadmin.web.common.middleware import is_api
 
+# Django's receiver saves the time of the last sign-in before the event is recorded, and would keep it even if recording
+# fails and the sign-in is undone. `sessions.sign_in` saves it instead.
+user_logged_in.disconnect(dispatch_uid="update_last_login")
 
-def connect() -> None:
-    """Connect the receivers below. AppConfig.ready() calls this."""
-    # Django's receiver saves the time of the sign-in before `signed_in` records it, even if recording fails.
-    user_logged_in.disconnect(dispatch_uid="update_last_login")
-    user_logged_in.connect(signed_in, dispatch_uid="keyadmin.signed_in")
-    user_login_failed.connect(sign_in_failed, dispatch_uid="keyadmin.sign_in_failed")
-    user_logged_out.connect(signed_out, dispatch_uid="keyadmin.signed_out")
-    password_reset.connect(password_was_reset, dispatch_uid="keyadmin.password_reset")
+_MAX_EMAIL_LENGTH = 254
 
 
-def signed_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
-    """Whoever history can't be told of does not come in: what the library has put into the session goes again."""
+@receiver(user_logged_in, dispatch_uid="keyadmin.signed_in")
+def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
+    """Record the sign-in. If recording fails, undo it: the session that the library has filled is flushed."""
     if request is None:
         return
     try:
@@ -39,20 +38,22 @@ def signed_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
         raise
 
 
-def sign_in_failed(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
-    """Not sent for attempts that were throttled: a flood does not fill the history."""
-    if request is not None:
-        typed = without_control_characters(str(credentials.get("email", "")), 254)
-        sessions.fail_sign_in(
-            actor=actors.anonymous_actor(request, typed, Interface.API if is_api(request) else Interface.PAGE)
-        )
+@receiver(user_login_failed, dispatch_uid="keyadmin.sign_in_failed")
+def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
+    """Not sent for attempts above the rate limit, so a flood of attempts does not flood the history."""
+    if request is None:
+        return
+    email = without_control_characters(str(credentials.get("email", "")), _MAX_EMAIL_LENGTH)
+    interface = Interface.API if is_api(request) else Interface.PAGE
+    sessions.fail_sign_in(actor=actors.of_nobody(request, email, interface))
 
 
-def signed_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
+@receiver(user_logged_out, dispatch_uid="keyadmin.signed_out")
+def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
     if request is not None and user is not None:
         sessions.sign_out(actor=actors.person_actor(request, user))
 
 
-def password_was_reset(request: HttpRequest, user: Person, **_: Any) -> None:
-    """Changing a password has a page of ours, which needs no signal."""
-    passwords.note_reset(actor=actors.person_actor(request, user))
+@receiver(password_reset, dispatch_uid="keyadmin.password_reset")
+def record_password_reset(request: HttpRequest, user: Person, **_: Any) -> None:
+    passwords.note_reset(actor=actors.of_person(request, user))

@@ -1,4 +1,7 @@
-"""Channels: the ways an organisation talks to its customers."""
+"""Channels: the list, and the dialogs to create, rename and remove one.
+
+A channel is a way in which an organisation communicates with its customers.
+"""
 
 from typing import Any, Final
 from uuid import UUID
@@ -13,16 +16,16 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.catalogue import NameFilters, NameForm
 from keyadmin.forms.people import OrganisationChoice
-from keyadmin.models import Channel, Organisation, paging
+from keyadmin.models import Channel, paging
 from keyadmin.operations import policy
-from keyadmin.operations.catalogue import channels
+from keyadmin.operations.catalogue import channels as operations
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
 from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 
-SIZE: Final = 20
-_ORDER: Final = paging.Order("name", False, str, UUID)
+PAGE_SIZE: Final = 20
+_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -30,17 +33,17 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, NameFilters, reverse("channels:list"))
-    found: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
+    rows: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
     if listing.organisation is not None:
-        found = found.filter(organisation=listing.organisation.id)
-    if q := listing.filters.get("q"):
-        found = found.search(q)
-    context = listing.page(found, _ORDER, SIZE)
+        rows = rows.filter(organisation=listing.organisation.id)
+    if q := listing.chosen.get("q"):
+        rows = rows.search(q)
+    context = listing.page(rows, _BY_NAME, PAGE_SIZE)
     for row in context["rows"]:
         row.may_manage = Permission.MANAGE_CHANNELS in user.permissions(row.organisation_id)
-    shown = [listing.organisation] if listing.organisation else user.organisations
+    organisations = [listing.organisation] if listing.organisation else user.organisations
     context |= {
-        "may_create": any(Permission.MANAGE_CHANNELS in user.permissions(o.id) for o in shown),
+        "may_create": any(Permission.MANAGE_CHANNELS in user.permissions(o.id) for o in organisations),
         "shows_organisation": listing.organisation is None and len(user.organisations) > 1,
         "section": "channels",
     }
@@ -50,77 +53,79 @@ def list_(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
     user = get_current_user(request)
-    form = _new_form(request, user)
+    form = _create_form(request, user)
     if form.is_valid():
         try:
-            channels.create(actor=user.actor, **form.cleaned_data)
+            operations.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Channel created"), _list())
+            return htmx.gone_to(request, gettext("Channel created"), _list_url())
     return _dialog(request, "channels/create.html", form, reverse("channels:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def rename(request: HttpRequest, channel: UUID) -> HttpResponseBase:
+def rename(request: HttpRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = _managed(user, channel)
-    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": row.name})
+    channel = _get_managed_channel(user, channel_id)
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": channel.name})
     if form.is_valid():
         try:
-            channels.rename(actor=user.actor, channel=row.id, name=form.cleaned_data["name"])
+            operations.rename(actor=user.actor, channel=channel.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Channel renamed"), _list())
-    return _dialog(request, "channels/rename.html", form, reverse("channels:rename", args=[row.id]), channel=row)
+            return htmx.gone_to(request, gettext("Channel renamed"), _list_url())
+    return _dialog(
+        request, "channels/rename.html", form, reverse("channels:rename", args=[channel.id]), channel=channel
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, channel: UUID) -> HttpResponseBase:
+def remove(request: HttpRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = _managed(user, channel)
+    channel = _get_managed_channel(user, channel_id)
     if request.method == "POST":
-        channels.remove(actor=user.actor, channel=row.id)
-        return htmx.redirect_to(request, gettext("Channel removed"), _list())
-    action = reverse("channels:remove", args=[row.id])
-    return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=row)
+        operations.remove(actor=user.actor, channel=channel.id)
+        return htmx.gone_to(request, gettext("Channel removed"), _list_url())
+    action = reverse("channels:remove", args=[channel.id])
+    return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=channel)
 
 
-def _new_form(request: HttpRequest, user: CurrentUser) -> NameForm:
-    """Asks for the organisation as well, where there is more than one to choose; that of the page behind first."""
-    offered = [o for o in user.organisations if Permission.MANAGE_CHANNELS in user.permissions(o.id)]
-    if not offered:
-        raise _may_not_create(user)
-    current_slug = htmx.current_organisation_slug(request)
-    chosen = next((o for o in offered if o.slug == current_slug), offered[0])
-    form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": chosen.id})
+def _create_form(request: HttpRequest, user: CurrentUser) -> NameForm:
+    """The form, with a choice of organisation if the user manages the channels of several.
+
+    It preselects the organisation that the page behind the dialog is filtered by. Raises ForbiddenError if the user
+    manages no channels, and NotFoundError if they may not read any organisation.
+    """
+    organisations = [o for o in user.organisations if Permission.MANAGE_CHANNELS in user.permissions(o.id)]
+    if not organisations:
+        if not user.organisations:
+            raise NotFoundError
+        raise policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
+    query = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
+    selected = next((o for o in organisations if o.slug == query.get("organisation")), organisations[0])
+    form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": selected.id})
     choice = OrganisationChoice()
-    choice.offer(offered)
+    choice.offer(organisations)
     form.fields["organisation"] = choice
     return form
 
 
-def _may_not_create(user: CurrentUser) -> Exception:
-    if not user.organisations:
-        return NotFoundError()
-    return policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
-
-
-def _managed(user: CurrentUser, channel: UUID) -> Any:
-    row: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation").filter(id=channel)
-    found = row.first()
-    if found is None:
+def _get_managed_channel(user: CurrentUser, channel_id: UUID) -> Any:
+    """The channel, annotated by `with_key_count`. Raises NotFoundError or ForbiddenError."""
+    channels: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
+    channel = channels.filter(id=channel_id).first()
+    if channel is None:
         raise NotFoundError
-    organisation: Organisation = found.organisation
-    policy.require(user.actor, Permission.MANAGE_CHANNELS, organisation)
-    return found
+    policy.require(user.actor, Permission.MANAGE_CHANNELS, channel.organisation)
+    return channel
 
 
 def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
-    values = {"form": form, "action": action, "back_url": _list(), "section": "channels"} | context
-    return render(request, template, values, status=htmx.form_status(form))
+    values = {"form": form, "action": action, "back_url": _list_url(), "section": "channels"} | context
+    return render(request, template, values, status=htmx.status_of(form))
 
 
-def _list() -> str:
+def _list_url() -> str:
     return reverse("channels:list")

@@ -1,8 +1,11 @@
-"""Permissions: the catalogue of scopes with the calls that each opens."""
+"""Permissions: the list, and the dialogs to create, edit and remove one.
+
+Pages say "permission" for what the code and the API call a scope.
+"""
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -36,54 +39,54 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    user = _manager(request)
-    form = ScopeForm(_sent(request), is_new=True)
+    user = _get_manager_or_404(request)
+    form = ScopeForm(_post_data(request), is_new=True)
     if form.is_valid():
         try:
-            made = scopes.create(actor=user.actor, **form.values())
+            scope = scopes.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Permission %(name)s created") % {"name": made.name}, _list())
-    return _form(request, form, reverse("permissions:create"))
+            return htmx.gone_to(request, gettext("Permission %(name)s created") % {"name": scope.name}, _list_url())
+    return _form_dialog(request, form, reverse("permissions:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: HttpRequest, name: str) -> HttpResponseBase:
-    user = _manager(request)
-    scope = _changeable(user, name)
+    user = _get_manager_or_404(request)
+    scope = _get_editable_scope(user, name)
     initial = {field: getattr(scope, field) for field in _FIELDS}
-    form = ScopeForm(_sent(request), is_new=False, routes=scope.routes.all(), initial=initial)
+    form = ScopeForm(_post_data(request), is_new=False, routes=scope.routes.all(), initial=initial)
     if form.is_valid():
         try:
             scopes.edit(actor=user.actor, scope=scope.name, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list())
-    return _form(request, form, reverse("permissions:edit", args=[scope.name]), scope)
+            return htmx.gone_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list_url())
+    return _form_dialog(request, form, reverse("permissions:edit", args=[scope.name]), scope)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: HttpRequest, name: str) -> HttpResponseBase:
-    """The dialog says beforehand what the operation would refuse: a permission that keys hold stays."""
-    user = _manager(request)
-    scope = _changeable(user, name)
+    """A permission that keys have cannot be removed: the dialog says so, and the operation enforces it."""
+    user = _get_manager_or_404(request)
+    scope = _get_editable_scope(user, name)
     if request.method == "POST":
         scopes.remove(actor=user.actor, scope=scope.name)
-        return htmx.redirect_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list())
+        return htmx.gone_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list_url())
     context = {
         "scope": scope,
         "form": OperationForm(None),
         "action": reverse("permissions:remove", args=[scope.name]),
-        "back_url": _list(),
+        "back_url": _list_url(),
         "section": "permissions",
     }
     return render(request, "permissions/remove.html", context)
 
 
-def _manager(request: HttpRequest) -> CurrentUser:
-    """The user, if they manage permissions; NotFound for who does not even see them."""
+def _get_manager_or_404(request: HttpRequest) -> CurrentUser:
+    """The current user. Raises ForbiddenError if they may not manage permissions, NotFoundError if not read them."""
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
@@ -91,21 +94,22 @@ def _manager(request: HttpRequest) -> CurrentUser:
     return user
 
 
-def _changeable(user: CurrentUser, name: str) -> Any:
+def _get_editable_scope(user: CurrentUser, name: str) -> Any:
+    """The scope, with its key count. Raises NotFoundError, and ConflictError for scopes of keyadmin's own API."""
     scope: Any = Scope.objects.visible_to(user.actor).with_key_count().filter(name=name).first()
     if scope is None:
         raise NotFoundError
     if scope.is_own:
-        raise ConflictError(gettext("This permission is part of keyadmin and can't be changed."))
+        raise ConflictError(gettext("This permission is part of keyadmin and can’t be changed."))
     return scope
 
 
-def _form(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None) -> HttpResponse:
+def _form_dialog(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None) -> HttpResponse:
     context = {
         "form": form,
         "scope": scope,
         "action": action,
-        "back_url": _list(),
+        "back_url": _list_url(),
         "methods": METHODS,
         "sources": ChannelSource.choices,
         "section": "permissions",
@@ -113,9 +117,9 @@ def _form(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None)
     return render(request, "permissions/form.html", context, status=htmx.form_status(form))
 
 
-def _sent(request: HttpRequest) -> Any:
+def _post_data(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _list() -> str:
+def _list_url() -> str:
     return reverse("permissions:list")

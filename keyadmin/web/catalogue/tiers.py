@@ -1,4 +1,7 @@
-"""Tiers: how many requests a key may make in any hour."""
+"""Tiers: the list, and the dialogs to create, edit and remove one.
+
+A tier limits the requests of a key in any hour.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -31,7 +34,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: HttpRequest) -> HttpResponseBase:
-    user = _manager(request)
+    user = _get_manager_or_404(request)
     form = TierForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -39,39 +42,39 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Tier created"), _list())
+            return htmx.gone_to(request, gettext("Tier created"), _list_url())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, tier: UUID) -> HttpResponseBase:
-    user = _manager(request)
-    row = _tier(user, tier)
-    initial = {"name": row.name, "hourly_limit": row.hourly_limit}
+def edit(request: HttpRequest, tier_id: UUID) -> HttpResponseBase:
+    user = _get_manager_or_404(request)
+    tier = _get_tier_or_404(user, tier_id)
+    initial = {"name": tier.name, "hourly_limit": tier.hourly_limit}
     form = TierForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid():
         try:
-            tiers.edit(actor=user.actor, tier=row.id, **form.cleaned_data)
+            tiers.edit(actor=user.actor, tier=tier.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.redirect_to(request, gettext("Tier changed"), _list())
-    return _dialog(request, "tiers/form.html", form, reverse("tiers:edit", args=[row.id]), tier=row)
+            return htmx.gone_to(request, gettext("Tier changed"), _list_url())
+    return _dialog(request, "tiers/form.html", form, reverse("tiers:edit", args=[tier.id]), tier=tier)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, tier: UUID) -> HttpResponseBase:
-    user = _manager(request)
-    row = _tier(user, tier)
+def remove(request: HttpRequest, tier_id: UUID) -> HttpResponseBase:
+    user = _get_manager_or_404(request)
+    tier = _get_tier_or_404(user, tier_id)
     if request.method == "POST":
-        tiers.remove(actor=user.actor, tier=row.id)
-        return htmx.redirect_to(request, gettext("Tier removed"), _list())
+        tiers.remove(actor=user.actor, tier=tier.id)
+        return htmx.gone_to(request, gettext("Tier removed"), _list_url())
     form = OperationForm(None)
-    return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[row.id]), tier=row)
+    return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[tier.id]), tier=tier)
 
 
-def _manager(request: HttpRequest) -> CurrentUser:
-    """The user, if they manage tiers; NotFound for who does not even see them."""
+def _get_manager_or_404(request: HttpRequest) -> CurrentUser:
+    """The current user. Raises ForbiddenError if they may not manage tiers, NotFoundError if they may not read them."""
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
@@ -79,17 +82,18 @@ def _manager(request: HttpRequest) -> CurrentUser:
     return user
 
 
-def _tier(user: CurrentUser, tier: UUID) -> Any:
-    row = Tier.objects.visible_to(user.actor).with_key_count().filter(id=tier).first()
-    if row is None:
+def _get_tier_or_404(user: CurrentUser, tier_id: UUID) -> Any:
+    """The tier, annotated by `with_key_count`."""
+    tier = Tier.objects.visible_to(user.actor).with_key_count().filter(id=tier_id).first()
+    if tier is None:
         raise NotFoundError
-    return row
+    return tier
 
 
 def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
-    values = {"form": form, "action": action, "back_url": _list(), "section": "tiers"} | context
-    return render(request, template, values, status=htmx.form_status(form))
+    values = {"form": form, "action": action, "back_url": _list_url(), "section": "tiers"} | context
+    return render(request, template, values, status=htmx.status_of(form))
 
 
-def _list() -> str:
+def _list_url() -> str:
     return reverse("tiers:list")

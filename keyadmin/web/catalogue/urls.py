@@ -1,4 +1,4 @@
-"""Permissions, channels and tiers."""
+"""URLs of permissions, channels and tiers."""
 
 from django.urls import include, path, re_path
 
@@ -14,15 +14,15 @@ permissions_urls = [
 channels_urls = [
     path("", channels.list_, name="list"),
     path("create/", channels.create, name="create"),
-    path("<uuid:channel>/rename/", channels.rename, name="rename"),
-    path("<uuid:channel>/remove/", channels.remove, name="remove"),
+    path("<uuid:channel_id>/rename/", channels.rename, name="rename"),
+    path("<uuid:channel_id>/remove/", channels.remove, name="remove"),
 ]
 
 tiers_urls = [
     path("", tiers.list_, name="list"),
     path("create/", tiers.create, name="create"),
-    path("<uuid:tier>/edit/", tiers.edit, name="edit"),
-    path("<uuid:tier>/remove/", tiers.remove, name="remove"),
+    path("<uuid:tier_id>/edit/", tiers.edit, name="edit"),
+    path("<uuid:tier_id>/remove/", tiers.remove, name="remove"),
 ]
 
 urlpatterns = [

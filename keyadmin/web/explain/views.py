@@ -1,7 +1,7 @@
-"""Explain: would a key be allowed a call, and which rule decides. Nothing is called and nothing is counted.
+"""Explain: whether a key would be allowed to make a request, and which rule decides. A dry run: nothing is counted.
 
-The form is sent by POST, and what it asks is then the page's address: somebody may paste a whole key by mistake, and
-an address is kept by browsers and proxies.
+The form is sent by POST and answered by a redirect to a URL with its values. A GET form would put a complete API key
+that is pasted by mistake into the URL, which browsers and proxies keep.
 """
 
 from typing import Any, Final
@@ -28,10 +28,10 @@ from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.keys import deleted, rows
 
-#: Keys to choose from, the newest; any other's ID is pasted.
-_MOST: Final = 100
-#: Among so many of the newest another key is looked for that has what this one lacks.
-_OTHERS: Final = 1000
+#: Keys and channels that the form offers. For another key, its key ID can be pasted.
+MAX_CHOICES: Final = 100
+#: Another key that has the missing permission is searched for among this many of the newest keys.
+MAX_ALTERNATIVES_SEARCHED: Final = 1000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,57 +40,57 @@ _OTHERS: Final = 1000
 def page(request: HttpRequest) -> HttpResponseBase:
     user = get_current_user(request)
     if request.method != "POST":
-        return _asked(request, user)
+        return _page_of_url(request, user)
     form = ExplainForm(request.POST, actor=user.actor)
     if form.is_valid():
         return redirect(querystring.link(reverse("explain"), form.query()) + "#verdict")
-    return _page(request, user, form, form.chosen or _still_chosen(user, request.POST.get("key", "")))
+    return _render(request, user, form, form.chosen or _selected_key(user, request.POST.get("key", "")))
 
 
-def _asked(request: HttpRequest, user: CurrentUser) -> HttpResponse:
-    """What the address asks: nothing yet, a key, or a whole call."""
-    named = request.GET.get("key", "")
+def _page_of_url(request: HttpRequest, user: CurrentUser) -> HttpResponse:
+    """The form with the values in the URL: none, a key, or a complete request, which is then explained."""
+    key_name = request.GET.get("key", "")
     if "path" not in request.GET:
         try:
-            key = _found(user, named)
+            key = _get_key(user, key_name)
         except NotFoundError:
-            return _missing(request, user, named)
+            return _deleted_key_page(request, user, key_name)
         initial = {**request.GET.dict(), "key": str(key.id) if key else ""}
-        return _page(request, user, ExplainForm(actor=user.actor, initial=initial), key)
+        return _render(request, user, ExplainForm(actor=user.actor, initial=initial), key)
     form = ExplainForm(request.GET, actor=user.actor)
     is_valid = form.is_valid()
     if form.is_unknown:
-        return _missing(request, user, named)
+        return _deleted_key_page(request, user, key_name)
     explanation = explain(form.chosen, form.call) if is_valid and form.chosen and form.call else None
-    return _page(request, user, form, form.chosen, explanation)
+    return _render(request, user, form, form.chosen, explanation)
 
 
-def _found(user: CurrentUser, named: str) -> Key | None:
-    """Raises NotFound for a key that is not there; what cannot be one's name is none."""
+def _get_key(user: CurrentUser, name: str) -> Key | None:
+    """The key with this ID or key ID; None for text that is neither. Raises NotFoundError for an unknown key."""
     try:
-        return find_key(user.actor, named) if named else None
+        return key_of(user.actor, name) if name else None
     except InvalidInputError:
         return None
 
 
-def _still_chosen(user: CurrentUser, named: str) -> Key | None:
-    """The choice that stands beside a key ID which is none."""
+def _selected_key(user: CurrentUser, name: str) -> Key | None:
+    """The key selected in a form that is shown again because the pasted key ID is not valid."""
     try:
-        return _found(user, named)
+        return _get_key(user, name)
     except NotFoundError:
         return None
 
 
-def _missing(request: HttpRequest, user: CurrentUser, named: str) -> HttpResponse:
-    """What became of the key, if the user may know; else raises NotFound."""
+def _deleted_key_page(request: HttpRequest, user: CurrentUser, name: str) -> HttpResponse:
+    """A 404 page that says who deleted the key. Raises NotFoundError if the user may not know that it existed."""
     try:
-        key = UUID(named)
+        key_id = UUID(name)
     except ValueError:
         raise NotFoundError from None
-    return deleted.deleted_key_page(request, user, key)
+    return deleted.page(request, user, key_id)
 
 
-def _page(
+def _render(
     request: HttpRequest,
     user: CurrentUser,
     form: ExplainForm,
@@ -98,78 +98,74 @@ def _page(
     explanation: Explanation | None = None,
 ) -> HttpResponse:
     user.page_organisation = key.organisation if key else None
-    organisation = user.page_organisation or user.find_organisation(request.GET.get("organisation", ""))
-    form.offer(_choices(user, organisation, key))
+    organisation = user.page_organisation or user.organisation(request.GET.get("organisation", ""))
+    form.offer(_key_choices(user, organisation, key))
     channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
         channels = channels.filter(organisation=organisation)
-    context: dict[str, Any] = {"form": form, "key": key, "channels": channels[:_MOST], "section": "keys"}
+    context: dict[str, Any] = {"form": form, "key": key, "channels": channels[:MAX_CHOICES], "section": "keys"}
     if explanation:
-        context |= _told(user, explanation)
+        context |= _explanation_context(user, explanation)
     return render(request, "explain.html", context, status=422 if form.errors else 200)
 
 
-def _choices(user: CurrentUser, organisation: Organisation | None, chosen: Key | None) -> list[Key]:
-    """By name, and the chosen one among them."""
+def _key_choices(user: CurrentUser, organisation: Organisation | None, selected: Key | None) -> list[Key]:
+    """The newest keys and the selected one, by name."""
     keys: Any = Key.objects.visible_to(user.actor)
     if organisation:
         keys = keys.filter(organisation=organisation)
-    newest = {key.id: key for key in keys.order_by("-created_at", "-id")[:_MOST]}
-    if chosen:
-        newest[chosen.id] = chosen
-    return sorted(newest.values(), key=lambda key: (key.name.casefold(), key.masked))
+    choices = {key.id: key for key in keys.order_by("-created_at", "-id")[:MAX_CHOICES]}
+    if selected:
+        choices[selected.id] = selected
+    return sorted(choices.values(), key=lambda key: (key.name.casefold(), key.masked))
 
 
-def _told(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
+def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
     steps, deciding = explanation.steps, explanation.deciding
-    urls = _urls(user, explanation.key)
+    links = _remedy_links(user, explanation.key)
     return {
         "explanation": explanation,
         "steps": [{"title": TITLES[step.rule], "step": step} for step in steps],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
-        "remedies": [{"detail": remedy.detail, "link": urls.get(remedy.kind)} for remedy in explanation.remedies],
-        "another": _another(user, explanation),
+        "changes": [{"detail": change.detail, "link": links.get(change.what)} for change in explanation.changes],
+        "another": _alternative_key(user, explanation),
     }
 
 
-def _urls(user: CurrentUser, key: Key) -> dict[RemedyKind, tuple[str, str]]:
-    """Where the user may change what would have to change, and what the link says."""
-    may, granted = rows.allowed_actions(key, user), user.permissions(key.organisation_id)
+def _remedy_links(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
+    """(URL, link text) by remedy, for the remedies that the user may apply."""
+    may, permissions = table.may(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
-    places = {
-        RemedyKind.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
-        RemedyKind.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
-        RemedyKind.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Change its addresses")),
-        RemedyKind.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
-        RemedyKind.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
-        RemedyKind.TIER: (may["edit"] and Permission.CHOOSE_TIERS in granted, edit, gettext("Edit the tier")),
-        RemedyKind.CATALOGUE: (
-            Permission.MANAGE_SCOPES in granted,
-            reverse("permissions:list"),
-            gettext("Permissions"),
-        ),
-        RemedyKind.ENABLE_ORGANISATION: (
-            Permission.MANAGE_ORGANISATIONS in granted,
+    links = {
+        What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
+        What.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
+        What.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Edit allowed IPs")),
+        What.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
+        What.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
+        What.TIER: (may["edit"] and Permission.CHOOSE_TIERS in permissions, edit, gettext("Edit tier")),
+        What.CATALOGUE: (Permission.MANAGE_SCOPES in permissions, reverse("permissions:list"), gettext("Permissions")),
+        What.ENABLE_ORGANISATION: (
+            Permission.MANAGE_ORGANISATIONS in permissions,
             reverse("organisations:enable", args=[key.organisation.slug]),
             gettext("Enable"),
         ),
     }
     if key.bot_id:
-        manages = Permission.MANAGE_BOTS in granted
-        places[RemedyKind.ENABLE_BOT] = (manages, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
-        of_bot = reverse("networks:of-bot", args=[key.bot_id])
-        places[RemedyKind.BOT_LIST] = (manages, of_bot, gettext("Change its addresses"))
-    return {kind: (url, words) for kind, (is_allowed, url, words) in places.items() if is_allowed}
+        may_manage_bots = Permission.MANAGE_BOTS in permissions
+        allow_list = reverse("networks:of-bot", args=[key.bot_id])
+        links[What.ENABLE_BOT] = (may_manage_bots, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
+        links[What.BOT_LIST] = (may_manage_bots, allow_list, gettext("Edit allowed IPs"))
+    return {what: (url, text) for what, (is_allowed, url, text) in links.items() if is_allowed}
 
 
-def _another(user: CurrentUser, explanation: Explanation) -> Key | None:
-    """A working key of the same organisation that has the permission which this one lacks."""
+def _alternative_key(user: CurrentUser, explanation: Explanation) -> Key | None:
+    """The newest usable key of the same organisation that has the missing permission; None if nothing is missing."""
     if not any(step.rule is Rule.PERMISSION and step.reason is DenialReason.SCOPE for step in explanation.steps):
         return None
     keys: Any = Key.objects.visible_to(user.actor).filter(organisation=explanation.key.organisation_id)
-    newest = keys.order_by("-created_at", "-id").values("id")[:_OTHERS]
-    others = (
+    newest = keys.order_by("-created_at", "-id").values("id")[:MAX_ALTERNATIVES_SEARCHED]
+    alternatives = (
         keys.usable().filter(id__in=newest, inherits=False, scopes__in=explanation.needs).exclude(id=explanation.key.id)
     )
-    found: Key | None = others.order_by("-created_at", "-id").first()
-    return found
+    alternative: Key | None = alternatives.order_by("-created_at", "-id").first()
+    return alternative

@@ -1,14 +1,14 @@
-"""Pages of history."""
+"""URLs of history."""
 
 from django.urls import path
 
-from keyadmin.web.history import export, views
+from keyadmin.web.history import views
 
 app_name = "history"
 
 urlpatterns = [
     path("", views.list_, name="list"),
     path("new/", views.new, name="new"),
-    path("export/", export.export, name="export"),
+    path("export/", views.export, name="export"),
     path("<int:number>/", views.event, name="event"),
 ]

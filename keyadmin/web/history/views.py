@@ -1,71 +1,81 @@
-"""Pages of history: nothing here can be edited or removed."""
+"""The history: a searchable list of events, one event in a panel, and the export.
+
+Every page is read-only, apart from the record of an export.
+"""
 
 from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils.translation import gettext
+from django.views.decorators.http import require_POST, require_safe
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms import filters
-from keyadmin.forms.filters import HistoryFilters
+from keyadmin.forms.filters import HistoryExport, HistoryFilters
 from keyadmin.models import ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
+from keyadmin.operations.audit import export as exports
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 
-SIZE: Final = 50
+PAGE_SIZE: Final = 50
+_MAX_CURSOR_LENGTH: Final = 600
+_MAX_DIGITS: Final = 19
 
 
 @require_safe
 @requires_read_access
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
-    wanted, chosen = asked(request, user)
+    if not user.can_read_anything:
+        return render(request, "nothing.html", status=403)
+    event_filter, values = _read_filters(request, user)
     part = "#rows" if htmx.is_htmx(request) else ""
-    return render(request, f"history/list.html{part}", _page(request, EventQuery.of(user.actor, wanted), chosen))
+    context = _list_context(request, EventQuery.of(user.actor, event_filter), values)
+    return render(request, f"history/list.html{part}", context)
 
 
 @require_safe
 def event(request: HttpRequest, number: int) -> HttpResponse:
-    """One event in a panel beside the list; its neighbours are those that the filters leave."""
+    """One event in a panel beside the list. Previous and next are its neighbours among the filtered events."""
     user = get_current_user(request)
-    wanted, chosen = asked(request, user)
+    event_filter, values = _read_filters(request, user)
     readable = Event.objects.visible_to(user.actor)
-    row = readable.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
-    if row is None:
+    event = readable.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
+    if event is None:
         raise NotFoundError
-    found = EventQuery.of(user.actor, wanted)
-    query = _kept(request, chosen)
+    events = EventQuery.of(user.actor, event_filter)
+    query = _query_with_cursor(request, values)
     context = {
-        "event": row,
-        "target_url": _target_url(row),
-        "actor_events_url": _all_url("actor", str(row.actor_id)),
-        "target_events_url": _all_url("target", row.target_id),
-        "previous_url": _neighbour(found.page_after(number, ascending=True, limit=1), query),
-        "next_url": _neighbour(found.page_after(number, limit=1), query),
+        "event": event,
+        "target_url": _target_url(event),
+        "actor_events_url": _events_url("actor", str(event.actor_id)),
+        "target_events_url": _events_url("target", event.target_id),
+        "previous_url": _first_event_url(events.page_after(number, ascending=True, limit=1), query),
+        "next_url": _first_event_url(events.page_after(number, limit=1), query),
         "query_string": querystring.link("", query),
     }
     if htmx.is_htmx(request):
         return render(request, "history/detail.html", context)
-    return render(request, "history/list.html", _page(request, found, chosen) | context)
+    return render(request, "history/list.html", _list_context(request, events, values) | context)
 
 
 @require_safe
 def new(request: HttpRequest) -> HttpResponse:
-    """How many events have come after the number in the address, for the list that shows those before it."""
+    """The number of filtered events count_since than the event `after`: the list polls this and shows it as a link."""
     user = get_current_user(request)
-    wanted, chosen = asked(request, user)
-    query = querystring.from_filters(chosen)
+    event_filter, values = _read_filters(request, user)
+    query = querystring.as_typed(values)
     newest_url = querystring.link(reverse("history:list"), query)
     if not htmx.is_htmx(request):
         return redirect(newest_url)
     after = request.GET.get("after", "")
-    number = int(after) if after.isascii() and after.isdigit() and len(after) < 20 else MAX_EVENT_NUMBER
-    count = EventQuery.of(user.actor, wanted).count_since(number)
+    number = int(after) if after.isascii() and after.isdigit() and len(after) <= _MAX_DIGITS else MAX_EVENT_NUMBER
+    count = EventQuery.of(user.actor, event_filter).count_since(number)
     context = {
         "news_url": querystring.link(reverse("history:new"), query, after=number),
         "new_events": capped_count.format_count(count) if count else "",
@@ -74,20 +84,42 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "history/_new.html", context)
 
 
-def asked(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
-    """What the filters in the address ask for, as far as they can be read, and their values."""
-    chosen = HistoryFilters(request.GET).accepted()
-    slug = chosen.get("organisation", "")
-    organisation = user.find_organisation(slug)
-    if slug and organisation is None:
-        raise NotFoundError
-    return filters.wanted(chosen, organisation.id if organisation else None), chosen
+@require_POST
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The filtered events as a file.
+
+    History records the export. It is a POST, so that no link on another site can make a user export.
+    """
+    user = get_current_user(request)
+    if not user.can_read_anything:
+        return render(request, "nothing.html", status=403)
+    form = HistoryExport(request.POST)
+    if not form.is_valid():
+        message = gettext("Choose a format: csv or jsonl.")
+        return HttpResponse(message, status=400, content_type="text/plain; charset=utf-8")
+    event_filter, _ = _read_filters(request, user)
+    file_format = exports.ExportFormat(form.cleaned_data["format"])
+    file = exports.history(actor=user.actor, wanted=event_filter, format=file_format)
+    headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
+    return StreamingHttpResponse(file.pieces, content_type=file.media_type, headers=headers)
 
 
-def _page(request: HttpRequest, found: EventQuery, chosen: dict[str, Any]) -> dict[str, Any]:
-    path, query = reverse("history:list"), querystring.from_filters(chosen)
-    newest = ChainHead.objects.get().number  # read before the events: what comes between is told twice, not never
-    page = found.page(request.GET.get("cursor", ""), SIZE)
+def _read_filters(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
+    """The filters in the URL, for a query, and their values by field. Values that are not valid are left out.
+
+    Raises NotFoundError for an organisation that the user may not read.
+    """
+    values = HistoryFilters(request.GET).accepted()
+    organisation = user.get_organisation_or_404(values.get("organisation", ""))
+    return filters.wanted(values, organisation.id if organisation else None), values
+
+
+def _list_context(request: HttpRequest, events: EventQuery, values: dict[str, Any]) -> dict[str, Any]:
+    path, query = reverse("history:list"), querystring.as_typed(values)
+    # Read before the events. An event recorded in between is on the page and also counted as new; in the other order,
+    # it would be neither.
+    newest = ChainHead.objects.get().number
+    page = events.page(request.GET.get("cursor", ""), PAGE_SIZE)
     return {
         "events": page.rows,
         "page": {
@@ -95,10 +127,10 @@ def _page(request: HttpRequest, found: EventQuery, chosen: dict[str, Any]) -> di
             "older_url": querystring.link(path, query, cursor=page.after) if page.after else "",
         },
         "query": query,
-        "query_string": querystring.link("", _kept(request, chosen)),
+        "query_string": querystring.link("", _query_with_cursor(request, values)),
         "actions": EventType.choices,
-        "filters": _chips(path, query, page.rows),
-        "is_filtered": bool(chosen.keys() - {"organisation"}),
+        "filters": _filter_chips(path, query, page.rows),
+        "is_filtered": bool(values.keys() - {"organisation"}),
         "news_url": querystring.link(reverse("history:new"), query, after=newest),
         "export_url": querystring.link(reverse("history:export"), query),
         "section": "history",
@@ -106,45 +138,45 @@ def _page(request: HttpRequest, found: EventQuery, chosen: dict[str, Any]) -> di
     }
 
 
-def _kept(request: HttpRequest, chosen: dict[str, Any]) -> dict[str, str]:
-    """What a link to an event carries, so that closing it leads back to the same page of the list."""
-    return querystring.from_filters(chosen) | {"cursor": request.GET.get("cursor", "")[:600]}
+def _query_with_cursor(request: HttpRequest, values: dict[str, Any]) -> dict[str, str]:
+    """The query of links to an event: closing the event leads back to the same page of the list."""
+    return querystring.as_typed(values) | {"cursor": request.GET.get("cursor", "")[:_MAX_CURSOR_LENGTH]}
 
 
-def _all_url(filter_: str, identifier: str) -> str:
-    """All that somebody did, or that was done with something, where it has an id to be found by."""
-    return querystring.link(reverse("history:list"), {filter_: identifier}) if _is_id(identifier) else ""
+def _events_url(filter_name: str, identifier: str) -> str:
+    """The list of all events of an actor or a target; "" if `identifier` is not an ID to filter by."""
+    return querystring.link(reverse("history:list"), {filter_name: identifier}) if _is_uuid(identifier) else ""
 
 
-def _neighbour(events: QuerySet[Any], query: dict[str, str]) -> str:
+def _first_event_url(events: QuerySet[Any], query: dict[str, str]) -> str:
     number = next(iter(events.values_list("number", flat=True)), None)
     return querystring.link(reverse("history:event", args=[number]), query) if number is not None else ""
 
 
-def _chips(path: str, query: dict[str, str], rows: list[Any]) -> list[dict[str, str]]:
-    """The filters in force, but for the text, which its own field shows, and the organisation, the switcher's."""
+def _filter_chips(path: str, query: dict[str, str], events: list[Any]) -> list[dict[str, str]]:
+    """The filters in force, without those that other controls show: the search and the organisation."""
     labels = {name: str(field.label) for name, field in HistoryFilters.base_fields.items()}
-    shown = {name: value for name, value in query.items() if name not in ("q", "organisation")}
     return [
         {
             "label": labels[name],
-            "value": _in_words(name, value, rows),
+            "value": _chip_value(name, value, events),
             "remove_url": querystring.link(path, query, **{name: ""}),
         }
-        for name, value in shown.items()
+        for name, value in query.items()
+        if name not in ("q", "organisation")
     ]
 
 
-def _in_words(name: str, value: str, rows: list[Any]) -> str:
-    """An action by its label, an id by the name that the rows found give it."""
+def _chip_value(name: str, value: str, events: list[Any]) -> str:
+    """The label of an action, and the name of an actor or target whose ID is the filter, as the events spell it."""
     if name == "action":
         return str(EventType(value).label)
-    if name in ("actor", "target") and rows and _is_id(value):
-        return str(getattr(rows[0], f"{name}_label"))
+    if name in ("actor", "target") and events and _is_uuid(value):
+        return str(getattr(events[0], f"{name}_label"))
     return value
 
 
-def _is_id(text: str) -> bool:
+def _is_uuid(text: str) -> bool:
     try:
         UUID(text)
     except ValueError:
@@ -152,6 +184,7 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _target_url(row: Event) -> str:
-    """Deleted keys have a page too: it says what became of them."""
-    return reverse("keys:detail", args=[row.target_id]) if row.target_kind == "key" and _is_id(row.target_id) else ""
+def _target_url(event: Event) -> str:
+    """The page of a key, which also exists for deleted keys; "" for other targets."""
+    is_key = event.target_kind == "key" and _is_uuid(event.target_id)
+    return reverse("keys:detail", args=[event.target_id]) if is_key else ""

@@ -1,4 +1,4 @@
-"""Settings: the rules by which an organisation's new keys are made."""
+"""The settings page: an organisation's defaults and limits for new keys."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError
 from keyadmin.forms.catalogue import SettingsForm
 from keyadmin.models import Organisation, Tier
 from keyadmin.operations import organisations, policy
@@ -19,17 +19,22 @@ from keyadmin.web.common.current_user import CurrentUser, get_current_user, requ
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires_read_access
 def edit(request: HttpRequest) -> HttpResponseBase:
-    """Of the organisation in the address, or the reader's only one; else the reader chooses one."""
+    """The settings of the organisation in the URL, or of the user's only one. Otherwise a page to choose one."""
     user = get_current_user(request)
-    organisation = _organisation(request, user)
+    if not user.can_read_anything:
+        return render(request, "nothing.html", status=403)
+    organisation = _selected_organisation(request, user)
     if organisation is None:
         context = {"organisations": user.organisations, "section": "settings"}
         return render(request, "settings/choose.html", context)
-    may = user.permissions(organisation.id)
+    permissions = user.permissions(organisation.id)
     if request.method == "POST":
         policy.require(user.actor, Permission.EDIT_ORGANISATION, organisation)
-    sent = request.POST if request.method == "POST" else None
-    form = SettingsForm(sent, organisation=organisation, may_choose_tier=Permission.CHOOSE_TIERS in may)
+    form = SettingsForm(
+        request.POST if request.method == "POST" else None,
+        organisation=organisation,
+        may_choose_tier=Permission.CHOOSE_TIERS in permissions,
+    )
     if form.is_valid():
         try:
             organisations.edit(actor=user.actor, organisation=organisation.id, **form.values())
@@ -38,19 +43,17 @@ def edit(request: HttpRequest) -> HttpResponseBase:
         else:
             messages.success(request, gettext("Settings saved"))
             return redirect(querystring.link(reverse("settings"), {"organisation": organisation.slug}))
-    return _page(request, organisation, form, may_edit=Permission.EDIT_ORGANISATION in may)
+    return _render(request, organisation, form, may_edit=Permission.EDIT_ORGANISATION in permissions)
 
 
-def _organisation(request: HttpRequest, user: CurrentUser) -> Organisation | None:
-    slug = request.GET.get("organisation", "")
-    organisation = user.find_organisation(slug)
-    if slug and organisation is None:
-        raise NotFoundError
-    only = user.organisations[0] if len(user.organisations) == 1 else None
-    return organisation or only
+def _selected_organisation(request: HttpRequest, user: CurrentUser) -> Organisation | None:
+    selected = user.get_organisation_or_404(request.GET.get("organisation", ""))
+    if selected is None and len(user.organisations) == 1:
+        return user.organisations[0]
+    return selected
 
 
-def _page(request: HttpRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
+def _render(request: HttpRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
     context = {
         "organisation": organisation,
         "tier": Tier.objects.get(id=organisation.default_tier_id),

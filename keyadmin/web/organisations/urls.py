@@ -1,4 +1,4 @@
-"""Pages of organisations."""
+"""URLs of organisations."""
 
 from django.urls import path
 

@@ -1,9 +1,9 @@
-"""What is done about a person: edit, give and take roles, deactivate, reactivate."""
+"""Dialogs that change a person: edit, roles, deactivate, reactivate."""
 
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -13,201 +13,190 @@ from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import AddRoleForm, PersonForm, RoleForm, SystemRoleForm
 from keyadmin.models import Key, Person, Role
-from keyadmin.operations import people as operations
-from keyadmin.operations import policy
-from keyadmin.operations.people import rows as rules
+from keyadmin.operations import people, policy
+from keyadmin.operations.people import rows as people_rows
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.people import table
-from keyadmin.web.people.views import visible
+from keyadmin.web.people.views import get_person_or_404, managed_organisations
 
-_FORM = require_http_methods(["GET", "HEAD", "POST"])
+_require_form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
-@_FORM
-def edit(request: HttpRequest, person: UUID) -> HttpResponseBase:
+@_require_form_methods
+def edit(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = managed(user, person)
-    form = PersonForm(_sent(request), initial={"name": row.name, "email": row.email})
+    person = get_manageable_person(user, person_id)
+    form = PersonForm(_post_data(request), initial={"name": person.name, "email": person.email})
     if form.is_valid():
         try:
-            operations.edit(actor=user.actor, person=row.id, **form.cleaned_data)
+            people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return done(request, row, gettext("Person changed"))
-    return _dialog(request, "people/edit.html", row, form, action="edit")
+            return _close(request, person, gettext("Person changed"))
+    return _dialog(request, "people/edit.html", person, form, reverse("people:edit", args=[person.id]))
 
 
-@_FORM
-def add_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
+@_require_form_methods
+def add_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = visible(user, person)
-    taken = {membership.organisation_id for membership in row.visible_memberships}
-    offered = [o for o in table.managed(user) if o.id not in taken]
-    if not offered:
+    person = get_person_or_404(user, person_id)
+    taken = {membership.organisation_id for membership in person.visible_memberships}
+    organisations = [organisation for organisation in managed_organisations(user) if organisation.id not in taken]
+    if not organisations:
         raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, None)
-    form = AddRoleForm(_sent(request), organisations=offered, initial={"role": Role.MEMBER})
+    form = AddRoleForm(_post_data(request), organisations=organisations, initial={"role": Role.MEMBER})
     if form.is_valid():
         try:
-            operations.set_role(actor=user.actor, person=row.id, **form.cleaned_data)
+            people.set_role(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return done(request, row, gettext("Role given"))
-    return _dialog(request, "people/add_role.html", row, form, action="add_role")
+            return _close(request, person, gettext("Role added"))
+    return _dialog(request, "people/add_role.html", person, form, reverse("people:add_role", args=[person.id]))
 
 
-@_FORM
-def role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpResponseBase:
+@_require_form_methods
+def change_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row, membership = _membership(user, person, organisation)
-    form = RoleForm(_sent(request), initial={"role": membership.role})
+    person, membership = _get_managed_membership(user, person_id, organisation_id)
+    form = RoleForm(_post_data(request), initial={"role": membership.role})
     if form.is_valid():
+        role = form.cleaned_data["role"]
         try:
-            operations.set_role(
-                actor=user.actor, person=row.id, organisation=organisation, role=form.cleaned_data["role"]
-            )
+            people.set_role(actor=user.actor, person=person.id, organisation=organisation_id, role=role)
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return done(request, row, gettext("Role changed"))
-    return _dialog(request, "people/role.html", row, form, action="role", membership=membership)
+            return _close(request, person, gettext("Role changed"))
+    action = reverse("people:role", args=[person.id, organisation_id])
+    return _dialog(request, "people/role.html", person, form, action, membership=membership)
 
 
-@_FORM
-def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> HttpResponseBase:
+@_require_form_methods
+def remove_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row, membership = _membership(user, person, organisation)
+    person, membership = _get_managed_membership(user, person_id, organisation_id)
     if request.method == "POST":
-        operations.remove_role(actor=user.actor, person=row.id, organisation=organisation)
-        words = gettext("%(person)s removed from %(organisation)s")
-        message = words % {"person": row, "organisation": membership.organisation}
-        is_still_seen = Person.objects.visible_to(user.actor).filter(id=row.id).exists()
-        return done(request, row, message) if is_still_seen else htmx.redirect_to(request, message, _list())
-    form = OperationForm(None)
-    return _dialog(
-        request,
-        "people/remove_role.html",
-        row,
-        form,
-        action="remove_role",
-        membership=membership,
-        keys=_keys_of(user, row, organisation),
-    )
+        people.remove_role(actor=user.actor, person=person.id, organisation=organisation_id)
+        message = gettext("%(person)s removed from %(organisation)s")
+        message %= {"person": person, "organisation": membership.organisation}
+        if Person.objects.visible_to(user.actor).filter(id=person.id).exists():
+            return _close(request, person, message)
+        return htmx.gone_to(request, message, reverse("people:list"))
+    action = reverse("people:remove_role", args=[person.id, organisation_id])
+    keys = _count_working_keys(user, person, organisation_id)
+    template = "people/remove_role.html"
+    return _dialog(request, template, person, OperationForm(None), action, membership=membership, keys=keys)
 
 
-@_FORM
-def system_role(request: HttpRequest, person: UUID) -> HttpResponseBase:
+@_require_form_methods
+def set_system_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = visible(user, person)
+    person = get_person_or_404(user, person_id)
     policy.require(user.actor, Permission.MANAGE_SYSTEM_ROLES, None)
-    form = SystemRoleForm(_sent(request), initial={"system_role": row.system_role})
+    form = SystemRoleForm(_post_data(request), initial={"system_role": person.system_role})
     if form.is_valid():
         try:
-            operations.set_system_role(actor=user.actor, person=row.id, **form.cleaned_data)
+            people.set_system_role(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
             form.refuse(error)
         except ConflictError as error:
             form.add_error("system_role", error.message)
         else:
-            return done(request, row, gettext("System role changed"))
-    return _dialog(request, "people/system_role.html", row, form, action="system_role")
+            return _close(request, person, gettext("System role changed"))
+    return _dialog(request, "people/system_role.html", person, form, reverse("people:system_role", args=[person.id]))
 
 
-@_FORM
-def deactivate(request: HttpRequest, person: UUID) -> HttpResponseBase:
+@_require_form_methods
+def deactivate(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = managed(user, person)
-    if not row.is_active:
+    person = get_manageable_person(user, person_id)
+    if not person.is_active:
         raise ConflictError(gettext("This person is already deactivated."))
-    form = OperationForm(_sent(request))
+    form = OperationForm(_post_data(request))
     if form.is_valid():
         try:
-            operations.deactivate(actor=user.actor, person=row.id)
+            people.deactivate(actor=user.actor, person=person.id)
         except ConflictError as error:
             form.add_error(None, error.message)
         else:
-            return done(request, row, gettext("%(person)s deactivated") % {"person": row})
+            return _close(request, person, gettext("%(person)s deactivated") % {"person": person})
     return _dialog(
         request,
         "people/deactivate.html",
-        row,
+        person,
         form,
-        action="deactivate",
-        keys=_keys_of(user, row),
-        is_last=rules.is_last_administrator(row),
+        reverse("people:deactivate", args=[person.id]),
+        keys=_count_working_keys(user, person),
+        is_last=people_rows.is_last_administrator(person),
     )
 
 
-@_FORM
-def reactivate(request: HttpRequest, person: UUID) -> HttpResponseBase:
+@_require_form_methods
+def reactivate(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
-    row = managed(user, person)
-    if row.is_active:
+    person = get_manageable_person(user, person_id)
+    if person.is_active:
         raise ConflictError(gettext("This person is already active."))
     if request.method == "POST":
-        operations.reactivate(actor=user.actor, person=row.id)
-        return done(request, row, gettext("%(person)s reactivated") % {"person": row})
-    return _dialog(request, "people/reactivate.html", row, OperationForm(None), action="reactivate")
+        people.reactivate(actor=user.actor, person=person.id)
+        return _close(request, person, gettext("%(person)s reactivated") % {"person": person})
+    action = reverse("people:reactivate", args=[person.id])
+    return _dialog(request, "people/reactivate.html", person, OperationForm(None), action)
 
 
-def managed(user: CurrentUser, person: UUID) -> Any:
-    """The person, for who may edit, deactivate and make links for them; else NotFound or Forbidden."""
-    row = visible(user, person)
-    if not row.may["edit"]:
+def get_manageable_person(user: CurrentUser, person_id: UUID) -> Any:
+    """The person, as from `get_person_or_404`. Raises ForbiddenError if the user may see but not manage them."""
+    person = get_person_or_404(user, person_id)
+    if not person.may["edit"]:
         raise policy.forbidden(Permission.MANAGE_ALL_PEOPLE, Permission.MANAGE_ALL_PEOPLE, None)
-    return row
+    return person
 
 
-def done(request: HttpRequest, person: Any, message: str) -> HttpResponseBase:
-    """Back to the list, or to the person's page, wherever the dialog was opened; both show something else now."""
-    on_list = htmx.is_htmx(request) and htmx.current_page_url(request).partition("?")[0] == _list()
-    return htmx.redirect_to(request, message, _list() if on_list else page_of(person))
-
-
-def page_of(person: Any) -> str:
+def page_of(person: Person) -> str:
     return reverse("people:detail", args=[person.id])
 
 
-def _list() -> str:
-    return reverse("people:list")
+def _get_managed_membership(user: CurrentUser, person_id: UUID, organisation_id: UUID) -> tuple[Any, Any]:
+    """The person and their membership of the organisation.
 
-
-def _sent(request: HttpRequest) -> Any:
-    return request.POST if request.method == "POST" else None
-
-
-def _membership(user: CurrentUser, person: UUID, organisation: UUID) -> tuple[Any, Any]:
-    """The person and their role there, for who may change it; else NotFound or Forbidden."""
-    row = visible(user, person)
-    membership = next((m for m in row.visible_memberships if m.organisation_id == organisation), None)
+    Raises NotFoundError if the user may not see either, and ForbiddenError if they may not change the role.
+    """
+    person = get_person_or_404(user, person_id)
+    membership = next((m for m in person.visible_memberships if m.organisation_id == organisation_id), None)
     if membership is None:
         raise NotFoundError
     policy.require(user.actor, Permission.MANAGE_PEOPLE, membership.organisation)
-    return row, membership
+    return person, membership
 
 
-def _keys_of(user: CurrentUser, person: Any, organisation: UUID | None = None) -> dict[str, Any]:
-    """The person's keys that still work, by what becomes of them: those of their own list, and those that inherit."""
+def _count_working_keys(user: CurrentUser, person: Person, organisation_id: UUID | None = None) -> dict[str, Any]:
+    """The usable keys that the person created: {"keep", "lose"}, each {"count": int, "words": str}.
+
+    Keys with permissions of their own keep them; keys with full access lose what the person loses.
+    """
     keys = Key.objects.visible_to(user.actor).usable().filter(creator=person.id)
-    if organisation is not None:
-        keys = keys.filter(organisation=organisation)
-    counts = capped_count.capped_counts({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
-    return {name: {"count": count, "words": capped_count.format_count(count)} for name, count in counts.items()}
+    if organisation_id is not None:
+        keys = keys.filter(organisation=organisation_id)
+    counts = capped_count.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
+    return {name: {"count": count, "words": capped_count.words(count)} for name, count in counts.items()}
+
+
+def _close(request: HttpRequest, person: Person, message: str) -> HttpResponseBase:
+    """Reload the page that the dialog was opened from: the list of people or the person's page."""
+    list_url = reverse("people:list")
+    is_on_list = htmx.is_htmx(request) and htmx.page_behind(request).partition("?")[0] == list_url
+    return htmx.gone_to(request, message, list_url if is_on_list else page_of(person))
 
 
 def _dialog(
-    request: HttpRequest, template: str, person: Any, form: OperationForm, *, action: str, **context: Any
+    request: HttpRequest, template: str, person: Person, form: OperationForm, action: str, **context: Any
 ) -> HttpResponse:
-    membership = context.get("membership")
-    ids = [person.id, *([membership.organisation_id] if membership else [])]
-    values = {
-        "person": person,
-        "form": form,
-        "action": reverse(f"people:{action}", args=ids),
-        "back_url": page_of(person),
-        "section": "people",
-    }
-    return render(request, template, values | context, status=htmx.form_status(form))
+    values = {"person": person, "form": form, "action": action, "back_url": page_of(person), "section": "people"}
+    return render(request, template, values | context, status=htmx.status_of(form))
+
+
+def _post_data(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None

@@ -1,7 +1,7 @@
-"""Links by which people choose a password: made in a dialog, mailed where there is a mail server, and followed."""
+"""Invitation and password links: create one, mail it, and choose a password with it."""
 
 from smtplib import SMTPException
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -21,52 +21,59 @@ from django_htmx.http import trigger_client_event
 from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import InviteForm, PasswordForm
-from keyadmin.models import AccountStatus, Role
+from keyadmin.models import AccountStatus, Person, Role
 from keyadmin.operations import people, policy
 from keyadmin.operations.people import Invited, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
-from keyadmin.web.people import actions, table
+from keyadmin.web.people.actions import get_manageable_person, page_of
+from keyadmin.web.people.views import managed_organisations
 
-_PRINTED: Final = "django.core.mail.backends.console.EmailBackend"
-#: What the list of people listens to.
-PEOPLE_CHANGED = "people:changed"
+#: The event that makes the list of people reload its rows.
+PEOPLE_CHANGED: Final = "people:changed"
+_CONSOLE_BACKEND: Final = "django.core.mail.backends.console.EmailBackend"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("invited")
 def invite(request: HttpRequest) -> HttpResponseBase:
     user = get_current_user(request)
-    form = _form(request, user)
+    form = _invite_form(request, user)
     if form.is_valid():
         try:
             invited = people.invite(actor=user.actor, **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return _invited(request, form, invited)
+            if invited.token:
+                return _show_link(request, invited, is_invitation=True)
+            # The person has an account already. The message repeats the email that was typed: the inviter may not be
+            # permitted to know the person's name.
+            message = gettext("%(email)s already has an account and now has this role.")
+            return htmx.gone_to(request, message % {"email": form.cleaned_data["email"]}, reverse("people:list"))
     context = {"form": form, "action": request.path, "back_url": reverse("people:list"), "section": "people"}
     return render(request, "people/invite.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_variables("made")
-def link(request: HttpRequest, person: UUID) -> HttpResponseBase:
-    """A new link for who was invited, or has forgotten their password; earlier ones end."""
+@sensitive_variables("created")
+def create_link(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+    """A new link for a person who was invited or forgot their password. It ends all earlier links."""
     user = get_current_user(request)
-    row = actions.managed(user, person)
-    if not row.is_active:
-        raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": row})
+    person = get_manageable_person(user, person_id)
+    is_invitation = person.account_status == AccountStatus.INVITED
+    if not person.is_active:
+        raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": person})
     if request.method == "POST":
-        made = people.make_link(actor=user.actor, person=row.id)
-        return _shown(request, made, is_invitation=row.account_status == AccountStatus.INVITED)
+        created = people.make_link(actor=user.actor, person=person.id)
+        return _show_link(request, created, is_invitation=is_invitation)
     context = {
-        "person": row,
+        "person": person,
         "form": OperationForm(None),
-        "is_invitation": row.account_status == AccountStatus.INVITED,
+        "is_invitation": is_invitation,
         "action": request.path,
-        "back_url": actions.page_of(row),
+        "back_url": page_of(person),
         "section": "people",
     }
     return render(request, "people/link.html", context)
@@ -76,15 +83,15 @@ def link(request: HttpRequest, person: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("token")
 @sensitive_post_parameters("password")
-def choose(request: HttpRequest, token: str) -> HttpResponseBase:
-    """The page that a link leads to. Looking at it uses nothing up."""
+def choose_password(request: HttpRequest, token: str) -> HttpResponseBase:
+    """The page that a link opens. A GET does not use the link up: mail scanners follow links."""
     try:
         person = passwords.read(token)
         form = PasswordForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             actor = actors.person_actor(request, person)
             passwords.choose(actor=actor, token=token, password=form.cleaned_data["password"])
-            return _to_sign_in(request)
+            return _redirect_to_sign_in(request)
     except passwords.LinkUsedError as error:
         return render(request, "account/link_ended.html", {"reason": error.message}, status=410)
     except InvalidInputError as error:
@@ -94,60 +101,56 @@ def choose(request: HttpRequest, token: str) -> HttpResponseBase:
     return render(request, "account/choose_password.html", context, status=htmx.form_status(form))
 
 
-def _form(request: HttpRequest, user: CurrentUser) -> InviteForm:
-    """Offers the organisations whose people the user manages, that of the page behind first."""
-    offered = table.managed(user)
-    if not offered and not user.is_administrator:
-        raise _may_not_invite(user)
-    current_slug = htmx.current_organisation_slug(request)
-    chosen = next((o for o in offered if o.slug == current_slug), None)
-    chosen = chosen or (offered[0] if len(offered) == 1 else None)
+def _invite_form(request: HttpRequest, user: CurrentUser) -> InviteForm:
+    """The form with the organisations whose people the user manages.
+
+    It preselects the only organisation, or the one that the page behind the dialog is filtered by. Raises
+    ForbiddenError if the user may invite to no organisation, and NotFoundError if they may not read any.
+    """
+    organisations = managed_organisations(user)
+    if not organisations and not user.is_administrator:
+        if not user.organisations:
+            raise NotFoundError
+        raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, user.organisations[0])
+    query = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
+    slug = query.get("organisation")
+    selected = next((organisation for organisation in organisations if organisation.slug == slug), None)
+    if selected is None and len(organisations) == 1:
+        selected = organisations[0]
     return InviteForm(
         request.POST if request.method == "POST" else None,
-        organisations=offered,
+        organisations=organisations,
         may_give_system_role=user.is_administrator,
-        initial={"role": Role.MEMBER, "organisation": chosen.id if chosen else None},
+        initial={"role": Role.MEMBER, "organisation": selected.id if selected else None},
     )
 
 
-def _may_not_invite(user: CurrentUser) -> Exception:
-    if not user.organisations:
-        return NotFoundError()
-    return policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, user.organisations[0])
-
-
-@sensitive_variables("invited")
-def _invited(request: HttpRequest, form: InviteForm, invited: Invited) -> HttpResponseBase:
-    if invited.token:
-        return _shown(request, invited, is_invitation=True)
-    # Whoever was here already is called by what was typed: the inviter may not know more of them.
-    words = gettext("%(email)s has an account already, and has the role now.") % {"email": form.cleaned_data["email"]}
-    return htmx.redirect_to(request, words, reverse("people:list"))
-
-
-@sensitive_variables("made", "url")
-def _shown(request: HttpRequest, made: Invited, *, is_invitation: bool) -> HttpResponse:
-    """The one response that holds the link."""
-    url = request.build_absolute_uri(reverse("choose_password", args=[made.token]))
+@sensitive_variables("created", "url")
+def _show_link(request: HttpRequest, created: Invited, *, is_invitation: bool) -> HttpResponse:
+    """The only response that contains the link."""
+    url = request.build_absolute_uri(reverse("choose_password", args=[created.token]))
     context = {
-        "person": made.person,
+        "person": created.person,
         "link": url,
         "days": passwords.LIFE.days,
         "is_invitation": is_invitation,
-        "mailed": _mail(request, made.person, url, is_invitation=is_invitation),
+        "mailed": _mail_link(request, created.person, url, is_invitation=is_invitation),
         "section": "people",
-        "back_url": actions.page_of(made.person),
+        "back_url": page_of(created.person),
     }
-    return trigger_client_event(render(request, "people/link_made.html", context), PEOPLE_CHANGED, {}, after="swap")
+    response = render(request, "people/link_made.html", context)
+    return trigger_client_event(response, PEOPLE_CHANGED, {}, after="swap")
 
 
 @sensitive_variables("url")
-def _mail(request: HttpRequest, person: Any, url: str, *, is_invitation: bool) -> str:
-    """ "sent", "failed" or, without a mail server, "". A link is never printed where mail is."""
-    if settings.MAILERS["default"]["BACKEND"] == _PRINTED:
+def _mail_link(request: HttpRequest, person: Person, url: str, *, is_invitation: bool) -> str:
+    """Mail the link and return "sent" or "failed"; return "" if no mail server is configured.
+
+    Without a mail server, mail is printed to the log, where a link must not appear.
+    """
+    if settings.MAILERS["default"]["BACKEND"] == _CONSOLE_BACKEND:
         return ""
-    sender = str(request.user)
-    context = {"person": person, "link": url, "days": passwords.LIFE.days, "sender": sender}
+    context = {"person": person, "link": url, "days": passwords.LIFE.days, "sender": str(request.user)}
     subject = gettext("Your keyadmin account") if is_invitation else gettext("Choose a new keyadmin password")
     template = "people/mail/invitation.txt" if is_invitation else "people/mail/password.txt"
     try:
@@ -157,7 +160,7 @@ def _mail(request: HttpRequest, person: Any, url: str, *, is_invitation: bool) -
     return "sent"
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponse:
+def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         logout(request)
     messages.success(request, gettext("Password saved. Sign in with it."))

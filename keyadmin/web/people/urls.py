@@ -1,4 +1,4 @@
-"""People and their roles."""
+"""URLs of people and roles."""
 
 from django.urls import path
 
@@ -9,13 +9,13 @@ app_name = "people"
 urlpatterns = [
     path("", views.list_, name="list"),
     path("invite/", invitations.invite, name="invite"),
-    path("<uuid:person>/", views.detail, name="detail"),
-    path("<uuid:person>/edit/", actions.edit, name="edit"),
-    path("<uuid:person>/link/", invitations.link, name="link"),
-    path("<uuid:person>/system-role/", actions.system_role, name="system_role"),
-    path("<uuid:person>/roles/add/", actions.add_role, name="add_role"),
-    path("<uuid:person>/roles/<uuid:organisation>/", actions.role, name="role"),
-    path("<uuid:person>/roles/<uuid:organisation>/remove/", actions.remove_role, name="remove_role"),
-    path("<uuid:person>/deactivate/", actions.deactivate, name="deactivate"),
-    path("<uuid:person>/reactivate/", actions.reactivate, name="reactivate"),
+    path("<uuid:person_id>/", views.detail, name="detail"),
+    path("<uuid:person_id>/edit/", actions.edit, name="edit"),
+    path("<uuid:person_id>/link/", invitations.create_link, name="link"),
+    path("<uuid:person_id>/system-role/", actions.set_system_role, name="system_role"),
+    path("<uuid:person_id>/roles/add/", actions.add_role, name="add_role"),
+    path("<uuid:person_id>/roles/<uuid:organisation_id>/", actions.change_role, name="role"),
+    path("<uuid:person_id>/roles/<uuid:organisation_id>/remove/", actions.remove_role, name="remove_role"),
+    path("<uuid:person_id>/deactivate/", actions.deactivate, name="deactivate"),
+    path("<uuid:person_id>/reactivate/", actions.reactivate, name="reactivate"),
 ]

@@ -1,5 +1,6 @@
 """People and roles: the list, and a person's page."""
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -12,14 +13,16 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.people import ROLES, PeopleFilters
-from keyadmin.models import AccountStatus, Event, paging
+from keyadmin.models import AccountStatus, Event, Organisation, Person, paging
+from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
-from keyadmin.web.people import table
 
-SIZE: Final = 20
-_ORDER: Final = paging.Order("name", False, str, UUID)
+PAGE_SIZE: Final = 20
+#: Events that a person's page shows.
+MAX_EVENTS: Final = 8
+_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -27,17 +30,17 @@ _ORDER: Final = paging.Order("name", False, str, UUID)
 def list_(request: HttpRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, PeopleFilters, reverse("people:list"))
-    found = _found(user, listing)
-    status = listing.filters.get("status", "")
-    context = listing.page(found.filter(account_status_now=status) if status else found, _ORDER, SIZE)
-    table.prepare(context["rows"], user)
+    people = _filtered_people(user, listing)
+    status = listing.chosen.get("status", "")
+    context = listing.page(people.filter(account_status_now=status) if status else people, _BY_NAME, PAGE_SIZE)
+    set_allowed_actions(context["rows"], user)
     context |= {
-        "tabs": _tabs(found, listing, status),
-        "filters": _chips(listing),
+        "tabs": _status_tabs(people, listing, status),
+        "filters": _filter_chips(listing),
         "roles": ROLES,
         "organisations": user.organisations if len(user.organisations) > 1 else [],
-        "may_invite": user.is_administrator or bool(table.managed(user)),
-        "is_filtered": bool(listing.filters),
+        "may_invite": user.is_administrator or bool(managed_organisations(user)),
+        "is_filtered": bool(listing.chosen),
         "shows_system_roles": user.is_administrator,
         "list_url": request.get_full_path(),
         "section": "people",
@@ -46,52 +49,93 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def detail(request: HttpRequest, person: UUID) -> HttpResponse:
+def detail(request: HttpRequest, person_id: UUID) -> HttpResponse:
     user = get_current_user(request)
-    row = visible(user, person)
-    for membership in row.visible_memberships:
-        membership.may_change = table.may_in(user, membership.organisation_id)
-    addable = {o.id for o in table.managed(user)} - {m.organisation_id for m in row.visible_memberships}
-    events = Event.objects.visible_to(user.actor).of_target(str(row.id))
+    person = get_person_or_404(user, person_id)
+    managed = {organisation.id for organisation in managed_organisations(user)}
+    for membership in person.visible_memberships:
+        membership.may_change = membership.organisation_id in managed
+    organisations = {membership.organisation_id for membership in person.visible_memberships}
     context = {
-        "person": row,
-        "may_add_role": bool(addable) and row.account_status != AccountStatus.DEACTIVATED,
-        "events": events[:8],
+        "person": person,
+        "may_add_role": bool(managed - organisations) and person.account_status != AccountStatus.DEACTIVATED,
+        "events": Event.objects.visible_to(user.actor).of_target(str(person.id))[:MAX_EVENTS],
         "section": "people",
     }
     return render(request, "people/detail.html", context)
 
 
-def visible(user: CurrentUser, person: UUID) -> Any:
-    """The person with what a page shows of them; NotFound for whom the user does not see."""
-    row = table.readable(user).filter(id=person).first() if user.can_read_anything else None
-    if row is None:
+def managed_organisations(user: CurrentUser) -> list[Organisation]:
+    """The organisations whose people the user may invite and give roles to."""
+    return [
+        organisation
+        for organisation in user.organisations
+        if Permission.MANAGE_PEOPLE in user.permissions(organisation.id)
+    ]
+
+
+def get_person_or_404(user: CurrentUser, person_id: UUID) -> Any:
+    """The person, annotated by `visible_people`, with `may`. Raises NotFoundError if the user may not see them."""
+    person = visible_people(user).filter(id=person_id).first() if user.can_read_anything else None
+    if person is None:
         raise NotFoundError
-    table.prepare([row], user)
-    return row
+    set_allowed_actions([person], user)
+    return person
 
 
-def _found(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
-    """What the tabs count: everybody that the other filters leave."""
-    found: Any = table.readable(user)
+def visible_people(user: CurrentUser) -> QuerySet[Any]:
+    """The people whom the user may see, with `account_status_now`, `visible_memberships`, `has_memberships_outside`.
+
+    The last one tells whether a person has a role in an organisation that the user does not manage.
+    """
+    people = Person.objects.visible_to(user.actor).with_account_status().with_memberships_visible_to(user.actor)
+    managed = [organisation.id for organisation in managed_organisations(user)]
+    annotated: QuerySet[Any] = people.with_memberships_outside(managed)
+    return annotated
+
+
+def set_allowed_actions(people: Iterable[Any], user: CurrentUser) -> None:
+    """Set `may` on each person: action → whether the user is permitted and the person's state allows it.
+
+    An owner manages only people whose roles are all in organisations that the owner manages. The operations apply the
+    same rule.
+    """
+    for person in people:
+        has_only_managed_roles = (
+            not person.system_role and person.visible_memberships and not person.has_memberships_outside
+        )
+        may_manage = user.is_administrator or has_only_managed_roles
+        is_active = person.account_status != AccountStatus.DEACTIVATED
+        person.may = {
+            "edit": may_manage,
+            "link": may_manage and is_active,
+            "deactivate": may_manage and is_active and person.id != user.person.id,
+            "reactivate": may_manage and not is_active,
+            "system_role": user.is_administrator,
+        }
+
+
+def _filtered_people(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
+    """The people that match all filters but the status, which the tabs count."""
+    people: Any = visible_people(user)
     organisation = listing.organisation
     if organisation is not None:
-        found = found.in_organisation(organisation.id)
-    role = listing.filters.get("role", "")
+        people = people.in_organisation(organisation.id)
+    role = listing.chosen.get("role", "")
     if role.startswith("system-"):
-        found = found.with_system_role(role.removeprefix("system-"))
+        people = people.with_system_role(role.removeprefix("system-"))
     elif role:
-        found = found.with_role(user.actor, role, organisation.id if organisation else None)
-    if q := listing.filters.get("q"):
-        found = found.search(q)
-    rows: QuerySet[Any] = found
+        people = people.with_role(user.actor, role, organisation.id if organisation else None)
+    if q := listing.chosen.get("q"):
+        people = people.search(q)
+    rows: QuerySet[Any] = people
     return rows
 
 
-def _tabs(found: QuerySet[Any], listing: Listing, current: str) -> list[dict[str, Any]]:
+def _status_tabs(people: QuerySet[Any], listing: Listing, current: str) -> list[dict[str, Any]]:
     labels = [("", gettext("All")), *((value, str(label)) for value, label in AccountStatus.choices)]
-    counts = capped_count.capped_counts(
-        {value: found.filter(account_status_now=value) if value else found for value, _label in labels}
+    counts = capped_count.capped(
+        {value: people.filter(account_status_now=value) if value else people for value, _label in labels}
     )
     return [
         {
@@ -104,19 +148,14 @@ def _tabs(found: QuerySet[Any], listing: Listing, current: str) -> list[dict[str
     ]
 
 
-def _chips(listing: Listing) -> list[dict[str, str]]:
-    """The filters in force that no other control shows."""
-    chips = []
-    if role := listing.filters.get("role"):
-        label = str(dict(ROLES)[role])
-        chips.append({"label": gettext("Role"), "value": label, "remove_url": _without(listing, "role")})
+def _filter_chips(listing: Listing) -> list[dict[str, str]]:
+    """The filters in force that no other control shows: role and organisation."""
+    values = {}
+    if role := listing.chosen.get("role"):
+        values["role"] = (gettext("Role"), str(dict(ROLES)[role]))
     if listing.organisation is not None:
-        value = listing.organisation.name
-        chips.append(
-            {"label": gettext("Organisation"), "value": value, "remove_url": _without(listing, "organisation")}
-        )
-    return chips
-
-
-def _without(listing: Listing, name: str) -> str:
-    return querystring.link(listing.url, listing.query, **{name: ""})
+        values["organisation"] = (gettext("Organisation"), listing.organisation.name)
+    return [
+        {"label": label, "value": value, "remove_url": querystring.link(listing.url, listing.query, **{name: ""})}
+        for name, (label, value) in values.items()
+    ]

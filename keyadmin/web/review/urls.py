@@ -1,12 +1,12 @@
-"""The review report."""
+"""URLs of the review report."""
 
 from django.urls import path
 
-from keyadmin.web.review import export, views
+from keyadmin.web.review import views
 
 app_name = "review"
 
 urlpatterns = [
     path("", views.report, name="report"),
-    path("export/", export.export, name="export"),
+    path("export/", views.export, name="export"),
 ]

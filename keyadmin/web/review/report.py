@@ -1,0 +1,203 @@
+"""The contents of the review report: keys that an auditor would ask about, and why.
+
+The report is computed when the page is rendered, up to `capped_count.COUNT_LIMIT` keys. With more keys that takes too
+long: the keys on the page then come from the last build of the report, which is part of maintenance. What the page
+shows of each of these keys is current.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Now
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from keyadmin.forms.filters import ReviewFilters
+from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
+from keyadmin.models.review import ANY, KeyReview
+from keyadmin.web.common import capped_count, querystring
+from keyadmin.web.common.current_user import CurrentUser
+from keyadmin.web.keys import table
+
+PAGE_SIZE: Final = 20
+#: The labels of at most this many unused permissions are listed; of more, their number.
+MAX_UNUSED_LABELS: Final = 2
+_MOST_FINDINGS_FIRST: Final = paging.Order("total", True, int, UUID)
+_MOST_FINDINGS_FIRST_BUILT: Final = paging.Order("total", True, int, UUID, tiebreaker="key_id")
+#: Findings that are a risk. The other ones are a matter of housekeeping.
+_SERIOUS: Final = (Finding.OPEN, Finding.FULL_ACCESS, Finding.OWNER_GONE)
+
+
+class Report:
+    """The report for one user and one URL: its figures, and one page of keys.
+
+    `filters` are the accepted values of ReviewFilters. With `is_print` all keys are on one page, up to
+    `capped_count.COUNT_LIMIT`.
+    """
+
+    def __init__(self, user: CurrentUser, filters: dict[str, Any], cursor: str = "", *, is_print: bool = False) -> None:
+        self.user, self.filters, self.cursor, self.is_print = user, filters, cursor, is_print
+        self.finding: str = filters.get("finding", "")
+        self.query = querystring.as_typed(filters)
+        self.url = reverse("review:report")
+
+    @classmethod
+    def of(cls, request: HttpRequest, user: CurrentUser) -> "Report":
+        filters = ReviewFilters(request.GET).accepted()
+        return cls(user, filters, request.GET.get("cursor", ""), is_print="print" in request.GET)
+
+    def context(self) -> dict[str, Any]:
+        page, at, event = self._built_page() if self.is_built else self._computed_page()
+        return {
+            "organisation": self.organisation,
+            "at": at,
+            "is_built": self.is_built,
+            "tiles": self._tiles(),
+            "found": capped_count.words(self.counts[ANY]),
+            "key_count": self._key_count,
+            "keys": capped_count.words(self._key_count),
+            "rows": self._rows(page.rows),
+            "page": self._page_links(page),
+            "event": event,
+            "finding": Finding(self.finding).label if self.finding else "",
+            "all_url": querystring.link(self.url, self.query, finding=""),
+            "list_url": querystring.link(self.url, self.query, cursor=self.cursor),
+            "export_url": querystring.link(reverse("review:export"), self.query),
+            "print_url": querystring.link(self.url, self.query, print="1"),
+            "is_whole": not page.before and not page.after,
+            "is_print": self.is_print,
+            "section": "review",
+        }
+
+    @cached_property
+    def organisation(self) -> Organisation | None:
+        return self.user.get_organisation_or_404(self.filters.get("organisation", ""))
+
+    @cached_property
+    def keys(self) -> QuerySet[Any]:
+        """All keys that the user may read in the organisation, whatever their status."""
+        keys: QuerySet[Any] = Key.objects.visible_to(self.user.actor)
+        return keys.filter(organisation=self.organisation.id) if self.organisation else keys
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the report shows the last build instead of the current findings."""
+        return self._key_count > capped_count.COUNT_LIMIT
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """The number of keys with each finding, and with ANY finding."""
+        if self.is_built:
+            return {name: self._capped_counts[name] for name in (*Finding.values, ANY)}
+        findings_by_key = [[*row.findings, ANY] for row in self._examined if row.findings]
+        return {name: sum(name in findings for findings in findings_by_key) for name in (*Finding.values, ANY)}
+
+    @property
+    def _key_count(self) -> int:
+        return min(self._capped_counts["lasting"] + self._capped_counts["ending"], capped_count.COUNT_LIMIT + 1)
+
+    @cached_property
+    def _capped_counts(self) -> dict[str, int]:
+        """The number of keys to review, and of keys by built finding.
+
+        Keys with and without an expiry are counted apart, because each of the two conditions has an index.
+        """
+        keys = self.keys.filter(revoked_at__isnull=True)
+        by_expiry = {"lasting": keys.filter(expires_at__isnull=True), "ending": keys.filter(expires_at__gt=Now())}
+        return capped_count.capped(by_expiry | {name: self._built_findings(name) for name in (*Finding.values, ANY)})
+
+    def _built_findings(self, finding: str) -> QuerySet[Any]:
+        rows: QuerySet[Any] = ReviewFinding.objects.visible_to(self.user.actor).of(finding)
+        return rows.filter(organisation_id=self.organisation.id) if self.organisation else rows
+
+    @cached_property
+    def _examined(self) -> list[KeyReview]:
+        return review.review_keys(review.reviewable(self.keys).order_by()) if self._key_count else []
+
+    def _computed_page(self) -> tuple[paging.Page, datetime, int]:
+        """A page of the current findings, the current time, and the number of the newest event."""
+        rows = [row for row in self._examined if (self.finding in row.findings if self.finding else row.total)]
+        rows.sort(key=lambda row: (row.total, row.key), reverse=True)
+        page = paging.page_list(rows, _MOST_FINDINGS_FIRST, self.cursor, self._size)
+        return page, timezone.now(), ChainHead.objects.get().number
+
+    def _built_page(self) -> tuple[paging.Page, datetime | None, int]:
+        """A page of the built findings, the time of the build, and the number of the newest event at that time.
+
+        Which keys are on the page depends on the build; the findings shown with each key are examined now.
+        """
+        build_columns = {name: Subquery(ReviewBuild.objects.values(name)[:1]) for name in ("at", "event")}
+        findings = self._built_findings(self.finding or ANY).annotate(**build_columns)
+        page = paging.page(findings, _MOST_FINDINGS_FIRST_BUILT, self.cursor, self._size)
+        build = page.rows[0] if page.rows else ReviewBuild.objects.first()
+        examined = {row.key: row for row in review.review_keys(self._keys_with_ids(row.key_id for row in page.rows))}
+        rows = [examined[row.key_id] for row in page.rows if row.key_id in examined]
+        page = paging.Page(rows, page.before, page.after, page.is_first)
+        return page, build.at if build else None, build.event if build else 0
+
+    def _keys_with_ids(self, ids: Iterable[UUID]) -> QuerySet[Any]:
+        return self.keys.filter(id__in=list(ids)).order_by()
+
+    @property
+    def _size(self) -> int:
+        return capped_count.COUNT_LIMIT if self.is_print else PAGE_SIZE
+
+    def _rows(self, examined: Sequence[KeyReview]) -> list[Any]:
+        """The keys of the page with what the template shows of each: findings, unused, is_orphan, may, may_anything."""
+        labels = dict(Scope.objects.values_list("name", "label"))
+        keys_of_page: Any = self._keys_with_ids(row.key for row in examined)
+        keys = keys_of_page.with_status().with_usage().select_related("organisation", "bot").in_bulk()
+        for row in examined:
+            if key := keys.get(row.key):
+                key.findings = finding_chips(row)
+                key.unused = unused_summary(row, labels)
+                key.is_orphan = Finding.OWNER_GONE in row.findings
+                key.may = table.may(key, self.user)
+                key.may_anything = any(key.may.values())  # auditors have no menu
+        return [keys[row.key] for row in examined if row.key in keys]
+
+    def _tiles(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "label": finding.label,
+                "value": capped_count.words(self.counts[finding]),
+                "is_zero": not self.counts[finding],
+                "url": querystring.link(self.url, self.query, finding="" if finding == self.finding else finding.value),
+                "current": finding == self.finding,
+            }
+            for finding in Finding
+        ]
+
+    def _page_links(self, page: paging.Page) -> dict[str, Any]:
+        total = capped_count.words(self.counts[self.finding or ANY])
+        if page.is_first and page.rows:
+            summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
+        else:
+            summary = gettext("%(total)s in all") % {"total": total}
+        return {
+            "previous_url": querystring.link(self.url, self.query, cursor=page.before) if page.before else "",
+            "next_url": querystring.link(self.url, self.query, cursor=page.after) if page.after else "",
+            "summary": summary,
+        }
+
+
+def finding_chips(row: KeyReview) -> list[dict[str, Any]]:
+    """Label and seriousness of each finding.
+
+    "Permission unused" is left out beside other findings, since a column of its own names the permissions.
+    """
+    findings = [finding for finding in row.findings if finding != Finding.PERMISSIONS] or row.findings
+    return [{"label": finding.label, "is_serious": finding in _SERIOUS} for finding in findings]
+
+
+def unused_summary(row: KeyReview, labels: dict[str, str]) -> str:
+    """`Write contacts`, or `5 of 9` for more than MAX_UNUSED_LABELS; empty for none."""
+    if len(row.unused) > MAX_UNUSED_LABELS:
+        return gettext("%(unused)s of %(all)s") % {"unused": len(row.unused), "all": len(row.scopes)}
+    return ", ".join(sorted(labels.get(scope, scope) for scope in row.unused))
