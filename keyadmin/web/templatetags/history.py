@@ -1,20 +1,21 @@
-"""What an event of the history says: its icon, one line, its changes field by field, its JSON."""
+"""Filters for events of the history: icon, sentence, summary, changes by field, and JSON."""
 
 import json
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django import template
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.models import Event, EventType
 from keyadmin.models.event_types import FIELDS, Effect, EventField
-from keyadmin.web.history import event_text
 from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
 
-_DOORS = {
+#: A summary shows this many changes, and of each change this many values.
+MAX_SUMMARY_PARTS: Final = 2
+_INTERFACES: Final = {
     "page": gettext_lazy("Pages"),
     "api": gettext_lazy("API"),
     "command": gettext_lazy("Command line"),
@@ -23,7 +24,7 @@ _DOORS = {
 
 
 class Change(NamedTuple):
-    """A field's change, as what went and what came; `kept` counts what stayed in a list."""
+    """The change of one field: the removed and the added values, and how many values of a list are unchanged."""
 
     label: str
     removed: list[str]
@@ -39,14 +40,18 @@ def event_icon(event: Event) -> str:
 
 
 @register.filter
-def event_act(event: Event) -> str:
-    """What the actor did: "created the key"."""
-    return event_text.act(event)
+def event_sentence(event: Event) -> str:
+    """What the actor did, to stand between the names of actor and target: "created the key".
+
+    An event type of a newer version is shown by its name.
+    """
+    event_type = EventType.from_value(event.verb)
+    return event_type.sentence(event.target_kind) if event_type else f"· {event.verb}"
 
 
 @register.filter
 def event_changes(event: Event) -> list[Change]:
-    """Every field that changed. Lists are compared as sets. If the target was added or removed, only its values."""
+    """The changed fields. If the event adds (removes) its target, only the added (removed) values are included."""
     effect = _effect(event)
     changes = [_change(field, *values) for field, values in event.changes.items() if _field(field).in_details]
     if effect is Effect.ADDS:
@@ -58,7 +63,7 @@ def event_changes(event: Event) -> list[Change]:
 
 @register.filter
 def event_summary(event: Event) -> str:
-    """One line for the table: the reason in quotes, or the first two changes that the type leaves open."""
+    """The reason in quotes, or the first changes that are not clear from the event's type; often empty."""
     if event.reason:
         return f"“{event.reason}”"
     if _effect(event) is Effect.REMOVES:
@@ -70,22 +75,22 @@ def event_summary(event: Event) -> str:
         change = _change(field, before, after)
         values = [f"− {value}" for value in change.removed] if before is not None else []
         values += [f"+ {value}" if before is not None else value for value in change.added]
-        shown = ", ".join(values[:2]) + (" …" if len(values) > 2 else "")
-        parts.append(f"{change.label}: {shown}" if shown else change.label)
-    more = len(parts) > 2 and not parts[1].endswith("…")
-    return " · ".join(parts[:2]) + (" …" if more else "")
+        text = ", ".join(values[:MAX_SUMMARY_PARTS]) + (" …" if len(values) > MAX_SUMMARY_PARTS else "")
+        parts.append(f"{change.label}: {text}" if text else change.label)
+    is_cut = len(parts) > MAX_SUMMARY_PARTS and not parts[MAX_SUMMARY_PARTS - 1].endswith("…")
+    return " · ".join(parts[:MAX_SUMMARY_PARTS]) + (" …" if is_cut else "")
 
 
 @register.filter
 def event_json(event: Event) -> str:
-    """The event as the API and exports tell it."""
+    """The event in the form of the API and of exports, indented."""
     return json.dumps(event.serialize(), indent=2, ensure_ascii=False)
 
 
 @register.filter
-def door_label(door: str) -> str:
-    """The door an event came through, in words."""
-    return str(_DOORS.get(door, door))
+def interface_label(interface: str) -> str:
+    """The label of the interface through which the actor worked; the value itself if it is unknown."""
+    return str(_INTERFACES.get(interface, interface))
 
 
 @register.filter
@@ -101,34 +106,35 @@ def _effect(event: Event) -> Effect:
 
 
 def _field(name: str) -> EventField:
-    """The field of the registry; a newer version's unknown field is labelled by its name."""
+    """The registry's entry for a field. A field of a newer version is labelled by its name."""
     return FIELDS.get(name) or EventField(name.replace("_", " ").capitalize())
 
 
 def _change(field: str, before: Any, after: Any) -> Change:
+    """The change of a field. Lists are compared as sets, so that their unchanged values are left out."""
     label = str(_field(field).label)
     if not (isinstance(before, list) or isinstance(after, list)):
-        return Change(label, _words(field, before), _words(field, after), 0)
+        return Change(label, _display_values(field, before), _display_values(field, after), 0)
     old, new = before or [], after or []
     kept = [value for value in old if value in new]
     removed = [value for value in old if value not in kept]
     added = [value for value in new if value not in kept]
     return Change(
         label,
-        _words(field, removed) if removed or not old else [],
-        _words(field, added) if added or not new else [],
+        _display_values(field, removed) if removed or not old else [],
+        _display_values(field, added) if added or not new else [],
         len(kept),
     )
 
 
-def _words(field: str, value: Any) -> list[str]:
-    """The value line by line; an empty one is a line only where emptiness means something."""
+def _display_values(field: str, value: Any) -> list[str]:
+    """The values of a field as text. No value gives the registry's text for an empty field, if it has one."""
     if value in (None, "", []):
         return [str(empty)] if (empty := _field(field).empty) else []
-    return [_word(field, one) for one in (value if isinstance(value, list) else [value])]
+    return [_display(field, item) for item in (value if isinstance(value, list) else [value])]
 
 
-def _word(field: str, value: Any) -> str:
+def _display(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return gettext("Yes") if value else gettext("No")
     if field.endswith(("_at", "_until")) or field in ("since", "until"):
