@@ -77,7 +77,7 @@ def test_the_figures_and_the_rows(
     html = response.content.decode()
     assert names(html) == ["Legacy", "=cmd()"]
     assert "made by Lea Veer" in html
-    assert ("1,000+ of 1,000+ keys" if limited else "2 of 3 keys have something to look at.") in html
+    assert ("1,000+ of 1,000+ live keys" if limited else "2 of 3 live keys need attention.") in html
     assert ("The report of more than 1,000 keys is built beforehand." in html) == limited
     row = html[html.index("=cmd()") :]
     assert "Write chats" in row[: row.index("</tr>")]

@@ -32,6 +32,8 @@ from keyadmin.web.keys import deleted, rows
 MAX_CHOICES: Final = 100
 #: Another key that has the missing permission is searched for among this many of the newest keys.
 MAX_ALTERNATIVES_SEARCHED: Final = 1000
+#: The CSS class of a rule by its state; "idle" for any other state.
+_CSS_CLASSES: Final = {"pass": "pass", "decides": "fail"}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -125,7 +127,10 @@ def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[st
     links = _remedy_links(user, explanation.key)
     return {
         "explanation": explanation,
-        "steps": [{"title": TITLES[step.rule], "step": step} for step in steps],
+        "steps": [
+            {"title": TITLES[step.rule], "step": step, "css_class": _CSS_CLASSES.get(step.state, "idle")}
+            for step in steps
+        ],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
         "changes": [{"detail": change.detail, "link": links.get(change.what)} for change in explanation.changes],
         "another": _alternative_key(user, explanation),
