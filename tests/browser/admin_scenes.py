@@ -70,7 +70,7 @@ def _link_ended(page: Page) -> None:
     page.goto(f"/people/?q={address}")
     page.get_by_role("link", name="Noor Haddad", exact=True).click()
     opened(page, PASSWORD_LINK)
-    dialog(page).get_by_role("button", name="Make the link").click()
+    dialog(page).get_by_role("button", name="Create link").click()
     expect(dialog(page).get_by_role("button", name="Copy link")).to_be_visible()
     page.goto(link)
     expect(page.get_by_role("heading", name="This link no longer works")).to_be_visible()
@@ -78,7 +78,7 @@ def _link_ended(page: Page) -> None:
 
 def _nobody(page: Page) -> None:
     page.goto("/people/?q=nobody-is-called-so")
-    expect(page.get_by_text("Nobody matches")).to_be_visible()
+    expect(page.get_by_text("No person matches")).to_be_visible()
 
 
 def _filter(page: Page) -> None:
@@ -102,7 +102,7 @@ def _routes_refused(page: Page) -> None:
     open_permissions(page)
     from_menu(page, "Actions for Read chats", "Edit…")
     form = dialog(page)
-    form.get_by_role("button", name="Add a route").click()
+    form.get_by_role("button", name="Add route").click()
     form.get_by_label("Path pattern").last.fill("/api/**/chats")
     form.get_by_role("button", name="Save").click()
     expect(dialog(page).get_by_text("can only be the last segment")).to_be_visible()

@@ -37,7 +37,7 @@ def _refused(page: Page) -> None:
     open_explain(page)
     page.get_by_label("Or another’s key ID").fill(f"kad_a1b2c3d4e5f6a7b8_{'x' * 49}")
     ask(page, "api/chats", "10.0.0.0/8")
-    expect(page.get_by_text("Fix 3 problems to explain the call.")).to_be_visible()
+    expect(page.get_by_text("Fix 3 problems to explain the request.")).to_be_visible()
 
 
 SCENES: Final[dict[str, Place]] = {

@@ -169,6 +169,6 @@ def test_who_has_no_role_sees_nothing(page_of: PageOf, world: World, record: Rec
     record.expect_status(403)
     page = page_of("sam")
     page.goto("/")
-    expect(page.get_by_role("heading", name="Nothing to see yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No access yet")).to_be_visible()
     page.locator("main").get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

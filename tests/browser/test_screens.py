@@ -38,7 +38,7 @@ def test_the_overview_leads_on(page: Page, world: World) -> None:
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Overview").click()
     denials = page.get_by_role("region", name="Recent denials")
     expect(denials.get_by_role("listitem").filter(has_text=NAME)).to_be_visible()
-    page.get_by_role("region", name="Newest in the history").get_by_role("link", name="revoked the key").click()
+    page.get_by_role("region", name="Recent activity").get_by_role("link", name="revoked the key").click()
     expect(page.locator("#panel").get_by_role("heading", name="Key revoked")).to_be_visible()
 
 

@@ -19,7 +19,7 @@ def open_usage(page: Page, query: str = "") -> None:
 
 def _of_a_bot(page: Page) -> None:
     open_usage(page, "&days=90")
-    page.get_by_label("Keys of").select_option("Concierge")
+    page.get_by_label("Owner").select_option("Concierge")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("heading", name="Requests per day of Concierge")).to_be_visible()
 

@@ -76,7 +76,7 @@ def test_denied_call_shows_the_deciding_rule(given: Given, owner: Client, made: 
         "GET /api/export needs Export data. The key has Read chats.",
         "Decides",
         "Not reached",
-        "To allow this call",
+        "To allow this request",
         "Give the key Export data.",
         f'href="/keys/{made.key.id}/edit/">Edit permissions',
         ">Warehouse export</a>, which has the permission.",
@@ -90,7 +90,7 @@ def test_rules_after_the_deciding_one_are_shown(given: Given, owner: Client, mad
     given.network("10.0.0.0/8", key=made.key)
     _, text = page(owner, made)
     assert "Denied by rule 4, Key’s addresses" in text
-    assert text.count("Would deny too") == 1
+    assert text.count("Would also deny") == 1
     assert f'href="/keys/{made.key.id}/networks/">Change its addresses' in text
 
 
@@ -102,8 +102,8 @@ def test_unmapped_path_is_explained(owner: Client, made: Made) -> None:
 
 def test_allowed_call_is_shown(owner: Client, made: Made) -> None:
     _, text = page(owner, made, path="/api/chats")
-    assert "All 8 rules pass. The call would use 1 of 1,000 requests left this hour." in text
-    assert "To allow this call" not in text
+    assert "All 8 rules pass. The request would use 1 of 1,000 left in this hour." in text
+    assert "To allow this request" not in text
 
 
 def test_auditor_sees_the_explanation_without_links_to_edit(given: Given, made: Made) -> None:

@@ -83,8 +83,8 @@ def test_an_owner_learns_nothing_of_roles_elsewhere(jonas: Person, shared: Perso
 
 def test_nobody_matches(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
-    assert "Nobody matches “zz”." in client.get("/people/?q=zz").content.decode()
-    assert "Nobody matches these filters." in client.get("/people/?status=deactivated").content.decode()
+    assert "No person matches “zz”." in client.get("/people/?q=zz").content.decode()
+    assert "No person matches these filters." in client.get("/people/?status=deactivated").content.decode()
 
 
 def test_pages(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
@@ -263,10 +263,10 @@ def test_the_dialog_says_what_becomes_of_their_keys(
         KeyFactory(organisation=northwind, creator=jonas, inherits=inherits)
     KeyFactory(organisation=northwind, creator=jonas, revoked=True)
     html = signed_in(maya).get(f"/people/{jonas.id}/deactivate/").content.decode()
-    assert "<b>3 keys of theirs keep working</b>; see the review report." in html
+    assert "<b>3 keys that they created keep working</b>; see the review report." in html
     assert "1 key that inherits from them may do nothing any more." in html
     html = signed_in(maya).get(f"/people/{jonas.id}/roles/{northwind.id}/remove/").content.decode()
-    assert "<b>3 keys of theirs keep working</b>" in html
+    assert "<b>3 keys that they created keep working</b>" in html
 
 
 def test_an_act_on_the_list_and_on_the_page_loads_it_anew(maya: Person, sam: Person, htmx: SignedIn) -> None:

@@ -108,7 +108,7 @@ def test_remove(maya: Person, northwind: Organisation, signed_in: SignedIn) -> N
     client, url = signed_in(maya), "/permissions/chats:export/remove/"
     key = KeyFactory(organisation=northwind, scopes=["chats:export"])
     html = client.get(url).content.decode()
-    assert "<b>1 key holds it.</b> Take it from that key first." in html
+    assert "<b>1 key has it.</b> Remove it from the key first." in html
     assert "Remove permission</button>" not in html
     response = client.post(url)
     assert response.status_code == 409

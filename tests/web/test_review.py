@@ -157,7 +157,7 @@ def test_not_built_yet(jonas: Person, keys: dict[str, Key], signed_in: SignedIn,
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert "build_review" in html
-    assert "There is no report yet." in html
+    assert "No report yet." in html
 
 
 def test_htmx_gets_the_rows_and_the_figures(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:

@@ -128,7 +128,7 @@ def test_menu_shows_name_and_role(maya: Person, sam: Person, signed_in: SignedIn
 def test_person_without_read_access_gets_a_page_with_sign_out(sam: Person, signed_in: SignedIn) -> None:
     response = signed_in(sam).get("/")
     assert response.status_code == 403
-    assert "Nothing to see yet" in response.content.decode()
+    assert "No access yet" in response.content.decode()
     assert re.search(r'<form id="sign-out" method="post" action="/account/logout/"', response.content.decode())
 
 

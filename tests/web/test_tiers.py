@@ -46,7 +46,7 @@ def test_a_change_says_how_many_keys_it_concerns(maya: Person, northwind: Organi
         KeyFactory(organisation=northwind)
     html = signed_in(maya).get(f"/tiers/{northwind.default_tier_id}/edit/").content.decode()
     assert "2 keys are in this tier. A new limit holds from their next call." in html
-    assert "Below 1,000, <b>2 keys</b> may be answered 429 sooner." in html
+    assert "If you lower the limit from 1,000, <b>2 keys</b> may be rate limited sooner." in html
 
 
 def test_one_in_use_stays(maya: Person, signed_in: SignedIn) -> None:
@@ -56,13 +56,13 @@ def test_one_in_use_stays(maya: Person, signed_in: SignedIn) -> None:
     client, url = signed_in(maya), f"/tiers/{tier.id}/remove/"
     html = client.get(url).content.decode()
     assert "<b>1 key is in it.</b>" in html
-    assert "It is the usual tier of 1 organisation." in html
+    assert "It is the default tier of 1 organisation." in html
     assert "Remove tier</button>" not in html
     assert "1 key is in this tier." in client.post(url).content.decode()
     key.delete()
     response = client.post(url)
     assert response.status_code == 409
-    assert "It is the usual tier of" in response.content.decode()
+    assert "It is the default tier of" in response.content.decode()
     Organisation.objects.update(default_tier=Tier.objects.get(name="Standard"))
     assert client.post(url).status_code == 302
     assert not Tier.objects.filter(id=tier.id).exists()

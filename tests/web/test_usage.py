@@ -166,7 +166,7 @@ def test_what_was_added_up_beforehand_counts_once(
     response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id))
     assert response.context["chart"].totals == totals
     assert names(response.content.decode()) == busiest
-    assert "Keys that were deleted are left out." not in response.content.decode()
+    assert "Deleted keys are not included." not in response.content.decode()
 
 
 @pytest.mark.usefixtures("added_up")
@@ -186,12 +186,12 @@ def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
     for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):
         response = signed_in(jonas).get(page)
         assert response.context["chart"].totals[:2] == [allowed, 4], "what was called since is not waited for"
-        assert f"requests are counted up to {absolute_time(until)}." in response.content.decode()
+        assert f"Requests are counted up to {absolute_time(until)}." in response.content.decode()
     assert "Requests, 14 days" in response.content.decode()
 
 
 def test_nobody_used_anything(jonas: Person, signed_in: SignedIn) -> None:
-    assert "No key was used in this time." in signed_in(jonas).get("/usage/").content.decode()
+    assert "No key was used in this period." in signed_in(jonas).get("/usage/").content.decode()
 
 
 def test_it_leads_to_the_key_and_back(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
