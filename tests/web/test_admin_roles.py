@@ -1,4 +1,4 @@
-"""Every page of administration for every role, and every act on it."""
+"""Administration pages and their actions: the response for every role."""
 
 from urllib.parse import quote
 
@@ -108,14 +108,18 @@ def ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_get(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+def test_admin_page_status_depends_on_role(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str
+) -> None:
     got = {role: signed_in(cast[role]).get(page.format(**ids)).status_code for role in ROLES}
     assert got == dict(zip(ROLES, GETS[page], strict=True))
     assert not Event.objects.exclude(verb__startswith="session.").exists()
 
 
 @pytest.mark.parametrize(("role", "page"), [(role, page) for page in POSTS for role in ROLES])
-def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, role: str, page: str) -> None:
+def test_admin_action_status_depends_on_role(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, role: str, page: str
+) -> None:
     client = signed_in(cast[role])
     sent, expected = POSTS[page]
     before = Event.objects.exclude(verb="session.signed_out").count()
@@ -126,14 +130,14 @@ def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn,
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
+def test_admin_page_redirects_to_sign_in_when_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
     response = client.get(page.format(**ids))
     assert response.status_code == 302
     assert response["Location"] == f"/account/login/?next={quote(page.format(**ids))}"
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_pages_are_not_stored_and_dialogs_are_partials(
+def test_admin_pages_are_not_stored_and_dialogs_are_partials(
     maya: Person, ids: dict[str, str], signed_in: SignedIn, htmx: SignedIn, page: str
 ) -> None:
     response = signed_in(maya).get(page.format(**ids))
@@ -148,7 +152,7 @@ def test_pages_are_not_stored_and_dialogs_are_partials(
 
 
 @pytest.mark.parametrize("page", [page for page in GETS if page.count("/") > 2])
-def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+def test_admin_page_rejects_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
     assert signed_in(maya).put(page.format(**ids)).status_code == 405
     assert signed_in(maya).delete(page.format(**ids)).status_code == 405
 
@@ -157,7 +161,7 @@ def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, p
     "page",
     ["/people/", "/people/{person}/", "/permissions/", "/channels/", "/tiers/", "/settings/?organisation=northwind"],
 )
-def test_for_an_auditor_every_act_is_absent(
+def test_auditor_sees_no_links_to_admin_actions(
     priya: Person, asha: Person, ids: dict[str, str], signed_in: SignedIn, page: str
 ) -> None:
     for auditor in (priya, asha):

@@ -1,4 +1,4 @@
-"""Channels: listed, made, renamed and removed, each organisation's by itself."""
+"""Channels: list, create, rename and remove."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from tests.factories import ChannelFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
 
-def listed(response: Any) -> list[str]:
+def channel_names(response: Any) -> list[str]:
     return [row.name for row in response.context["rows"]]
 
 
-def test_ones_own_by_name(
+def test_list_shows_channels_of_readable_organisations_by_name(
     jonas: Person, maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     sms = ChannelFactory(organisation=northwind, name="SMS", slug="sms")
@@ -21,21 +21,21 @@ def test_ones_own_by_name(
     ChannelFactory(organisation=contoso, name="Mail")
     KeyFactory(organisation=northwind, channels=[sms])
     response = signed_in(jonas).get("/channels/")
-    assert listed(response) == ["Fax", "SMS"]
+    assert channel_names(response) == ["Fax", "SMS"]
     assert [row.key_count for row in response.context["rows"]] == [0, 1]
     assert "Contoso" not in response.content.decode()
-    assert listed(signed_in(maya).get("/channels/")) == ["Fax", "Mail", "SMS"]
-    assert listed(signed_in(maya).get("/channels/?organisation=contoso")) == ["Mail"]
-    assert listed(signed_in(maya).get("/channels/?q=sm")) == ["SMS"]
+    assert channel_names(signed_in(maya).get("/channels/")) == ["Fax", "Mail", "SMS"]
+    assert channel_names(signed_in(maya).get("/channels/?organisation=contoso")) == ["Mail"]
+    assert channel_names(signed_in(maya).get("/channels/?q=sm")) == ["SMS"]
     assert signed_in(jonas).get("/channels/?organisation=contoso").status_code == 404
 
 
-def test_none_yet_and_none_found(jonas: Person, signed_in: SignedIn) -> None:
+def test_empty_list_says_whether_there_are_no_channels_or_no_matches(jonas: Person, signed_in: SignedIn) -> None:
     assert "No channels yet." in signed_in(jonas).get("/channels/").content.decode()
     assert "No channel matches “x”." in signed_in(jonas).get("/channels/?q=x").content.decode()
 
 
-def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_created_channel_is_listed(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     sent = {"name": "Web chat", "organisation": str(northwind.id)}
     assert signed_in(jonas).post("/channels/create/", sent).status_code == 302
     assert Channel.objects.get().slug == "web-chat"
@@ -45,13 +45,15 @@ def test_create(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> 
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 61, "a\x00"])
-def test_create_refused(jonas: Person, northwind: Organisation, signed_in: SignedIn, name: str) -> None:
+def test_create_with_invalid_name_shows_the_error(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, name: str
+) -> None:
     sent = {"name": name, "organisation": str(northwind.id)}
     assert signed_in(jonas).post("/channels/create/", sent).status_code == 422
     assert not Channel.objects.exists()
 
 
-def test_another_organisations_is_neither_offered_nor_found(
+def test_channel_of_another_organisation_is_neither_offered_nor_found(
     jonas: Person, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     theirs = ChannelFactory(organisation=contoso)
@@ -63,7 +65,7 @@ def test_another_organisations_is_neither_offered_nor_found(
     assert list(Channel.objects.values_list("name", flat=True)) == [theirs.name]
 
 
-def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_renamed_channel_keeps_its_slug(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     channel = ChannelFactory(organisation=northwind, name="Fax", slug="fax")
     client, url = signed_in(jonas), f"/channels/{channel.id}/rename/"
     assert client.post(url, {"name": "Telefax"}).status_code == 302
@@ -72,7 +74,7 @@ def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> 
     assert "No changes to save." in client.post(url, {"name": "Telefax"}).content.decode()
 
 
-def test_one_in_use_stays(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_channel_in_use_is_not_removed(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     channel = ChannelFactory(organisation=northwind)
     key = KeyFactory(organisation=northwind, channels=[channel])
     client, url = signed_in(jonas), f"/channels/{channel.id}/remove/"
@@ -87,7 +89,7 @@ def test_one_in_use_stays(jonas: Person, northwind: Organisation, signed_in: Sig
     assert not Channel.objects.exists()
 
 
-def test_the_number_of_statements_does_not_grow(
+def test_list_sends_as_many_statements_for_many_channels_as_for_few(
     maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(maya)

@@ -1,4 +1,4 @@
-"""History: what is listed to whom, found by what, and one event with its neighbours."""
+"""History: the list and its filters, one event with its neighbours, and the export."""
 
 import html
 import json
@@ -15,7 +15,7 @@ from tests.web.conftest import SignedIn
 
 
 @pytest.fixture
-def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> dict[str, Any]:
+def events(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> dict[str, Any]:
     """Jonas revokes and reactivates a key of Northwind; Lena deletes one of Contoso."""
     ours, theirs = KeyFactory(organisation=northwind, name="Ours"), KeyFactory(organisation=contoso, name="Theirs")
     operations.revoke(actor=as_actor(jonas), key=ours.id, reason="Retired")
@@ -25,17 +25,17 @@ def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organis
     return {"ours": ours, "revoked": revoked, "reactivated": reactivated, "deleted": deleted}
 
 
-def listed(response: Any) -> list[str]:
+def event_types(response: Any) -> list[str]:
     return [event.verb for event in response.context["events"] if not event.verb.startswith("session.")]
 
 
-def test_newest_first_to_each_what_they_may_read(
-    priya: Person, asha: Person, lena: Person, story: dict[str, Any], signed_in: SignedIn
+def test_list_shows_readable_events_newest_first(
+    priya: Person, asha: Person, lena: Person, events: dict[str, Any], signed_in: SignedIn
 ) -> None:
     everything = [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]
-    assert listed(signed_in(priya).get("/history/")) == everything
-    assert listed(signed_in(asha).get("/history/")) == everything[1:]
-    assert listed(signed_in(lena).get("/history/")) == everything[:1]
+    assert event_types(signed_in(priya).get("/history/")) == everything
+    assert event_types(signed_in(asha).get("/history/")) == everything[1:]
+    assert event_types(signed_in(lena).get("/history/")) == everything[:1]
 
 
 @pytest.mark.parametrize(
@@ -55,43 +55,45 @@ def test_newest_first_to_each_what_they_may_read(
         ("since=garbage&cursor=garbage", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
     ],
 )
-def test_filters(
-    priya: Person, jonas: Person, story: dict[str, Any], signed_in: SignedIn, query: str, expected: list[str]
+def test_filter_selects_matching_events(
+    priya: Person, jonas: Person, events: dict[str, Any], signed_in: SignedIn, query: str, expected: list[str]
 ) -> None:
-    filled = query.format(ours=story["ours"].id, jonas=jonas.id)
-    assert listed(signed_in(priya).get(f"/history/?{filled}")) == expected
+    filled = query.format(ours=events["ours"].id, jonas=jonas.id)
+    assert event_types(signed_in(priya).get(f"/history/?{filled}")) == expected
 
 
-def test_another_organisation_is_not_there(asha: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+def test_filter_by_unreadable_organisation_is_404(asha: Person, events: dict[str, Any], signed_in: SignedIn) -> None:
     client = signed_in(asha)
     assert client.get("/history/?organisation=contoso").status_code == 404
-    assert client.get(f"/history/{story['deleted'].number}/").status_code == 404
+    assert client.get(f"/history/{events['deleted'].number}/").status_code == 404
     assert client.get("/history/999999999999999999999999/").status_code == 404
 
 
-def test_chips_say_the_filters_and_remove_one(priya: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
-    response = signed_in(priya).get(f"/history/?target={story['ours'].id}&action=key.revoked&q=retired")
+def test_filter_chip_shows_value_and_link_to_remove_it(
+    priya: Person, events: dict[str, Any], signed_in: SignedIn
+) -> None:
+    response = signed_in(priya).get(f"/history/?target={events['ours'].id}&action=key.revoked&q=retired")
     assert response.context["filters"] == [
-        {"label": "Action", "value": "Key revoked", "remove_url": f"/history/?q=retired&target={story['ours'].id}"},
+        {"label": "Action", "value": "Key revoked", "remove_url": f"/history/?q=retired&target={events['ours'].id}"},
         {"label": "Target", "value": "Ours", "remove_url": "/history/?q=retired&action=key.revoked"},
     ]
 
 
-def test_one_event_as_panel_and_as_page(
-    priya: Person, story: dict[str, Any], signed_in: SignedIn, htmx: SignedIn
+def test_event_is_a_panel_for_htmx_and_a_page_otherwise(
+    priya: Person, events: dict[str, Any], signed_in: SignedIn, htmx: SignedIn
 ) -> None:
-    url = f"/history/{story['reactivated'].number}/"
+    url = f"/history/{events['reactivated'].number}/"
     panel = htmx(priya).get(url).content.decode()
     assert panel.lstrip().startswith("<aside")
-    assert f"/keys/{story['ours'].id}/" in panel
+    assert f"/keys/{events['ours'].id}/" in panel
     page = signed_in(priya).get(url).content.decode()
     assert "<!doctype html>" in page
     assert 'id="panel"' in page
 
 
-def test_neighbours_are_those_of_the_filter(priya: Person, story: dict[str, Any], htmx: SignedIn) -> None:
+def test_event_links_to_neighbours_within_the_filter(priya: Person, events: dict[str, Any], htmx: SignedIn) -> None:
     client = htmx(priya)
-    numbers = {name: event.number for name, event in story.items() if name != "ours"}
+    numbers = {name: event.number for name, event in events.items() if name != "ours"}
     plain = client.get(f"/history/{numbers['reactivated']}/").context
     assert plain["previous_url"] == f"/history/{numbers['deleted']}/"
     assert plain["next_url"] == f"/history/{numbers['revoked']}/"
@@ -100,7 +102,7 @@ def test_neighbours_are_those_of_the_filter(priya: Person, story: dict[str, Any]
     assert within["next_url"] == f"/history/{numbers['revoked']}/?target=ours"
 
 
-def test_paging(
+def test_pages_lead_through_all_events_and_back(
     priya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     key = KeyFactory(organisation=northwind)
@@ -118,13 +120,13 @@ def test_paging(
     assert [e.number for e in again.context["events"]] == [e.number for e in first.context["events"]]
 
 
-def test_htmx_gets_the_rows(priya: Person, story: dict[str, Any], htmx: SignedIn) -> None:
+def test_htmx_request_gets_only_the_rows(priya: Person, events: dict[str, Any], htmx: SignedIn) -> None:
     html = htmx(priya).get("/history/?q=ours").content.decode()
     assert html.lstrip().startswith('<div id="event-rows"')
     assert "<!doctype" not in html
 
 
-def test_what_people_typed_is_text(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_user_input_in_events_is_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
     key = KeyFactory(organisation=northwind, name=evil)
     operations.revoke(actor=as_actor(maya), key=key.id, reason=evil)
@@ -134,19 +136,21 @@ def test_what_people_typed_is_text(maya: Person, northwind: Organisation, signed
         assert "<img src=x" not in client.get(page).content.decode()
 
 
-def test_a_members_own_history_needs_no_page(sam: Person, signed_in: SignedIn) -> None:
+def test_member_may_not_read_history(sam: Person, signed_in: SignedIn) -> None:
     html = signed_in(sam).get("/history/")
     assert html.status_code == 403
     assert re.search(r'action="/account/logout/"', html.content.decode())
 
 
-def test_a_target_that_is_no_key_has_no_link(priya: Person, signed_in: SignedIn) -> None:
+def test_event_target_without_a_page_has_no_link(priya: Person, signed_in: SignedIn) -> None:
     client = signed_in(priya)
     event = Event.objects.get(verb=EventType.SIGNED_IN)
     assert client.get(f"/history/{event.number}/").context["target_url"] == ""
 
 
-def test_how_far_the_chain_is_known_to_be_whole(jonas: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+def test_list_shows_up_to_which_event_the_chain_is_verified(
+    jonas: Person, events: dict[str, Any], signed_in: SignedIn
+) -> None:
     reader = signed_in(jonas)
     assert "Chain" not in reader.get("/history/").content.decode()
     newest = chain.verify()
@@ -157,7 +161,7 @@ def test_how_far_the_chain_is_known_to_be_whole(jonas: Person, story: dict[str, 
     assert "Chain broken after event <b>1</b>" in reader.get("/history/").content.decode()
 
 
-def test_a_file_of_what_the_filters_leave(asha: Person, story: dict[str, Any], signed_in: SignedIn) -> None:
+def test_export_contains_the_filtered_events(asha: Person, events: dict[str, Any], signed_in: SignedIn) -> None:
     client = signed_in(asha)
     page = client.get("/history/?q=retired&organisation=northwind").content.decode()
     assert 'action="/history/export/?q=retired&amp;organisation=northwind"' in page
@@ -166,7 +170,7 @@ def test_a_file_of_what_the_filters_leave(asha: Person, story: dict[str, Any], s
     assert re.fullmatch(r'attachment; filename="history-[0-9-]+\.jsonl"', response["Content-Disposition"])
     assert "no-store" in response["Cache-Control"]
     told = [json.loads(line) for line in response.getvalue().decode().splitlines()]
-    assert [line["number"] for line in told] == [story["revoked"].number]
+    assert [line["number"] for line in told] == [events["revoked"].number]
     event = Event.objects.first()
     assert (event.verb, event.actor_label, event.request_id) == (
         EventType.HISTORY_EXPORTED,
@@ -178,8 +182,8 @@ def test_a_file_of_what_the_filters_leave(asha: Person, story: dict[str, Any], s
     assert Event.objects.first() == event
 
 
-def test_what_came_since_is_counted_for_the_filters(
-    priya: Person, asha: Person, lena: Person, story: dict[str, Any], htmx: SignedIn, signed_in: SignedIn
+def test_new_events_are_counted_within_the_filter(
+    priya: Person, asha: Person, lena: Person, events: dict[str, Any], htmx: SignedIn, signed_in: SignedIn
 ) -> None:
     def pill(client: Any, url: str) -> str:
         context = client.get(url).context
@@ -191,11 +195,11 @@ def test_what_came_since_is_counted_for_the_filters(
     all_ = everybody.get("/history/").context["news_url"]
     revoked = everybody.get("/history/?action=key.revoked&q=ours").context["news_url"]
     assert pill(ours, mine) == ""
-    operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=story["deleted"].organisation_id).id)
+    operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=events["deleted"].organisation_id).id)
     assert pill(ours, mine) == ""
     assert pill(everybody, all_) == "1"
-    operations.revoke(actor=OPERATOR, key=story["ours"].id)
-    operations.reactivate(actor=OPERATOR, key=story["ours"].id)
+    operations.revoke(actor=OPERATOR, key=events["ours"].id)
+    operations.reactivate(actor=OPERATOR, key=events["ours"].id)
     assert pill(ours, mine) == "2"
     assert pill(everybody, all_) == "3"
     assert pill(everybody, revoked) == "1"
@@ -204,10 +208,10 @@ def test_what_came_since_is_counted_for_the_filters(
     assert pill(ours, "/history/new/?after=9223372036854775807") == ""
 
 
-def test_an_event_leads_to_all_of_its_actor_and_its_target(
-    priya: Person, jonas: Person, story: dict[str, Any], htmx: SignedIn
+def test_event_links_to_all_events_of_its_actor_and_target(
+    priya: Person, jonas: Person, events: dict[str, Any], htmx: SignedIn
 ) -> None:
-    panel = htmx(priya).get(f"/history/{story['revoked'].number}/?q=retired").content.decode()
+    panel = htmx(priya).get(f"/history/{events['revoked'].number}/?q=retired").content.decode()
     assert f'href="/history/?actor={jonas.id}"' in panel
-    assert f'href="/history/?target={story["ours"].id}"' in panel
+    assert f'href="/history/?target={events["ours"].id}"' in panel
     assert '"action": "key.revoked"' in html.unescape(panel)

@@ -1,4 +1,4 @@
-"""Invitations: the link once, the page it leads to, and every way in which it no longer works."""
+"""Invitation and password links: shown once, followed, and no longer valid."""
 
 import re
 from typing import Any
@@ -25,17 +25,19 @@ def invitation(northwind: Organisation) -> dict[str, str]:
     return {"email": "new@example.com", "name": "Noor Haddad", "organisation": str(northwind.id), "role": "auditor"}
 
 
-def link_in(page: str) -> str:
+def link_on(page: str) -> str:
     found = re.search(r'value="http://testserver(/welcome/[0-9a-f]+/)"', page)
     assert found, page
     return found[1]
 
 
-def test_invited_and_in(jonas: Person, signed_in: SignedIn, invitation: dict[str, str]) -> None:
+def test_invited_person_chooses_a_password_and_signs_in(
+    jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
+) -> None:
     response = signed_in(jonas).post("/people/invite/", invitation)
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
-    link = link_in(response.content.decode())
+    link = link_on(response.content.decode())
     event = latest()
     assert (event.verb, event.actor_label, event.target_label) == ("person.invited", "Jonas Lind", "Noor Haddad")
     client = Client()
@@ -49,11 +51,11 @@ def test_invited_and_in(jonas: Person, signed_in: SignedIn, invitation: dict[str
     assert client.get("/keys/").status_code == 200
 
 
-def test_the_link_is_in_no_history_and_in_no_log(
+def test_link_appears_in_neither_history_nor_log(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     client = signed_in(jonas)
-    link = link_in(client.post("/people/invite/", invitation).content.decode())
+    link = link_on(client.post("/people/invite/", invitation).content.decode())
     token = link.split("/")[2]
     told = str(list(Event.objects.values()))
     assert token not in told
@@ -66,7 +68,9 @@ def test_the_link_is_in_no_history_and_in_no_log(
     assert token not in str([logs.clean_event(None, "info", dict(line)) for line in lines])
 
 
-def test_htmx_gets_the_dialog_and_tells_the_list(jonas: Person, htmx: SignedIn, invitation: dict[str, str]) -> None:
+def test_invite_by_htmx_shows_the_link_and_reloads_the_list(
+    jonas: Person, htmx: SignedIn, invitation: dict[str, str]
+) -> None:
     response = htmx(jonas).post("/people/invite/", invitation)
     assert response.content.decode().lstrip().startswith("<dialog")
     assert response["HX-Trigger-After-Swap"] == '{"people:changed": {}}'
@@ -83,7 +87,7 @@ def test_htmx_gets_the_dialog_and_tells_the_list(jonas: Person, htmx: SignedIn, 
         ({"email": "jonas@northwind.example"}, "This person already has a role in Northwind."),
     ],
 )
-def test_invitations_refused(
+def test_invite_with_invalid_input_shows_the_errors(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str], changes: dict[str, str], words: str
 ) -> None:
     response = signed_in(jonas).post("/people/invite/", invitation | changes)
@@ -92,7 +96,7 @@ def test_invitations_refused(
     assert Person.objects.count() == 1
 
 
-def test_who_is_here_already_is_added_and_no_more_is_said(
+def test_invited_person_with_an_account_gets_the_role_and_no_link(
     jonas: Person, lena: Person, northwind: Organisation, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     response = signed_in(jonas).post("/people/invite/", invitation | {"email": lena.email}, follow=True)
@@ -102,7 +106,7 @@ def test_who_is_here_already_is_added_and_no_more_is_said(
     assert Membership.objects.get(person=lena, organisation=northwind).role == Role.AUDITOR
 
 
-def test_an_owner_offers_their_own_organisation_and_no_system_role(
+def test_owner_can_invite_only_to_own_organisation_without_system_role(
     jonas: Person, contoso: Organisation, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     client = signed_in(jonas)
@@ -114,7 +118,7 @@ def test_an_owner_offers_their_own_organisation_and_no_system_role(
     assert client.post("/people/invite/", invitation | {"organisation": str(contoso.id)}).status_code == 422
 
 
-def test_an_administrator_invites_without_an_organisation(
+def test_administrator_can_invite_without_an_organisation(
     maya: Person, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     sent = invitation | {"organisation": "", "system_role": "auditor"}
@@ -123,7 +127,7 @@ def test_an_administrator_invites_without_an_organisation(
     assert (person.system_role, person.memberships.count()) == ("auditor", 0)
 
 
-def test_the_switchers_organisation_is_chosen(
+def test_invite_preselects_the_organisation_of_the_page_behind(
     maya: Person, contoso: Organisation, northwind: Organisation, htmx: SignedIn
 ) -> None:
     client: Any = htmx(maya)
@@ -134,15 +138,15 @@ def test_the_switchers_organisation_is_chosen(
 # Links
 
 
-def test_a_new_link_ends_the_old(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_new_link_invalidates_the_old_one(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
-    links = [link_in(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
+    links = [link_on(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
     assert latest().verb == "person.password_link_created"
     assert Client().get(links[0]).status_code == 410
     assert Client().get(links[1]).status_code == 200
 
 
-def test_looking_at_a_link_makes_none(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_get_of_the_link_dialog_creates_no_link(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     before = Event.objects.count()
     assert "/welcome/" not in client.get(f"/people/{sam.id}/link/").content.decode()
@@ -154,43 +158,45 @@ def link(sam: Person) -> str:
     return f"/welcome/{people.make_link(actor=OPERATOR, person=sam.id).token}/"
 
 
-def refused(link: str, status: int, words: str) -> None:
+def assert_link_is_invalid(link: str, status: int, words: str) -> None:
     client = Client()
     for response in (client.get(link), client.post(link, {"password": PASSWORD})):
         assert response.status_code == status
         assert words in response.content.decode()
 
 
-def test_used_twice(sam: Person, link: str) -> None:
+def test_used_link_is_invalid(sam: Person, link: str) -> None:
     assert Client().post(link, {"password": PASSWORD}).status_code == 302
-    refused(link, 410, "It has been used, or there is a newer one.")
+    assert_link_is_invalid(link, 410, "It has been used, or there is a newer one.")
 
 
-def test_expired(sam: Person, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_link_is_invalid(sam: Person, link: str, monkeypatch: pytest.MonkeyPatch) -> None:
     now = signing.time.time()
     monkeypatch.setattr(signing.time, "time", lambda: now + 8 * 24 * 3600)
-    refused(link, 410, "It is more than a week old.")
+    assert_link_is_invalid(link, 410, "It is more than a week old.")
 
 
-def test_tampered(sam: Person, link: str) -> None:
+def test_tampered_link_is_not_found(sam: Person, link: str) -> None:
     broken = link[:-2] + ("0" if link[-2] != "0" else "1") + "/"
-    refused(broken, 404, "Page not found")
-    refused("/welcome/abc/", 404, "Page not found")
+    assert_link_is_invalid(broken, 404, "Page not found")
+    assert_link_is_invalid("/welcome/abc/", 404, "Page not found")
 
 
-def test_deactivated(sam: Person, link: str) -> None:
+def test_link_of_deactivated_person_is_invalid(sam: Person, link: str) -> None:
     people.deactivate(actor=OPERATOR, person=sam.id)
-    refused(link, 410, "This account is deactivated.")
+    assert_link_is_invalid(link, 410, "This account is deactivated.")
 
 
-def test_a_weak_password_comes_back_with_words(sam: Person, link: str) -> None:
+def test_weak_password_is_rejected_with_a_reason(sam: Person, link: str) -> None:
     response = Client().post(link, {"password": "short"})
     assert response.status_code == 422
     assert "This password is too short" in response.content.decode()
     assert Client().get(link).status_code == 200
 
 
-def test_who_was_signed_in_is_signed_out(sam: Person, jonas: Person, link: str, signed_in: SignedIn) -> None:
+def test_choosing_a_password_signs_out_the_current_session(
+    sam: Person, jonas: Person, link: str, signed_in: SignedIn
+) -> None:
     client = signed_in(jonas)
     client.post(link, {"password": PASSWORD})
     assert client.get("/keys/").status_code == 302
@@ -199,29 +205,29 @@ def test_who_was_signed_in_is_signed_out(sam: Person, jonas: Person, link: str, 
 # Mail
 
 
-def test_with_a_mail_server_the_link_is_mailed_too(
+def test_link_is_mailed_if_a_mail_server_is_configured(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
     assert "Also sent to new@example.com." in html
     assert mail.outbox[0].to == ["new@example.com"]
-    assert link_in(html) in mail.outbox[0].body
+    assert link_on(html) in mail.outbox[0].body
     assert "Jonas Lind has invited you" in mail.outbox[0].body
 
 
-def test_without_one_nothing_is_printed(
+def test_link_is_not_printed_without_a_mail_server(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with override_settings(MAILERS=PRINTED):
         html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
     assert "Also sent" not in html
-    assert link_in(html).split("/")[2] not in "".join(capsys.readouterr())
+    assert link_on(html).split("/")[2] not in "".join(capsys.readouterr())
 
 
-def test_a_mail_server_that_is_away_loses_nothing(
+def test_link_is_shown_if_the_mail_server_is_unavailable(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     with mock.patch("keyadmin.web.people.invitations.send_mail", side_effect=OSError("away")):
         html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
     assert "It could not be mailed to new@example.com." in html
-    assert link_in(html)
+    assert link_on(html)

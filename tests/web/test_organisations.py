@@ -12,7 +12,9 @@ from tests.web.conftest import SignedIn
 from tests.web.test_bots import names, secret_in
 
 
-def test_the_list(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_list_shows_all_organisations_to_people_with_a_system_role(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
     KeyFactory(bot=BotFactory(organisation=northwind))
     client = signed_in(maya)
     html = client.get("/organisations/").content.decode()
@@ -21,7 +23,7 @@ def test_the_list(maya: Person, northwind: Organisation, contoso: Organisation, 
     assert "No organisation matches" in client.get("/organisations/?q=nobody").content.decode()
 
 
-def test_pages_of_the_list_and_what_they_cost(
+def test_list_is_paged_with_a_constant_number_of_statements(
     maya: Person, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client, counts = signed_in(maya), []
@@ -41,7 +43,7 @@ def test_pages_of_the_list_and_what_they_cost(
     assert seen == sorted(seen)
 
 
-def test_create(maya: Person, signed_in: SignedIn) -> None:
+def test_created_organisation_has_a_page(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     assert client.post("/organisations/create/", {"name": ""}).status_code == 422
     assert client.post("/organisations/create/", {"name": "Blue Sky"})["Location"] == "/organisations/blue-sky/"
@@ -50,7 +52,9 @@ def test_create(maya: Person, signed_in: SignedIn) -> None:
     assert Event.objects.filter(verb=EventType.ORGANISATION_CREATED).count() == 1
 
 
-def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedIn) -> None:
+def test_owner_renames_the_organisation(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedIn
+) -> None:
     url = "/organisations/northwind/edit/"
     assert "No changes to save." in signed_in(jonas).post(url, {"name": "Northwind"}).content.decode()
     client: Any = htmx(jonas)
@@ -59,7 +63,7 @@ def test_rename(jonas: Person, northwind: Organisation, signed_in: SignedIn, htm
     assert "North Wind" in signed_in(jonas).get("/organisations/northwind/").content.decode()
 
 
-def test_disabling_says_how_much_stops(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_disable_dialog_names_the_keys_that_stop(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for _ in range(7):
         KeyFactory(organisation=northwind)
     client = signed_in(maya)
@@ -76,7 +80,7 @@ def test_disabling_says_how_much_stops(maya: Person, northwind: Organisation, si
     assert Organisation.objects.get().is_active
 
 
-def test_the_page(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_page_shows_counts_owners_and_rules(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     BotFactory(organisation=northwind)
     KeyFactory(organisation=northwind)
     html = signed_in(jonas).get("/organisations/northwind/").content.decode()
@@ -86,7 +90,7 @@ def test_the_page(jonas: Person, northwind: Organisation, signed_in: SignedIn) -
     assert "/disable/" not in html
 
 
-def test_what_the_page_costs(
+def test_page_sends_a_constant_number_of_statements(
     maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client, counts = signed_in(maya), []
@@ -100,7 +104,7 @@ def test_what_the_page_costs(
     assert counts[0] == counts[1]
 
 
-def test_generate_asks_first_and_shows_once(
+def test_public_key_is_generated_after_confirmation_and_shown_once(
     jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
 ) -> None:
     url = "/organisations/northwind/public-key/"
@@ -129,7 +133,7 @@ def test_generate_asks_first_and_shows_once(
     assert Key.objects.count() == 1
 
 
-def test_the_public_key_can_be_deleted_and_made_anew(
+def test_public_key_can_be_deleted_and_generated_again(
     jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
 ) -> None:
     key = KeyFactory(organisation=northwind, public=True, name="Public API key")
@@ -143,18 +147,14 @@ def test_the_public_key_can_be_deleted_and_made_anew(
 
 
 @pytest.mark.parametrize("page", ["", "edit/", "disable/", "public-key/"])
-def test_another_organisation_is_like_none(
-    lena: Person, northwind: Organisation, signed_in: SignedIn, page: str
-) -> None:
+def test_unreadable_organisation_is_404(lena: Person, northwind: Organisation, signed_in: SignedIn, page: str) -> None:
     client = signed_in(lena)
     theirs, unknown = (client.get(f"/organisations/{slug}/{page}") for slug in ("northwind", "nowhere"))
     assert theirs.status_code == unknown.status_code == 404
     assert theirs.content == unknown.content
 
 
-def test_auditors_see_it_without_actions(
-    priya: Person, asha: Person, northwind: Organisation, signed_in: SignedIn
-) -> None:
+def test_auditor_sees_no_actions(priya: Person, asha: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     KeyFactory(organisation=northwind, public=True)
     for person in (priya, asha):
         html = signed_in(person).get("/organisations/northwind/").content.decode()
@@ -163,7 +163,7 @@ def test_auditors_see_it_without_actions(
             assert act not in html
 
 
-def test_the_switcher_leads_from_one_to_another(
+def test_switcher_on_an_organisation_links_to_other_organisations(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     html = signed_in(maya).get("/organisations/northwind/").content.decode()

@@ -1,4 +1,4 @@
-"""The front page: figures, keys that need somebody, the newest events."""
+"""The overview: figures, keys that need attention, and recent activity."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from tests.web.conftest import SignedIn
 
 @pytest.fixture
 def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
-    """One of each list, and what is on none."""
+    """Keys for each list, and keys that belong on none."""
     now = timezone.now()
     old = now - timedelta(days=30)
     made = {
@@ -36,34 +36,34 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     return made
 
 
-def named(response: Any, what: str) -> list[str]:
+def key_names(response: Any, what: str) -> list[str]:
     return [key.name for key in response.context[what]]
 
 
-def test_keys_that_need_somebody(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_lists_show_expiring_denied_and_unused_keys(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     response = signed_in(jonas).get("/")
-    assert named(response, "expiring") == ["Sooner", "Soon"]
-    assert named(response, "denied") == ["Refused more", "Refused"]
-    assert named(response, "unused") == ["Forgotten"]
+    assert key_names(response, "expiring") == ["Sooner", "Soon"]
+    assert key_names(response, "denied") == ["Refused more", "Refused"]
+    assert key_names(response, "unused") == ["Forgotten"]
     html = response.content.decode()
     assert "3 of 43" in html
     assert "Theirs" not in html
     assert [tile.value for tile in response.context["tiles"]] == ["4", "2", "6", "51"]
 
 
-def test_of_all_organisations_or_one(
+def test_overview_covers_all_readable_organisations_or_the_selected_one(
     maya: Person, keys: dict[str, Key], contoso: Organisation, signed_in: SignedIn
 ) -> None:
     client = signed_in(maya)
-    assert named(client.get("/"), "expiring") == ["Sooner", "Soon", "Theirs"]
+    assert key_names(client.get("/"), "expiring") == ["Sooner", "Soon", "Theirs"]
     one = client.get("/?organisation=contoso")
-    assert named(one, "expiring") == named(one, "unused") == named(one, "denied") == ["Theirs"]
+    assert key_names(one, "expiring") == key_names(one, "unused") == key_names(one, "denied") == ["Theirs"]
     assert one.context["chart"].totals == [0, 0, 99, 0, 0]
     assert 'href="/usage/?organisation=contoso"' in one.content.decode()
     assert client.get("/?organisation=unheard-of").status_code == 404
 
 
-def test_the_newest_events(
+def test_recent_activity_shows_readable_events(
     maya: Person, jonas: Person, lena: Person, keys: dict[str, Key], signed_in: SignedIn
 ) -> None:
     operations.revoke(actor=as_actor(maya), key=keys["Young"].id, reason="Not needed")
@@ -73,17 +73,17 @@ def test_the_newest_events(
     assert "Young" not in [event.target_label for event in theirs]
 
 
-def test_nothing_there_yet(jonas: Person, signed_in: SignedIn) -> None:
+def test_overview_without_keys_says_so(jonas: Person, signed_in: SignedIn) -> None:
     html = signed_in(jonas).get("/").content.decode()
     assert "No API keys yet" in html
     assert "Expiring soon" not in html
 
 
-def test_an_auditor_is_offered_no_act(asha: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_auditor_is_offered_no_create_link(asha: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     assert "/keys/create/" not in signed_in(asha).get("/").content.decode()
 
 
-def test_htmx_gets_what_may_have_changed(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
+def test_htmx_request_gets_the_content_and_the_counts(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
     html = htmx(jonas).get("/").content.decode()
     assert html.lstrip().startswith('<div id="overview"')
     assert 'id="count-keys" hx-swap-oob' in html

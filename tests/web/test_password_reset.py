@@ -1,4 +1,4 @@
-"""Forgotten passwords: what history keeps, and that asking tells nobody who is here."""
+"""Password reset by mail: what history records, and that responses do not reveal who has an account."""
 
 import logging
 import re
@@ -26,7 +26,7 @@ NEW = "an entirely new passphrase"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_has_tried(db: None) -> Iterator[None]:
+def _no_attempts_counted(db: None) -> Iterator[None]:
     cache.clear()
     yield
     letters.WAITING.join()
@@ -39,12 +39,12 @@ def jonas(jonas: Person) -> Person:
     return jonas
 
 
-def ask(email: str) -> Any:
+def request_reset(email: str) -> Any:
     return Client().post(ASK, {"email": email})
 
 
 def link_for(person: Person) -> str:
-    ask(person.email)
+    request_reset(person.email)
     letters.WAITING.join()
     (letter,) = mail.outbox
     assert letter.to == [person.email]
@@ -53,15 +53,15 @@ def link_for(person: Person) -> str:
     return found[1]
 
 
-def choose(link: str) -> Any:
+def follow_link(link: str) -> Any:
     client = Client(raise_request_exception=False)
     form = client.get(link, follow=True)
     return client.post(form.redirect_chain[-1][0], {"password1": NEW, "password2": NEW})
 
 
-def test_a_reset_is_in_history(jonas: Person, northwind: Organisation) -> None:
+def test_reset_is_recorded_in_history(jonas: Person, northwind: Organisation) -> None:
     link = link_for(jonas)
-    assert choose(link).status_code == 302
+    assert follow_link(link).status_code == 302
     reset, asked = Event.objects.all()[:2]
     assert (asked.verb, reset.verb) == (EventType.PASSWORD_RESET_REQUESTED, EventType.PASSWORD_RESET)
     assert (asked.actor_id, reset.actor_id) == (None, jonas.id)
@@ -73,22 +73,22 @@ def test_a_reset_is_in_history(jonas: Person, northwind: Organisation) -> None:
     assert token not in str(list(Event.objects.values()))
 
 
-def test_the_address_of_nobody_is_not_in_history(db: None) -> None:
-    ask("nobody@northwind.example")
+def test_unknown_email_is_not_recorded_in_history(db: None) -> None:
+    request_reset("nobody@northwind.example")
     event = Event.objects.get()
     assert (event.verb, event.target_id, event.organisation_id) == (EventType.PASSWORD_RESET_REQUESTED, "", None)
     assert "nobody@" not in str(list(Event.objects.values()))
 
 
-def test_without_history_there_is_no_reset(jonas: Person) -> None:
+def test_reset_fails_if_history_cannot_be_written(jonas: Person) -> None:
     link = link_for(jonas)
     with mock.patch.object(audit, "record", side_effect=RuntimeError("history cannot be written")):
-        assert choose(link).status_code == 500
+        assert follow_link(link).status_code == 500
     jonas.refresh_from_db()
     assert jonas.check_password(PASSWORD)
 
 
-def test_asking_costs_the_same_whoever_is_asked_for(jonas: Person) -> None:
+def test_reset_request_costs_the_same_for_known_and_unknown_emails(jonas: Person) -> None:
     """Time itself is too unsteady a thing to assert; what takes the time is counted, but for the library's look at
     its own table of addresses.
     """
@@ -97,28 +97,28 @@ def test_asking_costs_the_same_whoever_is_asked_for(jonas: Person) -> None:
     for email in ("nobody@northwind.example", jonas.email):
         cache.clear()
         with CaptureQueriesContext(connection) as captured:
-            ask(email)
+            request_reset(email)
         told = [query["sql"] for query in captured if "account_emailaddress" not in query["sql"]]
         statements.append([sql.split()[0] for sql in told])
     assert statements[0] == statements[1]
     assert len(statements[0]) > 5
 
 
-def test_no_answer_waits_for_the_mail_server(jonas: Person) -> None:
+def test_response_does_not_wait_for_the_mail_server(jonas: Person) -> None:
     gate = threading.Event()
     with mock.patch.object(EmailBackend, "send_messages", side_effect=lambda _: gate.wait(30)):
-        assert ask(jonas.email).status_code == 302  # else this test would hang, for the gate opens below
+        assert request_reset(jonas.email).status_code == 302  # else this test would hang, for the gate opens below
         gate.set()
         letters.WAITING.join()
 
 
-def test_a_mail_server_that_is_away_shows_nowhere(jonas: Person, caplog: pytest.LogCaptureFixture) -> None:
+def test_unavailable_mail_server_is_logged_without_secrets(jonas: Person, caplog: pytest.LogCaptureFixture) -> None:
     problem = ConnectionRefusedError(f"no way to {jonas.email}")
     with (
         caplog.at_level(logging.ERROR, "keyadmin.letters"),
         mock.patch.object(EmailBackend, "send_messages", side_effect=problem),
     ):
-        known, unknown = ask(jonas.email), ask("nobody@northwind.example")
+        known, unknown = request_reset(jonas.email), request_reset("nobody@northwind.example")
         letters.WAITING.join()
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
     assert "ConnectionRefusedError" in caplog.text
@@ -126,7 +126,7 @@ def test_a_mail_server_that_is_away_shows_nowhere(jonas: Person, caplog: pytest.
     assert link_for(jonas)  # the next letter goes out
 
 
-def test_only_so_many_letters_wait(caplog: pytest.LogCaptureFixture) -> None:
+def test_full_mail_queue_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     gate = threading.Event()
     with caplog.at_level(logging.ERROR, "keyadmin.letters"):
         for _ in range(letters.WAITING.maxsize + 2):

@@ -1,4 +1,4 @@
-"""People & roles: who is listed to whom, what is done about them, and to whom it is refused."""
+"""People and roles: the list, a person's page, and the dialogs that change a person."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ def names(html: str) -> list[str]:
 
 @pytest.fixture
 def shared(northwind: Organisation, contoso: Organisation) -> Person:
-    """Of two organisations."""
+    """A person with roles in two organisations."""
     person = member_of(northwind, Role.MEMBER, name="Shared", email="shared@example.com")
     MembershipFactory(person=person, organisation=contoso, role=Role.OWNER)
     return person
@@ -29,7 +29,9 @@ def shared(northwind: Organisation, contoso: Organisation) -> Person:
 # The list
 
 
-def test_everybody_by_name_with_their_roles(maya: Person, jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_list_shows_all_people_by_name_with_roles(
+    maya: Person, jonas: Person, sam: Person, signed_in: SignedIn
+) -> None:
     html = signed_in(maya).get("/people/").content.decode()
     assert names(html) == ["Jonas Lind", "Maya Okafor", "Sam Reyes"]
     assert "System administrator" in html
@@ -37,7 +39,7 @@ def test_everybody_by_name_with_their_roles(maya: Person, jonas: Person, sam: Pe
     assert "1–3 of 3" in html
 
 
-def test_an_owner_sees_only_their_organisations_people_and_roles(
+def test_owner_sees_only_people_and_roles_of_own_organisation(
     jonas: Person, shared: Person, lena: Person, maya: Person, signed_in: SignedIn
 ) -> None:
     response = signed_in(jonas).get("/people/")
@@ -66,7 +68,7 @@ def test_an_owner_sees_only_their_organisations_people_and_roles(
         ("role=nonsense&status=nonsense", ["Gone", "Jonas Lind", "Maya Okafor", "Sam Reyes", "Shared"]),
     ],
 )
-def test_filters(
+def test_filter_selects_matching_people(
     maya: Person, jonas: Person, sam: Person, shared: Person, signed_in: SignedIn, query: str, expected: list[str]
 ) -> None:
     client = signed_in(maya)
@@ -76,18 +78,20 @@ def test_filters(
     assert names(client.get(f"/people/?{query}").content.decode()) == expected
 
 
-def test_an_owner_learns_nothing_of_roles_elsewhere(jonas: Person, shared: Person, signed_in: SignedIn) -> None:
+def test_owner_cannot_filter_by_roles_in_other_organisations(
+    jonas: Person, shared: Person, signed_in: SignedIn
+) -> None:
     assert names(signed_in(jonas).get("/people/?role=owner").content.decode()) == ["Jonas Lind"]
     assert signed_in(jonas).get("/people/?organisation=contoso").status_code == 404
 
 
-def test_nobody_matches(maya: Person, signed_in: SignedIn) -> None:
+def test_list_says_that_no_person_matches(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     assert "No person matches “zz”." in client.get("/people/?q=zz").content.decode()
     assert "No person matches these filters." in client.get("/people/?status=deactivated").content.decode()
 
 
-def test_pages(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_list_is_paged(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for number in range(25):
         member_of(northwind, name=f"Person {number:02}")
     client = signed_in(maya)
@@ -97,14 +101,14 @@ def test_pages(maya: Person, northwind: Organisation, signed_in: SignedIn) -> No
     assert names(client.get(after).content.decode()) == [f"Person {number}" for number in range(20, 25)]
 
 
-def test_htmx_gets_rows_and_tabs(maya: Person, htmx: SignedIn) -> None:
+def test_htmx_request_gets_rows_and_tabs(maya: Person, htmx: SignedIn) -> None:
     html = htmx(maya).get("/people/?q=maya").content.decode()
     assert html.lstrip().startswith('<div id="people-rows"')
     assert 'id="status-tabs"' in html
     assert "<!doctype" not in html
 
 
-def test_the_number_of_statements_does_not_grow(
+def test_list_sends_as_many_statements_for_many_people_as_for_few(
     jonas: Person, maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     for person in (maya, jonas):
@@ -120,7 +124,7 @@ def test_the_number_of_statements_does_not_grow(
         assert counts[0] == counts[1]
 
 
-def test_names_are_text(maya: Person, signed_in: SignedIn) -> None:
+def test_names_are_escaped(maya: Person, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
     person = PersonFactory(name=evil)
     for page in ("", f"{person.id}/", f"{person.id}/deactivate/", f"{person.id}/link/", f"{person.id}/system-role/"):
@@ -132,14 +136,14 @@ def test_names_are_text(maya: Person, signed_in: SignedIn) -> None:
 # A person's page
 
 
-def test_a_page_with_roles_and_acts(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_page_shows_roles_and_allowed_actions(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     html = signed_in(jonas).get(f"/people/{sam.id}/").content.decode()
     for act in ("edit", "link", "deactivate"):
         assert f"/people/{sam.id}/{act}/" in html
     assert f"/people/{sam.id}/system-role/" not in html
 
 
-def test_who_belongs_to_others_too_keeps_their_name(jonas: Person, shared: Person, signed_in: SignedIn) -> None:
+def test_owner_may_not_edit_a_person_with_roles_elsewhere(jonas: Person, shared: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     html = client.get(f"/people/{shared.id}/").content.decode()
     assert "Contoso" not in html
@@ -150,16 +154,14 @@ def test_who_belongs_to_others_too_keeps_their_name(jonas: Person, shared: Perso
         assert client.post(f"/people/{shared.id}/{act}/").status_code == 403
 
 
-def test_an_auditor_sees_no_act(asha: Person, priya: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_auditor_sees_no_actions(asha: Person, priya: Person, sam: Person, signed_in: SignedIn) -> None:
     for auditor in (asha, priya):
         for page in ("/people/", f"/people/{sam.id}/"):
             html = signed_in(auditor).get(page).content.decode()
             assert not re.findall(r"/people/(?:invite|[0-9a-f-]{36}/[a-z]+)", html)
 
 
-def test_an_unknown_person_and_another_organisations_answer_alike(
-    jonas: Person, lena: Person, signed_in: SignedIn
-) -> None:
+def test_unknown_and_unreadable_people_get_the_same_response(jonas: Person, lena: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     for page in ("", "edit/", "deactivate/", "link/", "roles/add/"):
         theirs = client.get(f"/people/{lena.id}/{page}")
@@ -169,7 +171,7 @@ def test_an_unknown_person_and_another_organisations_answer_alike(
 # Acts
 
 
-def test_edit(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
+def test_edited_person_has_the_new_values(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     response = signed_in(jonas).post(f"/people/{sam.id}/edit/", {"name": "Samuel", "email": "s@example.com"})
     assert response["Location"] == f"/people/{sam.id}/"
     sam.refresh_from_db()
@@ -185,13 +187,17 @@ def test_edit(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
         ({"name": "Sam Reyes", "email": "sam@northwind.example"}, "No changes to save."),
     ],
 )
-def test_edit_refused(jonas: Person, sam: Person, signed_in: SignedIn, sent: dict[str, str], words: str) -> None:
+def test_edit_with_invalid_input_shows_the_error(
+    jonas: Person, sam: Person, signed_in: SignedIn, sent: dict[str, str], words: str
+) -> None:
     response = signed_in(jonas).post(f"/people/{sam.id}/edit/", sent)
     assert response.status_code == 422
     assert words in response.content.decode()
 
 
-def test_roles_in_an_organisation(jonas: Person, sam: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_owner_changes_and_removes_a_role(
+    jonas: Person, sam: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
     client, url = signed_in(jonas), f"/people/{sam.id}/roles/{northwind.id}/"
     assert client.post(url, {"role": "auditor"}).status_code == 302
     assert sam.memberships.get().role == Role.AUDITOR
@@ -201,7 +207,7 @@ def test_roles_in_an_organisation(jonas: Person, sam: Person, northwind: Organis
     assert client.get(f"/people/{sam.id}/").status_code == 404
 
 
-def test_a_role_that_is_not_there(
+def test_dialogs_of_a_missing_role_are_404(
     jonas: Person, maya: Person, shared: Person, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     assert signed_in(jonas).post(f"/people/{shared.id}/roles/{contoso.id}/remove/").status_code == 404
@@ -209,7 +215,9 @@ def test_a_role_that_is_not_there(
     assert Membership.objects.filter(person=shared).count() == 2
 
 
-def test_adding_a_role_elsewhere(maya: Person, sam: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_administrator_adds_a_role_in_another_organisation(
+    maya: Person, sam: Person, contoso: Organisation, signed_in: SignedIn
+) -> None:
     url = f"/people/{sam.id}/roles/add/"
     html = signed_in(maya).get(url).content.decode()
     assert "Contoso" in html
@@ -220,12 +228,14 @@ def test_adding_a_role_elsewhere(maya: Person, sam: Person, contoso: Organisatio
     assert signed_in(maya).post(url, sent).status_code == 403
 
 
-def test_an_owner_adds_nobody_elsewhere(jonas: Person, sam: Person, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_owner_may_not_add_a_role_in_another_organisation(
+    jonas: Person, sam: Person, contoso: Organisation, signed_in: SignedIn
+) -> None:
     sent = {"organisation": str(contoso.id), "role": "owner"}
     assert signed_in(jonas).post(f"/people/{sam.id}/roles/add/", sent).status_code == 403
 
 
-def test_a_system_role(maya: Person, sam: Person, jonas: Person, signed_in: SignedIn) -> None:
+def test_administrator_changes_a_system_role(maya: Person, sam: Person, jonas: Person, signed_in: SignedIn) -> None:
     url = f"/people/{sam.id}/system-role/"
     assert signed_in(maya).post(url, {"system_role": "auditor"}).status_code == 302
     assert Person.objects.get(id=sam.id).system_role == SystemRole.AUDITOR
@@ -233,7 +243,7 @@ def test_a_system_role(maya: Person, sam: Person, jonas: Person, signed_in: Sign
     assert signed_in(maya).post(url, {"system_role": "king"}).status_code == 422
 
 
-def test_the_last_administrator_stays(maya: Person, signed_in: SignedIn) -> None:
+def test_last_administrator_keeps_the_role(maya: Person, signed_in: SignedIn) -> None:
     words = "Maya Okafor is the last system administrator. Make someone else one first."
     client = signed_in(maya)
     assert words in client.get(f"/people/{maya.id}/deactivate/").content.decode()
@@ -245,7 +255,7 @@ def test_the_last_administrator_stays(maya: Person, signed_in: SignedIn) -> None
     assert (maya.is_active, maya.system_role) == (True, SystemRole.ADMINISTRATOR)
 
 
-def test_who_is_deactivated_is_out_at_once(jonas: Person, sam: Person, maya: Person, signed_in: SignedIn) -> None:
+def test_deactivation_ends_sessions_immediately(jonas: Person, sam: Person, maya: Person, signed_in: SignedIn) -> None:
     theirs = signed_in(sam)
     assert theirs.get("/profile/").status_code == 200
     assert signed_in(jonas).post(f"/people/{sam.id}/deactivate/").status_code == 302
@@ -256,7 +266,7 @@ def test_who_is_deactivated_is_out_at_once(jonas: Person, sam: Person, maya: Per
     assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 409
 
 
-def test_the_dialog_says_what_becomes_of_their_keys(
+def test_deactivate_dialog_counts_the_persons_keys(
     maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     for inherits in (False, False, False, True):
@@ -269,7 +279,7 @@ def test_the_dialog_says_what_becomes_of_their_keys(
     assert "<b>3 keys that they created keep working</b>" in html
 
 
-def test_an_act_on_the_list_and_on_the_page_loads_it_anew(maya: Person, sam: Person, htmx: SignedIn) -> None:
+def test_dialog_reloads_the_page_it_was_opened_from(maya: Person, sam: Person, htmx: SignedIn) -> None:
     client: Any = htmx(maya)
     for behind, act in (("/people/?q=sam", "deactivate"), (f"/people/{sam.id}/", "reactivate")):
         client.behind = behind
@@ -278,7 +288,7 @@ def test_an_act_on_the_list_and_on_the_page_loads_it_anew(maya: Person, sam: Per
     assert client.post(f"/people/{sam.id}/deactivate/")["HX-Redirect"] == f"/people/{sam.id}/"
 
 
-def test_signed_out_in_mid_dialog(maya: Person, sam: Person, htmx: SignedIn) -> None:
+def test_dialog_of_an_ended_session_redirects_to_sign_in(maya: Person, sam: Person, htmx: SignedIn) -> None:
     client: Any = htmx(maya)
     client.behind = "/people/?q=sam"
     client.logout()
@@ -287,7 +297,7 @@ def test_signed_out_in_mid_dialog(maya: Person, sam: Person, htmx: SignedIn) -> 
     assert Person.objects.get(id=sam.id).is_active
 
 
-def test_without_csrf_token_nothing_happens(maya: Person, sam: Person) -> None:
+def test_post_without_csrf_token_changes_nothing(maya: Person, sam: Person) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(maya, backend="allauth.account.auth_backends.AuthenticationBackend")
     assert client.post(f"/people/{sam.id}/deactivate/").status_code == 403

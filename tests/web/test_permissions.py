@@ -1,4 +1,4 @@
-"""Permissions: the catalogue with its routes, and who changes it how."""
+"""Permissions: the list, and the dialogs to create, edit and remove one."""
 
 import re
 from typing import Any
@@ -23,7 +23,7 @@ NEW = {
 }
 
 
-def test_every_permission_with_its_calls(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_list_shows_permissions_with_their_routes(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     KeyFactory(organisation=northwind, scopes=["chats:read"])
     html = signed_in(priya).get("/permissions/").content.decode()
     for scope in Scope.objects.all():
@@ -35,7 +35,7 @@ def test_every_permission_with_its_calls(priya: Person, northwind: Organisation,
     assert re.findall(r"<code>([a-z-]+:[a-z-]+)</code>", html) == list(Scope.objects.values_list("name", flat=True))
 
 
-def test_create(maya: Person, signed_in: SignedIn) -> None:
+def test_created_permission_has_its_routes(maya: Person, signed_in: SignedIn) -> None:
     response = signed_in(maya).post("/permissions/create/", NEW | {"is_sensitive": "on"})
     assert response["Location"] == "/permissions/"
     scope = Scope.objects.get(name="notes:read")
@@ -59,7 +59,9 @@ def test_create(maya: Person, signed_in: SignedIn) -> None:
         ({"channel_from": ["path", "", ""]}, "a channel from the path and {channel} in it go together."),
     ],
 )
-def test_create_refused(maya: Person, signed_in: SignedIn, changes: dict[str, Any], words: str) -> None:
+def test_create_with_invalid_input_shows_the_error(
+    maya: Person, signed_in: SignedIn, changes: dict[str, Any], words: str
+) -> None:
     before = Scope.objects.count()
     response = signed_in(maya).post("/permissions/create/", NEW | changes)
     assert response.status_code == 422
@@ -68,7 +70,7 @@ def test_create_refused(maya: Person, signed_in: SignedIn, changes: dict[str, An
     assert Scope.objects.count() == before
 
 
-def test_what_is_wrong_with_a_route_stands_in_its_row(maya: Person, htmx: SignedIn) -> None:
+def test_route_error_is_shown_in_its_row(maya: Person, htmx: SignedIn) -> None:
     sent = NEW | {"pattern": ["/api/notes", "/api/**/x", ""]}
     html = htmx(maya).post("/permissions/create/", sent).content.decode()
     rows = html.split('<li class="route-row">')[1:]
@@ -78,7 +80,7 @@ def test_what_is_wrong_with_a_route_stands_in_its_row(maya: Person, htmx: Signed
     assert 'id="route-error-2"' in rows[1]
 
 
-def test_edit(maya: Person, signed_in: SignedIn) -> None:
+def test_edited_permission_has_the_new_values(maya: Person, signed_in: SignedIn) -> None:
     url = "/permissions/chats:read/edit/"
     html = signed_in(maya).get(url).content.decode()
     scope = Scope.objects.get(name="chats:read")
@@ -93,7 +95,7 @@ def test_edit(maya: Person, signed_in: SignedIn) -> None:
 
 
 @pytest.mark.parametrize("act", ["edit", "remove"])
-def test_keyadmins_own_are_fixed(maya: Person, signed_in: SignedIn, act: str) -> None:
+def test_permission_of_keyadmin_itself_cannot_be_changed(maya: Person, signed_in: SignedIn, act: str) -> None:
     for response in (
         signed_in(maya).get(f"/permissions/keys:read/{act}/"),
         signed_in(maya).post(f"/permissions/keys:read/{act}/", NEW),
@@ -104,7 +106,7 @@ def test_keyadmins_own_are_fixed(maya: Person, signed_in: SignedIn, act: str) ->
     assert signed_in(maya).get(f"/permissions/x%00/{act}/").status_code == 404
 
 
-def test_remove(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_permission_is_removed_unless_a_key_has_it(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     client, url = signed_in(maya), "/permissions/chats:export/remove/"
     key = KeyFactory(organisation=northwind, scopes=["chats:export"])
     html = client.get(url).content.decode()
@@ -118,7 +120,7 @@ def test_remove(maya: Person, northwind: Organisation, signed_in: SignedIn) -> N
     assert not Scope.objects.filter(name="chats:export").exists()
 
 
-def test_the_number_of_statements_does_not_grow(
+def test_list_sends_as_many_statements_for_many_permissions_as_for_few(
     maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(maya)

@@ -1,4 +1,4 @@
-"""One's own profile: name, time zone, theme, password, sessions."""
+"""The profile: name, time zone, theme, shortcuts, password and sessions."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ def noor(db: None) -> Person:
     return PersonFactory(name="Noor Haddad", signs_in=True)
 
 
-def test_name_and_time_zone(noor: Person, signed_in: SignedIn) -> None:
+def test_person_changes_name_and_time_zone(noor: Person, signed_in: SignedIn) -> None:
     client = signed_in(noor)
     sent = {"name": "N. Haddad", "time_zone": "Europe/Copenhagen"}
     assert client.post("/profile/", sent)["Location"] == "/profile/"
@@ -38,7 +38,7 @@ def test_name_and_time_zone(noor: Person, signed_in: SignedIn) -> None:
     assert client.post("/profile/", sent | {"name": ""}).status_code == 422
 
 
-def test_what_is_not_ones_own_to_change_is_not_read(noor: Person, signed_in: SignedIn) -> None:
+def test_fields_that_the_form_does_not_have_are_ignored(noor: Person, signed_in: SignedIn) -> None:
     sent = {"name": "Noor", "email": "evil@example.com", "system_role": "administrator", "is_active": ""}
     signed_in(noor).post("/profile/", sent)
     changed = Person.objects.get(id=noor.id)
@@ -46,7 +46,9 @@ def test_what_is_not_ones_own_to_change_is_not_read(noor: Person, signed_in: Sig
 
 
 @pytest.mark.parametrize(("theme", "kept"), [("dark", "dark"), ("auto", "auto"), ("neon", None)])
-def test_theme_without_scripts(noor: Person, signed_in: SignedIn, theme: str, kept: str | None) -> None:
+def test_theme_form_sets_the_cookie_for_known_themes_only(
+    noor: Person, signed_in: SignedIn, theme: str, kept: str | None
+) -> None:
     response = signed_in(noor).post("/profile/theme/", {"theme": theme})
     assert response.status_code == 302
     found = response.cookies.get("keyadmin_theme")
@@ -54,7 +56,7 @@ def test_theme_without_scripts(noor: Person, signed_in: SignedIn, theme: str, ke
     assert signed_in(noor).get("/profile/theme/").status_code == 405
 
 
-def test_shortcuts_of_single_keys_can_be_switched_off(noor: Person, signed_in: SignedIn) -> None:
+def test_single_key_shortcuts_can_be_switched_off(noor: Person, signed_in: SignedIn) -> None:
     client = signed_in(noor)
     assert " data-off" not in client.get("/profile/").content.decode()
     assert client.post("/profile/shortcuts/", {"shortcuts": "off"})["Location"] == "/profile/"
@@ -66,7 +68,7 @@ def test_shortcuts_of_single_keys_can_be_switched_off(noor: Person, signed_in: S
     assert client.get("/profile/shortcuts/").status_code == 405
 
 
-def test_a_new_password_ends_the_other_sessions(noor: Person, signed_in: SignedIn) -> None:
+def test_password_change_ends_other_sessions(noor: Person, signed_in: SignedIn) -> None:
     here, there = signed_in(noor), signed_in(noor)
     response = here.post("/profile/password/", {"current": PASSWORD, "password": NEW})
     assert response["Location"] == "/profile/"
@@ -84,7 +86,9 @@ def test_a_new_password_ends_the_other_sessions(noor: Person, signed_in: SignedI
         ({"current": PASSWORD, "password": ""}, "This field is required."),
     ],
 )
-def test_a_password_refused(noor: Person, signed_in: SignedIn, sent: dict[str, str], words: str) -> None:
+def test_password_change_with_invalid_input_shows_the_error(
+    noor: Person, signed_in: SignedIn, sent: dict[str, str], words: str
+) -> None:
     response = signed_in(noor).post("/profile/password/", sent)
     assert response.status_code == 422
     html = response.content.decode()
@@ -93,7 +97,7 @@ def test_a_password_refused(noor: Person, signed_in: SignedIn, sent: dict[str, s
     assert Person.objects.get(id=noor.id).check_password(PASSWORD)
 
 
-def test_guesses_are_limited(noor: Person, signed_in: SignedIn, htmx: SignedIn) -> None:
+def test_attempts_at_the_current_password_are_limited(noor: Person, signed_in: SignedIn, htmx: SignedIn) -> None:
     client = signed_in(noor)
     for _ in range(5):
         assert client.post("/profile/password/", {"current": "wrong", "password": NEW}).status_code == 422
@@ -104,7 +108,7 @@ def test_guesses_are_limited(noor: Person, signed_in: SignedIn, htmx: SignedIn) 
     assert Person.objects.get(id=noor.id).check_password(PASSWORD)
 
 
-def test_signing_out_everywhere(noor: Person, signed_in: SignedIn) -> None:
+def test_sign_out_everywhere_ends_all_sessions(noor: Person, signed_in: SignedIn) -> None:
     here, there = signed_in(noor), signed_in(noor)
     assert there.get("/profile/").status_code == 200
     assert here.post("/profile/sign-out-everywhere/")["Location"] == "/account/login/"
@@ -112,6 +116,6 @@ def test_signing_out_everywhere(noor: Person, signed_in: SignedIn) -> None:
         assert client.get("/profile/").status_code == 302
 
 
-def test_signed_out_nothing_of_it(db: None) -> None:
+def test_profile_redirects_to_sign_in_when_signed_out(db: None) -> None:
     for page in ("/profile/", "/profile/password/", "/profile/sign-out-everywhere/"):
         assert Client().post(page).status_code == 302

@@ -1,4 +1,4 @@
-"""What every request has: an id, a known encoding, and a line in the log without secrets."""
+"""What applies to every request: request ID, encoding, session, and a log line without secrets."""
 
 import pytest
 import structlog
@@ -8,13 +8,13 @@ from keyadmin.core import redaction
 from keyadmin.server import request_middleware
 
 
-def test_an_id_is_made_and_answered(db: None) -> None:
+def test_response_has_a_generated_request_id(db: None) -> None:
     first, second = (Client().get("/account/login/")["X-Request-Id"] for _ in range(2))
     assert len(first) == 32
     assert first != second
 
 
-def test_an_id_is_taken_over_from_trusted_proxies_only(db: None, settings: object) -> None:
+def test_request_id_is_accepted_from_trusted_proxies_only(db: None, settings: object) -> None:
     sent = {"X-Request-Id": "from-the-proxy"}
     assert Client().get("/account/login/", headers=sent)["X-Request-Id"] != "from-the-proxy"
     settings.KEYADMIN_TRUSTED_PROXIES = ((4, 0x7F000001, 0xFFFFFFFF),)  # type: ignore[attr-defined]
@@ -22,30 +22,30 @@ def test_an_id_is_taken_over_from_trusted_proxies_only(db: None, settings: objec
 
 
 @pytest.mark.parametrize("charset", ["rot13", "hex", "undefined", "idna", "utf-7", "unicode_escape"])
-def test_other_encodings_are_refused(db: None, charset: str) -> None:
+def test_other_encodings_are_rejected(db: None, charset: str) -> None:
     for method, kind in (("GET", "text/plain"), ("POST", "application/x-www-form-urlencoded")):
         sent = Client().generic(method, "/account/login/", b"a=b", content_type=f"{kind}; charset={charset}")
         assert sent.status_code == 400
 
 
 @pytest.mark.parametrize("key", ['"abcdefgh\\000ijkl"', "x" * 5000, "ABC"])
-def test_a_session_that_no_cookie_of_ours_names_is_nobody(db: None, key: str) -> None:
+def test_malformed_session_cookie_is_ignored(db: None, key: str) -> None:
     client = Client(headers={"Cookie": f"sessionid={key}"})
     assert client.get("/keys/").status_code == 302
 
 
-def test_the_context_of_one_request_does_not_reach_the_next(db: None) -> None:
+def test_log_context_of_one_request_does_not_reach_the_next(db: None) -> None:
     Client().get("/account/login/")
     assert structlog.contextvars.get_contextvars() == {}
 
 
 @pytest.mark.parametrize("path", ["/account/password/reset/key/1a-cq8z-0f3b9a/", "/invitations/1a-cq8z-0f3b9a/"])
-def test_a_link_that_opens_an_account_is_in_no_log(path: str) -> None:
+def test_links_to_choose_a_password_are_redacted_in_the_log(path: str) -> None:
     for text in (path, f"Not Found: {path}", f"https://keys.example.com{path}?x=1"):
         assert "0f3b9a" not in redaction.redact(text)
 
 
-def test_an_undeclared_proxy_is_warned_of_once(db: None, caplog: pytest.LogCaptureFixture) -> None:
+def test_undeclared_proxy_is_logged_once(db: None, caplog: pytest.LogCaptureFixture) -> None:
     request_middleware._warn_once.cache_clear()
     for _ in range(2):
         Client().get("/account/login/", headers={"X-Forwarded-For": "10.0.0.1"})

@@ -1,4 +1,4 @@
-"""The review report: its figures, its rows, what may be done from it, and the same as CSV."""
+"""The review report: its figures and rows, current and built, its actions, and its CSV."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ def figures(response: Any) -> dict[str, str]:
 
 @pytest.fixture(params=["living", "built"])
 def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Both ways to make a report say the same; to be called once the keys are there."""
+    """Prepares a current or a built report, which must show the same. Call it after creating the keys."""
 
     def living() -> None:
         """Nothing to do."""
@@ -60,7 +60,7 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     return made
 
 
-def test_the_figures_and_the_rows(
+def test_report_shows_figures_and_keys_with_findings(
     maya: Person, keys: dict[str, Key], signed_in: SignedIn, ready: Callable[[], None]
 ) -> None:
     ready()
@@ -94,7 +94,7 @@ def test_the_figures_and_the_rows(
         ("?finding=nonsense&cursor=nonsense&organisation=contoso", ["Theirs"]),
     ],
 )
-def test_of_one_finding(
+def test_filter_selects_keys_with_the_finding(
     priya: Person, keys: dict[str, Key], signed_in: SignedIn, ready: Callable[[], None], query: str, expected: list[str]
 ) -> None:
     ready()
@@ -103,7 +103,7 @@ def test_of_one_finding(
     assert ("No key has this finding." in html) == (not expected)
 
 
-def test_paging_forth_and_back(
+def test_pages_lead_through_all_keys_and_back(
     jonas: Person,
     northwind: Organisation,
     signed_in: SignedIn,
@@ -129,7 +129,9 @@ def test_paging_forth_and_back(
         assert names(client.get("/review/?print=1").content.decode()) == [key.name for key in ranked]
 
 
-def test_who_may_acts_from_it(jonas: Person, asha: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_owner_has_actions_and_auditor_has_none(
+    jonas: Person, asha: Person, keys: dict[str, Key], signed_in: SignedIn
+) -> None:
     act = f"/keys/{keys['Legacy'].id}/revoke/"
     assert act in signed_in(jonas).get("/review/").content.decode()
     html = signed_in(asha).get("/review/").content.decode()
@@ -138,7 +140,7 @@ def test_who_may_acts_from_it(jonas: Person, asha: Person, keys: dict[str, Key],
     assert act not in signed_in(jonas).get("/review/?print=1").content.decode()
 
 
-def test_what_was_done_since_it_was_built_shows(
+def test_built_report_shows_the_current_state_of_each_key(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operations.build()
@@ -153,21 +155,23 @@ def test_what_was_done_since_it_was_built_shows(
     assert html.count("None any more") == 1
 
 
-def test_not_built_yet(jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any) -> None:
-    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
+def test_report_that_was_never_built_says_so(
+    jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(capped_count, "LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert "build_review" in html
     assert "No report yet." in html
 
 
-def test_htmx_gets_the_rows_and_the_figures(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
+def test_htmx_request_gets_rows_and_figures(jonas: Person, keys: dict[str, Key], htmx: SignedIn) -> None:
     html = htmx(jonas).get("/review/").content.decode()
     assert html.lstrip().startswith('<div id="review-rows"')
     assert 'id="review-tiles" hx-swap-oob="true"' in html
     assert 'id="review-head" hx-swap-oob="true"' in html
 
 
-def test_as_csv(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_csv_contains_all_keys_with_findings(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     response = signed_in(jonas).get("/review/export/?organisation=northwind")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert re.fullmatch(r'attachment; filename="review-northwind-[0-9-]{10}\.csv"', response["Content-Disposition"])
@@ -189,7 +193,7 @@ def test_as_csv(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> Non
     )
 
 
-def test_as_csv_of_one_finding_and_asking_only_for_its_head(
+def test_csv_is_filtered_and_head_request_records_nothing(
     maya: Person, keys: dict[str, Key], signed_in: SignedIn
 ) -> None:
     client = signed_in(maya)

@@ -1,4 +1,4 @@
-"""Every page for every role: what is not seen is 404, what is seen and not allowed is 403."""
+"""Pages and their actions for every role: 404 for what a role may not see, 403 for what it may not do."""
 
 from typing import Any
 from urllib.parse import quote
@@ -140,13 +140,17 @@ def ids(northwind: Organisation) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_get(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+def test_page_status_depends_on_role(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str
+) -> None:
     got = {role: signed_in(cast[role]).get(page.format(**ids)).status_code for role in ROLES}
     assert got == dict(zip(ROLES, GETS[page], strict=True))
 
 
 @pytest.mark.parametrize(("role", "page"), [(role, page) for page in POSTS for role in ROLES])
-def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, role: str, page: str) -> None:
+def test_action_status_depends_on_role(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, role: str, page: str
+) -> None:
     client = signed_in(cast[role])
     before = Event.objects.count()
     response = client.post(page.format(**ids), SENT | {"key": ids["key"]})
@@ -155,14 +159,14 @@ def test_post(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn,
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
+def test_page_redirects_to_sign_in_when_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
     response = client.get(page.format(**ids))
     assert response.status_code == 302
     assert response["Location"] == f"/account/login/?next={quote(page.format(**ids))}"
 
 
 @pytest.mark.parametrize("page", GETS)
-def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
+def test_pages_are_not_stored_by_caches(maya: Person, ids: dict[str, str], signed_in: SignedIn, page: str) -> None:
     response = signed_in(maya).get(page.format(**ids))
     assert "no-store" in response["Cache-Control"]
     assert {"HX-Request", "Cookie"} <= {name.strip() for name in response["Vary"].split(",")}
@@ -188,19 +192,23 @@ def test_pages_are_not_stored(maya: Person, ids: dict[str, str], signed_in: Sign
         ("put", "/keys/{key}/regenerate/"),
     ],
 )
-def test_other_methods(maya: Person, ids: dict[str, str], signed_in: SignedIn, method: str, page: str) -> None:
+def test_page_rejects_other_methods(
+    maya: Person, ids: dict[str, str], signed_in: SignedIn, method: str, page: str
+) -> None:
     assert getattr(signed_in(maya), method)(page.format(**ids)).status_code == 405
 
 
 @pytest.mark.parametrize("act", ["revoke", "reactivate", "delete", "edit", "description", "regenerate", "end-grace"])
-def test_getting_changes_nothing(maya: Person, ids: dict[str, str], signed_in: SignedIn, act: str) -> None:
+def test_get_request_changes_nothing(maya: Person, ids: dict[str, str], signed_in: SignedIn, act: str) -> None:
     client = signed_in(maya)
     before = list(Key.objects.order_by("id").values()), Event.objects.count()
     client.get(f"/keys/{ids['revoked']}/{act}/")
     assert (list(Key.objects.order_by("id").values()), Event.objects.count()) == before
 
 
-def test_what_may_not_be_done_is_absent(cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn) -> None:
+def test_actions_that_a_role_may_not_do_are_absent(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn
+) -> None:
     for role in ("priya", "asha"):
         for page in ("/keys/", f"/keys/{ids['key']}/"):
             html = signed_in(cast[role]).get(page).content.decode()
@@ -216,7 +224,7 @@ def test_what_may_not_be_done_is_absent(cast: dict[str, Person], ids: dict[str, 
                 assert f"/keys/{act}/" not in html
 
 
-def test_an_unknown_key_and_another_organisations_answer_alike(
+def test_unknown_and_unreadable_keys_get_the_same_response(
     lena: Person, ids: dict[str, str], signed_in: SignedIn
 ) -> None:
     client = signed_in(lena)

@@ -1,4 +1,4 @@
-"""Settings: the rules by which an organisation makes keys."""
+"""Settings: an organisation's rules for new keys."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def rules() -> dict[str, str]:
     }
 
 
-def test_an_owner_changes_the_rules(
+def test_owner_changes_the_rules(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str]
 ) -> None:
     assert signed_in(jonas).post(URL, rules)["Location"] == URL
@@ -53,7 +53,7 @@ def test_an_owner_changes_the_rules(
         ({"name": ""}, "Name: This field is required."),
     ],
 )
-def test_rules_refused(
+def test_invalid_rules_show_the_error(
     jonas: Person,
     northwind: Organisation,
     signed_in: SignedIn,
@@ -68,7 +68,7 @@ def test_rules_refused(
     assert northwind.key_prefix == "kad"
 
 
-def test_only_an_administrator_chooses_the_tier(
+def test_only_administrator_can_choose_the_tier(
     jonas: Person, maya: Person, northwind: Organisation, signed_in: SignedIn, rules: dict[str, str]
 ) -> None:
     tier = Tier.objects.get(name="Admin")
@@ -81,13 +81,13 @@ def test_only_an_administrator_chooses_the_tier(
     assert northwind.default_tier == tier
 
 
-def test_an_auditor_reads_them(asha: Person, signed_in: SignedIn) -> None:
+def test_auditor_reads_the_settings(asha: Person, signed_in: SignedIn) -> None:
     html = signed_in(asha).get(URL).content.decode()
     assert "90 days" in html
     assert "Save settings" not in html
 
 
-def test_without_an_organisation_one_is_chosen(
+def test_page_without_an_organisation_offers_a_choice(
     maya: Person, jonas: Person, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     assert URL in signed_in(maya).get("/settings/").content.decode()
@@ -95,7 +95,7 @@ def test_without_an_organisation_one_is_chosen(
     assert signed_in(jonas).get("/settings/?organisation=contoso").status_code == 404
 
 
-def test_the_number_of_statements_does_not_grow(
+def test_page_sends_as_many_statements_for_many_organisations_as_for_few(
     maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(maya)

@@ -1,4 +1,4 @@
-"""Signing in and out: who may, what is alike, what is throttled, what history keeps."""
+"""Signing in and out: who can, which responses are identical, throttling, and what history records."""
 
 import re
 import time
@@ -26,7 +26,7 @@ WRONG = "not the password"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_has_tried(db: None) -> None:
+def _no_attempts_counted(db: None) -> None:
     cache.clear()
 
 
@@ -46,7 +46,7 @@ def without_variables(page: bytes) -> str:
     return re.sub(r'(name="csrfmiddlewaretoken" value=")[^"]+|(value=")[^"]+@[^"]+', r"\1\2", page.decode())
 
 
-def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
+def test_sign_in_redirects_to_the_requested_page(maya: Person) -> None:
     client = Client()
     response = client.post(f"{LOGIN}?next=/history/", {"login": "Maya@Northwind.Example", "password": PASSWORD})
     assert response["Location"] == "/history/"
@@ -59,7 +59,7 @@ def test_success_leads_where_it_was_asked_to(maya: Person) -> None:
 
 
 @pytest.mark.parametrize("problem", [ConflictError("Try again."), RuntimeError("history cannot be written")])
-def test_who_history_cannot_be_told_of_does_not_come_in(
+def test_sign_in_fails_if_history_cannot_be_written(
     maya: Person, monkeypatch: pytest.MonkeyPatch, problem: Exception
 ) -> None:
     client = Client(raise_request_exception=False)
@@ -73,12 +73,12 @@ def test_who_history_cannot_be_told_of_does_not_come_in(
 
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
-def test_success_leads_nowhere_else(maya: Person, elsewhere: str) -> None:
+def test_sign_in_does_not_redirect_to_other_sites(maya: Person, elsewhere: str) -> None:
     sent = {"login": maya.email, "password": PASSWORD, "next": elsewhere}
     assert Client().post(LOGIN, sent)["Location"] == "/"
 
 
-def test_wrong_unknown_and_deactivated_look_alike(maya: Person) -> None:
+def test_wrong_password_unknown_email_and_deactivated_account_get_the_same_response(maya: Person) -> None:
     gone = PersonFactory(email="gone@northwind.example", deactivated=True, signs_in=True)
     answers = [
         attempt(maya.email),
@@ -91,7 +91,7 @@ def test_wrong_unknown_and_deactivated_look_alike(maya: Person) -> None:
     assert not any("sessionid" in answer.cookies for answer in answers)
 
 
-def test_wrong_and_unknown_cost_one_hash_each(maya: Person) -> None:
+def test_wrong_password_and_unknown_email_cost_one_hash_each(maya: Person) -> None:
     """Time itself is too unsteady a thing to assert; what takes the time is counted."""
     hashes = []
     real = hashers.Argon2PasswordHasher
@@ -107,7 +107,7 @@ def test_wrong_and_unknown_cost_one_hash_each(maya: Person) -> None:
     assert hashes == [1, 1]
 
 
-def test_failures_are_recorded_without_the_password(maya: Person) -> None:
+def test_failed_sign_in_is_recorded_without_the_password(maya: Person) -> None:
     attempt("maya@northwind.example", "a-secret-typed-wrongly", headers={"User-Agent": "x" * 400})
     event = Event.objects.get(verb=EventType.SIGN_IN_FAILED)
     assert (event.actor_id, event.actor_label) == (None, "maya@northwind.example")
@@ -115,12 +115,12 @@ def test_failures_are_recorded_without_the_password(maya: Person) -> None:
     assert "a-secret-typed-wrongly" not in str(Event.objects.values_list())
 
 
-def test_what_is_no_address_is_not_recorded(maya: Person) -> None:
+def test_malformed_email_is_not_recorded(maya: Person) -> None:
     attempt("correct horse battery staple")
     assert not Event.objects.exists()
 
 
-def test_twenty_bad_attempts_are_throttled_and_the_owner_elsewhere_gets_in(maya: Person) -> None:
+def test_repeated_failures_are_throttled_but_not_for_the_owner_at_another_address(maya: Person) -> None:
     statuses = [attempt(maya.email, REMOTE_ADDR="198.51.100.7").status_code for _ in range(20)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
@@ -136,16 +136,16 @@ def test_twenty_bad_attempts_are_throttled_and_the_owner_elsewhere_gets_in(maya:
     assert attempt(maya.email, PASSWORD, REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
-def test_many_accounts_from_one_address_are_throttled(maya: Person) -> None:
+def test_failures_for_many_accounts_from_one_address_are_throttled(maya: Person) -> None:
     statuses = [attempt(f"p{number}@northwind.example").status_code for number in range(20)]
     assert statuses[-1] == 429
 
 
-def test_a_success_costs_no_attempt(maya: Person) -> None:
+def test_successful_sign_in_does_not_count_as_an_attempt(maya: Person) -> None:
     assert {attempt(maya.email, PASSWORD).status_code for _ in range(15)} == {302}
 
 
-def test_throttling_ends(maya: Person) -> None:
+def test_throttling_ends_after_its_period(maya: Person) -> None:
     for _ in range(20):
         attempt(maya.email)
     seconds = int(attempt(maya.email)["Retry-After"])
@@ -154,13 +154,13 @@ def test_throttling_ends(maya: Person) -> None:
         assert attempt(maya.email, PASSWORD).status_code == 302
 
 
-def test_a_forged_address_does_not_help(maya: Person) -> None:
+def test_forged_forwarded_address_does_not_avoid_throttling(maya: Person) -> None:
     statuses = [attempt(maya.email, headers={"X-Forwarded-For": f"203.0.113.{n}"}).status_code for n in range(20)]
     assert statuses[-1] == 429
 
 
-def test_behind_a_trusted_proxy_the_client_is_counted(maya: Person) -> None:
-    proxies = cidr.compile_networks([cidr.parse("127.0.0.1")])
+def test_attempts_behind_a_trusted_proxy_are_counted_by_client(maya: Person) -> None:
+    proxies = cidr.compile([cidr.parse("127.0.0.1")])
     with override_settings(KEYADMIN_TRUSTED_PROXIES=proxies):
         for _ in range(20):
             attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"})
@@ -169,17 +169,17 @@ def test_behind_a_trusted_proxy_the_client_is_counted(maya: Person) -> None:
     assert Event.objects.first().ip == "203.0.113.2"
 
 
-def test_without_an_address_people_share_a_limit(maya: Person) -> None:
+def test_requests_without_an_address_share_a_limit(maya: Person) -> None:
     assert attempt(maya.email, PASSWORD, REMOTE_ADDR="").status_code == 302
     assert Event.objects.first().ip is None
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "inactive/", "password/change/", "login/code/", ""])
-def test_what_has_no_page_is_not_there(db: None, path: str) -> None:
+def test_unused_allauth_pages_are_404(db: None, path: str) -> None:
     assert Client().get(f"/account/{path}").status_code == 404
 
 
-def test_signing_out(maya: Person, signed_in: SignedIn) -> None:
+def test_sign_out_ends_the_session(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     assert client.get("/keys/").status_code == 200
     client.post("/account/logout/")
@@ -187,13 +187,13 @@ def test_signing_out(maya: Person, signed_in: SignedIn) -> None:
     assert Event.objects.first().verb == EventType.SIGNED_OUT
 
 
-def test_a_deactivated_persons_session_ends(maya: Person, signed_in: SignedIn) -> None:
+def test_session_of_a_deactivated_person_ends(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     Person.objects.filter(id=maya.id).update(is_active=False)
     assert client.get("/keys/").status_code == 302
 
 
-def test_a_session_from_before_does_not_come_back_with_the_person(maya: Person, signed_in: SignedIn) -> None:
+def test_session_stays_ended_after_reactivation(maya: Person, signed_in: SignedIn) -> None:
     jonas = PersonFactory()
     client = signed_in(jonas)
     assert client.get("/profile/").status_code == 200
@@ -202,7 +202,7 @@ def test_a_session_from_before_does_not_come_back_with_the_person(maya: Person, 
     assert client.get("/profile/").status_code == 302
 
 
-def test_a_password_is_reset_by_mail(maya: Person) -> None:
+def test_password_is_reset_by_mail(maya: Person) -> None:
     known = Client().post("/account/password/reset/", {"email": maya.email})
     unknown = Client().post("/account/password/reset/", {"email": "nobody@northwind.example"})
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
@@ -218,7 +218,7 @@ def test_a_password_is_reset_by_mail(maya: Person) -> None:
     assert attempt(maya.email, new).status_code == 302
 
 
-def test_signed_out_htmx_is_sent_to_sign_in_and_back(db: None) -> None:
+def test_signed_out_htmx_request_redirects_to_sign_in_and_back(db: None) -> None:
     client: Any = Htmx()
     client.behind = "/keys/?status=revoked"
     response = client.get("/keys/create/")
@@ -226,6 +226,6 @@ def test_signed_out_htmx_is_sent_to_sign_in_and_back(db: None) -> None:
 
 
 @pytest.mark.parametrize("behind", ["https://evil.example/", "http://testserver//evil.example/", "http://[", "", "x"])
-def test_signed_out_htmx_is_sent_back_to_no_other_site(db: None, behind: str) -> None:
+def test_signed_out_htmx_request_does_not_redirect_to_other_sites(db: None, behind: str) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": behind}
     assert Client().get("/keys/", headers=headers)["HX-Redirect"] == f"{LOGIN}?next=%2F"

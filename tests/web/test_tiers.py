@@ -1,4 +1,4 @@
-"""Tiers: listed, made, changed and removed."""
+"""Tiers: list, create, edit and remove."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from tests.factories import KeyFactory, OrganisationFactory, TierFactory
 from tests.web.conftest import SignedIn
 
 
-def test_by_limit_with_what_is_in_each(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_list_shows_tiers_by_limit_with_their_use(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     KeyFactory(organisation=northwind)
     rows = list(signed_in(priya).get("/tiers/").context["rows"])
     assert [(row.name, row.key_count, row.organisation_count) for row in rows] == [("Standard", 1, 1), ("Admin", 0, 0)]
 
 
-def test_create_and_edit(maya: Person, signed_in: SignedIn) -> None:
+def test_tier_is_created_and_edited(maya: Person, signed_in: SignedIn) -> None:
     client = signed_in(maya)
     assert client.post("/tiers/create/", {"name": "Gold", "hourly_limit": "9000"}).status_code == 302
     tier = Tier.objects.get(name="Gold")
@@ -36,12 +36,12 @@ def test_create_and_edit(maya: Person, signed_in: SignedIn) -> None:
         {"name": "X", "hourly_limit": "many"},
     ],
 )
-def test_create_refused(maya: Person, signed_in: SignedIn, sent: dict[str, str]) -> None:
+def test_create_with_invalid_input_shows_the_error(maya: Person, signed_in: SignedIn, sent: dict[str, str]) -> None:
     assert signed_in(maya).post("/tiers/create/", sent).status_code == 422
     assert Tier.objects.count() == 2
 
 
-def test_a_change_says_how_many_keys_it_concerns(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+def test_edit_dialog_counts_the_affected_keys(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for _ in range(2):
         KeyFactory(organisation=northwind)
     html = signed_in(maya).get(f"/tiers/{northwind.default_tier_id}/edit/").content.decode()
@@ -49,7 +49,7 @@ def test_a_change_says_how_many_keys_it_concerns(maya: Person, northwind: Organi
     assert "If you lower the limit from 1,000, <b>2 keys</b> may be rate limited sooner." in html
 
 
-def test_one_in_use_stays(maya: Person, signed_in: SignedIn) -> None:
+def test_tier_in_use_is_not_removed(maya: Person, signed_in: SignedIn) -> None:
     tier = TierFactory()
     organisation = OrganisationFactory(default_tier=tier)
     key = KeyFactory(organisation=organisation)
@@ -68,7 +68,7 @@ def test_one_in_use_stays(maya: Person, signed_in: SignedIn) -> None:
     assert not Tier.objects.filter(id=tier.id).exists()
 
 
-def test_the_number_of_statements_does_not_grow(
+def test_list_sends_as_many_statements_for_many_tiers_as_for_few(
     maya: Person, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client = signed_in(maya)

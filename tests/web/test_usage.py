@@ -1,4 +1,4 @@
-"""The page of usage: sums by day and outcome, the busiest keys, and whose they are."""
+"""The usage page: requests by day and outcome, the busiest keys, and the filters."""
 
 import re
 from datetime import timedelta
@@ -18,11 +18,11 @@ from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
 
 
-def use(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
+def record_usage(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
     UsageHour.objects.create(key_id=key.id, hour=timezone.now() - timedelta(days=days), outcome=outcome, count=count)
 
 
-def names(html: str) -> list[str]:
+def key_names(html: str) -> list[str]:
     return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
 
 
@@ -34,7 +34,7 @@ def concierge(northwind: Organisation) -> Bot:
 
 @pytest.fixture
 def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict[str, Key]:
-    """Three of Northwind, one of them Concierge's; one of Contoso; one that nobody uses."""
+    """Three used keys of Northwind, one of them Concierge's; an unused one; and one of Contoso."""
     made = {
         "Robot": KeyFactory(bot=concierge, name="Robot"),
         "Plain": KeyFactory(organisation=northwind, name="Plain"),
@@ -42,12 +42,12 @@ def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict
         "Idle": KeyFactory(organisation=northwind, name="Idle"),
         "Theirs": KeyFactory(organisation=contoso, name="Theirs"),
     }
-    use(made["Robot"], CallOutcome.OK, 100)
-    use(made["Robot"], CallOutcome.OK, 1000, days=20)
-    use(made["Plain"], CallOutcome.OK, 30, days=2)
-    use(made["Plain"], CallOutcome.ADDRESS, 10, days=2)
-    use(made["Tried"], CallOutcome.LIMITED, 7, days=40)
-    use(made["Theirs"], CallOutcome.OK, 5)
+    record_usage(made["Robot"], CallOutcome.OK, 100)
+    record_usage(made["Robot"], CallOutcome.OK, 1000, days=20)
+    record_usage(made["Plain"], CallOutcome.OK, 30, days=2)
+    record_usage(made["Plain"], CallOutcome.ADDRESS, 10, days=2)
+    record_usage(made["Tried"], CallOutcome.LIMITED, 7, days=40)
+    record_usage(made["Theirs"], CallOutcome.OK, 5)
     return made
 
 
@@ -64,7 +64,7 @@ def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict
         ("?key={key}", [30, 0, 10, 0, 0], []),
     ],
 )
-def test_whose_and_since_when(
+def test_filters_and_range_select_the_counted_requests(
     maya: Person,
     keys: dict[str, Key],
     concierge: Bot,
@@ -75,10 +75,10 @@ def test_whose_and_since_when(
 ) -> None:
     response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id, key=keys["Plain"].id))
     assert response.context["chart"].totals == totals
-    assert names(response.content.decode()) == busiest
+    assert key_names(response.content.decode()) == busiest
 
 
-def test_what_a_meter_has_not_handed_over_counts(maya: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_requests_that_only_the_meter_has_are_counted(maya: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     minute = int(timezone.now().timestamp()) // 60
     Meter.objects.filter(key_id=keys["Idle"].id).update(cells=[9] + [0] * (CELLS - 1), used=9, minute=minute)
     response = signed_in(maya).get("/usage/?days=7")
@@ -86,28 +86,28 @@ def test_what_a_meter_has_not_handed_over_counts(maya: Person, keys: dict[str, K
     assert [row.name for row in response.context["rows"]] == ["Robot", "Plain", "Idle", "Theirs"]
 
 
-def test_only_what_one_may_read(
+def test_usage_covers_readable_keys_only(
     jonas: Person, sam: Person, keys: dict[str, Key], contoso: Organisation, signed_in: SignedIn
 ) -> None:
     client = signed_in(jonas)
-    assert names(client.get("/usage/").content.decode()) == ["Robot", "Plain"]
+    assert key_names(client.get("/usage/").content.decode()) == ["Robot", "Plain"]
     theirs = BotFactory(organisation=contoso)
     for query in (f"key={keys['Theirs'].id}", f"key={uuid4()}", f"bot={theirs.id}", "organisation=contoso"):
         assert client.get(f"/usage/?{query}").status_code == 404, query
     assert signed_in(sam).get("/usage/").status_code == 403
 
 
-def test_paging_forth_and_back(
+def test_pages_lead_through_all_keys_and_back(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
     made = [KeyFactory(organisation=northwind, name=f"K{number}") for number in range(10)]
     for number, key in enumerate(made):
-        use(key, CallOutcome.OK, 10 + number // 2)
+        record_usage(key, CallOutcome.OK, 10 + number // 2)
     client, url, pages = signed_in(jonas), "/usage/", []
     while url:
         html = client.get(url).content.decode()
-        pages.append(names(html))
+        pages.append(key_names(html))
         found = re.search(r'href="([^"]*)" rel="next"', html)
         url = found[1].replace("&amp;", "&") if found else ""
     assert [len(page) for page in pages] == [4, 4, 2]
@@ -117,11 +117,11 @@ def test_paging_forth_and_back(
         back = re.search(r'href="([^"]*)" rel="prev"', html)
         assert back
         html = client.get(back[1].replace("&amp;", "&")).content.decode()
-        assert names(html) == expected
+        assert key_names(html) == expected
     assert 'rel="prev"' not in html
 
 
-def test_of_too_many_keys_those_used_last(
+def test_many_keys_without_roll_up_are_counted_by_last_use(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
@@ -136,8 +136,8 @@ def test_of_too_many_keys_those_used_last(
 
 
 @pytest.fixture
-def added_up(keys: dict[str, Key]) -> None:
-    """All that was called before today, and the keys that did: nobody needs to look at their hours any more."""
+def rolled_up(keys: dict[str, Key]) -> None:
+    """Usage before today is rolled up, and its hours are deleted to show that they are not read."""
     usage_operations.roll_up()
     UsageHour.objects.filter(hour__date__lt=timezone.now().date()).delete()
 
@@ -154,7 +154,7 @@ def added_up(keys: dict[str, Key]) -> None:
         ("?bot={bot}&days=14", [100, 0, 0, 0, 0], ["Robot"]),
     ],
 )
-def test_what_was_added_up_beforehand_counts_once(
+def test_rolled_up_requests_are_counted_once(
     maya: Person,
     keys: dict[str, Key],
     concierge: Bot,
@@ -165,12 +165,12 @@ def test_what_was_added_up_beforehand_counts_once(
 ) -> None:
     response = signed_in(maya).get("/usage/" + query.format(bot=concierge.id))
     assert response.context["chart"].totals == totals
-    assert names(response.content.decode()) == busiest
+    assert key_names(response.content.decode()) == busiest
     assert "Deleted keys are not included." not in response.content.decode()
 
 
 @pytest.mark.usefixtures("added_up")
-def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
+def test_many_keys_with_roll_up_are_counted_up_to_the_last_hour(
     maya: Person,
     jonas: Person,
     northwind: Organisation,
@@ -179,7 +179,7 @@ def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     until = timezone.now().replace(minute=0, second=0, microsecond=0)
-    use(keys["Plain"], CallOutcome.OK, 50_000)
+    record_usage(keys["Plain"], CallOutcome.OK, 50_000)
     UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=CallOutcome.SCOPE, count=4)
     UsageRollUp.objects.update(hours_until=until)
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
@@ -190,21 +190,21 @@ def test_of_too_many_keys_the_days_are_of_all_until_the_last_hour(
     assert "Requests, 14 days" in response.content.decode()
 
 
-def test_nobody_used_anything(jonas: Person, signed_in: SignedIn) -> None:
+def test_page_without_requests_says_so(jonas: Person, signed_in: SignedIn) -> None:
     assert "No key was used in this period." in signed_in(jonas).get("/usage/").content.decode()
 
 
-def test_it_leads_to_the_key_and_back(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
+def test_key_filter_links_to_the_key_and_back(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     key: Any = keys["Plain"]
     html = signed_in(jonas).get(f"/usage/?key={key.id}&days=14&organisation=northwind").content.decode()
     assert f'href="/keys/{key.id}/"' in html
     assert 'href="/usage/?organisation=northwind&amp;days=14" aria-label="Remove filter Key Plain"' in html
 
 
-def test_the_chosen_bot_is_to_choose_however_many_there_are(
+def test_selected_bot_is_always_among_the_choices(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also of another organisation than the filter's."""
+    """The selected bot may also belong to another organisation than the one in the filter."""
     monkeypatch.setattr(views, "MAX_BOT_CHOICES", 2)
     first, second, last = (BotFactory(organisation=northwind, name=name) for name in ("A", "B", "C"))
     theirs = BotFactory(organisation=contoso, name="D")
