@@ -1,6 +1,6 @@
 """django-allauth's adapter for the sign-in pages.
 
-Nobody can sign up. A wrong password, an unknown email and a deactivated account get the same response.
+There is no sign-up. A wrong password, an unknown email and a deactivated account get the same response.
 """
 
 from typing import Any, Final

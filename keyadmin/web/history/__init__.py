@@ -1,0 +1,1 @@
+"""The history: all recorded events, read-only."""

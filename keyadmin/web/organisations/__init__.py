@@ -1,0 +1,1 @@
+"""Organisations, their settings and their public API keys."""

@@ -1,0 +1,1 @@
+"""Requests by day and outcome."""
