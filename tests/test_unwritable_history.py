@@ -37,7 +37,7 @@ from tests.management.conftest import Shell, empty_shell, migrated
 from tests.operations import acts
 from tests.operations.looking import dump
 from tests.owner import CLOSE_HISTORY, history_closed, url_as
-from tests.web import test_admin_roles, test_roles
+from tests.web import role_matrix
 from tests.web.conftest import SignedIn, signed_in
 
 __all__ = ["committed_rows", "empty_shell", "given", "migrated", "signed_in"]
@@ -89,8 +89,10 @@ def test_no_page(maya: Person, northwind: Organisation, contoso: Organisation, s
     Scope.objects.create(name="reports:read", resource="R", label="L", explanation="E", ability="A")
     client = signed_in(maya)
     client.raise_request_exception = False
-    sent: dict[str, dict[str, str]] = {page: test_roles.SENT | {"key": ids["key"]} for page in test_roles.POSTS}
-    sent |= {page: fields for page, (fields, _) in test_admin_roles.POSTS.items() if page != "/profile/"}
+    sent: dict[str, dict[str, str]] = {
+        page: role_matrix.FORM_DATA | {"key": ids["key"]} for page in role_matrix.ACTIONS
+    }
+    sent |= {page: fields for page, (fields, _) in role_matrix.ADMIN_ACTIONS.items() if page != "/profile/"}
     with unwritable():
         for page, fields in sent.items():
             values = {name: value.format(**ids) for name, value in fields.items()}

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.test import Client
 
 from keyadmin.models import Organisation, Person, Tier
+from tests.web.role_matrix import ROLES
 
 type SignedIn = Callable[[Person], Client]
 
@@ -41,6 +42,12 @@ def htmx(db: None) -> SignedIn:
         return client
 
     return sign_in
+
+
+@pytest.fixture
+def cast(maya: Person, priya: Person, jonas: Person, asha: Person, sam: Person, lena: Person) -> dict[str, Person]:
+    """A person in each role, by name, in the order of ROLES."""
+    return dict(zip(ROLES, (maya, priya, jonas, asha, sam, lena), strict=True))
 
 
 @pytest.fixture
