@@ -20,7 +20,7 @@ class RequestResetForm(ResetPasswordForm):  # type: ignore[misc]
 
         `self.users` contains the active person with this email, if one exists.
         """
-        actor = actors.of_nobody(request, gettext("Not signed in"))
+        actor = actors.anonymous_actor(request, gettext("Not signed in"))
         passwords.ask_for_reset(actor=actor, person=self.users[0].pk if self.users else None)
         email: str = self._create_and_send_link(request, **kwargs)
         return email

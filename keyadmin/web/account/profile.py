@@ -17,14 +17,14 @@ from keyadmin.models import Person
 from keyadmin.operations import people
 from keyadmin.operations.people import passwords, sessions
 from keyadmin.web.common import htmx, preferences
-from keyadmin.web.common.current_user import get_current_user
+from keyadmin.web.common.current_user import PageRequest, get_current_user
 
 #: Sent with 429. The limit of django-allauth is 5 attempts a minute.
 _RETRY_AFTER_SECONDS = 60
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def profile(request: HttpRequest) -> HttpResponseBase:
+def profile(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     person = user.person
     initial = {"name": person.name, "time_zone": person.time_zone}
@@ -42,38 +42,38 @@ def profile(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-def choose_theme(request: HttpRequest) -> HttpResponse:
+def choose_theme(request: PageRequest) -> HttpResponse:
     """Set the theme's cookie for a browser without JavaScript. With JavaScript, theme.js sets it."""
     response = redirect("profile")
     theme = request.POST.get("theme", "")
-    if theme in THEMES:
-        response.set_cookie(COOKIE, theme, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    if theme in preferences.THEMES:
+        _set_cookie(request, response, preferences.THEME_COOKIE, theme)
     return response
 
 
 @require_POST
-def choose_shortcuts(request: HttpRequest) -> HttpResponse:
+def choose_shortcuts(request: PageRequest) -> HttpResponse:
     """Switch single-key shortcuts on or off, by a cookie."""
     response = redirect("profile")
     choice = request.POST.get("shortcuts", "")
-    if choice in shortcuts.CHOICES:
-        response.set_cookie(shortcuts.COOKIE, choice, max_age=LIFE, samesite="Lax", secure=request.is_secure())
+    if choice in preferences.SHORTCUT_CHOICES:
+        _set_cookie(request, response, preferences.SHORTCUTS_COOKIE, choice)
     return response
 
 
-def _set_preference(request: HttpRequest, response: HttpResponse, cookie: str, value: str) -> None:
+def _set_preference(request: PageRequest, response: HttpResponse, cookie: str, value: str) -> None:
     max_age = preferences.COOKIE_MAX_AGE_SECONDS
     response.set_cookie(cookie, value, max_age=max_age, samesite="Lax", secure=request.is_secure())
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("current", "password")
-def change_password(request: HttpRequest) -> HttpResponseBase:
+def change_password(request: PageRequest) -> HttpResponseBase:
     """Change the password and end all other sessions. django-allauth limits attempts at the current password."""
     user = get_current_user(request)
     if request.method == "POST" and not _consume_attempt(request, user.person):
-        message = htmx.too_many_words(_RETRY_AFTER_SECONDS)
-        return htmx.refuse(request, 429, "429.html", message, retry_after=_RETRY_AFTER_SECONDS)
+        message = htmx.too_many_attempts_message(_RETRY_AFTER_SECONDS)
+        return htmx.error_response(request, 429, "429.html", message, retry_after=_RETRY_AFTER_SECONDS)
     form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=user.person)
     if form.is_valid():
         try:
@@ -82,18 +82,20 @@ def change_password(request: HttpRequest) -> HttpResponseBase:
             form.refuse(error)
         else:
             update_session_auth_hash(request, person)
-            return htmx.gone_to(request, gettext("Password changed. Other sessions have ended."), reverse("profile"))
+            return htmx.redirect_to(
+                request, gettext("Password changed. Other sessions have ended."), reverse("profile")
+            )
     context = {
         "form": form,
         "action": reverse("change_password"),
         "back_url": reverse("profile"),
         "section": "profile",
     }
-    return render(request, "profile/password.html", context, status=htmx.status_of(form))
+    return render(request, "profile/password.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
+def sign_out_everywhere(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     if request.method == "POST":
         sessions.end_all(actor=user.actor)
@@ -108,6 +110,11 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
     return render(request, "profile/sign_out.html", context)
 
 
-def _consume_attempt(request: HttpRequest, person: Person) -> bool:
+def _set_cookie(request: HttpRequest, response: HttpResponse, name: str, value: str) -> None:
+    max_age = preferences.COOKIE_MAX_AGE_SECONDS
+    response.set_cookie(name, value, max_age=max_age, samesite="Lax", secure=request.is_secure())
+
+
+def _consume_attempt(request: PageRequest, person: Person) -> bool:
     """Count an attempt to change the password; False if the limit is reached."""
     return bool(ratelimit.consume(request, app="allauth.account", action="change_password", user=person))

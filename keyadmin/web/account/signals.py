@@ -45,7 +45,7 @@ def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, An
         return
     email = without_control_characters(str(credentials.get("email", "")), _MAX_EMAIL_LENGTH)
     interface = Interface.API if is_api(request) else Interface.PAGE
-    sessions.fail_sign_in(actor=actors.of_nobody(request, email, interface))
+    sessions.fail_sign_in(actor=actors.anonymous_actor(request, email, interface))
 
 
 @receiver(user_logged_out, dispatch_uid="keyadmin.signed_out")
@@ -56,4 +56,4 @@ def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) 
 
 @receiver(password_reset, dispatch_uid="keyadmin.password_reset")
 def record_password_reset(request: HttpRequest, user: Person, **_: Any) -> None:
-    passwords.note_reset(actor=actors.of_person(request, user))
+    passwords.note_reset(actor=actors.person_actor(request, user))

@@ -6,7 +6,7 @@ A channel is a way in which an organisation communicates with its customers.
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -21,7 +21,7 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import channels as operations
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 
 PAGE_SIZE: Final = 20
@@ -30,20 +30,19 @@ _BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 @require_safe
 @requires_read_access
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, NameFilters, reverse("channels:list"))
     rows: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
     if listing.organisation is not None:
         rows = rows.filter(organisation=listing.organisation.id)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         rows = rows.search(q)
     context = listing.page(rows, _BY_NAME, PAGE_SIZE)
     for row in context["rows"]:
         row.may_manage = Permission.MANAGE_CHANNELS in user.permissions(row.organisation_id)
-    organisations = [listing.organisation] if listing.organisation else user.organisations
     context |= {
-        "may_create": any(Permission.MANAGE_CHANNELS in user.permissions(o.id) for o in organisations),
+        "may_create": user.may_in_any(Permission.MANAGE_CHANNELS, listing.organisation),
         "shows_organisation": listing.organisation is None and len(user.organisations) > 1,
         "section": "channels",
     }
@@ -51,7 +50,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponseBase:
+def create(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     form = _create_form(request, user)
     if form.is_valid():
@@ -60,12 +59,12 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Channel created"), _list_url())
+            return htmx.redirect_to(request, gettext("Channel created"), _list_url())
     return _dialog(request, "channels/create.html", form, reverse("channels:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def rename(request: HttpRequest, channel_id: UUID) -> HttpResponseBase:
+def rename(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     channel = _get_managed_channel(user, channel_id)
     form = NameForm(request.POST if request.method == "POST" else None, initial={"name": channel.name})
@@ -75,24 +74,24 @@ def rename(request: HttpRequest, channel_id: UUID) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Channel renamed"), _list_url())
+            return htmx.redirect_to(request, gettext("Channel renamed"), _list_url())
     return _dialog(
         request, "channels/rename.html", form, reverse("channels:rename", args=[channel.id]), channel=channel
     )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, channel_id: UUID) -> HttpResponseBase:
+def remove(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     channel = _get_managed_channel(user, channel_id)
     if request.method == "POST":
         operations.remove(actor=user.actor, channel=channel.id)
-        return htmx.gone_to(request, gettext("Channel removed"), _list_url())
+        return htmx.redirect_to(request, gettext("Channel removed"), _list_url())
     action = reverse("channels:remove", args=[channel.id])
     return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=channel)
 
 
-def _create_form(request: HttpRequest, user: CurrentUser) -> NameForm:
+def _create_form(request: PageRequest, user: CurrentUser) -> NameForm:
     """The form, with a choice of organisation if the user manages the channels of several.
 
     It preselects the organisation that the page behind the dialog is filtered by. Raises ForbiddenError if the user
@@ -103,8 +102,8 @@ def _create_form(request: HttpRequest, user: CurrentUser) -> NameForm:
         if not user.organisations:
             raise NotFoundError
         raise policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
-    query = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
-    selected = next((o for o in organisations if o.slug == query.get("organisation")), organisations[0])
+    slug = htmx.current_organisation_slug(request)
+    selected = next((o for o in organisations if o.slug == slug), organisations[0])
     form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": selected.id})
     choice = OrganisationChoice()
     choice.offer(organisations)
@@ -122,9 +121,9 @@ def _get_managed_channel(user: CurrentUser, channel_id: UUID) -> Any:
     return channel
 
 
-def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
+def _dialog(request: PageRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
     values = {"form": form, "action": action, "back_url": _list_url(), "section": "channels"} | context
-    return render(request, template, values, status=htmx.status_of(form))
+    return render(request, template, values, status=htmx.form_status(form))
 
 
 def _list_url() -> str:

@@ -5,7 +5,7 @@ Pages say "permission" for what the code and the API call a scope.
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -19,13 +19,13 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import scopes
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 
 _FIELDS = ("resource", "label", "caption", "explanation", "ability", "is_sensitive")
 
 
 @require_safe
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
@@ -38,7 +38,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponseBase:
+def create(request: PageRequest) -> HttpResponseBase:
     user = _get_manager_or_404(request)
     form = ScopeForm(_post_data(request), is_new=True)
     if form.is_valid():
@@ -47,12 +47,12 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Permission %(name)s created") % {"name": scope.name}, _list_url())
+            return htmx.redirect_to(request, gettext("Permission %(name)s created") % {"name": scope.name}, _list_url())
     return _form_dialog(request, form, reverse("permissions:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, name: str) -> HttpResponseBase:
+def edit(request: PageRequest, name: str) -> HttpResponseBase:
     user = _get_manager_or_404(request)
     scope = _get_editable_scope(user, name)
     initial = {field: getattr(scope, field) for field in _FIELDS}
@@ -63,18 +63,18 @@ def edit(request: HttpRequest, name: str) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list_url())
+            return htmx.redirect_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list_url())
     return _form_dialog(request, form, reverse("permissions:edit", args=[scope.name]), scope)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, name: str) -> HttpResponseBase:
+def remove(request: PageRequest, name: str) -> HttpResponseBase:
     """A permission that keys have cannot be removed: the dialog says so, and the operation enforces it."""
     user = _get_manager_or_404(request)
     scope = _get_editable_scope(user, name)
     if request.method == "POST":
         scopes.remove(actor=user.actor, scope=scope.name)
-        return htmx.gone_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list_url())
+        return htmx.redirect_to(request, gettext("Permission %(name)s removed") % {"name": scope.name}, _list_url())
     context = {
         "scope": scope,
         "form": OperationForm(None),
@@ -85,7 +85,7 @@ def remove(request: HttpRequest, name: str) -> HttpResponseBase:
     return render(request, "permissions/remove.html", context)
 
 
-def _get_manager_or_404(request: HttpRequest) -> CurrentUser:
+def _get_manager_or_404(request: PageRequest) -> CurrentUser:
     """The current user. Raises ForbiddenError if they may not manage permissions, NotFoundError if not read them."""
     user = get_current_user(request)
     if not user.person.system_role:
@@ -104,7 +104,7 @@ def _get_editable_scope(user: CurrentUser, name: str) -> Any:
     return scope
 
 
-def _form_dialog(request: HttpRequest, form: ScopeForm, action: str, scope: Any = None) -> HttpResponse:
+def _form_dialog(request: PageRequest, form: ScopeForm, action: str, scope: Any = None) -> HttpResponse:
     context = {
         "form": form,
         "scope": scope,
@@ -117,7 +117,7 @@ def _form_dialog(request: HttpRequest, form: ScopeForm, action: str, scope: Any 
     return render(request, "permissions/form.html", context, status=htmx.form_status(form))
 
 
-def _post_data(request: HttpRequest) -> QueryDict | None:
+def _post_data(request: PageRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 

@@ -6,7 +6,7 @@ A tier limits the requests of a key in any hour.
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -20,11 +20,11 @@ from keyadmin.operations import policy
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 
 
 @require_safe
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
@@ -33,7 +33,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponseBase:
+def create(request: PageRequest) -> HttpResponseBase:
     user = _get_manager_or_404(request)
     form = TierForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -42,12 +42,12 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Tier created"), _list_url())
+            return htmx.redirect_to(request, gettext("Tier created"), _list_url())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:create"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, tier_id: UUID) -> HttpResponseBase:
+def edit(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
     user = _get_manager_or_404(request)
     tier = _get_tier_or_404(user, tier_id)
     initial = {"name": tier.name, "hourly_limit": tier.hourly_limit}
@@ -58,22 +58,22 @@ def edit(request: HttpRequest, tier_id: UUID) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Tier changed"), _list_url())
+            return htmx.redirect_to(request, gettext("Tier changed"), _list_url())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:edit", args=[tier.id]), tier=tier)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def remove(request: HttpRequest, tier_id: UUID) -> HttpResponseBase:
+def remove(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
     user = _get_manager_or_404(request)
     tier = _get_tier_or_404(user, tier_id)
     if request.method == "POST":
         tiers.remove(actor=user.actor, tier=tier.id)
-        return htmx.gone_to(request, gettext("Tier removed"), _list_url())
+        return htmx.redirect_to(request, gettext("Tier removed"), _list_url())
     form = OperationForm(None)
     return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[tier.id]), tier=tier)
 
 
-def _get_manager_or_404(request: HttpRequest) -> CurrentUser:
+def _get_manager_or_404(request: PageRequest) -> CurrentUser:
     """The current user. Raises ForbiddenError if they may not manage tiers, NotFoundError if they may not read them."""
     user = get_current_user(request)
     if not user.person.system_role:
@@ -90,9 +90,9 @@ def _get_tier_or_404(user: CurrentUser, tier_id: UUID) -> Any:
     return tier
 
 
-def _dialog(request: HttpRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
+def _dialog(request: PageRequest, template: str, form: Any, action: str, **context: Any) -> HttpResponse:
     values = {"form": form, "action": action, "back_url": _list_url(), "section": "tiers"} | context
-    return render(request, template, values, status=htmx.status_of(form))
+    return render(request, template, values, status=htmx.form_status(form))
 
 
 def _list_url() -> str:

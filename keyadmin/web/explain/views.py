@@ -7,7 +7,7 @@ that is pasted by mistake into the URL, which browsers and proxies keep.
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -25,7 +25,7 @@ from keyadmin.forms.explain import ExplainForm
 from keyadmin.models import Channel, Key, Organisation
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.keys import deleted, rows
 
 #: Keys and channels that the form offers. For another key, its key ID can be pasted.
@@ -39,7 +39,7 @@ _CSS_CLASSES: Final = {"pass": "pass", "decides": "fail"}
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters()
 @requires_read_access
-def page(request: HttpRequest) -> HttpResponseBase:
+def page(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     if request.method != "POST":
         return _page_of_url(request, user)
@@ -49,7 +49,7 @@ def page(request: HttpRequest) -> HttpResponseBase:
     return _render(request, user, form, form.chosen or _selected_key(user, request.POST.get("key", "")))
 
 
-def _page_of_url(request: HttpRequest, user: CurrentUser) -> HttpResponse:
+def _page_of_url(request: PageRequest, user: CurrentUser) -> HttpResponse:
     """The form with the values in the URL: none, a key, or a complete request, which is then explained."""
     key_name = request.GET.get("key", "")
     if "path" not in request.GET:
@@ -83,24 +83,24 @@ def _selected_key(user: CurrentUser, name: str) -> Key | None:
         return None
 
 
-def _deleted_key_page(request: HttpRequest, user: CurrentUser, name: str) -> HttpResponse:
+def _deleted_key_page(request: PageRequest, user: CurrentUser, name: str) -> HttpResponse:
     """A 404 page that says who deleted the key. Raises NotFoundError if the user may not know that it existed."""
     try:
         key_id = UUID(name)
     except ValueError:
         raise NotFoundError from None
-    return deleted.page(request, user, key_id)
+    return deleted.deleted_key_page(request, user, key_id)
 
 
 def _render(
-    request: HttpRequest,
+    request: PageRequest,
     user: CurrentUser,
     form: ExplainForm,
     key: Key | None,
     explanation: Explanation | None = None,
 ) -> HttpResponse:
     user.page_organisation = key.organisation if key else None
-    organisation = user.page_organisation or user.organisation(request.GET.get("organisation", ""))
+    organisation = user.page_organisation or user.find_organisation(request.GET.get("organisation", ""))
     form.offer(_key_choices(user, organisation, key))
     channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
@@ -139,7 +139,7 @@ def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[st
 
 def _remedy_links(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
     """(URL, link text) by remedy, for the remedies that the user may apply."""
-    may, permissions = table.may(key, user), user.permissions(key.organisation_id)
+    may, permissions = rows.allowed_actions(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
     links = {
         What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -20,7 +20,8 @@ from keyadmin.models import ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
+from keyadmin.web.common.list_view import page_foot
 
 PAGE_SIZE: Final = 50
 _MAX_CURSOR_LENGTH: Final = 600
@@ -29,10 +30,8 @@ _MAX_DIGITS: Final = 19
 
 @require_safe
 @requires_read_access
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     event_filter, values = _read_filters(request, user)
     part = "#rows" if htmx.is_htmx(request) else ""
     context = _list_context(request, EventQuery.of(user.actor, event_filter), values)
@@ -40,7 +39,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def event(request: HttpRequest, number: int) -> HttpResponse:
+def event(request: PageRequest, number: int) -> HttpResponse:
     """One event in a panel beside the list. Previous and next are its neighbours among the filtered events."""
     user = get_current_user(request)
     event_filter, values = _read_filters(request, user)
@@ -65,11 +64,11 @@ def event(request: HttpRequest, number: int) -> HttpResponse:
 
 
 @require_safe
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: PageRequest) -> HttpResponse:
     """The number of filtered events count_since than the event `after`: the list polls this and shows it as a link."""
     user = get_current_user(request)
     event_filter, values = _read_filters(request, user)
-    query = querystring.as_typed(values)
+    query = querystring.from_filters(values)
     newest_url = querystring.link(reverse("history:list"), query)
     if not htmx.is_htmx(request):
         return redirect(newest_url)
@@ -85,14 +84,13 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def export(request: HttpRequest) -> HttpResponseBase:
+@requires_read_access
+def export(request: PageRequest) -> HttpResponseBase:
     """The filtered events as a file.
 
     History records the export. It is a POST, so that no link on another site can make a user export.
     """
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     form = HistoryExport(request.POST)
     if not form.is_valid():
         message = gettext("Choose a format: csv or jsonl.")
@@ -104,7 +102,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     return StreamingHttpResponse(file.pieces, content_type=file.media_type, headers=headers)
 
 
-def _read_filters(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
+def _read_filters(request: PageRequest, user: CurrentUser) -> tuple[EventFilter, dict[str, Any]]:
     """The filters in the URL, for a query, and their values by field. Values that are not valid are left out.
 
     Raises NotFoundError for an organisation that the user may not read.
@@ -114,18 +112,15 @@ def _read_filters(request: HttpRequest, user: CurrentUser) -> tuple[EventFilter,
     return filters.wanted(values, organisation.id if organisation else None), values
 
 
-def _list_context(request: HttpRequest, events: EventQuery, values: dict[str, Any]) -> dict[str, Any]:
-    path, query = reverse("history:list"), querystring.as_typed(values)
+def _list_context(request: PageRequest, events: EventQuery, values: dict[str, Any]) -> dict[str, Any]:
+    path, query = reverse("history:list"), querystring.from_filters(values)
     # Read before the events. An event recorded in between is on the page and also counted as new; in the other order,
     # it would be neither.
     newest = ChainHead.objects.get().number
     page = events.page(request.GET.get("cursor", ""), PAGE_SIZE)
     return {
         "events": page.rows,
-        "page": {
-            "newer_url": querystring.link(path, query, cursor=page.before) if page.before else "",
-            "older_url": querystring.link(path, query, cursor=page.after) if page.after else "",
-        },
+        "page": page_foot(page, url=path, query=query, is_by_time=True),
         "query": query,
         "query_string": querystring.link("", _query_with_cursor(request, values)),
         "actions": EventType.choices,
@@ -138,9 +133,9 @@ def _list_context(request: HttpRequest, events: EventQuery, values: dict[str, An
     }
 
 
-def _query_with_cursor(request: HttpRequest, values: dict[str, Any]) -> dict[str, str]:
+def _query_with_cursor(request: PageRequest, values: dict[str, Any]) -> dict[str, str]:
     """The query of links to an event: closing the event leads back to the same page of the list."""
-    return querystring.as_typed(values) | {"cursor": request.GET.get("cursor", "")[:_MAX_CURSOR_LENGTH]}
+    return querystring.from_filters(values) | {"cursor": request.GET.get("cursor", "")[:_MAX_CURSOR_LENGTH]}
 
 
 def _events_url(filter_name: str, identifier: str) -> str:

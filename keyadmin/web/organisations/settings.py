@@ -1,7 +1,7 @@
 """The settings page: an organisation's defaults and limits for new keys."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -13,16 +13,14 @@ from keyadmin.models import Organisation, Tier
 from keyadmin.operations import organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @requires_read_access
-def edit(request: HttpRequest) -> HttpResponseBase:
+def edit(request: PageRequest) -> HttpResponseBase:
     """The settings of the organisation in the URL, or of the user's only one. Otherwise a page to choose one."""
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     organisation = _selected_organisation(request, user)
     if organisation is None:
         context = {"organisations": user.organisations, "section": "settings"}
@@ -46,14 +44,14 @@ def edit(request: HttpRequest) -> HttpResponseBase:
     return _render(request, organisation, form, may_edit=Permission.EDIT_ORGANISATION in permissions)
 
 
-def _selected_organisation(request: HttpRequest, user: CurrentUser) -> Organisation | None:
+def _selected_organisation(request: PageRequest, user: CurrentUser) -> Organisation | None:
     selected = user.get_organisation_or_404(request.GET.get("organisation", ""))
     if selected is None and len(user.organisations) == 1:
         return user.organisations[0]
     return selected
 
 
-def _render(request: HttpRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
+def _render(request: PageRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
     context = {
         "organisation": organisation,
         "tier": Tier.objects.get(id=organisation.default_tier_id),

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -19,10 +19,11 @@ from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
 from keyadmin.operations import idempotency, keys, organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.common.enable_disable import EnableDisableDialog, enable_disable_dialog
 from keyadmin.web.common.list_view import Listing
-from keyadmin.web.keys import rows, secret_reveal
+from keyadmin.web.keys import rows as key_rows
+from keyadmin.web.keys import secret_reveal
 
 PAGE_SIZE: Final = 20
 #: Owners that an organisation's page names.
@@ -31,14 +32,14 @@ _BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     """All organisations, for people with a system role. Other people have links to their organisations' pages."""
     user = get_current_user(request)
     if not user.person.system_role:
         raise NotFoundError
     listing = Listing(request, user, OrganisationFilters, reverse("organisations:list"))
     rows = Organisation.objects.visible_to(user.actor)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         rows = rows.filter(name__icontains=q)
     context = listing.page(rows, _BY_NAME, PAGE_SIZE)
     _set_counts(context["rows"], user)
@@ -47,7 +48,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponseBase:
+def create(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     policy.require(user.actor, Permission.MANAGE_ORGANISATIONS, None)
     form = OrganisationForm(request.POST if request.method == "POST" else None)
@@ -57,17 +58,17 @@ def create(request: HttpRequest) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Organisation created"), page_of(organisation))
+            return htmx.redirect_to(request, gettext("Organisation created"), page_of(organisation))
     context = {"form": form, "section": "organisations"}
     return render(request, "organisations/create.html", context, status=htmx.form_status(form))
 
 
 @require_safe
-def detail(request: HttpRequest, slug: str) -> HttpResponse:
+def detail(request: PageRequest, slug: str) -> HttpResponse:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.READ_ORGANISATION)
     permissions = user.permissions(organisation.id)
-    counts = capped_count.capped(
+    counts = capped_count.capped_counts(
         {
             "bots": Bot.objects.visible_to(user.actor).filter(organisation=organisation),
             "keys": Key.objects.visible_to(user.actor).filter(organisation=organisation),
@@ -91,7 +92,7 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
+def edit(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.EDIT_ORGANISATION)
     form = RenameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
@@ -101,49 +102,51 @@ def edit(request: HttpRequest, slug: str) -> HttpResponseBase:
         except InvalidInputError as error:
             form.refuse(error)
         else:
-            return htmx.gone_to(request, gettext("Organisation renamed"), page_of(organisation))
+            return htmx.redirect_to(request, gettext("Organisation renamed"), page_of(organisation))
     context = {"form": form, "organisation": organisation, "section": "organisations"}
     return render(request, "organisations/edit.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def disable(request: HttpRequest, slug: str) -> HttpResponseBase:
+def disable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
     if not organisation.is_active:
         raise ConflictError(gettext("This organisation is already disabled."))
-    switch = Switch(
-        name=organisation.name,
-        page=page_of(organisation),
-        action=reverse("organisations:disable", args=[slug]),
-        button=gettext("Disable organisation"),
-        done=gettext("Organisation disabled"),
+    dialog = EnableDisableDialog(
+        owner_name=organisation.name,
+        owner_url=page_of(organisation),
+        action_url=reverse("organisations:disable", args=[slug]),
+        submit_label=gettext("Disable organisation"),
+        success_message=gettext("Organisation disabled"),
     )
     operation = partial(organisations.disable, actor=user.actor, organisation=organisation.id)
-    affected = impact.context(Key.objects.visible_to(user.actor).filter(organisation=organisation))
-    return asked(request, "_disable.html", switch, operation, {"affected": affected, "section": "organisations"})
+    stopping = impact.of_disabling(Key.objects.visible_to(user.actor).filter(organisation=organisation))
+    return enable_disable_dialog(
+        request, "_disable.html", dialog, operation, {"impact": stopping, "section": "organisations"}
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def enable(request: HttpRequest, slug: str) -> HttpResponseBase:
+def enable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
     if organisation.is_active:
         raise ConflictError(gettext("This organisation is already enabled."))
-    switch = Switch(
-        name=organisation.name,
-        page=page_of(organisation),
-        action=reverse("organisations:enable", args=[slug]),
-        button=gettext("Enable organisation"),
-        done=gettext("Organisation enabled"),
+    dialog = EnableDisableDialog(
+        owner_name=organisation.name,
+        owner_url=page_of(organisation),
+        action_url=reverse("organisations:enable", args=[slug]),
+        submit_label=gettext("Enable organisation"),
+        success_message=gettext("Organisation enabled"),
     )
     operation = partial(organisations.enable, actor=user.actor, organisation=organisation.id)
-    return asked(request, "_enable.html", switch, operation, {"section": "organisations"})
+    return enable_disable_dialog(request, "_enable.html", dialog, operation, {"section": "organisations"})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("issued")
-def generate(request: HttpRequest, slug: str) -> HttpResponse:
+def generate(request: PageRequest, slug: str) -> HttpResponse:
     """Confirm, then create the organisation's only public API key and show its secret once."""
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
@@ -157,16 +160,16 @@ def generate(request: HttpRequest, slug: str) -> HttpResponse:
                 actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=issue
             )
         except DuplicateRequestError as error:
-            return reveal.already_shown(request, user, error.result_id)
-        return reveal.reveal(request, issued, section="organisations", back_url=page_of(organisation))
+            return secret_reveal.already_shown(request, user, error.result_id)
+        return secret_reveal.reveal(request, issued, section="organisations", back_url=page_of(organisation))
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
     context = {
         "form": GenerateForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
         "organisation": organisation,
-        "bots": capped_count.capped({"all": bots})["all"],
+        "bots": capped_count.capped_counts({"all": bots})["all"],
         "section": "organisations",
     }
-    return render(request, "organisations/generate.html", context, status=htmx.status_of(form))
+    return render(request, "organisations/generate.html", context, status=htmx.form_status(form))
 
 
 def page_of(organisation: Organisation) -> str:
@@ -191,18 +194,18 @@ def _get_organisation(user: CurrentUser, slug: str, permission: Permission) -> O
 def _set_counts(rows: list[Any], user: CurrentUser) -> None:
     """Set bot_count and key_count, as text, on the organisations, in one statement."""
     bots, keys_ = Bot.objects.visible_to(user.actor), Key.objects.visible_to(user.actor)
-    counts = capped_count.capped(
+    counts = capped_count.capped_counts(
         {f"bots {row.id}": bots.filter(organisation=row) for row in rows}
         | {f"keys {row.id}": keys_.filter(organisation=row) for row in rows}
     )
     for row in rows:
-        row.bot_count = capped_count.words(counts[f"bots {row.id}"])
-        row.key_count = capped_count.words(counts[f"keys {row.id}"])
+        row.bot_count = capped_count.format_count(counts[f"bots {row.id}"])
+        row.key_count = capped_count.format_count(counts[f"keys {row.id}"])
 
 
 def _public_key(user: CurrentUser, organisation: Organisation) -> Any:
     """The public API key with what its row shows, or None."""
-    key = table.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
+    key = key_rows.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
     if key is not None:
-        rows.annotate([key], user)
+        key_rows.annotate([key], user)
     return key

@@ -4,17 +4,17 @@ from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from keyadmin.models import Key, Organisation, Status
+from keyadmin.models import Key, Status
 from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.keys import key_list
 from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import UsageTotals
@@ -30,13 +30,13 @@ _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 
 @require_safe
 @requires_read_access
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     part = "#page" if htmx.is_htmx(request) else ""
     return render(request, f"overview.html{part}", _context(request, user))
 
 
-def _context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
+def _context(request: PageRequest, user: CurrentUser) -> dict[str, Any]:
     organisation = user.get_organisation_or_404(request.GET.get("organisation", ""))
     keys: Any = Key.objects.visible_to(user.actor)
     if organisation:
@@ -68,7 +68,7 @@ def _context(request: HttpRequest, user: CurrentUser) -> dict[str, Any]:
         "usage_url": querystring.link(reverse("usage"), query),
         "history_url": querystring.link(reverse("history:list"), query),
         "has_keys": bool(counts["tile:all"]),
-        "may_create": _may_create(user, organisation),
+        "may_create": user.may_in_any(Permission.ISSUE_KEYS, organisation),
         "create_url": querystring.link(reverse("keys:create"), query),
         "list_url": request.get_full_path(),
         "section": "overview",
@@ -115,8 +115,3 @@ def _most_denied(totals: UsageTotals) -> list[UUID]:
     """The ids of the keys with the most denied requests, the highest number first."""
     denied = [(calls.denied, key) for key, calls in totals.by_key.items() if calls.denied]
     return [key for _count, key in sorted(denied, reverse=True)[:MAX_KEYS_PER_LIST]]
-
-
-def _may_create(user: CurrentUser, organisation: Organisation | None) -> bool:
-    organisations = [organisation] if organisation else user.organisations
-    return any(Permission.ISSUE_KEYS in user.permissions(organisation.id) for organisation in organisations)

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -17,14 +17,14 @@ from keyadmin.operations import people, policy
 from keyadmin.operations.people import rows as people_rows
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.people.views import get_person_or_404, managed_organisations
 
 _require_form_methods = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @_require_form_methods
-def edit(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def edit(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
     form = PersonForm(_post_data(request), initial={"name": person.name, "email": person.email})
@@ -39,7 +39,7 @@ def edit(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
 
 
 @_require_form_methods
-def add_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def add_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_person_or_404(user, person_id)
     taken = {membership.organisation_id for membership in person.visible_memberships}
@@ -58,7 +58,7 @@ def add_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
 
 
 @_require_form_methods
-def change_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
+def change_role(request: PageRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person, membership = _get_managed_membership(user, person_id, organisation_id)
     form = RoleForm(_post_data(request), initial={"role": membership.role})
@@ -75,7 +75,7 @@ def change_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) ->
 
 
 @_require_form_methods
-def remove_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
+def remove_role(request: PageRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person, membership = _get_managed_membership(user, person_id, organisation_id)
     if request.method == "POST":
@@ -84,7 +84,7 @@ def remove_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) ->
         message %= {"person": person, "organisation": membership.organisation}
         if Person.objects.visible_to(user.actor).filter(id=person.id).exists():
             return _close(request, person, message)
-        return htmx.gone_to(request, message, reverse("people:list"))
+        return htmx.redirect_to(request, message, reverse("people:list"))
     action = reverse("people:remove_role", args=[person.id, organisation_id])
     keys = _count_working_keys(user, person, organisation_id)
     template = "people/remove_role.html"
@@ -92,7 +92,7 @@ def remove_role(request: HttpRequest, person_id: UUID, organisation_id: UUID) ->
 
 
 @_require_form_methods
-def set_system_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def set_system_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_person_or_404(user, person_id)
     policy.require(user.actor, Permission.MANAGE_SYSTEM_ROLES, None)
@@ -110,7 +110,7 @@ def set_system_role(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
 
 
 @_require_form_methods
-def deactivate(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
     if not person.is_active:
@@ -135,7 +135,7 @@ def deactivate(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
 
 
 @_require_form_methods
-def reactivate(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def reactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
     if person.is_active:
@@ -180,23 +180,23 @@ def _count_working_keys(user: CurrentUser, person: Person, organisation_id: UUID
     keys = Key.objects.visible_to(user.actor).usable().filter(creator=person.id)
     if organisation_id is not None:
         keys = keys.filter(organisation=organisation_id)
-    counts = capped_count.capped({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
-    return {name: {"count": count, "words": capped_count.words(count)} for name, count in counts.items()}
+    counts = capped_count.capped_counts({"keep": keys.filter(inherits=False), "lose": keys.filter(inherits=True)})
+    return {name: {"count": count, "words": capped_count.format_count(count)} for name, count in counts.items()}
 
 
-def _close(request: HttpRequest, person: Person, message: str) -> HttpResponseBase:
+def _close(request: PageRequest, person: Person, message: str) -> HttpResponseBase:
     """Reload the page that the dialog was opened from: the list of people or the person's page."""
     list_url = reverse("people:list")
-    is_on_list = htmx.is_htmx(request) and htmx.page_behind(request).partition("?")[0] == list_url
-    return htmx.gone_to(request, message, list_url if is_on_list else page_of(person))
+    is_on_list = htmx.is_htmx(request) and htmx.current_page_url(request).partition("?")[0] == list_url
+    return htmx.redirect_to(request, message, list_url if is_on_list else page_of(person))
 
 
 def _dialog(
-    request: HttpRequest, template: str, person: Person, form: OperationForm, action: str, **context: Any
+    request: PageRequest, template: str, person: Person, form: OperationForm, action: str, **context: Any
 ) -> HttpResponse:
     values = {"person": person, "form": form, "action": action, "back_url": page_of(person), "section": "people"}
-    return render(request, template, values | context, status=htmx.status_of(form))
+    return render(request, template, values | context, status=htmx.form_status(form))
 
 
-def _post_data(request: HttpRequest) -> QueryDict | None:
+def _post_data(request: PageRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None

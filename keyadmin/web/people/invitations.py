@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
 from django.core.mail import send_mail
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -26,7 +26,7 @@ from keyadmin.operations import people, policy
 from keyadmin.operations.people import Invited, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.people.actions import get_manageable_person, page_of
 from keyadmin.web.people.views import managed_organisations
 
@@ -37,7 +37,7 @@ _CONSOLE_BACKEND: Final = "django.core.mail.backends.console.EmailBackend"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("invited")
-def invite(request: HttpRequest) -> HttpResponseBase:
+def invite(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     form = _invite_form(request, user)
     if form.is_valid():
@@ -51,14 +51,14 @@ def invite(request: HttpRequest) -> HttpResponseBase:
             # The person has an account already. The message repeats the email that was typed: the inviter may not be
             # permitted to know the person's name.
             message = gettext("%(email)s already has an account and now has this role.")
-            return htmx.gone_to(request, message % {"email": form.cleaned_data["email"]}, reverse("people:list"))
+            return htmx.redirect_to(request, message % {"email": form.cleaned_data["email"]}, reverse("people:list"))
     context = {"form": form, "action": request.path, "back_url": reverse("people:list"), "section": "people"}
     return render(request, "people/invite.html", context, status=htmx.form_status(form))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("created")
-def create_link(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
+def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     """A new link for a person who was invited or forgot their password. It ends all earlier links."""
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
@@ -83,7 +83,7 @@ def create_link(request: HttpRequest, person_id: UUID) -> HttpResponseBase:
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_variables("token")
 @sensitive_post_parameters("password")
-def choose_password(request: HttpRequest, token: str) -> HttpResponseBase:
+def choose_password(request: PageRequest, token: str) -> HttpResponseBase:
     """The page that a link opens. A GET does not use the link up: mail scanners follow links."""
     try:
         person = passwords.read(token)
@@ -101,7 +101,7 @@ def choose_password(request: HttpRequest, token: str) -> HttpResponseBase:
     return render(request, "account/choose_password.html", context, status=htmx.form_status(form))
 
 
-def _invite_form(request: HttpRequest, user: CurrentUser) -> InviteForm:
+def _invite_form(request: PageRequest, user: CurrentUser) -> InviteForm:
     """The form with the organisations whose people the user manages.
 
     It preselects the only organisation, or the one that the page behind the dialog is filtered by. Raises
@@ -112,8 +112,7 @@ def _invite_form(request: HttpRequest, user: CurrentUser) -> InviteForm:
         if not user.organisations:
             raise NotFoundError
         raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, user.organisations[0])
-    query = QueryDict(htmx.page_behind(request).partition("?")[2]) if htmx.is_htmx(request) else request.GET
-    slug = query.get("organisation")
+    slug = htmx.current_organisation_slug(request)
     selected = next((organisation for organisation in organisations if organisation.slug == slug), None)
     if selected is None and len(organisations) == 1:
         selected = organisations[0]
@@ -126,7 +125,7 @@ def _invite_form(request: HttpRequest, user: CurrentUser) -> InviteForm:
 
 
 @sensitive_variables("created", "url")
-def _show_link(request: HttpRequest, created: Invited, *, is_invitation: bool) -> HttpResponse:
+def _show_link(request: PageRequest, created: Invited, *, is_invitation: bool) -> HttpResponse:
     """The only response that contains the link."""
     url = request.build_absolute_uri(reverse("choose_password", args=[created.token]))
     context = {
@@ -143,7 +142,7 @@ def _show_link(request: HttpRequest, created: Invited, *, is_invitation: bool) -
 
 
 @sensitive_variables("url")
-def _mail_link(request: HttpRequest, person: Person, url: str, *, is_invitation: bool) -> str:
+def _mail_link(request: PageRequest, person: Person, url: str, *, is_invitation: bool) -> str:
     """Mail the link and return "sent" or "failed"; return "" if no mail server is configured.
 
     Without a mail server, mail is printed to the log, where a link must not appear.
@@ -160,7 +159,7 @@ def _mail_link(request: HttpRequest, person: Person, url: str, *, is_invitation:
     return "sent"
 
 
-def _redirect_to_sign_in(request: HttpRequest) -> HttpResponse:
+def _redirect_to_sign_in(request: PageRequest) -> HttpResponse:
     if request.user.is_authenticated:
         logout(request)
     messages.success(request, gettext("Password saved. Sign in with it."))

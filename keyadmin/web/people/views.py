@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -16,7 +16,7 @@ from keyadmin.forms.people import ROLES, PeopleFilters
 from keyadmin.models import AccountStatus, Event, Organisation, Person, paging
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 
 PAGE_SIZE: Final = 20
@@ -27,11 +27,11 @@ _BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 @require_safe
 @requires_read_access
-def list_(request: HttpRequest) -> HttpResponse:
+def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, PeopleFilters, reverse("people:list"))
     people = _filtered_people(user, listing)
-    status = listing.chosen.get("status", "")
+    status = listing.filters.get("status", "")
     context = listing.page(people.filter(account_status_now=status) if status else people, _BY_NAME, PAGE_SIZE)
     set_allowed_actions(context["rows"], user)
     context |= {
@@ -39,8 +39,8 @@ def list_(request: HttpRequest) -> HttpResponse:
         "filters": _filter_chips(listing),
         "roles": ROLES,
         "organisations": user.organisations if len(user.organisations) > 1 else [],
-        "may_invite": user.is_administrator or bool(managed_organisations(user)),
-        "is_filtered": bool(listing.chosen),
+        "may_invite": user.is_administrator or user.may_in_any(Permission.MANAGE_PEOPLE),
+        "is_filtered": bool(listing.filters),
         "shows_system_roles": user.is_administrator,
         "list_url": request.get_full_path(),
         "section": "people",
@@ -49,7 +49,7 @@ def list_(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def detail(request: HttpRequest, person_id: UUID) -> HttpResponse:
+def detail(request: PageRequest, person_id: UUID) -> HttpResponse:
     user = get_current_user(request)
     person = get_person_or_404(user, person_id)
     managed = {organisation.id for organisation in managed_organisations(user)}
@@ -121,12 +121,12 @@ def _filtered_people(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
     organisation = listing.organisation
     if organisation is not None:
         people = people.in_organisation(organisation.id)
-    role = listing.chosen.get("role", "")
+    role = listing.filters.get("role", "")
     if role.startswith("system-"):
         people = people.with_system_role(role.removeprefix("system-"))
     elif role:
         people = people.with_role(user.actor, role, organisation.id if organisation else None)
-    if q := listing.chosen.get("q"):
+    if q := listing.filters.get("q"):
         people = people.search(q)
     rows: QuerySet[Any] = people
     return rows
@@ -134,7 +134,7 @@ def _filtered_people(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
 
 def _status_tabs(people: QuerySet[Any], listing: Listing, current: str) -> list[dict[str, Any]]:
     labels = [("", gettext("All")), *((value, str(label)) for value, label in AccountStatus.choices)]
-    counts = capped_count.capped(
+    counts = capped_count.capped_counts(
         {value: people.filter(account_status_now=value) if value else people for value, _label in labels}
     )
     return [
@@ -151,7 +151,7 @@ def _status_tabs(people: QuerySet[Any], listing: Listing, current: str) -> list[
 def _filter_chips(listing: Listing) -> list[dict[str, str]]:
     """The filters in force that no other control shows: role and organisation."""
     values = {}
-    if role := listing.chosen.get("role"):
+    if role := listing.filters.get("role"):
         values["role"] = (gettext("Role"), str(dict(ROLES)[role]))
     if listing.organisation is not None:
         values["organisation"] = (gettext("Organisation"), listing.organisation.name)

@@ -23,7 +23,8 @@ from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, 
 from keyadmin.models.review import ANY, KeyReview
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser
-from keyadmin.web.keys import table
+from keyadmin.web.common.list_view import page_foot
+from keyadmin.web.keys import rows as key_rows
 
 PAGE_SIZE: Final = 20
 #: The labels of at most this many unused permissions are listed; of more, their number.
@@ -44,7 +45,7 @@ class Report:
     def __init__(self, user: CurrentUser, filters: dict[str, Any], cursor: str = "", *, is_print: bool = False) -> None:
         self.user, self.filters, self.cursor, self.is_print = user, filters, cursor, is_print
         self.finding: str = filters.get("finding", "")
-        self.query = querystring.as_typed(filters)
+        self.query = querystring.from_filters(filters)
         self.url = reverse("review:report")
 
     @classmethod
@@ -59,11 +60,11 @@ class Report:
             "at": at,
             "is_built": self.is_built,
             "tiles": self._tiles(),
-            "found": capped_count.words(self.counts[ANY]),
+            "found": capped_count.format_count(self.counts[ANY]),
             "key_count": self._key_count,
-            "keys": capped_count.words(self._key_count),
+            "keys": capped_count.format_count(self._key_count),
             "rows": self._rows(page.rows),
-            "page": self._page_links(page),
+            "page": page_foot(page, url=self.url, query=self.query, count=self.counts[self.finding or ANY]),
             "event": event,
             "finding": Finding(self.finding).label if self.finding else "",
             "all_url": querystring.link(self.url, self.query, finding=""),
@@ -110,7 +111,9 @@ class Report:
         """
         keys = self.keys.filter(revoked_at__isnull=True)
         by_expiry = {"lasting": keys.filter(expires_at__isnull=True), "ending": keys.filter(expires_at__gt=Now())}
-        return capped_count.capped(by_expiry | {name: self._built_findings(name) for name in (*Finding.values, ANY)})
+        return capped_count.capped_counts(
+            by_expiry | {name: self._built_findings(name) for name in (*Finding.values, ANY)}
+        )
 
     def _built_findings(self, finding: str) -> QuerySet[Any]:
         rows: QuerySet[Any] = ReviewFinding.objects.visible_to(self.user.actor).of(finding)
@@ -158,7 +161,7 @@ class Report:
                 key.findings = finding_chips(row)
                 key.unused = unused_summary(row, labels)
                 key.is_orphan = Finding.OWNER_GONE in row.findings
-                key.may = table.may(key, self.user)
+                key.may = key_rows.allowed_actions(key, self.user)
                 key.may_anything = any(key.may.values())  # auditors have no menu
         return [keys[row.key] for row in examined if row.key in keys]
 
@@ -166,25 +169,13 @@ class Report:
         return [
             {
                 "label": finding.label,
-                "value": capped_count.words(self.counts[finding]),
+                "value": capped_count.format_count(self.counts[finding]),
                 "is_zero": not self.counts[finding],
                 "url": querystring.link(self.url, self.query, finding="" if finding == self.finding else finding.value),
                 "current": finding == self.finding,
             }
             for finding in Finding
         ]
-
-    def _page_links(self, page: paging.Page) -> dict[str, Any]:
-        total = capped_count.words(self.counts[self.finding or ANY])
-        if page.is_first and page.rows:
-            summary = gettext("1–%(last)s of %(total)s") % {"last": len(page.rows), "total": total}
-        else:
-            summary = gettext("%(total)s in all") % {"total": total}
-        return {
-            "previous_url": querystring.link(self.url, self.query, cursor=page.before) if page.before else "",
-            "next_url": querystring.link(self.url, self.query, cursor=page.after) if page.after else "",
-            "summary": summary,
-        }
 
 
 def finding_chips(row: KeyReview) -> list[dict[str, Any]]:

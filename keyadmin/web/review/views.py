@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -14,24 +14,23 @@ from keyadmin.models import Finding, review
 from keyadmin.models.review import KeyReview
 from keyadmin.operations import review as operations
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import get_current_user
+from keyadmin.web.common.current_user import PageRequest, get_current_user, requires_read_access
 from keyadmin.web.review.report import Report
 
 
 @require_safe
 @requires_read_access
-def report(request: HttpRequest) -> HttpResponse:
+def report(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     part = "#rows" if htmx.is_htmx(request) else ""
     return render(request, f"review/report.html{part}", Report.of(request, user).context())
 
 
 @require_safe
-def export(request: HttpRequest) -> HttpResponseBase:
+@requires_read_access
+def export(request: PageRequest) -> HttpResponseBase:
     """CSV of all keys with current findings, however many there are. History records the export."""
     user = get_current_user(request)
-    if not user.can_read_anything:
-        return render(request, "nothing.html", status=403)
     report = Report.of(request, user)
     headers = {
         "Content-Type": "text/csv; charset=utf-8",

@@ -9,7 +9,6 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
@@ -18,7 +17,8 @@ from keyadmin.forms.usage import UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.models.usage_sums import KeySubset, Subject
 from keyadmin.web.common import capped_count, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user, requires_read_access
+from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
+from keyadmin.web.common.list_view import page_foot
 from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import CallCount, UsageTotals
 
@@ -42,7 +42,7 @@ class _KeyCalls:
 
 @require_safe
 @requires_read_access
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     return render(request, "usage.html", _UsagePage(request, user).context())
 
@@ -89,14 +89,9 @@ class _UsagePage:
         for row in slice_.rows:
             rows[row.pk].calls = row.calls
             rows[row.pk].usage_url = querystring.link(self.url, self.query, key=str(row.pk))
-        total = capped_count.format_count(len(ranked))
         return {
             "rows": [rows[row.pk] for row in slice_.rows],
-            "page": {
-                "previous_url": querystring.link(self.url, self.query, cursor=slice_.before) if slice_.before else "",
-                "next_url": querystring.link(self.url, self.query, cursor=slice_.after) if slice_.after else "",
-                "summary": gettext("%(total)s in all") % {"total": total},
-            },
+            "page": page_foot(slice_, url=self.url, query=self.query, count=len(ranked)),
         }
 
     def _keys(self) -> QuerySet[Any]:
