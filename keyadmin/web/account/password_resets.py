@@ -12,7 +12,7 @@ from keyadmin.operations.people import passwords
 from keyadmin.web.common import actors
 
 
-class RequestResetForm(ResetPasswordForm):  # type: ignore[misc]
+class RequestResetForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
     _create_and_send_link = ResetPasswordForm.save
 
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
@@ -26,11 +26,11 @@ class RequestResetForm(ResetPasswordForm):  # type: ignore[misc]
         return email
 
 
-class RequestResetView(PasswordResetView):  # type: ignore[misc]
+class RequestResetView(PasswordResetView):  # type: ignore[misc, unused-ignore]
     form_class = RequestResetForm
 
 
-class ResetPasswordView(PasswordResetFromKeyView):  # type: ignore[misc]
+class ResetPasswordView(PasswordResetFromKeyView):  # type: ignore[misc, unused-ignore]
     def form_valid(self, form: Any) -> HttpResponse:
         """django-allauth saves the password and then sends a signal, whose receiver records the event."""
         with transaction.atomic():
