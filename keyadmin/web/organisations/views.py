@@ -59,7 +59,7 @@ def create(request: PageRequest) -> HttpResponseBase:
             form.refuse(error)
         else:
             return htmx.redirect_to(request, gettext("Organisation created"), page_of(organisation))
-    context = {"form": form, "section": "organisations"}
+    context = {"form": form, "back_url": reverse("organisations:list"), "section": "organisations"}
     return render(request, "organisations/create.html", context, status=htmx.form_status(form))
 
 
@@ -103,7 +103,12 @@ def edit(request: PageRequest, slug: str) -> HttpResponseBase:
             form.refuse(error)
         else:
             return htmx.redirect_to(request, gettext("Organisation renamed"), page_of(organisation))
-    context = {"form": form, "organisation": organisation, "section": "organisations"}
+    context = {
+        "form": form,
+        "organisation": organisation,
+        "back_url": page_of(organisation),
+        "section": "organisations",
+    }
     return render(request, "organisations/edit.html", context, status=htmx.form_status(form))
 
 
@@ -167,6 +172,7 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
         "form": GenerateForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
         "organisation": organisation,
         "bots": capped_count.capped_counts({"all": bots})["all"],
+        "back_url": page_of(organisation),
         "section": "organisations",
     }
     return render(request, "organisations/generate.html", context, status=htmx.form_status(form))
