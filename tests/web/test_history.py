@@ -112,11 +112,11 @@ def test_pages_lead_through_all_events_and_back(
     client = signed_in(priya)
     with django_assert_max_num_queries(8):
         first = client.get("/history/?target=key")
-    older = first.context["page"]["older_url"]
+    older = first.context["page"].next_url
     second = client.get(older)
     assert [len(page.context["events"]) for page in (first, second)] == [50, 10]
-    assert second.context["page"]["older_url"] == ""
-    again = client.get(second.context["page"]["newer_url"])
+    assert second.context["page"].next_url == ""
+    again = client.get(second.context["page"].previous_url)
     assert [e.number for e in again.context["events"]] == [e.number for e in first.context["events"]]
 
 

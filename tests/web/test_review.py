@@ -76,7 +76,7 @@ def test_report_shows_figures_and_keys_with_findings(
     }
     html = response.content.decode()
     assert names(html) == ["Legacy", "=cmd()"]
-    assert "made by Lea Veer" in html
+    assert "created by Lea Veer" in html
     assert ("1,000+ of 1,000+ live keys" if limited else "2 of 3 live keys need attention.") in html
     assert ("The report of more than 1,000 keys is built beforehand." in html) == limited
     row = html[html.index("=cmd()") :]
@@ -158,7 +158,7 @@ def test_built_report_shows_the_current_state_of_each_key(
 def test_report_that_was_never_built_says_so(
     jonas: Person, keys: dict[str, Key], signed_in: SignedIn, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(capped_count, "LIMIT", 1)
+    monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert "build_review" in html
     assert "No report yet." in html
