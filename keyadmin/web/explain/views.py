@@ -70,7 +70,7 @@ def _page_of_url(request: PageRequest, user: CurrentUser) -> HttpResponse:
 def _get_key(user: CurrentUser, name: str) -> Key | None:
     """The key with this ID or key ID; None for text that is neither. Raises NotFoundError for an unknown key."""
     try:
-        return key_of(user.actor, name) if name else None
+        return find_key(user.actor, name) if name else None
     except InvalidInputError:
         return None
 
@@ -132,24 +132,28 @@ def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[st
             for step in steps
         ],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
-        "changes": [{"detail": change.detail, "link": links.get(change.what)} for change in explanation.changes],
+        "remedies": [{"detail": remedy.detail, "link": links.get(remedy.kind)} for remedy in explanation.remedies],
         "another": _alternative_key(user, explanation),
     }
 
 
-def _remedy_links(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
+def _remedy_links(user: CurrentUser, key: Key) -> dict[RemedyKind, tuple[str, str]]:
     """(URL, link text) by remedy, for the remedies that the user may apply."""
     may, permissions = rows.allowed_actions(key, user), user.permissions(key.organisation_id)
     edit, reactivate = reverse("keys:edit", args=[key.id]), reverse("keys:reactivate", args=[key.id])
     links = {
-        What.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
-        What.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
-        What.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Edit allowed IPs")),
-        What.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
-        What.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
-        What.TIER: (may["edit"] and Permission.CHOOSE_TIERS in permissions, edit, gettext("Edit tier")),
-        What.CATALOGUE: (Permission.MANAGE_SCOPES in permissions, reverse("permissions:list"), gettext("Permissions")),
-        What.ENABLE_ORGANISATION: (
+        RemedyKind.REACTIVATE: (may["reactivate"], reactivate, gettext("Reactivate")),
+        RemedyKind.EXPIRY: (may["reactivate"], reactivate, gettext("Set an expiry")),
+        RemedyKind.KEY_LIST: (may["edit"], reverse("networks:of-key", args=[key.id]), gettext("Edit allowed IPs")),
+        RemedyKind.PERMISSIONS: (may["edit"], edit, gettext("Edit permissions")),
+        RemedyKind.CHANNELS: (may["edit"], edit, gettext("Edit channels")),
+        RemedyKind.TIER: (may["edit"] and Permission.CHOOSE_TIERS in permissions, edit, gettext("Edit tier")),
+        RemedyKind.CATALOGUE: (
+            Permission.MANAGE_SCOPES in permissions,
+            reverse("permissions:list"),
+            gettext("Permissions"),
+        ),
+        RemedyKind.ENABLE_ORGANISATION: (
             Permission.MANAGE_ORGANISATIONS in permissions,
             reverse("organisations:enable", args=[key.organisation.slug]),
             gettext("Enable"),
@@ -158,9 +162,9 @@ def _remedy_links(user: CurrentUser, key: Key) -> dict[What, tuple[str, str]]:
     if key.bot_id:
         may_manage_bots = Permission.MANAGE_BOTS in permissions
         allow_list = reverse("networks:of-bot", args=[key.bot_id])
-        links[What.ENABLE_BOT] = (may_manage_bots, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
-        links[What.BOT_LIST] = (may_manage_bots, allow_list, gettext("Edit allowed IPs"))
-    return {what: (url, text) for what, (is_allowed, url, text) in links.items() if is_allowed}
+        links[RemedyKind.ENABLE_BOT] = (may_manage_bots, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
+        links[RemedyKind.BOT_LIST] = (may_manage_bots, allow_list, gettext("Edit allowed IPs"))
+    return {kind: (url, text) for kind, (is_allowed, url, text) in links.items() if is_allowed}
 
 
 def _alternative_key(user: CurrentUser, explanation: Explanation) -> Key | None:

@@ -48,7 +48,7 @@ def _file_name(report: Report) -> str:
 
 
 def _csv_lines(report: Report) -> Iterator[str]:
-    yield csv_cells.BEGIN + csv_cells.line(_header())
+    yield csv_cells.BYTE_ORDER_MARK + csv_cells.line(_header())
     for key, row in review.iterate(report.keys):
         if not report.finding or report.finding in row.findings:
             yield csv_cells.line(_cells(key, row))
