@@ -229,5 +229,5 @@ def test_link_is_shown_if_the_mail_server_is_unavailable(
 ) -> None:
     with mock.patch("keyadmin.web.people.invitations.send_mail", side_effect=OSError("away")):
         html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
-    assert "It could not be mailed to new@example.com." in html
+    assert "We couldn’t email it to new@example.com." in html
     assert link_on(html)

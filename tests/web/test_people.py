@@ -274,7 +274,7 @@ def test_deactivate_dialog_counts_the_persons_keys(
     KeyFactory(organisation=northwind, creator=jonas, revoked=True)
     html = signed_in(maya).get(f"/people/{jonas.id}/deactivate/").content.decode()
     assert "<b>3 keys that they created keep working</b>; see the review report." in html
-    assert "1 key that inherits from them may do nothing any more." in html
+    assert "1 of their keys has full access and loses all permissions." in html
     html = signed_in(maya).get(f"/people/{jonas.id}/roles/{northwind.id}/remove/").content.decode()
     assert "<b>3 keys that they created keep working</b>" in html
 

@@ -78,7 +78,7 @@ def test_report_shows_figures_and_keys_with_findings(
     assert names(html) == ["Legacy", "=cmd()"]
     assert "created by Lea Veer" in html
     assert ("1,000+ of 1,000+ live keys" if limited else "2 of 3 live keys need attention.") in html
-    assert ("The report of more than 1,000 keys is built beforehand." in html) == limited
+    assert ("With more than 1,000 keys, the report is built in advance." in html) == limited
     row = html[html.index("=cmd()") :]
     assert "Write chats" in row[: row.index("</tr>")]
     assert "Permission unused" not in row[: row.index("</tr>")], "its own column says so"

@@ -45,7 +45,7 @@ def test_edit_dialog_counts_the_affected_keys(maya: Person, northwind: Organisat
     for _ in range(2):
         KeyFactory(organisation=northwind)
     html = signed_in(maya).get(f"/tiers/{northwind.default_tier_id}/edit/").content.decode()
-    assert "2 keys are in this tier. A new limit holds from their next call." in html
+    assert "2 keys are in this tier. A new limit applies from their next request." in html
     assert "If you lower the limit from 1,000, <b>2 keys</b> may be rate limited sooner." in html
 
 
@@ -62,7 +62,7 @@ def test_tier_in_use_is_not_removed(maya: Person, signed_in: SignedIn) -> None:
     key.delete()
     response = client.post(url)
     assert response.status_code == 409
-    assert "It is the default tier of" in response.content.decode()
+    assert "It is the usual tier of" in response.content.decode()
     Organisation.objects.update(default_tier=Tier.objects.get(name="Standard"))
     assert client.post(url).status_code == 302
     assert not Tier.objects.filter(id=tier.id).exists()
