@@ -4,7 +4,7 @@ Django and django-allauth announce sign-in, failed sign-in, sign-out and passwor
 password has a view of ours, which needs no signal.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from allauth.account.signals import password_reset
 from django.contrib.auth.models import AnonymousUser
@@ -18,14 +18,19 @@ from keyadmin.operations.people import passwords, sessions
 from keyadmin.web.common import actors
 from keyadmin.web.common.middleware import is_api
 
-# Django's receiver saves the time of the last sign-in before the event is recorded, and would keep it even if recording
-# fails and the sign-in is undone. `sessions.sign_in` saves it instead.
-user_logged_in.disconnect(dispatch_uid="update_last_login")
-
-_MAX_EMAIL_LENGTH = 254
+_MAX_EMAIL_LENGTH: Final = 254
 
 
-@receiver(user_logged_in, dispatch_uid="keyadmin.signed_in")
+def connect() -> None:
+    """Connect the receivers below. AppConfig.ready() calls this."""
+    # Django's receiver saves the time of the sign-in before `record_sign_in` runs, even if recording fails.
+    user_logged_in.disconnect(dispatch_uid="update_last_login")
+    user_logged_in.connect(record_sign_in, dispatch_uid="keyadmin.signed_in")
+    user_login_failed.connect(record_failed_sign_in, dispatch_uid="keyadmin.sign_in_failed")
+    user_logged_out.connect(record_sign_out, dispatch_uid="keyadmin.signed_out")
+    password_reset.connect(record_password_reset, dispatch_uid="keyadmin.password_reset")
+
+
 def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
     """Record the sign-in. If recording fails, undo it: the session that the library has filled is flushed."""
     if request is None:
@@ -38,7 +43,6 @@ def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
         raise
 
 
-@receiver(user_login_failed, dispatch_uid="keyadmin.sign_in_failed")
 def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
     """Not sent for attempts above the rate limit, so a flood of attempts does not flood the history."""
     if request is None:
@@ -48,12 +52,10 @@ def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, An
     sessions.fail_sign_in(actor=actors.anonymous_actor(request, email, interface))
 
 
-@receiver(user_logged_out, dispatch_uid="keyadmin.signed_out")
 def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
     if request is not None and user is not None:
         sessions.sign_out(actor=actors.person_actor(request, user))
 
 
-@receiver(password_reset, dispatch_uid="keyadmin.password_reset")
 def record_password_reset(request: HttpRequest, user: Person, **_: Any) -> None:
     passwords.note_reset(actor=actors.person_actor(request, user))
