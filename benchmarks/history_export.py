@@ -35,9 +35,9 @@ one = organisations.create(actor=operator(), name="Benchmark", slug="benchmark")
 print(keys.issue(actor=operator(), organisation=one.id, name="Reader", scopes=["history:read"]).token.value)
 """
 _FILL: Final = """
-INSERT INTO event (number, at, verb, actor_kind, actor_id, actor_label, door, ip, user_agent, request_id,
+INSERT INTO event (number, format, at, type, actor_kind, actor_id, actor_label, interface, ip, user_agent, request_id,
     organisation_id, organisation_label, target_kind, target_id, target_label, changes, reason, previous_hash, hash)
-SELECT head.number + n, now(), 'key.edited', 'person', gen_random_uuid(), 'Person ' || mod(n, 5000), 'page',
+SELECT head.number + n, 1, now(), 'key.edited', 'person', gen_random_uuid(), 'Person ' || mod(n, 5000), 'page',
     '10.0.0.0'::inet + n, 'Mozilla/5.0 (X11; Linux x86_64)', md5(n::text),
     organisation.id, organisation.name, 'key', gen_random_uuid()::text, 'Key ' || mod(n, 300000),
     jsonb_build_object('description', jsonb_build_array('what it was', 'Creates a chat for every new deal ' || n)),

@@ -77,4 +77,4 @@ def history_open(url: str) -> Generator[psycopg.Connection[Any]]:
             own.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")  # type: ignore[arg-type]
 
 
-_TRIGGERS = {"event": "event_append_only", "chain_head": "chain_head_follows"}
+_TRIGGERS = {"event": "event_append_only", "chain_head": "chain_head_only_advances"}

@@ -1,6 +1,4 @@
-"""When PostgreSQL refuses the line of history, nothing else is changed either, whichever door it came by; and who asked
-is told. The refusal is the database's own: the right to write it is missing.
-"""
+"""If PostgreSQL rejects the event, nothing else changes, through every interface, and the error is reported."""
 
 import io
 import json
@@ -48,7 +46,7 @@ COUNTED: Final = {"cache"}
 
 @contextmanager
 def unwritable() -> Iterator[None]:
-    """History that cannot be written. Afterwards all of the database is what it was."""
+    """Makes history unwritable; afterwards checks that the whole database is unchanged."""
     before = dump()
     with history_closed():
         yield
@@ -59,7 +57,7 @@ def unwritable() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS | acts.EXPORTS)
-def test_no_operation(northwind: Organisation, name: str) -> None:
+def test_operation_changes_nothing(northwind: Organisation, name: str) -> None:
     world = acts.world(northwind)
     with unwritable(), pytest.raises(DatabaseError, match="permission denied for table event"):
         (acts.ALL | acts.SESSIONS | acts.EXPORTS)[name](world, OPERATOR)
@@ -84,7 +82,9 @@ def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
     }
 
 
-def test_no_page(maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn) -> None:
+def test_page_changes_nothing(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
     ids = _ids(northwind, contoso)
     Scope.objects.create(name="reports:read", resource="R", label="L", explanation="E", ability="A")
     client = signed_in(maya)
@@ -101,8 +101,8 @@ def test_no_page(maya: Person, northwind: Organisation, contoso: Organisation, s
             assert "<h1>" in response.content.decode(), page
 
 
-def test_nobody_comes_in_or_goes_out(signed_in: SignedIn, db: None) -> None:
-    """Not even a failed attempt goes by unseen."""
+def test_sign_in_and_sign_out_change_nothing(signed_in: SignedIn, db: None) -> None:
+    """A failed sign-in attempt is not answered either, because it cannot be recorded."""
     person: Person = PersonFactory(signs_in=True)
     inside = signed_in(person)
     with unwritable():
@@ -131,7 +131,7 @@ def world(given: Given) -> Iterator[World]:
 _IDLE: Final = {"/api/verify", "/api/explain", "/api/token", "/api/token/refresh", "/api/token/revoke"}
 
 
-def test_no_endpoint(world: World) -> None:
+def test_endpoint_changes_nothing(world: World) -> None:
     calls = [
         (method, filled(world, address), None if body is None else filled(world, json.dumps(body)))
         for method, address, body, _ in CALLS
@@ -190,7 +190,7 @@ COMMANDS: Final = """
 """
 
 
-def test_no_command(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_changes_nothing(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
     world = acts.world(northwind)
     names = {
@@ -212,7 +212,7 @@ def test_no_command(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) ->
             assert refused.value.returncode == 1, line
 
 
-def test_every_verb_of_a_command_is_asked() -> None:
+def test_every_subcommand_is_covered() -> None:
     asked = {tuple(line.split()[:2]) for line in COMMANDS.splitlines() if line.strip()}
     for name, app in get_commands().items():
         if app != "keyadmin":
@@ -223,7 +223,7 @@ def test_every_verb_of_a_command_is_asked() -> None:
             assert {(name, verb) for verb in verbs} <= asked
 
 
-def test_a_shell_is_told(empty_shell: Shell) -> None:
+def test_command_line_reports_the_error(empty_shell: Shell) -> None:
     with psycopg.connect(url_as(OWNER, empty_shell.url)) as own:
         own.execute(CLOSE_HISTORY)
     done = empty_shell("organisations", "create", "--name", "Fabrikam")

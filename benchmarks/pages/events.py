@@ -1,7 +1,7 @@
 """Writes a chained history of any length by COPY.
 
 Ten million events are hashed here in keyadmin's canonical form without keyadmin's objects, which would take three times
-as long. `recording.hash_of` has to agree on every five-thousandth, and `verify_history` finds all of them whole.
+as long. `audit.hash_of` has to agree on every five-thousandth, and `verify_history` finds all of them whole.
 """
 
 import json
@@ -38,8 +38,8 @@ COMPARED: Final = 5_000
 _AGENT: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 _REASONS: Final = ("", "", "", "asked for by the owner", "seen in a log", "moved to the new cluster", "no longer used")
 _COLUMNS: Final = (
-    "number, at, verb, actor_kind, actor_id, actor_label, door, ip, user_agent, request_id, organisation_id,"
-    " organisation_label, target_kind, target_id, target_label, changes, reason, previous_hash, hash"
+    "number, format, at, type, actor_kind, actor_id, actor_label, interface, ip, user_agent, request_id,"
+    " organisation_id, organisation_label, target_kind, target_id, target_label, changes, reason, previous_hash, hash"
 )
 
 
@@ -55,9 +55,9 @@ def write(cursor: Any, world: World) -> None:
                 copy.write("".join(lines))
                 lines.clear()
         copy.write("".join(lines))
-    cursor.execute("ALTER TABLE chain_head DISABLE TRIGGER chain_head_follows")
+    cursor.execute("ALTER TABLE chain_head DISABLE TRIGGER chain_head_only_advances")
     cursor.execute("UPDATE chain_head SET number = %s, hash = %s", [world.events, head])
-    cursor.execute("ALTER TABLE chain_head ENABLE ALWAYS TRIGGER chain_head_follows")
+    cursor.execute("ALTER TABLE chain_head ENABLE ALWAYS TRIGGER chain_head_only_advances")
 
 
 def chained(world: World) -> Iterator[tuple[str, bytes]]:
@@ -82,17 +82,17 @@ def chained(world: World) -> Iterator[tuple[str, bytes]]:
         ip, request_id = f"198.51.{organisation % 250}.{person % 250}", f"{generator.getrandbits(128):032x}"
         canonical = (
             f'{{"actor_id":"{actor_id}","actor_kind":"person","actor_label":"{actor_label}","at":"{at}",'
-            f'"changes":{changes},"door":"page","ip":"{ip}","number":{number},"organisation_id":"{organisation_id}",'
+            f'"changes":{changes},"format":1,"interface":"page","ip":"{ip}","number":{number},"organisation_id":"{organisation_id}",'
             f'"organisation_label":"{organisation_label}","reason":"{reason}","request_id":"{request_id}",'
             f'"target_id":"{target_id}","target_kind":"{kind}","target_label":"{target_label}",'
-            f'"user_agent":"{_AGENT}","verb":"{verb}"}}'
+            f'"type":"{verb}","user_agent":"{_AGENT}"}}'
         )
         hash_ = sha256(before + canonical.encode()).digest()
         if number % COMPARED == 1:
             _compare(canonical, before, hash_)
         yield (
             (
-                f"{number}\t{at}\t{verb}\tperson\t{actor_id}\t{actor_label}\tpage\t{ip}\t{_AGENT}\t{request_id}\t"
+                f"{number}\t1\t{at}\t{verb}\tperson\t{actor_id}\t{actor_label}\tpage\t{ip}\t{_AGENT}\t{request_id}\t"
                 f"{organisation_id}\t{organisation_label}\t{kind}\t{target_id}\t{target_label}\t{changes}\t{reason}\t"
                 f"\\\\x{before.hex()}\t\\\\x{hash_.hex()}\n"
             ),

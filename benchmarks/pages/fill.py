@@ -45,7 +45,7 @@ def _installation(cursor: Any, world: World) -> None:
     _copy(
         cursor,
         "organisation",
-        "id name slug is_active key_prefix key_format default_tier_id may_never_expire usage_days created_at",
+        "id name slug is_active key_prefix key_format default_tier_id may_never_expire usage_retention_days created_at",
         (
             f"{ids[n]}\tOrganisation {n}\torganisation-{n}\t{n % 100 != 99}\tkad\tdefault\t{tier}\tt\t400"
             f"\t{world.at(1)}"
@@ -57,7 +57,7 @@ def _installation(cursor: Any, world: World) -> None:
     _copy(
         cursor,
         "person",
-        "id password email name system_role is_active time_zone links_made sessions_ended created_at",
+        "id password email name system_role is_active time_zone password_link_count session_generation created_at",
         (
             f"{identifier('person', n)}\t!\tperson-{n}@example.com\t{world.person_name(n)}\t{_system_role(n)}"
             f"\tt\t\t0\t0\t{world.at(1)}"

@@ -31,7 +31,7 @@ def write(cursor: Any, world: World, copy: Callable[..., None]) -> None:
     )
     copy(
         cursor,
-        "last_refusal",
+        "last_denial",
         "key_id reason at address",
         (
             f"{identifier('key', n)}\t{_DENIALS[n % 4]}\t{world.now - timedelta(hours=n % 50)}\t192.0.2.9"

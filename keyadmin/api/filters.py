@@ -75,7 +75,7 @@ class HistoryFilters(Asked):
     organisation: str = Field(default="", description="A slug.")
     q: str = Field(default="", max_length=120, description="Beginnings of words, addresses, ids.")
     actor: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
-    action: EventType | None = None
+    type: EventType | None = None
     target: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     since: Day | None = Field(default=None, description="The first day, UTC.")
     until: Day | None = Field(default=None, description="The last day, UTC.")

@@ -113,7 +113,7 @@ class ActorOut(BaseModel):
     kind: str = Field(description="person, key, command or system")
     id: UUID | None
     label: str
-    door: str = Field(description="page, api, command or background")
+    interface: str = Field(description="page, api, command or background")
     ip: str | None
     user_agent: str
 
@@ -128,8 +128,9 @@ class EventOut(BaseModel):
     """What was done. Labels are those of that time."""
 
     number: int
+    format: int = Field(description="The version of the canonical form that the hash is made of.")
     at: str = Field(description="To the microsecond, as it is hashed.", json_schema_extra={"format": "date-time"})
-    action: str = Field(examples=["key.edited"])
+    type: str = Field(examples=["key.edited"])
     actor: ActorOut
     organisation: UUID | None
     organisation_label: str

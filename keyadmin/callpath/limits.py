@@ -14,7 +14,7 @@ from keyadmin.core.cidr import Address
 class ConsumeOutcome(StrEnum):
     """STALE: the snapshot is not current, or the key has expired since it was loaded. The others are final."""
 
-    CONSUMED = "drawn"
+    CONSUMED = "consumed"
     FULL = "full"
     STALE = "stale"
 

@@ -3,8 +3,10 @@
 import csv
 import io
 from collections.abc import Iterable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Final
+
+from keyadmin.core.time import rfc3339
 
 #: First characters of formulas, including their full-width forms.
 _FORMULA_STARTS: Final = tuple("=+-@|%＝＋－＠")
@@ -27,7 +29,7 @@ def cell(value: object) -> str:
         case int() | float():
             return str(value)
         case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+            return rfc3339(value)
         case date():
             return value.isoformat()
     text = str(value).replace("\0", "")

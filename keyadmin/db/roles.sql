@@ -12,7 +12,7 @@ GRANT SELECT ON secret, key, key_scope, key_channel, channel, tier, organisation
 GRANT SELECT (id, email, name, is_active, system_role) ON person TO {calls};
 GRANT UPDATE (digest, pepper_id) ON secret TO {calls};
 GRANT UPDATE ON meter TO {calls};
-GRANT SELECT, INSERT, UPDATE ON usage_hour, last_refusal, scope_day, secret_use TO {calls};
+GRANT SELECT, INSERT, UPDATE ON usage_hour, last_denial, scope_day, secret_use TO {calls};
 GRANT SELECT, INSERT, UPDATE, DELETE ON address_day TO {calls};
 
 -- The application: every table, also those of later versions, but history is only read and added to.

@@ -77,7 +77,7 @@ def expiry(organisation: Organisation) -> datetime | None:
     """When a key ends that follows the organisation's rules; None for never."""
     days: int | None = organisation.default_expiry_days
     if days is None and not organisation.may_never_expire:
-        days = min(organisation.longest_expiry_days or _DAYS, _DAYS)
+        days = min(organisation.max_expiry_days or _DAYS, _DAYS)
     return None if days is None else timezone.now() + timedelta(days=days)
 
 

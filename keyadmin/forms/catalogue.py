@@ -118,7 +118,7 @@ class SettingsForm(OperationForm):
         max_value=_MOST_DAYS,
         help_text=gettext_lazy("What a new key starts with. Leave it empty for “Never”."),
     )
-    longest_expiry_days = forms.IntegerField(
+    max_expiry_days = forms.IntegerField(
         label=gettext_lazy("Longest life, in days"),
         required=False,
         min_value=1,
@@ -141,7 +141,7 @@ class SettingsForm(OperationForm):
             (Format.COMPACT.value, gettext_lazy("Compact")),
         ],
     )
-    usage_days = forms.IntegerField(
+    usage_retention_days = forms.IntegerField(
         label=gettext_lazy("Keep usage, in days"),
         min_value=USAGE_RETENTION_DAYS[0],
         max_value=USAGE_RETENTION_DAYS[1],

@@ -56,7 +56,7 @@ class ReviewFilters(OperationForm):
 class HistoryFilters(OperationForm):
     q = forms.CharField(label=gettext_lazy("Text"), required=False, max_length=120)
     actor = forms.CharField(label=gettext_lazy("Actor"), required=False, max_length=120)
-    action = forms.ChoiceField(label=gettext_lazy("Action"), required=False, choices=EventType)
+    type = forms.ChoiceField(label=gettext_lazy("Action"), required=False, choices=EventType)
     target = forms.CharField(label=gettext_lazy("Target"), required=False, max_length=120)
     organisation = forms.SlugField(required=False, max_length=60)
     since = forms.DateField(label=gettext_lazy("From"), required=False)
@@ -108,7 +108,7 @@ def wanted(chosen: dict[str, Any], organisation: UUID | None) -> EventFilter:
         text=chosen.get("q", ""),
         actor=chosen.get("actor", ""),
         target=chosen.get("target", ""),
-        action=chosen.get("action") or "",
+        type=chosen.get("type") or "",
         organisation=organisation,
         since=_midnight(max(since, _FIRST_DAY)) if since else None,
         until=_midnight(until + timedelta(days=1)) if until and until < timezone.now().date() else None,

@@ -214,7 +214,7 @@ class DeleteForm(OperationForm):
 def expiries(offer: Offer) -> list[tuple[str, Any]]:
     """The choices that the organisation's rules leave."""
     organisation = offer.owner.organisation
-    longest = organisation.longest_expiry_days
+    longest = organisation.max_expiry_days
     return [
         (value, label)
         for value, label in EXPIRES
@@ -226,7 +226,7 @@ def expiries(offer: Offer) -> list[tuple[str, Any]]:
 def usual_expiry(offer: Offer) -> dict[str, str]:
     """The organisation's default, `expires` and `expires_on`: a date where no choice has just that length."""
     organisation = offer.owner.organisation
-    days, longest = organisation.default_expiry_days, organisation.longest_expiry_days
+    days, longest = organisation.default_expiry_days, organisation.max_expiry_days
     if days is None and organisation.may_never_expire:
         return {"expires": NEVER, "expires_on": ""}
     days = days or min(int(DEFAULT_EXPIRY), longest or int(DEFAULT_EXPIRY))

@@ -154,8 +154,3 @@ def printable(text: str) -> str:
 def clock(moment: datetime | None, absent: str) -> str:
     """A time for people, in UTC to the minute."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else absent
-
-
-def iso(moment: datetime | None) -> str | None:
-    """A time for programs: RFC 3339 in UTC, ending in Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
-from keyadmin.management.base import iso
+from keyadmin.core.time import rfc3339
 from keyadmin.models import Person
 from keyadmin.models.notice import due_for, recipients
 from keyadmin.operations.keys import expiry_notices
@@ -76,6 +76,7 @@ def _described(person: Person, keys: list[Any]) -> dict[str, Any]:
     return {
         "to": person.email,
         "keys": [
-            {"id": str(key.id), "name": key.name, "expires_at": iso(key.expires_at), "days": key.days} for key in keys
+            {"id": str(key.id), "name": key.name, "expires_at": rfc3339(key.expires_at), "days": key.days}
+            for key in keys
         ],
     }

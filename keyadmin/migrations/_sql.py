@@ -1,17 +1,12 @@
-"""SQL kept in files beside the migrations that install it."""
+"""SQL that migrations install, one file for each function, in the folder `sql`."""
 
 from pathlib import Path
 
 from django.db.migrations import RunSQL
 
-
-def from_files(name: str, *, remakes: str = "") -> RunSQL:
-    """Runs `<name>.sql`, and `<name>_reverse.sql` to go back; to go back from what remakes all that an older file has
-    made, that file's reverse and then that file.
-    """
-    back = _read(f"{remakes}_reverse") + _read(remakes) if remakes else _read(f"{name}_reverse")
-    return RunSQL(_read(name), back)
+_FOLDER = Path(__file__).parent / "sql"
 
 
-def _read(name: str) -> str:
-    return (Path(__file__).parent / f"{name}.sql").read_text()
+def run(*names: str) -> list[RunSQL]:
+    """Operations that run the files `<name>.sql` in this order. They cannot be reversed: see 0001_initial."""
+    return [RunSQL((_FOLDER / f"{name}.sql").read_text()) for name in names]

@@ -1,4 +1,4 @@
-"""The schema, its constraints, and every read."""
+"""The schema, its constraints, and the queries that read it."""
 
 from keyadmin.models.bot import Bot
 from keyadmin.models.channel import Channel

@@ -61,7 +61,7 @@ class ActorQuerySet(models.QuerySet[Any]):
 
         The sub-query does not refer to the outer row, so PostgreSQL runs it once for each statement.
         """
-        people = apps.get_model("keyadmin", "Person")._default_manager
+        people: models.QuerySet[Any] = apps.get_model("keyadmin", "Person")._default_manager.all()
         return people.filter(id=actor.id, is_active=True).exclude(system_role="")
 
     @classmethod

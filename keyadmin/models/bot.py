@@ -9,11 +9,11 @@ from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class BotQuerySet(ActorQuerySet):
-    pass
+    """Bots of the organisations that the actor may read."""
 
 
 class Bot(RevisionedModel):
-    """Owns keys. A bot that is not conversational exists only to own them; a disabled one pauses them."""
+    """Owns keys. Disabling it pauses them. A bot that is not conversational exists only to own keys."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="bots")

@@ -1,4 +1,4 @@
-"""Channels: the ways an organisation talks to its customers. A key may be restricted to some of them."""
+"""Channels through which an organisation talks to its customers. A key may be restricted to some of them."""
 
 import uuid
 from typing import Self
@@ -13,7 +13,7 @@ from keyadmin.models.key import Key
 
 class ChannelQuerySet(ActorQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`: how many keys are restricted to the channel; capped."""
+        """Adds `key_count`: the number of keys that are restricted to the channel, capped."""
         return self.annotate(key_count=CappedCount(Key.channels.through.objects, "channel"))
 
     def search(self, text: str) -> Self:
@@ -21,7 +21,7 @@ class ChannelQuerySet(ActorQuerySet):
 
 
 class Channel(RevisionedModel):
-    """Calls name a channel by its slug."""
+    """A channel of an organisation. Calls name it by its slug."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="channels")

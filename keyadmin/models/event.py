@@ -1,11 +1,14 @@
-"""History: one row a change, copied labels instead of foreign keys, each row chained to the one before."""
+"""History: one row for each change, chained by hashes to the row before it.
 
-from datetime import UTC
+Events keep labels instead of foreign keys, so they stay readable when their actor or target is deleted.
+"""
+
 from typing import Any, Self
 
 from django.db import models
 
 from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.core.time import rfc3339
 from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.event_types import EventType
 from keyadmin.models.person import Person
@@ -13,13 +16,13 @@ from keyadmin.models.person import Person
 
 class EventQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> Self:
-        """A person also reads what they did themselves and what happened to them."""
+        """The events of the organisations that the actor may read. A person also reads their own actions."""
         if self.sees_everything(actor):
             return self
         visible = models.Q(organisation_id__in=self.readable_organisations(actor))
         if actor.kind is ActorKind.PERSON:
-            system = Person.objects.active().filter(id=actor.id).exclude(system_role="")
-            visible |= models.Q(actor_id=actor.id) | models.Q(models.Exists(system))
+            has_system_role = Person.objects.active().filter(id=actor.id).exclude(system_role="")
+            visible |= models.Q(actor_id=actor.id) | models.Q(models.Exists(has_system_role))
         return self.filter(visible)
 
     def of_target(self, target_id: Any) -> Self:
@@ -27,16 +30,18 @@ class EventQuerySet(ActorQuerySet):
 
 
 class Event(models.Model):
-    """`number` counts from 1 without a gap: it is the event's place in the chain."""
+    """One event. `number` is its place in the chain: numbers start at 1 and have no gaps."""
 
     number = models.BigIntegerField(primary_key=True)
+    #: The version of the canonical form that `hash` is computed from; see operations/audit/canonical.py.
+    format = models.PositiveSmallIntegerField()
     at = models.DateTimeField(db_index=True)
-    #: A value of EventType. The field has no choices, so that a new type needs no migration.
-    verb = models.CharField(max_length=40)
+    #: A value of EventType. The column has no choices, so that a new type needs no migration.
+    type = models.CharField(max_length=40)
     actor_kind = models.CharField(max_length=10)
     actor_id = models.UUIDField(null=True)
     actor_label = models.CharField(max_length=254)
-    door = models.CharField(max_length=12)
+    interface = models.CharField(max_length=12)
     ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True, default="")
     request_id = models.CharField(max_length=64, blank=True, default="")
@@ -45,11 +50,12 @@ class Event(models.Model):
     target_kind = models.CharField(max_length=20)
     target_id = models.CharField(max_length=64)
     target_label = models.CharField(max_length=254)
-    #: Field → [before, after]; JSON values, never a secret or a digest.
+    #: Field → [before, after], in JSON values; never a secret or a digest. EventType declares the fields.
     changes = models.JSONField(default=dict)
     reason = models.CharField(max_length=300, blank=True, default="")
+    #: The hash of the event before; 32 zero bytes for the first one.
     previous_hash = models.BinaryField()
-    #: SHA-256 of `previous_hash` and the canonical JSON of every other field.
+    #: SHA-256 of `previous_hash` and the canonical form.
     hash = models.BinaryField()
 
     objects = EventQuerySet.as_manager()
@@ -61,29 +67,30 @@ class Event(models.Model):
             models.Index(fields=("organisation_id", "-number"), name="event_of_organisation"),
             models.Index(fields=("target_id", "-number"), name="event_of_target"),
             models.Index(fields=("actor_id", "-number"), name="event_of_actor"),
-            models.Index(fields=("verb", "-number"), name="event_of_verb"),
+            models.Index(fields=("type", "-number"), name="event_of_type"),
         )
 
     def __str__(self) -> str:
-        return f"{self.number} {self.verb} {self.target_label}"
+        return f"{self.number} {self.type} {self.target_label}"
 
     @property
     def type_label(self) -> str:
         """The label of the type; its value, if only a newer version knows the type."""
-        event_type = EventType.from_value(self.verb)
-        return str(event_type.label) if event_type else self.verb
+        event_type = EventType.from_value(self.type)
+        return str(event_type.label) if event_type else self.type
 
     def serialize(self) -> dict[str, Any]:
-        """The event in JSON values, as the API, exports and pages tell it: all that its hash is made of."""
+        """The event in JSON values, for the API, exports and pages: everything that the hash is computed from."""
         return {
             "number": self.number,
-            "at": self.at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-            "action": self.verb,
+            "format": self.format,
+            "at": rfc3339(self.at),
+            "type": self.type,
             "actor": {
                 "kind": self.actor_kind,
                 "id": str(self.actor_id) if self.actor_id else None,
                 "label": self.actor_label,
-                "door": self.door,
+                "interface": self.interface,
                 "ip": self.ip,
                 "user_agent": self.user_agent,
             },
@@ -99,7 +106,7 @@ class Event(models.Model):
 
 
 class ChainHead(models.Model):
-    """The newest event's number and hash; one row, whose lock puts all changes in order."""
+    """The number and hash of the newest event, in one row. Every change locks it, which puts all changes in order."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
@@ -114,7 +121,10 @@ class ChainHead(models.Model):
 
 
 class ChainCheck(models.Model):
-    """The last walk of the chain: one row. Whole up to `number`; `problem` says what is wrong with the next event."""
+    """The result of the last verification of the chain, in one row.
+
+    The chain is intact up to the event `number`. `problem` says what is wrong with the next event; empty if nothing.
+    """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     at = models.DateTimeField()

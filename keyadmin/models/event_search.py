@@ -42,7 +42,7 @@ _MIN_PREFIX_LENGTH: Final = 3
 _MAX_WORD_LENGTH: Final = 60
 _MAX_WORDS: Final = 10
 #: By column, the prefix of the terms that hold its value.
-_EXACT_TERMS: Final = {"verb": "v=", "actor_id": "i=", "organisation_id": "o=", "target_id": "g="}
+_EXACT_TERMS: Final = {"type": "e=", "actor_id": "i=", "organisation_id": "o=", "target_id": "g="}
 _ID_COLUMNS: Final = ("actor_id", "organisation_id", "target_id")
 _ANY_TEXT: Final = "w~"
 
@@ -58,7 +58,7 @@ class EventFilter:
     text: str = ""
     actor: str = ""
     target: str = ""
-    action: str = ""
+    type: str = ""
     organisation: UUID | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -66,7 +66,7 @@ class EventFilter:
     def exact(self) -> dict[str, str]:
         """By column, the value that it must have."""
         values = {
-            "verb": self.action,
+            "type": self.type,
             "organisation_id": str(self.organisation or ""),
             "actor_id": _uuid_or_empty(self.actor),
             "target_id": _uuid_or_empty(self.target),

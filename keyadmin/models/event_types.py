@@ -46,7 +46,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "channels": EventField(_("Channels"), empty=_("All channels")),
     "created_at": EventField(_("Created at"), in_summary=False),
     "created_by": EventField(_("Created by")),
-    "default_expiry_days": EventField(_("Default expiry days")),
+    "default_expiry_days": EventField(_("Default expiry (days)")),
     "description": EventField(_("Description")),
     "email": EventField(_("E-mail address")),
     "expires_at": EventField(_("Expires"), empty=_("Never")),
@@ -65,8 +65,8 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "kind": EventField(_("Kind"), in_summary=False),
     "label": EventField(_("Label")),
     "last_used_at": EventField(_("Last used at"), in_summary=False),
-    "links_made": EventField(_("Links made")),
-    "longest_expiry_days": EventField(_("Longest expiry days")),
+    "password_link_count": EventField(_("Password links")),
+    "max_expiry_days": EventField(_("Longest expiry (days)")),
     "masked": EventField(_("Masked key"), in_summary=False, in_details=False),
     "may_never_expire": EventField(_("May never expire")),
     "name": EventField(_("Name")),
@@ -89,7 +89,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "time_zone": EventField(_("Time zone")),
     "type": EventField(_("Action")),
     "until": EventField(_("Until")),
-    "usage_days": EventField(_("Usage days")),
+    "usage_retention_days": EventField(_("Keep usage (days)")),
 }
 
 _KEY_VALUES: Final = ("name", "description", "scopes", "channels", "networks", "expires_at", "tier", "inherits")
@@ -105,9 +105,9 @@ _ORGANISATION: Final = (
     "key_prefix",
     "key_format",
     "default_expiry_days",
-    "longest_expiry_days",
+    "max_expiry_days",
     "may_never_expire",
-    "usage_days",
+    "usage_retention_days",
     "tier",
 )
 _PERSON: Final = ("name", "email", "system_role", "role")
@@ -167,7 +167,7 @@ class EventType(models.TextChoices):
     )
     PASSWORD_LINK_CREATED = (
         "person.password_link_created",
-        _Details(_("created a password link for the person"), "link", ("links_made",)),
+        _Details(_("created a password link for the person"), "link", ("password_link_count",)),
         _("Password link created"),
     )
     PASSWORD_CHOSEN = (
@@ -182,7 +182,7 @@ class EventType(models.TextChoices):
     )
     PASSWORD_RESET_REQUESTED = (
         "person.password_reset_requested",
-        _Details(_("requested a new password"), "lock-keyhole", ("links_made",)),
+        _Details(_("requested a new password"), "lock-keyhole", ("password_link_count",)),
         _("Password reset requested"),
     )
     PASSWORD_RESET = (

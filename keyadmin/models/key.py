@@ -1,4 +1,4 @@
-"""API keys: what a program holds, what it may do, and whether it still may."""
+"""API keys and the queries that list them."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ class Kind(models.TextChoices):
 
 
 class Status(models.TextChoices):
-    """The first that applies, in this order."""
+    """The status of a key: the first of these that applies."""
 
     REVOKED = "revoked", _("Revoked")
     EXPIRED = "expired", _("Expired")
@@ -44,22 +44,26 @@ class Status(models.TextChoices):
 
 
 def _list(values: "models.Field[Any, Any]", query: str, of: str = "id") -> models.Func:
-    """A column of another table as an array; {} is the key's column. As a sub-query of Django's it would take five
-    times as long to write as to run.
+    """A column of another table as an array; {} stands for the key's column `of`.
+
+    Building the same sub-query with Django takes five times as long as running it.
     """
     template = f"ARRAY({query.format('%(expressions)s')})"
     return models.Func(models.F(of), template=template, output_field=ArrayField(values))
 
 
 class _End(models.Func):
-    """When a key expires, be it never. About half of all keys have that to come: an index to find them only costs."""
+    """The expiry of a key, infinity if it has none.
+
+    About half of all keys expire later, so PostgreSQL should not use the index of `expires_at` for this comparison.
+    """
 
     template = "coalesce(%(expressions)s, 'infinity')"
     output_field = models.DateTimeField()
 
 
 def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
-    """Arrays are looked up in the keys' indices; joins would have every key read."""
+    """The keys of disabled owners. An array is looked up in the index of keys; a join would read every key."""
     return Q(
         EqualsAny(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id")))
     )
@@ -67,7 +71,7 @@ def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
 
 class KeyQuerySet(ActorQuerySet):
     def with_status(self) -> Self:
-        """Adds `status_now`, the same as `Key.status`, by the database's clock."""
+        """Adds `status_now`, the value of `Key.status` by the database's clock."""
         paused = Q(organisation__is_active=False) | Q(bot__is_active=False)
         return self.annotate(
             status_now=Case(
@@ -81,7 +85,7 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def in_status(self, status: str) -> Self:
-        """Those in it: what `with_status` says, in words that indices and the planner know."""
+        """The keys with that `with_status`, by conditions that indexes support."""
         if status == Status.REVOKED:
             return self.filter(revoked_at__isnull=False)
         if status == Status.EXPIRED:
@@ -99,7 +103,7 @@ class KeyQuerySet(ActorQuerySet):
         return self.filter(Q(GreaterThan(_End(F("expires_at")), Now())), revoked_at__isnull=True)
 
     def usable(self) -> Self:
-        """Neither revoked nor expired nor paused: active, or expiring soon."""
+        """Neither revoked nor expired nor paused: the keys whose calls are not denied for their status."""
         return self.valid().filter(Q(bot__isnull=True) | Q(bot__is_active=True), organisation__is_active=True)
 
     def with_usage(self) -> Self:
@@ -108,21 +112,18 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(**{column: F(f"meter__{column}") for column in columns})
 
     def with_last_call(self) -> Self:
-        """Adds to keys `with_usage` `last_call`, what was last called, as far as it has been written yet."""
+        """Adds `last_call`, the request line of the last call, to keys `with_usage`. It may be a second late."""
         of_day = AddressDay.objects.filter(key_id=models.OuterRef("id"), day=models.OuterRef("last_used_day"))
         calls = of_day.filter(address=models.OuterRef("last_used_ip")).values("call")
         return self.annotate(last_call=models.Subquery(calls))
 
     def with_grace(self) -> Self:
-        """Adds `old_secret_until`, when the secret before the present one stops working; None where it has."""
+        """Adds `old_secret_until`, the end of the grace period of the previous secret; None if there is none."""
         old = Secret.objects.filter(key=models.OuterRef("id"), not_after__gt=Now())
         return self.annotate(old_secret_until=models.Subquery(old.values("not_after")[:1]))
 
     def with_old_secret_use(self) -> Self:
-        """Adds `old_secret_used_at`, when the secret before the present one let a call pass, since there are two.
-
-        None where it has not.
-        """
+        """Adds `old_secret_used_at`, the last call with the previous secret since the current one exists, or None."""
         secrets = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")))
         present = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")), not_after__isnull=True)
         use = SecretUse.objects.filter(
@@ -142,9 +143,9 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_window(self) -> Self:
-        """Adds from the meters what the ledger of usage lacks.
+        """Adds `used_now`, the calls of the rolling hour, from the meters.
 
-        `used_now`: calls in the rolling hour that ends now; `running_calls`: those of `running_minute`, the newest.
+        Also adds `running_minute`, the newest minute, and `running_calls`, its calls, which the ledger lacks.
         """
         parts = (F("meter__minute"), F("meter__cells"), F("meter__used"))
         used = models.Func(*parts, function="meter_used", output_field=models.BigIntegerField())
@@ -155,7 +156,7 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_lists(self) -> Self:
-        """Adds what stands in other tables: `scope_names`, `channel_ids`, `own_networks` and `bot_networks`."""
+        """Adds lists from other tables: `scope_names`, `channel_ids`, `own_networks` and `bot_networks`."""
         return self.annotate(
             scope_names=_list(models.CharField(), "SELECT scope_id FROM key_scope WHERE key_id = {} ORDER BY 1"),
             channel_ids=_list(models.UUIDField(), "SELECT channel_id FROM key_channel WHERE key_id = {}"),
@@ -170,32 +171,32 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_channel_slugs(self) -> Self:
-        """Adds `channel_slugs`, what calls name its channels by."""
+        """Adds `channel_slugs`, in ascending order."""
         channels = "SELECT slug FROM channel JOIN key_channel ON channel.id = channel_id WHERE key_id = {} ORDER BY 1"
         return self.annotate(channel_slugs=_list(models.SlugField(), channels))
 
     def with_network_count(self) -> Self:
-        """Adds `network_count`, the number of entries on both lists that apply to the key."""
-        found = []
+        """Adds `network_count`, the number of entries on the key's own list and its bot's."""
+        counts = []
         for owner, outer in (("key", "id"), ("bot", "bot_id")):
             entries = AllowListEntry.objects.filter(**{owner: models.OuterRef(outer)}).order_by().values(owner)
-            found.append(Coalesce(models.Subquery(entries.annotate(n=models.Count("id")).values("n")), 0))
-        return self.annotate(network_count=found[0] + found[1])
+            counts.append(Coalesce(models.Subquery(entries.annotate(n=models.Count("id")).values("n")), 0))
+        return self.annotate(network_count=counts[0] + counts[1])
 
     def search(self, text: str) -> Self:
-        """Keys whose name, public id, recognition or bot's name contains the text."""
+        """Keys whose name, key ID or bot's name contains the text, or whose recognition begins with it."""
         bots = Bot.objects.filter(name__icontains=text).order_by().values("id")
         return self.filter(
             Q(name__icontains=text)
             | Q(key_id__icontains=text)
             | Q(recognition__istartswith=text)
-            # An array is read once and looked up in the index of keys' bots; a join would have every key read.
+            # An array is looked up in the index of `bot_id`; a join would read every key.
             | Q(EqualsAny(F("bot_id"), ArraySubquery(bots)))
         )
 
 
 class Key(RevisionedModel):
-    """Belongs to an organisation, or to a bot of it. Disabled owners pause it: derived, never copied here."""
+    """A key of an organisation or of one of its bots. Disabled owners pause it, which is derived and never stored."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="keys")
@@ -207,10 +208,10 @@ class Key(RevisionedModel):
     format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in Format])
     #: The public half of a key in the default format, `<prefix>_<id16>`; a compact key has none.
     key_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
-    #: The eight characters after the prefix, for recognition on screen; nothing is looked up by them.
+    #: The eight characters after the prefix, by which people recognise the key. Calls are never looked up by them.
     recognition = models.CharField(max_length=8)
     tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="keys")
-    #: Instead of a list of its own, the key may do what its creator's current roles here amount to.
+    #: The key has no scopes of its own, but those of its creator's current roles in the organisation.
     inherits = models.BooleanField(default=False)
     creator = models.ForeignKey(
         "keyadmin.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="created_keys"
@@ -230,20 +231,19 @@ class Key(RevisionedModel):
         ordering = ("-created_at", "-id")
         indexes = (
             models.Index(fields=("organisation", "-created_at", "-id"), name="key_of_organisation"),
-            # Those that may still be used: of those that never expire, or expire after some moment.
-            # With what counts by status ask besides, so that they read nothing but the index.
+            # For keys that may still be used. Includes the columns that counts by status need, for index-only scans.
             models.Index(
                 fields=("organisation", "expires_at"),
                 include=("id", "bot"),
                 condition=Q(revoked_at=None),
                 name="key_not_revoked",
             ),
-            # A few among all others.
+            # For the few master keys among all keys.
             models.Index(fields=("organisation",), condition=Q(kind=Kind.MASTER), name="key_master"),
             models.Index(fields=("name", "id"), name="key_by_name"),
             models.Index(F("expires_at").desc(nulls_last=True), F("id").desc(), name="key_by_expiry"),
             models.Index(fields=("revoked_at",), condition=Q(revoked_at__isnull=False), name="key_revoked"),
-            # As icontains and istartswith ask; the columns of one index, so that any of them may match.
+            # For icontains and istartswith. One index for all columns, since any of them may match.
             GinIndex(
                 *(OpClass(Upper(column), "gin_trgm_ops") for column in ("name", "key_id", "recognition")),
                 name="key_search",
@@ -265,7 +265,7 @@ class Key(RevisionedModel):
                 condition=~Q(kind=Kind.PUBLIC) | Q(expires_at__isnull=True), name="key_public_never_expires"
             ),
             models.CheckConstraint(
-                condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inherits_from_somebody"
+                condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inheriting_has_creator"
             ),
         )
 
@@ -274,7 +274,7 @@ class Key(RevisionedModel):
 
     @property
     def masked(self) -> str:
-        """`kad_a1b2c3d4`: all that is ever shown again."""
+        """Prefix and recognition, such as `kad_a1b2c3d4`: the only part of the key that is shown again."""
         return f"{self.prefix}_{self.recognition}"
 
     def status_at(self, now: datetime) -> Status:

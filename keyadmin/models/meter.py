@@ -1,6 +1,6 @@
-"""A key's meter, and the versions that make a cached snapshot stale.
+"""The meters that count calls, and the versions that make cached snapshots stale.
 
-Neither has a foreign key: the lock a foreign key takes would deadlock with an operation's.
+Neither has a foreign key: the lock that a foreign key takes would deadlock with operations.
 """
 
 from typing import Final
@@ -9,14 +9,14 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-#: Whole minutes in the window plus the running one.
+#: 60 whole minutes and the current one.
 CELLS: Final = 61
-#: The subject of the catalogue's version (scopes, routes, tiers, system roles).
+#: The subject of the version of the catalogue: scopes, routes, tiers and system roles.
 CATALOGUE: Final = UUID(int=0)
 
 
 class Version(models.Model):
-    """A counter that every change to its subject bumps: one row an organisation, one for the catalogue."""
+    """A counter that every change to its subject increments: one row for each organisation, one for the catalogue."""
 
     subject = models.UUIDField(primary_key=True)
     number = models.BigIntegerField(default=1)
@@ -29,28 +29,28 @@ class Version(models.Model):
 
 
 class Meter(models.Model):
-    """Counts a key's calls: the last rolling hour minute by minute, and in total."""
+    """The calls of a key: minute by minute for the rolling hour, and in total."""
 
-    #: No constraint, only the way from a key to its meter.
+    #: Without a constraint in the database.
     key = models.OneToOneField(
         "keyadmin.Key", primary_key=True, db_constraint=False, on_delete=models.DO_NOTHING, related_name="meter"
     )
     version = models.BigIntegerField(default=1)
-    #: Minutes since the epoch of `cells[1]`, the newest cell.
+    #: The minute of `cells[1]`, the newest cell, in minutes since the epoch.
     minute = models.BigIntegerField(default=0)
     #: Sum of all cells.
     used = models.BigIntegerField(default=0)
-    #: Calls by minute, newest first; 61 of them.
+    #: Calls by minute, the newest first.
     cells = ArrayField(models.IntegerField(), size=CELLS)
     total = models.BigIntegerField(default=0)
     last_used_at = models.DateTimeField(null=True)
     last_used_ip = models.GenericIPAddressField(null=True)
-    #: Written when the day changes, so that the index it carries does not cost the other updates theirs.
+    #: Written only when the day changes: an update that changes no indexed column is cheaper (HOT).
     last_used_day = models.DateField(null=True, db_index=True)
 
     class Meta:
         db_table = "meter"
-        # The last used first, and the never used last.
+        # The keys used last come first, and those never used come last.
         indexes = (models.Index(models.F("last_used_day").desc(nulls_last=True), name="meter_by_day"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(cells__len=CELLS), name="meter_cells_61"),

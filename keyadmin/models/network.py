@@ -1,8 +1,8 @@
-"""Allow-list entries: the networks a key, or every key of a bot, may be used from."""
+"""Allow-list entries: the networks from which a key, or every key of a bot, may be used."""
 
 import uuid
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.indexes import GistIndex
@@ -14,9 +14,17 @@ from django.db.models.lookups import GreaterThan
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.expressions import EqualsAny
 
+if TYPE_CHECKING:
+    _Field = models.Field[Any, Any]
+else:  # Django's fields cannot be subscripted at run time.
+    _Field = models.Field
 
-class CidrField(models.Field):
-    """PostgreSQL's `cidr`: an IPv4 or IPv6 network without host bits; Python's ip_network objects."""
+
+class CidrField(_Field):
+    """PostgreSQL's `cidr`: an IPv4 or IPv6 network without host bits, as an ip_network object.
+
+    Migration 0001 imports this class from here.
+    """
 
     def db_type(self, connection: Any) -> str:
         return "cidr"
@@ -64,7 +72,7 @@ class AllowListQuerySet(ActorQuerySet):
         return self._of(Q(organisation=organisation))
 
     def _of(self, owners: Q) -> Self:
-        """Those of the bots and of the keys. Found apart, since an index leads to each; joined at once, none would."""
+        """The entries of those bots and keys. A union, as each half uses an index and one join would use none."""
         parts = []
         for name in ("bot", "key"):
             owner: Any = AllowListEntry._meta.get_field(name).related_model
@@ -73,11 +81,11 @@ class AllowListQuerySet(ActorQuerySet):
         return self.filter(id__in=parts[0].union(parts[1], all=True))
 
     def with_owner(self) -> Self:
-        """Adds `owner_id`, of the bot or the key, which has an index."""
+        """Adds `owner_id`, the ID of the bot or key, which has an index."""
         return self.annotate(owner_id=Coalesce("bot_id", "key_id"))
 
     def with_sort_key(self) -> Self:
-        """Adds `place`, by which the entries of an owner stand together: organisation, name of bot or key, id."""
+        """Adds `place`, which sorts entries by organisation, name of the bot or key, and its ID."""
         slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
         name = Left(Coalesce("bot__name", "key__name"), 24)
         owner = Cast(Coalesce("bot_id", "key_id"), models.CharField())
@@ -85,7 +93,7 @@ class AllowListQuerySet(ActorQuerySet):
 
 
 class AllowListEntry(RevisionedModel):
-    """A network on a key's own list or on a bot's, which applies to every key of the bot."""
+    """A network on the list of a key, or of a bot. The list of a bot applies to all its keys."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.ForeignKey("keyadmin.Key", null=True, blank=True, on_delete=models.CASCADE, related_name="allow_list")
@@ -99,9 +107,9 @@ class AllowListEntry(RevisionedModel):
         db_table = "allow_list_entry"
         ordering = ("created_at", "id")
         indexes = (
-            # For "Who can this address reach?".
+            # For the keys that an address may use.
             GistIndex(fields=("network",), name="allow_list_network", opclasses=["inet_ops"]),
-            # For pages of more than can be put in order by name.
+            # For lists that are too long to sort by name.
             models.Index(Coalesce("bot_id", "key_id"), "id", name="allow_list_owner"),
         )
         constraints = (
@@ -116,13 +124,15 @@ class AllowListEntry(RevisionedModel):
 
 
 def usable_from_address(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
-    """Of the keys, those that have a list, own or bot's, and that every list they have lets the address use."""
+    """The keys that have a list, own or bot's, and whose lists all contain the address."""
     entries = AllowListEntry.objects.all()
-    holding = entries.filter(network__holds=address)
-    # Arrays, which are looked up in the keys' indices: of what is in a sub-query or in another, all keys are asked.
-    owners = {name: ArraySubquery(holding.filter(**{f"{name}__isnull": False}).values(name)) for name in ("key", "bot")}
-    found = keys.filter(Q(EqualsAny(F("id"), owners["key"])) | Q(EqualsAny(F("bot_id"), owners["bot"])))
+    containing = entries.filter(network__holds=address)
+    # Arrays are looked up in the indexes of keys. For a condition with two sub-queries PostgreSQL reads every key.
+    owners = {
+        name: ArraySubquery(containing.filter(**{f"{name}__isnull": False}).values(name)) for name in ("key", "bot")
+    }
+    usable = keys.filter(Q(EqualsAny(F("id"), owners["key"])) | Q(EqualsAny(F("bot_id"), owners["bot"])))
     for owner, row in (("key", "pk"), ("bot", "bot")):
         of_owner = Q(**{owner: OuterRef(row)})
-        found = found.filter(~Exists(entries.filter(of_owner)) | Exists(holding.filter(of_owner)))
-    return found
+        usable = usable.filter(~Exists(entries.filter(of_owner)) | Exists(containing.filter(of_owner)))
+    return usable

@@ -1,4 +1,4 @@
-"""Organisations: who owns bots, keys and channels, and the rules its keys are made by."""
+"""Organisations: the tenants, which own bots, keys and channels, and set the rules for new keys."""
 
 import uuid
 from typing import Final, Self
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.tokens import PREFIX_PATTERN, Format
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
-#: Charts go back 90 days.
+#: The shortest and the longest retention that an organisation may choose. Charts need 90 days.
 USAGE_RETENTION_DAYS: Final = (90, 3650)
 
 
@@ -22,7 +22,7 @@ class OrganisationQuerySet(ActorQuerySet):
 
 
 class Organisation(RevisionedModel):
-    """A tenant. Disabling one pauses every key it owns; it is never removed."""
+    """A tenant. Disabling it pauses all its keys. It is never deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=120)
@@ -34,10 +34,10 @@ class Organisation(RevisionedModel):
     )
     default_tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="+")
     default_expiry_days = models.PositiveIntegerField(null=True, blank=True, default=90)
-    longest_expiry_days = models.PositiveIntegerField(null=True, blank=True)
+    max_expiry_days = models.PositiveIntegerField(null=True, blank=True)
     may_never_expire = models.BooleanField(default=True)
-    #: How long its usage is kept.
-    usage_days = models.PositiveIntegerField(default=400)
+    #: Days for which the usage of its keys is kept.
+    usage_retention_days = models.PositiveIntegerField(default=400)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = OrganisationQuerySet.as_manager()
@@ -47,7 +47,8 @@ class Organisation(RevisionedModel):
         ordering = ("name", "id")
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(usage_days__range=USAGE_RETENTION_DAYS), name="organisation_usage_days_range"
+                condition=models.Q(usage_retention_days__range=USAGE_RETENTION_DAYS),
+                name="organisation_usage_retention_days_range",
             ),
             models.CheckConstraint(
                 condition=models.Q(key_prefix__regex=f"^{PREFIX_PATTERN}$"),

@@ -1,4 +1,4 @@
-"""People, and the roles they hold: one system role at most, and at most one role in each organisation."""
+"""People and their roles: at most one system role, and at most one role in each organisation."""
 
 import uuid
 from collections.abc import Collection
@@ -17,14 +17,14 @@ from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class SystemRole(models.TextChoices):
-    """What a person may do in every organisation."""
+    """A role in every organisation."""
 
     ADMINISTRATOR = "administrator", _("System administrator")
     AUDITOR = "auditor", _("System auditor")
 
 
 class Role(models.TextChoices):
-    """What a person may do in one organisation."""
+    """A role in one organisation."""
 
     OWNER = "owner", _("Organisation owner")
     AUDITOR = "auditor", _("Organisation auditor")
@@ -32,7 +32,7 @@ class Role(models.TextChoices):
 
 
 class AccountStatus(models.TextChoices):
-    """Whether a person can sign in: invited is who has never chosen a password."""
+    """Whether a person can sign in. An invited person has not chosen a password yet."""
 
     ACTIVE = "active", _("Active")
     INVITED = "invited", _("Invited")
@@ -40,12 +40,12 @@ class AccountStatus(models.TextChoices):
 
 
 class MembershipQuerySet(ActorQuerySet):
-    pass
+    """Memberships in the organisations that the actor may read."""
 
 
 class PersonQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> "PersonQuerySet":
-        """People of the organisations the actor may read, and the actor itself; everybody, for a system role."""
+        """The actor, and the people of the organisations that it may read. A system role sees all people."""
         if self.sees_everything(actor):
             return self
         shared = Membership.objects.filter(organisation__in=self.readable_organisations(actor))
@@ -60,25 +60,25 @@ class PersonQuerySet(ActorQuerySet):
 
     def with_account_status(self) -> Self:
         """Adds `account_status_now`, a value of AccountStatus."""
-        never = models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login__isnull=True)
+        is_invited = models.Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, last_login__isnull=True)
         return self.annotate(
             account_status_now=models.Case(
                 models.When(is_active=False, then=models.Value(AccountStatus.DEACTIVATED.value)),
-                models.When(never, then=models.Value(AccountStatus.INVITED.value)),
+                models.When(is_invited, then=models.Value(AccountStatus.INVITED.value)),
                 default=models.Value(AccountStatus.ACTIVE.value),
                 output_field=models.CharField(),
             )
         )
 
     def with_memberships_outside(self, organisations: Collection[UUID]) -> Self:
-        """Adds `has_memberships_outside`: has a role in an organisation that is none of these."""
-        elsewhere = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
-        return self.annotate(has_memberships_outside=models.Exists(elsewhere))
+        """Adds `has_memberships_outside`: whether the person has a role in any other organisation."""
+        outside = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
+        return self.annotate(has_memberships_outside=models.Exists(outside))
 
     def with_memberships_visible_to(self, actor: Actor) -> Self:
-        """Fetches `visible_memberships`: the roles in organisations that the actor may read, by organisation."""
-        seen = Membership.objects.visible_to(actor).select_related("organisation").order_by("organisation__name")
-        return self.prefetch_related(models.Prefetch("memberships", queryset=seen, to_attr="visible_memberships"))
+        """Prefetches `visible_memberships`: the roles in organisations that the actor may read, by name."""
+        visible = Membership.objects.visible_to(actor).select_related("organisation").order_by("organisation__name")
+        return self.prefetch_related(models.Prefetch("memberships", queryset=visible, to_attr="visible_memberships"))
 
     def in_organisation(self, organisation: UUID) -> Self:
         return self.filter(
@@ -86,9 +86,11 @@ class PersonQuerySet(ActorQuerySet):
         )
 
     def with_role(self, actor: Actor, role: str, organisation: UUID | None = None) -> Self:
-        """Who holds the role where the actor may read it; in the organisation, if one is given."""
-        held = Membership.objects.visible_to(actor).filter(person=models.OuterRef("id"), role=role)
-        return self.filter(models.Exists(held.filter(organisation=organisation) if organisation else held))
+        """The people with the role in an organisation that the actor may read, or in the given one."""
+        memberships = Membership.objects.visible_to(actor).filter(person=models.OuterRef("id"), role=role)
+        return self.filter(
+            models.Exists(memberships.filter(organisation=organisation) if organisation else memberships)
+        )
 
     def with_system_role(self, system_role: str) -> Self:
         return self.filter(system_role=system_role)
@@ -98,7 +100,7 @@ class PersonQuerySet(ActorQuerySet):
 
 
 class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ignore[misc]
-    """Sign-in looks a person up by e-mail address, whatever its case."""
+    """Looks people up by e-mail address, ignoring case."""
 
     def get_by_natural_key(self, username: str | None) -> "Person":
         person: Person = self.get(email__iexact=username)
@@ -106,19 +108,19 @@ class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ign
 
 
 class Person(RevisionedModel, AbstractBaseUser):
-    """Somebody who signs in. People with a history are deactivated, never removed."""
+    """A person who signs in. People are deactivated, never deleted, because history refers to them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = models.EmailField(_("e-mail address"), max_length=254)
     name = models.CharField(_("name"), max_length=120)
     system_role = models.CharField(max_length=16, choices=SystemRole, blank=True, default="")
     is_active = models.BooleanField(default=True)
-    #: As `zoneinfo` names it; empty: the browser's own.
+    #: A name of `zoneinfo`. Empty: the time zone of the browser.
     time_zone = models.CharField(max_length=64, blank=True, default="")
-    #: Counts the links made for this person to choose a password: the latest alone works.
-    links_made = models.PositiveIntegerField(default=0)
-    #: Counts how often they signed out everywhere or were shut out: sessions from before no longer count.
-    sessions_ended = models.PositiveIntegerField(default=0)
+    #: The number of password links created for the person. Only the latest works.
+    password_link_count = models.PositiveIntegerField(default=0)
+    #: Incremented when the person signs out everywhere or is deactivated, which ends all earlier sessions.
+    session_generation = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = PersonManager()
@@ -156,13 +158,13 @@ class Person(RevisionedModel, AbstractBaseUser):
         return AccountStatus.ACTIVE if self.last_login or self.has_usable_password() else AccountStatus.INVITED
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
-        """What a session is bound to: besides the password, how often all sessions were ended."""
-        state = f"{self.password}:{self.sessions_ended}"
+        """Django binds sessions to this hash. It changes with the password and with `session_generation`."""
+        state = f"{self.password}:{self.session_generation}"
         return salted_hmac("keyadmin.Person.session", state, secret=secret, algorithm="sha256").hexdigest()
 
 
 class Membership(models.Model):
-    """The role a person holds in an organisation."""
+    """The role of a person in an organisation."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="memberships")

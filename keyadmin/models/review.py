@@ -1,7 +1,7 @@
-"""The review report: what an auditor would ask about a key that may still be used.
+"""The review report: findings about keys that may still be used, such as "never used" or "open to any IP".
 
-`examine` finds it of any keys, in one statement for all of them. Nobody waits for that where there are many:
-`ReviewFinding` has what was found when somebody last built the report.
+`review_keys` computes the findings of a set of keys. For many keys that takes too long for a page: `ReviewFinding` has
+the findings of the last time the report was built.
 """
 
 from collections.abc import Collection, Iterator
@@ -26,13 +26,13 @@ from keyadmin.models.person import Membership
 from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
 
-#: What has not been used for so long is worth a question.
+#: A key that was not used for this long is a finding.
 UNUSED_FOR: Final = timedelta(days=90)
 _NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 
 
 class Finding(models.TextChoices):
-    """In the order in which reports list them."""
+    """The findings, in the order of reports."""
 
     NEVER_USED = "never-used", _("Never used")
     UNUSED = "unused", _("Unused 90 days")
@@ -46,7 +46,7 @@ class Finding(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class KeyReview:
-    """`scopes` are those the key has or inherits; `unused`, of them, those that opened no call for 90 days."""
+    """The findings of a key. `scopes` are those it has or inherits; `unused` those without a call for 90 days."""
 
     key: UUID
     organisation: UUID
@@ -64,12 +64,12 @@ class KeyReview:
 
 
 def reviewable(keys: QuerySet[Any]) -> QuerySet[Any]:
-    """Of the keys those that may still be used, be they paused today."""
+    """The keys that are neither revoked nor expired. Paused keys may be used again, so they are included."""
     return keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
 
 def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
-    """What there is to be said of each of the keys, in their order. Two statements."""
+    """The findings of each key, in the order of the query. Two statements."""
     catalogue = frozenset(Scope.objects.values_list("name", flat=True))
     now = timezone.now()
     since = (now - UNUSED_FOR).astimezone(UTC).date()
@@ -77,17 +77,18 @@ def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
 
 
 def iterate(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
-    """Of the keys those with findings, the newest first, with organisation, bot, status and usage; read some at a
-    time, so that no statement is long and memory does not grow.
+    """The keys with findings, the newest first, with organisation, bot, status and usage.
+
+    Reads `size` keys at a time, so that statements are short and memory does not grow.
     """
     rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
     cursor = ""
     while True:
         page = paging.page(rows, _NEWEST, cursor, size)
         examined = {row.key: row for row in review_keys(Key.objects.filter(id__in=[key.id for key in page.rows]))}
-        # A key can be deleted between the two.
-        found = ((key, examined.get(key.id)) for key in page.rows)
-        yield from ((key, row) for key, row in found if row and row.findings)
+        # A key may have been deleted since the first statement.
+        reviewed = ((key, examined.get(key.id)) for key in page.rows)
+        yield from ((key, row) for key, row in reviewed if row and row.findings)
         cursor = page.after
         if not cursor:
             return
@@ -113,7 +114,7 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
         is_open=~Exists(entries.filter(key=OuterRef("pk"))) & ~Exists(entries.filter(bot=OuterRef("bot"))),
         role=Coalesce(Subquery(roles.values("role")), models.Value("")),
         granted=ArraySubquery(granted),
-        # Of a list those that nobody used; of what is inherited, which no list says, those that somebody did.
+        # Scopes of the key's own list without a call; and, because inherited scopes are not listed, scopes with calls.
         idle=ArraySubquery(idle),
         used=ArraySubquery(used.values("scope").distinct()),
     )
@@ -126,11 +127,11 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
     )
     if facts["inherits"]:
         roles = {"system_role": facts["creator__system_role"], "role": facts["role"]}
-        lent = scopes_of_role(**roles, catalogue=catalogue) if facts["creator__is_active"] else frozenset[str]()
-        scopes = allowed_for_kind(facts["kind"], lent)
+        inherited = scopes_of_role(**roles, catalogue=catalogue) if facts["creator__is_active"] else frozenset[str]()
+        scopes = allowed_for_kind(facts["kind"], inherited)
         unused = scopes - frozenset(facts["used"])
     expires_at, used_at = facts["expires_at"], facts["last_used_at"]
-    said = {
+    applies = {
         Finding.NEVER_USED: used_at is None,
         Finding.UNUSED: used_at is not None and used_at < now - UNUSED_FOR,
         Finding.NO_EXPIRY: expires_at is None,
@@ -140,7 +141,7 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
         Finding.PERMISSIONS: bool(unused),
         Finding.OWNER_GONE: is_gone,
     }
-    findings = tuple(finding for finding in Finding if said[finding])
+    findings = tuple(finding for finding in Finding if applies[finding])
     return KeyReview(facts["id"], facts["owner"], findings, scopes, unused)
 
 
@@ -148,17 +149,18 @@ class ReviewFindingQuerySet(ActorQuerySet):
     organisation_path = "organisation_id"
 
     def of(self, finding: str) -> Self:
-        """Of the keys with that finding, or of all with any ("")."""
+        """The rows of keys with that finding; of keys with any finding if it is ""."""
         return self.filter(finding=finding or ANY)
 
 
-#: In the place of a finding: the key has one at least.
+#: The finding of the row that each key with a finding has besides.
 ANY: Final = "any"
 
 
 class ReviewFinding(models.Model):
-    """What was found of a key when the report was built; `total` is how much that was. No foreign keys: a key may be
-    gone by the time somebody reads this.
+    """A finding of a key when the report was built. `total` is the number of findings of the key.
+
+    There are no foreign keys, because the key may be deleted later.
     """
 
     pk = models.CompositePrimaryKey("key_id", "finding")
@@ -184,7 +186,7 @@ class ReviewFinding(models.Model):
 
 
 class ReviewBuild(models.Model):
-    """When the report was last built: one row. It holds what was so at `at`, when `event` was the newest."""
+    """The last build of the report, in one row: its time, and the number of the newest event at that time."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""The catalogue of scopes, the calls each opens, and which scopes a person's role amounts to."""
+"""Scopes, the routes that each allows, and the scopes that a role amounts to. Pages call a scope a permission."""
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
@@ -16,16 +16,16 @@ from keyadmin.models.person import Role, SystemRole
 from keyadmin.models.usage import ScopeDay
 
 IMPERSONATE: Final = "users:impersonate"
-#: keyadmin's own scopes. Their endpoints are declared in code, never in the table of routes.
+#: The scopes of keyadmin itself. Their endpoints are declared in code, not as routes.
 OWN_SCOPES: Final = frozenset({IMPERSONATE, "keys:read", "keys:write", "keys:verify", "history:read"})
-#: What an auditor's role amounts to, for a key that inherits it.
+#: The scopes of an auditor's role, for a key that inherits it.
 READING_SCOPES: Final = frozenset({"keys:read", "history:read"})
 
 
 def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[str]:
-    """The scopes, of the whole catalogue, that a person's roles amount to in an organisation.
+    """The scopes of the catalogue that a person's roles amount to in an organisation; empty without a role.
 
-    What the person may grant, and what a key that inherits from them may do. No role: none.
+    The person may grant these, and a key that inherits from the person has these.
     """
     if system_role == SystemRole.ADMINISTRATOR:
         return frozenset(catalogue)
@@ -37,18 +37,20 @@ def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> 
 
 
 def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
-    """Of the scopes, those that a key of the kind may have: only a master key acts for people."""
+    """The scopes that a key of the kind may have. Only a master key may act for people."""
     return frozenset(scopes) if kind == Kind.MASTER else frozenset(scopes) - {IMPERSONATE}
 
 
 class ScopeQuerySet(CatalogueQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`: how many keys hold the scope on a list of their own; capped."""
+        """Adds `key_count`: the number of keys that have the scope on their own list, capped."""
         return self.annotate(key_count=CappedCount(Key.scopes.through.objects, "scope")).order_by("position", "name")
 
     def with_use_by_key(self, key: UUID) -> Self:
-        """Adds `last_used`, the last day on which the scope opened a call of the key, None where it never did, and
-        `calls_this_week`, of the seven days to today (UTC, by the database's clock), None where there were none.
+        """Adds `last_used` and `calls_this_week`, for one key; None if there were no calls.
+
+        `last_used` is the last day on which the scope allowed a call. `calls_this_week` counts the calls of the last
+        seven days, today included (UTC, by the database's clock).
         """
         days = ScopeDay.objects.filter(key_id=key, scope=models.OuterRef("name"))
         week = days.filter(day__gt=TruncDate(Now() - timedelta(days=7), tzinfo=UTC)).order_by().values("scope")
@@ -59,17 +61,17 @@ class ScopeQuerySet(CatalogueQuerySet):
 
 
 class Scope(RevisionedModel):
-    """What a key may do; pages call it a permission."""
+    """A permission that keys may have."""
 
     name = models.CharField(primary_key=True, max_length=60)
     resource = models.CharField(_("resource"), max_length=60)
     label = models.CharField(_("label"), max_length=80)
-    #: In a few words, beside a checkbox: "List and open". The explanation says it in full.
+    #: A few words beside a checkbox, such as "List and open". `explanation` says it in full.
     caption = models.CharField(_("caption"), max_length=60, blank=True, default="")
     explanation = models.CharField(_("explanation"), max_length=300)
-    #: Completes "… can": "read chats".
+    #: Completes the sentence "The key can …": "read chats".
     ability = models.CharField(max_length=80)
-    #: A key that can write or export, open to any address, is worth a warning.
+    #: Pages warn about a key that has this scope and may be used from any address.
     is_sensitive = models.BooleanField(default=False)
     position = models.PositiveIntegerField(default=100)
 
@@ -89,20 +91,20 @@ class Scope(RevisionedModel):
 
     @property
     def is_own(self) -> bool:
-        """Part of keyadmin itself, and nobody's to change."""
+        """Whether the scope is part of keyadmin itself and cannot be changed."""
         return self.name in OWN_SCOPES
 
 
 class ChannelSource(models.TextChoices):
-    """Where a call on a route says which channel it acts through."""
+    """The part of a call that names its channel."""
 
-    NONE = "", _("Not about a channel")
+    NONE = "", _("No channel")
     HEADER = "header", _("The X-Channel header")
     PATH = "path", _("The {channel} segment of the path")
 
 
 class ScopeRoute(models.Model):
-    """A method and path pattern that a scope opens. Several scopes may open the same one."""
+    """A method and path pattern that a scope allows. Several scopes may allow the same one."""
 
     scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="routes")
     method = models.CharField(max_length=10)

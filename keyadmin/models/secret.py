@@ -1,4 +1,4 @@
-"""Secrets, as digests. The secret itself is nowhere in the database."""
+"""Secrets, stored as digests. The secret itself is never stored."""
 
 import uuid
 
@@ -8,11 +8,11 @@ from django.db.models.lookups import Exact
 
 
 class Secret(models.Model):
-    """One a key, or two while an old one is in its grace period (`not_after`)."""
+    """The digest of a secret. A key has one, or two while the old one is in its grace period (until `not_after`)."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.ForeignKey("keyadmin.Key", on_delete=models.CASCADE, related_name="secrets")
-    #: HMAC-SHA256 of the whole key under the pepper `pepper_id`; 32 bytes, the only look-up key of a call.
+    #: HMAC-SHA256 of the whole key under the pepper `pepper_id`, 32 bytes. Calls look keys up by nothing else.
     digest = models.BinaryField(unique=True)
     pepper_id = models.PositiveIntegerField(db_index=True)
     not_after = models.DateTimeField(null=True, blank=True)

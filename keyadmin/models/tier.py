@@ -1,4 +1,4 @@
-"""Rate tiers: how many calls a key may make in any rolling hour."""
+"""Rate tiers: the number of calls that a key may make in a rolling hour."""
 
 import uuid
 from typing import Self
@@ -14,7 +14,7 @@ from keyadmin.models.organisation import Organisation
 
 class TierQuerySet(CatalogueQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose usual tier it is; capped."""
+        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose default tier it is; capped."""
         return self.annotate(
             key_count=CappedCount(Key.objects, "tier"),
             organisation_count=CappedCount(Organisation.objects, "default_tier"),
@@ -22,7 +22,7 @@ class TierQuerySet(CatalogueQuerySet):
 
 
 class Tier(RevisionedModel):
-    """Shared by all organisations; part of the catalogue."""
+    """A named limit. Tiers belong to the catalogue, which all organisations share."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=60, unique=True)

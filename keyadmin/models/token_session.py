@@ -1,4 +1,4 @@
-"""Sessions of people who use the API with tokens. Pages have sessions of Django's own."""
+"""API sessions of people who sign in with tokens. Pages use Django's sessions."""
 
 import uuid
 from typing import Any, Self
@@ -11,20 +11,21 @@ from django.db.models.lookups import Exact
 
 class TokenSessionQuerySet(models.QuerySet[Any]):
     def alive(self) -> Self:
-        """By the database's clock, which `now` tells as well; of people who are active. The caller compares
-        `binding`.
+        """Sessions that have not ended or expired, of active people. Adds `now`, the time of the database's clock.
+
+        The caller must also check `is_bound`.
         """
-        found = self.filter(ended_at__isnull=True, expires_at__gt=Now(), person__is_active=True)
-        return found.annotate(now=Now()).select_related("person")
+        rows = self.filter(ended_at__isnull=True, expires_at__gt=Now(), person__is_active=True)
+        return rows.annotate(now=Now()).select_related("person")
 
 
 class TokenSession(models.Model):
-    """From a sign-in to its end, by whoever ends it or by time; access tokens name it."""
+    """A session from sign-in to sign-out or expiry. Access tokens name it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey("keyadmin.Person", on_delete=models.PROTECT, related_name="token_sessions")
-    #: The person's `get_session_auth_hash` at sign-in: another password ends the session, and so does signing out
-    #: everywhere.
+    #: The person's `get_session_auth_hash` at sign-in. A new password and signing out everywhere change the hash and
+    #: so end the session.
     binding = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
@@ -40,9 +41,9 @@ class TokenSession(models.Model):
 
     @classmethod
     def of(cls, session: UUID, person: UUID) -> Any:
-        """The living session, if it is that person's and nothing has ended it; with `now`."""
-        found = cls.objects.alive().filter(id=session, person=person).first()
-        return found if found is not None and found.is_bound else None
+        """The session with `now`, if it is the person's and is alive and bound; None otherwise."""
+        row = cls.objects.alive().filter(id=session, person=person).first()
+        return row if row is not None and row.is_bound else None
 
     @property
     def is_bound(self) -> bool:
@@ -50,7 +51,7 @@ class TokenSession(models.Model):
 
 
 class RefreshToken(models.Model):
-    """One of a session, as a digest; a used one stays until the session's end, so that a second use is noticed."""
+    """The digest of a refresh token. A used one is kept until its session ends, so that a second use is detected."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(TokenSession, on_delete=models.CASCADE, related_name="refresh_tokens")

@@ -1,8 +1,8 @@
-"""The ledgers of calls: how many by key, hour and outcome; by which scope, address and secret; the last refused.
+"""The ledgers of calls: by key, hour and outcome; by scope, address and secret; and the last denials.
 
-None has a foreign key: the lock a foreign key takes would deadlock with an operation's, and a key's ledger of
-hours outlives it. `UsageHour`'s allowed calls are added by the meter when a minute is over, exactly once; all
-else is added by `keyadmin.callpath.usage`, within about a second. Days and hours follow the database's clock, UTC.
+No ledger has a foreign key: the lock that a foreign key takes would deadlock with operations, and the hours of a key
+outlive it. The meter adds allowed calls to `UsageHour` when a minute is over, exactly once. `keyadmin.callpath.usage`
+adds everything else within about a second. Days and hours are UTC, by the database's clock.
 """
 
 from collections.abc import Collection
@@ -18,14 +18,14 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.redaction import MAX_LINE_LENGTH
 
-#: Addresses kept of a key's day, besides as many candidates.
+#: Addresses that pages show of a key's day. As many more are kept as candidates.
 MAX_ADDRESSES_PER_DAY: Final = 20
-#: PostgreSQL's advisory lock that who writes these rows shares, and who deletes a key's holds alone.
+#: ID of the advisory lock that writers of these rows share. The deletion of a key's rows takes it exclusively.
 USAGE_WRITE_LOCK_ID: Final = 0x6B61645F75736564
 
 
 class CallOutcomeGroup(models.TextChoices):
-    """What charts tell apart."""
+    """The groups that charts show."""
 
     OK = "ok", _("Allowed")
     PERMISSION = "permission", _("No permission")
@@ -35,18 +35,18 @@ class CallOutcomeGroup(models.TextChoices):
 
 
 class CallOutcome(models.TextChoices):
-    """What became of a call with a proven secret: allowed, or the label of the `Reason` for which it was refused."""
+    """The outcome of a call with a proven secret: allowed, or the label of the DenialReason."""
 
     OK = "ok", _("Allowed")
     REVOKED = "revoked", _("Revoked")
     EXPIRED = "expired", _("Expired")
     PAUSED = "paused", _("Paused")
     ADDRESS = "address", _("IP not allowed")
-    UNMAPPED = "unmapped", _("Nothing opens this call")
+    UNMAPPED = "unmapped", _("No permission covers this request")
     SCOPE = "scope", _("No permission")
     CHANNEL = "channel", _("Channel not allowed")
-    IMPERSONATION = "impersonation", _("May not act for a person")
-    ON_BEHALF_OF = "on_behalf_of", _("Nobody to act for")
+    IMPERSONATION = "impersonation", _("May not act for people")
+    ON_BEHALF_OF = "on_behalf_of", _("Unknown person to act for")
     LIMITED = "limited", _("Limited")
 
     @property
@@ -60,21 +60,24 @@ class CallOutcome(models.TextChoices):
 
 class UsageHourQuerySet(models.QuerySet[Any]):
     def denied(self, key: UUID, since: datetime) -> Self:
-        """The key's hours in which it was refused, by reason."""
+        """The key's denied calls from `since` on, by hour and reason."""
         return self.filter(key_id=key, hour__gte=since).exclude(outcome=CallOutcome.OK)
 
     def by_reason(self) -> list[tuple[str, int]]:
-        """How many calls of each reason, the most first."""
+        """(reason, calls), most calls first."""
         calls = self.values("outcome").annotate(calls=models.Sum("count")).order_by("-calls", "outcome")
         return [(reason, int(count)) for reason, count in calls.values_list("outcome", "calls")]
 
     def by_hour(self, order: str) -> models.QuerySet[Any]:
-        """(hour, reasons, how many of each), in the order of "hour" or "-hour"."""
+        """(hour, reasons, calls of each reason), ordered by "hour" or "-hour"."""
         lists = {"reasons": ArrayAgg("outcome", order_by="outcome"), "calls": ArrayAgg("count", order_by="outcome")}
-        return self.values("hour").annotate(**lists).order_by(order).values_list("hour", "reasons", "calls")
+        rows: models.QuerySet[Any] = self.values("hour").annotate(**lists).order_by(order)
+        return rows.values_list("hour", "reasons", "calls")
 
 
 class UsageHour(models.Model):
+    """The calls of a key in an hour, by outcome."""
+
     pk = models.CompositePrimaryKey("key_id", "hour", "outcome")
     key_id = models.UUIDField()
     hour = models.DateTimeField()
@@ -113,35 +116,35 @@ def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
 
 
 def calls_of_last_days(key: Any, count: int) -> dict[date, dict[str, int]]:
-    """As `calls_by_day`, of so many days to today, the oldest first: every day, with every group."""
+    """`calls_by_day` for the last `count` days, today included, the oldest first. Missing days and groups are 0."""
     today = timezone.now().astimezone(UTC).date()
     days = [today - timedelta(days=back) for back in reversed(range(count))]
-    found, none = calls_by_day(key, days[0]), dict.fromkeys(CallOutcomeGroup.values, 0)
-    return {day: none | found.get(day, {}) for day in days}
+    calls, zeros = calls_by_day(key, days[0]), dict.fromkeys(CallOutcomeGroup.values, 0)
+    return {day: zeros | calls.get(day, {}) for day in days}
 
 
-#: Why a call with a proven secret is refused.
-_REFUSALS: Final = [choice for choice in CallOutcome.choices if choice[0] != CallOutcome.OK]
+#: The outcomes of denied calls.
+_DENIALS: Final = [choice for choice in CallOutcome.choices if choice[0] != CallOutcome.OK]
 
 
 class LastDenial(models.Model):
-    """When a key was last refused for a reason, and by which request.
+    """The last time a key was denied for a reason.
 
-    The address is NULL if it is unknown. The request line is redacted.
+    `address` is NULL if it is unknown. `call` is the redacted request line.
     """
 
     pk = models.CompositePrimaryKey("key_id", "reason")
     key_id = models.UUIDField()
-    reason = models.CharField(max_length=16, choices=_REFUSALS)
+    reason = models.CharField(max_length=16, choices=_DENIALS)
     at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
     call = models.CharField(max_length=MAX_LINE_LENGTH, default="", db_default="")
 
     class Meta:
-        db_table = "last_refusal"
+        db_table = "last_denial"
         constraints = (
             models.CheckConstraint(
-                condition=models.Q(reason__in=[name for name, _ in _REFUSALS]), name="last_refusal_reason_known"
+                condition=models.Q(reason__in=[name for name, _ in _DENIALS]), name="last_denial_reason_known"
             ),
         )
 
@@ -151,15 +154,15 @@ class LastDenial(models.Model):
 
 class ScopeDayQuerySet(models.QuerySet[Any]):
     def calls_since(self, key: UUID, first: date) -> dict[str, int]:
-        """By scope, the calls of the key that it opened on that day or later."""
+        """By scope, the calls that it allowed the key from the day `first` on."""
         calls = self.filter(key_id=key, day__gte=first).values("scope").annotate(calls=models.Sum("count"))
         return {scope: int(count) for scope, count in calls.values_list("scope", "calls")}
 
 
 class ScopeDay(models.Model):
-    """Allowed calls by the scope that opened them. A call that several scopes open counts for each."""
+    """Allowed calls by the scope that allowed them. A call that several scopes allow counts for each of them."""
 
-    #: In this order, so that the last day of a key's scope is one look-up.
+    #: The order of the columns makes the last day of a key's scope one look-up.
     pk = models.CompositePrimaryKey("key_id", "scope", "day")
     key_id = models.UUIDField()
     day = models.DateField()
@@ -186,18 +189,18 @@ class AddressDayQuerySet(models.QuerySet[Any]):
         return self.filter(day=TruncDate(Now() - timedelta(days=1), tzinfo=UTC))
 
     def by_address(self, keys: Collection[UUID] | models.QuerySet[Any]) -> dict[str, int]:
-        """By address, the calls of the keys together."""
+        """By address, the calls of all the keys."""
         calls = self.filter(key_id__in=keys).values("address").annotate(calls=models.Sum("count"))
         return {address: int(count) for address, count in calls.values_list("address", "calls")}
 
 
 class AddressDay(models.Model):
-    """Allowed calls by where they came from: the busiest addresses of each key's day, and candidates.
+    """Allowed calls by source address: the busiest addresses of each key's day, and candidates.
 
-    `count` never says more than there were; `call` is the redacted request line of the last one. `weight` decides which
-    candidates stay: an address that comes when all places are taken begins with the weight of the one it displaces (the
-    "space-saving" algorithm of Metwally, Agrawal and El Abbadi), so that whoever comes late and calls often gets in,
-    and many who call once displace only each other.
+    `count` never exceeds the true number. `call` is the redacted request line of the last call. `weight` decides which
+    candidates stay, by the "space-saving" algorithm of Metwally, Agrawal and El Abbadi: when all places are taken, a
+    new address starts with the weight of the one that it replaces. An address that appears late and calls often
+    therefore gets a place, while many addresses that call once only replace each other.
     """
 
     pk = models.CompositePrimaryKey("key_id", "day", "address")
@@ -219,7 +222,7 @@ class AddressDay(models.Model):
 
 
 class SecretUse(models.Model):
-    """When a secret last let a call pass."""
+    """The last time a call with the secret was allowed."""
 
     secret_id = models.UUIDField(primary_key=True)
     last_used_at = models.DateTimeField()

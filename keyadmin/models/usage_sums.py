@@ -1,14 +1,13 @@
-"""Sums of the ledger of calls, so that nobody adds up a hundred thousand keys while a page waits.
+"""The roll-up of usage: sums of the ledger, so that a page does not add up a hundred thousand keys.
 
-`UsageDay` has the days of organisations, bots and the whole installation, as far as their hours are over and added;
-`KeyDay` has the finished days of each key. `UsageRollUp` says how far they reach: what came later is in `UsageHour`,
-and the last minute of each key in its meter. An hour's sum is final once it is over, though the meter hands the last
-minute over with the key's next call only: it was counted from the meter then.
+`UsageDay` has the daily sums of organisations, bots and the whole installation; `KeyDay` has the finished days of each
+key. `UsageRollUp` says how far they reach. Later calls are in `UsageHour`, and the newest minute of each key is in its
+meter. The sum of a finished hour is final: if the hour's last minute was still in a meter, it was added from there.
 """
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time
-from typing import Any, Final, NamedTuple, Self, cast
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -22,43 +21,43 @@ from keyadmin.models.expressions import EqualsAny
 from keyadmin.models.meter import Meter
 from keyadmin.models.usage import CallOutcome, UsageHour
 
-#: The subject of the sums of all organisations.
+#: The subject of the sums over all organisations.
 INSTALLATION: Final = UUID(int=0)
 type Keys = Collection[UUID] | QuerySet[Any]
-"""Ids of keys, or a query for them."""
+"""IDs of keys, or a query that returns them."""
 
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KeySubset(models.TextChoices):
-    """Which of a subject's keys."""
+    """Which keys of a subject a sum covers."""
 
     ALL = "all", _("All keys")
     OWN = "own", _("Keys of no bot")
 
 
 class Subject(NamedTuple):
-    """Whose calls: an organisation's, a bot's or, by INSTALLATION, everybody's."""
+    """An organisation, a bot, or INSTALLATION; and which of its keys."""
 
     id: UUID
-    part: KeySubset = KeySubset.ALL
+    key_subset: KeySubset = KeySubset.ALL
 
 
 class UsageDayQuerySet(models.QuerySet[Any]):
     def of(self, subjects: Collection[Subject]) -> Self:
-        found = Q(pk__in=[])
-        for part in KeySubset:
-            if ids := [subject.id for subject in subjects if subject.part == part]:
-                found |= Q(subject__in=ids, part=part)
-        return self.filter(found)
+        condition = Q(pk__in=[])
+        for key_subset in KeySubset:
+            if ids := [subject.id for subject in subjects if subject.key_subset == key_subset]:
+                condition |= Q(subject__in=ids, key_subset=key_subset)
+        return self.filter(condition)
 
 
 class UsageDay(models.Model):
-    """A subject's calls of a day, of keys that were deleted since as well."""
+    """The calls of a subject on a day, by outcome. Calls of keys that were deleted later are included."""
 
-    pk = models.CompositePrimaryKey("subject", "part", "day", "outcome")
+    pk = models.CompositePrimaryKey("subject", "key_subset", "day", "outcome")
     subject = models.UUIDField()
-    part = models.CharField(max_length=3, choices=KeySubset)
+    key_subset = models.CharField(max_length=3, choices=KeySubset)
     day = models.DateField()
     outcome = models.CharField(max_length=16, choices=CallOutcome)
     count = models.BigIntegerField()
@@ -69,15 +68,15 @@ class UsageDay(models.Model):
         db_table = "usage_day"
         constraints = (
             models.CheckConstraint(condition=Q(outcome__in=CallOutcome.values), name="usage_day_outcome_known"),
-            models.CheckConstraint(condition=Q(part__in=KeySubset.values), name="usage_day_part_known"),
+            models.CheckConstraint(condition=Q(key_subset__in=KeySubset.values), name="usage_day_key_subset_known"),
         )
 
     def __str__(self) -> str:
-        return f"{self.subject} {self.part} {self.day} {self.outcome}"
+        return f"{self.subject} {self.key_subset} {self.day} {self.outcome}"
 
 
 class KeyDay(models.Model):
-    """A key's calls of a finished day."""
+    """The calls of a key on a finished day."""
 
     pk = models.CompositePrimaryKey("key_id", "day")
     key_id = models.UUIDField()
@@ -94,8 +93,9 @@ class KeyDay(models.Model):
 
 
 class UsageRollUp(models.Model):
-    """How far the sums reach: one row. The hours before `hours_until` are in UsageDay, the days before `days_until` in
-    KeyDay.
+    """How far the sums reach, in one row.
+
+    The hours before `hours_until` are in UsageDay, the days before `days_until` in KeyDay.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -111,8 +111,9 @@ class UsageRollUp(models.Model):
 
 
 def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> list[tuple[date, str, int]]:
-    """(day, outcome, calls) of the day `first`, UTC, or later, in one statement: the sums, and what of the keys came
-    after them. Without keys the sums alone.
+    """(day, outcome, calls) from the day `first` (UTC) on, in one statement. A day may come several times.
+
+    Adds to the sums of the subjects the later calls of `keys`. If `keys` is None, returns the sums alone.
     """
     added = UsageDay.objects.of(subjects).filter(day__gte=first).values("day", "outcome").annotate(calls=Sum("count"))
     parts: list[Any] = [added.values_list("day", "outcome", "calls")]
@@ -130,8 +131,9 @@ def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> lis
 
 
 def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
-    """(key, *by, allowed, denied) of the day `first`, UTC, or later, in one statement; `by` may be "day". A key, or a
-    key's day, may come several times.
+    """(key, *by, allowed, denied) from the day `first` (UTC) on, in one statement; `by` may be "day".
+
+    A key, or a day of a key, may come several times.
     """
     until = _reached("days_until")
     names = ("key_id", *by, "allowed", "denied")
@@ -150,23 +152,25 @@ def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
 
 
 def _of(rows: Any, keys: Keys) -> QuerySet[Any]:
-    """The keys' own. An array is looked up in the index; a join may read a whole ledger, and hundreds of parameters
-    take longer to send than to look up.
+    """The rows of the keys.
+
+    An array is looked up in the index, while a join may read the whole ledger, and hundreds of parameters take longer
+    to send than to look up.
     """
-    named: Any = (
-        ArraySubquery(keys) if isinstance(keys, QuerySet) else Value(list(keys), ArrayField(models.UUIDField()))
-    )
-    return cast("QuerySet[Any]", rows.filter(EqualsAny(F("key_id"), named)))
+    ids: Any = ArraySubquery(keys) if isinstance(keys, QuerySet) else Value(list(keys), ArrayField(models.UUIDField()))
+    of_keys: QuerySet[Any] = rows.filter(EqualsAny(F("key_id"), ids))
+    return of_keys
 
 
 def _running(keys: Keys, first: date) -> QuerySet[Any]:
-    """The meters of the keys that have not handed over their last minute, with `at`, when that was."""
+    """The meters of the keys whose newest minute is not in the ledger yet, with `at`, the time of that minute."""
     at = Func(F("minute") * 60, function="to_timestamp", output_field=models.DateTimeField())
-    return _of(Meter.objects, keys).filter(cells__0__gt=0).annotate(at=at).filter(at__gte=_midnight(first))
+    meters: QuerySet[Any] = _of(Meter.objects, keys).filter(cells__0__gt=0).annotate(at=at)
+    return meters.filter(at__gte=_midnight(first))
 
 
 def _reached(field: str) -> Any:
-    """Up to where the sums have what is asked for, read in the statement that reads them; never, at the beginning."""
+    """A column of UsageRollUp, read by the same statement as the sums; 1970 before the first roll-up."""
     reached = UsageRollUp.objects.values(field)[:1]
     return Coalesce(models.Subquery(reached), Value(_NEVER), output_field=models.DateTimeField())
 

@@ -1,4 +1,4 @@
-"""Work that one process does at a time, in many short transactions: no lock of a row would last."""
+"""Advisory locks: for work of one process at a time that takes many short transactions, so no row lock would last."""
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -9,17 +9,17 @@ from keyadmin.core.errors import ConflictError
 
 
 @contextmanager
-def alone(number: int, words: str) -> Generator[None]:
-    """Holds PostgreSQL's advisory lock of that number; raises Conflict with the words where somebody else does.
+def advisory_lock(lock_id: int, conflict_message: str) -> Generator[None]:
+    """Hold PostgreSQL's advisory lock; raise ConflictError with the message if another session holds it.
 
-    It belongs to the session: if this process dies, the lock is free.
+    The lock belongs to the session. If the process dies, PostgreSQL releases it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [number])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock_id])
         if not cursor.fetchone()[0]:
-            raise ConflictError(words)
+            raise ConflictError(conflict_message)
     try:
         yield
     finally:
-        with suppress(Error), connection.cursor() as cursor:  # a lost session has lost its locks
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [number])
+        with suppress(Error), connection.cursor() as cursor:  # A lost session has lost its locks.
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [lock_id])

@@ -13,7 +13,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.models import ChainHead, EventType, Key, Organisation, ReviewBuild, review
 from keyadmin.models.review import ANY, KeyReview
 from keyadmin.operations import audit, policy
-from keyadmin.operations.locks import alone
+from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.policy import Permission
 
 #: Keys in one statement: each is a transaction of its own, so that a long walk holds nobody up.
@@ -30,7 +30,7 @@ def build() -> ReviewBuild:
 
     The walk takes as long as there are keys; what it says is so at the time it began, or newer.
     """
-    with alone(_BUILDING, _("Somebody else is building the report.")):
+    with advisory_lock(_BUILDING, _("Somebody else is building the report.")):
         values = {"at": audit.database_time(), "event": ChainHead.objects.get().number}
         after = _FIRST
         while True:

@@ -1,4 +1,4 @@
-"""Of two who edit the same thing, the second is told what the first one did."""
+"""Optimistic concurrency: an edit of a revision that is no longer the current one is rejected."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,22 +12,21 @@ from keyadmin.operations.audit import database_time
 
 
 def require(row: Any, revision: int | None) -> None:
-    """Raise Overtaken, with the event that came first, when the locked row has changed since `revision` was read.
+    """Raise StaleRevisionError if the locked row has changed since an editor read `revision`; None accepts any.
 
-    None is any revision.
+    The error has the last event that changed the row, so that the editor can show it.
     """
     if revision is None or revision == row.revision:
         return
-    event = Event.objects.of_target(str(row.pk)).filter(verb__in=EventType.edits()).first()
+    is_key = isinstance(row, Key)
+    event = Event.objects.of_target(str(row.pk)).filter(type__in=EventType.edits()).first()
     if event is None:
-        words = _("Someone else changed this key. Review their change.")
-        raise StaleRevisionError(
-            words if isinstance(row, Key) else _("Someone else changed this. Review their change.")
-        )
-    ago = _ago(database_time() - event.at)
-    words = _("Someone else changed this key %(ago)s. Review their change.")
-    words = words if isinstance(row, Key) else _("Someone else changed this %(ago)s. Review their change.")
-    raise StaleRevisionError(words % {"ago": ago}, event=event)
+        message = _("Someone else changed this. Review their change.")
+        raise StaleRevisionError(_("Someone else changed this key. Review their change.") if is_key else message)
+    message = _("Someone else changed this %(ago)s. Review their change.")
+    if is_key:
+        message = _("Someone else changed this key %(ago)s. Review their change.")
+    raise StaleRevisionError(message % {"ago": _ago(database_time() - event.at)}, event=event)
 
 
 def _ago(age: timedelta) -> str:

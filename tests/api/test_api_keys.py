@@ -54,5 +54,5 @@ def test_the_whole_page(ask: Ask, manager: Made) -> None:
     )
     assert ask(manager, "DELETE", f"/api/api-keys/{data['id']}").status_code == 404
     assert not Key.objects.filter(id=data["id"]).exists()
-    verbs = list(Event.objects.filter(target_id=data["id"]).values_list("verb", "door", "actor_kind", "actor_id"))
+    verbs = list(Event.objects.filter(target_id=data["id"]).values_list("type", "interface", "actor_kind", "actor_id"))
     assert verbs == [(verb, "api", "key", manager.key.id) for verb in ("key.deleted", "key.issued")]

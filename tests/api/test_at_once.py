@@ -56,6 +56,6 @@ def test_many_clients_at_once_lose_nothing(api: Server, given: Given) -> None:
     assert not made.filter(description="").exists()
     events = list(Event.objects.filter(number__gt=head.number).order_by("number"))
     for verb in (EventType.KEY_ISSUED, EventType.KEY_EDITED, EventType.KEY_REVOKED):
-        assert sum(event.verb == verb for event in events) == len(names)
+        assert sum(event.type == verb for event in events) == len(names)
     assert bytes(events[0].previous_hash) == bytes(head.hash)
     assert chain.verify().number == events[-1].number == head.number + len(events)

@@ -34,6 +34,6 @@ def test_a_key_exports_its_organisations_history(given: Given, ask: Ask) -> None
     assert [line["organisation"] for line in told] == [str(home.id)]
     assert told[0] == ask(reader, "GET", f"/api/history/{told[0]['number']}").json()
     event = exports().get()
-    assert (event.verb, event.actor_id, event.organisation_id) == (EventType.HISTORY_EXPORTED, reader.key.id, home.id)
+    assert (event.type, event.actor_id, event.organisation_id) == (EventType.HISTORY_EXPORTED, reader.key.id, home.id)
     csv = ask(reader, "GET", "/api/history/export?format=csv&target=1").getvalue().decode()
     assert ",'=1+1," in csv

@@ -101,7 +101,7 @@ def test_a_life(ask: Ask, manager: Made) -> None:
     assert ask(manager, "DELETE", path).status_code == 204
     assert ask(manager, "GET", path).status_code == 404
     told = ask(manager, "GET", f"{path}/history").json()
-    assert [event["action"].removeprefix("key.") for event in told] == [
+    assert [event["type"].removeprefix("key.") for event in told] == [
         "deleted",
         "grace_ended",
         "regenerated",
@@ -109,7 +109,7 @@ def test_a_life(ask: Ask, manager: Made) -> None:
         "revoked",
         "issued",
     ]
-    assert {event["actor"]["door"] for event in told} == {"api"}
+    assert {event["actor"]["interface"] for event in told} == {"api"}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisatio
 def test_lists_of_many_lead_on_too(
     ask: Ask, manager: Made, given: Given, owner: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(paging, "LIMIT", 1)
+    monkeypatch.setattr(paging, "COUNT_LIMIT", 1)
     for number in range(3):
         made = given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
         for network in ("10.0.0.0/16", "10.1.0.0/16"):

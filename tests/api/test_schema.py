@@ -125,5 +125,5 @@ def test_schemathesis_finds_nothing(api: Server, world: World, caller: str, tmp_
     )
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
     assert "Stateful" in run.stdout
-    done = set(Event.objects.filter(door="api").values_list("verb", flat=True))
+    done = set(Event.objects.filter(interface="api").values_list("type", flat=True))
     assert done - {EventType.SIGN_IN_FAILED}, "it has only read"

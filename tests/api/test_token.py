@@ -70,7 +70,7 @@ def test_a_sign_in_opens_the_api(jonas: Person, northwind: Organisation) -> None
         "roles": [{"organisation": here, "role": "owner"}],
     }
     event = Event.objects.first()
-    assert (event.verb, event.actor_id, event.door) == (EventType.SIGNED_IN, jonas.id, "api")
+    assert (event.type, event.actor_id, event.interface) == (EventType.SIGNED_IN, jonas.id, "api")
 
 
 def test_refresh_tokens_are_kept_as_digests_only(jonas: Person) -> None:
@@ -93,7 +93,7 @@ def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session(jonas: P
     assert stolen.status_code == 401
     assert [whoami(each["access_token"]).status_code for each in (first, second)] == [401, 401]
     assert post("/api/token/refresh", {"refresh_token": second["refresh_token"]}).status_code == 401
-    assert [event.verb for event in Event.objects.all()] == [
+    assert [event.type for event in Event.objects.all()] == [
         EventType.REFRESH_TOKEN_REUSED,
         EventType.TOKEN_REFRESHED,
         EventType.SIGNED_IN,
@@ -106,7 +106,7 @@ def test_revoking_ends_the_session(jonas: Person) -> None:
     assert post("/api/token/revoke", sent).status_code == 204
     assert whoami(told["access_token"]).status_code == 401
     assert post("/api/token/refresh", sent).status_code == 401
-    assert Event.objects.first().verb == EventType.SIGNED_OUT
+    assert Event.objects.first().type == EventType.SIGNED_OUT
     number = Event.objects.count()
     assert post("/api/token/revoke", sent).status_code == 204
     assert post("/api/token/revoke", {"refresh_token": "nothing"}).status_code == 204
@@ -235,7 +235,7 @@ def test_wrong_unknown_and_deactivated_look_alike(jonas: Person, northwind: Orga
     ]
     assert {answer.status_code for answer in answers} == {401}
     assert len({str(alike(answer)) for answer in answers}) == 1
-    failed = list(Event.objects.values_list("verb", "door", "actor_label"))
+    failed = list(Event.objects.values_list("type", "interface", "actor_label"))
     assert failed[-1] == (EventType.SIGN_IN_FAILED, "api", EMAIL)
     assert len(failed) == 4
 

@@ -150,7 +150,7 @@ def _history_filter(page: Page) -> None:
 
 
 def _history_filtered(page: Page) -> None:
-    page.goto("/history/?organisation=northwind&action=key.issued&q=CRM")
+    page.goto("/history/?organisation=northwind&type=key.issued&q=CRM")
     expect(page.get_by_role("link", name=re.compile("^Remove filter"))).to_be_visible()
 
 

@@ -144,13 +144,13 @@ def export_the_evidence(page: Page, key: Key, folder: Path) -> None:
     assert [file.suffix for file in files] == [".csv", ".jsonl"]
     with files[0].open(newline="") as file:
         (row,) = csv.DictReader(file)
-    assert (row["actor"], row["action"], row["target"]) == ("Jonas Lind", "allow_list.changed", NAME)
+    assert (row["actor"], row["type"], row["target"]) == ("Jonas Lind", "allow_list.changed", NAME)
     (line,) = files[1].read_text().splitlines()
     told = json.loads(line)
     before, after = told["changes"]["networks"] if "networks" in told["changes"] else told["changes"]["network"]
     assert (BEFORE in before, AFTER in after) == (True, True)
     assert told["hash"] == row["hash"] == hash_of(told)
-    page.goto("/history/?action=history.exported")
+    page.goto("/history/?type=history.exported")
     expect(page.locator("#event-rows tbody tr")).to_have_count(2)
     expect(page.locator("#event-rows tbody tr").first).to_contain_text("JSON Lines")
 
@@ -159,13 +159,14 @@ def hash_of(told: dict) -> str:  # type: ignore[type-arg]
     """By what docs/operations.md says, and without keyadmin."""
     actor, target = told["actor"], told["target"]
     fields = {
+        "format": told["format"],
         "number": told["number"],
         "at": told["at"],
-        "verb": told["action"],
+        "type": told["type"],
         "actor_kind": actor["kind"],
         "actor_id": actor["id"],
         "actor_label": actor["label"],
-        "door": actor["door"],
+        "interface": actor["interface"],
         "ip": actor["ip"],
         "user_agent": actor["user_agent"],
         "request_id": told["request_id"],

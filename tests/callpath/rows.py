@@ -114,7 +114,7 @@ class Given:
             ("DELETE FROM secret WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM meter WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM usage_hour WHERE key_id = ANY(%s)", keys),
-            ("DELETE FROM last_refusal WHERE key_id = ANY(%s)", keys),
+            ("DELETE FROM last_denial WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM scope_day WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM address_day WHERE key_id = ANY(%s)", keys),
             ("DELETE FROM idempotency_record WHERE actor_id = ANY(%s)", [*keys, *self.people]),

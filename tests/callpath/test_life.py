@@ -37,7 +37,7 @@ def test_only_the_new_secret_is_allowed_after_regeneration(server: Server, given
     new = keys.regenerate(actor=OPERATOR, key=made.key.id).token.value
     assert everywhere(server, given, made.headers) == {401}
     assert everywhere(server, given, [("X-API-Key", new)]) == {200}
-    assert list(Event.objects.of_target(str(made.key.id)).values_list("verb", flat=True)) == ["key.regenerated"]
+    assert list(Event.objects.of_target(str(made.key.id)).values_list("type", flat=True)) == ["key.regenerated"]
 
 
 def test_both_secrets_are_allowed_during_the_grace_period(server: Server, given: Given) -> None:

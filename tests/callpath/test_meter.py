@@ -44,7 +44,7 @@ def statement(file: str, values: Sequence[str]) -> str:
 
 
 ONE, MANY = statement("consume.sql", SINGLE), statement("consume_many.sql", ARRAYS)
-SETTLE = ONE.replace("meter_draw", "meter_settle")
+SETTLE = ONE.replace("meter_consume", "meter_consume_slow")
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Model:
             return "full", len(self.calls)
         self.calls += [self.newest] * cost
         self.total += cost
-        return "drawn", len(self.calls)
+        return "consumed", len(self.calls)
 
     def _finish(self, now: int) -> None:
         if self.newest is not None and (finished := self.calls.count(self.newest)):
@@ -197,11 +197,11 @@ def test_no_rolling_hour_exceeds_the_limit(given: Given, traffic: list[tuple[int
         for minutes, calls in traffic:
             database.step(minutes)
             time += minutes
-            passed += [time for _ in range(calls) if database.draw()[0] == "drawn"]
+            passed += [time for _ in range(calls) if database.draw()[0] == "consumed"]
         for end in passed:
             assert sum(end - 60 <= moment <= end for moment in passed) <= limit
         free = [time - moment for moment in passed if time - moment <= 60]
-        assert (database.draw()[0] == "drawn") == (len(free) < limit)
+        assert (database.draw()[0] == "consumed") == (len(free) < limit)
 
     within_one_minute(run)
 
@@ -218,14 +218,14 @@ def test_denied_call_has_room_within_one_window(
         for minutes, cost in traffic:
             database.step(minutes)
             database.draw(cost=cost)
-        while database.draw()[0] == "drawn":
+        while database.draw()[0] == "consumed":
             pass
         database.step(-back)
         assert database.draw()[0] == "full"
         for _ in range(61):
             database.step(1)
             database.draw(cost=limit + 1)
-        assert database.draw(cost=limit)[:2] == ("drawn", limit)
+        assert database.draw(cost=limit)[:2] == ("consumed", limit)
 
     within_one_minute(run)
 
@@ -234,14 +234,14 @@ def test_denied_call_has_room_within_one_window(
 def test_clock_set_back_denies_for_one_window_at_most(given: Given, back: int) -> None:
     def run() -> None:
         database = Database(given, 3)
-        assert [database.draw()[0] for _ in range(4)] == ["drawn", "drawn", "drawn", "full"]
+        assert [database.draw()[0] for _ in range(4)] == ["consumed", "consumed", "consumed", "full"]
         database.step(-back)
         outcome, used, wait = database.draw()
         assert (outcome, used) == ("full", 3)
         assert wait is not None
         assert wait <= 61 * 60
         database.step(61)
-        assert database.draw()[:2] == ("drawn", 1)
+        assert database.draw()[:2] == ("consumed", 1)
 
     within_one_minute(run)
 
@@ -249,11 +249,11 @@ def test_clock_set_back_denies_for_one_window_at_most(given: Given, back: int) -
 def test_clock_set_forward_frees_the_skipped_minutes(given: Given) -> None:
     def run() -> None:
         database = Database(given, 3)
-        assert [database.draw()[0] for _ in range(4)] == ["drawn", "drawn", "drawn", "full"]
+        assert [database.draw()[0] for _ in range(4)] == ["consumed", "consumed", "consumed", "full"]
         database.step(61)
-        assert database.draw()[:2] == ("drawn", 1)
+        assert database.draw()[:2] == ("consumed", 1)
         database.step(-61)  # and put right again: the calls keep their age
-        assert [database.draw()[0] for _ in range(3)] == ["drawn", "drawn", "full"]
+        assert [database.draw()[0] for _ in range(3)] == ["consumed", "consumed", "full"]
 
     within_one_minute(run)
 
@@ -272,7 +272,7 @@ def test_stale_or_expired_snapshot_consumes_nothing(given: Given) -> None:
         assert database.draw(version=2)[0] == "stale"
         assert database.draw(expiry="2001-01-01T00:00:00Z")[0] == "stale"
         assert database.row() == before
-    assert database.draw(expiry="2999-01-01T00:00:00Z")[0] == "drawn"
+    assert database.draw(expiry="2999-01-01T00:00:00Z")[0] == "consumed"
     database.ask("DELETE FROM meter WHERE key_id = %(key)s")
     assert database.draw()[0] == "stale"
 
@@ -282,7 +282,7 @@ def test_slow_path_compares_every_version_again(given: Given, version: str) -> N
     """A statement that waited for the commit of a change reaches the slow path with the old versions."""
     database = Database(given, 3)
     parameters = database.parameters()
-    assert database.ask(SETTLE, **parameters)[0][0] == "drawn"
+    assert database.ask(SETTLE, **parameters)[0][0] == "consumed"
     before = database.row()
     for minutes in (0, 5):
         database.step(minutes)

@@ -192,7 +192,7 @@ def test_explanation_counts_nothing_and_needs_few_statements(given: Given, state
         _, text = page(owner, about, on_behalf_of="sam@example.com")
     assert f"{others[-1].key.name}</a>, which has the permission." in text
     assert len(captured) + len(statements) <= 12
-    assert not any(words in sql.lower() for sql in statements for words in ("update", "insert", "meter_settle"))
+    assert not any(words in sql.lower() for sql in statements for words in ("update", "insert", "meter_consume_slow"))
     after = given.meter(about)
     assert (after.total, after.cells, after.last_used_at) == (before.total, before.cells, before.last_used_at)
     assert Event.objects.count() == events

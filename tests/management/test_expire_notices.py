@@ -104,9 +104,9 @@ def test_one_letter_to_each_owner_about_all_their_keys(
     assert "Northwind / Concierge" in letters[jonas.email]
     assert [one["to"] for one in told["sent"]] == sorted(letters)
     assert [key["days"] for key in told["sent"][0]["keys"]] == [1, 7, 14]
-    events = Event.objects.filter(verb="notice.sent")
+    events = Event.objects.filter(type="notice.sent")
     assert {event.target_label for event in events} == {jonas.name, both.name, maya.name}
-    assert {event.door for event in events} == {"command"}
+    assert {event.interface for event in events} == {"command"}
     assert robot.token not in "".join(letters.values())
     assert json.loads(command("expire_notices", "--json"))["sent"] == []
     assert postbox.take() == {}
@@ -184,7 +184,7 @@ def test_two_at_once_and_who_died_on_the_way(
     assert expiry_notices.begin(jonas, [key]) == []
     command("expire_notices")
     assert postbox.take() == {}, "somebody is at it"
-    ExpiryNotice.objects.update(begun_at=NOW - timedelta(minutes=11))
+    ExpiryNotice.objects.update(claimed_at=NOW - timedelta(minutes=11))
     command("expire_notices")
     assert list(postbox.take()) == [jonas.email], "they died"
     ExpiryNotice.objects.update(expires_at=NOW - timedelta(days=1))

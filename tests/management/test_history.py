@@ -27,18 +27,18 @@ def issued(shell: Shell) -> dict[str, Any]:
 def test_of_a_key_newest_first(shell: Shell, issued: dict[str, Any], name: str) -> None:
     revoked, made = told(shell, "--key", issued[name])
 
-    assert (revoked["action"], made["action"]) == ("key.revoked", "key.issued")
+    assert (revoked["type"], made["type"]) == ("key.revoked", "key.issued")
     assert revoked["number"] > made["number"]
     assert revoked["reason"] == "Done with it"
     assert made["target"] == {"kind": "key", "id": issued["id"], "label": "Told"}
     assert made["actor"]["kind"] == "command"
-    assert made["actor"]["door"] == "command"
+    assert made["actor"]["interface"] == "command"
 
 
 def test_by_organisation_action_and_limit(shell: Shell) -> None:
-    events = told(shell, "--organisation", "contoso", "--action", "key.issued", "--limit", "2")
+    events = told(shell, "--organisation", "contoso", "--type", "key.issued", "--limit", "2")
 
-    assert [(event["organisation_label"], event["action"]) for event in events] == [("Contoso", "key.issued")] * 2
+    assert [(event["organisation_label"], event["type"]) for event in events] == [("Contoso", "key.issued")] * 2
 
 
 def test_since(shell: Shell, issued: dict[str, Any]) -> None:
@@ -65,7 +65,7 @@ def test_a_table_for_people(shell: Shell, issued: dict[str, Any]) -> None:
     [
         (("--organisation", "nowhere"), 3),
         (("--key", "kad_nothing"), 3),
-        (("--action", "key.eaten"), 2),
+        (("--type", "key.eaten"), 2),
         (("--since", "yesterday"), 2),
         (("--since", "2026-01-01"), 2),
     ],
@@ -80,12 +80,12 @@ def test_export_is_recorded_and_takes_all(shell: Shell, issued: dict[str, Any]) 
     done = shell("history", "--key", issued["id"], "--export", "jsonl")
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert [json.loads(line)["action"] for line in done.stdout.splitlines()] == ["key.revoked", "key.issued"]
+    assert [json.loads(line)["type"] for line in done.stdout.splitlines()] == ["key.revoked", "key.issued"]
     exported = told(shell, "--limit", "1")[0]
-    assert exported["action"] == "history.exported"
+    assert exported["type"] == "history.exported"
     assert exported["changes"] == {"format": [None, "JSON Lines"], "target": [None, issued["id"]]}
     csv = shell("history", "--text", "Told", "--actor", "command", "--until", "0d", "--export", "csv").stdout
-    assert csv.startswith("number,at,action,")
+    assert csv.startswith("number,at,type,")
     assert csv.count("\n") > 2
 
 

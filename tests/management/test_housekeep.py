@@ -44,7 +44,7 @@ def test_all_that_is_due(command: Command, used: None) -> None:
     assert command("housekeep") == "old usage removed: usage_hour 1\n"
     built = ReviewBuild.objects.get().at
     assert UsageRollUp.objects.exists()
-    assert Event.objects.get().verb == "usage.pruned"
+    assert Event.objects.get().type == "usage.pruned"
     assert command("housekeep") == ""
     assert ReviewBuild.objects.get().at == built, "it is not an hour old"
     ReviewBuild.objects.update(at=built - timedelta(hours=1))

@@ -159,7 +159,7 @@ def test_history_names_the_operator(command: Run, northwind: Organisation) -> No
     key = issue(command)
 
     event = Event.objects.of_target(str(key.id)).get()
-    assert (event.verb, event.actor_kind, event.door) == ("key.issued", "command", "command")
+    assert (event.type, event.actor_kind, event.interface) == ("key.issued", "command", "command")
     assert event.actor_label.startswith("command line (")
     assert key.created_by == event.actor_label
 

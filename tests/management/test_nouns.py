@@ -26,8 +26,8 @@ def tell(command: Callable[..., str]) -> Tell:
 def verbs() -> list[str]:
     """What history says was done, in order, all by the command line."""
     events = Event.objects.order_by("number")
-    assert {(event.actor_kind, event.door) for event in events} == {("command", "command")}
-    return [event.verb for event in events]
+    assert {(event.actor_kind, event.interface) for event in events} == {("command", "command")}
+    return [event.type for event in events]
 
 
 def test_bots(tell: Tell, northwind: Organisation) -> None:
@@ -57,9 +57,9 @@ def test_organisations(tell: Tell) -> None:
         "--keep-usage",
         "100",
     )
-    assert (edited["longest_expiry_days"], edited["may_never_expire"], edited["usage_days"]) == (30, False, 100)
+    assert (edited["max_expiry_days"], edited["may_never_expire"], edited["usage_retention_days"]) == (30, False, 100)
     unlimited = tell("organisations", "edit", "fabrikam", "--longest-life", "never", "--name", "Fabrikam Ltd")
-    assert (unlimited["longest_expiry_days"], unlimited["name"]) == (None, "Fabrikam Ltd")
+    assert (unlimited["max_expiry_days"], unlimited["name"]) == (None, "Fabrikam Ltd")
     assert not tell("organisations", "disable", "fabrikam")["is_active"]
     assert tell("organisations", "enable", "fabrikam")["is_active"]
     assert [row["slug"] for row in tell("organisations", "list")] == ["fabrikam"]

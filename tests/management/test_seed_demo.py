@@ -23,7 +23,7 @@ TABLES = (
     "usage_hour",
     "scope_day",
     "address_day",
-    "last_refusal",
+    "last_denial",
     "secret_use",
     "event",
 )
@@ -123,14 +123,14 @@ def test_the_ledgers_agree(shell: Shell) -> None:
         days = by_day.format("day", table, "true")
         assert shell.rows(f"({hours} EXCEPT {days}) UNION ALL ({days} EXCEPT {hours})") == []
     refused = "SELECT key_id, outcome, max(hour) FROM usage_hour WHERE outcome <> 'ok' GROUP BY 1, 2"
-    last = "SELECT key_id, reason, date_trunc('hour', at, 'UTC') FROM last_refusal"
+    last = "SELECT key_id, reason, date_trunc('hour', at, 'UTC') FROM last_denial"
     assert shell.rows(f"({refused} EXCEPT {last}) UNION ALL ({last} EXCEPT {refused})") == []
     assert shell.rows("SELECT secret_id FROM secret_use EXCEPT SELECT id FROM secret") == []
     assert shell.rows("SELECT count(*) > 5 FROM secret_use WHERE last_used_at <= now()") == [(True,)]
 
 
 def test_history_tells_how_it_came_to_be(shell: Shell) -> None:
-    actions = dict(shell.rows("SELECT verb, count(*) FROM event WHERE actor_kind <> 'command' GROUP BY verb"))
+    actions = dict(shell.rows("SELECT type, count(*) FROM event WHERE actor_kind <> 'command' GROUP BY type"))
 
     assert actions["key.issued"] == len(KEYS)
     assert actions["person.created"] == len(PEOPLE)

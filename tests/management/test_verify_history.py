@@ -1,4 +1,4 @@
-"""The chain of history: whole, or broken where somebody wrote to the database by hand."""
+"""verify_history and checkpoint: the chain of an unchanged, and of a manipulated database."""
 
 import json
 import os
@@ -22,7 +22,7 @@ KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
 
 @pytest.fixture
 def written(shell: Shell) -> Iterator[Shell]:
-    """A database of its own with the demo's history, to be tampered with."""
+    """A separate database with the history of the demo data, which tests manipulate."""
     name = shell.url.rpartition("/")[2].partition("?")[0]
     with database("tampered", name) as own:
         yield Shell(own)
@@ -30,7 +30,7 @@ def written(shell: Shell) -> Iterator[Shell]:
 
 @pytest.fixture
 def kept(written: Shell, tmp_path: Path) -> Path:
-    """A checkpoint of it."""
+    """The file of a checkpoint of that database."""
     done = written("checkpoint", **KEY)
     assert (done.returncode, done.stderr) == (0, "")
     file = tmp_path / "checkpoint.json"
@@ -39,7 +39,7 @@ def kept(written: Shell, tmp_path: Path) -> Path:
 
 
 def tamper(shell: Shell, *statements: tuple[str, Any]) -> None:
-    """As the database's owner, who can switch triggers off."""
+    """Runs statements as the owner of the database, with the triggers disabled."""
     with history_open(shell.url) as own:
         for statement, parameters in statements:
             own.execute(sql.SQL(statement), parameters)
@@ -49,7 +49,7 @@ def newest(shell: Shell) -> int:
     return int(shell.rows("SELECT max(number) FROM event")[0][0])
 
 
-def test_an_untouched_history_is_whole(written: Shell, kept: Path) -> None:
+def test_unchanged_history_is_intact(written: Shell, kept: Path) -> None:
     last = newest(written)
     done = written("verify_history", "--checkpoint", str(kept), "--json", **KEY)
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,7 +59,7 @@ def test_an_untouched_history_is_whole(written: Shell, kept: Path) -> None:
     assert written.rows("SELECT number, problem FROM chain_check") == [(last, "")]
 
 
-def test_an_edited_row_in_the_middle_is_named(written: Shell) -> None:
+def test_edited_event_is_named(written: Shell) -> None:
     tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
     done = written("verify_history")
     assert (done.returncode, done.stdout) == (5, "")
@@ -67,18 +67,18 @@ def test_an_edited_row_in_the_middle_is_named(written: Shell) -> None:
     assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content is not what was recorded")]
 
 
-def test_a_removed_row_in_the_middle_is_named(written: Shell) -> None:
+def test_deleted_event_is_named(written: Shell) -> None:
     tamper(written, ("DELETE FROM event WHERE number = 5", ()))
     assert "Event 5: it is missing." in written("verify_history").stderr
 
 
-def test_a_cut_tail_is_seen_by_the_head(written: Shell) -> None:
+def test_cut_off_end_differs_from_head(written: Shell) -> None:
     last = newest(written)
     tamper(written, ("DELETE FROM event WHERE number > %s", [last - 2]))
     assert f"Event {last - 1}: it is missing, and all after it" in written("verify_history").stderr
 
 
-def test_a_cut_tail_with_its_head_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
+def test_cut_off_end_with_head_differs_from_checkpoint(written: Shell, kept: Path) -> None:
     last = newest(written)
     cut = (
         ("DELETE FROM event WHERE number > %s", [last - 2]),
@@ -91,8 +91,8 @@ def test_a_cut_tail_with_its_head_is_seen_by_the_checkpoint(written: Shell, kept
     assert f"Event {last - 1}: it is missing, and all after it" in done.stderr
 
 
-def test_a_rewritten_past_is_seen_by_the_checkpoint(written: Shell, kept: Path) -> None:
-    """All hashes from event 5 on are made anew, as somebody would who knows how."""
+def test_rewritten_past_differs_from_checkpoint(written: Shell, kept: Path) -> None:
+    """All hashes from event 5 on are recomputed."""
     rewrite(written, 5)
     assert written("verify_history").returncode == 0
     done = written("verify_history", "--checkpoint", str(kept), **KEY)
@@ -117,8 +117,8 @@ def rewrite(shell: Shell, first: int) -> None:
     tamper(shell, *statements, ("UPDATE chain_head SET hash = %s", [before]))
 
 
-def test_a_head_that_is_not_the_newest_events_is_seen_and_not_signed(written: Shell) -> None:
-    """As when a suffix is rewritten and its head forgotten."""
+def test_head_of_another_event_is_reported_and_not_signed(written: Shell) -> None:
+    """The head of a history whose end was rewritten, but not the head."""
     last = newest(written)
     tamper(written, ("UPDATE chain_head SET hash = %s", [bytes(range(32))]))
     done = written("verify_history")
@@ -127,14 +127,14 @@ def test_a_head_that_is_not_the_newest_events_is_seen_and_not_signed(written: Sh
     assert written("checkpoint", **KEY).returncode == 5
 
 
-def test_an_event_that_the_head_does_not_know_was_not_recorded_here(written: Shell) -> None:
+def test_event_after_the_head_is_reported(written: Shell) -> None:
     last = newest(written)
     back = "UPDATE chain_head SET (number, hash) = (SELECT number, hash FROM event WHERE number = %s)"
     tamper(written, (back, [last - 1]))
     assert f"Event {last}: the head of history does not know it" in written("verify_history").stderr
 
 
-def test_since_a_checkpoint_only_what_is_newer_is_walked(written: Shell, kept: Path) -> None:
+def test_since_checkpoint_verifies_only_later_events(written: Shell, kept: Path) -> None:
     last = newest(written)
     assert written("organisations", "create", "--name", "Fabrikam").returncode == 0
     since = ("verify_history", "--checkpoint", str(kept), "--since-checkpoint")
@@ -148,7 +148,7 @@ def test_since_a_checkpoint_only_what_is_newer_is_walked(written: Shell, kept: P
     assert written.rows("SELECT number, problem FROM chain_check") == [(last + 2, "")]
 
     tamper(written, ("UPDATE event SET reason = 'x' WHERE number = 5", ()))
-    assert written(*since, **KEY).returncode == 0  # as it says: what came before is taken as it is
+    assert written(*since, **KEY).returncode == 0  # The events before the checkpoint are not verified.
     tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last + 1]))
     assert f"Event {last + 1}: its content" in written(*since, **KEY).stderr
     tamper(written, ("UPDATE event SET reason = 'x' WHERE number = %s", [last]))
@@ -157,7 +157,7 @@ def test_since_a_checkpoint_only_what_is_newer_is_walked(written: Shell, kept: P
     assert f"Event {last}: it is missing" in written(*since, **KEY).stderr
 
 
-def test_before_anything_happened_there_is_a_checkpoint_too(empty_shell: Shell, tmp_path: Path) -> None:
+def test_empty_history_has_a_checkpoint(empty_shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "checkpoint.json"
     file.write_text(empty_shell("checkpoint", **KEY).stdout)
     checked = ("verify_history", "--checkpoint", str(file))
@@ -168,8 +168,8 @@ def test_before_anything_happened_there_is_a_checkpoint_too(empty_shell: Shell, 
     assert "Event 1: it is missing, and all after it" in empty_shell(*checked, **KEY).stderr
 
 
-def test_a_replaced_key_goes_on_being_known(written: Shell, kept: Path, tmp_path: Path) -> None:
-    """And whoever verifies needs no key that signs."""
+def test_replaced_signing_key_stays_known(written: Shell, kept: Path, tmp_path: Path) -> None:
+    """Verification needs only public keys."""
     check, other = ("verify_history", "--checkpoint", str(kept)), "cd" * 32
     public = json.loads(kept.read_text())["key"]
     refused = written(*check, KEYADMIN_CHECKPOINT_KEY=other)
@@ -186,7 +186,7 @@ def test_a_replaced_key_goes_on_being_known(written: Shell, kept: Path, tmp_path
     assert written(*both, KEYADMIN_CHECKPOINT_KEY=other, KEYADMIN_CHECKPOINT_PUBLIC_KEYS=public).returncode == 0
 
 
-def test_a_terminal_is_shown_how_far_it_is(written: Shell) -> None:
+def test_terminal_shows_progress(written: Shell) -> None:
     screen, terminal = os.openpty()
     done = subprocess.run(
         [sys.executable, "manage.py", "verify_history"],
@@ -204,12 +204,12 @@ def test_a_terminal_is_shown_how_far_it_is(written: Shell) -> None:
     os.close(screen)
 
 
-def test_a_forged_checkpoint_is_refused(written: Shell, kept: Path) -> None:
+def test_forged_checkpoint_is_rejected(written: Shell, kept: Path) -> None:
     fields = json.loads(kept.read_text())
     kept.write_text(json.dumps(fields | {"number": 1}))
     done = written("verify_history", "--checkpoint", str(kept), **KEY)
     assert (done.returncode, done.stdout) == (6, "")
-    assert "signature does not hold" in done.stderr
+    assert "signature is not valid" in done.stderr
     kept.write_text(json.dumps(fields))
     assert written("verify_history", "--checkpoint", str(kept), KEYADMIN_CHECKPOINT_KEY="cd" * 32).returncode == 6
     kept.write_text("{}")
@@ -217,6 +217,6 @@ def test_a_forged_checkpoint_is_refused(written: Shell, kept: Path) -> None:
     assert written("verify_history", "--checkpoint", str(kept.with_name("none")), **KEY).returncode == 2
 
 
-def test_without_a_key_there_is_no_checkpoint(written: Shell) -> None:
+def test_checkpoint_without_signing_key_fails(written: Shell) -> None:
     done = written("checkpoint")
     assert (done.returncode, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""The shape of the data, as the database itself insists on it."""
+"""The constraints of the schema: PostgreSQL rejects rows that the models do not allow."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         "key_public_never_expires",
         lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
     ),
-    "inheriting from nobody": ("key_inherits_from_somebody", lambda o: KeyFactory(organisation=o, inherits=True)),
+    "inheriting from nobody": ("key_inheriting_has_creator", lambda o: KeyFactory(organisation=o, inherits=True)),
     "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
     "a prefix with a line break": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="ab\n")),
     "an unknown format": ("organisation_key_format_known", lambda o: _of(o, key_format="other")),
@@ -129,14 +129,14 @@ def _of(row: Any, **fields: Any) -> Any:
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_the_database_refuses(northwind: Organisation, what: str) -> None:
+def test_invalid_row_violates_constraint(northwind: Organisation, what: str) -> None:
     constraint, act = REFUSED[what]
-    with pytest.raises(IntegrityError, match=constraint):  # noqa: PT012 - some are only checked at the end
+    with pytest.raises(IntegrityError, match=constraint):  # noqa: PT012 - some constraints are deferred
         act(northwind)
         connection.check_constraints()
 
 
-def test_a_network_with_host_bits(northwind: Organisation) -> None:
+def test_network_with_host_bits_is_rejected(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind)
     with pytest.raises(DatabaseError, match="invalid cidr value"), connection.cursor() as cursor:
         cursor.execute(
@@ -146,7 +146,7 @@ def test_a_network_with_host_bits(northwind: Organisation) -> None:
 
 
 @pytest.mark.parametrize("owner", [Organisation, Person, Tier, Bot, Channel])
-def test_what_a_key_needs_cannot_go(northwind: Organisation, owner: Any) -> None:
+def test_row_that_a_key_refers_to_cannot_be_deleted(northwind: Organisation, owner: Any) -> None:
     creator = PersonFactory()
     KeyFactory(
         bot=BotFactory(organisation=northwind), creator=creator, channels=[ChannelFactory(organisation=northwind)]

@@ -1,4 +1,4 @@
-"""How events are found: by words, ids, addresses, days and whose they are, in order, and by index."""
+"""The search of history: filters, order, visibility, and the use of the index."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,19 +14,20 @@ from keyadmin.models.event_search import EventFilter, EventQuery
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor, member_of
 
 #: Events of one part of the index, as in history_parts.sql.
-PART = 65536
+PARTITION_SIZE = 65536
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "20000000-0000-4000-8000-000000000001"
 
 
 def event(number: int, **fields: Any) -> Event:
-    """An event; the chain's hashes are not what is looked for."""
+    """An unsaved event without valid hashes, which the search does not need."""
     values: dict[str, Any] = {
+        "format": 1,
         "at": NOON,
-        "verb": EventType.KEY_EDITED.value,
+        "type": EventType.KEY_EDITED.value,
         "actor_kind": "person",
         "actor_label": "Maya Okafor",
-        "door": "page",
+        "interface": "page",
         "target_kind": "key",
         "target_id": KEY,
         "target_label": "CRM integration",
@@ -41,8 +42,8 @@ def write(*events: Event) -> None:
     ChainHead.objects.update(number=max(one.number for one in events))
 
 
-def numbers(wanted: EventFilter, actor: Any = OPERATOR, most: int = 50) -> list[int]:
-    return [one.number for one in EventQuery.of(actor, wanted).newest(most)]
+def numbers(conditions: EventFilter, actor: Any = OPERATOR, limit: int = 50) -> list[int]:
+    return [one.number for one in EventQuery.of(actor, conditions).newest(limit)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def numbers(wanted: EventFilter, actor: Any = OPERATOR, most: int = 50) -> list[
         ("old new", True),
     ],
 )
-def test_text_is_words_by_their_beginnings_addresses_and_ids(db: None, text: str, is_found: bool) -> None:
+def test_text_matches_beginnings_of_words_addresses_and_ids(db: None, text: str, is_found: bool) -> None:
     write(
         event(
             3,
@@ -108,8 +109,8 @@ def test_text_is_words_by_their_beginnings_addresses_and_ids(db: None, text: str
     assert numbers(EventFilter(text=text)) == ([3] if is_found else [])
 
 
-def test_an_event_is_written_whatever_is_in_it(db: None) -> None:
-    """A word that the index cannot hold would refuse the event, and with it the change."""
+def test_event_with_any_content_is_stored(db: None) -> None:
+    """A word that is too long for the index must not make the event, and so the change, fail."""
     huge = " ".join(f"word{number}" for number in range(60_000))
     write(
         event(1, target_id="a:b'c\\d e", target_label="é" * 254, actor_label="", reason="'\\:*\n\t" * 40),
@@ -122,17 +123,17 @@ def test_an_event_is_written_whatever_is_in_it(db: None) -> None:
     assert numbers(EventFilter(target="break quoted wide")) == [4]
 
 
-def test_each_filter_alone_and_together(db: None) -> None:
+def test_filters_match_alone_and_combined(db: None) -> None:
     someone, northwind = UUID(int=5), UUID(int=6)
     write(
         event(
-            1, actor_id=someone, actor_label="Jonas Lind", verb=EventType.KEY_REVOKED.value, at=NOON - timedelta(days=9)
+            1, actor_id=someone, actor_label="Jonas Lind", type=EventType.KEY_REVOKED.value, at=NOON - timedelta(days=9)
         ),
         event(2, organisation_id=northwind, target_label="Shop export", target_id="other"),
         event(3, organisation_id=northwind, actor_id=someone, actor_label="Jonas Lind"),
-        event(4, organisation_id=northwind, actor_label="Maya Lind", verb=EventType.KEY_REVOKED.value),
+        event(4, organisation_id=northwind, actor_label="Maya Lind", type=EventType.KEY_REVOKED.value),
     )
-    found = {
+    cases = {
         "everything": (EventFilter(), [4, 3, 2, 1]),
         "actor's id": (EventFilter(actor=str(someone)), [3, 1]),
         "actor's name": (EventFilter(actor="lind"), [4, 3, 1]),
@@ -142,45 +143,45 @@ def test_each_filter_alone_and_together(db: None) -> None:
         "not the target's": (EventFilter(actor="shop"), []),
         "target's name": (EventFilter(target="shop"), [2]),
         "target's id": (EventFilter(target=KEY), [4, 3, 1]),
-        "action": (EventFilter(action="key.revoked"), [4, 1]),
+        "action": (EventFilter(type="key.revoked"), [4, 1]),
         "organisation": (EventFilter(organisation=northwind), [4, 3, 2]),
-        "two of them": (EventFilter(organisation=northwind, action="key.revoked"), [4]),
+        "two of them": (EventFilter(organisation=northwind, type="key.revoked"), [4]),
         "three of them": (EventFilter(organisation=northwind, actor=str(someone), target="crm"), [3]),
         "since": (EventFilter(since=NOON - timedelta(days=1)), [4, 3, 2]),
         "until": (EventFilter(until=NOON), [1]),
         "since, with another": (EventFilter(since=NOON - timedelta(days=1), actor=str(someone)), [3]),
-        "until, with two": (EventFilter(until=NOON, actor=str(someone), action="key.revoked"), [1]),
+        "until, with two": (EventFilter(until=NOON, actor=str(someone), type="key.revoked"), [1]),
         "nothing so early": (EventFilter(until=NOON - timedelta(days=99), actor="lind"), []),
         "nothing so late": (EventFilter(since=NOON + timedelta(days=99), actor="lind"), []),
     }
-    assert {name: numbers(wanted) for name, (wanted, _) in found.items()} == {
-        name: expected for name, (_, expected) in found.items()
+    assert {name: numbers(conditions) for name, (conditions, _) in cases.items()} == {
+        name: expected for name, (_, expected) in cases.items()
     }
 
 
-def test_a_clock_that_was_set_back_hides_nothing(db: None) -> None:
+def test_clock_set_back_hides_no_events(db: None) -> None:
     minutes = [0, 10, 50, 20, 30, 60, 4 * 365 * 24 * 60, 70]
     write(*(event(n, at=NOON + timedelta(minutes=m), reason="x") for n, m in enumerate(minutes, 1)))
-    for wanted in (EventFilter(), EventFilter(text="maya")):
+    for conditions in (EventFilter(), EventFilter(text="maya")):
         since, until = NOON + timedelta(minutes=25), NOON + timedelta(minutes=40)
-        asked = {"text": wanted.text, "since": since, "until": until}
-        assert numbers(EventFilter(**asked)) == [5]
-        assert numbers(EventFilter(**asked | {"until": NOON + timedelta(minutes=90)})) == [8, 6, 5, 3]
-        assert numbers(EventFilter(**asked | {"until": NOON + timedelta(days=9999)})) == [8, 7, 6, 5, 3]
+        filters = {"text": conditions.text, "since": since, "until": until}
+        assert numbers(EventFilter(**filters)) == [5]
+        assert numbers(EventFilter(**filters | {"until": NOON + timedelta(minutes=90)})) == [8, 6, 5, 3]
+        assert numbers(EventFilter(**filters | {"until": NOON + timedelta(days=9999)})) == [8, 7, 6, 5, 3]
 
 
-def test_whoever_reads_finds_theirs_only(
+def test_actor_finds_only_visible_events(
     maya: Person, priya: Person, jonas: Person, sam: Person, northwind: Organisation, contoso: Organisation
 ) -> None:
     both = member_of(northwind, "auditor")
     member_of_contoso = member_of(contoso, "owner")
     key = KeyFactory(organisation=northwind)
     write(
-        event(PART, organisation_id=northwind.id, actor_id=maya.id),
-        event(3 * PART, organisation_id=contoso.id, actor_id=maya.id),
-        event(5 * PART, actor_id=jonas.id),
-        event(6 * PART, actor_id=sam.id),
-        event(7 * PART, organisation_id=contoso.id, actor_id=both.id),
+        event(PARTITION_SIZE, organisation_id=northwind.id, actor_id=maya.id),
+        event(3 * PARTITION_SIZE, organisation_id=contoso.id, actor_id=maya.id),
+        event(5 * PARTITION_SIZE, actor_id=jonas.id),
+        event(6 * PARTITION_SIZE, actor_id=sam.id),
+        event(7 * PARTITION_SIZE, organisation_id=contoso.id, actor_id=both.id),
     )
     expected = {
         "maya": (maya, [7, 6, 5, 3, 1]),
@@ -191,18 +192,22 @@ def test_whoever_reads_finds_theirs_only(
         "lena": (member_of_contoso, [7, 3]),
         "key": (key, [1]),
     }
-    for name, (who, parts) in expected.items():
-        for wanted in (EventFilter(), EventFilter(text="crm"), EventFilter(target=KEY, action="key.edited")):
-            assert numbers(wanted, as_actor(who)) == [part * PART for part in parts], name
+    for name, (who, partitions) in expected.items():
+        for conditions in (EventFilter(), EventFilter(text="crm"), EventFilter(target=KEY, type="key.edited")):
+            assert numbers(conditions, as_actor(who)) == [partition * PARTITION_SIZE for partition in partitions], name
     assert numbers(EventFilter(organisation=contoso.id), as_actor(jonas)) == []
     Person.objects.filter(id=jonas.id).update(is_active=False)
-    assert numbers(EventFilter(), as_actor(jonas)) == [5 * PART]
+    assert numbers(EventFilter(), as_actor(jonas)) == [5 * PARTITION_SIZE]
 
 
-@given(st.lists(st.integers(1, 6 * PART), min_size=1, unique=True, max_size=60), st.integers(1, 12), st.booleans())
+@given(
+    st.lists(st.integers(1, 6 * PARTITION_SIZE), min_size=1, unique=True, max_size=60),
+    st.integers(1, 12),
+    st.booleans(),
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
-def test_pages_lead_to_every_event_in_order_and_back(db: None, places: list[int], size: int, rare: bool) -> None:
-    """Over the borders of parts, empty parts, and events that do not match between those that do."""
+def test_pages_show_every_event_in_order_both_ways(db: None, places: list[int], size: int, rare: bool) -> None:
+    """Pages cross partitions, empty partitions, and events that do not match."""
     reason = {True: "seldom", False: "often"}
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT before")
@@ -225,8 +230,8 @@ def test_pages_lead_to_every_event_in_order_and_back(db: None, places: list[int]
         cursor.execute("ROLLBACK TO before")
 
 
-def test_only_what_is_found_is_read(db: None, maya: Person, northwind: Organisation) -> None:
-    """By PostgreSQL's own account: no walk over the table, and no row fetched that is not found or next to it."""
+def test_search_reads_only_matching_events(db: None, maya: Person, northwind: Organisation) -> None:
+    """EXPLAIN shows no sequential scan, and no row that does not match or lie beside a match."""
     other = OrganisationFactory()
     write(
         *(
@@ -237,26 +242,26 @@ def test_only_what_is_found_is_read(db: None, maya: Person, northwind: Organisat
                 target_label=f"T {n}",
                 at=NOON + timedelta(minutes=n),
                 actor_id=maya.id if n % 2 else None,
-                verb=EventType.KEY_REVOKED.value if n % 50 == 0 else EventType.KEY_EDITED.value,
+                type=EventType.KEY_REVOKED.value if n % 50 == 0 else EventType.KEY_EDITED.value,
             )
             for n in range(1, 4001)
         )
     )
     auditor = as_actor(member_of(northwind, "auditor"))
     noon = NOON + timedelta(minutes=2000)
-    asked = {
+    filters = {
         "everything": (EventFilter(), OPERATOR),
-        "action": (EventFilter(action="key.revoked"), OPERATOR),
+        "action": (EventFilter(type="key.revoked"), OPERATOR),
         "actor": (EventFilter(actor=str(maya.id)), OPERATOR),
         "target": (EventFilter(target="t77"), OPERATOR),
         "rare word": (EventFilter(text="3777"), OPERATOR),
         "no such word": (EventFilter(text="nothing"), OPERATOR),
         "an organisation's": (EventFilter(), auditor),
-        "an organisation's action": (EventFilter(action="key.revoked"), auditor),
+        "an organisation's action": (EventFilter(type="key.revoked"), auditor),
         "an organisation's, rare word": (EventFilter(text="3700"), auditor),
-        "an action's organisation": (EventFilter(action="key.revoked", organisation=northwind.id), OPERATOR),
+        "an action's organisation": (EventFilter(type="key.revoked", organisation=northwind.id), OPERATOR),
         "until": (EventFilter(until=noon), OPERATOR),
-        "until, action": (EventFilter(until=noon, action="key.revoked"), OPERATOR),
+        "until, action": (EventFilter(until=noon, type="key.revoked"), OPERATOR),
     }
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE event")
@@ -265,11 +270,11 @@ def test_only_what_is_found_is_read(db: None, maya: Person, northwind: Organisat
             cursor.execute("SELECT seq_scan, idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'event'")
             return cursor.fetchone()
 
-        for name, (wanted, actor) in asked.items():
-            found = EventQuery.of(actor, wanted)
+        for name, (conditions, actor) in filters.items():
+            found = EventQuery.of(actor, conditions)
             scans, fetched = reads()
             shown = len(list(found.newest(20)))
             scanned, read = (after - before for after, before in zip(reads(), (scans, fetched), strict=True))
             assert scanned == 0, name
-            # What an index finds of a part is read before the newest of it are taken; an hour around a moment as well.
+            # All matches of a bucket are read before the newest are taken, and so are those of an hour around a time.
             assert read <= 2 * shown + 150, (name, shown, read)

@@ -1,4 +1,4 @@
-"""A key's status, one of five, the same in Python and in the database."""
+"""The status of a key: Python and SQL agree on it."""
 
 from datetime import timedelta
 from typing import Any
@@ -27,7 +27,7 @@ NOW = timezone.now()
         ({"revoked": True}, True, True, Status.REVOKED),
     ],
 )
-def test_status(
+def test_status_is_the_same_in_python_and_sql(
     northwind: Organisation, state: dict[str, Any], bot_active: bool, organisation_active: bool, status: Status
 ) -> None:
     key = KeyFactory(bot=BotFactory(organisation=northwind), **state)
@@ -42,7 +42,7 @@ def test_status(
     assert found == [status]
 
 
-def test_a_key_without_a_bot_can_be_active_or_paused(northwind: Organisation) -> None:
+def test_key_without_bot_is_active_or_paused(northwind: Organisation) -> None:
     KeyFactory(organisation=northwind)
     for is_active, status in ((True, Status.ACTIVE), (False, Status.PAUSED)):
         Organisation.objects.update(is_active=is_active)

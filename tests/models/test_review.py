@@ -1,4 +1,4 @@
-"""What the review report says of a key, and of which keys it says nothing."""
+"""The findings of the review report, and the keys that it leaves out."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -12,7 +12,7 @@ from tests.factories import BotFactory, KeyFactory, PersonFactory, member_of
 
 F = Finding
 NOW = timezone.now()
-#: The whole catalogue but for impersonation, which only master keys have.
+#: The whole catalogue without impersonation, which only master keys may have.
 ALL_SCOPES = [
     "chats:read",
     "chats:write",
@@ -37,7 +37,7 @@ def use(key: Key, *scopes: str, days: int = 0) -> None:
 
 @pytest.fixture
 def quiet(northwind: Organisation) -> Callable[..., Key]:
-    """Makes a key that there is nothing to say of, but for what is given: used today, its one permission too."""
+    """Creates a key without findings, used today with its only permission; arguments override its fields."""
 
     def make(*, used: int | None = 0, used_scopes: Any = ("chats:read",), **fields: Any) -> Key:
         usual = {"organisation": northwind, "networks": ["10.0.0.0/8"], "expires_at": NOW + timedelta(days=30)}
@@ -73,13 +73,13 @@ def found(key: Key) -> review.KeyReview:
         ({"scopes": ALL_SCOPES, "used_scopes": ALL_SCOPES, "master": True}, set()),
     ],
 )
-def test_a_key_of_its_own(quiet: Callable[..., Key], fields: dict[str, Any], findings: set[Finding]) -> None:
+def test_key_has_expected_findings(quiet: Callable[..., Key], fields: dict[str, Any], findings: set[Finding]) -> None:
     assert set(ALL_SCOPES) | {"users:impersonate"} == set(Scope.objects.values_list("name", flat=True))
     assert set(found(quiet(**fields)).findings) == findings
 
 
 @pytest.mark.parametrize(("gone", "is_listed"), [("revoked", False), ("expired", False), ("disabled", True)])
-def test_keys_that_can_be_used_no_more_are_left_out(
+def test_revoked_and_expired_keys_are_not_reviewed(
     quiet: Callable[..., Key], northwind: Organisation, gone: str, *, is_listed: bool
 ) -> None:
     if gone == "disabled":
@@ -89,7 +89,7 @@ def test_keys_that_can_be_used_no_more_are_left_out(
     assert review.reviewable(Key.objects.filter(id=key.id)).exists() == is_listed
 
 
-def test_a_bots_list_limits_its_keys(quiet: Callable[..., Key], northwind: Organisation) -> None:
+def test_allow_list_of_bot_closes_its_keys(quiet: Callable[..., Key], northwind: Organisation) -> None:
     listed = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
     assert found(quiet(bot=listed, networks=[])).findings == ()
     assert found(quiet(bot=BotFactory(organisation=northwind), networks=[])).findings == (F.OPEN,)
@@ -107,7 +107,7 @@ def test_a_bots_list_limits_its_keys(quiet: Callable[..., Key], northwind: Organ
         (None, "", "standard", set()),
     ],
 )
-def test_what_is_inherited_is_what_the_creator_has(
+def test_inheriting_key_has_scopes_of_its_creator(
     quiet: Callable[..., Key], northwind: Organisation, role: Role | None, system_role: str, kind: str, scopes: set[str]
 ) -> None:
     person = PersonFactory(system_role=system_role)
@@ -125,7 +125,9 @@ def test_what_is_inherited_is_what_the_creator_has(
     assert F.OWNER_GONE in found(key).findings
 
 
-def test_whose_creator_is_gone(quiet: Callable[..., Key], northwind: Organisation, contoso: Organisation) -> None:
+def test_key_whose_creator_left_is_found(
+    quiet: Callable[..., Key], northwind: Organisation, contoso: Organisation
+) -> None:
     bot = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
     keys = {
         "there": quiet(creator=member_of(northwind)),
@@ -138,7 +140,7 @@ def test_whose_creator_is_gone(quiet: Callable[..., Key], northwind: Organisatio
     assert gone == {"left", "deactivated", "of a bot"}
 
 
-def test_a_walk_reads_all_there_is_a_few_at_a_time(quiet: Callable[..., Key]) -> None:
+def test_iteration_returns_all_keys_in_small_pages(quiet: Callable[..., Key]) -> None:
     made = [quiet(networks=[], created_at=NOW - timedelta(hours=hour)) for hour in range(5)]
     quiet(created_at=NOW)
     assert [key.id for key, _row in review.iterate(Key.objects.all(), size=2)] == [key.id for key in made]

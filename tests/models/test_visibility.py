@@ -1,4 +1,4 @@
-"""Who reads what."""
+"""`visible_to`: the rows that each kind of actor may read."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MODELS = (Organisation, Bot, Channel, Key, AllowListEntry, Event)
 
 @pytest.fixture
 def both(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
-    """One of everything in each organisation."""
+    """One row of each kind in both organisations."""
     made = {}
     for organisation in (northwind, contoso):
         ChannelFactory(organisation=organisation)
@@ -45,7 +45,9 @@ def seen(model: Any, who: Person | Key, **known: Any) -> set[str]:
         ("sam", set()),
     ],
 )
-def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, slugs: set[str]) -> None:
+def test_person_sees_rows_of_readable_organisations(
+    both: dict[str, Key], request: pytest.FixtureRequest, model: Any, name: str, slugs: set[str]
+) -> None:
     person = request.getfixturevalue(name)
     assert seen(model, person) == slugs
     Person.objects.filter(id=person.id).update(is_active=False)
@@ -64,7 +66,7 @@ def test_a_person(both: dict[str, Key], request: pytest.FixtureRequest, model: A
         ("maya", True, [], {"northwind", "contoso"}),
     ],
 )
-def test_what_an_actor_is_thought_to_read_proves_nothing(
+def test_outdated_roles_of_actor_grant_nothing(
     both: dict[str, Key],
     request: pytest.FixtureRequest,
     model: Any,
@@ -76,22 +78,22 @@ def test_what_an_actor_is_thought_to_read_proves_nothing(
     organisations = tuple(both[slug].organisation_id for slug in known)
     person = request.getfixturevalue(name)
     found = seen(model, person, has_system_role=has_system_role, organisations=organisations)
-    if model is Event and known == ["contoso"]:  # events are found by terms, which need no such hint
+    if model is Event and known == ["contoso"]:  # EventQuery needs no list of organisations
         slugs = {"northwind"}
     assert found == slugs
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_key_reads_its_own_organisation(both: dict[str, Key], model: Any) -> None:
+def test_key_sees_only_its_own_organisation(both: dict[str, Key], model: Any) -> None:
     assert seen(model, both["contoso"]) == {"contoso"}
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_command_reads_everything(both: dict[str, Key], model: Any) -> None:
+def test_command_sees_all_rows(both: dict[str, Key], model: Any) -> None:
     assert model.objects.visible_to(OPERATOR).count() == model.objects.count()
 
 
-def test_people_know_whom_they_work_with(jonas: Person, sam: Person, lena: Person) -> None:
+def test_person_sees_people_of_readable_organisations(jonas: Person, sam: Person, lena: Person) -> None:
     assert set(Person.objects.visible_to(as_actor(jonas))) == {jonas, sam}
     assert set(Person.objects.visible_to(as_actor(sam))) == {sam}
     assert set(Person.objects.visible_to(OPERATOR)) == {jonas, sam, lena}

@@ -211,5 +211,7 @@ SESSIONS: Final[dict[str, Act]] = {
 }
 #: What takes nothing away and is recorded all the same.
 EXPORTS: Final[dict[str, Act]] = {
-    "export.history": lambda w, a: export.history(actor=a, wanted=EventFilter(), format=export.ExportFormat.CSV),
+    "export.history": lambda w, a: export.history(
+        actor=a, conditions=EventFilter(), export_format=export.ExportFormat.CSV
+    ),
 }

@@ -81,7 +81,7 @@ def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> Non
         describe = [partial(keys.edit, actor=own, key=other.id, revision=1, description="New") for other in others]
         at_once(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
         told = list(
-            Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("verb", "actor_id")
+            Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", "actor_id")
         )
         revoked = max(place for place, (verb, _) in enumerate(told) if verb == "key.revoked")
         assert actor.id not in [who for _, who in told[revoked:]]
@@ -127,7 +127,7 @@ def test_a_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> N
     demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed.id)
     issue = partial(keys.issue, actor=as_actor(owner), organisation=committed.id, name="CI", scopes=["chats:read"])
     at_once(demote, *[issue] * 4)
-    verbs = list(Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("verb", flat=True))
+    verbs = list(Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", flat=True))
     assert verbs[-1] == "person.role_removed"
 
 

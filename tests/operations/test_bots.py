@@ -53,7 +53,7 @@ def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation
     bots.disable(actor=OPERATOR, bot=bot.id)
     assert not Bot.objects.get().is_active
     assert (version(northwind), meter_version(key)) == (2, 1)
-    assert (latest().verb, latest().changes) == ("bot.disabled", {"is_active": [True, False]})
+    assert (latest().type, latest().changes) == ("bot.disabled", {"is_active": [True, False]})
     with pytest.raises(ConflictError, match="already disabled"):
         bots.disable(actor=OPERATOR, bot=bot.id)
     bots.enable(actor=OPERATOR, bot=bot.id)

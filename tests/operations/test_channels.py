@@ -38,7 +38,7 @@ def test_renaming_keeps_the_slug(northwind: Organisation) -> None:
 def test_an_unused_channel_is_removed(northwind: Organisation) -> None:
     channels.remove(actor=OPERATOR, channel=ChannelFactory(organisation=northwind).id)
     assert not Channel.objects.exists()
-    assert latest().verb == "channel.removed"
+    assert latest().type == "channel.removed"
     assert version(northwind) == 2
 
 

@@ -1,4 +1,4 @@
-"""Exports of history: what is in them, that they are recorded first, and that nothing is exported otherwise."""
+"""Exports of history: their content, and the event that precedes each."""
 
 import csv
 import io
@@ -29,23 +29,26 @@ def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organis
     return list(Event.objects.order_by("-number"))
 
 
-def export(actor: Any, format: ExportFormat, **wanted: Any) -> str:  # noqa: A002
-    return "".join(exports.history(actor=actor, wanted=EventFilter(**wanted), format=format).pieces)
+def export(actor: Any, export_format: ExportFormat, **conditions: Any) -> str:
+    return "".join(
+        exports.history(actor=actor, conditions=EventFilter(**conditions), export_format=export_format).pieces
+    )
 
 
-def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> None:
+def test_json_lines_contain_everything_that_is_hashed(story: list[Event]) -> None:
     lines = [json.loads(line) for line in export(OPERATOR, ExportFormat.JSON_LINES).splitlines()]
     assert [line["number"] for line in lines] == [event.number for event in story]
     for line in lines:
         actor, target = line["actor"], line["target"]
         fields = {
+            "format": line["format"],
             "number": line["number"],
             "at": line["at"],
-            "verb": line["action"],
+            "type": line["type"],
             "actor_kind": actor["kind"],
             "actor_id": actor["id"],
             "actor_label": actor["label"],
-            "door": actor["door"],
+            "interface": actor["interface"],
             "ip": actor["ip"],
             "user_agent": actor["user_agent"],
             "request_id": line["request_id"],
@@ -61,7 +64,7 @@ def test_json_lines_hold_all_that_the_hashes_are_made_of(story: list[Event]) -> 
         assert sha256(bytes.fromhex(line["previous_hash"]) + text.encode()).hexdigest() == line["hash"]
 
 
-def test_no_cell_of_csv_is_a_formula(story: list[Event]) -> None:
+def test_csv_cells_are_never_formulas(story: list[Event]) -> None:
     head, *rows = csv.reader(io.StringIO(export(OPERATOR, ExportFormat.CSV)))
     by_number = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert list(by_number) == [str(event.number) for event in story]
@@ -72,11 +75,11 @@ def test_no_cell_of_csv_is_a_formula(story: list[Event]) -> None:
     assert revoked["hash"] == bytes(story[-1].hash).hex()
 
 
-def test_whoever_reads_exports_what_they_read(asha: Person, story: list[Event]) -> None:
+def test_auditor_exports_only_visible_events(asha: Person, story: list[Event]) -> None:
     lines = export(as_actor(asha), ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
     event = latest()
-    assert (event.verb, event.actor_label, event.organisation_label) == (
+    assert (event.type, event.actor_label, event.organisation_label) == (
         EventType.HISTORY_EXPORTED,
         "Asha Nair",
         "Northwind",
@@ -84,13 +87,13 @@ def test_whoever_reads_exports_what_they_read(asha: Person, story: list[Event]) 
     assert export(as_actor(asha), ExportFormat.CSV, text="lena").count("\n") == 1
 
 
-def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: list[Event], contoso: Any) -> None:
+def test_export_is_recorded_with_its_conditions_before_it_is_read(story: list[Event], contoso: Any) -> None:
     secret = "kad_a1b2c3d4e5f6a7b8_" + "A" * 49
     since = datetime(2020, 1, 1, tzinfo=UTC)
     made = exports.history(
         actor=OPERATOR,
-        format=ExportFormat.CSV,
-        wanted=EventFilter(text=f"retired {secret}", action="key.revoked", organisation=contoso.id, since=since),
+        export_format=ExportFormat.CSV,
+        conditions=EventFilter(text=f"retired {secret}", type="key.revoked", organisation=contoso.id, since=since),
     )
     event = latest()
     assert event.changes == {
@@ -104,18 +107,20 @@ def test_the_export_is_recorded_before_it_is_read_with_what_was_asked(story: lis
     assert made.name.endswith(".csv")
     keys.reactivate(actor=OPERATOR, key=story[0].target_id)
     assert (
-        "".join(exports.history(actor=OPERATOR, wanted=EventFilter(), format=ExportFormat.CSV).pieces).count("\n")
+        "".join(exports.history(actor=OPERATOR, conditions=EventFilter(), export_format=ExportFormat.CSV).pieces).count(
+            "\n"
+        )
         == 1 + 5
     )
 
 
-def test_of_several_organisations_it_names_them(story: list[Event], northwind: Organisation) -> None:
+def test_export_of_several_organisations_names_them(story: list[Event], northwind: Organisation) -> None:
     export(OPERATOR, ExportFormat.JSON_LINES)
     assert (latest().target_label, latest().organisation_id) == ("Contoso, Northwind", None)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", [3, 2, 1]), ("key", [3]), ("cmd", [2, 1])])
-def test_all_batches_are_told(
+def test_export_contains_all_batches(
     story: list[Event], monkeypatch: pytest.MonkeyPatch, text: str, expected: list[int]
 ) -> None:
     monkeypatch.setattr(exports, "BATCH", 2)
@@ -124,6 +129,6 @@ def test_all_batches_are_told(
     assert [json.loads(line)["number"] - first for line in lines] == expected
 
 
-def test_what_cannot_be_recorded_is_not_exported(story: list[Event]) -> None:
+def test_export_that_cannot_be_recorded_fails(story: list[Event]) -> None:
     with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
-        exports.history(actor=OPERATOR, wanted=EventFilter(), format=ExportFormat.CSV)
+        exports.history(actor=OPERATOR, conditions=EventFilter(), export_format=ExportFormat.CSV)

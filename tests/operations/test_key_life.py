@@ -24,7 +24,7 @@ def test_a_key_is_revoked(northwind: Organisation, jonas: Person) -> None:
     assert abs(row.revoked_at - timezone.now()) < timedelta(minutes=1)
     assert row.revoked_reason == "Seen in a log"
     event = latest()
-    assert (event.verb, event.reason, list(event.changes)) == ("key.revoked", "Seen in a log", ["revoked_at"])
+    assert (event.type, event.reason, list(event.changes)) == ("key.revoked", "Seen in a log", ["revoked_at"])
     assert meter_version(key) == 2
 
 
@@ -63,7 +63,7 @@ def test_a_key_is_reactivated(northwind: Organisation, jonas: Person) -> None:
     row = Key.objects.get()
     assert (row.revoked_at, row.revoked_reason, row.revision) == (None, "", 2)
     event = latest()
-    assert (event.verb, event.reason, list(event.changes)) == ("key.reactivated", "A false alarm", ["revoked_at"])
+    assert (event.type, event.reason, list(event.changes)) == ("key.reactivated", "A false alarm", ["revoked_at"])
     assert meter_version(key) == 2
 
 
@@ -80,7 +80,7 @@ def test_an_expired_key_needs_a_new_expiry(northwind: Organisation, revoked: boo
 
 def test_by_the_organisations_rules(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, expired=True)
-    Organisation.objects.update(longest_expiry_days=2, may_never_expire=False)
+    Organisation.objects.update(max_expiry_days=2, may_never_expire=False)
     for expiry in (None, timezone.now(), timezone.now() + timedelta(days=3)):
         with pytest.raises(InvalidInputError) as refused:
             keys.reactivate(actor=OPERATOR, key=key.id, expires_at=expiry)
@@ -126,7 +126,7 @@ def test_history_remembers_who_it_was(northwind: Organisation, jonas: Person) ->
     keys.delete(actor=as_actor(jonas), key=key.id)
     event = latest()
     assert Event.objects.count() == earlier + 1
-    assert (event.verb, event.target_id, event.target_label) == ("key.deleted", str(key.id), "CRM")
+    assert (event.type, event.target_id, event.target_label) == ("key.deleted", str(key.id), "CRM")
     gone = {field: before for field, (before, after) in event.changes.items() if after is None}
     assert gone["name"] == "CRM"
     assert gone["masked"] == key.masked

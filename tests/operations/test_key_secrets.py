@@ -84,7 +84,7 @@ def test_grace_ends_with_the_key(northwind: Organisation) -> None:
 def test_it_is_recorded_and_seen_by_the_next_call(key: Key) -> None:
     keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
     event = latest()
-    assert (event.verb, event.target_id) == ("key.regenerated", str(key.id))
+    assert (event.type, event.target_id) == ("key.regenerated", str(key.id))
     until = key.secrets.get(not_after__isnull=False).not_after
     assert event.changes["old_secret_until"] == [None, until.isoformat().replace("+00:00", "Z")]
     assert meter_version(key) == 2
@@ -123,7 +123,7 @@ def test_the_old_secret_can_be_ended_early(northwind: Organisation) -> None:
     keys.end_grace(actor=OPERATOR, key=key.id)
     assert digests(key, in_grace=True) == []
     assert digests(key, in_grace=False) == [digest(key.token)]
-    assert latest().verb == "key.grace_ended"
+    assert latest().type == "key.grace_ended"
     assert meter_version(key) == 2
 
 

@@ -46,7 +46,7 @@ def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None
     assert list(row.channels.all()) == [channel]
     assert {str(entry.network) for entry in row.allow_list.all()} == {"10.0.0.0/8", "192.0.2.0/24"}
     assert AllowListEntry.objects.filter(id=kept.id).exists()
-    assert latest().verb == "key.edited"
+    assert latest().type == "key.edited"
     assert latest().changes == {
         "name": ["CI", "CD"],
         "scopes": [["chats:read"], ["chats:write"]],
@@ -166,7 +166,7 @@ def test_the_same_rules_as_for_a_new_key(key: Key, wrong: dict[str, Any]) -> Non
 
 def test_what_is_left_alone_is_not_judged_again(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, expired=True)
-    Organisation.objects.update(longest_expiry_days=1, may_never_expire=False)
+    Organisation.objects.update(max_expiry_days=1, may_never_expire=False)
     assert edit(None, key, name="Renamed").name == "Renamed"
 
 

@@ -78,7 +78,7 @@ def test_its_meter_starts_empty(northwind: Organisation) -> None:
 def test_history_says_what_it_was_given(northwind: Organisation, jonas: Person) -> None:
     issued = issue(jonas, northwind, networks=[parse("10.0.0.0/8")], expires_at=datetime(2999, 1, 2, tzinfo=UTC))
     event = latest()
-    assert (event.verb, event.target_id, event.organisation_id) == ("key.issued", str(issued.key.id), northwind.id)
+    assert (event.type, event.target_id, event.organisation_id) == ("key.issued", str(issued.key.id), northwind.id)
     assert event.changes == {
         "name": [None, "CI"],
         "scopes": [None, ["chats:read"]],
@@ -212,7 +212,7 @@ def test_the_databases_clock_decides(northwind: Organisation, monkeypatch: pytes
 
 
 def test_the_organisation_limits_lives(northwind: Organisation, jonas: Person) -> None:
-    Organisation.objects.update(longest_expiry_days=30, may_never_expire=False)
+    Organisation.objects.update(max_expiry_days=30, may_never_expire=False)
     words = ["Set an expiry: keys of Northwind must have one."]
     assert errors_of(jonas, northwind, expires_at=None) == {"expires_at": words}
     words = ["Choose a time at most 30 days from now."]

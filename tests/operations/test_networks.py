@@ -36,7 +36,7 @@ def test_a_bots_list_grows(bot: Bot, jonas: Person) -> None:
     allow_lists.add(actor=as_actor(jonas), bot=bot.id, network="203.0.113.24")
     assert listed(bot) == ["192.0.2.64/26", "203.0.113.24/32"]
     event = latest()
-    assert (event.verb, event.target_kind, event.target_id) == ("allow_list.added", "bot", str(bot.id))
+    assert (event.type, event.target_kind, event.target_id) == ("allow_list.added", "bot", str(bot.id))
     assert event.changes == {"networks": [["192.0.2.64/26"], ["192.0.2.64/26", "203.0.113.24/32"]]}
     assert version(bot.organisation) == 3
 
@@ -110,7 +110,7 @@ def test_an_entry_is_changed(bot: Bot) -> None:
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
     allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
     assert set(listed(bot)) == {"192.0.2.0/24", "203.0.113.0/24"}
-    assert latest().verb == "allow_list.changed"
+    assert latest().type == "allow_list.changed"
     assert version(bot.organisation) == 4
     with pytest.raises(InvalidInputError, match="No changes"):
         allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")

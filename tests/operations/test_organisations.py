@@ -17,7 +17,7 @@ def test_an_organisation_is_created(maya: Person) -> None:
     assert (row.name, row.slug, row.key_prefix, row.key_format) == ("Blue Sky & Co", "blue-sky-co", "kad", "default")
     assert (row.default_tier.name, row.is_active, row.default_expiry_days) == ("Standard", True, 90)
     event = latest()
-    assert (event.verb, event.organisation_id, event.target_id) == ("organisation.created", row.id, str(row.id))
+    assert (event.type, event.organisation_id, event.target_id) == ("organisation.created", row.id, str(row.id))
     assert event.changes["name"] == [None, "Blue Sky & Co"]
     assert version(row) >= 1
 
@@ -71,16 +71,16 @@ def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> Non
         organisation=northwind.id,
         key_prefix="nw",
         default_expiry_days=30,
-        longest_expiry_days=365,
+        max_expiry_days=365,
         may_never_expire=False,
-        usage_days=100,
+        usage_retention_days=100,
     )
     assert latest().changes == {
         "key_prefix": ["kad", "nw"],
         "default_expiry_days": [90, 30],
-        "longest_expiry_days": [None, 365],
+        "max_expiry_days": [None, 365],
         "may_never_expire": [True, False],
-        "usage_days": [400, 100],
+        "usage_retention_days": [400, 100],
     }
     assert version(northwind) == 2
     with pytest.raises(InvalidInputError, match="No changes"):
@@ -99,16 +99,16 @@ def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("longest_expiry_days", 0),
-        ("longest_expiry_days", 40_000),
+        ("max_expiry_days", 0),
+        ("max_expiry_days", 40_000),
         ("default_expiry_days", 0),
         ("default_expiry_days", 400),
-        ("usage_days", 89),
-        ("usage_days", 3651),
+        ("usage_retention_days", 89),
+        ("usage_retention_days", 3651),
     ],
 )
 def test_rules_that_are_none(northwind: Organisation, field: str, value: int) -> None:
-    Organisation.objects.update(longest_expiry_days=365)
+    Organisation.objects.update(max_expiry_days=365)
     with pytest.raises(InvalidInputError) as refused:
         organisations.edit(actor=OPERATOR, organisation=northwind.id, **{field: value})  # type: ignore[arg-type]
     assert list(refused.value.errors) == [field]

@@ -33,12 +33,12 @@ def test_who_is_invited_chooses_a_password(northwind: Organisation, jonas: Perso
     assert person.account_status == "invited"
     assert person.memberships.get().role == Role.MEMBER
     event = latest()
-    assert (event.verb, event.actor_id, event.organisation_id) == ("person.invited", jonas.id, northwind.id)
+    assert (event.type, event.actor_id, event.organisation_id) == ("person.invited", jonas.id, northwind.id)
     passwords.choose(actor=as_actor(person), token=invited.token, password=PASSWORD)
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
     assert person.account_status == "active"
-    assert latest().verb == EventType.PASSWORD_CHOSEN
+    assert latest().type == EventType.PASSWORD_CHOSEN
 
 
 def test_no_token_enters_history_or_a_repr(northwind: Organisation, jonas: Person) -> None:
@@ -58,7 +58,7 @@ def test_who_is_here_already_gets_the_role_and_no_link(
     assert invited.token == ""
     assert Person.objects.filter(id=lena.id).values(*before).get() == before
     assert Membership.objects.get(person=lena, organisation=northwind).role == Role.AUDITOR
-    assert (latest().verb, latest().organisation_id) == ("person.role_changed", northwind.id)
+    assert (latest().type, latest().organisation_id) == ("person.role_changed", northwind.id)
 
 
 def test_who_has_a_role_already_is_said_so(northwind: Organisation, jonas: Person, sam: Person) -> None:
@@ -169,7 +169,7 @@ def test_ones_own_password(sam: Person, maya: Person) -> None:
     passwords.change(actor=as_actor(sam), person=sam.id, password=PASSWORD)
     sam.refresh_from_db()
     assert sam.check_password(PASSWORD)
-    assert latest().verb == EventType.PASSWORD_CHANGED
+    assert latest().type == EventType.PASSWORD_CHANGED
     with pytest.raises(NotFoundError):
         passwords.change(actor=as_actor(maya), person=sam.id, password=PASSWORD)
     with pytest.raises(InvalidInputError):
@@ -181,7 +181,7 @@ def test_signing_out_everywhere_changes_what_sessions_are_bound_to(sam: Person) 
     sessions.end_all(actor=as_actor(sam))
     sam.refresh_from_db()
     assert sam.get_session_auth_hash() != before
-    assert latest().verb == EventType.SIGNED_OUT_EVERYWHERE
+    assert latest().type == EventType.SIGNED_OUT_EVERYWHERE
     with pytest.raises(NotFoundError):
         sessions.end_all(actor=OPERATOR)
 

@@ -28,7 +28,7 @@ def test_an_owner_adds_somebody(northwind: Organisation, jonas: Person) -> None:
     assert row.check_password(PASSWORD)
     assert row.memberships.get().role == Role.AUDITOR
     event = latest()
-    assert (event.verb, event.target_id, event.organisation_id) == ("person.created", str(row.id), northwind.id)
+    assert (event.type, event.target_id, event.organisation_id) == ("person.created", str(row.id), northwind.id)
     assert event.changes == {"name": [None, "New"], "email": [None, "new@example.com"], "role": [None, "auditor"]}
     assert (version(northwind), version()) == (1, 1)  # nothing cached is stale
 
@@ -172,11 +172,11 @@ def test_twice_is_a_conflict(sam: Person) -> None:
 def test_a_role_is_given_changed_and_taken(northwind: Organisation, sam: Person, jonas: Person) -> None:
     people.set_role(actor=as_actor(jonas), person=sam.id, organisation=northwind.id, role=Role.AUDITOR)
     assert sam.memberships.get().role == Role.AUDITOR
-    assert (latest().verb, latest().changes) == ("person.role_changed", {"role": ["member", "auditor"]})
+    assert (latest().type, latest().changes) == ("person.role_changed", {"role": ["member", "auditor"]})
     assert latest().organisation_id == northwind.id
     people.remove_role(actor=as_actor(jonas), person=sam.id, organisation=northwind.id)
     assert not sam.memberships.exists()
-    assert (latest().verb, latest().changes) == ("person.role_removed", {"role": ["auditor", None]})
+    assert (latest().type, latest().changes) == ("person.role_removed", {"role": ["auditor", None]})
     assert version(northwind) == 3
 
 

@@ -109,7 +109,7 @@ def test_nothing_is_done_after_the_deactivation_was_answered(
     done = at_once(create, deactivate)
     assert [each for each in done if isinstance(each, Exception)] == []
     told = Event.objects.filter(target_id__in=[str(administrator.id), str(done[0].id)])
-    assert list(told.order_by("number").values_list("verb", flat=True)) == ["bot.created", "person.deactivated"]
+    assert list(told.order_by("number").values_list("type", flat=True)) == ["bot.created", "person.deactivated"]
 
 
 def _is_held(person: Any) -> bool:

@@ -82,7 +82,7 @@ def test_who_takes_it_away_is_recorded(northwind: Organisation) -> None:
     jonas, stranger = member_of(northwind, "owner"), member_of(northwind)
     review.export(actor=as_actor(jonas), organisation=None, finding="open")
     event = latest()
-    assert (event.verb, event.actor_id, event.organisation_id) == (EventType.REVIEW_EXPORTED, jonas.id, None)
+    assert (event.type, event.actor_id, event.organisation_id) == (EventType.REVIEW_EXPORTED, jonas.id, None)
     assert event.changes == {"finding": [None, "open"]}
     with pytest.raises(NotFoundError):
         review.export(actor=as_actor(stranger), organisation=None, finding="")

@@ -1,4 +1,4 @@
-"""Who edits what has changed since they read it is told, whatever it is; and every change counts."""
+"""Revisions: every change increments them, and an edit of a stale one is rejected."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -79,7 +79,7 @@ COUNTED: Final = {
 
 
 def changed_before(world: acts.World, thing: str) -> None:
-    """Somebody else's change of it."""
+    """Changes the row as another person."""
     name = {"key": "keys.revoke", "bot": "bots.disable", "person": "people.deactivate"}.get(thing)
     earlier = {
         "organisation": "organisations.disable",
@@ -94,7 +94,7 @@ def changed_before(world: acts.World, thing: str) -> None:
 
 
 @pytest.mark.parametrize(("thing", "name"), EDITS, ids=lambda value: str(value))
-def test_an_edit_of_what_has_changed_is_refused(world: acts.World, thing: str, name: str) -> None:
+def test_edit_of_stale_revision_is_rejected(world: acts.World, thing: str, name: str) -> None:
     edit, row = EDITS[thing, name], getattr(world, thing)
     changed_before(world, thing)
     with pytest.raises(StaleRevisionError, match="Someone else changed this") as refused:
@@ -106,14 +106,14 @@ def test_an_edit_of_what_has_changed_is_refused(world: acts.World, thing: str, n
 
 
 @pytest.mark.parametrize(("thing", "name"), [(thing, name) for thing, names in COUNTED.items() for name in names])
-def test_a_change_counts(world: acts.World, thing: str, name: str) -> None:
+def test_change_increments_revision(world: acts.World, thing: str, name: str) -> None:
     row = getattr(world, thing)
     acts.ALL[name](world, OPERATOR)
     row.refresh_from_db()
     assert row.revision == 2
 
 
-def test_the_last_range_is_not_taken_away_by_an_edit_that_does_not_say_so(northwind: Organisation) -> None:
+def test_edit_without_networks_keeps_the_last_network(northwind: Organisation) -> None:
     key: Key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
     with pytest.raises(InvalidInputError) as refused:
         keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[])

@@ -55,16 +55,17 @@ def call_again(key: Key) -> None:
     """The key's next call: the meter hands its minute over, and counts one."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT (meter_settle(%s, 1, mine.subject, mine.number, whole.number, NULL, 999999, 1, '10.0.0.1')).outcome"
+            "SELECT (meter_consume_slow(%s, 1, mine.subject, mine.number, whole.number, NULL, 999999, 1, '10.0.0.1'))"
+            ".outcome"
             " FROM version AS mine, version AS whole WHERE mine.subject = %s AND whole.subject = %s",
             [key.id, key.organisation_id, CATALOGUE],
         )
-        assert cursor.fetchone() == ("drawn",)
+        assert cursor.fetchone() == ("consumed",)
 
 
-def day_of(subject: Any, day: date = YESTERDAY, part: KeySubset = KeySubset.ALL) -> dict[str, int]:
+def day_of(subject: Any, day: date = YESTERDAY, key_subset: KeySubset = KeySubset.ALL) -> dict[str, int]:
     """By outcome."""
-    rows = UsageDay.objects.filter(subject=getattr(subject, "id", subject), day=day, part=part)
+    rows = UsageDay.objects.filter(subject=getattr(subject, "id", subject), day=day, key_subset=key_subset)
     return dict(rows.values_list("outcome", "count"))
 
 
@@ -101,12 +102,12 @@ ALL = {"ok": 11_011, "limited": 100, "scope": 100_000}
 
 def sums_hold(northwind: Organisation, contoso: Organisation, bot: Bot) -> None:
     assert day_of(INSTALLATION) == ALL
-    assert day_of(INSTALLATION, part=KeySubset.OWN) == {"ok": 10_000, "scope": 100_000}
+    assert day_of(INSTALLATION, key_subset=KeySubset.OWN) == {"ok": 10_000, "scope": 100_000}
     assert day_of(northwind) == {"ok": 11_011, "limited": 100}
-    assert day_of(northwind, part=KeySubset.OWN) == {"ok": 10_000}
-    assert day_of(contoso) == day_of(contoso, part=KeySubset.OWN) == {"scope": 100_000}
+    assert day_of(northwind, key_subset=KeySubset.OWN) == {"ok": 10_000}
+    assert day_of(contoso) == day_of(contoso, key_subset=KeySubset.OWN) == {"scope": 100_000}
     assert day_of(bot) == {"ok": 1_011, "limited": 100}
-    assert day_of(bot, part=KeySubset.OWN) == {}
+    assert day_of(bot, key_subset=KeySubset.OWN) == {}
 
 
 def test_a_day_by_whose_keys_they_are(
@@ -219,7 +220,7 @@ def test_one_at_a_time(db: None, lock: str) -> None:
 
 def test_days_whose_hours_are_gone_are_not_made_anew(northwind: Organisation) -> None:
     roll_up.roll_up()
-    Organisation.objects.update(usage_days=90)
+    Organisation.objects.update(usage_retention_days=90)
     with pytest.raises(InvalidInputError, match="removed"):
         roll_up.roll_up(again_from=TODAY - timedelta(days=90))
     roll_up.roll_up(again_from=TODAY - timedelta(days=88))
@@ -229,7 +230,7 @@ def test_what_is_too_old_is_removed_by_organisation(
     northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pruning, "BATCH", 2)
-    Organisation.objects.filter(id=northwind.id).update(usage_days=100)
+    Organisation.objects.filter(id=northwind.id).update(usage_retention_days=100)
     robot, theirs = KeyFactory(bot=bot), KeyFactory(organisation=contoso)
     for age in (0, 100, 101, 400, 401):
         day = TODAY - timedelta(days=age)
@@ -239,7 +240,7 @@ def test_what_is_too_old_is_removed_by_organisation(
             AddressDay.objects.create(key_id=key, day=day, address="10.0.0.1", count=1, weight=1)
             KeyDay.objects.create(key_id=key, day=day, allowed=1, denied=0)
         for subject in (northwind.id, bot.id, contoso.id, INSTALLATION):
-            UsageDay.objects.create(subject=subject, part=KeySubset.ALL, day=day, outcome=CallOutcome.OK, count=1)
+            UsageDay.objects.create(subject=subject, key_subset=KeySubset.ALL, day=day, outcome=CallOutcome.OK, count=1)
     removed = pruning.prune(actor=OPERATOR)
     assert removed == {"usage_hour": 5, "scope_day": 5, "address_day": 5, "key_day": 5, "usage_day": 8}
     ages = {robot.id: {0, 100}, theirs.id: {0, 100, 101, 400}, INSTALLATION: {0, 100, 101, 400}}
@@ -251,7 +252,7 @@ def test_what_is_too_old_is_removed_by_organisation(
     for subject, rows in subjects.items():
         assert UsageDay.objects.filter(subject=subject).aggregate(rows=Sum("count"))["rows"] == rows
     event = latest()
-    assert (event.verb, event.target_label) == (EventType.USAGE_PRUNED, "Usage")
+    assert (event.type, event.target_label) == (EventType.USAGE_PRUNED, "Usage")
     assert event.changes == {"since": [str(TODAY - timedelta(days=401)), str(TODAY - timedelta(days=100))]}
     assert pruning.prune(actor=OPERATOR) == {}
     assert latest().number == event.number, "nothing was removed, so nothing is told"

@@ -132,11 +132,11 @@ def latest(chance: frozenset[str]) -> dict[str, Any]:
     """The newest event without who did it by which door, when, and what is chance."""
     event = Event.objects.order_by("-number")[0]
     target, organisation = event.target_id, str(event.organisation_id)
-    if event.verb.endswith((".created", ".issued", ".invited")):
+    if event.type.endswith((".created", ".issued", ".invited")):
         target, organisation = "new", "new" if organisation == target else organisation
     changes = {name: pair for name, pair in event.changes.items() if name not in chance}
     named = {"target": (event.target_kind, target, event.target_label), "organisation": organisation}
-    return {"verb": event.verb, "reason": event.reason, "changes": changes, **named}
+    return {"type": event.type, "reason": event.reason, "changes": changes, **named}
 
 
 def test_every_operation_has_three_doors() -> None:
@@ -182,7 +182,7 @@ def expect_the_same_in_history(doors: dict[str, Act], door: Interface) -> None:
             act("maya", door)
             assert Event.objects.count() == before + 1
             told[way] = latest(door.chance)
-            by = Event.objects.order_by("-number").values_list("door", "actor_kind")[0]
+            by = Event.objects.order_by("-number").values_list("interface", "actor_kind")[0]
             assert by == (way, "command" if way == "command" else "person")
     assert told["page"] == told["api"] == told["command"]
 

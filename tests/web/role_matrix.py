@@ -184,7 +184,7 @@ ADMIN_ACTIONS: dict[str, tuple[dict[str, str], tuple[int, ...]]] = {
             "key_format": "default",
             "may_never_expire": "on",
             "tier": "{tier}",
-            "usage_days": "400",
+            "usage_retention_days": "400",
         },
         (302, 403, 302, 403, 403, 404),
     ),

@@ -29,7 +29,7 @@ def test_admin_page_status_depends_on_role(
 ) -> None:
     got = {role: signed_in(cast[role]).get(page.format(**ids)).status_code for role in ROLES}
     assert got == dict(zip(ROLES, ADMIN_PAGES[page], strict=True))
-    assert not Event.objects.exclude(verb__startswith="session.").exists()
+    assert not Event.objects.exclude(type__startswith="session.").exists()
 
 
 @pytest.mark.parametrize(("role", "page"), [(role, page) for page in ADMIN_ACTIONS for role in ROLES])
@@ -38,10 +38,10 @@ def test_admin_action_status_depends_on_role(
 ) -> None:
     client = signed_in(cast[role])
     sent, expected = ADMIN_ACTIONS[page]
-    before = Event.objects.exclude(verb="session.signed_out").count()
+    before = Event.objects.exclude(type="session.signed_out").count()
     response = client.post(page.format(**ids), {name: value.format(**ids) for name, value in sent.items()})
     assert response.status_code == expected[ROLES.index(role)]
-    happened = Event.objects.exclude(verb="session.signed_out").count() - before
+    happened = Event.objects.exclude(type="session.signed_out").count() - before
     assert happened == (response.status_code in (200, 302))
 
 

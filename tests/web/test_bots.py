@@ -91,7 +91,7 @@ def test_created_bot_opens_its_page(jonas: Person, northwind: Organisation, sign
     made = Bot.objects.get()
     assert response["Location"] == f"/bots/{made.id}/"
     assert (made.name, made.is_conversational, made.organisation) == ("Deploys", False, northwind)
-    assert Event.objects.first().verb == EventType.BOT_CREATED
+    assert Event.objects.first().type == EventType.BOT_CREATED
 
 
 def test_invalid_new_bot_shows_an_error_for_each_field(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
@@ -247,7 +247,7 @@ def test_new_key_of_a_bot_needs_only_a_description(
     [
         ({"default_expiry_days": None}, None),
         ({"default_expiry_days": None, "may_never_expire": False}, 90),
-        ({"default_expiry_days": None, "may_never_expire": False, "longest_expiry_days": 30}, 30),
+        ({"default_expiry_days": None, "may_never_expire": False, "max_expiry_days": 30}, 30),
         ({"default_expiry_days": 7}, 7),
     ],
 )

@@ -31,7 +31,7 @@ def test_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: dict[
     secret = secret_in(response.content.decode())
     assert tokens.parse(secret) is not None
     key = Key.objects.get(name="CRM integration")
-    assert Event.objects.first().verb == EventType.KEY_ISSUED
+    assert Event.objects.first().type == EventType.KEY_ISSUED
     half = secret[-30:]
     for url in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/", CREATE):
         page = client.get(url)
@@ -65,7 +65,7 @@ def test_form_starts_with_the_default_expiry_of_the_organisation(
     choice: str,
     in_days: int | None,
 ) -> None:
-    rules = {"default_expiry_days": default, "longest_expiry_days": longest, "may_never_expire": never}
+    rules = {"default_expiry_days": default, "max_expiry_days": longest, "may_never_expire": never}
     Organisation.objects.filter(id=northwind.id).update(**rules)
     client = signed_in(jonas)
     html = client.get(CREATE).content.decode()
@@ -226,7 +226,7 @@ def test_unknown_fields_are_ignored(jonas: Person, signed_in: SignedIn, new_key:
 def test_form_shows_errors_of_organisation_rules(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
-    Organisation.objects.filter(id=northwind.id).update(longest_expiry_days=30, may_never_expire=False)
+    Organisation.objects.filter(id=northwind.id).update(max_expiry_days=30, may_never_expire=False)
     client = signed_in(jonas)
     page = client.get(CREATE).content.decode()
     assert 'value="30"' in page
@@ -304,7 +304,7 @@ def test_request_without_csrf_token_creates_nothing(jonas: Person, new_key: dict
 def test_another_owner_brings_its_channels_and_rules(
     maya: Person, jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
-    contoso = OrganisationFactory(name="Elsewhere", longest_expiry_days=30)
+    contoso = OrganisationFactory(name="Elsewhere", max_expiry_days=30)
     ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
     chosen = new_key | {"owner": f"standard:{contoso.id}", "channels": [str(ours.id)], "expires": "7"}
     rules = htmx(maya).post("/keys/create/limits/", chosen)

@@ -57,7 +57,7 @@ def test_form_shows_the_key_and_saves_changes(jonas: Person, key: Key, htmx: Sig
     key.refresh_from_db()
     assert (key.name, key.description, key.revision) == ("CRM sync", "Old", 2)
     event = Event.objects.first()
-    assert event.verb == EventType.KEY_EDITED
+    assert event.type == EventType.KEY_EDITED
     assert set(event.changes) == {"name", "scopes"}
 
 
@@ -138,7 +138,7 @@ def test_forged_base_version_is_harmless(jonas: Person, key: Key, htmx: SignedIn
 
 def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(days=200))
-    northwind.longest_expiry_days = 30
+    northwind.max_expiry_days = 30
     northwind.save()
     client = htmx(jonas)
     sent = sent_by(client.get(url(key)).content.decode())

@@ -12,25 +12,25 @@ from keyadmin.web.templatetags.history import event_sentence
 
 @pytest.mark.parametrize("event_type", EventType)
 def test_every_event_type_has_a_sentence(event_type: EventType) -> None:
-    sentence = event_sentence(Event(verb=event_type, target_kind="key"))
+    sentence = event_sentence(Event(type=event_type, target_kind="key"))
     assert sentence[0].islower(), sentence
 
 
 @pytest.mark.parametrize("target_kind", ["bot", "key"])
 def test_sentence_about_an_allow_list_names_its_owner(target_kind: str) -> None:
-    event = Event(verb=EventType.ALLOW_LIST_ENTRY_ADDED, target_kind=target_kind)
+    event = Event(type=EventType.ALLOW_LIST_ENTRY_ADDED, target_kind=target_kind)
     assert event_sentence(event) == f"added an IP range to the {target_kind}"
 
 
 def test_unknown_event_type_is_shown_by_its_name() -> None:
-    assert event_sentence(Event(verb="key.polished", target_kind="key")) == "· key.polished"
+    assert event_sentence(Event(type="key.polished", target_kind="key")) == "· key.polished"
 
 
 def test_timeline_names_the_actor_once_if_it_is_also_the_target() -> None:
     actor = uuid4()
     event = Event(
         number=7,
-        verb=EventType.SIGNED_IN,
+        type=EventType.SIGNED_IN,
         actor_id=actor,
         actor_label="Jonas Lind",
         target_id=str(actor),

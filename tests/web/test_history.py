@@ -26,7 +26,7 @@ def events(jonas: Person, lena: Person, northwind: Organisation, contoso: Organi
 
 
 def event_types(response: Any) -> list[str]:
-    return [event.verb for event in response.context["events"] if not event.verb.startswith("session.")]
+    return [event.type for event in response.context["events"] if not event.type.startswith("session.")]
 
 
 def test_list_shows_readable_events_newest_first(
@@ -44,11 +44,11 @@ def test_list_shows_readable_events_newest_first(
         ("q=retired", [EventType.KEY_REVOKED]),
         ("q=%00", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("actor=lena", [EventType.KEY_DELETED]),
-        ("action=key.revoked", [EventType.KEY_REVOKED]),
-        ("action=no.such", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
+        ("type=key.revoked", [EventType.KEY_REVOKED]),
+        ("type=no.such", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("target=ours", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("target={ours}", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
-        ("actor={jonas}&action=key.revoked", [EventType.KEY_REVOKED]),
+        ("actor={jonas}&type=key.revoked", [EventType.KEY_REVOKED]),
         ("organisation=contoso", [EventType.KEY_DELETED]),
         ("since=2020-01-01&until=2020-01-02", []),
         ("since=2020-01-01", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
@@ -72,10 +72,10 @@ def test_filter_by_unreadable_organisation_is_404(asha: Person, events: dict[str
 def test_filter_chip_shows_value_and_link_to_remove_it(
     priya: Person, events: dict[str, Any], signed_in: SignedIn
 ) -> None:
-    response = signed_in(priya).get(f"/history/?target={events['ours'].id}&action=key.revoked&q=retired")
+    response = signed_in(priya).get(f"/history/?target={events['ours'].id}&type=key.revoked&q=retired")
     assert response.context["filters"] == [
         {"label": "Action", "value": "Key revoked", "remove_url": f"/history/?q=retired&target={events['ours'].id}"},
-        {"label": "Target", "value": "Ours", "remove_url": "/history/?q=retired&action=key.revoked"},
+        {"label": "Target", "value": "Ours", "remove_url": "/history/?q=retired&type=key.revoked"},
     ]
 
 
@@ -144,7 +144,7 @@ def test_member_may_not_read_history(sam: Person, signed_in: SignedIn) -> None:
 
 def test_event_target_without_a_page_has_no_link(priya: Person, signed_in: SignedIn) -> None:
     client = signed_in(priya)
-    event = Event.objects.get(verb=EventType.SIGNED_IN)
+    event = Event.objects.get(type=EventType.SIGNED_IN)
     assert client.get(f"/history/{event.number}/").context["target_url"] == ""
 
 
@@ -154,10 +154,10 @@ def test_list_shows_up_to_which_event_the_chain_is_verified(
     reader = signed_in(jonas)
     assert "Chain" not in reader.get("/history/").content.decode()
     newest = chain.verify()
-    chain.note(newest.number, "")
+    chain.save_check(newest.number, "")
     assert newest is not None
     assert f"Chain verified up to event <b>{newest.number}</b>" in reader.get("/history/").content.decode()
-    chain.note(1, "it is missing")
+    chain.save_check(1, "it is missing")
     assert "Chain broken after event <b>1</b>" in reader.get("/history/").content.decode()
 
 
@@ -172,7 +172,7 @@ def test_export_contains_the_filtered_events(asha: Person, events: dict[str, Any
     told = [json.loads(line) for line in response.getvalue().decode().splitlines()]
     assert [line["number"] for line in told] == [events["revoked"].number]
     event = Event.objects.first()
-    assert (event.verb, event.actor_label, event.request_id) == (
+    assert (event.type, event.actor_label, event.request_id) == (
         EventType.HISTORY_EXPORTED,
         "Asha Nair",
         response["X-Request-Id"],
@@ -193,7 +193,7 @@ def test_new_events_are_counted_within_the_filter(
     ours, everybody = htmx(asha), htmx(priya)
     mine = signed_in(asha).get("/history/").context["news_url"]
     all_ = everybody.get("/history/").context["news_url"]
-    revoked = everybody.get("/history/?action=key.revoked&q=ours").context["news_url"]
+    revoked = everybody.get("/history/?type=key.revoked&q=ours").context["news_url"]
     assert pill(ours, mine) == ""
     operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=events["deleted"].organisation_id).id)
     assert pill(ours, mine) == ""
@@ -203,7 +203,7 @@ def test_new_events_are_counted_within_the_filter(
     assert pill(ours, mine) == "2"
     assert pill(everybody, all_) == "3"
     assert pill(everybody, revoked) == "1"
-    assert 'href="/history/?q=ours&amp;action=key.revoked"' in everybody.get(revoked).content.decode()
+    assert 'href="/history/?q=ours&amp;type=key.revoked"' in everybody.get(revoked).content.decode()
     assert signed_in(asha).get(mine)["Location"] == "/history/"
     assert pill(ours, "/history/new/?after=9223372036854775807") == ""
 
@@ -214,4 +214,4 @@ def test_event_links_to_all_events_of_its_actor_and_target(
     panel = htmx(priya).get(f"/history/{events['revoked'].number}/?q=retired").content.decode()
     assert f'href="/history/?actor={jonas.id}"' in panel
     assert f'href="/history/?target={events["ours"].id}"' in panel
-    assert '"action": "key.revoked"' in html.unescape(panel)
+    assert '"type": "key.revoked"' in html.unescape(panel)

@@ -39,7 +39,7 @@ def test_invited_person_chooses_a_password_and_signs_in(
     assert "no-store" in response["Cache-Control"]
     link = link_on(response.content.decode())
     event = latest()
-    assert (event.verb, event.actor_label, event.target_label) == ("person.invited", "Jonas Lind", "Noor Haddad")
+    assert (event.type, event.actor_label, event.target_label) == ("person.invited", "Jonas Lind", "Noor Haddad")
     client = Client()
     page = client.get(link)
     assert page.status_code == 200

@@ -44,7 +44,7 @@ def test_revoke_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in:
     key.refresh_from_db()
     assert key.revoked_at is not None
     event = Event.objects.first()
-    assert (event.verb, event.reason, event.actor_label, event.door) == (
+    assert (event.type, event.reason, event.actor_label, event.interface) == (
         EventType.KEY_REVOKED,
         "Retired",
         "Jonas Lind",

@@ -38,7 +38,7 @@ def test_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signe
     secret = secret_in(post(client, key))
     assert secret != key.token  # type: ignore[attr-defined]
     assert key.secrets.count() == 1
-    assert Event.objects.first().verb == EventType.KEY_REGENERATED
+    assert Event.objects.first().type == EventType.KEY_REGENERATED
     for page in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/"):
         assert secret[-30:] not in signed_in(jonas).get(page).content.decode()
 

@@ -50,12 +50,12 @@ def test_concurrent_changes_of_one_key_are_serialised(committed: Organisation) -
         assert key.secrets.get().not_after is None
         key.refresh_from_db()
         events = list(Event.objects.of_target(str(key.id)).order_by("number"))
-        verbs = [event.verb for event in events]
+        verbs = [event.type for event in events]
         assert sorted(verbs) == sorted(
             [EventType.KEY_REGENERATED] * made + [EventType.KEY_EDITED] * saved + [EventType.KEY_REVOKED]
         )
         assert EventType.KEY_REGENERATED not in verbs[verbs.index(EventType.KEY_REVOKED) :]
-        by_verb = {event.verb: event for event in events}
+        by_verb = {event.type: event for event in events}
         assert key.name == (by_verb[EventType.KEY_EDITED].changes["name"][1] if saved else before)
         assert by_verb[EventType.KEY_REVOKED].reason == key.revoked_reason
         assert all(bytes(event.hash) == audit.hash_of(event) for event in events)

@@ -108,7 +108,7 @@ def test_removed_range_is_restored_by_undo(jonas: Person, bot: Bot, htmx: Signed
     back = htmx(jonas).post(f"/bots/{bot.id}/networks/", undo)
     assert said(back) == "192.0.2.64/26 added"
     assert ranges() == ["198.51.100.0/24", "192.0.2.64/26", "203.0.113.0/24"]
-    assert [event.verb for event in Event.objects.filter(verb__startswith="allow_list")] == [
+    assert [event.type for event in Event.objects.filter(type__startswith="allow_list")] == [
         "allow_list.added",
         "allow_list.added",
         "allow_list.removed",

@@ -63,7 +63,7 @@ def test_reset_is_recorded_in_history(jonas: Person, northwind: Organisation) ->
     link = link_for(jonas)
     assert follow_link(link).status_code == 302
     reset, asked = Event.objects.all()[:2]
-    assert (asked.verb, reset.verb) == (EventType.PASSWORD_RESET_REQUESTED, EventType.PASSWORD_RESET)
+    assert (asked.type, reset.type) == (EventType.PASSWORD_RESET_REQUESTED, EventType.PASSWORD_RESET)
     assert (asked.actor_id, reset.actor_id) == (None, jonas.id)
     assert {(e.target_id, e.organisation_id, e.ip) for e in (asked, reset)} == {
         (str(jonas.id), northwind.id, "127.0.0.1")
@@ -76,7 +76,7 @@ def test_reset_is_recorded_in_history(jonas: Person, northwind: Organisation) ->
 def test_unknown_email_is_not_recorded_in_history(db: None) -> None:
     request_reset("nobody@northwind.example")
     event = Event.objects.get()
-    assert (event.verb, event.target_id, event.organisation_id) == (EventType.PASSWORD_RESET_REQUESTED, "", None)
+    assert (event.type, event.target_id, event.organisation_id) == (EventType.PASSWORD_RESET_REQUESTED, "", None)
     assert "nobody@" not in str(list(Event.objects.values()))
 
 

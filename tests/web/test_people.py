@@ -260,7 +260,7 @@ def test_deactivation_ends_sessions_immediately(jonas: Person, sam: Person, maya
     assert theirs.get("/profile/").status_code == 200
     assert signed_in(jonas).post(f"/people/{sam.id}/deactivate/").status_code == 302
     assert theirs.get("/profile/").status_code == 302
-    assert latest().verb == "person.deactivated"
+    assert latest().type == "person.deactivated"
     assert signed_in(jonas).get(f"/people/{sam.id}/deactivate/").status_code == 409
     assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 302
     assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 409

@@ -42,7 +42,7 @@ def test_created_permission_has_its_routes(maya: Person, signed_in: SignedIn) ->
     assert scope.is_sensitive
     routes = [(r.method, r.pattern, r.channel_from) for r in scope.routes.all()]
     assert routes == [("GET", "/api/notes", ""), ("GET", "/api/notes/{id}", "header")]
-    assert latest().verb == "scope.created"
+    assert latest().type == "scope.created"
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_password_change_ends_other_sessions(noor: Person, signed_in: SignedIn) 
     assert here.get("/profile/").status_code == 200
     assert there.get("/profile/").status_code == 302
     assert Person.objects.get(id=noor.id).check_password(NEW)
-    assert latest().verb == "person.password_changed"
+    assert latest().type == "person.password_changed"
 
 
 @pytest.mark.parametrize(

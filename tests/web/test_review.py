@@ -186,7 +186,7 @@ def test_csv_contains_all_keys_with_findings(jonas: Person, keys: dict[str, Key]
     assert rows["Legacy"]["Status"] == "Active"
     event = Event.objects.first()
     assert event
-    assert (event.verb, event.target_label, event.changes) == (
+    assert (event.type, event.target_label, event.changes) == (
         "review.exported",
         "Northwind",
         {"finding": [None, "any"]},
@@ -200,4 +200,4 @@ def test_csv_is_filtered_and_head_request_records_nothing(
     text = b"".join(client.get("/review/export/?finding=full-access").streaming_content).decode()
     assert len(text.splitlines()) == 2
     assert client.head("/review/export/").status_code == 200
-    assert Event.objects.filter(verb="review.exported").count() == 1
+    assert Event.objects.filter(type="review.exported").count() == 1

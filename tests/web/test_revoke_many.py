@@ -27,7 +27,7 @@ def test_selected_keys_are_revoked_one_by_one(jonas: Person, keys: list[Key], ht
     response = client.post(URL, {"key": ids(*keys), "reason": "Retired"})
     assert response.status_code == 204
     assert json.loads(response["HX-Trigger"])["toast"] == {"message": "3 keys revoked"}
-    events = Event.objects.filter(verb=EventType.KEY_REVOKED)
+    events = Event.objects.filter(type=EventType.KEY_REVOKED)
     assert {event.target_id for event in events} == set(ids(*keys))
     assert {event.reason for event in events} == {"Retired"}
 

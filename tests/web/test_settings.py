@@ -17,10 +17,10 @@ def rules() -> dict[str, str]:
     return {
         "name": "Northwind",
         "default_expiry_days": "30",
-        "longest_expiry_days": "365",
+        "max_expiry_days": "365",
         "key_prefix": "nw",
         "key_format": "compact",
-        "usage_days": "100",
+        "usage_retention_days": "100",
     }
 
 
@@ -29,13 +29,13 @@ def test_owner_changes_the_rules(
 ) -> None:
     assert signed_in(jonas).post(URL, rules)["Location"] == URL
     northwind.refresh_from_db()
-    assert (northwind.default_expiry_days, northwind.longest_expiry_days, northwind.may_never_expire) == (
+    assert (northwind.default_expiry_days, northwind.max_expiry_days, northwind.may_never_expire) == (
         30,
         365,
         False,
     )
-    assert (northwind.key_prefix, northwind.key_format, northwind.usage_days) == ("nw", "compact", 100)
-    assert latest().verb == "organisation.edited"
+    assert (northwind.key_prefix, northwind.key_format, northwind.usage_retention_days) == ("nw", "compact", 100)
+    assert latest().type == "organisation.edited"
     again = signed_in(jonas).post(URL, rules)
     assert again.status_code == 422
     assert "No changes to save." in again.content.decode()
@@ -48,8 +48,8 @@ def test_owner_changes_the_rules(
         ({"key_format": "odd"}, "Select a valid choice."),
         ({"default_expiry_days": "400"}, "This is longer than keys may live."),
         ({"default_expiry_days": ""}, "Enter a number: keys here must expire."),
-        ({"longest_expiry_days": "0"}, "Ensure this value is greater than or equal to 1."),
-        ({"usage_days": "89"}, "Ensure this value is greater than or equal to 90."),
+        ({"max_expiry_days": "0"}, "Ensure this value is greater than or equal to 1."),
+        ({"usage_retention_days": "89"}, "Ensure this value is greater than or equal to 90."),
         ({"name": ""}, "Name: This field is required."),
     ],
 )

@@ -52,7 +52,7 @@ def test_sign_in_redirects_to_the_requested_page(maya: Person) -> None:
     assert response["Location"] == "/history/"
     assert client.get("/history/").status_code == 200
     event = Event.objects.first()
-    assert (event.verb, event.actor_id, event.actor_label) == (EventType.SIGNED_IN, maya.id, "Maya Okafor")
+    assert (event.type, event.actor_id, event.actor_label) == (EventType.SIGNED_IN, maya.id, "Maya Okafor")
     assert event.ip == "127.0.0.1"
     maya.refresh_from_db()
     assert maya.last_login <= event.at
@@ -109,7 +109,7 @@ def test_wrong_password_and_unknown_email_cost_one_hash_each(maya: Person) -> No
 
 def test_failed_sign_in_is_recorded_without_the_password(maya: Person) -> None:
     attempt("maya@northwind.example", "a-secret-typed-wrongly", headers={"User-Agent": "x" * 400})
-    event = Event.objects.get(verb=EventType.SIGN_IN_FAILED)
+    event = Event.objects.get(type=EventType.SIGN_IN_FAILED)
     assert (event.actor_id, event.actor_label) == (None, "maya@northwind.example")
     assert len(event.user_agent) == 300
     assert "a-secret-typed-wrongly" not in str(Event.objects.values_list())
@@ -124,7 +124,7 @@ def test_repeated_failures_are_throttled_but_not_for_the_owner_at_another_addres
     statuses = [attempt(maya.email, REMOTE_ADDR="198.51.100.7").status_code for _ in range(20)]
     assert statuses[0] == 200
     assert statuses[-1] == 429
-    recorded = Event.objects.filter(verb=EventType.SIGN_IN_FAILED).count()
+    recorded = Event.objects.filter(type=EventType.SIGN_IN_FAILED).count()
     assert recorded == statuses.count(200)
     throttled = attempt(maya.email, PASSWORD, REMOTE_ADDR="198.51.100.7")
     seconds = int(throttled["Retry-After"])
@@ -132,7 +132,7 @@ def test_repeated_failures_are_throttled_but_not_for_the_owner_at_another_addres
     assert 1 <= seconds <= 300
     assert f"Too many attempts. Try again in {seconds} seconds." in throttled.content.decode()
     assert "no-store" in throttled["Cache-Control"]
-    assert Event.objects.filter(verb=EventType.SIGN_IN_FAILED).count() == recorded
+    assert Event.objects.filter(type=EventType.SIGN_IN_FAILED).count() == recorded
     assert attempt(maya.email, PASSWORD, REMOTE_ADDR="203.0.113.9").status_code == 302
 
 
@@ -184,7 +184,7 @@ def test_sign_out_ends_the_session(maya: Person, signed_in: SignedIn) -> None:
     assert client.get("/keys/").status_code == 200
     client.post("/account/logout/")
     assert client.get("/keys/").status_code == 302
-    assert Event.objects.first().verb == EventType.SIGNED_OUT
+    assert Event.objects.first().type == EventType.SIGNED_OUT
 
 
 def test_session_of_a_deactivated_person_ends(maya: Person, signed_in: SignedIn) -> None:

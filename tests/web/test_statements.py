@@ -55,7 +55,7 @@ PAGES = [
     "/security/allow-lists/?address=10.1.2.3",
     "/history/",
     "/history/?q=k&organisation=northwind",
-    "/history/?action=key.revoked&since=2020-01-01",
+    "/history/?type=key.revoked&since=2020-01-01",
     "/review/",
     "/review/?organisation=northwind&finding=no-expiry",
     "/organisations/",

@@ -180,7 +180,9 @@ def test_many_keys_with_roll_up_are_counted_up_to_the_last_hour(
 ) -> None:
     until = timezone.now().replace(minute=0, second=0, microsecond=0)
     record_usage(keys["Plain"], CallOutcome.OK, 50_000)
-    UsageDay.objects.create(subject=northwind.id, part="all", day=until.date(), outcome=CallOutcome.SCOPE, count=4)
+    UsageDay.objects.create(
+        subject=northwind.id, key_subset="all", day=until.date(), outcome=CallOutcome.SCOPE, count=4
+    )
     UsageRollUp.objects.update(hours_until=until)
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     for page, allowed in (("/usage/", 1030), ("/?organisation=northwind", 30)):

@@ -4,7 +4,7 @@ The organisation is the caller's. A person's key inherits the person's permissio
 caller's own, with its limits. All else about keys is under `/api/keys`.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial, reduce
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +21,7 @@ from keyadmin.api.callers import actor_of, organisation_of
 from keyadmin.api.crud import one
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.core.time import rfc3339
 from keyadmin.models import Key, Kind, paging
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, keys
@@ -141,4 +142,4 @@ def _entry(row: Any) -> Entry:
 
 def _time(moment: datetime | None) -> Any:
     """RFC 3339 in UTC, in whole seconds."""
-    return moment and moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return rfc3339(moment and moment.replace(microsecond=0))

@@ -37,7 +37,7 @@ def export(request: HttpRequest, query: Query[ExportQuery]) -> Any:
     wanted = _wanted(request, query)
     if request.META["REQUEST_METHOD"] == "HEAD":  # nothing is exported
         return HttpResponse(content_type=exports.MEDIA_TYPES[query.format])
-    made = exports.history(actor=actor_of(request), wanted=wanted, format=query.format)
+    made = exports.history(actor=actor_of(request), conditions=wanted, export_format=query.format)
     headers = {"Content-Disposition": f'attachment; filename="{made.name}"'}
     return StreamingHttpResponse(made.pieces, content_type=made.media_type, headers=headers)
 

@@ -47,9 +47,9 @@ class OrganisationOut(BaseModel):
     key_format: Format
     tier: TierName = Field(description="Of keys for which no other is chosen.")
     default_expiry_days: int | None = Field(description="What pages propose for a new key.")
-    longest_expiry_days: int | None
+    max_expiry_days: int | None
     may_never_expire: bool
-    usage_days: int = Field(description="How long usage is kept.")
+    usage_retention_days: int = Field(description="How long usage is kept.")
     created_at: datetime
     revision: Revision
 
@@ -65,9 +65,9 @@ class OrganisationOut(BaseModel):
             tier=TierName.of(row.default_tier),
             revision=row.revision,
             default_expiry_days=row.default_expiry_days,
-            longest_expiry_days=row.longest_expiry_days,
+            max_expiry_days=row.max_expiry_days,
             may_never_expire=row.may_never_expire,
-            usage_days=row.usage_days,
+            usage_retention_days=row.usage_retention_days,
             created_at=row.created_at,
         )
 
@@ -88,9 +88,9 @@ class ChangedOrganisation(Body):
     key_format: KeyFormat = Format.DEFAULT
     tier: Text = Field(default="", description="A tier's name.")
     default_expiry_days: Days = None
-    longest_expiry_days: Days = None
+    max_expiry_days: Days = None
     may_never_expire: bool = True
-    usage_days: int = Field(
+    usage_retention_days: int = Field(
         default=400, ge=USAGE_RETENTION_DAYS[0], le=USAGE_RETENTION_DAYS[1], description="How long usage is kept."
     )
 

@@ -2,7 +2,8 @@
 
 from argparse import Namespace
 
-from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.core.time import rfc3339
+from keyadmin.management.base import OperatorCommand, clock
 from keyadmin.models import ReviewFinding
 from keyadmin.models.review import ANY
 from keyadmin.operations import review
@@ -15,6 +16,6 @@ class Command(OperatorCommand):
         build = review.build()
         found = ReviewFinding.objects.of(ANY).count()
         if self.json:
-            self.document({"at": iso(build.at), "event": build.event, "keys": found})
+            self.document({"at": rfc3339(build.at), "event": build.event, "keys": found})
         else:
             self.result(f"Built as of {clock(build.at, '')} UTC: {found} keys have something to look at.")

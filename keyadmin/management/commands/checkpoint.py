@@ -15,7 +15,7 @@ class Command(OperatorCommand):
         if key is None:
             raise CommandError(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {HOW}", ExitCode.USAGE)
         try:
-            made = chain.checkpoint(key)
+            made = chain.create_checkpoint(key)
         except chain.BrokenChainError as broken:
             raise CommandError(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
         self.stdout.write(made.text(), ending="")

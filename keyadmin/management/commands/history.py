@@ -21,7 +21,7 @@ class Command(OperatorCommand):
         parser.add_argument("--actor", default="", help="Only by these (an id, or beginnings of words of a name).")
         parser.add_argument("--text", default="", help="Only with these beginnings of words, addresses or ids.")
         parser.add_argument(
-            "--action", choices=EventType.values, metavar="ACTION", help=f"Only this: {', '.join(EventType.values)}."
+            "--type", choices=EventType.values, metavar="TYPE", help=f"Only this: {', '.join(EventType.values)}."
         )
         parser.add_argument(
             "--since", type=arguments.since, metavar="WHEN", help="An RFC 3339 time with offset, or days such as 7d."
@@ -42,7 +42,7 @@ class Command(OperatorCommand):
             self.document([event.serialize() for event in found])
             return
         self.table(
-            ("number", "time (UTC)", "actor", "action", "target", "changes"),
+            ("number", "time (UTC)", "actor", "type", "target", "changes"),
             [
                 (
                     str(event.number),
@@ -59,7 +59,9 @@ class Command(OperatorCommand):
     def export(self, wanted: EventFilter, options: Namespace) -> None:
         if options.limit or self.json:
             raise CommandError("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
-        for piece in exports.history(actor=self.actor, wanted=wanted, format=ExportFormat(options.export)).pieces:
+        for piece in exports.history(
+            actor=self.actor, conditions=wanted, export_format=ExportFormat(options.export)
+        ).pieces:
             self.stdout.write(piece, ending="")
 
     def asked_for(self, options: Namespace) -> EventFilter:
@@ -73,7 +75,7 @@ class Command(OperatorCommand):
             target=key,
             actor=options.actor,
             text=options.text,
-            action=options.action or "",
+            type=options.type or "",
             since=options.since,
             until=options.until,
         )

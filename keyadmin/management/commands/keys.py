@@ -4,8 +4,9 @@ from argparse import BooleanOptionalAction, Namespace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from keyadmin.core.time import rfc3339
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import CommandError, ExitCode, iso, printable
+from keyadmin.management.base import CommandError, ExitCode, printable
 from keyadmin.management.subcommands import NounCommand, argument, given, verb
 from keyadmin.models import CallOutcomeGroup, Key
 from keyadmin.models.usage import calls_of_last_days
@@ -116,4 +117,4 @@ def moment(options: Namespace) -> datetime | None:
 
 def described(key: Key) -> dict[str, Any]:
     """What tells a key from others, as JSON."""
-    return {"id": str(key.id), "key_id": key.key_id, "name": key.name, "expires_at": iso(key.expires_at)}
+    return {"id": str(key.id), "key_id": key.key_id, "name": key.name, "expires_at": rfc3339(key.expires_at)}

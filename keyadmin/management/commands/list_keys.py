@@ -5,9 +5,10 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from keyadmin.core.time import rfc3339
 from keyadmin.forms.filters import OPEN, USED, filter_keys
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.management.base import OperatorCommand, clock
 from keyadmin.models import Key, Kind, Status
 
 
@@ -91,11 +92,11 @@ def described(key: Any) -> dict[str, Any]:
         "allow_list": [str(entry.network) for entry in key.allow_list.all()],
         "bot_allow_list": [str(entry.network) for entry in key.bot.allow_list.all()] if key.bot else [],
         "tier": key.tier.name,
-        "created_at": iso(key.created_at),
+        "created_at": rfc3339(key.created_at),
         "created_by": key.created_by,
-        "expires_at": iso(key.expires_at),
-        "revoked_at": iso(key.revoked_at),
+        "expires_at": rfc3339(key.expires_at),
+        "revoked_at": rfc3339(key.revoked_at),
         "revoked_reason": key.revoked_reason,
         "requests": key.total or 0,
-        "last_used_at": iso(key.last_used_at),
+        "last_used_at": rfc3339(key.last_used_at),
     }

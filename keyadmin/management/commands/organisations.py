@@ -17,9 +17,15 @@ FORMAT: Final = argument("--key-format", choices=[known.value for known in Forma
 TIER: Final = argument("--tier", metavar="NAME", help="The usual rate tier (name or id).")
 DAYS: Final = (
     argument("--default-expiry", dest="default_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
-    argument("--longest-life", dest="longest_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
+    argument("--longest-life", dest="max_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
     argument("--may-never-expire", action=BooleanOptionalAction),
-    argument("--keep-usage", dest="usage_days", type=arguments.count, metavar="DAYS", help="How long usage is kept."),
+    argument(
+        "--keep-usage",
+        dest="usage_retention_days",
+        type=arguments.count,
+        metavar="DAYS",
+        help="How long usage is kept.",
+    ),
 )
 
 
@@ -42,8 +48,10 @@ class Command(NounCommand):
 
     @verb("edit", "Change what is given.", WHICH, argument("--name"), PREFIX, FORMAT, TIER, *DAYS)
     def edit(self, options: Namespace) -> None:
-        fields = given(options, "name", "key_prefix", "key_format", "may_never_expire", "usage_days") | tier_of(options)
-        for name in ("default_expiry_days", "longest_expiry_days"):
+        fields = given(
+            options, "name", "key_prefix", "key_format", "may_never_expire", "usage_retention_days"
+        ) | tier_of(options)
+        for name in ("default_expiry_days", "max_expiry_days"):
             if (days := getattr(options, name)) is not None:
                 fields[name] = None if days == arguments.NEVER else days
         self._done(organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Changed")
@@ -80,7 +88,7 @@ def described(organisation: Organisation) -> dict[str, Any]:
         "key_format": organisation.key_format,
         "tier": organisation.default_tier.name,
         "default_expiry_days": organisation.default_expiry_days,
-        "longest_expiry_days": organisation.longest_expiry_days,
+        "max_expiry_days": organisation.max_expiry_days,
         "may_never_expire": organisation.may_never_expire,
-        "usage_days": organisation.usage_days,
+        "usage_retention_days": organisation.usage_retention_days,
     }

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
+from keyadmin.core.time import rfc3339
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.management.base import OperatorCommand, clock
 from keyadmin.management.commands.list_keys import owner
 from keyadmin.models import Finding, Key
 from keyadmin.models.review import KeyReview, iterate
@@ -36,7 +37,7 @@ class Command(OperatorCommand):
                 found.append((key, row))
         if self.json:
             by_finding = {finding.value: counts[finding.value] for finding in Finding}
-            self.document({"at": iso(now), "counts": by_finding, "keys": [_described(*pair) for pair in found]})
+            self.document({"at": rfc3339(now), "counts": by_finding, "keys": [_described(*pair) for pair in found]})
             return
         self.table(
             ("id", "key", "name", "owner", "findings", "last used"),
@@ -65,6 +66,6 @@ def _described(key: Any, row: KeyReview) -> dict[str, Any]:
         "findings": [str(finding) for finding in row.findings],
         "unused_scopes": sorted(row.unused),
         "created_by": key.created_by,
-        "last_used_at": iso(key.last_used_at),
-        "expires_at": iso(key.expires_at),
+        "last_used_at": rfc3339(key.last_used_at),
+        "expires_at": rfc3339(key.expires_at),
     }

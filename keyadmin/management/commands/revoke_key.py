@@ -4,8 +4,9 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from keyadmin.core.time import rfc3339
 from keyadmin.management import lookups
-from keyadmin.management.base import OperatorCommand, iso, printable
+from keyadmin.management.base import OperatorCommand, printable
 from keyadmin.models import Status
 from keyadmin.operations import keys
 
@@ -27,7 +28,7 @@ class Command(OperatorCommand):
                     "key_id": key.key_id,
                     "name": key.name,
                     "status": Status.REVOKED.value,
-                    "revoked_at": iso(key.revoked_at),
+                    "revoked_at": rfc3339(key.revoked_at),
                     "reason": key.revoked_reason,
                 }
             )

@@ -4,8 +4,9 @@ from argparse import Namespace
 
 from django.core.management.base import CommandParser
 
+from keyadmin.core.time import rfc3339
 from keyadmin.management import arguments
-from keyadmin.management.base import OperatorCommand, clock, iso
+from keyadmin.management.base import OperatorCommand, clock
 from keyadmin.operations.usage import roll_up
 
 
@@ -23,6 +24,6 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         state = roll_up.roll_up(again_from=options.again_from)
         if self.json:
-            self.document({"hours_until": iso(state.hours_until), "days_until": iso(state.days_until)})
+            self.document({"hours_until": rfc3339(state.hours_until), "days_until": rfc3339(state.days_until)})
         else:
             self.result(f"Added up until {clock(state.hours_until, '')} UTC.")

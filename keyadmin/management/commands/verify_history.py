@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, iso
+from keyadmin.core.time import rfc3339
+from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 from keyadmin.management.checkpoints import known_keys
 from keyadmin.operations.audit import chain
 
@@ -45,22 +46,22 @@ class Command(OperatorCommand):
         try:
             end = chain.verify(known, after=after, progress=bar.show if bar else None)
         except chain.BrokenChainError as broken:
-            chain.note(broken.number - 1, broken.why, since=since)
+            chain.save_check(broken.number - 1, broken.reason, since=since)
             raise CommandError(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
         finally:
             if bar:
                 bar.end()
-        is_noted = chain.note(end.number, "", since=since)
+        is_noted = chain.save_check(end.number, "", since=since)
         self._tell(end, newest, since)
         if not is_noted:
             self.note(f"The History page says nothing of this: up to event {since} history was not found whole before.")
 
-    def _tell(self, end: chain.Place, newest: chain.Checkpoint | None, since: int) -> None:
+    def _tell(self, end: chain.ChainPosition, newest: chain.Checkpoint | None, since: int) -> None:
         if self.json:
             document: dict[str, Any] = {
                 "number": end.number,
                 "hash": end.hash.hex() if end.number else None,
-                "at": iso(end.at),
+                "at": rfc3339(end.at),
                 "checkpoint": newest.number if newest else None,
                 "since": since,
             }
@@ -75,7 +76,7 @@ class Command(OperatorCommand):
     def _checkpoint(self, file: Path) -> chain.Checkpoint:
         keys = known_keys()
         try:
-            found = chain.read_checkpoint(file.read_text(encoding="utf-8"), keys)
+            found = chain.parse_checkpoint(file.read_text(encoding="utf-8"), keys)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read.", ExitCode.USAGE) from error
         except chain.InvalidCheckpointError as error:

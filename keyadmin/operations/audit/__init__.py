@@ -3,6 +3,7 @@
 `chain` verifies the hash chain; `export` writes history as CSV and JSON Lines.
 """
 
+from keyadmin.operations.audit.canonical import hash_of
 from keyadmin.operations.audit.transaction import (
     Changes,
     Invalidation,
@@ -11,10 +12,8 @@ from keyadmin.operations.audit.transaction import (
     changed,
     created,
     database_time,
-    hash_of,
     record,
     removed,
-    rfc3339,
     target_of,
 )
 
@@ -29,6 +28,5 @@ __all__ = [
     "hash_of",
     "record",
     "removed",
-    "rfc3339",
     "target_of",
 ]

@@ -1,4 +1,4 @@
-"""History taken out of keyadmin: what is taken, by whom, is history itself before the first line is told."""
+"""The export of history as CSV or JSON Lines. Each export is an event, recorded before the first line is written."""
 
 import json
 import re
@@ -9,24 +9,25 @@ from typing import Any, Final
 
 from keyadmin.core import csv_cells
 from keyadmin.core.actors import Actor
+from keyadmin.core.time import rfc3339
 from keyadmin.core.tokens import KEY_SHAPED
 from keyadmin.models import Event, EventType, Organisation
 from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations import audit
-from keyadmin.operations.audit.transaction import Target, rfc3339
+from keyadmin.operations.audit.transaction import Target
 
-#: Events read by one statement; between two no transaction is open, however slow the reader.
-BATCH: Final = 1000
-#: Organisations that an export names.
-_NAMED: Final = 3
+#: Events read by one statement. No transaction is open between two, however slow the reader is.
+BATCH_SIZE: Final = 1000
+#: Organisations that the label of an export names.
+_MAX_NAMES: Final = 3
 _COLUMNS: Final = (
     "number",
     "at",
-    "action",
+    "type",
     "actor",
     "actor_kind",
     "actor_id",
-    "door",
+    "interface",
     "ip",
     "user_agent",
     "organisation",
@@ -43,67 +44,69 @@ _COLUMNS: Final = (
 
 class ExportFormat(StrEnum):
     CSV = "csv"
-    #: One JSON object a line; with all that the hash is made of.
+    #: One JSON object a line, with everything that the hash is computed from.
     JSON_LINES = "jsonl"
 
 
 MEDIA_TYPES: Final = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSON_LINES: "application/jsonl"}
-_NAMES: Final = {ExportFormat.CSV: "CSV", ExportFormat.JSON_LINES: "JSON Lines"}
+_FORMAT_NAMES: Final = {ExportFormat.CSV: "CSV", ExportFormat.JSON_LINES: "JSON Lines"}
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """A file: its name, its type, and its text piece by piece, newest event first. The pieces come once."""
+    """The name, media type and text of a file. `pieces` can be read once; the newest event comes first."""
 
     name: str
     media_type: str
     pieces: Iterator[str] = field(repr=False)
 
 
-def history(*, actor: Actor, wanted: EventFilter, format: ExportFormat) -> Export:  # noqa: A002
-    """What the actor may read of history and wants: all that happened before this export, which is recorded first."""
-    found = EventQuery.of(actor, wanted)
-    organisation, label = _concerned(actor, wanted)
-    asked = {"format": _NAMES[format], **_asked(wanted)}
+def history(*, actor: Actor, conditions: EventFilter, export_format: ExportFormat) -> Export:
+    """Export the events that the actor may read and that meet the conditions, up to the event of this export."""
+    query = EventQuery.of(actor, conditions)
+    organisation, label = _subject(actor, conditions)
+    parameters = {"format": _FORMAT_NAMES[export_format], **_recorded_conditions(conditions)}
     with audit.audited_transaction(actor):
         event = audit.record(
             EventType.HISTORY_EXPORTED,
             actor=actor,
             target=Target("history", "", label),
             organisation=organisation,
-            changes={name: (None, value) for name, value in asked.items()},
+            changes={name: (None, value) for name, value in parameters.items()},
         )
-    pieces = _csv(found, event.number) if format is ExportFormat.CSV else _json_lines(found, event.number)
-    return Export(f"history-{event.at:%Y-%m-%d}-{event.number}.{format}", MEDIA_TYPES[format], pieces)
+    write = _csv if export_format is ExportFormat.CSV else _json_lines
+    name = f"history-{event.at:%Y-%m-%d}-{event.number}.{export_format}"
+    return Export(name, MEDIA_TYPES[export_format], write(query, event.number))
 
 
-def _csv(found: EventQuery, newest: int) -> Iterator[str]:
+def _csv(query: EventQuery, before: int) -> Iterator[str]:
     yield csv_cells.line(_COLUMNS)
-    for batch in _batches(found, newest):
+    for batch in _batches(query, before):
         yield "".join(csv_cells.line(_cells(event)) for event in batch)
 
 
-def _json_lines(found: EventQuery, newest: int) -> Iterator[str]:
-    for batch in _batches(found, newest):
+def _json_lines(query: EventQuery, before: int) -> Iterator[str]:
+    for batch in _batches(query, before):
         yield "".join(f"{json.dumps(event.serialize(), ensure_ascii=False)}\n" for event in batch)
 
 
-def _batches(found: EventQuery, number: int) -> Iterator[list[Event]]:
-    while batch := list(found.page_after(number, limit=BATCH)):
+def _batches(query: EventQuery, before: int) -> Iterator[list[Event]]:
+    while batch := list(query.page_after(before, limit=BATCH_SIZE)):
         yield batch
-        number = batch[-1].number
+        before = batch[-1].number
 
 
 def _cells(event: Event) -> tuple[Any, ...]:
+    """The values of _COLUMNS."""
     changes = json.dumps(event.changes, ensure_ascii=False) if event.changes else ""
     return (
         event.number,
         event.at,
-        event.verb,
+        event.type,
         event.actor_label,
         event.actor_kind,
         event.actor_id,
-        event.door,
+        event.interface,
         event.ip,
         event.user_agent,
         event.organisation_label,
@@ -118,21 +121,29 @@ def _cells(event: Event) -> tuple[Any, ...]:
     )
 
 
-def _asked(wanted: EventFilter) -> dict[str, str | None]:
-    """The filters as history keeps them. Somebody may have searched for a whole key: that is never kept."""
-    texts = {"text": wanted.text, "actor": wanted.actor, "target": wanted.target}
-    kept: dict[str, str | None] = {
+def _recorded_conditions(conditions: EventFilter) -> dict[str, str | None]:
+    """The conditions for the event of the export. Keys in them are masked: a search may contain a whole key."""
+    texts = {"text": conditions.text, "actor": conditions.actor, "target": conditions.target}
+    recorded: dict[str, str | None] = {
         name: re.sub(KEY_SHAPED, "•••", text, flags=re.IGNORECASE | re.VERBOSE) for name, text in texts.items()
     }
-    kept |= {"type": wanted.action, "since": rfc3339(wanted.since), "until": rfc3339(wanted.until)}
-    return {name: value for name, value in kept.items() if value}
+    recorded |= {
+        "type": conditions.type,
+        "since": rfc3339(conditions.since),
+        "until": rfc3339(conditions.until),
+    }
+    return {name: value for name, value in recorded.items() if value}
 
 
-def _concerned(actor: Actor, wanted: EventFilter) -> tuple[Organisation | None, str]:
-    """Whose history it is, so that they read of it: of several organisations nobody's in particular, by their names."""
-    readable = Organisation.objects.visible_to(actor).order_by("name", "id")
-    if wanted.organisation:
-        readable = readable.filter(id=wanted.organisation)
-    some = list(readable[: _NAMED + 1])
-    names = ", ".join(one.name for one in some[:_NAMED]) + (" …" if len(some) > _NAMED else "")
-    return some[0] if len(some) == 1 else None, names or actor.label
+def _subject(actor: Actor, conditions: EventFilter) -> tuple[Organisation | None, str]:
+    """The organisation whose history is exported, if it is only one, and the label of the event's target.
+
+    An event without an organisation is visible to its actor and to people with a system role.
+    """
+    organisations = Organisation.objects.visible_to(actor).order_by("name", "id")
+    if conditions.organisation:
+        organisations = organisations.filter(id=conditions.organisation)
+    first = list(organisations[: _MAX_NAMES + 1])
+    names = ", ".join(organisation.name for organisation in first[:_MAX_NAMES])
+    label = f"{names} …" if len(first) > _MAX_NAMES else names
+    return first[0] if len(first) == 1 else None, label or actor.label

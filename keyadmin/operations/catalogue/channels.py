@@ -98,10 +98,12 @@ def _free_slug(channel: Channel) -> str:
     return next(slug for slug in choices if slug not in taken)
 
 
-def _record(verb: EventType, actor: Actor, channel: Channel, target: audit.Target, changes: audit.Changes) -> None:
+def _record(
+    event_type: EventType, actor: Actor, channel: Channel, target: audit.Target, changes: audit.Changes
+) -> None:
     organisation: Organisation = channel.organisation
     audit.record(
-        verb,
+        event_type,
         actor=actor,
         target=target,
         organisation=organisation,

@@ -175,5 +175,5 @@ def _describe(scope: Scope) -> dict[str, Any]:
     return {field: getattr(scope, field) for field in fields} | {"routes": routes}
 
 
-def _record(verb: EventType, actor: Actor, target: audit.Target, changes: audit.Changes) -> None:
-    audit.record(verb, actor=actor, target=target, changes=changes, invalidate=audit.Invalidation(catalogue=True))
+def _record(event_type: EventType, actor: Actor, target: audit.Target, changes: audit.Changes) -> None:
+    audit.record(event_type, actor=actor, target=target, changes=changes, invalidate=audit.Invalidation(catalogue=True))

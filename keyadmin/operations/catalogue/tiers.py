@@ -94,5 +94,5 @@ def _describe(tier: Tier) -> dict[str, Any]:
     return {"name": tier.name, "hourly_limit": tier.hourly_limit}
 
 
-def _record(verb: EventType, actor: Actor, target: audit.Target, changes: audit.Changes) -> None:
-    audit.record(verb, actor=actor, target=target, changes=changes, invalidate=audit.Invalidation(catalogue=True))
+def _record(event_type: EventType, actor: Actor, target: audit.Target, changes: audit.Changes) -> None:
+    audit.record(event_type, actor=actor, target=target, changes=changes, invalidate=audit.Invalidation(catalogue=True))

@@ -12,17 +12,18 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from keyadmin.core.actors import Actor
+from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, ExpiryNotice, Organisation, Person
-from keyadmin.models.notice import FORGOTTEN
+from keyadmin.models.notice import CLAIM_TIMEOUT
 from keyadmin.operations import audit, policy
 from keyadmin.operations.policy import Permission
 
-_BEGIN = """INSERT INTO expiry_notice (key_id, person_id, expires_at, days, begun_at)
+_BEGIN = """INSERT INTO expiry_notice (key_id, person_id, expires_at, days, claimed_at)
 SELECT key_id, %(person)s, expires_at, days, clock_timestamp()
 FROM unnest(%(keys)s::uuid[], %(ends)s::timestamptz[], %(days)s::smallint[]) AS due (key_id, expires_at, days)
 ORDER BY key_id
-ON CONFLICT (key_id, person_id, expires_at, days) DO UPDATE SET begun_at = clock_timestamp()
-    WHERE expiry_notice.sent_at IS NULL AND expiry_notice.begun_at <= clock_timestamp() - %(forgotten)s
+ON CONFLICT (key_id, person_id, expires_at, days) DO UPDATE SET claimed_at = clock_timestamp()
+    WHERE expiry_notice.sent_at IS NULL AND expiry_notice.claimed_at <= clock_timestamp() - %(forgotten)s
 RETURNING key_id"""
 
 
@@ -33,7 +34,7 @@ def begin(person: Person, keys: Collection[Any]) -> list[Any]:
         "keys": [key.id for key in keys],
         "ends": [key.expires_at for key in keys],
         "days": [key.days for key in keys],
-        "forgotten": FORGOTTEN,
+        "forgotten": CLAIM_TIMEOUT,
     }
     with connection.cursor() as cursor:
         cursor.execute(_BEGIN, values)
@@ -54,7 +55,7 @@ def finish(*, actor: Actor, person: Person, keys: Collection[Any]) -> None:
         _of(person, keys).update(sent_at=now)
         organisations: dict[UUID, Organisation] = {key.organisation_id: key.organisation for key in keys}
         only = next(iter(organisations.values())) if len(organisations) == 1 else None
-        told = [f"{key.name}, {audit.rfc3339(key.expires_at)}" for key in keys]
+        told = [f"{key.name}, {rfc3339(key.expires_at)}" for key in keys]
         audit.record(
             EventType.NOTICE_SENT, actor=actor, target=person, organisation=only, changes={"expiring": (None, told)}
         )

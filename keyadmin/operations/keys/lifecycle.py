@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from keyadmin.core import cidr, tokens
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ConflictError, InvalidInputError
+from keyadmin.core.time import rfc3339
 from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, Kind, LastDenial, Meter, Organisation, ScopeDay
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import audit, grants, policy, revisions
@@ -123,7 +124,7 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
         reason = clean_reason(reason)
         row.revoked_at, row.revoked_reason, row.revision = audit.database_time(), reason, row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
-        _record(EventType.KEY_REVOKED, actor, row, {"revoked_at": (None, audit.rfc3339(row.revoked_at))}, reason)
+        _record(EventType.KEY_REVOKED, actor, row, {"revoked_at": (None, rfc3339(row.revoked_at))}, reason)
     return row
 
 
@@ -138,13 +139,13 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         if expired and expires_at is UNSET:
             raise InvalidInputError({"expires_at": [_("Set a new expiry first.")]})
         reason = clean_reason(reason)
-        before = {"revoked_at": audit.rfc3339(row.revoked_at), "expires_at": audit.rfc3339(row.expires_at)}
+        before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}
         if expires_at is not UNSET:
             _set_expiry(row, expires_at, now)
         grants.require_within(grants.of_key(row), grants.of_actor(actor, row.organisation_id))
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
-        after = {"revoked_at": None, "expires_at": audit.rfc3339(row.expires_at)}
+        after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
         _record(EventType.KEY_REACTIVATED, actor, row, audit.changed(before, after), reason)
     return row
 
@@ -208,10 +209,10 @@ def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
         key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)
 
 
-def _record(verb: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
+def _record(event_type: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
     """The last line of what changes a key that stays."""
     audit.record(
-        verb,
+        event_type,
         actor=actor,
         target=key,
         organisation=key.organisation,

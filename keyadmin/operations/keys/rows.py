@@ -7,9 +7,9 @@ from django.db import connection
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import NotFoundError
+from keyadmin.core.time import rfc3339
 from keyadmin.models import Key
 from keyadmin.operations import policy
-from keyadmin.operations.audit import rfc3339
 from keyadmin.operations.organisations import owners
 
 

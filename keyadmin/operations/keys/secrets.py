@@ -13,6 +13,7 @@ from keyadmin.conf import conf
 from keyadmin.core import tokens
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
+from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Key, Secret, SecretUse, Status
 from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
 from keyadmin.operations import audit, grants
@@ -51,7 +52,7 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> I
         row.save(update_fields=("recognition", "revision"))
         store(row, token, now)
         changes = audit.changed(before, rows.identity(row))
-        changes["old_secret_until"] = (None, audit.rfc3339(until or now))
+        changes["old_secret_until"] = (None, rfc3339(until or now))
         audit.record(
             EventType.KEY_REGENERATED,
             actor=actor,
@@ -70,7 +71,7 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
         old = Secret.objects.filter(key=row, not_after__gt=audit.database_time()).first()
         if old is None:
             raise ConflictError(_("The old secret has already ended."))
-        changes = {"old_secret_until": (audit.rfc3339(old.not_after), None)}
+        changes = {"old_secret_until": (rfc3339(old.not_after), None)}
         end(row.secrets.filter(id=old.id))
         audit.record(
             EventType.GRACE_ENDED,

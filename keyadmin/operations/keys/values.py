@@ -13,10 +13,10 @@ from django.utils.translation import ngettext
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, InvalidInputError
+from keyadmin.core.time import rfc3339
 from keyadmin.models import AllowListEntry, Bot, Channel, Key, Kind, Organisation, Scope, Secret, Tier
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, policy
-from keyadmin.operations.audit import rfc3339
 from keyadmin.operations.validation import UNSET, FieldErrors
 
 #: Of a key or a bot: every call is compared with all of them.
@@ -181,9 +181,9 @@ def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now
         errors.add("expires_at", _("Give the time with its time zone."))
     elif expires_at <= now:
         errors.add("expires_at", _("Choose a time in the future."))
-    elif organisation.longest_expiry_days and expires_at > now + timedelta(days=organisation.longest_expiry_days):
+    elif organisation.max_expiry_days and expires_at > now + timedelta(days=organisation.max_expiry_days):
         words = _("Choose a time at most %(days)d days from now.")
-        errors.add("expires_at", words % {"days": organisation.longest_expiry_days})
+        errors.add("expires_at", words % {"days": organisation.max_expiry_days})
 
 
 def _check_channels(errors: FieldErrors, key: Key, channels: Collection[UUID]) -> None:

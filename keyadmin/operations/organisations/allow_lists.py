@@ -126,7 +126,7 @@ def _require_reach(allowed: _List, networks: Sequence[cidr.Network]) -> None:
         values.require_reach(allowed.actor, allowed.owner, replace(old, networks=tuple(networks)), old)
 
 
-def _record(verb: EventType, allowed: _List, before: Sequence[cidr.Network]) -> None:
+def _record(event_type: EventType, allowed: _List, before: Sequence[cidr.Network]) -> None:
     """History keeps the whole list, before and after. Whoever edits what had the old list is told of the new one."""
     owner = allowed.owner
     owner.revision += 1
@@ -137,7 +137,7 @@ def _record(verb: EventType, allowed: _List, before: Sequence[cidr.Network]) -> 
         invalidate = audit.Invalidation(organisations=[allowed.organisation.id])
     changes = {"networks": (sorted(map(str, before)), sorted(map(str, allowed.networks())))}
     audit.record(
-        verb,
+        event_type,
         actor=allowed.actor,
         target=owner,
         organisation=allowed.organisation,

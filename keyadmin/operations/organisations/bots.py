@@ -69,7 +69,7 @@ def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
     return _switch(actor, bot, EventType.BOT_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, bot: UUID, verb: EventType, reason: str, *, active: bool) -> Bot:
+def _switch(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, active: bool) -> Bot:
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
         if row.is_active == active:
@@ -77,7 +77,7 @@ def _switch(actor: Actor, bot: UUID, verb: EventType, reason: str, *, active: bo
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))
-        _record(verb, actor, organisation, row, {"is_active": (not active, active)}, reason)
+        _record(event_type, actor, organisation, row, {"is_active": (not active, active)}, reason)
     return row
 
 
@@ -101,10 +101,10 @@ def _describe(bot: Bot) -> dict[str, Any]:
 
 
 def _record(
-    verb: EventType, actor: Actor, organisation: Organisation, bot: Bot, changes: audit.Changes, reason: str = ""
+    event_type: EventType, actor: Actor, organisation: Organisation, bot: Bot, changes: audit.Changes, reason: str = ""
 ) -> None:
     audit.record(
-        verb,
+        event_type,
         actor=actor,
         target=bot,
         organisation=organisation,

@@ -60,9 +60,9 @@ def edit(
     key_format: str | Unset = UNSET,
     tier: UUID | Unset = UNSET,
     default_expiry_days: int | Unset | None = UNSET,
-    longest_expiry_days: int | Unset | None = UNSET,
+    max_expiry_days: int | Unset | None = UNSET,
     may_never_expire: bool | Unset = UNSET,
-    usage_days: int | Unset = UNSET,
+    usage_retention_days: int | Unset = UNSET,
 ) -> Organisation:
     """Change what is given. New rules are for keys made or changed from now on."""
     given: Mapping[str, Any] = {
@@ -71,9 +71,9 @@ def edit(
         "key_format": key_format,
         "default_tier_id": tier,
         "default_expiry_days": default_expiry_days,
-        "longest_expiry_days": longest_expiry_days,
+        "max_expiry_days": max_expiry_days,
         "may_never_expire": may_never_expire,
-        "usage_days": usage_days,
+        "usage_retention_days": usage_retention_days,
     }
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
@@ -104,7 +104,7 @@ def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisatio
     return _switch(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, organisation: UUID, verb: EventType, reason: str, *, active: bool) -> Organisation:
+def _switch(actor: Actor, organisation: UUID, event_type: EventType, reason: str, *, active: bool) -> Organisation:
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
@@ -116,7 +116,7 @@ def _switch(actor: Actor, organisation: UUID, verb: EventType, reason: str, *, a
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))
-        _record(verb, actor, row, {"is_active": (not active, active)}, reason)
+        _record(event_type, actor, row, {"is_active": (not active, active)}, reason)
     return row
 
 
@@ -140,16 +140,16 @@ def _check(organisation: Organisation) -> None:
 
 
 def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
-    longest = organisation.longest_expiry_days
-    for field, days in (("longest_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
+    longest = organisation.max_expiry_days
+    for field, days in (("max_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
         if days is not None and not 1 <= days <= 36_500:
             errors.add(field, _("Enter a number of days from 1 to 36,500."))
     if longest and (organisation.default_expiry_days or 0) > longest:
         errors.add("default_expiry_days", _("This is longer than keys may live."))
     least, most = USAGE_RETENTION_DAYS
-    if not least <= organisation.usage_days <= most:
+    if not least <= organisation.usage_retention_days <= most:
         words = _("Enter a number of days from %(least)s to %(most)s.")
-        errors.add("usage_days", words % {"least": least, "most": f"{most:,}"})
+        errors.add("usage_retention_days", words % {"least": least, "most": f"{most:,}"})
 
 
 def _describe(organisation: Organisation) -> dict[str, Any]:
@@ -159,19 +159,19 @@ def _describe(organisation: Organisation) -> dict[str, Any]:
         "key_prefix",
         "key_format",
         "default_expiry_days",
-        "longest_expiry_days",
+        "max_expiry_days",
         "may_never_expire",
-        "usage_days",
+        "usage_retention_days",
     )
     tier = Tier.objects.filter(id=organisation.default_tier_id).values_list("name", flat=True).first()
     return {field: getattr(organisation, field) for field in fields} | {"tier": tier}
 
 
 def _record(
-    verb: EventType, actor: Actor, organisation: Organisation, changes: audit.Changes, reason: str = ""
+    event_type: EventType, actor: Actor, organisation: Organisation, changes: audit.Changes, reason: str = ""
 ) -> None:
     audit.record(
-        verb,
+        event_type,
         actor=actor,
         target=organisation,
         organisation=organisation,

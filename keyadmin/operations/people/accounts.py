@@ -53,7 +53,7 @@ def invite(
         if owner and known:
             return Invited(_take_in(actor, known, owner, role), token="")
         person = _person(email, name, system_role)
-        person.links_made = 1
+        person.password_link_count = 1
         _new(actor, EventType.PERSON_INVITED, owner, role, None, person)
     return Invited(person, passwords.token_of(person))
 
@@ -65,9 +65,9 @@ def make_link(*, actor: Actor, person: UUID) -> Invited:
         rows.require_authority_over(actor, row)
         if not row.is_active:
             raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
-        row.links_made += 1
-        row.save(update_fields=("links_made",))
-        changes = {"links_made": (row.links_made - 1, row.links_made)}
+        row.password_link_count += 1
+        row.save(update_fields=("password_link_count",))
+        changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
         rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.home(row), changes)
     return Invited(row, passwords.token_of(row))
 
@@ -170,7 +170,7 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
     return row
 
 
-def _switch(actor: Actor, person: UUID, verb: EventType, *, active: bool) -> Person:
+def _switch(actor: Actor, person: UUID, event_type: EventType, *, active: bool) -> Person:
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
@@ -180,12 +180,12 @@ def _switch(actor: Actor, person: UUID, verb: EventType, *, active: bool) -> Per
             )
         if not active:
             rows.require_another_administrator(row)
-            row.sessions_ended += 1  # or they would go on once the person is back
+            row.session_generation += 1  # or they would go on once the person is back
         row.is_active, row.revision = active, row.revision + 1
-        row.save(update_fields=("is_active", "sessions_ended", "revision"))
+        row.save(update_fields=("is_active", "session_generation", "revision"))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         invalidate = audit.Invalidation(organisations=organisations, catalogue=bool(row.system_role))
-        rows.record(verb, actor, row, rows.home(row), {"is_active": (not active, active)}, invalidate)
+        rows.record(event_type, actor, row, rows.home(row), {"is_active": (not active, active)}, invalidate)
     return row
 
 
@@ -209,7 +209,7 @@ def _person(email: str, name: str, system_role: str) -> Person:
 
 
 def _new(
-    actor: Actor, verb: EventType, owner: Organisation | None, role: str, password: str | None, person: Person
+    actor: Actor, event_type: EventType, owner: Organisation | None, role: str, password: str | None, person: Person
 ) -> Person:
     rows.check(person, password, role if owner else None)
     person.set_password(password)
@@ -217,7 +217,7 @@ def _new(
     if owner:
         Membership.objects.create(person=person, organisation=owner, role=role)
     described = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
-    rows.record(verb, actor, person, owner, audit.created(described))  # no key inherits from them yet
+    rows.record(event_type, actor, person, owner, audit.created(described))  # no key inherits from them yet
     return person
 
 

@@ -118,5 +118,5 @@ def _checked(person: Person | None, state: str) -> Person:
 
 def _state(person: Person) -> str:
     signed_in = person.last_login.isoformat() if person.last_login else ""
-    facts = f"{person.password}\n{person.email}\n{signed_in}\n{person.links_made}"
+    facts = f"{person.password}\n{person.email}\n{signed_in}\n{person.password_link_count}"
     return salted_hmac(_SALT, facts, algorithm="sha256").hexdigest()[:32]

@@ -121,11 +121,13 @@ def home(person: Person) -> Organisation | None:
 
 
 def record(
-    verb: EventType,
+    event_type: EventType,
     actor: Actor,
     person: Person,
     organisation: Organisation | None,
     changes: audit.Changes,
     invalidate: audit.Invalidation | None = None,
 ) -> None:
-    audit.record(verb, actor=actor, target=person, organisation=organisation, changes=changes, invalidate=invalidate)
+    audit.record(
+        event_type, actor=actor, target=person, organisation=organisation, changes=changes, invalidate=invalidate
+    )

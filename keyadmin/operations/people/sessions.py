@@ -31,11 +31,11 @@ def end_all(*, actor: Actor) -> None:
         person = Person.objects.select_for_update(no_key=True).filter(id=actor.id).first()
         if person is None:
             raise NotFoundError
-        person.sessions_ended += 1
-        person.save(update_fields=("sessions_ended",))
+        person.session_generation += 1
+        person.save(update_fields=("session_generation",))
         audit.record(EventType.SIGNED_OUT_EVERYWHERE, actor=actor, target=person)
 
 
-def _record(verb: EventType, actor: Actor) -> None:
+def _record(event_type: EventType, actor: Actor) -> None:
     target = audit.Target("person", str(actor.id or ""), actor.label)
-    audit.record(verb, actor=actor, target=target)
+    audit.record(event_type, actor=actor, target=target)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from keyadmin.core.actors import Actor
 from keyadmin.models import EventType, Organisation
 from keyadmin.operations import audit, policy
-from keyadmin.operations.locks import alone
+from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.policy import Permission
 
 #: Rows in one statement: each is a transaction of its own, so that nobody waits.
@@ -35,7 +35,8 @@ _TABLES: Final = (
 _FIRST: Final = "SELECT min({column}) FROM {table} WHERE {column} > %(after)s AND {column} < %(limit)s"
 _REMOVE: Final = """DELETE FROM {table} WHERE ctid = ANY(ARRAY(
     SELECT old.ctid FROM {table} AS old {owner}
-    WHERE old.{column} = %(moment)s AND %(day)s < %(today)s::date - coalesce(organisation.usage_days, %(longest)s)
+    WHERE old.{column} = %(moment)s
+        AND %(day)s < %(today)s::date - coalesce(organisation.usage_retention_days, %(longest)s)
     LIMIT %(batch)s
 ))"""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,7 +54,7 @@ def prune(*, actor: Actor) -> dict[str, int]:
 
     Raises Conflict while somebody else does. What a run that is interrupted has left, the next removes.
     """
-    with alone(PRUNING, _("Somebody else is removing old usage.")):
+    with advisory_lock(PRUNING, _("Somebody else is removing old usage.")):
         today = audit.database_time().astimezone(UTC).date()
         kept, removed = kept_days(), Counter[str]()
         removing = _remove_old(today, kept)
@@ -72,8 +73,8 @@ def prune(*, actor: Actor) -> dict[str, int]:
 
 def kept_days() -> Kept:
     """Of all organisations; what a new one would keep, where there is none."""
-    usual = Organisation._meta.get_field("usage_days").default
-    found = Organisation.objects.aggregate(least=Min("usage_days"), most=Max("usage_days"))
+    usual = Organisation._meta.get_field("usage_retention_days").default
+    found = Organisation.objects.aggregate(least=Min("usage_retention_days"), most=Max("usage_retention_days"))
     return Kept(found["least"] or usual, found["most"] or usual)
 
 

@@ -14,7 +14,7 @@ from keyadmin.core.errors import InvalidInputError
 from keyadmin.models import Key, Meter, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.usage_sums import INSTALLATION
 from keyadmin.operations.audit import database_time
-from keyadmin.operations.locks import alone
+from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.usage.pruning import kept_days
 
 #: After so long nothing that was counted in an hour is still on its way to the ledger or the meter.
@@ -35,7 +35,7 @@ def roll_up(*, again_from: date | None = None) -> UsageRollUp:
     `again_from`: forget the sums of that day and later, and make them anew; for when a clock was set back, or rows were
     written into the past. Raises Invalid where hours of it have been removed; Conflict while somebody else adds up.
     """
-    with alone(ROLLING_UP, _("Somebody else is adding up the usage.")):
+    with advisory_lock(ROLLING_UP, _("Somebody else is adding up the usage.")):
         until = _hour(database_time() - GRACE)
         state = _begin(until, again_from)
         while state.hours_until < until:

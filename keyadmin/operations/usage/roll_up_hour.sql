@@ -24,12 +24,12 @@ WITH calls AS MATERIALIZED (
         SELECT event.organisation_id, bot.id AS bot_id
         FROM event
         LEFT JOIN bot ON bot.organisation_id = event.organisation_id AND bot.name = event.changes #>> '{bot,0}'
-        WHERE key.id IS NULL AND event.target_id = calls.key_id::text AND event.verb = 'key.deleted'
+        WHERE key.id IS NULL AND event.target_id = calls.key_id::text AND event.type = 'key.deleted'
         LIMIT 1
     ) AS gone ON true
     GROUP BY 1, 2, calls.outcome
 ), sums AS (
-    SELECT %(installation)s::uuid AS subject, 'all' AS part, outcome, count FROM owned
+    SELECT %(installation)s::uuid AS subject, 'all' AS key_subset, outcome, count FROM owned
     UNION ALL
     SELECT %(installation)s::uuid, 'own', outcome, count FROM owned WHERE bot IS NULL AND organisation IS NOT NULL
     UNION ALL
@@ -39,8 +39,8 @@ WITH calls AS MATERIALIZED (
     UNION ALL
     SELECT bot, 'all', outcome, count FROM owned WHERE bot IS NOT NULL
 )
-INSERT INTO usage_day (subject, part, day, outcome, count)
-SELECT subject, part, (%(hour)s AT TIME ZONE 'UTC')::date, outcome, sum(count) FROM sums
-GROUP BY subject, part, outcome
-ORDER BY subject, part, outcome
-ON CONFLICT (subject, part, day, outcome) DO UPDATE SET count = usage_day.count + excluded.count
+INSERT INTO usage_day (subject, key_subset, day, outcome, count)
+SELECT subject, key_subset, (%(hour)s AT TIME ZONE 'UTC')::date, outcome, sum(count) FROM sums
+GROUP BY subject, key_subset, outcome
+ORDER BY subject, key_subset, outcome
+ON CONFLICT (subject, key_subset, day, outcome) DO UPDATE SET count = usage_day.count + excluded.count

@@ -97,7 +97,7 @@ def export(request: PageRequest) -> HttpResponseBase:
         return HttpResponse(message, status=400, content_type="text/plain; charset=utf-8")
     event_filter, _ = _read_filters(request, user)
     file_format = exports.ExportFormat(form.cleaned_data["format"])
-    file = exports.history(actor=user.actor, wanted=event_filter, format=file_format)
+    file = exports.history(actor=user.actor, conditions=event_filter, export_format=file_format)
     headers = {"Content-Disposition": f'attachment; filename="{file.name}"'}
     return StreamingHttpResponse(file.pieces, content_type=file.media_type, headers=headers)
 
@@ -123,7 +123,7 @@ def _list_context(request: PageRequest, events: EventQuery, values: dict[str, An
         "page": page_foot(page, url=path, query=query, is_by_time=True),
         "query": query,
         "query_string": querystring.link("", _query_with_cursor(request, values)),
-        "actions": EventType.choices,
+        "types": EventType.choices,
         "filters": _filter_chips(path, query, page.rows),
         "is_filtered": bool(values.keys() - {"organisation"}),
         "news_url": querystring.link(reverse("history:new"), query, after=newest),
@@ -164,7 +164,7 @@ def _filter_chips(path: str, query: dict[str, str], events: list[Any]) -> list[d
 
 def _chip_value(name: str, value: str, events: list[Any]) -> str:
     """The label of an action, and the name of an actor or target whose ID is the filter, as the events spell it."""
-    if name == "action":
+    if name == "type":
         return str(EventType(value).label)
     if name in ("actor", "target") and events and _is_uuid(value):
         return str(getattr(events[0], f"{name}_label"))

@@ -76,5 +76,5 @@ def not_found_error(user: CurrentUser, key: UUID, event: Event | None = None) ->
 
 def _deletion_event(user: CurrentUser, key: UUID) -> Event | None:
     events = Event.objects.visible_to(user.actor).of_target(str(key))
-    event: Event | None = events.filter(verb=EventType.KEY_DELETED.value).first()
+    event: Event | None = events.filter(type=EventType.KEY_DELETED.value).first()
     return event

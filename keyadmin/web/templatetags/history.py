@@ -35,7 +35,7 @@ class Change(NamedTuple):
 @register.filter
 def event_icon(event: Event) -> str:
     """The lucide icon of the event's type."""
-    event_type = EventType.from_value(event.verb)
+    event_type = EventType.from_value(event.type)
     return event_type.details.icon if event_type else "history"
 
 
@@ -45,8 +45,8 @@ def event_sentence(event: Event) -> str:
 
     An event type of a newer version is shown by its name.
     """
-    event_type = EventType.from_value(event.verb)
-    return event_type.sentence(event.target_kind) if event_type else f"· {event.verb}"
+    event_type = EventType.from_value(event.type)
+    return event_type.sentence(event.target_kind) if event_type else f"· {event.type}"
 
 
 @register.filter
@@ -101,7 +101,7 @@ def short_hash(digest: bytes | memoryview) -> str:
 
 
 def _effect(event: Event) -> Effect:
-    event_type = EventType.from_value(event.verb)
+    event_type = EventType.from_value(event.type)
     return event_type.details.effect if event_type else Effect.CHANGES
 
 

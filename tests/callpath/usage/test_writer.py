@@ -298,6 +298,6 @@ def test_counts_of_a_deleted_key_are_not_written(given: Given, new: Writers) -> 
     count.merge(allowed(made))
     new().write(count)
     assert scopes(made) == {"chats:read": 1}
-    for table in ("scope_day", "address_day", "last_refusal"):
+    for table in ("scope_day", "address_day", "last_denial"):
         with psycopg.connect(_url()) as connection:
             assert connection.execute(f"SELECT FROM {table} WHERE key_id = %s", [stranger]).fetchall() == []

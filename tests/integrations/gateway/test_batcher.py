@@ -63,7 +63,7 @@ def test_calls_of_many_keys_share_a_statement(given: Given) -> None:
     async def story(batcher: AsyncConsumeBatcher) -> None:
         before = state.metrics.read().statements
         results = await asyncio.gather(*[batcher.consume(one) for one in authorized * 3])
-        assert set(outcomes(results)) == {"drawn"}
+        assert set(outcomes(results)) == {"consumed"}
         assert state.metrics.read().statements - before == 1
         verdicts = [verdict_of(one, result) for one, result in zip(authorized, results[:40], strict=True) if result]
         assert all(isinstance(verdict, Caller) for verdict in verdicts)
@@ -93,7 +93,7 @@ def test_calls_that_do_not_all_fit_are_left_to_the_executor(given: Given) -> Non
     async def story(batcher: AsyncConsumeBatcher) -> None:
         assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(8)])) == [None] * 8
         assert given_total(made) == 1
-        assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(4)])) == ["drawn"] * 4
+        assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(4)])) == ["consumed"] * 4
         full = await batcher.consume(authorized)
         assert full is not None
         assert (full.outcome, full.used) == (ConsumeOutcome.FULL, 5)
@@ -122,7 +122,7 @@ def test_stale_snapshot_is_noticed_beside_current_ones(given: Given, subject: st
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         results = await asyncio.gather(*[batcher.consume(one) for one in authorized])
-        assert outcomes(results) == ["stale", "stale" if subject == "catalogue" else "drawn"]
+        assert outcomes(results) == ["stale", "stale" if subject == "catalogue" else "consumed"]
 
     run(story)
 
@@ -136,7 +136,7 @@ def test_two_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         assert outcomes(await asyncio.gather(batcher.consume(old), batcher.consume(new))) == ["stale", None]
-        assert outcomes([await batcher.consume(new)]) == ["drawn"]
+        assert outcomes([await batcher.consume(new)]) == ["consumed"]
 
     run(story)
 
@@ -151,12 +151,12 @@ def test_locked_row_delays_its_batch_for_a_moment(given: Given) -> None:
             assert outcomes(await asyncio.gather(batcher.consume(held), batcher.consume(beside))) == [None, None]
             assert not batcher.can_accept(held.snapshot)
             assert batcher.can_accept(other.snapshot)
-            assert outcomes([await batcher.consume(other)]) == ["drawn"]
+            assert outcomes([await batcher.consume(other)]) == ["consumed"]
         await asyncio.sleep(BYPASS_SECONDS)
         assert batcher.can_accept(held.snapshot)
         assert outcomes(await asyncio.gather(batcher.consume(held), batcher.consume(beside))) == [
-            "drawn",
-            "drawn",
+            "consumed",
+            "consumed",
         ]
 
     run(story)
@@ -172,6 +172,6 @@ def test_connection_ended_by_the_server_is_reopened(given: Given) -> None:
         await asyncio.sleep(0.05)
         assert not batcher.can_accept(authorized.snapshot)
         await opened(batcher)
-        assert outcomes([await batcher.consume(authorized)]) == ["drawn"]
+        assert outcomes([await batcher.consume(authorized)]) == ["consumed"]
 
     run(story)

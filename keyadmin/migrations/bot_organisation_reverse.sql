@@ -1,1 +1,0 @@
-ALTER TABLE key DROP CONSTRAINT key_bot_of_organisation;

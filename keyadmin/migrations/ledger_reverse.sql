@@ -1,1 +1,0 @@
-DROP FUNCTION meter_to_ledger(uuid, bigint, integer);

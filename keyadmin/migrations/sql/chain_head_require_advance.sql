@@ -1,0 +1,14 @@
+-- The trigger function of chain_head. It lets the head move to a later number, and then take the hash of that event.
+-- Every other change is an error, so the head cannot be set back to hide events that were cut off.
+CREATE FUNCTION chain_head_require_advance() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF NEW.number > OLD.number
+            OR NEW.number = OLD.number AND NEW.hash = (SELECT hash FROM event WHERE number = NEW.number)
+        THEN
+            RETURN NEW;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'the head of history only advances: % on chain_head is denied', TG_OP
+        USING ERRCODE = 'insufficient_privilege';
+END $$;

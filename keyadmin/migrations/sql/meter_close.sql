@@ -1,0 +1,10 @@
+-- Deletes the meter of a key that is deleted, and adds the minute that is not yet in the ledger to it.
+CREATE FUNCTION meter_close(a_key uuid) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    m meter%ROWTYPE;
+BEGIN
+    DELETE FROM meter WHERE key_id = a_key RETURNING * INTO m;
+    IF FOUND THEN
+        PERFORM meter_to_ledger(a_key, m.minute, m.cells[1]);
+    END IF;
+END $$;
