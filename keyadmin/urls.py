@@ -29,6 +29,6 @@ def _by_door(
 handler400 = _by_door(problems.bad_request, errors.bad_request)
 handler403 = _by_door(problems.forbidden, errors.forbidden)
 handler404 = _by_door(problems.not_found, errors.not_found)
-handler500 = _by_door(problems.broken, errors.server_error)
+handler500 = _by_door(problems.server_error, errors.server_error)
 #: Called by django-allauth.
 handler429 = errors.too_many_attempts

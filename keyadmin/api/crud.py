@@ -1,35 +1,25 @@
-"""What the endpoints of every noun do alike: lists, one row, and the fields that a body gives."""
+"""What the operations of most resources share: pages, one row, its revision, and the caller's organisation."""
 
+import re
 from collections.abc import Callable
-from typing import Annotated, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from pydantic import Field
 
-from keyadmin.api import headers, pagination
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.filters import PageQuery, refuse_unknown
+from keyadmin.api.auth import actor_of
+from keyadmin.api.schemas import ListFilters, PageQuery, is_storable
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import NotFoundError
-from keyadmin.models import paging
+from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.models import Organisation, Tier, paging
 from keyadmin.operations import policy
 
 BY_NAME: Final = paging.Order("name", False, str, UUID)
-
-Text = Annotated[str, Field(max_length=2000)]
-Slug = Annotated[str, Field(description="A slug; needed by callers with several organisations.")]
+_ETAG: Final = re.compile(r'"([0-9]{1,9})"')
 
 
-class Reasoned(Body):
-    """Why, for the history."""
-
-    reason: Text = Field(default="", examples=["No longer needed"])
-
-
-def listed[Shape](
+def render_page[Shape](
     request: HttpRequest,
     response: HttpResponse,
     rows: QuerySet[Any],
@@ -37,40 +27,97 @@ def listed[Shape](
     query: PageQuery,
     shape: Callable[[Any], Shape],
 ) -> list[Shape]:
-    """One page of the rows, and the Link header to its neighbours."""
-    refuse_unknown(request, query)
+    """Return one page of the rows in their shape, and add the Link header."""
+    require_known_filters(request, query)
     page = paging.page(rows, order, query.cursor, query.limit)
-    pagination.lead_on(request, response, page)
+    add_link_header(request, response, page)
     return [shape(row) for row in page.rows]
 
 
-def one(rows: QuerySet[Any], **by: Any) -> Any:
-    """The row; raises NotFound, alike for what is not there and what may not be seen."""
+def add_link_header(request: HttpRequest, response: HttpResponse, page: paging.Page) -> None:
+    """Link the previous and the next page (RFC 8288), with the filters of this one."""
+    cursors = {"prev": page.before, "next": page.after}
+    links = [f'<{_page_url(request, cursor)}>; rel="{relation}"' for relation, cursor in cursors.items() if cursor]
+    if links:
+        response["Link"] = ", ".join(links)
+
+
+def _page_url(request: HttpRequest, cursor: str) -> str:
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return f"{request.path}?{query.urlencode()}"
+
+
+def require_known_filters(request: HttpRequest, query: ListFilters) -> None:
+    """Raise InvalidInputError for an unknown parameter: ignoring a misspelt filter would show too much."""
+    if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
+        raise InvalidInputError({name: ["This list has no such filter."] for name in unknown})
+
+
+def get_or_404(rows: QuerySet[Any], **by: Any) -> Any:
+    """Return the row. Raises NotFoundError, alike for a row that is missing and one that the caller may not see."""
     row = rows.filter(**by).first()
     if row is None:
         raise NotFoundError
     return row
 
 
-def told[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[Any], Shape], **by: Any) -> Shape:
-    """The row in its shape, with its ETag; raises NotFound."""
-    row = one(rows, **by)
-    response["ETag"] = headers.etag(row.revision)
+def render[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[Any], Shape], **by: Any) -> Shape:
+    """Return the row in its shape, and add its ETag. Raises NotFoundError."""
+    row = get_or_404(rows, **by)
+    response["ETag"] = f'"{row.revision}"'
     return shape(row)
 
 
-def within(request: HttpRequest, rows: QuerySet[Any], organisation: str) -> QuerySet[Any]:
-    """The rows of the organisation of that slug; of all, if none is named."""
-    return rows.filter(organisation=organisation_of(request, organisation).id) if organisation else rows
+def expected_revision(request: HttpRequest) -> int | None:
+    """Return the revision that If-Match names; None for any.
+
+    Raises InvalidInputError for a value that is not an ETag of this API.
+    """
+    value: str = request.headers.get("If-Match", "*")
+    if value == "*":
+        return None
+    match = _ETAG.fullmatch(value)
+    if match is None:
+        raise InvalidInputError({"If-Match": ["Send the ETag that it was read with."]})
+    return int(match[1])
 
 
-def given(body: Body) -> dict[str, Any]:
-    """What the body says, and nothing that it leaves out."""
-    return {name: getattr(body, name) for name in body.model_fields_set}
+def filter_by_org(request: HttpRequest, rows: QuerySet[Any], slug: str) -> QuerySet[Any]:
+    """Return the rows of the organisation with this slug; without a slug, all rows."""
+    return rows.filter(organisation=organisation_of(request, slug).id) if slug else rows
 
 
-def reader_of_all(request: HttpRequest) -> Actor:
-    """The caller, if it reads what all organisations share; raises NotFound."""
+def organisation_of(request: HttpRequest, slug: str = "") -> Organisation:
+    """Return the organisation with this slug; without a slug, the only one that the caller may read.
+
+    Raises NotFoundError, or InvalidInputError if the caller may read several.
+    """
+    readable = Organisation.objects.visible_to(actor_of(request))
+    if slug:
+        organisation: Organisation | None = readable.filter(slug=slug).first() if is_storable(slug) else None
+        if organisation is None:
+            raise NotFoundError
+        return organisation
+    organisations = list(readable.order_by("id")[:2])
+    if not organisations:
+        raise NotFoundError
+    if len(organisations) > 1:
+        raise InvalidInputError({"organisation": ["Name the organisation: you have several."]})
+    only: Organisation = organisations[0]
+    return only
+
+
+def find_tier(name: str) -> UUID | None:
+    """Return the id of the tier with this name."""
+    if not is_storable(name):
+        return None
+    tier: UUID | None = Tier.objects.filter(name=name).values_list("id", flat=True).first()
+    return tier
+
+
+def installation_reader(request: HttpRequest) -> Actor:
+    """Return the caller, if it may read what all organisations share. Raises NotFoundError."""
     actor = actor_of(request)
     if not policy.allows(actor, policy.Permission.READ_ORGANISATION, None):
         raise NotFoundError

@@ -1,4 +1,4 @@
-"""`/api/openapi.json`, and `/api/docs`: the same for people to read, with commands to copy. Neither tells a secret."""
+"""`/api/openapi.json`, and `/api/docs`: the same for people, with commands to copy. Neither needs a credential."""
 
 import json
 import shlex
@@ -9,81 +9,80 @@ from django.template import loader
 from ninja import NinjaAPI
 
 from keyadmin.api import errors, openapi
+from keyadmin.api.openapi import Json
 from keyadmin.conf import conf
-
-type Json = dict[str, Any]
 
 
 class Docs:
-    """Both views, for one API."""
+    """The views of both paths."""
 
     def __init__(self, api: NinjaAPI) -> None:
         self._api = api
 
     def document(self, request: HttpRequest) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
-            return errors.not_allowed(request, "GET, HEAD")
+            return errors.method_not_allowed(request, "GET, HEAD")
         return JsonResponse(openapi.document(self._api), json_dumps_params={"ensure_ascii": False})
 
     def page(self, request: HttpRequest) -> HttpResponse:
-        """Without the context of the other pages: here is nobody who has signed in."""
+        """Render without the context processors of the other pages: no one is signed in here."""
         if request.method not in ("GET", "HEAD"):
-            return errors.not_allowed(request, "GET, HEAD")
-        made = openapi.document(self._api)
-        base = conf.base_url or request.build_absolute_uri("/").rstrip("/")
-        context = {"about": made["info"]["description"], "groups": _groups(made, base.rstrip("/"))}
+            return errors.method_not_allowed(request, "GET, HEAD")
+        document = openapi.document(self._api)
+        base_url = (conf.base_url or request.build_absolute_uri("/")).rstrip("/")
+        context = {"about": document["info"]["description"], "groups": _groups(document, base_url)}
         return HttpResponse(loader.get_template("api/docs.html").render(context))
 
 
-def _groups(made: Json, base: str) -> list[Json]:
+def _groups(document: Json, base_url: str) -> list[Json]:
     """Operations by tag, in the order of the document."""
     groups: dict[str, list[Json]] = {}
-    for path, method, operation in openapi.operations(made):
-        shown = _shown(made, base, path, method.upper(), operation)
-        groups.setdefault(operation["tags"][0], []).append(shown)
+    for path, method, operation in openapi.operations(document):
+        context = _operation_context(document, base_url, path, method.upper(), operation)
+        groups.setdefault(operation["tags"][0], []).append(context)
     return [{"name": name, "operations": operations} for name, operations in groups.items()]
 
 
-def _shown(made: Json, base: str, path: str, method: str, operation: Json) -> Json:
+def _operation_context(document: Json, base_url: str, path: str, method: str, operation: Json) -> Json:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json")
-    status, answer = next(iter(operation["responses"].items()))
-    example = answer.get("content", {}).get("application/json", {}).get("example")
+    status, success = next(iter(operation["responses"].items()))
+    example = success.get("content", {}).get("application/json", {}).get("example")
     return {
         "id": operation["operationId"],
         "method": method,
         "path": path,
         "paragraphs": operation["description"].replace("`", "").split("\n\n"),
         "parameters": [_parameter(parameter) for parameter in operation["parameters"]],
-        "fields": _fields(made, body["schema"]) if body else [],
-        "curl": _curl(base, path, method, operation, body),
+        "fields": _fields(document, body["schema"]) if body else [],
+        "curl": _curl(base_url, path, method, operation, body),
         "status": status,
-        "answer": "" if example is None else _json(example),
+        "response": "" if example is None else _json(example),
         "errors": ", ".join(code for code in operation["responses"] if code >= "400"),
     }
 
 
 def _parameter(parameter: Json) -> Json:
-    where = {"path": "in the path", "query": "in the query", "header": "header"}[parameter["in"]]
-    return {"name": parameter["name"], "where": where, "about": parameter.get("description", "")}
+    place = {"path": "in the path", "query": "in the query", "header": "header"}[parameter["in"]]
+    return {"name": parameter["name"], "place": place, "description": parameter.get("description", "")}
 
 
-def _fields(made: Json, schema: Json) -> list[Json]:
-    """The fields of a body; of one that may have several shapes, of the first."""
+def _fields(document: Json, schema: Json) -> list[Json]:
+    """The fields of a body; of the first shape, if there are several."""
     while "properties" not in schema:
         if "$ref" in schema:
-            schema = made["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
         else:
-            schema = next(schema[several][0] for several in ("anyOf", "oneOf", "allOf") if several in schema)
-    needed = schema.get("required", ())
+            schema = next(schema[keyword][0] for keyword in ("anyOf", "oneOf", "allOf") if keyword in schema)
+    required = schema.get("required", ())
     return [
-        {"name": name, "about": field.get("description", ""), "is_needed": name in needed}
+        {"name": name, "description": field.get("description", ""), "is_required": name in required}
         for name, field in schema["properties"].items()
     ]
 
 
-def _curl(base: str, path: str, method: str, operation: Json, body: Json | None) -> str:
+def _curl(base_url: str, path: str, method: str, operation: Json, body: Json | None) -> str:
     """A command; $TOKEN is an access token or a key."""
-    parts = [f"curl {'' if method == 'GET' else f'-X {method} '}{shlex.quote(base + path)}"]
+    parts = [f"curl {'' if method == 'GET' else f'-X {method} '}{shlex.quote(base_url + path)}"]
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $TOKEN"')
     if body:

@@ -1,58 +1,74 @@
-"""Requests that make something, which a client may send again: an Idempotency-Key makes it once."""
+"""Idempotency-Key: a client may repeat a request that creates something; it is carried out once."""
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Status
 
-from keyadmin.api import headers
-from keyadmin.api.callers import actor_of
+from keyadmin.api.auth import actor_of
 from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
 from keyadmin.operations import idempotency
 
-type Tell[Result, Shape] = Callable[[str, Result | None], Shape]
-"""From the id of what was made, and from what the operation returned, to what is answered. None: it was made before,
-and whatever secret there was has been told.
+_IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+type Render[Result, Shape] = Callable[[str, Result | None], Shape]
+"""From the new row's id and the operation's result to the response. The result is None for a repeated request: its
+secret was shown by the first one.
 """
 
 
-def created[Result, Shape](
-    request: HttpRequest, response: HttpResponse, act: Callable[[], Result], tell: Tell[Result, Shape]
+def create[Result, Shape](
+    request: HttpRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> Status[Shape]:
-    """201 with what was made and where it is, or 200 with what the same Idempotency-Key made before."""
-    identity, told, is_new = _do(request, act, tell)
-    response["Location"] = f"{request.path}/{identity}"
-    return Status(201 if is_new else 200, told)
+    """Run the operation and answer 201 with Location; a repeated request is answered 200 with what exists."""
+    row_id, body, is_new = _run(request, operation, render)
+    response["Location"] = f"{request.path}/{row_id}"
+    return Status(201 if is_new else 200, body)
 
 
-def done[Result, Shape](request: HttpRequest, act: Callable[[], Result], tell: Tell[Result, Shape]) -> Shape:
-    """The same for a secret that is made of something that was there."""
-    return _do(request, act, tell)[1]
+def run[Result, Shape](request: HttpRequest, operation: Callable[[], Result], render: Render[Result, Shape]) -> Shape:
+    """Run an operation that makes a new secret for an existing row; a repeated request gets the row without it."""
+    return _run(request, operation, render)[1]
 
 
-def _do[Result, Shape](
-    request: HttpRequest, act: Callable[[], Result], tell: Tell[Result, Shape]
+def _run[Result, Shape](
+    request: HttpRequest, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> tuple[str, Shape, bool]:
-    nonce, asked = headers.idempotency_key(request), _digest(request)
+    digest = _request_digest(request)
     try:
         result = idempotency.run_once(
-            actor=actor_of(request), idempotency_key=nonce, operation=act, request_digest=asked
+            actor=actor_of(request),
+            idempotency_key=_idempotency_key(request),
+            operation=operation,
+            request_digest=digest,
         )
-    except DuplicateRequestError as already:
-        if already.request_digest != asked:
-            words = "It was sent with another request before. Choose another one."
-            raise InvalidInputError({"Idempotency-Key": [words]}) from None
+    except DuplicateRequestError as duplicate:
+        if duplicate.request_digest != digest:
+            message = "It was sent with another request before. Choose another one."
+            raise InvalidInputError({"Idempotency-Key": [message]}) from None
         try:
-            return already.result_id, tell(already.result_id, None), False
+            return duplicate.result_id, render(duplicate.result_id, None), False
         except NotFoundError:
-            raise ConflictError("What this Idempotency-Key made is gone.") from None
-    identity = idempotency.id_of(result)
-    return identity, tell(identity, result), True
+            raise ConflictError("What this Idempotency-Key created has been deleted.") from None
+    row_id = idempotency.id_of(result)
+    return row_id, render(row_id, result), True
 
 
-def _digest(request: HttpRequest) -> str:
-    """Of method, address and body, however the body's JSON is spelt."""
+def _idempotency_key(request: HttpRequest) -> str:
+    """Return the header's value, "" without one. Raises InvalidInputError for a value that cannot be stored."""
+    value: str | None = request.headers.get("Idempotency-Key")
+    if value is None:
+        return ""
+    if not _IDEMPOTENCY_KEY.fullmatch(value):
+        raise InvalidInputError({"Idempotency-Key": ["Use 1 to 255 visible ASCII characters."]})
+    return value
+
+
+def _request_digest(request: HttpRequest) -> str:
+    """Return SHA-256 of method, URL and body. White space and the order of fields in the JSON do not matter."""
     body = json.dumps(json.loads(request.body or "null"), sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.get_full_path()}\n{body}".encode()).hexdigest()

@@ -1,196 +1,284 @@
-"""The OpenAPI 3.1 document: what django-ninja knows, and what it does not: who may call, errors, headers, links."""
+"""The OpenAPI 3.1 document: how operations declare what it says, and how it is rendered.
 
-import re
-from collections.abc import Iterator
+django-ninja derives parameters, bodies and responses from the operations. What it cannot express is declared with the
+operation: each of `page`, `row`, `creation`, `edit`, `action` and `public` returns the keyword arguments `response`
+and `openapi_extra` of ninja's decorators for operations of one kind:
+
+    @router.get("/bots", url_name="bots", **openapi.page(BotOut, scope="keys:read"))
+
+`scope` is the scope that a key needs: "" if any key may call the operation, None if only people may.
+`keyadmin.core.endpoints` enforces it; a test compares the two.
+"""
+
+from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from ninja import NinjaAPI
+from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 
-from keyadmin.api import examples
-from keyadmin.core.endpoints import KEY_ROUTES
+from keyadmin.api.schemas import Problem
 from keyadmin.core.problems import TITLES
 
 type Json = dict[str, Any]
 
-_ABOUT: Final = """\
-Manage organisations, people, bots and keys, and read what was done.
+DESCRIPTION: Final = """\
+Manage organisations, people, bots and keys, and read history.
 
-A call carries one credential: a key, or the access token of a person. What a person may do on pages, they may do here.
-A key acts within its organisation, by its permissions. What the caller may not know of is answered 404.
+A call carries exactly one credential: a key, or the access token of a person. People may do here what they may do on
+pages. A key acts within its organisation, within its permissions. Objects that the caller may not see are answered 404.
 
-Lists are pages: the `Link` header leads to the next one. Bodies are closed: an unknown field is an error. Errors are
-RFC 9457 problems whose `type` is stable.
+Lists come in pages: the `Link` header leads to the next one. An unknown field in a body is an error. Errors are
+RFC 9457 problems with a stable `type`.
 """
-_KEY: Final[list[Json]] = [{"key": []}, {"bearer": []}, {"keyId": [], "keySecret": []}]
-_SCHEMES: Final[Json] = {
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A whole key."},
-    "bearer": {"type": "http", "scheme": "bearer", "description": "A whole key, or a person's access token (JWT)."},
+_SECURITY_SCHEMES: Final[Json] = {
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a person's access token (JWT)."},
     "keyId": {"type": "apiKey", "in": "header", "name": "X-API-Key-Id", "description": "With X-API-Key-Secret."},
     "keySecret": {"type": "apiKey", "in": "header", "name": "X-API-Key-Secret", "description": "With X-API-Key-Id."},
-}
-_PROBLEM: Final[Json] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "request_id"],
-    "properties": {
-        "type": {
-            "type": "string",
-            "examples": ["urn:keyadmin:problem:conflict"],
-            "description": "Stable, for programs.",
-        },
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "For people."},
-        "request_id": {"type": "string", "description": "What the log and the history know the request by."},
-        "errors": {
-            "type": "object",
-            "additionalProperties": {"type": "array", "items": {"type": "string"}},
-            "description": "By field, `calls.3.path` is a field of a list's fourth.",
-        },
-    },
 }
 _TEXT: Final[Json] = {"type": "string"}
 _HEADERS: Final[Json] = {
     "Link": {"schema": _TEXT, "description": 'RFC 8288: the neighbouring pages, rel="next" and rel="prev".'},
-    "ETag": {"schema": _TEXT, "description": "What If-Match of an edit is compared with."},
-    "Location": {"schema": _TEXT, "description": "Where the new one is."},
-    "RateLimit": {"schema": _TEXT, "description": "Of a key: the calls that remain of the rolling hour."},
-    "RateLimit-Policy": {"schema": _TEXT, "description": "Of a key: the calls of any rolling hour."},
-    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."},
+    "ETag": {"schema": _TEXT, "description": "The revision. Send it as If-Match with an edit."},
+    "Location": {"schema": _TEXT, "description": "The path of the new object."},
+    "RateLimit": {"schema": _TEXT, "description": "For a key: calls that remain in the rolling hour."},
+    "RateLimit-Policy": {"schema": _TEXT, "description": "For a key: calls allowed in any rolling hour."},
+    "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
     "WWW-Authenticate": {"schema": _TEXT, "description": "RFC 6750."},
     "X-Request-Id": {"schema": _TEXT, "description": "The id of this request."},
 }
-_ON_ERRORS: Final = {
+_PROBLEM_HEADERS: Final = {
     401: ["WWW-Authenticate"],
     409: ["Retry-After"],
     429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     503: ["Retry-After"],
 }
-_IDEMPOTENCY: Final[Json] = {
+_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 412, 422, 429, 503)
+_IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "Again within thirty days it makes nothing new and tells no secret; with another request: 422.",
+    "description": "A repetition within thirty days creates nothing and shows no secret; with another request: 422.",
 }
 _IF_MATCH: Final[Json] = {
     "name": "If-Match",
     "in": "header",
     "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-    "description": "The ETag that it was read with; changed since: 412.",
+    "description": "The ETag that the object was read with. If the object has changed since: 412.",
 }
-#: What is made of something that was there; all else that is made is answered 201.
-_RENEWING: Final = ("/api/keys/{key}/regenerate", "/api/people/{person}/link")
 
 
-@cache
-def document(api: NinjaAPI) -> Json:
-    """The whole document, in JSON values."""
-    made: Json = dict(api.get_openapi_schema(path_prefix="/api/"))
-    made["info"]["description"] = _ABOUT
-    made["servers"] = [{"url": "/"}]
-    parts = made["components"]
-    parts["securitySchemes"] = _SCHEMES
-    parts["schemas"] |= {"Problem": _PROBLEM}
-    parts["headers"] = _HEADERS
-    parts["responses"] = {str(status): _error(status) for status in (400, 401, 403, 404, 409, 412, 422, 429, 503)}
-    for path, method, operation in operations(made):
-        _complete(made, path, method, operation)
-    for path, method, operation in operations(made):
-        if method == "post" and "201" in operation["responses"]:
-            operation["responses"]["201"]["links"] = dict(_links(made, path))
-    return made
+class Declaration(TypedDict):
+    """Keyword arguments of ninja's decorators of operations."""
+
+    response: dict[int, Any]
+    openapi_extra: Json
 
 
-def operations(made: Json) -> Iterator[tuple[str, str, Json]]:
-    for path, methods in made["paths"].items():
-        for method, operation in methods.items():
-            yield path, method, operation
+def page(row: Any, *, scope: str | None) -> Declaration:
+    """GET of a list: an array of `row`."""
+    return _declare({200: list[row]}, scope, {404, 422}, headers=["Link"])
 
 
-def scope_of(method: str, path: str) -> str | None:
-    """The scope that opens it for keys; "" for any key's, None for no key's."""
-    return next((r.scope for r in KEY_ROUTES if r.method == method.upper() and _shape(r.pattern) == _shape(path)), None)
+def row(shape: Any, *, scope: str | None, headers: tuple[str, ...] = (), content: Json | None = None) -> Declaration:
+    """GET of one object. `content` replaces the JSON of `shape`, for files."""
+    declaration = _declare({200: shape}, scope, {404, 422}, headers=[*headers, *_etag(shape)])
+    if content:
+        declaration["openapi_extra"]["responses"]["200"]["content"] = content
+    return declaration
 
 
-def _complete(made: Json, path: str, method: str, operation: Json) -> None:
-    operation["operationId"] = operation["operationId"].removeprefix("keyadmin_api_").rstrip("_")
-    operation["summary"] = operation.get("description", "").partition(".")[0]
-    operation["parameters"] = [*operation["parameters"], *_parameters(path, method, operation)]
-    is_open, scope = path.startswith("/api/token"), scope_of(method, path)
-    operation["security"] = [] if is_open else [{"bearer": []}] if scope is None else _KEY
-    if path == "/api/verify":
-        operation["security"] = _KEY
-    if scope:
-        operation["description"] += f"\n\nA key needs `{scope}`."
-    elif scope is None and not is_open:
-        operation["description"] += "\n\nFor people; no key may."
-    for status, response in list(operation["responses"].items()):
-        operation["responses"][str(status)] = operation["responses"].pop(status)
-        response["headers"] = {
-            name: _ref("headers", name) for name in _headers(made, path, method, operation, response)
-        }
-        examples.add(made, response.get("content"))
-    examples.add(made, operation.get("requestBody", {}).get("content"), brief=True)
-    for status in _errors(path, method, operation, is_open=is_open):
-        operation["responses"].setdefault(str(status), _ref("responses", str(status)))
+def creation(shape: Any, *, scope: str | None, links: Mapping[str, Json]) -> Declaration:
+    """POST that creates an object: 201, or 200 for a repeated Idempotency-Key. `links` are made by `links_to`."""
+    declaration = _declare(
+        {201: shape, 200: shape},
+        scope,
+        {404, 409, 422},
+        headers=["Location", *_etag(shape)],
+        parameters=[_IDEMPOTENCY_KEY],
+    )
+    declaration["openapi_extra"]["responses"]["201"]["links"] = dict(links)
+    return declaration
 
 
-def _parameters(path: str, method: str, operation: Json) -> Iterator[Json]:
-    if 201 in operation["responses"] or path in _RENEWING:
-        yield _IDEMPOTENCY
-    if method in ("patch", "put", "delete") and path != "/api/api-keys/{key}":
-        yield _IF_MATCH
+def edit(shape: Any, *, scope: str | None) -> Declaration:
+    """PATCH, PUT or DELETE with If-Match. Without a shape: 204."""
+    return _declare(_ok(shape), scope, {404, 409, 412, 422}, headers=_etag(shape), parameters=[_IF_MATCH])
 
 
-def _errors(path: str, method: str, operation: Json, *, is_open: bool) -> Iterator[int]:
-    yield from (400, 401, 429, 503)
-    if not is_open:
-        yield 403
-    if path != "/api/whoami":
-        yield 404
-    if method != "get":
-        yield 409
-    if _IF_MATCH in operation["parameters"]:
-        yield 412
-    if operation["parameters"] or "requestBody" in operation:
-        yield 422
+def action(shape: Any, *, scope: str | None, is_idempotent: bool = False) -> Declaration:
+    """Other operations on an object. Without a shape: 204. `is_idempotent`: Idempotency-Key is read."""
+    parameters = [_IDEMPOTENCY_KEY] if is_idempotent else []
+    return _declare(_ok(shape), scope, {404, 409, 422}, headers=_etag(shape), parameters=parameters)
 
 
-def _headers(made: Json, path: str, method: str, operation: Json, response: Json) -> Iterator[str]:
-    yield "X-Request-Id"
-    if scope_of(method, path) is not None:
-        yield from ("RateLimit", "RateLimit-Policy")
-    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-    if schema.get("type") == "array" or (path == "/api/api-keys" and method == "get"):
-        yield "Link"
-    if {201, "201"} & operation["responses"].keys():
-        yield "Location"
-    shown = made["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], {})
-    if {"revision", "person"} & shown.get("properties", {}).keys():
-        yield "ETag"
+def whoami(shape: Any) -> Declaration:
+    """GET without parameters that every caller may call."""
+    return _declare({200: shape}, "", set())
 
 
-def _links(made: Json, collection: str) -> Iterator[tuple[str, Json]]:
-    """From what was made to what can be done with it."""
-    within = re.compile(re.escape(collection) + r"/\{(\w+)\}(?:/[a-z-]+)?")
-    for path, _method, operation in operations(made):
-        if match := within.fullmatch(path):
-            named = {"/api/scopes": "name", "/api/people": "person/id", "/api/api-keys": "data/id"}.get(
-                collection, "id"
-            )
-            name = operation["operationId"]
-            yield name, {"operationId": name, "parameters": {match[1]: f"$response.body#/{named}"}}
+def public(shape: Any) -> Declaration:
+    """POST that needs no credential: the operation also has `auth=None`."""
+    declaration = _declare(_ok(shape), None, {404, 409, 422})
+    del declaration["response"][403]
+    declaration["openapi_extra"]["security"] = []
+    return declaration
 
 
-def _error(status: int) -> Json:
-    headers = {name: _ref("headers", name) for name in ["X-Request-Id", *_ON_ERRORS.get(status, [])]}
-    content = {"application/problem+json": {"schema": _ref("schemas", "Problem")}}
-    return {"description": TITLES[status], "headers": headers, "content": content}
+def links_to(parameter: str, *operation_ids: str, pointer: str = "id") -> dict[str, Json]:
+    """Links from a new object to operations on it: `pointer` is where its response has the path's `parameter`."""
+    value = f"$response.body#/{pointer}"
+    return {name: {"operationId": name, "parameters": {parameter: value}} for name in operation_ids}
+
+
+def _ok(shape: Any) -> dict[int, Any]:
+    return {204: None} if shape is None else {200: shape}
+
+
+def _etag(shape: Any) -> list[str]:
+    return ["ETag"] if {"revision", "person"} & getattr(shape, "model_fields", {}).keys() else []
+
+
+def _declare(
+    successes: dict[int, Any],
+    scope: str | None,
+    errors: set[int],
+    *,
+    headers: list[str] | None = None,
+    parameters: list[Json] | None = None,
+) -> Declaration:
+    problems = {400, 401, 403, 429, 503} | errors
+    names = ["X-Request-Id", *(["RateLimit", "RateLimit-Policy"] if scope is not None else []), *(headers or [])]
+    return {
+        "response": successes | dict.fromkeys(sorted(problems), Problem),
+        "openapi_extra": {
+            "parameters": parameters or [],
+            "responses": {
+                str(status): {"headers": {name: _ref("headers", name) for name in names}} for status in successes
+            },
+            "security": _security(scope),
+        },
+    }
+
+
+def _security(scope: str | None) -> list[Json]:
+    """The alternatives. A scheme's list names the scope that a key needs; a person's token needs none."""
+    if scope is None:
+        return [{"bearer": []}]
+    scopes = [scope] if scope else []
+    return [{"key": scopes}, {"bearer": []}, {"keyId": scopes, "keySecret": scopes}]
 
 
 def _ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def _shape(path: str) -> str:
-    return re.sub(r"\{\w+\}", "{}", path)
+class Document(OpenAPISchema):
+    """ninja's document, completed from the declarations, with an example of every body."""
+
+    def operation_details(self, operation: Operation) -> Json:
+        details: Json = super().operation_details(operation)
+        module, name = operation.view_func.__module__.rpartition(".")[2], operation.view_func.__name__
+        details["operationId"] = f"{module}_{name}".rstrip("_")
+        details["summary"] = details["description"].partition(".")[0]
+        details["description"] += _credentials_text(details["security"])
+        for response in details["responses"].values():
+            self._add_examples(response.get("content", {}), is_request=False)
+        self._add_examples(details.get("requestBody", {}).get("content", {}), is_request=True)
+        return details
+
+    def responses(self, operation: Operation) -> Json:  # type: ignore[override]
+        """ninja's responses, but problems are references: ninja would call them application/json."""
+        problems = {status for status, model in operation.response_models.items() if _is_problem(model)}
+        successes = operation.clone()
+        successes.response_models = {
+            status: model for status, model in operation.response_models.items() if status not in problems
+        }
+        return {
+            **{str(status): response for status, response in super().responses(successes).items()},
+            **{str(status): _ref("responses", str(status)) for status in sorted(problems)},
+        }
+
+    def get_components(self) -> Json:
+        problem = {"application/problem+json": {"schema": _ref("schemas", "Problem")}}
+        self.add_schema_definitions({"Problem": Problem.model_json_schema(mode="serialization")})
+        return {
+            **super().get_components(),
+            "securitySchemes": _SECURITY_SCHEMES,
+            "headers": _HEADERS,
+            "responses": {
+                str(status): {
+                    "description": TITLES[status],
+                    "headers": {
+                        name: _ref("headers", name) for name in ["X-Request-Id", *_PROBLEM_HEADERS.get(status, [])]
+                    },
+                    "content": problem,
+                }
+                for status in _PROBLEM_STATUSES
+            },
+        }
+
+    def _add_examples(self, content: Json, *, is_request: bool) -> None:
+        for media in content.values():
+            media["example"] = example_of(self.schemas, media["schema"], is_request=is_request)
+
+
+def _is_problem(response_model: Any) -> bool:
+    fields = getattr(response_model, "model_fields", {})
+    return "response" in fields and fields["response"].annotation is Problem
+
+
+def _credentials_text(security: list[Json]) -> str:
+    if not security:
+        return ""
+    if "key" not in security[0]:
+        return "\n\nOnly for people, by access token. No key may call this."
+    return "".join(f"\n\nA key needs `{scope}`." for scope in security[0]["key"])
+
+
+@cache
+def document(api: NinjaAPI) -> Json:
+    """Return the document in JSON values."""
+    return dict(Document(api, "/api/"))
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Yield path, method in lower case and operation."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+_EXAMPLE_BY_FORMAT: Final = {
+    "uuid": "9b2d1c4e-5f60-4a7b-8c9d-0e1f2a3b4c5d",
+    "date-time": "2026-12-31T23:59:59Z",
+    "date": "2026-12-31",
+    "email": "jonas@northwind.example",
+}
+_EXAMPLE_BY_TYPE: Final[Json] = {"string": "", "integer": 0, "number": 0, "boolean": True, "null": None}
+
+
+def example_of(schemas: Json, schema: Json, *, is_request: bool = False) -> Any:
+    """Return a value that fits the schema. In a request, optional fields without an example are left out."""
+    if "$ref" in schema:
+        return example_of(schemas, schemas[schema["$ref"].rpartition("/")[2]], is_request=is_request)
+    for keyword in ("const", "default"):
+        if keyword in schema and not schema.get("examples"):
+            return schema[keyword]
+    if values := schema.get("examples") or schema.get("enum"):
+        return values[0]
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        if keyword in schema:
+            return example_of(schemas, schema[keyword][0], is_request=is_request)
+    match schema.get("type"):
+        case "object":
+            required, fields = schema.get("required", ()), schema.get("properties", {})
+            shown = [name for name in fields if not is_request or name in required or "examples" in fields[name]]
+            return {name: example_of(schemas, fields[name], is_request=is_request) for name in shown}
+        case "array":
+            return [example_of(schemas, schema["items"])] if "items" in schema else []
+        case kind:
+            fallback = schema.get("minimum", _EXAMPLE_BY_TYPE.get(str(kind)))
+            return _EXAMPLE_BY_FORMAT.get(schema.get("format", ""), fallback)

@@ -1,9 +1,10 @@
-"""Who was held up by others' changes is tried again, so that clients who write at once do not fail each other.
+"""Retry a change that waited too long for a lock, so that clients that write at once do not fail each other.
 
-A change waits for a second; then it has not happened. Somebody may hold what it waits for much longer, and calls
-share the threads: so at most a quarter of them try again, and only for so long.
+A change waits one second for its locks. A lock may be held much longer, and requests share the threads of a process:
+so at most a quarter of the threads retry, for RETRY_SECONDS.
 """
 
+import os
 from collections.abc import Callable
 from threading import BoundedSemaphore
 from time import monotonic
@@ -11,24 +12,31 @@ from typing import Final
 
 from django.http import HttpResponse
 
-from keyadmin.conf import conf
-
-#: Seconds after the first try in which another one is begun.
-LONGEST: Final = 3.0
-
-_slots = BoundedSemaphore(max(1, conf.threads // 4))
+#: Seconds after the first try in which another try may begin.
+RETRY_SECONDS: Final = 3.0
 
 
-def patiently(answer: Callable[[], HttpResponse]) -> HttpResponse:
-    """The answer to a request that changes all or nothing, so that it can be tried again."""
-    began, response = monotonic(), answer()
-    while _is_held_up(response) and monotonic() - began < LONGEST and _slots.acquire(blocking=False):
-        try:
-            response = answer()
-        finally:
-            _slots.release()
-    return response
+class LockTimeoutRetry:
+    """The retries of one process: at most `max_concurrent` at once."""
 
+    def __init__(self, max_concurrent: int) -> None:
+        self._max_concurrent = max_concurrent
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
 
-def _is_held_up(response: HttpResponse) -> bool:
-    return getattr(response, "is_held_up", False)
+    def _reset(self) -> None:
+        self._slots = BoundedSemaphore(self._max_concurrent)
+
+    def on_lock_timeout(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the response of `respond`, which changes everything or nothing; retry it after a lock timeout."""
+        started, response = monotonic(), respond()
+        while (
+            getattr(response, "is_lock_timeout", False)
+            and monotonic() - started < RETRY_SECONDS
+            and self._slots.acquire(blocking=False)
+        ):
+            try:
+                response = respond()
+            finally:
+                self._slots.release()
+        return response

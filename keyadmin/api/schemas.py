@@ -1,14 +1,121 @@
-"""What the API answers with: the shapes of rows, as the OpenAPI document shows them."""
+"""Shapes that several resources share: bodies, queries and parts of responses."""
 
-from datetime import datetime
-from typing import Annotated, Any, Self
+import json
+import re
+from datetime import date
+from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from django.http import HttpRequest
+from ninja.parser import Parser
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from keyadmin.models import Status
+_RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-Revision = Annotated[int, Field(description="What If-Match is compared with; the ETag has it too.", examples=[1])]
+Text = Annotated[str, Field(max_length=2000)]
+Slug = Annotated[str, Field(description="The organisation's slug. Callers with several organisations must send it.")]
+Revision = Annotated[int, Field(description="Changes with each edit. If-Match compares it.", examples=[1])]
+
+
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can hold the text: JSON allows NUL and lone surrogates, PostgreSQL does not."""
+    return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+
+
+class StrictParser(Parser):
+    """Reject JSON that parsers read differently: a repeated field name, NaN and Infinity."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(
+            request.body, object_pairs_hook=_unique_fields, parse_constant=_reject_constant
+        )
+        return body
+
+
+def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a field name is repeated")
+    return fields
+
+
+def _reject_constant(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
+
+
+class Body(BaseModel):
+    """A request body. Unknown fields and values of another type are errors; no error message repeats the value."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    def sent_fields(self) -> dict[str, Any]:
+        """The values of the fields that the client sent, without the defaults of the others."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class ReasonIn(Body):
+    """A reason, which history records."""
+
+    reason: Text = Field(default="", examples=["No longer needed"])
+
+
+NO_REASON: Final = ReasonIn()
+
+
+def _require_rfc3339(value: Any) -> Any:
+    """Pydantic would also accept seconds since 1970 and other spellings of dates."""
+    if value is not None and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
+        raise ValueError("Write it as RFC 3339 does: 2026-12-31T23:59:59Z.")
+    return value
+
+
+Moment = Annotated[
+    AwareDatetime | None,
+    Field(strict=False, description="RFC 3339 with a time zone. null: never."),
+    BeforeValidator(_require_rfc3339),
+]
+
+
+def _require_iso_day(value: Any) -> Any:
+    """Pydantic would also accept seconds since 1970."""
+    if value is not None and not _DAY.fullmatch(str(value)):
+        raise ValueError("Write the day as 2026-11-22.")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_require_iso_day)]
+
+
+class ListFilters(BaseModel):
+    """Query parameters of a list. Unknown parameters and texts that PostgreSQL cannot hold are errors."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _require_storable(cls, value: Any) -> Any:
+        if isinstance(value, str) and not is_storable(value):
+            raise ValueError("NUL and lone surrogates cannot be searched for.")
+        return value
+
+
+class PageQuery(ListFilters):
+    """Parameters of every list."""
+
+    cursor: str = Field(default="", description="Only from a Link header.")
+    limit: Annotated[int, Field(ge=1, le=200, description="Rows of a page.")] = 50
+
+
+class ListQuery(PageQuery):
+    """Parameters of lists of an organisation's rows."""
+
+    organisation: str = Field(default="", description="The slug of an organisation. Empty: all that the caller reads.")
+
+    def own_filters(self) -> dict[str, Any]:
+        """The filters with a value that this list has in addition, as `forms.filters` takes them."""
+        common = ListQuery.model_fields.keys()
+        return {name: value for name, value in self.model_dump().items() if name not in common and value}
 
 
 class OrganisationName(BaseModel):
@@ -40,111 +147,14 @@ class TierName(BaseModel):
         return cls(id=row.id, name=row.name, hourly_limit=row.hourly_limit)
 
 
-class KeyOut(BaseModel):
-    """A key, without its secret, which is told once, by the request that made it."""
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
 
-    id: UUID
-    key_id: str | None = Field(
-        description="The public half; null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
+    type: str = Field(description="Stable; programs compare it.", examples=["urn:keyadmin:problem:conflict"])
+    title: str
+    status: int
+    detail: str = Field(description="For people.")
+    request_id: str = Field(description="The id of the request in the log and in history.")
+    errors: dict[str, list[str]] = Field(
+        default_factory=dict, description="Messages by field. `calls.3.path` is a field of the fourth item of `calls`."
     )
-    name: str = Field(examples=["CRM integration"])
-    description: str
-    kind: str = Field(description="master, standard, bot or public", examples=["standard"])
-    masked: str = Field(description="Prefix and eight characters, for recognition.", examples=["kad_a1b2c3d4"])
-    organisation: OrganisationName
-    bot: BotName | None
-    status: str = Field(description="revoked, expired, paused, expiring or active: the first that applies")
-    scopes: list[str] = Field(description="Its own permissions; empty where it inherits.", examples=[["chats:read"]])
-    inherits: bool = Field(description="It may do what its creator's current roles allow.")
-    channels: list[str] = Field(description="Slugs of the channels it is restricted to; empty: all.")
-    networks: list[str] = Field(description="Its own allow-list; empty: any address.", examples=[["203.0.113.0/24"]])
-    tier: TierName
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    revoked_reason: str
-    created_at: datetime
-    created_by: str
-    revision: Revision
-    total_calls: int
-    last_used_at: datetime | None
-    last_used_ip: str | None
-    old_secret_until: datetime | None = Field(description="When the secret before the present one stops working.")
-
-    @classmethod
-    def of(cls, key: Any) -> Self:
-        """From a row of `keys.readable`."""
-        bot = key.bot
-        return cls(
-            id=key.id,
-            key_id=key.key_id,
-            name=key.name,
-            description=key.description,
-            kind=key.kind,
-            masked=key.masked,
-            organisation=OrganisationName.of(key.organisation),
-            bot=BotName.of(bot) if bot else None,
-            status=key.status.value,
-            scopes=key.scope_names,
-            inherits=key.inherits,
-            channels=key.channel_slugs,
-            networks=[str(network) for network in key.own_networks],
-            tier=TierName.of(key.tier),
-            expires_at=key.expires_at,
-            revoked_at=key.revoked_at,
-            revoked_reason=key.revoked_reason,
-            created_at=key.created_at,
-            created_by=key.created_by,
-            revision=key.revision,
-            total_calls=key.total or 0,
-            last_used_at=key.last_used_at,
-            last_used_ip=key.last_used_ip,
-            old_secret_until=key.old_secret_until,
-        )
-
-
-class IssuedOut(KeyOut):
-    """A key with its secret. The same Idempotency-Key again gets the key with `key` and `secret` null."""
-
-    key: str | None = Field(description="The whole key, told this once.")
-    secret: str | None = Field(description="The second half of the pair form; null in the compact format.")
-
-
-class ActorOut(BaseModel):
-    kind: str = Field(description="person, key, command or system")
-    id: UUID | None
-    label: str
-    interface: str = Field(description="page, api, command or background")
-    ip: str | None
-    user_agent: str
-
-
-class TargetOut(BaseModel):
-    kind: str = Field(examples=["key"])
-    id: str
-    label: str
-
-
-class EventOut(BaseModel):
-    """What was done. Labels are those of that time."""
-
-    number: int
-    format: int = Field(description="The version of the canonical form that the hash is made of.")
-    at: str = Field(description="To the microsecond, as it is hashed.", json_schema_extra={"format": "date-time"})
-    type: str = Field(examples=["key.edited"])
-    actor: ActorOut
-    organisation: UUID | None
-    organisation_label: str
-    target: TargetOut
-    changes: dict[str, list[Any]] = Field(description="By field: before and after.")
-    reason: str
-    request_id: str
-    previous_hash: str = Field(description="That of the event before it.")
-    hash: str = Field(description="SHA-256 over this event and the hash before it, in hexadecimal.")
-
-    @classmethod
-    def of(cls, event: Any) -> Self:
-        return cls.model_validate(event.serialize())
-
-
-def is_alive(key: Any) -> bool:
-    return key.status in (Status.ACTIVE, Status.EXPIRING)

@@ -1,4 +1,4 @@
-"""The API. Its paths are closed by the call path's middleware before anything here is reached."""
+"""URLs of the API. Every operation but those of `/api/token` needs a credential."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -9,8 +9,8 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from keyadmin.api import errors
-from keyadmin.api.bodies import StrictParser
+from keyadmin.api import errors, openapi
+from keyadmin.api.auth import Authenticator
 from keyadmin.api.docs import Docs
 from keyadmin.api.resources import (
     allow_lists,
@@ -19,7 +19,6 @@ from keyadmin.api.resources import (
     channels,
     explain,
     history,
-    key_usage,
     keys,
     organisations,
     people,
@@ -29,19 +28,33 @@ from keyadmin.api.resources import (
     verify,
     whoami,
 )
-from keyadmin.api.retry import patiently
+from keyadmin.api.retry import LockTimeoutRetry
+from keyadmin.api.schemas import StrictParser
+from keyadmin.conf import conf
+
+_authenticate = Authenticator()
+_retry = LockTimeoutRetry(max_concurrent=max(1, conf.threads // 4))
 
 api = NinjaAPI(
-    title="keyadmin", version="1", docs_url=None, openapi_url=None, urls_namespace="api", parser=StrictParser()
+    title="keyadmin",
+    version="1",
+    description=openapi.DESCRIPTION,
+    servers=[{"url": "/"}],
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api",
+    auth=_authenticate,
+    parser=StrictParser(),
 )
 errors.install(api)
-for noun in (
+
+#: In the order of the documentation.
+_RESOURCES = (
     token,
     whoami,
     verify,
     api_keys,
     keys,
-    key_usage,
     allow_lists,
     bots,
     channels,
@@ -51,47 +64,63 @@ for noun in (
     scopes,
     history,
     explain,
-):
-    api.add_router("", noun.router)
+)
+for resource in _RESOURCES:
+    api.add_router("", resource.router)
 
 
-def _answering(view: Any) -> Callable[..., HttpResponse]:
-    """ninja knows no HEAD, and answers a wrong method in plain text."""
+def _deny_without_caller(request: HttpRequest) -> HttpResponse | None:
+    """Authenticate a request that no operation answers. Return the response, if it is denied."""
+    try:
+        _authenticate(request)
+    except Exception as error:
+        return api.on_exception(request, error)
+    return None
+
+
+def _path_view(view: Callable[..., HttpResponse], *, is_public: bool) -> Callable[..., HttpResponse]:
+    """Wrap django-ninja's view of a path: it knows no HEAD, and answers other methods in plain text."""
 
     @csrf_exempt
     @wraps(view)
-    def answered(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         try:
-            response = patiently(lambda: view(request, *args, **kwargs))  # to HEAD the server sends no body
+            response = _retry.on_lock_timeout(lambda: view(request, *args, **kwargs))
         finally:
-            request.method = method
+            request.method = method  # the server sends no body to HEAD
         if response.status_code != 405:
             return response
-        return errors.not_allowed(request, response["Allow"].replace("GET", "GET, HEAD"))
+        denied = None if is_public else _deny_without_caller(request)
+        allowed = ", ".join(sorted(response["Allow"].split(", "))).replace("GET", "GET, HEAD")
+        return denied or errors.method_not_allowed(request, allowed)
 
-    return answered
-
-
-def _marked(view: Any, *, is_open: bool) -> Any:
-    """Says to `people_tokens.py` that the view is keyadmin's, and whether it asks for no credential."""
-    view.is_keyadmins, view.is_open = True, is_open
-    return view
+    return respond
 
 
-#: Endpoints that ask for no credential, by name.
-_OPEN = {"token", "token-refresh", "token-revoke"}
+@csrf_exempt
+def _not_found(request: HttpRequest) -> HttpResponse:
+    """Without a credential, an unknown path is answered like any other."""
+    return _deny_without_caller(request) or errors.not_found(request)
 
-found, app_name, namespace = api.urls
-patterns: list[Any] = [one for one in found if getattr(one, "name", "") != "api-root"]
-for pattern in patterns:
-    pattern.callback = _marked(_answering(pattern.callback), is_open=pattern.name in _OPEN)
 
-docs = Docs(api)
+_public_url_names = {
+    operation.url_name
+    for resource in _RESOURCES
+    for path_operations in resource.router.path_operations.values()
+    for operation in path_operations.operations
+    if operation.auth_param is None
+}
+_ninja_patterns, _app_name, _namespace = api.urls
+_patterns: list[Any] = [pattern for pattern in _ninja_patterns if getattr(pattern, "name", "") != "api-root"]
+for pattern in _patterns:
+    pattern.callback = _path_view(pattern.callback, is_public=pattern.name in _public_url_names)
+
+_docs = Docs(api)
 
 urlpatterns = [
-    path("", (patterns, app_name, namespace)),
-    path("openapi.json", _marked(csrf_exempt(docs.document), is_open=True)),
-    path("docs", _marked(csrf_exempt(docs.page), is_open=True)),
-    re_path(r"^.*$", _marked(csrf_exempt(errors.not_found), is_open=False)),
+    path("", (_patterns, _app_name, _namespace)),
+    path("openapi.json", csrf_exempt(_docs.document)),
+    path("docs", csrf_exempt(_docs.page)),
+    re_path(r"^.*$", _not_found),
 ]

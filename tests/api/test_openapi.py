@@ -9,6 +9,7 @@ from django.test import Client
 
 from keyadmin.api import openapi
 from keyadmin.api.urls import api
+from keyadmin.core.endpoints import KEY_ROUTES, PERSON_ROUTES
 
 DOCUMENT = openapi.document(api)
 OPERATIONS = list(openapi.operations(DOCUMENT))
@@ -41,6 +42,30 @@ def test_every_operation_says_its_errors_as_problems() -> None:
                 assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/Problem"}
         assert operation["summary"]
         assert operation["tags"]
+
+
+def test_scope_in_the_document_is_the_one_that_the_call_path_requires() -> None:
+    def shape(path: str) -> str:
+        return re.sub(r"\{\w+\}", "{}", path)
+
+    documented: dict[tuple[str, str], str | None] = {}
+    for path, method, operation in OPERATIONS:
+        scopes = next((alternative["key"] for alternative in operation["security"] if "key" in alternative), None)
+        documented[(method.upper(), shape(path))] = None if scopes is None else " ".join(scopes)
+        assert all(f"A key needs `{scope}`." in operation["description"] for scope in scopes or [])
+    required: dict[tuple[str, str], str | None] = {
+        (route.method, shape(route.pattern)): None for route in PERSON_ROUTES
+    }
+    required |= {(route.method, shape(route.pattern)): route.scope for route in KEY_ROUTES}
+    assert documented.items() <= required.items()
+
+
+def test_link_leads_to_every_operation_on_a_created_object() -> None:
+    for path, _method, operation in OPERATIONS:
+        if created := operation["responses"].get("201"):
+            item = re.compile(re.escape(path) + r"/\{\w+\}(?:/[a-z-]+)?")
+            on_items = {each["operationId"] for other, _, each in OPERATIONS if item.fullmatch(other)}
+            assert created["links"].keys() == on_items
 
 
 def test_every_reference_leads_somewhere() -> None:

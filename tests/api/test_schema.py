@@ -83,10 +83,10 @@ def document_for(server: Server, scheme: str) -> dict[str, Any]:
     """The operations that the scheme opens, with no other scheme: schemathesis would send several together."""
     told: dict[str, Any] = server.ask("/api/openapi.json").json
     for path, method, operation in list(openapi.operations(told)):
-        if operation["security"] and {scheme: []} not in operation["security"]:
+        alone = [alternative for alternative in operation["security"] if alternative.keys() == {scheme}]
+        if operation["security"] and not alone:
             del told["paths"][path][method]
-        elif operation["security"]:
-            operation["security"] = [{scheme: []}]
+        operation["security"] = alone
     told["components"]["securitySchemes"] = {scheme: told["components"]["securitySchemes"][scheme]}
     told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
     made = {operation["operationId"] for _path, _method, operation in openapi.operations(told)}

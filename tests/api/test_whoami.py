@@ -81,13 +81,17 @@ def test_head_says_what_get_would(rf: RequestFactory) -> None:
 
 
 def test_an_accident_is_a_problem(rf: RequestFactory) -> None:
-    response = resolve("/api/whoami").func(rf.get("/api/whoami"))  # nobody has put a caller there
+    request = rf.get("/api/whoami")
+    request.caller = "not a caller"  # type: ignore[attr-defined]
+    response = resolve("/api/whoami").func(request)
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
 
 
 def test_unknown_paths_are_problems(rf: RequestFactory) -> None:
     for path in ("/api/nothing", "/api/", "/api/whoami/", "/api/openapi", "/api/docs/"):
-        response = resolve(path).func(rf.post(path))
+        request = rf.post(path)
+        request.caller = Caller(identity(), uuid4(), frozenset(), Quota(1, 1))  # type: ignore[attr-defined]
+        response = resolve(path).func(request)
         assert (response.status_code, response["Content-Type"]) == (404, PROBLEM)
 
 

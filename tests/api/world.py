@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from uuid import uuid4
 
-from keyadmin.api import access_tokens
+from keyadmin.api.auth import issue_access_token
 from keyadmin.models import AllowListEntry, Channel, Event, Organisation, Person, Scope, ScopeRoute
 from keyadmin.operations.people import token_sessions
 from tests.api.conftest import bearer
@@ -20,7 +20,7 @@ OTHER_KEYS: Final = ("master key", "bot's key", "public key", "compact key", "ol
 
 def token_of(person: Person) -> str:
     begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
-    return access_tokens.of(begun)
+    return issue_access_token(begun)
 
 
 class World:

@@ -1,4 +1,4 @@
-"""Views that say themselves which permissions open them; nothing here is in the catalogue."""
+"""Views with `requires()`; none of them is in the catalogue."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from keyadmin.integrations.django.decorators import requires
+from keyadmin.integrations.django import requires
 from tests.example.views import echo
 
 
@@ -53,7 +53,7 @@ class Wrongly(View):
         return echo(request)
 
 
-def hides_marks(request: HttpRequest) -> HttpResponse:
+def hides_requirement(request: HttpRequest) -> HttpResponse:
     return reads(request)
 
 
@@ -63,13 +63,13 @@ def unmarked(request: HttpRequest, **arguments: Any) -> HttpResponse:
 
 @requires()
 def explodes(request: HttpRequest) -> HttpResponse:
-    """An accident that quotes what it should not."""
+    """Raise an error whose message contains the secret."""
     secret = request.headers["X-API-Key"]
     raise ValueError(f"cannot read {secret}", {"key": secret, "query": request.GET.dict()}, request.body)
 
 
 def who(request: HttpRequest) -> JsonResponse:
-    """Open to everybody: not under a closed prefix, not marked."""
+    """Needs no key: not under a closed prefix, not decorated."""
     return JsonResponse({"caller": hasattr(request, "caller")})
 
 
@@ -91,7 +91,7 @@ urlpatterns = [
     path("header", requires("chats:read", channel_header=True)(unmarked)),
     path("channels/<slug:which>/x", requires("chats:read", channel_kwarg="which")(unmarked)),
     path("wrongly", Wrongly.as_view()),
-    path("hidden", hides_marks),
+    path("hidden", hides_requirement),
     path("explodes", csrf_exempt(explodes)),
     path("shop/", requires("templates:read")(include((shop, "shop"), namespace="shop"))),
     path("list/", include(requires("templates:read")(shop))),

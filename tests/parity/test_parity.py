@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import Client
 
-from keyadmin.api import access_tokens
+from keyadmin.api.auth import issue_access_token
 from keyadmin.management.base import ExitCode
 from keyadmin.models import Event, Organisation, Person
 from keyadmin.operations.people import token_sessions
@@ -82,7 +82,7 @@ def doors(known: dict[str, str], cast: dict[str, Person]) -> dict[str, Act]:
         client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
         sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
         begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
-        tokens[role] = {"Authorization": f"Bearer {access_tokens.of(begun)}"}
+        tokens[role] = {"Authorization": f"Bearer {issue_access_token(begun)}"}
         client.cookies.clear()
 
     def page(role: str, door: Interface) -> tuple[str, str]:

@@ -1,7 +1,7 @@
-"""`/api/api-keys`: a small, settled shape of the management of keys, for clients that were written for it.
+"""`/api/api-keys`: a small, stable shape of key management for existing clients. `/api/keys` offers everything.
 
-The organisation is the caller's. A person's key inherits the person's permissions; a key's key gets a copy of the
-caller's own, with its limits. All else about keys is under `/api/keys`.
+The organisation is the caller's. A key that a person creates inherits the person's permissions; a key that a key
+creates gets a copy of the caller's scopes and restrictions.
 """
 
 from datetime import datetime
@@ -11,35 +11,34 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Body as FromBody
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api import idempotency, pagination, schemas
-from keyadmin.api.bodies import Body, Moment
-from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.crud import one
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.crud import add_link_header, get_or_404, organisation_of
+from keyadmin.api.schemas import Body, Moment
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
-from keyadmin.models import Key, Kind, paging
+from keyadmin.models import Key, Kind, Status, paging
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, keys
 
 router = Router(tags=["API keys, in short"])
 
-SIZE: Final = 100
-ORDER: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
+PAGE_SIZE: Final = 100
+NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 
 
-class NewKey(Body):
-    """`expires_at` is RFC 3339; null or absent: no end."""
+class NewApiKey(Body):
+    """`expires_at` is RFC 3339; null or absent: never."""
 
     name: str
     expires_at: Moment = None
 
 
-class Entry(BaseModel):
+class ListedKey(BaseModel):
     id: UUID
     name: str = Field(examples=["Production Integration"])
     key_prefix: str = Field(description="Eight characters, for recognition.", examples=["a1b2c3d4"])
@@ -49,77 +48,84 @@ class Entry(BaseModel):
     created_at: str
 
 
-class Made(BaseModel):
+class CreatedKey(BaseModel):
     id: UUID
     name: str
-    key: str | None = Field(description="Told this once: null where the same Idempotency-Key is sent again.")
+    key: str | None = Field(description="Shown once; null if the same Idempotency-Key is sent again.")
     key_prefix: str
     expires_at: str | None
     created_at: str
 
 
-class Listed(BaseModel):
+class KeyList(BaseModel):
     status: str = "success"
-    data: list[Entry]
+    data: list[ListedKey]
 
 
-class Created(BaseModel):
+class KeyCreated(BaseModel):
     status: str = "success"
-    data: Made
+    data: CreatedKey
 
 
 class Message(BaseModel):
     message: str
 
 
-class Deleted(BaseModel):
+class KeyDeleted(BaseModel):
     status: str = "success"
     data: Message
 
 
-@router.get("/api-keys", response=Listed, url_name="api-keys")
+@router.get("/api-keys", url_name="api-keys", **openapi.row(KeyList, scope="keys:read", headers=("Link",)))
 def list_(request: HttpRequest, response: HttpResponse, organisation: str = "", cursor: str = "") -> Any:
-    """The organisation's keys, newest first, a hundred at a time; the Link header leads to the next ones."""
+    """List the organisation's keys, newest first, a hundred a page. The Link header leads to the next page."""
     owner = organisation_of(request, organisation)
     rows = Key.objects.visible_to(actor_of(request)).filter(organisation=owner).with_status().with_usage()
-    page = paging.page(rows, ORDER, cursor, SIZE)
-    pagination.lead_on(request, response, page)
-    return Listed(data=[_entry(row) for row in page.rows])
+    page = paging.page(rows, NEWEST_FIRST, cursor, PAGE_SIZE)
+    add_link_header(request, response, page)
+    return KeyList(data=[_listed_key(row) for row in page.rows])
 
 
-@router.post("/api-keys", response={201: Created, 200: Created}, url_name="api-keys")
-def create(request: HttpRequest, response: HttpResponse, new: NewKey = FromBody(...), organisation: str = "") -> Any:  # noqa: B008
-    """Make a key."""
+@router.post(
+    "/api-keys",
+    url_name="api-keys",
+    **openapi.creation(
+        KeyCreated, scope="keys:write", links=openapi.links_to("key", "api_keys_delete", pointer="data/id")
+    ),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Any:
+    """Create a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
-    given = {"inherits": True} if actor.kind is ActorKind.PERSON else _copied(actor, owner.id)
-    chosen = {"name": new.name, "expires_at": new.expires_at, **given}
-    act = partial(keys.issue, actor=actor, organisation=owner.id, **chosen)
-    return idempotency.created(request, response, act, partial(_told_once, actor))
+    grant = {"inherits": True} if actor.kind is ActorKind.PERSON else _grant_of_key(actor, owner.id)
+    operation = partial(
+        keys.issue, actor=actor, organisation=owner.id, name=new.name, expires_at=new.expires_at, **grant
+    )
+    return idempotency.create(request, response, operation, partial(_render_created, actor))
 
 
-@router.delete("/api-keys/{uuid:key}", response=Deleted, url_name="api-key")
+@router.delete("/api-keys/{uuid:key}", url_name="api-key", **openapi.action(KeyDeleted, scope="keys:write"))
 def delete(request: HttpRequest, key: UUID) -> Any:
-    """Delete a key: it stops at once, for good."""
+    """Delete a key for good. It stops working at once."""
     keys.delete(actor=actor_of(request), key=key)
-    return Deleted(data=Message(message="API key deleted successfully"))
+    return KeyDeleted(data=Message(message="API key deleted successfully"))
 
 
 @sensitive_variables("issued")
-def _told_once(actor: Actor, key: str, issued: keys.Issued | None) -> Created:
-    row = issued.key if issued else one(Key.objects.visible_to(actor), id=key)
-    told = Made(
+def _render_created(actor: Actor, key: str, issued: keys.Issued | None) -> KeyCreated:
+    row = issued.key if issued else get_or_404(Key.objects.visible_to(actor), id=key)
+    created = CreatedKey(
         id=row.id,
         name=row.name,
         key=issued.token.value if issued else None,
         key_prefix=row.recognition,
-        expires_at=_time(row.expires_at),
-        created_at=_time(row.created_at),
+        expires_at=_rfc3339(row.expires_at),
+        created_at=_rfc3339(row.created_at),
     )
-    return Created(data=told)
+    return KeyCreated(data=created)
 
 
-def _copied(actor: Actor, organisation: UUID) -> dict[str, Any]:
-    """What the calling key may do and is limited to, as far as another standard key may have it."""
+def _grant_of_key(actor: Actor, organisation: UUID) -> dict[str, Any]:
+    """The calling key's scopes, channels and networks, as far as a standard key may have them."""
     own = grants.of_actor(actor, organisation)
     return {
         "scopes": allowed_for_kind(Kind.STANDARD, own.scopes),
@@ -128,18 +134,18 @@ def _copied(actor: Actor, organisation: UUID) -> dict[str, Any]:
     }
 
 
-def _entry(row: Any) -> Entry:
-    return Entry(
+def _listed_key(row: Any) -> ListedKey:
+    return ListedKey(
         id=row.id,
         name=row.name,
         key_prefix=row.recognition,
-        last_used_at=_time(row.last_used_at),
-        expires_at=_time(row.expires_at),
-        is_active=schemas.is_alive(row),
-        created_at=_time(row.created_at),
+        last_used_at=_rfc3339(row.last_used_at),
+        expires_at=_rfc3339(row.expires_at),
+        is_active=row.status in (Status.ACTIVE, Status.EXPIRING),
+        created_at=_rfc3339(row.created_at),
     )
 
 
-def _time(moment: datetime | None) -> Any:
-    """RFC 3339 in UTC, in whole seconds."""
+def _rfc3339(moment: datetime | None) -> Any:
+    """RFC 3339 in UTC and whole seconds."""
     return rfc3339(moment and moment.replace(microsecond=0))

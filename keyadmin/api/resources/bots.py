@@ -6,25 +6,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body as FromBody
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.crud import (
-    BY_NAME,
-    Reasoned,
-    Slug,
-    Text,
-    given,
-    listed,
-    told,
-    within,
-)
-from keyadmin.api.filters import ListQuery
-from keyadmin.api.schemas import OrganisationName, Revision
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.crud import BY_NAME, expected_revision, filter_by_org, organisation_of, render, render_page
+from keyadmin.api.schemas import NO_REASON, Body, ListQuery, OrganisationName, ReasonIn, Revision, Slug, Text
 from keyadmin.core.actors import Actor
 from keyadmin.models import Bot
 from keyadmin.operations.organisations import bots
@@ -37,9 +25,11 @@ class BotOut(BaseModel):
     organisation: OrganisationName
     name: str = Field(examples=["Release bot"])
     description: str
-    is_conversational: bool = Field(description="Others exist only to own keys.")
-    is_active: bool = Field(description="All keys of a disabled bot are paused.")
-    networks: list[str] = Field(description="Its allow-list, which binds all its keys.", examples=[["203.0.113.0/24"]])
+    is_conversational: bool = Field(description="false: the bot exists only to own keys.")
+    is_active: bool = Field(description="false: all keys of the bot are paused.")
+    networks: list[str] = Field(
+        description="The bot's allow-list, which restricts all its keys.", examples=[["203.0.113.0/24"]]
+    )
     created_at: datetime
     revision: Revision
 
@@ -59,7 +49,7 @@ class BotOut(BaseModel):
 
 
 class ChangedBot(Body):
-    """Only what is given is changed."""
+    """Absent fields stay as they are."""
 
     name: Text = Field(default="", examples=["Release bot"])
     description: Text = ""
@@ -75,51 +65,59 @@ class BotQuery(ListQuery):
     q: str = Field(default="", max_length=120, description="Part of a name.")
 
 
-@router.get("/bots", response=list[BotOut], url_name="bots")
+@router.get("/bots", url_name="bots", **openapi.page(BotOut, scope="keys:read"))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
-    """Bots, by name."""
-    rows = within(request, _readable(actor_of(request)).filter(name__icontains=query.q), query.organisation)
-    return listed(request, response, rows, BY_NAME, query, BotOut.of)
+    """List bots by name."""
+    rows = filter_by_org(request, _readable(actor_of(request)).filter(name__icontains=query.q), query.organisation)
+    return render_page(request, response, rows, BY_NAME, query, BotOut.of)
 
 
-@router.post("/bots", response={201: BotOut, 200: BotOut}, url_name="bots")
-def create(request: HttpRequest, response: HttpResponse, new: NewBot = FromBody(...)) -> Any:  # noqa: B008
-    """Make a bot."""
+@router.post(
+    "/bots",
+    url_name="bots",
+    **openapi.creation(
+        BotOut,
+        scope=None,
+        links=openapi.links_to("bot", "bots_view", "bots_edit", "bots_disable", "bots_enable"),
+    ),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewBot) -> Any:
+    """Create a bot."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
-    act = partial(bots.create, actor=actor, **given(new) | {"organisation": owner.id})
-    return idempotency.created(request, response, act, partial(_told, request, response))
+    operation = partial(bots.create, actor=actor, **new.sent_fields() | {"organisation": owner.id})
+    return idempotency.create(request, response, operation, partial(_render, request, response))
 
 
-@router.get("/bots/{uuid:bot}", response=BotOut, url_name="bot")
+@router.get("/bots/{uuid:bot}", url_name="bot", **openapi.row(BotOut, scope="keys:read"))
 def view(request: HttpRequest, response: HttpResponse, bot: UUID) -> Any:
-    """One bot."""
-    return _told(request, response, bot)
+    """Show a bot."""
+    return _render(request, response, bot)
 
 
-@router.patch("/bots/{uuid:bot}", response=BotOut, url_name="bot")
-def edit(request: HttpRequest, response: HttpResponse, bot: UUID, changed: ChangedBot = FromBody(...)) -> Any:  # noqa: B008
-    """Change what is given."""
-    bots.edit(actor=actor_of(request), bot=bot, revision=headers.revision(request), **given(changed))
-    return _told(request, response, bot)
+@router.patch("/bots/{uuid:bot}", url_name="bot", **openapi.edit(BotOut, scope=None))
+def edit(request: HttpRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> Any:
+    """Edit a bot."""
+    bots.edit(actor=actor_of(request), bot=bot, revision=expected_revision(request), **changed.sent_fields())
+    return _render(request, response, bot)
 
 
-@router.post("/bots/{uuid:bot}/disable", response=BotOut, url_name="disable-bot")
-def disable(request: HttpRequest, response: HttpResponse, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
-    """Pause every key of the bot at once."""
-    bots.disable(actor=actor_of(request), bot=bot, reason=why.reason)
-    return _told(request, response, bot)
+@router.post("/bots/{uuid:bot}/disable", url_name="disable-bot", **openapi.action(BotOut, scope=None))
+def disable(request: HttpRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+    """Disable a bot. All its keys are paused at once."""
+    bots.disable(actor=actor_of(request), bot=bot, reason=body.reason)
+    return _render(request, response, bot)
 
 
-@router.post("/bots/{uuid:bot}/enable", response=BotOut, url_name="enable-bot")
-def enable(request: HttpRequest, response: HttpResponse, bot: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
-    """Bring its keys back."""
-    bots.enable(actor=actor_of(request), bot=bot, reason=why.reason)
-    return _told(request, response, bot)
+@router.post("/bots/{uuid:bot}/enable", url_name="enable-bot", **openapi.action(BotOut, scope=None))
+def enable(request: HttpRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+    """Enable a bot. Its keys work again."""
+    bots.enable(actor=actor_of(request), bot=bot, reason=body.reason)
+    return _render(request, response, bot)
 
 
 def _readable(actor: Actor) -> Any:
     return Bot.objects.visible_to(actor).select_related("organisation").prefetch_related("allow_list")
 
 
-def _told(request: HttpRequest, response: HttpResponse, bot: Any, made: Any = None) -> BotOut:
-    return told(response, _readable(actor_of(request)), BotOut.of, id=bot)
+def _render(request: HttpRequest, response: HttpResponse, bot: Any, created: Any = None) -> BotOut:
+    return render(response, _readable(actor_of(request)), BotOut.of, id=bot)

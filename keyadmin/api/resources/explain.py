@@ -1,15 +1,15 @@
-"""`POST /api/explain`: would a key be allowed a call, and which rule decides. Nothing is called or counted."""
+"""`POST /api/explain`: whether a key would be allowed a call, and which rule decides. Nothing is called or counted."""
 
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Body as FromBody
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import actor_of
+from keyadmin.api import openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.schemas import Body
 from keyadmin.explain.explanation import explain
 from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, parse_call
 from keyadmin.explain.remedies import RemedyKind
@@ -17,20 +17,22 @@ from keyadmin.explain.rules import Rule
 
 router = Router(tags=["Explain"])
 
-Given = Annotated[str | None, Field(max_length=MAX_INPUT_LENGTH)]
+OptionalText = Annotated[str | None, Field(max_length=MAX_INPUT_LENGTH)]
 
 
-class Hypothesis(Body):
-    """A call as a program would make it with the key. Never send the whole key: it is refused, and not kept."""
+class HypotheticalCall(Body):
+    """A call that a program could make with the key. Never send the secret: it is rejected, and not stored."""
 
     key: str = Field(
         max_length=MAX_INPUT_LENGTH, description="The id or the key ID of a key.", examples=["kad_a1b2c3d4e5f6a7b8"]
     )
     method: Annotated[Method, Field(strict=False)]
-    path: str = Field(max_length=MAX_INPUT_LENGTH, description="A query is left out.", examples=["/api/chats"])
-    address: Given = Field(default=None, description="The client's; null: cannot be told.", examples=["203.0.113.24"])
-    channel: Given = Field(default=None, description="What X-Channel says.")
-    on_behalf_of: Given = Field(default=None, description="What On-Behalf-Of says.")
+    path: str = Field(max_length=MAX_INPUT_LENGTH, description="A query is ignored.", examples=["/api/chats"])
+    address: OptionalText = Field(
+        default=None, description="The client's address. null: unknown.", examples=["203.0.113.24"]
+    )
+    channel: OptionalText = Field(default=None, description="The value of X-Channel.")
+    on_behalf_of: OptionalText = Field(default=None, description="The value of On-Behalf-Of.")
 
 
 class ExplainedKey(BaseModel):
@@ -48,7 +50,7 @@ class ExplainedCall(BaseModel):
 
 
 class RuleOut(BaseModel):
-    """What one rule says. One that is not reached says what it would."""
+    """The result of a rule. A rule that was not reached says what its result would be."""
 
     rule: Rule = Field(examples=["permission"])
     title: str = Field(examples=["Permission"])
@@ -69,30 +71,30 @@ class RateLimitOut(BaseModel):
 
 class ExplanationOut(BaseModel):
     allowed: bool = Field(examples=[False])
-    status: int = Field(description="Of the answer that the call would get.", examples=[403])
+    status: int = Field(description="HTTP status that the call would get.", examples=[403])
     reason: str = Field(description="ok, or why it would be denied.", examples=["scope"])
     detail: str | None = Field(
-        description="What the caller would be told.",
+        description="Text of the problem that the caller would get.",
         examples=["This key lacks the permission for this method and path."],
     )
-    decided_by: Rule | None = Field(description="Null: all rules let it pass.", examples=["permission"])
+    decided_by: Rule | None = Field(description="null: all rules allow it.", examples=["permission"])
     key: ExplainedKey
     call: ExplainedCall
-    rules: list[RuleOut] = Field(description="In the order in which they are applied.")
-    remedies: list[RemedyOut] = Field(description="All that would have to change for the call to be allowed.")
-    needs: list[str] = Field(description="Permissions of which any opens the call.", examples=[["chats:export"]])
+    rules: list[RuleOut] = Field(description="In the order in which they apply.")
+    remedies: list[RemedyOut] = Field(description="Everything that would have to change for the call to be allowed.")
+    needs: list[str] = Field(description="Scopes of which any allows the call.", examples=[["chats:export"]])
     rate_limit: RateLimitOut
 
 
-@router.post("/explain", response=ExplanationOut, url_name="explain")
-def explain_(request: HttpRequest, asked: Hypothesis = FromBody(...)) -> Any:  # noqa: B008
-    """Would this key be allowed this call, and which rule decides. The call is not made, and not counted."""
-    key = find_key(actor_of(request), asked.key)
+@router.post("/explain", url_name="explain", **openapi.action(ExplanationOut, scope="keys:read"))
+def explain_(request: HttpRequest, body: HypotheticalCall) -> Any:
+    """Explain whether this key would be allowed this call, and which rule decides. Nothing is called or counted."""
+    key = find_key(actor_of(request), body.key)
     call = parse_call(
-        method=asked.method.value,
-        path=asked.path,
-        address=asked.address or "",
-        channel=asked.channel or "",
-        on_behalf_of=asked.on_behalf_of or "",
+        method=body.method.value,
+        path=body.path,
+        address=body.address or "",
+        channel=body.channel or "",
+        on_behalf_of=body.on_behalf_of or "",
     )
     return explain(key, call).as_json()

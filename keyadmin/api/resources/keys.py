@@ -1,133 +1,370 @@
 """`/api/keys`: everything that pages do with keys."""
 
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Body as FromBody
-from ninja import Query, Router, Status
+from ninja import Query, Router
+from ninja import Status as Response
+from pydantic import BaseModel, Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.crud import Reasoned, listed, one, told, within
-from keyadmin.api.filters import KeyQuery, refuse_unknown
-from keyadmin.api.key_bodies import ChangedKey, NewKey, Reactivation, Regeneration, values
-from keyadmin.api.schemas import IssuedOut, KeyOut
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.crud import (
+    expected_revision,
+    filter_by_org,
+    find_tier,
+    get_or_404,
+    organisation_of,
+    render,
+    render_page,
+    require_known_filters,
+)
+from keyadmin.api.schemas import (
+    NO_REASON,
+    Body,
+    BotName,
+    ListFilters,
+    ListQuery,
+    Moment,
+    OrganisationName,
+    ReasonIn,
+    Revision,
+    Slug,
+    Text,
+    TierName,
+)
+from keyadmin.core import cidr
 from keyadmin.core.actors import Actor
 from keyadmin.forms.filters import filter_keys
-from keyadmin.models import Key, paging
+from keyadmin.models import CallOutcomeGroup, Channel, Key, Kind, Status, paging
+from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.keys.secrets import Issued
-from keyadmin.operations.validation import UNSET
+from keyadmin.operations.validation import UNSET, FieldErrors
 
 router = Router(tags=["Keys"])
 
-ORDER: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
+NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
+Names = Annotated[list[str], Field(max_length=1000)]
+
+
+class KeyFields(Body):
+    """The fields that new and changed keys share."""
+
+    description: Text = ""
+    scopes: Names = Field(default=[], examples=[["chats:read"]])
+    inherits: bool = Field(
+        default=False, description="Instead of scopes: the key may do what its creator's current roles allow."
+    )
+    channels: Names = Field(default=[], description="Slugs. Empty: all channels.")
+    networks: Names = Field(default=[], description="CIDR. Empty: any address.", examples=[["203.0.113.0/24"]])
+    expires_at: Moment = None
+    tier: str = Field(default="", description="The name of a tier. Absent: the organisation's.")
+
+
+class NewKey(KeyFields):
+    name: Text = Field(examples=["CRM integration"])
+    organisation: Slug = ""
+    bot: Annotated[UUID | None, Field(strict=False)] = None
+    kind: Annotated[Kind | None, Field(strict=False)] = None
+
+
+class ChangedKey(KeyFields):
+    """Absent fields stay as they are."""
+
+    name: Text = Field(default="", examples=["CRM integration"])
+    allow_any: bool = Field(default=False, description="Required to remove the last network, which allows any address.")
+
+
+class Regeneration(Body):
+    grace_seconds: Annotated[int, Field(ge=0, le=7 * 24 * 3600)] = Field(
+        default=0,
+        examples=[3600],
+        description="Seconds for which the old secret keeps working, at most until the key expires.",
+    )
+
+
+class Reactivation(ReasonIn):
+    expires_at: Moment = None
+
+
+_NO_GRACE: Final = Regeneration()
+_AS_BEFORE: Final = Reactivation()
+
+
+class KeyOut(BaseModel):
+    """A key without its secret."""
+
+    id: UUID
+    key_id: str | None = Field(
+        description="X-API-Key-Id of the pair; null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
+    )
+    name: str = Field(examples=["CRM integration"])
+    description: str
+    kind: str = Field(description="master, standard, bot or public.", examples=["standard"])
+    masked: str = Field(description="Prefix and eight characters, for recognition.", examples=["kad_a1b2c3d4"])
+    organisation: OrganisationName
+    bot: BotName | None
+    status: str = Field(description="revoked, expired, paused, expiring or active: the first that applies.")
+    scopes: list[str] = Field(description="The key's own scopes. Empty if it inherits.", examples=[["chats:read"]])
+    inherits: bool = Field(description="true: it may do what its creator's current roles allow.")
+    channels: list[str] = Field(description="Slugs of the channels to which the key is restricted. Empty: all.")
+    networks: list[str] = Field(
+        description="The key's own allow-list. Empty: any address.", examples=[["203.0.113.0/24"]]
+    )
+    tier: TierName
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    revoked_reason: str
+    created_at: datetime
+    created_by: str
+    revision: Revision
+    total_calls: int
+    last_used_at: datetime | None
+    last_used_ip: str | None
+    old_secret_until: datetime | None = Field(description="When the previous secret stops working.")
+
+    @classmethod
+    def of(cls, key: Any) -> Self:
+        """From a row of `readable`."""
+        bot = key.bot
+        return cls(
+            id=key.id,
+            key_id=key.key_id,
+            name=key.name,
+            description=key.description,
+            kind=key.kind,
+            masked=key.masked,
+            organisation=OrganisationName.of(key.organisation),
+            bot=BotName.of(bot) if bot else None,
+            status=key.status.value,
+            scopes=key.scope_names,
+            inherits=key.inherits,
+            channels=key.channel_slugs,
+            networks=[str(network) for network in key.own_networks],
+            tier=TierName.of(key.tier),
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+            revoked_reason=key.revoked_reason,
+            created_at=key.created_at,
+            created_by=key.created_by,
+            revision=key.revision,
+            total_calls=key.total or 0,
+            last_used_at=key.last_used_at,
+            last_used_ip=key.last_used_ip,
+            old_secret_until=key.old_secret_until,
+        )
+
+
+class IssuedOut(KeyOut):
+    """A key with its secret. For a repeated Idempotency-Key, `key` and `secret` are null."""
+
+    key: str | None = Field(description="The API key, shown once.")
+    secret: str | None = Field(description="X-API-Key-Secret of the pair; null in the compact format.")
+
+
+class KeyQuery(ListQuery):
+    q: str = Field(default="", max_length=120, description="Part of a name, key ID or bot's name.")
+    status: Status | None = None
+    kind: Kind | None = None
+    bot: UUID | Literal["none"] | None = None
+    scope: str = Field(default="", max_length=60)
+    open: Literal["any", "limited"] | None = Field(
+        default=None, description="any: any address is allowed; limited: there is an allow-list."
+    )
+    used: Literal["never", "90"] | None = Field(default=None, description="never: never used; 90: not for 90 days.")
+
+
+class UsageQuery(ListFilters):
+    days: Annotated[int, Field(ge=1, le=90, description="Number of UTC days, including today.")] = 30
+
+
+class Calls(BaseModel):
+    ok: int = Field(description="Allowed.")
+    permission: int = Field(description="Denied: no permission for the call.")
+    address: int = Field(description="Denied: address not allowed.")
+    limited: int = Field(description="Denied: hourly limit reached.")
+    expired: int = Field(description="Denied: the key was revoked, expired or paused.")
+
+
+class CallsOfDay(Calls):
+    day: date
+
+
+class UsageOut(BaseModel):
+    days: list[CallsOfDay] = Field(description="Oldest first, including days without calls.")
+    total: Calls
 
 
 def readable(actor: Actor) -> QuerySet[Any]:
-    """The keys that the caller may see, with all that is told of them, in one statement."""
+    """Return the keys that the actor may see, with everything that KeyOut shows, in one statement."""
     rows: Any = Key.objects.visible_to(actor).with_status().with_usage().with_grace()
-    return rows.with_lists().with_channel_slugs().select_related("organisation", "bot", "tier")
+    keys_with_lists: QuerySet[Any] = rows.with_lists().with_channel_slugs()
+    return keys_with_lists.select_related("organisation", "bot", "tier")
 
 
-@router.get("/keys", response=list[KeyOut], url_name="keys")
+@router.get("/keys", url_name="keys", **openapi.page(KeyOut, scope="keys:read"))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
-    """Keys, newest first. The Link header leads to the next ones."""
-    refuse_unknown(request, query)
-    chosen = query.chosen()
-    rows: Any = filter_keys(within(request, readable(actor_of(request)), query.organisation), chosen)
-    if kind := chosen.get("kind"):
+    """List keys, newest first. The Link header leads to the next page."""
+    require_known_filters(request, query)
+    filters = query.own_filters()
+    rows: Any = filter_keys(filter_by_org(request, readable(actor_of(request)), query.organisation), filters)
+    if kind := filters.get("kind"):
         rows = rows.filter(kind=kind)
-    if status := chosen.get("status"):
+    if status := filters.get("status"):
         rows = rows.in_status(status)
-    if chosen:
+    if filters:
         rows = paging.materialize_ids_first_if_few(rows)
-    return listed(request, response, rows, ORDER, query, KeyOut.of)
+    return render_page(request, response, rows, NEWEST_FIRST, query, KeyOut.of)
 
 
-@router.post("/keys", response={201: IssuedOut, 200: IssuedOut}, url_name="keys")
-def create(request: HttpRequest, response: HttpResponse, new: NewKey = FromBody(...)) -> Any:  # noqa: B008
-    """Make a key. Its secret is in this answer and in no other: a repeated Idempotency-Key gets the key without it."""
+@router.post(
+    "/keys",
+    url_name="keys",
+    **openapi.creation(
+        IssuedOut,
+        scope="keys:write",
+        links=openapi.links_to(
+            "key",
+            "keys_view",
+            "keys_edit",
+            "keys_delete",
+            "keys_regenerate",
+            "keys_end_grace",
+            "keys_revoke",
+            "keys_reactivate",
+            "keys_usage",
+            "history_of_key",
+        ),
+    ),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewKey) -> Any:
+    """Create a key. Only this response shows its secret; a repeated Idempotency-Key returns the key without it."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
-    given = values(new, owner.id)
-    act = partial(keys.issue, actor=actor, organisation=owner.id, bot=new.bot, kind=new.kind, **given)
-    return idempotency.created(request, response, act, partial(_told_once, request, response))
+    values = _operation_values(new, owner.id)
+    operation = partial(keys.issue, actor=actor, organisation=owner.id, bot=new.bot, kind=new.kind, **values)
+    return idempotency.create(request, response, operation, partial(_render_issued, request, response))
 
 
-@router.get("/keys/{uuid:key}", response=KeyOut, url_name="key")
+@router.get("/keys/{uuid:key}", url_name="key", **openapi.row(KeyOut, scope="keys:read"))
 def view(request: HttpRequest, response: HttpResponse, key: UUID) -> Any:
-    """One key. Its ETag is what If-Match of an edit is compared with."""
-    return _told(request, response, key)
+    """Show a key. Send its ETag as If-Match with an edit."""
+    return _render(request, response, key)
 
 
-@router.patch("/keys/{uuid:key}", response=KeyOut, url_name="key")
-def edit(request: HttpRequest, response: HttpResponse, key: UUID, changed: ChangedKey = FromBody(...)) -> Any:  # noqa: B008
-    """Change what is given. With If-Match, only if nobody else has changed the key since it was read."""
-    actor = actor_of(request)
-    seen = one(Key.objects.visible_to(actor), id=key)
-    keys.edit(actor=actor, key=key, revision=headers.revision(request), **values(changed, seen.organisation_id))
-    return _told(request, response, key)
+@router.patch("/keys/{uuid:key}", url_name="key", **openapi.edit(KeyOut, scope="keys:write"))
+def edit(request: HttpRequest, response: HttpResponse, key: UUID, changed: ChangedKey) -> Any:
+    """Edit a key. With If-Match, only if it has not changed since it was read."""
+    actor, revision = actor_of(request), expected_revision(request)
+    row = get_or_404(Key.objects.visible_to(actor), id=key)
+    keys.edit(actor=actor, key=key, revision=revision, **_operation_values(changed, row.organisation_id))
+    return _render(request, response, key)
 
 
-@router.delete("/keys/{uuid:key}", response={204: None}, url_name="key")
+@router.delete("/keys/{uuid:key}", url_name="key", **openapi.edit(None, scope="keys:write"))
 def delete(request: HttpRequest, key: UUID) -> Any:
-    """Delete a key, for good. Its history stays."""
-    keys.delete(actor=actor_of(request), key=key, revision=headers.revision(request))
-    return Status(204, None)
+    """Delete a key for good. Its history stays."""
+    keys.delete(actor=actor_of(request), key=key, revision=expected_revision(request))
+    return Response(204, None)
 
 
-@router.post("/keys/{uuid:key}/regenerate", response=IssuedOut, url_name="regenerate")
-def regenerate(
-    request: HttpRequest,
-    response: HttpResponse,
-    key: UUID,
-    how: Regeneration = FromBody(Regeneration()),  # noqa: B008
-) -> Any:
-    """A new secret for the key, told in this answer only. The old one works for `grace_seconds`."""
-    act = partial(keys.regenerate, actor=actor_of(request), key=key, grace=timedelta(seconds=how.grace_seconds))
-    return idempotency.done(request, act, partial(_told_once, request, response))
+@router.post(
+    "/keys/{uuid:key}/regenerate",
+    url_name="regenerate",
+    **openapi.action(IssuedOut, scope="keys:write", is_idempotent=True),
+)
+def regenerate(request: HttpRequest, response: HttpResponse, key: UUID, body: Regeneration = _NO_GRACE) -> Any:
+    """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`."""
+    grace = timedelta(seconds=body.grace_seconds)
+    operation = partial(keys.regenerate, actor=actor_of(request), key=key, grace=grace)
+    return idempotency.run(request, operation, partial(_render_issued, request, response))
 
 
-@router.post("/keys/{uuid:key}/end-grace", response=KeyOut, url_name="end-grace")
+@router.post("/keys/{uuid:key}/end-grace", url_name="end-grace", **openapi.action(KeyOut, scope="keys:write"))
 def end_grace(request: HttpRequest, response: HttpResponse, key: UUID) -> Any:
     """Stop the old secret now."""
     keys.end_grace(actor=actor_of(request), key=key)
-    return _told(request, response, key)
+    return _render(request, response, key)
 
 
-@router.post("/keys/{uuid:key}/revoke", response=KeyOut, url_name="revoke")
-def revoke(request: HttpRequest, response: HttpResponse, key: UUID, why: Reasoned = FromBody(Reasoned())) -> Any:  # noqa: B008
-    """Stop the key at once. It can be reactivated."""
-    keys.revoke(actor=actor_of(request), key=key, reason=why.reason)
-    return _told(request, response, key)
+@router.post("/keys/{uuid:key}/revoke", url_name="revoke", **openapi.action(KeyOut, scope="keys:write"))
+def revoke(request: HttpRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> Any:
+    """Revoke a key. It stops working at once and can be reactivated."""
+    keys.revoke(actor=actor_of(request), key=key, reason=body.reason)
+    return _render(request, response, key)
 
 
-@router.post("/keys/{uuid:key}/reactivate", response=KeyOut, url_name="reactivate")
-def reactivate(
-    request: HttpRequest,
-    response: HttpResponse,
-    key: UUID,
-    why: Reactivation = FromBody(Reactivation()),  # noqa: B008
-) -> Any:
-    """Let a revoked or expired key work again. An expired one needs a new `expires_at`; null: no end."""
-    expires_at = why.expires_at if "expires_at" in why.model_fields_set else UNSET
-    keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=why.reason)
-    return _told(request, response, key)
+@router.post("/keys/{uuid:key}/reactivate", url_name="reactivate", **openapi.action(KeyOut, scope="keys:write"))
+def reactivate(request: HttpRequest, response: HttpResponse, key: UUID, body: Reactivation = _AS_BEFORE) -> Any:
+    """Reactivate a revoked or expired key. An expired key needs a new `expires_at`; null: never."""
+    expires_at = body.expires_at if "expires_at" in body.model_fields_set else UNSET
+    keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=body.reason)
+    return _render(request, response, key)
 
 
-def _told(request: HttpRequest, response: HttpResponse, key: Any) -> KeyOut:
-    """The key as it is now."""
-    return told(response, readable(actor_of(request)), KeyOut.of, id=key)
+@router.get("/keys/{uuid:key}/usage", url_name="key-usage", **openapi.row(UsageOut, scope="keys:read"))
+def usage(request: HttpRequest, key: UUID, query: Query[UsageQuery]) -> Any:
+    """Count the calls of a key by day and outcome."""
+    require_known_filters(request, query)
+    row = get_or_404(Key.objects.visible_to(actor_of(request)).with_window(), id=key)
+    days = [CallsOfDay(day=day, **calls) for day, calls in calls_of_last_days(row, query.days).items()]
+    total = {group: sum(getattr(day, group) for day in days) for group in CallOutcomeGroup.values}
+    return UsageOut(days=days, total=Calls(**total))
 
 
-@sensitive_variables("issued", "token", "whole", "secret")
-def _told_once(request: HttpRequest, response: HttpResponse, key: str, issued: Issued | None) -> IssuedOut:
-    """The same with the secret, if one was just made."""
+def _render(request: HttpRequest, response: HttpResponse, key: Any) -> KeyOut:
+    return render(response, readable(actor_of(request)), KeyOut.of, id=key)
+
+
+@sensitive_variables("issued", "token", "value", "secret")
+def _render_issued(request: HttpRequest, response: HttpResponse, key: str, issued: Issued | None) -> IssuedOut:
+    """The key with its secret, if it was just issued."""
     token = issued.token if issued else None
-    whole, secret = (token.value, token.secret if token.key_id else None) if token else (None, None)
-    return IssuedOut(**_told(request, response, key).model_dump(), key=whole, secret=secret)
+    value, secret = (token.value, token.secret if token.key_id else None) if token else (None, None)
+    return IssuedOut(**_render(request, response, key).model_dump(), key=value, secret=secret)
+
+
+#: Fields that operations take by the same name and in the same form.
+_PLAIN_FIELDS: Final = ("name", "description", "scopes", "inherits", "expires_at", "allow_any")
+
+
+def _operation_values(body: KeyFields, organisation: UUID) -> dict[str, Any]:
+    """Return the operation's keyword arguments for the fields that were sent.
+
+    Raises InvalidInputError with the messages of all fields.
+    """
+    errors, sent = FieldErrors(), body.model_fields_set
+    values: dict[str, Any] = {name: getattr(body, name) for name in _PLAIN_FIELDS if name in sent}
+    if "channels" in sent:
+        values["channels"] = _channel_ids(errors, body.channels, organisation)
+    if "networks" in sent:
+        values["networks"] = _networks(errors, body.networks)
+    if body.tier:
+        values["tier"] = find_tier(body.tier)
+        if values["tier"] is None:
+            errors.add("tier", "There is no tier of this name.")
+    errors.raise_if_any()
+    return values
+
+
+def _channel_ids(errors: FieldErrors, slugs: Collection[str], organisation: UUID) -> list[UUID]:
+    known = dict(Channel.objects.filter(organisation=organisation).values_list("slug", "id"))
+    if any(slug not in known for slug in slugs):
+        errors.add("channels", "Choose channels of this organisation.")
+    return [known[slug] for slug in slugs if slug in known]
+
+
+def _networks(errors: FieldErrors, texts: Sequence[str]) -> list[cidr.Network]:
+    networks = []
+    for index, text in enumerate(texts):
+        try:
+            networks.append(cidr.parse(text))
+        except cidr.CidrError as error:
+            errors.add(f"networks.{index}", error.message)
+    return networks

@@ -1,4 +1,4 @@
-"""`/api/organisations`: the tenants, and the rules their keys are made by."""
+"""`/api/organisations`: the tenants, and the rules for their keys."""
 
 from datetime import datetime
 from functools import partial
@@ -6,25 +6,13 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body as FromBody
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import actor_of
-from keyadmin.api.crud import (
-    BY_NAME,
-    Reasoned,
-    Text,
-    given,
-    listed,
-    one,
-    told,
-)
-from keyadmin.api.filters import PageQuery
-from keyadmin.api.schemas import Revision, TierName
-from keyadmin.api.text import tier_named
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.crud import BY_NAME, expected_revision, find_tier, get_or_404, render, render_page
+from keyadmin.api.schemas import NO_REASON, Body, PageQuery, ReasonIn, Revision, Text, TierName
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.core.tokens import Format
@@ -42,14 +30,14 @@ class OrganisationOut(BaseModel):
     id: UUID
     slug: str = Field(examples=["northwind"])
     name: str = Field(examples=["Northwind"])
-    is_active: bool = Field(description="All keys of a disabled organisation are paused.")
+    is_active: bool = Field(description="false: all keys of the organisation are paused.")
     key_prefix: str = Field(examples=["kad"])
     key_format: Format
-    tier: TierName = Field(description="Of keys for which no other is chosen.")
-    default_expiry_days: int | None = Field(description="What pages propose for a new key.")
+    tier: TierName = Field(description="The tier of keys for which no other is chosen.")
+    default_expiry_days: int | None = Field(description="Days until expiry that pages propose for a new key.")
     max_expiry_days: int | None
     may_never_expire: bool
-    usage_retention_days: int = Field(description="How long usage is kept.")
+    usage_retention_days: int = Field(description="Days for which usage is kept.")
     created_at: datetime
     revision: Revision
 
@@ -74,24 +62,24 @@ class OrganisationOut(BaseModel):
 
 class NewOrganisation(Body):
     name: Text = Field(examples=["Fabrikam"])
-    slug: Text = Field(default="", description="Absent: made of the name.", examples=["fabrikam"])
+    slug: Text = Field(default="", description="Absent: derived from the name.", examples=["fabrikam"])
     key_prefix: Text = Field(default="kad", description="2 to 12 lower-case letters and digits.", examples=["fab"])
     key_format: KeyFormat = Format.DEFAULT
-    tier: Text = Field(default="", description="A tier's name; absent: the one with the lowest limit.")
+    tier: Text = Field(default="", description="The name of a tier. Absent: the one with the lowest limit.")
 
 
 class ChangedOrganisation(Body):
-    """Only what is given is changed. New rules are for keys made or changed from now on."""
+    """Absent fields stay as they are. New rules apply to keys that are created or edited from now on."""
 
     name: Text = Field(default="", examples=["Fabrikam"])
     key_prefix: Text = ""
     key_format: KeyFormat = Format.DEFAULT
-    tier: Text = Field(default="", description="A tier's name.")
+    tier: Text = Field(default="", description="The name of a tier.")
     default_expiry_days: Days = None
     max_expiry_days: Days = None
     may_never_expire: bool = True
     usage_retention_days: int = Field(
-        default=400, ge=USAGE_RETENTION_DAYS[0], le=USAGE_RETENTION_DAYS[1], description="How long usage is kept."
+        default=400, ge=USAGE_RETENTION_DAYS[0], le=USAGE_RETENTION_DAYS[1], description="Days for which usage is kept."
     )
 
 
@@ -99,76 +87,102 @@ class OrganisationQuery(PageQuery):
     q: str = Field(default="", max_length=120, description="Part of a name.")
 
 
-@router.get("/organisations", response=list[OrganisationOut], url_name="organisations")
+@router.get("/organisations", url_name="organisations", **openapi.page(OrganisationOut, scope="keys:read"))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
-    """Organisations, by name."""
+    """List organisations by name."""
     rows = _readable(actor_of(request)).filter(name__icontains=query.q)
-    return listed(request, response, rows, BY_NAME, query, OrganisationOut.of)
+    return render_page(request, response, rows, BY_NAME, query, OrganisationOut.of)
 
 
-@router.post("/organisations", response={201: OrganisationOut, 200: OrganisationOut}, url_name="organisations")
-def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation = FromBody(...)) -> Any:  # noqa: B008
-    """Make an organisation."""
-    act = partial(organisations.create, actor=actor_of(request), **_values(new))
-    return idempotency.created(request, response, act, partial(_told, request, response))
+@router.post(
+    "/organisations",
+    url_name="organisations",
+    **openapi.creation(
+        OrganisationOut,
+        scope=None,
+        links=openapi.links_to(
+            "organisation",
+            "organisations_view",
+            "organisations_edit",
+            "organisations_disable",
+            "organisations_enable",
+        ),
+    ),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation) -> Any:
+    """Create an organisation."""
+    operation = partial(organisations.create, actor=actor_of(request), **_operation_values(new))
+    return idempotency.create(request, response, operation, partial(_render, request, response))
 
 
-@router.get("/organisations/{uuid:organisation}", response=OrganisationOut, url_name="organisation")
+@router.get(
+    "/organisations/{uuid:organisation}", url_name="organisation", **openapi.row(OrganisationOut, scope="keys:read")
+)
 def view(request: HttpRequest, response: HttpResponse, organisation: UUID) -> Any:
-    """One organisation."""
-    return _told(request, response, organisation)
+    """Show an organisation."""
+    return _render(request, response, organisation)
 
 
-@router.patch("/organisations/{uuid:organisation}", response=OrganisationOut, url_name="organisation")
+@router.patch(
+    "/organisations/{uuid:organisation}", url_name="organisation", **openapi.edit(OrganisationOut, scope=None)
+)
 def edit(
     request: HttpRequest,
     response: HttpResponse,
     organisation: UUID,
-    changed: ChangedOrganisation = FromBody(...),  # noqa: B008
+    changed: ChangedOrganisation,
 ) -> Any:
-    """Change what is given."""
-    actor, revision = actor_of(request), headers.revision(request)
-    one(_readable(actor), id=organisation)
-    organisations.edit(actor=actor, organisation=organisation, revision=revision, **_values(changed))
-    return _told(request, response, organisation)
+    """Edit an organisation."""
+    actor, revision = actor_of(request), expected_revision(request)
+    get_or_404(_readable(actor), id=organisation)
+    organisations.edit(actor=actor, organisation=organisation, revision=revision, **_operation_values(changed))
+    return _render(request, response, organisation)
 
 
-@router.post("/organisations/{uuid:organisation}/disable", response=OrganisationOut, url_name="disable-organisation")
+@router.post(
+    "/organisations/{uuid:organisation}/disable",
+    url_name="disable-organisation",
+    **openapi.action(OrganisationOut, scope=None),
+)
 def disable(
     request: HttpRequest,
     response: HttpResponse,
     organisation: UUID,
-    why: Reasoned = FromBody(Reasoned()),  # noqa: B008
+    body: ReasonIn = NO_REASON,
 ) -> Any:
-    """Pause every key of the organisation at once."""
-    organisations.disable(actor=actor_of(request), organisation=organisation, reason=why.reason)
-    return _told(request, response, organisation)
+    """Disable an organisation. All its keys are paused at once."""
+    organisations.disable(actor=actor_of(request), organisation=organisation, reason=body.reason)
+    return _render(request, response, organisation)
 
 
-@router.post("/organisations/{uuid:organisation}/enable", response=OrganisationOut, url_name="enable-organisation")
+@router.post(
+    "/organisations/{uuid:organisation}/enable",
+    url_name="enable-organisation",
+    **openapi.action(OrganisationOut, scope=None),
+)
 def enable(
     request: HttpRequest,
     response: HttpResponse,
     organisation: UUID,
-    why: Reasoned = FromBody(Reasoned()),  # noqa: B008
+    body: ReasonIn = NO_REASON,
 ) -> Any:
-    """Bring its keys back."""
-    organisations.enable(actor=actor_of(request), organisation=organisation, reason=why.reason)
-    return _told(request, response, organisation)
+    """Enable an organisation. Its keys work again."""
+    organisations.enable(actor=actor_of(request), organisation=organisation, reason=body.reason)
+    return _render(request, response, organisation)
 
 
 def _readable(actor: Actor) -> Any:
     return Organisation.objects.visible_to(actor).select_related("default_tier")
 
 
-def _told(request: HttpRequest, response: HttpResponse, organisation: Any, made: Any = None) -> OrganisationOut:
-    return told(response, _readable(actor_of(request)), OrganisationOut.of, id=organisation)
+def _render(request: HttpRequest, response: HttpResponse, organisation: Any, created: Any = None) -> OrganisationOut:
+    return render(response, _readable(actor_of(request)), OrganisationOut.of, id=organisation)
 
 
-def _values(body: NewOrganisation | ChangedOrganisation) -> dict[str, Any]:
-    values = given(body)
+def _operation_values(body: NewOrganisation | ChangedOrganisation) -> dict[str, Any]:
+    values = body.sent_fields()
     if values.pop("tier", ""):
-        values["tier"] = tier_named(body.tier)
+        values["tier"] = find_tier(body.tier)
         if values["tier"] is None:
             raise InvalidInputError({"tier": ["There is no tier of this name."]})
     if "key_format" in values:

@@ -1,4 +1,4 @@
-"""`/api/people`: who there is, the roles they hold, and their invitations. For people only; no key manages people."""
+"""`/api/people`: people, their roles and invitations. Only for people; no key manages people."""
 
 from datetime import datetime
 from functools import partial
@@ -8,23 +8,13 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import actor_of, organisation_of
-from keyadmin.api.crud import (
-    BY_NAME,
-    Text,
-    given,
-    listed,
-    one,
-    told,
-)
-from keyadmin.api.filters import ListQuery
-from keyadmin.api.schemas import OrganisationName, Revision
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import actor_of
+from keyadmin.api.crud import BY_NAME, expected_revision, get_or_404, organisation_of, render, render_page
+from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Text
 from keyadmin.core.actors import Actor
 from keyadmin.models import AccountStatus, Organisation, Person, Role
 from keyadmin.operations import people
@@ -46,7 +36,7 @@ class RoleOut(BaseModel):
 
 
 class PersonOut(BaseModel):
-    """`roles` are those in organisations that the caller may read."""
+    """`roles` are limited to organisations that the caller may read."""
 
     id: UUID
     name: str = Field(examples=["Jonas Lind"])
@@ -78,19 +68,19 @@ class PersonOut(BaseModel):
 class InvitedOut(BaseModel):
     person: PersonOut
     link: str | None = Field(
-        description="By which somebody new chooses a password, told this once; null for who was here already."
+        description="Link by which a new person chooses a password, shown once. null: the person exists already."
     )
 
 
 class ChangedPerson(Body):
-    """Only what is given is changed."""
+    """Absent fields stay as they are."""
 
     name: Text = Field(default="", examples=["Sam Reyes"])
     email: Text = ""
 
 
 class Invitation(Body):
-    """Into an organisation; only system administrators may leave that out, or give a system role."""
+    """Only system administrators may leave out the organisation, or give a system role."""
 
     email: Text = Field(examples=["new@northwind.example"])
     name: Text = Field(examples=["Sam Reyes"])
@@ -104,14 +94,14 @@ class SystemRoleIn(Body):
 
 
 class PeopleQuery(ListQuery):
-    q: str = Field(default="", max_length=120, description="Part of a name or e-mail address.")
+    q: str = Field(default="", max_length=120, description="Part of a name or email address.")
     status: AccountStatus | None = None
     role: AnyRole | None = None
 
 
-@router.get("/people", response=list[PersonOut], url_name="people")
+@router.get("/people", url_name="people", **openapi.page(PersonOut, scope=None))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery]) -> Any:
-    """People, by name."""
+    """List people by name."""
     actor = actor_of(request)
     rows = _readable(actor).search(query.q)
     organisation = organisation_of(request, query.organisation) if query.organisation else None
@@ -124,16 +114,31 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery
         rows = rows.with_role(actor, role, organisation.id if organisation else None)
     if query.status:
         rows = rows.filter(account_status_now=query.status)
-    return listed(request, response, rows, BY_NAME, query, PersonOut.of)
+    return render_page(request, response, rows, BY_NAME, query, PersonOut.of)
 
 
-@router.post("/people", response={201: InvitedOut, 200: InvitedOut}, url_name="people")
-def invite(request: HttpRequest, response: HttpResponse, new: Invitation = FromBody(...)) -> Any:  # noqa: B008
-    """Invite somebody; who is here already gets the role. The link is told once: with a repeated Idempotency-Key no
-    more.
-    """
+@router.post(
+    "/people",
+    url_name="people",
+    **openapi.creation(
+        InvitedOut,
+        scope=None,
+        links=openapi.links_to(
+            "person",
+            "people_view",
+            "people_edit",
+            "people_link",
+            "people_deactivate",
+            "people_reactivate",
+            "people_system_role",
+            pointer="person/id",
+        ),
+    ),
+)
+def invite(request: HttpRequest, response: HttpResponse, new: Invitation) -> Any:
+    """Invite a person. An existing person gets the role. Only the first response to an Idempotency-Key has the link."""
     owner = organisation_of(request, new.organisation).id if new.organisation else None
-    act = partial(
+    operation = partial(
         people.invite,
         actor=actor_of(request),
         email=new.email,
@@ -142,86 +147,88 @@ def invite(request: HttpRequest, response: HttpResponse, new: Invitation = FromB
         role=new.role or "",
         system_role=new.system_role,
     )
-    return idempotency.created(request, response, act, partial(_invited, request, response))
+    return idempotency.create(request, response, operation, partial(_render_invited, request, response))
 
 
-@router.get("/people/{uuid:person}", response=PersonOut, url_name="person")
+@router.get("/people/{uuid:person}", url_name="person", **openapi.row(PersonOut, scope=None))
 def view(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
-    """One person."""
-    return _told(request, response, person)
+    """Show a person."""
+    return _render(request, response, person)
 
 
-@router.patch("/people/{uuid:person}", response=PersonOut, url_name="person")
-def edit(request: HttpRequest, response: HttpResponse, person: UUID, changed: ChangedPerson = FromBody(...)) -> Any:  # noqa: B008
-    """Change what is given."""
-    actor, revision = _seeing(request, person), headers.revision(request)
-    people.edit(actor=actor, person=person, revision=revision, **given(changed))
-    return _told(request, response, person)
+@router.patch("/people/{uuid:person}", url_name="person", **openapi.edit(PersonOut, scope=None))
+def edit(request: HttpRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> Any:
+    """Edit a person."""
+    actor, revision = _actor_who_sees(request, person), expected_revision(request)
+    people.edit(actor=actor, person=person, revision=revision, **changed.sent_fields())
+    return _render(request, response, person)
 
 
-@router.post("/people/{uuid:person}/link", response=InvitedOut, url_name="person-link")
+@router.post(
+    "/people/{uuid:person}/link", url_name="person-link", **openapi.action(InvitedOut, scope=None, is_idempotent=True)
+)
 def link(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
-    """A new link to choose a password by, in place of every earlier one. It is told once."""
-    act = partial(people.make_link, actor=_seeing(request, person), person=person)
-    return idempotency.done(request, act, partial(_invited, request, response))
+    """Create a link to choose a password. It replaces earlier links and is shown once."""
+    operation = partial(people.make_link, actor=_actor_who_sees(request, person), person=person)
+    return idempotency.run(request, operation, partial(_render_invited, request, response))
 
 
-@router.post("/people/{uuid:person}/deactivate", response={204: None}, url_name="deactivate")
+@router.post("/people/{uuid:person}/deactivate", url_name="deactivate", **openapi.action(None, scope=None))
 def deactivate(request: HttpRequest, person: UUID) -> Any:
-    """Shut the person out at once; keys that inherit from them may nothing any more."""
-    people.deactivate(actor=_seeing(request, person), person=person)
+    """Deactivate a person. They are signed out at once; keys that inherit from them lose their permissions."""
+    people.deactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
-@router.post("/people/{uuid:person}/reactivate", response={204: None}, url_name="reactivate-person")
+@router.post("/people/{uuid:person}/reactivate", url_name="reactivate-person", **openapi.action(None, scope=None))
 def reactivate(request: HttpRequest, person: UUID) -> Any:
-    """Let the person in again, with the roles they had."""
-    people.reactivate(actor=_seeing(request, person), person=person)
+    """Reactivate a person, with the roles they had."""
+    people.reactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
-@router.put("/people/{uuid:person}/system-role", response={204: None}, url_name="system-role")
-def system_role(request: HttpRequest, person: UUID, given: SystemRoleIn = FromBody(...)) -> Any:  # noqa: B008
-    """Give a system role, or with an empty one none. The last administrator keeps theirs."""
-    actor, revision = _seeing(request, person), headers.revision(request)
-    people.set_system_role(actor=actor, person=person, system_role=given.system_role, revision=revision)
+@router.put("/people/{uuid:person}/system-role", url_name="system-role", **openapi.edit(None, scope=None))
+def system_role(request: HttpRequest, person: UUID, body: SystemRoleIn) -> Any:
+    """Set the system role; empty removes it. The last administrator keeps theirs."""
+    actor, revision = _actor_who_sees(request, person), expected_revision(request)
+    people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
     return Status(204, None)
 
 
-@router.put("/people/{uuid:person}/roles/{uuid:organisation}", response={204: None}, url_name="role")
-def role(request: HttpRequest, person: UUID, organisation: UUID, given: RoleIn = FromBody(...)) -> Any:  # noqa: B008
-    """Give this role in the organisation, in place of any other."""
-    actor, revision = _seeing(request, person), headers.revision(request)
-    people.set_role(actor=actor, person=person, organisation=organisation, role=given.role, revision=revision)
+@router.put("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
+def role(request: HttpRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
+    """Set the role in the organisation. It replaces any other."""
+    actor, revision = _actor_who_sees(request, person), expected_revision(request)
+    people.set_role(actor=actor, person=person, organisation=organisation, role=body.role, revision=revision)
     return Status(204, None)
 
 
-@router.delete("/people/{uuid:person}/roles/{uuid:organisation}", response={204: None}, url_name="role")
+@router.delete("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
 def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> Any:
-    """Take the person out of the organisation."""
-    actor, revision = _seeing(request, person), headers.revision(request)
+    """Remove the person from the organisation."""
+    actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.remove_role(actor=actor, person=person, organisation=organisation, revision=revision)
     return Status(204, None)
 
 
 def _readable(actor: Actor) -> Any:
-    """Nobody for who reads no organisation, not even themselves: as on pages."""
+    """As on pages, an actor that may read no organisation sees no people, not even themselves."""
     rows: Any = Person.objects.visible_to(actor).with_account_status().with_memberships_visible_to(actor)
     return rows if Organisation.objects.visible_to(actor).exists() else rows.none()
 
 
-def _told(request: HttpRequest, response: HttpResponse, person: Any) -> PersonOut:
-    return told(response, _readable(actor_of(request)), PersonOut.of, id=person)
+def _render(request: HttpRequest, response: HttpResponse, person: Any) -> PersonOut:
+    return render(response, _readable(actor_of(request)), PersonOut.of, id=person)
 
 
-def _seeing(request: HttpRequest, person: UUID) -> Actor:
-    """The caller, if it sees the person; raises NotFound."""
+def _actor_who_sees(request: HttpRequest, person: UUID) -> Actor:
+    """Return the caller, if it may see the person. Raises NotFoundError."""
     actor = actor_of(request)
-    one(_readable(actor), id=person)
+    get_or_404(_readable(actor), id=person)
     return actor
 
 
 @sensitive_variables("invited", "path")
-def _invited(request: HttpRequest, response: HttpResponse, person: str, invited: Invited | None) -> InvitedOut:
+def _render_invited(request: HttpRequest, response: HttpResponse, person: str, invited: Invited | None) -> InvitedOut:
     path = reverse("choose_password", args=[invited.token]) if invited and invited.token else None
-    return InvitedOut(person=_told(request, response, person), link=path and request.build_absolute_uri(path))
+    return InvitedOut(person=_render(request, response, person), link=path and request.build_absolute_uri(path))

@@ -1,19 +1,15 @@
-"""`/api/scopes`: what keys may do, and the calls each scope opens. For who reads the whole installation."""
+"""`/api/scopes`: the scopes of keys, and the calls that each allows. For readers of the whole installation."""
 
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.bodies import Body
-from keyadmin.api.crud import Text, given, listed, reader_of_all, told
-from keyadmin.api.filters import PageQuery
-from keyadmin.api.schemas import Revision
-from keyadmin.api.text import askable
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.crud import expected_revision, installation_reader, render, render_page
+from keyadmin.api.schemas import Body, PageQuery, Revision, Text, is_storable
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.core.routes import Route
@@ -27,12 +23,12 @@ Position = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class RouteIn(Body):
-    """A call: `{name}` stands for one segment, `*` too, `**` for the rest."""
+    """Calls that the scope allows. `{name}` and `*` match one segment, `**` matches the rest."""
 
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     pattern: Text = Field(examples=["/v1/reports/{report}"])
     channel_from: Literal["", "header", "path"] = Field(
-        default="", description="Where a call says its channel: X-Channel, or {channel} in the path."
+        default="", description="Where a call names its channel: X-Channel, or {channel} in the path."
     )
 
 
@@ -49,9 +45,9 @@ class ScopeOut(BaseModel):
     caption: str
     explanation: str
     ability: str = Field(description="Completes “This key can …”.", examples=["read chats"])
-    is_sensitive: bool = Field(description="It can write or export.")
+    is_sensitive: bool = Field(description="true: it allows writing or exporting.")
     position: int
-    is_own: bool = Field(description="Part of keyadmin, and nobody's to change.")
+    is_own: bool = Field(description="true: a scope of keyadmin itself, which cannot be changed.")
     routes: list[RouteOut]
     revision: Revision
 
@@ -74,7 +70,7 @@ class ScopeOut(BaseModel):
 
 
 class ChangedScope(Body):
-    """Only what is given is changed, for every key that holds the scope, from its next call."""
+    """Absent fields stay as they are. Changes apply to every key with the scope, from its next call."""
 
     resource: Text = ""
     label: Text = Field(default="", examples=["Read reports"])
@@ -87,44 +83,52 @@ class ChangedScope(Body):
 
 
 class NewScope(ChangedScope):
-    name: Text = Field(description="resource:action; it never changes.", examples=["reports:read"])
+    name: Text = Field(description="resource:action. It never changes.", examples=["reports:read"])
     resource: Text = Field(examples=["Reports"])
     label: Text = Field(examples=["Read reports"])
     explanation: Text = Field(examples=["Open reports and their figures."])
     ability: Text = Field(examples=["read reports"])
 
 
-@router.get("/scopes", response=list[ScopeOut], url_name="scopes")
+@router.get("/scopes", url_name="scopes", **openapi.page(ScopeOut, scope=None))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
-    """Scopes with their routes, by name."""
-    return listed(request, response, _readable(reader_of_all(request)), BY_NAME, query, ScopeOut.of)
+    """List scopes by name, with their routes."""
+    return render_page(request, response, _readable(installation_reader(request)), BY_NAME, query, ScopeOut.of)
 
 
-@router.post("/scopes", response={201: ScopeOut, 200: ScopeOut}, url_name="scopes")
-def create(request: HttpRequest, response: HttpResponse, new: NewScope = FromBody(...)) -> Any:  # noqa: B008
-    """Make a scope."""
-    act = partial(scopes.create, actor=reader_of_all(request), **_values(new, new.name))
-    return idempotency.created(request, response, act, partial(_told, request, response))
+@router.post(
+    "/scopes",
+    url_name="scopes",
+    **openapi.creation(
+        ScopeOut,
+        scope=None,
+        links=openapi.links_to("name", "scopes_view", "scopes_edit", "scopes_remove", pointer="name"),
+    ),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewScope) -> Any:
+    """Create a scope."""
+    operation = partial(scopes.create, actor=installation_reader(request), **_operation_values(new, new.name))
+    return idempotency.create(request, response, operation, partial(_render, request, response))
 
 
-@router.get("/scopes/{name}", response=ScopeOut, url_name="scope")
+@router.get("/scopes/{name}", url_name="scope", **openapi.row(ScopeOut, scope=None))
 def view(request: HttpRequest, response: HttpResponse, name: str) -> Any:
-    """One scope."""
-    return _told(request, response, name)
+    """Show a scope."""
+    return _render(request, response, name)
 
 
-@router.patch("/scopes/{name}", response=ScopeOut, url_name="scope")
-def edit(request: HttpRequest, response: HttpResponse, name: str, changed: ChangedScope = FromBody(...)) -> Any:  # noqa: B008
-    """Change what is given."""
-    actor, revision = reader_of_all(request), headers.revision(request)
-    scopes.edit(actor=actor, scope=name, revision=revision, **_values(changed, name))
-    return _told(request, response, name)
+@router.patch("/scopes/{name}", url_name="scope", **openapi.edit(ScopeOut, scope=None))
+def edit(request: HttpRequest, response: HttpResponse, name: str, changed: ChangedScope) -> Any:
+    """Edit a scope."""
+    actor, revision = installation_reader(request), expected_revision(request)
+    scopes.edit(actor=actor, scope=name, revision=revision, **_operation_values(changed, name))
+    return _render(request, response, name)
 
 
-@router.delete("/scopes/{name}", response={204: None}, url_name="scope")
+@router.delete("/scopes/{name}", url_name="scope", **openapi.edit(None, scope=None))
 def remove(request: HttpRequest, name: str) -> Any:
-    """Remove a scope that no key holds, with its routes."""
-    scopes.remove(actor=reader_of_all(request), scope=name, revision=headers.revision(request))
+    """Remove a scope with its routes. No key may hold it."""
+    scopes.remove(actor=installation_reader(request), scope=name, revision=expected_revision(request))
     return Status(204, None)
 
 
@@ -132,14 +136,14 @@ def _readable(actor: Actor) -> Any:
     return Scope.objects.visible_to(actor).prefetch_related("routes")
 
 
-def _told(request: HttpRequest, response: HttpResponse, name: str, made: Any = None) -> ScopeOut:
-    if not askable(name):
+def _render(request: HttpRequest, response: HttpResponse, name: str, created: Any = None) -> ScopeOut:
+    if not is_storable(name):
         raise NotFoundError
-    return told(response, _readable(reader_of_all(request)), ScopeOut.of, name=name)
+    return render(response, _readable(installation_reader(request)), ScopeOut.of, name=name)
 
 
-def _values(body: ChangedScope, name: str) -> dict[str, Any]:
-    values = given(body)
+def _operation_values(body: ChangedScope, name: str) -> dict[str, Any]:
+    values = body.sent_fields()
     if "routes" in values:
-        values["routes"] = [Route(one.method, one.pattern, name, one.channel_from) for one in body.routes]
+        values["routes"] = [Route(route.method, route.pattern, name, route.channel_from) for route in body.routes]
     return values

@@ -1,26 +1,16 @@
-"""`/api/tiers`: how many calls a key may make in any rolling hour. For who reads the whole installation."""
+"""`/api/tiers`: how many calls a key may make in any rolling hour. For readers of the whole installation."""
 
 from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Body as FromBody
 from ninja import Query, Router, Status
 from pydantic import Field
 
-from keyadmin.api import headers, idempotency
-from keyadmin.api.bodies import Body
-from keyadmin.api.crud import (
-    BY_NAME,
-    Text,
-    given,
-    listed,
-    reader_of_all,
-    told,
-)
-from keyadmin.api.filters import PageQuery
-from keyadmin.api.schemas import Revision, TierName
+from keyadmin.api import idempotency, openapi
+from keyadmin.api.crud import BY_NAME, expected_revision, installation_reader, render, render_page
+from keyadmin.api.schemas import Body, PageQuery, Revision, Text, TierName
 from keyadmin.models import Tier
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.catalogue.tiers import HIGHEST_LIMIT
@@ -36,7 +26,7 @@ class NewTier(Body):
 
 
 class ChangedTier(Body):
-    """Only what is given is changed; a new limit holds from the next call of every key of the tier."""
+    """Absent fields stay as they are. A new limit applies from the next call of every key of the tier."""
 
     name: Text = Field(default="", examples=["Gold"])
     hourly_limit: Limit = 1
@@ -50,39 +40,45 @@ class TierOut(TierName):
         return cls(id=row.id, name=row.name, hourly_limit=row.hourly_limit, revision=row.revision)
 
 
-@router.get("/tiers", response=list[TierOut], url_name="tiers")
+@router.get("/tiers", url_name="tiers", **openapi.page(TierOut, scope=None))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
-    """Tiers, by name."""
-    rows = Tier.objects.visible_to(reader_of_all(request))
-    return listed(request, response, rows, BY_NAME, query, TierOut.of)
+    """List tiers by name."""
+    rows = Tier.objects.visible_to(installation_reader(request))
+    return render_page(request, response, rows, BY_NAME, query, TierOut.of)
 
 
-@router.post("/tiers", response={201: TierOut, 200: TierOut}, url_name="tiers")
-def create(request: HttpRequest, response: HttpResponse, new: NewTier = FromBody(...)) -> Any:  # noqa: B008
-    """Make a tier."""
-    act = partial(tiers.create, actor=reader_of_all(request), **given(new))
-    return idempotency.created(request, response, act, partial(_told, request, response))
+@router.post(
+    "/tiers",
+    url_name="tiers",
+    **openapi.creation(TierOut, scope=None, links=openapi.links_to("tier", "tiers_view", "tiers_edit", "tiers_remove")),
+)
+def create(request: HttpRequest, response: HttpResponse, new: NewTier) -> Any:
+    """Create a tier."""
+    operation = partial(tiers.create, actor=installation_reader(request), **new.sent_fields())
+    return idempotency.create(request, response, operation, partial(_render, request, response))
 
 
-@router.get("/tiers/{uuid:tier}", response=TierOut, url_name="tier")
+@router.get("/tiers/{uuid:tier}", url_name="tier", **openapi.row(TierOut, scope=None))
 def view(request: HttpRequest, response: HttpResponse, tier: UUID) -> Any:
-    """One tier."""
-    return _told(request, response, tier)
+    """Show a tier."""
+    return _render(request, response, tier)
 
 
-@router.patch("/tiers/{uuid:tier}", response=TierOut, url_name="tier")
-def edit(request: HttpRequest, response: HttpResponse, tier: UUID, changed: ChangedTier = FromBody(...)) -> Any:  # noqa: B008
-    """Change what is given."""
-    tiers.edit(actor=reader_of_all(request), tier=tier, revision=headers.revision(request), **given(changed))
-    return _told(request, response, tier)
+@router.patch("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(TierOut, scope=None))
+def edit(request: HttpRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> Any:
+    """Edit a tier."""
+    tiers.edit(
+        actor=installation_reader(request), tier=tier, revision=expected_revision(request), **changed.sent_fields()
+    )
+    return _render(request, response, tier)
 
 
-@router.delete("/tiers/{uuid:tier}", response={204: None}, url_name="tier")
+@router.delete("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(None, scope=None))
 def remove(request: HttpRequest, tier: UUID) -> Any:
-    """Remove a tier that no key and no organisation uses."""
-    tiers.remove(actor=reader_of_all(request), tier=tier, revision=headers.revision(request))
+    """Remove a tier. No key and no organisation may use it."""
+    tiers.remove(actor=installation_reader(request), tier=tier, revision=expected_revision(request))
     return Status(204, None)
 
 
-def _told(request: HttpRequest, response: HttpResponse, tier: Any, made: Any = None) -> TierOut:
-    return told(response, Tier.objects.visible_to(reader_of_all(request)), TierOut.of, id=tier)
+def _render(request: HttpRequest, response: HttpResponse, tier: Any, created: Any = None) -> TierOut:
+    return render(response, Tier.objects.visible_to(installation_reader(request)), TierOut.of, id=tier)

@@ -1,4 +1,4 @@
-"""`/api/token`: a person signs in for the API, stays signed in, and signs out. None of it asks for a credential."""
+"""`/api/token`: a person signs in to the API, refreshes the tokens, and signs out. No credential is needed."""
 
 from contextlib import suppress
 from typing import Annotated, Any, Final
@@ -7,13 +7,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Body as FromBody
 from ninja import Router, Status
 from pydantic import BaseModel, Field
 
-from keyadmin.api import access_tokens, errors
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import of_person
+from keyadmin.api import errors, openapi
+from keyadmin.api.auth import ACCESS_TOKEN_LIFETIME, issue_access_token, person_actor
+from keyadmin.api.schemas import Body
 from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
@@ -24,8 +23,8 @@ from keyadmin.operations.people.token_sessions import Begun
 
 router = Router(tags=["Tokens of people"])
 
-_WRONG: Final = "The e-mail address or the password is wrong."
-_ENDED: Final = "This refresh token is not good. Sign in again."
+_WRONG_CREDENTIALS: Final = "The email address or the password is wrong."
+_SESSION_ENDED: Final = "This refresh token is not valid. Sign in again."
 
 
 class SignIn(Body):
@@ -40,68 +39,68 @@ class Refresh(Body):
 class Tokens(BaseModel):
     access_token: str = Field(description="A JWT for `Authorization: Bearer`.")
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
-    expires_in: int = Field(description="Seconds in which the access token is good.", examples=[600])
-    refresh_token: str = Field(description="Good for one use; used twice, it ends the session.")
+    expires_in: int = Field(description="Seconds for which the access token is valid.", examples=[600])
+    refresh_token: str = Field(description="Valid for one use. A second use ends the session.")
 
 
-@router.post("/token", response=Tokens, url_name="token")
-@sensitive_variables("who", "adapter")
-def sign_in(request: HttpRequest, who: SignIn = FromBody(...)) -> Any:  # noqa: B008
-    """Sign in with e-mail address and password. Too many failures are answered 429."""
-    _require_key()
-    email = who.email.strip()
+@router.post("/token", auth=None, url_name="token", **openapi.public(Tokens))
+@sensitive_variables("body", "adapter")
+def sign_in(request: HttpRequest, body: SignIn) -> Any:
+    """Sign in with email address and password. After too many failures: 429."""
+    _require_signing_key()
+    email = body.email.strip()
     try:
         validate_email(email)
     except ValidationError:
-        raise InvalidInputError({"email": ["Enter an e-mail address."]}) from None
+        raise InvalidInputError({"email": ["Enter an email address."]}) from None
     adapter = SignInAdapter(request)
     try:
-        person = adapter.authenticate(request, email=email, password=who.password)
+        person = adapter.authenticate(request, email=email, password=body.password)
     except ValidationError:
         return errors.too_many(request, adapter.seconds_left(request, email=email))
     if not isinstance(person, Person):
-        return errors.not_signed_in(request, _WRONG)
+        return errors.not_signed_in(request, _WRONG_CREDENTIALS)
     try:
-        begun = token_sessions.begin(actor=of_person(request, person), binding=person.get_session_auth_hash())
-    except NotFoundError:  # shut out, or another password, at this very moment
-        return errors.not_signed_in(request, _WRONG)
+        begun = token_sessions.begin(actor=person_actor(request, person), binding=person.get_session_auth_hash())
+    except NotFoundError:  # deactivated, or the password changed, a moment ago
+        return errors.not_signed_in(request, _WRONG_CREDENTIALS)
     return _tokens(begun)
 
 
-@router.post("/token/refresh", response=Tokens, url_name="token-refresh")
-@sensitive_variables("sent")
-def refresh(request: HttpRequest, sent: Refresh = FromBody(...)) -> Any:  # noqa: B008
-    """New tokens for a refresh token, which is used up by it."""
-    _require_key()
+@router.post("/token/refresh", auth=None, url_name="token-refresh", **openapi.public(Tokens))
+@sensitive_variables("body")
+def refresh(request: HttpRequest, body: Refresh) -> Any:
+    """Exchange a refresh token for new tokens. It is used up by this."""
+    _require_signing_key()
     try:
-        begun = token_sessions.refresh(actor=_holder(request, sent), token=sent.refresh_token)
+        begun = token_sessions.refresh(actor=_session_owner(request, body), token=body.refresh_token)
     except NotFoundError:
         begun = None
-    return errors.not_signed_in(request, _ENDED) if begun is None else _tokens(begun)
+    return errors.not_signed_in(request, _SESSION_ENDED) if begun is None else _tokens(begun)
 
 
-@router.post("/token/revoke", response={204: None}, url_name="token-revoke")
-@sensitive_variables("sent")
-def revoke(request: HttpRequest, response: HttpResponse, sent: Refresh = FromBody(...)) -> Any:  # noqa: B008
-    """Sign out: the session of this refresh token ends, with its access tokens. Unknown tokens are answered alike."""
-    _require_key()
+@router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
+@sensitive_variables("body")
+def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
+    """Sign out. The session of this refresh token ends, with its access tokens. Unknown tokens are answered alike."""
+    _require_signing_key()
     with suppress(NotFoundError):
-        token_sessions.end(actor=_holder(request, sent), token=sent.refresh_token)
+        token_sessions.end(actor=_session_owner(request, body), token=body.refresh_token)
     return Status(204, None)
 
 
-def _require_key() -> None:
+def _require_signing_key() -> None:
     if not conf.jwt_key:
         raise NotFoundError
 
 
-def _holder(request: HttpRequest, sent: Refresh) -> Actor:
-    person = token_sessions.holder(sent.refresh_token)
+def _session_owner(request: HttpRequest, body: Refresh) -> Actor:
+    person = token_sessions.holder(body.refresh_token)
     if person is None:
         raise NotFoundError
-    return of_person(request, person)
+    return person_actor(request, person)
 
 
 def _tokens(begun: Begun) -> Tokens:
-    life = int(access_tokens.LIFE.total_seconds())
-    return Tokens(access_token=access_tokens.of(begun), expires_in=life, refresh_token=begun.refresh)
+    lifetime = int(ACCESS_TOKEN_LIFETIME.total_seconds())
+    return Tokens(access_token=issue_access_token(begun), expires_in=lifetime, refresh_token=begun.refresh)

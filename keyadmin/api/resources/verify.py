@@ -1,20 +1,22 @@
-"""`POST /api/verify`: a service without a gateway asks whether a call that it received may be made.
+"""`POST /api/verify`: a service without a gateway asks whether a call that it received is allowed.
 
-The service is trusted with the reason, which whoever made the call is not. Every call that is allowed is counted.
+Only keys with `keys:verify` may ask. The service learns the reason for a denial; its own caller must not. Every call
+that is allowed is counted.
 """
 
 from time import monotonic
 from typing import Annotated, Any, Final
+from uuid import UUID
 
 import structlog
 from django.http import HttpRequest
 from ninja import Body as FromBody
 from ninja import Router
-from pydantic import Discriminator, Field, Tag
+from pydantic import BaseModel, Discriminator, Field, Tag
 
-from keyadmin.api import errors
-from keyadmin.api.bodies import Body
-from keyadmin.api.callers import person_of
+from keyadmin.api import errors, openapi
+from keyadmin.api.auth import signed_in_person
+from keyadmin.api.schemas import Body, BotName, OrganisationName
 from keyadmin.callpath.authorize import current_digest
 from keyadmin.callpath.credentials import parse_credentials
 from keyadmin.callpath.request import decide
@@ -29,14 +31,14 @@ from keyadmin.models.key import Kind
 router = Router(tags=["Verify"])
 log = structlog.get_logger("keyadmin.calls")
 
-MOST: Final = 100
+MAX_CALLS: Final = 100
 """Calls in one request."""
-PATIENCE: Final = 0.8
-"""Seconds after a request's arrival in which a call is still begun. One takes a second at most: two in all."""
+START_WITHIN_SECONDS: Final = 0.8
+"""Seconds after a request's arrival in which a decision may start. One takes a second at most: two in all."""
 
 
-class Question(Body):
-    """A call as the service received it. `address` is the client's; null where it cannot be told."""
+class ReceivedCall(Body):
+    """A call as the service received it. `address` is the client's; null if it is unknown."""
 
     key: str | None = None
     key_id: str | None = None
@@ -49,114 +51,152 @@ class Question(Body):
     cost: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
 
 
-class Questions(Body):
-    calls: Annotated[list[Question], Field(min_length=1, max_length=MOST)]
+class ReceivedCalls(Body):
+    calls: Annotated[list[ReceivedCall], Field(min_length=1, max_length=MAX_CALLS)]
 
 
-def _shape(body: Any) -> str:
-    return "many calls" if isinstance(body, dict) and "calls" in body else "one call"
+def _shape_of(body: Any) -> str:
+    return errors.MANY_CALLS if isinstance(body, dict) and "calls" in body else errors.ONE_CALL
 
 
-Asked = Annotated[Annotated[Question, Tag("one call")] | Annotated[Questions, Tag("many calls")], Discriminator(_shape)]
+OneOrManyCalls = Annotated[
+    Annotated[ReceivedCall, Tag(errors.ONE_CALL)] | Annotated[ReceivedCalls, Tag(errors.MANY_CALLS)],
+    Discriminator(_shape_of),
+]
 
 
-@router.post("/verify", url_name="verify")
-def verify(request: HttpRequest, asked: Asked = FromBody(...)) -> Any:  # noqa: B008
-    """The decision on one call, or on each of up to a hundred in their order.
+class VerifiedKey(BaseModel):
+    id: UUID
+    key_id: str | None
+    name: str
+    organisation: OrganisationName
+    bot: BotName | None
 
-    A cost above the key's whole limit never fits: 422 for one call, in a list the status of its decision.
+
+class UnknownKey(BaseModel):
+    """A key that this process no longer has in its cache."""
+
+    id: UUID
+
+
+class VerifiedPerson(BaseModel):
+    id: UUID
+    email: str
+    name: str
+
+
+class VerifiedRateLimit(BaseModel):
+    limit: int | None = Field(description="Calls in any rolling hour.")
+    remaining: int | None
+    retry_after: int | None = Field(description="Seconds to wait before the next try.")
+
+
+class Decision(BaseModel):
+    allowed: bool
+    status: int = Field(description="HTTP status to answer the call with.", examples=[200])
+    reason: str = Field(description="ok, or why the call is denied.", examples=["ok"])
+    detail: str | None = Field(default=None, description="Text for the caller; null if the call is allowed.")
+    key: VerifiedKey | UnknownKey | None = Field(default=None, description="null: no key was proven.")
+    scopes: list[str] = Field(default=[], examples=[["chats:read"]])
+    on_behalf_of: VerifiedPerson | None = None
+    rate_limit: VerifiedRateLimit | None = None
+
+
+class Decisions(BaseModel):
+    decisions: list[Decision] = Field(description="In the order of `calls`.")
+
+
+@router.post("/verify", url_name="verify", **openapi.action(Decision | Decisions, scope="keys:verify"))
+def verify(request: HttpRequest, calls: FromBody[OneOrManyCalls]) -> Any:
+    """Decide on one call, or on up to a hundred calls in their order.
+
+    A cost above the key's whole limit can never be allowed. For one call that is a 422; in a list, the decision's
+    status is 422.
     """
-    if person_of(request) is not None:
+    if signed_in_person(request) is not None:
         raise ForbiddenError("Only a key may ask about other keys' calls.")
-    until = request.META.get("keyadmin.began", monotonic()) + PATIENCE
-    caller: Caller | None = getattr(request, "caller", None)
-    if caller is None:
-        return errors.answer(request, 403, "forbidden", "Only a key may ask.")
-    if isinstance(asked, Questions):
-        return {"decisions": [_decision(question, caller, until) for question in asked.calls]}
-    decision = _decision(asked, caller, until)
-    return errors.invalid(request, {"cost": [decision["detail"]]}) if decision["status"] == 422 else decision
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    deadline = request.META.get("keyadmin.began", monotonic()) + START_WITHIN_SECONDS
+    if isinstance(calls, ReceivedCalls):
+        return Decisions(decisions=[_decide(call, caller, deadline) for call in calls.calls])
+    decision = _decide(calls, caller, deadline)
+    return errors.invalid(request, {"cost": [str(decision.detail)]}) if decision.status == 422 else decision
 
 
-def _decision(question: Question, caller: Caller, until: float) -> dict[str, Any]:
-    """What became of one call. Once the time is up no further one is begun: it is undecided, as when PostgreSQL is
-    away.
-    """
-    headers = _headers(question)
-    verdict = (
-        _verdict(question, headers, caller) if monotonic() < until else Denial(DenialReason.UNAVAILABLE, retry_after=1)
-    )
-    told = _allowed(verdict) if isinstance(verdict, Caller) else _refused(verdict, question, headers)
-    asked = {"outcome": told["reason"], "asked_by": str(caller.key.id), "key": (told["key"] or {}).get("id", "")}
-    log.info("verified", **asked)
-    return told
+def _decide(call: ReceivedCall, caller: Caller, deadline: float) -> Decision:
+    """Decide on one call. After the deadline it is answered like a call while PostgreSQL is away."""
+    headers = _headers(call)
+    if monotonic() < deadline:
+        verdict = _verdict(call, headers, caller)
+    else:
+        verdict = Denial(DenialReason.UNAVAILABLE, retry_after=1)
+    decision = _allowed(verdict) if isinstance(verdict, Caller) else _denied(verdict, call, headers)
+    key = str(decision.key.id) if decision.key else ""
+    log.info("verified", outcome=decision.reason, asked_by=str(caller.key.id), key=key)
+    return decision
 
 
-def _verdict(question: Question, headers: dict[str, list[str]], caller: Caller) -> Verdict:
-    """The caller is told of its own organisation's keys; a master key, of all."""
-    values = (question.channel, question.on_behalf_of, question.method)
+def _verdict(call: ReceivedCall, headers: dict[str, list[str]], caller: Caller) -> Verdict:
+    """The call path's verdict. Keys of other organisations are unknown, except to a master key."""
+    values = (call.channel, call.on_behalf_of, call.method)
     if any(value and has_unsendable_characters(value) for value in values):
         return Denial(DenialReason.UNDECIDABLE)
-    if question.address is not None and cidr.address_of(question.address) is None:
+    if call.address is not None and cidr.address_of(call.address) is None:
         return Denial(DenialReason.UNDECIDABLE)
     organisation = None if caller.key.kind == Kind.MASTER else caller.key.organisation_id
-    peer = question.address or ""
-    return decide(question.method, question.path, headers, peer, cost=question.cost, organisation=organisation)
+    return decide(call.method, call.path, headers, call.address or "", cost=call.cost, organisation=organisation)
 
 
-def _headers(question: Question) -> dict[str, list[str]]:
-    """As the call carried them, so that a gateway and this endpoint cannot disagree."""
-    given = {
-        "x-api-key": question.key,
-        "x-api-key-id": question.key_id,
-        "x-api-key-secret": question.secret,
-        "x-channel": question.channel,
-        "on-behalf-of": question.on_behalf_of,
+def _headers(call: ReceivedCall) -> dict[str, list[str]]:
+    """The headers that the call carried, so that this endpoint decides as a gateway would."""
+    fields = {
+        "x-api-key": call.key,
+        "x-api-key-id": call.key_id,
+        "x-api-key-secret": call.secret,
+        "x-channel": call.channel,
+        "on-behalf-of": call.on_behalf_of,
     }
-    return {name: [value] for name, value in given.items() if value is not None}
+    return {name: [value] for name, value in fields.items() if value is not None}
 
 
-def _allowed(caller: Caller) -> dict[str, Any]:
-    person = caller.on_behalf_of
-    return _told(
+def _allowed(caller: Caller) -> Decision:
+    person, quota = caller.on_behalf_of, caller.quota
+    return Decision(
         allowed=True,
         status=200,
         reason="ok",
-        key=_key(caller.key),
+        key=_verified_key(caller.key),
         scopes=sorted(caller.scopes),
-        on_behalf_of=person and {"id": str(person.id), "email": person.email, "name": person.name},
-        rate_limit={"limit": caller.quota.limit, "remaining": caller.quota.remaining, "retry_after": None},
+        on_behalf_of=VerifiedPerson(id=person.id, email=person.email, name=person.name) if person else None,
+        rate_limit=VerifiedRateLimit(limit=quota.limit, remaining=quota.remaining, retry_after=None),
     )
 
 
-def _refused(refusal: Denial, question: Question, headers: dict[str, list[str]]) -> dict[str, Any]:
-    """Who is refused is named only where the secret is proven."""
-    reason, quota = refusal.reason, refusal.quota
-    told: dict[str, Any] = {"status": reason.status, "reason": reason.label, "detail": reason.detail}
-    if reason is DenialReason.LIMITED and quota and question.cost > quota.limit:
-        told = {"status": 422, "reason": "cost", "detail": f"More than the {quota.limit} calls of a whole hour."}
-    if refusal.key is not None:
+def _denied(denial: Denial, call: ReceivedCall, headers: dict[str, list[str]]) -> Decision:
+    """The decision on a denied call. It names the key only if the secret was proven."""
+    reason, quota = denial.reason, denial.quota
+    decision = Decision(allowed=False, status=reason.status, reason=reason.label, detail=reason.detail)
+    if reason is DenialReason.LIMITED and quota and call.cost > quota.limit:
+        decision.status, decision.reason = 422, "cost"
+        decision.detail = f"More than the {quota.limit} calls of a whole hour."
+    if denial.key is not None:
         token = parse_credentials(headers)
-        known = isinstance(token, tokens.Token) and state.snapshots.get(current_digest(token))
-        told["key"] = _key(known.key) if known else {"id": str(refusal.key)}
+        cached = state.snapshots.get(current_digest(token)) if isinstance(token, tokens.Token) else None
+        decision.key = _verified_key(cached.key) if cached else UnknownKey(id=denial.key)
     if quota:
-        told["rate_limit"] = {"limit": quota.limit, "remaining": quota.remaining, "retry_after": refusal.retry_after}
-    elif refusal.retry_after:
-        told["rate_limit"] = {"limit": None, "remaining": None, "retry_after": refusal.retry_after}
-    return _told(allowed=False, **told)
+        decision.rate_limit = VerifiedRateLimit(
+            limit=quota.limit, remaining=quota.remaining, retry_after=denial.retry_after
+        )
+    elif denial.retry_after:
+        decision.rate_limit = VerifiedRateLimit(limit=None, remaining=None, retry_after=denial.retry_after)
+    return decision
 
 
-def _told(**members: Any) -> dict[str, Any]:
-    """Every decision has the same members."""
-    none = dict.fromkeys(("allowed", "status", "reason", "detail", "key", "scopes", "on_behalf_of", "rate_limit"))
-    return {**none, "scopes": [], **members}
-
-
-def _key(key: Identity) -> dict[str, Any]:
-    return {
-        "id": str(key.id),
-        "key_id": key.key_id,
-        "name": key.name,
-        "organisation": {"id": str(key.organisation_id), "slug": key.organisation_slug, "name": key.organisation_name},
-        "bot": {"id": str(key.bot_id), "name": key.bot_name} if key.bot_id else None,
-    }
+def _verified_key(key: Identity) -> VerifiedKey:
+    return VerifiedKey(
+        id=key.id,
+        key_id=key.key_id,
+        name=key.name,
+        organisation=OrganisationName(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name),
+        bot=BotName(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None,
+    )

@@ -1,4 +1,4 @@
-"""Who is calling: the first thing to ask with a new key or token."""
+"""`GET /api/whoami`: the caller of the request. A first call for a new key or token."""
 
 from typing import Any, Literal
 from uuid import UUID
@@ -7,7 +7,8 @@ from django.http import HttpRequest
 from ninja import Router
 from pydantic import BaseModel, Field
 
-from keyadmin.api.callers import person_of
+from keyadmin.api import openapi
+from keyadmin.api.auth import signed_in_person
 from keyadmin.api.schemas import BotName, OrganisationName
 from keyadmin.core.callers import Caller
 from keyadmin.models import Kind, Membership, Person, Role, SystemRole
@@ -15,7 +16,7 @@ from keyadmin.models import Kind, Membership, Person, Role, SystemRole
 router = Router(tags=["Who am I"])
 
 
-class Meter(BaseModel):
+class TierUsage(BaseModel):
     name: str = Field(examples=["Standard"])
     hourly_limit: int = Field(examples=[1000])
     remaining: int = Field(description="Calls left in this rolling hour.")
@@ -27,7 +28,7 @@ class PersonName(BaseModel):
     name: str
 
 
-class KeyCalling(BaseModel):
+class CallingKey(BaseModel):
     id: UUID
     key_id: str | None
     name: str
@@ -35,7 +36,7 @@ class KeyCalling(BaseModel):
     organisation: OrganisationName
     bot: BotName | None
     scopes: list[str]
-    tier: Meter
+    tier: TierUsage
     on_behalf_of: PersonName | None
 
 
@@ -44,7 +45,7 @@ class RoleHeld(BaseModel):
     role: Role
 
 
-class PersonCalling(BaseModel):
+class CallingPerson(BaseModel):
     id: UUID
     kind: Literal["person"] = "person"
     name: str
@@ -53,18 +54,16 @@ class PersonCalling(BaseModel):
     roles: list[RoleHeld]
 
 
-@router.get("/whoami", response=KeyCalling | PersonCalling, url_name="whoami")
+@router.get("/whoami", url_name="whoami", **openapi.whoami(CallingKey | CallingPerson))
 def whoami(request: HttpRequest) -> Any:
-    """The key, whom it belongs to, what it may do and what remains of its hour, and for whom it acts; or the person
-    and their roles.
-    """
-    person = person_of(request)
-    return _person(person.id) if person else _key(request.caller)  # type: ignore[attr-defined]
+    """Show the caller: a key with its scopes and remaining calls, or a person with their roles."""
+    person = signed_in_person(request)
+    return _calling_person(person.id) if person else _calling_key(request.caller)  # type: ignore[attr-defined]
 
 
-def _key(caller: Caller) -> KeyCalling:
-    key, behalf = caller.key, caller.on_behalf_of
-    return KeyCalling(
+def _calling_key(caller: Caller) -> CallingKey:
+    key, person = caller.key, caller.on_behalf_of
+    return CallingKey(
         id=key.id,
         key_id=key.key_id,
         name=key.name,
@@ -72,18 +71,20 @@ def _key(caller: Caller) -> KeyCalling:
         organisation=OrganisationName(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name),
         bot=BotName(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None,
         scopes=sorted(caller.scopes),
-        tier=Meter(name=key.tier, hourly_limit=key.limit, remaining=caller.quota.remaining),
-        on_behalf_of=PersonName(id=behalf.id, email=behalf.email, name=behalf.name) if behalf else None,
+        tier=TierUsage(name=key.tier, hourly_limit=key.limit, remaining=caller.quota.remaining),
+        on_behalf_of=PersonName(id=person.id, email=person.email, name=person.name) if person else None,
     )
 
 
-def _person(identity: UUID | None) -> PersonCalling:
-    person = Person.objects.get(id=identity)
-    held = Membership.objects.filter(person=person).select_related("organisation").order_by("organisation__name", "id")
-    return PersonCalling(
+def _calling_person(person_id: UUID | None) -> CallingPerson:
+    person = Person.objects.get(id=person_id)
+    memberships = (
+        Membership.objects.filter(person=person).select_related("organisation").order_by("organisation__name", "id")
+    )
+    return CallingPerson(
         id=person.id,
         name=person.name,
         email=person.email,
         system_role=person.system_role,
-        roles=[RoleHeld(organisation=OrganisationName.of(row.organisation), role=row.role) for row in held],
+        roles=[RoleHeld(organisation=OrganisationName.of(row.organisation), role=row.role) for row in memberships],
     )

@@ -1,19 +1,19 @@
-"""For Django projects: a view, or everything behind an include(), says which permissions open it.
+"""`requires()`: a view, or everything behind an include(), declares the permissions that allow it.
 
     @requires("chats:read")
     def chats(request): ...
 
     path("api/shop/", requires("shop:read", "shop:write")(include("shop.urls")))
 
-The middleware reads the mark before it counts the call. What is marked is closed to everybody else: reached past the
-middleware, or by a path that the middleware reads differently, it raises ImproperlyConfigured.
+KeyMiddleware reads the requirement before it counts the call. A view that is reached without KeyMiddleware, or by a
+path that KeyMiddleware resolves to another view, raises ImproperlyConfigured.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import wraps
-from typing import Any
+from functools import cache, wraps
+from typing import Any, Final
 
 from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import ImproperlyConfigured
@@ -22,79 +22,92 @@ from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 
 from keyadmin.core.routes import Match
 
-_ATTRIBUTE = "keyadmin_mark"
-_is_used = False
-_scope = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
+#: The attribute of a view, and of a request that KeyMiddleware let pass, that holds its Requirement.
+ATTRIBUTE: Final = "keyadmin_requirement"
+_is_scope = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mark:
-    """What a view needs. Each decoration has a mark of its own, by which it is recognised."""
+class Requirement:
+    """What one use of `requires()` declares. It is compared by identity."""
 
     scopes: frozenset[str]
     channel_header: bool
     channel_kwarg: str | None
 
-    def needs(self, match: ResolverMatch) -> Match:
-        """As a route says it, which the mark replaces."""
+    def match(self, match: ResolverMatch) -> Match:
+        """Return what the call path's rules need to know, in place of a route of the catalogue."""
         if self.channel_kwarg is not None:
             return Match(self.scopes, match.route, str(match.kwargs.get(self.channel_kwarg, "")), "path")
         return Match(self.scopes, match.route, None, "header" if self.channel_header else "")
 
 
 def requires(*scopes: str, channel_header: bool = False, channel_kwarg: str | None = None) -> Callable[[Any], Any]:
-    """Marks a view (sync or async; a class by `method_decorator`), what include() returns, or a list of URL patterns.
+    """Decorate a view, what include() returns, or a list of URL patterns.
 
-    Any one of the scopes opens it; none given: any key does. A key that is restricted to channels must act through one
-    of its own, named by X-Channel (`channel_header`) or by an argument of the path (`channel_kwarg`). Behind a marked
-    include, a view's own mark is the one that counts.
+    A view may be sync or async; decorate a class by `method_decorator`. Any one of the scopes is enough; without
+    scopes, any key is. A key that is restricted to channels must name one of them, by the header X-Channel
+    (`channel_header=True`) or by an argument of the path (`channel_kwarg="channel"`). Behind a decorated include, the
+    requirement of the view itself applies.
+
+    Raises ImproperlyConfigured for a malformed scope and for both sources of the channel.
     """
-    if wrong := [scope for scope in scopes if not isinstance(scope, str) or not _scope(scope)]:
-        raise ImproperlyConfigured(f"requires({wrong[0]!r}): a permission has the form resource:action.")
+    if malformed := [scope for scope in scopes if not isinstance(scope, str) or not _is_scope(scope)]:
+        raise ImproperlyConfigured(f"requires({malformed[0]!r}): a permission has the form resource:action.")
     if channel_header and channel_kwarg is not None:
-        raise ImproperlyConfigured("requires(): a channel comes from the header or from the path, not from both.")
-    global _is_used
-    _is_used = True
-    mark = Mark(frozenset(scopes) or frozenset([""]), channel_header, channel_kwarg)
+        raise ImproperlyConfigured("requires(): use channel_header or channel_kwarg, not both.")
+    requirement = Requirement(frozenset(scopes) or frozenset([""]), channel_header, channel_kwarg)
 
     def decorate(target: Any) -> Any:
         if isinstance(target, list | tuple):
-            return _marked_urls(target, mark)
-        if hasattr(target, _ATTRIBUTE):
-            raise ImproperlyConfigured(f"{target.__qualname__} is marked by requires() twice.")
-        return _marked(target, mark)
+            return _guard_urls(target, requirement)
+        if hasattr(target, ATTRIBUTE):
+            raise ImproperlyConfigured(f"{target.__qualname__} is decorated by requires() twice.")
+        return _guard(target, requirement)
 
     return decorate
 
 
-def has_marks(urlconf: Any = None) -> bool:
-    """Whether any view can be marked: then a call's path must be resolved before it is decided.
-
-    Reads the URLs first, since reading them is what marks their views.
-    """
-    get_resolver(urlconf).url_patterns  # noqa: B018 - read once, then remembered
-    return _is_used
-
-
-def mark_of(view: Any, method: str | None) -> Mark | None:
-    """A view's mark: for a class, that of the method's handler first."""
-    handlers, name = getattr(view, "view_class", None), str(method).lower()
-    handler = getattr(handlers, name, None)
+def requirement_of(view: Any, method: str | None) -> Requirement | None:
+    """Return the requirement of a view; of a class, that of the method's handler first."""
+    view_class, name = getattr(view, "view_class", None), str(method).lower()
+    handler = getattr(view_class, name, None)
     if handler is None and name == "head":
-        handler = getattr(handlers, "get", None)
-    mark: Mark | None = getattr(handler, _ATTRIBUTE, None) or getattr(view, _ATTRIBUTE, None)
-    return mark
+        handler = getattr(view_class, "get", None)
+    requirement: Requirement | None = getattr(handler, ATTRIBUTE, None) or getattr(view, ATTRIBUTE, None)
+    return requirement
 
 
-def _marked(view: Any, mark: Mark) -> Any:
-    """The view, for requests only that were admitted by its mark, or by a nearer one."""
+@cache
+def uses_requires(urlconf: Any) -> bool:
+    """Whether any view of the URLconf has a requirement. If not, KeyMiddleware need not resolve the path."""
+    return _any_requirement(get_resolver(urlconf).url_patterns)
+
+
+def _any_requirement(entries: Iterable[Any]) -> bool:
+    for entry in entries:
+        if isinstance(entry, URLResolver):
+            if _any_requirement(entry.url_patterns):
+                return True
+        elif any(requirement_of(entry.callback, method) for method in _methods_of(entry.callback)):
+            return True
+    return False
+
+
+def _methods_of(view: Any) -> list[str]:
+    view_class = getattr(view, "view_class", None)
+    return list(view_class.http_method_names) if view_class else ["get"]
+
+
+def _guard(view: Any, requirement: Requirement) -> Any:
+    """Wrap the view: it answers only requests that KeyMiddleware let pass by this requirement, or by a nearer one."""
 
     def check(request: HttpRequest) -> None:
-        expected = mark_of(guarded, getattr(request, "method", None))
-        if getattr(request, _ATTRIBUTE, None) is not expected:
+        expected = requirement_of(guarded, getattr(request, "method", None))
+        if getattr(request, ATTRIBUTE, None) is not expected:
             raise ImproperlyConfigured(
-                f"{getattr(view, '__qualname__', view)} is marked by requires(), but KeyMiddleware did not admit the "
-                "call by that mark: see that it is in MIDDLEWARE, and the view's path under KEYADMIN_CLOSED_PREFIXES."
+                f"{getattr(view, '__qualname__', view)} is decorated by requires(), but KeyMiddleware has not checked "
+                "this call: add KeyMiddleware to MIDDLEWARE, and the view's path to KEYADMIN_CLOSED_PREFIXES."
             )
 
     if iscoroutinefunction(view):
@@ -110,21 +123,22 @@ def _marked(view: Any, mark: Mark) -> Any:
             check(request)
             return view(request, *args, **kwargs)
 
-    setattr(guarded, _ATTRIBUTE, mark)
+    setattr(guarded, ATTRIBUTE, requirement)
     return guarded
 
 
-def _marked_urls(urls: Any, mark: Mark) -> Any:
-    """Copies, so that the same URLs may be included elsewhere without the mark."""
+def _guard_urls(urls: Any, requirement: Requirement) -> Any:
+    """Copy the patterns, so that the same URLs can be included elsewhere without the requirement."""
     if isinstance(urls, tuple) and urls and not isinstance(urls[0], URLPattern | URLResolver):
-        inside: Any = getattr(urls[0], "urlpatterns", urls[0])  # include()'s (module or patterns, app name, namespace)
-        return ([_copy(entry, mark) for entry in inside], *urls[1:])
-    return [_copy(entry, mark) for entry in urls]
+        # include() returns (module or patterns, app name, namespace).
+        patterns: Any = getattr(urls[0], "urlpatterns", urls[0])
+        return ([_guard_entry(entry, requirement) for entry in patterns], *urls[1:])
+    return [_guard_entry(entry, requirement) for entry in urls]
 
 
-def _copy(entry: Any, mark: Mark) -> URLPattern | URLResolver:
+def _guard_entry(entry: Any, requirement: Requirement) -> URLPattern | URLResolver:
     if isinstance(entry, URLResolver):
-        inside = [_copy(one, mark) for one in entry.url_patterns]
-        return URLResolver(entry.pattern, inside, entry.default_kwargs, entry.app_name, entry.namespace)
-    view = entry.callback if hasattr(entry.callback, _ATTRIBUTE) else _marked(entry.callback, mark)
+        patterns = [_guard_entry(inner, requirement) for inner in entry.url_patterns]
+        return URLResolver(entry.pattern, patterns, entry.default_kwargs, entry.app_name, entry.namespace)
+    view = entry.callback if hasattr(entry.callback, ATTRIBUTE) else _guard(entry.callback, requirement)
     return URLPattern(entry.pattern, view, entry.default_args, entry.name)

@@ -1,6 +1,7 @@
-"""For Django: paths under KEYADMIN_CLOSED_PREFIXES are closed unless there is a Caller, who is then `request.caller`.
+"""KeyMiddleware: requests under KEYADMIN_CLOSED_PREFIXES need an API key that is allowed the call.
 
-Sync and async. In an async project decisions run in a few threads of their own, each with its own connection.
+`request.caller` is the Caller of a request that passes. The middleware is sync and async. In an async project, calls
+are decided in a few threads, each with its own connection, because the call path blocks.
 """
 
 import asyncio
@@ -10,27 +11,27 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import Token
 from time import monotonic
 from typing import Any, Final
-from urllib.parse import quote, unquote
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from keyadmin.callpath.request import REQUEST_HEADERS, decide
 from keyadmin.conf import conf
-from keyadmin.core import problems
+from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, Verdict, current_call
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.core.headers import rate_limit, request_id
 from keyadmin.core.routes import Match
-from keyadmin.integrations.django.decorators import has_marks, mark_of
+from keyadmin.integrations.django.decorators import ATTRIBUTE, requirement_of, uses_requires
 
 log = structlog.get_logger("keyadmin.calls")
-_plain_log = logging.getLogger("keyadmin.calls")
+_stdlib_log = logging.getLogger("keyadmin.calls")
 
-THREADS: Final = 8
-QUEUES_FOR: Final = 0.8
+MAX_THREADS: Final = 8
+QUEUE_TIMEOUT_SECONDS: Final = 0.8
 """Seconds that an async call waits for a thread. Its decision takes one more at most: two in all."""
 
 
@@ -39,118 +40,88 @@ class KeyMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self.get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
+        self._executor: ThreadPoolExecutor | None = None
+        if iscoroutinefunction(get_response):
             markcoroutinefunction(self)
+            self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="keyadmin-calls")
 
     def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(tuple(conf.closed_prefixes)):
             return self.get_response(request)
-        if getattr(request, "keyadmin_passes", False):  # somebody before this one has decided: api/people_tokens.py
-            return self.get_response(request)
-        request.META["keyadmin.began"] = monotonic()
         if "keyadmin.request_id" not in request.META:
             request.META["keyadmin.request_id"] = request_id()
-        if self._is_async:
-            return self._awaited(request)
-        verdict = _decide(request)
+        if self._executor:
+            return self._call_async(request, self._executor)
+        verdict = _authorize(request)
         if isinstance(verdict, Denial):
-            return _refused(request, verdict)
-        in_hand = _take_in_hand(request, verdict)
+            return _denied(request, verdict)
+        previous = _set_current_call(request, verdict)
         try:
-            return _answered(self.get_response(request), verdict)
+            return _with_headers(self.get_response(request), verdict)
         finally:
-            current_call.reset(in_hand)
+            current_call.reset(previous)
 
-    async def _awaited(self, request: HttpRequest) -> HttpResponseBase:
-        verdict = await asyncio.get_running_loop().run_in_executor(_pool, _in_time, request, monotonic())
+    async def _call_async(self, request: HttpRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
+        loop = asyncio.get_running_loop()
+        verdict = await loop.run_in_executor(executor, _authorize_in_time, request, monotonic())
         if isinstance(verdict, Denial):
-            return _refused(request, verdict)
-        in_hand = _take_in_hand(request, verdict)
+            return _denied(request, verdict)
+        previous = _set_current_call(request, verdict)
         try:
-            return _answered(await self.get_response(request), verdict)
+            return _with_headers(await self.get_response(request), verdict)
         finally:
-            current_call.reset(in_hand)
+            current_call.reset(previous)
 
 
-def _decide(request: HttpRequest) -> Verdict:
-    """Whether the call may be made. The caller of one that may is `request.caller`."""
-    peer = request.META.get("REMOTE_ADDR", "")
-    verdict = decide(str(request.method), _path(request), _headers(request), peer, needs=_needs(request))
+def _authorize(request: HttpRequest) -> Verdict:
+    """Decide and count the call. The Caller of an allowed call becomes `request.caller`."""
+    meta, scope = request.META, getattr(request, "scope", None)
+    path = environ.sent_path(meta, scope, request.path_info)
+    headers = environ.sent_headers(REQUEST_HEADERS, meta, scope)
+    peer = meta.get("REMOTE_ADDR", "")
+    verdict = decide(str(request.method), path, headers, peer, needs=_required_match(request))
     if isinstance(verdict, Caller):
         request.caller = verdict  # type: ignore[attr-defined]
     return verdict
 
 
-def _in_time(request: HttpRequest, asked: float) -> Verdict:
-    return _decide(request) if monotonic() - asked < QUEUES_FOR else Denial(DenialReason.UNAVAILABLE, retry_after=1)
+def _authorize_in_time(request: HttpRequest, queued_at: float) -> Verdict:
+    if monotonic() - queued_at < QUEUE_TIMEOUT_SECONDS:
+        return _authorize(request)
+    return Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
-def _take_in_hand(request: HttpRequest, caller: Caller) -> Token[Any]:
-    """One line for the decision, if asked for; whatever else is logged for the request names the key too."""
-    in_hand = current_call.set((caller.key.id, request.META["keyadmin.request_id"]))
-    if _plain_log.isEnabledFor(logging.DEBUG):
+def _required_match(request: HttpRequest) -> Match | None:
+    """Return what `requires()` declares for the request's view; None: the catalogue's routes decide."""
+    urlconf = getattr(request, "urlconf", None) or settings.ROOT_URLCONF
+    if not uses_requires(urlconf):
+        return None
+    try:
+        match = resolve(request.path_info, urlconf)
+    except Resolver404:
+        return None
+    requirement = requirement_of(match.func, request.method)
+    setattr(request, ATTRIBUTE, requirement)
+    return requirement.match(match) if requirement else None
+
+
+def _set_current_call(request: HttpRequest, caller: Caller) -> Token[Any]:
+    """Add the key's id to every log line of this request. Return the token that resets it."""
+    previous = current_call.set((caller.key.id, request.META["keyadmin.request_id"]))
+    if _stdlib_log.isEnabledFor(logging.DEBUG):  # cheaper than structlog's own check
         log.debug("allowed")
-    return in_hand
+    return previous
 
 
-def _refused(request: HttpRequest, refusal: Denial) -> HttpResponse:
+def _denied(request: HttpRequest, denial: Denial) -> HttpResponse:
     own_id = request.META["keyadmin.request_id"]
-    log.info("denied", reason=refusal.reason.label, key=str(refusal.key or ""), request_id=own_id)
-    answer = problems.denial_response(refusal, own_id)
+    log.info("denied", reason=denial.reason.label, key=str(denial.key or ""), request_id=own_id)
+    answer = problems.denial_response(denial, own_id)
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
-def _answered(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:
+def _with_headers(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:
     response["Cache-Control"] = "no-store"
     for name, value in rate_limit(caller.quota).items():
         response[name] = value
     return response
-
-
-def _needs(request: HttpRequest) -> Match | None:
-    """What the view that the path leads to is marked with. None: keyadmin's endpoints and the catalogue say it."""
-    urls = getattr(request, "urlconf", None)
-    if not has_marks(urls):
-        return None
-    try:
-        match = resolve(request.path_info, urls)
-    except Resolver404:
-        return None
-    mark = mark_of(match.func, request.method)
-    request.keyadmin_mark = mark  # type: ignore[attr-defined]
-    return mark.needs(match) if mark else None
-
-
-def _path(request: HttpRequest) -> str:
-    """The path as sent, below where the project is mounted (SCRIPT_NAME): the one that its routes mean.
-
-    "", which is undecidable, where the server leads the call elsewhere than what was sent says. From a server that
-    does not tell what was sent, the path that is routed by.
-    """
-    scope = getattr(request, "scope", {})
-    raw = scope.get("raw_path") or request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
-    if not raw:
-        return quote(request.path_info, safe="/~:@!$&'()*+,;=")
-    sent = (raw.decode("latin-1") if isinstance(raw, bytes) else raw).partition("?")[0]
-    if unquote(sent) == request.path_info:
-        return sent
-    mount = request.META.get("SCRIPT_NAME", "").rstrip("/")
-    below = sent.removeprefix(mount) or "/"
-    return below if mount and sent.startswith(mount) and unquote(below) == request.path_info else ""
-
-
-def _headers(request: HttpRequest) -> dict[str, list[str]]:
-    """Under ASGI as they came, repeated ones too; a WSGI server has joined or dropped them."""
-    scope = getattr(request, "scope", None)
-    if scope is None:
-        return {name: [request.META[key]] for name, key in _WSGI.items() if key in request.META}
-    headers: dict[str, list[str]] = {}
-    for name, value in scope["headers"]:
-        if (known := name.decode("latin-1").lower()) in _WSGI:
-            headers.setdefault(known, []).append(value.decode("latin-1"))
-    return headers
-
-
-_WSGI = {name: "HTTP_" + name.upper().replace("-", "_") for name in REQUEST_HEADERS}
-_pool = ThreadPoolExecutor(THREADS, thread_name_prefix="keyadmin-calls")

@@ -1,19 +1,22 @@
-"""Router of a project with a database of its own: keyadmin's tables are in KEYADMIN_DATABASE_ALIAS."""
+"""KeyadminRouter: the database router for projects that keep keyadmin's tables in a database of their own."""
 
 from typing import Any
 
 from keyadmin.conf import conf
 
-_APP = "keyadmin"
+_APP_LABEL = "keyadmin"
 
 
 class KeyadminRouter:
-    """Nothing of keyadmin is read elsewhere nor made anywhere, and nothing of the project's is made in its database."""
+    """Read and write keyadmin's models in the database KEYADMIN_DATABASE_ALIAS.
+
+    No migration of keyadmin runs in the project, and no migration of the project runs in keyadmin's database.
+    """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:
-        return conf.database_alias if model._meta.app_label == _APP else None
+        return conf.database_alias if model._meta.app_label == _APP_LABEL else None
 
     db_for_write = db_for_read
 
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
-        return False if app_label == _APP or db == conf.database_alias else None
+        return False if app_label == _APP_LABEL or db == conf.database_alias else None

@@ -1,4 +1,4 @@
-"""Django projects that install keyadmin: marked views, sync and async, under WSGI, ASGI and a mount of their own."""
+"""Django projects with KeyMiddleware and `requires()`: sync and async, under WSGI, ASGI and a mount point."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ from django.test import RequestFactory
 from django.urls import path
 
 from keyadmin.env import ROOT
-from keyadmin.integrations.django.decorators import mark_of, requires
+from keyadmin.integrations.django.decorators import ATTRIBUTE, requirement_of, requires
 from keyadmin.server.embedded_postgres import CALLS
 from tests.callpath.rows import Given, Made
 from tests.example import marked
@@ -31,7 +31,7 @@ ELSEWHERE = "tests.example.elsewhere"
 
 @dataclass
 class Project:
-    """A running project, and where its marked views are."""
+    """A running project, and the path of its decorated views."""
 
     server: Server
     at: str
@@ -43,7 +43,7 @@ class Project:
 
 @contextmanager
 def elsewhere(kind: str, folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
-    """As the call path's role, which is enough."""
+    """Run the other project with the database role of the call path, which is enough."""
     port = free_port()
     commands = {
         "wsgi": ["gunicorn", "--config", "gunicorn.conf.py", "--bind", f"127.0.0.1:{port}", "tests.example.wsgi"],
@@ -88,24 +88,24 @@ def project(request: pytest.FixtureRequest) -> Project:
 
 
 @pytest.mark.parametrize("view", ["sync", "async", "class", "class-async", "by-method"])
-def test_a_mark_opens_its_view_and_counts_what_it_opens(project: Project, given: Given, view: str) -> None:
+def test_key_with_the_required_permission_is_allowed_and_counted(project: Project, given: Given, view: str) -> None:
     made, other = given.key(), given.key(scopes=("templates:read",))
     answer = project.ask(view, made)
     assert answer.status == 200, answer.body
     assert (answer.json["key_id"], answer.headers["RateLimit"]) == (made.key.key_id, '"hour";r=999')
     assert answer.headers["Cache-Control"] == "no-store"
-    refused = project.ask(view, other)
-    assert (refused.status, refused.headers["RateLimit"]) == (403, '"hour";r=1000')
-    assert "chats:read" in refused.headers["WWW-Authenticate"]
+    denied = project.ask(view, other)
+    assert (denied.status, denied.headers["RateLimit"]) == (403, '"hour";r=1000')
+    assert "chats:read" in denied.headers["WWW-Authenticate"]
     assert project.ask(view).status == 401
     assert (given.meter(made).total, given.meter(other).total) == (1, 0)
 
 
-def test_any_one_of_several_permissions_opens(project: Project, given: Given) -> None:
+def test_key_with_one_of_several_permissions_is_allowed(project: Project, given: Given) -> None:
     assert project.ask("async", given.key(scopes=("contacts:manage",))).status == 200
 
 
-def test_a_class_may_be_marked_method_by_method(project: Project, given: Given) -> None:
+def test_class_with_a_requirement_for_each_method_checks_the_method(project: Project, given: Given) -> None:
     reads, manages = given.key(), given.key(scopes=("contacts:manage",))
     for view in ("by-method", "shop/a/by-method"):
         statuses = [project.ask(view, made, method).status for made in (reads, manages) for method in ("GET", "POST")]
@@ -114,30 +114,30 @@ def test_a_class_may_be_marked_method_by_method(project: Project, given: Given) 
         assert project.ask(view, manages, "HEAD").status == 403
 
 
-def test_without_a_permission_named_any_key_does(project: Project, given: Given) -> None:
+def test_view_that_requires_no_permission_allows_any_key(project: Project, given: Given) -> None:
     assert project.ask("any", given.key(scopes=())).status == 200
     assert project.ask("any").status == 401
 
 
-def test_a_view_without_a_mark_is_the_catalogues(project: Project, given: Given) -> None:
+def test_view_without_a_requirement_follows_the_catalogue(project: Project, given: Given) -> None:
     assert project.ask("unheard-of", given.key()).status == 403
     assert project.ask("hidden", given.key()).status == 403
 
 
 @pytest.mark.parametrize("include", ["shop/", "list/"])
-def test_an_include_is_marked_as_a_whole(project: Project, given: Given, include: str) -> None:
+def test_include_with_a_requirement_checks_every_view_inside(project: Project, given: Given, include: str) -> None:
     made, reader = given.key(scopes=("templates:read",)), given.key()
     for view in ("list", "aisle-1/deep"):
         assert project.ask(include + view, made).status == 200
         assert project.ask(include + view, reader).status == 403
         assert project.ask(include + view).status == 401
-    for view in ("async", "aisle-1/own"):  # with marks of their own
+    for view in ("async", "aisle-1/own"):  # with requirements of their own
         assert project.ask(include + view, made).status == 403
         assert project.ask(include + view, reader).status == 200
     assert project.ask(include + "nothing", made).status == 403
 
 
-def test_a_restricted_key_keeps_to_its_channels(project: Project, given: Given) -> None:
+def test_restricted_key_is_allowed_in_its_channels_only(project: Project, given: Given) -> None:
     organisation = given.organisation()
     made = given.key(organisation, channels=(given.channel(organisation, "sms"),))
     assert project.ask("header", made, X_Channel="sms").status == 200
@@ -149,31 +149,31 @@ def test_a_restricted_key_keeps_to_its_channels(project: Project, given: Given) 
     assert project.ask("channels/web/x", given.key()).status == 200
 
 
-def test_a_mark_that_the_middleware_did_not_see_closes_its_view(project: Project, given: Given) -> None:
-    """A method that is marked as if it were a view, and a path outside the closed ones."""
+def test_view_whose_requirement_was_not_checked_answers_no_call(project: Project, given: Given) -> None:
+    """A method that is decorated like a function, and a view outside the closed prefixes."""
     every = given.key(scopes=("chats:read", "templates:read"))
     for view in ("wrongly", "shop/class"):
         assert project.ask(view, every).status == 500
     outside = project.at.removesuffix("v1/").removesuffix("api/marked/") + "outside/marked"
     for made in (None, given.key()):
         answer = project.server.ask(outside, made.headers if made else ())
-        assert answer.status in (302, 500)  # keyadmin's own pages ask everybody to sign in first
+        assert answer.status in (302, 500)  # keyadmin's own pages redirect to sign-in
         assert b'"pid"' not in answer.body
 
 
 @pytest.mark.parametrize("path", ["%73ync", "./sync", "../v1/sync", "/sync", "sync%3b", "sync;x", "sync%00", "sync%2f"])
-def test_a_path_that_can_be_read_in_two_ways_is_400(project: Project, given: Given, path: str) -> None:
+def test_path_that_can_be_read_in_two_ways_is_400(project: Project, given: Given, path: str) -> None:
     made = given.key()
     assert project.ask(path, made).status == 400
     assert given.meter(made).total == 0
 
 
-def test_what_is_not_closed_is_open(asgi: Server, mounted: Server) -> None:
+def test_path_outside_the_closed_prefixes_needs_no_key(asgi: Server, mounted: Server) -> None:
     for server, at in ((asgi, ""), (mounted, "/crm")):
         assert server.ask(at + "/outside/who").json == {"caller": False}
 
 
-def test_repeated_and_underscored_headers_under_asgi(asgi: Server, given: Given) -> None:
+def test_repeated_credential_under_asgi_is_400_and_underscored_one_is_ignored(asgi: Server, given: Given) -> None:
     made = given.key()
     assert asgi.ask("/v1/sync", made.headers * 2).status == 400
     assert asgi.ask("/v1/sync", [("X_API_KEY", made.token.value)]).status == 401
@@ -181,7 +181,7 @@ def test_repeated_and_underscored_headers_under_asgi(asgi: Server, given: Given)
     assert str(given.meter(made).last_used_ip) == "127.0.0.1"
 
 
-def test_revocation_reaches_every_worker_at_once(asgi: Server, given: Given) -> None:
+def test_revoked_key_is_denied_by_every_worker(asgi: Server, given: Given) -> None:
     made = given.key()
     for _ in range(8):
         assert asgi.ask("/v1/async", made.headers).status == 200
@@ -191,24 +191,24 @@ def test_revocation_reaches_every_worker_at_once(asgi: Server, given: Given) -> 
         assert asgi.ask("/v1/async", made.headers).status == 401
 
 
-def test_one_held_key_is_answered_in_time_and_alone(asgi: Server, given: Given) -> None:
-    """More calls of it than there are threads: none takes longer than two seconds."""
-    held, free = given.key(), given.key()
+def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Server, given: Given) -> None:
+    """With more calls than threads, none takes longer than two seconds."""
+    locked, free = given.key(), given.key()
 
     def timed(made: Made) -> tuple[int, bool]:
         began = time.monotonic()
         return asgi.ask("/v1/async", made.headers).status, time.monotonic() - began < 2
 
     with ThreadPoolExecutor(60) as pool:
-        assert set(pool.map(timed, [held, free] * 30)) == {(200, True)}
+        assert set(pool.map(timed, [locked, free] * 30)) == {(200, True)}
     with ThreadPoolExecutor(60) as pool, transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [held.key.id])
-        assert set(pool.map(timed, [held] * 60)) == {(503, True)}
+        cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [locked.key.id])
+        assert set(pool.map(timed, [locked] * 60)) == {(503, True)}
     assert asgi.ask("/v1/async", free.headers).status == 200
-    assert asgi.ask("/v1/async", held.headers).status == 200
+    assert asgi.ask("/v1/async", locked.headers).status == 200
 
 
-def test_the_other_project_logs_who_and_never_the_secret(asgi: Server, given: Given) -> None:
+def test_other_project_logs_the_key_id_and_never_the_secret(asgi: Server, given: Given) -> None:
     made = given.key()
     asgi.ask("/v1/shop/list", made.headers)
     log = asgi.log.read_text()
@@ -217,7 +217,7 @@ def test_the_other_project_logs_who_and_never_the_secret(asgi: Server, given: Gi
 
 
 @pytest.mark.parametrize("command", [["check"], ["migrate", "--plan"], ["makemigrations", "--check", "--dry-run"]])
-def test_the_other_projects_commands_leave_keyadmins_tables_alone(database_url: str, command: list[str]) -> None:
+def test_commands_of_the_other_project_do_not_touch_keyadmins_tables(database_url: str, command: list[str]) -> None:
     environ = os.environ | {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": url_as(CALLS, database_url)}
     done = subprocess.run(
         [sys.executable, "-m", "django", *command], cwd=ROOT, env=environ, capture_output=True, text=True, check=False
@@ -227,24 +227,24 @@ def test_the_other_projects_commands_leave_keyadmins_tables_alone(database_url: 
 
 
 @pytest.mark.parametrize("scope", ["chats", "Chats:read", "chats:read,chats:write", "", 7])
-def test_what_is_no_permission_is_refused_at_once(scope: Any) -> None:
+def test_malformed_permission_raises_when_decorated(scope: Any) -> None:
     with pytest.raises(ImproperlyConfigured):
         requires(scope)
 
 
-def test_marks_that_contradict_are_refused_at_once() -> None:
+def test_contradicting_requirements_raise_when_decorated() -> None:
     with pytest.raises(ImproperlyConfigured):
         requires("a:b")(requires("c:d")(lambda request: None))
     with pytest.raises(ImproperlyConfigured):
         requires("a:b", channel_header=True, channel_kwarg="channel")
 
 
-def test_a_marked_view_that_is_called_past_the_middleware_refuses(rf: RequestFactory) -> None:
+def test_decorated_view_called_without_the_middleware_raises(rf: RequestFactory) -> None:
     guarded = requires("shop:read")([path("x", marked.unmarked)])[0].callback
     for view in (marked.reads, marked.Reads.as_view(), guarded):
         with pytest.raises(ImproperlyConfigured):
             view(rf.get("/"))
     request = rf.get("/")
-    request.keyadmin_mark = mark_of(marked.reads, "GET")  # type: ignore[attr-defined]
+    setattr(request, ATTRIBUTE, requirement_of(marked.reads, "GET"))
     with pytest.raises(ImproperlyConfigured):
         guarded(request)

@@ -1,0 +1,162 @@
+"""Authentication of the management API: one authenticator accepts a key or a person's access token.
+
+An access token is a short-lived JWT (RFC 7519, RFC 9068) that names a person and a session. The session is read from
+the database on each call, so revoking it ends its tokens at once. A key is authorised by the call path, which also
+counts the call.
+"""
+
+import logging
+import re
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import jwt
+import structlog
+from django.http import HttpRequest
+
+from keyadmin.api.errors import CallDeniedError
+from keyadmin.callpath.credentials import CREDENTIAL_HEADERS
+from keyadmin.callpath.request import REQUEST_HEADERS, decide
+from keyadmin.conf import conf
+from keyadmin.core import environ, request_origin
+from keyadmin.core.actors import Actor, ActorKind, Interface
+from keyadmin.core.callers import Caller, current_call
+from keyadmin.core.denials import Denial
+from keyadmin.models import Person, TokenSession
+from keyadmin.operations.people.token_sessions import Begun
+
+log = structlog.get_logger("keyadmin.calls")
+_stdlib_log = logging.getLogger("keyadmin.calls")
+
+ACCESS_TOKEN_LIFETIME: Final = timedelta(minutes=10)
+MAX_ACCESS_TOKEN_LENGTH: Final = 2000
+_ALGORITHM: Final = "HS256"
+_ISSUER: Final = "keyadmin"  # also the audience
+_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
+_CLAIMS: Final = ["iss", "aud", "sub", "sid", "iat", "exp"]
+#: A JWT has two dots; a key has none.
+_bearer_jwt = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
+
+
+class Authenticator:
+    """Accept exactly one credential: a key, or a person's access token.
+
+    django-ninja calls it before each operation. It sets `request.caller` (a key) or `request.person_actor` (a person)
+    and raises CallDeniedError otherwise. A list of two authenticators would not do: a call with a key and a token
+    would pass. A request that has a caller already is not authorised, and not counted, twice: a retried operation, or
+    a call that KeyMiddleware of a surrounding project let pass.
+    """
+
+    def __call__(self, request: HttpRequest) -> Caller | Actor:
+        known: Caller | Actor | None = getattr(request, "caller", None) or getattr(request, "person_actor", None)
+        if known is not None:
+            return known
+        headers = environ.sent_headers(REQUEST_HEADERS, request.META, getattr(request, "scope", None))
+        person = person_of_token(token) if (token := _access_token(headers)) else None
+        if person is not None:
+            structlog.contextvars.bind_contextvars(person=str(person.id))
+            actor = person_actor(request, person)
+            request.person_actor = actor  # type: ignore[attr-defined]
+            return actor
+        return _authorize_key(request, headers)
+
+
+def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Caller:
+    """Authorise and count the call by the call path. Raises CallDeniedError."""
+    path = environ.sent_path(request.META, getattr(request, "scope", None), request.path_info)
+    verdict = decide(request.META["REQUEST_METHOD"], path, headers, request.META.get("REMOTE_ADDR", ""))
+    request_id = request.META.get("keyadmin.request_id", "")
+    if isinstance(verdict, Denial):
+        log.info("denied", reason=verdict.reason.label, key=str(verdict.key or ""), request_id=request_id)
+        raise CallDeniedError(verdict)
+    request.caller = verdict  # type: ignore[attr-defined]
+    current_call.set((verdict.key.id, request_id))  # ApiMiddleware resets it
+    if _stdlib_log.isEnabledFor(logging.DEBUG):  # cheaper than structlog's own check
+        log.debug("allowed")
+    return verdict
+
+
+def _access_token(headers: dict[str, list[str]]) -> str:
+    """Return the value of a bearer header that looks like a JWT, if it is the only credential; else ""."""
+    if not conf.jwt_key or [name for name in CREDENTIAL_HEADERS if name in headers] != ["authorization"]:
+        return ""
+    values = headers["authorization"]
+    match = _bearer_jwt(values[0].strip(" \t")) if len(values) == 1 else None
+    return match[1] if match and len(match[1]) <= MAX_ACCESS_TOKEN_LENGTH else ""
+
+
+def issue_access_token(begun: Begun) -> str:
+    """Return an access token for the session, valid for ACCESS_TOKEN_LIFETIME."""
+    claims = {
+        "iss": _ISSUER,
+        "aud": _ISSUER,
+        "sub": str(begun.person),
+        "sid": str(begun.session),
+        "iat": begun.at,
+        "exp": begun.at + ACCESS_TOKEN_LIFETIME,
+    }
+    return jwt.encode(claims, conf.jwt_key, _ALGORITHM, {"typ": _TOKEN_TYPE})
+
+
+def person_of_token(token: str) -> Person | None:
+    """Return the person of a valid access token, else None.
+
+    Valid: signed with the current key, not expired by the database's clock, and its session still exists.
+    """
+    try:
+        decoded = jwt.decode_complete(
+            token,
+            conf.jwt_key,
+            [_ALGORITHM],
+            audience=_ISSUER,
+            issuer=_ISSUER,
+            # Expiry is checked below, by the database's clock.
+            options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
+        )
+        claims = decoded["payload"]
+        session_id, person_id, expires = UUID(claims["sid"]), UUID(claims["sub"]), float(claims["exp"])
+    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    session = TokenSession.of(session_id, person_id) if decoded["header"].get("typ") == _TOKEN_TYPE else None
+    if session is None or expires <= session.now.timestamp():
+        return None
+    person: Person = session.person
+    return person
+
+
+def person_actor(request: HttpRequest, person: Person) -> Actor:
+    """Return `person` as the actor of an operation called through the API."""
+    return request_origin.build_actor(
+        request.META,
+        conf.trusted_proxies,
+        kind=ActorKind.PERSON,
+        actor_id=person.id,
+        label=str(person),
+        interface=Interface.API,
+        has_system_role=bool(person.system_role),
+    )
+
+
+def signed_in_person(request: HttpRequest) -> Actor | None:
+    """Return the person whose access token the request carries; None if a key calls."""
+    person: Actor | None = getattr(request, "person_actor", None)
+    return person
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return the actor of an authenticated request: the person, or the key."""
+    person = signed_in_person(request)
+    if person is not None:
+        return person
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    key = caller.key
+    return request_origin.build_actor(
+        request.META,
+        conf.trusted_proxies,
+        kind=ActorKind.KEY,
+        actor_id=key.id,
+        label=key.name,
+        interface=Interface.API,
+        organisations=(key.organisation_id,),
+    )

@@ -1,0 +1,36 @@
+"""Headers of every response of the API."""
+
+from collections.abc import Callable
+from time import monotonic
+
+from django.http import HttpRequest, HttpResponseBase
+
+from keyadmin.conf import conf
+from keyadmin.core.callers import Caller, current_call
+from keyadmin.core.headers import rate_limit
+
+
+class ApiMiddleware:
+    """Add Cache-Control, and RateLimit for a key, to responses under the API prefix. It decides nothing.
+
+    `api.auth.Authenticator` decides, when the operation is called. RequestMiddleware adds X-Request-Id.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(conf.api_prefix):
+            return self.get_response(request)
+        request.META["keyadmin.began"] = monotonic()  # /api/verify must answer in time
+        previous = current_call.set(None)
+        try:
+            response = self.get_response(request)
+        finally:
+            current_call.reset(previous)
+        response["Cache-Control"] = "no-store"
+        caller: Caller | None = getattr(request, "caller", None)
+        if caller is not None:
+            for name, value in rate_limit(caller.quota).items():
+                response[name] = value
+        return response
