@@ -16,7 +16,7 @@ from django.test import Client
 from keyadmin.management.subcommands import NounCommand
 from keyadmin.models import Organisation, Person, Scope
 from keyadmin.server.embedded_postgres import OWNER
-from tests.api.test_callers import CALLS, ask, filled
+from tests.api.calls import CALLS, ask, filled
 from tests.api.world import World, worlds
 from tests.callpath.conftest import committed_rows, given
 from tests.callpath.rows import Given

@@ -1,6 +1,6 @@
-"""How tests call the API in this process: by one client, since each would build all of Django's middleware anew.
+"""Call the API in this process, with one test client: each client builds all of Django's middleware.
 
-The API keeps nothing in cookies, so no call leaves anything to the next.
+The API uses no cookies, so calls do not influence each other.
 """
 
 import json
@@ -13,7 +13,7 @@ _client = Client()
 
 
 def call(method: str, address: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
-    """The response. A body that is text is sent as it is, None not at all."""
+    """Return the response. A text is sent as it is; None sends no body."""
     data = "" if body is None else body if isinstance(body, str) else json.dumps(body)
     response = _client.generic(method, address, data, "application/json", headers=dict(headers or {}))
     assert not _client.cookies

@@ -1,4 +1,4 @@
-"""Keys that call, and how."""
+"""Fixtures of API tests."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +18,7 @@ type Ask = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def api(database_url: str, tmp_path_factory: Any) -> Iterator[Server]:
-    """The pages and the API as they are served, without an example project."""
+    """A server with keyadmin's own settings, without the example project."""
     folder = tmp_path_factory.mktemp("api")
     with gunicorn(folder, database_url, DJANGO_SETTINGS_MODULE="keyadmin.settings") as running:
         yield running

@@ -1,4 +1,4 @@
-"""`/api/api-keys` as a client sees it that was written from its page alone."""
+"""`/api/api-keys`, called by a client that was written from its documentation."""
 
 import re
 
@@ -21,7 +21,7 @@ def manager(given: Given, whm: Organisation) -> Made:
     return given.key(whm, format="compact", scopes=["keys:read", "keys:write", "chats:read"])
 
 
-def test_the_whole_page(ask: Ask, manager: Made) -> None:
+def test_documented_example_works_step_by_step(ask: Ask, manager: Made) -> None:
     made = ask(manager, "POST", "/api/api-keys", {"name": "Production", "expires_at": "2099-12-31T23:59:59Z"})
     assert made.status_code == 201
     assert made.json()["status"] == "success"

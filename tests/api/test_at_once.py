@@ -1,4 +1,4 @@
-"""Eight clients at once make, edit and revoke a thousand keys over the live API: nothing is lost; history is whole."""
+"""Eight concurrent clients create, edit and revoke a thousand keys over the live API."""
 
 import json
 from collections import Counter
@@ -13,11 +13,11 @@ from tests.live.servers import Server
 
 CLIENTS = 8
 KEYS = 125
-"""Of each client."""
+"""Keys of each client."""
 
 
 def live(api: Server, headers: dict[str, str], client: int, organisation: str) -> list[int]:
-    """The statuses of everything that one client does."""
+    """Run one client and return the statuses of its calls."""
     statuses = []
     with api.line() as line:
 
@@ -36,7 +36,7 @@ def live(api: Server, headers: dict[str, str], client: int, organisation: str) -
     return statuses
 
 
-def test_many_clients_at_once_lose_nothing(api: Server, given: Given) -> None:
+def test_changes_of_concurrent_clients_are_all_saved_and_recorded(api: Server, given: Given) -> None:
     organisation = given.organisation(default_expiry_days=None)
     head = ChainHead.objects.get()
     key = given.key(organisation, scopes=["keys:read", "keys:write", "chats:read"], limit=1_000_000)

@@ -1,4 +1,4 @@
-"""`POST /api/explain`: which rule decides, and nothing of what was asked is called, counted or kept."""
+"""`POST /api/explain`: the rule that decides. Nothing is called, counted or stored."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def asking(given: Given) -> Made:
     return given.key(scopes=["keys:read"])
 
 
-def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
+def test_response_names_the_rule_that_denies_the_call(given: Given, ask: Ask, asking: Made) -> None:
     about = given.key(asking.key.organisation, name="CRM", networks=["10.0.0.0/8"])
     body = {"key": about.key.key_id, "method": "GET", "path": "/api/export?from=1", "address": "10.1.2.3"}
     before, events = given.meter(about), Event.objects.count()
@@ -54,7 +54,7 @@ def test_which_rule_decides(given: Given, ask: Ask, asking: Made) -> None:
     assert Event.objects.count() == events
 
 
-def test_allowed(given: Given, ask: Ask, asking: Made) -> None:
+def test_allowed_call_passes_every_rule(given: Given, ask: Ask, asking: Made) -> None:
     about = given.key(asking.key.organisation)
     said = ask(asking, "POST", "/api/explain", {"key": str(about.key.id), "method": "GET", "path": "/api/chats"}).json()
     assert (said["allowed"], said["status"], said["reason"], said["decided_by"]) == (True, 200, "ok", None)
@@ -74,13 +74,13 @@ def test_allowed(given: Given, ask: Ask, asking: Made) -> None:
         ({"cost": 2}, "cost"),
     ],
 )
-def test_what_cannot_be_asked(ask: Ask, asking: Made, wrong: dict[str, Any], field: str) -> None:
+def test_invalid_call_is_422_with_the_field(ask: Ask, asking: Made, wrong: dict[str, Any], field: str) -> None:
     body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"} | wrong
     told = ask(asking, "POST", "/api/explain", body)
     assert (told.status_code, list(told.json()["errors"])) == (422, [field])
 
 
-def test_a_whole_key_is_refused_and_nowhere(
+def test_secret_is_rejected_and_stored_nowhere(
     ask: Ask, asking: Made, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secret = asking.token.secret

@@ -1,4 +1,4 @@
-"""`GET /api/history/export`: the file, and that asking what it would be exports nothing."""
+"""`GET /api/history/export`: the file; HEAD exports nothing."""
 
 import json
 from typing import Any
@@ -10,7 +10,7 @@ from tests.callpath.rows import Given
 from tests.factories import OPERATOR, KeyFactory
 
 
-def test_a_key_exports_its_organisations_history(given: Given, ask: Ask) -> None:
+def test_key_exports_the_history_of_its_organisation(given: Given, ask: Ask) -> None:
     home, elsewhere = given.organisation(), given.organisation()
     reader = given.key(home, scopes=["history:read"])
     for organisation in (home, elsewhere):

@@ -1,4 +1,4 @@
-"""`/api/keys`: what pages do with keys, done by programs."""
+"""`/api/keys`: managing keys by program."""
 
 from datetime import timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def make(ask: Ask, manager: Made, **fields: Any) -> dict[str, Any]:
     return dict(response.json())
 
 
-def test_a_new_key_opens_the_door_and_its_secret_is_told_once(ask: Ask, manager: Made, given: Given) -> None:
+def test_new_key_works_and_its_secret_is_shown_once(ask: Ask, manager: Made, given: Given) -> None:
     made = make(ask, manager, scopes=["chats:read"], networks=["127.0.0.0/8"], description="For the CRM")
     assert made["key"] == f"{made['key_id']}_{made['secret']}"
     assert (made["scopes"], made["networks"], made["status"]) == (["chats:read"], ["127.0.0.0/8"], "active")
@@ -39,7 +39,7 @@ def test_a_new_key_opens_the_door_and_its_secret_is_told_once(ask: Ask, manager:
     assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).json()["name"] == "CRM"
 
 
-def test_the_same_idempotency_key_makes_one_key_and_tells_its_secret_once(ask: Ask, manager: Made) -> None:
+def test_repeated_idempotency_key_creates_one_key_and_shows_one_secret(ask: Ask, manager: Made) -> None:
     first = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
     second = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
     assert (first.status_code, second.status_code) == (201, 200)
@@ -47,7 +47,7 @@ def test_the_same_idempotency_key_makes_one_key_and_tells_its_secret_once(ask: A
     assert Key.objects.filter(name="Once").count() == 1
 
 
-def test_an_edit_of_what_somebody_else_has_changed_is_a_conflict(ask: Ask, manager: Made) -> None:
+def test_edit_with_a_stale_etag_is_412(ask: Ask, manager: Made) -> None:
     made = make(ask, manager)
     path = f"/api/keys/{made['id']}"
     etag = ask(manager, "GET", path)["ETag"]
@@ -58,7 +58,7 @@ def test_an_edit_of_what_somebody_else_has_changed_is_a_conflict(ask: Ask, manag
     assert ask(manager, "PATCH", path, {"name": "CRM 3"}).json()["name"] == "CRM 3"
 
 
-def test_the_last_network_is_not_taken_away_by_accident(ask: Ask, manager: Made) -> None:
+def test_removing_the_last_network_needs_allow_any(ask: Ask, manager: Made) -> None:
     made = make(ask, manager, networks=["10.0.0.0/8"])
     path = f"/api/keys/{made['id']}"
     refused = ask(manager, "PATCH", path, {"networks": []})
@@ -70,7 +70,7 @@ WRONG_MOMENTS = [4102444800, "4102444800", "2099-12-31 23:59:59Z", "2099-12-31T2
 
 
 @pytest.mark.parametrize("moment", WRONG_MOMENTS)
-def test_a_moment_is_written_in_one_way(ask: Ask, manager: Made, moment: Any) -> None:
+def test_time_that_is_not_rfc3339_is_422(ask: Ask, manager: Made, moment: Any) -> None:
     new = {"name": "CRM", "scopes": ["chats:read"], "expires_at": moment}
     for path in ("/api/keys", "/api/api-keys"):
         body = new if path == "/api/keys" else {"name": "CRM", "expires_at": moment}
@@ -78,12 +78,12 @@ def test_a_moment_is_written_in_one_way(ask: Ask, manager: Made, moment: Any) ->
         assert (refused.status_code, list(refused.json()["errors"])) == (422, ["expires_at"])
 
 
-def test_an_empty_idempotency_key_is_none_that_could_be_meant(ask: Ask, manager: Made) -> None:
+def test_empty_idempotency_key_is_422(ask: Ask, manager: Made) -> None:
     refused = ask(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"]}, **{"Idempotency-Key": ""})
     assert (refused.status_code, list(refused.json()["errors"])) == (422, ["Idempotency-Key"])
 
 
-def test_a_life(ask: Ask, manager: Made) -> None:
+def test_key_can_be_revoked_reactivated_and_deleted(ask: Ask, manager: Made) -> None:
     made = make(ask, manager, scopes=["chats:read"])
     path = f"/api/keys/{made['id']}"
     assert ask(manager, "POST", f"{path}/revoke", {"reason": "Lost"}).json()["revoked_reason"] == "Lost"
@@ -127,13 +127,13 @@ def test_a_life(ask: Ask, manager: Made) -> None:
         ({"name": "x\x00"}, "name"),
     ],
 )
-def test_what_is_wrong_is_said_by_field(ask: Ask, manager: Made, body: dict[str, Any], field: str) -> None:
+def test_invalid_body_is_422_with_the_field(ask: Ask, manager: Made, body: dict[str, Any], field: str) -> None:
     refused = ask(manager, "POST", "/api/keys", {"scopes": ["chats:read"], **body})
     assert (refused.status_code, list(refused.json()["errors"])) == (422, [field])
     assert refused["Content-Type"] == "application/problem+json"
 
 
-def test_nobody_grants_what_they_lack(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
+def test_key_cannot_grant_scopes_that_it_lacks(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
     assert ask(manager, "POST", "/api/keys", {"name": "x", "scopes": ["chats:export"]}).status_code == 403
     assert ask(manager, "POST", "/api/keys", {"name": "x", "inherits": True}).status_code == 403
     assert ask(manager, "POST", "/api/keys", {"name": "x", "kind": "master"}).status_code == 403
@@ -148,7 +148,7 @@ def test_nobody_grants_what_they_lack(ask: Ask, manager: Made, given: Given, own
         assert (refused.status_code, refused.json()["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
 
 
-def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
+def test_link_header_leads_through_all_pages(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
     for number in range(4):
         given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
     first = ask(manager, "GET", "/api/keys?limit=2&q=Item")
@@ -161,7 +161,7 @@ def test_lists_lead_on(ask: Ask, manager: Made, given: Given, owner: Organisatio
     assert list(ask(manager, "GET", "/api/keys?status=live").json()["errors"]) == ["status"]
 
 
-def test_lists_of_many_lead_on_too(
+def test_link_header_leads_through_all_pages_of_a_long_list(
     ask: Ask, manager: Made, given: Given, owner: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "COUNT_LIMIT", 1)
@@ -177,7 +177,7 @@ def test_lists_of_many_lead_on_too(
         assert ask(manager, "GET", back).json() == first.json()
 
 
-def test_another_organisations_key_is_like_none(ask: Ask, manager: Made, given: Given) -> None:
+def test_key_of_another_organisation_is_404(ask: Ask, manager: Made, given: Given) -> None:
     other, nothing = given.key(name="Theirs").key.id, "00000000-0000-4000-8000-000000000000"
     for method, tail, body in [
         ("GET", "", None),

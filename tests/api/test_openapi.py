@@ -1,4 +1,4 @@
-"""The document and the page made of it."""
+"""The OpenAPI document and the page rendered from it."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ OPERATIONS = list(openapi.operations(DOCUMENT))
 CODES = {"400", "401", "429", "503"}
 
 
-def test_anybody_may_read_it(db: None) -> None:
+def test_document_needs_no_credential(db: None) -> None:
     told = Client().get("/api/openapi.json")
     assert (told.status_code, told["Content-Type"]) == (200, "application/json")
     assert told.json()["openapi"].startswith("3.1.")
@@ -25,7 +25,7 @@ def test_anybody_may_read_it(db: None) -> None:
     assert (refused.status_code, refused["Allow"]) == (405, "GET, HEAD")
 
 
-def test_every_operation_says_its_errors_as_problems() -> None:
+def test_every_operation_declares_its_errors_as_problems() -> None:
     ids = [operation["operationId"] for _path, _method, operation in OPERATIONS]
     assert len(set(ids)) == len(ids)
     for path, method, operation in OPERATIONS:
@@ -68,7 +68,7 @@ def test_link_leads_to_every_operation_on_a_created_object() -> None:
             assert created["links"].keys() == on_items
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     def look(value: Any) -> None:
         if isinstance(value, dict):
             if "$ref" in value:
@@ -94,7 +94,7 @@ def test_examples_fit_their_schemas(place: tuple[str, str, Any]) -> None:
             jsonschema_rs.Draft202012Validator(schema).validate(media["example"])
 
 
-def test_examples_of_requests_are_short() -> None:
+def test_example_of_a_request_omits_optional_fields() -> None:
     def body(path: str, method: str) -> Any:
         return DOCUMENT["paths"][path][method]["requestBody"]["content"]["application/json"]["example"]
 
@@ -107,7 +107,7 @@ def test_examples_of_requests_are_short() -> None:
     assert not [place[0] for place in OPERATIONS if "requestBody" in place[2] and not body(place[0], place[1])]
 
 
-def test_lists_say_that_they_lead_on_and_keys_that_they_have_a_revision() -> None:
+def test_document_declares_headers_of_lists_and_keys() -> None:
     paths = DOCUMENT["paths"]
     assert "Link" in paths["/api/bots"]["get"]["responses"]["200"]["headers"]
     assert "ETag" in paths["/api/keys/{key}"]["get"]["responses"]["200"]["headers"]
@@ -116,7 +116,7 @@ def test_lists_say_that_they_lead_on_and_keys_that_they_have_a_revision() -> Non
     assert "If-Match" in {each["name"] for each in paths["/api/keys/{key}"]["patch"]["parameters"]}
 
 
-def test_the_page_shows_every_operation_under_the_strict_policy(db: None) -> None:
+def test_page_shows_every_operation_under_the_strict_policy(db: None) -> None:
     told = Client().get("/api/docs")
     assert (told.status_code, told["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "script-src 'self'" in told["Content-Security-Policy"]

@@ -1,4 +1,4 @@
-"""ETag and If-Match: whoever edits what somebody else has changed since they read it is told, whatever it is."""
+"""ETag and If-Match: an edit of an object that has changed since it was read is 412, for every resource."""
 
 import re
 from collections.abc import Iterator
@@ -44,7 +44,7 @@ def ask(world: World, method: str, address: str, body: Any = None, etag: str = "
     return call(method, address, body, world.headers["administrator"] | ({"If-Match": etag} if etag else {}))
 
 
-def test_whatever_can_be_edited_takes_the_header() -> None:
+def test_every_edit_is_tested_with_if_match() -> None:
     said = {
         (method.upper(), path)
         for path, method, operation in openapi.operations(openapi.document(api))
@@ -58,7 +58,9 @@ def test_whatever_can_be_edited_takes_the_header() -> None:
 
 
 @pytest.mark.parametrize(("address", "field", "others"), EDITED, ids=lambda value: str(value)[:30])
-def test_an_edit_on_top_of_another(world: World, address: str, field: str, others: list[tuple[str, str, Any]]) -> None:
+def test_edit_with_a_stale_etag_is_412_and_changes_nothing(
+    world: World, address: str, field: str, others: list[tuple[str, str, Any]]
+) -> None:
     def edit() -> dict[str, str]:
         return {field: f"10.1.{next(numbers)}.0/24" if field == "network" else f"New {uuid4().hex}"}
 

@@ -1,4 +1,4 @@
-"""What makes something may be sent again: the same Idempotency-Key makes it once and tells its secret once."""
+"""Idempotency-Key: a repeated request creates one object and shows one secret, for every resource."""
 
 import json
 import re
@@ -59,7 +59,7 @@ def filled(world: World, value: Any) -> Any:
 
 
 def without(told: Any, secrets: tuple[str, ...]) -> Any:
-    """The answer with null for its secrets."""
+    """The response with null for its secrets."""
     told = json.loads(json.dumps(told))
     for secret in secrets:
         *steps, name = secret.split(".")
@@ -71,7 +71,7 @@ def without(told: Any, secrets: tuple[str, ...]) -> Any:
     return told
 
 
-def test_whatever_makes_something_takes_the_header() -> None:
+def test_every_creation_is_tested_with_an_idempotency_key() -> None:
     said = {
         path
         for path, _method, operation in openapi.operations(openapi.document(api))
@@ -82,7 +82,9 @@ def test_whatever_makes_something_takes_the_header() -> None:
 
 
 @pytest.mark.parametrize(("address", "body", "place", "secrets"), MAKING, ids=lambda value: str(value)[:40])
-def test_sent_again(world: World, address: str, body: Any, place: str, secrets: tuple[str, ...]) -> None:
+def test_repeated_request_creates_nothing_and_shows_no_secret(
+    world: World, address: str, body: Any, place: str, secrets: tuple[str, ...]
+) -> None:
     address, body = filled(world, [address, body])
     first = post(world, address, body, "n-1")
     events = Event.objects.count()
@@ -99,7 +101,7 @@ def test_sent_again(world: World, address: str, body: Any, place: str, secrets: 
         assert first["Location"] == f"{address.partition('?')[0]}/{identity}"
 
 
-def test_another_request_needs_another_key(world: World) -> None:
+def test_idempotency_key_of_another_request_is_422(world: World) -> None:
     made = post(world, "/api/tiers", {"name": f"Tier {uuid4()}", "hourly_limit": 5}, "n-1")
     for address, body in (("/api/tiers", {"name": "x", "hourly_limit": 5}), ("/api/bots", {"name": "x"})):
         body = body if address == "/api/tiers" else body | {"organisation": world.home.slug}
@@ -113,6 +115,6 @@ def test_another_request_needs_another_key(world: World) -> None:
 
 
 @pytest.mark.parametrize("nonce", ["", "two words", "x" * 256, "ü"])
-def test_not_any_text_is_an_idempotency_key(world: World, nonce: str) -> None:
+def test_malformed_idempotency_key_is_422(world: World, nonce: str) -> None:
     refused = post(world, "/api/tiers", {"name": "x", "hourly_limit": 5}, nonce)
     assert (refused.status_code, list(refused.json()["errors"])) == (422, ["Idempotency-Key"])

@@ -23,13 +23,13 @@ from tests.live.servers import Server
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
 SECONDS: Final = 15
-"""Of one run; there are three."""
+"""Seconds of each of the three runs."""
 SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chats:read")
 
 
 @pytest.fixture
 def catalogue(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
-    """What all organisations share is afterwards what it was: an administrator's run changes it."""
+    """Restore the catalogue afterwards: an administrator's run changes it."""
     with django_db_blocker.unblock():
         kept = [(model, list(model.objects.values())) for model in (Tier, Scope, ScopeRoute)]
     yield
@@ -68,7 +68,7 @@ def ids(model: Any) -> set[Any]:
 
 
 def users(world: World, caller: str) -> dict[str, dict[str, str]]:
-    """By name, the headers of those who ask; the first asks, and no other may see what it sees."""
+    """Headers by user name. The first user calls; the others may not see its objects."""
     if caller == "key":
         keys = [world.given.key(each, scopes=SCOPES, limit=1_000_000) for each in (world.home, world.elsewhere)]
         return {str(number): {"X-API-Key": key.token.value} for number, key in enumerate(keys)}
@@ -80,7 +80,7 @@ def users(world: World, caller: str) -> dict[str, dict[str, str]]:
 
 
 def document_for(server: Server, scheme: str) -> dict[str, Any]:
-    """The operations that the scheme opens, with no other scheme: schemathesis would send several together."""
+    """The operations that accept the scheme, without other schemes: schemathesis would send several at once."""
     told: dict[str, Any] = server.ask("/api/openapi.json").json
     for path, method, operation in list(openapi.operations(told)):
         alone = [alternative for alternative in operation["security"] if alternative.keys() == {scheme}]
@@ -97,7 +97,9 @@ def document_for(server: Server, scheme: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("caller", ["key", "owner", "administrator"])
-def test_schemathesis_finds_nothing(api: Server, world: World, caller: str, tmp_path: Path) -> None:
+def test_schemathesis_finds_no_difference_between_document_and_server(
+    api: Server, world: World, caller: str, tmp_path: Path
+) -> None:
     asking = users(world, caller)
     (tmp_path / "openapi.json").write_text(json.dumps(document_for(api, "key" if caller == "key" else "bearer")))
     auth = [

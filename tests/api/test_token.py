@@ -1,4 +1,4 @@
-"""People's tokens: how they are got, what they open, and all that ends them."""
+"""Tokens of people: how they are issued, what they allow, and what ends them."""
 
 import json
 import re
@@ -26,7 +26,7 @@ EMAIL = "jonas@northwind.example"
 
 
 @pytest.fixture(autouse=True)
-def _nobody_has_tried(db: None) -> None:
+def _no_failed_attempts(db: None) -> None:
     cache.clear()
 
 
@@ -52,7 +52,7 @@ def alike(answer: Any) -> tuple[Any, ...]:
     return answer.status_code, headers, answer.content.replace(answer["X-Request-Id"].encode(), b"")
 
 
-def test_a_sign_in_opens_the_api(jonas: Person, northwind: Organisation) -> None:
+def test_access_token_of_a_sign_in_is_accepted(jonas: Person, northwind: Organisation) -> None:
     made = sign_in()
     assert (made.status_code, made["Cache-Control"]) == (200, "no-store")
     told = made.json()
@@ -73,7 +73,7 @@ def test_a_sign_in_opens_the_api(jonas: Person, northwind: Organisation) -> None
     assert (event.type, event.actor_id, event.interface) == (EventType.SIGNED_IN, jonas.id, "api")
 
 
-def test_refresh_tokens_are_kept_as_digests_only(jonas: Person) -> None:
+def test_refresh_token_is_stored_as_a_digest_only(jonas: Person) -> None:
     told = sign_in().json()
     row = RefreshToken.objects.get()
     assert len(row.digest) == 32
@@ -84,7 +84,7 @@ def test_refresh_tokens_are_kept_as_digests_only(jonas: Person) -> None:
     assert told["access_token"] not in everything
 
 
-def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session(jonas: Person) -> None:
+def test_second_use_of_a_refresh_token_ends_the_session(jonas: Person) -> None:
     first = sign_in().json()
     second = post("/api/token/refresh", {"refresh_token": first["refresh_token"]}).json()
     assert second["refresh_token"] != first["refresh_token"]
@@ -100,7 +100,7 @@ def test_a_refresh_token_is_good_once_and_a_second_use_ends_the_session(jonas: P
     ]
 
 
-def test_revoking_ends_the_session(jonas: Person) -> None:
+def test_sign_out_ends_the_session(jonas: Person) -> None:
     told = sign_in().json()
     sent = {"refresh_token": told["refresh_token"]}
     assert post("/api/token/revoke", sent).status_code == 204
@@ -128,7 +128,7 @@ ENDINGS: dict[str, Callable[[Person], object]] = {
 
 
 @pytest.mark.parametrize("what", ENDINGS)
-def test_what_ends_a_session_ends_its_tokens_at_once(jonas: Person, what: str) -> None:
+def test_event_that_ends_a_session_ends_its_tokens_at_once(jonas: Person, what: str) -> None:
     told = sign_in().json()
     ENDINGS[what](jonas)
     assert whoami(told["access_token"]).status_code == 401
@@ -138,7 +138,7 @@ def test_what_ends_a_session_ends_its_tokens_at_once(jonas: Person, what: str) -
         assert whoami(told["access_token"]).status_code == 401
 
 
-def test_a_demotion_holds_at_once(jonas: Person, northwind: Organisation) -> None:
+def test_lost_role_takes_effect_on_the_next_call(jonas: Person, northwind: Organisation) -> None:
     token = sign_in().json()["access_token"]
     key = KeyFactory(organisation=northwind)
     headers = {"Authorization": f"Bearer {token}"}
@@ -171,8 +171,8 @@ FORGERIES: dict[str, dict[str, Any]] = {
     "another key": {"key": b"x" * 32},
     "unsigned": {"key": None, "algorithm": "none"},
     "another algorithm": {"algorithm": "HS512"},
-    "another issuer": {"iss": "somebody"},
-    "another audience": {"aud": "somebody"},
+    "another issuer": {"iss": "other"},
+    "another audience": {"aud": "other"},
     "another person": {"sub": "00000000-0000-4000-8000-000000000000"},
     "no person": {"sub": None},
     "no session": {"sid": None},
@@ -184,7 +184,7 @@ FORGERIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", FORGERIES)
 @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
-def test_a_bad_token_is_answered_like_a_bad_key(jonas: Person, what: str) -> None:
+def test_invalid_token_is_answered_like_an_unknown_key(jonas: Person, what: str) -> None:
     good = sign_in().json()["access_token"]
     assert whoami(_forged(good)).status_code == 200
     refused = whoami(_forged(good, **FORGERIES[what]))
@@ -192,7 +192,7 @@ def test_a_bad_token_is_answered_like_a_bad_key(jonas: Person, what: str) -> Non
     assert refused.status_code == 401
 
 
-def test_a_token_ends_by_the_databases_clock(jonas: Person) -> None:
+def test_token_expires_by_the_clock_of_the_database(jonas: Person) -> None:
     token = sign_in().json()["access_token"]
     claims = _claims(token)
     assert claims["exp"] - claims["iat"] == 600
@@ -200,7 +200,7 @@ def test_a_token_ends_by_the_databases_clock(jonas: Person) -> None:
         assert whoami(token).status_code == 200
 
 
-def test_one_credential(jonas: Person, northwind: Organisation) -> None:
+def test_token_together_with_a_key_is_400(jonas: Person, northwind: Organisation) -> None:
     token, key = sign_in().json()["access_token"], KeyFactory(organisation=northwind)
     assert whoami(token, **{"X-API-Key": key.token}).status_code == 400
     assert whoami(token, **{"X-API-Key": ""}).status_code == 400
@@ -211,7 +211,7 @@ def test_one_credential(jonas: Person, northwind: Organisation) -> None:
     assert Client().get("/api/whoami", headers={"Authorization": f"bearer \t{token}"}).status_code == 200
 
 
-def test_nothing_but_the_header_counts(jonas: Person) -> None:
+def test_session_cookie_is_not_a_credential_and_a_token_needs_no_csrf(jonas: Person) -> None:
     client = Client()
     client.force_login(jonas, backend=settings.AUTHENTICATION_BACKENDS[0])
     assert client.get("/api/keys").status_code == 401
@@ -225,11 +225,11 @@ def token_of(person: Person) -> str:
     return str(sign_in(person.email).json()["access_token"])
 
 
-def test_wrong_unknown_and_deactivated_look_alike(jonas: Person, northwind: Organisation) -> None:
+def test_failed_sign_ins_are_answered_alike(jonas: Person, northwind: Organisation) -> None:
     gone = member_of(northwind, email="gone@northwind.example", deactivated=True, signs_in=True)
     answers = [
         sign_in(password="wrong"),
-        sign_in("nobody@northwind.example"),
+        sign_in("unknown@northwind.example"),
         sign_in(gone.email),
         sign_in(gone.email, "wrong"),
     ]
@@ -240,7 +240,7 @@ def test_wrong_unknown_and_deactivated_look_alike(jonas: Person, northwind: Orga
     assert len(failed) == 4
 
 
-def test_wrong_unknown_and_deactivated_cost_one_hash_each(jonas: Person, northwind: Organisation) -> None:
+def test_every_failed_sign_in_costs_one_hash(jonas: Person, northwind: Organisation) -> None:
     gone = member_of(northwind, email="gone@northwind.example", deactivated=True, signs_in=True)
     hashes = []
     real = hashers.Argon2PasswordHasher
@@ -248,7 +248,7 @@ def test_wrong_unknown_and_deactivated_cost_one_hash_each(jonas: Person, northwi
         mock.patch.object(real, "encode", autospec=True, side_effect=real.encode) as encode,
         mock.patch.object(real, "verify", autospec=True, side_effect=real.verify) as verify,
     ):
-        for email, password in ((EMAIL, "wrong"), ("nobody@northwind.example", "wrong"), (gone.email, PASSWORD)):
+        for email, password in ((EMAIL, "wrong"), ("unknown@northwind.example", "wrong"), (gone.email, PASSWORD)):
             encode.reset_mock()
             verify.reset_mock()
             sign_in(email, password)
@@ -256,7 +256,7 @@ def test_wrong_unknown_and_deactivated_cost_one_hash_each(jonas: Person, northwi
     assert hashes == [1, 1, 1]
 
 
-def test_failures_are_counted_together_with_those_of_the_page(jonas: Person) -> None:
+def test_failed_sign_ins_of_page_and_api_share_one_limit(jonas: Person) -> None:
     where = {"REMOTE_ADDR": "198.51.100.7"}
     for _ in range(4):
         Client().post("/account/login/", {"login": EMAIL, "password": "wrong"}, **where)
@@ -269,18 +269,18 @@ def test_failures_are_counted_together_with_those_of_the_page(jonas: Person) -> 
     assert sign_in(REMOTE_ADDR="203.0.113.9").status_code == 200
 
 
-def test_what_is_no_address_is_not_recorded(jonas: Person) -> None:
+def test_text_that_is_not_an_email_address_is_not_recorded(jonas: Person) -> None:
     assert sign_in("correct horse battery staple").status_code == 422
     assert not Event.objects.exists()
 
 
-def test_who_history_cannot_be_told_of_does_not_come_in(jonas: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sign_in_fails_if_it_cannot_be_recorded(jonas: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "record", mock.Mock(side_effect=RuntimeError("history cannot be written")))
     assert sign_in().status_code == 500
     assert not TokenSession.objects.exists()
 
 
-def test_without_a_signing_key_there_are_no_tokens(jonas: Person) -> None:
+def test_api_without_a_signing_key_has_no_tokens(jonas: Person) -> None:
     token = token_of(jonas)
     with override_settings(KEYADMIN_JWT_KEY=b""):
         assert sign_in().status_code == 404
@@ -289,20 +289,20 @@ def test_without_a_signing_key_there_are_no_tokens(jonas: Person) -> None:
         assert whoami(token).status_code == 401
 
 
-def test_bodies_are_closed_and_no_error_repeats_a_password(jonas: Person) -> None:
+def test_unknown_field_is_422_and_no_error_repeats_the_password(jonas: Person) -> None:
     refused = post("/api/token", {"email": EMAIL, "password": "secret-typed", "remember": True})
     assert (refused.status_code, list(refused.json()["errors"])) == (422, ["remember"])
     assert "secret-typed" not in post("/api/token", {"email": 1, "password": ["secret-typed"]}).content.decode()
     assert re.fullmatch("GET, HEAD|POST", Client().get("/api/token")["Allow"])
 
 
-def test_expired_sessions_go_with_the_next_sign_in(jonas: Person) -> None:
+def test_sign_in_deletes_expired_sessions(jonas: Person) -> None:
     token_session(jonas, expires_at=timezone.now() - timedelta(minutes=1))
     sign_in()
     assert TokenSession.objects.count() == 1
 
 
-def test_a_persons_keys_inherit(jonas: Person) -> None:
+def test_key_that_a_person_creates_inherits_their_permissions(jonas: Person) -> None:
     made = Client().post(
         "/api/api-keys", json.dumps({"name": "Mine"}), "application/json", headers=bearer(token_of(jonas))
     )
@@ -311,6 +311,6 @@ def test_a_persons_keys_inherit(jonas: Person) -> None:
     assert (seen["inherits"], seen["created_by"]) == (True, "Jonas Lind")
 
 
-def test_a_person_does_not_verify(jonas: Person) -> None:
+def test_person_cannot_verify_calls(jonas: Person) -> None:
     body = {"method": "GET", "path": "/api/chats"}
     assert post("/api/verify", body, headers=bearer(token_of(jonas))).status_code == 403

@@ -1,4 +1,4 @@
-"""Two organisations with everything in them, and everybody who might ask the API."""
+"""Two organisations with objects of every kind, and every kind of caller of the API."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -13,7 +13,7 @@ from tests.factories import ChannelFactory, KeyFactory, as_actor
 
 PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
 KEYS: Final = ("reading key", "writing key", "history key", "inheriting key", "ordinary key")
-CALLERS: Final = (*PEOPLE, *KEYS, "nobody")
+CALLERS: Final = (*PEOPLE, *KEYS, "anonymous")
 #: Kinds of keys, and ways to present one, that decide nothing about who gets what.
 OTHER_KEYS: Final = ("master key", "bot's key", "public key", "compact key", "old secret", "pair")
 
@@ -50,7 +50,7 @@ class World:
         self.headers: dict[str, dict[str, str]] = {
             **dict(zip(PEOPLE, [bearer(token_of(person)) for person in people], strict=True)),
             **dict(zip(KEYS, [{"X-API-Key": key} for key in keys], strict=True)),
-            "nobody": {},
+            "anonymous": {},
         }
         self.target: dict[str, Callable[[Organisation], str]] = {
             "organisation": lambda o: str(given.organisation().id) if o is self.home else str(o.id),
