@@ -12,6 +12,7 @@ from django.urls import resolve
 
 from tests.callpath.rows import Given, Made
 from tests.callpath.test_credentials import wrong_secret
+from tests.factories import PersonFactory, as_actor
 from tests.live.client import Answer
 from tests.live.servers import Server
 
