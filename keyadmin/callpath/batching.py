@@ -1,6 +1,6 @@
 """Group commit for consumption: threads that arrive while a statement is in progress share the next one.
 
-A single call is sent at once. Under load one statement, one transaction and one turn of PostgreSQL serve many calls.
+A single call is sent at once. Under load one statement, one transaction and one round trip serve many calls.
 A call does not join a batch, and sends its own statement, if
 
 - another call on the same row waits or is in progress,

@@ -62,7 +62,7 @@ class _Node:
     """A node of the trie, one for each segment. `ends` and `rest` (for `**`) are by method."""
 
     literals: "dict[str, _Node]" = field(default_factory=dict)
-    one: "_Node | None" = None
+    wildcard: "_Node | None" = None
     ends: dict[str, _End] = field(default_factory=dict)
     rest: dict[str, _End] = field(default_factory=dict)
 
@@ -109,7 +109,7 @@ def compile_table(routes: Iterable[Route]) -> Table:
             if segment == "**":
                 break
             if segment == "*" or segment[0] == "{":
-                node.one = node = node.one or _Node()
+                node.wildcard = node = node.wildcard or _Node()
             else:
                 node = node.literals.setdefault(segment, _Node())
         ends = node.rest if segments[-1:] == ["**"] else node.ends
@@ -130,27 +130,27 @@ def segments_of(route: Route) -> list[str]:
     for position, segment in enumerate(segments):
         if segment == "**" and position != len(segments) - 1:
             raise RouteError(f"{route.pattern}: ** can only be the last segment.")
-        known = segment in ("*", "**") or _name(segment) or (_literal(segment) and segment not in (".", ".."))
-        if not known:
+        is_valid = segment in ("*", "**") or _name(segment) or (_literal(segment) and segment not in (".", ".."))
+        if not is_valid:
             raise RouteError(f"{route.pattern}: {segment!r} is not a segment. Use plain text, *, {{name}} or **.")
-    named = [segment for segment in segments if segment[0] == "{"]
-    if len(named) != len(set(named)):
+    names = [segment for segment in segments if segment[0] == "{"]
+    if len(names) != len(set(names)):
         raise RouteError(f"{route.pattern} uses a name twice.")
-    if ("{channel}" in named) != (route.channel_from == "path"):
+    if ("{channel}" in names) != (route.channel_from == "path"):
         raise RouteError(f"{route.pattern}: a channel from the path and {{channel}} in it go together.")
     return segments
 
 
-def overlap(one: Route, other: Route) -> bool:
+def overlap(first: Route, second: Route) -> bool:
     """Whether a call can match both routes. Raises RouteError for an invalid route."""
-    methods = {"GET" if route.method == "HEAD" else route.method for route in (one, other)}
+    methods = {"GET" if route.method == "HEAD" else route.method for route in (first, second)}
     if len(methods) > 1:
         return False
-    left, right = segments_of(one), segments_of(other)
-    for mine, theirs in zip(left, right, strict=False):
-        if "**" in (mine, theirs):
+    left, right = segments_of(first), segments_of(second)
+    for ours, theirs in zip(left, right, strict=False):
+        if "**" in (ours, theirs):
             return True
-        if mine != theirs and not any(segment == "*" or segment[0] == "{" for segment in (mine, theirs)):
+        if ours != theirs and not any(segment == "*" or segment[0] == "{" for segment in (ours, theirs)):
             return False
     return len(left) == len(right)
 
@@ -178,7 +178,7 @@ def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | N
     child = node.literals.get(segments[depth])
     if child is not None and (end := _find(child, segments, depth + 1, method)) is not None:
         return end
-    if node.one is not None and (end := _find(node.one, segments, depth + 1, method)) is not None:
+    if node.wildcard is not None and (end := _find(node.wildcard, segments, depth + 1, method)) is not None:
         return end
     return node.rest.get(method)
 

@@ -18,6 +18,7 @@ import psutil
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin import env
+from keyadmin.callpath.background import PeriodicThread
 from keyadmin.callpath.metrics import CONSUME_BUCKETS, Measurements
 from keyadmin.conf import conf
 from keyadmin.core import cidr
@@ -68,7 +69,7 @@ def prepare(server: str) -> None:
 def start() -> None:
     """Publishes from now on, in a process that decides calls."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        threading.Thread(target=_publish_for_ever, name="metrics", daemon=True).start()
+        PeriodicThread("metrics", EVERY, publish).start()
 
 
 def answer(method: str, peer: str, headers: Mapping[str, Sequence[str]]) -> Response:
@@ -136,13 +137,6 @@ class Publisher:
 @cache
 def _publisher() -> Publisher:
     return Publisher()
-
-
-def _publish_for_ever() -> None:
-    pause = threading.Event()
-    while True:
-        publish()
-        pause.wait(EVERY)
 
 
 def _text() -> bytes:

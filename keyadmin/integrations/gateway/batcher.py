@@ -1,7 +1,7 @@
 """Group commit for consumption on the event loop: calls that arrive while a statement is in progress share the next.
 
 One connection per process, and no thread: a single call is sent at once, and under load many calls share a statement, a
-transaction and a turn of the loop. The connection gives up on a locked row after a moment, because it would delay the
+transaction and a round trip. The connection gives up on a locked row after a moment, because it would delay the
 other calls of the batch. The keys of such a batch bypass the batcher for a while: the executor decides their calls.
 """
 
