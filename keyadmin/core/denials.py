@@ -56,7 +56,7 @@ class DenialReason(Enum):
         403,
         "insufficient-scope",
         "No permission opens this method and path.",
-        _("Nothing opens this call"),
+        _("No permission covers this request"),
         DenialGroup.PERMISSION,
     )
     SCOPE = (
@@ -80,7 +80,7 @@ class DenialReason(Enum):
         403,
         "insufficient-scope",
         "This key may not act on behalf of a person.",
-        _("May not act for a person"),
+        _("May not act for people"),
         DenialGroup.PERMISSION,
     )
     ON_BEHALF_OF = (
@@ -88,7 +88,7 @@ class DenialReason(Enum):
         403,
         "unknown-person",
         "On-Behalf-Of names no active person of this organisation.",
-        _("Unknown person"),
+        _("Unknown person to act for"),
         DenialGroup.PERMISSION,
     )
     LIMITED = (
