@@ -14,8 +14,10 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.denials import ALLOWED, DenialReason
 from keyadmin.core.redaction import MAX_LINE_LENGTH
 
 #: Addresses that pages show of a key's day. As many more are kept as candidates.
@@ -34,28 +36,28 @@ class CallOutcomeGroup(models.TextChoices):
     EXPIRED = "expired", _("Not active")
 
 
-class CallOutcome(models.TextChoices):
-    """The outcome of a call with a proven secret: allowed, or the label of the DenialReason."""
+def _choice(reason: DenialReason) -> tuple[str, Promise]:
+    return reason.label, _(reason.title)
 
-    OK = "ok", _("Allowed")
-    REVOKED = "revoked", _("Revoked")
-    EXPIRED = "expired", _("Expired")
-    PAUSED = "paused", _("Paused")
-    ADDRESS = "address", _("IP not allowed")
-    UNMAPPED = "unmapped", _("No permission covers this request")
-    SCOPE = "scope", _("No permission")
-    CHANNEL = "channel", _("Channel not allowed")
-    IMPERSONATION = "impersonation", _("May not act for people")
-    ON_BEHALF_OF = "on_behalf_of", _("Unknown person to act for")
-    LIMITED = "limited", _("Limited")
+
+class CallOutcome(models.TextChoices):
+    """The outcome of a call with a known key: allowed, or the denial reason. `DenialReason` has their texts."""
+
+    OK = ALLOWED, _("Allowed")
+    REVOKED = _choice(DenialReason.REVOKED)
+    EXPIRED = _choice(DenialReason.EXPIRED)
+    PAUSED = _choice(DenialReason.PAUSED)
+    ADDRESS = _choice(DenialReason.ADDRESS)
+    UNMAPPED = _choice(DenialReason.UNMAPPED)
+    SCOPE = _choice(DenialReason.SCOPE)
+    CHANNEL = _choice(DenialReason.CHANNEL)
+    IMPERSONATION = _choice(DenialReason.IMPERSONATION)
+    ON_BEHALF_OF = _choice(DenialReason.ON_BEHALF_OF)
+    LIMITED = _choice(DenialReason.LIMITED)
 
     @property
     def group(self) -> CallOutcomeGroup:
-        if self in (CallOutcome.REVOKED, CallOutcome.EXPIRED, CallOutcome.PAUSED):
-            return CallOutcomeGroup.EXPIRED
-        if self in (CallOutcome.OK, CallOutcome.ADDRESS, CallOutcome.LIMITED):
-            return CallOutcomeGroup(self.value)
-        return CallOutcomeGroup.PERMISSION
+        return CallOutcomeGroup.OK if self == ALLOWED else CallOutcomeGroup(str(DenialReason[self.name].group))
 
 
 class UsageHourQuerySet(models.QuerySet[Any]):
