@@ -59,18 +59,20 @@ function itemForKey(menu, event) {
   return isLetter ? findByLetters(items, current, event.key) : undefined;
 }
 
+/** @param {HTMLElement} menu */
+const focusFirst = (menu) => (itemsOf(menu)[0] ?? find(menu, "input:not([type=hidden]), select"))?.focus();
+
 document.addEventListener(
   "toggle",
   (event) => {
     const menu = targetOf(event);
-    if (!menu.matches?.(".menu")) return;
-    const button = buttonOf(menu);
+    const button = menu.matches?.(".menu") && buttonOf(menu);
+    if (!button) return;
     const isOpen = /** @type {ToggleEvent} */ (event).newState === "open";
-    button?.setAttribute("aria-expanded", String(isOpen));
-    if (!isOpen || !button) return;
+    button.setAttribute("aria-expanded", String(isOpen));
+    if (!isOpen) return;
     placeMenu(menu, button);
-    if (menu.contains(document.activeElement)) return;
-    (itemsOf(menu)[0] ?? find(menu, "input:not([type=hidden]), select"))?.focus();
+    if (!menu.contains(document.activeElement)) focusFirst(menu);
   },
   true,
 );
