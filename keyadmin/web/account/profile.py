@@ -43,7 +43,7 @@ def profile(request: PageRequest) -> HttpResponseBase:
 
 @require_POST
 def choose_theme(request: PageRequest) -> HttpResponse:
-    """Set the theme's cookie for a browser without JavaScript. With JavaScript, theme.js sets it."""
+    """Set the theme's cookie for a browser without JavaScript. With JavaScript, page.js sets it."""
     response = redirect("profile")
     theme = request.POST.get("theme", "")
     if theme in preferences.THEMES:

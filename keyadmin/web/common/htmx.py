@@ -29,7 +29,7 @@ def form_status(form: BaseForm) -> int:
 def error_response(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:
     """The page of an error. htmx gets the status alone, and a toast with `message` that stays until it is dismissed.
 
-    Without a message errors.js shows the general one for the status.
+    Without a message feedback.js shows the general one for the status.
     """
     if is_htmx(request):
         response = HttpResponse(status=status)
