@@ -1,4 +1,4 @@
-# Everything keyadmin needs is made here: `make run` and `make test` work on a fresh clone.
+# `make run` and `make test` work in a fresh clone: each target installs what it needs first.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -8,34 +8,57 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras
 
-# What `check` runs under: production's settings, with values that open nothing.
+# Settings of production for `lint`, `check` and `wheel`. The values give access to nothing.
 PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KEYADMIN_SMTP_HOST=mail.example.com \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
-.PHONY: help run test lint check format screenshots bench bench-pages lock clean chromium wrk
+PYTEST := $(PY) -m pytest -n 2 --dist worksteal
+# The programs of the oldest PostgreSQL that keyadmin supports, as Debian and Ubuntu install them.
+POSTGRES_15 := /usr/lib/postgresql/15/bin
+# Tests of the schema, of statements and of transactions. They need neither a browser nor a server.
+DATABASE_TESTS := tests/models tests/operations tests/db tests/explain tests/callpath tests/management
 
-help:  ## list what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+.PHONY: help run test test-fast test-services test-long lint check format wheel screenshots bench bench-pages lock clean \
+	chromium postgres-15 wrk
 
-run: .venv/.base  ## serve on http://localhost:8000 (PORT=…) with a database and demo data; Ctrl-C stops it
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: .venv/.embedded  ## serve on http://localhost:8000 (PORT=…) with a database and demo data; Ctrl-C stops it
 	@exec $(PY) -m keyadmin.server.run
 
-test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests/setup -x" narrows the tests
-	@$(PY) -m pytest -n 2 --dist worksteal $(ARGS)
+test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests/web -x" selects tests
+	@$(PYTEST) --ignore=tests/services $(ARGS)
+
+test-fast: .venv/.dev lint check  ## all checks, then the tests without a browser and without server processes
+	@$(PYTEST) --ignore=tests/services -m "not browser and not servers" $(ARGS)
+
+test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, and the tests of the wheel
+	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) -m "not servers" $(DATABASE_TESTS) $(ARGS)
+	@$(PYTEST) tests/services $(ARGS)
+
+test-long: .venv/.dev postgres-15  ## every test without a browser on PostgreSQL 15, with server processes
+	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --ignore=tests/services -m "not browser" $(ARGS)
 
 lint: .venv/.dev  ## style and types
 	@$(PY) -m ruff check --quiet --output-format concise
 	@$(PY) -m ruff format --check --quiet || { echo 'Run `make format`.' >&2; exit 1; }
 	@$(PRODUCTION) $(PY) -m mypy --no-error-summary
 
-check: .venv/.dev  ## missing migrations, and Django's checks for production
+check: .venv/.dev  ## check for missing migrations, and run Django's checks for production
 	@$(PRODUCTION) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 
-format: .venv/.dev  ## put the code into the house style
+format: .venv/.dev  ## format the code
 	@$(PY) -m ruff check --quiet --fix
 	@$(PY) -m ruff format --quiet
+
+wheel: .venv/.dev  ## build the wheel into dist/, with templates, translations and static files inside
+	@rm -rf build dist
+	@$(PRODUCTION) KEYADMIN_STATIC_ROOT=build/static $(PY) manage.py collectstatic --no-input --verbosity 0
+	@$(PY) -m build --wheel --no-isolation --outdir dist >build/log 2>&1 || { cat build/log >&2; exit 1; }
+	@ls dist/*.whl
 
 screenshots: .venv/.dev chromium  ## picture every page and dialog into screenshots/, light and dark, wide and narrow
 	@$(PY) -m tests.browser.screenshots screenshots
@@ -46,15 +69,17 @@ bench: .venv/.dev benchmarks/.venv/.done wrk  ## measure calls beside floors and
 bench-pages: .venv/.dev  ## measure pages with a million keys and ten million events, and write benchmarks/PAGES.md
 	@$(PY) -m benchmarks.pages $(ARGS)
 
-lock: .venv/.dev  ## make the lock files anew from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
+lock: .venv/.dev  ## write the lock files from pyproject.toml (LOCK_ARGS=--upgrade for newer versions)
 	@$(PY) -m piptools compile --quiet $(LOCK) $(LOCK_ARGS) --output-file=requirements/base.txt pyproject.toml
-	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/base.txt --extra=dev $(LOCK) $(LOCK_ARGS) \
+	@$(PY) -m piptools compile --quiet --constraint=requirements/base.txt --extra=embedded $(LOCK) $(LOCK_ARGS) \
+		--output-file=requirements/embedded.txt pyproject.toml
+	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/embedded.txt --extra=embedded --extra=dev $(LOCK) $(LOCK_ARGS) \
 		--output-file=requirements/dev.txt pyproject.toml
-	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/base.txt --extra=bench $(LOCK) $(LOCK_ARGS) \
+	@$(PY) -m piptools compile --quiet --allow-unsafe --constraint=requirements/embedded.txt --extra=embedded --extra=bench $(LOCK) $(LOCK_ARGS) \
 		--output-file=requirements/bench.txt pyproject.toml
 
-clean:  ## remove what was made, except .local/ with your data and secrets
-	@rm -rf .venv benchmarks/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build staticfiles screenshots *.egg-info
+clean:  ## remove generated files, except .local/ with your data and secrets
+	@rm -rf .venv benchmarks/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist staticfiles screenshots *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The browser of the browser tests. The headless shell draws no windows, which saves a third of what they cost.
@@ -71,6 +96,18 @@ chromium:
 	echo 'The browser tests need Chromium: install chromium-headless-shell, chromium, chromium-browser or google-chrome so that it is in PATH.' >&2; \
 	exit 1
 
+# The oldest PostgreSQL that keyadmin supports, for test-services.
+postgres-15:
+	@[ -x $(POSTGRES_15)/postgres ] && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo 'Installing PostgreSQL 15 …'; \
+		mkdir -p /etc/postgresql-common/createcluster.d; \
+		echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/keyadmin.conf; \
+		{ apt-get -qq update && apt-get -qq install -y postgresql-15; } >/dev/null && exit 0; \
+	fi; \
+	echo 'These tests need PostgreSQL 15. Install postgresql-15, or set POSTGRES_15 to the folder of its programs.' >&2; \
+	exit 1
+
 # The load generator of the benchmarks.
 wrk:
 	@command -v wrk >/dev/null && exit 0; \
@@ -82,22 +119,22 @@ wrk:
 	exit 1
 
 benchmarks/.venv/.done: requirements/bench.txt | .venv/bin/python
-	@echo 'Installing what the benchmarks compare with …'
+	@echo 'Installing the packages that the benchmarks compare keyadmin with …'
 	@rm -rf benchmarks/.venv && $(PY) -m venv benchmarks/.venv
 	@benchmarks/.venv/bin/python -m pip --disable-pip-version-check --no-input --quiet install --require-hashes -r $<
 	@touch $@
 
-.venv/.base: requirements/base.txt | .venv/bin/python
-	@echo 'Installing what keyadmin needs …'
+.venv/.embedded: requirements/embedded.txt | .venv/bin/python
+	@echo 'Installing the packages that keyadmin needs …'
 	@$(PIP) install --require-hashes -r $<
 	@touch $@
 
 .venv/.dev: requirements/dev.txt | .venv/bin/python
-	@echo 'Installing what the tests need …'
+	@echo 'Installing the packages that the tests need …'
 	@$(PIP) install --require-hashes -r $<
-	@touch $@ .venv/.base
+	@touch $@ .venv/.embedded
 
-# Any Python from 3.12 on that can make virtual environments.
+# The first Python ≥ 3.12 that can create virtual environments.
 .venv/bin/python:
 	@for python in python3 python3.14 python3.13 python3.12; do \
 		command -v $$python >/dev/null && $$python -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null || continue; \

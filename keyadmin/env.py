@@ -17,7 +17,9 @@ from typing import Final
 
 from keyadmin.core import cidr
 
+#: The checkout, or the folder into which keyadmin is installed.
 ROOT: Final = Path(__file__).resolve().parent.parent
+IS_CHECKOUT: Final = (ROOT / "manage.py").is_file()
 DEVELOPMENT, PRODUCTION, TEST = ENVIRONMENTS = ("development", "production", "test")
 
 #: Variables that production needs, each with a command or an example of its value.
@@ -204,8 +206,11 @@ def jwt_key() -> bytes:
 
 
 def local() -> Path:
-    """The folder of generated files: KEYADMIN_LOCAL, by default `.local` beside manage.py."""
-    return Path(text("KEYADMIN_LOCAL", str(ROOT / ".local"))).expanduser().absolute()
+    """The folder of generated files: KEYADMIN_LOCAL, by default `.local` beside manage.py.
+
+    Where keyadmin is installed as a package there is no manage.py: the default is `.local` in the current folder.
+    """
+    return Path(text("KEYADMIN_LOCAL", str((ROOT if IS_CHECKOUT else Path.cwd()) / ".local"))).expanduser().absolute()
 
 
 def generated(name: str, generate: Callable[[], str]) -> str:

@@ -2,15 +2,14 @@
 by `keyadmin/env.py`. `keyadmin/conf.py` describes keyadmin's own settings.
 """
 
-from pathlib import Path
-
 from django.utils.csp import CSP
 
 from keyadmin import env
 from keyadmin.db import urls
 from keyadmin.server import logs
 
-BASE_DIR = Path(__file__).resolve().parent.parent
+# The wheel has templates, translations and the collected static files inside the package.
+BASE_DIR = env.ROOT if env.IS_CHECKOUT else env.ROOT / "keyadmin"
 ENVIRONMENT = env.environment()
 PRODUCTION = ENVIRONMENT == env.PRODUCTION
 
@@ -170,14 +169,16 @@ USE_TZ = True
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = BASE_DIR / "staticfiles" if PRODUCTION else None
-WHITENOISE_USE_FINDERS = not PRODUCTION
+STATICFILES_DIRS = [BASE_DIR / "static"] if env.IS_CHECKOUT else []
+# Collected files have hashes in their names. A checkout in development serves the sources instead.
+_COLLECTED = PRODUCTION or not env.IS_CHECKOUT
+STATIC_ROOT = env.text("KEYADMIN_STATIC_ROOT", str(BASE_DIR / "staticfiles")) if _COLLECTED else None
+WHITENOISE_USE_FINDERS = not _COLLECTED
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "keyadmin.server.static_storage.JoinedStaticFilesStorage"
-        if PRODUCTION
+        if _COLLECTED
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }

@@ -1,7 +1,8 @@
-"""Fixtures that tests of several rooms share: the named cast, and data that is really committed."""
+"""Fixtures that tests of several packages share: the named people, and data that is really committed."""
 
 import gc
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,22 @@ from tests.callpath.rows import Given
 from tests.factories import OrganisationFactory, PersonFactory, member_of
 from tests.owner import as_owner
 
+#: Fixtures that start processes of their own. Their tests get the mark `servers`.
+SERVER_FIXTURES = frozenset({"database_url", "fresh", "served", "shell", "start_worker", "installed"})
+FOLDER = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that `make test-fast` leaves out."""
+    for item in items:
+        if item.path.is_relative_to(FOLDER / "browser"):
+            item.add_marker(pytest.mark.browser)
+        elif SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays to the end: the collector of garbage need not look at it again."""
+    """Keep the garbage collector away from everything that was imported and collected: it stays until the end."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -26,7 +40,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_middleware_chain() -> Generator[None]:
-    """Test clients share their middleware until settings change: making it takes longer than many a request."""
+    """Test clients share their middleware until settings change: creating it takes longer than most requests."""
     load, shared = ClientHandler.load_middleware, {}  # type: ignore[var-annotated]
 
     def load_once(self: ClientHandler, is_async: bool = False) -> None:
@@ -49,15 +63,17 @@ def _one_middleware_chain() -> Generator[None]:
 def django_db_setup(
     django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
 ) -> Generator[None]:
-    """The test database, in every run. pytest-django's own makes none where all tests ask only for `committed`.
+    """Create the test database in every run. pytest-django creates none if all tests use only `committed`.
 
-    The owner makes it; the tests are the application, as in production. It is not dropped: its server is thrown away.
+    The owner of the tables creates it; the tests connect as the application, as in production. It is not dropped: its
+    server is removed.
     """
     with django_db_blocker.unblock(), as_owner():
         setup_databases(verbosity=0, interactive=False, aliases={"default"}, serialized_aliases=set())
         with connection.cursor() as cursor:
-            # Tests gather statistics of what they have not committed, as PostgreSQL does by itself of what is.
-            cursor.execute(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {APPLICATION}")
+            # Tests run ANALYZE on rows that they have not committed. PostgreSQL does it for committed rows by itself.
+            if connection.pg_version >= 17_00_00:
+                cursor.execute(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA public TO {APPLICATION}")
     yield
     with django_db_blocker.unblock():
         connections.close_all()
@@ -111,9 +127,9 @@ def lena(contoso: Organisation) -> Person:
 
 @pytest.fixture
 def committed(django_db_setup: None, django_db_blocker: Any) -> Generator[Organisation]:
-    """Real commits, for what several connections must see; yields an organisation of the test's own.
+    """Real commits, for tests with several connections. Yields an organisation of the test's own.
 
-    What the test made is removed afterwards, with the history of it.
+    Afterwards the rows of the test are removed, with their history.
     """
     kinds: list[Any] = [Organisation, Person, Tier]
     with django_db_blocker.unblock():

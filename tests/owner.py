@@ -12,8 +12,7 @@ from urllib.parse import urlsplit
 import psycopg
 from django.db import connection
 
-from keyadmin.server.embedded_postgres import OWNER
-from keyadmin.server.run import ROLES
+from keyadmin.server.embedded_postgres import OWNER, ROLES
 
 
 def url_as(role: str, url: str) -> str:

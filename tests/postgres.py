@@ -1,8 +1,8 @@
-"""pytest plugin: one throw-away PostgreSQL for the whole run, and nothing of this machine's own settings.
+"""pytest plugin: one temporary PostgreSQL for the whole run, and nothing of this machine's own settings.
 
-Loaded with `-p tests.postgres`, before Django reads its settings. The controller starts the server; xdist's
-workers inherit its address through the environment. It never touches `.local/` and ignores a DATABASE_URL
-from outside.
+Loaded with `-p tests.postgres`, before Django reads its settings. The controller starts the server; xdist's workers
+inherit its address through the environment. It never touches `.local/` and ignores a DATABASE_URL from outside.
+KEYADMIN_TEST_POSTGRES, the folder of a PostgreSQL's programs, runs the tests on that version.
 """
 
 import os
@@ -31,16 +31,18 @@ ENVIRONMENT = {
     "KEYADMIN_JWT_KEY": "for-tests-only-" + "0123456789" * 3,
     "KEYADMIN_PEPPERS": f"1:{'11' * 32},2:{'22' * 32}",
 }
+PROGRAMS_VARIABLE = "KEYADMIN_TEST_POSTGRES"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Before pytest-django, which loads the settings in this hook."""
+    """Runs before pytest-django, which loads the settings in this hook."""
     if "PYTEST_XDIST_WORKER" not in os.environ:
+        programs = os.environ.get(PROGRAMS_VARIABLE)
         _isolate()
-        asked = early_config.known_args_namespace
-        if not (asked.help or asked.version):
-            _start(early_config)
+        options = early_config.known_args_namespace
+        if not (options.help or options.version):
+            _start(early_config, Path(programs) if programs else None)
     return (yield)
 
 
@@ -49,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class _NeverSkip:
-    """A skipped test proves nothing: a run with one fails."""
+    """A run with a skipped test fails: a skipped test proves nothing."""
 
     def __init__(self) -> None:
         self.skipped: list[str] = []
@@ -69,27 +71,27 @@ class _NeverSkip:
 
 
 def _isolate() -> None:
-    """Forget what configures keyadmin, Django and libpq outside, and set what tests use."""
+    """Remove all variables that configure keyadmin, Django and libpq, and set those of the tests."""
     for name in list(os.environ):
         if name.startswith(("KEYADMIN_", "DATABASE_URL", "DJANGO_", "PG")) or name in ("PORT", "WEB_CONCURRENCY"):
             del os.environ[name]
     os.environ.update(ENVIRONMENT)
 
 
-def _start(config: pytest.Config) -> None:
-    _sweep()
+def _start(config: pytest.Config, programs: Path | None) -> None:
+    _remove_abandoned_servers()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
-    server = EmbeddedPostgres(folder / "postgres", settings=SETTINGS)
+    server = EmbeddedPostgres(folder / "postgres", settings=SETTINGS, programs=programs)
     config.add_cleanup(server.stop)  # cleanups run last to first
     signal.signal(signal.SIGTERM, _as_interrupt)
     try:
         server.start()
-    except ConfigurationError as problem:
-        raise pytest.UsageError(str(problem)) from problem
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from error
     os.environ[urls.APPLICATION] = server.url(embedded_postgres.APPLICATION)
     for name, role in ((urls.OWNER, embedded_postgres.OWNER), (urls.CALLS, embedded_postgres.CALLS)):
-        # Without a database's name: each test process has one of its own.
+        # Without the name of a database: each test process has its own.
         os.environ[name] = urlsplit(server.url(role))._replace(path="").geturl()
     os.environ["KEYADMIN_LOCAL"] = str(folder / "local")
 
@@ -99,12 +101,12 @@ def _as_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _sweep() -> None:
-    """End and remove the servers of runs that were killed: theirs are the folders that nobody has locked."""
+def _remove_abandoned_servers() -> None:
+    """End and remove the servers of runs that were killed. The lock of their folder is free."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             if time.time() - folder.stat().st_mtime > 60:
                 EmbeddedPostgres(folder / "postgres").end_orphans()
                 shutil.rmtree(folder)
-        except (EmbeddedPostgresError, OSError) as problem:
-            sys.stderr.write(f"{folder} stays: {problem}\n")
+        except (EmbeddedPostgresError, OSError) as error:
+            sys.stderr.write(f"{folder} stays: {error}\n")

@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "server": {"web", "api", "integrations", "forms", "operations", "explain", "callpath", "models", "core"},
 }
 #: Modules and packages that every package but `core` may import.
-SHARED = {"conf", "db", "env"}
+SHARED = {"conf", "db", "env", "__version__"}
 #: Packages that see an HTTP request.
 SEE_REQUESTS = {"web", "api", "integrations", "server"}
 #: allauth's adapter receives the request, and pages and API share one subclass of it.

@@ -183,8 +183,8 @@ COMMANDS: Final = """
     allow_list add --bot {bot} --organisation {slug} 198.51.100.0/24
     allow_list change --bot {bot} --organisation {slug} 192.0.2.0/24 198.51.100.0/24
     allow_list remove --bot {bot} --organisation {slug} 192.0.2.0/24 --allow-any
-    issue_key --organisation {slug} --name CI --scope chats:read
-    revoke_key {key}
+    keys issue --organisation {slug} --name CI --scope chats:read
+    keys revoke {key}
     history --export csv
     create_admin --email kim@example.com --name Kim --password-stdin
 """

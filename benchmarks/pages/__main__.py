@@ -28,7 +28,6 @@ from keyadmin.db import urls
 from keyadmin.env import ROOT
 from keyadmin.server import embedded_postgres
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
-from keyadmin.server.run import ROLES
 
 #: Settings of PostgreSQL that differ from its defaults.
 SETTINGS: Final = {"shared_buffers": "1GB", "max_wal_size": "8GB"}
@@ -70,7 +69,7 @@ def environment(postgres: EmbeddedPostgres, folder: Path) -> dict[str, str]:
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(64),
         "DJANGO_SETTINGS_MODULE": "keyadmin.settings",
     }
-    return local | {name: postgres.url(role) for name, role in ROLES.items()}
+    return local | {name: postgres.url(role) for name, role in embedded_postgres.ROLES.items()}
 
 
 def filled(postgres: EmbeddedPostgres, environ: dict[str, str], folder: Path, options: argparse.Namespace) -> World:

@@ -12,6 +12,9 @@ GRANT SELECT ON secret, key, key_scope, key_channel, channel, tier, organisation
 GRANT SELECT (id, email, name, is_active, system_role) ON person TO {calls};
 GRANT UPDATE (digest, pepper_id) ON secret TO {calls};
 GRANT UPDATE ON meter TO {calls};
+-- What /readyz and /metrics say about background work; payloads stay closed.
+GRANT SELECT (created_at, due_at, failed_at) ON outbox_job TO {calls};
+GRANT SELECT ON worker_process, maintenance_run TO {calls};
 GRANT SELECT, INSERT, UPDATE ON usage_hour, last_denial, scope_day, secret_use TO {calls};
 GRANT SELECT, INSERT, UPDATE, DELETE ON address_day TO {calls};
 

@@ -1,4 +1,4 @@
-"""Readers of arguments: what cannot be read ends the command before it has begun, with exit code 2."""
+"""Types of arguments. An argument that cannot be read ends the command with exit code 2 before it does anything."""
 
 import re
 from argparse import ArgumentTypeError
@@ -17,24 +17,24 @@ _DAYS: Final = re.compile(r"([0-9]{1,5})d")
 
 
 def moment(text: str) -> datetime:
-    """An RFC 3339 time; the offset is part of it, so that nobody's time zone is guessed."""
+    """An RFC 3339 time. The offset is required: the time zone of the shell is not used."""
     try:
         if not _RFC_3339.fullmatch(text):
-            raise ValueError  # noqa: TRY301 - what Python reads as a time is wider than RFC 3339
+            raise ValueError  # noqa: TRY301 - Python reads more formats than RFC 3339 has
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time such as 2027-03-01T12:00:00Z.") from None
 
 
 def day(text: str) -> date:
-    """A day as ISO 8601 writes it."""
+    """A day in the form 2027-03-01."""
     try:
-        day = date.fromisoformat(text)
-        if day.isoformat() != text:
-            raise ValueError  # noqa: TRY301 - ISO 8601 has other spellings
+        parsed = date.fromisoformat(text)
+        if parsed.isoformat() != text:
+            raise ValueError  # noqa: TRY301 - ISO 8601 has more forms
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a day such as 2027-03-01.") from None
-    return day
+    return parsed
 
 
 def expiry(text: str) -> datetime | str:
@@ -62,9 +62,9 @@ def network(text: str) -> cidr.Network:
 
 
 def count(text: str) -> int:
-    """A whole number from 1."""
+    """A positive whole number."""
     if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1.")
+        raise ArgumentTypeError(f"{text!r} is not a positive whole number.")
     return int(text)
 
 

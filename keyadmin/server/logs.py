@@ -1,12 +1,11 @@
-"""Logging: one format for every sink, and nothing key-shaped in any of them.
+"""Logging: one format for all loggers, without secrets.
 
-structlog and the standard library's loggers (Django's, gunicorn's, warnings) end in the same formatter: JSON
-lines in production, readable lines elsewhere, on standard error. Every value passes `clean()` last, so what a
-message, its arguments, a traceback or a nested value brings in is redacted and its control characters are
-escaped.
+structlog and the loggers of the standard library (Django's, gunicorn's, warnings) use the same formatter: JSON lines in
+production, readable lines elsewhere, on standard error. Every value passes `clean()` last. So keys in a message, its
+arguments, a traceback or a nested value are redacted, and control characters are escaped.
 
-Bind what belongs to a request with `structlog.contextvars.bind_contextvars(request_id=…)`. The call that a thread has
-in hand is told by `current_call`, which costs it less.
+Bind the values of a request with `structlog.contextvars.bind_contextvars(request_id=…)`. The call path uses
+`current_call` instead, which is faster.
 """
 
 import logging.config
@@ -20,17 +19,18 @@ from keyadmin.core.callers import current_call
 from keyadmin.core.redaction import clean, clean_field, escape, redact
 
 
-def name_the_call(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
-    """A processor: whatever is logged while a call is answered says whose and which it is."""
+def add_current_call(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
+    """A processor that adds the key and the request id of the call that this thread decides."""
     if (call := current_call.get()) is not None:
-        event.setdefault("key", str(call[0]))
-        event.setdefault("request_id", call[1])
+        key, request_id = call
+        event.setdefault("key", str(key))
+        event.setdefault("request_id", request_id)
     return event
 
 
 _SHARED: Final[list[Processor]] = [
     structlog.contextvars.merge_contextvars,
-    name_the_call,
+    add_current_call,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -39,7 +39,7 @@ _SHARED: Final[list[Processor]] = [
 
 
 def clean_event(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
-    """The last processor before rendering: clean every field; a traceback keeps its lines."""
+    """The last processor before rendering: it cleans every field. A traceback keeps its line breaks."""
     traceback = event.pop("exception", None)
     cleaned = {clean(name): clean_field(name, value) for name, value in event.items()}
     if traceback:
@@ -48,12 +48,12 @@ def clean_event(logger: WrappedLogger | None, method: str, event: EventDict) -> 
 
 
 def _without_extras(logger: WrappedLogger | None, method: str, event: EventDict) -> EventDict:
-    """Drop structlog's notes to itself."""
+    """Remove the fields that structlog adds for itself."""
     return {name: value for name, value in event.items() if not name.startswith("_")}
 
 
 def configure(environment: str) -> None:
-    """Set structlog and the standard library's logging up; safe to repeat."""
+    """Configure structlog and the logging of the standard library. It may be called again."""
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -66,11 +66,11 @@ def configure(environment: str) -> None:
         cache_logger_on_first_use=True,
     )
     logging.captureWarnings(True)
-    logging.config.dictConfig(standard(environment))
+    logging.config.dictConfig(logging_config(environment))
 
 
-def standard(environment: str) -> dict[str, Any]:
-    """The dictionary for logging.config (and gunicorn) that sends every logger through the one formatter."""
+def logging_config(environment: str) -> dict[str, Any]:
+    """The configuration for logging.config and gunicorn. All loggers use the same formatter."""
     renderer: Processor
     if environment == "production":
         renderer = structlog.processors.JSONRenderer(ensure_ascii=False)
@@ -83,7 +83,7 @@ def standard(environment: str) -> dict[str, Any]:
     }
     stderr = {"class": "logging.StreamHandler", "formatter": "keyadmin", "stream": "ext://sys.stderr"}
     level = "INFO" if environment == "production" else "WARNING"
-    # A line costs as much as the decision it tells of; that a call was allowed is counted in any case.
+    # Writing a line takes as long as deciding the call. Allowed calls are counted in any case.
     calls = {"level": "DEBUG"} if env.flag("KEYADMIN_LOG_ALLOWED") else {}
     own: dict[str, Any] = {"handlers": [], "propagate": True}
     return {
@@ -93,7 +93,7 @@ def standard(environment: str) -> dict[str, Any]:
         "handlers": {"stderr": stderr},
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
-            # Django and gunicorn bring handlers of their own; without them everything reaches the root's.
+            # Without handlers of their own, the loggers of Django and gunicorn use that of the root.
             "django": own,
             "django.server": own,
             "gunicorn.error": own | {"level": level},

@@ -1,8 +1,8 @@
-"""Prometheus: every process publishes its measures each second, and any of them answers `/metrics` for all.
+"""Prometheus metrics: each process publishes its own every second, and any of them answers `/metrics` for all.
 
-The processes of a server share a folder of files, as prometheus_client's multiprocess mode wants it; the servers'
-folders lie in KEYADMIN_METRICS_DIR side by side. Who may read: programs on this machine, and holders of
-KEYADMIN_METRICS_TOKEN. To everybody else there is nothing here.
+The processes of one server share a folder of files, as prometheus_client's multiprocess mode needs it. The folders of
+all servers of this machine are side by side in KEYADMIN_METRICS_DIR. The state of background work comes from the
+database. `/metrics` answers programs on this machine, and requests with KEYADMIN_METRICS_TOKEN; all others get 404.
 """
 
 import hmac
@@ -10,30 +10,35 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import psutil
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-from keyadmin import env
+from keyadmin import __version__, env
 from keyadmin.callpath.background import PeriodicThread
 from keyadmin.callpath.metrics import CONSUME_BUCKETS, Measurements
 from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.problems import Response
 
+if TYPE_CHECKING:
+    from prometheus_client import Metric
+
+    from keyadmin.server.worker_status import WorkerStatus
+
 PATH: Final = "/metrics"
-EVERY: Final = 1.0
-"""Seconds between publications."""
+PUBLISH_INTERVAL_SECONDS: Final = 1.0
+_FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
 _LOOPBACK: Final = cidr.compile_networks([cidr.parse("127.0.0.0/8"), cidr.parse("::1")])
-_lock = threading.Lock()
-#: What a proxy adds: its own address is then not the reader's.
-_PROXIED: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+#: Headers that proxies add. A request with one of them comes from a client whose address is not the peer's.
+_PROXY_HEADERS: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 
 class MetricsMiddleware:
+    """Answers `/metrics` for the web server."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
@@ -41,21 +46,21 @@ class MetricsMiddleware:
         if request.path_info != PATH:
             return self.get_response(request)
         headers = {name.lower(): [value] for name, value in request.headers.items()}
-        made = answer(str(request.method), request.META.get("REMOTE_ADDR", ""), headers)
-        return HttpResponse(made.body, status=made.status, headers=made.headers)
+        response = answer(str(request.method), request.META.get("REMOTE_ADDR", ""), headers)
+        return HttpResponse(response.body, status=response.status, headers=response.headers)
 
 
 def prepare(server: str) -> None:
-    """Gives the server that this process is the first of a folder, before any other process of it starts.
+    """Create the folder of a server in its first process, before it starts any other process.
 
-    Folders of servers that have ended are removed. Raises EnvironmentProblem.
+    Removes the folders of servers that have ended. Raises InvalidVariableError.
     """
     root = _root()
     try:
         env.private_folder(root)
-        for old in root.iterdir():
-            if not _is_alive(old.name):
-                shutil.rmtree(old, ignore_errors=True)
+        for folder in root.iterdir():
+            if not _is_alive(folder.name):
+                shutil.rmtree(folder, ignore_errors=True)
         own = root / f"{server}-{os.getpid()}"
         shutil.rmtree(own, ignore_errors=True)
         own.mkdir(mode=0o700)
@@ -63,42 +68,68 @@ def prepare(server: str) -> None:
         raise env.InvalidVariableError(
             f"{error.filename or root} cannot be used: {error.strerror}. Set KEYADMIN_METRICS_DIR."
         ) from error
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(own)
+    os.environ[_FOLDER_VARIABLE] = str(own)
 
 
 def start() -> None:
-    """Publishes from now on, in a process that decides calls."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        PeriodicThread("metrics", EVERY, publish).start()
+    """Publish from now on, in a process that decides calls. Called after the process was forked."""
+    if _FOLDER_VARIABLE in os.environ:
+        _PUBLISHER.thread.start()
+
+
+def is_dead() -> bool:
+    """Whether this process has published metrics and has stopped doing so."""
+    return _PUBLISHER.thread.is_dead
 
 
 def answer(method: str, peer: str, headers: Mapping[str, Sequence[str]]) -> Response:
-    """To whoever may read, what all processes published; 404 otherwise. Headers by lower-case name."""
+    """The metrics of all processes, or 404 for a client that may not read them. Header names are in lower case."""
     if method not in ("GET", "HEAD") or not _may_read(peer, headers):
         return Response(
             404, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}, b"Not found.\n"
         )
-    publish()
-    body = _text()
-    kind = "text/plain; version=0.0.4; charset=utf-8"
-    return Response(200, {"Content-Type": kind, "Content-Length": str(len(body)), "Cache-Control": "no-store"}, body)
+    _PUBLISHER.publish()
+    body = _exposition()
+    media_type = "text/plain; version=0.0.4; charset=utf-8"
+    headers_sent = {"Content-Type": media_type, "Content-Length": str(len(body)), "Cache-Control": "no-store"}
+    return Response(200, headers_sent, body)
 
 
-def publish() -> None:
-    """Adds what has come since the last time."""
-    with _lock:  # two threads would make the instruments twice
-        _publisher().publish()
+class _Published(NamedTuple):
+    """The values that a process has published so far."""
+
+    measurements: Measurements
+    decisions: dict[str, int]
+    dropped: int
 
 
 class Publisher:
-    """Holds the instruments, which write into the files of this process, and the totals published so far."""
+    """Adds to prometheus_client's instruments what has been counted since the last time."""
 
     def __init__(self) -> None:
-        from prometheus_client import Counter, Gauge, Histogram  # reads where to write when it is imported
+        self.thread = PeriodicThread("metrics", PUBLISH_INTERVAL_SECONDS, self.publish)
+        self._lock = threading.Lock()
+        self._instruments: _Instruments | None = None
+        self._published = _Published(Measurements(), {}, 0)
 
-        self._published = Measurements()
-        self._published_decisions: dict[str, int] = {}
-        self._published_dropped = 0
+    def publish(self) -> None:
+        """Publish the counts of this process."""
+        from keyadmin.callpath.state import state  # needs the models, which the first process of a server has not
+
+        with self._lock:
+            if self._instruments is None:
+                self._instruments = _Instruments()
+            now = _Published(state.metrics.read(), state.usage.decisions, state.usage.dropped)
+            self._instruments.add(now, self._published, is_breaker_open=state.circuit_breaker.is_open())
+            self._published = now
+
+
+class _Instruments:
+    """prometheus_client's instruments, which write to the files of this process."""
+
+    def __init__(self) -> None:
+        from prometheus_client import Counter, Gauge, Histogram  # reads PROMETHEUS_MULTIPROC_DIR when it is imported
+
         self.decisions = Counter("keyadmin_decisions", "Calls decided, by reason; ok is allowed.", ["reason"])
         self.consumes = Histogram(
             "keyadmin_consume_seconds", "Time to count a call against its limit.", buckets=CONSUME_BUCKETS
@@ -112,72 +143,118 @@ class Publisher:
             "keyadmin_circuit_breakers_open", "Processes that send no statements because PostgreSQL did not answer."
         )
 
-    def publish(self) -> None:
-        """Adds to the instruments what this process has counted since the last time."""
-        from keyadmin.callpath.state import state  # the master process publishes nothing, and has no models
-
-        totals, published = state.metrics.read(), self._published
-        self._published = totals
-        buckets = zip(totals.consumes_by_bucket, published.consumes_by_bucket, strict=True)
-        for index, (count, before) in enumerate(buckets):
-            if count > before:  # Histogram.observe takes one value at a time
-                self.consumes._buckets[index].inc(count - before)
-        self.consumes._sum.inc(totals.consume_seconds - published.consume_seconds)
-        self.statements.inc(totals.statements - published.statements)
-        self.connections_opened.inc(totals.connections_opened - published.connections_opened)
-        self.connections.set(totals.open_connections)
-        self.circuit_breakers_open.set(state.circuit_breaker.is_open())
-        decisions, dropped = state.usage.decisions, state.usage.dropped
-        for reason, count in decisions.items():
-            self.decisions.labels(reason).inc(count - self._published_decisions.get(reason, 0))
-        self.usage_dropped.inc(dropped - self._published_dropped)
-        self._published_decisions, self._published_dropped = decisions, dropped
+    def add(self, now: _Published, before: _Published, *, is_breaker_open: bool) -> None:
+        """Add the difference to the counters, and set the gauges."""
+        current, previous = now.measurements, before.measurements
+        buckets = zip(current.consumes_by_bucket, previous.consumes_by_bucket, strict=True)
+        for index, (count, count_before) in enumerate(buckets):
+            if count > count_before:  # Histogram.observe takes one value at a time
+                self.consumes._buckets[index].inc(count - count_before)
+        self.consumes._sum.inc(current.consume_seconds - previous.consume_seconds)
+        self.statements.inc(current.statements - previous.statements)
+        self.connections_opened.inc(current.connections_opened - previous.connections_opened)
+        self.connections.set(current.open_connections)
+        self.circuit_breakers_open.set(is_breaker_open)
+        for reason, count in now.decisions.items():
+            self.decisions.labels(reason).inc(count - before.decisions.get(reason, 0))
+        self.usage_dropped.inc(now.dropped - before.dropped)
 
 
-@cache
-def _publisher() -> Publisher:
-    return Publisher()
+_PUBLISHER: Final = Publisher()
 
 
-def _text() -> bytes:
-    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+class AllProcessesCollector:
+    """The sums over the files of all processes. A process that has ended keeps its counters and loses its gauges."""
 
-    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-        return generate_latest(REGISTRY)
-    registry = CollectorRegistry()
-    registry.register(_Everybody())
-    return generate_latest(registry)
-
-
-class _Everybody:
-    """The sum of the files of all processes. Of one that has ended, its counts; it holds nothing any more."""
-
-    def collect(self) -> Iterable[Any]:
+    def collect(self) -> Iterable["Metric"]:
         from prometheus_client.multiprocess import MultiProcessCollector
 
-        files = [str(file) for file in _root().glob("*/*.db") if _counts(file)]
-        collected: Iterable[Any] = MultiProcessCollector.merge(files, accumulate=True)
-        return collected
+        files = [str(file) for file in _root().glob("*/*.db") if _is_current(file)]
+        merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
+        return merged
 
 
-def _counts(file: Path) -> bool:
+class InstallationCollector:
+    """The release, and the state of background work from the database. While that is away, only the release."""
+
+    def collect(self) -> Iterable["Metric"]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        from keyadmin.callpath.connection import DatabaseUnavailableError
+        from keyadmin.callpath.state import state
+        from keyadmin.server import worker_status
+
+        build = GaugeMetricFamily("keyadmin_build_info", "The release of keyadmin.", labels=["version"])
+        build.add_metric([__version__], 1)
+        yield build
+        state.database.start_call()
+        try:
+            status = worker_status.read()
+        except DatabaseUnavailableError:
+            return
+        yield from _of_background_work(status)
+
+
+def _of_background_work(status: "WorkerStatus") -> Iterable["Metric"]:
+    from prometheus_client.core import GaugeMetricFamily
+
+    yield GaugeMetricFamily("keyadmin_outbox_jobs", "Jobs that wait in the outbox.", status.waiting_jobs)
+    yield GaugeMetricFamily(
+        "keyadmin_outbox_oldest_job_seconds", "Age of the oldest job that waits.", status.oldest_job_age or 0
+    )
+    yield GaugeMetricFamily(
+        "keyadmin_outbox_failed_jobs", "Jobs that failed for good in the last 30 days.", status.failed_jobs
+    )
+    if status.worker_age is not None:
+        yield GaugeMetricFamily(
+            "keyadmin_worker_seen_seconds", "Seconds since a worker was seen last.", status.worker_age
+        )
+    runs = GaugeMetricFamily(
+        "keyadmin_maintenance_last_success_timestamp_seconds", "Last success of each maintenance task.", labels=["task"]
+    )
+    for task, timestamp in status.maintenance_runs.items():
+        runs.add_metric([task], timestamp)
+    yield runs
+
+
+def _exposition() -> bytes:
+    from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+
+    installation = CollectorRegistry()
+    installation.register(InstallationCollector())
+    if _FOLDER_VARIABLE not in os.environ:
+        return generate_latest(REGISTRY) + generate_latest(installation)
+    installation.register(AllProcessesCollector())
+    return generate_latest(installation)
+
+
+def _is_current(file: Path) -> bool:
+    """Whether a process's file counts: a gauge does so only as long as its process runs."""
     return not file.name.startswith("gauge_live") or _is_alive(file.stem.replace("_", "-"))
 
 
 def _is_alive(name: str) -> bool:
-    """Whether the process whose number ends the name runs."""
-    number = name.rpartition("-")[2]
-    return number.isdecimal() and psutil.pid_exists(int(number))
+    """Whether the process runs whose id is at the end of the name."""
+    digits = name.rpartition("-")[2]
+    if not digits.isdecimal() or int(digits) == 0:
+        return False
+    try:
+        os.kill(int(digits), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # it runs as another user
+        return True
+    return True
 
 
 def _may_read(peer: str, headers: Mapping[str, Sequence[str]]) -> bool:
-    given = headers.get("authorization", ())
+    credentials = headers.get("authorization", ())
     if token := conf.metrics_token.encode():
         expected = b"Bearer " + token
-        if len(given) == 1 and hmac.compare_digest(given[0].encode("utf-8", "surrogateescape"), expected):
+        if len(credentials) == 1 and hmac.compare_digest(credentials[0].encode("utf-8", "surrogateescape"), expected):
             return True
     address = cidr.address_of(peer)
-    is_direct = not any(name in headers for name in _PROXIED)
+    is_direct = not any(name in headers for name in _PROXY_HEADERS)
     return address is not None and cidr.contains(_LOOPBACK, address) and is_direct
 
 

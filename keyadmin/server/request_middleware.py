@@ -1,4 +1,4 @@
-"""What every request has, whichever door it takes: an id, somebody who sent it, and one line in the log."""
+"""The outermost middleware: it gives each request an id, a trusted client address, and one line in the log."""
 
 import re
 import time
@@ -11,17 +11,17 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin.conf import conf
 from keyadmin.core import cidr
-from keyadmin.core.headers import request_id as fit_id
+from keyadmin.core.headers import request_id as valid_request_id
 
 log = structlog.get_logger("keyadmin.request")
 _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 
 
 class RequestMiddleware:
-    """Gives a request its id, answers with it, and logs the path, never the query.
+    """Sets `X-Request-Id`, and logs each request with its path but without its query string.
 
-    Only a trusted proxy's `X-Request-Id` and `X-Forwarded-Proto` are believed. A request in another encoding than
-    UTF-8 is refused, since what reads it would have to guess.
+    Only a trusted proxy may send `X-Request-Id` and `X-Forwarded-Proto`. A request in another encoding than UTF-8 gets
+    400: programs would read it in different ways.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -29,21 +29,23 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         meta, trusted = request.META, _from_trusted_proxy(request)
-        given = meta.get("HTTP_X_REQUEST_ID", "") if trusted else ""
-        request_id = meta["keyadmin.request_id"] = fit_id(given)
+        proposed_id = meta.get("HTTP_X_REQUEST_ID", "") if trusted else ""
+        request_id = meta["keyadmin.request_id"] = valid_request_id(proposed_id)
         if not trusted:
-            meta.pop("HTTP_X_FORWARDED_PROTO", None)  # anybody could say that they came by https
+            meta.pop("HTTP_X_FORWARDED_PROTO", None)  # any client could send it
             if "HTTP_X_FORWARDED_FOR" in meta:
                 _warn_once(meta.get("REMOTE_ADDR", ""))
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        began = time.perf_counter()
+        started = time.perf_counter()
         try:
             response = self._answer(request)
             response["X-Request-Id"] = request_id
-            took = round((time.perf_counter() - began) * 1000, 1)
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
             caller = getattr(request, "caller", None)
             key = {"key": str(caller.key.id)} if caller else {}
-            log.info("request", method=request.method, path=request.path, status=response.status_code, ms=took, **key)
+            log.info(
+                "request", method=request.method, path=request.path, status=response.status_code, ms=milliseconds, **key
+            )
         finally:
             structlog.contextvars.clear_contextvars()
         return response
@@ -60,7 +62,7 @@ class RequestMiddleware:
 
 @lru_cache(maxsize=256)
 def _warn_once(peer: str) -> None:
-    """A proxy in front that nobody declared hides every client behind its own address."""
+    """Warn once per peer: a proxy that is not configured hides the address of every client."""
     log.warning("X-Forwarded-For from an untrusted peer is ignored", peer=peer, setting="KEYADMIN_TRUSTED_PROXIES")
 
 

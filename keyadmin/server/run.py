@@ -1,14 +1,11 @@
-"""`make run`: start everything keyadmin needs on this machine, own it, and stop all of it again.
+"""`keyadmin run`, and `make run`: start everything on this machine, own it, and stop all of it again.
 
-    python -m keyadmin.server.run
+Without DATABASE_URL it runs the embedded PostgreSQL under `.local/`. It migrates, loads the demo data once (only in
+development), starts the worker and the servers, and waits. Ctrl-C, SIGTERM or a closed terminal stop everything in
+reverse order, with exit code 0. A process that ends by itself stops the rest, with exit code 1. A wrong environment is
+exit code 2.
 
-Without DATABASE_URL it runs the embedded PostgreSQL under `.local/`; then it migrates, loads the demo data once
-(development only), starts the servers and waits; every few minutes it runs `manage.py housekeep`. Ctrl-C, SIGTERM or a
-closed terminal stop everything in reverse order with exit code 0; a server that ends by itself stops the rest with exit
-code 1; a wrong environment is exit code 2.
-
-Every child runs in a session of its own: a Ctrl-C reaches this process only, and the database outlives its
-clients.
+Every child runs in a session of its own: Ctrl-C reaches this process only, and the database stops after its clients.
 """
 
 import contextlib
@@ -20,53 +17,56 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
-from types import FrameType
-from typing import Final
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Final
 
 import psycopg
 
 from keyadmin import env
 from keyadmin.db import urls
-from keyadmin.server import embedded_postgres
-from keyadmin.server.embedded_postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from keyadmin.server.embedded_postgres import EmbeddedPostgres
 
 HOST: Final = "127.0.0.1"
-STARTS_WITHIN: Final = 30.0
-STOPS_WITHIN: Final = 15.0
-#: Seconds between two runs of what is to be done regularly.
-HOUSEKEEPING: Final = 300.0
-_POLL: Final = 0.1
-#: As whom the embedded PostgreSQL is connected to: what people try is what production is.
-ROLES: Final = {
-    urls.APPLICATION: embedded_postgres.APPLICATION,
-    urls.OWNER: embedded_postgres.OWNER,
-    urls.CALLS: embedded_postgres.CALLS,
-}
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 15.0
+_POLL_SECONDS: Final = 0.1
+GUNICORN_CONF: Final = "python:keyadmin.server.gunicorn_conf"
+_KEYADMIN: Final = (sys.executable, "-m", "keyadmin.server.command_line")
 
 
 class ServeError(Exception):
-    """Why nothing is served; one line."""
+    """keyadmin cannot be served; the message is one line."""
 
 
 class StopRequestedError(Exception):
-    """Somebody asked this process to end."""
+    """A signal has asked this process to stop."""
 
 
 @dataclass
 class Service:
-    """A server process: its name for people, its command, the port it answers on and the variable that says which."""
+    """A process that runs until it is stopped. `port` and `variable`, which sets it, are empty for the worker."""
 
     name: str
     command: list[str]
-    port: int
-    variable: str
+    port: int = 0
+    variable: str = ""
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
 
 def services(port: int, verify_port: int = 0) -> list[Service]:
-    """The servers, in the order in which they start; `/verify` on the port that the environment says unless told."""
+    """The servers, in the order of their start. `/verify` is on KEYADMIN_VERIFY_PORT by default."""
     verify_port = verify_port or env.verify_port()
-    web = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "--log-level", "warning"]
+    web = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--config",
+        GUNICORN_CONF,
+        "--log-level",
+        "warning",
+    ]
     gateway = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(verify_port)]
     return [
         Service("web server", [*web, "--bind", f"{HOST}:{port}", "keyadmin.wsgi"], port, "PORT"),
@@ -74,67 +74,55 @@ def services(port: int, verify_port: int = 0) -> list[Service]:
     ]
 
 
-class Serve:
-    """The owner of every process that `run` starts."""
+class Runner:
+    """Owns every process that it starts."""
 
     def __init__(self) -> None:
         self.port = env.web_port()
-        self.development = env.environment() == env.DEVELOPMENT
-        self.services = services(self.port)
-        self.environ = dict(os.environ)
-        self._asked_to_stop = False
+        self.is_development = env.environment() == env.DEVELOPMENT
+        self.worker = Service("worker", [*_KEYADMIN, "worker"])
+        self.servers = services(self.port)
+        # The children run in another folder, on which the default of KEYADMIN_LOCAL may depend.
+        self.environ = os.environ | {"KEYADMIN_LOCAL": str(env.local())}
+        self._stop_requested = False
         self._database: EmbeddedPostgres | None = None
-        self._housekeeper: subprocess.Popen[bytes] | None = None
-        self._next_housekeeping = 0.0
 
     def run(self) -> None:
-        """Start all, wait, stop all. Raises Stopped when it was asked to, ServeProblem or
-        EnvironmentProblem."""
+        """Start all, wait, stop all. Raises StopRequestedError, ServeError or ConfigurationError."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._request_stop)
         try:
             env.require_complete()
-            for service in self.services:
-                refuse_used_port(service.port, service.variable)
+            for server in self.servers:
+                refuse_used_port(server.port, server.variable)
             self._start_database()
             self._prepare_data()
-            for service in self.services:
-                self._start(service)
-            say(f"Gateways ask at http://{HOST}:{self.services[-1].port}/verify")
+            self._start(self.worker)
+            for server in self.servers:
+                self._start(server)
+            say(f"Gateways ask at http://{HOST}:{self.servers[-1].port}/verify")
             say(f"keyadmin is at http://localhost:{self.port} (Ctrl-C stops it)")
             if password := self.environ.get("KEYADMIN_DEMO_PASSWORD"):
                 say(f"Sign in as any of these people. Their password: {password}")
-            self._wait()
+            while True:
+                self._check()
+                time.sleep(_POLL_SECONDS)
         finally:
             self._stop()
 
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        # Only a note: an exception raised here could fall between a child's start and our knowing it.
-        self._asked_to_stop = True
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
+        # An exception raised here could fall between the start of a child and the assignment that makes it known.
+        self._stop_requested = True
 
     def _check(self) -> None:
-        if self._asked_to_stop:
+        """Raise if a signal has asked to stop, or if a process has ended by itself."""
+        if self._stop_requested:
             raise StopRequestedError
-        for service in self.services:
+        for service in (self.worker, *self.servers):
             if service.process is not None and service.process.poll() is not None:
                 raise ServeError(f"The {service.name} ended by itself (exit code {service.process.returncode}).")
         if self._database is not None and not self._database.running():
             raise ServeError(f"The embedded PostgreSQL ended by itself. Its log: {self._database.log}")
-
-    def _wait(self) -> None:
-        while True:
-            self._check()
-            self._keep_house()
-            time.sleep(_POLL)
-
-    def _keep_house(self) -> None:
-        """Start what is to be done regularly when it is due, unless the last run is still at it. If it fails, it says
-        why, and the servers go on.
-        """
-        busy = self._housekeeper is not None and self._housekeeper.poll() is None
-        if not busy and time.monotonic() >= self._next_housekeeping:
-            self._next_housekeeping = time.monotonic() + HOUSEKEEPING
-            self._housekeeper = self._spawn([sys.executable, "manage.py", "housekeep"])
 
     def _start_database(self) -> None:
         if url := env.secret("DATABASE_URL"):
@@ -147,41 +135,55 @@ class Serve:
             raise env.InvalidVariableError(
                 f"{error.filename} cannot be used: {error.strerror}. Set KEYADMIN_LOCAL."
             ) from error
-        database = EmbeddedPostgres(env.local() / "postgres")
+        embedded_postgres = load_embedded_postgres()
+        database = embedded_postgres.EmbeddedPostgres(env.local() / "postgres")
         database.start()
         self._database = database
-        for name, role in ROLES.items():
+        for name, role in embedded_postgres.ROLES.items():
             env.write_private(env.local() / urls.LOCAL_FILES[name], f"{database.url(role)}\n")
 
     def _prepare_data(self) -> None:
         say("Preparing the database …")
         self._command("migrate", "--verbosity", "0", "--skip-checks")
-        refuse_missing_peppers(self._database.url() if self._database else env.secret("DATABASE_URL"))
-        if self.development:
+        refuse_missing_peppers(self._database_url())
+        if self.is_development:
             self.environ["KEYADMIN_DEMO_PASSWORD"] = env.generated("demo-password", lambda: secrets.token_urlsafe(12))
             self._command("seed_demo")
 
     def _command(self, name: str, *arguments: str) -> None:
-        """Run a management command to its end, or end it when asked to stop."""
-        process = self._spawn([sys.executable, "manage.py", name, *arguments])
+        """Run a management command to its end, or end it if a signal asks to stop."""
+        process = self._spawn([*_KEYADMIN, "manage", name, *arguments])
         try:
             while process.poll() is None:
                 self._check()
-                time.sleep(_POLL)
+                time.sleep(_POLL_SECONDS)
         finally:
             end_group(process)
         if process.returncode:
-            raise ServeError(f"`manage.py {name}` failed.")
+            raise ServeError(f"`keyadmin manage {name}` failed.")
 
     def _start(self, service: Service) -> None:
-        """Start a server and return when it accepts connections."""
+        """Start a process and return when it is ready."""
         service.process = self._spawn(service.command)
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not answers(service.port):
+        deadline = time.monotonic() + START_SECONDS
+        while not self._is_ready(service):
             self._check()
             if time.monotonic() > deadline:
-                raise ServeError(f"The {service.name} does not answer on port {service.port}.")
-            time.sleep(_POLL)
+                raise ServeError(f"The {service.name} does not start within {START_SECONDS:.0f} seconds.")
+            time.sleep(_POLL_SECONDS)
+
+    def _is_ready(self, service: Service) -> bool:
+        """Whether a server accepts connections, or the worker has reported to the database."""
+        if service.port:
+            return answers(service.port)
+        if service.process is None:
+            return False
+        with psycopg.connect(self._database_url(), connect_timeout=5) as connection:
+            name = f"{socket.gethostname()}:{service.process.pid}"
+            return bool(connection.execute("SELECT 1 FROM worker_process WHERE name = %s", [name]).fetchall())
+
+    def _database_url(self) -> str:
+        return self._database.url() if self._database else env.secret("DATABASE_URL")
 
     def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # noqa: S603 - our own commands
@@ -189,9 +191,7 @@ class Serve:
         )
 
     def _stop(self) -> None:
-        if self._housekeeper is not None:
-            end_group(self._housekeeper)
-        for service in reversed(self.services):
+        for service in (*reversed(self.servers), self.worker):
             if service.process is not None:
                 end_group(service.process)
         if self._database is not None:
@@ -200,8 +200,19 @@ class Serve:
             self._database.stop()
 
 
+def load_embedded_postgres() -> ModuleType:
+    """The module that needs the extra `embedded`. Raises InvalidVariableError without it."""
+    try:
+        from keyadmin.server import embedded_postgres
+    except ModuleNotFoundError as error:
+        raise env.InvalidVariableError(
+            f"DATABASE_URL is not set, and {error.name} is not installed. Set it, or install keyadmin[embedded]."
+        ) from error
+    return embedded_postgres
+
+
 def refuse_used_port(port: int, variable: str = "PORT") -> None:
-    """Raise ServeProblem when another program listens on the port."""
+    """Raise ServeError if another program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -213,7 +224,7 @@ def refuse_used_port(port: int, variable: str = "PORT") -> None:
 
 
 def refuse_wrong_database(url: str) -> None:
-    """Raise EnvironmentProblem when the URL cannot be read or nobody answers there."""
+    """Raise InvalidVariableError if the URL cannot be read or no database answers there."""
     urls.database_config(url)
     try:
         psycopg.connect(url, connect_timeout=5).close()
@@ -222,11 +233,12 @@ def refuse_wrong_database(url: str) -> None:
 
 
 def refuse_missing_peppers(url: str) -> None:
-    """Raise EnvironmentProblem when secrets are under peppers that this machine lacks: their keys would all be
-    answered 401, as if they were wrong.
+    """Raise InvalidVariableError if stored secrets need a pepper that this machine lacks.
+
+    Every call with one of those keys would be denied with 401, as if the key were wrong.
     """
     with psycopg.connect(url, connect_timeout=5) as connection:
-        used = {row[0] for row in connection.execute("SELECT DISTINCT pepper_id FROM secret")}
+        used = {pepper_id for (pepper_id,) in connection.execute("SELECT DISTINCT pepper_id FROM secret")}
     if missing := sorted(used - env.peppers().keys()):
         ids = ", ".join(map(str, missing))
         raise env.InvalidVariableError(
@@ -242,32 +254,32 @@ def answers(port: int) -> bool:
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Ask a child to end, wait, and kill what is left of its process group."""
+    """Send SIGTERM to a child, wait for its end, and kill what is left of its process group."""
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOPS_WITHIN)
+            process.wait(STOP_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def say(line: str) -> None:
-    """A line for the person at the terminal."""
+    """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
 def main() -> int:
-    """Run, and turn the outcome into an exit code and at most one line."""
+    """Run. Returns the exit code, after at most one line about an error."""
     try:
-        Serve().run()
+        Runner().run()
     except StopRequestedError:
         say("Stopped.")
         return 0
-    except (ServeError, env.ConfigurationError) as problem:
-        sys.stderr.write(f"{problem}\n")
-        return 2 if isinstance(problem, env.ConfigurationError) else 1
+    except (ServeError, env.ConfigurationError) as error:
+        sys.stderr.write(f"Error: {error}\n")
+        return 2 if isinstance(error, env.ConfigurationError) else 1
     return 1
 
 

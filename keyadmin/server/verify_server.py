@@ -55,7 +55,7 @@ def settings(port: int | None) -> Mapping[str, Any]:
         "respawn_failed_workers": True,
         "workers_kill_timeout": 10,
         "log_level": LogLevels.warning,
-        "log_dictconfig": logs.standard(env.environment()),
+        "log_dictconfig": logs.logging_config(env.environment()),
     }
 
 

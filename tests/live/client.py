@@ -1,4 +1,4 @@
-"""A client that sends what it is told to, byte by byte: what well-behaved ones refuse to send, attackers do not."""
+"""An HTTP client that sends any bytes: tests send requests that well-behaved clients refuse to send."""
 
 import json
 import socket
@@ -22,7 +22,7 @@ class Answer:
         return json.loads(self.body)
 
     def without_id(self) -> tuple[int, list[tuple[str, str]], Any]:
-        """All of the answer but its request id and date."""
+        """The answer without its request id and date."""
         passing = ("date", "x-request-id")
         headers = sorted((name, value) for name, value in self.headers.items() if name.lower() not in passing)
         request_id = self.headers["X-Request-Id"].encode()
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Line:
-    """One connection to a server. As long as it is kept alive, the same worker answers on it."""
+    """One connection to a server. The same worker answers all requests on it."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)

@@ -10,12 +10,12 @@ from tests.live.client import Headers, Line
 
 
 def processes(count: int) -> ProcessPoolExecutor:
-    """Clean ones: no connection, lock or thread of the test is in them."""
+    """New processes: they share no connection, lock or thread with the test."""
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
 def call(port: int, headers: Headers, count: int, *, patient: bool = False) -> Counter[int]:
-    """The statuses of so many calls. Who is patient counts a broken line as 0, and goes on with a new one."""
+    """The statuses of `count` calls. With `patient`, a broken connection counts as 0 and is replaced."""
     statuses: Counter[int] = Counter()
     line = Line(port)
     for _ in range(count):

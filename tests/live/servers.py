@@ -1,4 +1,4 @@
-"""gunicorn as `make run` starts it, in a process group of its own, with the example project and any database."""
+"""Server processes for tests: gunicorn as `keyadmin run` starts it, with the example project and any database."""
 
 import os
 import socket
@@ -22,7 +22,7 @@ STARTS_WITHIN: Final = 30.0
 
 
 class Server:
-    """A running gunicorn."""
+    """A running server process and its port."""
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process, self.port, self.log = process, port, log

@@ -1,4 +1,4 @@
-"""A shell on databases of its own: what a command prints and how it ends is only true of a process."""
+"""Commands in tests: as processes, with databases of their own, or in this process."""
 
 import os
 import subprocess
@@ -64,7 +64,7 @@ def database(name: str, template: str = "template1") -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated() -> Iterator[str]:
-    """A migrated database that nobody writes to."""
+    """A migrated database that no test changes: the template of the others."""
     with database("migrated") as name:
         done = Shell(name)("migrate", "--verbosity", "0", "--skip-checks")
         assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def migrated() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def shell(migrated: str) -> Iterator[Shell]:
-    """A shell where the demo data is loaded; for tests that do not count what is there."""
+    """Runs commands on a database with the demo data, for tests that do not count rows."""
     with database("demo", migrated) as name:
         shell = Shell(name)
         done = shell("seed_demo", KEYADMIN_DEMO_PASSWORD=PASSWORD)
@@ -83,7 +83,7 @@ def shell(migrated: str) -> Iterator[Shell]:
 
 @pytest.fixture
 def empty_shell(migrated: str) -> Iterator[Shell]:
-    """A shell on a database with nothing but the catalogue."""
+    """Runs commands on a database that holds only the catalogue."""
     with database("empty", migrated) as name:
         yield Shell(name)
 

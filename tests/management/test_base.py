@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from keyadmin.core import errors
-from keyadmin.management.base import ExitCode, printable, problem
+from keyadmin.management.base import ExitCode, command_error_for, printable
 
 
 @pytest.mark.parametrize(
@@ -23,13 +23,15 @@ from keyadmin.management.base import ExitCode, printable, problem
         (errors.OperationError("Broken."), ExitCode.FAILED, "Broken."),
     ],
 )
-def test_every_refusal_has_its_code_and_one_line(error: errors.OperationError, code: ExitCode, said: str) -> None:
-    ended = problem(error)
+def test_each_operation_error_has_an_exit_code_and_one_line(
+    error: errors.OperationError, code: ExitCode, said: str
+) -> None:
+    ended = command_error_for(error)
 
     assert ended.returncode == code
     assert str(ended).startswith(said)
     assert "\n" not in str(ended)
 
 
-def test_names_cannot_write_on_the_terminal() -> None:
+def test_control_characters_are_not_printed() -> None:
     assert printable("CI\x1b[2J é") == "CI\N{REPLACEMENT CHARACTER}[2J é"

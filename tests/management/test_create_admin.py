@@ -14,7 +14,7 @@ from .conftest import PASSWORD, ROOT, Shell
 ADA = ("create_admin", "--email", "ada@example.com", "--name", "Ada Example")
 
 
-def test_makes_an_administrator(empty_shell: Shell) -> None:
+def test_create_admin_adds_an_administrator(empty_shell: Shell) -> None:
     done = empty_shell(*ADA, "--password-stdin", "--json", stdin=f"{PASSWORD}\n")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -30,7 +30,7 @@ def test_makes_an_administrator(empty_shell: Shell) -> None:
     assert check_password(PASSWORD, hashed)
 
 
-def test_asks_at_a_terminal(empty_shell: Shell) -> None:
+def test_create_admin_asks_for_a_password_in_a_terminal(empty_shell: Shell) -> None:
     terminal, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "manage.py", *ADA],
@@ -68,7 +68,9 @@ def test_asks_at_a_terminal(empty_shell: Shell) -> None:
         (("--password-stdin", "--email", "nonsense"), f"{PASSWORD}\n", 6, "email: "),
     ],
 )
-def test_what_is_not_accepted(shell: Shell, arguments: tuple[str, ...], typed: str, code: int, said: str) -> None:
+def test_create_admin_with_invalid_input_adds_nobody(
+    shell: Shell, arguments: tuple[str, ...], typed: str, code: int, said: str
+) -> None:
     done = shell(*ADA, *arguments, stdin=typed)
 
     assert (done.returncode, done.stdout) == (code, "")
@@ -76,7 +78,7 @@ def test_what_is_not_accepted(shell: Shell, arguments: tuple[str, ...], typed: s
     assert shell.rows("SELECT count(*) FROM person WHERE name = 'Ada Example'") == [(0,)]
 
 
-def test_an_address_that_is_taken(shell: Shell) -> None:
+def test_create_admin_with_a_taken_address_is_invalid(shell: Shell) -> None:
     done = shell(
         "create_admin",
         "--email",
@@ -88,4 +90,4 @@ def test_an_address_that_is_taken(shell: Shell) -> None:
     )
 
     assert (done.returncode, done.stdout) == (6, "")
-    assert done.stderr == "CommandError: email: There is already a person with this e-mail address.\n"
+    assert done.stderr == "Error: email: There is already a person with this e-mail address.\n"

@@ -7,7 +7,7 @@ from keyadmin.server.embedded_postgres import APPLICATION, CALLS, OWNER
 from .conftest import Shell
 
 
-def test_it_grants_and_tells(empty_shell: Shell) -> None:
+def test_database_roles_grants_privileges_and_prints_them(empty_shell: Shell) -> None:
     shell = empty_shell
     for _again in range(2):
         done = shell("database_roles", "--json")

@@ -9,13 +9,12 @@ from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from django.core.management import CommandError
 from django.utils import timezone
 
-from keyadmin.models import Event, ExpiryNotice, Key, Organisation, Person, Role
-from keyadmin.operations import keys
-from keyadmin.operations.keys import expiry_notices
+from keyadmin.models import Event, ExpiryNotice, Key, Organisation, OutboxJob, Person, Role
+from keyadmin.operations import keys, outbox
 from tests.factories import OPERATOR, BotFactory, KeyFactory, member_of
+from tests.jobs import run_due_jobs
 
 type Command = Callable[..., str]
 NOW = timezone.now()
@@ -70,7 +69,14 @@ def ending(days: float, **fields: Any) -> Key:
     return key
 
 
-def test_one_letter_to_each_owner_about_all_their_keys(
+def send_notices(command: Command) -> str:
+    """Queue the mails and send them, as the worker does. Returns what the command printed, as JSON."""
+    printed = command("expire_notices", "--json")
+    run_due_jobs()
+    return printed
+
+
+def test_each_owner_gets_one_mail_about_all_their_keys(
     command: Command,
     postbox: Postbox,
     northwind: Organisation,
@@ -89,7 +95,7 @@ def test_one_letter_to_each_owner_about_all_their_keys(
     ending(15, organisation=northwind, name="Far")
     ending(3, organisation=northwind, name="Revoked", revoked=True)
     ending(3, organisation=northwind, name="Short life", created_at=NOW)
-    told = json.loads(command("expire_notices", "--json"))
+    told = json.loads(send_notices(command))
     letters = postbox.take()
     named = {
         to: [name for name in ("Robot", "Later", "Theirs", "Master", "Far", "Revoked", "Short life") if name in text]
@@ -102,17 +108,17 @@ def test_one_letter_to_each_owner_about_all_their_keys(
     }
     assert f"https://keys.example.com/keys/{robot.id}/" in letters[jonas.email]
     assert "Northwind / Concierge" in letters[jonas.email]
-    assert [one["to"] for one in told["sent"]] == sorted(letters)
-    assert [key["days"] for key in told["sent"][0]["keys"]] == [1, 7, 14]
+    assert [one["to"] for one in told["queued"]] == sorted(letters)
+    assert [key["days"] for key in told["queued"][0]["keys"]] == [1, 7, 14]
     events = Event.objects.filter(type="notice.sent")
     assert {event.target_label for event in events} == {jonas.name, both.name, maya.name}
-    assert {event.interface for event in events} == {"command"}
+    assert {event.interface for event in events} == {"background"}
     assert robot.token not in "".join(letters.values())
-    assert json.loads(command("expire_notices", "--json"))["sent"] == []
+    assert json.loads(send_notices(command))["queued"] == []
     assert postbox.take() == {}
 
 
-def test_each_day_once_and_a_missed_day_is_made_up_for(
+def test_each_notice_is_sent_once_and_a_missed_one_later(
     command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
 ) -> None:
     key = ending(13, organisation=northwind)
@@ -122,7 +128,7 @@ def test_each_day_once_and_a_missed_day_is_made_up_for(
         ends = timezone.now() + left
         Key.objects.filter(id=key.id).update(expires_at=ends)
         ExpiryNotice.objects.update(expires_at=ends)
-        command("expire_notices")
+        send_notices(command)
         return len(postbox.take())
 
     days = [13, 12, 8, 6, 2, 0.9, 0.1]
@@ -130,76 +136,107 @@ def test_each_day_once_and_a_missed_day_is_made_up_for(
     ExpiryNotice.objects.all().delete()
     assert [letters_when(timedelta(days=left)) for left in (0.5, 0.4)] == [1, 0], "not three at a time"
     keys.edit(actor=OPERATOR, key=key.id, revision=1, expires_at=timezone.now() + timedelta(days=7, hours=-1))
-    command("expire_notices")
+    send_notices(command)
     assert len(postbox.take()) == 1, "another expiry"
 
 
-def test_of_an_organisation_without_owners_administrators_are_told(
+def test_administrators_get_notices_of_organisations_without_owners(
     command: Command, postbox: Postbox, northwind: Organisation, maya: Person, asha: Person
 ) -> None:
     ending(5, organisation=northwind)
-    command("expire_notices")
+    send_notices(command)
     assert list(postbox.take()) == [maya.email]
 
 
-def test_who_cannot_be_reached_is_tried_again_and_the_others_get_theirs(
+def test_mail_that_is_refused_is_tried_again_and_the_others_are_sent(
     command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
 ) -> None:
     ending(5, organisation=northwind)
     other = member_of(northwind, Role.OWNER, email="zoe@example.com")
     postbox.refuses = {jonas.email: "550 No such mailbox"}
-    with pytest.raises(CommandError, match=f"{jonas.email} .SMTPRecipientsRefused") as failed:
-        command("expire_notices")
-    assert failed.value.returncode == 1
+    send_notices(command)
     assert list(postbox.take()) == [other.email]
+    assert OutboxJob.objects.get().last_error == "SMTPRecipientsRefused"
     postbox.refuses = {}
-    command("expire_notices")
+    OutboxJob.objects.update(due_at=timezone.now())
+    send_notices(command)
     assert list(postbox.take()) == [jonas.email]
+    assert not OutboxJob.objects.exists()
 
 
-@pytest.mark.parametrize("how", ["hangs", "is not there"])
-def test_without_an_answer_nothing_is_lost(
-    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any, how: str
+@pytest.mark.parametrize("state", ["hangs", "is not there"])
+def test_mail_is_sent_later_if_the_mail_server(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any, state: str
 ) -> None:
     ending(5, organisation=northwind)
     works = settings.MAILERS
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.MAILERS = mailers(silent.getsockname()[1])
-        if how == "is not there":
+        if state == "is not there":
             silent.close()
-        with pytest.raises(CommandError, match="Not sent"):
-            command("expire_notices")
+        send_notices(command)
     settings.MAILERS = works
     assert not Event.objects.exists()
-    assert command("housekeep").splitlines()[-1] == f"expiry notices: {jonas.email}"
+    assert command("run_maintenance") == "", "the mail is queued already"
+    OutboxJob.objects.update(due_at=timezone.now())
+    run_due_jobs()
+    assert list(postbox.take()) == [jonas.email]
+    assert Event.objects.get().type == "notice.sent"
+
+
+def test_second_process_queues_no_second_mail(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    ending(5, organisation=northwind)
+    assert jonas.email in command("expire_notices")
+    assert jonas.email not in command("expire_notices")
+    assert OutboxJob.objects.count() == 1
+
+
+def test_mail_is_sent_again_if_the_worker_died_before_it_was_done(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    ending(5, organisation=northwind)
+    command("expire_notices")
+    assert outbox.claim()
+    assert run_due_jobs() == 0, "another worker has claimed it"
+    OutboxJob.objects.update(due_at=timezone.now())
+    run_due_jobs()
     assert list(postbox.take()) == [jonas.email]
 
 
-def test_two_at_once_and_who_died_on_the_way(
+def test_mail_leaves_out_keys_that_were_revoked_or_extended_meanwhile(
     command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
 ) -> None:
-    key = ending(5, organisation=northwind)
-    key.days = 7
-    assert expiry_notices.begin(jonas, [key]) == [key]
-    assert expiry_notices.begin(jonas, [key]) == []
+    revoked, extended, left = [ending(5, organisation=northwind, name=name) for name in ("One", "Two", "Three")]
     command("expire_notices")
-    assert postbox.take() == {}, "somebody is at it"
-    ExpiryNotice.objects.update(claimed_at=NOW - timedelta(minutes=11))
-    command("expire_notices")
-    assert list(postbox.take()) == [jonas.email], "they died"
+    keys.revoke(actor=OPERATOR, key=revoked.id)
+    keys.edit(actor=OPERATOR, key=extended.id, revision=1, expires_at=timezone.now() + timedelta(days=60))
+    run_due_jobs()
+    (text,) = postbox.take().values()
+    assert left.name in text
+    assert revoked.name not in text
+    assert extended.name not in text
+
+
+def test_notices_of_expired_keys_are_forgotten(
+    command: Command, postbox: Postbox, northwind: Organisation, jonas: Person
+) -> None:
+    ending(5, organisation=northwind)
+    send_notices(command)
     ExpiryNotice.objects.update(expires_at=NOW - timedelta(days=1))
     Key.objects.all().update(expires_at=NOW - timedelta(days=1))
-    command("expire_notices")
+    send_notices(command)
     assert not ExpiryNotice.objects.exists()
 
 
-def test_trying_it_and_having_no_server(
+def test_nothing_is_queued_in_a_dry_run_or_without_a_mail_server(
     command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any
 ) -> None:
     ending(5, organisation=northwind, name="CRM")
     assert "CRM" in command("expire_notices", "--dry-run")
     settings.MAILERS = {"default": {"BACKEND": "django.core.mail.backends.dummy.EmailBackend"}}
-    told = json.loads(command("expire_notices", "--json"))
-    assert told == {"sent": [], "failed": [], "has_mail_server": False}
+    told = json.loads(send_notices(command))
+    assert told == {"queued": [], "has_mail_server": False}
     assert postbox.take() == {}
     assert not ExpiryNotice.objects.exists()

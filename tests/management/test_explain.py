@@ -21,7 +21,7 @@ def key_id(shell: Shell, name: str = "WhatsApp sender") -> str:
     return str(found)
 
 
-def test_as_json(shell: Shell) -> None:
+def test_explain_prints_json(shell: Shell) -> None:
     done = shell("explain", key_id(shell), "get", "/api/export", "--address", "198.51.100.20", "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -47,7 +47,7 @@ def test_as_json(shell: Shell) -> None:
     assert told["needs"] == ["chats:export"]
 
 
-def test_for_people(shell: Shell) -> None:
+def test_explain_prints_a_table_of_rules(shell: Shell) -> None:
     denied = shell("explain", key_id(shell), "GET", "/api/export", "--address", "203.0.113.20")
     assert (denied.returncode, denied.stderr) == (0, "")
     first, head, *rules = denied.stdout.splitlines()
@@ -74,7 +74,7 @@ def test_for_people(shell: Shell) -> None:
         (("{key}", "GET", "/api/chats", "--address", "10.0.0.0/8"), 6, "address: Enter one IP address"),
     ],
 )
-def test_what_cannot_be_asked(
+def test_explain_with_invalid_arguments_prints_an_error(
     command: Callable[..., str], northwind: Organisation, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     """The shell says 2 for what argparse refuses; called from here, argparse raises."""
@@ -86,7 +86,7 @@ def test_what_cannot_be_asked(
 
 
 @pytest.mark.parametrize("form", list(tokens.Format))
-def test_a_whole_key_is_refused_and_not_repeated(
+def test_explain_does_not_repeat_a_whole_key(
     command: Callable[..., str], northwind: Organisation, form: tokens.Format
 ) -> None:
     token, key = tokens.mint("kad", form), KeyFactory(organisation=northwind)

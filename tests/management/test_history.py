@@ -17,8 +17,8 @@ def told(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def issued(shell: Shell) -> dict[str, Any]:
-    done = shell("issue_key", "--organisation", "northwind", "--name", "Told", "--scope", "chats:read", "--json")
-    shell("revoke_key", json.loads(done.stdout)["id"], "--reason", "Done with it")
+    done = shell("keys", "issue", "--organisation", "northwind", "--name", "Told", "--scope", "chats:read", "--json")
+    shell("keys", "revoke", json.loads(done.stdout)["id"], "--reason", "Done with it")
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
 

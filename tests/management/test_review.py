@@ -10,7 +10,9 @@ from keyadmin.models import Organisation
 from tests.factories import KeyFactory
 
 
-def test_review_and_build_review(command: Callable[..., str], northwind: Organisation, contoso: Organisation) -> None:
+def test_review_and_build_review_find_the_same_keys(
+    command: Callable[..., str], northwind: Organisation, contoso: Organisation
+) -> None:
     later = timezone.now() + timedelta(days=30)
     KeyFactory(organisation=northwind, name="Open", expires_at=later)
     KeyFactory(organisation=northwind, name="Lasting", networks=["10.0.0.0/8"])

@@ -63,7 +63,7 @@ def test_edited_event_is_named(written: Shell) -> None:
     tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
     done = written("verify_history")
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr == "CommandError: History is broken. Event 5: its content is not what was recorded.\n"
+    assert done.stderr == "Error: History is broken. Event 5: its content is not what was recorded.\n"
     assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content is not what was recorded")]
 
 
@@ -140,7 +140,7 @@ def test_since_checkpoint_verifies_only_later_events(written: Shell, kept: Path)
     since = ("verify_history", "--checkpoint", str(kept), "--since-checkpoint")
     done = written(*since, **KEY)
     assert (done.returncode, done.stdout) == (0, f"History is whole since the checkpoint of event {last}: 1 event.\n")
-    assert "The History page says nothing of this" in done.stderr
+    assert "The History page does not show this" in done.stderr
     assert written.rows("SELECT 1 FROM chain_check") == []
     assert written("verify_history").returncode == 0
     assert written("organisations", "create", "--name", "Adatum").returncode == 0

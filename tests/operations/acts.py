@@ -179,7 +179,9 @@ SYSTEM: Final[dict[str, Act]] = {
     "people.create administrator": lambda w, a: people.create(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
-    "expiry_notices.finish": lambda w, a: expiry_notices.finish(actor=a, person=w.person, keys=[_told(w.key)]),
+    "expiry_notices.record_sent": lambda w, a: expiry_notices.record_sent(
+        actor=a, person=w.person, keys=[_told(w.key)]
+    ),
     "pruning.prune": lambda w, a: pruning.prune(actor=a),
     "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
     "tiers.edit": lambda w, a: tiers.edit(actor=a, tier=w.tier.id, hourly_limit=9),

@@ -47,21 +47,21 @@ KEYS: Final = {
     "keys.issue": Interface(
         ("/keys/create/", _NEW_KEY),
         ("POST", "/api/keys", {"name": "CI", "scopes": ["chats:read"], "organisation": "{slug}"}),
-        ("issue_key", *_MINE, "--name", "CI", "--scope", "chats:read", "--expires", "never"),
+        ("keys", "issue", *_MINE, "--name", "CI", "--scope", "chats:read", "--expires-at", "never"),
         bad=({"name": " "}, {"name": " "}, {"CI": " "}, _BLANK),
         chance=_NAMES,
     ),
     "keys.issue public": Interface(
         ("/organisations/{slug}/public-key/", {"idempotency_key": "n"}),
         ("POST", "/api/keys", {"name": "Public API key", "kind": "public", "organisation": "{slug}"}),
-        ("issue_key", *_MINE, "--name", "Public API key", "--kind", "public"),
+        ("keys", "issue", *_MINE, "--name", "Public API key", "--kind", "public"),
         again="{organisation_name} already has a public key. Delete it first.",
         chance=_NAMES,
     ),
     "keys.issue bot": Interface(
         ("/keys/create/", _NEW_KEY | {"owner": "bot:{bot}"}),
         ("POST", "/api/keys", {"name": "CI", "scopes": ["chats:read"], "organisation": "{slug}", "bot": "{bot}"}),
-        ("issue_key", *_MINE, "--name", "CI", "--scope", "chats:read", "--expires", "never", "--bot", "{bot}"),
+        ("keys", "issue", *_MINE, "--name", "CI", "--scope", "chats:read", "--expires-at", "never", "--bot", "{bot}"),
         chance=_NAMES,
     ),
     "keys.edit": Interface(
@@ -91,7 +91,7 @@ KEYS: Final = {
     "keys.regenerate": Interface(
         ("/keys/{plain_key}/regenerate/", {"grace": "1", "idempotency_key": "n"}),
         ("POST", "/api/keys/{plain_key}/regenerate", {"grace_seconds": 3600}),
-        ("keys", "regenerate", "{plain_key}", "--grace", "1"),
+        ("keys", "regenerate", "{plain_key}", "--grace-seconds", "3600"),
         chance=frozenset({"masked", "old_secret_until"}),
     ),
     "keys.end_grace": Interface(
@@ -103,7 +103,7 @@ KEYS: Final = {
     "keys.revoke": Interface(
         ("/keys/{key}/revoke/", {"reason": "Lost"}),
         ("POST", "/api/keys/{key}/revoke", {"reason": "Lost"}),
-        ("revoke_key", "{key}", "--reason", "Lost"),
+        ("keys", "revoke", "{key}", "--reason", "Lost"),
         bad=({"reason": _HIDDEN}, {"reason": _HIDDEN}, {"Lost": _HIDDEN}, _NOT_HIDDEN),
         again="This key is already revoked.",
         chance=frozenset({"revoked_at"}),
@@ -240,7 +240,17 @@ OWNED: Final = {
             "/api/organisations/{organisation}",
             {"key_prefix": "nw", "default_expiry_days": 30, "max_expiry_days": 60},
         ),
-        ("organisations", "edit", "{slug}", "--key-prefix", "nw", "--default-expiry", "30", "--longest-life", "60"),
+        (
+            "organisations",
+            "edit",
+            "{slug}",
+            "--key-prefix",
+            "nw",
+            "--default-expiry-days",
+            "30",
+            "--max-expiry-days",
+            "60",
+        ),
         bad=({"key_prefix": "N W"}, {"key_prefix": "N W"}, {"nw": "N W"}, "Use 2 to 12 lower-case letters and digits"),
     ),
     "people.invite": Interface(

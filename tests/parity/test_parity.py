@@ -141,7 +141,7 @@ def latest(chance: frozenset[str]) -> dict[str, Any]:
 
 def test_every_operation_has_three_doors() -> None:
     """But for what only programs do by the clock, the report's file, which is a page's, and people's own passwords."""
-    by_the_clock = {"expiry_notices.finish", "pruning.prune"}
+    by_the_clock = {"expiry_notices.record_sent", "pruning.prune"}
     alone = {"people.create", "review.export"} | by_the_clock
     operations = {name.split(" ")[0] for name in acts.ALL | acts.EXPORTS} - alone
     assert operations <= {name.split(" ")[0] for name in TABLE}

@@ -43,7 +43,7 @@ def run(environment: str) -> str:
 
 
 @pytest.mark.parametrize("environment", ["production", "development"])
-def test_no_sink_shows_a_key(environment: str) -> None:
+def test_keys_are_redacted_in_every_logger(environment: str) -> None:
     shown = run(environment)
     for hidden in (DEFAULT, SECRET, COMPACT, "shortvalue", "odd"):
         assert hidden.lower() not in shown.lower()
@@ -54,7 +54,7 @@ def test_no_sink_shows_a_key(environment: str) -> None:
     assert "ValueError: wrong: [redacted]" in shown
 
 
-def test_production_writes_json_lines_with_the_request() -> None:
+def test_production_logs_json_lines_with_the_request_id() -> None:
     lines = [json.loads(line) for line in run("production").splitlines()]
     assert len(lines) == 14
     assert {line["request_id"] for line in lines} == {"r-1"}
@@ -69,12 +69,12 @@ def test_production_writes_json_lines_with_the_request() -> None:
     [DEFAULT, SECRET, COMPACT, DEFAULT.swapcase(), COMPACT.upper()],
     ids=["default", "secret", "compact", "swapped", "upper"],
 )
-def test_whatever_stands_around_a_key_it_is_hidden(around: str, hidden: str) -> None:
+def test_key_is_redacted_whatever_surrounds_it(around: str, hidden: str) -> None:
     assert hidden not in redaction.redact(around.format(hidden))
 
 
 @pytest.mark.parametrize(
     "text", ["whm_0123456789abcdef", "GET /keys/6f1c2ab0-1d1c-4c39-9d4e-5d9b0c6b8a11 200", "0123456789abcdef" * 2]
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_without_a_secret_is_not_redacted(text: str) -> None:
     assert redaction.redact(text) == text

@@ -17,8 +17,8 @@ from keyadmin.core import cidr
 from keyadmin.core.errors import ConflictError
 from keyadmin.models import Event, EventType, Person
 from keyadmin.operations import audit, people
-from keyadmin.web.account import mail as letters
 from tests.factories import OPERATOR, PASSWORD, PersonFactory
+from tests.jobs import run_due_jobs
 from tests.web.conftest import Htmx, SignedIn
 
 LOGIN = "/account/login/"
@@ -206,7 +206,7 @@ def test_password_is_reset_by_mail(maya: Person) -> None:
     known = Client().post("/account/password/reset/", {"email": maya.email})
     unknown = Client().post("/account/password/reset/", {"email": "nobody@northwind.example"})
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
-    letters.WAITING.join()
+    run_due_jobs()
     letter = next(letter for letter in mail.outbox if letter.to == [maya.email])
     link = re.search(r"http://testserver(/account/password/reset/key/\S+)", str(letter.body))
     assert link

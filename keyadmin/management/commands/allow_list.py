@@ -1,4 +1,4 @@
-"""allow_list: the networks that a key, or every key of a bot, may be used from."""
+"""allow_list: the networks from which a key, or every key of a bot, may be used."""
 
 from argparse import Namespace
 from typing import Any, Final
@@ -7,42 +7,46 @@ from django.db.models import QuerySet
 
 from keyadmin.management import lookups
 from keyadmin.management.base import CommandError, ExitCode, not_found
-from keyadmin.management.subcommands import NounCommand, argument, verb
+from keyadmin.management.subcommands import SubcommandCommand, argument, subcommand
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.organisations import allow_lists
 
 LIST: Final = (
-    argument("--key", help="A key's own list, by the key's id or key ID."),
-    argument("--bot", metavar="NAME", help="A bot's list, by the bot's name or id; needs --organisation."),
-    argument("--organisation", metavar="SLUG", help="Whose bot it is (slug or id)."),
+    argument("--key", help="The list of this key (id or key ID)."),
+    argument("--bot", metavar="NAME", help="The list of this bot (name or id); needs --organisation."),
+    argument("--organisation", metavar="SLUG", help="The organisation of the bot (slug or id)."),
 )
 NETWORK: Final = argument("network", metavar="CIDR")
 
 
-class Command(NounCommand):
+class Command(SubcommandCommand):
     help = "List, add, change and remove the networks of a key's or a bot's allow-list."
 
-    @verb("list", "List the networks. None: any address is allowed.", *LIST)
+    @subcommand("list", "List the networks. An empty list allows any address.", *LIST)
     def list_(self, options: Namespace) -> None:
-        self.tell_all([described(entry) for entry in self._entries(options)], ("id", "network"))
+        self.print_table([described(entry) for entry in self._entries(options)], ("id", "network"))
 
-    @verb("add", "Add a network. The first one closes the list to all other addresses.", *LIST, NETWORK)
+    @subcommand("add", "Add a network. The first one closes the list to all other addresses.", *LIST, NETWORK)
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
-        place: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
-        self._done(allow_lists.add(actor=self.actor, network=options.network, **place), "Added")
+        target: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
+        self._done(allow_lists.add(actor=self.actor, network=options.network, **target), "Added")
 
-    @verb("change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR"))
+    @subcommand(
+        "change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR")
+    )
     def change(self, options: Namespace) -> None:
         entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, network=options.new)
         self._done(entry, "Changed to")
 
-    @verb(
+    @subcommand(
         "remove",
         "Remove a network.",
         *LIST,
         NETWORK,
-        argument("--allow-any", action="store_true", help="Needed for the last one, which opens the list."),
+        argument(
+            "--allow-any", action="store_true", help="Needed to remove the last network: any address is allowed then."
+        ),
     )
     def remove(self, options: Namespace) -> None:
         entry = self._find(options)
@@ -65,8 +69,8 @@ class Command(NounCommand):
         entries = {str(entry.network): entry for entry in self._entries(options)}
         return entries.get(options.network) or not_found("This network is not on the list.")
 
-    def _done(self, entry: AllowListEntry, what: str) -> None:
-        self.tell(described(entry), f"{what} {entry.network}.")
+    def _done(self, entry: AllowListEntry, done: str) -> None:
+        self.print_object(described(entry), f"{done} {entry.network}.")
 
 
 def described(entry: AllowListEntry) -> dict[str, Any]:

@@ -1,46 +1,50 @@
-"""bots: an organisation's service accounts."""
+"""bots: the service accounts of an organisation."""
 
 from argparse import BooleanOptionalAction, Namespace
 from typing import Any, Final
 
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
-from keyadmin.management.subcommands import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
 from keyadmin.models import Bot
 from keyadmin.operations.organisations import bots
 
-OWNER: Final = argument("--organisation", required=True, metavar="SLUG", help="Whose bot it is (slug or id).")
-BOT: Final = argument("bot", help="Its name or id.")
+OWNER: Final = argument(
+    "--organisation", required=True, metavar="SLUG", help="The organisation of the bot (slug or id)."
+)
+BOT: Final = argument("bot", help="Name or id.")
 REASON: Final = argument("--reason", default="", help="Kept in the history.")
 DESCRIPTION: Final = argument("--description")
 CONVERSATIONAL: Final = argument("--conversational", dest="is_conversational", action=BooleanOptionalAction)
 
 
-class Command(NounCommand):
+class Command(SubcommandCommand):
     help = "Create, list, edit, disable and enable bots."
 
-    @verb("create", "Make a bot.", OWNER, argument("--name", required=True), DESCRIPTION, CONVERSATIONAL)
+    @subcommand("create", "Create a bot.", OWNER, argument("--name", required=True), DESCRIPTION, CONVERSATIONAL)
     def create(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        fields = given(options, "name", "description", "is_conversational")
-        self._done(bots.create(actor=self.actor, organisation=owner.id, **fields), "Made")
+        fields = provided(options, "name", "description", "is_conversational")
+        self._done(bots.create(actor=self.actor, organisation=owner.id, **fields), "Created")
 
-    @verb("list", "List an organisation's bots.", OWNER)
+    @subcommand("list", "List an organisation's bots.", OWNER)
     def list_(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         rows = Bot.objects.visible_to(self.actor).filter(organisation=owner).select_related("organisation")
-        self.tell_all([described(row) for row in rows], ("id", "name", "is_conversational", "is_active"))
+        self.print_table([described(row) for row in rows], ("id", "name", "is_conversational", "is_active"))
 
-    @verb("edit", "Change what is given.", OWNER, BOT, argument("--name"), DESCRIPTION, CONVERSATIONAL)
+    @subcommand(
+        "edit", "Change the fields that are given.", OWNER, BOT, argument("--name"), DESCRIPTION, CONVERSATIONAL
+    )
     def edit(self, options: Namespace) -> None:
-        fields = given(options, "name", "description", "is_conversational")
-        self._done(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Changed")
+        fields = provided(options, "name", "description", "is_conversational")
+        self._done(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Edited")
 
-    @verb("disable", "Stop all keys of a bot until it is enabled again.", OWNER, BOT, REASON)
+    @subcommand("disable", "Stop all keys of a bot until it is enabled again.", OWNER, BOT, REASON)
     def disable(self, options: Namespace) -> None:
         self._done(bots.disable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Disabled")
 
-    @verb("enable", "Let the keys of a bot work again.", OWNER, BOT, REASON)
+    @subcommand("enable", "Let the keys of a bot work again.", OWNER, BOT, REASON)
     def enable(self, options: Namespace) -> None:
         self._done(bots.enable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Enabled")
 
@@ -48,8 +52,8 @@ class Command(NounCommand):
         owner = lookups.organisation(options.organisation, actor=self.actor)
         return lookups.bot(options.bot, owner=owner, actor=self.actor)
 
-    def _done(self, bot: Bot, what: str) -> None:
-        self.tell(described(bot), f"{what} {printable(bot.name)} (id {bot.id}).")
+    def _done(self, bot: Bot, done: str) -> None:
+        self.print_object(described(bot), f"{done} {printable(bot.name)} (id {bot.id}).")
 
 
 def described(bot: Bot) -> dict[str, Any]:

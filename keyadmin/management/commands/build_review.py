@@ -1,4 +1,4 @@
-"""build_review: prepare the review report for who has too many keys to find it while they wait."""
+"""build_review: prepare the review report of organisations with many keys."""
 
 from argparse import Namespace
 
@@ -10,12 +10,12 @@ from keyadmin.operations import review
 
 
 class Command(OperatorCommand):
-    help = "Build the review report that the pages of more than 1,000 keys show. Run it regularly."
+    help = "Build the review report, which the pages show for organisations with more than 1,000 keys."
 
     def run(self, options: Namespace) -> None:
         build = review.build()
-        found = ReviewFinding.objects.of(ANY).count()
+        count = ReviewFinding.objects.of(ANY).count()
         if self.json:
-            self.document({"at": rfc3339(build.at), "event": build.event, "keys": found})
+            self.document({"at": rfc3339(build.at), "event": build.event, "keys": count})
         else:
-            self.result(f"Built as of {clock(build.at, '')} UTC: {found} keys have something to look at.")
+            self.result(f"Built as of {clock(build.at, '')} UTC: {count} keys need attention.")

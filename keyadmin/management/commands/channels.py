@@ -1,4 +1,4 @@
-"""channels: the ways an organisation talks to its customers."""
+"""channels: the ways in which an organisation talks to its customers."""
 
 from argparse import Namespace
 from typing import Any, Final
@@ -6,34 +6,36 @@ from uuid import UUID
 
 from keyadmin.management import lookups
 from keyadmin.management.base import printable
-from keyadmin.management.subcommands import NounCommand, argument, verb
+from keyadmin.management.subcommands import SubcommandCommand, argument, subcommand
 from keyadmin.models import Channel
 from keyadmin.operations.catalogue import channels
 
-OWNER: Final = argument("--organisation", required=True, metavar="SLUG", help="Whose channel it is (slug or id).")
-CHANNEL: Final = argument("channel", metavar="SLUG", help="What calls name it by.")
+OWNER: Final = argument(
+    "--organisation", required=True, metavar="SLUG", help="The organisation of the channel (slug or id)."
+)
+CHANNEL: Final = argument("channel", metavar="SLUG", help="The slug, by which calls name it.")
 NAME: Final = argument("--name", required=True)
 
 
-class Command(NounCommand):
+class Command(SubcommandCommand):
     help = "Create, list, rename and remove channels."
 
-    @verb("create", "Make a channel.", OWNER, NAME)
+    @subcommand("create", "Create a channel.", OWNER, NAME)
     def create(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        self._done(channels.create(actor=self.actor, organisation=owner.id, name=options.name), "Made")
+        self._done(channels.create(actor=self.actor, organisation=owner.id, name=options.name), "Created")
 
-    @verb("list", "List an organisation's channels.", OWNER)
+    @subcommand("list", "List an organisation's channels.", OWNER)
     def list_(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         rows = Channel.objects.visible_to(self.actor).filter(organisation=owner)
-        self.tell_all([described(row) for row in rows], ("id", "slug", "name"))
+        self.print_table([described(row) for row in rows], ("id", "slug", "name"))
 
-    @verb("rename", "Give a channel another name. What calls name it by stays.", OWNER, CHANNEL, NAME)
+    @subcommand("rename", "Rename a channel. Its slug stays.", OWNER, CHANNEL, NAME)
     def rename(self, options: Namespace) -> None:
         self._done(channels.rename(actor=self.actor, channel=self._find(options), name=options.name), "Renamed")
 
-    @verb("remove", "Remove a channel that no key is restricted to.", OWNER, CHANNEL)
+    @subcommand("remove", "Remove a channel that no key is restricted to.", OWNER, CHANNEL)
     def remove(self, options: Namespace) -> None:
         channel = Channel.objects.get(id=self._find(options))
         channels.remove(actor=self.actor, channel=channel.id)
@@ -43,8 +45,8 @@ class Command(NounCommand):
         owner = lookups.organisation(options.organisation, actor=self.actor)
         return lookups.channels([options.channel], owner=owner, actor=self.actor)[0]
 
-    def _done(self, channel: Channel, what: str) -> None:
-        self.tell(described(channel), f"{what} {printable(channel.name)} ({channel.slug}).")
+    def _done(self, channel: Channel, done: str) -> None:
+        self.print_object(described(channel), f"{done} {printable(channel.name)} ({channel.slug}).")
 
 
 def described(channel: Channel) -> dict[str, Any]:

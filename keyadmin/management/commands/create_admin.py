@@ -1,4 +1,4 @@
-"""create_admin: make a system administrator. The first one of an installation is made here."""
+"""create_admin: add a system administrator. The first one of an installation is added with this command."""
 
 import getpass
 import sys
@@ -12,7 +12,7 @@ from keyadmin.operations import people
 
 
 class Command(OperatorCommand):
-    help = "Make a system administrator, who may do everything. Asks for a password when run in a terminal."
+    help = "Add a system administrator, who has every permission. In a terminal it asks for a password."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--email", required=True)
@@ -26,7 +26,7 @@ class Command(OperatorCommand):
             actor=self.actor,
             email=options.email,
             name=options.name,
-            password=first_line() if options.password_stdin else ask(),
+            password=first_line() if options.password_stdin else password_from_terminal(),
             system_role=SystemRole.ADMINISTRATOR,
         )
         if self.json:
@@ -38,7 +38,7 @@ class Command(OperatorCommand):
 
 
 def first_line() -> str:
-    """The first line of standard input without its end."""
+    """The first line of standard input without the line break."""
     try:
         password = sys.stdin.readline().rstrip("\r\n")
         password.encode()
@@ -47,15 +47,15 @@ def first_line() -> str:
     return password
 
 
-def ask() -> str:
-    """A password typed twice, unseen, at a terminal."""
+def password_from_terminal() -> str:
+    """A password that is typed twice without being shown. Raises CommandError if there is no terminal."""
     if not sys.stdin.isatty():
         raise CommandError("There is no terminal to ask for a password: use --password-stdin.", ExitCode.USAGE)
     try:
         password = getpass.getpass("Password: ")
-        again = getpass.getpass("Password (again): ")
+        repeated = getpass.getpass("Password (again): ")
     except (EOFError, KeyboardInterrupt) as error:
         raise CommandError("Cancelled.", ExitCode.FAILED) from error
-    if password != again:
+    if password != repeated:
         raise CommandError("password: The two passwords differ.", ExitCode.INVALID)
     return password

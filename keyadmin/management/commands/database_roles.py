@@ -1,4 +1,4 @@
-"""database_roles: what PostgreSQL's roles may do, granted and told."""
+"""database_roles: grant PostgreSQL's roles their privileges, and show them."""
 
 from argparse import Namespace
 from typing import Any
@@ -11,39 +11,39 @@ from keyadmin.db.urls import APPLICATION, CALLS, OWNER
 from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 
 _ONE_URL = (
-    f"There is one role only. Let {APPLICATION} be the application's, set {OWNER} to the owner's,"
-    f" and {CALLS} if calls are to have one of their own."
+    f"All connections use one role. Set {OWNER} to the owner's URL, {APPLICATION} to the application's,"
+    f" and {CALLS} to that of the call path if it has its own role."
 )
 
 
 class Command(OperatorCommand):
     help = (
-        "Grant the application and the call path what they need and no more, and say what each may do to history. "
-        "`migrate` does this as well. Run it as the owner: again does no harm."
+        "Grant the application and the call path the privileges that they need and no more, and print what each may "
+        "change of the history. `migrate` does the same. Run it as the owner; it may be run again."
     )
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--sql", action="store_true", help="Print the statements instead of running them.")
 
     def run(self, options: Namespace) -> None:
-        known = conf.database_roles
-        if known is None:
+        configured = conf.database_roles
+        if configured is None:
             raise CommandError(_ONE_URL, ExitCode.USAGE)
         if options.sql:
-            self.result(roles.grants(known).rstrip())
+            self.result(roles.grants(configured).rstrip())
             return
         with roles.connected_as_owner():
-            if not roles.grant(known, conf.database_alias):
+            if not roles.grant(configured, conf.database_alias):
                 raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
-            self._tell([("owner", known.owner), ("application", known.app), ("calls", known.calls)])
+            self._print([("owner", configured.owner), ("application", configured.app), ("calls", configured.calls)])
 
-    def _tell(self, named: list[tuple[str, str]]) -> None:
-        found: list[dict[str, Any]] = [
+    def _print(self, role_names: list[tuple[str, str]]) -> None:
+        rows: list[dict[str, Any]] = [
             {"for": purpose, "role": role, "over_history": roles.powers_over_history(conf.database_alias, role)}
-            for purpose, role in named
+            for purpose, role in role_names
         ]
         if self.json:
-            self.document(found)
+            self.document(rows)
             return
-        rows = [[row["for"], row["role"], ", ".join(row["over_history"]) or "nothing"] for row in found]
-        self.table(["for", "role", "may change of history"], rows)
+        cells = [[row["for"], row["role"], ", ".join(row["over_history"]) or "nothing"] for row in rows]
+        self.table(["for", "role", "may change of history"], cells)

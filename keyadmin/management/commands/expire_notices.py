@@ -1,31 +1,45 @@
-"""expire_notices: tell owners of the keys that expire soon."""
+"""expire_notices: queue mails about the keys that expire soon."""
 
 from argparse import Namespace
+from typing import Any
 
 from django.core.management.base import CommandParser
 
-from keyadmin.management import notices
-from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
+from keyadmin.core.time import rfc3339
+from keyadmin.management.base import OperatorCommand
+from keyadmin.operations import outbox
+from keyadmin.operations.keys import expiry_notices
 
 
 class Command(OperatorCommand):
     help = (
-        "Send each owner one letter about keys that expire within 14, 7 or 1 days, once each. "
-        "Exit code 1 if a letter could not be sent: the next run tries again."
+        "Queue one mail to each owner about keys that expire within 14, 7 or 1 days, each notice once. "
+        "`keyadmin worker` sends the mails, and queues them by itself."
     )
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="Only say what would be sent.")
+        parser.add_argument("--dry-run", action="store_true", help="Print what would be queued, and queue nothing.")
 
     def run(self, options: Namespace) -> None:
-        works = options.dry_run or notices.has_mail_server()
-        sent, failed = notices.send_all(self.actor, is_dry=options.dry_run) if works else ([], [])
+        notices = expiry_notices.queue_due(is_dry_run=options.dry_run)
         if self.json:
-            self.document({"sent": sent, "failed": failed, "has_mail_server": notices.has_mail_server()})
+            queued = [described(notice) for notice in notices]
+            self.document({"queued": queued, "has_mail_server": outbox.has_mail_server()})
         else:
-            self.table(("to", "keys"), [(one["to"], ", ".join(key["name"] for key in one["keys"])) for one in sent])
-        if not works:
-            self.note("There is no mail server (KEYADMIN_SMTP_HOST): nothing was sent.")
-        if failed:
-            names = ", ".join(f"{one['to']} ({one['error']})" for one in failed)
-            raise CommandError(f"Not sent, to be tried again: {names}.", ExitCode.FAILED)
+            self.table(
+                ("to", "keys"),
+                [(notice.person.email, ", ".join(key.name for key in notice.keys)) for notice in notices],
+            )
+        if not options.dry_run and not outbox.has_mail_server():
+            self.note("There is no mail server (KEYADMIN_SMTP_HOST): nothing was queued.")
+
+
+def described(notice: expiry_notices.Notice) -> dict[str, Any]:
+    """A mail as JSON."""
+    return {
+        "to": notice.person.email,
+        "keys": [
+            {"id": str(key.id), "name": key.name, "expires_at": rfc3339(key.expires_at), "days": key.days}
+            for key in notice.keys
+        ],
+    }

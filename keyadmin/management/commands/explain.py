@@ -1,4 +1,4 @@
-"""explain: would a key be allowed a call, and which rule decides. Nothing is called and nothing is counted."""
+"""explain: whether a call with a key would be allowed, and which rule decides it. Nothing is called or counted."""
 
 from argparse import Namespace
 
@@ -11,16 +11,14 @@ from keyadmin.management.base import OperatorCommand, printable
 
 
 class Command(OperatorCommand):
-    help = "Say whether a key would be allowed a call, which rule decides, and what would have to change."
+    help = "Explain whether a call with a key would be allowed, which rule decides it, and what to change to allow it."
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("key", help="Its id or its key ID, never the key itself.")
+        parser.add_argument("key", help="The key's id or key ID, never the key itself.")
         parser.add_argument("method", type=str.upper, choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
-        parser.add_argument("path", help="Such as /api/chats.")
-        parser.add_argument(
-            "--address", default="", metavar="IP", help="The client's; without it, one that is unknown."
-        )
-        parser.add_argument("--channel", default="", metavar="SLUG", help="What X-Channel says.")
+        parser.add_argument("path", help="A path such as /api/chats.")
+        parser.add_argument("--address", default="", metavar="IP", help="The address of the client. Default: unknown.")
+        parser.add_argument("--channel", default="", metavar="SLUG", help="The value of X-Channel.")
         parser.add_argument("--on-behalf-of", default="", metavar="PERSON", help="An e-mail address or id.")
 
     def run(self, options: Namespace) -> None:
@@ -36,9 +34,9 @@ class Command(OperatorCommand):
         if self.json:
             self.document(explanation.as_json())
         else:
-            self.tell(explanation)
+            self.print_explanation(explanation)
 
-    def tell(self, explanation: Explanation) -> None:
+    def print_explanation(self, explanation: Explanation) -> None:
         """The answer, every rule, and what would have to change."""
         steps, deciding = explanation.steps, explanation.deciding
         if deciding and deciding.reason:

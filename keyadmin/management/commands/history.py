@@ -1,4 +1,4 @@
-"""history: what happened, newest first, shown or exported."""
+"""history: show or export the events, the newest first."""
 
 from argparse import Namespace
 
@@ -18,28 +18,37 @@ class Command(OperatorCommand):
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
         parser.add_argument("--key", help="Only of this key (id or key ID; a deleted one by its id).")
-        parser.add_argument("--actor", default="", help="Only by these (an id, or beginnings of words of a name).")
-        parser.add_argument("--text", default="", help="Only with these beginnings of words, addresses or ids.")
         parser.add_argument(
-            "--type", choices=EventType.values, metavar="TYPE", help=f"Only this: {', '.join(EventType.values)}."
+            "--actor", default="", help="Only by these actors (an id, or the beginning of words of a name)."
+        )
+        parser.add_argument("--text", default="", help="Only with words that begin so, or with an address or id.")
+        parser.add_argument(
+            "--type",
+            choices=EventType.values,
+            metavar="TYPE",
+            help=f"Only this type: {', '.join(EventType.values)}.",
         )
         parser.add_argument(
             "--since", type=arguments.since, metavar="WHEN", help="An RFC 3339 time with offset, or days such as 7d."
         )
-        parser.add_argument("--until", type=arguments.since, metavar="WHEN", help="Before then, likewise.")
-        parser.add_argument("--limit", type=arguments.count, help="At most so many. Default: 50.")
         parser.add_argument(
-            "--export", choices=list(ExportFormat), help="Print all of them as CSV or JSON Lines; that is recorded."
+            "--until", type=arguments.since, metavar="WHEN", help="Before this time, in the same forms."
+        )
+        parser.add_argument("--limit", type=arguments.count, help="The most events to show. Default: 50.")
+        parser.add_argument(
+            "--export",
+            choices=list(ExportFormat),
+            help="Print all events as CSV or JSON Lines. The export is recorded in the history.",
         )
 
     def run(self, options: Namespace) -> None:
-        wanted = self.asked_for(options)
+        event_filter = self.event_filter(options)
         if options.export:
-            self.export(wanted, options)
+            self.export(event_filter, options)
             return
-        found = list(EventQuery.of(self.actor, wanted).newest(options.limit or 50))
+        events = list(EventQuery.of(self.actor, event_filter).newest(options.limit or 50))
         if self.json:
-            self.document([event.serialize() for event in found])
+            self.document([event.serialize() for event in events])
             return
         self.table(
             ("number", "time (UTC)", "actor", "type", "target", "changes"),
@@ -52,23 +61,23 @@ class Command(OperatorCommand):
                     event.target_label,
                     ", ".join(event.changes) or event.reason,
                 )
-                for event in found
+                for event in events
             ],
         )
 
-    def export(self, wanted: EventFilter, options: Namespace) -> None:
+    def export(self, event_filter: EventFilter, options: Namespace) -> None:
         if options.limit or self.json:
             raise CommandError("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
-        for piece in exports.history(
-            actor=self.actor, conditions=wanted, export_format=ExportFormat(options.export)
+        for chunk in exports.history(
+            actor=self.actor, conditions=event_filter, export_format=ExportFormat(options.export)
         ).pieces:
-            self.stdout.write(piece, ending="")
+            self.stdout.write(chunk, ending="")
 
-    def asked_for(self, options: Namespace) -> EventFilter:
+    def event_filter(self, options: Namespace) -> EventFilter:
         owner = lookups.organisation(options.organisation, actor=self.actor) if options.organisation else None
         key = ""
         if options.key:
-            # A deleted key has left nothing but its history.
+            # A deleted key is only in the history.
             key = str(lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
         return EventFilter(
             organisation=owner.id if owner else None,

@@ -1,120 +1,293 @@
-"""keys: what is done to a key after it was made. `issue_key`, `list_keys` and `revoke_key` do the rest."""
+"""keys: issue, list, show, edit, regenerate, revoke, reactivate and delete keys, and see their usage."""
 
 from argparse import BooleanOptionalAction, Namespace
 from datetime import datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
+
+from django.utils import timezone
 
 from keyadmin.core.time import rfc3339
+from keyadmin.forms.filters import OPEN, USED, filter_keys
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import CommandError, ExitCode, printable
-from keyadmin.management.subcommands import NounCommand, argument, given, verb
-from keyadmin.models import CallOutcomeGroup, Key
+from keyadmin.management.base import CommandError, ExitCode, clock, printable
+from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
+from keyadmin.models import CallOutcomeGroup, Key, Kind, Organisation, Status
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.validation import UNSET
 
-KEY: Final = argument("key", help="Its id or its key ID, never the key itself.")
-EXPIRES: Final = argument(
-    "--expires", type=arguments.expiry, metavar="WHEN", help="RFC 3339, days such as 90d, or never."
+KEY: Final = argument("key", help="The key's id or key ID, never the key itself.")
+REASON: Final = argument("--reason", default="", help="Kept in the history.")
+DESCRIPTION: Final = argument("--description")
+TIER: Final = argument("--tier", metavar="NAME", help="Rate tier (name or id).")
+SCOPES: Final = argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="Repeat for more.")
+INHERITS: Final = argument(
+    "--inherits", action=BooleanOptionalAction, help="Instead of scopes: whatever its creator's current roles allow."
+)
+CHANNELS: Final = argument(
+    "--channel", action="append", dest="channels", metavar="SLUG", help="Only through this channel; repeat for more."
+)
+NETWORKS: Final = argument(
+    "--network",
+    action="append",
+    dest="networks",
+    type=arguments.network,
+    metavar="CIDR",
+    help="Only from this network; repeat for more.",
+)
+EXPIRES_AT: Final = argument(
+    "--expires-at",
+    type=arguments.expiry,
+    metavar="WHEN",
+    help="An RFC 3339 time with offset, days from now such as 90d, or never.",
 )
 
 
-class Command(NounCommand):
-    help = "Edit, regenerate, reactivate and delete keys, and see their use."
+class Command(SubcommandCommand):
+    help = "Issue, list, show, edit, regenerate, revoke, reactivate and delete keys, and see their usage."
 
-    @verb(
+    @subcommand(
+        "issue",
+        "Issue a key. It is printed on standard output, here and never again.",
+        argument("--organisation", required=True, metavar="SLUG", help="The organisation of the key (slug or id)."),
+        argument("--name", required=True),
+        argument("--bot", metavar="NAME", help="The bot that owns it (name or id)."),
+        argument("--kind", choices=Kind.values, help="Default: bot with --bot, else standard."),
+        DESCRIPTION,
+        SCOPES,
+        INHERITS,
+        CHANNELS,
+        NETWORKS,
+        EXPIRES_AT,
+        TIER,
+    )
+    def issue(self, options: Namespace) -> None:
+        owner = lookups.organisation(options.organisation, actor=self.actor)
+        issued = keys.issue(
+            actor=self.actor,
+            organisation=owner.id,
+            bot=lookups.bot(options.bot, owner=owner, actor=self.actor).id if options.bot else None,
+            kind=Kind(options.kind) if options.kind else None,
+            name=options.name,
+            channels=lookups.channels(options.channels or (), owner=owner, actor=self.actor),
+            expires_at=_expiry_of_new_key(options, owner),
+            tier=lookups.tier(options.tier) if options.tier else None,
+            **provided(options, "description", "scopes", "inherits", "networks"),
+        )
+        self._print_secret(
+            issued, f"The key was issued, but could not be printed. Revoke it: keys revoke {issued.key.id}"
+        )
+        if not self.json:
+            until = f"until {clock(issued.key.expires_at, '')} UTC" if issued.key.expires_at else "and does not expire"
+            self.note(f"Key {printable(issued.key.name)} (id {issued.key.id}) works {until}.")
+            self.note("Store it now: it is never shown again.")
+
+    @subcommand(
+        "list",
+        "List keys, the newest first.",
+        argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id)."),
+        argument("--status", choices=Status.values),
+        argument("--search", metavar="TEXT", help="Part of a name, of a key ID or of a bot's name."),
+        argument("--kind", choices=Kind.values),
+        argument("--scope", metavar="SCOPE", help="Only keys with this scope."),
+        argument("--open", choices=[value for value, _ in OPEN], help="Open to any address, or not."),
+        argument("--used", choices=[value for value, _ in USED], help="Never used, or not for 90 days."),
+        argument("--limit", type=arguments.count, default=50, help="The most keys to list. Default: 50."),
+    )
+    def list_(self, options: Namespace) -> None:
+        rows: Any = Key.objects.visible_to(self.actor).with_status()
+        if options.organisation:
+            rows = rows.filter(organisation=lookups.organisation(options.organisation, actor=self.actor))
+        if options.status:
+            rows = rows.in_status(options.status)
+        if options.kind:
+            rows = rows.filter(kind=options.kind)
+        filters = {name: value for name in ("scope", "open", "used") if (value := getattr(options, name))}
+        if options.search:
+            filters["q"] = options.search
+        rows = filter_keys(rows.with_usage(), filters)
+        listed = list(_with_all_fields(rows)[: options.limit])
+        if self.json:
+            self.document([described(key) for key in listed])
+            return
+        self.table(
+            ("id", "key", "name", "owner", "status", "expires", "last used"),
+            [
+                (
+                    str(key.id),
+                    key.masked,
+                    key.name,
+                    owner_of(key),
+                    str(Status(key.status).label),
+                    clock(key.expires_at, "never"),
+                    clock(key.last_used_at, "never"),
+                )
+                for key in listed
+            ],
+        )
+        if len(listed) == options.limit and (total := rows.count()) > options.limit:
+            self.note(f"The newest {options.limit} of {total}; --limit shows more.")
+
+    @subcommand("show", "Show all fields of a key. Its secret is not stored and cannot be shown.", KEY)
+    def show(self, options: Namespace) -> None:
+        document = self._describe(lookups.key(options.key, actor=self.actor).id)
+        if self.json:
+            self.document(document)
+            return
+        for name, value in document.items():
+            text = " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+            self.result(f"{name.replace('_', ' ')}: {printable(text) or '-'}")
+
+    @subcommand(
         "edit",
-        "Change what is given. Lists are replaced as a whole.",
+        "Change the fields that are given. Lists are replaced as a whole.",
         KEY,
         argument("--name"),
-        argument("--description"),
-        EXPIRES,
-        argument("--tier", metavar="NAME"),
-        argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="Repeat for more."),
-        argument("--inherits", action=BooleanOptionalAction),
-        argument("--channel", action="append", dest="channels", metavar="SLUG", help="Repeat for more."),
-        argument("--all-channels", action="store_const", const=[], dest="channels", help="Restrict it to none."),
-        argument("--allow", action="append", dest="networks", type=arguments.network, metavar="CIDR"),
+        DESCRIPTION,
+        EXPIRES_AT,
+        TIER,
+        SCOPES,
+        INHERITS,
+        CHANNELS,
+        argument("--all-channels", action="store_const", const=[], dest="channels", help="Restrict it to no channel."),
+        NETWORKS,
         argument("--allow-any", action="store_true", help="Empty its allow-list: any address may use it."),
     )
     def edit(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        fields = given(options, "name", "description", "scopes", "inherits", "networks")
+        fields = provided(options, "name", "description", "scopes", "inherits", "networks")
         if options.channels is not None:
             fields["channels"] = lookups.channels(options.channels, owner=key.organisation, actor=self.actor)
         if options.tier is not None:
             fields["tier"] = lookups.tier(options.tier)
-        if options.expires is not None:
-            fields["expires_at"] = moment(options)
+        if options.expires_at is not None:
+            fields["expires_at"] = _expiry(options)
         if options.allow_any:
             fields |= {"networks": (), "allow_any": True}
-        self._done(keys.edit(actor=self.actor, key=key.id, revision=None, **fields), "Changed")
+        self._print_changed(keys.edit(actor=self.actor, key=key.id, revision=None, **fields), "Edited")
 
-    @verb(
+    @subcommand(
         "regenerate",
-        "A new secret, printed on standard output, here and never again.",
+        "Replace the secret. The key is printed on standard output, here and never again.",
         KEY,
-        argument("--grace", type=arguments.count, default=0, metavar="HOURS", help="The old one works that long."),
+        argument(
+            "--grace-seconds",
+            type=arguments.count,
+            default=0,
+            metavar="SECONDS",
+            help="How long the old secret keeps working. Default: it stops at once.",
+        ),
     )
     def regenerate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        issued = keys.regenerate(actor=self.actor, key=key.id, grace=timedelta(hours=options.grace))
-        token = issued.token
-        names = {"id": str(key.id), "key_id": token.key_id, "secret": token.secret, "key": token.value}
-        try:
-            self.tell(names, token.value)
-            self.stdout.flush()
-        except OSError as error:
-            message = f"The secret was made, but could not be printed ({error.strerror}). Regenerate again: {key.id}"
-            raise CommandError(message, ExitCode.FAILED) from error
-        self.note("Store it somewhere safe now: it is never shown again.")
+        issued = keys.regenerate(actor=self.actor, key=key.id, grace=timedelta(seconds=options.grace_seconds))
+        self._print_secret(issued, f"The secret was replaced, but could not be printed. Regenerate it again: {key.id}")
+        if not self.json:
+            self.note("Store it now: it is never shown again.")
 
-    @verb(
+    @subcommand(
         "usage",
-        "A key's calls by day, and what became of them.",
+        "Show the calls of a key by day and outcome.",
         KEY,
-        argument("--days", type=arguments.count, default=30, help="The last so many, with today. Default: 30."),
+        argument("--days", type=arguments.count, default=30, help="The number of days until today. Default: 30."),
     )
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         row = Key.objects.with_window().get(id=key.id)
         days = calls_of_last_days(row, min(options.days, 90))
-        self.tell_all(
+        self.print_table(
             [{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *CallOutcomeGroup.values)
         )
 
-    @verb("end-grace", "Stop a key's old secret now.", KEY)
+    @subcommand("end-grace", "Stop the old secret of a key now.", KEY)
     def end_grace(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        self._done(keys.end_grace(actor=self.actor, key=key.id), "Ended the old secret of")
+        self._print_changed(keys.end_grace(actor=self.actor, key=key.id), "Ended the old secret of")
 
-    @verb(
-        "reactivate",
-        "Let a revoked or expired key work again.",
-        KEY,
-        EXPIRES,
-        argument("--reason", default="", help="Kept in the history."),
-    )
+    @subcommand("revoke", "Revoke a key: from now on every call with it is denied.", KEY, REASON)
+    def revoke(self, options: Namespace) -> None:
+        key = lookups.key(options.key, actor=self.actor)
+        self._print_changed(keys.revoke(actor=self.actor, key=key.id, reason=options.reason), "Revoked")
+
+    @subcommand("reactivate", "Let a revoked or expired key work again.", KEY, EXPIRES_AT, REASON)
     def reactivate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        until = UNSET if options.expires is None else moment(options)
-        row = keys.reactivate(actor=self.actor, key=key.id, expires_at=until, reason=options.reason)
-        self._done(row, "Reactivated")
+        expires_at = UNSET if options.expires_at is None else _expiry(options)
+        row = keys.reactivate(actor=self.actor, key=key.id, expires_at=expires_at, reason=options.reason)
+        self._print_changed(row, "Reactivated")
 
-    @verb("delete", "Delete a key for good. Its history stays.", KEY)
+    @subcommand("delete", "Delete a key for good. Its history stays.", KEY)
     def delete(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
+        document = self._describe(key.id)
         keys.delete(actor=self.actor, key=key.id)
-        self._done(key, "Deleted")
+        self.print_object(document, f"Deleted {printable(key.name)} ({key.masked}).")
 
-    def _done(self, key: Key, what: str) -> None:
-        self.tell(described(key), f"{what} {printable(key.name)} ({key.masked}).")
+    def _print_secret(self, issued: keys.Issued, error_message: str) -> None:
+        """Print the key at once, so that a full disk or a closed pipe is noticed here."""
+        token = issued.token
+        document = {"id": str(issued.key.id), "key_id": token.key_id, "secret": token.secret, "key": token.value}
+        try:
+            self.print_object(document, token.value)
+            self.stdout.flush()
+        except OSError as error:
+            raise CommandError(f"{error_message} ({error.strerror})", ExitCode.FAILED) from error
+
+    def _print_changed(self, key: Key, done: str) -> None:
+        self.print_object(self._describe(key.id), f"{done} {printable(key.name)} ({key.masked}).")
+
+    def _describe(self, key_id: UUID) -> dict[str, Any]:
+        rows: Any = Key.objects.visible_to(self.actor).with_status().with_usage()
+        return described(_with_all_fields(rows).get(id=key_id))
 
 
-def moment(options: Namespace) -> datetime | None:
-    return options.expires if isinstance(options.expires, datetime) else None
+def owner_of(key: Key) -> str:
+    """The slug of the organisation, and the name of the bot if a bot owns the key."""
+    return f"{key.organisation.slug} / {key.bot.name}" if key.bot else key.organisation.slug
 
 
-def described(key: Key) -> dict[str, Any]:
-    """What tells a key from others, as JSON."""
-    return {"id": str(key.id), "key_id": key.key_id, "name": key.name, "expires_at": rfc3339(key.expires_at)}
+def described(key: Any) -> dict[str, Any]:
+    """A key as JSON. `allow_list` and `bot_allow_list` both apply; an empty list allows any address."""
+    return {
+        "id": str(key.id),
+        "key_id": key.key_id,
+        "key_prefix": key.recognition,
+        "prefix": key.prefix,
+        "name": key.name,
+        "description": key.description,
+        "organisation": key.organisation.slug,
+        "bot": key.bot.name if key.bot else None,
+        "kind": key.kind,
+        "status": str(key.status),
+        "inherits": key.inherits,
+        "scopes": [scope.name for scope in key.scopes.all()],
+        "channels": [channel.slug for channel in key.channels.all()],
+        "allow_list": [str(entry.network) for entry in key.allow_list.all()],
+        "bot_allow_list": [str(entry.network) for entry in key.bot.allow_list.all()] if key.bot else [],
+        "tier": key.tier.name,
+        "created_at": rfc3339(key.created_at),
+        "created_by": key.created_by,
+        "expires_at": rfc3339(key.expires_at),
+        "revoked_at": rfc3339(key.revoked_at),
+        "revoked_reason": key.revoked_reason,
+        "requests": key.total or 0,
+        "last_used_at": rfc3339(key.last_used_at),
+    }
+
+
+def _with_all_fields(rows: Any) -> Any:
+    return rows.select_related("organisation", "bot", "tier").prefetch_related(
+        "scopes", "channels", "allow_list", "bot__allow_list"
+    )
+
+
+def _expiry(options: Namespace) -> datetime | None:
+    return options.expires_at if isinstance(options.expires_at, datetime) else None
+
+
+def _expiry_of_new_key(options: Namespace, owner: Organisation) -> datetime | None:
+    """The expiry that is given, else the organisation's default. A public key has no default."""
+    if options.expires_at is None and options.kind != Kind.PUBLIC and owner.default_expiry_days is not None:
+        return timezone.now() + timedelta(days=owner.default_expiry_days)
+    return _expiry(options)

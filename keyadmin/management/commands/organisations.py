@@ -1,4 +1,4 @@
-"""organisations: who owns keys, and the rules these are made by."""
+"""organisations: the owners of keys, and their rules for keys."""
 
 from argparse import BooleanOptionalAction, Namespace
 from typing import Any, Final
@@ -6,62 +6,56 @@ from typing import Any, Final
 from keyadmin.core.tokens import Format
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import printable
-from keyadmin.management.subcommands import NounCommand, argument, given, verb
+from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
 from keyadmin.models import Organisation
 from keyadmin.operations import organisations
 
-WHICH: Final = argument("organisation", help="Its slug or id.")
+WHICH: Final = argument("organisation", help="Slug or id.")
 REASON: Final = argument("--reason", default="", help="Kept in the history.")
-PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="What its keys begin with.")
+PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="The prefix of its keys.")
 FORMAT: Final = argument("--key-format", choices=[known.value for known in Format])
-TIER: Final = argument("--tier", metavar="NAME", help="The usual rate tier (name or id).")
+TIER: Final = argument("--tier", metavar="NAME", help="The default rate tier (name or id).")
 DAYS: Final = (
-    argument("--default-expiry", dest="default_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
-    argument("--longest-life", dest="max_expiry_days", type=arguments.days_or_never, metavar="DAYS"),
+    argument("--default-expiry-days", type=arguments.days_or_never, metavar="DAYS"),
+    argument("--max-expiry-days", type=arguments.days_or_never, metavar="DAYS"),
     argument("--may-never-expire", action=BooleanOptionalAction),
-    argument(
-        "--keep-usage",
-        dest="usage_retention_days",
-        type=arguments.count,
-        metavar="DAYS",
-        help="How long usage is kept.",
-    ),
+    argument("--usage-retention-days", type=arguments.count, metavar="DAYS", help="How long usage is kept, in days."),
 )
 
 
-class Command(NounCommand):
+class Command(SubcommandCommand):
     help = "Create, list, edit, disable and enable organisations."
 
-    @verb(
-        "create", "Make an organisation.", argument("--name", required=True), argument("--slug"), PREFIX, FORMAT, TIER
+    @subcommand(
+        "create", "Create an organisation.", argument("--name", required=True), argument("--slug"), PREFIX, FORMAT, TIER
     )
     def create(self, options: Namespace) -> None:
-        fields = given(options, "name", "slug", "key_prefix", "key_format") | tier_of(options)
-        self._done(organisations.create(actor=self.actor, **fields), "Made")
+        fields = provided(options, "name", "slug", "key_prefix", "key_format") | tier_of(options)
+        self._done(organisations.create(actor=self.actor, **fields), "Created")
 
-    @verb("list", "List all organisations.")
+    @subcommand("list", "List all organisations.")
     def list_(self, options: Namespace) -> None:
         rows = Organisation.objects.visible_to(self.actor).select_related("default_tier")
-        self.tell_all(
+        self.print_table(
             [described(row) for row in rows], ("slug", "name", "key_prefix", "key_format", "tier", "is_active")
         )
 
-    @verb("edit", "Change what is given.", WHICH, argument("--name"), PREFIX, FORMAT, TIER, *DAYS)
+    @subcommand("edit", "Change the fields that are given.", WHICH, argument("--name"), PREFIX, FORMAT, TIER, *DAYS)
     def edit(self, options: Namespace) -> None:
-        fields = given(
+        fields = provided(
             options, "name", "key_prefix", "key_format", "may_never_expire", "usage_retention_days"
         ) | tier_of(options)
         for name in ("default_expiry_days", "max_expiry_days"):
             if (days := getattr(options, name)) is not None:
                 fields[name] = None if days == arguments.NEVER else days
-        self._done(organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Changed")
+        self._done(organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Edited")
 
-    @verb("disable", "Stop all keys of an organisation until it is enabled again.", WHICH, REASON)
+    @subcommand("disable", "Stop all keys of an organisation until it is enabled again.", WHICH, REASON)
     def disable(self, options: Namespace) -> None:
         row = organisations.disable(actor=self.actor, organisation=self._find(options).id, reason=options.reason)
         self._done(row, "Disabled")
 
-    @verb("enable", "Let the keys of an organisation work again.", WHICH, REASON)
+    @subcommand("enable", "Let the keys of an organisation work again.", WHICH, REASON)
     def enable(self, options: Namespace) -> None:
         row = organisations.enable(actor=self.actor, organisation=self._find(options).id, reason=options.reason)
         self._done(row, "Enabled")
@@ -69,8 +63,8 @@ class Command(NounCommand):
     def _find(self, options: Namespace) -> Organisation:
         return lookups.organisation(options.organisation, actor=self.actor)
 
-    def _done(self, organisation: Organisation, what: str) -> None:
-        self.tell(described(organisation), f"{what} {printable(organisation.name)} ({organisation.slug}).")
+    def _done(self, organisation: Organisation, done: str) -> None:
+        self.print_object(described(organisation), f"{done} {printable(organisation.name)} ({organisation.slug}).")
 
 
 def tier_of(options: Namespace) -> dict[str, Any]:
@@ -78,7 +72,7 @@ def tier_of(options: Namespace) -> dict[str, Any]:
 
 
 def described(organisation: Organisation) -> dict[str, Any]:
-    """An organisation as JSON; null days: none, or no limit."""
+    """An organisation as JSON. Days of null mean: no default, or no limit."""
     return {
         "id": str(organisation.id),
         "slug": organisation.slug,

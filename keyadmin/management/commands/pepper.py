@@ -1,4 +1,4 @@
-"""pepper: the ring of peppers that digests of secrets are made with, and how far a new one has come."""
+"""pepper: create a pepper, and show how many secrets still need an old one."""
 
 import secrets
 from argparse import Namespace
@@ -8,32 +8,30 @@ from django.db.models import Count
 
 from keyadmin.conf import conf
 from keyadmin.management.base import CommandError, ExitCode
-from keyadmin.management.subcommands import NounCommand, verb
+from keyadmin.management.subcommands import SubcommandCommand, subcommand
 from keyadmin.models import Secret
 
 
-class Command(NounCommand):
-    help = "Make a pepper, and see which ones secrets still need."
+class Command(SubcommandCommand):
+    help = "Create a pepper, and show which peppers secrets need."
 
-    @verb("add", "Print a new ring: the present peppers and a new one. Nothing is changed by it.")
+    @subcommand("add", "Print a new ring: the present peppers and a new one. It changes nothing.")
     def add(self, options: Namespace) -> None:
         ring = conf.peppers
         new = max(ring) + 1
         whole = {**ring, new: secrets.token_bytes(32)}
         value = ",".join(f"{number}:{pepper.hex()}" for number, pepper in sorted(whole.items()))
-        self.tell({"id": new, "peppers": value}, value)
+        self.print_object({"id": new, "peppers": value}, value)
         self.note(
             f"1. Give every host this KEYADMIN_PEPPERS, with KEYADMIN_CURRENT_PEPPER={conf.current_pepper}; restart."
         )
-        self.note(
-            f"2. Then set KEYADMIN_CURRENT_PEPPER={new} on every host. New secrets use it now, old ones at next use."
-        )
-        self.note("3. `pepper status` tells when no secret needs an old one any more.")
+        self.note(f"2. Then set KEYADMIN_CURRENT_PEPPER={new} on every host. New secrets use it, old ones at next use.")
+        self.note("3. Remove an old pepper when `pepper status` shows that no secret needs it.")
 
-    @verb("status", "How many secrets are under each pepper. Exit code 1 if one is needed that the ring lacks.")
+    @subcommand("status", "Show how many secrets need each pepper. Exit code 1 if the ring lacks one of them.")
     def status(self, options: Namespace) -> None:
         counts = dict(Secret.objects.values_list("pepper_id").annotate(secrets=Count("id")).order_by("pepper_id"))
-        known = sorted({*counts, *conf.peppers})
+        numbers = sorted({*counts, *conf.peppers})
         rows: list[dict[str, Any]] = [
             {
                 "pepper": number,
@@ -41,9 +39,9 @@ class Command(NounCommand):
                 "in_ring": number in conf.peppers,
                 "current": number == conf.current_pepper,
             }
-            for number in known
+            for number in numbers
         ]
-        self.tell_all(rows, ("pepper", "secrets", "in_ring", "current"))
+        self.print_table(rows, ("pepper", "secrets", "in_ring", "current"))
         if missing := [str(row["pepper"]) for row in rows if row["secrets"] and not row["in_ring"]]:
             names = ", ".join(missing)
             raise CommandError(

@@ -7,7 +7,7 @@ from keyadmin.operations.usage import pruning
 
 
 class Command(OperatorCommand):
-    help = "Remove usage that is older than its organisation keeps it (Settings). History stays. Run it every day."
+    help = "Remove usage that is older than its organisation keeps it (Settings). The history stays."
 
     def run(self, options: Namespace) -> None:
         removed = pruning.prune(actor=self.actor)
@@ -16,4 +16,4 @@ class Command(OperatorCommand):
         elif removed:
             self.result(", ".join(f"{table}: {rows}" for table, rows in removed.items()))
         else:
-            self.result("Nothing is too old.")
+            self.result("No usage is too old.")

@@ -1,4 +1,4 @@
-"""review: the review report of this moment."""
+"""review: the review report of the present state."""
 
 from argparse import Namespace
 from collections import Counter
@@ -10,20 +10,18 @@ from django.utils import timezone
 from keyadmin.core.time import rfc3339
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import OperatorCommand, clock
-from keyadmin.management.commands.list_keys import owner
+from keyadmin.management.commands.keys import owner_of
 from keyadmin.models import Finding, Key
 from keyadmin.models.review import KeyReview, iterate
 
 
 class Command(OperatorCommand):
-    help = "Show the keys that somebody should look at, and why. It looks at every key, of now."
+    help = "Show the keys that need attention, and why. It reads every key."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
         parser.add_argument("--finding", choices=Finding.values, help="Only keys with this finding.")
-        parser.add_argument(
-            "--limit", type=arguments.count, default=1000, help="Name at most so many keys. Default: 1000."
-        )
+        parser.add_argument("--limit", type=arguments.count, default=1000, help="The most keys to list. Default: 1000.")
 
     def run(self, options: Namespace) -> None:
         keys = Key.objects.visible_to(self.actor)
@@ -46,7 +44,7 @@ class Command(OperatorCommand):
                     str(key.id),
                     key.masked,
                     key.name,
-                    owner(key),
+                    owner_of(key),
                     " ".join(row.findings),
                     clock(key.last_used_at, "never"),
                 )

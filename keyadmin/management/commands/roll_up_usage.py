@@ -1,4 +1,4 @@
-"""roll_up_usage: add up the calls of the hours and days that are over."""
+"""roll_up_usage: add up the usage of the hours and days that are over."""
 
 from argparse import Namespace
 
@@ -11,14 +11,14 @@ from keyadmin.operations.usage import roll_up
 
 
 class Command(OperatorCommand):
-    help = "Add up the calls of the hours that are over, by organisation, bot and day. Run it at least every hour."
+    help = "Add up the usage of the hours that are over, by organisation, bot and day."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--again-from",
             type=arguments.day,
             metavar="DAY",
-            help="Forget the sums of this day and later, and make them anew (2027-03-01): after a clock was set back.",
+            help="Delete the sums from this day on (2027-03-01) and add them up again, after a clock was set back.",
         )
 
     def run(self, options: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""seed_demo: load the demonstration, once."""
+"""seed_demo: load the demo data, once."""
 
 import secrets
 from argparse import Namespace
@@ -10,7 +10,7 @@ from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 from keyadmin.operations.demo import load
 from keyadmin.operations.demo.data import KEYS, PEOPLE
 
-SAID = {
+MESSAGES = {
     load.DemoState.NOTHING: f"Loaded demo data: 2 organisations, {len(PEOPLE)} people, {len(KEYS)} keys. Sign in as",
     load.DemoState.DEMO: "The demo data is already here; nothing was changed. Sign in as",
     load.DemoState.OTHERS: "Northwind, Contoso or their people exist but are not demo data. Nothing was changed.",
@@ -19,27 +19,25 @@ SAID = {
 
 class Command(OperatorCommand):
     help = (
-        "Load the demonstration: two organisations, their people, bots and keys. A second run changes nothing. "
-        "Everybody's password is KEYADMIN_DEMO_PASSWORD; without it one is made and printed."
+        "Load the demo data: two organisations with people, bots and keys. A second run changes nothing. The password "
+        "of all people is KEYADMIN_DEMO_PASSWORD; without it a password is generated and printed."
     )
 
     def run(self, options: Namespace) -> None:
         if settings.PRODUCTION:
-            raise CommandError(
-                "Not in production: everybody of the demonstration has one password.", ExitCode.FORBIDDEN
-            )
-        given = env.secret("KEYADMIN_DEMO_PASSWORD")
-        password = given or secrets.token_urlsafe(12)
-        found = load.load(password=password)
-        made = password if found is load.DemoState.NOTHING and not given else None
+            raise CommandError("Not in production: all people of the demo share one password.", ExitCode.FORBIDDEN)
+        configured = env.secret("KEYADMIN_DEMO_PASSWORD")
+        password = configured or secrets.token_urlsafe(12)
+        state = load.load(password=password)
+        generated = password if state is load.DemoState.NOTHING and not configured else None
         if self.json:
             people = [{"email": person.email, "name": person.name, "role": person.title} for person in PEOPLE]
-            self.document({"loaded": found is load.DemoState.NOTHING, "people": people, "password": made})
+            self.document({"loaded": state is load.DemoState.NOTHING, "people": people, "password": generated})
             return
-        self.result(SAID[found])
-        if found is not load.DemoState.OTHERS:
+        self.result(MESSAGES[state])
+        if state is not load.DemoState.OTHERS:
             for person in PEOPLE:
                 note = "" if person.sees_keys else ", who may see no keys"
                 self.result(f"  {person.email:26}{person.title}{note}")
-        if made:
-            self.result(f"Everybody's password is {made}")
+        if generated:
+            self.result(f"The password of all people is {generated}")

@@ -1,7 +1,8 @@
-"""verify_history: whether history is whole, from the first event to the last."""
+"""verify_history: verify the hash chain of the history, from the first event to the last."""
 
 import sys
 from argparse import Namespace
+from operator import attrgetter
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -17,7 +18,7 @@ _WIDTH = 40
 
 
 class Command(OperatorCommand):
-    help = "Walk the chain of history. Exit code 5 if it is broken, naming the first broken event."
+    help = "Verify the hash chain of the history. If it is broken, exit with code 5 and name the first broken event."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -26,37 +27,37 @@ class Command(OperatorCommand):
             metavar="FILE",
             action="append",
             default=[],
-            help="What `checkpoint` printed earlier, kept elsewhere: shows a past that was rewritten or cut off. "
-            "May be given several times.",
+            help="A file with the output of `checkpoint`, kept elsewhere. It shows whether the past was rewritten or "
+            "cut off. May be given several times.",
         )
         parser.add_argument(
             "--since-checkpoint",
             action="store_true",
-            help="Walk only what came after the newest of these checkpoints; what came before is taken as it is.",
+            help="Verify only the events after the newest of these checkpoints, and trust the earlier ones.",
         )
 
     def run(self, options: Namespace) -> None:
-        known = sorted((self._checkpoint(file) for file in options.checkpoint), key=lambda one: one.number)
-        if options.since_checkpoint and not known:
+        checkpoints = sorted((self._checkpoint(file) for file in options.checkpoint), key=attrgetter("number"))
+        if options.since_checkpoint and not checkpoints:
             raise CommandError("--since-checkpoint needs a --checkpoint.", ExitCode.USAGE)
-        newest = known[-1] if known else None
+        newest = checkpoints[-1] if checkpoints else None
         after = newest if options.since_checkpoint else None
         since = after.number if after else 0
         bar = _Bar(self, since) if sys.stderr.isatty() else None
         try:
-            end = chain.verify(known, after=after, progress=bar.show if bar else None)
-        except chain.BrokenChainError as broken:
-            chain.save_check(broken.number - 1, broken.reason, since=since)
-            raise CommandError(f"History is broken. {broken}.", ExitCode.CONFLICT) from broken
+            end = chain.verify(checkpoints, after=after, progress=bar.show if bar else None)
+        except chain.BrokenChainError as error:
+            chain.save_check(error.number - 1, error.reason, since=since)
+            raise CommandError(f"History is broken. {error}.", ExitCode.CONFLICT) from error
         finally:
             if bar:
                 bar.end()
         is_noted = chain.save_check(end.number, "", since=since)
-        self._tell(end, newest, since)
+        self._print(end, newest, since)
         if not is_noted:
-            self.note(f"The History page says nothing of this: up to event {since} history was not found whole before.")
+            self.note(f"The History page does not show this: the events up to {since} have not been verified before.")
 
-    def _tell(self, end: chain.ChainPosition, newest: chain.Checkpoint | None, since: int) -> None:
+    def _print(self, end: chain.ChainPosition, newest: chain.Checkpoint | None, since: int) -> None:
         if self.json:
             document: dict[str, Any] = {
                 "number": end.number,
@@ -76,14 +77,16 @@ class Command(OperatorCommand):
     def _checkpoint(self, file: Path) -> chain.Checkpoint:
         keys = known_keys()
         try:
-            found = chain.parse_checkpoint(file.read_text(encoding="utf-8"), keys)
+            checkpoint = chain.parse_checkpoint(file.read_text(encoding="utf-8"), keys)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read.", ExitCode.USAGE) from error
         except chain.InvalidCheckpointError as error:
             raise CommandError(f"{file}: {error}", ExitCode.INVALID) from error
         if not keys:
-            self.note(f"{file} is signed by {found.key}. Set KEYADMIN_CHECKPOINT_PUBLIC_KEYS to the keys that count.")
-        return found
+            self.note(
+                f"{file} is signed by {checkpoint.key}. Set KEYADMIN_CHECKPOINT_PUBLIC_KEYS to the accepted keys."
+            )
+        return checkpoint
 
 
 def _events(count: int) -> str:
@@ -91,7 +94,7 @@ def _events(count: int) -> str:
 
 
 class _Bar:
-    """How far the walk is, on one line of a terminal."""
+    """Shows the progress on one line of a terminal."""
 
     def __init__(self, command: Command, since: int) -> None:
         self._command, self._since, self._began, self._is_shown = command, since, monotonic(), False

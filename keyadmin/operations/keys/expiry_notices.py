@@ -1,75 +1,123 @@
-"""Notices of keys that expire: begun before a letter is sent, and marked as sent afterwards.
+"""Notices about keys that expire: queued in the outbox once, sent by the worker, then recorded in the history.
 
-No lock of a row is held while a letter is on its way. Two who send at once never send the same: only one of them
-begins it. A letter of who died between sending and marking is sent again after ten minutes: rather twice than never.
+The rows of `expiry_notice` keep two processes from queueing the same notice. The outbox delivers at least once: if a
+worker dies between sending a mail and recording it, the mail is sent again.
 """
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from keyadmin.core.actors import Actor
 from keyadmin.core.time import rfc3339
-from keyadmin.models import EventType, ExpiryNotice, Organisation, Person
-from keyadmin.models.notice import CLAIM_TIMEOUT
-from keyadmin.operations import audit, policy
+from keyadmin.models import EventType, ExpiryNotice, Key, Organisation, Person
+from keyadmin.models.notice import due_for, recipients
+from keyadmin.models.outbox import JobKind
+from keyadmin.operations import audit, outbox, policy
 from keyadmin.operations.policy import Permission
 
-_BEGIN = """INSERT INTO expiry_notice (key_id, person_id, expires_at, days, claimed_at)
-SELECT key_id, %(person)s, expires_at, days, clock_timestamp()
-FROM unnest(%(keys)s::uuid[], %(ends)s::timestamptz[], %(days)s::smallint[]) AS due (key_id, expires_at, days)
-ORDER BY key_id
-ON CONFLICT (key_id, person_id, expires_at, days) DO UPDATE SET claimed_at = clock_timestamp()
-    WHERE expiry_notice.sent_at IS NULL AND expiry_notice.claimed_at <= clock_timestamp() - %(forgotten)s
-RETURNING key_id"""
+#: The keys that one mail names; the next run queues a mail about the others.
+MAX_KEYS_PER_MAIL: Final = 100
 
 
-def begin(person: Person, keys: Collection[Any]) -> list[Any]:
-    """Of the keys, `due_for` the person, those that are now ours to tell of."""
-    values: dict[str, Any] = {
-        "person": person.id,
-        "keys": [key.id for key in keys],
-        "ends": [key.expires_at for key in keys],
-        "days": [key.days for key in keys],
-        "forgotten": CLAIM_TIMEOUT,
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One mail: its recipient and the keys that it is about, each with `days`."""
+
+    person: Person
+    keys: Sequence[Any]
+
+
+def queue_due(*, is_dry_run: bool = False) -> list[Notice]:
+    """Queue one mail for each person about the keys that expire soon. Returns the mails.
+
+    Queues nothing in a dry run, and nothing without a mail server.
+    """
+    if not is_dry_run:
+        if not outbox.has_mail_server():
+            return []
+        ExpiryNotice.objects.filter(expires_at__lt=Now()).delete()
+    notices = []
+    for person in recipients():
+        keys = list(due_for(person)[:MAX_KEYS_PER_MAIL])
+        if not is_dry_run and keys:
+            keys = _queue(person, keys)
+        if keys:
+            notices.append(Notice(person, keys))
+    return notices
+
+
+def unsent(person: Person, notices: Collection[dict[str, Any]]) -> list[Any]:
+    """The keys of a queued mail that it is still to name, each with `days`, in the order of their expiry.
+
+    Leaves out keys that were deleted, revoked or given another expiry, and notices that were sent already.
+    """
+    queued = {(UUID(notice["key"]), notice["days"]) for notice in notices}
+    rows = {
+        (row.key_id, row.expires_at): row.days
+        for row in ExpiryNotice.objects.filter(person_id=person.id, sent_at=None, key_id__in=[key for key, _ in queued])
+        if (row.key_id, row.days) in queued
     }
-    with connection.cursor() as cursor:
-        cursor.execute(_BEGIN, values)
-        ours = {row[0] for row in cursor.fetchall()}
-    return [key for key in keys if key.id in ours]
+    keys = Key.objects.filter(id__in=[key for key, _ in rows], revoked_at=None, expires_at__gt=Now())
+    found: list[Any] = []
+    for key in keys.select_related("organisation", "bot").order_by("expires_at", "id"):
+        if (key.id, key.expires_at) in rows:
+            key.days = rows[key.id, key.expires_at]
+            found.append(key)
+    return found
 
 
-def give_up(person: Person, keys: Collection[Any]) -> None:
-    """The letter could not be sent: the next run tries again."""
-    _of(person, keys).filter(sent_at__isnull=True).delete()
-
-
-def finish(*, actor: Actor, person: Person, keys: Collection[Any]) -> None:
-    """The letter was sent."""
+def record_sent(*, actor: Actor, person: Person, keys: Collection[Any]) -> None:
+    """Record that the mail about these keys was sent."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         now = audit.database_time()
-        _of(person, keys).update(sent_at=now)
+        for key in keys:
+            ExpiryNotice.objects.filter(
+                key_id=key.id, person_id=person.id, expires_at=key.expires_at, days=key.days
+            ).update(sent_at=now)
         organisations: dict[UUID, Organisation] = {key.organisation_id: key.organisation for key in keys}
         only = next(iter(organisations.values())) if len(organisations) == 1 else None
-        told = [f"{key.name}, {rfc3339(key.expires_at)}" for key in keys]
+        expiring = [f"{key.name}, {rfc3339(key.expires_at)}" for key in keys]
         audit.record(
-            EventType.NOTICE_SENT, actor=actor, target=person, organisation=only, changes={"expiring": (None, told)}
+            EventType.NOTICE_SENT,
+            actor=actor,
+            target=person,
+            organisation=only,
+            changes={"expiring": (None, expiring)},
         )
 
 
-def forget_past() -> None:
-    """Of keys that have expired there is nothing left to tell."""
-    ExpiryNotice.objects.filter(expires_at__lt=Now()).delete()
+def _queue(person: Person, keys: Collection[Any]) -> list[Any]:
+    """The keys that this process has queued; another one may have been faster."""
+    values: dict[str, Any] = {
+        "person": person.id,
+        "keys": [key.id for key in keys],
+        "expiries": [key.expires_at for key in keys],
+        "days": [key.days for key in keys],
+    }
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, values)
+            inserted = {key_id for (key_id,) in cursor.fetchall()}
+        queued = [key for key in keys if key.id in inserted]
+        if queued:
+            last: datetime = max(key.expires_at for key in queued)
+            payload = {"person": str(person.id), "notices": [{"key": str(key.id), "days": key.days} for key in queued]}
+            outbox.enqueue(JobKind.EXPIRY_NOTICE_MAIL, payload, expires_in=last - audit.database_time())
+    return queued
 
 
-def _of(person: Person, keys: Collection[Any]) -> Any:
-    rows = ExpiryNotice.objects.none()
-    by_end = {(key.expires_at, key.days) for key in keys}
-    for ends, days in by_end:
-        ids = [key.id for key in keys if (key.expires_at, key.days) == (ends, days)]
-        rows |= ExpiryNotice.objects.filter(person_id=person.id, key_id__in=ids, expires_at=ends, days=days)
-    return rows
+_INSERT: Final = """
+    INSERT INTO expiry_notice (key_id, person_id, expires_at, days, queued_at)
+    SELECT key_id, %(person)s, expires_at, days, clock_timestamp()
+    FROM unnest(%(keys)s::uuid[], %(expiries)s::timestamptz[], %(days)s::smallint[]) AS due (key_id, expires_at, days)
+    ORDER BY key_id
+    ON CONFLICT (key_id, person_id, expires_at, days) DO NOTHING
+    RETURNING key_id
+"""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ConflictError
-from keyadmin.models import EventType, Membership, Organisation, Person, SystemRole
+from keyadmin.models import AccountStatus, EventType, Membership, Organisation, Person, SystemRole
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.people import passwords, rows
@@ -41,11 +41,19 @@ def create(
 
 
 def invite(
-    *, actor: Actor, email: str, name: str, system_role: str = "", organisation: UUID | None = None, role: str = ""
+    *,
+    actor: Actor,
+    email: str,
+    name: str,
+    system_role: str = "",
+    organisation: UUID | None = None,
+    role: str = "",
+    mail_base_url: str = "",
 ) -> Invited:
     """Somebody new, who chooses a password by the link that only the result holds.
 
     Whoever is here already, as far as the actor knows or not, gets the role, and keeps name, password and all else.
+    With `mail_base_url`, the scheme and host of the pages, somebody new also gets the link by mail.
     """
     with audit.audited_transaction(actor):
         owner = _owner_to_add_to(actor, organisation, system_role)
@@ -55,11 +63,16 @@ def invite(
         person = _person(email, name, system_role)
         person.password_link_count = 1
         _new(actor, EventType.PERSON_INVITED, owner, role, None, person)
+        if mail_base_url:
+            passwords.queue_link_mail(person, base_url=mail_base_url, sender=actor.label, is_invitation=True)
     return Invited(person, passwords.token_of(person))
 
 
-def make_link(*, actor: Actor, person: UUID) -> Invited:
-    """A link by which the person chooses a password, in place of every earlier one."""
+def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> Invited:
+    """A link by which the person chooses a password, in place of every earlier one.
+
+    With `mail_base_url`, the scheme and host of the pages, they also get it by mail.
+    """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
@@ -67,6 +80,9 @@ def make_link(*, actor: Actor, person: UUID) -> Invited:
             raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
         row.password_link_count += 1
         row.save(update_fields=("password_link_count",))
+        if mail_base_url:
+            is_invitation = row.account_status == AccountStatus.INVITED
+            passwords.queue_link_mail(row, base_url=mail_base_url, sender=actor.label, is_invitation=is_invitation)
         changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
         rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.home(row), changes)
     return Invited(row, passwords.token_of(row))

@@ -16,11 +16,15 @@ from django.utils.translation import gettext as _
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError, OperationError
 from keyadmin.models import EventType, Person
-from keyadmin.operations import audit
+from keyadmin.models.outbox import JobKind
+from keyadmin.operations import audit, outbox
 from keyadmin.operations.people import rows
 from keyadmin.operations.validation import FieldErrors
 
 LIFE: Final = timedelta(days=7)
+#: After so long without a mail server the link has been passed on by other means, or asked for again.
+_LINK_MAIL_LIFETIME: Final = timedelta(days=1)
+_RESET_MAIL_LIFETIME: Final = timedelta(hours=1)
 _SALT: Final = "keyadmin.password-link"
 _LONGEST: Final = 400
 
@@ -31,7 +35,7 @@ class LinkUsedError(OperationError):
 
 def token_of(person: Person) -> str:
     """The token of the newest link made for the person."""
-    signed = signing.TimestampSigner(salt=_SALT).sign(f"{person.id.hex}.{_state(person)}")
+    signed = signing.TimestampSigner(salt=_SALT).sign(f"{person.id.hex}.{state_of(person)}")
     return signed.encode().hex()
 
 
@@ -71,16 +75,41 @@ def change(*, actor: Actor, person: UUID, password: str) -> Person:
     return row
 
 
-def ask_for_reset(*, actor: Actor, person: UUID | None) -> None:
-    """Somebody asked the sign-in page for a link. None: no active person has the address, which is not kept.
+def ask_for_reset(*, actor: Actor, person: UUID | None, base_url: str = "") -> None:
+    """Mail the person a link to reset their password. `base_url`: scheme and host of the pages.
 
-    Takes the same statements either way, so that how long it takes does not tell who is here.
+    `person` is None if no active person has the address. The address is not kept. The statements are the same in both
+    cases, and the mail is sent by the worker, so that the time of the answer does not reveal who has an account.
     """
     with audit.audited_transaction():
         row = Person.objects.filter(id=person or uuid4()).first() or Person()
         known = audit.target_of(row) if row.id == person else audit.Target("person", "", _("Unknown address"))
         organisation = rows.home(row)
+        payload = {"person": str(person) if person else None, "state": state_of(row), "base_url": base_url}
+        outbox.enqueue(JobKind.PASSWORD_RESET_MAIL, payload, expires_in=_RESET_MAIL_LIFETIME)
         audit.record(EventType.PASSWORD_RESET_REQUESTED, actor=actor, target=known, organisation=organisation)
+
+
+def queue_link_mail(person: Person, *, base_url: str, sender: str, is_invitation: bool) -> None:
+    """Mail the person their newest link, if there is a mail server. `base_url`: scheme and host of the pages.
+
+    Part of the caller's transaction.
+    """
+    if not outbox.has_mail_server():
+        return
+    payload = {
+        "person": str(person.id),
+        "state": state_of(person),
+        "base_url": base_url,
+        "sender": sender,
+        "is_invitation": is_invitation,
+    }
+    outbox.enqueue(JobKind.PASSWORD_LINK_MAIL, payload, expires_in=_LINK_MAIL_LIFETIME)
+
+
+def is_current(person: Person, state: str) -> bool:
+    """Whether links that were requested in that state still work."""
+    return person.is_active and constant_time_compare(state_of(person), state)
 
 
 def note_reset(*, actor: Actor) -> None:
@@ -111,12 +140,13 @@ def _checked(person: Person | None, state: str) -> Person:
         raise NotFoundError
     if not person.is_active:
         raise LinkUsedError(_("This account is deactivated."))
-    if not constant_time_compare(_state(person), state):
+    if not constant_time_compare(state_of(person), state):
         raise LinkUsedError(_("It has been used, or there is a newer one."))
     return person
 
 
-def _state(person: Person) -> str:
+def state_of(person: Person) -> str:
+    """A keyed digest of the facts that end the person's links when they change. It is no secret."""
     signed_in = person.last_login.isoformat() if person.last_login else ""
     facts = f"{person.password}\n{person.email}\n{signed_in}\n{person.password_link_count}"
     return salted_hmac(_SALT, facts, algorithm="sha256").hexdigest()[:32]

@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from keyadmin.operations.people.sign_in import SignInAdapter
-from keyadmin.web.account import mail
 from keyadmin.web.common import htmx
 
 #: Messages of django-allauth that are not shown: the next page makes clear that the person signed in or out.
@@ -33,16 +31,6 @@ class AccountAdapter(SignInAdapter):
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")
-
-    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Send the mail after the response, so that its time does not reveal whether the account exists."""
-        mail_context = context | {"email": email, "current_site": get_current_site(self.request)}
-        mail_context.pop("request", None)  # the mail is rendered after the request
-        mail.post(lambda: self.render_mail(template_prefix, email, mail_context))
-
-    def format_email_subject(self, subject: str) -> str:
-        """django-allauth's own method needs the current request, and there is none when the mail is rendered."""
-        return f"[{get_current_site(self.request).name}] {subject}"
 
     def add_message(
         self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any

@@ -13,16 +13,17 @@ from keyadmin.web.common import actors
 
 
 class RequestResetForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
-    _create_and_send_link = ResetPasswordForm.save
-
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        """Record the request and have the adapter send the mail later.
+        """Queue the mail. `users` holds the active person with the address, if there is one.
 
-        `self.users` contains the active person with this email, if one exists.
+        The library's own method sends the mail during the request, whose time would reveal who has an account.
         """
-        actor = actors.anonymous_actor(request, gettext("Not signed in"))
-        passwords.ask_for_reset(actor=actor, person=self.users[0].pk if self.users else None)
-        email: str = self._create_and_send_link(request, **kwargs)
+        passwords.ask_for_reset(
+            actor=actors.anonymous_actor(request, gettext("Not signed in")),
+            person=self.users[0].pk if self.users else None,
+            base_url=request.build_absolute_uri("/").rstrip("/"),
+        )
+        email: str = self.cleaned_data["email"]
         return email
 
 

@@ -1,17 +1,13 @@
 """Invitation and password links: create one, mail it, and choose a password with it."""
 
-from smtplib import SMTPException
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_not_required
-from django.core.mail import send_mail
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -21,8 +17,8 @@ from django_htmx.http import trigger_client_event
 from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import InviteForm, PasswordForm
-from keyadmin.models import AccountStatus, Person, Role
-from keyadmin.operations import people, policy
+from keyadmin.models import AccountStatus, Role
+from keyadmin.operations import outbox, people, policy
 from keyadmin.operations.people import Invited, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
@@ -32,7 +28,6 @@ from keyadmin.web.people.views import managed_organisations
 
 #: The event that makes the list of people reload its rows.
 PEOPLE_CHANGED: Final = "people:changed"
-_CONSOLE_BACKEND: Final = "django.core.mail.backends.console.EmailBackend"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,7 +37,7 @@ def invite(request: PageRequest) -> HttpResponseBase:
     form = _invite_form(request, user)
     if form.is_valid():
         try:
-            invited = people.invite(actor=user.actor, **form.values())
+            invited = people.invite(actor=user.actor, mail_base_url=_base_url(request), **form.values())
         except InvalidInputError as error:
             form.refuse(error)
         else:
@@ -66,7 +61,7 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     if not person.is_active:
         raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": person})
     if request.method == "POST":
-        created = people.make_link(actor=user.actor, person=person.id)
+        created = people.make_link(actor=user.actor, person=person.id, mail_base_url=_base_url(request))
         return _show_link(request, created, is_invitation=is_invitation)
     context = {
         "person": person,
@@ -133,7 +128,7 @@ def _show_link(request: PageRequest, created: Invited, *, is_invitation: bool) -
         "link": url,
         "days": passwords.LIFE.days,
         "is_invitation": is_invitation,
-        "mailed": _mail_link(request, created.person, url, is_invitation=is_invitation),
+        "is_mailed": outbox.has_mail_server(),
         "section": "people",
         "back_url": page_of(created.person),
     }
@@ -141,22 +136,9 @@ def _show_link(request: PageRequest, created: Invited, *, is_invitation: bool) -
     return trigger_client_event(response, PEOPLE_CHANGED, {}, after="swap")
 
 
-@sensitive_variables("url")
-def _mail_link(request: PageRequest, person: Person, url: str, *, is_invitation: bool) -> str:
-    """Mail the link and return "sent" or "failed"; return "" if no mail server is configured.
-
-    Without a mail server, mail is printed to the log, where a link must not appear.
-    """
-    if settings.MAILERS["default"]["BACKEND"] == _CONSOLE_BACKEND:
-        return ""
-    context = {"person": person, "link": url, "days": passwords.LIFE.days, "sender": str(request.user)}
-    subject = gettext("Your keyadmin account") if is_invitation else gettext("Choose a new keyadmin password")
-    template = "people/mail/invitation.txt" if is_invitation else "people/mail/password.txt"
-    try:
-        send_mail(subject, render_to_string(template, context), None, [person.email])
-    except (OSError, SMTPException):
-        return "failed"
-    return "sent"
+def _base_url(request: PageRequest) -> str:
+    """The scheme and host of the pages, for links in mails."""
+    return request.build_absolute_uri("/").rstrip("/")
 
 
 def _redirect_to_sign_in(request: PageRequest) -> HttpResponse:

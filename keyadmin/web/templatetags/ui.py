@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
+from keyadmin import __version__
 from keyadmin.models import ScopeRoute
 from keyadmin.web.common import capped_count
 
@@ -25,6 +26,12 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MONTH = 30 * DAY
 YEAR = 365 * DAY
+
+
+@register.simple_tag
+def version() -> str:
+    """The release of keyadmin."""
+    return __version__
 
 
 @register.filter

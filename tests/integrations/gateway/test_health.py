@@ -1,5 +1,6 @@
 """`/healthz` and `/readyz` of both servers."""
 
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from urllib.parse import urlsplit
 
 import psycopg
 
+from keyadmin import __version__
 from keyadmin.server.embedded_postgres import OWNER
+from keyadmin.server.health import CACHE_SECONDS
 from keyadmin.server.run import services
 from tests.callpath.rows import Given
 from tests.integrations.gateway import servers
@@ -19,6 +22,10 @@ PRODUCTION = {
     "KEYADMIN_ALLOWED_HOSTS": "keys.example.com",
     "KEYADMIN_SMTP_HOST": "mail.example.com",
 }
+
+
+HEALTHY = {"status": "ok", "version": __version__}
+NO_WORKER = "No worker is running: mails and maintenance wait. Start `keyadmin worker`."
 
 
 @contextmanager
@@ -36,9 +43,9 @@ def test_health_needs_no_session_host_or_https(database_url: str, tmp_path: Path
     with both(tmp_path, database_url) as running:
         assert running[0].ask("/keys/").status in (301, 400)
         for server in running:
-            for path in ("/healthz", "/readyz"):
+            for path, document in (("/healthz", HEALTHY), ("/readyz", {"status": "ok", "worker": NO_WORKER})):
                 answer = server.ask(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
-                assert (answer.status, answer.json) == (200, {"status": "ok"})
+                assert (answer.status, answer.json) == (200, document)
                 assert answer.headers["Cache-Control"] == "no-store"
                 assert answer.headers["Set-Cookie"] is None
 
@@ -48,8 +55,33 @@ def test_missing_pepper_fails_readiness(database_url: str, given: Given, tmp_pat
     with both(tmp_path, database_url, KEYADMIN_PEPPERS=f"2:{'22' * 32}") as running:
         for server in running:
             answer = server.ask("/readyz")
-            assert (answer.status, answer.json) == (503, {"status": "unavailable", "peppers": "Missing: 1."})
+            expected = {"status": "unavailable", "peppers": "Missing: 1.", "worker": NO_WORKER}
+            assert (answer.status, answer.json) == (503, expected)
             assert server.ask("/healthz").status == 200
+
+
+def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
+    database_url: str, given: Given, tmp_path: Path
+) -> None:
+    with (
+        psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection,
+        both(tmp_path, database_url) as running,
+    ):
+        connection.execute("INSERT INTO worker_process VALUES ('host:1', now(), now() - interval '2 minutes')")
+        try:
+            assert [server.ask("/readyz").json for server in running] == [{"status": "ok"}] * 2
+            connection.execute("UPDATE worker_process SET seen_at = now() - interval '11.5 minutes'")
+            time.sleep(CACHE_SECONDS + 0.1)
+            for server in running:
+                answer = server.ask("/readyz")
+                assert answer.status == 200
+                assert "No worker was seen for 11 minutes" in answer.json["worker"]
+                metrics = server.ask("/metrics").body.decode()
+                assert f'keyadmin_build_info{{version="{__version__}"}} 1.0' in metrics
+                assert "keyadmin_worker_seen_seconds 69" in metrics
+                assert "keyadmin_outbox_jobs 0.0" in metrics
+        finally:
+            connection.execute("DELETE FROM worker_process")
 
 
 def test_missing_migrations_fail_readiness(database_url: str, tmp_path: Path) -> None:

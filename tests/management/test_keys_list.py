@@ -1,4 +1,4 @@
-"""list_keys: how keys stand, without a secret."""
+"""keys list: all fields of keys, without a secret."""
 
 import json
 from typing import Any
@@ -11,13 +11,13 @@ from .conftest import Shell
 
 
 def listed(shell: Shell, *arguments: str) -> list[dict[str, Any]]:
-    done = shell("list_keys", *arguments, "--json")
+    done = shell("keys", "list", *arguments, "--json")
     assert (done.returncode, done.stderr) == (0, "")
     rows: list[dict[str, Any]] = json.loads(done.stdout)
     return rows
 
 
-def test_describes_a_key(shell: Shell) -> None:
+def test_keys_list_describes_a_key(shell: Shell) -> None:
     [key] = [key for key in listed(shell, "--organisation", "northwind") if key["name"] == "WhatsApp sender"]
 
     assert key["organisation"] == "northwind"
@@ -40,14 +40,14 @@ def test_describes_a_key(shell: Shell) -> None:
         ("paused", "Survey answers"),
     ],
 )
-def test_by_status(shell: Shell, status: str, name: str) -> None:
+def test_keys_list_filters_by_status(shell: Shell, status: str, name: str) -> None:
     keys = listed(shell, "--status", status)
 
     assert {key["status"] for key in keys} == {status}
     assert name in {key["name"] for key in keys}
 
 
-def test_filters(shell: Shell) -> None:
+def test_keys_list_filters_by_search_kind_scope_and_use(shell: Shell) -> None:
     everything = listed(shell)
     for arguments, is_found in (
         (("--search", "survey"), lambda key: "survey" in f"{key['name']} {key['bot']} {key['key_id']}".lower()),
@@ -63,8 +63,8 @@ def test_filters(shell: Shell) -> None:
         assert wanted
 
 
-def test_a_table_for_people(shell: Shell) -> None:
-    done = shell("list_keys", "--organisation", "contoso", "--limit", "2")
+def test_keys_list_prints_a_table(shell: Shell) -> None:
+    done = shell("keys", "list", "--organisation", "contoso", "--limit", "2")
 
     assert done.returncode == 0
     head, *rows = done.stdout.splitlines()
@@ -73,12 +73,12 @@ def test_a_table_for_people(shell: Shell) -> None:
     assert done.stderr.startswith("The newest 2 of ")
 
 
-def test_never_prints_a_secret(shell: Shell) -> None:
+def test_keys_list_never_prints_a_secret(shell: Shell) -> None:
     issued = json.loads(
-        shell("issue_key", "--organisation", "contoso", "--name", "Kept", "--scope", "chats:read", "--json").stdout
+        shell("keys", "issue", "--organisation", "contoso", "--name", "Kept", "--scope", "chats:read", "--json").stdout
     )
 
-    printed = shell("list_keys", "--json").stdout + shell("list_keys").stdout + shell("history", "--json").stdout
+    printed = shell("keys", "list", "--json").stdout + shell("keys", "list").stdout + shell("history", "--json").stdout
 
     assert issued["id"] in printed
     assert issued["secret"] not in printed
@@ -89,7 +89,7 @@ def test_never_prints_a_secret(shell: Shell) -> None:
     ("arguments", "code"),
     [(("--organisation", "nowhere"), 3), (("--status", "tired"), 2), (("--limit", "0"), 2), (("--limit", "many"), 2)],
 )
-def test_bad_arguments(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
-    done = shell("list_keys", *arguments)
+def test_keys_list_with_invalid_arguments_prints_an_error(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
+    done = shell("keys", "list", *arguments)
 
     assert (done.returncode, done.stdout) == (code, "")

@@ -49,7 +49,7 @@ def add_row(url: str) -> int:
         return int(row[0])
 
 
-def test_data_survives_a_restart_and_nothing_runs_in_between(tmp_path: Path) -> None:
+def test_embedded_postgres_keeps_its_data_and_leaves_no_process(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     with EmbeddedPostgres(folder) as server:
         assert server.running()
@@ -61,7 +61,7 @@ def test_data_survives_a_restart_and_nothing_runs_in_between(tmp_path: Path) -> 
         assert add_row(server.url()) == 2
 
 
-def test_only_its_user_reaches_the_socket(tmp_path: Path) -> None:
+def test_socket_is_open_to_its_user_only(tmp_path: Path) -> None:
     with EmbeddedPostgres(tmp_path / "postgres") as server:
         socket_folder = Path(str(conninfo_to_dict(server.url())["host"]))
         assert stat.S_IMODE(socket_folder.stat().st_mode) == 0o700
@@ -69,7 +69,7 @@ def test_only_its_user_reaches_the_socket(tmp_path: Path) -> None:
             assert it.execute("SHOW listen_addresses").fetchone() == ("",)
 
 
-def test_a_second_owner_gets_one_line(tmp_path: Path) -> None:
+def test_second_owner_of_a_folder_gets_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     with EmbeddedPostgres(folder) as server:
         with pytest.raises(EmbeddedPostgresError) as caught:
@@ -78,7 +78,7 @@ def test_a_second_owner_gets_one_line(tmp_path: Path) -> None:
         assert add_row(server.url()) == 1
 
 
-def test_a_killed_owners_server_is_ended_and_its_data_kept(tmp_path: Path) -> None:
+def test_server_of_a_killed_owner_is_ended_and_its_data_kept(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     owner = subprocess.Popen([sys.executable, "-c", OWNER, folder], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert owner.stdout
@@ -93,7 +93,7 @@ def test_a_killed_owners_server_is_ended_and_its_data_kept(tmp_path: Path) -> No
         assert not [process for process in orphans if process.is_running()]
 
 
-def test_a_killed_servers_pid_file_does_not_matter(tmp_path: Path) -> None:
+def test_pid_file_of_a_killed_server_does_not_keep_the_next_from_starting(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     server = EmbeddedPostgres(folder)
     server.start()
@@ -109,7 +109,7 @@ def test_a_killed_servers_pid_file_does_not_matter(tmp_path: Path) -> None:
         assert add_row(server.url()) == 2
 
 
-def test_an_interrupted_set_up_is_done_again(tmp_path: Path) -> None:
+def test_interrupted_set_up_is_repeated(tmp_path: Path) -> None:
     half = tmp_path / "postgres" / "data.new"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
@@ -117,7 +117,7 @@ def test_an_interrupted_set_up_is_done_again(tmp_path: Path) -> None:
         assert add_row(server.url()) == 1
 
 
-def test_a_path_too_long_for_a_socket_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_with_a_path_too_long_for_a_socket_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         Path(temporary).chmod(0o755)  # the server's user passes through it
         monkeypatch.setattr(tempfile, "tempdir", temporary)
@@ -127,7 +127,7 @@ def test_a_path_too_long_for_a_socket_works(tmp_path: Path, monkeypatch: pytest.
         assert not list(Path(temporary).iterdir())
 
 
-def test_a_folder_that_cannot_be_used_gives_one_line(tmp_path: Path) -> None:
+def test_unusable_folder_gives_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EmbeddedPostgresError, match="cannot use"):
         EmbeddedPostgres(tmp_path / "file" / "postgres").start()

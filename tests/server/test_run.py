@@ -1,4 +1,4 @@
-"""`make run` and manage.py as people use them: processes of their own, a folder of their own, real signals."""
+"""`keyadmin run` and manage.py as processes, with a folder of their own and real signals."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import pytest
 from keyadmin.db.urls import NO_DATABASE
 from keyadmin.env import ROOT
 
-SERVE = [sys.executable, "-m", "keyadmin.server.run"]
+RUN = [sys.executable, "-m", "keyadmin.server.run"]
 MANAGE = [sys.executable, "manage.py"]
 GUNICORN = [sys.executable, "-m", "gunicorn", "keyadmin.wsgi"]
 GATEWAY = [sys.executable, "-m", "keyadmin.server.verify_server"]
@@ -51,12 +51,12 @@ def run(command: list[str], environ: dict[str, str]) -> subprocess.CompletedProc
 
 
 class Running:
-    """A `serve` that was started, and every process it has started since."""
+    """A running `keyadmin run`, and every process that it has started."""
 
     def __init__(self, environ: dict[str, str]) -> None:
         self.output = Path(environ["KEYADMIN_LOCAL"]).parent / "output"
         with self.output.open("w") as output:
-            self.process = subprocess.Popen(SERVE, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(RUN, cwd=ROOT, env=environ, stdout=output, stderr=subprocess.STDOUT)
         self.address = f"http://localhost:{environ['PORT']}"
         self.gateway = f"http://127.0.0.1:{environ['KEYADMIN_VERIFY_PORT']}"
         self.children: list[psutil.Process] = []
@@ -69,15 +69,15 @@ class Running:
             time.sleep(0.1)
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
-    def master(self, module: str) -> psutil.Process:
-        """The process that `serve` started and whose children are the server's workers."""
+    def child(self, module: str) -> psutil.Process:
+        """The child whose command line has this argument. The children of a server are its workers."""
         return next(child for child in psutil.Process(self.process.pid).children() if module in child.cmdline())
 
     def stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         return self.process.wait(timeout=60)
 
-    def left(self) -> list[psutil.Process]:
+    def left_processes(self) -> list[psutil.Process]:
         return psutil.wait_procs(self.children, timeout=5)[1]
 
 
@@ -92,7 +92,7 @@ def served(fresh: dict[str, str]) -> Iterator[Running]:
             running.stop(signal.SIGTERM)
 
 
-def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], served: Running) -> None:
+def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], served: Running) -> None:
     answer = httpx.get(served.address, follow_redirects=True, timeout=30)
     assert answer.status_code == 200
     names = {child.name() for child in served.children}
@@ -106,23 +106,23 @@ def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], s
     ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (served.address, served.gateway)]
     assert [(one.status_code, one.json()) for one in ready] == [(200, {"status": "ok"})] * 2
     assert f"Gateways ask at {served.gateway}/verify" in served.output.read_text()
-    second = run(SERVE, fresh | free_ports())
+    second = run(RUN, fresh | free_ports())
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "already in use" in second.stderr
-    taken = run(SERVE, fresh)
+    taken = run(RUN, fresh)
     assert (taken.returncode, taken.stdout) == (1, "")
-    assert taken.stderr.startswith(f"Port {fresh['PORT']} cannot be used")
-    taken = run(SERVE, fresh | {"PORT": str(free_port())})
+    assert taken.stderr.startswith(f"Error: Port {fresh['PORT']} cannot be used")
+    taken = run(RUN, fresh | {"PORT": str(free_port())})
     assert (taken.returncode, taken.stdout) == (1, "")
     assert f"Try KEYADMIN_VERIFY_PORT={int(fresh['KEYADMIN_VERIFY_PORT']) + 2} make run." in taken.stderr
     assert run([*MANAGE, "showmigrations", "keyadmin"], fresh).returncode == 0
 
     assert served.stop(signal.SIGINT) == 0
-    assert served.left() == []
+    assert served.left_processes() == []
     assert "Traceback" not in served.output.read_text()
     assert run([*MANAGE, "showmigrations"], fresh).stderr.endswith(f"{NO_DATABASE}\n")
 
-    other = run(SERVE, fresh | {"KEYADMIN_PEPPERS": "7:" + "ab" * 32})
+    other = run(RUN, fresh | {"KEYADMIN_PEPPERS": "7:" + "ab" * 32})
     assert (other.returncode, other.stderr.count("\n")) == (2, 1)
     assert "KEYADMIN_PEPPERS lacks peppers that keys in the database need: 1." in other.stderr
 
@@ -131,21 +131,26 @@ def test_a_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], s
         again.wait_until_up()
     finally:
         code = again.stop(signal.SIGTERM)
-    assert (code, again.left()) == (0, [])
+    assert (code, again.left_processes()) == (0, [])
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("gunicorn", "web server"), ("keyadmin.server.verify_server", "server of /verify")]
+    ("module", "name"),
+    [
+        ("gunicorn", "web server"),
+        ("keyadmin.server.verify_server", "server of /verify"),
+        ("worker", "worker"),
+    ],
 )
-def test_a_server_that_dies_takes_the_rest_with_it(served: Running, module: str, name: str) -> None:
-    served.master(module).kill()
+def test_process_that_ends_by_itself_stops_the_others(served: Running, module: str, name: str) -> None:
+    served.child(module).kill()
     assert served.process.wait(timeout=60) == 1
-    assert served.left() == []
+    assert served.left_processes() == []
     assert f"The {name} ended by itself" in served.output.read_text()
 
 
-def test_a_killed_worker_comes_back(served: Running) -> None:
-    workers = served.master("gunicorn").children()
+def test_killed_gunicorn_worker_is_replaced(served: Running) -> None:
+    workers = served.child("gunicorn").children()
     assert len(workers) == 2
     for worker in workers:
         worker.kill()
@@ -153,8 +158,8 @@ def test_a_killed_worker_comes_back(served: Running) -> None:
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:sesame@127.0.0.1:1/none", "mysql://me:sesame@h/d"])
-@pytest.mark.parametrize("command", [SERVE, [*MANAGE, "migrate"]])
-def test_a_wrong_database_url_is_one_line(fresh: dict[str, str], command: list[str], url: str) -> None:
+@pytest.mark.parametrize("command", [RUN, [*MANAGE, "migrate"]])
+def test_invalid_database_url_gives_one_line(fresh: dict[str, str], command: list[str], url: str) -> None:
     done = run(command, fresh | {"DATABASE_URL": url})
     assert done.returncode in (1, 2)
     assert done.stderr.count("\n") == 1, done.stderr
@@ -162,18 +167,18 @@ def test_a_wrong_database_url_is_one_line(fresh: dict[str, str], command: list[s
     assert "sesame" not in done.stdout + done.stderr
 
 
-def test_without_a_database_a_command_says_how_to_get_one(fresh: dict[str, str]) -> None:
+def test_command_without_a_database_says_how_to_get_one(fresh: dict[str, str]) -> None:
     done = run([*MANAGE, "migrate"], fresh)
-    assert (done.returncode, done.stderr) == (1, f"{NO_DATABASE}\n")
+    assert (done.returncode, done.stderr) == (1, f"Error: {NO_DATABASE}\n")
     gone = Path(fresh["KEYADMIN_LOCAL"]) / "database-url"
     gone.write_text("postgresql://postgres@/keyadmin?host=%2Fnowhere\n")
     done = run([*MANAGE, "migrate"], fresh)
-    assert (done.returncode, done.stderr) == (1, f"{NO_DATABASE}\n")
+    assert (done.returncode, done.stderr) == (1, f"Error: {NO_DATABASE}\n")
     assert "Traceback" in run([*MANAGE, "migrate", "--traceback"], fresh).stderr
 
 
-@pytest.mark.parametrize("command", [SERVE, [*MANAGE, "check"], GUNICORN, GATEWAY])
-def test_production_refuses_to_start_and_lists_what_is_missing(fresh: dict[str, str], command: list[str]) -> None:
+@pytest.mark.parametrize("command", [RUN, [*MANAGE, "check"], GUNICORN, GATEWAY])
+def test_production_does_not_start_and_lists_missing_variables(fresh: dict[str, str], command: list[str]) -> None:
     done = run(command, fresh | {"KEYADMIN_ENV": "production"})
     assert done.returncode == 2
     for name in ("DJANGO_SECRET_KEY", "KEYADMIN_PEPPERS", "DATABASE_URL", "KEYADMIN_ALLOWED_HOSTS"):
@@ -182,7 +187,7 @@ def test_production_refuses_to_start_and_lists_what_is_missing(fresh: dict[str, 
     assert not Path(fresh["KEYADMIN_LOCAL"]).exists()
 
 
-def test_gunicorn_believes_nothing_a_client_says(fresh: dict[str, str]) -> None:
+def test_gunicorn_ignores_headers_about_scheme_and_path(fresh: dict[str, str]) -> None:
     done = run(
         [*GUNICORN, "--print-config"],
         fresh | PRODUCTION | {"DATABASE_URL": "postgresql://h/d", "FORWARDED_ALLOW_IPS": "*"},

@@ -1,0 +1,68 @@
+"""Background work: the outbox of jobs, the workers that process it, and the last run of each maintenance task."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class JobKind(models.TextChoices):
+    """What a job does. `server/jobs.py` has one handler for each kind."""
+
+    PASSWORD_LINK_MAIL = "password_link_mail"  # noqa: S105 - the name of a job
+    PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - the name of a job
+    EXPIRY_NOTICE_MAIL = "expiry_notice_mail"
+
+
+class OutboxJob(models.Model):
+    """One job. It is deleted when it is done. A job that failed for good stays, without its payload, until pruned."""
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=40)
+    #: What the handler needs. Never a secret: see operations/outbox.py.
+    payload = models.JSONField()
+    created_at = models.DateTimeField(db_default=Now())
+    #: A worker may claim the job from this time on. A claim moves it to the time at which the claim expires.
+    due_at = models.DateTimeField(db_default=Now())
+    #: The job fails for good if it is not done by this time.
+    expires_at = models.DateTimeField()
+    attempts = models.PositiveIntegerField(default=0)
+    #: Identifies the current claim. A worker whose claim has expired cannot complete the job any more.
+    claim = models.UUIDField(null=True)
+    #: The type of the last exception. Its message may hold an address or a link.
+    last_error = models.CharField(max_length=100, blank=True, default="")
+    failed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "outbox_job"
+        indexes = (models.Index(fields=("due_at", "id"), condition=Q(failed_at=None), name="outbox_job_due"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class WorkerProcess(models.Model):
+    """A `keyadmin worker`. It says every few seconds that it is alive."""
+
+    #: Host name and process id.
+    name = models.CharField(max_length=300, primary_key=True)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "worker_process"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class MaintenanceRun(models.Model):
+    """The last successful run of a maintenance task."""
+
+    task = models.CharField(max_length=40, primary_key=True)
+    succeeded_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "maintenance_run"
+
+    def __str__(self) -> str:
+        return self.task
