@@ -169,8 +169,8 @@ def test_export_contains_the_filtered_events(asha: Person, events: dict[str, Any
     assert (response.status_code, response.streaming, response["Content-Type"]) == (200, True, "application/jsonl")
     assert re.fullmatch(r'attachment; filename="history-[0-9-]+\.jsonl"', response["Content-Disposition"])
     assert "no-store" in response["Cache-Control"]
-    told = [json.loads(line) for line in response.getvalue().decode().splitlines()]
-    assert [line["number"] for line in told] == [events["revoked"].number]
+    lines = [json.loads(line) for line in response.getvalue().decode().splitlines()]
+    assert [line["number"] for line in lines] == [events["revoked"].number]
     event = Event.objects.first()
     assert (event.type, event.actor_label, event.request_id) == (
         EventType.HISTORY_EXPORTED,
@@ -190,20 +190,20 @@ def test_new_events_are_counted_within_the_filter(
         assert context["news_url"] == url
         return str(context["new_events"])
 
-    ours, everybody = htmx(asha), htmx(priya)
+    ours, all_readers = htmx(asha), htmx(priya)
     mine = signed_in(asha).get("/history/").context["news_url"]
-    all_ = everybody.get("/history/").context["news_url"]
-    revoked = everybody.get("/history/?type=key.revoked&q=ours").context["news_url"]
+    all_ = all_readers.get("/history/").context["news_url"]
+    revoked = all_readers.get("/history/?type=key.revoked&q=ours").context["news_url"]
     assert pill(ours, mine) == ""
     operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=events["deleted"].organisation_id).id)
     assert pill(ours, mine) == ""
-    assert pill(everybody, all_) == "1"
+    assert pill(all_readers, all_) == "1"
     operations.revoke(actor=OPERATOR, key=events["ours"].id)
     operations.reactivate(actor=OPERATOR, key=events["ours"].id)
     assert pill(ours, mine) == "2"
-    assert pill(everybody, all_) == "3"
-    assert pill(everybody, revoked) == "1"
-    assert 'href="/history/?q=ours&amp;type=key.revoked"' in everybody.get(revoked).content.decode()
+    assert pill(all_readers, all_) == "3"
+    assert pill(all_readers, revoked) == "1"
+    assert 'href="/history/?q=ours&amp;type=key.revoked"' in all_readers.get(revoked).content.decode()
     assert signed_in(asha).get(mine)["Location"] == "/history/"
     assert pill(ours, "/history/new/?after=9223372036854775807") == ""
 

@@ -36,7 +36,7 @@ def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
 
     def built() -> None:
         operations.build()
-        # The counts that stop are LIMIT + 1: with two keys there are more than anybody waits for.
+        # With a limit of 1, two keys are too many to compute the report when the page is rendered.
         monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
 
     return {"living": living, "built": built}[request.param]
