@@ -69,7 +69,7 @@ def test_form_starts_with_the_default_expiry_of_the_organisation(
     Organisation.objects.filter(id=northwind.id).update(**rules)
     client = signed_in(jonas)
     html = client.get(CREATE).content.decode()
-    assert re.findall(r'name="expires" value="(\w+)" checked', html) == [choice]
+    assert re.findall(r'name="expires" value="(\w+)"[^>]*\schecked', html) == [choice]
     last = re.search(r'name="expires_on"[^>]*value="([^"]*)"', html)[1]
     assert last == (str((timezone.now() + timedelta(days=in_days)).date()) if in_days else "")
 
@@ -170,7 +170,7 @@ def test_invalid_form_keeps_all_input(
     assert re.search(rf'value="{channel.id}"[^>]* checked', page)
     assert '<input type="hidden" name="networks" value="192.0.2.0/24">' in page
     assert re.search(r'id="id_networks"[^>]* value="10.0.0.1/8"', page)
-    assert re.search(r'name="expires" value="30" checked', page)
+    assert re.search(r'name="expires" value="30"[^>]*\schecked', page)
     assert 'name="idempotency_key" value="a-nonce-of-this-form"' in page
 
 

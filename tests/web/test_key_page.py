@@ -192,7 +192,7 @@ def test_page_shows_the_last_denied_request(jonas: Person, key: Key, signed_in: 
     LastDenial.objects.create(key_id=key.id, reason="limited", at=now - timedelta(hours=5), address="192.0.2.1")
     LastDenial.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
     text = " ".join(strip_tags(html(client, key)).split())
-    assert "Last denied: 203.0.113.9, permission, 3 min ago" in text
+    assert "Last denied: 203.0.113.9, no permission, 3 min ago" in text
     LastDenial.objects.filter(key_id=key.id, reason="scope").update(call="POST /api/<b>")
     page = html(client, key)
     assert "3 min ago</time>: <code>POST /api/&lt;b&gt;</code>" in page

@@ -90,6 +90,6 @@ def test_pages_reach_every_key_with_a_longest_name(
     for _ in range(3):
         context = client.get(url).context
         seen |= {key.name for key in context["keys"]}
-        url = context["page"]["next_url"]
+        url = context["page"].next_url
         assert len(urlsplit(url).query) < 4000
     assert (seen, url) == (names, "")

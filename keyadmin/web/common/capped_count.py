@@ -8,6 +8,8 @@ from django.utils.translation import gettext
 
 from keyadmin.models.expressions import COUNT_LIMIT
 
+__all__ = ["COUNT_LIMIT", "capped_counts", "capped_counts_if_small", "format_count"]
+
 
 def capped_counts(querysets: dict[str, QuerySet[Any]]) -> dict[str, int]:
     """The number of rows of each QuerySet, by name, in one statement. COUNT_LIMIT + 1 means "more than COUNT_LIMIT"."""

@@ -156,7 +156,7 @@ def requires_read_access[**P](
     """
 
     @wraps(view)
-    def wrapper(request: PageRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+    def wrapper(request: PageRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not get_current_user(request).can_read_anything:
             return render(request, "nothing.html", status=403)
         return view(request, *args, **kwargs)

@@ -35,7 +35,7 @@ class InlineDescription:
     def edit(self, request: HttpRequest, operation: Callable[..., Any]) -> HttpResponseBase:
         """The response to GET or POST. To save it calls `operation(revision=…, description=…)`, which returns the row.
 
-        If somebody else changed the description since the field was opened, nothing is saved: the status is 409, the
+        If the description was changed since the field was opened, nothing is saved: the status is 409, the
         field keeps what was typed, and the message shows the other text. Changes of other fields do not matter.
         """
         row = self.row

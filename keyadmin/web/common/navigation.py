@@ -141,7 +141,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     return context
 
 
-def _lazy_attribute(request: HttpRequest, lazy_shell: Any, name: str) -> SimpleLazyObject:
+def _lazy_attribute(request: HttpRequest, lazy_shell: Any, name: str) -> "SimpleLazyObject[Any]":
     def value() -> Any:
         user = getattr(request, "user", None)
         return getattr(lazy_shell, name) if user is not None and user.is_authenticated else None

@@ -171,7 +171,7 @@ def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200
 def _conflict_form(
     request: HttpRequest, user: CurrentUser, form: EditForm, error: ConflictError, key: UUID
 ) -> HttpResponse:
-    """The form with the version that somebody else saved, and on top of it what was typed. Nothing is saved."""
+    """The form with the version that another person saved, and with the edits on top of it. Nothing is saved."""
     row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
     initial = form.on_top_of(EditForm.initial_for(row))
     merged = EditForm(initial=initial, offer=_edit_choices(user, row), key=row)

@@ -133,7 +133,7 @@ class KeyList:
         In a very large list with a filter that no index counts, the tabs other than the current one are not counted.
         """
         tabs = {"all": self.matching} | {status.value: self.matching.in_status(status.value) for status in Status}
-        position = rows_to_count(self.listed, self.order, self.cursor)
+        position = rows_to_count(self._in_order(self.listed), self.order, self.cursor)
         del position["all"]
         required = tile_querysets(self.scope) | position
         if not self.filters.keys() & SEARCHING_FILTERS:
@@ -144,10 +144,15 @@ class KeyList:
 
     def _page(self) -> paging.Page:
         is_small = self.counts[self.status or "all"] <= capped_count.COUNT_LIMIT
-        keys = rows.listed(paging.materialize_ids_first(self.listed) if is_small else self.listed)
-        if self.order.day:
-            keys = keys.filter(meter__isnull=False)  # an inner join, so that PostgreSQL can begin with the meters
-        return paging.page(keys, self.order, self.cursor, PAGE_SIZE)
+        keys = self._in_order(paging.materialize_ids_first(self.listed) if is_small else self.listed)
+        return paging.page(rows.listed(keys), self.order, self.cursor, PAGE_SIZE)
+
+    def _in_order(self, keys: Any) -> Any:
+        """`keys` with the columns of the order."""
+        if not self.order.day:
+            return keys
+        # An inner join with the meters, so that PostgreSQL can begin with them.
+        return keys.with_usage().filter(meter__isnull=False)
 
     def tiles(self) -> list[Tile]:
         next_key = expiring(self.scope).values_list("name", "expires_at").first()
