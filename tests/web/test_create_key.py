@@ -98,7 +98,7 @@ def test_reveal_explains_how_requests_name_a_channel(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
 ) -> None:
     channels = [ChannelFactory(organisation=northwind, slug=slug) for slug in ("sms", "email")]
-    words = "Only through email, sms: calls that use a channel name it, in X-Channel or in the path"
+    words = "Only through email, sms. A request names its channel in X-Channel or in the path."
     for chosen, idempotency_key in ((channels, "one"), ([], "two")):
         sent = new_key | {"channels": [str(one.id) for one in chosen], "idempotency_key": idempotency_key}
         revealed = signed_in(jonas).post(CREATE, sent).content.decode()

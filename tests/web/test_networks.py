@@ -23,7 +23,9 @@ def ranges() -> list[str]:
 
 
 def said(response: Any) -> str:
-    found = re.search(r'hx-swap-oob="innerHTML">(?:<svg.*?</svg>)?\s*([^<]*)</p>', response.content.decode(), re.DOTALL)
+    found = re.search(
+        r'hx-swap-oob="innerHTML">\s*(?:<svg.*?</svg>)?\s*([^<]*)</p>', response.content.decode(), re.DOTALL
+    )
     assert found
     return found[1].strip()
 
