@@ -95,7 +95,7 @@ def test_address_query_lists_the_keys_that_work_from_it(
     assert names(html) == expected
     assert "1 key without an allow-list works from any IP address, including this one." in html
     if not expected:
-        assert f"No allow-list lets {address} use a key." in html
+        assert f"No allow-list includes {address}." in html
 
 
 def test_address_query_names_the_ranges_that_allow_it(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
