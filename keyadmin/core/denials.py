@@ -1,5 +1,7 @@
-"""Denied calls. `DenialReason` is the one table of reasons: usage, charts, metrics, the API and explanations derive
-from it, so that a new reason is one entry here (and a migration, as the database checks the labels of known keys).
+"""Denied calls. `DenialReason` is the one table of reasons: usage, charts, metrics, the API and explanations read it.
+
+A new reason is one entry here. If it concerns known keys, `models.usage.CallOutcome` gets a member that refers to it,
+and a migration adds its label to the labels that the database accepts.
 """
 
 from dataclasses import dataclass
@@ -32,7 +34,8 @@ _INVALID_KEY = (401, "unauthenticated", "A valid API key is required.")
 class DenialReason(Enum):
     """Label (in logs, metrics, the database and the API), HTTP status, slug of the problem type, detail for the caller.
 
-    Reasons that concern a known key also have a short title for pages, and their group. They are counted per key.
+    Reasons that concern a known key are counted per key. They also have a title for pages, a phrase for the middle of a
+    sentence, and their group.
     """
 
     AMBIGUOUS = ("ambiguous", 400, "ambiguous-credentials", "Send exactly one credential, once.")
@@ -40,15 +43,16 @@ class DenialReason(Enum):
     METHOD = ("method", 405, "method-not-allowed", "TRACE is never answered.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
     UNPROVEN = ("unproven", *_INVALID_KEY)
-    REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), DenialGroup.EXPIRED)
-    EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), DenialGroup.EXPIRED)
-    PAUSED = ("paused", *_INVALID_KEY, _("Paused"), DenialGroup.EXPIRED)
+    REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), _("revoked"), DenialGroup.EXPIRED)
+    EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), _("expired"), DenialGroup.EXPIRED)
+    PAUSED = ("paused", *_INVALID_KEY, _("Paused"), _("paused"), DenialGroup.EXPIRED)
     ADDRESS = (
         "address",
         403,
         "address-not-allowed",
         "This key may not be used from this address.",
         _("IP not allowed"),
+        _("IP denied"),
         DenialGroup.ADDRESS,
     )
     UNMAPPED = (
@@ -57,6 +61,7 @@ class DenialReason(Enum):
         "insufficient-scope",
         "No permission opens this method and path.",
         _("No permission covers this request"),
+        _("no permission opens the request"),
         DenialGroup.PERMISSION,
     )
     SCOPE = (
@@ -65,6 +70,7 @@ class DenialReason(Enum):
         "insufficient-scope",
         "This key lacks the permission for this method and path.",
         _("No permission"),
+        _("no permission"),
         DenialGroup.PERMISSION,
     )
     CHANNEL = (
@@ -73,6 +79,7 @@ class DenialReason(Enum):
         "insufficient-scope",
         "The call names none of this key's channels.",
         _("Channel not allowed"),
+        _("channel"),
         DenialGroup.PERMISSION,
     )
     IMPERSONATION = (
@@ -81,6 +88,7 @@ class DenialReason(Enum):
         "insufficient-scope",
         "This key may not act on behalf of a person.",
         _("May not act for people"),
+        _("may not act on behalf of users"),
         DenialGroup.PERMISSION,
     )
     ON_BEHALF_OF = (
@@ -89,6 +97,7 @@ class DenialReason(Enum):
         "unknown-person",
         "On-Behalf-Of names no active person of this organisation.",
         _("Unknown person to act for"),
+        _("on behalf of an unknown person"),
         DenialGroup.PERMISSION,
     )
     LIMITED = (
@@ -97,15 +106,23 @@ class DenialReason(Enum):
         "rate-limited",
         "The calls of this rolling hour are used up.",
         _("Limited"),
+        _("rate limited"),
         DenialGroup.LIMITED,
     )
     UNAVAILABLE = ("unavailable", 503, "unavailable", "The call cannot be decided now. Try again.")
 
     def __init__(
-        self, label: str, status: int, slug: str, detail: str, title: str = "", group: DenialGroup | None = None
+        self,
+        label: str,
+        status: int,
+        slug: str,
+        detail: str,
+        title: str = "",
+        phrase: str = "",
+        group: DenialGroup | None = None,
     ) -> None:
         self.label, self.status, self.slug, self.detail = label, status, slug, detail
-        self.title, self.group = title, group
+        self.title, self.phrase, self.group = title, phrase, group
 
     @classmethod
     def of_known_keys(cls) -> list["DenialReason"]:

@@ -56,6 +56,11 @@ class CallOutcome(models.TextChoices):
     LIMITED = _choice(DenialReason.LIMITED)
 
     @property
+    def phrase(self) -> str:
+        """A short, untranslated phrase for the middle of a sentence; "" for an allowed call."""
+        return "" if self == ALLOWED else DenialReason[self.name].phrase
+
+    @property
     def group(self) -> CallOutcomeGroup:
         return CallOutcomeGroup.OK if self == ALLOWED else CallOutcomeGroup(str(DenialReason[self.name].group))
 

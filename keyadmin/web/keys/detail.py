@@ -12,7 +12,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core import cidr
@@ -39,20 +39,6 @@ DENIALS_PAGE_SIZE: Final = 48
 #: Where the page of denied requests begins if the URL names no day.
 _DEFAULT_PERIOD: Final = timedelta(days=30)
 _BY_HOUR: Final = paging.Order("hour", True, datetime.fromisoformat, str)
-
-#: Short reasons for "Last denied".
-_SHORT_REASONS: Final = {
-    CallOutcome.REVOKED: gettext_lazy("revoked"),
-    CallOutcome.EXPIRED: gettext_lazy("expired"),
-    CallOutcome.PAUSED: gettext_lazy("paused"),
-    CallOutcome.ADDRESS: gettext_lazy("IP denied"),
-    CallOutcome.UNMAPPED: gettext_lazy("no permission opens the request"),
-    CallOutcome.SCOPE: gettext_lazy("no permission"),
-    CallOutcome.CHANNEL: gettext_lazy("channel"),
-    CallOutcome.IMPERSONATION: gettext_lazy("may not act on behalf of users"),
-    CallOutcome.ON_BEHALF_OF: gettext_lazy("on behalf of an unknown person"),
-    CallOutcome.LIMITED: gettext_lazy("rate limited"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +148,7 @@ def last_denial(key: Any) -> LastDenial | None:
     return LastDenial(
         at=key.denied_at,
         address=key.denied_from or gettext("an unknown address"),
-        reason=_SHORT_REASONS[CallOutcome(key.denied_for)],
+        reason=gettext(CallOutcome(key.denied_for).phrase),
         request=key.denied_call,
         explain_url=querystring.link(reverse("explain"), query),
     )

@@ -31,7 +31,7 @@ from tests.callpath.usage.conftest import addresses, hours, refused, scopes, use
 from tests.factories import OPERATOR
 
 #: Reasons of calls without a known key.
-NOBODYS = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
+WITHOUT_KNOWN_KEY = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
 
 
 type Writers = Callable[[], UsageWriter]
@@ -67,7 +67,9 @@ def denied(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.
 
 
 def test_usage_knows_every_reason_of_a_known_key() -> None:
-    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - NOBODYS
+    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - WITHOUT_KNOWN_KEY
+    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason.of_known_keys()}
+    assert all(outcome.phrase for outcome in CallOutcome if outcome != CallOutcome.OK)
     assert {outcome.group for outcome in CallOutcome} == {"ok", "permission", "address", "limited", "expired"}
 
 
