@@ -6,7 +6,7 @@ export default [
   {
     languageOptions: { globals: globals.browser },
     rules: {
-      complexity: ["error", 10],
+      complexity: ["error", 12],
       eqeqeq: "error",
       "no-implicit-globals": "error",
       "no-var": "error",
