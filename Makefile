@@ -19,7 +19,7 @@ POSTGRES_15 := /usr/lib/postgresql/15/bin
 # Tests of the schema, of statements and of transactions. They need neither a browser nor a server.
 DATABASE_TESTS := tests/models tests/operations tests/db tests/explain tests/callpath tests/management
 
-.PHONY: help run test test-fast test-services test-long lint check format wheel screenshots bench bench-pages lock clean \
+.PHONY: help run docs test test-fast test-services test-long lint check format wheel screenshots bench bench-pages lock clean \
 	chromium postgres-15 wrk
 
 help:  ## list the targets
@@ -41,10 +41,11 @@ test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, a
 test-long: .venv/.dev postgres-15  ## every test without a browser on PostgreSQL 15, with server processes
 	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --ignore=tests/services -m "not browser" $(ARGS)
 
-lint: .venv/.dev  ## style and types
+lint: .venv/.dev  ## style, types and banned words
 	@$(PY) -m ruff check --quiet --output-format concise
 	@$(PY) -m ruff format --check --quiet || { echo 'Run `make format`.' >&2; exit 1; }
 	@$(PRODUCTION) $(PY) -m mypy --no-error-summary
+	@$(PY) -m tests.docs.language
 
 check: .venv/.dev  ## check for missing migrations, and run Django's checks for production
 	@$(PRODUCTION) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
@@ -53,6 +54,9 @@ check: .venv/.dev  ## check for missing migrations, and run Django's checks for 
 format: .venv/.dev  ## format the code
 	@$(PY) -m ruff check --quiet --fix
 	@$(PY) -m ruff format --quiet
+
+docs: .venv/.dev  ## write the pages of docs/reference that are generated from the code
+	@$(PY) -m tests.docs.reference
 
 wheel: .venv/.dev  ## build the wheel into dist/, with templates, translations and static files inside
 	@rm -rf build dist

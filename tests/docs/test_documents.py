@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from keyadmin.env import ROOT
-from tests.docs import language
+from tests.docs import language, reference
 
 DOCUMENTS: Final = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
 MAX_LINE_LENGTH: Final = 100
@@ -50,3 +50,9 @@ def test_reference_lists_exactly_the_environment_variables_that_code_reads() -> 
 def test_language_check_finds_banned_words() -> None:
     assert language.banned_lines("Fine.\n# Whoever asks waits.") == [(2, "Whoever")]
     assert Path("README.md") in language.checked_files()
+
+
+def test_generated_reference_is_current() -> None:
+    """If this fails, run `make docs`."""
+    assert reference.COMMANDS_PAGE.read_text() == reference.commands_page()
+    assert reference.METRICS_PAGE.read_text() == reference.metrics_page()
