@@ -91,7 +91,7 @@ def test_rules_after_the_deciding_one_are_shown(given: Given, owner: Client, mad
     _, text = page(owner, made)
     assert "Denied by rule 4, Key’s addresses" in text
     assert text.count("Would also deny") == 1
-    assert f'href="/keys/{made.key.id}/networks/">Change its addresses' in text
+    assert f'href="/keys/{made.key.id}/networks/">Edit allowed IPs' in text
 
 
 def test_unmapped_path_is_explained(owner: Client, made: Made) -> None:

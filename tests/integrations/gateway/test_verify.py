@@ -172,7 +172,7 @@ def test_every_decision_is_logged_without_its_secret(verify: Verify, given: Give
     assert "allowed" in lines["allowed-request-1"]
     assert f"key={made.key.id}" in lines["allowed-request-1"]
     assert all(word in lines["refused-request-1"] for word in ("denied", "scope", str(made.key.id), "status=403"))
-    assert "does not say which method and URI" in lines["unclear-request-1"]
+    assert "the gateway sent no method and URI" in lines["unclear-request-1"]
     text = verify.server.log.read_text()
     assert made.token.value not in text
     assert "not-for-logs" not in text
