@@ -1,6 +1,6 @@
-"""Rows for tests, written straight into the tables. Factories never call operations.
+"""Factories of rows for tests. They write to the tables directly and never call operations.
 
-Whatever has a version or a meter gets its row, so that operations and calls find what they need.
+Organisations also get their version and keys their meter, which operations and calls need.
 """
 
 import hmac
@@ -37,7 +37,7 @@ from keyadmin.models import (
 from keyadmin.models.meter import CELLS
 
 PASSWORD = "correct horse battery staple"
-#: The operator's shell: may do everything.
+#: The actor of commands, which has every permission.
 OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
@@ -75,7 +75,7 @@ class OrganisationFactory(DjangoModelFactory):
 
 
 class PersonFactory(DjangoModelFactory):
-    """`signs_in` gives the person PASSWORD; without it they have none (hashing one takes a while)."""
+    """`signs_in` gives the person PASSWORD. Otherwise they have none, which saves the time to hash it."""
 
     class Meta:
         model = Person
@@ -106,14 +106,14 @@ class MembershipFactory(DjangoModelFactory):
 
 
 def member_of(organisation: Organisation, role: str = Role.MEMBER, **kwargs: Any) -> Person:
-    """Somebody with a role in the organisation."""
+    """A new person with a role in the organisation."""
     person: Person = PersonFactory(**kwargs)
     MembershipFactory(person=person, organisation=organisation, role=role)
     return person
 
 
 def token_session(person: Person, **fields: Any) -> str:
-    """A living session for the API; returns its refresh token."""
+    """Create a live API session; returns its refresh token."""
     now, token = timezone.now(), secrets.token_urlsafe(32)
     times = {"created_at": now, "expires_at": now + timedelta(hours=1)}
     session = TokenSession.objects.create(person=person, binding=person.get_session_auth_hash(), **times | fields)
@@ -123,7 +123,7 @@ def token_session(person: Person, **fields: Any) -> str:
 
 
 class BotFactory(DjangoModelFactory):
-    """`networks` are texts: its allow-list."""
+    """`networks` are the texts of the bot's allow-list."""
 
     class Meta:
         model = Bot
@@ -152,10 +152,10 @@ class ChannelFactory(DjangoModelFactory):
 
 
 class KeyFactory(DjangoModelFactory):
-    """A key with its meter and secret; `key.token` is the whole key, as a program sends it.
+    """A key with its meter and secret. `key.token` is the API key as a client sends it.
 
-    Beside the fields: `scopes` (names), `channels` (rows), `networks` (texts), and `in_grace`, which adds
-    an older secret, `key.old_token`, good for another hour. Given a `bot`, the key is the bot's.
+    In addition to the fields it takes `scopes` (names), `channels` (rows) and `networks` (texts). `in_grace` adds an
+    old secret, `key.old_token`, which works for another hour. A key with a `bot` is of the bot's kind.
     """
 
     class Meta:
@@ -176,7 +176,7 @@ class KeyFactory(DjangoModelFactory):
     prefix = factory.LazyAttribute(lambda o: o.organisation.key_prefix)
     format = factory.LazyAttribute(lambda o: o.organisation.key_format)
     tier = factory.LazyAttribute(lambda o: o.organisation.default_tier)
-    created_by = "Somebody"
+    created_by = "A person"
 
     @classmethod
     def _create(

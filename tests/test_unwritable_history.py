@@ -32,8 +32,8 @@ from tests.factories import (
     token_session,
 )
 from tests.management.conftest import Shell, empty_shell, migrated
-from tests.operations import acts
-from tests.operations.looking import dump
+from tests.operations import cases
+from tests.operations.helpers import dump
 from tests.owner import CLOSE_HISTORY, history_closed, url_as
 from tests.web import role_matrix
 from tests.web.conftest import SignedIn, signed_in
@@ -56,11 +56,11 @@ def unwritable() -> Iterator[None]:
     }
 
 
-@pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS | acts.EXPORTS)
+@pytest.mark.parametrize("name", cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES)
 def test_operation_changes_nothing(northwind: Organisation, name: str) -> None:
-    world = acts.world(northwind)
+    world = cases.world(northwind)
     with unwritable(), pytest.raises(DatabaseError, match="permission denied for table event"):
-        (acts.ALL | acts.SESSIONS | acts.EXPORTS)[name](world, OPERATOR)
+        (cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES)[name](world, OPERATOR)
 
 
 def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
@@ -192,7 +192,7 @@ COMMANDS: Final = """
 
 def test_command_changes_nothing(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
-    world = acts.world(northwind)
+    world = cases.world(northwind)
     names = {
         "key": world.key.id,
         "revoked": world.revoked.id,

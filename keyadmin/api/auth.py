@@ -24,7 +24,7 @@ from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.core.callers import Caller, current_call
 from keyadmin.core.denials import Denial
 from keyadmin.models import Person, TokenSession
-from keyadmin.operations.people.token_sessions import Begun
+from keyadmin.operations.people.token_sessions import SessionGrant
 
 log = structlog.get_logger("keyadmin.calls")
 _stdlib_log = logging.getLogger("keyadmin.calls")
@@ -86,7 +86,7 @@ def _access_token(headers: dict[str, list[str]]) -> str:
     return match[1] if match and len(match[1]) <= MAX_ACCESS_TOKEN_LENGTH else ""
 
 
-def issue_access_token(begun: Begun) -> str:
+def issue_access_token(begun: SessionGrant) -> str:
     """Return an access token for the session, valid for ACCESS_TOKEN_LIFETIME."""
     claims = {
         "iss": _ISSUER,

@@ -1,29 +1,50 @@
-"""What every form does with an operation's refusal of its values."""
+"""The base class of all forms, and the form of operations that only take a reason."""
 
 from typing import Any, ClassVar
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from keyadmin.core.errors import InvalidInputError
+from keyadmin.operations.validation import MAX_REASON_LENGTH
 
 
 class OperationForm(forms.Form):
-    """Shapes input; the operation decides. Only declared fields are read, whatever else is sent."""
+    """Shapes the input of an operation. Submitted fields that are not declared are ignored."""
 
-    #: The form's name for a field of the operation, where the two differ.
-    renamed: ClassVar[dict[str, str]] = {}
+    #: From a field of the operation to the field of this form, where the names differ.
+    field_aliases: ClassVar[dict[str, str]] = {}
 
-    def refuse(self, error: InvalidInputError) -> None:
-        """Put the operation's messages on the fields they are about; what belongs to none, on the form."""
+    def add_operation_errors(self, error: InvalidInputError) -> None:
+        """Add the operation's messages to their fields; messages about other fields go to the form as a whole."""
         for field, messages in error.errors.items():
-            name = self.field_of(field)
+            name = self.form_field(field)
             for message in messages:
                 self.add_error(name if name in self.fields else None, message)
 
-    def field_of(self, field: str) -> str:
-        return self.renamed.get(field, field)
+    def form_field(self, operation_field: str) -> str:
+        return self.field_aliases.get(operation_field, operation_field)
 
-    def accepted(self) -> dict[str, Any]:
-        """The values of the fields that are valid; a list's filters are used as far as they can be."""
+    def valid_values(self) -> dict[str, Any]:
+        """The non-empty values of the fields that are valid. Lists use the filters that they can read."""
         self.is_valid()
         return {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
+
+
+class ReasonForm(OperationForm):
+    """The optional reason of an operation, which history shows."""
+
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=MAX_REASON_LENGTH, required=False)
+
+
+class IdempotentForm(OperationForm):
+    """A form that creates a secret: the hidden key makes sure that a second submission creates nothing."""
+
+    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+
+class DescriptionForm(OperationForm):
+    """A description, edited in place. `was` is the one that the page showed: a newer one is not overwritten."""
+
+    description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
+    was = forms.CharField(widget=forms.HiddenInput, max_length=500, required=False, strip=False)

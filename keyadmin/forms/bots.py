@@ -1,4 +1,4 @@
-"""Forms of bots: create, edit, and a key for one."""
+"""Forms of bots: create, edit, and create a key of a bot."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -10,14 +10,14 @@ from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.forms.base import OperationForm
+from keyadmin.forms.base import IdempotentForm, OperationForm
 from keyadmin.models import Bot, Organisation
 
-#: What a key made with nothing but a description may do: take part in conversations. No export, no administration.
-SCOPES: Final = ("chats:read", "chats:write", "messages:send", "templates:read", "templates:send")
-#: Where an organisation has no usual time and does not allow "never" either.
-_DAYS: Final = 90
-_NAME: Final = 60
+#: The scopes of a key that is created from a description only: take part in conversations, without export.
+DEFAULT_SCOPES: Final = ("chats:read", "chats:write", "messages:send", "templates:read", "templates:send")
+#: The expiry if the organisation has no default and its keys must expire.
+_FALLBACK_EXPIRY_DAYS: Final = 90
+_MAX_NAME_LENGTH: Final = 60
 
 
 class BotForm(OperationForm):
@@ -31,7 +31,7 @@ class BotForm(OperationForm):
 
 
 class NewBotForm(BotForm):
-    """With the organisation, by its short name; whoever has only one is not asked."""
+    """A new bot with its organisation, by slug. A page hides the choice if there is only one."""
 
     organisation = forms.ChoiceField(label=gettext_lazy("Organisation"))
 
@@ -44,43 +44,42 @@ class NewBotForm(BotForm):
         self.order_fields(["organisation", "name", "description", "is_conversational"])
 
     def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.bots.create`, but for the actor."""
+        """The keyword arguments of `operations.organisations.bots.create`, except the actor."""
         return self.cleaned_data | {"organisation": self._organisations[self.cleaned_data["organisation"]].id}
 
 
-class BotKeyForm(OperationForm):
-    """A key of the bot: the description is all that is asked for."""
+class BotKeyForm(IdempotentForm):
+    """A new key of a bot, which needs only a description."""
 
     description = forms.CharField(
         label=gettext_lazy("Description"),
         max_length=500,
         widget=forms.TextInput({"autocomplete": "off", "placeholder": gettext_lazy("CRM integration")}),
     )
-    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
-    renamed: ClassVar[dict[str, str]] = {"name": "description"}
+    field_aliases: ClassVar[dict[str, str]] = {"name": "description"}
 
     def values(self, bot: Bot, scopes: Collection[str]) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.issue`, but for the actor. The description names the key."""
+        """The keyword arguments of `operations.keys.issue`, except the actor. The name is made of the description."""
         description = self.cleaned_data["description"]
         return {
             "organisation": bot.organisation_id,
             "bot": bot.id,
-            "name": Truncator(" ".join(description.split())).chars(_NAME),
+            "name": Truncator(" ".join(description.split())).chars(_MAX_NAME_LENGTH),
             "description": description,
             "scopes": scopes,
-            "expires_at": expiry(bot.organisation),
+            "expires_at": default_expiry(bot.organisation),
         }
 
 
-def expiry(organisation: Organisation) -> datetime | None:
-    """When a key ends that follows the organisation's rules; None for never."""
+def default_expiry(organisation: Organisation) -> datetime | None:
+    """The expiry of a new key by the organisation's rules; None for never."""
     days: int | None = organisation.default_expiry_days
     if days is None and not organisation.may_never_expire:
-        days = min(organisation.max_expiry_days or _DAYS, _DAYS)
+        days = min(organisation.max_expiry_days or _FALLBACK_EXPIRY_DAYS, _FALLBACK_EXPIRY_DAYS)
     return None if days is None else timezone.now() + timedelta(days=days)
 
 
-def owner_value(bot: UUID) -> str:
-    """What the form that creates any key calls the bot as an owner."""
+def bot_owner_value(bot: UUID) -> str:
+    """The value of the bot in the owner field of KeyForm."""
     return f"bot:{bot}"

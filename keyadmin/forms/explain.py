@@ -1,4 +1,4 @@
-"""A call to explain. What holds a secret is refused, and not shown again."""
+"""The form of a call to explain. Text that contains a secret is rejected and never shown again."""
 
 from typing import Any
 
@@ -17,11 +17,14 @@ _CODE = {"class": "mono", "autocomplete": "off", "spellcheck": "false", "autocap
 
 
 class ExplainForm(OperationForm):
-    """Once it is valid it has `chosen`, the key, and `call`. `is_unknown`: the actor sees no such key."""
+    """A key and a call. A valid form has both as `selected_key` and `call`.
+
+    `is_unknown_key` says that the actor can see no key with the pasted ID.
+    """
 
     key = forms.CharField(label=gettext_lazy("Key"), required=False, max_length=MAX_INPUT_LENGTH, widget=forms.Select)
     key_id = forms.CharField(
-        label=gettext_lazy("Or another’s key ID"),
+        label=gettext_lazy("Or another key’s ID"),
         required=False,
         max_length=MAX_INPUT_LENGTH,
         widget=forms.TextInput(_CODE | {"placeholder": "kad_a1b2c3d4e5f6a7b8"}),
@@ -54,42 +57,41 @@ class ExplainForm(OperationForm):
     )
 
     def __init__(self, data: Any = None, *, actor: Actor, initial: Any = None) -> None:
-        given = {name: text for name, text in (initial or {}).items() if name != "key_id"}
-        kept = {name: text for name, text in given.items() if not holds_secret(text)}
-        super().__init__(data, initial=kept)
+        prefill = {name: text for name, text in (initial or {}).items() if name != "key_id" and not holds_secret(text)}
+        super().__init__(data, initial=prefill)
         self.actor = actor
-        self.chosen: Key | None = None
+        self.selected_key: Key | None = None
         self.call: Call | None = None
-        self.is_unknown = False
+        self.is_unknown_key = False
 
     def clean(self) -> None:
-        given = {name: text for name, text in self.cleaned_data.items() if name not in ("key", "key_id")}
+        call = {name: text for name, text in self.cleaned_data.items() if name not in ("key", "key_id")}
         try:
-            if "method" in given and "path" in given:
-                self.call = parse_call(**given)
+            if "method" in call and "path" in call:
+                self.call = parse_call(**call)
         except InvalidInputError as error:
-            self.refuse(error)
-        self._choose()
+            self.add_operation_errors(error)
+        self._select_key()
         shown = {name: self.data.get(name, "") for name in self.fields}
-        if self.chosen and not self.cleaned_data.get("key_id"):
-            shown["key"] = str(self.chosen.id)
+        if self.selected_key and not self.cleaned_data.get("key_id"):
+            shown["key"] = str(self.selected_key.id)
         if not is_key_identifier(shown["key_id"]):
             shown["key_id"] = ""
         self.data = {name: "" if holds_secret(text) else text for name, text in shown.items()}
 
-    def offer(self, keys: list[Key]) -> None:
-        """The keys to choose from."""
+    def set_keys(self, keys: list[Key]) -> None:
+        """Offer these keys in the list."""
         choices = [(str(key.id), f"{key.name} · {key.masked}") for key in keys]
         self.fields["key"].widget.choices = [("", gettext("Choose a key")), *choices]
 
     def query(self) -> dict[str, str]:
-        """The question as the page's address has it."""
-        asked = {name: self.cleaned_data[name] for name in self.fields if name not in ("key", "key_id")}
-        path = asked["path"].partition("?")[0]
-        return {"key": str(self.chosen.id) if self.chosen else "", **asked, "path": path}
+        """The query string of the page that explains this call."""
+        call = {name: self.cleaned_data[name] for name in self.fields if name not in ("key", "key_id")}
+        path = call["path"].partition("?")[0]
+        return {"key": str(self.selected_key.id) if self.selected_key else "", **call, "path": path}
 
-    def _choose(self) -> None:
-        """A pasted key ID wins over the choice: whoever pastes one means it."""
+    def _select_key(self) -> None:
+        """A pasted key ID takes precedence over the selected key."""
         field = "key_id" if self.cleaned_data.get("key_id") else "key"
         text = self.cleaned_data.get(field, "")
         if not text:
@@ -97,9 +99,9 @@ class ExplainForm(OperationForm):
                 self.add_error("key", gettext("Choose a key, or paste its key ID."))
             return
         try:
-            self.chosen = find_key(self.actor, text)
+            self.selected_key = find_key(self.actor, text)
         except InvalidInputError as error:
             self.add_error(field, error.errors["key"])
         except NotFoundError:
-            self.is_unknown = True
-            self.add_error(field, gettext("You see no key with this ID."))
+            self.is_unknown_key = True
+            self.add_error(field, gettext("You can’t see a key with this ID. Check the ID."))

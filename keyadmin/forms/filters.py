@@ -1,20 +1,22 @@
-"""Filters of lists, as they stand in the address. What cannot be read is left out, never an error."""
+"""Filters of lists, as the query string of the URL has them. A page ignores values that are not valid."""
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django import forms
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
+from keyadmin.core import cidr
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AllowListEntry, EventType, Finding, Kind, Scope, Status
+from keyadmin.models import AccountStatus, AllowListEntry, EventType, Finding, Kind, Role, Scope, Status, SystemRole
 from keyadmin.models.event_search import EventFilter
+from keyadmin.models.key import KeyQuerySet
 from keyadmin.operations.audit.export import ExportFormat
 
-SORTS = [
+SORTS: Final = [
     ("newest", gettext_lazy("Newest first")),
     ("oldest", gettext_lazy("Oldest first")),
     ("name", gettext_lazy("Name")),
@@ -24,28 +26,75 @@ SORTS = [
     ("expires", gettext_lazy("Expiring first")),
     ("-expires", gettext_lazy("Expiring last")),
 ]
-OPEN = [("any", gettext_lazy("Any address")), ("limited", gettext_lazy("Limited"))]
-USED = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90 days"))]
-#: In the place of a bot: keys of the organisation itself.
+OPEN: Final = [("any", gettext_lazy("Any IP address")), ("limited", gettext_lazy("Restricted"))]
+USED: Final = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90 days"))]
+#: A person's role in an organisation or, with the prefix `system-`, their system role.
+ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]
+#: The value of the bot filter for keys that belong to no bot.
 NO_BOT = "none"
-#: Nothing was before it, and what is long before it cannot be counted back from.
+#: Earlier dates are replaced by this one: PostgreSQL and Python cannot represent all of them as times.
 _FIRST_DAY: Final = date(1970, 1, 1)
 
 
-class KeyFilters(OperationForm):
+class _BotFilter(OperationForm):
+    """A bot's id, or NO_BOT."""
+
+    bot = forms.CharField(required=False, max_length=40)
+
+    def clean_bot(self) -> str:
+        bot: str = self.cleaned_data["bot"]
+        return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
+
+
+class OrganisationFilters(OperationForm):
+    q = forms.CharField(required=False, max_length=120)
+
+
+class SearchFilters(OrganisationFilters):
+    """A search in one organisation or in all of them: lists of bots, channels and allow-list entries."""
+
+    organisation = forms.SlugField(required=False, max_length=60)
+
+
+class PeopleFilters(SearchFilters):
+    status = forms.ChoiceField(required=False, choices=AccountStatus)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), required=False, choices=ROLES)
+
+
+class AddressFilters(OperationForm):
+    """One IP address to look up in the allow-lists."""
+
+    address = forms.CharField(label=gettext_lazy("Address"), required=False, max_length=64)
+    organisation = forms.SlugField(required=False, max_length=60)
+
+    def clean_address(self) -> str:
+        text: str = self.cleaned_data["address"].strip()
+        address = cidr.address_of(text)
+        if text and address is None:
+            raise forms.ValidationError(gettext("Enter one IP address, such as 203.0.113.24."))
+        return address.text if address else ""
+
+
+class UsageFilters(_BotFilter):
+    """The usage of an organisation, a bot or a key; without a filter, of the installation."""
+
+    organisation = forms.SlugField(required=False, max_length=60)
+    key = forms.UUIDField(required=False)
+
+
+class DenialFilters(OperationForm):
+    since = forms.DateField(required=False)
+
+
+class KeyFilters(_BotFilter):
     q = forms.CharField(required=False, max_length=120)
     status = forms.ChoiceField(required=False, choices=Status)
     kind = forms.ChoiceField(required=False, choices=Kind)
-    bot = forms.CharField(required=False, max_length=40)
     scope = forms.RegexField(r"^[a-z:-]+$", required=False, max_length=60)
     open = forms.ChoiceField(required=False, choices=OPEN)
     used = forms.ChoiceField(required=False, choices=USED)
     organisation = forms.SlugField(required=False, max_length=60)
     sort = forms.ChoiceField(required=False, choices=SORTS)
-
-    def clean_bot(self) -> str:
-        bot: str = self.cleaned_data["bot"]
-        return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
 
 
 class ReviewFilters(OperationForm):
@@ -63,46 +112,47 @@ class HistoryFilters(OperationForm):
     until = forms.DateField(label=gettext_lazy("Until"), required=False)
 
 
-class HistoryExport(OperationForm):
-    format = forms.ChoiceField(choices=[(one.value, one.value) for one in ExportFormat])
+class HistoryExportForm(OperationForm):
+    format = forms.ChoiceField(choices=[(each.value, each.value) for each in ExportFormat])
 
 
-def without_networks(keys: QuerySet[Any]) -> QuerySet[Any]:
-    """Those that still work, from any address."""
-    own, of_bot = _lists()
-    living: QuerySet[Any] = keys.valid().filter(~Exists(own), ~Exists(of_bot))  # type: ignore[attr-defined]
-    return living
+def without_networks(keys: QuerySet[Any]) -> KeyQuerySet:
+    """The valid keys that any address may use."""
+    own, of_bot = _entries()
+    return cast(KeyQuerySet, keys).valid().filter(~Exists(own), ~Exists(of_bot))
 
 
-def filter_keys(keys: QuerySet[Any], chosen: dict[str, Any]) -> QuerySet[Any]:
-    """Keys that meet every filter but status, kind and organisation."""
-    found: Any = keys.search(chosen["q"]) if "q" in chosen else keys  # type: ignore[attr-defined]
+def filter_keys(rows: QuerySet[Any], chosen: dict[str, Any]) -> KeyQuerySet:
+    """The keys that match every filter except status, kind and organisation."""
+    keys = cast(KeyQuerySet, rows)
+    if "q" in chosen:
+        keys = keys.search(chosen["q"])
     if bot := chosen.get("bot"):
-        found = found.filter(bot__isnull=True) if bot == NO_BOT else found.filter(bot=bot)
+        keys = keys.filter(bot__isnull=True) if bot == NO_BOT else keys.filter(bot=bot)
     if scope := chosen.get("scope"):
-        found = found.filter(Q(inherits=True) | Exists(Scope.objects.filter(keys=OuterRef("pk"), name=scope)))
+        keys = keys.filter(Q(inherits=True) | Exists(Scope.objects.filter(keys=OuterRef("pk"), name=scope)))
     match chosen.get("open"):
         case "any":
-            found = without_networks(found)
+            keys = without_networks(keys)
         case "limited":
-            own, of_bot = _lists()
-            found = found.filter(Exists(own) | Exists(of_bot))
+            own, of_bot = _entries()
+            keys = keys.filter(Exists(own) | Exists(of_bot))
     match chosen.get("used"):
         case "never":
-            found = found.filter(meter__last_used_at__isnull=True)
+            keys = keys.filter(meter__last_used_at__isnull=True)
         case "90":
-            found = found.filter(meter__last_used_at__lt=timezone.now() - timedelta(days=90))
-    return found
+            keys = keys.filter(meter__last_used_at__lt=timezone.now() - timedelta(days=90))
+    return keys
 
 
-def _lists() -> tuple[QuerySet[AllowListEntry], QuerySet[AllowListEntry]]:
-    """The entries of the key outside and of its bot."""
+def _entries() -> tuple[QuerySet[AllowListEntry], QuerySet[AllowListEntry]]:
+    """Subqueries for a queryset of keys: the allow-list entries of the key and of its bot."""
     entries = AllowListEntry.objects
     return entries.filter(key=OuterRef("pk")), entries.filter(bot=OuterRef("bot"))
 
 
-def wanted(chosen: dict[str, Any], organisation: UUID | None) -> EventFilter:
-    """What the accepted values of HistoryFilters ask of history, in that organisation. Days are UTC's."""
+def event_filter(chosen: dict[str, Any], organisation: UUID | None) -> EventFilter:
+    """The query of history for valid values of HistoryFilters, in that organisation. Days are in UTC."""
     since, until = chosen.get("since"), chosen.get("until")
     return EventFilter(
         text=chosen.get("q", ""),

@@ -1,25 +1,32 @@
-"""Forms of keys: what can be chosen of one, create, revoke, reactivate, delete."""
+"""Forms of keys: create, edit, regenerate, reactivate, delete, and revoke several."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.forms.base import OperationForm
-from keyadmin.forms.networks import NetworksField, split
-from keyadmin.forms.offers import Offer
+from keyadmin.core import cidr
+from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
+from keyadmin.forms.key_choices import KeyFormChoices
+from keyadmin.models import Key, Kind
+from keyadmin.operations.validation import UNSET, Unset
 
 NEVER: Final = "never"
 CUSTOM: Final = "custom"
-DEFAULT_EXPIRY: Final = "90"
-EXPIRES: Final = [
+#: Keep the expiry that the key has.
+KEEP: Final = "keep"
+_DEFAULT_EXPIRY_DAYS: Final = 90
+EXPIRY_CHOICES: Final = [
     ("7", gettext_lazy("7 days")),
     ("30", gettext_lazy("30 days")),
-    (DEFAULT_EXPIRY, gettext_lazy("90 days")),
+    (str(_DEFAULT_EXPIRY_DAYS), gettext_lazy("90 days")),
     ("180", gettext_lazy("180 days")),
     ("365", gettext_lazy("1 year")),
     (CUSTOM, gettext_lazy("Custom date")),
@@ -46,10 +53,53 @@ PRESETS: Final[list[dict[str, Any]]] = [
     },
     {"value": CUSTOM, "label": gettext_lazy("Custom"), "icon": "settings-2", "scopes": []},
 ]
+#: Hours for which the old secret keeps working.
+GRACE_CHOICES: Final = [
+    ("0", gettext_lazy("Stop immediately")),
+    ("1", gettext_lazy("1 hour")),
+    ("24", gettext_lazy("24 hours")),
+    ("168", gettext_lazy("7 days")),
+]
+#: Keys that one request can revoke. A page of the list has no more.
+MAX_BULK_KEYS: Final = 100
+_MERGED_FIELDS: Final = (
+    "name",
+    "description",
+    "scopes",
+    "inherits",
+    "channels",
+    "networks",
+    "expires",
+    "expires_on",
+    "tier",
+)
+
+
+class NetworksInput(forms.TextInput):
+    """Several text inputs with one name. Empty ones and repetitions are ignored."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
+        values = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
+        return list(dict.fromkeys(text for value in values if (text := value.strip())))
+
+
+class NetworksField(forms.Field):
+    """Cleans to a list of networks, in the order in which they were typed."""
+
+    widget = NetworksInput
+
+    def clean(self, value: list[str] | None) -> list[cidr.Network]:
+        networks = []
+        for text in value or []:
+            try:
+                networks.append(cidr.parse(text))
+            except cidr.CidrError as error:
+                raise ValidationError(error.message, code=error.code) from error
+        return list(dict.fromkeys(networks))
 
 
 class KeyValuesForm(OperationForm):
-    """What can be chosen of a key, by creating or editing it."""
+    """The values of a key that an actor chooses when creating or editing it."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
@@ -60,26 +110,28 @@ class KeyValuesForm(OperationForm):
     inherits = forms.BooleanField(label=gettext_lazy("Full access"), required=False)
     channels = forms.MultipleChoiceField(label=gettext_lazy("Channels"), required=False)
     networks = NetworksField(label=gettext_lazy("Allowed IP addresses"), required=False)
-    expires = forms.ChoiceField(label=gettext_lazy("Expires"), choices=EXPIRES)
+    expires = forms.ChoiceField(label=gettext_lazy("Expires"), choices=EXPIRY_CHOICES)
     expires_on = forms.DateField(label=gettext_lazy("Expiry date"), required=False)
     tier = forms.ChoiceField(label=gettext_lazy("Rate tier"), required=False)
 
-    def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, choices: KeyFormChoices, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.offer = offer
-        self._choices("scopes", [(scope.name, scope.label) for scope in offer.catalogue])
-        self._choices("channels", [(str(channel.id), channel.name) for channel in offer.channels])
-        self._choices("tier", [(str(tier.id), tier.name) for tier in offer.tiers])
-        self._choices("expires", expiries(offer))
+        self.choices = choices
+        self._set_choices("scopes", [(scope.name, scope.label) for scope in choices.catalogue])
+        self._set_choices("channels", [(str(channel.id), channel.name) for channel in choices.channels])
+        self._set_choices("tier", [(str(tier.id), tier.name) for tier in choices.tiers])
+        self._set_choices("expires", expiry_choices(choices))
         self.fields["channels"].error_messages["invalid_choice"] = gettext("Choose channels of this organisation.")
 
     @property
     def network_rows(self) -> list[str]:
-        return split(self["networks"].value() or [])[0]
+        """The networks to show as rows."""
+        return _split_networks(self["networks"].value() or [])[0]
 
     @property
     def network_draft(self) -> str:
-        return split(self["networks"].value() or [])[1]
+        """The first text that is not a network; it goes back into the input for new entries."""
+        return _split_networks(self["networks"].value() or [])[1]
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -102,12 +154,12 @@ class KeyValuesForm(OperationForm):
             "expires_at": self._expires_at(),
         }
 
-    def field_of(self, field: str) -> str:
-        if field == "expires_at":
+    def form_field(self, operation_field: str) -> str:
+        if operation_field == "expires_at":
             return "expires_on" if self.data.get("expires") == CUSTOM else "expires"
-        return super().field_of(field)
+        return super().form_field(operation_field)
 
-    def _expires_at(self) -> Any:
+    def _expires_at(self) -> datetime | Unset | None:
         choice = self.cleaned_data["expires"]
         if choice == NEVER:
             return None
@@ -115,74 +167,129 @@ class KeyValuesForm(OperationForm):
             return end_of(self.cleaned_data["expires_on"])
         return timezone.now() + timedelta(days=int(choice))
 
-    def _choices(self, name: str, choices: Collection[Any]) -> None:
+    def _set_choices(self, name: str, choices: Collection[Any]) -> None:
         self.fields[name].choices = choices  # type: ignore[attr-defined]
 
 
-class KeyForm(KeyValuesForm):
+class KeyForm(KeyValuesForm, IdempotentForm):
     """A new key."""
 
     owner = forms.ChoiceField(label=gettext_lazy("Owner"))
-    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     field_order = ("name", "description", "owner")
-    renamed: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
+    field_aliases: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
 
-    def __init__(self, *args: Any, offer: Offer, **kwargs: Any) -> None:
-        super().__init__(*args, offer=offer, **kwargs)
-        self._choices("owner", offer.owner_choices)
+    def __init__(self, *args: Any, choices: KeyFormChoices, **kwargs: Any) -> None:
+        super().__init__(*args, choices=choices, **kwargs)
+        self._set_choices("owner", choices.owner_choices)
 
     @staticmethod
-    def initial_for(offer: Offer, idempotency_key: str) -> dict[str, Any]:
-        """A careful beginning: read-only, for the organisation's usual time and at its usual rate."""
+    def initial_for(choices: KeyFormChoices, idempotency_key: str) -> dict[str, Any]:
+        """The narrowest preset, with the organisation's default expiry and tier."""
         preset = PRESETS[0]
         return {
-            "owner": offer.owner.value,
+            "owner": choices.owner.value,
             "preset": preset["value"],
             "scopes": preset["scopes"],
             "channels": [],
             "networks": [],
-            **usual_expiry(offer),
-            "tier": str(offer.owner.organisation.default_tier_id),
+            **default_expiry(choices),
+            "tier": str(choices.owner.organisation.default_tier_id),
             "idempotency_key": idempotency_key,
         }
 
     @staticmethod
-    def kept_for(offer: Offer, data: Any) -> dict[str, Any]:
-        """What was typed, as far as the owner chosen since then offers it."""
+    def carry_over(choices: KeyFormChoices, data: Any) -> dict[str, Any]:
+        """The entered values that the newly selected owner also offers; defaults in place of the others."""
         tier = data.get("tier", "")
-        offered = {str(channel.id) for channel in offer.channels}
-        chosen = {"expires": data.get("expires", ""), "expires_on": data.get("expires_on", "")}
+        channels = {str(channel.id) for channel in choices.channels}
+        expiry = {"expires": data.get("expires", ""), "expires_on": data.get("expires_on", "")}
+        tiers = {str(each.id) for each in choices.tiers}
         return {
-            "owner": offer.owner.value,
-            "channels": [channel for channel in data.getlist("channels") if channel in offered],
-            **(chosen if chosen["expires"] in dict(expiries(offer)) else usual_expiry(offer)),
-            "tier": tier if tier in {str(t.id) for t in offer.tiers} else str(offer.owner.organisation.default_tier_id),
+            "owner": choices.owner.value,
+            "channels": [channel for channel in data.getlist("channels") if channel in channels],
+            **(expiry if expiry["expires"] in dict(expiry_choices(choices)) else default_expiry(choices)),
+            "tier": tier if tier in tiers else str(choices.owner.organisation.default_tier_id),
         }
 
     def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.issue`, but for the actor."""
-        data, owner = self.cleaned_data, self.offer.owner
+        """The keyword arguments of `operations.keys.issue`, except the actor."""
+        data, owner = self.cleaned_data, self.choices.owner
         return {
             **super().values(),
             "organisation": owner.organisation.id,
             "bot": owner.bot.id if owner.bot else None,
             "kind": owner.kind,
-            "tier": UUID(data["tier"]) if data["tier"] and self.offer.may_choose_tier else None,
+            "tier": UUID(data["tier"]) if data["tier"] and self.choices.may_choose_tier else None,
         }
 
 
-class RevokeForm(OperationForm):
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, required=False)
+class EditForm(KeyValuesForm):
+    """A key that is being edited: `revision` and `base` are its revision and its values when the form was loaded."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    base = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20_000)
+
+    def __init__(self, *args: Any, choices: KeyFormChoices, key: Key, **kwargs: Any) -> None:
+        super().__init__(*args, choices=choices, **kwargs)
+        keep = (KEEP, gettext("Keep")) if key.expires_at else (NEVER, gettext("Never"))
+        is_public = key.kind == Kind.PUBLIC
+        others = [] if is_public else [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]
+        self._set_choices("expires", [keep, *others] if key.expires_at else [*others, keep])
+
+    @staticmethod
+    def initial_for(key: Any) -> dict[str, Any]:
+        """The present values of the key, which is read `with_lists`."""
+        values = {
+            "name": key.name,
+            "description": key.description,
+            "scopes": key.scope_names,
+            "inherits": key.inherits,
+            "channels": sorted(map(str, key.channel_ids)),
+            "networks": list(map(str, key.own_networks)),
+            "expires": KEEP if key.expires_at else NEVER,
+            "expires_on": "",
+            "tier": str(key.tier_id),
+        }
+        preset = next((p["value"] for p in PRESETS if p["scopes"] and set(p["scopes"]) == set(key.scope_names)), CUSTOM)
+        return {**values, "preset": preset, "revision": key.revision, "base": json.dumps(values)}
+
+    def merged_with(self, present: dict[str, Any]) -> dict[str, Any]:
+        """`present`, a result of `initial_for`, with the fields that this form changed since it was loaded."""
+        base = _parse_base(self.data.get("base", ""))
+        submitted = {name: self[name].value() for name in _MERGED_FIELDS}
+        edited = {name for name in _MERGED_FIELDS if name not in base or not _is_same(submitted[name], base[name])}
+        return {**present, "preset": CUSTOM, **{name: submitted[name] for name in edited}}
+
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.keys.edit`, except the actor and the key."""
+        tier = self.cleaned_data["tier"]
+        return {
+            **super().values(),
+            "tier": UUID(tier) if tier and self.choices.may_choose_tier else UNSET,
+            "revision": self.cleaned_data["revision"],
+        }
+
+    def _expires_at(self) -> datetime | Unset | None:
+        return UNSET if self.cleaned_data["expires"] == KEEP else super()._expires_at()
 
 
-class ReactivateForm(OperationForm):
-    """An expired key needs the day it will end on; another keeps the end it has."""
+class RegenerateForm(IdempotentForm):
+    grace = forms.ChoiceField(label=gettext_lazy("The old secret keeps working for"), choices=GRACE_CHOICES)
 
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=300, required=False)
+    field_order = ("grace",)
+
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.keys.regenerate`, except the actor and the key."""
+        return {"grace": timedelta(hours=int(self.cleaned_data["grace"]))}
+
+
+class ReactivateForm(ReasonForm):
+    """`expires_on` is required for an expired key; other keys keep their expiry."""
+
     expires_on = forms.DateField(label=gettext_lazy("New expiry date"))
 
-    renamed: ClassVar[dict[str, str]] = {"expires_at": "expires_on"}
+    field_aliases: ClassVar[dict[str, str]] = {"expires_at": "expires_on"}
 
     def __init__(self, *args: Any, is_expired: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -190,14 +297,14 @@ class ReactivateForm(OperationForm):
             del self.fields["expires_on"]
 
     def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.reactivate`, but for the actor and the key."""
+        """The keyword arguments of `operations.keys.reactivate`, except the actor and the key."""
         day = self.cleaned_data.get("expires_on")
         values: dict[str, Any] = {"reason": self.cleaned_data["reason"]}
         return values | ({"expires_at": end_of(day)} if day else {})
 
 
 class DeleteForm(OperationForm):
-    """The key's name, typed exactly."""
+    """A confirmation: the key's exact name."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, strip=False)
 
@@ -207,37 +314,97 @@ class DeleteForm(OperationForm):
 
     def clean_name(self) -> str:
         if self.cleaned_data["name"] != self._key_name:
-            raise forms.ValidationError(gettext("This is not the key's name."))
+            raise forms.ValidationError(gettext("This is not the key’s name."))
         return self._key_name
 
 
-def expiries(offer: Offer) -> list[tuple[str, Any]]:
-    """The choices that the organisation's rules leave."""
-    organisation = offer.owner.organisation
+class GraceChoice(NamedTuple):
+    """One choice of RegenerateForm. `is_capped`: the key expires before the grace period would end."""
+
+    value: str
+    label: str | Promise
+    until: datetime | None
+    is_capped: bool
+
+
+def grace_choices(key: Key) -> list[GraceChoice]:
+    """The choices for this key, with the times at which the old secret would end."""
+    now = timezone.now()
+    choices = []
+    for value, label in GRACE_CHOICES:
+        until = now + timedelta(hours=int(value))
+        is_capped = value != "0" and key.expires_at is not None and key.expires_at < until
+        end = key.expires_at if is_capped else until
+        choices.append(GraceChoice(value, label, None if value == "0" else end, is_capped))
+    return choices
+
+
+def parse_key_ids(values: list[str]) -> list[UUID]:
+    """The distinct ids among the values, in their order, at most MAX_BULK_KEYS; other values are ignored."""
+    field = forms.UUIDField()
+    ids: dict[UUID, None] = {}
+    for value in values[: 2 * MAX_BULK_KEYS]:
+        try:
+            ids[field.clean(value)] = None
+        except forms.ValidationError:
+            continue
+    return list(ids)[:MAX_BULK_KEYS]
+
+
+def expiry_choices(choices: KeyFormChoices) -> list[tuple[str, Any]]:
+    """The expiry choices that the organisation's rules allow."""
+    organisation = choices.owner.organisation
     longest = organisation.max_expiry_days
     return [
         (value, label)
-        for value, label in EXPIRES
+        for value, label in EXPIRY_CHOICES
         if (value != NEVER or organisation.may_never_expire)
         and not (longest and value.isdigit() and int(value) > longest)
     ]
 
 
-def usual_expiry(offer: Offer) -> dict[str, str]:
-    """The organisation's default, `expires` and `expires_on`: a date where no choice has just that length."""
-    organisation = offer.owner.organisation
+def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
+    """`expires` and `expires_on` for the organisation's default: a date if no choice has exactly that length."""
+    organisation = choices.owner.organisation
     days, longest = organisation.default_expiry_days, organisation.max_expiry_days
     if days is None and organisation.may_never_expire:
         return {"expires": NEVER, "expires_on": ""}
-    days = days or min(int(DEFAULT_EXPIRY), longest or int(DEFAULT_EXPIRY))
-    if str(days) in dict(expiries(offer)):
+    days = days or min(_DEFAULT_EXPIRY_DAYS, longest or _DEFAULT_EXPIRY_DAYS)
+    if str(days) in dict(expiry_choices(choices)):
         return {"expires": str(days), "expires_on": ""}
-    last = (timezone.now() + timedelta(days=days)).astimezone(UTC).date()
-    if days == longest:  # the last second of that day would be beyond it
-        last -= timedelta(days=1)
-    return {"expires": CUSTOM, "expires_on": last.isoformat()}
+    last_day = (timezone.now() + timedelta(days=days)).astimezone(UTC).date()
+    if days == longest:  # the end of that day would exceed the longest expiry
+        last_day -= timedelta(days=1)
+    return {"expires": CUSTOM, "expires_on": last_day.isoformat()}
 
 
 def end_of(day: date) -> datetime:
-    """A key that expires on a day works through its last second, in UTC."""
+    """The last second of the day in UTC: a key that expires on a day works on that day."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
+
+
+def _split_networks(texts: list[str]) -> tuple[list[str], str]:
+    """The texts without the first one that is not a network, and that one; "" if there is none."""
+    for position, text in enumerate(texts):
+        try:
+            cidr.parse(text)
+        except cidr.CidrError:
+            return texts[:position] + texts[position + 1 :], text
+    return texts, ""
+
+
+def _parse_base(text: str) -> dict[str, Any]:
+    """The values from the hidden field `base`; none if the text is not valid."""
+    try:
+        base = json.loads(text)
+    except ValueError:
+        return {}
+    return base if isinstance(base, dict) else {}
+
+
+def _is_same(submitted: Any, base: Any) -> bool:
+    if isinstance(base, list):
+        return sorted(map(str, submitted or [])) == sorted(map(str, base))
+    if isinstance(base, bool):
+        return bool(submitted) == base
+    return str(submitted or "") == str(base or "")

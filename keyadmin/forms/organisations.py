@@ -1,21 +1,90 @@
-"""Forms of organisations."""
+"""Forms of organisations: create, rename, settings, and their public key."""
+
+from typing import Any, ClassVar
 
 from django import forms
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.forms.base import OperationForm
+from keyadmin.core.tokens import PREFIX_PATTERN, Format
+from keyadmin.forms.base import IdempotentForm, OperationForm
+from keyadmin.models import Organisation, Tier
+from keyadmin.models.organisation import USAGE_RETENTION_DAYS
+from keyadmin.operations.organisations.lifecycle import MAX_EXPIRY_DAYS
 
 
-class OrganisationForm(OperationForm):
+class OrganisationNameForm(OperationForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+
+
+class OrganisationForm(OrganisationNameForm):
     slug = forms.CharField(label=gettext_lazy("Short name"), max_length=60, required=False)
 
 
-class RenameForm(OperationForm):
+class PublicKeyForm(IdempotentForm):
+    """The public key has no choices."""
+
+
+class OrganisationSettingsForm(OperationForm):
+    """The organisation's name and its rules for keys. `tier` is only for users who may choose tiers."""
+
+    field_aliases: ClassVar[dict[str, str]] = {"default_tier": "tier"}
+
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
+    default_expiry_days = forms.IntegerField(
+        label=gettext_lazy("Default expiry, in days"),
+        required=False,
+        min_value=1,
+        max_value=MAX_EXPIRY_DAYS,
+        help_text=gettext_lazy("What a new key starts with. Leave it empty for “Never”."),
+    )
+    max_expiry_days = forms.IntegerField(
+        label=gettext_lazy("Longest life, in days"),
+        required=False,
+        min_value=1,
+        max_value=MAX_EXPIRY_DAYS,
+        help_text=gettext_lazy("No key may be given more. Leave it empty for no limit."),
+    )
+    may_never_expire = forms.BooleanField(label=gettext_lazy("Keys may have no expiry at all"), required=False)
+    key_prefix = forms.RegexField(
+        f"^{PREFIX_PATTERN}$",
+        label=gettext_lazy("Key prefix"),
+        max_length=12,
+        error_messages={"invalid": gettext_lazy("Use 2 to 12 lower-case letters and digits, a letter first.")},
+        help_text=gettext_lazy("What every new key begins with, so that people and secret scanners recognise it."),
+        widget=forms.TextInput({"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    key_format = forms.ChoiceField(
+        label=gettext_lazy("Key format"),
+        choices=[
+            (Format.DEFAULT.value, gettext_lazy("With an ID and a checksum")),
+            (Format.COMPACT.value, gettext_lazy("Compact")),
+        ],
+    )
+    usage_retention_days = forms.IntegerField(
+        label=gettext_lazy("Keep usage, in days"),
+        min_value=USAGE_RETENTION_DAYS[0],
+        max_value=USAGE_RETENTION_DAYS[1],
+        help_text=gettext_lazy("Older requests leave the charts; each key’s total stays. History is kept for ever."),
+    )
+    tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)
 
+    def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:
+        names = [name for name in self.base_fields if name != "tier"]
+        initial = {name: getattr(organisation, name) for name in names} | {"tier": organisation.default_tier_id}
+        super().__init__(*args, **kwargs | {"initial": initial})
+        if may_choose_tier:
+            self.fields["tier"].queryset = Tier.objects.all()  # type: ignore[attr-defined]
+        else:
+            del self.fields["tier"]
 
-class GenerateForm(OperationForm):
-    """The public key: there is nothing to choose."""
+    def clean(self) -> dict[str, Any]:
+        values = self.cleaned_data
+        never_expires = "default_expiry_days" in values and values["default_expiry_days"] is None
+        if never_expires and not values.get("may_never_expire"):
+            self.add_error("default_expiry_days", gettext("Enter a number: keys here must expire."))
+        return values
 
-    idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.organisations.edit`, except actor and organisation."""
+        values = dict(self.cleaned_data)
+        return values | ({"tier": values["tier"].id} if "tier" in values else {})

@@ -1,4 +1,4 @@
-"""Forms of people: filters of their list, invitations, roles, their own profile and password."""
+"""Forms of people: invitations, roles, and their own profile and password."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -8,32 +8,23 @@ from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AccountStatus, Organisation, Person, Role, SystemRole
+from keyadmin.models import Organisation, Person, Role, SystemRole
 from keyadmin.operations.people.rows import time_zones
 
-#: A person's role in an organisation or, as `system-…`, in all of them.
-ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]
 SYSTEM_ROLES: Final = [("", gettext_lazy("None")), *SystemRole.choices]
-NOWHERE: Final = ("", gettext_lazy("None yet"))
+_NO_ORGANISATION: Final = ("", gettext_lazy("None yet"))
 
 
-class PeopleFilters(OperationForm):
-    q = forms.CharField(required=False, max_length=120)
-    status = forms.ChoiceField(required=False, choices=AccountStatus)
-    role = forms.ChoiceField(label=gettext_lazy("Role"), required=False, choices=ROLES)
-    organisation = forms.SlugField(required=False, max_length=60)
-
-
-class OrganisationChoice(forms.TypedChoiceField):
-    """One of the organisations, as its id."""
+class OrganisationField(forms.TypedChoiceField):
+    """One of the organisations; cleans to its id."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(label=gettext_lazy("Organisation"), coerce=UUID, empty_value=None, **kwargs)
 
-    def offer(self, organisations: Sequence[Organisation], *, optional: bool = False) -> None:
+    def set_organisations(self, organisations: Sequence[Organisation], *, optional: bool = False) -> None:
         choices: list[tuple[str, Any]] = [(str(each.id), each.name) for each in organisations]
         self.required = not optional
-        self.choices = [NOWHERE, *choices] if optional else choices
+        self.choices = [_NO_ORGANISATION, *choices] if optional else choices
 
 
 class RoleForm(OperationForm):
@@ -41,12 +32,12 @@ class RoleForm(OperationForm):
 
 
 class AddRoleForm(RoleForm):
-    organisation = OrganisationChoice()
+    organisation = OrganisationField()
     field_order = ("organisation", "role")
 
     def __init__(self, *args: Any, organisations: Sequence[Organisation], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["organisation"].offer(organisations)  # type: ignore[attr-defined]
+        self.fields["organisation"].set_organisations(organisations)  # type: ignore[attr-defined]
 
 
 class SystemRoleForm(OperationForm):
@@ -56,16 +47,16 @@ class SystemRoleForm(OperationForm):
 class PersonForm(OperationForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     email = forms.EmailField(
-        label=gettext_lazy("E-mail address"),
+        label=gettext_lazy("Email"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
 
 
 class InviteForm(PersonForm):
-    """`system_role` only where it may be given; then the organisation may be left out."""
+    """A new person. A user who may give a system role may leave out the organisation."""
 
-    organisation = OrganisationChoice()
+    organisation = OrganisationField()
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role)
     system_role = forms.ChoiceField(label=gettext_lazy("System role"), choices=SYSTEM_ROLES, required=False)
 
@@ -73,12 +64,12 @@ class InviteForm(PersonForm):
         self, *args: Any, organisations: Sequence[Organisation], may_give_system_role: bool, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["organisation"].offer(organisations, optional=may_give_system_role)  # type: ignore[attr-defined]
+        self.fields["organisation"].set_organisations(organisations, optional=may_give_system_role)  # type: ignore[attr-defined]
         if not may_give_system_role:
             del self.fields["system_role"]
 
     def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.people.invite`, but for the actor."""
+        """The keyword arguments of `operations.people.invite`, except the actor."""
         return {"system_role": "", **self.cleaned_data}
 
 
@@ -89,7 +80,7 @@ class PasswordForm(OperationForm):
 
 
 class ChangePasswordForm(PasswordForm):
-    """`person` is who types their own password first."""
+    """A person's own new password, after their present one."""
 
     current = forms.CharField(
         label=gettext_lazy("Current password"), strip=False, max_length=1000, widget=forms.PasswordInput
@@ -112,7 +103,7 @@ class ProfileForm(OperationForm):
     time_zone = forms.ChoiceField(
         label=gettext_lazy("Time zone"),
         required=False,
-        help_text=gettext_lazy("Times show in it when you point at them. Everything is stored in UTC."),
+        help_text=gettext_lazy("Point at a time to see it in this zone. All times are stored in UTC."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -121,5 +112,5 @@ class ProfileForm(OperationForm):
         for zone in sorted(time_zones()):
             region, _slash, place = zone.partition("/")
             groups.setdefault(region, []).append((zone, place.replace("_", " ")))
-        browser = [("", gettext("As this browser has it"))]
+        browser = [("", gettext("The browser’s time zone"))]
         self.fields["time_zone"].choices = [*browser, *groups.items()]  # type: ignore[attr-defined]

@@ -1,1 +1,4 @@
-"""The only writers: every act of every actor, each in one transaction that ends with its line of history."""
+"""Operations: the only code that writes rows on behalf of an actor.
+
+Each operation is one keyword-only function. It runs in one audited transaction, whose last statement records one event.
+"""

@@ -1,4 +1,8 @@
-"""The subset rule: nobody grants, widens, reactivates, moves or regenerates a key to more than they hold."""
+"""Privilege ceilings: no actor creates or changes a key that would have more privileges than the actor.
+
+A ceiling has scopes, channels, allow-lists and an expiry. A key's ceiling is what it may do; an actor's ceiling is the
+most that a key created by the actor may do.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +21,9 @@ from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeCeiling:
-    """How far a key reaches, or an actor may make one reach. No channels, lists or expiry: no such limit.
+    """Privileges of a key or of an actor. Without channels, lists or expiry there is no restriction of that kind.
 
-    `lists` are the allow-lists that bind, none of them empty: an address must be on every one.
+    `lists` are the allow-lists that apply, without empty ones: an address must be on each of them.
     """
 
     scopes: frozenset[str]
@@ -29,55 +33,55 @@ class PrivilegeCeiling:
 
 
 def effective_scopes(key: Any) -> frozenset[str]:
-    """What the key, read `with_lists`, may do now: its list, or what its creator's roles amount to."""
+    """The scopes that the key, read `with_lists`, has now: its own, or those of its creator's roles."""
     return inherited_scopes(key) if key.inherits else frozenset(key.scope_names)
 
 
 def inherited_scopes(key: Key) -> frozenset[str]:
-    """What the key may do if it inherits."""
-    return allowed_for_kind(key.kind, _held_by_person(key.creator_id, key.organisation_id))
+    """The scopes that the key has now if it inherits them from its creator."""
+    return allowed_for_kind(key.kind, _scopes_of_person(key.creator_id, key.organisation_id))
 
 
 def of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
-    """The most that a key of the organisation may reach if the actor makes it so."""
+    """The ceiling of keys that the actor creates in the organisation."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        return PrivilegeCeiling(catalogue())
+        return PrivilegeCeiling(_all_scopes())
     if actor.kind is ActorKind.PERSON:
-        return PrivilegeCeiling(_held_by_person(actor.id, organisation))
+        return PrivilegeCeiling(_scopes_of_person(actor.id, organisation))
     key = Key.objects.with_lists().get(id=actor.id)
     return _of_row(key) if key.organisation_id == organisation else PrivilegeCeiling(frozenset())
 
 
 def of_key(key: Key) -> PrivilegeCeiling:
-    """How far the saved key reaches, with the expiry that it is to have."""
+    """The ceiling of the saved key, but with the expiry of this instance, which may not be saved yet."""
     return replace(_of_row(Key.objects.with_lists().get(id=key.id)), expires_at=key.expires_at)
 
 
 def networks_of_bot(key: Key) -> tuple[cidr.Network, ...]:
-    """The allow-list of the key's bot, if it is a bot's."""
+    """The allow-list of the key's bot; empty if the key has no bot."""
     return tuple(key.bot.allow_list.values_list("network", flat=True)) if key.bot else ()
 
 
-def binding(*lists: Sequence[cidr.Network]) -> tuple[tuple[cidr.Network, ...], ...]:
-    """Those of the lists that bind."""
+def non_empty_lists(*lists: Sequence[cidr.Network]) -> tuple[tuple[cidr.Network, ...], ...]:
+    """The allow-lists that restrict addresses: an empty one allows any."""
     return tuple(tuple(networks) for networks in lists if networks)
 
 
-def require_within(wanted: PrivilegeCeiling, limit: PrivilegeCeiling) -> None:
-    """Raise Forbidden where `wanted` goes beyond `limit`."""
-    if missing := wanted.scopes - limit.scopes:
+def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> None:
+    """Raise ForbiddenError if `requested` exceeds `ceiling`."""
+    if missing := requested.scopes - ceiling.scopes:
         names = ", ".join(sorted(missing))
-        raise ForbiddenError(_("You can't give a key more than you may do yourself: %(scopes)s.") % {"scopes": names})
-    if limit.channels and not (wanted.channels and wanted.channels <= limit.channels):
-        raise ForbiddenError(_("A key can't reach more channels than the key that makes it."))
-    if not all(any(_within(own, allowed) for own in wanted.lists) for allowed in limit.lists):
-        raise ForbiddenError(_("A key can't be used from more addresses than the key that makes it."))
-    if limit.expires_at and (wanted.expires_at is None or wanted.expires_at > limit.expires_at):
-        raise ForbiddenError(_("A key can't outlive the key that makes it."))
+        raise ForbiddenError(_("You can’t give a key more than you may do yourself: %(scopes)s.") % {"scopes": names})
+    if ceiling.channels and not (requested.channels and requested.channels <= ceiling.channels):
+        raise ForbiddenError(_("A key can’t reach more channels than the key that makes it."))
+    if not all(any(_is_covered(own, allowed) for own in requested.lists) for allowed in ceiling.lists):
+        raise ForbiddenError(_("A key can’t be used from more addresses than the key that makes it."))
+    if ceiling.expires_at and (requested.expires_at is None or requested.expires_at > ceiling.expires_at):
+        raise ForbiddenError(_("A key can’t outlive the key that makes it."))
 
 
 def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:
-    """Whether `new` allows any call, at any time, that `old` did not."""
+    """Return whether `new` allows a call, at any time, that `old` does not allow."""
     try:
         require_within(new, old)
     except ForbiddenError:
@@ -85,28 +89,29 @@ def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:
     return False
 
 
+def scopes_of_owner() -> frozenset[str]:
+    """The scopes of an organisation's owner: all but impersonation."""
+    return scopes_of_role(system_role="", role=Role.OWNER, catalogue=_all_scopes())
+
+
 def _of_row(key: Any) -> PrivilegeCeiling:
-    lists = binding(key.own_networks, key.bot_networks)
+    """The ceiling of a key that was read `with_lists`."""
+    lists = non_empty_lists(key.own_networks, key.bot_networks)
     return PrivilegeCeiling(effective_scopes(key), frozenset(key.channel_ids), lists, key.expires_at)
 
 
-def _within(wanted: Collection[cidr.Network], limit: Collection[cidr.Network]) -> bool:
-    return all(cidr.covers(limit, network) for network in wanted)
+def _is_covered(networks: Collection[cidr.Network], allowed: Collection[cidr.Network]) -> bool:
+    return all(cidr.covers(allowed, network) for network in networks)
 
 
-def _held_by_person(person_id: UUID | None, organisation: UUID) -> frozenset[str]:
+def _scopes_of_person(person_id: UUID | None, organisation: UUID) -> frozenset[str]:
+    """The scopes of the person's roles in the organisation; none if the person is deactivated."""
     person = Person.objects.active().filter(id=person_id).first()
     if person is None:
         return frozenset()
     role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    return scopes_of_role(system_role=person.system_role, role=role or "", catalogue=catalogue())
+    return scopes_of_role(system_role=person.system_role, role=role or "", catalogue=_all_scopes())
 
 
-def of_owner() -> frozenset[str]:
-    """The scopes that an owner of the organisation holds: all but impersonation."""
-    return scopes_of_role(system_role="", role=Role.OWNER, catalogue=catalogue())
-
-
-def catalogue() -> frozenset[str]:
-    """The names of all scopes."""
+def _all_scopes() -> frozenset[str]:
     return frozenset(Scope.objects.values_list("name", flat=True))

@@ -12,8 +12,8 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import DuplicateRequestError
 from keyadmin.models import IdempotencyRecord
 from keyadmin.operations import audit
-from keyadmin.operations.keys.secrets import Issued
-from keyadmin.operations.people import Invited
+from keyadmin.operations.keys.secrets import IssuedKey
+from keyadmin.operations.people import InvitedPerson
 from keyadmin.operations.validation import FieldErrors
 
 #: How long a repetition is recognised.
@@ -52,9 +52,9 @@ def delete_expired() -> int:
 def id_of(result: Any) -> str:
     """The primary key of the row that an operation returned."""
     match result:
-        case Issued():
+        case IssuedKey():
             return str(result.key.pk)
-        case Invited():
+        case InvitedPerson():
             return str(result.person.pk)
     return str(result.pk)
 

@@ -1,4 +1,4 @@
-"""Who may do what: one table, read by pages, API and commands alike."""
+"""Permissions: one table of what each principal role allows, read by pages, API and commands."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -16,9 +16,9 @@ from keyadmin.operations.grants import effective_scopes
 
 
 class Permission(StrEnum):
-    """What can be allowed, in one organisation or, of those about the whole installation, in none."""
+    """A permission in one organisation or, for the last group, in the whole installation."""
 
-    #: The organisation itself, its bots, channels and allow-lists.
+    #: See the organisation itself, its bots, channels and allow-lists.
     READ_ORGANISATION = "read_organisation"
     READ_KEYS = "read_keys"
     READ_HISTORY = "read_history"
@@ -30,24 +30,24 @@ class Permission(StrEnum):
     REVOKE_KEYS = "revoke_keys"
     REACTIVATE_KEYS = "reactivate_keys"
     DELETE_KEYS = "delete_keys"
-    #: Needed in addition to the act's own, where the key is a master key.
+    #: Needed in addition to the permission for the operation if the key is a master key.
     MASTER_KEYS = "master_keys"
-    #: Needed in addition to the act's own, where the key is the organisation's public one.
+    #: Needed in addition to the permission for the operation if the key is the organisation's public key.
     PUBLIC_KEY = "public_key"
-    #: A tier other than the organisation's own for a key, or another one for the organisation.
+    #: Choose another tier than the default for a key, or another default tier for the organisation.
     CHOOSE_TIERS = "choose_tiers"
 
     #: Create, edit, disable and enable bots, and their allow-lists.
     MANAGE_BOTS = "manage_bots"
     MANAGE_CHANNELS = "manage_channels"
-    #: The organisation's name and the rules its keys are made by.
+    #: Edit the organisation's name and the rules for its keys.
     EDIT_ORGANISATION = "edit_organisation"
-    #: Add people to the organisation, give and take roles there, and edit whoever belongs to nobody else.
+    #: Add people to the organisation, change roles there, and edit people who belong to no other organisation.
     MANAGE_PEOPLE = "manage_people"
 
     #: Create, disable and enable organisations.
     MANAGE_ORGANISATIONS = "manage_organisations"
-    #: Edit and deactivate everybody.
+    #: Edit and deactivate every person.
     MANAGE_ALL_PEOPLE = "manage_all_people"
     MANAGE_SYSTEM_ROLES = "manage_system_roles"
     MANAGE_SCOPES = "manage_scopes"
@@ -55,7 +55,7 @@ class Permission(StrEnum):
 
 
 class PrincipalRole(StrEnum):
-    """What an actor is to an organisation. A key has one standing for each management scope it holds."""
+    """A role of an actor in an organisation. A key has one for each management scope that it has."""
 
     OPERATOR = "operator"
     ADMINISTRATOR = "system administrator"
@@ -100,7 +100,7 @@ _BY_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
 }
 
 #: Completes "You don't have permission to …".
-_ACTS: Final[dict[Permission, Promise]] = {
+_DESCRIPTIONS: Final[dict[Permission, Promise]] = {
     P.READ_ORGANISATION: gettext_lazy("see this organisation"),
     P.READ_KEYS: gettext_lazy("see keys"),
     P.READ_HISTORY: gettext_lazy("read the history"),
@@ -124,17 +124,17 @@ _ACTS: Final[dict[Permission, Promise]] = {
     P.MANAGE_SCOPES: gettext_lazy("manage permissions"),
     P.MANAGE_TIERS: gettext_lazy("manage tiers"),
 }
-_EXTRA: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
+_EXTRA_BY_KIND: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
 
 
 def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission]:
-    """What the actor may do in the organisation; with None, in the installation as a whole."""
+    """The actor's permissions in the organisation; with None, in the whole installation."""
     return permissions_of(principal_roles(actor, organisation))
 
 
-def permissions_of(principal_roles: Iterable[PrincipalRole]) -> frozenset[Permission]:
-    """What all of the standings together allow."""
-    return frozenset[Permission]().union(*(TABLE[standing] for standing in principal_roles))
+def permissions_of(roles: Iterable[PrincipalRole]) -> frozenset[Permission]:
+    """The permissions of all the roles together."""
+    return frozenset[Permission]().union(*(TABLE[role] for role in roles))
 
 
 def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> bool:
@@ -142,51 +142,51 @@ def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> b
 
 
 def require(
-    actor: Actor, permission: Permission, organisation: Organisation | None, *, act: Permission | None = None
+    actor: Actor, permission: Permission, organisation: Organisation | None, *, attempted: Permission | None = None
 ) -> None:
-    """Raise Forbidden, or NotFound where the actor may not even know of the organisation.
+    """Raise ForbiddenError if the actor lacks the permission, or NotFoundError if it may not see the organisation.
 
-    `act` is what the message calls the deed, where that is not the permission itself.
+    The message names the permission `attempted`, by default the required one.
     """
     if allows(actor, permission, organisation.id if organisation else None):
         return
     if organisation is None:
-        raise forbidden(act or permission, permission, None)
+        raise forbidden(attempted or permission, permission, None)
     if not Organisation.objects.visible_to(actor).filter(id=organisation.id).exists():
         raise NotFoundError
-    raise forbidden(act or permission, permission, organisation)
+    raise forbidden(attempted or permission, permission, organisation)
 
 
 def require_for_key(actor: Actor, permission: Permission, organisation: Organisation, kind: str) -> None:
-    """As `require`, with what the kind of key needs in addition."""
+    """As `require`, with the permission that the kind of key needs in addition."""
     require(actor, permission, organisation)
-    if extra := _EXTRA.get(Kind(kind)):
-        require(actor, extra, organisation, act=permission)
+    if extra := _EXTRA_BY_KIND.get(Kind(kind)):
+        require(actor, extra, organisation, attempted=permission)
 
 
 def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | None = None) -> frozenset[Permission]:
-    """What the actor may do with this key; `known` is `permissions` of its organisation, if already at hand."""
+    """The actor's permissions on this key. `known` is `permissions(actor, organisation)`, if already computed."""
     granted = permissions(actor, key.organisation_id) if known is None else known
-    extra = _EXTRA.get(Kind(key.kind))
+    extra = _EXTRA_BY_KIND.get(Kind(key.kind))
     return granted if extra is None or extra in granted else granted - _WRITING_KEYS
 
 
-def forbidden(act: Permission, needed: Permission, organisation: Organisation | None) -> ForbiddenError:
-    """What was refused, and who could do it."""
-    refusal = _("You don't have permission to %(act)s.") % {"act": _ACTS[act]}
-    if organisation is not None and needed in TABLE[PrincipalRole.OWNER]:
-        helper = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
+def forbidden(attempted: Permission, required: Permission, organisation: Organisation | None) -> ForbiddenError:
+    """The error, whose message says what was denied and whom to ask."""
+    denied = _("You don’t have permission to %(act)s.") % {"act": _DESCRIPTIONS[attempted]}
+    if organisation is not None and required in TABLE[PrincipalRole.OWNER]:
+        whom_to_ask = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
     else:
-        helper = _("Ask a system administrator.")
-    return ForbiddenError(f"{refusal} {helper}")
+        whom_to_ask = _("Ask a system administrator.")
+    return ForbiddenError(f"{denied} {whom_to_ask}")
 
 
 def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
-    """Everything the actor is, read now."""
+    """The actor's roles in the organisation, read from the database now."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
         return frozenset({PrincipalRole.OPERATOR})
     if actor.kind is ActorKind.KEY:
-        return _standings_of_key(actor, organisation)
+        return _principal_roles_of_key(actor, organisation)
     person = Person.objects.active().filter(id=actor.id).first()
     if person is None:
         return frozenset()
@@ -195,15 +195,18 @@ def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[Princi
 
 
 def principal_roles_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
-    """What an active person with these roles is; "" for none."""
+    """The principal roles of an active person. "" is no role."""
     return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
 
 
-def _standings_of_key(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
-    """By the scopes the key has now; none outside its organisation, or once it is revoked, expired or paused."""
+def _principal_roles_of_key(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
+    """The roles of the management scopes that the key has now.
+
+    None outside its organisation, and none if it is revoked, expired or paused.
+    """
     key = Key.objects.with_status().with_lists().filter(id=actor.id, organisation=organisation).first()
     if key is None or key.status not in (Status.ACTIVE, Status.EXPIRING):
         return frozenset()
     by_scope = (PrincipalRole.KEY_READING_KEYS, PrincipalRole.KEY_WRITING_KEYS, PrincipalRole.KEY_READING_HISTORY)
-    held = effective_scopes(key)
-    return frozenset(standing for standing in by_scope if standing.value in held)
+    scopes = effective_scopes(key)
+    return frozenset(role for role in by_scope if role.value in scopes)

@@ -1,4 +1,4 @@
-"""The review report: built for those who have more keys than anybody waits for, and exported."""
+"""The review report: built in the background for installations with many keys, and exported."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,34 +16,38 @@ from keyadmin.operations import audit, policy
 from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.policy import Permission
 
-#: Keys in one statement: each is a transaction of its own, so that a long walk holds nobody up.
-BATCH: Final = 2_000
-#: PostgreSQL's advisory lock of whoever is building.
-_BUILDING: Final = 0x6B61645F72657677
-_SAVE: Final = Path(__file__).with_name("review_batch.sql").read_text()
+#: Keys in one statement, which is a transaction of its own, so that locks are short.
+BATCH_SIZE: Final = 2_000
+#: Number of the advisory lock: one process builds at a time.
+BUILD_LOCK: Final = 0x6B61645F72657677
+_SAVE_FINDINGS: Final = Path(__file__).with_name("review_batch.sql").read_text()
 _FIRST: Final = UUID(int=0)
 _LAST: Final = UUID(int=2**128 - 1)
 
 
 def build() -> ReviewBuild:
-    """Find of every key what there is to find, and keep it. Raises Conflict while somebody else does.
+    """Examine every key and save its findings, batch by batch.
 
-    The walk takes as long as there are keys; what it says is so at the time it began, or newer.
+    The result has the time and the event number of the start: each finding is of that time or later. Raises
+    ConflictError while another process builds the report.
     """
-    with advisory_lock(_BUILDING, _("Somebody else is building the report.")):
-        values = {"at": audit.database_time(), "event": ChainHead.objects.get().number}
+    with advisory_lock(BUILD_LOCK, _("The review report is being built already.")):
+        started = {"at": audit.database_time(), "event": ChainHead.objects.get().number}
         after = _FIRST
         while True:
-            ids = list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH])
-            last = ids[-1] if len(ids) == BATCH else _LAST
+            ids = list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH_SIZE])
+            last = ids[-1] if len(ids) == BATCH_SIZE else _LAST
             _save(review.review_keys(review.reviewable(Key.objects.filter(id__gt=after, id__lte=last))), after, last)
             if last == _LAST:
-                return ReviewBuild.objects.update_or_create(id=1, defaults=values)[0]
+                return ReviewBuild.objects.update_or_create(id=1, defaults=started)[0]
             after = last
 
 
 def export(*, actor: Actor, organisation: Organisation | None, finding: str) -> None:
-    """Somebody takes the report away: of one organisation, or of all they may read; of one finding, or any ("")."""
+    """Record that the actor exports the report.
+
+    `organisation` None is all that the actor may see; `finding` "" is any.
+    """
     with audit.audited_transaction(actor):
         if organisation is not None:
             policy.require(actor, Permission.READ_KEYS, organisation)
@@ -55,6 +59,7 @@ def export(*, actor: Actor, organisation: Organisation | None, finding: str) -> 
 
 
 def _save(examined: Iterable[KeyReview], after: UUID, last: UUID) -> None:
+    """Replace the findings of the keys with ids after `after` and up to `last`."""
     rows = [
         (row.key, row.organisation, str(finding), row.total)
         for row in examined
@@ -64,4 +69,4 @@ def _save(examined: Iterable[KeyReview], after: UUID, last: UUID) -> None:
     columns: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], []]
     names = ("keys", "organisations", "findings", "totals")
     with connection.cursor() as cursor:
-        cursor.execute(_SAVE, dict(zip(names, columns, strict=True)) | {"after": after, "last": last})
+        cursor.execute(_SAVE_FINDINGS, dict(zip(names, columns, strict=True)) | {"after": after, "last": last})

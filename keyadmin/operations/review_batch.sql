@@ -1,5 +1,5 @@
--- What was found of the keys after one id and up to another, in the place of what was found before. Rows that say
--- the same are left alone, so that building the report again writes next to nothing.
+-- Replaces the findings of the keys after one id and up to another. Unchanged rows are not written, so that building the
+-- report again costs few writes.
 WITH found AS MATERIALIZED (
     SELECT * FROM unnest(%(keys)s::uuid[], %(organisations)s::uuid[], %(findings)s::text[], %(totals)s::smallint[])
         AS found (key_id, organisation_id, finding, total)

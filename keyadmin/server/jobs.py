@@ -38,7 +38,7 @@ def send_password_link(payload: Payload) -> None:
     context = {
         "person": person,
         "link": f"{payload['base_url']}{path}",
-        "days": passwords.LIFE.days,
+        "days": passwords.LINK_LIFETIME.days,
         "sender": payload["sender"],
     }
     subject = gettext("Your keyadmin account") if is_invitation else gettext("Choose a new keyadmin password")

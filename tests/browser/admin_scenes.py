@@ -43,7 +43,7 @@ def invite(page: Page, email: str = "") -> None:
     email = email or f"noor-{secrets.token_hex(4)}@northwind.example"
     open_people(page)
     opened(page, "Invite")
-    dialog(page).get_by_label("E-mail address").fill(email)
+    dialog(page).get_by_label("Email", exact=True).fill(email)
     dialog(page).get_by_role("textbox", name="Name").fill("Noor Haddad")
     dialog(page).get_by_role("button", name="Invite").click()
 

@@ -112,7 +112,7 @@ def test_forbidden_meanwhile(page_of: PageOf, world: World, record: Record) -> N
     asked = act(page, NAME, "Revoke…")
     Membership.objects.filter(person=world.people["jonas"]).update(role="auditor")
     asked.get_by_role("button", name="Revoke key").click()
-    error(page, "You don't have permission to revoke this key. Ask an owner of Northwind.")
+    error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
 
 
 def test_somebody_else_was_faster(page: Page, page_of: PageOf, world: World, record: Record) -> None:
@@ -161,7 +161,7 @@ def test_an_auditor_reads_and_acts_on_nothing(page_of: PageOf, world: World, rec
     page.evaluate(
         "(id) => htmx.ajax('GET', `/keys/${id}/revoke/`, {target: '#dialog-slot'})", str(world.keys[NAME].key.id)
     )
-    error(page, "You don't have permission to revoke this key. Ask an owner of Northwind.")
+    error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
     expect(dialog(page)).to_have_count(0)
 
 

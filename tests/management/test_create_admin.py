@@ -90,4 +90,4 @@ def test_create_admin_with_a_taken_address_is_invalid(shell: Shell) -> None:
     )
 
     assert (done.returncode, done.stdout) == (6, "")
-    assert done.stderr == "Error: email: There is already a person with this e-mail address.\n"
+    assert done.stderr == "Error: email: There is already a person with this email.\n"

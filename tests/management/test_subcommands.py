@@ -184,11 +184,11 @@ def test_password_links_are_printed_once_and_replace_earlier_ones(
     settings.KEYADMIN_BASE_URL = "https://keys.example.com/"
     new = ("--email", "kim@example.com", "--name", "Kim")
     link = command("people", "invite", *new, "--organisation", "northwind", "--role", "owner").strip()
-    assert passwords.read(link.removeprefix("https://keys.example.com/welcome/").rstrip("/")).name == "Kim"
+    assert passwords.person_of(link.removeprefix("https://keys.example.com/welcome/").rstrip("/")).name == "Kim"
     again = run_json("people", "link", "kim@example.com")
     assert (again["email"], again["link"] != link) == ("kim@example.com", True)
     with pytest.raises(passwords.LinkUsedError):
-        passwords.read(link.rstrip("/").rpartition("/")[2])
+        passwords.person_of(link.rstrip("/").rpartition("/")[2])
     here = run_json(
         "people", "invite", "--email", maya.email, "--name", "M", "--organisation", "northwind", "--role", "owner"
     )

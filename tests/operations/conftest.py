@@ -1,11 +1,11 @@
-"""The small world that acts are done on."""
+"""The rows that the cases of operations need."""
 
 import pytest
 
 from keyadmin.models import Organisation
-from tests.operations import acts
+from tests.operations import cases
 
 
 @pytest.fixture
-def world(northwind: Organisation) -> acts.World:
-    return acts.world(northwind)
+def world(northwind: Organisation) -> cases.World:
+    return cases.world(northwind)

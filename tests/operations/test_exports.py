@@ -16,7 +16,7 @@ from keyadmin.operations import keys
 from keyadmin.operations.audit import export as exports
 from keyadmin.operations.audit.export import ExportFormat
 from tests.factories import OPERATOR, KeyFactory, as_actor
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.owner import history_closed
 
 
@@ -78,8 +78,8 @@ def test_csv_cells_are_never_formulas(story: list[Event]) -> None:
 def test_auditor_exports_only_visible_events(asha: Person, story: list[Event]) -> None:
     lines = export(as_actor(asha), ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
-    event = latest()
-    assert (event.type, event.actor_label, event.organisation_label) == (
+    event = latest_event()
+    assert (event.verb, event.actor_label, event.organisation_label) == (
         EventType.HISTORY_EXPORTED,
         "Asha Nair",
         "Northwind",
@@ -95,7 +95,7 @@ def test_export_is_recorded_with_its_conditions_before_it_is_read(story: list[Ev
         export_format=ExportFormat.CSV,
         conditions=EventFilter(text=f"retired {secret}", type="key.revoked", organisation=contoso.id, since=since),
     )
-    event = latest()
+    event = latest_event()
     assert event.changes == {
         "format": [None, "CSV"],
         "text": [None, "retired •••"],
@@ -116,7 +116,7 @@ def test_export_is_recorded_with_its_conditions_before_it_is_read(story: list[Ev
 
 def test_export_of_several_organisations_names_them(story: list[Event], northwind: Organisation) -> None:
     export(OPERATOR, ExportFormat.JSON_LINES)
-    assert (latest().target_label, latest().organisation_id) == ("Contoso, Northwind", None)
+    assert (latest_event().target_label, latest_event().organisation_id) == ("Contoso, Northwind", None)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("", [3, 2, 1]), ("key", [3]), ("cmd", [2, 1])])

@@ -1,4 +1,4 @@
-"""Two things done in the one moment in which they could harm each other: the order is the test's, by locks."""
+"""Pairs of operations at the moment at which they could harm each other. Locks fix the order in each test."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ from keyadmin.operations import keys, people
 from keyadmin.operations.catalogue import scopes, tiers
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, KeyFactory, PersonFactory, TierFactory, as_actor, member_of
-from tests.operations import acts
+from tests.operations import cases
 from tests.threads import at_once, in_turn
 
 
@@ -30,7 +30,7 @@ def issue(organisation: Organisation, **kwargs: Any) -> Callable[[], Any]:
     return partial(keys.issue, **values)
 
 
-def test_a_scope_counted_as_unused_stays_so(
+def test_scope_counted_as_unused_stays_unused(
     committed: Organisation, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted, issued = Signal(), Signal()
@@ -55,44 +55,44 @@ def test_a_scope_counted_as_unused_stays_so(
     assert not Key.objects.filter(organisation=committed).exists()
 
 
-def test_a_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
-    made, refused = in_turn(
+def test_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
+    made, raised = in_turn(
         issue(committed, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
     )
     assert made.key.scopes.get() == scope
-    assert refused.message == "1 key has this permission."
+    assert raised.message == "1 key has this permission."
 
 
-def test_an_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
+def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
     key = KeyFactory(organisation=committed)
-    edited, refused = in_turn(
+    edited, raised = in_turn(
         partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, scopes=[scope.name]),
         partial(scopes.remove, actor=OPERATOR, scope=scope.name),
     )
     assert edited == key
-    assert refused.message == "1 key has this permission."
+    assert raised.message == "1 key has this permission."
 
 
-def test_a_new_key_keeps_its_tier(committed: Organisation) -> None:
+def test_new_key_keeps_its_tier(committed: Organisation) -> None:
     tier = TierFactory()
-    made, refused = in_turn(issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id))
+    made, raised = in_turn(issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id))
     assert made.key.tier == tier
-    assert refused.message == "1 key is in this tier."
+    assert raised.message == "1 key is in this tier."
 
 
-def test_a_tier_that_went_first_is_gone(committed: Organisation) -> None:
+def test_key_with_a_removed_tier_is_not_issued(committed: Organisation) -> None:
     tier = TierFactory()
-    removed, refused = in_turn(partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id))
+    removed, raised = in_turn(partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id))
     assert removed is None
-    assert "excludes this one" in refused.message
+    assert "excludes this one" in raised.message
 
 
-def test_nothing_is_done_after_the_deactivation_was_answered(
+def test_deactivated_administrator_writes_nothing_afterwards(
     committed: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administrator, allowed, answered = PersonFactory(administrator=True), Signal(), Signal()
     PersonFactory(administrator=True)
-    check = bots._check
+    check = bots._clean
 
     def dawdle(bot: Any) -> None:
         allowed.set()
@@ -104,7 +104,7 @@ def test_nothing_is_done_after_the_deactivation_was_answered(
         people.deactivate(actor=OPERATOR, person=administrator.id)
         answered.set()
 
-    monkeypatch.setattr(bots, "_check", dawdle)
+    monkeypatch.setattr(bots, "_clean", dawdle)
     create = partial(bots.create, actor=as_actor(administrator), organisation=committed.id, name="Concierge")
     done = at_once(create, deactivate)
     assert [each for each in done if isinstance(each, Exception)] == []
@@ -121,18 +121,18 @@ def _is_held(person: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("name", acts.ALL)
-def test_every_act_holds_whoever_acts(committed: Organisation, name: str) -> None:
-    """Until it is committed, so that nobody deactivated or demoted since then has done it."""
+@pytest.mark.parametrize("name", cases.ALL_CASES)
+def test_every_operation_locks_the_acting_person(committed: Organisation, name: str) -> None:
+    """Until the commit: an actor cannot be deactivated or demoted before an operation that they may still finish."""
     administrator = PersonFactory(administrator=True)
     with transaction.atomic():
-        acts.ALL[name](acts.world(committed), as_actor(administrator))
+        cases.ALL_CASES[name](cases.world(committed), as_actor(administrator))
         [held] = at_once(partial(_is_held, administrator))
         transaction.set_rollback(True)
     assert held is True
 
 
-def test_an_inheriting_keys_creator_is_held(committed: Organisation) -> None:
+def test_creator_of_an_inheriting_key_is_locked(committed: Organisation) -> None:
     owner = member_of(committed, Role.OWNER)
     with transaction.atomic():
         key = KeyFactory(organisation=committed, inherits=True, creator=owner)
@@ -143,7 +143,7 @@ def test_an_inheriting_keys_creator_is_held(committed: Organisation) -> None:
     assert held is True
 
 
-def test_people_who_act_on_each_other_do_not_block_each_other_for_ever(committed: Organisation) -> None:
+def test_people_who_change_each_other_do_not_deadlock(committed: Organisation) -> None:
     people_here = [member_of(committed, Role.OWNER) for _ in range(4)]
     renames = [
         partial(people.edit, actor=as_actor(one), person=other.id, email=f"{one.id}-{other.id}@example.com")

@@ -22,8 +22,8 @@ from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.people import sessions, token_sessions
 from keyadmin.operations.usage import pruning
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
-from tests.operations import acts
-from tests.operations.looking import dump, latest
+from tests.operations import cases
+from tests.operations.helpers import dump, latest_event
 from tests.owner import history_closed
 
 MODULES = (
@@ -60,14 +60,14 @@ def public_operations(module: ModuleType) -> list[str]:
 def test_every_operation_is_covered_by_these_tests() -> None:
     noun = {module: module.__name__.rpartition(".")[2] for module in MODULES}
     known = {f"{noun[module]}.{name}" for module in MODULES for name in public_operations(module)}
-    assert known == {name.split(" ")[0] for name in acts.ALL | acts.SESSIONS | acts.EXPORTS}
+    assert known == {name.split(" ")[0] for name in cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES}
 
 
-@pytest.mark.parametrize("name", acts.ALL)
-def test_operation_records_one_event(world: acts.World, name: str) -> None:
+@pytest.mark.parametrize("name", cases.ALL_CASES)
+def test_an_act_is_recorded_once(world: cases.World, name: str) -> None:
     before = ChainHead.objects.get().number
-    acts.ALL[name](world, OPERATOR)
-    event = latest()
+    cases.ALL_CASES[name](world, OPERATOR)
+    event = latest_event()
     assert event.number == before + 1 == ChainHead.objects.get().number
     assert event.type in EventType.values
     assert event.changes
@@ -75,9 +75,9 @@ def test_operation_records_one_event(world: acts.World, name: str) -> None:
     assert (event.actor_kind, event.actor_label, event.interface) == ("command", "command line", "command")
 
 
-@pytest.mark.parametrize("name", acts.ALL | acts.SESSIONS)
-def test_operation_without_its_event_changes_nothing(
-    world: acts.World, name: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", cases.ALL_CASES | cases.SESSION_CASES)
+def test_an_act_that_cannot_be_recorded_does_not_happen(
+    world: cases.World, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
 
@@ -88,25 +88,25 @@ def test_operation_without_its_event_changes_nothing(
     before = dump()
     monkeypatch.setattr(audit, "record", refuse)
     with pytest.raises(RuntimeError, match="history cannot be written"):
-        (acts.ALL | acts.SESSIONS)[name](world, OPERATOR)
+        (cases.ALL_CASES | cases.SESSION_CASES)[name](world, OPERATOR)
     assert len(asked) == 1
     assert dump() == before
 
 
-def test_event_rejected_by_database_undoes_operation(world: acts.World) -> None:
+def test_an_event_that_the_database_refuses_undoes_the_act(world: cases.World) -> None:
     before = dump()
     with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
         keys.revoke(actor=OPERATOR, key=world.key.id)
     assert dump() == before
 
 
-@pytest.mark.parametrize("name", acts.ALL)
-def test_history_contains_no_secret_and_no_digest(world: acts.World, name: str) -> None:
-    done = acts.ALL[name](world, OPERATOR)
-    told = json.dumps(Event.objects.filter(number=latest().number).values().get(), default=str)
+@pytest.mark.parametrize("name", cases.ALL_CASES)
+def test_no_secret_and_no_digest_enters_history(world: cases.World, name: str) -> None:
+    done = cases.ALL_CASES[name](world, OPERATOR)
+    told = json.dumps(Event.objects.filter(number=latest_event().number).values().get(), default=str)
     assert world.key.token not in told
     assert world.key.token.rpartition("_")[2] not in told
-    if isinstance(done, keys.Issued):
+    if isinstance(done, keys.IssuedKey):
         assert done.token.secret not in told
         assert done.token.secret not in repr(done)
 
@@ -134,10 +134,10 @@ def test_recording_outside_transaction_raises(committed: Organisation) -> None:
     assert ChainHead.objects.get().number == number
 
 
-def test_event_stores_actor_address_and_target(world: acts.World, maya: Person) -> None:
+def test_an_event_keeps_who_where_and_what(world: cases.World, maya: Person) -> None:
     actor = as_actor(maya, ip="2001:db8::1", user_agent="x" * 400, request_id="r-1")
     keys.revoke(actor=actor, key=world.key.id, reason="Seen in a log")
-    event = latest()
+    event = latest_event()
     assert (event.actor_kind, event.actor_id, event.actor_label) == ("person", maya.id, "Maya Okafor")
     assert (event.ip, event.interface, event.request_id) == ("2001:db8::1", "page", "r-1")
     assert event.user_agent == "x" * 300
@@ -146,9 +146,9 @@ def test_event_stores_actor_address_and_target(world: acts.World, maya: Person) 
     assert event.reason == "Seen in a log"
 
 
-def test_hash_covers_every_stored_field(world: acts.World, maya: Person) -> None:
+def test_the_hash_covers_every_field_as_stored(world: cases.World, maya: Person) -> None:
     keys.revoke(actor=as_actor(maya, ip="::1.2.3.4", user_agent="nul\x00\ud800"), key=world.key.id, reason="Größe ✓")
-    event = Event.objects.get(number=latest().number)
+    event = Event.objects.get(number=latest_event().number)
     assert bytes(event.hash) == audit.hash_of(event) == bytes(ChainHead.objects.get().hash)
     for field in event._meta.concrete_fields:
         if field.name in ("hash", "previous_hash", "format"):  # see test_canonical for the format
@@ -167,9 +167,9 @@ def test_hash_covers_every_stored_field(world: acts.World, maya: Person) -> None
         assert audit.hash_of(changed) != bytes(event.hash), field.name
 
 
-def test_hash_is_computed_as_documented(world: acts.World) -> None:
+def test_the_hash_is_the_documented_one(world: cases.World) -> None:
     keys.revoke(actor=OPERATOR, key=world.key.id, reason="é")
-    event = latest()
+    event = latest_event()
     fields = {
         "format": 1,
         "number": event.number,

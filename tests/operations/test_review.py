@@ -1,4 +1,4 @@
-"""Building the review report: what is found is kept, once, and what is over goes."""
+"""Building and exporting the review report."""
 
 from datetime import timedelta
 
@@ -12,12 +12,12 @@ from keyadmin.models import EventType, Key, Organisation, ReviewBuild, ReviewFin
 from keyadmin.models.review import ANY
 from keyadmin.operations import keys, review
 from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review, "BATCH", 2)
+    monkeypatch.setattr(review, "BATCH_SIZE", 2)
 
 
 def rows() -> dict[str, set[str]]:
@@ -45,8 +45,8 @@ def made(northwind: Organisation) -> dict[str, Key]:
     return {name: KeyFactory(name=name, **common | fields) for name, fields in keys.items()}
 
 
-def test_it_is_of_every_key_and_says_until_when(made: dict[str, Key]) -> None:
-    number = keys.revoke(actor=OPERATOR, key=made["other"].id) and latest().number
+def test_report_covers_every_key_and_names_its_event(made: dict[str, Key]) -> None:
+    number = keys.revoke(actor=OPERATOR, key=made["other"].id) and latest_event().number
     build = review.build()
     assert rows() == {
         "idle": {"never-used", ANY},
@@ -57,7 +57,7 @@ def test_it_is_of_every_key_and_says_until_when(made: dict[str, Key]) -> None:
     assert abs(build.at - timezone.now()) < timedelta(minutes=1)
 
 
-def test_again_it_writes_what_has_changed_and_nothing_else(made: dict[str, Key]) -> None:
+def test_second_build_writes_only_what_changed(made: dict[str, Key]) -> None:
     review.build()
     before = dict(ReviewFinding.objects.extra(select={"version": "xmin::text"}).values_list("pk", "version"))
     made["open"].allow_list.create(network="10.0.0.0/8")
@@ -69,19 +69,19 @@ def test_again_it_writes_what_has_changed_and_nothing_else(made: dict[str, Key])
     assert kept == {pk: before[pk] for pk in kept}
 
 
-def test_one_at_a_time(northwind: Organisation) -> None:
+def test_second_builder_gets_a_conflict(northwind: Organisation) -> None:
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
-        other.execute("SELECT pg_advisory_lock(%s)", [review._BUILDING])
-        with pytest.raises(ConflictError, match="Somebody else"):
+        other.execute("SELECT pg_advisory_lock(%s)", [review.BUILD_LOCK])
+        with pytest.raises(ConflictError, match="being built already"):
             review.build()
-        other.execute("SELECT pg_advisory_unlock(%s)", [review._BUILDING])
+        other.execute("SELECT pg_advisory_unlock(%s)", [review.BUILD_LOCK])
     assert review.build().event == 0
 
 
-def test_who_takes_it_away_is_recorded(northwind: Organisation) -> None:
+def test_export_is_recorded(northwind: Organisation) -> None:
     jonas, stranger = member_of(northwind, "owner"), member_of(northwind)
     review.export(actor=as_actor(jonas), organisation=None, finding="open")
-    event = latest()
+    event = latest_event()
     assert (event.type, event.actor_id, event.organisation_id) == (EventType.REVIEW_EXPORTED, jonas.id, None)
     assert event.changes == {"finding": [None, "open"]}
     with pytest.raises(NotFoundError):

@@ -11,9 +11,9 @@ from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.organisations import allow_lists, bots
 from tests.factories import OPERATOR, KeyFactory
-from tests.operations import acts
+from tests.operations import cases
 
-type Edit = Callable[[acts.World, Any], Any]
+type Edit = Callable[[cases.World, Any], Any]
 
 #: What is edited, by the name of the thing and what the edit is called.
 EDITS: Final[dict[tuple[str, str], Edit]] = {
@@ -78,8 +78,8 @@ COUNTED: Final = {
 }
 
 
-def changed_before(world: acts.World, thing: str) -> None:
-    """Changes the row as another person."""
+def changed_before(world: cases.World, thing: str) -> None:
+    """Somebody else's change of it."""
     name = {"key": "keys.revoke", "bot": "bots.disable", "person": "people.deactivate"}.get(thing)
     earlier = {
         "organisation": "organisations.disable",
@@ -90,11 +90,11 @@ def changed_before(world: acts.World, thing: str) -> None:
     if thing == "key_entry":
         allow_lists.change(actor=OPERATOR, entry=world.key_entry.id, network="192.0.2.0/28")
     else:
-        acts.ALL[name or earlier[thing]](world, OPERATOR)
+        cases.ALL_CASES[name or earlier[thing]](world, OPERATOR)
 
 
 @pytest.mark.parametrize(("thing", "name"), EDITS, ids=lambda value: str(value))
-def test_edit_of_stale_revision_is_rejected(world: acts.World, thing: str, name: str) -> None:
+def test_an_edit_of_what_has_changed_is_refused(world: cases.World, thing: str, name: str) -> None:
     edit, row = EDITS[thing, name], getattr(world, thing)
     changed_before(world, thing)
     with pytest.raises(StaleRevisionError, match="Someone else changed this") as refused:
@@ -106,9 +106,9 @@ def test_edit_of_stale_revision_is_rejected(world: acts.World, thing: str, name:
 
 
 @pytest.mark.parametrize(("thing", "name"), [(thing, name) for thing, names in COUNTED.items() for name in names])
-def test_change_increments_revision(world: acts.World, thing: str, name: str) -> None:
+def test_a_change_counts(world: cases.World, thing: str, name: str) -> None:
     row = getattr(world, thing)
-    acts.ALL[name](world, OPERATOR)
+    cases.ALL_CASES[name](world, OPERATOR)
     row.refresh_from_db()
     assert row.revision == 2
 

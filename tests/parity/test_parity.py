@@ -1,5 +1,7 @@
-"""Pages, API and commands are doors to the same operations: for every one of them, the same outcome for each role, the
-same record in history, and the same words for the same bad input.
+"""Parity of pages, API and commands.
+
+Every operation has the same outcome for each role, records the same event, and reports the same messages for the same
+invalid input, whichever interface calls it.
 """
 
 import html
@@ -22,12 +24,12 @@ from keyadmin.models import Event, Organisation, Person
 from keyadmin.operations.people import token_sessions
 from tests.api.calling import call
 from tests.factories import BotFactory, KeyFactory, as_actor
-from tests.operations import acts
-from tests.parity.operations_table import TABLE, Body, Interface
+from tests.operations import cases
+from tests.parity.operations_table import TABLE, Body, InterfaceCase
 
 ROLES: Final = ("maya", "priya", "jonas", "asha", "sam", "lena")
-#: By door, what stands for the same thing.
-OF_API: Final = {
+#: From the status of a response, or the exit code of a command, to the outcome.
+API_OUTCOMES: Final = {
     200: "done",
     201: "done",
     204: "done",
@@ -36,16 +38,16 @@ OF_API: Final = {
     409: "conflict",
     422: "invalid",
 }
-OF_PAGE: Final = {200: "done", 302: "done", 403: "forbidden", 404: "unseen", 409: "conflict", 422: "invalid"}
-OF_COMMAND: Final = {
+PAGE_OUTCOMES: Final = {200: "done", 302: "done", 403: "forbidden", 404: "unseen", 409: "conflict", 422: "invalid"}
+COMMAND_OUTCOMES: Final = {
     ExitCode.FORBIDDEN: "forbidden",
     ExitCode.NOT_FOUND: "unseen",
     ExitCode.CONFLICT: "conflict",
     ExitCode.INVALID: "invalid",
 }
 
-type Act = Callable[[str, Interface], tuple[str, str]]
-"""By whom, and what; the outcome, and what was said."""
+type Call = Callable[[str, InterfaceCase], tuple[str, str]]
+"""From the role and the case to the outcome and the text of the response."""
 
 
 @pytest.fixture
@@ -54,9 +56,9 @@ def cast(maya: Person, priya: Person, jonas: Person, asha: Person, sam: Person, 
 
 
 @pytest.fixture
-def known(northwind: Organisation, cast: dict[str, Person]) -> dict[str, str]:
-    """What the table names in braces."""
-    world = acts.world(northwind)
+def values(northwind: Organisation, cast: dict[str, Person]) -> dict[str, str]:
+    """The values of the names in braces in the table."""
+    world = cases.world(northwind)
     rows = {name: row for name, row in vars(world).items() if hasattr(row, "pk")}
     return {
         **{name: str(row.pk) for name, row in rows.items()},
@@ -76,7 +78,7 @@ def known(northwind: Organisation, cast: dict[str, Person]) -> dict[str, str]:
 
 
 @pytest.fixture
-def doors(known: dict[str, str], cast: dict[str, Person]) -> dict[str, Act]:
+def interfaces(values: dict[str, str], cast: dict[str, Person]) -> dict[str, Call]:
     client, sessions, tokens = Client(), {}, {}
     for role, person in cast.items():
         client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
@@ -85,133 +87,133 @@ def doors(known: dict[str, str], cast: dict[str, Person]) -> dict[str, Act]:
         tokens[role] = {"Authorization": f"Bearer {issue_access_token(begun)}"}
         client.cookies.clear()
 
-    def page(role: str, door: Interface) -> tuple[str, str]:
+    def page(role: str, case: InterfaceCase) -> tuple[str, str]:
         client.cookies[settings.SESSION_COOKIE_NAME] = sessions[role]
-        response = client.post(filled(door.page[0], known), filled(door.page[1], known))
+        response = client.post(filled(case.page[0], values), filled(case.page[1], values))
         nothing = "nothing.html" in [template.name for template in response.templates]  # for who reads nothing at all
-        return "unseen" if nothing else OF_PAGE[response.status_code], html.unescape(response.getvalue().decode())
+        return "unseen" if nothing else PAGE_OUTCOMES[response.status_code], html.unescape(response.getvalue().decode())
 
-    def api(role: str, door: Interface) -> tuple[str, str]:
-        method, address, body = filled(door.api, known)
+    def api(role: str, case: InterfaceCase) -> tuple[str, str]:
+        method, address, body = filled(case.api, values)
         response = call(method, address, body, tokens[role])
-        said = response.getvalue().decode()
-        if said and response["Content-Type"].partition(";")[0].endswith("json"):
-            said = json.dumps(json.loads(said), ensure_ascii=False)
-        return OF_API[response.status_code], said
+        text = response.getvalue().decode()
+        if text and response["Content-Type"].partition(";")[0].endswith("json"):
+            text = json.dumps(json.loads(text), ensure_ascii=False)
+        return API_OUTCOMES[response.status_code], text
 
-    def command(role: str, door: Interface) -> tuple[str, str]:
-        said = StringIO()
+    def command(role: str, case: InterfaceCase) -> tuple[str, str]:
+        text = StringIO()
         try:
-            call_command(*filled(door.command, known), stdout=said, stderr=said)
+            call_command(*filled(case.command, values), stdout=text, stderr=text)
         except CommandError as error:
-            return OF_COMMAND[ExitCode(error.returncode)], str(error)
-        return "done", said.getvalue()
+            return COMMAND_OUTCOMES[ExitCode(error.returncode)], str(error)
+        return "done", text.getvalue()
 
     return {"page": page, "api": api, "command": command}
 
 
-def filled(value: Any, known: dict[str, str]) -> Any:
+def filled(value: Any, values: dict[str, str]) -> Any:
     if isinstance(value, str):
-        return re.sub(r"\{([a-z_]+)\}", lambda match: known[match[1]], value)
+        return re.sub(r"\{([a-z_]+)\}", lambda match: values[match[1]], value)
     if isinstance(value, dict):
-        return {name: filled(each, known) for name, each in value.items()}
+        return {name: filled(each, values) for name, each in value.items()}
     if isinstance(value, tuple | list):
-        return [filled(each, known) for each in value]
+        return [filled(each, values) for each in value]
     return value
 
 
 @contextmanager
-def undone() -> Iterator[None]:
-    """The world is afterwards what it was."""
+def rolled_back() -> Iterator[None]:
+    """Roll back what the block changes."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
 
 
-def latest(chance: frozenset[str]) -> dict[str, Any]:
-    """The newest event without who did it by which door, when, and what is chance."""
+def latest_event(random_fields: frozenset[str]) -> dict[str, Any]:
+    """The newest event without actor, interface, time and the `random_fields`."""
     event = Event.objects.order_by("-number")[0]
     target, organisation = event.target_id, str(event.organisation_id)
     if event.type.endswith((".created", ".issued", ".invited")):
         target, organisation = "new", "new" if organisation == target else organisation
-    changes = {name: pair for name, pair in event.changes.items() if name not in chance}
+    changes = {name: pair for name, pair in event.changes.items() if name not in random_fields}
     named = {"target": (event.target_kind, target, event.target_label), "organisation": organisation}
     return {"type": event.type, "reason": event.reason, "changes": changes, **named}
 
 
-def test_every_operation_has_three_doors() -> None:
-    """But for what only programs do by the clock, the report's file, which is a page's, and people's own passwords."""
-    by_the_clock = {"expiry_notices.record_sent", "pruning.prune"}
-    alone = {"people.create", "review.export"} | by_the_clock
-    operations = {name.split(" ")[0] for name in acts.ALL | acts.EXPORTS} - alone
+def test_every_operation_is_in_the_table() -> None:
+    """Except maintenance, the export of the review report (pages only) and creation with a password (commands only)."""
+    maintenance = {"expiry_notices.record_sent", "pruning.prune"}
+    one_interface = {"people.create", "review.export"} | maintenance
+    operations = {name.split(" ")[0] for name in cases.ALL_CASES | cases.EXPORT_CASES} - one_interface
     assert operations <= {name.split(" ")[0] for name in TABLE}
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_the_doors_agree(doors: dict[str, Act], known: dict[str, str], name: str) -> None:
-    door = TABLE[name]
-    outcome = expect_the_same_for_each_role(doors, door)
+def test_interfaces_agree(interfaces: dict[str, Call], values: dict[str, str], name: str) -> None:
+    case = TABLE[name]
+    outcome = assert_same_outcome_for_each_role(interfaces, case)
     if outcome == "done":
-        expect_the_same_in_history(doors, door)
-    if door.bad:
-        expect_the_same_words_for_bad_input(doors, door, *door.bad)
-    if door.again:
-        expect_the_same_words_for_what_is_done(doors, door, filled(door.again, known))
+        assert_same_event(interfaces, case)
+    if case.invalid:
+        assert_same_messages_for_invalid_input(interfaces, case, *case.invalid)
+    if case.repeated:
+        assert_same_messages_when_repeated(interfaces, case, filled(case.repeated, values))
 
 
-def expect_the_same_for_each_role(doors: dict[str, Act], door: Interface) -> str:
-    """Returns what an administrator gets."""
-    got: dict[str, dict[str, str]] = {"page": {}, "api": {}}
-    for way in got:
+def assert_same_outcome_for_each_role(interfaces: dict[str, Call], case: InterfaceCase) -> str:
+    """Returns the outcome for an administrator."""
+    outcomes: dict[str, dict[str, str]] = {"page": {}, "api": {}}
+    for interface in outcomes:
         for role in ROLES:
-            with undone():
-                outcome, _said = doors[way](role, door)
-                # A form offers what can be chosen: what cannot be seen is no choice.
-                got[way][role] = "unseen" if way == "page" and outcome == "invalid" else outcome
-    assert got["page"] == got["api"]
-    with undone():
-        assert doors["command"]("", door)[0] == got["api"]["maya"]
-    return got["api"]["maya"]
+            with rolled_back():
+                outcome, _text = interfaces[interface](role, case)
+                # A form rejects an object that the user cannot see, because it is not among its choices.
+                outcomes[interface][role] = "unseen" if interface == "page" and outcome == "invalid" else outcome
+    assert outcomes["page"] == outcomes["api"]
+    with rolled_back():
+        assert interfaces["command"]("", case)[0] == outcomes["api"]["maya"]
+    return outcomes["api"]["maya"]
 
 
-def expect_the_same_in_history(doors: dict[str, Act], door: Interface) -> None:
-    told = {}
-    for way, act in doors.items():
-        with undone():
+def assert_same_event(interfaces: dict[str, Call], case: InterfaceCase) -> None:
+    recorded = {}
+    for interface, send in interfaces.items():
+        with rolled_back():
             before = Event.objects.count()
-            act("maya", door)
+            send("maya", case)
             assert Event.objects.count() == before + 1
-            told[way] = latest(door.chance)
+            recorded[interface] = latest_event(case.random_fields)
             by = Event.objects.order_by("-number").values_list("interface", "actor_kind")[0]
-            assert by == (way, "command" if way == "command" else "person")
-    assert told["page"] == told["api"] == told["command"]
+            assert by == (interface, "command" if interface == "command" else "person")
+    assert recorded["page"] == recorded["api"] == recorded["command"]
 
 
-def expect_the_same_words_for_bad_input(
-    doors: dict[str, Act], door: Interface, form: Body, body: Body, words: dict[str, str], said: str
+def assert_same_messages_for_invalid_input(
+    interfaces: dict[str, Call], case: InterfaceCase, form: Body, body: Body, arguments: dict[str, str], message: str
 ) -> None:
-    method, address, sent = door.api
-    wrong = Interface(
-        page=(door.page[0], door.page[1] | form),
+    method, address, sent = case.api
+    wrong = InterfaceCase(
+        page=(case.page[0], case.page[1] | form),
         api=(method, address.partition("?")[0], None) if sent is None else (method, address, sent | body),
-        command=tuple(words.get(word, word) for word in door.command),
+        command=tuple(arguments.get(word, word) for word in case.command),
     )
-    for act in doors.values():
-        with undone():
+    for send in interfaces.values():
+        with rolled_back():
             before = Event.objects.count()
-            outcome, answer = act("maya", wrong)
-            assert (outcome, said in answer) == ("invalid", True), answer[-3000:]
+            outcome, response = send("maya", wrong)
+            assert (outcome, message in response) == ("invalid", True), response[-3000:]
             assert Event.objects.count() == before
 
 
-def expect_the_same_words_for_what_is_done(doors: dict[str, Act], door: Interface, said: str) -> None:
+def assert_same_messages_when_repeated(interfaces: dict[str, Call], case: InterfaceCase, message: str) -> None:
     outcomes = set()
-    form = {name: {"revision": "2", "idempotency_key": "m"}.get(name, text) for name, text in door.page[1].items()}
-    again = Interface(page=(door.page[0], form), api=door.api, command=door.command)
-    for way, act in doors.items():
-        with undone():
-            assert act("maya", door)[0] == "done"
-            outcome, answer = act("maya", again)
-            assert said in answer, (way, answer[-3000:])
+    form = {name: {"revision": "2", "idempotency_key": "m"}.get(name, text) for name, text in case.page[1].items()}
+    again = InterfaceCase(page=(case.page[0], form), api=case.api, command=case.command)
+    for interface, send in interfaces.items():
+        with rolled_back():
+            assert send("maya", case)[0] == "done"
+            outcome, response = send("maya", again)
+            assert message in response, (interface, response[-3000:])
             outcomes.add(outcome)
     assert len(outcomes) == 1

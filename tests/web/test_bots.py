@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.forms.bots import SCOPES
+from keyadmin.forms.bots import DEFAULT_SCOPES
 from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Organisation, Person, Status, UsageHour
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, BotFactory, KeyFactory
@@ -230,7 +230,7 @@ def test_new_key_of_a_bot_needs_only_a_description(
     key = Key.objects.get()
     assert (key.bot, key.description, key.tier) == (concierge, form["description"], concierge.organisation.default_tier)
     assert key.name == "The CRM's nightly sync with HubSpot, for deals that were cl…"
-    assert set(key.scopes.values_list("name", flat=True)) == set(SCOPES)
+    assert set(key.scopes.values_list("name", flat=True)) == set(DEFAULT_SCOPES)
     assert abs(key.expires_at - timezone.now() - timedelta(days=90)) < timedelta(minutes=1)
     secret = secret_in(response.content.decode())
     assert "no-store" in response["Cache-Control"]

@@ -18,7 +18,7 @@ from keyadmin.operations import audit, people
 from keyadmin.server import logs
 from tests.factories import OPERATOR, PASSWORD
 from tests.jobs import run_due_jobs
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.web.conftest import SignedIn
 
 PRINTED = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
@@ -50,14 +50,14 @@ def test_invited_person_chooses_a_password_and_signs_in(
     assert response.status_code == 200
     assert "no-store" in response["Cache-Control"]
     link = link_on(response.content.decode())
-    event = latest()
+    event = latest_event()
     assert (event.type, event.actor_label, event.target_label) == ("person.invited", "Jonas Lind", "Noor Haddad")
     client = Client()
     page = client.get(link)
     assert page.status_code == 200
     assert "Welcome, Noor" in page.content.decode()
     assert client.post(link, {"password": PASSWORD})["Location"] == "/account/login/"
-    assert latest().verb == "person.password_chosen"
+    assert latest_event().verb == "person.password_chosen"
     signed = client.post("/account/login/", {"login": "new@example.com", "password": PASSWORD})
     assert signed.status_code == 302
     assert client.get("/keys/").status_code == 200
@@ -91,7 +91,7 @@ def test_invite_by_htmx_shows_the_link_and_reloads_the_list(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"email": ""}, "E-mail address: This field is required."),
+        ({"email": ""}, "Email: This field is required."),
         ({"email": "x"}, "Enter a valid email address."),
         ({"name": ""}, "Name: This field is required."),
         ({"role": "king"}, "Select a valid choice."),
@@ -153,7 +153,7 @@ def test_invite_preselects_the_organisation_of_the_page_behind(
 def test_new_link_invalidates_the_old_one(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     links = [link_on(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
-    assert latest().verb == "person.password_link_created"
+    assert latest_event().verb == "person.password_link_created"
     assert Client().get(links[0]).status_code == 410
     assert Client().get(links[1]).status_code == 200
 

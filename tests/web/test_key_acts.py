@@ -165,7 +165,7 @@ def test_deleted_key_page_belongs_to_its_organisation(
 
 
 def test_forbidden_actions_say_who_may_do_them(asha: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
-    words = "You don't have permission to revoke this key. Ask an owner of Northwind."
+    words = "You don’t have permission to revoke this key. Ask an owner of Northwind."
     assert toast(htmx(asha).get(f"/keys/{key.id}/revoke/"))["message"] == words
     page = signed_in(asha).post(f"/keys/{key.id}/revoke/").content.decode()
     assert words.replace("'", "&#x27;") in page

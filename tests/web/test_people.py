@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.web.conftest import SignedIn
 
 
@@ -182,7 +182,7 @@ def test_edited_person_has_the_new_values(jonas: Person, sam: Person, signed_in:
     ("sent", "words"),
     [
         ({"name": "", "email": "s@example.com"}, "This field is required."),
-        ({"name": "Sam", "email": "jonas@northwind.example"}, "There is already a person with this e-mail address."),
+        ({"name": "Sam", "email": "jonas@northwind.example"}, "There is already a person with this email."),
         ({"name": "Sam", "email": "no address"}, "Enter a valid email address."),
         ({"name": "Sam Reyes", "email": "sam@northwind.example"}, "No changes to save."),
     ],
@@ -260,7 +260,7 @@ def test_deactivation_ends_sessions_immediately(jonas: Person, sam: Person, maya
     assert theirs.get("/profile/").status_code == 200
     assert signed_in(jonas).post(f"/people/{sam.id}/deactivate/").status_code == 302
     assert theirs.get("/profile/").status_code == 302
-    assert latest().type == "person.deactivated"
+    assert latest_event().type == "person.deactivated"
     assert signed_in(jonas).get(f"/people/{sam.id}/deactivate/").status_code == 409
     assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 302
     assert signed_in(jonas).post(f"/people/{sam.id}/reactivate/").status_code == 409

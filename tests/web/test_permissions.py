@@ -7,7 +7,7 @@ import pytest
 
 from keyadmin.models import Organisation, Person, Scope, ScopeRoute
 from tests.factories import KeyFactory
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.web.conftest import SignedIn
 
 NEW = {
@@ -42,7 +42,7 @@ def test_created_permission_has_its_routes(maya: Person, signed_in: SignedIn) ->
     assert scope.is_sensitive
     routes = [(r.method, r.pattern, r.channel_from) for r in scope.routes.all()]
     assert routes == [("GET", "/api/notes", ""), ("GET", "/api/notes/{id}", "header")]
-    assert latest().type == "scope.created"
+    assert latest_event().type == "scope.created"
 
 
 @pytest.mark.parametrize(

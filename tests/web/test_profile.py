@@ -8,7 +8,7 @@ from django.test import Client
 
 from keyadmin.models import Person
 from tests.factories import PASSWORD, PersonFactory
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.web.conftest import SignedIn
 
 NEW = "a new and longer password"
@@ -75,7 +75,7 @@ def test_password_change_ends_other_sessions(noor: Person, signed_in: SignedIn) 
     assert here.get("/profile/").status_code == 200
     assert there.get("/profile/").status_code == 302
     assert Person.objects.get(id=noor.id).check_password(NEW)
-    assert latest().type == "person.password_changed"
+    assert latest_event().type == "person.password_changed"
 
 
 @pytest.mark.parametrize(

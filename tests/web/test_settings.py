@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.models import Organisation, Person, Tier
 from tests.factories import OrganisationFactory
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 from tests.web.conftest import SignedIn
 
 URL = "/settings/?organisation=northwind"
@@ -35,7 +35,7 @@ def test_owner_changes_the_rules(
         False,
     )
     assert (northwind.key_prefix, northwind.key_format, northwind.usage_retention_days) == ("nw", "compact", 100)
-    assert latest().type == "organisation.edited"
+    assert latest_event().type == "organisation.edited"
     again = signed_in(jonas).post(URL, rules)
     assert again.status_code == 422
     assert "No changes to save." in again.content.decode()

@@ -111,7 +111,7 @@ def delete(request: HttpRequest, key: UUID) -> Any:
 
 
 @sensitive_variables("issued")
-def _render_created(actor: Actor, key: str, issued: keys.Issued | None) -> KeyCreated:
+def _render_created(actor: Actor, key: str, issued: keys.IssuedKey | None) -> KeyCreated:
     row = issued.key if issued else get_or_404(Key.objects.visible_to(actor), id=key)
     created = CreatedKey(
         id=row.id,

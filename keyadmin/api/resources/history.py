@@ -12,7 +12,7 @@ from keyadmin.api.auth import actor_of
 from keyadmin.api.crud import add_link_header, organisation_of, render_page, require_known_filters
 from keyadmin.api.schemas import Day, ListFilters, PageQuery
 from keyadmin.core.errors import NotFoundError
-from keyadmin.forms.filters import wanted
+from keyadmin.forms.filters import event_filter
 from keyadmin.models import Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, ORDER, EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
@@ -123,4 +123,4 @@ def of_key(request: HttpRequest, response: HttpResponse, key: UUID, query: Query
 def _event_filter(request: HttpRequest, query: HistoryFilters) -> EventFilter:
     require_known_filters(request, query)
     organisation = organisation_of(request, query.organisation).id if query.organisation else None
-    return wanted(query.model_dump(), organisation)
+    return event_filter(query.model_dump(), organisation)

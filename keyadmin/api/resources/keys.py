@@ -45,7 +45,7 @@ from keyadmin.forms.filters import filter_keys
 from keyadmin.models import CallOutcomeGroup, Channel, Key, Kind, Status, paging
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
-from keyadmin.operations.keys.secrets import Issued
+from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.validation import UNSET, FieldErrors
 
 router = Router(tags=["Keys"])
@@ -323,7 +323,7 @@ def _render(request: HttpRequest, response: HttpResponse, key: Any) -> KeyOut:
 
 
 @sensitive_variables("issued", "token", "value", "secret")
-def _render_issued(request: HttpRequest, response: HttpResponse, key: str, issued: Issued | None) -> IssuedOut:
+def _render_issued(request: HttpRequest, response: HttpResponse, key: str, issued: IssuedKey | None) -> IssuedOut:
     """The key with its secret, if it was just issued."""
     token = issued.token if issued else None
     value, secret = (token.value, token.secret if token.key_id else None) if token else (None, None)

@@ -18,7 +18,7 @@ from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Te
 from keyadmin.core.actors import Actor
 from keyadmin.models import AccountStatus, Organisation, Person, Role
 from keyadmin.operations import people
-from keyadmin.operations.people import Invited
+from keyadmin.operations.people import InvitedPerson
 
 router = Router(tags=["People"])
 
@@ -229,6 +229,8 @@ def _actor_who_sees(request: HttpRequest, person: UUID) -> Actor:
 
 
 @sensitive_variables("invited", "path")
-def _render_invited(request: HttpRequest, response: HttpResponse, person: str, invited: Invited | None) -> InvitedOut:
+def _render_invited(
+    request: HttpRequest, response: HttpResponse, person: str, invited: InvitedPerson | None
+) -> InvitedOut:
     path = reverse("choose_password", args=[invited.token]) if invited and invited.token else None
     return InvitedOut(person=_render(request, response, person), link=path and request.build_absolute_uri(path))

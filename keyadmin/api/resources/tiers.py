@@ -13,11 +13,11 @@ from keyadmin.api.crud import BY_NAME, expected_revision, installation_reader, r
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, TierName
 from keyadmin.models import Tier
 from keyadmin.operations.catalogue import tiers
-from keyadmin.operations.catalogue.tiers import HIGHEST_LIMIT
+from keyadmin.operations.catalogue.tiers import MAX_HOURLY_LIMIT
 
 router = Router(tags=["Tiers"])
 
-Limit = Annotated[int, Field(ge=1, le=HIGHEST_LIMIT, examples=[5000])]
+Limit = Annotated[int, Field(ge=1, le=MAX_HOURLY_LIMIT, examples=[5000])]
 
 
 class NewTier(Body):

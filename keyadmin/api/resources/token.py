@@ -19,7 +19,7 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Person
 from keyadmin.operations.people import token_sessions
 from keyadmin.operations.people.sign_in import SignInAdapter
-from keyadmin.operations.people.token_sessions import Begun
+from keyadmin.operations.people.token_sessions import SessionGrant
 
 router = Router(tags=["Tokens of people"])
 
@@ -95,12 +95,12 @@ def _require_signing_key() -> None:
 
 
 def _session_owner(request: HttpRequest, body: Refresh) -> Actor:
-    person = token_sessions.holder(body.refresh_token)
+    person = token_sessions.person_of(body.refresh_token)
     if person is None:
         raise NotFoundError
     return person_actor(request, person)
 
 
-def _tokens(begun: Begun) -> Tokens:
+def _tokens(begun: SessionGrant) -> Tokens:
     lifetime = int(ACCESS_TOKEN_LIFETIME.total_seconds())
     return Tokens(access_token=issue_access_token(begun), expires_in=lifetime, refresh_token=begun.refresh)

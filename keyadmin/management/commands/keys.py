@@ -224,7 +224,7 @@ class Command(SubcommandCommand):
         keys.delete(actor=self.actor, key=key.id)
         self.print_object(document, f"Deleted {printable(key.name)} ({key.masked}).")
 
-    def _print_secret(self, issued: keys.Issued, error_message: str) -> None:
+    def _print_secret(self, issued: keys.IssuedKey, error_message: str) -> None:
         """Print the key at once, so that a full disk or a closed pipe is noticed here."""
         token = issued.token
         document = {"id": str(issued.key.id), "key_id": token.key_id, "secret": token.secret, "key": token.value}

@@ -11,7 +11,7 @@ from keyadmin.management.base import printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
 from keyadmin.models import Person, Role, SystemRole
 from keyadmin.operations import people
-from keyadmin.operations.people import Invited
+from keyadmin.operations.people import InvitedPerson
 
 PERSON: Final = argument("person", metavar="EMAIL", help="E-mail address or id.")
 ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="Slug or id.")
@@ -104,7 +104,7 @@ class Command(SubcommandCommand):
         row = people.reactivate(actor=self.actor, person=lookups.person(options.person).id)
         self._done(row, "Reactivated")
 
-    def _print_link(self, invited: Invited, done: str) -> None:
+    def _print_link(self, invited: InvitedPerson, done: str) -> None:
         """Print the link alone on standard output: it is a secret. A person who had an account already needs none."""
         path = reverse("choose_password", args=[invited.token]) if invited.token else None
         link = path and f"{conf.base_url.rstrip('/')}{path}"

@@ -1,5 +1,6 @@
-"""Channels: create, rename, remove."""
+"""Operations on channels: create, rename, remove."""
 
+from typing import Final
 from uuid import UUID
 
 from django.utils.text import slugify
@@ -14,31 +15,33 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import FieldErrors, require_changes
 
+_MAX_NAME_LENGTH: Final = 60
+_MAX_SLUG_LENGTH: Final = 50
+
 
 def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
-    """A new channel; calls name it by the slug made of its first name."""
+    """Create a channel. Calls refer to it by a slug that is made of its first name."""
     with audit.audited_transaction(actor):
         owner = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_CHANNELS, owner)
         channel = Channel(organisation=owner, name=name)
-        _check(channel)
+        _clean(channel)
         channel.slug = _free_slug(channel)
         channel.save(force_insert=True)
         changes = audit.created({"name": channel.name, "slug": channel.slug})
-        audit.record(  # no key is restricted to it yet, whose snapshot it could make stale
-            EventType.CHANNEL_CREATED, actor=actor, target=channel, organisation=owner, changes=changes
-        )
+        # No key is restricted to a new channel, so no cached snapshot becomes stale.
+        audit.record(EventType.CHANNEL_CREATED, actor=actor, target=channel, organisation=owner, changes=changes)
     return channel
 
 
 def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = None) -> Channel:
-    """Another name; the slug stays, or programs that use it would break."""
+    """Rename the channel. Its slug stays, so that programs that use it keep working."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)
         revisions.require(row, revision)
         before = {"name": row.name}
         row.name = name
-        _check(row)
+        _clean(row)
         changes = audit.changed(before, {"name": row.name})
         require_changes(changes)
         row.revision += 1
@@ -48,15 +51,17 @@ def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = Non
 
 
 def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
-    """Remove a channel that no key is restricted to: without it, such a key would reach all of them."""
+    """Remove a channel to which no key is restricted. Without its only channel a key could reach all of them."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)
         revisions.require(row, revision)
-        if used := row.keys.count():
-            words = ngettext(
-                "%(count)d key is restricted to this channel.", "%(count)d keys are restricted to this channel.", used
+        if key_count := row.keys.count():
+            message = ngettext(
+                "%(count)d key is restricted to this channel.",
+                "%(count)d keys are restricted to this channel.",
+                key_count,
             )
-            raise ConflictError(words % {"count": used})
+            raise ConflictError(message % {"count": key_count})
         target = audit.target_of(row)
         changes = audit.removed({"name": row.name, "slug": row.slug})
         row.delete()
@@ -64,38 +69,36 @@ def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
 
 
 def _lock(actor: Actor, channel: UUID) -> Channel:
-    """The channel; its organisation's lock holds it."""
-    seen = Channel.objects.visible_to(actor).filter(id=channel).values_list("organisation_id", flat=True).first()
-    if seen is None:
+    """The channel, protected by the lock on its organisation."""
+    visible = Channel.objects.visible_to(actor).filter(id=channel)
+    organisation_id = visible.values_list("organisation_id", flat=True).first()
+    if organisation_id is None:
         raise NotFoundError
-    organisation = owners.lock_organisation(actor, seen)
+    organisation = owners.lock_organisation(actor, organisation_id)
     policy.require(actor, Permission.MANAGE_CHANNELS, organisation)
-    row = Channel.objects.filter(id=channel).select_related("organisation").first()
+    row: Channel | None = Channel.objects.filter(id=channel).select_related("organisation").first()
     if row is None:
         raise NotFoundError
-    locked: Channel = row
-    return locked
+    return row
 
 
-def _check(channel: Channel) -> None:
+def _clean(channel: Channel) -> None:
+    """Clean the name of the row. Raises InvalidInputError."""
     errors = FieldErrors()
-    channel.name = errors.clean_text("name", channel.name, 60)
     others = Channel.objects.filter(organisation=channel.organisation_id).exclude(id=channel.id)
-    if others.filter(name=channel.name).exists():
-        errors.add("name", _("There is already a channel with this name."))
+    channel.name = errors.clean_unique_name(
+        channel.name, _MAX_NAME_LENGTH, others, _("There is already a channel with this name.")
+    )
     errors.raise_if_any()
 
 
 def _free_slug(channel: Channel) -> str:
-    """The name as a slug; a number after it where that is taken."""
-    wanted = slugify(channel.name)[:50] or "channel"
-    taken = set(
-        Channel.objects.filter(organisation=channel.organisation_id, slug__startswith=wanted).values_list(
-            "slug", flat=True
-        )
-    )
-    choices = (wanted, *(f"{wanted}-{number}" for number in range(2, len(taken) + 3)))
-    return next(slug for slug in choices if slug not in taken)
+    """The name as a slug, followed by a number if the slug is taken."""
+    base = slugify(channel.name)[:_MAX_SLUG_LENGTH] or "channel"
+    similar = Channel.objects.filter(organisation=channel.organisation_id, slug__startswith=base)
+    taken = set(similar.values_list("slug", flat=True))
+    candidates = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))
+    return next(slug for slug in candidates if slug not in taken)
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""Scopes and the calls they open: create, edit, remove. keyadmin's own scopes are fixed."""
+"""Operations on scopes and their routes: create, edit, remove. keyadmin's own scopes cannot be changed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,13 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_name = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+MAX_PATTERN_LENGTH: Final = 200
+_MAX_NAME_LENGTH: Final = 60
+#: Maximum length by field.
+_REQUIRED_TEXTS: Final = {"resource": 60, "label": 80, "explanation": 300, "ability": 80}
+_MAX_CAPTION_LENGTH: Final = 60
+_is_name: Final = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
 
 
 def create(
@@ -35,7 +40,10 @@ def create(
     position: int = 100,
     routes: Sequence[Route] = (),
 ) -> Scope:
-    """A new scope and the calls it opens. `ability` completes "… can": "read chats". A route's `scope` is ignored."""
+    """Create a scope with the routes that it allows.
+
+    `ability` completes "This key can …", such as "read chats". The `scope` of the routes is ignored.
+    """
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_SCOPES, None)
         scope = Scope(
@@ -48,7 +56,7 @@ def create(
             is_sensitive=is_sensitive,
             position=position,
         )
-        _check(scope, routes, new=True)
+        _clean(scope, routes, is_new=True)
         scope.save(force_insert=True)
         _set_routes(scope, routes)
         _record(EventType.SCOPE_CREATED, actor, audit.target_of(scope), audit.created(_describe(scope)))
@@ -69,8 +77,8 @@ def edit(
     position: int | Unset = UNSET,
     routes: Sequence[Route] | Unset = UNSET,
 ) -> Scope:
-    """Change what is given, for every key that holds the scope, from its next call. The name stays."""
-    given: Mapping[str, Any] = {
+    """Change the fields that are set. New routes apply from the next call of each key that has the scope."""
+    fields: Mapping[str, Any] = {
         "resource": resource,
         "label": label,
         "explanation": explanation,
@@ -83,10 +91,10 @@ def edit(
         row = _lock(actor, scope)
         revisions.require(row, revision)
         before = _describe(row)
-        for field, value in given.items():
+        for field, value in fields.items():
             if value is not UNSET:
                 setattr(row, field, value)
-        _check(row, () if routes is UNSET else routes, new=False)
+        _clean(row, () if routes is UNSET else routes, is_new=False)
         row.revision += 1
         row.save()
         if routes is not UNSET:
@@ -98,64 +106,70 @@ def edit(
 
 
 def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
-    """Remove a scope that no key holds, with its routes."""
+    """Remove a scope that no key has, with its routes."""
     with audit.audited_transaction(actor):
         row = _lock(actor, scope, to_remove=True)
         revisions.require(row, revision)
-        if used := row.keys.count():
-            words = ngettext("%(count)d key has this permission.", "%(count)d keys have this permission.", used)
-            raise ConflictError(words % {"count": used})
+        if key_count := row.keys.count():
+            message = ngettext("%(count)d key has this permission.", "%(count)d keys have this permission.", key_count)
+            raise ConflictError(message % {"count": key_count})
         target, changes = audit.target_of(row), audit.removed(_describe(row))
         row.delete()
         _record(EventType.SCOPE_REMOVED, actor, target, changes)
 
 
 def _lock(actor: Actor, name: str, *, to_remove: bool = False) -> Scope:
-    """`to_remove` locks out who is about to refer to it as well, so that what is counted then stays true."""
+    """The scope, locked. `to_remove` also blocks new references to it, so that the count of its keys stays correct."""
     policy.require(actor, Permission.MANAGE_SCOPES, None)
-    row = Scope.objects.select_for_update(no_key=not to_remove).filter(name=name).first() if _name(name) else None
+    rows = Scope.objects.select_for_update(no_key=not to_remove).filter(name=name)
+    row: Scope | None = rows.first() if _is_name(name) else None
     if row is None:
         raise NotFoundError
     if name in OWN_SCOPES:
-        raise ConflictError(_("This permission is part of keyadmin and can't be changed."))
+        raise ConflictError(_("This permission is part of keyadmin and can’t be changed."))
     return row
 
 
-def _check(scope: Scope, routes: Sequence[Route], *, new: bool) -> None:
+def _clean(scope: Scope, routes: Sequence[Route], *, is_new: bool) -> None:
+    """Clean the fields of the row and check the routes. Raises InvalidInputError."""
     errors = FieldErrors()
-    if not _name(scope.name) or len(scope.name) > 60:
+    if not _is_name(scope.name) or len(scope.name) > _MAX_NAME_LENGTH:
         errors.add("name", _("Use the form resource:action, in lower-case letters and hyphens."))
-    elif new and Scope.objects.filter(name=scope.name).exists():
+    elif is_new and Scope.objects.filter(name=scope.name).exists():
         errors.add("name", _("There is already a permission with this name."))
-    for field, longest in (("resource", 60), ("label", 80), ("explanation", 300), ("ability", 80)):
-        setattr(scope, field, errors.clean_text(field, getattr(scope, field), longest))
-    scope.caption = errors.clean_text("caption", scope.caption, 60, required=False)
+    for field, max_length in _REQUIRED_TEXTS.items():
+        setattr(scope, field, errors.clean_text(field, getattr(scope, field), max_length))
+    scope.caption = errors.clean_text("caption", scope.caption, _MAX_CAPTION_LENGTH, required=False)
     if not 0 <= scope.position < 2**31:
         errors.add("position", _("Enter a whole number from 0."))
+    _check_routes(errors, routes)
+    errors.raise_if_any()
+
+
+def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
     seen = set()
     for route in routes:
-        if route.method not in _METHODS:
+        if route.method not in METHODS:
             errors.add(
                 "routes", _("%(method)s is not one of GET, POST, PUT, PATCH, DELETE.") % {"method": route.method}
             )
-        if len(route.pattern) > 200:
-            errors.add("routes", _("Use at most %(count)d characters.") % {"count": 200})
+        if len(route.pattern) > MAX_PATTERN_LENGTH:
+            errors.add("routes", _("Use at most %(count)d characters.") % {"count": MAX_PATTERN_LENGTH})
         if (route.method, route.pattern) in seen:
             errors.add("routes", _("%(route)s is listed twice.") % {"route": f"{route.method} {route.pattern}"})
         seen.add((route.method, route.pattern))
         try:
-            _refuse_own(route, errors)
-        except RouteError as problem:
-            errors.add("routes", str(problem))
-    errors.raise_if_any()
+            _check_overlap_with_own_routes(errors, route)
+        except RouteError as error:
+            errors.add("routes", str(error))
 
 
-def _refuse_own(route: Route, errors: FieldErrors) -> None:
-    """What keyadmin itself answers is opened by its own permissions only."""
+def _check_overlap_with_own_routes(errors: FieldErrors, route: Route) -> None:
+    """keyadmin's own endpoints are allowed only by its own scopes."""
     for own in filter(partial(overlap, route), OWN_ROUTES):
-        words = _("%(route)s would open %(own)s, which is keyadmin's own.")
+        message = _("%(route)s would open %(own)s, which is keyadmin’s own.")
         names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
-        errors.add("routes", words % names)
+        errors.add("routes", message % names)
 
 
 def _set_routes(scope: Scope, routes: Sequence[Route]) -> None:

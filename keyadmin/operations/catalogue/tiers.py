@@ -1,4 +1,4 @@
-"""Tiers: create, edit, remove."""
+"""Operations on tiers: create, edit, remove."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -13,19 +13,21 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
-#: What a meter's cell can count.
-HIGHEST_LIMIT: Final = 2**31 - 1
+#: The highest count that one cell of a meter can hold.
+MAX_HOURLY_LIMIT: Final = 2**31 - 1
+_MAX_NAME_LENGTH: Final = 60
 
 
 def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
-    """A new tier: so many calls in any rolling hour."""
+    """Create a tier. `hourly_limit` is the number of calls that each of its keys may make in any rolling hour."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_TIERS, None)
         tier = Tier(name=name, hourly_limit=hourly_limit)
-        _check(tier)
+        _clean(tier)
         tier.save(force_insert=True)
         changes = audit.created(_describe(tier))
-        audit.record(EventType.TIER_CREATED, actor=actor, target=tier, changes=changes)  # no key is in it yet
+        # No key has a new tier, so no cached snapshot becomes stale.
+        audit.record(EventType.TIER_CREATED, actor=actor, target=tier, changes=changes)
     return tier
 
 
@@ -37,7 +39,7 @@ def edit(
     name: str | Unset = UNSET,
     hourly_limit: int | Unset = UNSET,
 ) -> Tier:
-    """Change what is given; a new limit holds from the next call of every key of the tier."""
+    """Change the fields that are set. A new limit applies from the next call of each key of the tier."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier)
         revisions.require(row, revision)
@@ -46,7 +48,7 @@ def edit(
             row.name = name
         if hourly_limit is not UNSET:
             row.hourly_limit = hourly_limit
-        _check(row)
+        _clean(row)
         changes = audit.changed(before, _describe(row))
         require_changes(changes)
         row.revision += 1
@@ -56,13 +58,13 @@ def edit(
 
 
 def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
-    """Remove a tier that no key is in and no organisation gives to its keys."""
+    """Remove a tier that no key has and that is no organisation's default."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier, to_remove=True)
         revisions.require(row, revision)
-        if used := row.keys.count():
-            words = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", used)
-            raise ConflictError(words % {"count": used})
+        if key_count := row.keys.count():
+            message = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", key_count)
+            raise ConflictError(message % {"count": key_count})
         organisation = Organisation.objects.filter(default_tier=row).first()
         if organisation is not None:
             raise ConflictError(_("It is the usual tier of %(organisation)s.") % {"organisation": organisation.name})
@@ -72,20 +74,22 @@ def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
 
 
 def _lock(actor: Actor, tier: UUID, *, to_remove: bool = False) -> Tier:
-    """`to_remove` locks out who is about to refer to it as well, so that what is counted then stays true."""
+    """The tier, locked. `to_remove` also blocks new references to it, so that the count of its keys stays correct."""
     policy.require(actor, Permission.MANAGE_TIERS, None)
-    row = Tier.objects.select_for_update(no_key=not to_remove).filter(id=tier).first()
+    row: Tier | None = Tier.objects.select_for_update(no_key=not to_remove).filter(id=tier).first()
     if row is None:
         raise NotFoundError
     return row
 
 
-def _check(tier: Tier) -> None:
+def _clean(tier: Tier) -> None:
+    """Clean the fields of the row. Raises InvalidInputError."""
     errors = FieldErrors()
-    tier.name = errors.clean_text("name", tier.name, 60)
-    if Tier.objects.filter(name=tier.name).exclude(id=tier.id).exists():
-        errors.add("name", _("There is already a tier with this name."))
-    if not 1 <= tier.hourly_limit <= HIGHEST_LIMIT:
+    others = Tier.objects.exclude(id=tier.id)
+    tier.name = errors.clean_unique_name(
+        tier.name, _MAX_NAME_LENGTH, others, _("There is already a tier with this name.")
+    )
+    if not 1 <= tier.hourly_limit <= MAX_HOURLY_LIMIT:
         errors.add("hourly_limit", _("Enter a whole number from 1."))
     errors.raise_if_any()
 

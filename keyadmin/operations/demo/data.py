@@ -1,4 +1,4 @@
-"""What the demonstration consists of: the cast, their bots and channels, and a key in every state there is."""
+"""The demonstration data: people, bots, channels, and a key in every state."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +15,7 @@ LENA: Final = "lena@contoso.example"
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """Somebody who signs in. `organisation` and `role` belong together."""
+    """A person who can sign in, with their role in the organisation."""
 
     email: str
     name: str
@@ -25,7 +25,7 @@ class DemoPerson:
 
     @property
     def title(self) -> str:
-        """The role, in words for people."""
+        """The role as the sign-in page shows it."""
         if self.system_role:
             return str(self.system_role.label)
         return f"{self.role.label} ({self.organisation.capitalize()})"
@@ -46,7 +46,7 @@ class DemoBot:
 
 @dataclass(frozen=True, slots=True)
 class DemoKey:
-    """A key and its past. `created` is in days ago, `expires` in days from now; None never expires."""
+    """A key and its history. `created` is in days ago, `expires` in days from now; None never expires."""
 
     name: str
     created: int
@@ -60,21 +60,21 @@ class DemoKey:
     inherits: bool = False
     networks: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    #: Empty for the organisation's own; only administrators choose another.
+    #: Empty for the organisation's default; only administrators can choose another.
     tier: str = ""
-    #: Why it is revoked; empty when it is not.
+    #: The reason for its revocation; empty if it is not revoked.
     revoked: str = ""
-    #: How long the secret before the current one goes on working.
+    #: How long the previous secret keeps working.
     grace: timedelta | None = None
-    #: Allowed calls on an ordinary weekday, and the time since the last one; None was never used.
+    #: Allowed calls on a weekday, and the time since the last one; None if it was never used.
     calls: int = 0
     idle: timedelta | None = None
-    #: Nearly all of them between one and three, as many as its tier allows.
+    #: Nearly all calls are made between 01:00 and 03:00 UTC.
     at_night: bool = False
-    #: Of its permissions, those that nobody has used since anybody looked.
+    #: Those of its scopes that no call has used.
     unused: tuple[str, ...] = ()
-    #: Refused calls as shares of the allowed ones.
-    refused: dict[CallOutcome, float] = field(default_factory=dict)
+    #: Denied calls as shares of the allowed ones, by outcome.
+    denied: dict[CallOutcome, float] = field(default_factory=dict)
 
 
 PEOPLE: Final = (
@@ -90,9 +90,9 @@ CHANNELS: Final = ("WhatsApp", "Telegram", "Web chat", "SMS")
 BOTS: Final = (
     DemoBot("Concierge", "Answers guests on every channel.", networks=("203.0.113.0/24", "198.51.100.16/28")),
     DemoBot("Release bot", "Tells the team what was deployed.", is_conversational=False, networks=("192.0.2.64/26",)),
-    DemoBot("Helpdesk", "The old support portal's bot.", networks=("203.0.113.128/25",)),
-    DemoBot("Chat Butler", "Reminds people of what is due."),
-    DemoBot("Survey bot", "Asked guests how it was, last summer.", is_disabled=True),
+    DemoBot("Helpdesk", "The old support portal’s bot.", networks=("203.0.113.128/25",)),
+    DemoBot("Chat Butler", "Reminds staff of deadlines."),
+    DemoBot("Survey bot", "Asked guests about their stay, last summer.", is_disabled=True),
 )
 
 KEYS: Final = (
@@ -101,11 +101,11 @@ KEYS: Final = (
         40,
         120,
         ("chats:read", "chats:write", "contacts:manage"),
-        "Keeps the CRM's conversations and contacts in step.",
+        "Keeps conversations and contacts in the CRM up to date.",
         bot="Concierge",
         calls=2_900,
         idle=timedelta(minutes=2),
-        refused={CallOutcome.SCOPE: 0.004},
+        denied={CallOutcome.SCOPE: 0.004},
         unused=("contacts:manage",),
     ),
     DemoKey(
@@ -127,7 +127,7 @@ KEYS: Final = (
         calls=2_400,
         at_night=True,
         idle=timedelta(hours=14),
-        refused={CallOutcome.SCOPE: 0.04},
+        denied={CallOutcome.SCOPE: 0.04},
     ),
     DemoKey(
         "Payroll reminders",
@@ -154,7 +154,7 @@ KEYS: Final = (
         networks=("203.0.113.16/28", "203.0.113.64/28"),
         calls=4_100,
         idle=timedelta(minutes=1),
-        refused={CallOutcome.ADDRESS: 0.01, CallOutcome.CHANNEL: 0.002},
+        denied={CallOutcome.ADDRESS: 0.01, CallOutcome.CHANNEL: 0.002},
         unused=("templates:read",),
     ),
     DemoKey("Zapier trial", 64, 26, ("chats:read",), "Trying out automations."),
@@ -167,16 +167,16 @@ KEYS: Final = (
         bot="Helpdesk",
         calls=700,
         idle=timedelta(days=10),
-        refused={CallOutcome.SCOPE: 0.3},
+        denied={CallOutcome.SCOPE: 0.3},
     ),
     DemoKey(
         "Partner sandbox",
         120,
         60,
         ("chats:read",),
-        "For the partner's developers.",
+        "For the partner’s developers.",
         networks=("198.51.100.128/25",),
-        revoked="The partner's trial is over.",
+        revoked="The partner’s trial is over.",
         calls=12,
         idle=timedelta(days=61),
     ),
@@ -185,7 +185,7 @@ KEYS: Final = (
         130,
         200,
         ("users:impersonate", "chats:read", "keys:read", "keys:write", "history:read"),
-        "The on-call team's tools.",
+        "The on-call team’s tools.",
         by=MAYA,
         kind=Kind.MASTER,
         tier="Admin",
@@ -199,7 +199,7 @@ KEYS: Final = (
         134,
         45,
         inherits=True,
-        description="May do what Jonas may do.",
+        description="Has the same permissions as Jonas.",
         networks=("198.51.100.7/32",),
         calls=30,
         idle=timedelta(hours=5),

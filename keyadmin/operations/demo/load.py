@@ -1,7 +1,7 @@
-"""Loads the demonstration, once.
+"""Load the demonstration data, once.
 
-Everything that has an operation is made by it, so that the history is true. What no operation makes is
-written here: days past (when a key was made, when it expired) and its usage.
+Operations create everything that has an operation, so that the history is complete. This module writes only what no
+operation can: times in the past, such as the creation and the expiry of a key, and past usage.
 """
 
 import random
@@ -34,7 +34,6 @@ from keyadmin.models import (
 )
 from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import channels
-from keyadmin.operations.demo.calls import Use, addresses, use
 from keyadmin.operations.demo.data import (
     BOTS,
     CHANNELS,
@@ -45,50 +44,52 @@ from keyadmin.operations.demo.data import (
     PEOPLE,
     DemoKey,
 )
-from keyadmin.operations.demo.usage_history import DAYS, Past, past
+from keyadmin.operations.demo.usage_history import DAYS, UsageHistory, invent_history
+from keyadmin.operations.demo.usage_rows import UsageRows, addresses, usage_rows
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.usage import roll_up
 
 ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", interface=Interface.COMMAND)
-#: PostgreSQL's advisory lock of whoever is loading.
+#: Number of the advisory lock: one process loads at a time.
 _LOCK: Final = 0x6B61645F64656D6F
-#: The same usage every time, whenever it is made.
+#: A constant seed, so that every installation has the same usage.
 _SEED: Final = 2026
 
 
 class DemoState(Enum):
-    """What was there before. Only where there was nothing the demonstration is made."""
+    """The content of the database before. The data is loaded only into a database with NOTHING of it."""
 
     NOTHING = "nothing"
     DEMO = "demo"
-    #: Somebody's own data of the same names.
+    #: Other data with the same short names or emails.
     OTHERS = "others"
 
 
 def load(*, password: str) -> DemoState:
-    """Make the demonstration, all of it, if neither it nor anything of its names is there.
+    """Load all of the data if none of it is there; returns what was there before.
 
-    `password` becomes everybody's. Loading twice at once waits for the first and finds its work done.
+    All people get the `password`. A second process that loads at the same time waits and then finds the data loaded.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', '60s', true)")
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
-        if (found := _found()) is not DemoState.NOTHING:
-            return found
-        _organisations()
-        actors = _people(password)
-        _channels_and_bots(actors[JONAS])
-        made = [(spec, _issue(spec, actors[spec.by])) for spec in KEYS]
-        for bot in BOTS:
-            if bot.is_disabled:
-                bots.disable(actor=actors[JONAS], bot=Bot.objects.get(organisation__slug=NORTHWIND, name=bot.name).id)
-        _write_past(made)
+        if (state := _state()) is not DemoState.NOTHING:
+            return state
+        _create_organisations()
+        actors = _create_people(password)
+        _create_channels_and_bots(actors[JONAS])
+        issued = [(spec, _issue_key(spec, actors[spec.by])) for spec in KEYS]
+        for spec in BOTS:
+            if spec.is_disabled:
+                bot = Bot.objects.get(organisation__slug=NORTHWIND, name=spec.name)
+                bots.disable(actor=actors[JONAS], bot=bot.id)
+        _write_past(issued)
         roll_up.roll_up(again_from=(timezone.now() - timedelta(days=DAYS + 1)).date())
     return DemoState.NOTHING
 
 
-def _found() -> DemoState:
+def _state() -> DemoState:
     emails = [person.email for person in PEOPLE]
     if Event.objects.filter(actor_kind=ACTOR.kind, actor_label=ACTOR.label).exists():
         return DemoState.DEMO
@@ -97,15 +98,15 @@ def _found() -> DemoState:
     return DemoState.OTHERS if taken else DemoState.NOTHING
 
 
-def _organisations() -> None:
-    """One with keys in the default format, one with compact ones."""
+def _create_organisations() -> None:
+    """One issues keys in the default format, the other in the compact format."""
     organisations.create(actor=ACTOR, name="Northwind", slug=NORTHWIND)
     organisations.create(actor=ACTOR, name="Contoso", slug=CONTOSO, key_prefix="whm", key_format="compact")
 
 
-def _people(password: str) -> dict[str, Actor]:
-    """Each person as an actor, by e-mail address."""
-    made = {}
+def _create_people(password: str) -> dict[str, Actor]:
+    """Each person as an actor, by email."""
+    actors = {}
     for spec in PEOPLE:
         person = people.create(
             actor=ACTOR,
@@ -116,11 +117,11 @@ def _people(password: str) -> dict[str, Actor]:
             organisation=Organisation.objects.get(slug=spec.organisation).id,
             role=spec.role,
         )
-        made[spec.email] = Actor(kind=ActorKind.PERSON, id=person.id, label=person.name, interface=Interface.COMMAND)
-    return made
+        actors[spec.email] = Actor(kind=ActorKind.PERSON, id=person.id, label=person.name, interface=Interface.COMMAND)
+    return actors
 
 
-def _channels_and_bots(actor: Actor) -> None:
+def _create_channels_and_bots(actor: Actor) -> None:
     northwind = Organisation.objects.get(slug=NORTHWIND).id
     for name in CHANNELS:
         channels.create(actor=actor, organisation=northwind, name=name)
@@ -136,8 +137,8 @@ def _channels_and_bots(actor: Actor) -> None:
             allow_lists.add(actor=actor, network=network, bot=bot.id)
 
 
-def _issue(spec: DemoKey, actor: Actor) -> UUID:
-    """Issue the key and do to it what became of it; its secrets are thrown away."""
+def _issue_key(spec: DemoKey, actor: Actor) -> UUID:
+    """Issue the key, then regenerate or revoke it as its description says. Its secrets are not kept."""
     owner = Organisation.objects.get(slug=spec.organisation).id
     key = keys.issue(
         actor=actor,
@@ -150,7 +151,7 @@ def _issue(spec: DemoKey, actor: Actor) -> UUID:
         inherits=spec.inherits,
         channels=list(Channel.objects.filter(organisation=owner, name__in=spec.channels).values_list("id", flat=True)),
         networks=[cidr.parse(network) for network in spec.networks],
-        # Nobody issues an expired key: it expires in `_write_past`.
+        # An expired key cannot be issued: `_write_past` moves the expiry into the past.
         expires_at=None if spec.expires is None else timezone.now() + timedelta(days=max(spec.expires, 1)),
         tier=Tier.objects.filter(name=spec.tier).values_list("id", flat=True).first(),
     ).key.id
@@ -161,43 +162,44 @@ def _issue(spec: DemoKey, actor: Actor) -> UUID:
     return key
 
 
-def _write_past(made: list[tuple[DemoKey, UUID]]) -> None:
+def _write_past(issued: list[tuple[DemoKey, UUID]]) -> None:
+    """Move the keys into the past and write their usage."""
     now = timezone.now()
-    generator = random.Random(_SEED)  # noqa: S311 - a picture's dice, not a secret's
+    generator = random.Random(_SEED)  # noqa: S311 - invented usage, not a secret
     ledger: list[UsageHour] = []
-    for spec, key in made:
-        behind = {"created_at": now - timedelta(days=spec.created)}
+    for spec, key in issued:
+        times = {"created_at": now - timedelta(days=spec.created)}
         if spec.expires is not None and spec.expires < 0:
-            behind["expires_at"] = now + timedelta(days=spec.expires)
-        Key.objects.filter(id=key).update(**behind)
-        was = past(spec, now, generator)
+            times["expires_at"] = now + timedelta(days=spec.expires)
+        Key.objects.filter(id=key).update(**times)
+        history = invent_history(spec, now, generator)
         ledger += [
             UsageHour(key_id=key, hour=hour, outcome=outcome, count=count)
-            for (hour, outcome), count in was.hours.items()
+            for (hour, outcome), count in history.hours.items()
         ]
-        _write_meter(spec, key, was, now)
-        # A key in its grace period has not been told the new secret yet.
+        _write_meter(spec, key, history, now)
+        # The clients of a key in its grace period still use the old secret.
         secret = Secret.objects.filter(key=key).order_by("created_at").values_list("id", flat=True)[0]
-        _write_use(use(spec, key, secret, was, now, generator))
+        _write_usage(usage_rows(spec, key, secret, history, now, generator))
     UsageHour.objects.bulk_create(ledger, batch_size=5_000)
 
 
-def _write_use(rows: Use) -> None:
+def _write_usage(rows: UsageRows) -> None:
     ScopeDay.objects.bulk_create(rows.scopes)
     AddressDay.objects.bulk_create(rows.addresses)
-    LastDenial.objects.bulk_create(rows.refusals)
+    LastDenial.objects.bulk_create(rows.denials)
     SecretUse.objects.bulk_create(rows.secrets)
 
 
-def _write_meter(spec: DemoKey, key: UUID, was: Past, now: datetime) -> None:
+def _write_meter(spec: DemoKey, key: UUID, history: UsageHistory, now: datetime) -> None:
     if spec.idle is None:
         return
     used_at = now - spec.idle
     Meter.objects.filter(key_id=key).update(
         minute=int(now.timestamp()) // 60,
-        cells=was.cells,
-        used=sum(was.cells),
-        total=was.total,
+        cells=history.cells,
+        used=sum(history.cells),
+        total=history.total,
         last_used_at=used_at,
         last_used_ip=addresses(spec)[0],
         last_used_day=used_at.date(),

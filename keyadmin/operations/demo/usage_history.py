@@ -1,4 +1,4 @@
-"""A plausible past for a demonstration key: calls by hour, more by day than by night, fewer at weekends."""
+"""A plausible usage history for a demonstration key: fewer calls at night and at weekends."""
 
 import math
 from collections import Counter
@@ -14,88 +14,93 @@ from keyadmin.operations.demo.data import DemoKey
 DAYS: Final = 30
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
-_WEEKEND: Final = 0.25
-#: No hour of any key goes beyond the Standard tier.
-_LIMIT: Final = 1_000
-#: The last minutes are made one by one, so that the meter's cells and the ledger agree.
-_MINUTES: Final = 120
+#: Calls at weekends as a share of those on weekdays.
+_WEEKEND_SHARE: Final = 0.25
+#: The hourly limit of the Standard tier.
+_HOURLY_LIMIT: Final = 1_000
+#: Calls of the last minutes are computed by minute, so that the meter's cells and the ledger agree.
+_DETAILED_MINUTES: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The ledger's rows, the meter's cells (newest first, the running one empty) and its total."""
+class UsageHistory:
+    """Calls by hour and outcome, the meter's cells (newest first, the present minute empty) and its total."""
 
     hours: dict[tuple[datetime, CallOutcome], int]
     cells: list[int]
     total: int
 
 
-def past(spec: DemoKey, now: datetime, generator: Random) -> Past:
-    """The last 30 days of a key up to `now`, and a total that reaches back to when it was made."""
+def invent_history(spec: DemoKey, now: datetime, generator: Random) -> UsageHistory:
+    """The last 30 days of the key until `now`, and a total since its creation."""
     if spec.idle is None:
-        return Past({}, [0] * CELLS, 0)
+        return UsageHistory({}, [0] * CELLS, 0)
     cells = [0] * CELLS
     allowed: Counter[datetime] = Counter()
     hours: dict[tuple[datetime, CallOutcome], int] = {}
     this_minute = now.replace(second=0, microsecond=0)
     last = min((now - spec.idle).replace(second=0, microsecond=0), this_minute - _MINUTE)
-    border = (this_minute - _MINUTES * _MINUTE).replace(minute=0)
-    for age in range(1, int((this_minute - border) / _MINUTE) + 1):
+    detailed_from = (this_minute - _DETAILED_MINUTES * _MINUTE).replace(minute=0)
+    for age in range(1, int((this_minute - detailed_from) / _MINUTE) + 1):
         minute = this_minute - age * _MINUTE
         if minute <= last:
-            calls = max(_drawn(spec, minute, generator, 1 / 60), minute == last)
+            calls = max(_random_calls(spec, minute, generator, 1 / 60), minute == last)
             allowed[minute.replace(minute=0)] += calls
             if age < CELLS:
                 cells[age] = calls
     for back in range(1, DAYS * 24 + 1):
-        hour = border - back * _HOUR
+        hour = detailed_from - back * _HOUR
         if hour <= last:
-            wanted = max(_drawn(spec, hour, generator, 1.0), hour == last.replace(minute=0))
-            allowed[hour] = min(wanted, _LIMIT)
-            if wanted > _LIMIT:
-                hours[hour, CallOutcome.LIMITED] = wanted - _LIMIT
+            calls = max(_random_calls(spec, hour, generator, 1.0), hour == last.replace(minute=0))
+            allowed[hour] = min(calls, _HOURLY_LIMIT)
+            if calls > _HOURLY_LIMIT:
+                hours[hour, CallOutcome.LIMITED] = calls - _HOURLY_LIMIT
     hours.update({(hour, CallOutcome.OK): calls for hour, calls in allowed.items() if calls})
-    hours.update(_refused(spec, allowed, generator))
+    hours.update(_denied_calls(spec, allowed, generator))
     if spec.idle < _HOUR:
-        hours.update({(last.replace(minute=0), outcome): 1 for outcome in spec.refused})
+        hours.update({(last.replace(minute=0), outcome): 1 for outcome in spec.denied})
     if spec.expires is not None and spec.expires < 0:
-        hours.update(_too_late(spec, last, border, generator))
+        hours.update(_calls_after_expiry(spec, last, detailed_from, generator))
     earlier = int(spec.calls * max(0.0, spec.created - max(DAYS, spec.idle.days)) * 0.7)
-    return Past(hours, cells, earlier + allowed.total())
+    return UsageHistory(hours, cells, earlier + allowed.total())
 
 
-def _refused(spec: DemoKey, allowed: Counter[datetime], generator: Random) -> dict[tuple[datetime, CallOutcome], int]:
-    drawn = {
-        (hour, outcome): _rounded(calls * share * generator.uniform(0.3, 1.7), generator)
+def _denied_calls(
+    spec: DemoKey, allowed: Counter[datetime], generator: Random
+) -> dict[tuple[datetime, CallOutcome], int]:
+    denied = {
+        (hour, outcome): _round_randomly(calls * share * generator.uniform(0.3, 1.7), generator)
         for hour, calls in allowed.items()
-        for outcome, share in spec.refused.items()
+        for outcome, share in spec.denied.items()
     }
-    return {cell: calls for cell, calls in drawn.items() if calls}
+    return {cell: calls for cell, calls in denied.items() if calls}
 
 
-def _too_late(
+def _calls_after_expiry(
     spec: DemoKey, last: datetime, until: datetime, generator: Random
 ) -> dict[tuple[datetime, CallOutcome], int]:
-    """The calls that went on for some days with an expired key."""
-    drawn = {}
+    """Calls of a client that used the expired key for some more days."""
+    denied = {}
     hour = last.replace(minute=0) + _HOUR
     while hour < min(until, last + timedelta(days=5)):
-        if calls := _drawn(spec, hour, generator, 0.5):
-            drawn[hour, CallOutcome.EXPIRED] = calls
+        if calls := _random_calls(spec, hour, generator, 0.5):
+            denied[hour, CallOutcome.EXPIRED] = calls
         hour += _HOUR
-    return drawn
+    return denied
 
 
-def _drawn(spec: DemoKey, at: datetime, generator: Random, of_an_hour: float) -> int:
+def _random_calls(spec: DemoKey, at: datetime, generator: Random, share_of_hour: float) -> int:
     """Allowed calls in a part of the hour `at`."""
     if spec.at_night:
-        day = 9.5 if at.hour in (1, 2) else 0.2
+        hour_factor = 9.5 if at.hour in (1, 2) else 0.2
     else:
-        day = 1 + 0.85 * math.cos((at.hour - 14) / 24 * 2 * math.pi)
-    week = _WEEKEND if at.weekday() >= 5 else 1.0
-    return _rounded(spec.calls / 24 * day * week * of_an_hour * generator.uniform(0.75, 1.25), generator)
+        hour_factor = 1 + 0.85 * math.cos((at.hour - 14) / 24 * 2 * math.pi)
+    weekday_factor = _WEEKEND_SHARE if at.weekday() >= 5 else 1.0
+    return _round_randomly(
+        spec.calls / 24 * hour_factor * weekday_factor * share_of_hour * generator.uniform(0.75, 1.25), generator
+    )
 
 
-def _rounded(expected: float, generator: Random) -> int:
+def _round_randomly(expected: float, generator: Random) -> int:
     """A whole number whose mean is `expected`."""
     return int(expected) + (generator.random() < expected % 1)

@@ -1,4 +1,4 @@
-"""API keys: issue, edit, regenerate, revoke, reactivate, delete."""
+"""Operations on a key as a whole: issue, edit, revoke, reactivate, delete."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -13,15 +13,13 @@ from keyadmin.core.errors import ConflictError, InvalidInputError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, Kind, LastDenial, Meter, Organisation, ScopeDay
 from keyadmin.models.meter import CELLS
-from keyadmin.operations import audit, grants, policy, revisions
+from keyadmin.operations import allow_list_rules, audit, grants, policy, revisions
 from keyadmin.operations.keys import rows, secrets
 from keyadmin.operations.keys import values as key_values
-from keyadmin.operations.keys.secrets import Issued, end_grace, regenerate
+from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
-
-__all__ = ["UNSET", "Issued", "delete", "edit", "end_grace", "issue", "reactivate", "regenerate", "revoke"]
 
 
 def issue(
@@ -38,22 +36,22 @@ def issue(
     networks: Sequence[cidr.Network] = (),
     expires_at: datetime | None = None,
     tier: UUID | None = None,
-) -> Issued:
-    """Make a key and return it with its secret, this once.
+) -> IssuedKey:
+    """Create a key. The result is the only place where its secret can be read.
 
-    `kind` None means a bot's key where there is a bot, else a standard one. The organisation's public key, given
-    no scopes, holds all that an owner holds.
+    `kind` defaults to a bot's key if there is a bot, else to a standard key. A public key without scopes gets all
+    scopes of an owner. No channels or networks: no restriction. `tier` defaults to the organisation's.
     """
     with audit.audited_transaction(actor):
-        # Of public keys there is one: who makes it makes it alone.
-        find = owners.lock_organisation if kind == Kind.PUBLIC else owners.hold_organisation
-        owner = find(actor, organisation)
-        rows.hold_actor(actor)
-        key = _new_key(actor, owner, owners.bot_of(owner, bot) if bot else None, kind)
+        # An organisation has one public key, so two issuers must not run at once.
+        lock = owners.lock_organisation if kind == Kind.PUBLIC else owners.lock_organisation_shared
+        owner = lock(actor, organisation)
+        rows.lock_acting_key_shared(actor)
+        key = _new_key(actor, owner, owners.get_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
-        _require_room(key)
+        _require_owner_accepts(key)
         if key.kind == Kind.PUBLIC and not inherits:
-            scopes = scopes or grants.of_owner()
+            scopes = scopes or grants.scopes_of_owner()
         values = key_values.Values(
             name,
             description,
@@ -64,10 +62,10 @@ def issue(
             expires_at,
             tier or owner.default_tier_id,
         )
-        token, described = _bring_to_life(actor, key, values)
-        changes = audit.created(described)
+        token, description_for_history = _create_rows(actor, key, values)
+        changes = audit.created(description_for_history)
         audit.record(EventType.KEY_ISSUED, actor=actor, target=key, organisation=owner, changes=changes)
-    return Issued(key, token)
+    return IssuedKey(key, token)
 
 
 def edit(
@@ -85,11 +83,11 @@ def edit(
     tier: UUID | Unset = UNSET,
     allow_any: bool = False,
 ) -> Key:
-    """Change what is given. `revision` is the one that was read; None edits whatever is there now.
+    """Change the fields that are set. `revision` is the one that the actor read; None accepts any.
 
-    Taking the last network away opens the key to any address, which takes `allow_any`.
+    Removing the last network allows any address and needs `allow_any`.
     """
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "name": name,
         "description": description,
         "inherits": inherits,
@@ -103,20 +101,20 @@ def edit(
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
         revisions.require(row, revision)
         old = key_values.of(row)
-        new = key_values.altered(old, given)
-        new = key_values.judged(actor, row, new, old, audit.database_time())
-        if old.networks and not new.networks and not allow_any:
-            raise InvalidInputError({"allow_any": [key_values.when_emptied(row)]})
+        new = key_values.replaced(old, fields)
+        new = key_values.validate(actor, row, new, old, audit.database_time())
+        if old.networks and not new.networks:
+            allow_list_rules.require_confirmation(row, allow_any)
         changes = key_values.changes(old, new)
         require_changes(changes)
         row.revision += 1
         key_values.save(row, new, old)
-        _record(EventType.KEY_EDITED, actor, row, changes)
+        rows.record(EventType.KEY_EDITED, actor, row, changes)
     return row
 
 
 def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
-    """Stop the key at once. It can be reactivated."""
+    """Deny the key's calls from now on. A revoked key can be reactivated."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REVOKE_KEYS)
         if row.revoked_at is not None:
@@ -124,19 +122,20 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
         reason = clean_reason(reason)
         row.revoked_at, row.revoked_reason, row.revision = audit.database_time(), reason, row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
-        _record(EventType.KEY_REVOKED, actor, row, {"revoked_at": (None, rfc3339(row.revoked_at))}, reason)
+        changes = {"revoked_at": (None, rfc3339(row.revoked_at))}
+        rows.record(EventType.KEY_REVOKED, actor, row, changes, reason)
     return row
 
 
 def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None = UNSET, reason: str = "") -> Key:
-    """Let a revoked or expired key work again; an expired one needs a new expiry."""
+    """Allow a revoked or expired key to be used again. An expired key needs a new `expires_at`."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REACTIVATE_KEYS)
         now = audit.database_time()
-        expired = row.expires_at is not None and row.expires_at <= now
-        if row.revoked_at is None and not expired:
+        is_expired = row.expires_at is not None and row.expires_at <= now
+        if row.revoked_at is None and not is_expired:
             raise ConflictError(_("This key is not revoked."))
-        if expired and expires_at is UNSET:
+        if is_expired and expires_at is UNSET:
             raise InvalidInputError({"expires_at": [_("Set a new expiry first.")]})
         reason = clean_reason(reason)
         before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}
@@ -146,77 +145,69 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
         after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
-        _record(EventType.KEY_REACTIVATED, actor, row, audit.changed(before, after), reason)
+        rows.record(EventType.KEY_REACTIVATED, actor, row, audit.changed(before, after), reason)
     return row
 
 
 def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
-    """Remove the key with its secrets and lists, for good. Its history and its calls by hour stay."""
+    """Delete the key with its secrets and lists. Its history and its hourly usage stay."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.DELETE_KEYS)
         revisions.require(row, revision)
-        described = rows.identity(row) | rows.biography(row) | key_values.describe(key_values.of(row))
+        before = rows.audit_identity(row) | rows.deletion_snapshot(row) | key_values.describe(key_values.of(row))
         target, organisation = audit.target_of(row), row.organisation
-        secrets.end(row.secrets.all())
-        for use in (LastDenial, ScopeDay, AddressDay, KeyDay):
-            use.objects.filter(key_id=key).delete()
+        secrets.remove(row.secrets.all())
+        for model in (LastDenial, ScopeDay, AddressDay, KeyDay):
+            model.objects.filter(key_id=key).delete()
         row.delete()
         audit.record(
             EventType.KEY_DELETED,
             actor=actor,
             target=target,
             organisation=organisation,
-            changes=audit.removed(described),
+            changes=audit.removed(before),
             invalidate=audit.Invalidation(closed=[key]),
         )
 
 
 def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: Kind | None) -> Key:
+    """An unsaved key of the owner."""
     kind = kind or (Kind.BOT if bot else Kind.STANDARD)
     if (kind == Kind.BOT) != (bot is not None):
-        raise InvalidInputError({"kind": [_("A bot's key, and no other, belongs to a bot.")]})
+        raise InvalidInputError({"kind": [_("A bot’s key must belong to a bot, and only a bot’s key can.")]})
     creator = actor.id if actor.kind is ActorKind.PERSON else None
     return Key(organisation=organisation, bot=bot, kind=kind, creator_id=creator, created_by=actor.label[:200])
 
 
-def _require_room(key: Key) -> None:
-    """Raise Conflict where the owner takes no such key now."""
+def _require_owner_accepts(key: Key) -> None:
+    """Raise ConflictError if the owner is disabled or already has a public key."""
     owners.require_active(key.organisation, key.bot)
     if key.kind == Kind.PUBLIC and key.organisation.keys.filter(kind=Kind.PUBLIC).exists():
-        words = _("%(organisation)s already has a public key. Delete it first.")
-        raise ConflictError(words % {"organisation": key.organisation.name})
+        message = _("%(organisation)s already has a public key. Delete it first.")
+        raise ConflictError(message % {"organisation": key.organisation.name})
 
 
-def _bring_to_life(actor: Actor, key: Key, values: key_values.Values) -> tuple[tokens.Token, dict[str, Any]]:
-    """Check the values, mint, save key, secret and meter; returns the token and what history says of the key."""
+def _create_rows(actor: Actor, key: Key, values: key_values.Values) -> tuple[tokens.Token, dict[str, Any]]:
+    """Validate the values, create the token, and save key, secret and meter.
+
+    Returns the token and the fields of the key that history shows.
+    """
     key.created_at = audit.database_time()
-    values = key_values.judged(actor, key, values, None, key.created_at)
+    values = key_values.validate(actor, key, values, None, key.created_at)
     token = tokens.mint(key.organisation.key_prefix, tokens.Format(key.organisation.key_format))
-    secrets.name_after(key, token)
+    secrets.copy_public_part(key, token)
     key_values.save(key, values, None)
     secrets.store(key, token, key.created_at)
     Meter.objects.create(key_id=key.id, version=1, cells=[0] * CELLS)
     ownership = {"kind": str(key.kind), "bot": key.bot.name if key.bot else None}
-    return token, rows.identity(key) | ownership | key_values.describe(values)
+    return token, rows.audit_identity(key) | ownership | key_values.describe(values)
 
 
 def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
+    """Set the expiry on the row, unsaved, and end an old secret's grace with it."""
     errors = FieldErrors()
     key_values.check_expiry(errors, key, expires_at, now)
     errors.raise_if_any()
     key.expires_at = expires_at
     if expires_at is not None:
         key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)
-
-
-def _record(event_type: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
-    """The last line of what changes a key that stays."""
-    audit.record(
-        event_type,
-        actor=actor,
-        target=key,
-        organisation=key.organisation,
-        changes=changes,
-        reason=reason,
-        invalidate=audit.Invalidation(keys=[key.id]),
-    )

@@ -1,6 +1,6 @@
-"""Keys as rows to be changed: found, allowed, locked."""
+"""Rows of keys: lock them for an operation, describe them for history, record the event."""
 
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -8,55 +8,67 @@ from django.db import connection
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import NotFoundError
 from keyadmin.core.time import rfc3339
-from keyadmin.models import Key
-from keyadmin.operations import policy
+from keyadmin.models import EventType, Key
+from keyadmin.operations import audit, policy
 from keyadmin.operations.organisations import owners
 
 
 def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
-    """The key, locked after its organisation is held, if the actor sees it and has the permission."""
-    organisation = owners.hold_organisation(actor, Key.objects.filter(id=key).values("organisation")[:1])
+    """The key, locked, with its organisation locked in share mode before it.
+
+    Raises NotFoundError if the actor may not see the key, ForbiddenError if the permission is missing. If the actor is
+    a key itself, both keys are locked in the order of their ids.
+    """
+    organisation = owners.lock_organisation_shared(actor, Key.objects.filter(id=key).values("organisation")[:1])
     if actor.kind is ActorKind.KEY and actor.id and actor.id < key:
-        hold_actor(actor)
-    row = (
-        Key.objects.select_related("organisation", "bot", "tier")
-        .select_for_update(no_key=True, of=("self",))
-        .filter(id=key)
-        .first()
-    )
+        lock_acting_key_shared(actor)
+    rows = Key.objects.select_related("organisation", "bot", "tier").select_for_update(no_key=True, of=("self",))
+    row: Key | None = rows.filter(id=key).first()
     if row is None:
         raise NotFoundError
     if actor.kind is ActorKind.KEY and actor.id and actor.id > key:
-        hold_actor(actor)
-    locked: Key = row
-    policy.require_for_key(actor, permission, organisation, locked.kind)
-    return locked
+        lock_acting_key_shared(actor)
+    policy.require_for_key(actor, permission, organisation, row.kind)
+    return row
 
 
-def hold_actor(actor: Actor) -> None:
-    """Until the change is made, nobody revokes, narrows or deletes the key that makes it."""
+def lock_acting_key_shared(actor: Actor) -> None:
+    """If the actor is a key, prevent until the commit that it is revoked, restricted or deleted."""
     if actor.kind is ActorKind.KEY:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM key WHERE id = %s FOR SHARE", [actor.id])
 
 
-def identity(key: Key) -> dict[str, Any]:
-    """What history calls a key by, besides its name."""
+def audit_identity(key: Key) -> dict[str, str | None]:
+    """The fields by which history identifies a key, in addition to its name."""
     return {"masked": key.masked, "key_id": key.key_id}
 
 
-def biography(key: Key) -> dict[str, Any]:
-    """What is worth knowing of a key that is gone."""
+def deletion_snapshot(key: Key) -> dict[str, str | None]:
+    """The fields that history keeps of a deleted key, in addition to its identity and its values."""
     return {
         "kind": key.kind,
         "bot": key.bot.name if key.bot else None,
         "created_at": rfc3339(key.created_at),
         "created_by": key.created_by,
-        "last_used_at": rfc3339(_last_used(key)),
+        "last_used_at": rfc3339(_last_used_at(key)),
         "revoked_at": rfc3339(key.revoked_at),
         "revoked_reason": key.revoked_reason,
     }
 
 
-def _last_used(key: Key) -> Any:
+def record(event_type: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
+    """Record the event of a change to one key, which invalidates its cached snapshots."""
+    audit.record(
+        event_type,
+        actor=actor,
+        target=key,
+        organisation=key.organisation,
+        changes=changes,
+        reason=reason,
+        invalidate=audit.Invalidation(keys=[key.id]),
+    )
+
+
+def _last_used_at(key: Key) -> datetime | None:
     return Key.objects.filter(id=key.id).with_usage().values_list("last_used_at", flat=True).first()

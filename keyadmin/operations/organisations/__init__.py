@@ -1,4 +1,7 @@
-"""Acts on organisations; their bots and IP allow-lists are modules of this package."""
+"""Operations on organisations; `bots` and `allow_lists` have those on their bots and IP allow-lists.
+
+`owners` locks organisations and bots for every operation on what they own.
+"""
 
 from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable
 

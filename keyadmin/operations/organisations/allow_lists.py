@@ -1,4 +1,4 @@
-"""Allow-lists of keys and bots: add, change and remove networks."""
+"""IP allow-lists of keys and bots: add, change and remove entries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.errors import NotFoundError
 from keyadmin.models import AllowListEntry, Bot, EventType, Key, Organisation
-from keyadmin.operations import audit, policy, revisions
+from keyadmin.operations import allow_list_rules, audit, policy, revisions
 from keyadmin.operations.keys import rows, values
 from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
@@ -19,8 +19,8 @@ from keyadmin.operations.validation import require_changes
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
-    """A locked allow-list: a bot's or a key's."""
+class _AllowList:
+    """The list of a locked bot or key."""
 
     actor: Actor
     organisation: Organisation
@@ -33,114 +33,105 @@ class _List:
     def networks(self) -> list[cidr.Network]:
         return list(self.entries.values_list("network", flat=True))
 
+    def parse(self, text: str, others: Sequence[cidr.Network]) -> cidr.Network:
+        return allow_list_rules.parse_network(text, others, narrow_only=isinstance(self.owner, Bot))
+
+    def require_within_ceiling(self, networks: Sequence[cidr.Network]) -> None:
+        """Raise ForbiddenError if the networks would make a key usable from more addresses than the actor may allow."""
+        if isinstance(self.owner, Key):
+            old = values.of(self.owner)
+            values.require_within_ceiling(self.actor, self.owner, replace(old, networks=tuple(networks)), old)
+
 
 def add(
     *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, since: datetime | None = None
 ) -> AllowListEntry:
-    """Add a network to the list of the bot or of the key. The first one closes it to all other addresses.
+    """Add a network to the list of the bot or the key. The first entry denies all other addresses.
 
-    `since`: of one that is put back, when it first came onto the list; it then stands where it stood.
+    `since` puts a removed entry back: its first `created_at`, which restores its place in the list.
     """
     with audit.audited_transaction(actor):
-        allowed = _lock(actor, bot, key)
-        before = allowed.networks()
-        new = _parse(allowed, network, before)
-        _require_reach(allowed, [*before, new])
-        owner = {"bot": allowed.owner} if isinstance(allowed.owner, Bot) else {"key": allowed.owner}
-        entry = AllowListEntry.objects.create(**owner, network=new)
+        allow_list = _lock(actor, bot, key)
+        before = allow_list.networks()
+        parsed = allow_list.parse(network, before)
+        allow_list.require_within_ceiling([*before, parsed])
+        owner = {"bot": allow_list.owner} if isinstance(allow_list.owner, Bot) else {"key": allow_list.owner}
+        entry = AllowListEntry.objects.create(**owner, network=parsed)
         if since is not None:
             entry.created_at = since
             entry.save(update_fields=("created_at",))
-        _record(EventType.ALLOW_LIST_ENTRY_ADDED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_ADDED, allow_list, before)
     return entry
 
 
 def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = None) -> AllowListEntry:
-    """Put another network in the entry's place."""
+    """Replace the network of the entry."""
     with audit.audited_transaction(actor):
-        allowed, row = _lock_entry(actor, entry)
+        allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
-        before = allowed.networks()
+        before = allow_list.networks()
         others = [other for other in before if other != row.network]
-        new = _parse(allowed, network, others)
-        require_changes(new != row.network)
-        _require_reach(allowed, [*others, new])
-        row.network, row.revision = new, row.revision + 1
+        parsed = allow_list.parse(network, others)
+        require_changes(parsed != row.network)
+        allow_list.require_within_ceiling([*others, parsed])
+        row.network, row.revision = parsed, row.revision + 1
         row.save(update_fields=("network", "revision"))
-        _record(EventType.ALLOW_LIST_ENTRY_CHANGED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_CHANGED, allow_list, before)
     return row
 
 
 def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int | None = None) -> None:
-    """Remove the entry. Without the last one the list allows any address, which takes `allow_any`."""
+    """Remove the entry. Removing the last one makes the list allow any address and needs `allow_any`."""
     with audit.audited_transaction(actor):
-        allowed, row = _lock_entry(actor, entry)
+        allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
-        before = allowed.networks()
-        if len(before) == 1 and not allow_any:
-            raise InvalidInputError({"allow_any": [values.when_emptied(allowed.owner)]})
-        _require_reach(allowed, [other for other in before if other != row.network])
+        before = allow_list.networks()
+        if len(before) == 1:
+            allow_list_rules.require_confirmation(allow_list.owner, allow_any)
+        allow_list.require_within_ceiling([other for other in before if other != row.network])
         row.delete()
-        _record(EventType.ALLOW_LIST_ENTRY_REMOVED, allowed, before)
+        _record(EventType.ALLOW_LIST_ENTRY_REMOVED, allow_list, before)
 
 
-def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _List:
+def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
+    """The list of the bot or the key, one of which is given."""
     if (bot is None) == (key is None):
         raise ValueError("an allow-list belongs to a bot or to a key")
     if key is not None:
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
-        return _List(actor, row.organisation, row)
+        return _AllowList(actor, row.organisation, row)
     assert bot is not None  # noqa: S101 - for mypy
-    organisation, owner = owners.lock_organisation_of_bot(actor, bot)
+    organisation, owner = owners.lock_bot(actor, bot)
     policy.require(actor, Permission.MANAGE_BOTS, organisation)
-    return _List(actor, organisation, owner)
+    return _AllowList(actor, organisation, owner)
 
 
-def _lock_entry(actor: Actor, entry: UUID) -> tuple[_List, AllowListEntry]:
-    seen = AllowListEntry.objects.visible_to(actor).filter(id=entry).first()
-    if seen is None:
+def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
+    visible = AllowListEntry.objects.visible_to(actor).filter(id=entry).first()
+    if visible is None:
         raise NotFoundError
-    allowed = _lock(actor, seen.bot_id, seen.key_id)
-    row = allowed.entries.filter(id=entry).first()
+    allow_list = _lock(actor, visible.bot_id, visible.key_id)
+    row = allow_list.entries.filter(id=entry).first()
     if row is None:
         raise NotFoundError
-    return allowed, row
+    return allow_list, row
 
 
-def _parse(allowed: _List, text: str, others: Sequence[cidr.Network]) -> cidr.Network:
-    """The network that was typed, if the list can take it."""
-    try:
-        network = cidr.parse(text, floor=isinstance(allowed.owner, Bot))
-    except cidr.CidrError as problem:
-        raise InvalidInputError({"network": [problem.message]}) from problem
-    if len(others) >= values.MOST_NETWORKS:
-        raise InvalidInputError({"network": [values.too_many_networks()]})
-    if covering := cidr.covers(others, network):
-        raise InvalidInputError({"network": [values.covered(network, covering)]})
-    return network
-
-
-def _require_reach(allowed: _List, networks: Sequence[cidr.Network]) -> None:
-    if isinstance(allowed.owner, Key):
-        old = values.of(allowed.owner)
-        values.require_reach(allowed.actor, allowed.owner, replace(old, networks=tuple(networks)), old)
-
-
-def _record(event_type: EventType, allowed: _List, before: Sequence[cidr.Network]) -> None:
-    """History keeps the whole list, before and after. Whoever edits what had the old list is told of the new one."""
-    owner = allowed.owner
+def _record(event_type: EventType, allow_list: _AllowList, before: Sequence[cidr.Network]) -> None:
+    """Record the whole list before and after. The owner's new revision makes other edits of it stale."""
+    owner = allow_list.owner
     owner.revision += 1
     owner.save(update_fields=("revision",))
     if isinstance(owner, Key):
         invalidate = audit.Invalidation(keys=[owner.id])
     else:
-        invalidate = audit.Invalidation(organisations=[allowed.organisation.id])
-    changes = {"networks": (sorted(map(str, before)), sorted(map(str, allowed.networks())))}
+        invalidate = audit.Invalidation(organisations=[allow_list.organisation.id])
+    changes = {"networks": (sorted(map(str, before)), sorted(map(str, allow_list.networks())))}
     audit.record(
         event_type,
-        actor=allowed.actor,
+        actor=allow_list.actor,
         target=owner,
-        organisation=allowed.organisation,
+        organisation=allow_list.organisation,
         changes=changes,
         invalidate=invalidate,
     )

@@ -1,6 +1,6 @@
-"""Bots: create, edit, disable, enable."""
+"""Operations on bots: create, edit, disable, enable."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -13,19 +13,23 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
+_MAX_NAME_LENGTH: Final = 120
+_MAX_DESCRIPTION_LENGTH: Final = 500
+
 
 def create(
     *, actor: Actor, organisation: UUID, name: str, description: str = "", is_conversational: bool = True
 ) -> Bot:
-    """A new bot of the organisation."""
+    """Create a bot in the organisation."""
     with audit.audited_transaction(actor):
         owner = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_BOTS, owner)
         owners.require_active(owner)
         bot = Bot(organisation=owner, name=name, description=description, is_conversational=is_conversational)
-        _check(bot)
+        _clean(bot)
         bot.save(force_insert=True)
-        changes = audit.created(_describe(bot))  # it has no key yet, whose snapshot it could make stale
+        changes = audit.created(_describe(bot))
+        # A new bot has no keys, so no cached snapshot becomes stale.
         audit.record(EventType.BOT_CREATED, actor=actor, target=bot, organisation=owner, changes=changes)
     return bot
 
@@ -39,7 +43,7 @@ def edit(
     description: str | Unset = UNSET,
     is_conversational: bool | Unset = UNSET,
 ) -> Bot:
-    """Change what is given. `revision` is the one that was read; None edits whatever is there now."""
+    """Change the fields that are set. `revision` is the one that the actor read; None accepts any."""
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
         revisions.require(row, revision)
@@ -50,7 +54,7 @@ def edit(
             row.description = description
         if is_conversational is not UNSET:
             row.is_conversational = is_conversational
-        _check(row)
+        _clean(row)
         changes = audit.changed(before, _describe(row))
         require_changes(changes)
         row.revision += 1
@@ -60,16 +64,16 @@ def edit(
 
 
 def disable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
-    """Pause every key of the bot at once."""
-    return _switch(actor, bot, EventType.BOT_DISABLED, reason, active=False)
+    """Pause all keys of the bot from now on."""
+    return _set_active(actor, bot, EventType.BOT_DISABLED, reason, active=False)
 
 
 def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
-    """Bring the bot's keys back."""
-    return _switch(actor, bot, EventType.BOT_ENABLED, reason, active=True)
+    """Resume the keys of the bot."""
+    return _set_active(actor, bot, EventType.BOT_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, active: bool) -> Bot:
+def _set_active(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, active: bool) -> Bot:
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
         if row.is_active == active:
@@ -82,17 +86,19 @@ def _switch(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, acti
 
 
 def _lock(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
-    organisation, row = owners.lock_organisation_of_bot(actor, bot)
+    organisation, row = owners.lock_bot(actor, bot)
     policy.require(actor, Permission.MANAGE_BOTS, organisation)
     return organisation, row
 
 
-def _check(bot: Bot) -> None:
+def _clean(bot: Bot) -> None:
+    """Clean the fields of the row. Raises InvalidInputError."""
     errors = FieldErrors()
-    bot.name = errors.clean_text("name", bot.name, 120)
-    bot.description = errors.clean_text("description", bot.description, 500, required=False, multiline=True)
-    if Bot.objects.filter(organisation=bot.organisation_id, name=bot.name).exclude(id=bot.id).exists():
-        errors.add("name", _("There is already a bot with this name."))
+    others = Bot.objects.filter(organisation=bot.organisation_id).exclude(id=bot.id)
+    bot.name = errors.clean_unique_name(bot.name, _MAX_NAME_LENGTH, others, _("There is already a bot with this name."))
+    bot.description = errors.clean_text(
+        "description", bot.description, _MAX_DESCRIPTION_LENGTH, required=False, multiline=True
+    )
     errors.raise_if_any()
 
 

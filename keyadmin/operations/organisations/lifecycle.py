@@ -1,4 +1,4 @@
-"""Organisations: create, edit, disable, enable."""
+"""Operations on organisations: create, edit, disable, enable."""
 
 import re
 from collections.abc import Mapping
@@ -18,10 +18,13 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
-#: Words that the addresses of pages need beside the organisations' own.
-_RESERVED: Final = frozenset({"create"})
-_slug = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
-_prefix = re.compile(PREFIX_PATTERN).fullmatch
+MAX_EXPIRY_DAYS: Final = 36_500
+_MAX_NAME_LENGTH: Final = 120
+_MAX_SLUG_LENGTH: Final = 60
+#: Slugs that would collide with the URL of a page.
+_RESERVED_SLUGS: Final = frozenset({"create"})
+_is_slug: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
+_is_prefix: Final = re.compile(PREFIX_PATTERN).fullmatch
 
 
 def create(
@@ -33,16 +36,16 @@ def create(
     key_format: str = Format.DEFAULT.value,
     tier: UUID | None = None,
 ) -> Organisation:
-    """A new tenant. Without a slug it is made of the name; without a tier it is the one with the lowest limit."""
+    """Create an organisation. `slug` defaults to one made of the name, `tier` to the tier with the lowest limit."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         organisation = Organisation(
-            name=name, slug=slug or slugify(name)[:60], key_prefix=key_prefix, key_format=key_format
+            name=name, slug=slug or slugify(name)[:_MAX_SLUG_LENGTH], key_prefix=key_prefix, key_format=key_format
         )
         lowest = Tier.objects.first()
-        if usual := tier or (lowest and lowest.id):
-            organisation.default_tier_id = usual
-        _check(organisation)
+        if default_tier := tier or (lowest and lowest.id):
+            organisation.default_tier_id = default_tier
+        _clean(organisation)
         organisation.save(force_insert=True)
         Version.objects.create(subject=organisation.id)
         changes = audit.created(_describe(organisation))
@@ -64,8 +67,8 @@ def edit(
     may_never_expire: bool | Unset = UNSET,
     usage_retention_days: int | Unset = UNSET,
 ) -> Organisation:
-    """Change what is given. New rules are for keys made or changed from now on."""
-    given: Mapping[str, Any] = {
+    """Change the fields that are set. New rules for keys apply to keys that are issued or edited from now on."""
+    fields: Mapping[str, Any] = {
         "name": name,
         "key_prefix": key_prefix,
         "key_format": key_format,
@@ -82,10 +85,10 @@ def edit(
             policy.require(actor, Permission.CHOOSE_TIERS, row)
         revisions.require(row, revision)
         before = _describe(row)
-        for field, value in given.items():
+        for field, value in fields.items():
             if value is not UNSET:
                 setattr(row, field, value)
-        _check(row)
+        _clean(row)
         changes = audit.changed(before, _describe(row))
         require_changes(changes)
         row.revision += 1
@@ -95,24 +98,23 @@ def edit(
 
 
 def disable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
-    """Pause every key of the organisation at once."""
-    return _switch(actor, organisation, EventType.ORGANISATION_DISABLED, reason, active=False)
+    """Pause all keys of the organisation from now on."""
+    return _set_active(actor, organisation, EventType.ORGANISATION_DISABLED, reason, active=False)
 
 
 def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
-    """Bring its keys back."""
-    return _switch(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
+    """Resume the keys of the organisation."""
+    return _set_active(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
 
 
-def _switch(actor: Actor, organisation: UUID, event_type: EventType, reason: str, *, active: bool) -> Organisation:
+def _set_active(actor: Actor, organisation: UUID, event_type: EventType, reason: str, *, active: bool) -> Organisation:
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
         if row.is_active == active:
-            words = (
+            raise ConflictError(
                 _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
             )
-            raise ConflictError(words)
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))
@@ -120,16 +122,17 @@ def _switch(actor: Actor, organisation: UUID, event_type: EventType, reason: str
     return row
 
 
-def _check(organisation: Organisation) -> None:
+def _clean(organisation: Organisation) -> None:
+    """Clean the fields of the row. Raises InvalidInputError."""
     errors = FieldErrors()
-    organisation.name = errors.clean_text("name", organisation.name, 120)
-    if not _slug(organisation.slug) or len(organisation.slug) > 60:
+    organisation.name = errors.clean_text("name", organisation.name, _MAX_NAME_LENGTH)
+    if not _is_slug(organisation.slug) or len(organisation.slug) > _MAX_SLUG_LENGTH:
         errors.add("slug", _("Use lower-case letters, digits and hyphens."))
-    elif organisation.slug in _RESERVED:
+    elif organisation.slug in _RESERVED_SLUGS:
         errors.add("slug", _("Choose another short name: this one is taken by a page."))
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
         errors.add("slug", _("There is already an organisation with this short name."))
-    if not _prefix(organisation.key_prefix):
+    if not _is_prefix(organisation.key_prefix):
         errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
     if organisation.key_format not in [known.value for known in Format]:
         errors.add("key_format", _("Choose one of the formats."))
@@ -140,16 +143,16 @@ def _check(organisation: Organisation) -> None:
 
 
 def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
-    longest = organisation.max_expiry_days
-    for field, days in (("max_expiry_days", longest), ("default_expiry_days", organisation.default_expiry_days)):
-        if days is not None and not 1 <= days <= 36_500:
+    longest, default = organisation.max_expiry_days, organisation.default_expiry_days
+    for field, days in (("max_expiry_days", longest), ("default_expiry_days", default)):
+        if days is not None and not 1 <= days <= MAX_EXPIRY_DAYS:
             errors.add(field, _("Enter a number of days from 1 to 36,500."))
-    if longest and (organisation.default_expiry_days or 0) > longest:
+    if longest and (default or 0) > longest:
         errors.add("default_expiry_days", _("This is longer than keys may live."))
     least, most = USAGE_RETENTION_DAYS
     if not least <= organisation.usage_retention_days <= most:
-        words = _("Enter a number of days from %(least)s to %(most)s.")
-        errors.add("usage_retention_days", words % {"least": least, "most": f"{most:,}"})
+        message = _("Enter a number of days from %(least)s to %(most)s.")
+        errors.add("usage_retention_days", message % {"least": least, "most": f"{most:,}"})
 
 
 def _describe(organisation: Organisation) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""Locks on the owners of keys, which come before the keys' own.
+"""Locks on the owners of keys, which an operation takes before those on keys.
 
-What changes an organisation, or anything in it but one key, locks the organisation. What changes one key holds it: many
-keys of an organisation are changed at once, and none while the organisation, its bots, channels or roles are.
+An operation on an organisation, or on anything in it but one key, locks the organisation. An operation on one key locks
+it in share mode: many keys of an organisation can change at the same time, but none while the organisation itself or
+its bots, channels or roles change.
 """
 
 from typing import Any
@@ -15,7 +16,7 @@ from keyadmin.models import Bot, Organisation
 
 
 def lock_organisation(actor: Actor, organisation: UUID) -> Organisation:
-    """The organisation, locked against every change in it, if the actor may know of it."""
+    """The organisation, locked. Raises NotFoundError if the actor may not see it."""
     rows = Organisation.objects.visible_to(actor).filter(id=organisation)
     row: Organisation | None = rows.select_related("default_tier").select_for_update(no_key=True, of=("self",)).first()
     if row is None:
@@ -23,37 +24,40 @@ def lock_organisation(actor: Actor, organisation: UUID) -> Organisation:
     return row
 
 
-def hold_organisation(actor: Actor, organisation: Any) -> Organisation:
-    """The organisation as it is until the change is made, beside others who hold it too. The id may be a sub-query."""
+def lock_organisation_shared(actor: Actor, organisation: Any) -> Organisation:
+    """The organisation, locked in share mode. `organisation` is an id or a subquery that returns one.
+
+    Raises NotFoundError if the actor may not see it.
+    """
     rows = Organisation.objects.visible_to(actor).filter(id=organisation)
-    statement, parameters = rows.query.sql_with_params()  # Django itself knows no FOR SHARE
-    row = next(iter(Organisation.objects.raw(f"{statement} FOR SHARE OF organisation", parameters)), None)
+    statement, parameters = rows.query.sql_with_params()  # Django has no FOR SHARE
+    row: Organisation | None = next(
+        iter(Organisation.objects.raw(f"{statement} FOR SHARE OF organisation", parameters)), None
+    )
     if row is None:
         raise NotFoundError
-    held: Organisation = row
-    return held
+    return row
 
 
-def bot_of(organisation: Organisation, bot: UUID) -> Bot:
-    """The bot of the locked or held organisation, which holds it."""
-    row = Bot.objects.filter(id=bot, organisation=organisation).first()
+def get_bot(organisation: Organisation, bot: UUID) -> Bot:
+    """The bot. The lock on its organisation, in either mode, also protects it."""
+    row: Bot | None = Bot.objects.filter(id=bot, organisation=organisation).first()
     if row is None:
         raise NotFoundError
-    found: Bot = row
-    return found
+    return row
 
 
 def require_active(organisation: Organisation, bot: Bot | None = None) -> None:
-    """Raise Conflict where a new key would be born paused."""
+    """Raise ConflictError if the organisation or the bot is disabled: a new key would be paused from the start."""
     for owner in (organisation, bot):
         if owner is not None and not owner.is_active:
             raise ConflictError(_("%(owner)s is disabled. Enable it first.") % {"owner": owner.name})
 
 
-def lock_organisation_of_bot(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
-    """The bot and its organisation, locked, if the actor sees them."""
-    seen = Bot.objects.visible_to(actor).filter(id=bot).values_list("organisation_id", flat=True).first()
-    if seen is None:
+def lock_bot(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
+    """The bot and its organisation, locked. Raises NotFoundError if the actor may not see the bot."""
+    organisation_id = Bot.objects.visible_to(actor).filter(id=bot).values_list("organisation_id", flat=True).first()
+    if organisation_id is None:
         raise NotFoundError
-    organisation = lock_organisation(actor, seen)
-    return organisation, bot_of(organisation, bot)
+    organisation = lock_organisation(actor, organisation_id)
+    return organisation, get_bot(organisation, bot)

@@ -1,7 +1,10 @@
-"""Acts on people and the roles they hold; sign-in, passwords and sessions are modules of this package."""
+"""Operations on people and their roles.
+
+`passwords`, `sessions` and `token_sessions` have those on passwords and sessions. `sign_in` limits failed sign-ins.
+"""
 
 from keyadmin.operations.people.accounts import (
-    Invited,
+    InvitedPerson,
     create,
     deactivate,
     edit,
@@ -14,7 +17,7 @@ from keyadmin.operations.people.accounts import (
 )
 
 __all__ = [
-    "Invited",
+    "InvitedPerson",
     "create",
     "deactivate",
     "edit",

@@ -1,4 +1,4 @@
-"""People and the roles they hold: create, invite, edit, deactivate, reactivate, give and take roles."""
+"""Operations on people and their roles: create, invite, edit, deactivate, reactivate, set and remove roles."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -17,8 +17,8 @@ from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_ch
 
 
 @dataclass(frozen=True, slots=True)
-class Invited:
-    """Who was invited; `token` lets somebody new choose a password, and is "" for who was here already."""
+class InvitedPerson:
+    """An invited person. `token` is for the link by which a new person chooses a password, "" for an existing one."""
 
     person: Person
     token: str = field(repr=False)
@@ -34,10 +34,12 @@ def create(
     organisation: UUID | None = None,
     role: str = "",
 ) -> Person:
-    """Somebody new, with a role in the organisation if one is given. Without a password they can't sign in yet."""
+    """Create a person, with a role in the organisation if one is given. Without a password they cannot sign in yet."""
     with audit.audited_transaction(actor):
-        owner = _owner_to_add_to(actor, organisation, system_role)
-        return _new(actor, EventType.PERSON_CREATED, owner, role, password, _person(email, name, system_role))
+        owner = _lock_organisation_to_join(actor, organisation, system_role)
+        person = Person(email=email, name=name, system_role=system_role)
+        _create(EventType.PERSON_CREATED, actor, person, owner, role, password)
+    return person
 
 
 def invite(
@@ -49,27 +51,29 @@ def invite(
     organisation: UUID | None = None,
     role: str = "",
     mail_base_url: str = "",
-) -> Invited:
-    """Somebody new, who chooses a password by the link that only the result holds.
+) -> InvitedPerson:
+    """Create a person without a password; the result has their link's token.
 
-    Whoever is here already, as far as the actor knows or not, gets the role, and keeps name, password and all else.
-    With `mail_base_url`, the scheme and host of the pages, somebody new also gets the link by mail.
+    With `mail_base_url`, the scheme and host of the pages, a new person also gets the link by mail.
+
+    An existing person, whether the actor may see them or not, gets the role and is otherwise unchanged.
     """
     with audit.audited_transaction(actor):
-        owner = _owner_to_add_to(actor, organisation, system_role)
-        known = Person.objects.filter(email__iexact=_typed(email)).first() if owner and not system_role else None
-        if owner and known:
-            return Invited(_take_in(actor, known, owner, role), token="")
-        person = _person(email, name, system_role)
-        person.password_link_count = 1
-        _new(actor, EventType.PERSON_INVITED, owner, role, None, person)
+        owner = _lock_organisation_to_join(actor, organisation, system_role)
+        if owner and not system_role:
+            existing = Person.objects.filter(email__iexact=_clean_email(email)).first()
+            if existing:
+                _join(actor, existing, owner, role)
+                return InvitedPerson(existing, token="")
+        person = Person(email=email, name=name, system_role=system_role, password_link_count=1)
+        _create(EventType.PERSON_INVITED, actor, person, owner, role, None)
         if mail_base_url:
             passwords.queue_link_mail(person, base_url=mail_base_url, sender=actor.label, is_invitation=True)
-    return Invited(person, passwords.token_of(person))
+    return InvitedPerson(person, passwords.token_of(person))
 
 
-def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> Invited:
-    """A link by which the person chooses a password, in place of every earlier one.
+def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> InvitedPerson:
+    """Create a link by which the person chooses a password. Earlier links become invalid.
 
     With `mail_base_url`, the scheme and host of the pages, they also get it by mail.
     """
@@ -80,12 +84,12 @@ def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> Invited
             raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
         row.password_link_count += 1
         row.save(update_fields=("password_link_count",))
+        changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
+        rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.sole_organisation(row), changes)
         if mail_base_url:
             is_invitation = row.account_status == AccountStatus.INVITED
             passwords.queue_link_mail(row, base_url=mail_base_url, sender=actor.label, is_invitation=is_invitation)
-        changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
-        rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.home(row), changes)
-    return Invited(row, passwords.token_of(row))
+    return InvitedPerson(row, passwords.token_of(row))
 
 
 def edit(
@@ -97,13 +101,14 @@ def edit(
     email: str | Unset = UNSET,
     time_zone: str | Unset = UNSET,
 ) -> Person:
-    """Change what is given. Everybody may change their own name and time zone; the address, with which one signs
-    in, is more.
+    """Change the fields that are set.
+
+    People may change their own name and time zone. Their email, by which they sign in, needs a permission.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
-        own_name = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNSET
-        if not own_name:
+        is_own_profile = actor.kind is ActorKind.PERSON and actor.id == row.id and email is UNSET
+        if not is_own_profile:
             rows.require_authority_over(actor, row)
         revisions.require(row, revision)
         fields = ("name", "email", "time_zone")
@@ -111,26 +116,26 @@ def edit(
         for field, value in zip(fields, (name, email, time_zone), strict=True):
             if value is not UNSET:
                 setattr(row, field, value)
-        rows.check(row)
+        rows.clean(row)
         changes = audit.changed(before, {field: getattr(row, field) for field in fields})
         require_changes(changes)
         row.revision += 1
         row.save(update_fields=(*fields, "revision"))
         if "email" in changes:
-            # The old address must no longer sign in, nor get the link that resets the password.
+            # allauth's copy of the old address could otherwise still sign in and receive password resets.
             apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
-        rows.record(EventType.PERSON_EDITED, actor, row, rows.home(row), changes)
+        rows.record(EventType.PERSON_EDITED, actor, row, rows.sole_organisation(row), changes)
     return row
 
 
 def deactivate(*, actor: Actor, person: UUID) -> Person:
-    """Shut the person out at once; keys that inherit from them may nothing any more."""
-    return _switch(actor, person, EventType.PERSON_DEACTIVATED, active=False)
+    """End the person's access now. Keys that inherit from them lose all permissions."""
+    return _set_active(actor, person, EventType.PERSON_DEACTIVATED, active=False)
 
 
 def reactivate(*, actor: Actor, person: UUID) -> Person:
-    """Let the person in again, with the roles they had."""
-    return _switch(actor, person, EventType.PERSON_REACTIVATED, active=True)
+    """Restore the person's access, with the roles that they had."""
+    return _set_active(actor, person, EventType.PERSON_REACTIVATED, active=True)
 
 
 def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revision: int | None = None) -> Person:
@@ -145,13 +150,13 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revis
         changes = audit.changed({"role": membership.role if membership else None}, {"role": role})
         require_changes(changes)
         Membership.objects.update_or_create(person=row, organisation=owner, defaults={"role": role})
-        _count(row)
+        _increment_revision(row)
         rows.record(EventType.ROLE_CHANGED, actor, row, owner, changes, audit.Invalidation(organisations=[owner.id]))
     return row
 
 
 def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int | None = None) -> Person:
-    """Take the person out of the organisation."""
+    """Remove the person from the organisation."""
     with audit.audited_transaction():
         owner, row = rows.lock_with_organisation(actor, organisation, person)
         revisions.require(row, revision)
@@ -162,13 +167,13 @@ def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int
             )
         changes = {"role": (membership.role, None)}
         membership.delete()
-        _count(row)
+        _increment_revision(row)
         rows.record(EventType.ROLE_REMOVED, actor, row, owner, changes, audit.Invalidation(organisations=[owner.id]))
     return row
 
 
 def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: int | None = None) -> Person:
-    """Give the person this system role, or with "" none. The last administrator keeps theirs."""
+    """Give the person this system role, or none with "". The last administrator cannot lose theirs."""
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
@@ -177,7 +182,7 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
         if system_role != SystemRole.ADMINISTRATOR:
             rows.require_another_administrator(row)
         row.system_role = system_role
-        rows.check(row)
+        rows.clean(row)
         changes = audit.changed(before, {"system_role": row.system_role})
         require_changes(changes)
         row.revision += 1
@@ -186,7 +191,7 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
     return row
 
 
-def _switch(actor: Actor, person: UUID, event_type: EventType, *, active: bool) -> Person:
+def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bool) -> Person:
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
@@ -196,23 +201,24 @@ def _switch(actor: Actor, person: UUID, event_type: EventType, *, active: bool) 
             )
         if not active:
             rows.require_another_administrator(row)
-            row.session_generation += 1  # or they would go on once the person is back
+            row.session_generation += 1  # otherwise the old sessions would work again after a reactivation
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "session_generation", "revision"))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         invalidate = audit.Invalidation(organisations=organisations, catalogue=bool(row.system_role))
-        rows.record(event_type, actor, row, rows.home(row), {"is_active": (not active, active)}, invalidate)
+        changes = {"is_active": (not active, active)}
+        rows.record(event_type, actor, row, rows.sole_organisation(row), changes, invalidate)
     return row
 
 
-def _count(person: Person) -> None:
-    """A role is part of what is told of a person."""
+def _increment_revision(person: Person) -> None:
+    """The roles of a person belong to what an editor sees of them, so a changed role makes other edits stale."""
     person.revision += 1
     person.save(update_fields=("revision",))
 
 
-def _owner_to_add_to(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
-    """The organisation that somebody is added to, locked, if the actor may add people to it, in that system role."""
+def _lock_organisation_to_join(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
+    """The organisation of a new person, locked, after checking that the actor may give them these roles."""
     owner = owners.lock_organisation(actor, organisation) if organisation else None
     policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_ALL_PEOPLE, owner)
     if system_role:
@@ -220,38 +226,39 @@ def _owner_to_add_to(actor: Actor, organisation: UUID | None, system_role: str) 
     return owner
 
 
-def _person(email: str, name: str, system_role: str) -> Person:
-    return Person(email=email, name=name, system_role=system_role)
-
-
-def _new(
-    actor: Actor, event_type: EventType, owner: Organisation | None, role: str, password: str | None, person: Person
-) -> Person:
-    rows.check(person, password, role if owner else None)
+def _create(
+    event_type: EventType,
+    actor: Actor,
+    person: Person,
+    organisation: Organisation | None,
+    role: str,
+    password: str | None,
+) -> None:
+    """Save the new person with their role and record the event."""
+    rows.clean(person, password, role if organisation else None)
     person.set_password(password)
     person.save(force_insert=True)
-    if owner:
-        Membership.objects.create(person=person, organisation=owner, role=role)
-    described = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
-    rows.record(event_type, actor, person, owner, audit.created(described))  # no key inherits from them yet
-    return person
+    if organisation:
+        Membership.objects.create(person=person, organisation=organisation, role=role)
+    fields = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
+    # No key inherits from a new person, so no cached snapshot becomes stale.
+    rows.record(event_type, actor, person, organisation, audit.created(fields))
 
 
-def _take_in(actor: Actor, person: Person, owner: Organisation, role: str) -> Person:
-    """Add who is here already to the organisation."""
+def _join(actor: Actor, person: Person, organisation: Organisation, role: str) -> None:
+    """Give an existing person a role in the organisation and record the event."""
     errors = FieldErrors()
     rows.check_role(errors, role)
-    if Membership.objects.filter(person=person, organisation=owner).exists():
-        words = _("This person already has a role in %(organisation)s.") % {"organisation": owner.name}
-        errors.add("email", words)
+    if Membership.objects.filter(person=person, organisation=organisation).exists():
+        message = _("This person already has a role in %(organisation)s.") % {"organisation": organisation.name}
+        errors.add("email", message)
     errors.raise_if_any()
-    Membership.objects.create(person=person, organisation=owner, role=role)
-    _count(person)
-    invalidate = audit.Invalidation(organisations=[owner.id])
-    rows.record(EventType.ROLE_CHANGED, actor, person, owner, {"role": (None, role)}, invalidate)
-    return person
+    Membership.objects.create(person=person, organisation=organisation, role=role)
+    _increment_revision(person)
+    invalidate = audit.Invalidation(organisations=[organisation.id])
+    rows.record(EventType.ROLE_CHANGED, actor, person, organisation, {"role": (None, role)}, invalidate)
 
 
-def _typed(email: str) -> str:
-    """The address as the table would hold it; "" for one that it can't."""
-    return FieldErrors().clean_text("email", email, 254).lower()
+def _clean_email(email: str) -> str:
+    """The address as it would be stored; "" if it cannot be stored."""
+    return FieldErrors().clean_text("email", email, rows.MAX_EMAIL_LENGTH).lower()

@@ -1,7 +1,7 @@
-"""Rows of people: what every act on one locks, checks and records."""
+"""Rows of people: lock them for an operation, check them, record the event."""
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -19,13 +19,18 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import FieldErrors
 
+MAX_EMAIL_LENGTH: Final = 254
+_MAX_NAME_LENGTH: Final = 120
+
 
 def lock(actor: Actor, person: UUID) -> Person:
-    """The person, locked with whoever acts and all active administrators: of two who remove each other, the second
-    is told, and whoever is being removed does nothing more.
+    """The person, locked together with the acting person and all active administrators.
+
+    So two administrators who remove each other do it one after the other, and a person who is being removed can do
+    nothing more. Raises NotFoundError if the actor may not see the person.
     """
-    everybody = policy.allows(actor, Permission.READ_PEOPLE, None)
-    if not everybody and not Person.objects.visible_to(actor).filter(id=person).exists():
+    sees_all_people = policy.allows(actor, Permission.READ_PEOPLE, None)
+    if not sees_all_people and not Person.objects.visible_to(actor).filter(id=person).exists():
         raise NotFoundError
     administrators = Q(system_role=SystemRole.ADMINISTRATOR, is_active=True)
     rows = (
@@ -33,14 +38,14 @@ def lock(actor: Actor, person: UUID) -> Person:
         .filter(administrators | Q(id__in=[person, actor.id]))
         .order_by("id")
     )
-    locked = next((row for row in rows if row.id == person), None)
+    locked: Person | None = next((row for row in rows if row.id == person), None)
     if locked is None:
         raise NotFoundError
     return locked
 
 
 def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tuple[Organisation, Person]:
-    """The person before the organisation, as the order of locks has it."""
+    """The organisation and the person, locked in the general order: people before organisations."""
     row = lock(actor, person)
     owner = owners.lock_organisation(actor, organisation)
     policy.require(actor, Permission.MANAGE_PEOPLE, owner)
@@ -48,41 +53,45 @@ def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tu
 
 
 def require_authority_over(actor: Actor, person: Person) -> None:
-    """Who is known to others as well, or to all, is not one owner's to rename, readdress or shut out."""
+    """Raise ForbiddenError unless the actor may change the person everywhere.
+
+    An owner may not rename, readdress or deactivate a person who has a system role or belongs to another organisation.
+    """
     if policy.allows(actor, Permission.MANAGE_ALL_PEOPLE, None):
         return
     organisations = list(person.memberships.values_list("organisation_id", flat=True))
-    theirs = not person.system_role and organisations
-    if not theirs or not all(policy.allows(actor, Permission.MANAGE_PEOPLE, each) for each in organisations):
+    is_local = not person.system_role and organisations
+    if not is_local or not all(policy.allows(actor, Permission.MANAGE_PEOPLE, each) for each in organisations):
         raise policy.forbidden(Permission.MANAGE_ALL_PEOPLE, Permission.MANAGE_ALL_PEOPLE, None)
 
 
 def is_last_administrator(person: Person) -> bool:
-    """Whether nobody else administers the system."""
-    administrators = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR)
-    is_one = person.is_active and person.system_role == SystemRole.ADMINISTRATOR
-    return bool(is_one and not administrators.exclude(id=person.id).exists())
+    """Return whether the person is the only active system administrator."""
+    if not person.is_active or person.system_role != SystemRole.ADMINISTRATOR:
+        return False
+    others = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR).exclude(id=person.id)
+    return not others.exists()
 
 
 def require_another_administrator(person: Person) -> None:
-    """Call it after `lock`."""
+    """Raise ConflictError if the person, locked by `lock`, is the last administrator."""
     if is_last_administrator(person):
         raise ConflictError(
             _("%(person)s is the last system administrator. Make someone else one first.") % {"person": person}
         )
 
 
-def check(person: Person, password: str | None = None, role: str | None = None) -> None:
-    """`role` None: none is given."""
+def clean(person: Person, password: str | None = None, role: str | None = None) -> None:
+    """Clean the fields of the row; check the new password and the new role, if any. Raises InvalidInputError."""
     errors = FieldErrors()
-    person.name = errors.clean_text("name", person.name, 120)
-    person.email = errors.clean_text("email", person.email, 254).lower()
+    person.name = errors.clean_text("name", person.name, _MAX_NAME_LENGTH)
+    person.email = errors.clean_text("email", person.email, MAX_EMAIL_LENGTH).lower()
     try:
         validate_email(person.email)
-    except ValidationError as problem:
-        errors.messages["email"] = list(problem.messages)
+    except ValidationError as error:
+        errors.messages["email"] = list(error.messages)
     if Person.objects.filter(email__iexact=person.email).exclude(id=person.id).exists():
-        errors.add("email", _("There is already a person with this e-mail address."))
+        errors.add("email", _("There is already a person with this email."))
     if person.system_role not in ("", *SystemRole.values):
         errors.add("system_role", _("Choose one of the roles."))
     if person.time_zone and person.time_zone not in time_zones():
@@ -97,16 +106,8 @@ def check(person: Person, password: str | None = None, role: str | None = None) 
 def check_password(errors: FieldErrors, person: Person, password: str) -> None:
     try:
         validate_password(password, person)
-    except ValidationError as problem:
-        errors.messages["password"] = list(problem.messages)
-
-
-@cache
-def time_zones() -> frozenset[str]:
-    """The zones that people choose from: places, without the abbreviations that the database keeps for old times."""
-    return frozenset(
-        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
-    )
+    except ValidationError as error:
+        errors.messages["password"] = list(error.messages)
 
 
 def check_role(errors: FieldErrors, role: str) -> None:
@@ -114,8 +115,16 @@ def check_role(errors: FieldErrors, role: str) -> None:
         errors.add("role", _("Choose one of the roles."))
 
 
-def home(person: Person) -> Organisation | None:
-    """The one organisation whose history a change of the person belongs to; None where there are more."""
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of the time zones of places, such as Europe/Berlin, without historical abbreviations."""
+    return frozenset(
+        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
+    )
+
+
+def sole_organisation(person: Person) -> Organisation | None:
+    """The organisation under which an event about the person is recorded; None if they belong to none or several."""
     memberships: list[Any] = list(person.memberships.select_related("organisation")[:2])
     return memberships[0].organisation if len(memberships) == 1 else None
 

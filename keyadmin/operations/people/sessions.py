@@ -1,4 +1,4 @@
-"""Sessions of people: the library keeps them, history tells of them."""
+"""Sign-ins on the pages. allauth keeps the sessions; these operations record their beginning and end."""
 
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
@@ -7,26 +7,26 @@ from keyadmin.operations import audit
 
 
 def sign_in(*, actor: Actor) -> None:
-    """The actor has signed in."""
+    """Record that the actor has signed in."""
     with audit.audited_transaction():
         Person.objects.filter(id=actor.id).update(last_login=audit.database_time())
         _record(EventType.SIGNED_IN, actor)
 
 
-def fail_sign_in(*, actor: Actor) -> None:
-    """Somebody tried to sign in as `actor.label`, the e-mail address they typed; `actor.id` is None."""
+def record_failed_sign_in(*, actor: Actor) -> None:
+    """Record a failed sign-in. `actor.label` is the email that was typed, `actor.id` is None."""
     with audit.audited_transaction():
         _record(EventType.SIGN_IN_FAILED, actor)
 
 
 def sign_out(*, actor: Actor) -> None:
-    """The actor has signed out."""
+    """Record that the actor has signed out."""
     with audit.audited_transaction():
         _record(EventType.SIGNED_OUT, actor)
 
 
 def end_all(*, actor: Actor) -> None:
-    """Sign the actor out everywhere, here as well."""
+    """End all sessions of the actor, including the present one."""
     with audit.audited_transaction():
         person = Person.objects.select_for_update(no_key=True).filter(id=actor.id).first()
         if person is None:

@@ -1,7 +1,9 @@
-"""Who signs in, by either door: one check of the password, and one count of failures.
+"""Password sign-in for pages and API: one check of the password and one rate limit of failures.
 
-Failures are counted by address, and by address and account together: counting by account alone would let anybody
-lock its owner out.
+Failures are counted by address, and by address and account together. A count by account alone would let an attacker
+lock the account's owner out.
+
+The limits are those of django-allauth, whose adapter needs the HTTP request; pages and API both use this subclass.
 """
 
 import math
@@ -24,15 +26,22 @@ _APP: Final = "allauth.account"
 _UNKNOWN_ADDRESS: Final = "unknown"
 
 
-class SignInAdapter(DefaultAccountAdapter):
-    """`authenticate` raises ValidationError for who has failed too often, and else takes the same time for all."""
+class SignInAdapter(DefaultAccountAdapter):  # type: ignore[misc, unused-ignore]
+    """allauth's adapter with keyadmin's client address.
+
+    `authenticate` raises ValidationError after too many failures. Otherwise it takes as long for an unknown account as
+    for a known one.
+    """
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """People whose address cannot be told share their limits."""
+        """The client's address. Clients without a known address share one limit."""
         return client_ip(request.META, conf.trusted_proxies) or _UNKNOWN_ADDRESS
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """The library's own would let a deactivated person who knows the password past the count of failures."""
+        """The active person with these credentials, or None.
+
+        allauth's own method would not count the failures of a deactivated person who knows the password.
+        """
         self.pre_authenticate(request, **credentials)
         user = authenticate(request, **credentials)
         AuthenticationBackend.unstash_authenticated_user()
@@ -43,7 +52,7 @@ class SignInAdapter(DefaultAccountAdapter):
         return user
 
     def seconds_left(self, request: HttpRequest, **credentials: Any) -> int:
-        """Until who has failed too often may try again; at least 1."""
+        """Seconds until these credentials can be tried again; at least 1."""
         return seconds_left(request, self._get_login_attempts_cache_key(request, **credentials))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
@@ -52,7 +61,7 @@ class SignInAdapter(DefaultAccountAdapter):
 
 
 def seconds_left(request: HttpRequest, key: str | None = None) -> int:
-    """Until the first of the limits that this request has reached lets it through again; at least 1."""
+    """Seconds until none of the limits that this request has reached denies it any more; at least 1."""
     now = time.time()
     waits = [1.0]
     for action in _ACTIONS:

@@ -1,4 +1,4 @@
-"""Sessions of people who use the API with tokens: begun, continued by refresh tokens, ended."""
+"""API sessions of people: begin, refresh, end. Each refresh token is used once and replaced by the next."""
 
 import hashlib
 import hmac
@@ -18,8 +18,8 @@ from keyadmin.operations import audit
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """A session and its newest refresh token, which is told once; `at` is the database's time."""
+class SessionGrant:
+    """A session and the only copy of its newest refresh token. `at` is the database's time of the grant."""
 
     session: UUID
     person: UUID
@@ -27,24 +27,30 @@ class Begun:
     refresh: str = field(repr=False)
 
 
-def begin(*, actor: Actor, binding: str) -> Begun:
-    """The actor has signed in; `binding` is of the password that was checked. NotFound where it has just changed."""
+def begin(*, actor: Actor, binding: str) -> SessionGrant:
+    """Begin a session of the actor, who has signed in.
+
+    `binding` is the session hash of the person whose password was checked. Raises NotFoundError if the password has
+    changed since.
+    """
     with audit.audited_transaction(actor):
         person = Person.objects.active().filter(id=actor.id).first()
         if person is None or not constant_time_compare(person.get_session_auth_hash(), binding):
             raise NotFoundError
         now = audit.database_time()
         TokenSession.objects.filter(person=person, expires_at__lte=now).delete()
-        until = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
-        session = TokenSession.objects.create(person=person, binding=binding, created_at=now, expires_at=until)
-        begun = Begun(session.id, person.id, now, _new(session))
+        expires_at = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        session = TokenSession.objects.create(person=person, binding=binding, created_at=now, expires_at=expires_at)
+        grant = SessionGrant(session.id, person.id, now, _create_refresh_token(session))
         audit.record(EventType.SIGNED_IN, actor=actor, target=person)
-    return begun
+    return grant
 
 
-def refresh(*, actor: Actor, token: str) -> Begun | None:
-    """Another refresh token in place of this one, which must not be used again: then somebody else has it too, the
-    whole session ends, and the answer is None. NotFound for what is no token of a living session.
+def refresh(*, actor: Actor, token: str) -> SessionGrant | None:
+    """Replace the refresh token by a new one.
+
+    A token that was used before must have been copied: its session ends and the result is None. Raises NotFoundError
+    if the token has no live session.
     """
     with audit.audited_transaction(actor):
         row = _lock(actor, token)
@@ -55,9 +61,9 @@ def refresh(*, actor: Actor, token: str) -> Begun | None:
             return None
         row.used_at = now
         row.save(update_fields=("used_at",))
-        begun = Begun(row.session_id, row.session.person_id, now, _new(row.session))
+        grant = SessionGrant(row.session_id, row.session.person_id, now, _create_refresh_token(row.session))
         audit.record(EventType.TOKEN_REFRESHED, actor=actor, target=row.session.person)
-    return begun
+    return grant
 
 
 def end(*, actor: Actor, token: str) -> None:
@@ -68,21 +74,21 @@ def end(*, actor: Actor, token: str) -> None:
         audit.record(EventType.SIGNED_OUT, actor=actor, target=row.session.person)
 
 
-def holder(token: str) -> Person | None:
-    """Whose refresh token it is, used or not."""
+def person_of(token: str) -> Person | None:
+    """The person of the refresh token, whether it was used or not."""
     row = RefreshToken.objects.select_related("session__person").filter(digest=_digest(token)).first()
     return row.session.person if row else None
 
 
 def _lock(actor: Actor, token: str) -> RefreshToken:
-    """The token, with its living session locked."""
+    """The refresh token, with its live session locked."""
     row = RefreshToken.objects.filter(digest=_digest(token), session__person=actor.id).first()
     if row is None:
         raise NotFoundError
     session = TokenSession.objects.alive().select_for_update(of=("self",)).filter(id=row.session_id).first()
     if session is None or not session.is_bound:
         raise NotFoundError
-    row.refresh_from_db(fields=("used_at",))  # whoever held the lock may have used it
+    row.refresh_from_db(fields=("used_at",))  # the previous holder of the lock may have used it
     row.session = session
     return row
 
@@ -92,7 +98,7 @@ def _end(session: TokenSession, now: datetime) -> None:
     session.save(update_fields=("ended_at",))
 
 
-def _new(session: TokenSession) -> str:
+def _create_refresh_token(session: TokenSession) -> str:
     token = secrets.token_urlsafe(32)
     RefreshToken.objects.create(session=session, digest=_digest(token))
     return token

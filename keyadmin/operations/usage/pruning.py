@@ -1,4 +1,4 @@
-"""The end of usage: what is older than its organisation keeps it is removed."""
+"""Delete usage that is older than its organisation keeps it."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,88 +15,113 @@ from keyadmin.operations import audit, policy
 from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.policy import Permission
 
-#: Rows in one statement: each is a transaction of its own, so that nobody waits.
-BATCH: Final = 10_000
-#: PostgreSQL's advisory lock of whoever is removing.
-PRUNING: Final = 0x6B61645F7072756E
+#: Rows in one statement, which is a transaction of its own, so that locks are short.
+BATCH_SIZE: Final = 10_000
+#: Number of the advisory lock: one process prunes at a time.
+PRUNING_LOCK: Final = 0x6B61645F7072756E
 
-_OF_KEYS: Final = "LEFT JOIN key ON key.id = old.key_id LEFT JOIN organisation ON organisation.id = key.organisation_id"
-_OF_SUBJECTS: Final = """LEFT JOIN bot ON bot.id = old.subject
-    LEFT JOIN organisation ON organisation.id = coalesce(bot.organisation_id, old.subject)"""
-#: A table, its column of time, and how its rows come to their organisation. Those of none, or of keys that are gone,
-#: stay as long as those of the organisation that keeps its own longest.
-_TABLES: Final = (
-    ("usage_hour", "hour", _OF_KEYS),
-    ("scope_day", "day", _OF_KEYS),
-    ("address_day", "day", _OF_KEYS),
-    ("key_day", "day", _OF_KEYS),
-    ("usage_day", "day", _OF_SUBJECTS),
+_JOIN_BY_KEY: Final = (
+    "LEFT JOIN key ON key.id = old.key_id LEFT JOIN organisation ON organisation.id = key.organisation_id"
 )
-_FIRST: Final = "SELECT min({column}) FROM {table} WHERE {column} > %(after)s AND {column} < %(limit)s"
-_REMOVE: Final = """DELETE FROM {table} WHERE ctid = ANY(ARRAY(
-    SELECT old.ctid FROM {table} AS old {owner}
+_JOIN_BY_SUBJECT: Final = """LEFT JOIN bot ON bot.id = old.subject
+    LEFT JOIN organisation ON organisation.id = coalesce(bot.organisation_id, old.subject)"""
+_SELECT_OLDEST: Final = "SELECT min({column}) FROM {table} WHERE {column} > %(after)s AND {column} < %(limit)s"
+_DELETE: Final = """DELETE FROM {table} WHERE ctid = ANY(ARRAY(
+    SELECT old.ctid FROM {table} AS old {join}
     WHERE old.{column} = %(moment)s
         AND %(day)s < %(today)s::date - coalesce(organisation.usage_retention_days, %(longest)s)
-    LIMIT %(batch)s
+    LIMIT %(batch_size)s
 ))"""
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Kept(NamedTuple):
-    """The days that organisations keep their usage: the fewest, and the most."""
+class UsageTable(NamedTuple):
+    """A table of usage, its time column, and the join from its rows to their organisation.
+
+    Rows without an organisation, such as those of deleted keys, are kept as long as the organisation with the longest
+    retention keeps its own.
+    """
+
+    table: str
+    column: str
+    join: str
+
+
+_TABLES: Final = (
+    UsageTable("usage_hour", "hour", _JOIN_BY_KEY),
+    UsageTable("scope_day", "day", _JOIN_BY_KEY),
+    UsageTable("address_day", "day", _JOIN_BY_KEY),
+    UsageTable("key_day", "day", _JOIN_BY_KEY),
+    UsageTable("usage_day", "day", _JOIN_BY_SUBJECT),
+)
+
+
+class Retention(NamedTuple):
+    """The shortest and the longest time, in days, for which any organisation keeps its usage."""
 
     shortest: int
     longest: int
 
 
-def prune(*, actor: Actor) -> dict[str, int]:
-    """Remove what is too old; returns the number of rows by table. One event tells of it, if there is anything.
+class DeletedBatch(NamedTuple):
+    table: str
+    rows: int
+    day: date
 
-    Raises Conflict while somebody else does. What a run that is interrupted has left, the next removes.
+
+def prune(*, actor: Actor) -> dict[str, int]:
+    """Delete usage that is too old; returns the number of rows by table.
+
+    If there is any, one event records it, in the transaction of the first batch. An interrupted run is completed by the
+    next. Raises ConflictError while another process prunes.
     """
-    with advisory_lock(PRUNING, _("Somebody else is removing old usage.")):
+    with advisory_lock(PRUNING_LOCK, _("Old usage is being removed already.")):
         today = audit.database_time().astimezone(UTC).date()
-        kept, removed = kept_days(), Counter[str]()
-        removing = _remove_old(today, kept)
+        retention, deleted = get_retention(), Counter[str]()
+        batches = _delete_old(today, retention)
         with audit.audited_transaction(actor):
             policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
-            if (first := next(removing, None)) is None:
+            if (first := next(batches, None)) is None:
                 return {}
-            table, rows, day = first
-            target, until = audit.Target("usage", "usage", _("Usage")), today - timedelta(days=kept.shortest)
-            audit.record(EventType.USAGE_PRUNED, actor=actor, target=target, changes={"since": (str(day), str(until))})
-        removed[table] += rows
-        for table, rows, _day in removing:
-            removed[table] += rows
-        return dict(removed)
+            target, until = audit.Target("usage", "usage", _("Usage")), today - timedelta(days=retention.shortest)
+            changes = {"since": (str(first.day), str(until))}
+            audit.record(EventType.USAGE_PRUNED, actor=actor, target=target, changes=changes)
+        deleted[first.table] += first.rows
+        for batch in batches:
+            deleted[batch.table] += batch.rows
+        return dict(deleted)
 
 
-def kept_days() -> Kept:
-    """Of all organisations; what a new one would keep, where there is none."""
-    usual = Organisation._meta.get_field("usage_retention_days").default
-    found = Organisation.objects.aggregate(least=Min("usage_retention_days"), most=Max("usage_retention_days"))
-    return Kept(found["least"] or usual, found["most"] or usual)
+def get_retention() -> Retention:
+    """Over all organisations; without any, the default of a new one."""
+    default = Organisation._meta.get_field("usage_retention_days").default
+    days = Organisation.objects.aggregate(least=Min("usage_retention_days"), most=Max("usage_retention_days"))
+    return Retention(days["least"] or default, days["most"] or default)
 
 
-def _remove_old(today: date, kept: Kept) -> Iterator[tuple[str, int, date]]:
-    """Remove batch after batch, the oldest first; yields the table, the rows and their day."""
-    for table, column, owner in _TABLES:
-        names = {"table": table, "column": column, "owner": owner}
-        after: Any = _LONG_AGO
-        while (moment := _one(_FIRST, names, after=after, limit=today - timedelta(days=kept.shortest))) is not None:
+def _delete_old(today: date, retention: Retention) -> Iterator[DeletedBatch]:
+    """Delete batch after batch, the oldest first, and yield each."""
+    limit = today - timedelta(days=retention.shortest)
+    for table in _TABLES:
+        after: datetime | date = _LONG_AGO
+        while (moment := _oldest(table, after=after, limit=limit)) is not None:
             day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
-            while rows := _run(_REMOVE, names, moment=moment, day=day, today=today, longest=kept.longest, batch=BATCH):
-                yield table, rows, day
+            while rows := _delete_batch(table, moment=moment, day=day, today=today, longest=retention.longest):
+                yield DeletedBatch(table.table, rows, day)
             after = moment
 
 
-def _one(statement: str, names: dict[str, str], **parameters: Any) -> Any:
+def _oldest(table: UsageTable, *, after: datetime | date, limit: date) -> datetime | date | None:
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(**names), parameters)
-        return cursor.fetchone()[0]
+        cursor.execute(_SELECT_OLDEST.format(**table._asdict()), {"after": after, "limit": limit})
+        (moment,) = cursor.fetchone()
+    oldest: datetime | date | None = moment
+    return oldest
 
 
-def _run(statement: str, names: dict[str, str], **parameters: Any) -> int:
+def _delete_batch(table: UsageTable, **parameters: Any) -> int:
+    """The number of rows deleted."""
     with connection.cursor() as cursor:
-        cursor.execute(statement.format(**names), parameters)
-        return cursor.rowcount
+        cursor.execute(_DELETE.format(**table._asdict()), parameters | {"batch_size": BATCH_SIZE})
+        deleted: int = cursor.rowcount
+    return deleted

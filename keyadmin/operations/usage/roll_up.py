@@ -1,4 +1,4 @@
-"""Usage: its sums by day, and its end."""
+"""Sum usage by day: of each key, bot and organisation, and of the installation."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -15,14 +15,14 @@ from keyadmin.models import Key, Meter, UsageDay, UsageHour, UsageRollUp
 from keyadmin.models.usage_sums import INSTALLATION
 from keyadmin.operations.audit import database_time
 from keyadmin.operations.locks import advisory_lock
-from keyadmin.operations.usage.pruning import kept_days
+from keyadmin.operations.usage.pruning import get_retention
 
-#: After so long nothing that was counted in an hour is still on its way to the ledger or the meter.
+#: Delay after which all calls of an hour are in the ledger or in the meters.
 GRACE: Final = timedelta(minutes=1)
 #: Keys in one statement.
-BATCH: Final = 1_000
-#: PostgreSQL's advisory lock of whoever is adding up.
-ROLLING_UP: Final = 0x6B61645F726F6C6C
+BATCH_SIZE: Final = 1_000
+#: Number of the advisory lock: one process sums at a time.
+ROLL_UP_LOCK: Final = 0x6B61645F726F6C6C
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -30,12 +30,13 @@ _ADD_HOUR, _WRITE_KEYS = (Path(__file__).with_name(f"roll_up_{name}.sql").read_t
 
 
 def roll_up(*, again_from: date | None = None) -> UsageRollUp:
-    """Add up every hour that is over and has not been added yet, each exactly once, and the finished days of each key.
+    """Add each finished hour that is not included yet to the sums, exactly once, and sum the finished days of each key.
 
-    `again_from`: forget the sums of that day and later, and make them anew; for when a clock was set back, or rows were
-    written into the past. Raises Invalid where hours of it have been removed; Conflict while somebody else adds up.
+    `again_from` deletes the sums of that day and later and computes them again, which is needed after a clock was set
+    back or rows were inserted for the past. Raises InvalidInputError if hours of that time have been pruned, and
+    ConflictError while another process sums.
     """
-    with advisory_lock(ROLLING_UP, _("Somebody else is adding up the usage.")):
+    with advisory_lock(ROLL_UP_LOCK, _("Usage is being added up already.")):
         until = _hour(database_time() - GRACE)
         state = _begin(until, again_from)
         while state.hours_until < until:
@@ -44,22 +45,22 @@ def roll_up(*, again_from: date | None = None) -> UsageRollUp:
                 _add_hour(state)
         midnight = datetime.combine(state.hours_until.astimezone(UTC), time.min, tzinfo=UTC)
         if state.days_until < midnight:
-            for keys in _batches():
-                _run(_WRITE_KEYS, keys=keys, first=state.days_until, until=midnight)
+            for keys in _key_batches():
+                _execute(_WRITE_KEYS, keys=keys, first=state.days_until, until=midnight)
             state.days_until = midnight
             state.save(update_fields=("days_until",))
         return state
 
 
 def _begin(until: datetime, again_from: date | None) -> UsageRollUp:
-    """How far the sums reach; at the very beginning, up to the first call that anybody counted."""
+    """The state of the sums, moved back to `again_from`. The first run starts with the hour of the first call."""
     state = UsageRollUp.objects.first()
     if state is None:
-        first = min(_next(_LONG_AGO) or until, until)
+        first = min(_next_call(_LONG_AGO) or until, until)
         day = datetime.combine(first.astimezone(UTC), time.min, tzinfo=UTC)
         return UsageRollUp.objects.create(hours_until=_hour(first), days_until=day)
     if again_from is not None:
-        if again_from <= (until - timedelta(days=kept_days().shortest)).date():
+        if again_from <= (until - timedelta(days=get_retention().shortest)).date():
             raise InvalidInputError({"again_from": [_("The hours of that day may have been removed already.")]})
         midnight = datetime.combine(again_from, time.min, tzinfo=UTC)
         with transaction.atomic():
@@ -71,35 +72,35 @@ def _begin(until: datetime, again_from: date | None) -> UsageRollUp:
 
 
 def _skip_gap(state: UsageRollUp, until: datetime) -> None:
-    """Over hours, more than a day of them, in which nobody called."""
-    following = min(_next(state.hours_until) or until, until)
-    if following - state.hours_until > _DAY:
-        state.hours_until = _hour(following)
+    """Skip a gap of more than a day without calls."""
+    next_call = min(_next_call(state.hours_until) or until, until)
+    if next_call - state.hours_until > _DAY:
+        state.hours_until = _hour(next_call)
         state.save(update_fields=("hours_until",))
 
 
-def _next(since: datetime) -> datetime | None:
-    """When the first call was made, at that hour or later; within a day the hour of any such call will do."""
+def _next_call(since: datetime) -> datetime | None:
+    """About when the first call since then was made: exact if it is more than a day later."""
     hour: datetime | None = UsageHour.objects.filter(hour__gte=since).aggregate(first=Min("hour"))["first"]
     if hour is not None and hour <= since + _DAY:
         return hour
-    used = Meter.objects.filter(cells__0__gt=0, minute__gte=int(since.timestamp()) // 60)
-    minute = used.aggregate(first=Min("minute"))["first"]
+    meters = Meter.objects.filter(cells__0__gt=0, minute__gte=int(since.timestamp()) // 60)
+    minute = meters.aggregate(first=Min("minute"))["first"]
     known = [moment for moment in (hour, minute and datetime.fromtimestamp(minute * 60, UTC)) if moment]
     return min(known, default=None)
 
 
 def _add_hour(state: UsageRollUp) -> None:
-    """Add it and say so, or neither."""
+    """Add one hour to the sums and advance the state, in one transaction."""
     with transaction.atomic():
-        _run(_ADD_HOUR, hour=state.hours_until, installation=INSTALLATION)
+        _execute(_ADD_HOUR, hour=state.hours_until, installation=INSTALLATION)
         state.hours_until += _HOUR
         state.save(update_fields=("hours_until",))
 
 
-def _batches() -> Iterator[list[UUID]]:
+def _key_batches() -> Iterator[list[UUID]]:
     after = UUID(int=0)
-    while keys := list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH]):
+    while keys := list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH_SIZE]):
         yield keys
         after = keys[-1]
 
@@ -108,6 +109,6 @@ def _hour(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def _run(statement: str, **parameters: Any) -> None:
+def _execute(statement: str, **parameters: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -1,8 +1,10 @@
--- Adds the calls of an hour that is over to the days of the organisations and bots whose keys made them, and of the
--- whole installation. The last minute of a key that has not been used since stands in its meter; it comes to the ledger
--- of this hour when the key is next used, and nobody adds the hour again then. A key that was deleted meanwhile is found
--- in the history; a meter whose minute has
--- calls was used on that day, or on the next by a clock that was set back.
+-- Adds the calls of a finished hour to the days of the organisations and bots that own the keys, and of the whole
+-- installation.
+-- The last minute of a key that was not used since is still in its meter. It moves to the ledger of this hour when the
+-- key is used next; the hour is not added again then, so it is counted here.
+-- The owner of a key that was deleted since is taken from its history.
+-- last_used_day narrows the search: a meter whose minute has calls was used on that day, or on the next if the clock was
+-- set back.
 WITH calls AS MATERIALIZED (
     SELECT key_id, outcome, sum(count)::bigint AS count
     FROM (

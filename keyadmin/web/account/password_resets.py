@@ -18,7 +18,7 @@ class RequestResetForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
 
         The library's own method sends the mail during the request, whose time would reveal who has an account.
         """
-        passwords.ask_for_reset(
+        passwords.request_reset(
             actor=actors.anonymous_actor(request, gettext("Not signed in")),
             person=self.users[0].pk if self.users else None,
             base_url=request.build_absolute_uri("/").rstrip("/"),

@@ -33,7 +33,7 @@ def profile(request: PageRequest) -> HttpResponseBase:
         try:
             people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             messages.success(request, gettext("Profile saved"))
             return redirect("profile")
@@ -79,7 +79,7 @@ def change_password(request: PageRequest) -> HttpResponseBase:
         try:
             person = passwords.change(actor=user.actor, person=user.person.id, password=form.cleaned_data["password"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             update_session_auth_hash(request, person)
             return htmx.redirect_to(

@@ -49,7 +49,7 @@ def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, An
         return
     email = without_control_characters(str(credentials.get("email", "")), _MAX_EMAIL_LENGTH)
     interface = Interface.API if is_api(request) else Interface.PAGE
-    sessions.fail_sign_in(actor=actors.anonymous_actor(request, email, interface))
+    sessions.record_failed_sign_in(actor=actors.anonymous_actor(request, email, interface))
 
 
 def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
@@ -58,4 +58,4 @@ def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) 
 
 
 def record_password_reset(request: HttpRequest, user: Person, **_: Any) -> None:
-    passwords.note_reset(actor=actors.person_actor(request, user))
+    passwords.record_reset(actor=actors.person_actor(request, user))

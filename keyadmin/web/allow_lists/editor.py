@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 
 from keyadmin.core import cidr
 from keyadmin.models import AllowListEntry, Bot, Key
-from keyadmin.operations.keys.values import when_emptied
+from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.allow_lists.lockout import BlockedAddress
 from keyadmin.web.common.actors import client_ip
@@ -106,7 +106,7 @@ class Editor:
     @property
     def confirmation(self) -> str:
         """What the removal to confirm would do."""
-        return self.warning or when_emptied(self.owner)
+        return self.warning or effect_of_emptying(self.owner)
 
 
 def of_bot(request: HttpRequest, user: CurrentUser, bot: Bot, *, keys: int | None = None, **state: Any) -> Editor:

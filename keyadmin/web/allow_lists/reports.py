@@ -10,8 +10,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from keyadmin.core import cidr
-from keyadmin.forms.filters import without_networks
-from keyadmin.forms.searches import AddressFilters, BotFilters
+from keyadmin.forms.filters import AddressFilters, SearchFilters, without_networks
 from keyadmin.models import AllowListEntry, Key, Kind, paging
 from keyadmin.models.network import usable_from_address
 from keyadmin.web.bots import views as bots
@@ -31,7 +30,7 @@ _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 @requires_read_access
 def public_keys(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    listing = Listing(request, user, BotFilters, reverse("security:public-keys"))
+    listing = Listing(request, user, SearchFilters, reverse("security:public-keys"))
     found: Any = rows.readable(user).filter(kind=Kind.BOT)
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)

@@ -13,8 +13,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
-from keyadmin.forms.bots import SCOPES, BotForm, BotKeyForm, NewBotForm, expiry, owner_value
-from keyadmin.forms.searches import BotFilters
+from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm, bot_owner_value, default_expiry
+from keyadmin.forms.filters import SearchFilters
 from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
 from keyadmin.operations import idempotency, keys, policy
 from keyadmin.operations.organisations import bots, owners
@@ -37,7 +37,7 @@ _BY_NAME: Final = paging.Order("name", False, str, UUID)
 @requires_read_access
 def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    listing = Listing(request, user, BotFilters, reverse("bots:list"))
+    listing = Listing(request, user, SearchFilters, reverse("bots:list"))
     found = Bot.objects.visible_to(user.actor).select_related("organisation")
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
@@ -70,7 +70,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         try:
             bot = bots.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Bot created"), bot_url(bot))
     context = {
@@ -112,7 +112,7 @@ def edit(request: PageRequest, bot: UUID) -> HttpResponseBase:
         try:
             bots.edit(actor=user.actor, bot=row.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Bot saved"), bot_url(row))
     context = {"form": form, "bot": row, "back_url": bot_url(row), "section": "bots"}
@@ -176,7 +176,7 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.ISSUE_KEYS)
     owners.require_active(row.organisation, row)
-    scopes = list(Scope.objects.filter(name__in=SCOPES))
+    scopes = list(Scope.objects.filter(name__in=DEFAULT_SCOPES))
     form = BotKeyForm(
         request.POST if request.method == "POST" else None, initial={"idempotency_key": secrets.token_urlsafe(24)}
     )
@@ -189,17 +189,17 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
         except DuplicateRequestError as error:
             return secret_reveal.already_shown(request, user, error.result_id)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return secret_reveal.reveal(request, issued, section="bots", back_url=bot_keys_url(row))
     context = {
         "form": form,
         "bot": row,
         "scopes": scopes,
-        "expires_at": expiry(row.organisation),
+        "expires_at": default_expiry(row.organisation),
         "has_ranges": row.allow_list.exists(),
         "back_url": bot_keys_url(row),
-        "full_form_url": querystring.link(reverse("keys:create"), {"owner": owner_value(row.id)}),
+        "full_form_url": querystring.link(reverse("keys:create"), {"owner": bot_owner_value(row.id)}),
         "section": "bots",
     }
     return render(request, "bots/new_key.html", context, status=htmx.form_status(form))

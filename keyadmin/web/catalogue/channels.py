@@ -14,8 +14,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
-from keyadmin.forms.catalogue import NameFilters, NameForm
-from keyadmin.forms.people import OrganisationChoice
+from keyadmin.forms.catalogue import ChannelForm
+from keyadmin.forms.filters import SearchFilters
+from keyadmin.forms.people import OrganisationField
 from keyadmin.models import Channel, paging
 from keyadmin.operations import policy
 from keyadmin.operations.catalogue import channels as operations
@@ -32,7 +33,7 @@ _BY_NAME: Final = paging.Order("name", False, str, UUID)
 @requires_read_access
 def list_(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    listing = Listing(request, user, NameFilters, reverse("channels:list"))
+    listing = Listing(request, user, SearchFilters, reverse("channels:list"))
     rows: Any = Channel.objects.visible_to(user.actor).with_key_count().select_related("organisation")
     if listing.organisation is not None:
         rows = rows.filter(organisation=listing.organisation.id)
@@ -57,7 +58,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         try:
             operations.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Channel created"), _list_url())
     return _dialog(request, "channels/create.html", form, reverse("channels:create"))
@@ -67,12 +68,12 @@ def create(request: PageRequest) -> HttpResponseBase:
 def rename(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     channel = _get_managed_channel(user, channel_id)
-    form = NameForm(request.POST if request.method == "POST" else None, initial={"name": channel.name})
+    form = ChannelForm(request.POST if request.method == "POST" else None, initial={"name": channel.name})
     if form.is_valid():
         try:
             operations.rename(actor=user.actor, channel=channel.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Channel renamed"), _list_url())
     return _dialog(
@@ -91,7 +92,7 @@ def remove(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
     return _dialog(request, "channels/remove.html", OperationForm(None), action, channel=channel)
 
 
-def _create_form(request: PageRequest, user: CurrentUser) -> NameForm:
+def _create_form(request: PageRequest, user: CurrentUser) -> ChannelForm:
     """The form, with a choice of organisation if the user manages the channels of several.
 
     It preselects the organisation that the page behind the dialog is filtered by. Raises ForbiddenError if the user
@@ -104,9 +105,9 @@ def _create_form(request: PageRequest, user: CurrentUser) -> NameForm:
         raise policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
     slug = htmx.current_organisation_slug(request)
     selected = next((o for o in organisations if o.slug == slug), organisations[0])
-    form = NameForm(request.POST if request.method == "POST" else None, initial={"organisation": selected.id})
-    choice = OrganisationChoice()
-    choice.offer(organisations)
+    form = ChannelForm(request.POST if request.method == "POST" else None, initial={"organisation": selected.id})
+    choice = OrganisationField()
+    choice.set_organisations(organisations)
     form.fields["organisation"] = choice
     return form
 

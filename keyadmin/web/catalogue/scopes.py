@@ -45,7 +45,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         try:
             scope = scopes.create(actor=user.actor, **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Permission %(name)s created") % {"name": scope.name}, _list_url())
     return _form_dialog(request, form, reverse("permissions:create"))
@@ -61,7 +61,7 @@ def edit(request: PageRequest, name: str) -> HttpResponseBase:
         try:
             scopes.edit(actor=user.actor, scope=scope.name, **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Permission %(name)s changed") % {"name": scope.name}, _list_url())
     return _form_dialog(request, form, reverse("permissions:edit", args=[scope.name]), scope)

@@ -40,7 +40,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         try:
             tiers.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Tier created"), _list_url())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:create"))
@@ -56,7 +56,7 @@ def edit(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
         try:
             tiers.edit(actor=user.actor, tier=tier.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Tier changed"), _list_url())
     return _dialog(request, "tiers/form.html", form, reverse("tiers:edit", args=[tier.id]), tier=tier)

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 
 from keyadmin.core.errors import InvalidInputError
-from keyadmin.forms.switches import SwitchForm
+from keyadmin.forms.base import ReasonForm
 from keyadmin.web.common import htmx
 
 
@@ -31,12 +31,12 @@ def enable_disable_dialog(
     context: dict[str, Any],
 ) -> HttpResponseBase:
     """Show the dialog; on POST call `operation(reason=…)` and load the owner's page."""
-    form = SwitchForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             operation(reason=form.cleaned_data["reason"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, dialog.success_message, dialog.owner_url)
     values = {"form": form, "dialog": dialog, "action": dialog.action_url, "back_url": dialog.owner_url}

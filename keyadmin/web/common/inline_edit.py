@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django_htmx.http import trigger_client_event
 
 from keyadmin.core.errors import InvalidInputError
-from keyadmin.forms.key_edits import DescriptionForm
+from keyadmin.forms.base import DescriptionForm
 from keyadmin.operations.validation import WHOLE_REQUEST
 from keyadmin.web.common import htmx
 
@@ -55,7 +55,7 @@ class InlineDescription:
         except InvalidInputError as error:
             if WHOLE_REQUEST in error.errors:
                 return self._text_response(request, row)
-            form.refuse(error)
+            form.add_operation_errors(error)
             return self._field_response(request, form, status=422)
         return self._text_response(request, row, gettext("Description saved"))
 

@@ -89,7 +89,7 @@ class Listing:
 
     def __init__(self, request: HttpRequest, user: CurrentUser, form: type[OperationForm], url: str) -> None:
         self.url = url
-        self.filters = form(request.GET).accepted()
+        self.filters = form(request.GET).valid_values()
         self.query = querystring.from_filters(self.filters)
         self.cursor = request.GET.get("cursor", "")
         self.organisation = user.get_organisation_or_404(self.filters.get("organisation", ""))

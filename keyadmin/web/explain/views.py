@@ -46,7 +46,7 @@ def page(request: PageRequest) -> HttpResponseBase:
     form = ExplainForm(request.POST, actor=user.actor)
     if form.is_valid():
         return redirect(querystring.link(reverse("explain"), form.query()) + "#verdict")
-    return _render(request, user, form, form.chosen or _selected_key(user, request.POST.get("key", "")))
+    return _render(request, user, form, form.selected_key or _selected_key(user, request.POST.get("key", "")))
 
 
 def _page_of_url(request: PageRequest, user: CurrentUser) -> HttpResponse:
@@ -61,10 +61,10 @@ def _page_of_url(request: PageRequest, user: CurrentUser) -> HttpResponse:
         return _render(request, user, ExplainForm(actor=user.actor, initial=initial), key)
     form = ExplainForm(request.GET, actor=user.actor)
     is_valid = form.is_valid()
-    if form.is_unknown:
+    if form.is_unknown_key:
         return _deleted_key_page(request, user, key_name)
-    explanation = explain(form.chosen, form.call) if is_valid and form.chosen and form.call else None
-    return _render(request, user, form, form.chosen, explanation)
+    explanation = explain(form.selected_key, form.call) if is_valid and form.selected_key and form.call else None
+    return _render(request, user, form, form.selected_key, explanation)
 
 
 def _get_key(user: CurrentUser, name: str) -> Key | None:
@@ -101,7 +101,7 @@ def _render(
 ) -> HttpResponse:
     user.page_organisation = key.organisation if key else None
     organisation = user.page_organisation or user.find_organisation(request.GET.get("organisation", ""))
-    form.offer(_key_choices(user, organisation, key))
+    form.set_keys(_key_choices(user, organisation, key))
     channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
         channels = channels.filter(organisation=organisation)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms import filters
-from keyadmin.forms.filters import HistoryExport, HistoryFilters
+from keyadmin.forms.filters import HistoryExportForm, HistoryFilters
 from keyadmin.models import ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
@@ -91,7 +91,7 @@ def export(request: PageRequest) -> HttpResponseBase:
     History records the export. It is a POST, so that no link on another site can make a user export.
     """
     user = get_current_user(request)
-    form = HistoryExport(request.POST)
+    form = HistoryExportForm(request.POST)
     if not form.is_valid():
         message = gettext("Choose a format: csv or jsonl.")
         return HttpResponse(message, status=400, content_type="text/plain; charset=utf-8")
@@ -107,9 +107,9 @@ def _read_filters(request: PageRequest, user: CurrentUser) -> tuple[EventFilter,
 
     Raises NotFoundError for an organisation that the user may not read.
     """
-    values = HistoryFilters(request.GET).accepted()
+    values = HistoryFilters(request.GET).valid_values()
     organisation = user.get_organisation_or_404(values.get("organisation", ""))
-    return filters.wanted(values, organisation.id if organisation else None), values
+    return filters.event_filter(values, organisation.id if organisation else None), values
 
 
 def _list_context(request: PageRequest, events: EventQuery, values: dict[str, Any]) -> dict[str, Any]:

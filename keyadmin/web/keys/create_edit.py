@@ -22,13 +22,12 @@ from keyadmin.core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from keyadmin.forms.key_edits import EditForm
-from keyadmin.forms.keys import PRESETS, KeyForm, KeyValuesForm
-from keyadmin.forms.offers import Offer
+from keyadmin.forms.key_choices import KeyFormChoices
+from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
 from keyadmin.models import Kind, ScopeDay
 from keyadmin.operations import idempotency, policy
 from keyadmin.operations import keys as operations
-from keyadmin.operations.keys.values import when_emptied
+from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import lockout
 from keyadmin.web.common import htmx
@@ -52,11 +51,11 @@ class AllowListWarning(NamedTuple):
 @sensitive_variables("issued")
 def create(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
-    offer = _create_choices(request, user)
+    choices = _create_choices(request, user)
     if request.method != "POST":
-        initial = KeyForm.initial_for(offer, secrets.token_urlsafe(24))
-        return _create_form(request, KeyForm(initial=initial, offer=offer))
-    form = KeyForm(request.POST, offer=offer)
+        initial = KeyForm.initial_for(choices, secrets.token_urlsafe(24))
+        return _create_form(request, KeyForm(initial=initial, choices=choices))
+    form = KeyForm(request.POST, choices=choices)
     if form.is_valid():
         try:
             operation = partial(operations.issue, actor=user.actor, **form.values())
@@ -65,7 +64,7 @@ def create(request: PageRequest) -> HttpResponse:
         except DuplicateRequestError as error:
             return secret_reveal.already_shown(request, user, error.result_id)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return secret_reveal.reveal(request, issued)
     return _create_form(request, form)
@@ -74,8 +73,8 @@ def create(request: PageRequest) -> HttpResponse:
 @require_POST
 def limits(request: PageRequest) -> HttpResponse:
     """The parts of the form that depend on the owner, after another owner was chosen. Saves nothing."""
-    offer = _create_choices(request, get_current_user(request))
-    form = KeyForm(initial=KeyForm.kept_for(offer, request.POST), offer=offer)
+    choices = _create_choices(request, get_current_user(request))
+    form = KeyForm(initial=KeyForm.carry_over(choices, request.POST), choices=choices)
     return render(request, "keys/_rules.html", _form_context(request, form) | {"oob": True})
 
 
@@ -83,10 +82,10 @@ def limits(request: PageRequest) -> HttpResponse:
 def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
-    offer = _edit_choices(user, row)
+    choices = _edit_choices(user, row)
     if request.method != "POST":
-        return _edit_form(request, row, EditForm(initial=EditForm.initial_for(row), offer=offer, key=row))
-    form = EditForm(request.POST, offer=offer, key=row)
+        return _edit_form(request, row, EditForm(initial=EditForm.initial_for(row), choices=choices, key=row))
+    form = EditForm(request.POST, choices=choices, key=row)
     if not form.is_valid():
         return _edit_form(request, row, form, status=422)
     if warning := _allow_list_warning(request, user, row, form):
@@ -94,7 +93,7 @@ def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
     try:
         operations.edit(actor=user.actor, key=row.id, allow_any=True, **form.values())
     except InvalidInputError as error:
-        form.refuse(error)
+        form.add_operation_errors(error)
         return _edit_form(request, row, form, status=422)
     except ConflictError as error:
         return _conflict_form(request, user, form, error, row.id)
@@ -102,7 +101,7 @@ def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
     return key_changed(request, row, gettext("Key changed"), is_renamed=is_renamed)
 
 
-def _create_choices(request: HttpRequest, user: CurrentUser) -> Offer:
+def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
     """What the user may choose for a new key. The organisation of the current page comes first."""
     permissions = {organisation.id: user.permissions(organisation.id) for organisation in user.organisations}
     organisations = [o for o in user.organisations if o.is_active and Permission.ISSUE_KEYS in permissions[o.id]]
@@ -112,13 +111,13 @@ def _create_choices(request: HttpRequest, user: CurrentUser) -> Offer:
     organisations.sort(key=lambda organisation: organisation.slug != slug)
     data = request.POST if request.method == "POST" else request.GET
     default_owner = f"{Kind.MASTER}:{organisations[0].id}" if request.GET.get("kind") == Kind.MASTER else ""
-    return Offer.to(
+    return KeyFormChoices.for_actor(
         user.actor,
         organisations=organisations,
         permissions=permissions,
         system_role=user.person.system_role,
         roles={organisation.id: user.role_in(organisation.id) for organisation in organisations},
-        chosen=data.get("owner", default_owner),
+        selected_owner=data.get("owner", default_owner),
     )
 
 
@@ -129,8 +128,8 @@ def _create_error(user: CurrentUser) -> ForbiddenError | NotFoundError:
     return policy.forbidden(Permission.ISSUE_KEYS, Permission.ISSUE_KEYS, user.organisations[0])
 
 
-def _edit_choices(user: CurrentUser, key: Any) -> Offer:
-    return Offer.for_key(
+def _edit_choices(user: CurrentUser, key: Any) -> KeyFormChoices:
+    return KeyFormChoices.for_key(
         key,
         system_role=user.person.system_role,
         role=user.role_in(key.organisation_id),
@@ -145,7 +144,7 @@ def _allow_list_warning(request: HttpRequest, user: CurrentUser, key: Any, form:
     if set(before) == set(after) or request.POST.get("anyway") == networks:
         return None
     if not after:
-        return AllowListWarning(when_emptied(key), networks)
+        return AllowListWarning(effect_of_emptying(key), networks)
     blocked = lockout.find_blocked_address(user.actor, key, before, after)
     return AllowListWarning(blocked.warning, networks) if blocked else None
 
@@ -162,7 +161,7 @@ def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200
         "bot_networks": key.bot_networks,
         "may_inherit": key.creator is not None,
         "held": held,
-        "is_used": annotate_calls_this_week(key, form.offer.catalogue, held),
+        "is_used": annotate_calls_this_week(key, form.choices.catalogue, held),
         "back_url": reverse("keys:detail", args=[key.id]),
     }
     return render(request, "keys/edit.html", context | extra, status=status)
@@ -173,21 +172,21 @@ def _conflict_form(
 ) -> HttpResponse:
     """The form with the version that another person saved, and with the edits on top of it. Nothing is saved."""
     row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
-    initial = form.on_top_of(EditForm.initial_for(row))
-    merged = EditForm(initial=initial, offer=_edit_choices(user, row), key=row)
+    initial = form.merged_with(EditForm.initial_for(row))
+    merged = EditForm(initial=initial, choices=_edit_choices(user, row), key=row)
     return _edit_form(request, row, merged, status=409, conflict=error.message, event=error.event)
 
 
 def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
     """What both forms show."""
-    offer = form.offer
+    choices = form.choices
     return {
         "form": form,
-        "catalogue": offer.scopes_by_resource,
+        "catalogue": choices.scopes_by_resource,
         "presets": PRESETS,
-        "channels": offer.channels,
-        "tiers": offer.tiers,
-        "bot_networks": offer.bot_networks,
+        "channels": choices.channels,
+        "tiers": choices.tiers,
+        "bot_networks": choices.bot_networks,
         "network_rows": form.network_rows,
         "network_draft": form.network_draft,
         "my_address": client_ip(request) or "",

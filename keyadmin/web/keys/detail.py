@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core import cidr
 from keyadmin.core.redaction import parse_request_line
-from keyadmin.forms.usage import DenialFilters
+from keyadmin.forms.filters import DenialFilters
 from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
 from keyadmin.operations import keys as operations
 from keyadmin.operations.policy import Permission
@@ -118,7 +118,7 @@ def denied_requests(request: PageRequest, key: UUID) -> HttpResponse:
     if row is None:
         return deleted_key_page(request, user, key)
     user.page_organisation = row.organisation
-    day = DenialFilters(request.GET).accepted().get("since") or timezone.now().date() - _DEFAULT_PERIOD
+    day = DenialFilters(request.GET).valid_values().get("since") or timezone.now().date() - _DEFAULT_PERIOD
     since = datetime.combine(day, time.min, tzinfo=UTC)
     denied: Any = UsageHour.objects.denied(row.id, since)
     totals = [ReasonCount(_reason_label(reason), count) for reason, count in denied.by_reason()]

@@ -21,8 +21,8 @@ from keyadmin.core.errors import (
     InvalidInputError,
     NotFoundError,
 )
-from keyadmin.forms.key_acts import RegenerateForm, RevokeManyForm, chosen, graces
-from keyadmin.forms.keys import DeleteForm, ReactivateForm, RevokeForm
+from keyadmin.forms.base import ReasonForm
+from keyadmin.forms.keys import DeleteForm, ReactivateForm, RegenerateForm, grace_choices, parse_key_ids
 from keyadmin.models import Key, Status
 from keyadmin.operations import idempotency, policy
 from keyadmin.operations import keys as operations
@@ -87,7 +87,7 @@ def regenerate(request: PageRequest, key: UUID) -> HttpResponse:
         except DuplicateRequestError as error:
             return secret_reveal.already_shown(request, user, error.result_id)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return secret_reveal.reveal(request, issued, regenerated=True)
     return _regenerate_form(request, row, form)
@@ -113,12 +113,12 @@ def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
     row = get_key(user, key, Permission.REVOKE_KEYS)
     if row.revoked_at is not None:
         raise ConflictError(gettext("This key is already revoked."))
-    form = RevokeForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
             operations.revoke(actor=user.actor, key=row.id, reason=form.cleaned_data["reason"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return key_changed(request, row, gettext("Key revoked"))
     context = {"key": row, "form": form, "traffic": rows.recent_traffic(row)}
@@ -130,13 +130,13 @@ def revoke_many(request: PageRequest) -> HttpResponseBase:
     """Revoke the keys that the parameter `key` names, which is repeated. Keys that stay as they are get listed."""
     user = get_current_user(request)
     data = request.POST if request.method == "POST" else request.GET
-    keys, skipped = _revocable_keys(user, chosen(data.getlist("key")))
-    form = RevokeManyForm(request.POST if request.method == "POST" else None)
+    keys, skipped = _revocable_keys(user, parse_key_ids(data.getlist("key")))
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid() and keys:
         try:
             revoked, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             message = _revoked_message(len(revoked), [*skipped, *failed])
             return htmx.close_dialog(request, message, list_url=reverse("keys:list"))
@@ -155,7 +155,7 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
         try:
             operations.reactivate(actor=user.actor, key=row.id, **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return key_changed(request, row, gettext("Key reactivated"))
     context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": timezone.now().date()}
@@ -188,7 +188,7 @@ def _regenerate_form(request: HttpRequest, key: Any, form: RegenerateForm) -> Ht
     context = {
         "key": key,
         "form": form,
-        "graces": graces(key),
+        "graces": grace_choices(key),
         "requests_today": charts.allowed_today(key),
         "back_url": reverse("keys:detail", args=[key.id]),
         "section": "keys",

@@ -77,7 +77,7 @@ class KeyList:
         self.user = user
         self.url = reverse("keys:list")
         self.current_url = request.get_full_path()
-        self.filters = KeyFilters(request.GET).accepted()
+        self.filters = KeyFilters(request.GET).valid_values()
         self.query = querystring.from_filters(self.filters)
         self.cursor = request.GET.get("cursor", "")
         self.organisation = user.get_organisation_or_404(self.filters.get("organisation", ""))

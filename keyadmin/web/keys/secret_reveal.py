@@ -18,7 +18,7 @@ from keyadmin.web.keys import rows
 
 @sensitive_variables("issued")
 def reveal(
-    request: HttpRequest, issued: operations.Issued, *, section: str = "keys", back_url: str = "", **context: Any
+    request: HttpRequest, issued: operations.IssuedKey, *, section: str = "keys", back_url: str = "", **context: Any
 ) -> HttpResponse:
     """Show the secret. Nothing of it may outlive this response.
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from keyadmin.core.errors import InvalidInputError
-from keyadmin.forms.catalogue import SettingsForm
+from keyadmin.forms.organisations import OrganisationSettingsForm
 from keyadmin.models import Organisation, Tier
 from keyadmin.operations import organisations, policy
 from keyadmin.operations.policy import Permission
@@ -28,7 +28,7 @@ def edit(request: PageRequest) -> HttpResponseBase:
     permissions = user.permissions(organisation.id)
     if request.method == "POST":
         policy.require(user.actor, Permission.EDIT_ORGANISATION, organisation)
-    form = SettingsForm(
+    form = OrganisationSettingsForm(
         request.POST if request.method == "POST" else None,
         organisation=organisation,
         may_choose_tier=Permission.CHOOSE_TIERS in permissions,
@@ -37,7 +37,7 @@ def edit(request: PageRequest) -> HttpResponseBase:
         try:
             organisations.edit(actor=user.actor, organisation=organisation.id, **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             messages.success(request, gettext("Settings saved"))
             return redirect(querystring.link(reverse("settings"), {"organisation": organisation.slug}))
@@ -51,7 +51,9 @@ def _selected_organisation(request: PageRequest, user: CurrentUser) -> Organisat
     return selected
 
 
-def _render(request: PageRequest, organisation: Organisation, form: SettingsForm, *, may_edit: bool) -> HttpResponse:
+def _render(
+    request: PageRequest, organisation: Organisation, form: OrganisationSettingsForm, *, may_edit: bool
+) -> HttpResponse:
     context = {
         "organisation": organisation,
         "tier": Tier.objects.get(id=organisation.default_tier_id),

@@ -13,8 +13,8 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
-from keyadmin.forms.organisations import GenerateForm, OrganisationForm, RenameForm
-from keyadmin.forms.searches import OrganisationFilters
+from keyadmin.forms.filters import OrganisationFilters
+from keyadmin.forms.organisations import OrganisationForm, OrganisationNameForm, PublicKeyForm
 from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
 from keyadmin.operations import idempotency, keys, organisations, policy
 from keyadmin.operations.policy import Permission
@@ -56,7 +56,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         try:
             organisation = organisations.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Organisation created"), page_of(organisation))
     context = {"form": form, "back_url": reverse("organisations:list"), "section": "organisations"}
@@ -95,12 +95,12 @@ def detail(request: PageRequest, slug: str) -> HttpResponse:
 def edit(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.EDIT_ORGANISATION)
-    form = RenameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
+    form = OrganisationNameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
     if form.is_valid():
         try:
             organisations.edit(actor=user.actor, organisation=organisation.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return htmx.redirect_to(request, gettext("Organisation renamed"), page_of(organisation))
     context = {
@@ -156,7 +156,7 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
     policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
-    form = GenerateForm(request.POST if request.method == "POST" else None)
+    form = PublicKeyForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         name = gettext("Public API key")
         issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
@@ -169,7 +169,7 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
         return secret_reveal.reveal(request, issued, section="organisations", back_url=page_of(organisation))
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
     context = {
-        "form": GenerateForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
+        "form": PublicKeyForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
         "organisation": organisation,
         "bots": capped_count.capped_counts({"all": bots})["all"],
         "back_url": page_of(organisation),

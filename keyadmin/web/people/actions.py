@@ -32,7 +32,7 @@ def edit(request: PageRequest, person_id: UUID) -> HttpResponseBase:
         try:
             people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return _close(request, person, gettext("Person changed"))
     return _dialog(request, "people/edit.html", person, form, reverse("people:edit", args=[person.id]))
@@ -51,7 +51,7 @@ def add_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
         try:
             people.set_role(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return _close(request, person, gettext("Role added"))
     return _dialog(request, "people/add_role.html", person, form, reverse("people:add_role", args=[person.id]))
@@ -67,7 +67,7 @@ def change_role(request: PageRequest, person_id: UUID, organisation_id: UUID) ->
         try:
             people.set_role(actor=user.actor, person=person.id, organisation=organisation_id, role=role)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             return _close(request, person, gettext("Role changed"))
     action = reverse("people:role", args=[person.id, organisation_id])
@@ -101,7 +101,7 @@ def set_system_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
         try:
             people.set_system_role(actor=user.actor, person=person.id, **form.cleaned_data)
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         except ConflictError as error:
             form.add_error("system_role", error.message)
         else:

@@ -19,7 +19,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import InviteForm, PasswordForm
 from keyadmin.models import AccountStatus, Role
 from keyadmin.operations import outbox, people, policy
-from keyadmin.operations.people import Invited, passwords
+from keyadmin.operations.people import InvitedPerson, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
@@ -39,7 +39,7 @@ def invite(request: PageRequest) -> HttpResponseBase:
         try:
             invited = people.invite(actor=user.actor, mail_base_url=_base_url(request), **form.values())
         except InvalidInputError as error:
-            form.refuse(error)
+            form.add_operation_errors(error)
         else:
             if invited.token:
                 return _show_link(request, invited, is_invitation=True)
@@ -81,7 +81,7 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def choose_password(request: PageRequest, token: str) -> HttpResponseBase:
     """The page that a link opens. A GET does not use the link up: mail scanners follow links."""
     try:
-        person = passwords.read(token)
+        person = passwords.person_of(token)
         form = PasswordForm(request.POST if request.method == "POST" else None)
         if form.is_valid():
             actor = actors.person_actor(request, person)
@@ -90,7 +90,7 @@ def choose_password(request: PageRequest, token: str) -> HttpResponseBase:
     except passwords.LinkUsedError as error:
         return render(request, "account/link_ended.html", {"reason": error.message}, status=410)
     except InvalidInputError as error:
-        form.refuse(error)
+        form.add_operation_errors(error)
     is_invitation = person.account_status == AccountStatus.INVITED
     context = {"form": form, "person": person, "is_invitation": is_invitation, "action": request.path}
     return render(request, "account/choose_password.html", context, status=htmx.form_status(form))
@@ -120,13 +120,13 @@ def _invite_form(request: PageRequest, user: CurrentUser) -> InviteForm:
 
 
 @sensitive_variables("created", "url")
-def _show_link(request: PageRequest, created: Invited, *, is_invitation: bool) -> HttpResponse:
+def _show_link(request: PageRequest, created: InvitedPerson, *, is_invitation: bool) -> HttpResponse:
     """The only response that contains the link."""
     url = request.build_absolute_uri(reverse("choose_password", args=[created.token]))
     context = {
         "person": created.person,
         "link": url,
-        "days": passwords.LIFE.days,
+        "days": passwords.LINK_LIFETIME.days,
         "is_invitation": is_invitation,
         "is_mailed": outbox.has_mail_server(),
         "section": "people",

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
-from keyadmin.forms.people import ROLES, PeopleFilters
+from keyadmin.forms.filters import ROLES, PeopleFilters
 from keyadmin.models import AccountStatus, Event, Organisation, Person, paging
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring

@@ -50,7 +50,7 @@ class Report:
 
     @classmethod
     def of(cls, request: HttpRequest, user: CurrentUser) -> "Report":
-        filters = ReviewFilters(request.GET).accepted()
+        filters = ReviewFilters(request.GET).valid_values()
         return cls(user, filters, request.GET.get("cursor", ""), is_print="print" in request.GET)
 
     def context(self) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
-from keyadmin.forms.filters import NO_BOT
-from keyadmin.forms.usage import UsageFilters
+from keyadmin.forms.filters import NO_BOT, UsageFilters
 from keyadmin.models import Bot, Key, Organisation, paging
 from keyadmin.models.usage_sums import KeySubset, Subject
 from keyadmin.web.common import capped_count, querystring
@@ -53,7 +52,7 @@ class _UsagePage:
     def __init__(self, request: HttpRequest, user: CurrentUser) -> None:
         self.user = user
         self.url = reverse("usage")
-        self.filters = UsageFilters(request.GET).accepted()
+        self.filters = UsageFilters(request.GET).valid_values()
         self.days = charts.parse_days(request.GET.get("days", ""))
         self.cursor = request.GET.get("cursor", "")
         days = {"days": str(self.days)} if self.days != charts.DEFAULT_DAYS else {}

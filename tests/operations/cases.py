@@ -1,4 +1,4 @@
-"""Every operation once, as an act that succeeds for whoever may, on a small world made for it."""
+"""Every operation as one case that succeeds for an actor with the permission, and the rows that the cases need."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ from tests.factories import (
 
 @dataclass
 class World:
-    """One of each, in the state its acts need."""
+    """One row of each kind, in the state that the cases need."""
 
     organisation: Organisation
     closed: Organisation
@@ -98,7 +98,8 @@ def _issue(w: World, actor: Actor, **kwargs: Any) -> Any:
     return keys.issue(actor=actor, organisation=w.organisation.id, name="CI", scopes=["chats:read"], **kwargs)
 
 
-def _told(key: Key) -> Any:
+def _expiring(key: Key) -> Any:
+    """The key as a row of `due_for`."""
     key.days, key.expires_at = 7, timezone.now()
     return key
 
@@ -115,9 +116,9 @@ def _new_scope(actor: Actor) -> Any:
     )
 
 
-type Act = Callable[[World, Actor], Any]
+type Operation = Callable[[World, Actor], Any]
 
-KEYS: Final[dict[str, Act]] = {
+KEY_CASES: Final[dict[str, Operation]] = {
     "keys.issue": lambda w, a: _issue(w, a),
     "keys.edit": lambda w, a: keys.edit(actor=a, key=w.key.id, revision=1, name="New", networks=[parse("10.1.0.0/16")]),
     "keys.regenerate": lambda w, a: keys.regenerate(actor=a, key=w.key.id, grace=timedelta(hours=1)),
@@ -129,7 +130,7 @@ KEYS: Final[dict[str, Act]] = {
     "allow_lists.change": lambda w, a: allow_lists.change(actor=a, entry=w.key_entry.id, network="203.0.113.0/24"),
     "allow_lists.remove": lambda w, a: allow_lists.remove(actor=a, entry=w.key_entry.id),
 }
-OWNERS: Final[dict[str, Act]] = {
+OWNER_CASES: Final[dict[str, Operation]] = {
     "keys.issue public": lambda w, a: _issue(w, a, kind=Kind.PUBLIC),
     "allow_lists.add bot": lambda w, a: allow_lists.add(actor=a, bot=w.bot.id, network="203.0.113.0/24"),
     "allow_lists.change bot": lambda w, a: allow_lists.change(actor=a, entry=w.bot_entry.id, network="203.0.113.0/24"),
@@ -157,8 +158,8 @@ OWNERS: Final[dict[str, Act]] = {
     ),
     "people.remove_role": lambda w, a: people.remove_role(actor=a, person=w.person.id, organisation=w.organisation.id),
 }
-#: Only for system administrators, on things that others see as well.
-SEEN: Final[dict[str, Act]] = {
+#: For system administrators only, about objects that other actors can see.
+ADMINISTRATOR_CASES: Final[dict[str, Operation]] = {
     "keys.issue master": lambda w, a: _issue(w, a, kind=Kind.MASTER),
     "keys.issue tier": lambda w, a: _issue(w, a, tier=w.tier.id),
     "keys.edit master": lambda w, a: keys.edit(actor=a, key=w.master.id, revision=1, name="New"),
@@ -172,15 +173,15 @@ SEEN: Final[dict[str, Act]] = {
         actor=a, person=w.person.id, system_role=SystemRole.AUDITOR
     ),
 }
-#: Only for system administrators, and about the whole installation.
-SYSTEM: Final[dict[str, Act]] = {
+#: For system administrators only, about the whole installation.
+SYSTEM_CASES: Final[dict[str, Operation]] = {
     "organisations.create": lambda w, a: organisations.create(actor=a, name="Fabrikam"),
     "people.create alone": lambda w, a: people.create(actor=a, email="new@example.com", name="New"),
     "people.create administrator": lambda w, a: people.create(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
     "expiry_notices.record_sent": lambda w, a: expiry_notices.record_sent(
-        actor=a, person=w.person, keys=[_told(w.key)]
+        actor=a, person=w.person, keys=[_expiring(w.key)]
     ),
     "pruning.prune": lambda w, a: pruning.prune(actor=a),
     "tiers.create": lambda w, a: tiers.create(actor=a, name="Gold", hourly_limit=9),
@@ -190,19 +191,21 @@ SYSTEM: Final[dict[str, Act]] = {
     "scopes.edit": lambda w, a: scopes.edit(actor=a, scope=w.scope.name, label="Look at reports"),
     "scopes.remove": lambda w, a: scopes.remove(actor=a, scope=w.scope.name),
 }
-#: Of an organisation that only system administrators and auditors see.
-ELSEWHERE: Final[dict[str, Act]] = {
+#: For system administrators only, about an organisation that only they and system auditors can see.
+HIDDEN_ORGANISATION_CASES: Final[dict[str, Operation]] = {
     "organisations.enable": lambda w, a: organisations.enable(actor=a, organisation=w.closed.id),
 }
-#: For everybody who reads the organisation's keys.
-READING: Final[dict[str, Act]] = {
+#: For actors who may read the organisation's keys.
+READER_CASES: Final[dict[str, Operation]] = {
     "review.export": lambda w, a: review.export(actor=a, organisation=w.organisation, finding=""),
 }
-ALL: Final[dict[str, Act]] = READING | KEYS | OWNERS | SEEN | SYSTEM | ELSEWHERE
-#: What people do about themselves alone; the library has asked who they are.
-SESSIONS: Final[dict[str, Act]] = {
+ALL_CASES: Final[dict[str, Operation]] = (
+    READER_CASES | KEY_CASES | OWNER_CASES | ADMINISTRATOR_CASES | SYSTEM_CASES | HIDDEN_ORGANISATION_CASES
+)
+#: Operations of people on their own sessions, after authentication.
+SESSION_CASES: Final[dict[str, Operation]] = {
     "sessions.sign_in": lambda w, a: sessions.sign_in(actor=as_actor(w.person)),
-    "sessions.fail_sign_in": lambda w, a: sessions.fail_sign_in(actor=a),
+    "sessions.record_failed_sign_in": lambda w, a: sessions.record_failed_sign_in(actor=a),
     "sessions.sign_out": lambda w, a: sessions.sign_out(actor=as_actor(w.person)),
     "token_sessions.begin": lambda w, a: token_sessions.begin(
         actor=as_actor(w.person), binding=w.person.get_session_auth_hash()
@@ -211,9 +214,7 @@ SESSIONS: Final[dict[str, Act]] = {
     "token_sessions.end": lambda w, a: token_sessions.end(actor=as_actor(w.person), token=w.refresh_token),
     "sessions.end_all": lambda w, a: sessions.end_all(actor=as_actor(w.person)),
 }
-#: What takes nothing away and is recorded all the same.
-EXPORTS: Final[dict[str, Act]] = {
-    "export.history": lambda w, a: export.history(
-        actor=a, conditions=EventFilter(), export_format=export.ExportFormat.CSV
-    ),
+#: Operations that change nothing and are recorded.
+EXPORT_CASES: Final[dict[str, Operation]] = {
+    "export.history": lambda w, a: export.history(actor=a, wanted=EventFilter(), format=export.ExportFormat.CSV),
 }

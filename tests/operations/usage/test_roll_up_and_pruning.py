@@ -1,4 +1,4 @@
-"""Adding up usage: every call once, whenever the ledger hears of it; and its end."""
+"""Roll-up of usage, which counts every call once, and pruning."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,7 +30,7 @@ from keyadmin.models.usage_sums import INSTALLATION, KeySubset
 from keyadmin.operations import keys
 from keyadmin.operations.usage import pruning, roll_up
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor, member_of
-from tests.operations.looking import latest
+from tests.operations.helpers import latest_event
 
 TODAY = timezone.now().astimezone(UTC).date()
 YESTERDAY = TODAY - timedelta(days=1)
@@ -110,7 +110,7 @@ def sums_hold(northwind: Organisation, contoso: Organisation, bot: Bot) -> None:
     assert day_of(bot, key_subset=KeySubset.OWN) == {}
 
 
-def test_a_day_by_whose_keys_they_are(
+def test_calls_are_summed_by_key_bot_organisation_and_installation(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
     roll_up.roll_up()
@@ -125,7 +125,7 @@ def test_a_day_by_whose_keys_they_are(
     assert at(TODAY) <= state().hours_until <= timezone.now()
 
 
-def test_again_adds_nothing_whatever_the_meters_hand_over(
+def test_second_run_adds_nothing_although_meters_were_emptied(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
     roll_up.roll_up()
@@ -138,7 +138,7 @@ def test_again_adds_nothing_whatever_the_meters_hand_over(
     assert KeyDay.objects.get(key_id=calls["robot"].id).allowed == 1_011
 
 
-def test_a_deleted_keys_calls_are_its_organisations_and_bots(
+def test_calls_of_a_deleted_key_stay_with_its_organisation_and_bot(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot
 ) -> None:
     keys.delete(actor=OPERATOR, key=calls["robot"].id)
@@ -148,11 +148,11 @@ def test_a_deleted_keys_calls_are_its_organisations_and_bots(
     assert not KeyDay.objects.exclude(key_id=calls["theirs"].id).exists()
     UsageHour.objects.create(key_id=INSTALLATION, hour=at(YESTERDAY), outcome=CallOutcome.OK, count=5)
     roll_up.roll_up(again_from=YESTERDAY)
-    assert day_of(INSTALLATION) == ALL | {"ok": 11_016}, "whose they were nobody knows"
+    assert day_of(INSTALLATION) == ALL | {"ok": 11_016}, "the owner of these calls is not known"
     assert day_of(northwind) == {"ok": 11_011, "limited": 100}
 
 
-def test_hours_that_are_not_over_wait(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unfinished_hours_are_not_summed(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     key = KeyFactory(organisation=northwind)
     use(key, at(YESTERDAY, 5), 1)
     use(key, at(YESTERDAY, 6), 10)
@@ -169,7 +169,7 @@ def test_hours_that_are_not_over_wait(northwind: Organisation, monkeypatch: pyte
     assert day_of(northwind) == {"ok": 11}
 
 
-def test_what_fails_half_way_is_done_the_next_time(
+def test_interrupted_run_is_completed_by_the_next(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add, hours = roll_up._add_hour, []
@@ -188,7 +188,7 @@ def test_what_fails_half_way_is_done_the_next_time(
     sums_hold(northwind, contoso, bot)
 
 
-def test_long_gaps_cost_nothing(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_gap_without_calls_is_skipped(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     key = KeyFactory(organisation=northwind)
     ages = (900, 60, 1)
     use(key, at(TODAY - timedelta(days=900), 3), 1)
@@ -201,24 +201,26 @@ def test_long_gaps_cost_nothing(northwind: Organisation, monkeypatch: pytest.Mon
     assert len(hours) < 5 * 24
 
 
-def test_nothing_was_ever_called(db: None) -> None:
+def test_run_without_any_calls_succeeds(db: None) -> None:
     assert roll_up.roll_up().hours_until <= timezone.now()
     assert not UsageDay.objects.exists()
 
 
-@pytest.mark.parametrize("lock", ["usage.ROLLING_UP", "old_usage.PRUNING"])
-def test_one_at_a_time(db: None, lock: str) -> None:
-    module, name = lock.split(".")
-    run: dict[str, Callable[[], Any]] = {"usage": roll_up.roll_up, "old_usage": lambda: pruning.prune(actor=OPERATOR)}
-    number = getattr({"usage": roll_up, "old_usage": pruning}[module], name)
+@pytest.mark.parametrize("lock", ["roll_up", "pruning"])
+def test_second_process_gets_a_conflict(db: None, lock: str) -> None:
+    jobs: dict[str, tuple[int, Callable[[], Any]]] = {
+        "roll_up": (roll_up.ROLL_UP_LOCK, roll_up.roll_up),
+        "pruning": (pruning.PRUNING_LOCK, lambda: pruning.prune(actor=OPERATOR)),
+    }
+    number, run = jobs[lock]
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("SELECT pg_advisory_lock(%s)", [number])
-        with pytest.raises(ConflictError, match="Somebody else"):
-            run[module]()
+        with pytest.raises(ConflictError, match="already"):
+            run()
         other.execute("SELECT pg_advisory_unlock(%s)", [number])
 
 
-def test_days_whose_hours_are_gone_are_not_made_anew(northwind: Organisation) -> None:
+def test_pruned_days_are_not_summed_again(northwind: Organisation) -> None:
     roll_up.roll_up()
     Organisation.objects.update(usage_retention_days=90)
     with pytest.raises(InvalidInputError, match="removed"):
@@ -226,10 +228,10 @@ def test_days_whose_hours_are_gone_are_not_made_anew(northwind: Organisation) ->
     roll_up.roll_up(again_from=TODAY - timedelta(days=88))
 
 
-def test_what_is_too_old_is_removed_by_organisation(
+def test_old_usage_is_deleted_by_each_organisations_retention(
     northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "BATCH", 2)
+    monkeypatch.setattr(pruning, "BATCH_SIZE", 2)
     Organisation.objects.filter(id=northwind.id).update(usage_retention_days=100)
     robot, theirs = KeyFactory(bot=bot), KeyFactory(organisation=contoso)
     for age in (0, 100, 101, 400, 401):
@@ -251,14 +253,14 @@ def test_what_is_too_old_is_removed_by_organisation(
     subjects = {northwind.id: 2, bot.id: 2, contoso.id: 4, INSTALLATION: 4}
     for subject, rows in subjects.items():
         assert UsageDay.objects.filter(subject=subject).aggregate(rows=Sum("count"))["rows"] == rows
-    event = latest()
+    event = latest_event()
     assert (event.type, event.target_label) == (EventType.USAGE_PRUNED, "Usage")
     assert event.changes == {"since": [str(TODAY - timedelta(days=401)), str(TODAY - timedelta(days=100))]}
     assert pruning.prune(actor=OPERATOR) == {}
-    assert latest().number == event.number, "nothing was removed, so nothing is told"
+    assert latest_event().number == event.number, "nothing was removed, so nothing is told"
 
 
-def test_who_may_not_removes_nothing(northwind: Organisation) -> None:
+def test_prune_without_permission_deletes_nothing(northwind: Organisation) -> None:
     use(KeyFactory(organisation=northwind), at(TODAY - timedelta(days=900)), 1)
     with pytest.raises(ForbiddenError):
         pruning.prune(actor=as_actor(member_of(northwind, "owner")))

@@ -1,4 +1,4 @@
-"""Issue a key: what comes out, what is saved, and everything that refuses it."""
+"""Issue a key: the result, the rows, the rules that reject or deny it, and public keys."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -13,31 +13,26 @@ from django.utils import timezone
 from keyadmin.core import tokens
 from keyadmin.core.cidr import parse
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from keyadmin.models import Key, Kind, Meter, Organisation, Person, Secret, Tier
+from keyadmin.models import Key, Kind, Meter, Organisation, Person, Scope, Secret, Tier
+from keyadmin.models.scope import IMPERSONATE
 from keyadmin.operations import keys
 from tests.factories import (
-    OPERATOR,
     BotFactory,
     ChannelFactory,
     KeyFactory,
     OrganisationFactory,
     as_actor,
 )
-from tests.operations.looking import latest
-
-
-def issue(who: Person | Key | None, organisation: Organisation, **kwargs: Any) -> keys.Issued:
-    actor = as_actor(who) if who else OPERATOR
-    return keys.issue(actor=actor, organisation=organisation.id, **{"name": "CI", "scopes": ["chats:read"]} | kwargs)
+from tests.operations.helpers import issue, latest_event
 
 
 def errors_of(who: Person | None, organisation: Organisation, **kwargs: Any) -> dict[str, list[str]]:
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         issue(who, organisation, **kwargs)
-    return refused.value.errors
+    return raised.value.errors
 
 
-def test_a_key_is_issued(northwind: Organisation, jonas: Person) -> None:
+def test_key_is_issued_with_its_values(northwind: Organisation, jonas: Person) -> None:
     channel = ChannelFactory(organisation=northwind, name="Telegram")
     expires_at = timezone.now() + timedelta(days=30)
     issued = issue(
@@ -62,7 +57,7 @@ def test_a_key_is_issued(northwind: Organisation, jonas: Person) -> None:
     assert tokens.parse(issued.token.value) == issued.token
 
 
-def test_its_secret_is_kept_as_a_digest_under_the_newest_pepper(northwind: Organisation) -> None:
+def test_secret_is_stored_as_a_digest_with_the_newest_pepper(northwind: Organisation) -> None:
     issued = issue(None, northwind)
     secret = Secret.objects.get(key=issued.key)
     assert secret.pepper_id == 2 == max(settings.KEYADMIN_PEPPERS)
@@ -70,14 +65,14 @@ def test_its_secret_is_kept_as_a_digest_under_the_newest_pepper(northwind: Organ
     assert secret.not_after is None
 
 
-def test_its_meter_starts_empty(northwind: Organisation) -> None:
+def test_meter_of_a_new_key_is_empty(northwind: Organisation) -> None:
     meter = Meter.objects.get(key_id=issue(None, northwind).key.id)
     assert (meter.version, meter.cells, meter.used, meter.total, meter.last_used_at) == (1, [0] * 61, 0, 0, None)
 
 
-def test_history_says_what_it_was_given(northwind: Organisation, jonas: Person) -> None:
+def test_history_records_the_values_of_a_new_key(northwind: Organisation, jonas: Person) -> None:
     issued = issue(jonas, northwind, networks=[parse("10.0.0.0/8")], expires_at=datetime(2999, 1, 2, tzinfo=UTC))
-    event = latest()
+    event = latest_event()
     assert (event.type, event.target_id, event.organisation_id) == ("key.issued", str(issued.key.id), northwind.id)
     assert event.changes == {
         "name": [None, "CI"],
@@ -92,49 +87,49 @@ def test_history_says_what_it_was_given(northwind: Organisation, jonas: Person) 
     }
 
 
-def test_the_organisation_chooses_prefix_and_format(db: None) -> None:
+def test_new_key_uses_the_organisations_prefix_and_format(db: None) -> None:
     issued = issue(None, OrganisationFactory(key_prefix="whm", key_format="compact"))
     assert issued.key.key_id is None
     assert (issued.key.prefix, issued.key.format, len(issued.token.value)) == ("whm", "compact", 36)
     assert issued.key.masked == issued.token.value[:12]
 
 
-def test_a_bots_key(northwind: Organisation, jonas: Person) -> None:
+def test_bots_key_belongs_to_the_bot(northwind: Organisation, jonas: Person) -> None:
     bot = BotFactory(organisation=northwind)
     key = issue(jonas, northwind, bot=bot.id).key
     assert (key.kind, key.bot) == (Kind.BOT, bot)
 
 
-def test_a_command_is_no_creator(northwind: Organisation) -> None:
+def test_command_is_not_recorded_as_creator(northwind: Organisation) -> None:
     key = issue(None, northwind).key
     assert (key.creator, key.created_by) == (None, "command line")
 
 
-def test_the_secret_does_not_show_in_a_repr(northwind: Organisation) -> None:
+def test_repr_of_an_issued_key_hides_the_secret(northwind: Organisation) -> None:
     issued = issue(None, northwind)
     assert issued.token.secret not in repr(issued)
 
 
 @pytest.mark.parametrize("owner", ["organisation", "bot"])
-def test_a_disabled_owner_gets_no_key(northwind: Organisation, owner: str) -> None:
+def test_disabled_owner_gets_no_key(northwind: Organisation, owner: str) -> None:
     bot = BotFactory(organisation=northwind, is_active=owner != "bot")
     Organisation.objects.update(is_active=owner != "organisation")
     with pytest.raises(ConflictError, match="is disabled"):
         issue(None, northwind, bot=bot.id)
 
 
-def test_a_bot_of_another_organisation_is_unknown(northwind: Organisation, jonas: Person) -> None:
+def test_bot_of_another_organisation_is_not_found(northwind: Organisation, jonas: Person) -> None:
     for bot in (BotFactory().id, uuid4()):
         with pytest.raises(NotFoundError):
             issue(jonas, northwind, bot=bot)
 
 
 @pytest.mark.parametrize("kind", [Kind.STANDARD, Kind.MASTER, Kind.PUBLIC])
-def test_a_bot_has_bots_keys_only(northwind: Organisation, kind: Kind) -> None:
+def test_bot_gets_no_key_of_another_kind(northwind: Organisation, kind: Kind) -> None:
     assert "kind" in errors_of(None, northwind, bot=BotFactory(organisation=northwind).id, kind=kind)
 
 
-def test_a_bots_key_needs_a_bot(northwind: Organisation) -> None:
+def test_bots_key_needs_a_bot(northwind: Organisation) -> None:
     assert "kind" in errors_of(None, northwind, kind=Kind.BOT)
 
 
@@ -142,42 +137,42 @@ def test_a_bots_key_needs_a_bot(northwind: Organisation) -> None:
     "name",
     ["CI\u200b", "C\ufeffI", "CI\u00ad", "\u2060CI", "CI\u200e", "C\u061cI", "CI\U000e0041", "C\u200dI", "\u200d"],
 )
-def test_what_nobody_can_see_is_in_no_name(northwind: Organisation, name: str) -> None:
+def test_invisible_characters_in_a_name_are_rejected(northwind: Organisation, name: str) -> None:
     """Two keys would look the same, or one would have no name."""
     assert list(errors_of(None, northwind, name=name)) == ["name"]
 
 
-def test_scripts_that_need_joiners_have_them(northwind: Organisation) -> None:
+def test_joiners_are_allowed_in_scripts_that_need_them(northwind: Organisation) -> None:
     name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
     assert issue(None, northwind, name=name).key.name == name
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 121, "a\nb", "a\x00b", "a\x1bb", "a\u202eb", "a\u2028b", "\ud800"])
-def test_names_that_are_none(northwind: Organisation, name: str) -> None:
+def test_invalid_name_is_rejected(northwind: Organisation, name: str) -> None:
     assert list(errors_of(None, northwind, name=name)) == ["name"]
 
 
 @pytest.mark.parametrize("name", ["x" * 120, "Größe ✓ 👩‍💻", "<img onerror=x>", "=cmd()"])
-def test_names_that_are_fine(northwind: Organisation, name: str) -> None:
+def test_valid_name_is_accepted(northwind: Organisation, name: str) -> None:
     assert issue(None, northwind, name=name).key.name == name
 
 
-def test_a_description_has_an_end(northwind: Organisation) -> None:
+def test_too_long_description_is_rejected(northwind: Organisation) -> None:
     assert list(errors_of(None, northwind, description="x" * 501)) == ["description"]
 
 
-def test_without_a_permission_a_key_is_pointless(northwind: Organisation) -> None:
+def test_key_without_permissions_is_rejected(northwind: Organisation) -> None:
     words = ["Pick at least one permission: a key without any can call nothing."]
     assert errors_of(None, northwind, scopes=[]) == {"scopes": words}
 
 
-def test_an_unknown_permission(northwind: Organisation, jonas: Person) -> None:
+def test_unknown_permission_is_rejected(northwind: Organisation, jonas: Person) -> None:
     for who in (jonas, None):
         words = ["chats:fly is not a permission."]
         assert errors_of(who, northwind, scopes=["chats:read", "chats:fly"]) == {"scopes": words}
 
 
-def test_channels_are_the_organisations_own(northwind: Organisation, jonas: Person) -> None:
+def test_channel_of_another_organisation_is_rejected(northwind: Organisation, jonas: Person) -> None:
     for channel in (ChannelFactory().id, uuid4()):
         assert list(errors_of(jonas, northwind, channels=[channel])) == ["channels"]
 
@@ -191,18 +186,18 @@ def test_channels_are_the_organisations_own(northwind: Organisation, jonas: Pers
         (["::/0"], "/0 is too wide. Leave the list empty to allow any address."),
     ],
 )
-def test_networks_that_make_no_sense(northwind: Organisation, networks: list[str], words: str) -> None:
+def test_invalid_networks_are_rejected(northwind: Organisation, networks: list[str], words: str) -> None:
     assert errors_of(None, northwind, networks=[ip_network(text) for text in networks]) == {"networks": [words]}
 
 
-def test_expiry_is_in_the_future_with_a_time_zone(northwind: Organisation) -> None:
+def test_expiry_must_be_a_future_time_with_a_time_zone(northwind: Organisation) -> None:
     now = timezone.now()
     assert errors_of(None, northwind, expires_at=now) == {"expires_at": ["Choose a time in the future."]}
     naive = datetime(2999, 1, 1)
     assert errors_of(None, northwind, expires_at=naive) == {"expires_at": ["Give the time with its time zone."]}
 
 
-def test_the_databases_clock_decides(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expiry_is_compared_with_the_databases_clock(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timezone, "now", lambda: datetime(2000, 1, 1, tzinfo=UTC))
     assert "expires_at" in errors_of(None, northwind, expires_at=datetime(2001, 1, 1, tzinfo=UTC))
     with connection.cursor() as cursor:
@@ -211,7 +206,7 @@ def test_the_databases_clock_decides(northwind: Organisation, monkeypatch: pytes
     assert abs(issue(None, northwind).key.created_at - now) < timedelta(minutes=1)
 
 
-def test_the_organisation_limits_lives(northwind: Organisation, jonas: Person) -> None:
+def test_organisation_limits_the_lifetime_of_keys(northwind: Organisation, jonas: Person) -> None:
     Organisation.objects.update(max_expiry_days=30, may_never_expire=False)
     words = ["Set an expiry: keys of Northwind must have one."]
     assert errors_of(jonas, northwind, expires_at=None) == {"expires_at": words}
@@ -220,12 +215,12 @@ def test_the_organisation_limits_lives(northwind: Organisation, jonas: Person) -
     assert issue(jonas, northwind, expires_at=timezone.now() + timedelta(days=30)).key.expires_at
 
 
-def test_everything_wrong_is_said_at_once(northwind: Organisation) -> None:
+def test_all_problems_are_reported_at_once(northwind: Organisation) -> None:
     wrong = errors_of(None, northwind, name="", scopes=[], channels=[uuid4()], expires_at=timezone.now())
     assert set(wrong) == {"name", "scopes", "channels", "expires_at"}
 
 
-def test_tiers_are_for_administrators_to_choose(northwind: Organisation, jonas: Person, maya: Person) -> None:
+def test_only_administrators_choose_the_tier(northwind: Organisation, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin").id
     with pytest.raises(ForbiddenError, match="choose a tier"):
         issue(jonas, northwind, tier=admin)
@@ -234,7 +229,7 @@ def test_tiers_are_for_administrators_to_choose(northwind: Organisation, jonas: 
     assert errors_of(maya, northwind, tier=uuid4()) == {"tier": ["Choose one of the tiers."]}
 
 
-def test_one_public_key(northwind: Organisation, jonas: Person, contoso: Organisation) -> None:
+def test_organisation_has_one_public_key(northwind: Organisation, jonas: Person, contoso: Organisation) -> None:
     Organisation.objects.update(may_never_expire=False)
     public = issue(jonas, northwind, kind=Kind.PUBLIC).key
     assert (public.kind, public.expires_at) == (Kind.PUBLIC, None)
@@ -243,21 +238,21 @@ def test_one_public_key(northwind: Organisation, jonas: Person, contoso: Organis
     issue(None, contoso, kind=Kind.PUBLIC)
 
 
-def test_the_public_key_has_no_expiry(northwind: Organisation) -> None:
+def test_public_key_has_no_expiry(northwind: Organisation) -> None:
     later = timezone.now() + timedelta(days=1)
     assert list(errors_of(None, northwind, kind=Kind.PUBLIC, expires_at=later)) == ["expires_at"]
 
 
-# Inheriting
+# Inheritance
 
 
-def test_a_key_may_inherit_its_creators_permissions(northwind: Organisation, jonas: Person) -> None:
+def test_key_may_inherit_its_creators_permissions(northwind: Organisation, jonas: Person) -> None:
     key = issue(jonas, northwind, scopes=["chats:read"], inherits=True).key
     assert key.inherits
     assert not key.scopes.exists()
 
 
-def test_only_from_a_person(northwind: Organisation) -> None:
+def test_only_a_person_creates_an_inheriting_key(northwind: Organisation) -> None:
     assert list(errors_of(None, northwind, inherits=True)) == ["inherits"]
     with pytest.raises(ForbiddenError, match="inherit"):
         issue(KeyFactory(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
@@ -266,18 +261,18 @@ def test_only_from_a_person(northwind: Organisation) -> None:
 # Nobody gives more than they hold
 
 
-def test_an_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person) -> None:
+def test_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person) -> None:
     with pytest.raises(ForbiddenError, match="users:impersonate"):
         issue(jonas, northwind, scopes=["chats:read", "users:impersonate"])
 
 
-def test_impersonation_is_for_master_keys(northwind: Organisation, maya: Person) -> None:
+def test_only_master_keys_get_impersonation(northwind: Organisation, maya: Person) -> None:
     words = ["Only a master key can act for a person."]
     assert errors_of(maya, northwind, scopes=["users:impersonate"]) == {"scopes": words}
     assert issue(maya, northwind, scopes=["users:impersonate"], kind=Kind.MASTER).key.kind == Kind.MASTER
 
 
-def test_a_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None:
+def test_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None:
     maker = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
     made = issue(maker, northwind, scopes=["chats:read"]).key
     assert (made.creator, made.created_by) == (None, maker.name)
@@ -285,14 +280,14 @@ def test_a_key_grants_at_most_its_own_permissions(northwind: Organisation) -> No
         issue(maker, northwind, scopes=["chats:read", "chats:write"])
 
 
-def test_an_inheriting_key_grants_what_its_creator_still_holds(northwind: Organisation, maya: Person) -> None:
+def test_inheriting_key_grants_what_its_creator_has_now(northwind: Organisation, maya: Person) -> None:
     maker = KeyFactory(organisation=northwind, inherits=True, creator=maya)
     issue(maker, northwind, scopes=["chats:write"])
     with pytest.raises(ForbiddenError):
         issue(maker, northwind, scopes=["users:impersonate"])
 
 
-def test_a_restricted_key_makes_no_freer_one(northwind: Organisation) -> None:
+def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -> None:
     one, other = ChannelFactory(organisation=northwind), ChannelFactory(organisation=northwind)
     ends = timezone.now() + timedelta(days=5)
     maker = KeyFactory(
@@ -315,3 +310,23 @@ def test_a_restricted_key_makes_no_freer_one(northwind: Organisation) -> None:
     ):
         with pytest.raises(ForbiddenError):
             issue(maker, northwind, **fitting | freer)
+
+
+# The scopes of a public key
+
+
+def scopes_of_public_key(actor: Person, organisation: Organisation, **kwargs: object) -> set[str]:
+    issued = keys.issue(actor=as_actor(actor), organisation=organisation.id, kind=Kind.PUBLIC, name="Public", **kwargs)
+    return set(issued.key.scopes.values_list("name", flat=True))
+
+
+def test_public_key_has_all_scopes_of_an_owner(northwind: Organisation, jonas: Person) -> None:
+    assert scopes_of_public_key(jonas, northwind) == set(Scope.objects.values_list("name", flat=True)) - {IMPERSONATE}
+
+
+def test_public_key_of_an_administrator_has_no_more(northwind: Organisation, maya: Person) -> None:
+    assert IMPERSONATE not in scopes_of_public_key(maya, northwind)
+
+
+def test_public_key_may_have_fewer_scopes(northwind: Organisation, jonas: Person) -> None:
+    assert scopes_of_public_key(jonas, northwind, scopes=["chats:read"]) == {"chats:read"}

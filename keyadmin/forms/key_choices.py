@@ -1,4 +1,4 @@
-"""What a person may choose from when creating or editing a key: owners, permissions, channels, tiers."""
+"""The choices in the forms of a key: owners, permissions, channels and tiers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from keyadmin.operations.policy import Permission
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who will own the key, and of what kind it will be."""
+class KeyOwner:
+    """A possible owner of a new key, with the kind that the key would have."""
 
     organisation: Organisation
     bot: Bot | None = None
@@ -23,7 +23,7 @@ class Owner:
 
     @property
     def value(self) -> str:
-        """What the form carries: `bot:<id>`, or the kind and the organisation's id."""
+        """The value of the form field: `bot:<bot id>`, or `<kind>:<organisation id>`."""
         return f"{Kind.BOT}:{self.bot.id}" if self.bot else f"{self.kind}:{self.organisation.id}"
 
     @property
@@ -36,18 +36,18 @@ class Owner:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """Everything the form's choices are made of. `owner` is the one chosen so far; its organisation has `channels`."""
+class KeyFormChoices:
+    """The choices of a form. `owner` is the selected owner; `channels` and `tiers` are those of its organisation."""
 
-    owners: Sequence[Owner]
-    owner: Owner
+    owners: Sequence[KeyOwner]
+    owner: KeyOwner
     catalogue: Sequence[Scope]
     channels: Sequence[Channel]
     tiers: Sequence[Tier]
     may_choose_tier: bool
 
     @classmethod
-    def to(
+    def for_actor(
         cls,
         actor: Actor,
         *,
@@ -55,23 +55,28 @@ class Offer:
         permissions: Mapping[UUID, frozenset[Permission]],
         system_role: str,
         roles: Mapping[UUID, str],
-        chosen: str,
+        selected_owner: str,
     ) -> Self:
-        """`organisations` are those the actor may issue keys in, the preferred one first; `roles` are theirs."""
+        """The choices for a new key.
+
+        `organisations` are those in which the actor may issue keys, the preselected one first. `roles` has the actor's
+        role in each. `selected_owner` is the value of an owner; an unknown value selects the first owner.
+        """
         owners = _owners(actor, organisations, permissions)
-        owner = next((owner for owner in owners if owner.value == chosen), owners[0])
+        owner = next((owner for owner in owners if owner.value == selected_owner), owners[0])
         organisation = owner.organisation
-        scopes = list(Scope.objects.prefetch_related("routes"))
         role = roles.get(organisation.id, "")
-        may_hold = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        master = any(owner.kind == Kind.MASTER for owner in owners)
-        may_hold = allowed_for_kind(Kind.MASTER if master else owner.kind, may_hold)
+        scopes = list(Scope.objects.prefetch_related("routes"))
+        grantable = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        # Selecting another owner does not load the permissions again, so those of a master key are always included.
+        offers_master = any(owner.kind == Kind.MASTER for owner in owners)
+        grantable = allowed_for_kind(Kind.MASTER if offers_master else owner.kind, grantable)
         may_choose_tier = Permission.CHOOSE_TIERS in permissions[organisation.id]
         tiers = Tier.objects.all() if may_choose_tier else Tier.objects.filter(id=organisation.default_tier_id)
         return cls(
             owners=owners,
             owner=owner,
-            catalogue=[scope for scope in scopes if scope.name in may_hold],
+            catalogue=[scope for scope in scopes if scope.name in grantable],
             channels=list(Channel.objects.filter(organisation=organisation)),
             tiers=list(tiers),
             may_choose_tier=may_choose_tier,
@@ -79,15 +84,18 @@ class Offer:
 
     @classmethod
     def for_key(cls, key: Any, *, system_role: str, role: str, may_choose_tier: bool) -> Self:
-        """What somebody with the roles may choose from when editing the key `with_lists`: never less than it has."""
-        owner = Owner(key.organisation, key.bot, Kind(key.kind))
+        """The choices for editing the key, read `with_lists`, by a user with these roles.
+
+        They include the scopes that the key has, even if the user could not grant them.
+        """
+        owner = KeyOwner(key.organisation, key.bot, Kind(key.kind))
         scopes = list(Scope.objects.prefetch_related("routes"))
-        may_hold = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
-        may_hold = allowed_for_kind(key.kind, may_hold) | set(key.scope_names)
+        grantable = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        offered = allowed_for_kind(key.kind, grantable) | set(key.scope_names)
         return cls(
             owners=[owner],
             owner=owner,
-            catalogue=[scope for scope in scopes if scope.name in may_hold],
+            catalogue=[scope for scope in scopes if scope.name in offered],
             channels=list(Channel.objects.filter(organisation=key.organisation)),
             tiers=list(Tier.objects.all()) if may_choose_tier else [key.tier],
             may_choose_tier=may_choose_tier,
@@ -95,12 +103,12 @@ class Offer:
 
     @property
     def bot_networks(self) -> list[str]:
-        """The ranges that hold for every key of the owner."""
+        """The allow-list of the selected bot, which applies to every key of it."""
         return [str(entry) for entry in self.owner.bot.allow_list.all()] if self.owner.bot else []
 
     @property
     def owner_choices(self) -> list[Any]:
-        """Grouped by organisation; without groups where there is only one."""
+        """The choices of the owner field, grouped by organisation if there are several."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for owner in self.owners:
             groups.setdefault(owner.organisation.name, []).append((owner.value, owner.label))
@@ -116,14 +124,14 @@ class Offer:
 
 def _owners(
     actor: Actor, organisations: Sequence[Organisation], permissions: Mapping[UUID, frozenset[Permission]]
-) -> list[Owner]:
+) -> list[KeyOwner]:
     bots: dict[UUID, list[Bot]] = {}
     for bot in Bot.objects.visible_to(actor).filter(organisation__in=[o.id for o in organisations], is_active=True):
         bots.setdefault(bot.organisation_id, []).append(bot)
     owners = []
     for organisation in organisations:
-        owners.append(Owner(organisation))
-        owners += [Owner(organisation, bot, Kind.BOT) for bot in bots.get(organisation.id, ())]
+        owners.append(KeyOwner(organisation))
+        owners += [KeyOwner(organisation, bot, Kind.BOT) for bot in bots.get(organisation.id, ())]
         if Permission.MASTER_KEYS in permissions[organisation.id]:
-            owners.append(Owner(organisation, kind=Kind.MASTER))
+            owners.append(KeyOwner(organisation, kind=Kind.MASTER))
     return owners

@@ -1,4 +1,4 @@
-"""Nobody gives a key more addresses than every list that binds them holds: a key's own list and its bot's."""
+"""Privilege ceilings with allow-lists: a key's own list and its bot's list both limit what the key may grant."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ def maker(bot: Bot) -> Actor:
     return as_actor(KeyFactory(bot=bot, scopes=WRITER))
 
 
-def issue(actor: Actor, home: Bot, /, *wanted: str, **kwargs: Any) -> keys.Issued:
+def issue(actor: Actor, home: Bot, /, *wanted: str, **kwargs: Any) -> keys.IssuedKey:
     return keys.issue(
         actor=actor,
         organisation=home.organisation_id,
@@ -39,14 +39,14 @@ def issue(actor: Actor, home: Bot, /, *wanted: str, **kwargs: Any) -> keys.Issue
     )
 
 
-def test_a_bots_key_makes_none_for_other_addresses(bot: Bot, maker: Actor) -> None:
+def test_bots_key_issues_no_key_for_other_addresses(bot: Bot, maker: Actor) -> None:
     for wanted in ((), ("11.0.0.0/8",), ("10.0.0.0/7",), ("10.1.0.0/16", "11.0.0.0/8")):
         with pytest.raises(ForbiddenError, match="more addresses"):
             issue(maker, bot, *wanted)
     issue(maker, bot, "10.1.0.0/16")
 
 
-def test_nor_for_another_bot_with_a_list_less_narrow(bot: Bot, maker: Actor) -> None:
+def test_bots_key_issues_no_key_for_a_bot_with_a_wider_list(bot: Bot, maker: Actor) -> None:
     for lists in ([], ["11.0.0.0/16"], ["10.0.0.0/16", "11.0.0.0/16"]):
         with pytest.raises(ForbiddenError, match="more addresses"):
             issue(maker, bot, bot=BotFactory(organisation=bot.organisation, networks=lists).id)
@@ -54,7 +54,7 @@ def test_nor_for_another_bot_with_a_list_less_narrow(bot: Bot, maker: Actor) -> 
     issue(maker, bot, bot=bot.id)
 
 
-def test_both_lists_bind(bot: Bot) -> None:
+def test_both_lists_of_a_bots_key_limit_it(bot: Bot) -> None:
     maker = as_actor(KeyFactory(bot=bot, scopes=WRITER, networks=["10.1.0.0/16", "192.0.2.0/24"]))
     for wanted in ("10.2.0.0/16", "192.0.2.0/24", "10.0.0.0/8"):
         with pytest.raises(ForbiddenError, match="more addresses"):
@@ -92,7 +92,7 @@ WIDENING: dict[str, tuple[dict[str, Any], Callable[[Actor, Key], Any]]] = {
 
 
 @pytest.mark.parametrize("act", WIDENING)
-def test_an_act_that_lets_a_key_out_of_the_bots_list(bot: Bot, maker: Actor, act: str) -> None:
+def test_operation_that_widens_a_key_beyond_the_bots_list_is_denied(bot: Bot, maker: Actor, act: str) -> None:
     traits, do = WIDENING[act]
     with pytest.raises(ForbiddenError, match="more addresses"):
         do(maker, KeyFactory(organisation=bot.organisation, **traits))
@@ -100,12 +100,12 @@ def test_an_act_that_lets_a_key_out_of_the_bots_list(bot: Bot, maker: Actor, act
 
 
 @pytest.mark.parametrize("act", [name for name in WIDENING if "other" not in name and name not in ("add", "change")])
-def test_a_key_of_the_same_bot_stays_within_its_list(bot: Bot, maker: Actor, act: str) -> None:
+def test_key_of_the_same_bot_stays_within_its_list(bot: Bot, maker: Actor, act: str) -> None:
     traits, do = WIDENING[act]
     do(maker, KeyFactory(bot=bot, **traits))
 
 
-def test_a_key_may_always_be_narrowed(bot: Bot, maker: Actor) -> None:
+def test_key_may_always_be_narrowed(bot: Bot, maker: Actor) -> None:
     """Although what is left of it is still more than its editor reaches."""
     key = KeyFactory(organisation=bot.organisation, scopes=WRITER)
     keys.edit(actor=maker, key=key.id, revision=1, scopes=["chats:read"])

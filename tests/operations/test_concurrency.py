@@ -1,4 +1,4 @@
-"""Two people, one moment: real threads, real commits."""
+"""Operations that run at the same time, in real threads with real commits."""
 
 from datetime import timedelta
 from functools import partial
@@ -12,11 +12,11 @@ from keyadmin.operations import audit, idempotency, keys, people
 from keyadmin.operations.catalogue import channels
 from keyadmin.operations.organisations import allow_lists, bots
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
-from tests.operations.looking import meter_version, version
+from tests.operations.helpers import meter_version, version
 from tests.threads import at_once
 
 
-def test_fifty_changes_leave_no_gap_and_a_valid_chain(committed: Organisation) -> None:
+def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organisation) -> None:
     first = Event.objects.count()
     made = [KeyFactory(organisation=committed) for _ in range(25)]
     renamed = [BotFactory() for _ in range(25)]
@@ -33,14 +33,14 @@ def test_fifty_changes_leave_no_gap_and_a_valid_chain(committed: Organisation) -
         assert after.at >= before.at
 
 
-def test_no_bump_is_lost(committed: Organisation) -> None:
+def test_concurrent_changes_bump_every_version(committed: Organisation) -> None:
     start = version(committed)
     made = [BotFactory(organisation=committed) for _ in range(8)]
     at_once(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
     assert version(committed) == start + 8
 
 
-def test_two_administrators_who_demote_each_other(committed: Organisation) -> None:
+def test_two_administrators_who_demote_each_other_leave_one(committed: Organisation) -> None:
     for act in (
         lambda actor, person: people.set_system_role(actor=as_actor(actor), person=person.id, system_role=""),
         lambda actor, person: people.deactivate(actor=as_actor(actor), person=person.id),
@@ -53,25 +53,25 @@ def test_two_administrators_who_demote_each_other(committed: Organisation) -> No
 
 
 @pytest.mark.parametrize("grace", [timedelta(0), timedelta(hours=1)])
-def test_two_regenerates_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
+def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
     key = KeyFactory(organisation=committed)
     done = at_once(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
-    assert all(isinstance(each, keys.Issued) for each in done)
+    assert all(isinstance(each, keys.IssuedKey) for each in done)
     assert key.secrets.filter(not_after__isnull=True).count() == 1
     assert key.secrets.filter(not_after__isnull=False).count() == (1 if grace else 0)
     assert meter_version(key) == 3
 
 
-def test_the_same_form_sent_twice_makes_one_key(committed: Organisation) -> None:
+def test_form_submitted_six_times_at_once_issues_one_key(committed: Organisation) -> None:
     owner = as_actor(member_of(committed, Role.OWNER))
     issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
     done = at_once(*[partial(idempotency.run_once, actor=owner, idempotency_key="the form", operation=issue)] * 6)
-    made = [each for each in done if isinstance(each, keys.Issued)]
+    made = [each for each in done if isinstance(each, keys.IssuedKey)]
     assert [type(each) for each in done].count(DuplicateRequestError) == 5
     assert {each.result_id for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
 
 
-def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> None:
+def test_revoked_key_writes_nothing_afterwards(committed: Organisation) -> None:
     """Keys of an organisation are made and changed side by side; still, history tells of no act of a revoked key."""
     actors = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(2)]
     for actor in actors:
@@ -87,7 +87,7 @@ def test_a_key_does_nothing_after_it_was_revoked(committed: Organisation) -> Non
         assert actor.id not in [who for _, who in told[revoked:]]
 
 
-def test_keys_that_change_each_other_do_not_block_each_other_for_ever(committed: Organisation) -> None:
+def test_keys_that_change_each_other_do_not_deadlock(committed: Organisation) -> None:
     made = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(4)]
     edits = [
         partial(keys.edit, actor=as_actor(one), key=other.id, revision=None, description=f"By {one.id}")
@@ -97,7 +97,7 @@ def test_keys_that_change_each_other_do_not_block_each_other_for_ever(committed:
     assert {type(each) for each in at_once(*edits)} == {Key}
 
 
-def test_two_public_keys_at_once(committed: Organisation) -> None:
+def test_concurrent_public_keys_leave_one(committed: Organisation) -> None:
     issue = partial(
         keys.issue, actor=OPERATOR, organisation=committed.id, name="P", scopes=["chats:read"], kind=Kind.PUBLIC
     )
@@ -105,7 +105,7 @@ def test_two_public_keys_at_once(committed: Organisation) -> None:
     assert sum(isinstance(each, ConflictError) for each in done) == 1
 
 
-def test_of_two_editors_one_is_told(committed: Organisation) -> None:
+def test_second_of_two_concurrent_edits_gets_a_conflict(committed: Organisation) -> None:
     key = KeyFactory(organisation=committed)
     edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
     done = at_once(*edits)
@@ -113,7 +113,7 @@ def test_of_two_editors_one_is_told(committed: Organisation) -> None:
     assert Key.objects.get(id=key.id).revision == 2
 
 
-def test_a_channel_is_not_pulled_from_under_a_new_key(committed: Organisation) -> None:
+def test_channel_is_not_removed_while_a_key_is_issued_for_it(committed: Organisation) -> None:
     channel = ChannelFactory(organisation=committed)
     issue = partial(
         keys.issue, actor=OPERATOR, organisation=committed.id, name="CI", scopes=["chats:read"], channels=[channel.id]
@@ -122,7 +122,7 @@ def test_a_channel_is_not_pulled_from_under_a_new_key(committed: Organisation) -
     assert sum(isinstance(each, Exception) for each in done) == 1
 
 
-def test_a_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> None:
+def test_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> None:
     owner = member_of(committed, Role.OWNER)
     demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed.id)
     issue = partial(keys.issue, actor=as_actor(owner), organisation=committed.id, name="CI", scopes=["chats:read"])
@@ -131,7 +131,7 @@ def test_a_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> N
     assert verbs[-1] == "person.role_removed"
 
 
-def test_lists_and_keys_change_at_once_without_a_deadlock(committed: Organisation) -> None:
+def test_concurrent_changes_of_lists_and_keys_do_not_deadlock(committed: Organisation) -> None:
     bot = BotFactory(organisation=committed)
     made = [KeyFactory(bot=bot) for _ in range(6)]
     done = at_once(

@@ -10,7 +10,7 @@ from keyadmin.models import Organisation, Person, Scope, ScopeRoute
 from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations.catalogue import scopes
 from tests.factories import OPERATOR, KeyFactory, as_actor
-from tests.operations.looking import latest, version
+from tests.operations.helpers import latest_event, version
 
 FIELDS: dict[str, Any] = {
     "name": "notes:read",
@@ -22,7 +22,7 @@ FIELDS: dict[str, Any] = {
 ROUTES = [Route("GET", "/api/notes", ""), Route("POST", "/api/channels/{channel}/notes", "", "path")]
 
 
-def test_a_scope_is_created(maya: Person) -> None:
+def test_scope_is_created_with_routes(maya: Person) -> None:
     scopes.create(actor=as_actor(maya), **FIELDS, is_sensitive=True, routes=ROUTES)
     scope = Scope.objects.get(name="notes:read")
     assert (scope.label, scope.is_sensitive, scope.position) == ("Read notes", True, 100)
@@ -31,13 +31,13 @@ def test_a_scope_is_created(maya: Person) -> None:
         ("POST", "/api/channels/{channel}/notes", "path"),
     }
     told = ["GET /api/notes", "POST /api/channels/{channel}/notes (channel: path)"]
-    assert latest().changes["routes"] == [None, told]
+    assert latest_event().changes["routes"] == [None, told]
     assert version() == 2
 
 
-def test_a_scope_is_edited(db: None) -> None:
+def test_edited_scope_records_the_changed_fields(db: None) -> None:
     scopes.edit(actor=OPERATOR, scope="chats:export", label="Take data out", routes=[Route("GET", "/api/export", "")])
-    assert latest().changes == {
+    assert latest_event().changes == {
         "label": ["Export data", "Take data out"],
         "routes": [["GET /api/export (channel: header)", "GET /api/export/** (channel: header)"], ["GET /api/export"]],
     }
@@ -46,26 +46,26 @@ def test_a_scope_is_edited(db: None) -> None:
         scopes.edit(actor=OPERATOR, scope="chats:export", routes=[Route("GET", "/api/export", "")])
 
 
-def test_its_routes_stay_unless_given(db: None) -> None:
+def test_edit_without_routes_keeps_them(db: None) -> None:
     scopes.edit(actor=OPERATOR, scope="chats:export", label="Take data out")
     assert ScopeRoute.objects.filter(scope="chats:export").count() == 2
 
 
-def test_an_unused_scope_is_removed(db: None) -> None:
+def test_unused_scope_is_removed(db: None) -> None:
     scopes.remove(actor=OPERATOR, scope="chats:export")
     assert not ScopeRoute.objects.filter(scope="chats:export").exists()
-    assert latest().target_id == "chats:export"
+    assert latest_event().target_id == "chats:export"
     assert version() == 2
 
 
-def test_one_that_a_key_holds_stays(northwind: Organisation) -> None:
+def test_scope_of_a_key_is_not_removed(northwind: Organisation) -> None:
     KeyFactory(organisation=northwind, scopes=["chats:export"])
     with pytest.raises(ConflictError, match="1 key has this permission"):
         scopes.remove(actor=OPERATOR, scope="chats:export")
 
 
 @pytest.mark.parametrize("name", sorted(OWN_SCOPES))
-def test_keyadmins_own_are_fixed(db: None, name: str) -> None:
+def test_own_scopes_cannot_be_changed(db: None, name: str) -> None:
     with pytest.raises(ConflictError, match="part of keyadmin"):
         scopes.edit(actor=OPERATOR, scope=name, routes=ROUTES)
     with pytest.raises(ConflictError, match="part of keyadmin"):
@@ -87,10 +87,10 @@ def test_keyadmins_own_are_fixed(db: None, name: str) -> None:
         ("position", -1),
     ],
 )
-def test_scopes_that_are_none(db: None, field: str, value: object) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_invalid_scope_is_rejected(db: None, field: str, value: object) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         scopes.create(actor=OPERATOR, **FIELDS | {field: value})
-    assert list(refused.value.errors) == [field]
+    assert list(raised.value.errors) == [field]
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_scopes_that_are_none(db: None, field: str, value: object) -> None:
         [Route("GET", "/api/notes", ""), Route("GET", "/api/notes", "", "header")],
     ],
 )
-def test_routes_that_are_none(db: None, routes: list[Route]) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_invalid_routes_are_rejected(db: None, routes: list[Route]) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         scopes.create(actor=OPERATOR, **FIELDS, routes=routes)
-    assert list(refused.value.errors) == ["routes"]
+    assert list(raised.value.errors) == ["routes"]
 
 
-def test_an_unknown_scope(db: None) -> None:
+def test_unknown_scope_is_not_found(db: None) -> None:
     with pytest.raises(NotFoundError):
         scopes.remove(actor=OPERATOR, scope="notes:read")

@@ -9,12 +9,12 @@ from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputErro
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from keyadmin.operations import people
 from tests.factories import OPERATOR, PASSWORD, MembershipFactory, PersonFactory, as_actor, member_of
-from tests.operations.looking import dump, latest, version
+from tests.operations.helpers import dump, latest_event, version
 
 # Create
 
 
-def test_an_owner_adds_somebody(northwind: Organisation, jonas: Person) -> None:
+def test_owner_adds_a_person(northwind: Organisation, jonas: Person) -> None:
     person = people.create(
         actor=as_actor(jonas),
         email=" New@Example.COM ",
@@ -27,25 +27,25 @@ def test_an_owner_adds_somebody(northwind: Organisation, jonas: Person) -> None:
     assert (row.email, row.name, row.system_role, row.is_active) == ("new@example.com", "New", "", True)
     assert row.check_password(PASSWORD)
     assert row.memberships.get().role == Role.AUDITOR
-    event = latest()
+    event = latest_event()
     assert (event.type, event.target_id, event.organisation_id) == ("person.created", str(row.id), northwind.id)
     assert event.changes == {"name": [None, "New"], "email": [None, "new@example.com"], "role": [None, "auditor"]}
     assert (version(northwind), version()) == (1, 1)  # nothing cached is stale
 
 
-def test_without_a_password_nobody_signs_in(db: None) -> None:
+def test_person_without_a_password_cannot_sign_in(db: None) -> None:
     person = people.create(actor=OPERATOR, email="a@example.com", name="A")
     assert not person.has_usable_password()
     assert not person.check_password("")
 
 
-def test_a_command_makes_the_first_administrator(db: None) -> None:
+def test_command_creates_the_first_administrator(db: None) -> None:
     person = people.create(actor=OPERATOR, email="a@example.com", name="A", system_role=SystemRole.ADMINISTRATOR)
     assert Person.objects.get(id=person.id).system_role == SystemRole.ADMINISTRATOR
     assert version() == 1  # nothing cached is stale
 
 
-def test_an_owner_gives_no_system_role(northwind: Organisation, jonas: Person) -> None:
+def test_owner_cannot_give_a_system_role(northwind: Organisation, jonas: Person) -> None:
     with pytest.raises(ForbiddenError, match="system roles"):
         people.create(
             actor=as_actor(jonas),
@@ -73,27 +73,27 @@ def test_an_owner_gives_no_system_role(northwind: Organisation, jonas: Person) -
         ("system_role", "king"),
     ],
 )
-def test_people_that_are_none(northwind: Organisation, sam: Person, field: str, value: str) -> None:
+def test_invalid_person_is_rejected(northwind: Organisation, sam: Person, field: str, value: str) -> None:
     given = {"email": "a@example.com", "name": "A", "role": Role.MEMBER} | {field: value}
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         people.create(actor=OPERATOR, organisation=northwind.id, **given)
-    assert list(refused.value.errors) == [field]
+    assert list(raised.value.errors) == [field]
 
 
 # Edit
 
 
-def test_an_administrator_edits_anybody(priya: Person, maya: Person) -> None:
+def test_administrator_edits_any_person(priya: Person, maya: Person) -> None:
     people.edit(actor=as_actor(maya), person=priya.id, name="P. Raman", email="P@Example.com")
     row = Person.objects.get(id=priya.id)
     assert (row.name, row.email) == ("P. Raman", "p@example.com")
-    assert latest().changes == {
+    assert latest_event().changes == {
         "name": ["Priya Raman", "P. Raman"],
         "email": ["priya@northwind.example", "p@example.com"],
     }
 
 
-def test_the_old_address_no_longer_signs_in(sam: Person) -> None:
+def test_old_email_no_longer_signs_in(sam: Person) -> None:
     EmailAddress.objects.create(user=sam, email=sam.email, verified=True, primary=True)
     people.edit(actor=OPERATOR, person=sam.id, name="Samuel")
     assert EmailAddress.objects.exists()
@@ -101,18 +101,20 @@ def test_the_old_address_no_longer_signs_in(sam: Person) -> None:
     assert not EmailAddress.objects.exists()
 
 
-def test_everybody_edits_their_own_name_but_not_their_address(sam: Person) -> None:
+def test_person_edits_their_own_name_but_not_their_email(sam: Person) -> None:
     people.edit(actor=as_actor(sam), person=sam.id, name="Samuel")
     with pytest.raises(ForbiddenError):
         people.edit(actor=as_actor(sam), person=sam.id, email="sam@example.com")
 
 
-def test_an_owner_edits_whom_nobody_else_knows(jonas: Person, sam: Person) -> None:
+def test_owner_edits_a_person_of_their_organisation_only(jonas: Person, sam: Person) -> None:
     people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
 
 
 @pytest.mark.parametrize("also", ["administrator", "auditor", "another organisation"])
-def test_an_owner_takes_over_nobody_else(jonas: Person, sam: Person, contoso: Organisation, also: str) -> None:
+def test_owner_cannot_change_a_person_with_other_roles(
+    jonas: Person, sam: Person, contoso: Organisation, also: str
+) -> None:
     if also == "another organisation":
         MembershipFactory(person=sam, organisation=contoso)
     else:
@@ -125,14 +127,14 @@ def test_an_owner_takes_over_nobody_else(jonas: Person, sam: Person, contoso: Or
     assert dump() == before
 
 
-def test_an_owner_of_both_does(jonas: Person, sam: Person, contoso: Organisation) -> None:
+def test_owner_of_both_organisations_edits_the_person(jonas: Person, sam: Person, contoso: Organisation) -> None:
     MembershipFactory(person=sam, organisation=contoso)
     MembershipFactory(person=jonas, organisation=contoso, role=Role.OWNER)
     people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
-    assert latest().organisation_id is None
+    assert latest_event().organisation_id is None
 
 
-def test_an_edit_that_changes_nothing(sam: Person) -> None:
+def test_edit_without_changes_is_rejected(sam: Person) -> None:
     with pytest.raises(InvalidInputError, match="No changes"):
         people.edit(actor=OPERATOR, person=sam.id, name="Sam Reyes ", email="SAM@northwind.example")
 
@@ -140,25 +142,27 @@ def test_an_edit_that_changes_nothing(sam: Person) -> None:
 # Deactivate, reactivate
 
 
-def test_a_leaver_is_shut_out(northwind: Organisation, sam: Person, jonas: Person) -> None:
+def test_deactivated_person_keeps_their_roles(northwind: Organisation, sam: Person, jonas: Person) -> None:
     people.deactivate(actor=as_actor(jonas), person=sam.id)
     assert not Person.objects.get(id=sam.id).is_active
     assert Membership.objects.filter(person=sam).exists()
-    assert latest().changes == {"is_active": [True, False]}
+    assert latest_event().changes == {"is_active": [True, False]}
     assert (version(northwind), version()) == (2, 1)
     people.reactivate(actor=as_actor(jonas), person=sam.id)
     assert Person.objects.get(id=sam.id).is_active
     assert version(northwind) == 3
 
 
-def test_all_their_organisations_are_told(northwind: Organisation, contoso: Organisation, priya: Person) -> None:
+def test_deactivation_bumps_every_organisation_of_the_person(
+    northwind: Organisation, contoso: Organisation, priya: Person
+) -> None:
     MembershipFactory(person=priya, organisation=northwind)
     MembershipFactory(person=priya, organisation=contoso)
     people.deactivate(actor=OPERATOR, person=priya.id)
     assert (version(northwind), version(contoso), version()) == (2, 2, 2)
 
 
-def test_twice_is_a_conflict(sam: Person) -> None:
+def test_repeated_deactivation_is_a_conflict(sam: Person) -> None:
     with pytest.raises(ConflictError):
         people.reactivate(actor=OPERATOR, person=sam.id)
     people.deactivate(actor=OPERATOR, person=sam.id)
@@ -169,40 +173,40 @@ def test_twice_is_a_conflict(sam: Person) -> None:
 # Roles
 
 
-def test_a_role_is_given_changed_and_taken(northwind: Organisation, sam: Person, jonas: Person) -> None:
+def test_role_is_set_changed_and_removed(northwind: Organisation, sam: Person, jonas: Person) -> None:
     people.set_role(actor=as_actor(jonas), person=sam.id, organisation=northwind.id, role=Role.AUDITOR)
     assert sam.memberships.get().role == Role.AUDITOR
-    assert (latest().type, latest().changes) == ("person.role_changed", {"role": ["member", "auditor"]})
-    assert latest().organisation_id == northwind.id
+    assert (latest_event().type, latest_event().changes) == ("person.role_changed", {"role": ["member", "auditor"]})
+    assert latest_event().organisation_id == northwind.id
     people.remove_role(actor=as_actor(jonas), person=sam.id, organisation=northwind.id)
     assert not sam.memberships.exists()
-    assert (latest().type, latest().changes) == ("person.role_removed", {"role": ["auditor", None]})
+    assert (latest_event().type, latest_event().changes) == ("person.role_removed", {"role": ["auditor", None]})
     assert version(northwind) == 3
 
 
-def test_an_administrator_brings_people_together(contoso: Organisation, sam: Person, maya: Person) -> None:
+def test_administrator_adds_a_person_to_another_organisation(contoso: Organisation, sam: Person, maya: Person) -> None:
     people.set_role(actor=as_actor(maya), person=sam.id, organisation=contoso.id, role=Role.MEMBER)
     assert sam.memberships.count() == 2
-    assert latest().changes == {"role": [None, "member"]}
+    assert latest_event().changes == {"role": [None, "member"]}
 
 
-def test_an_owner_does_not_know_people_of_others(contoso: Organisation, sam: Person, lena: Person) -> None:
+def test_owner_cannot_see_people_of_other_organisations(contoso: Organisation, sam: Person, lena: Person) -> None:
     with pytest.raises(NotFoundError):
         people.set_role(actor=as_actor(lena), person=sam.id, organisation=contoso.id, role=Role.MEMBER)
 
 
 @pytest.mark.parametrize("role", ["", "king", "administrator"])
-def test_roles_that_are_none(northwind: Organisation, sam: Person, role: str) -> None:
+def test_invalid_role_is_rejected(northwind: Organisation, sam: Person, role: str) -> None:
     with pytest.raises(InvalidInputError):
         people.set_role(actor=OPERATOR, person=sam.id, organisation=northwind.id, role=role)
 
 
-def test_the_same_role_again(northwind: Organisation, sam: Person) -> None:
+def test_unchanged_role_is_rejected(northwind: Organisation, sam: Person) -> None:
     with pytest.raises(InvalidInputError, match="No changes"):
         people.set_role(actor=OPERATOR, person=sam.id, organisation=northwind.id, role=Role.MEMBER)
 
 
-def test_no_role_to_take(contoso: Organisation, sam: Person) -> None:
+def test_missing_role_cannot_be_removed(contoso: Organisation, sam: Person) -> None:
     with pytest.raises(ConflictError, match="has no role in Contoso"):
         people.remove_role(actor=OPERATOR, person=sam.id, organisation=contoso.id)
 
@@ -210,16 +214,16 @@ def test_no_role_to_take(contoso: Organisation, sam: Person) -> None:
 # System roles
 
 
-def test_a_system_role_is_given_and_taken(maya: Person, sam: Person) -> None:
+def test_system_role_is_set_and_removed(maya: Person, sam: Person) -> None:
     people.set_system_role(actor=as_actor(maya), person=sam.id, system_role=SystemRole.ADMINISTRATOR)
-    assert latest().changes == {"system_role": ["", "administrator"]}
+    assert latest_event().changes == {"system_role": ["", "administrator"]}
     people.set_system_role(actor=as_actor(sam), person=maya.id, system_role="")
     assert Person.objects.get(id=maya.id).system_role == ""
     assert version() == 3
 
 
 @pytest.mark.parametrize("role", ["", SystemRole.AUDITOR])
-def test_the_last_administrator_stays(maya: Person, role: str) -> None:
+def test_last_administrator_is_kept(maya: Person, role: str) -> None:
     PersonFactory(administrator=True, deactivated=True)
     with pytest.raises(ConflictError, match="Maya Okafor is the last system administrator"):
         people.set_system_role(actor=OPERATOR, person=maya.id, system_role=role)
@@ -227,7 +231,7 @@ def test_the_last_administrator_stays(maya: Person, role: str) -> None:
         people.deactivate(actor=as_actor(maya), person=maya.id)
 
 
-def test_one_of_two_may_go(maya: Person) -> None:
+def test_one_of_two_administrators_may_be_deactivated(maya: Person) -> None:
     other = PersonFactory(administrator=True)
     people.deactivate(actor=as_actor(other), person=maya.id)
     with pytest.raises(ConflictError):
@@ -235,21 +239,21 @@ def test_one_of_two_may_go(maya: Person) -> None:
 
 
 @pytest.mark.parametrize("role", ["king", "owner"])
-def test_system_roles_that_are_none(sam: Person, role: str) -> None:
+def test_invalid_system_role_is_rejected(sam: Person, role: str) -> None:
     with pytest.raises(InvalidInputError):
         people.set_system_role(actor=OPERATOR, person=sam.id, system_role=role)
 
 
-def test_an_owner_cannot_raise_themselves(jonas: Person) -> None:
+def test_owner_cannot_become_an_administrator(jonas: Person) -> None:
     with pytest.raises(ForbiddenError):
         people.set_system_role(actor=as_actor(jonas), person=jonas.id, system_role=SystemRole.ADMINISTRATOR)
 
 
-def test_a_member_meets_only_themselves(northwind: Organisation, sam: Person) -> None:
+def test_member_sees_only_themselves(northwind: Organisation, sam: Person) -> None:
     with pytest.raises(NotFoundError):
         people.edit(actor=as_actor(sam), person=member_of(northwind).id, name="X")
 
 
-def test_nobody_of_that_id(maya: Person) -> None:
+def test_unknown_person_is_not_found(maya: Person) -> None:
     with pytest.raises(NotFoundError):
         people.deactivate(actor=as_actor(maya), person=uuid4())

@@ -10,10 +10,10 @@ from keyadmin.core import cidr
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
 from keyadmin.operations import keys
-from keyadmin.operations.keys.values import when_emptied
+from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.organisations import allow_lists
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
-from tests.operations.looking import latest, meter_version, version
+from tests.operations.helpers import latest_event, meter_version, version
 
 
 @pytest.fixture
@@ -26,26 +26,26 @@ def listed(owner: Bot | Key) -> list[str]:
     return [str(entry.network) for entry in owner.allow_list.all()]
 
 
-def words(refused: pytest.ExceptionInfo[InvalidInputError]) -> list[str]:
-    assert list(refused.value.errors) == ["network"]
-    return refused.value.errors["network"]
+def words(raised: pytest.ExceptionInfo[InvalidInputError]) -> list[str]:
+    assert list(raised.value.errors) == ["network"]
+    return raised.value.errors["network"]
 
 
-def test_a_bots_list_grows(bot: Bot, jonas: Person) -> None:
+def test_network_is_added_to_a_bots_list(bot: Bot, jonas: Person) -> None:
     allow_lists.add(actor=as_actor(jonas), bot=bot.id, network=" 192.0.2.64/26 ")
     allow_lists.add(actor=as_actor(jonas), bot=bot.id, network="203.0.113.24")
     assert listed(bot) == ["192.0.2.64/26", "203.0.113.24/32"]
-    event = latest()
+    event = latest_event()
     assert (event.type, event.target_kind, event.target_id) == ("allow_list.added", "bot", str(bot.id))
     assert event.changes == {"networks": [["192.0.2.64/26"], ["192.0.2.64/26", "203.0.113.24/32"]]}
     assert version(bot.organisation) == 3
 
 
-def test_a_keys_list_grows(northwind: Organisation, jonas: Person) -> None:
+def test_network_is_added_to_a_keys_list(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind)
     allow_lists.add(actor=as_actor(jonas), key=key.id, network="10.0.0.0/8")
     assert listed(key) == ["10.0.0.0/8"]
-    assert (latest().target_kind, latest().target_id) == ("key", str(key.id))
+    assert (latest_event().target_kind, latest_event().target_id) == ("key", str(key.id))
     assert (meter_version(key), version(northwind)) == (2, 1)
     with pytest.raises(ConflictError):
         keys.edit(actor=OPERATOR, key=key.id, revision=1, networks=[])
@@ -60,57 +60,57 @@ def test_a_keys_list_grows(northwind: Organisation, jonas: Person) -> None:
         ("192.0.2.65", "192.0.2.65/32 is already covered by 192.0.2.64/26."),
     ],
 )
-def test_networks_a_bot_refuses(bot: Bot, text: str, said: str) -> None:
+def test_network_that_a_bot_rejects_is_explained(bot: Bot, text: str, said: str) -> None:
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         allow_lists.add(actor=OPERATOR, bot=bot.id, network=text)
-    assert words(refused) == [said]
+    assert words(raised) == [said]
     assert listed(bot) == ["192.0.2.64/26"]
 
 
 @pytest.mark.parametrize(
     "text", ["", "x", "0.0.0.0/0", "::/0", "10.0.0.1/8", "10.0.0.0/255.0.0.0", "010.0.0.1", "::1%lo"]
 )
-def test_networks_a_key_refuses(northwind: Organisation, text: str) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_network_that_a_key_rejects_is_explained(northwind: Organisation, text: str) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         allow_lists.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
-    assert words(refused)
+    assert words(raised)
 
 
 @pytest.mark.parametrize("owner", ["bot", "key"])
-def test_a_list_has_room_for_a_hundred(bot: Bot, northwind: Organisation, owner: str) -> None:
+def test_list_holds_at_most_a_hundred_entries(bot: Bot, northwind: Organisation, owner: str) -> None:
     of = bot if owner == "bot" else KeyFactory(organisation=northwind)
     AllowListEntry.objects.bulk_create(
         AllowListEntry(**{owner: of}, network=cidr.parse(f"192.0.2.{number}")) for number in range(99)
     )
     allow_lists.add(actor=OPERATOR, network="203.0.113.24", **{owner: of.id})
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         allow_lists.add(actor=OPERATOR, network="203.0.113.25", **{owner: of.id})
-    assert words(refused) == ["An allow-list holds at most 100 IP ranges. Use wider ones."]
+    assert words(raised) == ["An allow-list holds at most 100 IP ranges. Use wider ones."]
     allow_lists.change(actor=OPERATOR, entry=of.allow_list.first().id, network="198.51.100.0/24")
 
 
-def test_a_new_key_brings_a_hundred_at_most(northwind: Organisation) -> None:
+def test_new_key_has_at_most_a_hundred_networks(northwind: Organisation) -> None:
     many = [cidr.parse(f"192.0.2.{number}") for number in range(101)]
     made = {"actor": OPERATOR, "organisation": northwind.id, "name": "CRM", "scopes": {"chats:read"}}
     expires = timezone.now() + timedelta(days=1)
     assert keys.issue(**made, networks=many[:100], expires_at=expires).key.allow_list.count() == 100
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         keys.issue(**made, networks=many, expires_at=expires)
-    assert refused.value.errors == {"networks": ["An allow-list holds at most 100 IP ranges. Use wider ones."]}
+    assert raised.value.errors == {"networks": ["An allow-list holds at most 100 IP ranges. Use wider ones."]}
 
 
-def test_a_wider_network_may_join(bot: Bot) -> None:
+def test_wider_network_may_be_added(bot: Bot) -> None:
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
 
 
-def test_an_entry_is_changed(bot: Bot) -> None:
+def test_entry_is_changed(bot: Bot) -> None:
     entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.64/26")
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
     allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
     assert set(listed(bot)) == {"192.0.2.0/24", "203.0.113.0/24"}
-    assert latest().type == "allow_list.changed"
+    assert latest_event().type == "allow_list.changed"
     assert version(bot.organisation) == 4
     with pytest.raises(InvalidInputError, match="No changes"):
         allow_lists.change(actor=OPERATOR, entry=entry.id, network="192.0.2.0/24")
@@ -118,20 +118,20 @@ def test_an_entry_is_changed(bot: Bot) -> None:
         allow_lists.change(actor=OPERATOR, entry=entry.id, network="203.0.113.9")
 
 
-def test_an_entry_is_removed(bot: Bot) -> None:
+def test_entry_is_removed(bot: Bot) -> None:
     first = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
     allow_lists.remove(actor=OPERATOR, entry=first.id)
     assert listed(bot) == ["203.0.113.0/24"]
-    assert latest().changes == {"networks": [["192.0.2.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]]}
+    assert latest_event().changes == {"networks": [["192.0.2.0/24", "203.0.113.0/24"], ["203.0.113.0/24"]]}
     assert version(bot.organisation) == 4
 
 
-def test_removing_the_last_must_be_meant(bot: Bot) -> None:
+def test_removing_the_last_entry_needs_confirmation(bot: Bot) -> None:
     entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         allow_lists.remove(actor=OPERATOR, entry=entry.id)
-    assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}
+    assert raised.value.errors == {"allow_any": ["Any address will be allowed."]}
     allow_lists.remove(actor=OPERATOR, entry=entry.id, allow_any=True)
     assert listed(bot) == []
 
@@ -148,24 +148,24 @@ OWN = ["192.0.2.0/24"]
         ([OWN, OWN], "The addresses of each key’s own list alone will be allowed."),
     ],
 )
-def test_what_holds_without_the_bots_list(bot: Bot, keys: list[list[str]], words: str) -> None:
+def test_effect_of_emptying_a_bots_list_is_described(bot: Bot, keys: list[list[str]], words: str) -> None:
     for own in keys:
         KeyFactory(bot=bot, networks=own)
-    assert when_emptied(bot) == words
+    assert effect_of_emptying(bot) == words
 
 
-def test_what_holds_without_a_keys_own_list(bot: Bot) -> None:
+def test_effect_of_emptying_a_keys_list_is_described(bot: Bot) -> None:
     key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
-    assert when_emptied(key) == "Any address will be allowed."
+    assert effect_of_emptying(key) == "Any address will be allowed."
     for network in ("203.0.113.0/24", "192.0.2.0/24"):
         allow_lists.add(actor=OPERATOR, bot=bot.id, network=network)
     words = "Its bot’s addresses alone will be allowed: 203.0.113.0/24, 192.0.2.0/24."
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         allow_lists.remove(actor=OPERATOR, entry=key.allow_list.get().id)
-    assert refused.value.errors == {"allow_any": [words]}
+    assert raised.value.errors == {"allow_any": [words]}
 
 
-def test_one_that_is_put_back_stands_where_it_stood(bot: Bot) -> None:
+def test_restored_entry_keeps_its_position(bot: Bot) -> None:
     first = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
     allow_lists.remove(actor=OPERATOR, entry=first.id)
@@ -173,7 +173,7 @@ def test_one_that_is_put_back_stands_where_it_stood(bot: Bot) -> None:
     assert listed(bot) == ["192.0.2.0/24", "203.0.113.0/24"]
 
 
-def test_anothers_entry_and_a_random_one(bot: Bot, lena: Person) -> None:
+def test_entry_that_the_actor_cannot_see_is_not_found(bot: Bot, lena: Person) -> None:
     entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     for unknown in (entry.id, uuid4()):
         with pytest.raises(NotFoundError):
@@ -185,12 +185,12 @@ def test_anothers_entry_and_a_random_one(bot: Bot, lena: Person) -> None:
             allow_lists.add(actor=as_actor(lena), network="10.0.0.0/16", **owner)
 
 
-def test_a_list_has_one_owner(bot: Bot) -> None:
+def test_list_belongs_to_a_bot_or_a_key(bot: Bot) -> None:
     with pytest.raises(ValueError, match="a bot or to a key"):
         allow_lists.add(actor=OPERATOR, network="10.0.0.0/16")
 
 
-def test_a_key_opens_no_stronger_one(northwind: Organisation) -> None:
+def test_key_opens_no_stronger_key_to_more_addresses(northwind: Organisation) -> None:
     strong = KeyFactory(organisation=northwind, scopes=["chats:export"], networks=["10.0.0.0/8"])
     writer = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
     entry = AllowListEntry.objects.get()

@@ -1,16 +1,25 @@
-"""What tests look at afterwards."""
+"""Helpers of tests of operations: issue a key, and read what an operation wrote."""
 
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, models
 
-from keyadmin.models import Event, Meter, Version
+from keyadmin.models import Event, Key, Meter, Organisation, Person, Version
 from keyadmin.models.meter import CATALOGUE
+from keyadmin.operations import keys
+from tests.factories import OPERATOR, as_actor
 
 
-def latest() -> Event:
-    event: Event = Event.objects.order_by("-number").first()
+def issue(actor: Person | Key | None, organisation: Organisation, **values: Any) -> keys.IssuedKey:
+    """Issue a key with valid defaults for all other values. None acts as the operator."""
+    values = {"name": "CI", "scopes": ["chats:read"]} | values
+    return keys.issue(actor=as_actor(actor) if actor else OPERATOR, organisation=organisation.id, **values)
+
+
+def latest_event() -> Event:
+    event = Event.objects.order_by("-number").first()
+    assert event
     return event
 
 
@@ -23,7 +32,7 @@ def version(subject: models.Model | UUID = CATALOGUE) -> int:
 
 
 def dump() -> dict[str, list[Any]]:
-    """Every row of every table."""
+    """Every row of every table, by table."""
     rows = {}
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):

@@ -1,4 +1,4 @@
-"""Edit a key: what is given changes, nothing else, and never to more than the editor holds."""
+"""Edit a key: the set fields change, nothing else does, and no editor exceeds their own privileges."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from keyadmin.models import AllowListEntry, Key, Organisation, Person, Role, Tie
 from keyadmin.operations import keys
 from keyadmin.operations.organisations import allow_lists
 from tests.factories import OPERATOR, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
-from tests.operations.looking import dump, latest, meter_version, version
+from tests.operations.helpers import dump, latest_event, meter_version, version
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def edit(who: Person | Key | None, key: Key, revision: int | None = 1, **kwargs:
     return keys.edit(actor=as_actor(who) if who else OPERATOR, key=key.id, revision=revision, **kwargs)
 
 
-def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None:
+def test_edit_changes_the_set_fields_only(key: Key, jonas: Person) -> None:
     kept = AllowListEntry.objects.get()
     channel = ChannelFactory(organisation=key.organisation, name="Telegram")
     ends = timezone.now() + timedelta(days=1)
@@ -46,8 +46,8 @@ def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None
     assert list(row.channels.all()) == [channel]
     assert {str(entry.network) for entry in row.allow_list.all()} == {"10.0.0.0/8", "192.0.2.0/24"}
     assert AllowListEntry.objects.filter(id=kept.id).exists()
-    assert latest().type == "key.edited"
-    assert latest().changes == {
+    assert latest_event().type == "key.edited"
+    assert latest_event().changes == {
         "name": ["CI", "CD"],
         "scopes": [["chats:read"], ["chats:write"]],
         "channels": [[], ["Telegram"]],
@@ -56,13 +56,13 @@ def test_what_is_given_changes_and_nothing_else(key: Key, jonas: Person) -> None
     }
 
 
-def test_an_edit_is_seen_by_the_next_call(key: Key) -> None:
+def test_edit_bumps_the_version_of_the_key_only(key: Key) -> None:
     edit(None, key, scopes=["chats:write"])
     assert meter_version(key) == 2
     assert (version(key.organisation), version()) == (1, 1)
 
 
-def test_its_secret_stays(key: Key) -> None:
+def test_edit_keeps_the_secret(key: Key) -> None:
     before = list(key.secrets.values())
     edit(None, key, name="CD")
     assert list(key.secrets.values()) == before
@@ -80,27 +80,27 @@ def test_its_secret_stays(key: Key) -> None:
         {"inherits": False},
     ],
 )
-def test_an_edit_that_changes_nothing(key: Key, same: dict[str, Any]) -> None:
+def test_edit_without_changes_is_rejected(key: Key, same: dict[str, Any]) -> None:
     before = dump()
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         edit(None, key, **same)
-    assert refused.value.errors == {"__all__": ["No changes to save."]}
+    assert raised.value.errors == {"__all__": ["No changes to save."]}
     assert dump() == before
 
 
-def test_a_list_has_no_order(key: Key) -> None:
+def test_order_of_networks_is_not_a_change(key: Key) -> None:
     AllowListEntry.objects.create(key=key, network=parse("192.0.2.0/24"))
     with pytest.raises(InvalidInputError, match="No changes"):
         edit(None, key, networks=[parse("192.0.2.0/24"), parse("10.0.0.0/8")])
 
 
-def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
+def test_second_of_two_edits_gets_a_conflict_with_the_first(key: Key, jonas: Person) -> None:
     edit(jonas, key, name="Theirs")
     with pytest.raises(
         ConflictError, match=r"Someone else changed this key [1-9][0-9]? seconds? ago\. Review their change\."
-    ) as refused:
+    ) as raised:
         edit(None, key, name="Mine")
-    assert refused.value.event == latest()
+    assert raised.value.event == latest_event()
     assert Key.objects.get().name == "Theirs"
     edit(None, key, revision=2, name="Mine")
     edit(None, key, revision=None, name="Whatever was there")
@@ -115,32 +115,32 @@ def test_the_second_of_two_editors_is_told(key: Key, jonas: Person) -> None:
     ],
     ids=["revoke", "regenerate", "add a network"],
 )
-def test_whoever_edits_is_told_what_was_done_to_the_key(key: Key, act: Callable[[Key], Any]) -> None:
+def test_edit_after_another_change_gets_a_conflict_with_it(key: Key, act: Callable[[Key], Any]) -> None:
     act(key)
-    first = latest()
-    with pytest.raises(ConflictError, match="Someone else changed this key") as refused:
+    first = latest_event()
+    with pytest.raises(ConflictError, match="Someone else changed this key") as raised:
         edit(None, key, name="Mine")
-    assert refused.value.event == first
+    assert raised.value.event == first
 
 
-def test_what_changes_nothing_of_the_key_is_not_shown_as_the_change(northwind: Organisation) -> None:
+def test_conflict_skips_events_that_change_no_value(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     edit(None, key, name="Theirs")
-    first = latest()
+    first = latest_event()
     keys.end_grace(actor=OPERATOR, key=key.id)
-    with pytest.raises(ConflictError) as refused:
+    with pytest.raises(ConflictError) as raised:
         edit(None, key, name="Mine")
-    assert refused.value.event == first
+    assert raised.value.event == first
     edit(None, key, revision=2, name="Mine")
 
 
-def test_a_deleted_key_is_not_there_to_be_edited(key: Key) -> None:
+def test_deleted_key_cannot_be_edited(key: Key) -> None:
     keys.delete(actor=OPERATOR, key=key.id)
     with pytest.raises(NotFoundError):
         edit(None, key, name="Mine")
 
 
-def test_a_reactivation_is_a_change_to_who_edits(northwind: Organisation) -> None:
+def test_edit_after_a_reactivation_gets_a_conflict(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, revoked=True)
     keys.reactivate(actor=OPERATOR, key=key.id)
     with pytest.raises(ConflictError):
@@ -158,19 +158,19 @@ def test_a_reactivation_is_a_change_to_who_edits(northwind: Organisation) -> Non
         {"expires_at": datetime(2999, 1, 1)},
     ],
 )
-def test_the_same_rules_as_for_a_new_key(key: Key, wrong: dict[str, Any]) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_edit_follows_the_rules_for_a_new_key(key: Key, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         edit(None, key, **wrong)
-    assert list(refused.value.errors) == list(wrong)
+    assert list(raised.value.errors) == list(wrong)
 
 
-def test_what_is_left_alone_is_not_judged_again(northwind: Organisation) -> None:
+def test_edit_does_not_check_unchanged_fields_again(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, expired=True)
     Organisation.objects.update(max_expiry_days=1, may_never_expire=False)
     assert edit(None, key, name="Renamed").name == "Renamed"
 
 
-def test_a_key_that_is_gone_or_anothers(key: Key, lena: Person) -> None:
+def test_key_that_the_actor_cannot_see_is_not_found(key: Key, lena: Person) -> None:
     with pytest.raises(NotFoundError):
         edit(lena, key, name="Mine")
     keys.delete(actor=OPERATOR, key=key.id)
@@ -178,43 +178,43 @@ def test_a_key_that_is_gone_or_anothers(key: Key, lena: Person) -> None:
         edit(None, key, name="Mine")
 
 
-def test_an_earlier_end_also_ends_the_old_secret(northwind: Organisation) -> None:
+def test_earlier_expiry_also_ends_the_old_secret(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, in_grace=True)
     ends = timezone.now() + timedelta(minutes=5)
     edit(None, key, expires_at=ends)
     assert key.secrets.get(not_after__isnull=False).not_after == ends
 
 
-def test_tiers_are_for_administrators(key: Key, jonas: Person, maya: Person) -> None:
+def test_only_administrators_change_the_tier(key: Key, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin")
     with pytest.raises(ForbiddenError):
         edit(jonas, key, tier=admin.id)
     edit(maya, key, tier=admin.id)
-    assert latest().changes == {"tier": ["Standard", "Admin"]}
+    assert latest_event().changes == {"tier": ["Standard", "Admin"]}
     with pytest.raises(ForbiddenError):
         edit(jonas, key, revision=2, tier=key.organisation.default_tier_id)
     edit(jonas, key, revision=2, tier=admin.id, name="CD")
 
 
-def test_from_a_list_to_inheriting_and_back(northwind: Organisation, jonas: Person) -> None:
+def test_key_switches_between_scopes_and_inheritance(northwind: Organisation, jonas: Person) -> None:
     key = KeyFactory(organisation=northwind, creator=jonas)
     edit(jonas, key, inherits=True)
-    assert latest().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
+    assert latest_event().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
     with pytest.raises(InvalidInputError, match="Pick at least one"):
         edit(jonas, key, revision=2, inherits=False)
     edit(jonas, key, revision=2, inherits=False, scopes=["chats:read"])
 
 
-def test_nobody_there_to_inherit_from(key: Key) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_key_without_a_creator_cannot_inherit(key: Key) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         edit(None, key, inherits=True)
-    assert list(refused.value.errors) == ["inherits"]
+    assert list(raised.value.errors) == ["inherits"]
 
 
 # Nobody widens a key beyond what they hold
 
 
-def test_an_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
+def test_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
     with pytest.raises(ForbiddenError, match="users:impersonate"):
         edit(jonas, key, scopes=["chats:read", "users:impersonate"])
 
@@ -230,7 +230,7 @@ def test_an_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
         {"inherits": True},
     ],
 )
-def test_a_key_cannot_widen_another_beyond_itself(
+def test_key_cannot_widen_another_key_beyond_itself(
     northwind: Organisation, jonas: Person, wider: dict[str, Any]
 ) -> None:
     key = KeyFactory(
@@ -248,13 +248,13 @@ def test_a_key_cannot_widen_another_beyond_itself(
     assert Key.objects.get(id=key.id).name == "Renamed"
 
 
-def test_a_key_may_widen_another_up_to_itself(northwind: Organisation) -> None:
+def test_key_may_widen_another_key_up_to_itself(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
     editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read", "chats:write"])
     edit(editor, key, scopes=["chats:read", "chats:write"], networks=[], allow_any=True)
 
 
-def test_an_auditors_full_access_is_what_an_auditor_may_read(northwind: Organisation, jonas: Person) -> None:
+def test_inheritance_from_an_auditor_is_limited_to_reading_scopes(northwind: Organisation, jonas: Person) -> None:
     creator = member_of(northwind, Role.AUDITOR)
     key = KeyFactory(organisation=northwind, creator=creator)
     edit(jonas, key, inherits=True)
@@ -267,7 +267,7 @@ def test_an_auditors_full_access_is_what_an_auditor_may_read(northwind: Organisa
         edit(limited, key, revision=5, networks=[], allow_any=True)
 
 
-def test_a_leavers_full_access_is_none(northwind: Organisation, jonas: Person) -> None:
+def test_inheritance_from_a_deactivated_person_grants_nothing(northwind: Organisation, jonas: Person) -> None:
     leaver = PersonFactory(administrator=True, deactivated=True)
     key = KeyFactory(organisation=northwind, creator=leaver, inherits=True)
     edit(jonas, key, expires_at=timezone.now() + timedelta(days=1))

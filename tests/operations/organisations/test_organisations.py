@@ -8,21 +8,21 @@ from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputErro
 from keyadmin.models import Organisation, Person, Tier
 from keyadmin.operations import organisations
 from tests.factories import OPERATOR, KeyFactory, TierFactory, as_actor
-from tests.operations.looking import latest, meter_version, version
+from tests.operations.helpers import latest_event, meter_version, version
 
 
-def test_an_organisation_is_created(maya: Person) -> None:
+def test_organisation_is_created_with_defaults(maya: Person) -> None:
     made = organisations.create(actor=as_actor(maya), name=" Blue Sky & Co ")
     row = Organisation.objects.get(id=made.id)
     assert (row.name, row.slug, row.key_prefix, row.key_format) == ("Blue Sky & Co", "blue-sky-co", "kad", "default")
     assert (row.default_tier.name, row.is_active, row.default_expiry_days) == ("Standard", True, 90)
-    event = latest()
+    event = latest_event()
     assert (event.type, event.organisation_id, event.target_id) == ("organisation.created", row.id, str(row.id))
     assert event.changes["name"] == [None, "Blue Sky & Co"]
     assert version(row) >= 1
 
 
-def test_as_asked(db: None) -> None:
+def test_organisation_is_created_with_given_values(db: None) -> None:
     tier = TierFactory()
     made = organisations.create(
         actor=OPERATOR, name="W", slug="woods", key_prefix="whm", key_format="compact", tier=tier.id
@@ -30,11 +30,11 @@ def test_as_asked(db: None) -> None:
     assert (made.slug, made.key_prefix, made.key_format, made.default_tier_id) == ("woods", "whm", "compact", tier.id)
 
 
-def test_without_any_tier_there_is_none_to_give(db: None) -> None:
+def test_organisation_needs_a_tier(db: None) -> None:
     Tier.objects.all().delete()
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         organisations.create(actor=OPERATOR, name="W")
-    assert refused.value.errors == {"tier": ["Choose one of the tiers."]}
+    assert raised.value.errors == {"tier": ["Choose one of the tiers."]}
 
 
 @pytest.mark.parametrize(
@@ -53,19 +53,19 @@ def test_without_any_tier_there_is_none_to_give(db: None) -> None:
         ("tier", uuid4()),
     ],
 )
-def test_organisations_that_are_none(northwind: Organisation, field: str, value: object) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_invalid_organisation_is_rejected(northwind: Organisation, field: str, value: object) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         organisations.create(actor=OPERATOR, **{"name": "New", "slug": "new"} | {field: value})  # type: ignore[arg-type]
-    assert list(refused.value.errors) == [field]
+    assert list(raised.value.errors) == [field]
 
 
-def test_a_name_without_letters_needs_a_slug(db: None) -> None:
-    with pytest.raises(InvalidInputError) as refused:
+def test_name_without_letters_needs_a_slug(db: None) -> None:
+    with pytest.raises(InvalidInputError) as raised:
         organisations.create(actor=OPERATOR, name="電話")
-    assert list(refused.value.errors) == ["slug"]
+    assert list(raised.value.errors) == ["slug"]
 
 
-def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> None:
+def test_owner_edits_the_rules_for_keys(northwind: Organisation, jonas: Person) -> None:
     organisations.edit(
         actor=as_actor(jonas),
         organisation=northwind.id,
@@ -75,7 +75,7 @@ def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> Non
         may_never_expire=False,
         usage_retention_days=100,
     )
-    assert latest().changes == {
+    assert latest_event().changes == {
         "key_prefix": ["kad", "nw"],
         "default_expiry_days": [90, 30],
         "max_expiry_days": [None, 365],
@@ -87,13 +87,13 @@ def test_an_owner_edits_its_rules(northwind: Organisation, jonas: Person) -> Non
         organisations.edit(actor=as_actor(jonas), organisation=northwind.id, key_prefix="nw")
 
 
-def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) -> None:
+def test_owner_cannot_change_the_tier(northwind: Organisation, jonas: Person, maya: Person) -> None:
     admin = Tier.objects.get(name="Admin").id
     with pytest.raises(ForbiddenError, match="choose a tier"):
         organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=admin)
     organisations.edit(actor=as_actor(jonas), organisation=northwind.id, tier=northwind.default_tier_id, name="NW")
     organisations.edit(actor=as_actor(maya), organisation=northwind.id, tier=admin)
-    assert latest().changes == {"tier": ["Standard", "Admin"]}
+    assert latest_event().changes == {"tier": ["Standard", "Admin"]}
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_but_not_its_tier(northwind: Organisation, jonas: Person, maya: Person) 
         ("usage_retention_days", 3651),
     ],
 )
-def test_rules_that_are_none(northwind: Organisation, field: str, value: int) -> None:
+def test_invalid_rules_are_rejected(northwind: Organisation, field: str, value: int) -> None:
     Organisation.objects.update(max_expiry_days=365)
-    with pytest.raises(InvalidInputError) as refused:
+    with pytest.raises(InvalidInputError) as raised:
         organisations.edit(actor=OPERATOR, organisation=northwind.id, **{field: value})  # type: ignore[arg-type]
-    assert list(refused.value.errors) == [field]
+    assert list(raised.value.errors) == [field]
 
 
-def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation) -> None:
+def test_disabling_an_organisation_pauses_its_keys_without_changing_them(northwind: Organisation) -> None:
     key = KeyFactory(organisation=northwind)
     organisations.disable(actor=OPERATOR, organisation=northwind.id)
     assert not Organisation.objects.get().is_active
@@ -127,15 +127,15 @@ def test_disabling_pauses_its_keys_without_touching_them(northwind: Organisation
         organisations.enable(actor=OPERATOR, organisation=northwind.id)
 
 
-def test_anothers_organisation_and_a_random_one(northwind: Organisation, lena: Person) -> None:
+def test_organisation_that_the_actor_cannot_see_is_not_found(northwind: Organisation, lena: Person) -> None:
     for organisation in (northwind.id, uuid4()):
         with pytest.raises(NotFoundError):
             organisations.edit(actor=as_actor(lena), organisation=organisation, name="Mine")
 
 
-def test_a_reason_and_a_short_name_that_a_page_needs(northwind: Organisation) -> None:
+def test_invalid_reason_and_reserved_slug_are_rejected(northwind: Organisation) -> None:
     organisations.disable(actor=OPERATOR, organisation=northwind.id, reason="Contract ended")
-    assert latest().reason == "Contract ended"
-    with pytest.raises(InvalidInputError) as refused:
+    assert latest_event().reason == "Contract ended"
+    with pytest.raises(InvalidInputError) as raised:
         organisations.create(actor=OPERATOR, name="Create")
-    assert list(refused.value.errors) == ["slug"]
+    assert list(raised.value.errors) == ["slug"]

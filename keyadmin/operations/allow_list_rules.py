@@ -1,0 +1,80 @@
+"""Which networks an IP allow-list accepts, and what an empty list allows. Keys and bots share these rules."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from keyadmin.core import cidr
+from keyadmin.core.errors import InvalidInputError
+from keyadmin.models import AllowListEntry, Bot, Key
+from keyadmin.operations.validation import FieldErrors
+
+#: Entries of one list. A call is compared with all of them.
+MAX_ENTRIES: Final = 100
+
+
+def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network:
+    """The network as a new entry beside `others`. Raises InvalidInputError for the field `network`.
+
+    `narrow_only` applies the shortest prefix that a bot's list accepts.
+    """
+    try:
+        network = cidr.parse(text, floor=narrow_only)
+    except cidr.CidrError as error:
+        raise InvalidInputError({"network": [error.message]}) from error
+    if len(others) >= MAX_ENTRIES:
+        raise InvalidInputError({"network": [_too_many()]})
+    if covering := cidr.covers(others, network):
+        raise InvalidInputError({"network": [_already_covered(network, covering)]})
+    return network
+
+
+def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> None:
+    """Check a key's whole list: at most MAX_ENTRIES, no /0, and no entry that an earlier one covers."""
+    if len(networks) > MAX_ENTRIES:
+        errors.add("networks", _too_many())
+        return
+    for position, network in enumerate(networks):
+        if network.prefixlen == 0:
+            errors.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
+        elif covering := cidr.covers(networks[:position], network):
+            errors.add("networks", _already_covered(network, covering))
+
+
+def require_confirmation(owner: Bot | Key, allow_any: bool) -> None:
+    """Raise InvalidInputError for the field `allow_any`, unless the actor confirmed that the list becomes empty."""
+    if not allow_any:
+        raise InvalidInputError({"allow_any": [effect_of_emptying(owner)]})
+
+
+def effect_of_emptying(owner: Bot | Key) -> str:
+    """A sentence: which addresses are allowed once the owner's list is empty. Other lists still apply."""
+    if isinstance(owner, Key):
+        bot_entries = AllowListEntry.objects.filter(bot=owner.bot_id) if owner.bot_id else []
+        if networks := ", ".join(map(str, bot_entries)):
+            return _("Its bot’s addresses alone will be allowed: %(networks)s.") % {"networks": networks}
+        return _("Any address will be allowed.")
+    restricted = owner.keys.filter(allow_list__isnull=False).distinct().count()
+    unrestricted = owner.keys.count() - restricted
+    if not restricted:
+        return _("Any address will be allowed.")
+    if not unrestricted:
+        return _("The addresses of each key’s own list alone will be allowed.")
+    message = ngettext(
+        "Any address will be allowed for %(count)s key. The others keep lists of their own.",
+        "Any address will be allowed for %(count)s keys. The others keep lists of their own.",
+        unrestricted,
+    )
+    return message % {"count": f"{unrestricted:,}"}
+
+
+def _too_many() -> str:
+    return _("An allow-list holds at most %(count)d IP ranges. Use wider ones.") % {"count": MAX_ENTRIES}
+
+
+def _already_covered(network: cidr.Network, covering: cidr.Network) -> str:
+    if network == covering:
+        return _("%(network)s is already on the list.") % {"network": network}
+    return _("%(network)s is already covered by %(covering)s.") % {"network": network, "covering": covering}
