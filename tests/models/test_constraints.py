@@ -40,12 +40,12 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "an unknown kind": ("key_kind_known", lambda o: KeyFactory(organisation=o, kind="other")),
     "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), key_id=None)),
     "a compact key with an id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="compact")),
-    "a format nobody knows": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="other")),
+    "unknown format": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="other")),
     "a public key that ends": (
         "key_public_never_expires",
         lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
     ),
-    "inheriting from nobody": ("key_inheriting_has_creator", lambda o: KeyFactory(organisation=o, inherits=True)),
+    "inheriting without creator": ("key_inheriting_has_creator", lambda o: KeyFactory(organisation=o, inherits=True)),
     "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
     "a prefix with a line break": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="ab\n")),
     "an unknown format": ("organisation_key_format_known", lambda o: _of(o, key_format="other")),
@@ -70,7 +70,10 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
             key=KeyFactory(organisation=o, in_grace=True), digest=b"1" * 32, pepper_id=1, not_after=LATER
         ),
     ),
-    "an entry of nobody": ("allow_list_one_owner", lambda o: AllowListEntry.objects.create(network="10.0.0.0/8")),
+    "allow-list entry without owner": (
+        "allow_list_one_owner",
+        lambda o: AllowListEntry.objects.create(network="10.0.0.0/8"),
+    ),
     "an entry of two": (
         "allow_list_one_owner",
         lambda o: AllowListEntry.objects.create(
@@ -91,8 +94,8 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
             network="10.0.0.0/8", key=KeyFactory(organisation=o, networks=["10.0.0.0/8"])
         ),
     ),
-    "a role nobody knows": ("membership_role_known", lambda o: MembershipFactory(organisation=o, role="king")),
-    "a system role nobody knows": ("person_system_role_known", lambda o: PersonFactory(system_role="king")),
+    "unknown role": ("membership_role_known", lambda o: MembershipFactory(organisation=o, role="king")),
+    "unknown system role": ("person_system_role_known", lambda o: PersonFactory(system_role="king")),
     "an address in another case": (
         "person_email_unique",
         lambda o: [PersonFactory(email=email) for email in ("a@x.example", "A@X.example")],
@@ -107,7 +110,7 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         "scope_route_rooted",
         lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="GET", pattern="x"),
     ),
-    "a method nobody uses": (
+    "unknown method": (
         "scope_route_method_known",
         lambda o: ScopeRoute.objects.create(scope_id="chats:read", method="BREW", pattern="/x"),
     ),
