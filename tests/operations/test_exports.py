@@ -123,7 +123,7 @@ def test_export_of_several_organisations_names_them(story: list[Event], northwin
 def test_export_contains_all_batches(
     story: list[Event], monkeypatch: pytest.MonkeyPatch, text: str, expected: list[int]
 ) -> None:
-    monkeypatch.setattr(exports, "BATCH", 2)
+    monkeypatch.setattr(exports, "BATCH_SIZE", 2)
     first = story[-1].number - 1
     lines = export(OPERATOR, ExportFormat.JSON_LINES, text=text).splitlines()
     assert [json.loads(line)["number"] - first for line in lines] == expected
