@@ -79,7 +79,7 @@ def test_auditor_exports_only_visible_events(asha: Person, story: list[Event]) -
     lines = export(as_actor(asha), ExportFormat.JSON_LINES).splitlines()
     assert [json.loads(line)["actor"]["label"] for line in lines] == ["Jonas Lind", "Jonas Lind"]
     event = latest_event()
-    assert (event.verb, event.actor_label, event.organisation_label) == (
+    assert (event.type, event.actor_label, event.organisation_label) == (
         EventType.HISTORY_EXPORTED,
         "Asha Nair",
         "Northwind",

@@ -57,7 +57,7 @@ def test_invited_person_chooses_a_password_and_signs_in(
     assert page.status_code == 200
     assert "Welcome, Noor" in page.content.decode()
     assert client.post(link, {"password": PASSWORD})["Location"] == "/account/login/"
-    assert latest_event().verb == "person.password_chosen"
+    assert latest_event().type == "person.password_chosen"
     signed = client.post("/account/login/", {"login": "new@example.com", "password": PASSWORD})
     assert signed.status_code == 302
     assert client.get("/keys/").status_code == 200
@@ -153,7 +153,7 @@ def test_invite_preselects_the_organisation_of_the_page_behind(
 def test_new_link_invalidates_the_old_one(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
     client = signed_in(jonas)
     links = [link_on(client.post(f"/people/{sam.id}/link/").content.decode()) for _ in range(2)]
-    assert latest_event().verb == "person.password_link_created"
+    assert latest_event().type == "person.password_link_created"
     assert Client().get(links[0]).status_code == 410
     assert Client().get(links[1]).status_code == 200
 
