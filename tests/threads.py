@@ -58,4 +58,4 @@ def _settle(begun: list[Future[Any]]) -> None:
             if cursor.fetchone()[0] + sum(each.done() for each in begun) >= len(begun):
                 return
         time.sleep(0.01)
-    raise AssertionError("nobody waits")
+    raise AssertionError("not every operation waits for a lock or has ended")

@@ -27,7 +27,7 @@ def main(world: World) -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")  # nobody checks a million foreign keys one by one
+        cursor.execute("SET session_replication_role = replica")  # do not check a million foreign keys one by one
         with _indices_afterwards(cursor):
             _installation(cursor, world)
             _keys(cursor, world)

@@ -39,7 +39,7 @@ def from_menu(page: Page, button: str, item: str) -> None:
 
 
 def invite(page: Page, email: str = "") -> None:
-    """Somebody new each time, where no address is given."""
+    """Invite a person. Without an address, a new random one is used."""
     email = email or f"noor-{secrets.token_hex(4)}@northwind.example"
     open_people(page)
     opened(page, "Invite")
@@ -76,8 +76,8 @@ def _link_ended(page: Page) -> None:
     expect(page.get_by_role("heading", name="This link no longer works")).to_be_visible()
 
 
-def _nobody(page: Page) -> None:
-    page.goto("/people/?q=nobody-is-called-so")
+def _no_person_matches(page: Page) -> None:
+    page.goto("/people/?q=no-such-name")
     expect(page.get_by_text("No person matches")).to_be_visible()
 
 
@@ -142,7 +142,7 @@ def after(first: Callable[[Page], None], then: Callable[[Page], None]) -> Place:
 SCENES: Final[dict[str, Place]] = {
     "people": Place(open_people),
     "people-filter": Place(_filter),
-    "people-nobody": Place(_nobody),
+    "people-none-match": Place(_no_person_matches),
     "person": Place(open_person),
     "invite": after(open_people, lambda page: opened(page, "Invite")),
     "invite-422": Place(_invite_refused, 422),

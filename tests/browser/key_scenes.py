@@ -46,7 +46,7 @@ def _edit_unchanged(page: Page) -> None:
 
 
 def _edit_conflict(page: Page) -> None:
-    """Somebody else, in another tab, is first."""
+    """Another tab saves its edit first."""
     _edit(page)
     other = page.context.new_page()
     open_key(other)

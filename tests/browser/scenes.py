@@ -1,6 +1,7 @@
-"""Every page and dialog, by name: how to get there in a world with the demonstration's keys.
+"""The scenes of the key list, keys, history and navigation. A scene opens one page or dialog, in a given state.
 
-A scene takes a page of somebody who has signed in as a system administrator, and leaves it at rest.
+A scene takes a page on which a system administrator has signed in, of a database with the demonstration's rows. When
+it returns, the page has loaded.
 """
 
 import re

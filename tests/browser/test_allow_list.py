@@ -1,4 +1,4 @@
-"""The allow-list row editor under somebody's hands, with and without scripts."""
+"""The row editor of an allow-list, with and without JavaScript."""
 
 import pytest
 from playwright.sync_api import Page, expect

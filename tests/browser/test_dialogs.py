@@ -118,7 +118,7 @@ def test_what_somebody_else_overtook_is_not_lost_by_a_slip(page: Page, world: Wo
     open_list(page)
     asked = act(page, NAME, "Edit…")
     asked.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
-    Key.objects.filter(pk=made.key.pk).update(description="Somebody else's", revision=F("revision") + 1)
+    Key.objects.filter(pk=made.key.pk).update(description="A conflicting edit", revision=F("revision") + 1)
     asked.get_by_role("button", name="Save changes").click()
     expect(dialog(page).get_by_text("Review their change")).to_be_visible()
     page.keyboard.press("Escape")

@@ -25,7 +25,7 @@ def test_new_events_are_told_when_asked_for(page: Page, world: World, record: Re
     expect(pill).to_have_text("2 new events")
     expect(rows).to_have_count(before)
     # A search asks for what is new to it; a poll that fails is not talked about.
-    page.get_by_label("Search history").fill("reactivated by nobody")
+    page.get_by_label("Search history").fill("reactivated by a stranger")
     expect(pill).to_be_empty()
     page.context.set_offline(True)
     with page.expect_event("requestfailed"):

@@ -14,7 +14,7 @@ NUDGE = "Confirm that you’ve stored the secret. It can’t be shown again."
 
 
 class Program:
-    """Somebody else's server that calls with the key."""
+    """A program that calls the API with the key."""
 
     def __init__(self, address: str, secret: str) -> None:
         self.address, self.secret = address, secret

@@ -49,7 +49,7 @@ class World:
         self.keys: dict[str, Made] = {}
 
     def session(self, name: str) -> str:
-        """The cookie of somebody who has signed in."""
+        """Sign a person in; returns the value of the session cookie."""
         person = self.people[name]
         session = import_module(settings.SESSION_ENGINE).SessionStore()
         session[SESSION_KEY] = str(person.pk)

@@ -167,7 +167,7 @@ def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: G
         administrator.email,
         uuid4(),
         "x",
-        "nobody@example.com",
+        "unknown@example.com",
         "'; --",
         "%",
     ):
@@ -182,7 +182,7 @@ def test_on_behalf_of_without_the_scope_is_denied(server: Server, given: Given) 
     organisation = given.organisation()
     person = given.person(organisation)
     made = given.key(organisation)
-    for named in (person.email, "nobody@example.com"):
+    for named in (person.email, "unknown@example.com"):
         forbidden(server.ask("/api/chats", [*made.headers, ("On-Behalf-Of", named)]))
     assert given.meter(made).total == 0
 

@@ -112,7 +112,7 @@ def test_decision_considers_channel_and_on_behalf_of(server: Server, given: Give
     person = given.person(organisation, email=f"{uuid4().hex}@example.com")
     decision = ask(server, service, master, on_behalf_of=person.email)
     assert decision["on_behalf_of"] == {"id": str(person.id), "email": person.email, "name": person.name}
-    assert outcome(ask(server, service, master, on_behalf_of="nobody")) == (403, "on_behalf_of")
+    assert outcome(ask(server, service, master, on_behalf_of="unknown")) == (403, "on_behalf_of")
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ class World:
             given.person(system_role="administrator"),
         ]
         known = [given.person(home), given.person(home, is_active=False), given.person(self.organisations[1])]
-        self.people = [known[0].email.upper(), *(str(person.id) for person in known), "nobody@example.com", "a, b"]
+        self.people = [known[0].email.upper(), *(str(person.id) for person in known), "unknown@example.com", "a, b"]
 
 
 @dataclass

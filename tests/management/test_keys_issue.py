@@ -85,7 +85,7 @@ def test_keys_issue_names_the_key_that_could_not_be_printed(shell: Shell) -> Non
         (("--expires-at", "2030-01-01T00:00:00"), 2, "is none of 90d, never, or a time such as"),
         (("--expires-at", "soon"), 2, "is none of"),
         (("--organisation", "nowhere"), 3, "There is no organisation 'nowhere'."),
-        (("--bot", "nobody"), 3, "Northwind has no bot 'nobody'."),
+        (("--bot", "unknown"), 3, "Northwind has no bot 'unknown'."),
         (("--channel", "smoke"), 3, "Northwind has no channel 'smoke'."),
         (("--tier", "Luxury"), 3, "There is no tier 'Luxury'."),
         (("--name", ""), 6, "name: "),
@@ -117,7 +117,7 @@ def test_second_public_key_is_a_conflict(shell: Shell) -> None:
 
 
 def test_unreachable_database_is_named(shell: Shell) -> None:
-    done = shell(*EXAMPLE, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere")
+    done = shell(*EXAMPLE, DATABASE_URL="postgresql://unknown@127.0.0.1:1/nowhere")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: The database of DATABASE_URL does not answer: ")

@@ -226,8 +226,8 @@ def test_unknown_name_is_not_found(run_json: RunJson, northwind: Organisation) -
     member_of(northwind)
     for arguments in (
         ("bots", "list", "--organisation", "nowhere"),
-        ("bots", "disable", "--organisation", "northwind", "nobody"),
-        ("people", "deactivate", "nobody@example.com"),
+        ("bots", "disable", "--organisation", "northwind", "unknown"),
+        ("people", "deactivate", "unknown@example.com"),
         ("tiers", "remove", "Nothing"),
         ("keys", "delete", "kad_nothing"),
         ("scopes", "remove", "no:thing"),

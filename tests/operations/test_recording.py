@@ -201,10 +201,10 @@ def test_invalidation_without_version_raises(northwind: Organisation) -> None:
 
 
 def test_target_without_row_is_recorded(db: None) -> None:
-    target = audit.Target("person", "", "nobody@example.com")
+    target = audit.Target("person", "", "unknown@example.com")
     with transaction.atomic():
         event = audit.record(EventType.SIGN_IN_FAILED, actor=OPERATOR, target=target)
-    assert (event.target_id, event.target_label, event.organisation_id) == ("", "nobody@example.com", None)
+    assert (event.target_id, event.target_label, event.organisation_id) == ("", "unknown@example.com", None)
 
 
 def test_events_form_a_chain(db: None) -> None:

@@ -43,7 +43,7 @@ def test_bot_list_shows_keys_ranges_and_status(
     for words in ("1 range", "Any IP", "Keys only", "Conversational", "Disabled", "1–2 of 2", "New bot"):
         assert words in html
     assert names(signed_in(jonas).get("/bots/?q=RELEASE").content.decode()) == ["Release bot"]
-    assert "No bot matches" in signed_in(jonas).get("/bots/?q=nobody").content.decode()
+    assert "No bot matches" in signed_in(jonas).get("/bots/?q=unknown").content.decode()
 
 
 def test_bot_list_of_one_organisation_has_only_its_bots(
@@ -54,7 +54,7 @@ def test_bot_list_of_one_organisation_has_only_its_bots(
     rows = htmx(maya).get("/bots/?organisation=contoso").content.decode()
     assert names(rows) == ["Theirs"]
     assert "<html" not in rows
-    assert htmx(maya).get("/bots/?organisation=nobody").status_code == 404
+    assert htmx(maya).get("/bots/?organisation=unknown").status_code == 404
 
 
 def test_bot_list_pages_reach_every_bot(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:

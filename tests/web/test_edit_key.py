@@ -1,4 +1,4 @@
-"""Changing a key: in the dialog, at the same time as somebody else, and its description in place."""
+"""Editing a key: in the dialog, with a conflicting edit, and its description in place."""
 
 import json
 import re

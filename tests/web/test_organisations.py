@@ -20,7 +20,7 @@ def test_list_shows_all_organisations_to_people_with_a_system_role(
     html = client.get("/organisations/").content.decode()
     assert names(html) == ["Contoso", "Northwind"]
     assert names(client.get("/organisations/?q=north").content.decode()) == ["Northwind"]
-    assert "No organisation matches" in client.get("/organisations/?q=nobody").content.decode()
+    assert "No organisation matches" in client.get("/organisations/?q=unknown").content.decode()
 
 
 def test_list_is_paged_with_a_constant_number_of_statements(

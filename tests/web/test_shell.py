@@ -29,7 +29,7 @@ def navigation(response: Any) -> list[str]:
 def test_navigation_has_only_links_that_the_role_may_use(
     maya: Person, priya: Person, jonas: Person, sam: Person, signed_in: SignedIn
 ) -> None:
-    everybody = [
+    shared = [
         "Overview",
         "API keys",
         "Bots",
@@ -41,7 +41,7 @@ def test_navigation_has_only_links_that_the_role_may_use(
     ]
     for reader in (maya, priya):
         assert navigation(signed_in(reader).get("/keys/")) == [
-            *everybody,
+            *shared,
             "Master User API keys",
             "Organisations",
             "People & roles",
@@ -51,7 +51,7 @@ def test_navigation_has_only_links_that_the_role_may_use(
             "Settings",
         ]
     assert navigation(signed_in(jonas).get("/keys/")) == [
-        *everybody,
+        *shared,
         "Organisation",
         "People & roles",
         "Channels",

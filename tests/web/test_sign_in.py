@@ -82,7 +82,7 @@ def test_wrong_password_unknown_email_and_deactivated_account_get_the_same_respo
     gone = PersonFactory(email="gone@northwind.example", deactivated=True, signs_in=True)
     answers = [
         attempt(maya.email),
-        attempt("nobody@northwind.example"),
+        attempt("unknown@northwind.example"),
         attempt(gone.email),
         attempt(gone.email, PASSWORD),
     ]
@@ -99,7 +99,7 @@ def test_wrong_password_and_unknown_email_cost_one_hash_each(maya: Person) -> No
         mock.patch.object(real, "encode", autospec=True, side_effect=real.encode) as encode,
         mock.patch.object(real, "verify", autospec=True, side_effect=real.verify) as verify,
     ):
-        for email in (maya.email, "nobody@northwind.example"):
+        for email in (maya.email, "unknown@northwind.example"):
             encode.reset_mock()
             verify.reset_mock()
             attempt(email)
@@ -204,7 +204,7 @@ def test_session_stays_ended_after_reactivation(maya: Person, signed_in: SignedI
 
 def test_password_is_reset_by_mail(maya: Person) -> None:
     known = Client().post("/account/password/reset/", {"email": maya.email})
-    unknown = Client().post("/account/password/reset/", {"email": "nobody@northwind.example"})
+    unknown = Client().post("/account/password/reset/", {"email": "unknown@northwind.example"})
     assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
     run_due_jobs()
     letter = next(letter for letter in mail.outbox if letter.to == [maya.email])

@@ -175,7 +175,7 @@ def _keys(northwind: Organisation, bots: list[Bot], channels: list[Channel], nam
             key_id=f"kad_{name}{'b' if bot else ''}",
             recognition="00000000",
             tier=northwind.default_tier,
-            created_by="Somebody",
+            created_by="A creator",
             created_at=now - timedelta(days=60),
             expires_at=now + timedelta(days=3) if place % 3 else None,
         )
@@ -207,7 +207,7 @@ def _keys_alone(organisation: Organisation, bot: Bot, count: int) -> None:
                                  recognition, tier_id, inherits, created_by, revoked_reason, created_at, revision)
                 SELECT gen_random_uuid(), %s, CASE WHEN n %% 10 = 0 THEN %s::uuid END,
                        CASE WHEN n %% 10 = 0 THEN 'bot' ELSE 'standard' END, 'Key ' || n, '', 'kad', 'default',
-                       'kad_many' || n, lpad(n::text, 8, '0'), %s, false, 'Somebody', '',
+                       'kad_many' || n, lpad(n::text, 8, '0'), %s, false, 'A creator', '',
                        now() - n * interval '1 minute', 1
                 FROM generate_series(1, %s) AS n
                 RETURNING id

@@ -74,7 +74,7 @@ def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
         (plain, "/api/export/all", (), 403),
         (plain, "/api/nowhere", (), 403),
         (plain, "/api/chats", (("On-Behalf-Of", str(person.id)),), 403),
-        (master, "/api/chats", (("On-Behalf-Of", "nobody@example.com"),), 403),
+        (master, "/api/chats", (("On-Behalf-Of", "unknown@example.com"),), 403),
     ]:
         assert proxied.ask(path, [*made.headers, here, *more]).status == status, path
     assert proxied.ask("/api/channels/sms/messages", [*bound.headers, here], method="POST").status == 403

@@ -211,7 +211,7 @@ def test_key_without_a_creator_cannot_inherit(key: Key) -> None:
     assert list(raised.value.errors) == ["inherits"]
 
 
-# Nobody widens a key beyond what they hold
+# An actor cannot widen a key beyond their own permissions
 
 
 def test_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:

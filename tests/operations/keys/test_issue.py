@@ -258,7 +258,7 @@ def test_only_a_person_creates_an_inheriting_key(northwind: Organisation) -> Non
         issue(KeyFactory(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
 
 
-# Nobody gives more than they hold
+# An actor cannot grant more than they hold
 
 
 def test_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person) -> None:

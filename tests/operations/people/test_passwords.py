@@ -54,7 +54,7 @@ def test_existing_person_gets_the_role_without_a_link(
 ) -> None:
     before = Person.objects.filter(id=lena.id).values().get()
     del before["revision"]  # her roles are of what an edit is of
-    invited = invite(jonas, northwind, email="LENA@contoso.example", name="Somebody else", role=Role.AUDITOR)
+    invited = invite(jonas, northwind, email="LENA@contoso.example", name="Another name", role=Role.AUDITOR)
     assert invited.token == ""
     assert Person.objects.filter(id=lena.id).values(*before).get() == before
     assert Membership.objects.get(person=lena, organisation=northwind).role == Role.AUDITOR
