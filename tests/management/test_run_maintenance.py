@@ -112,11 +112,11 @@ def advisory_lock(number: int) -> Iterator[None]:
 
 
 def test_task_that_another_process_is_running_is_left_to_it(command: Command, used: None) -> None:
-    with advisory_lock(roll_up.ROLLING_UP):
+    with advisory_lock(roll_up.ROLL_UP_LOCK):
         printed = command("run_maintenance")
     assert printed.splitlines() == [
         "prune_usage: usage_hour 1",
-        "roll_up_usage: Somebody else is adding up the usage.",
+        "roll_up_usage: Usage is being added up already.",
     ]
 
 

@@ -79,7 +79,7 @@ COUNTED: Final = {
 
 
 def changed_before(world: cases.World, thing: str) -> None:
-    """Somebody else's change of it."""
+    """Commit a change of the row that the case edits."""
     name = {"key": "keys.revoke", "bot": "bots.disable", "person": "people.deactivate"}.get(thing)
     earlier = {
         "organisation": "organisations.disable",
