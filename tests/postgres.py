@@ -17,6 +17,7 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import pytest
+from django.conf import settings
 
 from keyadmin.db import urls
 from keyadmin.env import ConfigurationError
@@ -48,6 +49,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_NeverSkip(), "never-skip")
+    settings.PASSWORD_HASHERS = ["tests.hashers.CheapArgon2PasswordHasher"]
 
 
 class _NeverSkip:

@@ -37,7 +37,7 @@ def channels(texts: Iterable[str], *, owner: Organisation, actor: Actor) -> list
 
 def tier(text: str) -> UUID:
     """The id of a tier by name or id."""
-    row = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
+    row: Tier | None = Tier.objects.filter(Q(name=text) | Q(id=uuid(text))).first()
     return row.id if row else not_found(f"There is no tier {text!r}.")
 
 

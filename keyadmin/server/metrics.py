@@ -170,8 +170,8 @@ class AllProcessesCollector:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         files = [str(file) for file in _root().glob("*/*.db") if _is_current(file)]
-        merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)
-        return merged
+        merge: Callable[..., Iterable[Metric]] = MultiProcessCollector.merge  # untyped in the library
+        return merge(files, accumulate=True)
 
 
 class InstallationCollector:

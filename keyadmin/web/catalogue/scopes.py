@@ -13,10 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
-from keyadmin.forms.catalogue import METHODS, ScopeForm
+from keyadmin.forms.catalogue import ScopeForm
 from keyadmin.models import ChannelSource, Scope
 from keyadmin.operations import policy
 from keyadmin.operations.catalogue import scopes
+from keyadmin.operations.catalogue.scopes import METHODS
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
