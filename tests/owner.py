@@ -1,6 +1,7 @@
-"""PostgreSQL's roles in tests: live servers, commands and tests themselves are the application, as in production.
+"""Access to the test database as its owner.
 
-Its owner makes databases, sees what others do, and tampers with history.
+Servers, commands and tests connect with the application's role, as in production. The owner creates databases, reads
+the activity of other sessions and tampers with history.
 """
 
 import os
@@ -16,25 +17,25 @@ from keyadmin.server.embedded_postgres import OWNER, ROLES
 
 
 def url_as(role: str, url: str) -> str:
-    """The same database, by another role."""
+    """The URL of the same database with another role."""
     parts = urlsplit(url)
     return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
 
 
-def of_database(url: str) -> dict[str, str]:
-    """What tells a process of the database of that URL, with the roles of production."""
+def database_environ(url: str) -> dict[str, str]:
+    """The environment variables with which a process uses that database, with the roles of production."""
     return {name: url_as(role, url) for name, role in ROLES.items()}
 
 
-def own_url() -> str:
-    """The database of this process's tests, as its owner."""
-    here = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    return url_as(OWNER, here.geturl())
+def owner_url() -> str:
+    """The URL of this process's test database with its owner's role."""
+    test_database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    return url_as(OWNER, test_database.geturl())
 
 
 @contextmanager
 def as_owner() -> Generator[None]:
-    """Django's connection is the owner's. Not within a transaction."""
+    """Django connects as the owner. Use it outside a transaction."""
     application = connection.settings_dict["USER"]
     connection.close()
     connection.settings_dict["USER"] = OWNER
@@ -45,35 +46,35 @@ def as_owner() -> Generator[None]:
         connection.settings_dict["USER"] = application
 
 
-def ask_as_owner(statement: LiteralString, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-    """The rows of a statement about the database of this process's tests, on a connection of its own."""
-    with psycopg.connect(own_url(), autocommit=True) as own:
-        cursor = own.execute(statement, parameters)
+def execute_as_owner(statement: LiteralString, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Execute a statement in the test database as its owner, on a new connection; returns the rows."""
+    with psycopg.connect(owner_url(), autocommit=True) as owner:
+        cursor = owner.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []
 
 
-CLOSE_HISTORY: Final = "REVOKE INSERT ON event FROM keyadmin"
+REJECT_EVENTS: Final = "REVOKE INSERT ON event FROM keyadmin"
 
 
 @contextmanager
-def history_closed() -> Generator[None]:
-    """PostgreSQL refuses every event, whatever transaction is under way."""
-    ask_as_owner(CLOSE_HISTORY)
+def events_rejected() -> Generator[None]:
+    """PostgreSQL rejects every event, also in open transactions."""
+    execute_as_owner(REJECT_EVENTS)
     try:
         yield
     finally:
-        ask_as_owner("GRANT INSERT ON event TO keyadmin")
+        execute_as_owner("GRANT INSERT ON event TO keyadmin")
 
 
 @contextmanager
-def history_open(url: str) -> Generator[psycopg.Connection[Any]]:
-    """A transaction of who owns the database, and with it the triggers that keep history."""
-    with psycopg.connect(url_as(OWNER, url)) as own:
+def append_only_disabled(url: str) -> Generator[psycopg.Connection[Any]]:
+    """A transaction of the database's owner, with the triggers disabled that make history append-only."""
+    with psycopg.connect(url_as(OWNER, url)) as owner:
         for table, trigger in _TRIGGERS.items():
-            own.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")  # type: ignore[arg-type]
-        yield own
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")  # type: ignore[arg-type]
+        yield owner
         for table, trigger in _TRIGGERS.items():
-            own.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")  # type: ignore[arg-type]
+            owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")  # type: ignore[arg-type]
 
 
 _TRIGGERS = {"event": "event_append_only", "chain_head": "chain_head_only_advances"}

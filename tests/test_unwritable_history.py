@@ -34,7 +34,7 @@ from tests.factories import (
 from tests.management.conftest import Shell, empty_shell, migrated
 from tests.operations import cases
 from tests.operations.helpers import dump
-from tests.owner import CLOSE_HISTORY, history_closed, url_as
+from tests.owner import REJECT_EVENTS, events_rejected, url_as
 from tests.web import role_matrix
 from tests.web.conftest import SignedIn, signed_in
 
@@ -48,7 +48,7 @@ COUNTED: Final = {"cache"}
 def unwritable() -> Iterator[None]:
     """Makes history unwritable; afterwards checks that the whole database is unchanged."""
     before = dump()
-    with history_closed():
+    with events_rejected():
         yield
     after = dump()
     assert {name: after[name] for name in after.keys() - COUNTED} == {
@@ -224,7 +224,7 @@ def test_every_subcommand_is_covered() -> None:
 
 def test_command_line_reports_the_error(empty_shell: Shell) -> None:
     with psycopg.connect(url_as(OWNER, empty_shell.url)) as own:
-        own.execute(CLOSE_HISTORY)
+        own.execute(REJECT_EVENTS)
     done = empty_shell("organisations", "create", "--name", "Fabrikam")
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(r".*nothing was changed.*\n", done.stderr)

@@ -1,4 +1,4 @@
-"""Things done at once, by real threads with connections of their own."""
+"""Runs operations concurrently, in threads with database connections of their own."""
 
 import time
 from collections.abc import Callable
@@ -9,53 +9,57 @@ from typing import Any
 from django.db import connection, connections, transaction
 
 
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Start all acts in the same moment; returns what each returned, or the exception it raised."""
-    barrier = Barrier(len(acts))
+def run_concurrently(*operations: Callable[[], Any]) -> list[Any]:
+    """Start all operations at the same moment; returns the result of each, or the exception that it raised."""
+    barrier = Barrier(len(operations))
 
-    def run(act: Callable[[], Any]) -> Any:
+    def run(operation: Callable[[], Any]) -> Any:
         try:
             barrier.wait(timeout=30)
-            return act()
-        except Exception as problem:
-            return problem
+            return operation()
+        except Exception as error:
+            return error
         finally:
             connections.close_all()
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
+    with ThreadPoolExecutor(len(operations)) as pool:
+        return list(pool.map(run, operations))
 
 
-def in_turn(*acts: Callable[[], Any]) -> list[Any]:
-    """As `at_once`, in this order: history is held up until every act has begun and waits for a lock, or is done."""
+def run_in_lock_order(*operations: Callable[[], Any]) -> list[Any]:
+    """Run the operations concurrently, so that they wait for locks in this order; returns as `run_concurrently`.
 
-    def run(act: Callable[[], Any]) -> Any:
+    The head of the history's chain is locked meanwhile. The next operation starts when each earlier one waits for a
+    lock or has ended.
+    """
+
+    def run(operation: Callable[[], Any]) -> Any:
         try:
-            return act()
-        except Exception as problem:
-            return problem
+            return operation()
+        except Exception as error:
+            return error
         finally:
             connections.close_all()
 
-    begun: list[Future[Any]] = []
-    with ThreadPoolExecutor(len(acts)) as pool:
+    started: list[Future[Any]] = []
+    with ThreadPoolExecutor(len(operations)) as pool:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM chain_head FOR UPDATE")
-            for act in acts:
-                begun.append(pool.submit(run, act))
-                _settle(begun)
-        return [each.result() for each in begun]
+            for operation in operations:
+                started.append(pool.submit(run, operation))
+                _wait_until_blocked(started)
+        return [future.result() for future in started]
 
 
-def _settle(begun: list[Future[Any]]) -> None:
-    """Wait until everything begun waits for a lock or is done."""
+def _wait_until_blocked(started: list[Future[Any]]) -> None:
+    """Wait until every started operation waits for a lock or has ended."""
     for _ in range(400):
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_stat_clear_snapshot()")
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
-            if cursor.fetchone()[0] + sum(each.done() for each in begun) >= len(begun):
+            if cursor.fetchone()[0] + sum(future.done() for future in started) >= len(started):
                 return
         time.sleep(0.01)
-    raise AssertionError("not every operation waits for a lock or has ended")
+    raise AssertionError("an operation neither waits for a lock nor has ended")

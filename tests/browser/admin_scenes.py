@@ -7,13 +7,13 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import Place, dialog
+from tests.browser.scenes import Scene, modal, open_dialog
 
 PASSWORD_LINK = re.compile("link…$")
 
 
-def open_page(page: Page, address: str, heading: str) -> None:
-    page.goto(address)
+def open_page(page: Page, path: str, heading: str) -> None:
+    page.goto(path)
     expect(page.get_by_role("heading", name=heading, level=1)).to_be_visible()
 
 
@@ -27,51 +27,46 @@ def open_person(page: Page) -> None:
     expect(page.get_by_role("heading", name="Jonas Lind", level=1)).to_be_visible()
 
 
-def opened(page: Page, link: str | re.Pattern[str]) -> None:
-    page.get_by_role("main").get_by_role("link", name=link).first.click()
-    expect(dialog(page)).to_be_visible()
-
-
-def from_menu(page: Page, button: str, item: str) -> None:
+def choose_from_menu(page: Page, button: str, item: str) -> None:
     page.get_by_role("button", name=button, exact=True).click()
     page.get_by_role("menuitem", name=item).click()
-    expect(dialog(page)).to_be_visible()
+    expect(modal(page)).to_be_visible()
 
 
 def invite(page: Page, email: str = "") -> None:
     """Invite a person. Without an address, a new random one is used."""
     email = email or f"noor-{secrets.token_hex(4)}@northwind.example"
     open_people(page)
-    opened(page, "Invite")
-    dialog(page).get_by_label("Email", exact=True).fill(email)
-    dialog(page).get_by_role("textbox", name="Name").fill("Noor Haddad")
-    dialog(page).get_by_role("button", name="Invite").click()
+    open_dialog(page, "Invite")
+    modal(page).get_by_label("Email", exact=True).fill(email)
+    modal(page).get_by_role("textbox", name="Name").fill("Noor Haddad")
+    modal(page).get_by_role("button", name="Invite").click()
 
 
 def _invited(page: Page) -> None:
     invite(page)
-    expect(dialog(page).get_by_role("button", name="Copy link")).to_be_visible()
+    expect(modal(page).get_by_role("button", name="Copy link")).to_be_visible()
 
 
-def _invite_refused(page: Page) -> None:
+def _invite_invalid(page: Page) -> None:
     invite(page, "jonas@northwind.example")
-    expect(dialog(page).get_by_text("Fix 1 problem to invite them.")).to_be_visible()
+    expect(modal(page).get_by_text("Fix 1 problem to invite them.")).to_be_visible()
 
 
 def _welcome(page: Page) -> None:
     _invited(page)
-    page.goto(dialog(page).get_by_label("Link").input_value())
+    page.goto(modal(page).get_by_label("Link").input_value())
     expect(page.get_by_role("heading", name="Welcome, Noor")).to_be_visible()
 
 
-def _link_ended(page: Page) -> None:
+def _link_expired(page: Page) -> None:
     _welcome(page)
-    link, address = page.url, page.locator("[name=username]").input_value()
-    page.goto(f"/people/?q={address}")
+    link, email = page.url, page.locator("[name=username]").input_value()
+    page.goto(f"/people/?q={email}")
     page.get_by_role("link", name="Noor Haddad", exact=True).click()
-    opened(page, PASSWORD_LINK)
-    dialog(page).get_by_role("button", name="Create link").click()
-    expect(dialog(page).get_by_role("button", name="Copy link")).to_be_visible()
+    open_dialog(page, PASSWORD_LINK)
+    modal(page).get_by_role("button", name="Create link").click()
+    expect(modal(page).get_by_role("button", name="Copy link")).to_be_visible()
     page.goto(link)
     expect(page.get_by_role("heading", name="This link no longer works")).to_be_visible()
 
@@ -81,7 +76,7 @@ def _no_person_matches(page: Page) -> None:
     expect(page.get_by_text("No person matches")).to_be_visible()
 
 
-def _filter(page: Page) -> None:
+def _people_filter(page: Page) -> None:
     open_people(page)
     page.get_by_role("button", name="Filter").click()
     expect(page.get_by_label("Role")).to_be_visible()
@@ -91,21 +86,21 @@ def _last_administrator(page: Page) -> None:
     page.goto("/people/?role=system-administrator")
     page.get_by_role("link", name="Maya Okafor", exact=True).click()
     page.goto(f"{page.url}deactivate/")
-    expect(dialog(page).get_by_text("is the last system administrator.")).to_be_visible()
+    expect(modal(page).get_by_text("is the last system administrator.")).to_be_visible()
 
 
 def open_permissions(page: Page) -> None:
     open_page(page, "/permissions/", "Permissions")
 
 
-def _routes_refused(page: Page) -> None:
+def _route_invalid(page: Page) -> None:
     open_permissions(page)
-    from_menu(page, "Actions for Read chats", "Edit…")
-    form = dialog(page)
+    choose_from_menu(page, "Actions for Read chats", "Edit…")
+    form = modal(page)
     form.get_by_role("button", name="Add route").click()
     form.get_by_label("Path pattern").last.fill("/api/**/chats")
     form.get_by_role("button", name="Save").click()
-    expect(dialog(page).get_by_text("can only be the last segment")).to_be_visible()
+    expect(modal(page).get_by_text("can only be the last segment")).to_be_visible()
 
 
 def open_channels(page: Page) -> None:
@@ -120,7 +115,7 @@ def open_settings(page: Page) -> None:
     open_page(page, "/settings/?organisation=northwind", "Settings")
 
 
-def _settings_refused(page: Page) -> None:
+def _settings_invalid(page: Page) -> None:
     open_settings(page)
     page.get_by_label("Key prefix").fill("9 lives")
     page.get_by_role("button", name="Save settings").click()
@@ -131,48 +126,52 @@ def open_profile(page: Page) -> None:
     open_page(page, "/profile/", "Profile")
 
 
-def after(first: Callable[[Page], None], then: Callable[[Page], None]) -> Place:
-    def scene(page: Page) -> None:
+def after(first: Callable[[Page], None], second: Callable[[Page], None]) -> Scene:
+    """A scene in two steps."""
+
+    def both(page: Page) -> None:
         first(page)
-        then(page)
+        second(page)
 
-    return Place(scene)
+    return Scene(both)
 
 
-SCENES: Final[dict[str, Place]] = {
-    "people": Place(open_people),
-    "people-filter": Place(_filter),
-    "people-none-match": Place(_no_person_matches),
-    "person": Place(open_person),
-    "invite": after(open_people, lambda page: opened(page, "Invite")),
-    "invite-422": Place(_invite_refused, 422),
-    "invited": Place(_invited),
-    "welcome": Place(_welcome),
-    "link-ended": Place(_link_ended, 410),
-    "link": after(open_person, lambda page: opened(page, PASSWORD_LINK)),
-    "person-edit": after(open_person, lambda page: opened(page, "Edit…")),
-    "role": after(open_person, lambda page: opened(page, "Change the role in Northwind")),
-    "role-remove": after(open_person, lambda page: opened(page, "Remove from Northwind")),
-    "role-add": after(open_person, lambda page: opened(page, "Add…")),
-    "system-role": after(open_person, lambda page: opened(page, "Change the system role")),
-    "deactivate": after(open_person, lambda page: opened(page, "Deactivate…")),
-    "last-administrator": Place(_last_administrator),
-    "permissions": Place(open_permissions),
-    "permission-new": after(open_permissions, lambda page: opened(page, "New permission")),
-    "permission-edit": after(open_permissions, lambda page: from_menu(page, "Actions for Read chats", "Edit…")),
-    "permission-422": Place(_routes_refused, 422),
-    "permission-remove": after(open_permissions, lambda page: from_menu(page, "Actions for Read chats", "Remove…")),
-    "channels": Place(open_channels),
-    "channel-new": after(open_channels, lambda page: opened(page, "New channel")),
-    "channel-remove": after(open_channels, lambda page: from_menu(page, "Actions for WhatsApp", "Remove…")),
-    "channels-empty": Place(lambda page: open_page(page, "/channels/?organisation=fabrikam", "Channels")),
-    "tiers": Place(open_tiers),
-    "tier-edit": after(open_tiers, lambda page: from_menu(page, "Actions for Standard", "Edit…")),
-    "tier-remove": after(open_tiers, lambda page: from_menu(page, "Actions for Standard", "Remove…")),
-    "settings": Place(open_settings),
-    "settings-422": Place(_settings_refused, 422),
-    "settings-choose": Place(lambda page: open_page(page, "/settings/", "Settings")),
-    "profile": Place(open_profile),
-    "change-password": after(open_profile, lambda page: opened(page, "Change…")),
-    "sign-out-everywhere": after(open_profile, lambda page: opened(page, "Sign out everywhere…")),
+SCENES: Final[dict[str, Scene]] = {
+    "people": Scene(open_people),
+    "people-filter": Scene(_people_filter),
+    "people-none-match": Scene(_no_person_matches),
+    "person": Scene(open_person),
+    "invite": after(open_people, lambda page: open_dialog(page, "Invite")),
+    "invite-422": Scene(_invite_invalid, 422),
+    "invited": Scene(_invited),
+    "welcome": Scene(_welcome),
+    "link-ended": Scene(_link_expired, 410),
+    "link": after(open_person, lambda page: open_dialog(page, PASSWORD_LINK)),
+    "person-edit": after(open_person, lambda page: open_dialog(page, "Edit…")),
+    "role": after(open_person, lambda page: open_dialog(page, "Change the role in Northwind")),
+    "role-remove": after(open_person, lambda page: open_dialog(page, "Remove from Northwind")),
+    "role-add": after(open_person, lambda page: open_dialog(page, "Add…")),
+    "system-role": after(open_person, lambda page: open_dialog(page, "Change the system role")),
+    "deactivate": after(open_person, lambda page: open_dialog(page, "Deactivate…")),
+    "last-administrator": Scene(_last_administrator),
+    "permissions": Scene(open_permissions),
+    "permission-new": after(open_permissions, lambda page: open_dialog(page, "New permission")),
+    "permission-edit": after(open_permissions, lambda page: choose_from_menu(page, "Actions for Read chats", "Edit…")),
+    "permission-422": Scene(_route_invalid, 422),
+    "permission-remove": after(
+        open_permissions, lambda page: choose_from_menu(page, "Actions for Read chats", "Remove…")
+    ),
+    "channels": Scene(open_channels),
+    "channel-new": after(open_channels, lambda page: open_dialog(page, "New channel")),
+    "channel-remove": after(open_channels, lambda page: choose_from_menu(page, "Actions for WhatsApp", "Remove…")),
+    "channels-empty": Scene(lambda page: open_page(page, "/channels/?organisation=fabrikam", "Channels")),
+    "tiers": Scene(open_tiers),
+    "tier-edit": after(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Edit…")),
+    "tier-remove": after(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Remove…")),
+    "settings": Scene(open_settings),
+    "settings-422": Scene(_settings_invalid, 422),
+    "settings-choose": Scene(lambda page: open_page(page, "/settings/", "Settings")),
+    "profile": Scene(open_profile),
+    "change-password": after(open_profile, lambda page: open_dialog(page, "Change…")),
+    "sign-out-everywhere": after(open_profile, lambda page: open_dialog(page, "Sign out everywhere…")),
 }

@@ -1,4 +1,4 @@
-"""The system's Chromium, started by Playwright, without anything it would do by itself."""
+"""Starts the system's Chromium with Playwright, without its background work."""
 
 import os
 import shutil
@@ -6,8 +6,8 @@ from typing import Final
 
 from playwright.sync_api import Browser, Playwright
 
-NAMES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-_QUIET: Final = [
+EXECUTABLES: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS: Final = [
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
@@ -20,8 +20,8 @@ _QUIET: Final = [
 
 
 def launch(playwright: Playwright) -> Browser:
-    """The first of NAMES in PATH; as root it needs to run without its sandbox."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    assert found, f"None of {', '.join(NAMES)} is in PATH."
-    root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    return playwright.chromium.launch(executable_path=found, args=_QUIET + root)
+    """Start the first of EXECUTABLES that is in PATH. Chromium does not run as root with its sandbox."""
+    executable = next(filter(None, map(shutil.which, EXECUTABLES)), None)
+    assert executable, f"None of {', '.join(EXECUTABLES)} is in PATH."
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return playwright.chromium.launch(executable_path=executable, args=_ARGUMENTS + sandbox)

@@ -1,4 +1,4 @@
-"""A browser against the live server: the cast signed in, and a record of everything it complains about."""
+"""Fixtures of the browser tests: Chromium, the live server, the demonstration's rows and signed-in pages."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,8 +9,8 @@ from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.browser.chromium import launch
-from tests.browser.record import Record
-from tests.browser.world import World
+from tests.browser.console import ConsoleRecorder
+from tests.browser.demo import Demo
 from tests.callpath.conftest import committed_rows, given
 from tests.callpath.rows import Given
 from tests.live.fixtures import database_url, server
@@ -19,68 +19,70 @@ from tests.live.servers import Server
 __all__ = ["committed_rows", "database_url", "given", "server"]
 
 type NewContext = Callable[..., BrowserContext]
-type PageOf = Callable[..., Page]
+type SignedInPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
 def browser(django_db_setup: None) -> Iterator[Browser]:
-    """While it is open, its loop runs in this thread: Django would refuse to query, and has connections of its own."""
+    """Chromium. Playwright runs an event loop in this thread, where Django allows queries only by this variable."""
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        running = launch(playwright)
-        yield running
-        running.close()
+        chromium = launch(playwright)
+        yield chromium
+        chromium.close()
         connections.close_all()
 
 
 @pytest.fixture
-def address(server: Server) -> str:
+def base_url(server: Server) -> str:
     return f"http://localhost:{server.port}"
 
 
 @pytest.fixture
-def record() -> Iterator[Record]:
-    """What pages complained about; after the test nothing may be left that it did not expect."""
-    found = Record()
-    yield found
-    assert found.unexpected() == []
+def console() -> Iterator[ConsoleRecorder]:
+    """Records the browser's errors and warnings. The test fails if there is one that it has not allowed."""
+    recorder = ConsoleRecorder()
+    yield recorder
+    assert recorder.unexpected() == []
 
 
 @contextmanager
-def watched(browser: Browser, address: str, record: Record, **options: Any) -> Iterator[BrowserContext]:
-    """A context of Chromium that knows the server, and whose complaints are recorded."""
-    with browser.new_context(**{"base_url": address, "reduced_motion": "reduce"} | options) as context:
+def recorded_context(
+    browser: Browser, base_url: str, console: ConsoleRecorder, **options: Any
+) -> Iterator[BrowserContext]:
+    """A browser context for the server, whose errors and warnings are recorded."""
+    with browser.new_context(**{"base_url": base_url, "reduced_motion": "reduce"} | options) as context:
         context.set_default_timeout(10_000)
-        record.watch(context)
+        console.watch(context)
         yield context
 
 
 @pytest.fixture
-def new_context(browser: Browser, address: str, record: Record, given: Given) -> Iterator[NewContext]:
-    """Makes watched contexts, which close before the rows that they show are removed."""
+def new_context(browser: Browser, base_url: str, console: ConsoleRecorder, given: Given) -> Iterator[NewContext]:
+    """Creates recorded contexts. They close before the rows that they show are deleted."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(watched(browser, address, record, **options))
+        yield lambda **options: stack.enter_context(recorded_context(browser, base_url, console, **options))
 
 
 @pytest.fixture
-def world(browser: Browser, given: Given) -> World:
-    """Northwind and its people, bots and keys, with the demonstration's names."""
-    return World(given)
+def demo(browser: Browser, given: Given) -> Demo:
+    """The demonstration's organisations and people, without keys."""
+    return Demo(given)
 
 
 @pytest.fixture
-def page_of(new_context: NewContext, world: World, address: str) -> PageOf:
-    """A page of one of the cast, signed in."""
+def signed_in_page(new_context: NewContext, demo: Demo, base_url: str) -> SignedInPage:
+    """Opens a blank page on which a person, such as "jonas", is signed in. Takes the options of a context."""
 
-    def sign_in(name: str, **options: Any) -> Page:
+    def open_page(person: str, **options: Any) -> Page:
         context = new_context(**options)
-        context.add_cookies([{"name": "sessionid", "value": world.session(name), "url": address}])
+        context.add_cookies([{"name": "sessionid", "value": demo.session_cookie(person), "url": base_url}])
         return context.new_page()
 
-    return sign_in
+    return open_page
 
 
 @pytest.fixture
-def page(page_of: PageOf) -> Page:
-    """Maya's: the system administrator."""
-    return page_of("maya")
+def page(signed_in_page: SignedInPage) -> Page:
+    """A blank page on which Maya, the system administrator, is signed in."""
+    return signed_in_page("maya")

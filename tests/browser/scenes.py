@@ -11,13 +11,11 @@ from typing import Final
 
 from playwright.sync_api import Locator, Page, expect
 
-type Scene = Callable[[Page], None]
-
 KEYS: Final = "/keys/?organisation=northwind"
 
 
-def dialog(page: Page) -> Locator:
-    """The one dialog that is open."""
+def modal(page: Page) -> Locator:
+    """The modal dialog that is open."""
     return page.locator("dialog:modal")
 
 
@@ -33,18 +31,26 @@ def open_menu(page: Page, key: str) -> Locator:
     return menu
 
 
-def act(page: Page, key: str, item: str) -> Locator:
-    """Choose from a key's menu on the list; returns the dialog it opens."""
+def choose_action(page: Page, key: str, item: str) -> Locator:
+    """Choose an item of a key's menu in the list; returns the dialog that it opens."""
     open_menu(page, key).get_by_role("menuitem", name=item).click()
-    expect(dialog(page)).to_be_visible()
-    return dialog(page)
+    expect(modal(page)).to_be_visible()
+    return modal(page)
+
+
+def open_dialog(page: Page, link: str | re.Pattern[str], heading: str | re.Pattern[str] | None = None) -> None:
+    """Follow the first link of the page with this name; it opens a dialog, with this heading if one is given."""
+    page.get_by_role("main").get_by_role("link", name=link).first.click()
+    expect(modal(page)).to_be_visible()
+    if heading is not None:
+        expect(modal(page).get_by_role("heading", name=heading)).to_be_visible()
 
 
 def open_create(page: Page) -> Locator:
     open_list(page)
     page.get_by_role("link", name="Create key").click()
-    expect(dialog(page).get_by_role("heading", name="Create API key")).to_be_visible()
-    return dialog(page)
+    expect(modal(page).get_by_role("heading", name="Create API key")).to_be_visible()
+    return modal(page)
 
 
 def fill_create(page: Page, name: str = "CRM sync") -> Locator:
@@ -54,11 +60,11 @@ def fill_create(page: Page, name: str = "CRM sync") -> Locator:
     return form
 
 
-def reveal(page: Page, name: str = "CRM sync") -> Locator:
+def create_and_reveal(page: Page, name: str = "CRM sync") -> Locator:
     form = fill_create(page, name)
     form.get_by_role("button", name="Create key").click()
-    expect(dialog(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
-    return dialog(page)
+    expect(modal(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
+    return modal(page)
 
 
 def open_key(page: Page, key: str = "CRM integration") -> None:
@@ -67,7 +73,7 @@ def open_key(page: Page, key: str = "CRM integration") -> None:
     expect(page.get_by_role("heading", name=key, level=1)).to_be_visible()
 
 
-def _create_broad(page: Page) -> None:
+def _create_with_warning(page: Page) -> None:
     form = fill_create(page, "Warehouse mirror")
     form.get_by_role("radio", name="Data export").check()
     form.get_by_role("radio", name="Never").check()
@@ -83,30 +89,30 @@ def _create_filled(page: Page) -> None:
     expect(form.get_by_role("button", name="Remove 203.0.113.0/24")).to_be_visible()
 
 
-def _create_refused(page: Page) -> None:
+def _create_invalid(page: Page) -> None:
     form = open_create(page)
     form.get_by_label("Add an IP address or range").fill("203.0.113.24/24")
     form.get_by_role("button", name="Create key").click()
-    expect(dialog(page).get_by_text("Fix 2 problems to create the key.")).to_be_visible()
+    expect(modal(page).get_by_text("Fix 2 problems to create the key.")).to_be_visible()
 
 
-def _reveal_nudge(page: Page) -> None:
-    shown = reveal(page)
+def _reveal_reminder(page: Page) -> None:
+    shown = create_and_reveal(page)
     page.keyboard.press("Escape")
     expect(shown.get_by_role("alert")).to_be_visible()
 
 
 def _reveal_curl(page: Page) -> None:
-    shown = reveal(page)
+    shown = create_and_reveal(page)
     shown.get_by_role("tab", name="cURL").click()
     expect(shown.get_by_role("tabpanel", name="cURL")).to_be_visible()
 
 
 def _delete_typed(page: Page) -> None:
-    act(page, "Zapier trial", "Delete…").get_by_role("textbox").fill("Zapier trial")
+    choose_action(page, "Zapier trial", "Delete…").get_by_role("textbox").fill("Zapier trial")
 
 
-def _nothing_found(page: Page) -> None:
+def _no_key_matches(page: Page) -> None:
     open_list(page, "&q=nothing-is-called-so")
     expect(page.get_by_text("No key matches")).to_be_visible()
 
@@ -116,19 +122,19 @@ def _empty(page: Page) -> None:
     expect(page.get_by_role("heading", name="No API keys yet")).to_be_visible()
 
 
-def delete(page: Page, key: str) -> None:
-    form = act(page, key, "Delete…")
+def delete_key(page: Page, key: str) -> None:
+    form = choose_action(page, key, "Delete…")
     form.get_by_role("textbox").fill(key)
     form.get_by_role("button", name="Delete key").click()
     expect(page.locator("#toasts").get_by_text("Key deleted")).to_be_visible()
 
 
-def _gone(page: Page) -> None:
-    shown = reveal(page, "Old importer")
+def _deleted_key(page: Page) -> None:
+    shown = create_and_reveal(page, "Old importer")
     shown.get_by_role("checkbox").check()
     shown.get_by_role("button", name="Done").click()
     address = page.get_by_role("link", name="Old importer", exact=True).get_attribute("href")
-    delete(page, "Old importer")
+    delete_key(page, "Old importer")
     page.goto(address or "")
     expect(page.get_by_text("This key was deleted on")).to_be_visible()
 
@@ -155,7 +161,7 @@ def _history_filtered(page: Page) -> None:
     expect(page.get_by_role("link", name=re.compile("^Remove filter"))).to_be_visible()
 
 
-def _drawer(page: Page) -> None:
+def _navigation(page: Page) -> None:
     open_list(page)
     if page.get_by_role("button", name="Open menu").is_visible():
         page.get_by_role("button", name="Open menu").click()
@@ -163,21 +169,21 @@ def _drawer(page: Page) -> None:
 
 
 def _account_menu(page: Page) -> None:
-    _drawer(page)
+    _navigation(page)
     page.locator("#me-button").click()
     expect(page.get_by_role("menuitemradio", name="Dark")).to_be_visible()
 
 
 def _switcher(page: Page) -> None:
-    _drawer(page)
+    _navigation(page)
     page.locator("#switcher-button").click()
     expect(page.get_by_role("menuitem", name="Contoso")).to_be_visible()
 
 
-def _help(page: Page) -> None:
+def _shortcuts_help(page: Page) -> None:
     open_list(page)
     page.keyboard.press("?")
-    expect(dialog(page)).to_be_visible()
+    expect(modal(page)).to_be_visible()
 
 
 def _not_found(page: Page) -> None:
@@ -191,39 +197,43 @@ def _sign_out(page: Page) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    scene: Scene
-    #: Whether the server's answer is an error, which the browser's console then says.
+class Scene:
+    """One page or dialog. `open` leads there and returns when it has loaded."""
+
+    open: Callable[[Page], None]
+    #: The status of the last response. The browser's console reports one that is not 200.
     status: int = 200
 
 
-SCENES: Final[dict[str, Place]] = {
-    "list": Place(open_list),
-    "nothing-found": Place(_nothing_found),
-    "empty": Place(_empty),
-    "menu": Place(lambda page: (open_list(page), open_menu(page, "CRM integration"))[0]),
-    "drawer": Place(_drawer),
-    "switcher": Place(_switcher),
-    "account-menu": Place(_account_menu),
-    "help": Place(_help),
-    "create": Place(lambda page: (open_create(page), None)[1]),
-    "create-filled": Place(_create_filled),
-    "create-422": Place(_create_refused, 422),
-    "create-broad": Place(_create_broad),
-    "reveal": Place(lambda page: (reveal(page), None)[1]),
-    "reveal-nudge": Place(_reveal_nudge),
-    "reveal-curl": Place(_reveal_curl),
-    "revoke": Place(lambda page: (open_list(page), act(page, "CRM integration", "Revoke…"))[0]),
-    "reactivate": Place(lambda page: (open_list(page), act(page, "Partner sandbox", "Reactivate…"))[0]),
-    "reactivate-expired": Place(lambda page: (open_list(page), act(page, "Support portal (legacy)", "Reactivate"))[0]),
-    "delete": Place(lambda page: (open_list(page), act(page, "CRM integration", "Delete…"))[0]),
-    "delete-typed": Place(lambda page: (open_list(page), _delete_typed(page))[0]),
-    "key": Place(open_key),
-    "gone": Place(_gone, 404),
-    "history": Place(open_history),
-    "history-panel": Place(_history_panel),
-    "history-filter": Place(_history_filter),
-    "history-filtered": Place(_history_filtered),
-    "404": Place(_not_found, 404),
-    "sign-out": Place(_sign_out),
+SCENES: Final[dict[str, Scene]] = {
+    "list": Scene(open_list),
+    "nothing-found": Scene(_no_key_matches),
+    "empty": Scene(_empty),
+    "menu": Scene(lambda page: (open_list(page), open_menu(page, "CRM integration"))[0]),
+    "drawer": Scene(_navigation),
+    "switcher": Scene(_switcher),
+    "account-menu": Scene(_account_menu),
+    "help": Scene(_shortcuts_help),
+    "create": Scene(lambda page: (open_create(page), None)[1]),
+    "create-filled": Scene(_create_filled),
+    "create-422": Scene(_create_invalid, 422),
+    "create-broad": Scene(_create_with_warning),
+    "reveal": Scene(lambda page: (create_and_reveal(page), None)[1]),
+    "reveal-nudge": Scene(_reveal_reminder),
+    "reveal-curl": Scene(_reveal_curl),
+    "revoke": Scene(lambda page: (open_list(page), choose_action(page, "CRM integration", "Revoke…"))[0]),
+    "reactivate": Scene(lambda page: (open_list(page), choose_action(page, "Partner sandbox", "Reactivate…"))[0]),
+    "reactivate-expired": Scene(
+        lambda page: (open_list(page), choose_action(page, "Support portal (legacy)", "Reactivate"))[0]
+    ),
+    "delete": Scene(lambda page: (open_list(page), choose_action(page, "CRM integration", "Delete…"))[0]),
+    "delete-typed": Scene(lambda page: (open_list(page), _delete_typed(page))[0]),
+    "key": Scene(open_key),
+    "gone": Scene(_deleted_key, 404),
+    "history": Scene(open_history),
+    "history-panel": Scene(_history_panel),
+    "history-filter": Scene(_history_filter),
+    "history-filtered": Scene(_history_filtered),
+    "404": Scene(_not_found, 404),
+    "sign-out": Scene(_sign_out),
 }

@@ -1,4 +1,4 @@
-"""Pictures of every page and dialog with the demonstration's data.
+"""Screenshots of every page and dialog with the demonstration's rows.
 
     python -m tests.browser.screenshots OUTDIR [SCENE …]
 
@@ -18,15 +18,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from keyadmin.env import ROOT
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
+from tests.browser.all_scenes import SCENES
 from tests.browser.chromium import launch
-from tests.browser.places import SCENES
 from tests.live.servers import gunicorn
-from tests.owner import of_database
+from tests.owner import database_environ
 
 SIZES: Final = {1280: 900, 390: 844}
 THEMES: Final = ("light", "dark")
-_PASSWORD: Final = "a picture needs no secret"
-_MORE: Final = """
+_PASSWORD: Final = "screenshots need no secret"
+_ADD_FABRIKAM: Final = """
 from keyadmin.operations import organisations
 from keyadmin.operations.demo.load import ACTOR
 organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
@@ -34,16 +34,16 @@ organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
 
 
 @contextmanager
-def demonstration() -> Iterator[str]:
-    """A server's address; it has the demonstration's data, and an organisation without keys."""
+def demo_server() -> Iterator[str]:
+    """Start a server with the demonstration's rows and an organisation without keys; yields its URL."""
     with tempfile.TemporaryDirectory(prefix="keyadmin-pictures-") as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"}) as database:
-            environ = {"KEYADMIN_LOCAL": str(folder / "local"), "KEYADMIN_DEMO_PASSWORD": _PASSWORD}
-            everything = os.environ | of_database(database.url()) | environ
-            for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _MORE]):
-                subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=everything, check=True)
-            with gunicorn(folder, database.url(), DJANGO_SETTINGS_MODULE="keyadmin.settings", **environ) as server:
+            demo_environ = {"KEYADMIN_LOCAL": str(folder / "local"), "KEYADMIN_DEMO_PASSWORD": _PASSWORD}
+            environ = os.environ | database_environ(database.url()) | demo_environ
+            for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _ADD_FABRIKAM]):
+                subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True)
+            with gunicorn(folder, database.url(), DJANGO_SETTINGS_MODULE="keyadmin.settings", **demo_environ) as server:
                 yield f"http://localhost:{server.port}"
 
 
@@ -53,20 +53,20 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = arguments[1:] or ["sign-in", *SCENES]
+    names = arguments[1:] or ["sign-in", *SCENES]
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for width in SIZES:
             for theme in THEMES:
-                with demonstration() as address:  # anew: scenes leave keys behind
-                    _shoot_all(browser, address, folder, wanted, width, theme)
+                with demo_server() as base_url:  # a new one each time, because scenes create keys
+                    _take_all(browser, base_url, folder, names, width, theme)
         browser.close()
     return 0
 
 
-def _shoot_all(browser: Browser, address: str, folder: Path, wanted: list[str], width: int, theme: str) -> None:
+def _take_all(browser: Browser, base_url: str, folder: Path, names: list[str], width: int, theme: str) -> None:
     context = browser.new_context(
-        base_url=address,
+        base_url=base_url,
         viewport={"width": width, "height": SIZES[width]},
         reduced_motion="reduce",
         color_scheme="light" if theme == "light" else "dark",
@@ -74,23 +74,23 @@ def _shoot_all(browser: Browser, address: str, folder: Path, wanted: list[str], 
     context.set_default_timeout(15_000)
     page = context.new_page()
     page.goto("/account/login/")
-    if "sign-in" in wanted:
-        _shoot(page, folder / f"sign-in-{width}-{theme}.png")
+    if "sign-in" in names:
+        _take(page, folder / f"sign-in-{width}-{theme}.png")
     page.get_by_label("Email").fill("maya@northwind.example")
     page.get_by_label("Password", exact=True).fill(_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("heading", name="Overview", level=1).wait_for()
-    for name in wanted:
+    for name in names:
         if name == "sign-in":
             continue
         page.close(run_before_unload=False)
         page = context.new_page()
-        SCENES[name].scene(page)
-        _shoot(page, folder / f"{name}-{width}-{theme}.png")
+        SCENES[name].open(page)
+        _take(page, folder / f"{name}-{width}-{theme}.png")
     context.close()
 
 
-def _shoot(page: Page, file: Path) -> None:
+def _take(page: Page, file: Path) -> None:
     page.evaluate("document.fonts.ready.then(() => true)")
     page.screenshot(path=file, animations="disabled", caret="hide")
 

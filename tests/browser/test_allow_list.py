@@ -3,40 +3,40 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.bot_scenes import NEW, add, generated, open_editor, remove
-from tests.browser.conftest import PageOf
-from tests.browser.world import World
+from tests.browser.bot_scenes import RANGE_FIELD, add_range, create_public_key, open_editor, remove_range
+from tests.browser.conftest import SignedInPage
+from tests.browser.demo import Demo
 
 
 @pytest.fixture
-def editor(page: Page, world: World) -> Page:
-    world.demonstration()
+def editor(page: Page, demo: Demo) -> Page:
+    demo.add_rows()
     open_editor(page)
     return page
 
 
-def test_the_tick_wakes_when_the_value_is_valid(editor: Page) -> None:
-    tick, field = editor.get_by_role("button", name="Add range"), editor.get_by_label(NEW)
-    expect(tick).to_have_attribute("aria-disabled", "true")
+def test_add_button_is_enabled_only_for_a_valid_range(editor: Page) -> None:
+    add_button, field = editor.get_by_role("button", name="Add range"), editor.get_by_label(RANGE_FIELD)
+    expect(add_button).to_have_attribute("aria-disabled", "true")
     field.fill("192.0.2.64/2")
-    expect(tick).to_have_attribute("aria-disabled", "true")
+    expect(add_button).to_have_attribute("aria-disabled", "true")
     field.fill("192.0.2.64/26")
-    expect(tick).to_have_attribute("aria-disabled", "false")
-    tick.click()
+    expect(add_button).to_have_attribute("aria-disabled", "false")
+    add_button.click()
     expect(editor.locator("#network-status")).to_have_text("192.0.2.64/26 added")
     expect(field).to_be_focused()
     expect(field).to_have_value("")
-    expect(tick).to_have_attribute("aria-disabled", "true")
+    expect(add_button).to_have_attribute("aria-disabled", "true")
 
 
-def test_a_sleeping_tick_says_why(editor: Page) -> None:
-    editor.get_by_label(NEW).fill("10.0.0.0/8")
+def test_click_on_disabled_add_button_shows_the_error(editor: Page) -> None:
+    editor.get_by_label(RANGE_FIELD).fill("10.0.0.0/8")
     editor.get_by_role("button", name="Add range").click(force=True)
     expect(editor.get_by_text("/8 is too wide. Use a suffix from /16 to /32.")).to_be_visible()
-    expect(editor.get_by_label(NEW)).to_be_focused()
+    expect(editor.get_by_label(RANGE_FIELD)).to_be_focused()
 
 
-def test_a_value_is_edited_in_place(editor: Page) -> None:
+def test_range_is_edited_in_place(editor: Page) -> None:
     editor.get_by_role("button", name="Edit 203.0.113.0/24").click()
     field = editor.get_by_label("Edit range 203.0.113.0/24")
     expect(field).to_be_focused()
@@ -46,46 +46,46 @@ def test_a_value_is_edited_in_place(editor: Page) -> None:
     field.fill("203.0.0.0/16")
     field.press("Enter")
     expect(editor.locator("#network-status")).to_have_text("203.0.113.0/24 is now 203.0.0.0/16")
-    expect(editor.get_by_label(NEW)).to_be_focused()
+    expect(editor.get_by_label(RANGE_FIELD)).to_be_focused()
 
 
-def test_removal_can_be_undone_for_a_while(page: Page, world: World) -> None:
-    world.demonstration()
+def test_removed_range_can_be_restored_for_eight_seconds(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     page.clock.install()
     open_editor(page)
-    add(page, "192.0.2.64/26")
-    remove(page, "192.0.2.64/26")
+    add_range(page, "192.0.2.64/26")
+    remove_range(page, "192.0.2.64/26")
     expect(page.locator("#network-status")).to_have_text("192.0.2.64/26 removed")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Remove 192.0.2.64/26")).to_be_visible()
-    remove(page, "192.0.2.64/26")
+    remove_range(page, "192.0.2.64/26")
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
     page.mouse.move(0, 0)
     page.clock.run_for(8500)
     expect(page.get_by_role("button", name="Undo")).to_have_count(0)
 
 
-def test_the_last_range_asks(editor: Page) -> None:
-    remove(editor, "203.0.113.0/24")
+def test_removing_the_last_range_needs_confirmation(editor: Page) -> None:
+    remove_range(editor, "203.0.113.0/24")
     expect(editor.get_by_text("Any address will be allowed.")).to_be_visible()
     expect(editor.get_by_role("button", name="Keep range")).to_be_focused()
     editor.get_by_role("button", name="Remove range").click()
     expect(editor.get_by_text("Any IP address is allowed.")).to_be_visible()
 
 
-def test_without_scripts(page_of: PageOf, world: World) -> None:
-    world.demonstration()
-    page = page_of("jonas", java_script_enabled=False)
+def test_ranges_are_added_removed_and_restored_without_javascript(signed_in_page: SignedInPage, demo: Demo) -> None:
+    demo.add_rows()
+    page = signed_in_page("jonas", java_script_enabled=False)
     open_editor(page)
-    page.get_by_label(NEW).fill("192.0.2.64/26")
+    page.get_by_label(RANGE_FIELD).fill("192.0.2.64/26")
     page.get_by_role("button", name="Add range").click(force=True)
     expect(page.get_by_text("192.0.2.64/26 added")).to_be_visible()
-    remove(page, "192.0.2.64/26")
+    remove_range(page, "192.0.2.64/26")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Remove 192.0.2.64/26")).to_be_visible()
 
 
-def test_an_owner_generates_the_public_key(page_of: PageOf, world: World) -> None:
-    page = page_of("jonas")
-    generated(page)
+def test_owner_generates_the_public_key(signed_in_page: SignedInPage, demo: Demo) -> None:
+    page = signed_in_page("jonas")
+    create_public_key(page)
     expect(page.get_by_role("link", name="Delete…")).to_be_visible()

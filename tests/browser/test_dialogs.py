@@ -1,4 +1,4 @@
-"""Dialogs: modal by the browser's own means, closed by everything but a slip, and pages without JavaScript."""
+"""Dialogs: focus, closing, unsaved input, and the same forms as pages without JavaScript."""
 
 import re
 
@@ -8,40 +8,41 @@ from django.db.models import F
 from playwright.sync_api import Page, expect
 
 from keyadmin.models import Key
-from tests.browser.conftest import PageOf, Record
-from tests.browser.scenes import KEYS, act, dialog, open_create, open_list
-from tests.browser.world import World
+from tests.browser.conftest import SignedInPage
+from tests.browser.console import ConsoleRecorder
+from tests.browser.demo import Demo
+from tests.browser.scenes import KEYS, choose_action, modal, open_create, open_list
 
 NAME = "CRM integration"
 
 
 @pytest.mark.parametrize(("item", "safe"), [("Revoke…", "Keep key"), ("Delete…", "Cancel")])
-def test_destructive_ones_begin_on_the_safe_side(page: Page, world: World, item: str, safe: str) -> None:
-    made = world.key(NAME)
+def test_destructive_dialog_focuses_the_safe_button(page: Page, demo: Demo, item: str, safe: str) -> None:
+    added = demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, item)
-    expect(asked).to_have_role("alertdialog")
-    expect(asked.get_by_role("button", name=safe)).to_be_focused()
-    expect(asked).to_have_accessible_description(asked.locator("#dialog-about").inner_text())
+    dialog = choose_action(page, NAME, item)
+    expect(dialog).to_have_role("alertdialog")
+    expect(dialog.get_by_role("button", name=safe)).to_be_focused()
+    expect(dialog).to_have_accessible_description(dialog.locator("#dialog-about").inner_text())
     page.keyboard.press("Escape")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
     expect(page.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
-    made.key.refresh_from_db()
-    assert made.key.revoked_at is None
+    added.key.refresh_from_db()
+    assert added.key.revoked_at is None
 
 
-def test_reactivating_begins_on_the_primary_action(page: Page, world: World) -> None:
-    world.demonstration()
+def test_reactivate_dialog_focuses_the_primary_button(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_list(page)
-    asked = act(page, "Partner sandbox", "Reactivate…")
-    expect(asked).to_have_role("dialog")
-    expect(asked.get_by_role("button", name="Reactivate key")).to_be_focused()
+    dialog = choose_action(page, "Partner sandbox", "Reactivate…")
+    expect(dialog).to_have_role("dialog")
+    expect(dialog.get_by_role("button", name="Reactivate key")).to_be_focused()
 
 
-def test_the_focus_stays_inside(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_tab_stays_inside_the_dialog(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Revoke…")
+    dialog = choose_action(page, NAME, "Revoke…")
     stops = set()
     for _ in range(12):
         page.keyboard.press("Tab")
@@ -49,155 +50,155 @@ def test_the_focus_stays_inside(page: Page, world: World) -> None:
     assert stops <= {"DIALOGtrue", "BODYtrue", "BODYfalse"}  # the browser's own controls come in between
     assert "DIALOGtrue" in stops
     page.evaluate("document.getElementById('search').focus()")
-    assert not page.evaluate("document.activeElement.matches('#search')"), "what is behind is inert"
-    expect(asked).to_be_visible()
+    assert not page.evaluate("document.activeElement.matches('#search')"), "the page behind is inert"
+    expect(dialog).to_be_visible()
 
 
-def test_the_backdrop_cancels_and_never_confirms(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_click_on_backdrop_cancels(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
     for item in ("Revoke…", "Delete…"):
-        act(page, NAME, item)
+        choose_action(page, NAME, item)
         page.mouse.click(5, 5)
-        expect(dialog(page)).to_have_count(0)
+        expect(modal(page)).to_have_count(0)
     expect(page.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
-    assert httpx.get(page.url.split("/keys/")[0] + "/api/whoami", headers=dict(world.keys[NAME].headers)).is_success
+    assert httpx.get(page.url.split("/keys/")[0] + "/api/whoami", headers=dict(demo.keys[NAME].headers)).is_success
 
 
-def test_a_press_that_begins_inside_does_not_close(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_drag_from_dialog_to_backdrop_does_not_close(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Delete…")
-    box = asked.get_by_role("textbox").bounding_box()
+    dialog = choose_action(page, NAME, "Delete…")
+    box = dialog.get_by_role("textbox").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 5, box["y"] + 5)
     page.mouse.down()
     page.mouse.move(3, 3)
     page.mouse.up()
-    expect(asked).to_be_visible()
+    expect(dialog).to_be_visible()
 
 
-@pytest.mark.parametrize("by", ["Esc", "backdrop"])
-def test_what_was_entered_is_not_lost_by_a_slip(page: Page, by: str) -> None:
-    def leave() -> None:
-        page.mouse.click(5, 5) if by == "backdrop" else page.keyboard.press("Escape")
+@pytest.mark.parametrize("means", ["Escape", "backdrop"])
+def test_dialog_keeps_unsaved_input_on_first_attempt_to_close(page: Page, means: str) -> None:
+    def try_to_close() -> None:
+        page.mouse.click(5, 5) if means == "backdrop" else page.keyboard.press("Escape")
 
-    asked = open_create(page)
-    asked.get_by_role("textbox", name="Name").fill(NAME)
-    leave()
-    expect(asked.get_by_role("alert")).to_contain_text("unsaved changes")
-    asked.get_by_role("textbox", name="Name").press_sequentially("!")
-    expect(asked.get_by_role("alert")).to_have_count(0)
-    leave()
-    leave()
-    expect(dialog(page)).to_have_count(0)
+    dialog = open_create(page)
+    dialog.get_by_role("textbox", name="Name").fill(NAME)
+    try_to_close()
+    expect(dialog.get_by_role("alert")).to_contain_text("unsaved changes")
+    dialog.get_by_role("textbox", name="Name").press_sequentially("!")
+    expect(dialog.get_by_role("alert")).to_have_count(0)
+    try_to_close()
+    try_to_close()
+    expect(modal(page)).to_have_count(0)
     open_create(page)
-    leave()
-    expect(dialog(page)).to_have_count(0)
+    try_to_close()
+    expect(modal(page)).to_have_count(0)
 
 
-def test_what_was_refused_is_not_lost_by_a_slip(page: Page) -> None:
+def test_dialog_with_form_errors_stays_open_on_first_escape(page: Page) -> None:
     open_create(page).get_by_role("button", name="Create key").click()
-    expect(dialog(page).locator("[aria-invalid=true]")).not_to_have_count(0)
+    expect(modal(page).locator("[aria-invalid=true]")).not_to_have_count(0)
     page.keyboard.press("Escape")
-    expect(dialog(page).locator("[data-unsaved-notice]")).to_be_visible()
+    expect(modal(page).locator("[data-unsaved-notice]")).to_be_visible()
 
 
-def test_a_confirmation_closes_at_once(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_confirmation_closes_on_first_escape(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Delete…")
-    asked.get_by_role("textbox").fill("Something else")
+    dialog = choose_action(page, NAME, "Delete…")
+    dialog.get_by_role("textbox").fill("Something else")
     page.keyboard.press("Escape")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
 
 
-def test_what_somebody_else_overtook_is_not_lost_by_a_slip(page: Page, world: World, record: Record) -> None:
-    record.expect_status(409)
-    made = world.key(NAME)
+def test_dialog_with_edit_conflict_stays_open_on_first_escape(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow_status(409)
+    added = demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Edit…")
-    asked.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
-    Key.objects.filter(pk=made.key.pk).update(description="A conflicting edit", revision=F("revision") + 1)
-    asked.get_by_role("button", name="Save changes").click()
-    expect(dialog(page).get_by_text("Review their change")).to_be_visible()
+    dialog = choose_action(page, NAME, "Edit…")
+    dialog.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
+    Key.objects.filter(pk=added.key.pk).update(description="A conflicting edit", revision=F("revision") + 1)
+    dialog.get_by_role("button", name="Save changes").click()
+    expect(modal(page).get_by_text("Review tnext_action change")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(dialog(page).locator("[data-unsaved-notice]")).to_be_visible()
+    expect(modal(page).locator("[data-unsaved-notice]")).to_be_visible()
 
 
-def test_the_cross_and_cancel_close(page: Page, world: World) -> None:
+def test_close_and_cancel_close_the_dialog(page: Page, demo: Demo) -> None:
     for name in ("Close", "Cancel"):
         open_create(page).get_by_role("link", name=name, exact=True).click()
-        expect(dialog(page)).to_have_count(0)
+        expect(modal(page)).to_have_count(0)
         expect(page.get_by_role("link", name="Create key")).to_be_focused()
         expect(page).to_have_url(page.url.partition("/create")[0])
 
 
-def test_the_page_of_a_key_refreshes_and_the_focus_goes_on_to_what_can_be_done_next(page: Page, world: World) -> None:
-    page.goto(f"/keys/{world.key(NAME).key.id}/")
-    for word, heir in (("Revoke", "Reactivate"), ("Reactivate", "Edit")):
-        page.get_by_role("main").get_by_role("link", name=f"{word}…").click()
-        dialog(page).get_by_role("button", name=f"{word} key").click()
-        expect(dialog(page)).to_have_count(0)
-        expect(page.get_by_role("link", name=f"{heir}…")).to_be_focused()
+def test_action_on_key_page_moves_focus_to_the_next_action(page: Page, demo: Demo) -> None:
+    page.goto(f"/keys/{demo.add_key(NAME).key.id}/")
+    for action, next_action in (("Revoke", "Reactivate"), ("Reactivate", "Edit")):
+        page.get_by_role("main").get_by_role("link", name=f"{action}…").click()
+        modal(page).get_by_role("button", name=f"{action} key").click()
+        expect(modal(page)).to_have_count(0)
+        expect(page.get_by_role("link", name=f"{next_action}…")).to_be_focused()
 
 
-def test_an_address_of_a_dialog_opens_it_over_its_page(page: Page, world: World) -> None:
-    made = world.key(NAME)
-    page.goto(f"/keys/{made.key.id}/revoke/")
-    expect(dialog(page).get_by_role("button", name="Keep key")).to_be_focused()
+def test_url_of_a_dialog_opens_it_over_its_page(page: Page, demo: Demo) -> None:
+    added = demo.add_key(NAME)
+    page.goto(f"/keys/{added.key.id}/revoke/")
+    expect(modal(page).get_by_role("button", name="Keep key")).to_be_focused()
     page.keyboard.press("Escape")
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
 
 
-def test_on_a_phone_they_are_sheets_at_the_bottom(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_dialog_on_a_small_screen_is_at_the_bottom(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     page.set_viewport_size({"width": 390, "height": 844})
     open_list(page)
-    box = act(page, NAME, "Revoke…").bounding_box()
+    box = choose_action(page, NAME, "Revoke…").bounding_box()
     assert box is not None
     assert (box["x"], box["width"]) == (0, 390)
     assert box["y"] + box["height"] == pytest.approx(844, abs=1)
 
 
-def test_the_whole_story_without_javascript(page_of: PageOf, world: World, address: str) -> None:
-    page = page_of("maya", java_script_enabled=False)
+def test_key_lifecycle_without_javascript(signed_in_page: SignedInPage, demo: Demo, base_url: str) -> None:
+    page = signed_in_page("maya", java_script_enabled=False)
     page.goto(KEYS)
     headers = {"X-API-Key": create_without_javascript(page)}
 
-    def answer() -> int:
-        return httpx.get(f"{address}/api/whoami", headers=headers).status_code
+    def api_status() -> int:
+        return httpx.get(f"{base_url}/api/whoami", headers=headers).status_code
 
-    def act_on_its_page(item: str, **typed: str) -> None:
+    def submit_on_key_page(item: str, **fields: str) -> None:
         page.get_by_role("link", name=NAME, exact=True).click()
         page.get_by_role("link", name=f"{item}…").click()
-        for name, text in typed.items():
+        for name, text in fields.items():
             page.locator(f"[name={name}]").fill(text)
         page.get_by_role("button", name=f"{item} key").click()
 
-    assert answer() == 200
-    act_on_its_page("Revoke", reason="No longer needed")
+    assert api_status() == 200
+    submit_on_key_page("Revoke", reason="No longer needed")
     expect(page.get_by_text("Key revoked", exact=True)).to_be_visible()
-    assert answer() == 401
-    act_on_its_page("Reactivate")
+    assert api_status() == 401
+    submit_on_key_page("Reactivate")
     expect(page.get_by_text("Key reactivated", exact=True)).to_be_visible()
-    assert answer() == 200
-    act_on_its_page("Delete", name="something else")
+    assert api_status() == 200
+    submit_on_key_page("Delete", name="something else")
     expect(page.get_by_text("This is not the key's name.")).to_be_visible()
     page.get_by_role("textbox").fill(NAME)
     page.get_by_role("button", name="Delete key").click()
     expect(page.get_by_text("Key deleted", exact=True)).to_be_visible()
-    assert answer() == 401
+    assert api_status() == 401
 
     page.goto("/history/?organisation=northwind")
-    told = page.locator("#event-rows .verb")
-    expect(told).to_have_text(["Key deleted", "Key reactivated", "Key revoked", "Key created"])
-    told.nth(2).click()
+    actions = page.locator("#event-rows .verb")
+    expect(actions).to_have_text(["Key deleted", "Key reactivated", "Key revoked", "Key created"])
+    actions.nth(2).click()
     expect(page.locator("#panel").get_by_text("No longer needed", exact=True)).to_be_visible()
 
 
 def create_without_javascript(page: Page) -> str:
-    """The second attempt succeeds; returns the whole key."""
+    """Create a key at the second attempt; returns its secret."""
     page.get_by_role("link", name="Create key").click()
     expect(page.get_by_role("radiogroup", name="Permission preset")).to_have_count(0)
     expect(page.get_by_text("A date applies only with “Custom date”.")).to_be_visible()
@@ -208,7 +209,7 @@ def create_without_javascript(page: Page) -> str:
     expect(page.get_by_role("heading", name="Save your secret now")).to_be_visible()
     expect(page.get_by_role("tabpanel")).to_have_count(4)
     expect(page.get_by_role("button", name=re.compile("Copy|Hide|Download"))).to_have_count(0)
-    whole = page.locator("#reveal-key").inner_text()
+    secret = page.locator("#reveal-key").inner_text()
     page.get_by_text("Done", exact=True).click()
     page.goto(KEYS)
-    return whole
+    return secret

@@ -1,4 +1,4 @@
-"""When something goes wrong between the browser and the server."""
+"""Errors between the browser and the server: no connection, an ended session, a lost role, a conflict."""
 
 import re
 
@@ -6,22 +6,22 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from keyadmin.models import Membership
-from tests.browser.conftest import PageOf
-from tests.browser.record import Record
-from tests.browser.scenes import KEYS, act, dialog, fill_create, open_list, open_menu
-from tests.browser.world import PASSWORD, World
+from tests.browser.conftest import SignedInPage
+from tests.browser.console import ConsoleRecorder
+from tests.browser.demo import PASSWORD, Demo
+from tests.browser.scenes import KEYS, choose_action, fill_create, modal, open_list, open_menu
 
 NAME = "CRM integration"
 NOT_SAVED = "Not saved. Check your connection and try again."
 
 
-def error(page: Page, words: str | re.Pattern[str]) -> None:
-    """The toast that stays."""
-    expect(page.locator("#toasts .is-error").filter(has_text=words)).to_be_visible()
+def expect_error(page: Page, text: str | re.Pattern[str]) -> None:
+    """An error toast, which stays until it is dismissed."""
+    expect(page.locator("#toasts .is-error").filter(has_text=text)).to_be_visible()
 
 
-def test_signed_out_in_a_dialog(page: Page, world: World, address: str) -> None:
-    maya = world.people["maya"]
+def test_expired_session_in_dialog_leads_to_sign_in_and_back(page: Page, demo: Demo, base_url: str) -> None:
+    maya = demo.people["maya"]
     form = fill_create(page)
     page.context.clear_cookies(name="sessionid")
     form.get_by_role("button", name="Create key").click()
@@ -29,45 +29,47 @@ def test_signed_out_in_a_dialog(page: Page, world: World, address: str) -> None:
     page.get_by_label("Email").fill(maya.email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{address}{KEYS}")
+    expect(page).to_have_url(f"{base_url}{KEYS}")
 
 
-def test_wrong_password_says_little(new_context: object, page_of: PageOf, world: World) -> None:
-    page = page_of("maya")
+def test_wrong_password_shows_an_error_and_keeps_the_email(
+    new_context: object, signed_in_page: SignedInPage, demo: Demo
+) -> None:
+    page = signed_in_page("maya")
     page.context.clear_cookies()
     page.goto("/account/login/")
-    page.get_by_label("Email").fill(world.people["maya"].email)
+    page.get_by_label("Email").fill(demo.people["maya"].email)
     page.get_by_label("Password", exact=True).fill("wrong")
     show = page.get_by_role("button", name=re.compile("[Ss]how password"))
     show.click()
     expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_be_visible()
-    expect(page.get_by_label("Email")).to_have_value(world.people["maya"].email)
+    expect(page.get_by_label("Email")).to_have_value(demo.people["maya"].email)
     expect(page.get_by_label("Password", exact=True)).to_have_value("")
 
 
-def test_offline_keeps_what_was_typed_and_retries(page: Page, world: World, record: Record) -> None:
-    record.expect("ERR_INTERNET_DISCONNECTED", "^error: htmx:sendError", "^error: htmx:afterRequest")
+def test_form_sent_offline_keeps_input_and_can_be_retried(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow("ERR_INTERNET_DISCONNECTED", "^error: htmx:sendError", "^error: htmx:afterRequest")
     form = fill_create(page)
     page.context.set_offline(True)
     form.get_by_role("button", name="Create key").click()
-    error(page, NOT_SAVED)
+    expect_error(page, NOT_SAVED)
     expect(form.get_by_role("textbox", name="Name", exact=True)).to_have_value("CRM sync")
     page.context.set_offline(False)
     page.get_by_role("button", name="Retry").click()
-    expect(dialog(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
+    expect(modal(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
     expect(page.locator("#toasts .is-error")).to_have_count(0)
 
 
-def test_a_search_that_failed_is_asked_again(page: Page, world: World, record: Record) -> None:
-    world.key("Zapier trial")
-    world.key("Payroll")
-    record.expect("ERR_INTERNET_DISCONNECTED", "^error: htmx:sendError", "^error: htmx:afterRequest")
+def test_failed_search_can_be_retried(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    demo.add_key("Zapier trial")
+    demo.add_key("Payroll")
+    console.allow("ERR_INTERNET_DISCONNECTED", "^error: htmx:sendError", "^error: htmx:afterRequest")
     open_list(page)
     page.context.set_offline(True)
     page.get_by_label("Search keys").fill("zap")
-    error(page, "Check your connection")
+    expect_error(page, "Check your connection")
     page.context.set_offline(False)
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_role("link", name="Payroll", exact=True)).to_have_count(0)
@@ -75,81 +77,89 @@ def test_a_search_that_failed_is_asked_again(page: Page, world: World, record: R
     expect(page).to_have_url(re.compile("q=zap"))
 
 
-def test_a_broken_server_says_so_and_can_be_dismissed(page: Page, world: World, record: Record) -> None:
-    record.expect_status(503)
-    world.key(NAME)
+def test_server_error_in_dialog_is_shown_and_dismissed(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow_status(503)
+    demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Revoke…")
+    dialog = choose_action(page, NAME, "Revoke…")
     page.route("**/revoke/", lambda route: route.fulfill(status=503, body=""))
-    asked.get_by_role("button", name="Revoke key").click()
-    error(page, NOT_SAVED)
-    asked.get_by_role("button", name="Revoke key").click()
+    dialog.get_by_role("button", name="Revoke key").click()
+    expect_error(page, NOT_SAVED)
+    dialog.get_by_role("button", name="Revoke key").click()
     expect(page.locator("#toasts .toast")).to_have_count(1)
     assert page.evaluate("document.getElementById('toasts').closest('dialog:modal') !== null")
     page.get_by_role("button", name="Dismiss").click()
     expect(page.locator("#toasts .toast")).to_have_count(0)
     page.unroute("**/revoke/")
-    asked.get_by_role("button", name="Revoke key").click()
+    dialog.get_by_role("button", name="Revoke key").click()
     expect(page.locator("#toasts").get_by_text("Key revoked")).to_be_visible()
 
 
-def test_a_dialog_that_does_not_load(page: Page, world: World, record: Record) -> None:
-    record.expect_status(500)
+def test_dialog_that_fails_to_load_can_be_retried(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow_status(500)
     open_list(page)
 
     page.route(re.compile("/keys/create/"), lambda route: route.fulfill(status=500, body=""), times=1)
     page.get_by_role("link", name="Create key").click()
-    error(page, "Not loaded. Check your connection and try again.")
+    expect_error(page, "Not loaded. Check your connection and try again.")
     page.get_by_role("button", name="Retry").click()
-    expect(dialog(page).get_by_role("heading", name="Create API key")).to_be_visible()
+    expect(modal(page).get_by_role("heading", name="Create API key")).to_be_visible()
 
 
-def test_forbidden_meanwhile(page_of: PageOf, world: World, record: Record) -> None:
-    record.expect_status(403)
-    world.key(NAME)
-    page = page_of("jonas")
+def test_action_after_losing_the_role_shows_an_error(
+    signed_in_page: SignedInPage, demo: Demo, console: ConsoleRecorder
+) -> None:
+    console.allow_status(403)
+    demo.add_key(NAME)
+    page = signed_in_page("jonas")
     open_list(page)
-    asked = act(page, NAME, "Revoke…")
-    Membership.objects.filter(person=world.people["jonas"]).update(role="auditor")
-    asked.get_by_role("button", name="Revoke key").click()
-    error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
+    dialog = choose_action(page, NAME, "Revoke…")
+    Membership.objects.filter(person=demo.people["jonas"]).update(role="auditor")
+    dialog.get_by_role("button", name="Revoke key").click()
+    expect_error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
 
 
-def test_somebody_else_was_faster(page: Page, page_of: PageOf, world: World, record: Record) -> None:
-    record.expect_status(409)
-    world.key(NAME)
+def test_revoking_a_revoked_key_shows_an_error(
+    page: Page, signed_in_page: SignedInPage, demo: Demo, console: ConsoleRecorder
+) -> None:
+    console.allow_status(409)
+    demo.add_key(NAME)
     open_list(page)
-    asked = act(page, NAME, "Revoke…")
-    other = page_of("jonas")
+    dialog = choose_action(page, NAME, "Revoke…")
+    other = signed_in_page("jonas")
     open_list(other)
-    act(other, NAME, "Revoke…").get_by_role("button", name="Revoke key").click()
+    choose_action(other, NAME, "Revoke…").get_by_role("button", name="Revoke key").click()
     expect(other.locator("#toasts").get_by_text("Key revoked")).to_be_visible()
-    asked.get_by_role("button", name="Revoke key").click()
-    error(page, "This key is already revoked.")
+    dialog.get_by_role("button", name="Revoke key").click()
+    expect_error(page, "This key is already revoked.")
 
 
-def test_deleted_meanwhile(page: Page, page_of: PageOf, world: World, record: Record) -> None:
-    record.expect_status(404)
-    world.key(NAME)
+def test_action_on_a_deleted_key_names_who_deleted_it(
+    page: Page, signed_in_page: SignedInPage, demo: Demo, console: ConsoleRecorder
+) -> None:
+    console.allow_status(404)
+    demo.add_key(NAME)
     open_list(page)
-    other = page_of("jonas")
+    other = signed_in_page("jonas")
     open_list(other)
-    asked = act(other, NAME, "Delete…")
-    asked.get_by_role("textbox").fill(NAME)
-    asked.get_by_role("button", name="Delete key").click()
+    dialog = choose_action(other, NAME, "Delete…")
+    dialog.get_by_role("textbox").fill(NAME)
+    dialog.get_by_role("button", name="Delete key").click()
     expect(other.locator("#toasts").get_by_text("Key deleted")).to_be_visible()
     open_menu(page, NAME).get_by_role("menuitem", name="Revoke…").click()
-    error(page, re.compile(r"This key was deleted on .* by Jonas Lind\."))
+    expect_error(page, re.compile(r"This key was deleted on .* by Jonas Lind\."))
 
 
-@pytest.mark.parametrize("who", ["priya", "asha"])
-def test_an_auditor_reads_and_acts_on_nothing(page_of: PageOf, world: World, record: Record, who: str) -> None:
-    world.demonstration()
-    page = page_of(who)
+@pytest.mark.parametrize("person", ["priya", "asha"])
+def test_auditor_reads_keys_and_cannot_change_them(
+    signed_in_page: SignedInPage, demo: Demo, console: ConsoleRecorder, person: str
+) -> None:
+    demo.add_rows()
+    page = signed_in_page(person)
     open_list(page)
     expect(page.get_by_role("link", name="Create key")).to_have_count(0)
     page.keyboard.press("c")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
     items = open_menu(page, NAME).get_by_role("menuitem")
     expect(items).to_have_text(["View", "Copy key ID"])
     items.first.click()
@@ -157,17 +167,19 @@ def test_an_auditor_reads_and_acts_on_nothing(page_of: PageOf, world: World, rec
     for name in ("Revoke…", "Reactivate…", "Delete…"):
         expect(page.get_by_role("link", name=name)).to_have_count(0)
 
-    record.expect_status(403)
+    console.allow_status(403)
     page.evaluate(
-        "(id) => htmx.ajax('GET', `/keys/${id}/revoke/`, {target: '#dialog-slot'})", str(world.keys[NAME].key.id)
+        "(id) => htmx.ajax('GET', `/keys/${id}/revoke/`, {target: '#dialog-slot'})", str(demo.keys[NAME].key.id)
     )
-    error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
-    expect(dialog(page)).to_have_count(0)
+    expect_error(page, "You don’t have permission to revoke this key. Ask an owner of Northwind.")
+    expect(modal(page)).to_have_count(0)
 
 
-def test_who_has_no_role_sees_nothing(page_of: PageOf, world: World, record: Record) -> None:
-    record.expect_status(403)
-    page = page_of("sam")
+def test_person_without_role_sees_no_access_page(
+    signed_in_page: SignedInPage, demo: Demo, console: ConsoleRecorder
+) -> None:
+    console.allow_status(403)
+    page = signed_in_page("sam")
     page.goto("/")
     expect(page.get_by_role("heading", name="No access yet")).to_be_visible()
     page.locator("main").get_by_role("button", name="Sign out").click()

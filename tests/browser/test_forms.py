@@ -1,22 +1,22 @@
-"""What was typed wrong is said at once, at the field, and nothing typed is lost."""
+"""Forms: errors at their fields, kept input, presets, and search fields."""
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.scenes import KEYS, dialog, fill_create, open_create, open_list
-from tests.browser.world import World
+from tests.browser.demo import Demo
+from tests.browser.scenes import KEYS, fill_create, modal, open_create, open_list
 
 HOST_BITS = "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"
 
 
-def test_errors_come_back_into_the_dialog(page: Page, world: World) -> None:
-    world.demonstration()
+def test_invalid_form_keeps_input_and_links_to_fields(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     form = send_with_errors(page)
     expect(form.get_by_text("Fix 3 problems to create the key.")).to_be_visible()
-    expect(dialog(page)).to_have_count(1)
+    expect(modal(page)).to_have_count(1)
     name = form.get_by_role("textbox", name="Name", exact=True)
     expect(name).to_be_focused()
     expect(name).to_have_accessible_description("This field is required.")
-    expect_typed(form)
+    expect_kept_input(form)
 
     summary = form.get_by_role("alert").first
     summary.get_by_role("link", name=HOST_BITS).click()
@@ -30,12 +30,12 @@ def test_errors_come_back_into_the_dialog(page: Page, world: World) -> None:
     page.keyboard.press("Escape")
     expect(form.get_by_text("You have unsaved changes.")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
     expect(page.get_by_role("link", name="Create key")).to_be_focused()
 
 
 def send_with_errors(page: Page) -> Locator:
-    """Everything filled in, but for the name and the date, and with a range that is none."""
+    """Send a form without a name and a date, and with an invalid range."""
     form = open_create(page)
     form.get_by_label("Description").fill("Creates a chat for every new deal")
     form.get_by_label("Owner").select_option(label="Concierge")
@@ -51,8 +51,8 @@ def send_with_errors(page: Page) -> Locator:
     return form
 
 
-def expect_typed(form: Locator) -> None:
-    """Nothing of it is lost."""
+def expect_kept_input(form: Locator) -> None:
+    """The form still has the input of `send_with_errors`."""
     expect(form.get_by_label("Description")).to_have_value("Creates a chat for every new deal")
     expect(form.get_by_label("Owner").locator("option:checked")).to_have_text("Concierge")
     for box in ("Read chats", "Write chats", "Telegram"):
@@ -65,8 +65,8 @@ def expect_typed(form: Locator) -> None:
     expect(network).to_have_accessible_description(HOST_BITS)
 
 
-def test_mended_it_is_created(page: Page, world: World) -> None:
-    form = fill_create(page, "Mended")
+def test_corrected_form_creates_the_key(page: Page, demo: Demo) -> None:
+    form = fill_create(page, "Corrected")
     network = form.get_by_label("Add an IP address or range")
     network.fill("203.0.113.24/24")
     form.get_by_role("button", name="Create key").click()
@@ -74,10 +74,10 @@ def test_mended_it_is_created(page: Page, world: World) -> None:
     expect(network).to_be_focused()
     network.fill("203.0.113.0/24")
     form.get_by_role("button", name="Create key").click()
-    expect(dialog(page).get_by_text("1 IP range")).to_be_visible()
+    expect(modal(page).get_by_text("1 IP range")).to_be_visible()
 
 
-def test_no_permission_at_all(page: Page, world: World) -> None:
+def test_key_without_permission_is_rejected(page: Page, demo: Demo) -> None:
     form = fill_create(page)
     form.get_by_role("checkbox", name="Read chats").uncheck()
     expect(form.get_by_text("A key without permissions can’t make any request.")).to_be_visible()
@@ -87,17 +87,17 @@ def test_no_permission_at_all(page: Page, world: World) -> None:
     assert page.evaluate("document.activeElement.closest('#id_scopes') !== null")
 
 
-def test_presets_select_all_and_the_sentence(page: Page, world: World) -> None:
-    world.demonstration()
+def test_summary_sentence_follows_presets_and_permissions(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     form = open_create(page)
     form.get_by_role("textbox", name="Name", exact=True).fill("Nightly")
     sentence = form.locator("p[data-sentence]")
     expect(sentence).to_contain_text("Nightly can read chats on all channels, from any IP address, until")
     form.get_by_role("radio", name="Data export").check()
     expect(sentence).to_contain_text("Nightly can read chats and export every chat on")
-    whole = form.get_by_role("checkbox", name="Select all Chats permissions")
-    assert whole.evaluate("(box) => box.indeterminate")
-    whole.check()
+    select_all = form.get_by_role("checkbox", name="Select all Chats permissions")
+    assert select_all.evaluate("(box) => box.indeterminate")
+    select_all.check()
     expect(form.get_by_role("checkbox", name="Write chats")).to_be_checked()
     expect(form.get_by_role("radio", name="Custom", exact=True)).to_be_checked()
     warning = form.get_by_text("This key can write chats and export every chat from any IP address.")
@@ -116,35 +116,35 @@ def test_presets_select_all_and_the_sentence(page: Page, world: World) -> None:
     expect(sentence).to_contain_text("from 127.0.0.1")
 
 
-def test_a_bots_key_has_the_bots_addresses(page: Page, world: World) -> None:
-    world.demonstration()
+def test_choosing_a_bot_as_owner_shows_its_ranges(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     form = open_create(page)
-    nothing = form.locator("[data-none]")
-    expect(nothing).to_have_text("Any IP address. Add one to restrict this key.")
+    placeholder = form.locator("[data-none]")
+    expect(placeholder).to_have_text("Any IP address. Add one to restrict this key.")
     form.get_by_label("Owner").select_option(label="Concierge")
-    expect(nothing).to_have_text("Its bot’s addresses: 203.0.113.0/24")
+    expect(placeholder).to_have_text("Its bot’s addresses: 203.0.113.0/24")
     form.get_by_label("Owner").select_option(label="Northwind")
-    expect(nothing).to_have_text("Any IP address. Add one to restrict this key.")
+    expect(placeholder).to_have_text("Any IP address. Add one to restrict this key.")
 
 
-def test_the_name_must_be_typed_to_delete(page: Page, world: World) -> None:
-    made = world.key("CRM integration")
-    page.goto(f"/keys/{made.key.id}/delete/")
-    asked = dialog(page)
-    asked.get_by_role("textbox").fill("CRM integratio")
-    asked.get_by_role("button", name="Delete key").click(force=True)
-    asked.get_by_role("textbox").press("Enter")
-    expect(asked.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "true")
-    asked.get_by_role("textbox").press("End")
-    asked.get_by_role("textbox").press_sequentially("n")
-    expect(asked.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "false")
-    asked.get_by_role("textbox").press("Enter")
+def test_delete_button_is_enabled_only_by_the_exact_name(page: Page, demo: Demo) -> None:
+    added = demo.add_key("CRM integration")
+    page.goto(f"/keys/{added.key.id}/delete/")
+    dialog = modal(page)
+    dialog.get_by_role("textbox").fill("CRM integratio")
+    dialog.get_by_role("button", name="Delete key").click(force=True)
+    dialog.get_by_role("textbox").press("Enter")
+    expect(dialog.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "true")
+    dialog.get_by_role("textbox").press("End")
+    dialog.get_by_role("textbox").press_sequentially("n")
+    expect(dialog.get_by_role("button", name="Delete key")).to_have_attribute("aria-disabled", "false")
+    dialog.get_by_role("textbox").press("Enter")
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
     expect(page.locator("#toasts").get_by_text("Key deleted")).to_be_visible()
 
 
-def test_search_and_tabs_live_in_the_address(page: Page, world: World) -> None:
-    world.demonstration()
+def test_search_and_status_are_kept_in_the_url(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_list(page)
     page.keyboard.press("/")
     page.keyboard.type("export")
@@ -160,8 +160,8 @@ def test_search_and_tabs_live_in_the_address(page: Page, world: World) -> None:
     expect(names).to_have_text(["Partner sandbox"])
 
 
-def test_a_search_says_what_it_found_and_a_filter_keeps_it(page: Page, world: World) -> None:
-    world.demonstration()
+def test_history_search_shows_count_and_is_kept_by_filters(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     page.goto("/history/?organisation=northwind")
     page.get_by_label("Search history").press_sequentially("holidays")
     expect(page.locator("#found")).to_have_text("2 events")

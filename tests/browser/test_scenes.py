@@ -1,6 +1,6 @@
-"""Every page and dialog, whatever is on it: accessible in both themes, and nowhere wider than the screen.
+"""Every scene is accessible in both themes and fits every width.
 
-All scenes are set in one world, and in one context of the browser, whose cache holds the scripts and fonts.
+All scenes share their rows and one browser context, whose cache holds the scripts and fonts.
 """
 
 import json
@@ -12,46 +12,46 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser.conftest import watched
-from tests.browser.places import SCENES
-from tests.browser.record import Record
-from tests.browser.world import World
+from tests.browser.all_scenes import SCENES
+from tests.browser.conftest import recorded_context
+from tests.browser.console import ConsoleRecorder
+from tests.browser.demo import Demo
 from tests.callpath.rows import Given
 from tests.factories import TierFactory
 from tests.live.servers import Server
 
 AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 TAGS: Final = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-#: The only rules of TAGS that look at colours, and so the only ones whose findings a theme can change.
-COLOURS: Final = ["color-contrast", "link-in-text-block"]
+#: The rules of TAGS that depend on colours. Only their results can differ between themes.
+COLOUR_RULES: Final = ["color-contrast", "link-in-text-block"]
 WIDTHS: Final = (320, 390, 768, 900, 1280, 1440)
 THEMES: Final[tuple[Any, ...]] = ("light", "dark")
 
 
 def violations(page: Page, *rules: str) -> list[str]:
-    """What axe finds, as one line a place; by these rules alone, if any are given.
+    """The violations that axe finds, one text per element, by `rules` or by all rules of TAGS.
 
-    Evaluated: the policy lets no other script in.
+    axe is evaluated, because the Content-Security-Policy allows no foreign script.
     """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE)
     run_only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
     options = json.dumps({"runOnly": run_only, "resultTypes": ["violations"]})
-    # What an open menu covers is read in the scene without it; axe would take the menu for its background.
-    place = "document.querySelector('.menu:popover-open') ?? document"
-    found: list[dict[str, Any]] = page.evaluate(f"axe.run({place}, {options}).then(({{violations}}) => violations)")
+    # Of an open menu only the menu is checked: axe would take it for the background of the text that it covers.
+    root = "document.querySelector('.menu:popover-open') ?? document"
+    rules_violated: list[dict[str, Any]] = page.evaluate(
+        f"axe.run({root}, {options}).then(({{violations}}) => violations)"
+    )
     return [
         f"{rule['id']}: {' '.join(map(str, node['target']))}: {node['failureSummary']}"
-        for rule in found
+        for rule in rules_violated
         for node in rule["nodes"]
     ]
 
 
-def overflow(page: Page) -> list[str]:
-    """Elements that reach beyond the screen, unless they stand in a box that scrolls or clips by itself; tables that
-    reach beyond their card, which clips them.
-    """
-    found: list[str] = page.evaluate("""() => {
+def overflowing_elements(page: Page) -> list[str]:
+    """Elements wider than the viewport, except in a box that scrolls or clips, and tables that their card clips."""
+    elements: list[str] = page.evaluate("""() => {
       const root = document.documentElement;
       const wide = root.scrollWidth > root.clientWidth ? [`the page: ${root.scrollWidth}`] : [];
       const open = document.querySelector("dialog:modal");
@@ -76,12 +76,12 @@ def overflow(page: Page) -> list[str]:
       }
       return wide;
     }""")
-    return found
+    return elements
 
 
-def covered(page: Page) -> bool:
-    """Whether something stands before the invalid field that has the focus, or before what is said of it."""
-    found: bool = page.evaluate("""() => {
+def focused_error_is_covered(page: Page) -> bool:
+    """Whether another element covers the invalid field that has the focus, or its error message."""
+    covered: bool = page.evaluate("""() => {
       const field = document.querySelector(":focus[aria-invalid=true]");
       const ids = field?.getAttribute("aria-describedby")?.split(" ") ?? [];
       return [field, ...ids.map((id) => document.getElementById(id))].some((element) => {
@@ -91,82 +91,82 @@ def covered(page: Page) -> bool:
         return !hit || !(element.contains(hit) || hit.contains(element));
       });
     }""")
-    return found
+    return covered
 
 
 @pytest.fixture(scope="module")
-def world(browser: Browser, committed_rows: None, django_db_blocker: Any) -> Iterator[World]:
+def demo(browser: Browser, committed_rows: None, django_db_blocker: Any) -> Iterator[Demo]:
     with django_db_blocker.unblock():
         given = Given()
-        world = World(given)
-        world.demonstration()
-        yield world
+        demo = Demo(given)
+        demo.add_rows()
+        yield demo
         given.remove()
 
 
 @pytest.fixture(scope="module")
-def watching() -> Record:
-    return Record()
+def shared_console() -> ConsoleRecorder:
+    return ConsoleRecorder()
 
 
 @pytest.fixture(scope="module")
-def context(browser: Browser, server: Server, world: World, watching: Record) -> Iterator[BrowserContext]:
-    """Maya's. It closes before the rows that it shows are removed."""
-    address = f"http://localhost:{server.port}"
-    with watched(browser, address, watching, viewport={"width": 1280, "height": 900}) as context:
-        context.add_cookies([{"name": "sessionid", "value": world.session("maya"), "url": address}])
+def context(browser: Browser, server: Server, demo: Demo, shared_console: ConsoleRecorder) -> Iterator[BrowserContext]:
+    """The system administrator's context. It closes before the rows that it shows are deleted."""
+    base_url = f"http://localhost:{server.port}"
+    with recorded_context(browser, base_url, shared_console, viewport={"width": 1280, "height": 900}) as context:
+        context.add_cookies([{"name": "sessionid", "value": demo.session_cookie("maya"), "url": base_url}])
         yield context
 
 
 @pytest.fixture
-def record(watching: Record) -> Iterator[Record]:
-    watching.begin()
-    yield watching
-    assert watching.unexpected() == []
+def console(shared_console: ConsoleRecorder) -> Iterator[ConsoleRecorder]:
+    shared_console.reset()
+    yield shared_console
+    assert shared_console.unexpected() == []
 
 
 @pytest.fixture
-def page(context: BrowserContext, record: Record) -> Iterator[Page]:
+def page(context: BrowserContext, console: ConsoleRecorder) -> Iterator[Page]:
     page = context.new_page()
     yield page
     page.close(run_before_unload=False)
 
 
-def fits(page: Page) -> None:
+def assert_fits(page: Page) -> None:
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 800})
-        assert overflow(page) == [], width
+        assert overflowing_elements(page) == [], width
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_it_is_accessible_and_fits(page: Page, record: Record, name: str) -> None:
-    place = SCENES[name]
-    if place.status != 200:
-        record.expect_status(place.status)
-    place.scene(page)
-    assert not covered(page)
+def test_scene_is_accessible_and_fits_every_width(page: Page, console: ConsoleRecorder, name: str) -> None:
+    scene = SCENES[name]
+    if scene.status != 200:
+        console.allow_status(scene.status)
+    scene.open(page)
+    assert not focused_error_is_covered(page)
     assert violations(page) == []
     page.emulate_media(color_scheme="dark")
-    assert violations(page, *COLOURS) == [], "dark"
+    assert violations(page, *COLOUR_RULES) == [], "dark"
     page.set_viewport_size({"width": 390, "height": 800})
     assert violations(page) == [], "dark and narrow"
-    fits(page)
+    assert_fits(page)
 
 
-def test_a_long_name_to_choose_fits(page: Page, world: World) -> None:
-    world.given.organisation(name="AVeryLongNameIndeed" * 6)
+def test_select_with_long_names_fits_every_width(page: Page, demo: Demo) -> None:
+    demo.given.organisation(name="AVeryLongNameIndeed" * 6)
     tier = TierFactory(name="WWWWWWWWWWWWWWWWWWWW" * 3)
-    world.given.tiers.append(tier.id)
-    SCENES["create"].scene(page)
-    fits(page)
+    demo.given.tiers.append(tier.id)
+    SCENES["create"].open(page)
+    assert_fits(page)
 
 
-def test_sign_in_is_accessible_and_fits(browser: Browser, server: Server, record: Record) -> None:
-    with watched(browser, f"http://localhost:{server.port}", record) as context:
+def test_sign_in_is_accessible_and_fits_every_width(browser: Browser, server: Server, console: ConsoleRecorder) -> None:
+    with recorded_context(browser, f"http://localhost:{server.port}", console) as context:
         page = context.new_page()
-        for address in ("/account/login/", "/account/password/reset/"):
-            page.goto(address)
+        for path in ("/account/login/", "/account/password/reset/"):
+            page.goto(path)
             for theme in THEMES:
                 page.emulate_media(color_scheme=theme)
-                assert violations(page) == [], (address, theme)
-            fits(page)
+                assert violations(page) == [], (path, theme)
+            assert_fits(page)

@@ -1,15 +1,15 @@
-"""The theme: a cookie that the server renders, so that nothing flashes."""
+"""The theme is a cookie. The server renders it, so that a page never flashes in another theme."""
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PageOf
+from tests.browser.conftest import SignedInPage
+from tests.browser.demo import Demo
 from tests.browser.scenes import open_list
-from tests.browser.world import World
 
 
 def brightness(page: Page) -> int:
-    """Of the page's background, 0 to 255."""
+    """The brightness of the page's background, 0 to 255."""
     colour: int = page.evaluate("""() => {
       const canvas = Object.assign(document.createElement("canvas"), {width: 1, height: 1}).getContext("2d");
       canvas.fillStyle = getComputedStyle(document.documentElement).backgroundColor;
@@ -19,7 +19,7 @@ def brightness(page: Page) -> int:
     return colour
 
 
-def test_choosing_one(page: Page, world: World) -> None:
+def test_chosen_theme_is_applied_and_kept(page: Page, demo: Demo) -> None:
     open_list(page)
     assert brightness(page) > 200
     page.locator("#me-button").click()
@@ -37,8 +37,10 @@ def test_choosing_one(page: Page, world: World) -> None:
 
 
 @pytest.mark.parametrize(("cookie", "rendered"), [("dark", "dark"), ("light", "light"), ('"><b', "auto")])
-def test_the_server_renders_it(page_of: PageOf, world: World, address: str, cookie: str, rendered: str) -> None:
-    page = page_of("maya", java_script_enabled=False)
-    page.context.add_cookies([{"name": "keyadmin_theme", "value": cookie, "url": address}])
+def test_theme_cookie_is_rendered_by_the_server(
+    signed_in_page: SignedInPage, demo: Demo, base_url: str, cookie: str, rendered: str
+) -> None:
+    page = signed_in_page("maya", java_script_enabled=False)
+    page.context.add_cookies([{"name": "keyadmin_theme", "value": cookie, "url": base_url}])
     open_list(page)
     expect(page.locator("html")).to_have_attribute("data-theme", rendered)

@@ -20,14 +20,14 @@ from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from tests.callpath.rows import Pairs
 from tests.live.client import Answer
 from tests.live.servers import Server
-from tests.owner import of_database
+from tests.owner import database_environ
 
 ANSWERS_WITHIN: Final = 2.0
 RECOVERS_WITHIN: Final = 5.0
 
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
-    environ = os.environ | of_database(postgres.url())
+    environ = os.environ | database_environ(postgres.url())
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 
@@ -82,16 +82,16 @@ def frozen(postgres: EmbeddedPostgres) -> Iterator[None]:
 
 
 @contextmanager
-def repeated(act: Callable[[], object], at_once: int) -> Iterator[None]:
-    """Runs `act` again and again in `at_once` threads while the block runs."""
+def repeated(act: Callable[[], object], thread_count: int) -> Iterator[None]:
+    """Runs `act` again and again in `thread_count` threads while the block runs."""
     over = threading.Event()
 
     def again() -> None:
         while not over.is_set():
             act()
 
-    with ThreadPoolExecutor(at_once) as pool:
-        jobs = [pool.submit(again) for _ in range(at_once)]
+    with ThreadPoolExecutor(thread_count) as pool:
+        jobs = [pool.submit(again) for _ in range(thread_count)]
         try:
             yield
         finally:

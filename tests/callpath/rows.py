@@ -20,7 +20,7 @@ from tests.factories import (
     PersonFactory,
     TierFactory,
 )
-from tests.owner import history_open, own_url
+from tests.owner import append_only_disabled, owner_url
 
 type Pairs = list[tuple[str, str]]
 
@@ -131,6 +131,6 @@ class Given:
             ("DELETE FROM tier WHERE id = ANY(%s)", self.tiers),
         ]:
             self.execute(statement, ids)
-        with history_open(own_url()) as own:
+        with append_only_disabled(owner_url()) as own:
             own.execute("DELETE FROM event WHERE number > %s", [self._head[0]])
             own.execute("UPDATE chain_head SET number = %s, hash = %s", self._head)

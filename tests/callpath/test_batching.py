@@ -24,7 +24,7 @@ from keyadmin.core.callers import Caller, Verdict
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.env import ROOT
 from tests.callpath.rows import Given, Made
-from tests.owner import ask_as_owner, of_database, own_url
+from tests.owner import database_environ, execute_as_owner, owner_url
 
 CHATS = Call("GET", "/api/chats", None)
 AWAY = Denial(DenialReason.UNAVAILABLE, retry_after=1)
@@ -183,7 +183,7 @@ def test_batch_without_answer_is_unavailable_and_the_next_call_reconnects(
     def end() -> None:
         batcher_connection = state.limits.batcher.slot.connection
         assert batcher_connection is not None
-        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [batcher_connection.info.backend_pid])
+        execute_as_owner("SELECT pg_terminate_backend(%s, 5000)", [batcher_connection.info.backend_pid])
         monkeypatch.setattr(DeadlineConnection, "is_reusable", lambda self: True)
 
     gate.before[CONSUME_MANY] = end
@@ -254,7 +254,7 @@ if (child := os.fork()) == 0:
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert backends() == mine
 """
-    environ = os.environ | of_database(own_url()) | {"DJANGO_SETTINGS_MODULE": "tests.example.settings"}
+    environ = os.environ | database_environ(owner_url()) | {"DJANGO_SETTINGS_MODULE": "tests.example.settings"}
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, env=environ, check=False)
     assert done.returncode == 0
     assert given.meter(made).total == 4

@@ -21,7 +21,7 @@ from keyadmin.core.callers import Caller
 from keyadmin.core.denials import Denial, DenialReason
 from tests.callpath.conftest import discard_connections
 from tests.callpath.rows import Given
-from tests.owner import ask_as_owner
+from tests.owner import execute_as_owner
 
 CHATS = Call("GET", "/api/chats", None)
 AWAY = Denial(DenialReason.UNAVAILABLE, retry_after=1)
@@ -56,7 +56,7 @@ def test_connection_ended_by_the_server_is_replaced_before_the_next_call(given: 
     assert isinstance(authorize(made.token, CHATS), Caller)
     for _ in range(3):
         ended = backend()
-        ask_as_owner("SELECT pg_terminate_backend(%s, 5000)", [ended])
+        execute_as_owner("SELECT pg_terminate_backend(%s, 5000)", [ended])
         time.sleep(callpath_connection.REUSE_WITHOUT_CHECK_SECONDS)
         assert isinstance(authorize(made.token, CHATS), Caller)
         assert backend() != ended

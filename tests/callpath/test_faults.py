@@ -113,7 +113,7 @@ def test_restart_of_the_database_under_traffic_loses_no_count(
         answer, seconds = timed(server, headers)
         seen.append((answer.status, seconds))
 
-    with repeated(call, at_once=4):
+    with repeated(call, thread_count=4):
         time.sleep(0.5)
         postgres.stop()
         postgres.start()
@@ -137,7 +137,7 @@ def test_slow_database_is_waited_for_until_the_deadline(
         assert timed(server, headers)[0].status == 200
         wire.delay = 3.0
         expect_503s(server, headers)
-        with repeated(lambda: server.ask("/keys/", reader), at_once=12):
+        with repeated(lambda: server.ask("/keys/", reader), thread_count=12):
             expect_503s(server, headers)
         wire.delay = 0.0
         expect_recovery(server, headers)
@@ -176,7 +176,7 @@ def test_row_locked_for_long_makes_only_its_key_unavailable(
     with psycopg.connect(postgres.url()) as holder:
         holder.execute("SELECT FROM meter WHERE total > 1 FOR UPDATE")
         statuses = set()
-        with repeated(lambda: statuses.add(timed(server, headers)[0].status), at_once=6):
+        with repeated(lambda: statuses.add(timed(server, headers)[0].status), thread_count=6):
             for _ in range(10):
                 answer, seconds = timed(server, keys[1])
                 assert (answer.status, seconds <= ANSWERS_WITHIN) == (200, True)
@@ -184,16 +184,16 @@ def test_row_locked_for_long_makes_only_its_key_unavailable(
     expect_recovery(server, headers)
 
 
-@pytest.mark.parametrize("at_once", [1, 24])
+@pytest.mark.parametrize("thread_count", [1, 24])
 def test_pages_on_a_frozen_database_delay_no_call(
-    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], reader: Pairs, at_once: int
+    postgres: EmbeddedPostgres, caller: tuple[Server, Pairs], reader: Pairs, thread_count: int
 ) -> None:
     """The pages show an error, and calls are answered in time however many pages are requested."""
     server, headers = caller
     assert server.ask("/keys/", reader).status == 200
     answers: list[Any] = []
     with frozen(postgres):
-        with repeated(lambda: answers.append(timed(server, reader, "/keys/")), at_once):
+        with repeated(lambda: answers.append(timed(server, reader, "/keys/")), thread_count):
             time.sleep(0.3)
             expect_503s(server, headers)
         for answer, _ in answers:
@@ -225,7 +225,7 @@ def test_pages_that_wait_for_a_row_delay_no_call(
     with psycopg.connect(postgres.url()) as holder:
         holder.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
         answers: list[Any] = []
-        with repeated(lambda: answers.append(timed(server, reader, "/keys/")), at_once=6):
+        with repeated(lambda: answers.append(timed(server, reader, "/keys/")), thread_count=6):
             for _ in range(5):
                 answer, seconds = timed(server, headers)
                 assert (answer.status, seconds <= ANSWERS_WITHIN) == (200, True)

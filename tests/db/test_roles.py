@@ -16,7 +16,7 @@ from keyadmin.db.roles import connected_as_owner
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import APPLICATION, CALLS, OWNER
 from tests.factories import OPERATOR, KeyFactory
-from tests.owner import as_owner, own_url, url_as
+from tests.owner import as_owner, owner_url, url_as
 from tests.system_checks import check_ids
 
 pytestmark = pytest.mark.usefixtures("django_db_setup")
@@ -30,7 +30,7 @@ def role() -> Iterator[Connect]:
     connections = []
 
     def connect(name: str) -> psycopg.Connection[Any]:
-        connections.append(psycopg.connect(url_as(name, own_url())))
+        connections.append(psycopg.connect(url_as(name, owner_url())))
         return connections[-1]
 
     yield connect

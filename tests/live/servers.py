@@ -15,7 +15,7 @@ import psutil
 from keyadmin.env import ROOT
 from keyadmin.server.run import end_group, services
 from tests.live.client import Answer, Headers, Line
-from tests.owner import of_database
+from tests.owner import database_environ
 
 WORKERS: Final = 3
 STARTS_WITHIN: Final = 30.0
@@ -60,7 +60,7 @@ class Server:
 def gunicorn(folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
     """Started and answering; stopped at the end. Its output goes to `folder/log`."""
     port = free_port()
-    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings"} | of_database(database_url)
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings"} | database_environ(database_url)
     environ = settings | {"WEB_CONCURRENCY": str(WORKERS)} | environ
     with started(services(port)[0].command, port, folder / "log", environ) as server:
         _wait_until(server, lambda: server.ask("/api/chats").status == 401 and len(server.workers()) == WORKERS)

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from keyadmin.models import Event
 from keyadmin.operations.audit import hash_of
-from tests.owner import history_open
+from tests.owner import append_only_disabled
 
 from .conftest import ROOT, Shell, database
 
@@ -40,7 +40,7 @@ def kept(written: Shell, tmp_path: Path) -> Path:
 
 def tamper(shell: Shell, *statements: tuple[str, Any]) -> None:
     """Runs statements as the owner of the database, with the triggers disabled."""
-    with history_open(shell.url) as own:
+    with append_only_disabled(shell.url) as own:
         for statement, parameters in statements:
             own.execute(sql.SQL(statement), parameters)
 

@@ -13,14 +13,14 @@ from keyadmin.operations.catalogue import channels
 from keyadmin.operations.organisations import allow_lists, bots
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.helpers import meter_version, version
-from tests.threads import at_once
+from tests.threads import run_concurrently
 
 
 def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organisation) -> None:
     first = Event.objects.count()
     made = [KeyFactory(organisation=committed) for _ in range(25)]
     renamed = [BotFactory() for _ in range(25)]
-    done = at_once(
+    done = run_concurrently(
         *(partial(keys.revoke, actor=OPERATOR, key=key.id) for key in made),
         *(partial(bots.edit, actor=OPERATOR, bot=bot.id, description="New") for bot in renamed),
     )
@@ -36,7 +36,7 @@ def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organis
 def test_concurrent_changes_bump_every_version(committed: Organisation) -> None:
     start = version(committed)
     made = [BotFactory(organisation=committed) for _ in range(8)]
-    at_once(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
+    run_concurrently(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
     assert version(committed) == start + 8
 
 
@@ -47,7 +47,7 @@ def test_two_administrators_who_demote_each_other_leave_one(committed: Organisat
     ):
         Person.objects.update(system_role="")
         one, other = PersonFactory(administrator=True), PersonFactory(administrator=True)
-        done = at_once(partial(act, one, other), partial(act, other, one))
+        done = run_concurrently(partial(act, one, other), partial(act, other, one))
         assert sum(isinstance(each, Exception) for each in done) == 1
         assert Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR).count() == 1
 
@@ -55,7 +55,7 @@ def test_two_administrators_who_demote_each_other_leave_one(committed: Organisat
 @pytest.mark.parametrize("grace", [timedelta(0), timedelta(hours=1)])
 def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
     key = KeyFactory(organisation=committed)
-    done = at_once(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
+    done = run_concurrently(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
     assert all(isinstance(each, keys.IssuedKey) for each in done)
     assert key.secrets.filter(not_after__isnull=True).count() == 1
     assert key.secrets.filter(not_after__isnull=False).count() == (1 if grace else 0)
@@ -65,7 +65,9 @@ def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organi
 def test_form_submitted_six_times_at_once_issues_one_key(committed: Organisation) -> None:
     owner = as_actor(member_of(committed, Role.OWNER))
     issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
-    done = at_once(*[partial(idempotency.run_once, actor=owner, idempotency_key="the form", operation=issue)] * 6)
+    done = run_concurrently(
+        *[partial(idempotency.run_once, actor=owner, idempotency_key="the form", operation=issue)] * 6
+    )
     made = [each for each in done if isinstance(each, keys.IssuedKey)]
     assert [type(each) for each in done].count(DuplicateRequestError) == 5
     assert {each.result_id for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
@@ -79,7 +81,7 @@ def test_revoked_key_writes_nothing_afterwards(committed: Organisation) -> None:
         issue = partial(keys.issue, actor=own, organisation=committed.id, name="CI", scopes=["chats:read"])
         others = [KeyFactory(organisation=committed) for _ in range(4)]
         describe = [partial(keys.edit, actor=own, key=other.id, revision=1, description="New") for other in others]
-        at_once(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
+        run_concurrently(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
         told = list(
             Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", "actor_id")
         )
@@ -94,21 +96,21 @@ def test_keys_that_change_each_other_do_not_deadlock(committed: Organisation) ->
         for one in made
         for other in made
     ]
-    assert {type(each) for each in at_once(*edits)} == {Key}
+    assert {type(each) for each in run_concurrently(*edits)} == {Key}
 
 
 def test_concurrent_public_keys_leave_one(committed: Organisation) -> None:
     issue = partial(
         keys.issue, actor=OPERATOR, organisation=committed.id, name="P", scopes=["chats:read"], kind=Kind.PUBLIC
     )
-    done = at_once(issue, issue)
+    done = run_concurrently(issue, issue)
     assert sum(isinstance(each, ConflictError) for each in done) == 1
 
 
 def test_second_of_two_concurrent_edits_gets_a_conflict(committed: Organisation) -> None:
     key = KeyFactory(organisation=committed)
     edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
-    done = at_once(*edits)
+    done = run_concurrently(*edits)
     assert sum(isinstance(each, ConflictError) for each in done) == 1
     assert Key.objects.get(id=key.id).revision == 2
 
@@ -118,7 +120,7 @@ def test_channel_is_not_removed_while_a_key_is_issued_for_it(committed: Organisa
     issue = partial(
         keys.issue, actor=OPERATOR, organisation=committed.id, name="CI", scopes=["chats:read"], channels=[channel.id]
     )
-    done = at_once(issue, partial(channels.remove, actor=OPERATOR, channel=channel.id))
+    done = run_concurrently(issue, partial(channels.remove, actor=OPERATOR, channel=channel.id))
     assert sum(isinstance(each, Exception) for each in done) == 1
 
 
@@ -126,7 +128,7 @@ def test_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> Non
     owner = member_of(committed, Role.OWNER)
     demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed.id)
     issue = partial(keys.issue, actor=as_actor(owner), organisation=committed.id, name="CI", scopes=["chats:read"])
-    at_once(demote, *[issue] * 4)
+    run_concurrently(demote, *[issue] * 4)
     verbs = list(Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", flat=True))
     assert verbs[-1] == "person.role_removed"
 
@@ -134,7 +136,7 @@ def test_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> Non
 def test_concurrent_changes_of_lists_and_keys_do_not_deadlock(committed: Organisation) -> None:
     bot = BotFactory(organisation=committed)
     made = [KeyFactory(bot=bot) for _ in range(6)]
-    done = at_once(
+    done = run_concurrently(
         *(partial(allow_lists.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),
         *(partial(keys.delete, actor=OPERATOR, key=key.id) for key in made),
         *[partial(bots.disable, actor=OPERATOR, bot=bot.id)],

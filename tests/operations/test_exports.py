@@ -17,7 +17,7 @@ from keyadmin.operations.audit import export as exports
 from keyadmin.operations.audit.export import ExportFormat
 from tests.factories import OPERATOR, KeyFactory, as_actor
 from tests.operations.helpers import latest_event
-from tests.owner import history_closed
+from tests.owner import events_rejected
 
 
 @pytest.fixture
@@ -130,5 +130,5 @@ def test_export_contains_all_batches(
 
 
 def test_export_that_cannot_be_recorded_fails(story: list[Event]) -> None:
-    with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
+    with events_rejected(), pytest.raises(DatabaseError, match="permission denied for table event"):
         exports.history(actor=OPERATOR, conditions=EventFilter(), export_format=ExportFormat.CSV)

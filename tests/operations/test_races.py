@@ -15,7 +15,7 @@ from keyadmin.operations.catalogue import scopes, tiers
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, KeyFactory, PersonFactory, TierFactory, as_actor, member_of
 from tests.operations import cases
-from tests.threads import at_once, in_turn
+from tests.threads import run_concurrently, run_in_lock_order
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def test_scope_counted_as_unused_stays_unused(
             issued.set()
 
     monkeypatch.setattr(scopes, "_describe", dawdle)
-    removed, made = at_once(partial(scopes.remove, actor=OPERATOR, scope=scope.name), issue_meanwhile)
+    removed, made = run_concurrently(partial(scopes.remove, actor=OPERATOR, scope=scope.name), issue_meanwhile)
     assert removed is None
     assert isinstance(made, ConflictError)
     assert not Key.objects.filter(organisation=committed).exists()
 
 
 def test_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
-    made, raised = in_turn(
+    made, raised = run_in_lock_order(
         issue(committed, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
     )
     assert made.key.scopes.get() == scope
@@ -65,7 +65,7 @@ def test_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
 
 def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
     key = KeyFactory(organisation=committed)
-    edited, raised = in_turn(
+    edited, raised = run_in_lock_order(
         partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, scopes=[scope.name]),
         partial(scopes.remove, actor=OPERATOR, scope=scope.name),
     )
@@ -75,14 +75,18 @@ def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> No
 
 def test_new_key_keeps_its_tier(committed: Organisation) -> None:
     tier = TierFactory()
-    made, raised = in_turn(issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id))
+    made, raised = run_in_lock_order(
+        issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id)
+    )
     assert made.key.tier == tier
     assert raised.message == "1 key is in this tier."
 
 
 def test_key_with_a_removed_tier_is_not_issued(committed: Organisation) -> None:
     tier = TierFactory()
-    removed, raised = in_turn(partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id))
+    removed, raised = run_in_lock_order(
+        partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id)
+    )
     assert removed is None
     assert "excludes this one" in raised.message
 
@@ -106,7 +110,7 @@ def test_deactivated_administrator_writes_nothing_afterwards(
 
     monkeypatch.setattr(bots, "_clean", dawdle)
     create = partial(bots.create, actor=as_actor(administrator), organisation=committed.id, name="Concierge")
-    done = at_once(create, deactivate)
+    done = run_concurrently(create, deactivate)
     assert [each for each in done if isinstance(each, Exception)] == []
     told = Event.objects.filter(target_id__in=[str(administrator.id), str(done[0].id)])
     assert list(told.order_by("number").values_list("type", flat=True)) == ["bot.created", "person.deactivated"]
@@ -127,7 +131,7 @@ def test_every_operation_locks_the_acting_person(committed: Organisation, name: 
     administrator = PersonFactory(administrator=True)
     with transaction.atomic():
         cases.ALL_CASES[name](cases.world(committed), as_actor(administrator))
-        [held] = at_once(partial(_is_held, administrator))
+        [held] = run_concurrently(partial(_is_held, administrator))
         transaction.set_rollback(True)
     assert held is True
 
@@ -138,7 +142,7 @@ def test_creator_of_an_inheriting_key_is_locked(committed: Organisation) -> None
         key = KeyFactory(organisation=committed, inherits=True, creator=owner)
         bots_key = as_actor(key)
         keys.revoke(actor=bots_key, key=KeyFactory(organisation=committed).id)
-        [held] = at_once(partial(_is_held, owner))
+        [held] = run_concurrently(partial(_is_held, owner))
         transaction.set_rollback(True)
     assert held is True
 
@@ -159,6 +163,6 @@ def test_people_who_change_each_other_do_not_deadlock(committed: Organisation) -
         partial(bots.create, actor=as_actor(one), organisation=committed.id, name=f"Bot of {one}")
         for one in people_here
     ]
-    done = at_once(*renames, *roles, *creations)
+    done = run_concurrently(*renames, *roles, *creations)
     assert not [each for each in done if isinstance(each, ConflictError)]
     assert sum(isinstance(each, Exception) for each in done) == len(roles)  # nothing to save: they are owners

@@ -24,7 +24,7 @@ from keyadmin.operations.usage import pruning
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import cases
 from tests.operations.helpers import dump, latest_event
-from tests.owner import history_closed
+from tests.owner import events_rejected
 
 MODULES = (
     bots,
@@ -95,7 +95,7 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
 
 def test_an_event_that_the_database_refuses_undoes_the_act(world: cases.World) -> None:
     before = dump()
-    with history_closed(), pytest.raises(DatabaseError, match="permission denied for table event"):
+    with events_rejected(), pytest.raises(DatabaseError, match="permission denied for table event"):
         keys.revoke(actor=OPERATOR, key=world.key.id)
     assert dump() == before
 

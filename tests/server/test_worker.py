@@ -24,7 +24,7 @@ from keyadmin.operations.people import passwords
 from tests.factories import PersonFactory
 from tests.jobs import run_due_jobs
 from tests.live.servers import database_url_of, free_port
-from tests.owner import of_database
+from tests.owner import database_environ
 
 WORKER = [sys.executable, "-m", "keyadmin.server.command_line", "worker"]
 
@@ -60,7 +60,7 @@ def start_worker(
     committed: Organisation, mail_server: tuple[MailServer, int], tmp_path: Path
 ) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Starts worker processes on this test's database and mail server; kills those that are left."""
-    environ = os.environ | of_database(database_url_of(connection.settings_dict))
+    environ = os.environ | database_environ(database_url_of(connection.settings_dict))
     environ |= {
         "KEYADMIN_SMTP_HOST": "127.0.0.1",
         "KEYADMIN_SMTP_PORT": str(mail_server[1]),
@@ -156,12 +156,12 @@ def test_several_workers_do_each_job_once(
 def test_worker_continues_after_the_database_has_cut_its_connections(
     start_worker: Callable[[], subprocess.Popen[bytes]], mail_server: tuple[MailServer, int]
 ) -> None:
-    from tests.owner import ask_as_owner
+    from tests.owner import execute_as_owner
 
     server, _ = mail_server
     worker = start_worker()
     wait_until(WorkerProcess.objects.exists)
-    ask_as_owner(
+    execute_as_owner(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
         [connection.connection.info.backend_pid],

@@ -10,7 +10,7 @@ from django.test import Client
 from keyadmin.models import Event, EventType, Key, Organisation, Person, Role
 from keyadmin.operations import audit
 from tests.factories import KeyFactory, member_of
-from tests.threads import at_once
+from tests.threads import run_concurrently
 
 EDIT = {"description": "", "scopes": ["chats:read"], "expires": "never", "revision": "1"}
 
@@ -37,7 +37,7 @@ def test_concurrent_changes_of_one_key_are_serialised(committed: Organisation) -
         before = key.name
         browsers = {who: _browser(member_of(committed, Role.OWNER)) for who in ("One", "Other")}
         acts = [act for who, client in browsers.items() for act in _acts(key, client, who)]
-        answers = at_once(*acts)
+        answers = run_concurrently(*acts)
         assert not [answer for answer in answers if isinstance(answer, Exception)]
         regenerated, edited, revoked = answers[0::3], answers[1::3], answers[2::3]
         assert {answer.status_code for answer in regenerated} <= {200, 409}

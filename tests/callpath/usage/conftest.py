@@ -14,7 +14,7 @@ from keyadmin.models import AddressDay, LastDenial, ScopeDay, SecretUse, UsageHo
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from tests.callpath.conftest import committed_rows, database_url, given, proxied, server
 from tests.callpath.rows import Made
-from tests.owner import of_database
+from tests.owner import database_environ
 
 __all__ = ["committed_rows", "database_url", "given", "proxied", "server"]
 
@@ -43,7 +43,7 @@ def uses(made: Made) -> int:
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
     """The output of the command."""
-    environ = os.environ | of_database(postgres.url())
+    environ = os.environ | database_environ(postgres.url())
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 

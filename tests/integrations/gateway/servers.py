@@ -11,7 +11,7 @@ import pytest
 from keyadmin.env import ROOT
 from tests.live.client import Answer, Headers
 from tests.live.servers import STARTS_WITHIN, Server, free_port, started
-from tests.owner import of_database
+from tests.owner import database_environ
 
 WORKERS = 2
 SETTINGS = {
@@ -63,7 +63,7 @@ class Gateway:
 def verify(folder: Path, database_url: str, **environ: str) -> Iterator[Verify]:
     port = free_port()
     command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
-    environ = SETTINGS | of_database(database_url) | environ
+    environ = SETTINGS | database_environ(database_url) | environ
     with started(command, port, folder / "verify.log", environ) as server:
         deadline = time.monotonic() + STARTS_WITHIN
         while len(server.workers()) < WORKERS:

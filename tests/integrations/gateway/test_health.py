@@ -15,7 +15,7 @@ from keyadmin.server.run import services
 from tests.callpath.rows import Given
 from tests.integrations.gateway import servers
 from tests.live.servers import Server, free_port, started
-from tests.owner import of_database, url_as
+from tests.owner import database_environ, url_as
 
 PRODUCTION = {
     "KEYADMIN_ENV": "production",
@@ -32,7 +32,7 @@ NO_WORKER = "No worker is running: mails and maintenance wait. Start `keyadmin w
 def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Server]]:
     """gunicorn and granian with the settings of production: https and host names are required elsewhere."""
     port = free_port()
-    environ = PRODUCTION | of_database(database_url) | environ
+    environ = PRODUCTION | database_environ(database_url) | environ
     with ExitStack() as stack:
         web = stack.enter_context(started(services(port)[0].command, port, folder / "web.log", environ))
         verify = stack.enter_context(servers.verify(folder, database_url, **environ))

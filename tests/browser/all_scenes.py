@@ -4,7 +4,7 @@ from typing import Final
 
 from tests.browser import admin_scenes, bot_scenes, explain_scenes, key_scenes, scenes, usage_scenes
 
-SCENES: Final[dict[str, scenes.Place]] = (
+SCENES: Final[dict[str, scenes.Scene]] = (
     scenes.SCENES
     | usage_scenes.SCENES
     | key_scenes.SCENES

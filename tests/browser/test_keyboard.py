@@ -5,16 +5,16 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import act, dialog, open_create, open_list
-from tests.browser.world import World
+from tests.browser.demo import Demo
+from tests.browser.scenes import choose_action, modal, open_create, open_list
 
 NAME = "CRM integration"
 
 
 @pytest.fixture
-def menu(page: Page, world: World) -> Page:
+def menu(page: Page, demo: Demo) -> Page:
     """A page with a key's menu open, its first item focused."""
-    world.key(NAME)
+    demo.add_key(NAME)
     open_list(page)
     page.get_by_role("button", name=f"Actions for {NAME}").focus()
     page.keyboard.press("Enter")
@@ -35,27 +35,27 @@ def menu(page: Page, world: World) -> Page:
         (["c", "o"], "Copy key ID"),
     ],
 )
-def test_walking_a_menu(menu: Page, pressed: list[str], item: str) -> None:
+def test_menu_moves_focus_by_key(menu: Page, pressed: list[str], item: str) -> None:
     for key in pressed:
         menu.keyboard.press(key)
     expect(menu.get_by_role("menuitem", name=item)).to_be_focused()
 
 
-def test_esc_closes_a_menu_and_returns(menu: Page) -> None:
+def test_escape_closes_menu_and_returns_focus(menu: Page) -> None:
     menu.keyboard.press("Escape")
     expect(menu.locator(".menu:popover-open")).to_have_count(0)
     expect(menu.get_by_role("button", name=f"Actions for {NAME}")).to_be_focused()
     expect(menu.get_by_role("button", name=f"Actions for {NAME}")).to_have_attribute("aria-expanded", "false")
 
 
-def test_what_was_typed_in_a_menu_goes_with_it(menu: Page) -> None:
+def test_reopened_menu_forgets_typed_letters(menu: Page) -> None:
     for key in ("r", "Escape", "Enter", "d"):
         menu.keyboard.press(key)
     expect(menu.get_by_role("menuitem", name="Delete…")).to_be_focused()
 
 
-def test_an_arrow_opens_a_menu_and_a_click_elsewhere_closes_it(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_arrow_down_opens_menu_and_outside_click_closes_it(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
     page.get_by_role("button", name=f"Actions for {NAME}").focus()
     page.keyboard.press("ArrowDown")
@@ -64,8 +64,8 @@ def test_an_arrow_opens_a_menu_and_a_click_elsewhere_closes_it(page: Page, world
     expect(page.locator(".menu:popover-open")).to_have_count(0)
 
 
-def test_an_arrow_up_opens_a_menu_at_its_end(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_arrow_up_opens_menu_at_its_last_item(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
     page.get_by_role("button", name=f"Actions for {NAME}").focus()
     page.keyboard.press("ArrowUp")
@@ -73,15 +73,15 @@ def test_an_arrow_up_opens_a_menu_at_its_end(page: Page, world: World) -> None:
 
 
 @pytest.mark.parametrize(("key", "item"), [("ArrowUp", "Delete…"), ("ArrowDown", "View"), ("v", "View"), ("r", "Reg")])
-def test_an_open_menu_hears_its_button(menu: Page, key: str, item: str) -> None:
+def test_key_on_button_moves_focus_in_open_menu(menu: Page, key: str, item: str) -> None:
     menu.get_by_role("button", name=f"Actions for {NAME}").evaluate("button => button.focus()")
     expect(menu.locator(".menu:popover-open")).to_be_visible()
     menu.keyboard.press(key)
     expect(menu.get_by_role("menuitem", name=item)).to_be_focused()
 
 
-def test_a_menu_stands_beside_its_button_and_on_the_screen(page: Page, world: World) -> None:
-    world.demonstration()
+def test_menu_is_next_to_its_button_within_the_viewport(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     page.set_viewport_size({"width": 1280, "height": 620})
     open_list(page)
     buttons = page.get_by_role("button", name=re.compile("^Actions for"))
@@ -100,22 +100,22 @@ def test_a_menu_stands_beside_its_button_and_on_the_screen(page: Page, world: Wo
         page.keyboard.press("Escape")
 
 
-def test_shortcuts(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_shortcuts_open_pages_and_dialogs(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
     page.keyboard.press("/")
     expect(page.locator("#search")).to_be_focused()
     page.keyboard.type("c?gk/")
     expect(page.locator("#search")).to_have_value("c?gk/")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
 
     open_list(page)
     page.keyboard.press("?")
-    expect(dialog(page).get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+    expect(modal(page).get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
     page.keyboard.press("c")
-    expect(dialog(page).get_by_role("heading")).to_have_text("Keyboard shortcuts")
+    expect(modal(page).get_by_role("heading")).to_have_text("Keyboard shortcuts")
     page.keyboard.press("Escape")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
 
     page.keyboard.press("g")
     page.keyboard.press("h")
@@ -129,12 +129,12 @@ def test_shortcuts(page: Page, world: World) -> None:
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
     page.wait_for_load_state()
     page.keyboard.press("Control+c")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
     page.keyboard.press("c")
-    expect(dialog(page).get_by_role("heading", name="Create API key")).to_be_visible()
+    expect(modal(page).get_by_role("heading", name="Create API key")).to_be_visible()
 
 
-def test_shortcuts_rest_in_a_dialog(page: Page, world: World) -> None:
+def test_shortcuts_are_ignored_in_a_dialog(page: Page, demo: Demo) -> None:
     form = open_create(page)
     form.get_by_role("textbox", name="Name", exact=True).press_sequentially("cg?/h")
     expect(form.get_by_role("textbox", name="Name", exact=True)).to_have_value("cg?/h")
@@ -143,7 +143,7 @@ def test_shortcuts_rest_in_a_dialog(page: Page, world: World) -> None:
     expect(form.get_by_role("button", name="Create key")).to_be_focused()
 
 
-def test_shortcuts_can_be_switched_off(page: Page, world: World) -> None:
+def test_shortcuts_are_ignored_when_switched_off(page: Page, demo: Demo) -> None:
     page.goto("/profile/")
     page.get_by_role("group", name="Keyboard shortcuts").get_by_role("button", name="Off").click()
     expect(page.get_by_role("button", name="Off")).to_have_attribute("aria-pressed", "true")
@@ -152,21 +152,21 @@ def test_shortcuts_can_be_switched_off(page: Page, world: World) -> None:
     for key in ("c", "?", "/", "g", "h"):
         page.keyboard.press(key)
     expect(page.locator("#search")).not_to_be_focused()
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
     expect(page.get_by_role("heading", name="API keys", level=1)).to_be_visible()
 
 
-def test_space_presses_a_link_that_is_a_button(page: Page, world: World) -> None:
-    world.key(NAME)
+def test_space_activates_a_link_with_the_role_button(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
     open_list(page)
-    act(page, NAME, "Delete…")
-    dialog(page).get_by_role("button", name="Cancel").focus()
+    choose_action(page, NAME, "Delete…")
+    modal(page).get_by_role("button", name="Cancel").focus()
     page.keyboard.press("Space")
-    expect(dialog(page)).to_have_count(0)
+    expect(modal(page)).to_have_count(0)
 
 
-def test_times_tell_the_hour_on_hover_and_focus(page: Page, world: World) -> None:
-    world.demonstration()
+def test_time_shows_tooltip_on_hover_and_focus(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_list(page)
     time = page.locator("time").first
     for show in (time.hover, time.focus):

@@ -1,4 +1,4 @@
-"""The people and things of the demonstration, as far as tests look at them, really committed."""
+"""Committed rows for the browser tests, with the names of the demonstration."""
 
 from datetime import timedelta
 from functools import cache
@@ -31,8 +31,8 @@ PASSWORD = "correct horse battery staple"
 _hashed = cache(make_password)
 
 
-class World:
-    """`people` and `keys` by name. Northwind has no key until `demonstration` is asked for."""
+class Demo:
+    """Three organisations and their people. `people` and `keys` are found by name; `add_rows` adds the keys."""
 
     def __init__(self, given: Given) -> None:
         self.given = given
@@ -48,7 +48,7 @@ class World:
         }
         self.keys: dict[str, Made] = {}
 
-    def session(self, name: str) -> str:
+    def session_cookie(self, name: str) -> str:
         """Sign a person in; returns the value of the session cookie."""
         person = self.people[name]
         session = import_module(settings.SESSION_ENGINE).SessionStore()
@@ -59,32 +59,36 @@ class World:
         key: str = session.session_key
         return key
 
-    def key(self, name: str, organisation: Organisation | None = None, **fields: Any) -> Made:
-        made = self.given.key(organisation or self.northwind, name=name, **fields)
-        self.keys[name] = made
-        return made
+    def add_key(self, name: str, organisation: Organisation | None = None, **fields: Any) -> Made:
+        added = self.given.key(organisation or self.northwind, name=name, **fields)
+        self.keys[name] = added
+        return added
 
-    def demonstration(self) -> None:
-        """A key in every state, and bots and channels to choose from."""
+    def add_rows(self) -> None:
+        """Add a key in every state, channels and a bot."""
         for name in ("WhatsApp", "Telegram", "Web chat", "SMS"):
             Channel.objects.create(organisation=self.northwind, name=name, slug=name.lower().replace(" ", "-"))
         bot = Bot.objects.create(organisation=self.northwind, name="Concierge")
         self.given.network("203.0.113.0/24", bot=bot)
         now = timezone.now()
-        self.key("Partner sandbox", revoked_at=now - timedelta(days=2), revoked_reason="The partner's trial is over.")
-        self.key("Support portal (legacy)", expires_at=now - timedelta(days=10), created_at=now - timedelta(days=100))
-        self.key("CI/CD pipeline", scopes=("chats:write",), expires_at=now + timedelta(days=3))
-        self.key("Warehouse export", scopes=("chats:read", "chats:export"), networks=("10.0.0.0/8",))
-        self.key("Open export", scopes=("chats:read", "chats:export"))
-        busy = self.key("CRM integration", scopes=("chats:read", "chats:write", "contacts:manage"), bot=bot)
-        self._use(busy.key)
-        renewed = self.key("Payroll reminders", scopes=("chats:write",), networks=("10.20.0.0/16",))
+        self.add_key(
+            "Partner sandbox", revoked_at=now - timedelta(days=2), revoked_reason="The partner's trial is over."
+        )
+        self.add_key(
+            "Support portal (legacy)", expires_at=now - timedelta(days=10), created_at=now - timedelta(days=100)
+        )
+        self.add_key("CI/CD pipeline", scopes=("chats:write",), expires_at=now + timedelta(days=3))
+        self.add_key("Warehouse export", scopes=("chats:read", "chats:export"), networks=("10.0.0.0/8",))
+        self.add_key("Open export", scopes=("chats:read", "chats:export"))
+        busy = self.add_key("CRM integration", scopes=("chats:read", "chats:write", "contacts:manage"), bot=bot)
+        self._add_usage(busy.key)
+        renewed = self.add_key("Payroll reminders", scopes=("chats:write",), networks=("10.20.0.0/16",))
         actor = as_actor(self.people["jonas"], ip="198.51.100.7")
         operations.regenerate(actor=actor, key=renewed.key.id, grace=timedelta(hours=24))
-        self._with_a_past("Zapier trial")
+        self._add_key_with_history("Zapier trial")
 
-    def _with_a_past(self, name: str) -> None:
-        """A key that operations made, so that the history has something to tell."""
+    def _add_key_with_history(self, name: str) -> None:
+        """Issue, revoke and reactivate a key with the operations, so that history has events."""
         actor = as_actor(self.people["jonas"], ip="198.51.100.7")
         expires_at = timezone.now() + timedelta(days=26)
         issued = operations.issue(
@@ -94,13 +98,13 @@ class World:
         operations.reactivate(actor=actor, key=issued.key.id, reason="The holidays are over.")
         self.keys[name] = Made(issued.key, issued.token)
 
-    def _use(self, key: Key) -> None:
+    def _add_usage(self, key: Key) -> None:
         now = timezone.now()
         hour = now.replace(minute=0, second=0, microsecond=0)
         UsageHour.objects.bulk_create(
-            UsageHour(key_id=key.id, hour=hour - timedelta(hours=8 * back), outcome=outcome, count=count)
-            for back in range(1, 40)
-            for outcome, count in ((CallOutcome.OK, 400 + 17 * back), (CallOutcome.SCOPE, back))
+            UsageHour(key_id=key.id, hour=hour - timedelta(hours=8 * periods), outcome=outcome, count=count)
+            for periods in range(1, 40)
+            for outcome, count in ((CallOutcome.OK, 400 + 17 * periods), (CallOutcome.SCOPE, periods))
         )
         today, address = now.date(), "203.0.113.9"
         ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:read", count=212)

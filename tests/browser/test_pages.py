@@ -1,5 +1,7 @@
-"""The screens walked by whom they are for. Creating, the secret, revoking, deleting and the public key are told in
-`test_forms`, `test_secret` and `test_story`, the rows of allow-lists in `test_allow_list`.
+"""Tasks of the people that the pages are for.
+
+Other modules test the form of a key (`test_forms`), its secret (`test_secret`), its lifecycle
+(`test_key_lifecycle`) and the editor of an allow-list (`test_allow_list`).
 """
 
 import re
@@ -10,28 +12,28 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from keyadmin.models import Bot, Organisation, Scope, Tier
-from tests.browser.admin_scenes import from_menu, invite, open_person, opened
-from tests.browser.bot_scenes import ask, open_bots, open_editor
-from tests.browser.conftest import PageOf
-from tests.browser.key_scenes import select
-from tests.browser.scenes import act, dialog, open_key, open_list
-from tests.browser.usage_scenes import of_a_key, open_overview
-from tests.browser.world import World
+from tests.browser.admin_scenes import choose_from_menu, invite, open_person
+from tests.browser.bot_scenes import open_bots, open_editor
+from tests.browser.conftest import SignedInPage
+from tests.browser.demo import Demo
+from tests.browser.key_scenes import select_keys
+from tests.browser.scenes import choose_action, modal, open_dialog, open_key, open_list
+from tests.browser.usage_scenes import open_overview, open_usage_of_key
 from tests.callpath.rows import Given
 
 NAME = "CRM integration"
 
 
-def toast(page: Page, words: str) -> None:
-    expect(page.locator("#toasts").get_by_text(words, exact=True)).to_be_visible()
+def expect_toast(page: Page, text: str) -> None:
+    expect(page.locator("#toasts").get_by_text(text, exact=True)).to_be_visible()
 
 
-def status_of(page: Page, address: str, secret: str) -> int:
-    return httpx.get(f"{address}/api/whoami", headers={"X-API-Key": secret}).status_code
+def status_of(page: Page, base_url: str, secret: str) -> int:
+    return httpx.get(f"{base_url}/api/whoami", headers={"X-API-Key": secret}).status_code
 
 
-def test_the_overview_leads_on(page: Page, world: World) -> None:
-    world.demonstration()
+def test_overview_links_to_keys_denials_and_events(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_overview(page)
     page.get_by_role("region", name="Expiring soon").get_by_role("link", name="CI/CD pipeline").click()
     expect(page.get_by_role("heading", name="CI/CD pipeline", level=1)).to_be_visible()
@@ -42,10 +44,10 @@ def test_the_overview_leads_on(page: Page, world: World) -> None:
     expect(page.locator("#panel").get_by_role("heading", name="Key revoked")).to_be_visible()
 
 
-def test_usage_by_day_and_key(page_of: PageOf, world: World) -> None:
-    world.demonstration()
-    page = page_of("asha")
-    of_a_key(page)
+def test_usage_of_a_key_shows_chosen_days_as_table(signed_in_page: SignedInPage, demo: Demo) -> None:
+    demo.add_rows()
+    page = signed_in_page("asha")
+    open_usage_of_key(page)
     page.get_by_role("link", name="7 days").click()
     expect(page.get_by_role("link", name="7 days")).to_have_attribute("aria-current", "true")
     page.get_by_text("View as table").click()
@@ -55,26 +57,26 @@ def test_usage_by_day_and_key(page_of: PageOf, world: World) -> None:
     expect(page.get_by_role("heading", name="Busiest keys")).to_be_visible()
 
 
-def test_1_several_keys_are_revoked_at_once(page: Page, world: World) -> None:
-    world.demonstration()
+def test_selected_keys_are_revoked_together(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_list(page)
     page.locator("#tiles").get_by_role("link", name="Any IP address").click()
     expect(page.get_by_role("link", name=NAME, exact=True)).to_have_count(0)
-    select(page, "Open export", "Zapier trial")
+    select_keys(page, "Open export", "Zapier trial")
     page.get_by_role("button", name="Revoke 2 keys…").click()
-    dialog(page).get_by_role("button", name="Revoke 2 keys").click()
-    toast(page, "2 keys revoked")
+    modal(page).get_by_role("button", name="Revoke 2 keys").click()
+    expect_toast(page, "2 keys revoked")
     page.locator("#status-tabs").get_by_role("link", name="Revoked").click()
     page.goto("/keys/?organisation=northwind&status=revoked")
     expect(page.locator(".key-name")).to_have_count(3)
 
 
 @pytest.mark.parametrize("width", [1280, 1440])
-def test_1_every_column_has_room_however_long_the_names(page_of: PageOf, world: World, width: int) -> None:
-    bot = Bot.objects.create(organisation=world.northwind, name="Concierge of the Scandinavian subsidiaries")
+def test_key_list_with_long_names_shows_every_column(signed_in_page: SignedInPage, demo: Demo, width: int) -> None:
+    bot = Bot.objects.create(organisation=demo.northwind, name="Concierge of the Scandinavian subsidiaries")
     scopes = Scope.objects.filter(name__in=["contacts:manage", "templates:send", "messages:send"])
-    world.key("Nightly reconciliation of the Scandinavian subsidiaries", bot=bot).key.scopes.set(scopes)
-    page = page_of("maya", viewport={"width": width, "height": 800})
+    demo.add_key("Nightly reconciliation of the Scandinavian subsidiaries", bot=bot).key.scopes.set(scopes)
+    page = signed_in_page("maya", viewport={"width": width, "height": 800})
     open_list(page)
     for column in ("Status", "Permissions", "Allowed IPs", "14-day usage", "Last used", "Expires"):
         expect(page.get_by_role("columnheader", name=column)).to_be_visible()
@@ -85,33 +87,33 @@ def test_1_every_column_has_room_however_long_the_names(page_of: PageOf, world: 
     }""")
 
 
-def test_1_the_sidebar_counts_along(page: Page, world: World) -> None:
+def test_deleting_a_key_updates_the_count_in_the_sidebar(page: Page, demo: Demo) -> None:
     for name in ("Zapier trial", NAME):
-        world.key(name)
+        demo.add_key(name)
     open_list(page)
     expect(page.locator("#count-keys")).to_have_text("2")
-    form = act(page, NAME, "Delete…")
+    form = choose_action(page, NAME, "Delete…")
     form.get_by_role("textbox").fill(NAME)
     form.get_by_role("button", name="Delete key").click()
     expect(page.locator("#count-keys")).to_have_text("1")
 
 
-def test_4_an_owner_edits_a_key(page_of: PageOf, world: World) -> None:
-    world.demonstration()
-    page = page_of("jonas")
+def test_owner_edits_a_key(signed_in_page: SignedInPage, demo: Demo) -> None:
+    demo.add_rows()
+    page = signed_in_page("jonas")
     open_list(page)
-    form = act(page, "Zapier trial", "Edit…")
+    form = choose_action(page, "Zapier trial", "Edit…")
     form.get_by_role("textbox", name="Name", exact=True).fill("Zapier, for good")
     form.get_by_role("checkbox", name="Write chats").check()
     form.get_by_role("button", name="Save changes").click()
-    toast(page, "Key changed")
+    expect_toast(page, "Key changed")
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="Zapier, for good"))
     row.get_by_role("link").click()
     expect(page.get_by_role("region", name="Permissions").get_by_text("Write chats")).to_be_visible()
 
 
-def test_5_a_keys_description_is_edited_in_place(page: Page, world: World) -> None:
-    world.demonstration()
+def test_key_description_is_edited_in_place(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     open_key(page)
     page.wait_for_load_state()
     page.locator("#edit-description").press("Enter")
@@ -123,8 +125,8 @@ def test_5_a_keys_description_is_edited_in_place(page: Page, world: World) -> No
     expect(page.get_by_text("Opens a chat for every deal").first).to_be_visible()
 
 
-def test_5_on_a_page_of_its_own_it_is_saved_once(page: Page, world: World) -> None:
-    made = world.key(NAME)
+def test_key_description_is_saved_from_its_own_page(page: Page, demo: Demo) -> None:
+    made = demo.add_key(NAME)
     page.goto(f"/keys/{made.key.id}/description/")
     page.get_by_label("Description", exact=True).fill("Opens a chat for every deal")
     page.keyboard.press("Enter")
@@ -132,27 +134,27 @@ def test_5_on_a_page_of_its_own_it_is_saved_once(page: Page, world: World) -> No
     expect(page.locator("#edit-description")).to_have_text(re.compile("Opens a chat for every deal"))
 
 
-def test_6_two_secrets_until_the_old_one_is_ended(page: Page, world: World, address: str) -> None:
-    world.demonstration()
-    old = world.keys["Zapier trial"].token.value
+def test_old_secret_works_until_grace_is_ended(page: Page, demo: Demo, base_url: str) -> None:
+    demo.add_rows()
+    old = demo.keys["Zapier trial"].token.value
     open_list(page)
-    form = act(page, "Zapier trial", "Regenerate…")
+    form = choose_action(page, "Zapier trial", "Regenerate…")
     form.get_by_role("radio", name="24 hours").check()
     form.get_by_role("button", name="Regenerate secret").click()
-    new = dialog(page).locator("#reveal-key").inner_text()
-    dialog(page).get_by_role("checkbox").check()
-    dialog(page).get_by_role("button", name="Done").click()
-    assert [status_of(page, address, secret) for secret in (old, new)] == [200, 200]
+    new = modal(page).locator("#reveal-key").inner_text()
+    modal(page).get_by_role("checkbox").check()
+    modal(page).get_by_role("button", name="Done").click()
+    assert [status_of(page, base_url, secret) for secret in (old, new)] == [200, 200]
     open_key(page, "Zapier trial")
     page.get_by_role("link", name="End now…").click()
-    dialog(page).get_by_role("button", name="End now").click()
-    toast(page, "Old secret ended")
+    modal(page).get_by_role("button", name="End now").click()
+    expect_toast(page, "Old secret ended")
     expect(page.get_by_role("link", name="End now…")).to_have_count(0)
-    assert [status_of(page, address, secret) for secret in (old, new)] == [401, 200]
+    assert [status_of(page, base_url, secret) for secret in (old, new)] == [401, 200]
 
 
-def test_9_public_keys_lead_to_the_bots_list(page: Page, world: World) -> None:
-    world.demonstration()
+def test_public_key_links_to_allow_list_of_its_bot(page: Page, demo: Demo) -> None:
+    demo.add_rows()
     page.goto("/security/public-keys/?organisation=northwind")
     row = page.get_by_role("row").filter(has_text=NAME)
     row.get_by_role("link", name="Allow-list of Concierge: 203.0.113.0/24").click()
@@ -160,9 +162,9 @@ def test_9_public_keys_lead_to_the_bots_list(page: Page, world: World) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 320])
-def test_10_who_an_address_can_reach(page_of: PageOf, world: World, width: int) -> None:
-    world.demonstration()
-    page = page_of("maya", viewport={"width": width, "height": 800})
+def test_address_lookup_lists_keys_that_allow_it(signed_in_page: SignedInPage, demo: Demo, width: int) -> None:
+    demo.add_rows()
+    page = signed_in_page("maya", viewport={"width": width, "height": 800})
     page.goto("/security/allow-lists/?organisation=northwind")
     page.get_by_label("Which keys work from this address?").fill("203.0.113.24")
     expect(page.locator(".key-name")).to_have_text([NAME])
@@ -171,75 +173,75 @@ def test_10_who_an_address_can_reach(page_of: PageOf, world: World, width: int) 
     expect(page.get_by_text("No allow-list lets 192.0.2.1 use a key.")).to_be_visible()
 
 
-def test_11_somebody_is_invited_and_given_another_role(page: Page, world: World) -> None:
+def test_administrator_invites_a_person_and_changes_a_role(page: Page, demo: Demo) -> None:
     invite(page)
-    expect(dialog(page).get_by_label("Link")).to_have_value(re.compile("/welcome/"))
-    dialog(page).get_by_role("button", name="Done").click()
+    expect(modal(page).get_by_label("Link")).to_have_value(re.compile("/welcome/"))
+    modal(page).get_by_role("button", name="Done").click()
     expect(page.get_by_role("link", name="Noor Haddad", exact=True)).to_be_visible()
     open_person(page)
-    opened(page, "Change the role in Northwind")
-    dialog(page).get_by_role("radio", name="Auditor").check()
-    dialog(page).get_by_role("button", name=re.compile("^(Save|Change)")).click()
+    open_dialog(page, "Change the role in Northwind")
+    modal(page).get_by_role("radio", name="Auditor").check()
+    modal(page).get_by_role("button", name=re.compile("^(Save|Change)")).click()
     expect(page.get_by_role("main").get_by_text("Organisation auditor").first).to_be_visible()
 
 
 @pytest.fixture
-def catalogue(given: Given) -> Iterator[None]:
-    """What its test adds to and changes of what all tests share is as before afterwards."""
+def restored_catalogue(given: Given) -> Iterator[None]:
+    """Restores the tier and the permission that all tests share, and deletes organisations that the test adds."""
     tier, scope = Tier.objects.get(name="Standard"), Scope.objects.get(name="chats:read")
-    known = list(Organisation.objects.values_list("id", flat=True))
+    existing = list(Organisation.objects.values_list("id", flat=True))
     yield
     tier.save()
     scope.save()
-    given.organisations += Organisation.objects.exclude(id__in=known).values_list("id", flat=True)
+    given.organisations += Organisation.objects.exclude(id__in=existing).values_list("id", flat=True)
 
 
-def test_11_a_new_organisation_and_its_rules(page: Page, world: World, catalogue: None) -> None:
+def test_settings_of_a_new_organisation_apply_to_its_keys(page: Page, demo: Demo, restored_catalogue: None) -> None:
     page.goto("/organisations/")
-    ask(page, "New organisation", "New organisation")
-    dialog(page).get_by_role("textbox", name="Name").first.fill("Tailspin")
-    dialog(page).get_by_role("button", name="Create organisation").click()
+    open_dialog(page, "New organisation", "New organisation")
+    modal(page).get_by_role("textbox", name="Name").first.fill("Tailspin")
+    modal(page).get_by_role("button", name="Create organisation").click()
     expect(page.get_by_role("heading", name="Tailspin", level=1)).to_be_visible()
     page.get_by_role("link", name="Change…").click()
     page.get_by_label("Default expiry, in days").fill("45")
     page.get_by_role("button", name="Save settings").click()
-    toast(page, "Settings saved")
+    expect_toast(page, "Settings saved")
     page.goto("/keys/create/?organisation=tailspin")
-    expect(dialog(page).get_by_role("radio", name="Custom date")).to_be_checked()
+    expect(modal(page).get_by_role("radio", name="Custom date")).to_be_checked()
 
 
-def test_11_tiers_and_permissions(page: Page, world: World, catalogue: None) -> None:
+def test_tier_and_permission_are_edited(page: Page, demo: Demo, restored_catalogue: None) -> None:
     page.goto("/tiers/")
-    from_menu(page, "Actions for Standard", "Edit…")
-    dialog(page).get_by_label("Requests in any hour").fill("1500")
-    dialog(page).get_by_role("button", name="Save").click()
+    choose_from_menu(page, "Actions for Standard", "Edit…")
+    modal(page).get_by_label("Requests in any hour").fill("1500")
+    modal(page).get_by_role("button", name="Save").click()
     expect(page.get_by_role("row").filter(has_text="Standard")).to_contain_text("1,500")
     page.goto("/permissions/")
-    from_menu(page, "Actions for Read chats", "Edit…")
-    dialog(page).get_by_label("Label").fill("Read all chats")
-    dialog(page).get_by_role("button", name="Save").click()
+    choose_from_menu(page, "Actions for Read chats", "Edit…")
+    modal(page).get_by_label("Label").fill("Read all chats")
+    modal(page).get_by_role("button", name="Save").click()
     expect(page.get_by_role("main").get_by_text("Read all chats", exact=True)).to_be_visible()
 
 
-def test_13_and_14_a_bot_its_key_and_its_end(page_of: PageOf, world: World, address: str) -> None:
-    page = page_of("jonas")
+def test_disabled_bot_stops_its_new_key(signed_in_page: SignedInPage, demo: Demo, base_url: str) -> None:
+    page = signed_in_page("jonas")
     open_bots(page)
-    ask(page, "New bot", "New bot")
-    dialog(page).get_by_role("textbox", name="Name", exact=True).fill("Concierge")
-    dialog(page).get_by_role("button", name="Create bot").click()
+    open_dialog(page, "New bot", "New bot")
+    modal(page).get_by_role("textbox", name="Name", exact=True).fill("Concierge")
+    modal(page).get_by_role("button", name="Create bot").click()
     expect(page.get_by_role("heading", name="Concierge", level=1)).to_be_visible()
     open_editor(page)
-    ask(page, "New API key", "New API key for Concierge")
-    dialog(page).get_by_label("Description").fill("Greets new customers")
-    dialog(page).get_by_role("button", name="Save").click()
-    secret = dialog(page).locator("#reveal-key").inner_text()
-    dialog(page).get_by_role("checkbox").check()
-    dialog(page).get_by_role("button", name="Done").click()
+    open_dialog(page, "New API key", "New API key for Concierge")
+    modal(page).get_by_label("Description").fill("Greets new customers")
+    modal(page).get_by_role("button", name="Save").click()
+    secret = modal(page).locator("#reveal-key").inner_text()
+    modal(page).get_by_role("checkbox").check()
+    modal(page).get_by_role("button", name="Done").click()
     expect(page.get_by_role("link", name="Greets new customers", exact=True)).to_be_visible()
     expect(page.locator("#count-keys")).to_have_text("1")
-    assert status_of(page, address, secret) == 200
-    ask(page, "Disable…", "Disable Concierge?")
-    expect(dialog(page).get_by_text("1 key stops working")).to_be_visible()
-    dialog(page).get_by_role("button", name="Disable bot").click()
+    assert status_of(page, base_url, secret) == 200
+    open_dialog(page, "Disable…", "Disable Concierge?")
+    expect(modal(page).get_by_text("1 key stops working")).to_be_visible()
+    modal(page).get_by_role("button", name="Disable bot").click()
     expect(page.get_by_role("link", name="Enable…")).to_be_visible()
-    assert status_of(page, address, secret) == 401
+    assert status_of(page, base_url, secret) == 401

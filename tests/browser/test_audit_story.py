@@ -1,5 +1,7 @@
-"""An auditor's whole afternoon: who widened a key's allow-list last month, what it was before, how many calls were
-refused since, by hour and reason; then the evidence as files, and whether the chain is whole.
+"""An auditor traces a change of an allow-list from last month to its evidence.
+
+They find who widened the list and what it was before, count the calls denied since by hour and reason, export the
+events, and see that the hash chain is intact.
 """
 
 import csv
@@ -22,64 +24,64 @@ from keyadmin.core.cidr import parse
 from keyadmin.env import ROOT
 from keyadmin.models import CallOutcome, ChainHead, Key, LastDenial, UsageHour
 from keyadmin.operations.organisations import allow_lists
-from tests.browser.conftest import PageOf
-from tests.browser.world import World
+from tests.browser.conftest import SignedInPage
+from tests.browser.demo import Demo
 from tests.factories import as_actor
-from tests.owner import ask_as_owner, of_database
+from tests.owner import database_environ, execute_as_owner
 
 NAME = "Shop export"
 BEFORE, AFTER = "203.0.113.0/24", "203.0.0.0/16"
 
 
 @pytest.fixture
-def unchecked(world: World) -> Iterator[None]:
-    """Whether the chain is whole is noted for good; other tests begin without."""
+def delete_chain_checks(demo: Demo) -> Iterator[None]:
+    """Deletes the recorded chain checks afterwards, because other tests expect none."""
     yield
-    ask_as_owner("DELETE FROM chain_check")
+    execute_as_owner("DELETE FROM chain_check")
 
 
 @contextmanager
-def at(moment: datetime) -> Iterator[None]:
-    """What is done meanwhile, PostgreSQL's clock says it was done then."""
-    ask_as_owner("CREATE SCHEMA past")
-    ask_as_owner(
+def database_time(moment: datetime) -> Iterator[None]:
+    """PostgreSQL's clock_timestamp() returns `moment` on Django's connection."""
+    execute_as_owner("CREATE SCHEMA past")
+    execute_as_owner(
         "CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
         f" RETURN timestamptz '{moment.isoformat()}'"  # type: ignore[arg-type]
     )
-    ask_as_owner("GRANT USAGE ON SCHEMA past TO PUBLIC")
+    execute_as_owner("GRANT USAGE ON SCHEMA past TO PUBLIC")
     with connection.cursor() as cursor:
         cursor.execute("SET search_path = past, pg_catalog, public")
         try:
             yield
         finally:
             cursor.execute("RESET search_path")
-            ask_as_owner("DROP SCHEMA past CASCADE")
+            execute_as_owner("DROP SCHEMA past CASCADE")
 
 
-def test_an_auditors_afternoon(
-    page_of: PageOf, world: World, unchecked: None, tmp_path: Path, database_url: str
+def test_auditor_traces_a_change_and_exports_its_evidence(
+    signed_in_page: SignedInPage, demo: Demo, delete_chain_checks: None, tmp_path: Path, database_url: str
 ) -> None:
     last_month = timezone.now().date() - timedelta(days=31)
     widened = datetime.combine(last_month, time(10, 20), tzinfo=UTC)
-    key = world.key(NAME, networks=(BEFORE, "10.0.0.0/8")).key
-    jonas = as_actor(world.people["jonas"], ip="198.51.100.7", request_id="req-of-that-day")
-    with at(widened):
+    key = demo.add_key(NAME, networks=(BEFORE, "10.0.0.0/8")).key
+    jonas = as_actor(demo.people["jonas"], ip="198.51.100.7", request_id="req-of-that-day")
+    with database_time(widened):
         allow_lists.change(actor=jonas, entry=key.allow_list.get(network=parse(BEFORE)).id, network=AFTER)
-    refuse(key, widened)
-    world.demonstration()
+    add_denied_calls(key, widened)
+    demo.add_rows()
 
-    page = page_of("priya")
+    page = signed_in_page("priya")
     find_who_widened_it(page, last_month.isoformat())
-    count_what_was_refused_since(page, widened)
-    export_the_evidence(page, key, tmp_path)
-    verify(page, database_url)
+    count_denied_calls_since(page, widened)
+    export_evidence(page, key, tmp_path)
+    verify_chain(page, database_url)
 
 
-def refuse(key: Key, since: datetime) -> None:
+def add_denied_calls(key: Key, since: datetime) -> None:
     hour = since.replace(minute=0)
     UsageHour.objects.bulk_create(
-        UsageHour(key_id=key.id, hour=hour + timedelta(hours=later), outcome=outcome, count=count)
-        for later, outcome, count in [
+        UsageHour(key_id=key.id, hour=hour + timedelta(hours=hours), outcome=outcome, count=count)
+        for hours, outcome, count in [
             (-30, CallOutcome.ADDRESS, 500),
             (1, CallOutcome.OK, 90),
             (1, CallOutcome.ADDRESS, 12),
@@ -112,7 +114,7 @@ def find_who_widened_it(page: Page, day: str) -> None:
     expect(panel.locator(".meta")).to_contain_text("req-of-that-day")
 
 
-def count_what_was_refused_since(page: Page, widened: datetime) -> None:
+def count_denied_calls_since(page: Page, widened: datetime) -> None:
     page.locator("#panel").get_by_role("link", name=NAME, exact=True).click()
     expect(page.get_by_role("heading", name=NAME, level=1)).to_be_visible()
     expect(page.get_by_role("link", name="Edit…")).to_have_count(0)
@@ -130,8 +132,8 @@ def count_what_was_refused_since(page: Page, widened: datetime) -> None:
     )
 
 
-def export_the_evidence(page: Page, key: Key, folder: Path) -> None:
-    """The key's history, twice; what is not of the key is not in it."""
+def export_evidence(page: Page, key: Key, folder: Path) -> None:
+    """Both formats contain the one event of the key, and its hash can be computed again."""
     page.goto(f"/keys/{key.id}/")
     page.get_by_role("link", name="All events").click()
     expect(page.locator(".filter-chip")).to_contain_text(NAME)
@@ -146,48 +148,50 @@ def export_the_evidence(page: Page, key: Key, folder: Path) -> None:
         (row,) = csv.DictReader(file)
     assert (row["actor"], row["type"], row["target"]) == ("Jonas Lind", "allow_list.changed", NAME)
     (line,) = files[1].read_text().splitlines()
-    told = json.loads(line)
-    before, after = told["changes"]["networks"] if "networks" in told["changes"] else told["changes"]["network"]
+    exported = json.loads(line)
+    before, after = (
+        exported["changes"]["networks"] if "networks" in exported["changes"] else exported["changes"]["network"]
+    )
     assert (BEFORE in before, AFTER in after) == (True, True)
-    assert told["hash"] == row["hash"] == hash_of(told)
+    assert exported["hash"] == row["hash"] == hash_of(exported)
     page.goto("/history/?type=history.exported")
     expect(page.locator("#event-rows tbody tr")).to_have_count(2)
     expect(page.locator("#event-rows tbody tr").first).to_contain_text("JSON Lines")
 
 
-def hash_of(told: dict) -> str:  # type: ignore[type-arg]
-    """By what docs/operations.md says, and without keyadmin."""
-    actor, target = told["actor"], told["target"]
+def hash_of(exported: dict) -> str:  # type: ignore[type-arg]
+    """The hash of an exported event as the documentation of exports defines it, computed without keyadmin."""
+    actor, target = exported["actor"], exported["target"]
     fields = {
-        "format": told["format"],
-        "number": told["number"],
-        "at": told["at"],
-        "type": told["type"],
+        "format": exported["format"],
+        "number": exported["number"],
+        "at": exported["at"],
+        "type": exported["type"],
         "actor_kind": actor["kind"],
         "actor_id": actor["id"],
         "actor_label": actor["label"],
         "interface": actor["interface"],
         "ip": actor["ip"],
         "user_agent": actor["user_agent"],
-        "request_id": told["request_id"],
-        "organisation_id": told["organisation"],
-        "organisation_label": told["organisation_label"],
+        "request_id": exported["request_id"],
+        "organisation_id": exported["organisation"],
+        "organisation_label": exported["organisation_label"],
         "target_kind": target["kind"],
         "target_id": target["id"],
         "target_label": target["label"],
-        "changes": told["changes"],
-        "reason": told["reason"],
+        "changes": exported["changes"],
+        "reason": exported["reason"],
     }
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return sha256(bytes.fromhex(told["previous_hash"]) + text.encode()).hexdigest()
+    return sha256(bytes.fromhex(exported["previous_hash"]) + text.encode()).hexdigest()
 
 
-def verify(page: Page, database_url: str) -> None:
-    """An operator walks the chain; the auditor reads how far it is whole."""
-    environ = os.environ | of_database(database_url)
+def verify_chain(page: Page, database_url: str) -> None:
+    """An operator verifies the chain; the page shows the last verified event."""
+    environ = os.environ | database_environ(database_url)
     command = [sys.executable, "manage.py", "verify_history"]
-    done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
     page.goto("/history/")
     number = ChainHead.objects.get().number
     expect(page.locator(".chain")).to_have_text(f"Chain verified up to event {number:,}, just now")
