@@ -11,7 +11,7 @@ CREATE FUNCTION event_find(
     max_results integer
 ) RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 50
     -- The expression has no statistics to choose a plan by, and only the inverted index is ever right.
-    SET enable_seqscan = off SET enable_indexscan = off
+    SET enable_seqscan = off SET enable_indexscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
     direction constant integer := CASE WHEN ascending THEN 1 ELSE -1 END;
