@@ -121,7 +121,7 @@ def test_dialog_with_edit_conflict_stays_open_on_first_escape(page: Page, demo: 
     dialog.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
     Key.objects.filter(pk=added.key.pk).update(description="A conflicting edit", revision=F("revision") + 1)
     dialog.get_by_role("button", name="Save changes").click()
-    expect(modal(page).get_by_text("Review tnext_action change")).to_be_visible()
+    expect(modal(page).get_by_text("Review their change")).to_be_visible()
     page.keyboard.press("Escape")
     expect(modal(page).locator("[data-unsaved-notice]")).to_be_visible()
 
