@@ -38,7 +38,7 @@ def invite(page: Page, email: str = "") -> None:
     email = email or f"noor-{secrets.token_hex(4)}@northwind.example"
     open_people(page)
     open_dialog(page, "Invite")
-    modal(page).get_by_label("Email", exact=True).fill(email)
+    modal(page).get_by_role("textbox", name="Email").fill(email)
     modal(page).get_by_role("textbox", name="Name").fill("Noor Haddad")
     modal(page).get_by_role("button", name="Invite").click()
 

@@ -1,4 +1,4 @@
-"""Markup that people enter is reveal as text and never runs."""
+"""Markup that people enter is shown as text and never runs."""
 
 import pytest
 from playwright.sync_api import Page, expect
