@@ -46,7 +46,7 @@ def main(port: int, pids: list[int], requests: int, file: Path, parts: set[str],
     figures = []
     for reader, number in READERS.items():
         client = _signed_in(identifier("person", number))
-        line = Line(port, client.cookies)
+        line = Connection(port, client.cookies)
         for place in (one for one in places(world, number) if not parts or one.part in parts):
             figure = _measured(line, client, pids, reader, place, requests)
             figures.append(figure)
@@ -62,11 +62,11 @@ def percentile(times: list[float], percent: int) -> float:
     return times[max(0, -(-len(times) * percent // 100) - 1)]
 
 
-def _measured(line: "Line", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
+def _measured(line: "Connection", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
     line.close()  # the server hangs up on a line that was quiet for long
-    warming = [line.ask(address) for address in place.addresses]
+    warming = [line.request(address) for address in place.addresses]
     before = cpu_seconds(pids)
-    asked = [line.ask(address) for address in islice(cycle(place.addresses), requests)]
+    asked = [line.request(address) for address in islice(cycle(place.addresses), requests)]
     spent = (cpu_seconds(pids) - before) / requests * 1000
     statements = max(_statements(client, address) for address in place.addresses[:3])
     status = next((status for status, _ in (*warming, *asked) if status != 200), 200)
@@ -100,7 +100,7 @@ def _signed_in(person: Any) -> Any:
     return client
 
 
-class Line:
+class Connection:
     """A browser's connection."""
 
     def __init__(self, port: int, cookies: Any) -> None:
@@ -112,7 +112,7 @@ class Line:
         """Closes the connection. The next request opens it again."""
         self._connection.close()
 
-    def ask(self, address: str) -> tuple[int, float]:
+    def request(self, address: str) -> tuple[int, float]:
         """Status (0 if the server closed the connection) and milliseconds to the last byte."""
         began = perf_counter()
         try:

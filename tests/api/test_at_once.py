@@ -19,11 +19,11 @@ KEYS = 125
 def live(api: Server, headers: dict[str, str], client: int, organisation: str) -> list[int]:
     """Run one client and return the statuses of its calls."""
     statuses = []
-    with api.line() as line:
+    with api.connect() as connection:
 
         def ask(method: str, path: str, body: Any) -> Any:
             sent = [*headers.items(), ("Content-Type", "application/json")]
-            answer = line.ask(path, sent, method, json.dumps(body).encode())
+            answer = connection.request(path, sent, method, json.dumps(body).encode())
             statuses.append(answer.status)
             assert answer.status < 400, (method, path, answer.body)
             return answer

@@ -81,7 +81,7 @@ def users(world: World, caller: str) -> dict[str, dict[str, str]]:
 
 def document_for(server: Server, scheme: str) -> dict[str, Any]:
     """The operations that accept the scheme, without other schemes: schemathesis would send several at once."""
-    told: dict[str, Any] = server.ask("/api/openapi.json").json
+    told: dict[str, Any] = server.request("/api/openapi.json").json
     for path, method, operation in list(openapi.operations(told)):
         alone = [alternative for alternative in operation["security"] if alternative.keys() == {scheme}]
         if operation["security"] and not alone:

@@ -34,7 +34,7 @@ def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
 
 def timed(server: Server, headers: Pairs, path: str = "/api/chats") -> tuple[Answer, float]:
     began = time.monotonic()
-    answer = server.ask(path, headers)
+    answer = server.request(path, headers)
     return answer, time.monotonic() - began
 
 
@@ -50,8 +50,8 @@ def expect_503s(server: Server, headers: Pairs) -> None:
                 assert answer.headers["Cache-Control"] == "no-store"
                 assert int(answer.headers["Retry-After"]) >= 1
                 assert seconds <= ANSWERS_WITHIN
-    assert server.ask("/api/chats", unknown).status == 401  # a wrong checksum is decided without a database
-    assert server.ask("/api/chats").status == 401
+    assert server.request("/api/chats", unknown).status == 401  # a wrong checksum is decided without a database
+    assert server.request("/api/chats").status == 401
 
 
 def expect_recovery(server: Server, headers: Pairs) -> None:

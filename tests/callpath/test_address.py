@@ -13,7 +13,7 @@ def key(given: Given) -> Made:
 
 
 def status(server: Server, made: Made, *forwarded: str | bytes) -> int:
-    answer = server.ask("/api/chats", [*made.headers, *(("X-Forwarded-For", value) for value in forwarded)])
+    answer = server.request("/api/chats", [*made.headers, *(("X-Forwarded-For", value) for value in forwarded)])
     if answer.status == 403:
         assert answer.json["type"] == "urn:keyadmin:problem:address-not-allowed"
         assert answer.headers["Content-Type"] == "application/problem+json"
@@ -69,7 +69,7 @@ def test_other_forwarding_headers_are_ignored(proxied: Server, key: Made, name: 
     value = "for=10.1.2.3" if name == "Forwarded" else "10.1.2.3"
     for true in ("8.8.8.8", ""):
         headers = [*key.headers, ("X-Forwarded-For", true), (name, value)]
-        assert proxied.ask("/api/chats", headers).status == 403
+        assert proxied.request("/api/chats", headers).status == 403
 
 
 def test_address_must_be_on_the_lists_of_key_and_bot(proxied: Server, given: Given) -> None:
@@ -109,8 +109,8 @@ def test_call_denied_by_address_changes_neither_quota_nor_last_use(proxied: Serv
 
 def test_invalid_forwarded_address_is_escaped_in_the_log(proxied: Server, key: Made) -> None:
     marked = [("X-Request-Id", "address-log-0001"), ("X-Forwarded-For", b"::1%<script>\x1b[31m\x85")]
-    assert proxied.ask("/api/chats", [*key.headers, *marked]).status in (400, 403)
-    assert proxied.ask("/api/chats", [*key.headers, marked[0], ("X-Forwarded-For", "::1%<script>")]).status == 403
+    assert proxied.request("/api/chats", [*key.headers, *marked]).status in (400, 403)
+    assert proxied.request("/api/chats", [*key.headers, marked[0], ("X-Forwarded-For", "::1%<script>")]).status == 403
     log = proxied.log.read_bytes()
     assert b"address-log-0001" in log
     for raw in (b"<script>", b"\x1b", b"\x85"):

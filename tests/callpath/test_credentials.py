@@ -49,7 +49,7 @@ def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None
         [("X-API-Key", f"\t{value}\t ")],
         [("X-API-Key", value), ("Authorization", "Basic dXNlcjpwYXNz")],
     ):
-        answer = server.ask("/api/chats", headers)
+        answer = server.request("/api/chats", headers)
         assert answer.status == 200, (headers[0][0], answer.body)
         assert answer.json["key"] == str(key.key.id)
         assert answer.headers["Cache-Control"] == "no-store"
@@ -59,28 +59,28 @@ def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None
 
 def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
     made = given.key(scopes=())
-    answer = server.ask("/api/whoami", made.headers)
+    answer = server.request("/api/whoami", made.headers)
     assert (answer.status, answer.json["id"], answer.json["scopes"]) == (200, str(made.key.id), [])
     assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
     assert answer.headers["RateLimit"] == '"hour";r=999'
     assert answer.headers["Cache-Control"] == "no-store"
-    refused(server.ask("/api/whoami", [("X-API-Key", other(made.token).value)]))
+    refused(server.request("/api/whoami", [("X-API-Key", other(made.token).value)]))
 
 
 def test_compact_key_cannot_be_sent_as_a_pair(server: Server, given: Given) -> None:
     compact = given.key(given.organisation(key_prefix="whm"), compact=True)
-    answer = server.ask("/api/chats", compact.headers)
+    answer = server.request("/api/chats", compact.headers)
     assert (answer.status, answer.json["key_id"]) == (200, None)
     prefix, digits = compact.token.value.split("_")
     assert len(digits) == 32
-    refused(server.ask("/api/chats", [("X-API-Key-Id", prefix), ("X-API-Key-Secret", digits)]))
-    refused(server.ask("/api/chats", [("X-API-Key", f"WHM_{digits}")]))
-    refused(server.ask("/api/chats", [("X-API-Key", f"whm_{digits.upper()}")]))
+    refused(server.request("/api/chats", [("X-API-Key-Id", prefix), ("X-API-Key-Secret", digits)]))
+    refused(server.request("/api/chats", [("X-API-Key", f"WHM_{digits}")]))
+    refused(server.request("/api/chats", [("X-API-Key", f"whm_{digits.upper()}")]))
 
 
 @pytest.mark.parametrize("headers", [[], [("Authorization", "Basic dXNlcjpwYXNz")]])
 def test_challenge_without_a_credential_names_no_error(server: Server, headers: list[tuple[str, str]]) -> None:
-    answer = server.ask("/api/chats", headers)
+    answer = server.request("/api/chats", headers)
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -106,7 +106,7 @@ def test_more_than_one_credential_is_denied_with_400(server: Server, key: Made) 
         [("X-API-Key", "")],
         [("X-API-Key", value), ("X-Channel", "sms"), ("X-Channel", "sms")],
     ):
-        refused(server.ask("/api/chats", headers), 400)
+        refused(server.request("/api/chats", headers), 400)
 
 
 def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, key: Made) -> None:
@@ -118,7 +118,7 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
     given.execute("UPDATE key SET expires_at = now() WHERE id = %s", expired.key.id)
     paused = given.key(given.organisation(is_active=False))
     answers = [
-        refused(server.ask("/api/chats", [("X-API-Key", value)])).without_id()
+        refused(server.request("/api/chats", [("X-API-Key", value)])).without_id()
         for value in (
             other(key.token).value,
             wrong_secret(key.token).value,
@@ -128,7 +128,7 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
         )
     ]
     pair = [("X-API-Key-Id", str(key.token.key_id)), ("X-API-Key-Secret", again.token.secret)]
-    answers.append(refused(server.ask("/api/chats", pair)).without_id())
+    answers.append(refused(server.request("/api/chats", pair)).without_id())
     assert answers == answers[:1] * len(answers)
 
 
@@ -157,7 +157,7 @@ def misshapen(value: str) -> list[str]:
 
 def test_wrong_format_or_checksum_is_unproven(server: Server, given: Given, key: Made) -> None:
     for wrong in misshapen(key.token.value):
-        refused(server.ask("/api/chats", [("X-API-Key", wrong)]))
+        refused(server.request("/api/chats", [("X-API-Key", wrong)]))
     assert given.meter(key).total == 0
 
 
@@ -174,8 +174,8 @@ def test_wrong_format_or_checksum_runs_no_statement(key: Made, statements: list[
 @pytest.mark.parametrize("value", [b"\xe9\xff", b"kad_\xe9\xff", b"\xc3\xa9", b"kad_0 0", b"a\tb"])
 def test_arbitrary_bytes_are_denied(server: Server, value: bytes) -> None:
     for headers in ([("X-API-Key", value)], [("Authorization", b"Bearer " + value)]):
-        refused(server.ask("/api/chats", headers))
-    refused(server.ask("/api/chats", [("X-API-Key-Id", value), ("X-API-Key-Secret", value)]))
+        refused(server.request("/api/chats", headers))
+    refused(server.request("/api/chats", [("X-API-Key-Id", value), ("X-API-Key-Secret", value)]))
 
 
 def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: Made) -> None:
@@ -186,18 +186,18 @@ def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: Ma
         [(b"X-API-Key ", value)],
         [(b"X-API-Key\xe9", value)],
     ):
-        assert server.ask("/api/chats", headers).status in (400, 401)
+        assert server.request("/api/chats", headers).status in (400, 401)
 
 
 def test_key_with_a_space_in_it_is_denied(server: Server, key: Made) -> None:
     value = key.token.value
-    refused(server.ask("/api/chats", [("X-API-Key", f"{value[:20]} {value[20:]}")]))
-    refused(server.ask("/api/chats", [("Authorization", f"Bearer {value} {value}")]))
+    refused(server.request("/api/chats", [("X-API-Key", f"{value[:20]} {value[20:]}")]))
+    refused(server.request("/api/chats", [("Authorization", f"Bearer {value} {value}")]))
 
 
 def test_header_name_with_underscores_is_ignored(server: Server, key: Made) -> None:
     for name in ("X_API_KEY", "X_API-Key", "x_api_key"):
-        answer = server.ask("/api/chats", [(name, key.token.value)])
+        answer = server.request("/api/chats", [(name, key.token.value)])
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
@@ -205,12 +205,12 @@ def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
     """The key is sent in the wrong places. The log lines exist."""
     value = key.token.value
     compact = tokens.mint("whm", tokens.Format.COMPACT).value
-    server.ask(f"/api/chats?api_key={value}")
-    server.ask(f"/api/chats?api_key={compact}&key={value}", key.headers)
-    server.ask(f"/api/chats/{value}", key.headers)
-    server.ask("/api/chats", [("Authorization", f"Bearer {other(key.token).value}"), ("Referer", f"/?k={value}")])
-    answered = server.ask("/api/chats", [("X-API-Key", value)])
-    server.ask("/api/chats", [("X-API-Key", value + "\x00")])
+    server.request(f"/api/chats?api_key={value}")
+    server.request(f"/api/chats?api_key={compact}&key={value}", key.headers)
+    server.request(f"/api/chats/{value}", key.headers)
+    server.request("/api/chats", [("Authorization", f"Bearer {other(key.token).value}"), ("Referer", f"/?k={value}")])
+    answered = server.request("/api/chats", [("X-API-Key", value)])
+    server.request("/api/chats", [("X-API-Key", value + "\x00")])
     log = server.log.read_text()
     assert answered.headers["X-Request-Id"] in log
     for hidden in (value, key.token.secret, compact, compact[4:]):
@@ -218,12 +218,12 @@ def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
 
 
 def test_key_in_the_query_is_ignored(server: Server, key: Made) -> None:
-    answer = server.ask(f"/api/chats?api_key={key.token.value}")
+    answer = server.request(f"/api/chats?api_key={key.token.value}")
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
 def test_trace_is_denied_with_405(server: Server, key: Made) -> None:
-    answer = server.ask("/api/chats", [*key.headers, ("X-Probe", "sesame")], method="TRACE")
+    answer = server.request("/api/chats", [*key.headers, ("X-Probe", "sesame")], method="TRACE")
     assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
     assert answer.headers["Allow"] is not None
     assert b"sesame" not in answer.body

@@ -84,7 +84,7 @@ def test_frozen_database_makes_calls_unavailable_until_it_continues(
     postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]
 ) -> None:
     server, headers = caller
-    with server.lines(headers):
+    with server.connections_by_worker(headers):
         pass
     with frozen(postgres):
         expect_503s(server, headers)
@@ -95,7 +95,7 @@ def test_stopped_database_makes_calls_unavailable_until_it_starts(
     postgres: EmbeddedPostgres, caller: tuple[Server, Pairs]
 ) -> None:
     server, headers = caller
-    with server.lines(headers):
+    with server.connections_by_worker(headers):
         pass
     postgres.stop()
     expect_503s(server, headers)
@@ -131,13 +131,13 @@ def test_slow_database_is_waited_for_until_the_deadline(
     wire = SlowWire(str(socket))
     database = quote(postgres.database, safe="")
     with gunicorn(tmp_path, f"postgresql://postgres@127.0.0.1:{wire.port}/{database}?sslmode=disable") as server:
-        with server.lines(headers):
+        with server.connections_by_worker(headers):
             pass
         wire.delay = 0.02
         assert timed(server, headers)[0].status == 200
         wire.delay = 3.0
         expect_503s(server, headers)
-        with repeated(lambda: server.ask("/keys/", reader), thread_count=12):
+        with repeated(lambda: server.request("/keys/", reader), thread_count=12):
             expect_503s(server, headers)
         wire.delay = 0.0
         expect_recovery(server, headers)
@@ -170,9 +170,9 @@ def test_row_locked_for_long_makes_only_its_key_unavailable(
 ) -> None:
     """Calls of its key get 503 and those of another key 200, all in time."""
     server, headers = caller
-    with server.lines(headers):
+    with server.connections_by_worker(headers):
         pass
-    assert server.ask("/api/chats", keys[1]).status == 200
+    assert server.request("/api/chats", keys[1]).status == 200
     with psycopg.connect(postgres.url()) as holder:
         holder.execute("SELECT FROM meter WHERE total > 1 FOR UPDATE")
         statuses = set()
@@ -190,7 +190,7 @@ def test_pages_on_a_frozen_database_delay_no_call(
 ) -> None:
     """The pages show an error, and calls are answered in time however many pages are requested."""
     server, headers = caller
-    assert server.ask("/keys/", reader).status == 200
+    assert server.request("/keys/", reader).status == 200
     answers: list[Any] = []
     with frozen(postgres):
         with repeated(lambda: answers.append(timed(server, reader, "/keys/")), thread_count):
@@ -237,7 +237,7 @@ def test_idle_connections_delay_no_call(caller: tuple[Server, Pairs]) -> None:
     server, headers = caller
     with ExitStack() as idle:
         for _ in range(100):
-            idle.enter_context(server.line())
+            idle.enter_context(server.connect())
         with ThreadPoolExecutor(8) as pool:
             for answer, seconds in pool.map(lambda _: timed(server, headers), range(16)):
                 assert (answer.status, seconds <= ANSWERS_WITHIN) == (200, True)
@@ -246,5 +246,5 @@ def test_idle_connections_delay_no_call(caller: tuple[Server, Pairs]) -> None:
 def expect_pages(server: Server, reader: Pairs) -> None:
     """Expects pages again within five seconds."""
     deadline = time.monotonic() + RECOVERS_WITHIN
-    while server.ask("/keys/", reader).status != 200:
+    while server.request("/keys/", reader).status != 200:
         assert time.monotonic() < deadline

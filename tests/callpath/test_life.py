@@ -17,8 +17,8 @@ OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interfac
 
 def everywhere(server: Server, given: Given, headers: Pairs) -> set[int]:
     """The statuses of one call to each worker."""
-    with server.lines(given.key().headers) as lines:
-        return {line.ask("/api/chats", headers).status for line in lines.values()}
+    with server.connections_by_worker(given.key().headers) as workers:
+        return {worker.request("/api/chats", headers).status for worker in workers.values()}
 
 
 def test_revoked_key_is_denied_and_reactivated_key_allowed_by_every_worker(server: Server, given: Given) -> None:
@@ -72,11 +72,11 @@ def test_key_expires_by_the_clock_of_the_database(server: Server, given: Given) 
     made = given.key()
     given.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", made.key.id)
     seen = set()
-    with server.lines(made.headers) as lines:
-        while {(pid, 401) for pid in lines} - seen:
-            for pid, line in lines.items():
+    with server.connections_by_worker(made.headers) as workers:
+        while {(pid, 401) for pid in workers} - seen:
+            for pid, worker in workers.items():
                 left = seconds_left(made.key)
-                status = line.ask("/api/chats", made.headers).status
+                status = worker.request("/api/chats", made.headers).status
                 if left <= 0:
                     assert status == 401
                 elif seconds_left(made.key) > 0:

@@ -29,9 +29,9 @@ def spent(given: Given, made: Made, count: int, minutes_ago: int = 0) -> None:
 
 def test_last_call_of_the_limit_is_allowed_and_the_next_is_429(server: Server, given: Given) -> None:
     made = given.key()
-    with server.line() as line:
-        assert [line.ask("/api/chats", made.headers).status for _ in range(1000)] == [200] * 1000
-        answer = line.ask("/api/chats", made.headers)
+    with server.connect() as connection:
+        assert [connection.request("/api/chats", made.headers).status for _ in range(1000)] == [200] * 1000
+        answer = connection.request("/api/chats", made.headers)
     assert answer.status == 429
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -56,7 +56,7 @@ def test_killed_workers_lose_no_count_and_are_replaced(server: Server, given: Gi
     made = given.key(limit=1_000_000)
     killed = server.workers()
     with processes(4) as pool:
-        jobs = [pool.submit(call, server.port, made.headers, 300, patient=True) for _ in range(4)]
+        jobs = [pool.submit(call, server.port, made.headers, 300, reconnect=True) for _ in range(4)]
         deadline = time.monotonic() + 30
         while given.meter(made).total < 100:
             assert time.monotonic() < deadline
@@ -83,23 +83,23 @@ def settled(given: Given, made: Made) -> int:
 
 def test_denied_credential_consumes_nothing(server: Server, given: Given) -> None:
     made = given.key(limit=3)
-    assert server.ask("/api/chats", made.headers).status == 200
+    assert server.request("/api/chats", made.headers).status == 200
     before = given.meter(made)
     for _ in range(5):
         headers = [("X-API-Key", wrong_secret(made.token).value)]
-        assert server.ask("/api/chats", headers).status == 401
-        assert server.ask("/api/chats", [("X-API-Key", mint("kad").value)]).status == 401
-        assert server.ask("/api/chats", made.headers, "POST").status == 403
+        assert server.request("/api/chats", headers).status == 401
+        assert server.request("/api/chats", [("X-API-Key", mint("kad").value)]).status == 401
+        assert server.request("/api/chats", made.headers, "POST").status == 403
     after = given.meter(made)
     assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
-    assert server.ask("/api/chats", made.headers).headers["RateLimit"] == '"hour";r=1'
+    assert server.request("/api/chats", made.headers).headers["RateLimit"] == '"hour";r=1'
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(0, 429), (59, 429), (61, 200), (100_000, 200)])
 def test_calls_older_than_the_hour_are_free(server: Server, given: Given, minutes: int, expected: int) -> None:
     made = given.key(limit=5)
     spent(given, made, 5, minutes)
-    assert server.ask("/api/chats", made.headers).status == expected
+    assert server.request("/api/chats", made.headers).status == expected
 
 
 def test_rolling_hour_frees_minute_by_minute(server: Server, given: Given) -> None:
@@ -111,25 +111,25 @@ def test_rolling_hour_frees_minute_by_minute(server: Server, given: Given) -> No
         made.key.id,
     )
     spent(given, made, 3)
-    refused = server.ask("/api/chats", made.headers)
+    refused = server.request("/api/chats", made.headers)
     assert refused.status == 429
     assert int(refused.headers["Retry-After"]) <= 120
     given.execute("UPDATE meter SET minute = minute - 2 WHERE key_id = %s", made.key.id)
-    answer = server.ask("/api/chats", made.headers)
+    answer = server.request("/api/chats", made.headers)
     assert (answer.status, answer.headers["RateLimit"]) == (200, '"hour";r=1')
 
 
 def test_new_tier_applies_at_once_and_keeps_the_count(server: Server, given: Given) -> None:
     made = given.key(limit=20)
     tier = made.key.tier
-    with server.lines(made.headers) as lines:
+    with server.connections_by_worker(made.headers) as connections:
         used = given.meter(made).total
         tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used)
-        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
         assert [answer.status for answer in answers] == [429] * WORKERS
         tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used + 10)
-        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
         assert [answer.headers["RateLimit"] for answer in answers] == [f'"hour";r={n}' for n in (9, 8, 7)]
         keys.edit(actor=OPERATOR, key=made.key.id, revision=None, tier=given.tier(used + 5).id)
-        answers = [line.ask("/api/chats", made.headers) for line in lines.values()]
+        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
         assert [answer.status for answer in answers] == [200, 200, 429]

@@ -18,7 +18,7 @@ from keyadmin.env import ROOT
 from keyadmin.server import metrics
 from tests.callpath.rows import Given
 from tests.live.client import Answer
-from tests.live.servers import Server, free_port, gunicorn, started
+from tests.live.servers import Server, free_port, gunicorn, run_server
 
 TOKEN = "only-for-monitoring"
 
@@ -36,7 +36,7 @@ def watched(database_url: str, folder: Path) -> Iterator[Server]:
 
 
 def metrics_of(server: Server, *headers: tuple[str, str]) -> dict[str, float]:
-    answer = server.ask("/metrics", headers)
+    answer = server.request("/metrics", headers)
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-store")
     assert answer.headers["Content-Type"].startswith("text/plain")
     return dict(parsed(answer))
@@ -57,12 +57,12 @@ def settled(server: Server) -> dict[str, float]:
 
 def test_metrics_sum_all_workers(watched: Server, given: Given) -> None:
     made, before = given.key(limit=100), settled(watched)
-    with watched.lines(made.headers) as lines:
-        for line in lines.values():
+    with watched.connections_by_worker(made.headers) as connections:
+        for connection in connections.values():
             for _ in range(5):
-                assert line.ask("/api/chats", made.headers).status == 200
-            assert line.ask("/api/chats", made.headers, "POST").status == 403
-            assert line.ask("/api/chats").status == 401
+                assert connection.request("/api/chats", made.headers).status == 200
+            assert connection.request("/api/chats", made.headers, "POST").status == 403
+            assert connection.request("/api/chats").status == 401
     after = settled(watched)
     gained = {name: after[name] - before.get(name, 0) for name in after}
     total = given.meter(made).total
@@ -81,7 +81,7 @@ def test_metrics_sum_all_workers(watched: Server, given: Given) -> None:
 
 def test_killed_worker_keeps_its_counts_and_loses_its_connections(watched: Server, given: Given) -> None:
     made = given.key()
-    with watched.lines(made.headers):
+    with watched.connections_by_worker(made.headers):
         pass
     before = settled(watched)
     killed = watched.workers()
@@ -100,19 +100,19 @@ def test_killed_worker_keeps_its_counts_and_loses_its_connections(watched: Serve
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "X-Real-IP", "Forwarded", "Via"])
 def test_metrics_through_a_proxy_need_the_token(watched: Server, name: str) -> None:
     proxied = (name, "127.0.0.1")
-    assert watched.ask("/metrics", [proxied]).status == 404
+    assert watched.request("/metrics", [proxied]).status == 404
     for wrong in ("", "Bearer", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Basic {TOKEN}", TOKEN, "Bearer \xe9"):
-        assert watched.ask("/metrics", [proxied, ("Authorization", wrong)]).status == 404
+        assert watched.request("/metrics", [proxied, ("Authorization", wrong)]).status == 404
     assert metrics_of(watched, proxied, ("Authorization", f"Bearer {TOKEN}"))
-    assert watched.ask("/metrics", method="POST").status == 404
-    assert watched.ask("/metrics/").status != 200
+    assert watched.request("/metrics", method="POST").status == 404
+    assert watched.request("/metrics/").status != 200
 
 
 def test_metrics_through_a_proxy_are_404_without_a_configured_token(server: Server) -> None:
     proxied = ("X-Forwarded-For", "127.0.0.1")
     for given in ("Bearer ", "Bearer", ""):
-        assert server.ask("/metrics", [proxied, ("Authorization", given)]).status == 404
-    assert server.ask("/metrics").status == 200
+        assert server.request("/metrics", [proxied, ("Authorization", given)]).status == 404
+    assert server.request("/metrics").status == 200
 
 
 @pytest.mark.parametrize(
@@ -130,17 +130,17 @@ def test_verify_server_and_web_server_publish_together(
     environ = {"DATABASE_URL": database_url, "KEYADMIN_METRICS_DIR": str(folder / "m")}
     environ["KEYADMIN_TRUSTED_PROXIES"] = "127.0.0.1"
     command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
-    with started(command, port, tmp_path / "log", environ) as gateway:
+    with run_server(command, port, tmp_path / "log", environ) as gateway:
         before = settled(watched)
         original = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats")]
         original.append(("X-Forwarded-For", "203.0.113.9"))
-        answer = gateway.ask("/verify", [*made.headers, *original])
+        answer = gateway.request("/verify", [*made.headers, *original])
         assert answer.status in (200, 204), answer.body
         time.sleep(2 * metrics.PUBLISH_INTERVAL_SECONDS)
         name = 'keyadmin_decisions_total{reason="ok"}'
         for server in (watched, gateway):
             assert metrics_of(server)[name] == before.get(name, 0) + 1
-        assert gateway.ask("/metrics", [("X-Forwarded-For", "127.0.0.1")]).status == 404
+        assert gateway.request("/metrics", [("X-Forwarded-For", "127.0.0.1")]).status == 404
 
 
 def test_folders_of_ended_servers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,8 +167,8 @@ def test_duration_falls_into_the_bucket_that_contains_it() -> None:
 
 def test_metrics_name_no_key(watched: Server, given: Given) -> None:
     made = given.key()
-    assert watched.ask("/api/chats", made.headers).status == 200
-    body = watched.ask("/metrics").body.decode()
+    assert watched.request("/api/chats", made.headers).status == 200
+    body = watched.request("/metrics").body.decode()
     for told in (made.token.secret, made.token.key_id, str(made.key.id), made.key.organisation.slug):
         assert told not in body
     assert set(re.findall(r"([a-z]+)=", body)) <= {"reason", "le", "version", "task"}

@@ -20,11 +20,11 @@ OLD, NEW = bytes.fromhex("11" * 32), bytes.fromhex("22" * 32)
 
 def test_secret_under_an_old_pepper_is_found_and_redigested(server: Server, given: Given) -> None:
     made = given.key(pepper=1)
-    assert server.ask("/api/chats", made.headers).status == 200
+    assert server.request("/api/chats", made.headers).status == 200
     secret = Secret.objects.get(key=made.key)
     assert (secret.pepper_id, bytes(secret.digest)) == (2, digest(made.token.value, NEW))
-    with server.lines(made.headers) as lines:
-        assert {line.ask("/api/chats", made.headers).status for line in lines.values()} == {200}
+    with server.connections_by_worker(made.headers) as connections:
+        assert {connection.request("/api/chats", made.headers).status for connection in connections.values()} == {200}
 
 
 def test_each_secret_of_a_key_is_redigested_at_its_own_use(server: Server, given: Given) -> None:
@@ -34,15 +34,15 @@ def test_each_secret_of_a_key_is_redigested_at_its_own_use(server: Server, given
         made.key.id,
         other.key.id,
     )
-    assert server.ask("/api/chats", other.headers).json["key"] == str(made.key.id)
+    assert server.request("/api/chats", other.headers).json["key"] == str(made.key.id)
     assert sorted(Secret.objects.filter(key=made.key).values_list("pepper_id", flat=True)) == [1, 2]
-    assert server.ask("/api/chats", made.headers).status == 200
+    assert server.request("/api/chats", made.headers).status == 200
     assert set(Secret.objects.filter(key=made.key).values_list("pepper_id", flat=True)) == {2}
 
 
 def test_secret_of_a_denied_key_is_redigested(server: Server, given: Given) -> None:
     made = given.key(pepper=1, scopes=())
-    assert server.ask("/api/chats", made.headers).status == 403
+    assert server.request("/api/chats", made.headers).status == 403
     assert Secret.objects.get(key=made.key).pepper_id == 2
 
 

@@ -13,8 +13,8 @@ from django.db import connection
 
 from keyadmin.core.tokens import Format, mint
 from tests.callpath.rows import Given, Made, Pairs
-from tests.live.client import Line
-from tests.live.servers import Server, free_port, gunicorn, started
+from tests.live.client import Connection
+from tests.live.servers import Server, free_port, gunicorn, run_server
 
 PASSWORD: Final = "correct-horse-staple-battery"
 #: Where secrets do not belong, and turn up.
@@ -60,7 +60,7 @@ def gateway(database_url: str, folder: Path) -> Iterator[Server]:
     environ = {"DATABASE_URL": database_url, "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1"}
     environ |= {"DJANGO_SETTINGS_MODULE": "tests.example.settings", "KEYADMIN_LOG_ALLOWED": "1"}
     command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
-    with started(command, port, folder / "gateway", environ) as server:
+    with run_server(command, port, folder / "gateway", environ) as server:
         yield server
 
 
@@ -73,7 +73,7 @@ def forms(secret: str) -> list[str]:
 def send(server: Server, path: str, headers: Pairs, method: str = "GET", body: bytes = b"") -> None:
     """Sends requests whose result does not matter."""
     with suppress(OSError, ValueError):
-        server.ask(path, headers, method, body)
+        server.request(path, headers, method, body)
 
 
 def send_everywhere(server: Server, made: Made, secret: str) -> None:
@@ -110,9 +110,9 @@ def send_broken(server: Server, secret: str) -> None:
         f"GET /{secret * 200} HTTP/1.1\r\nHost: x{end}",
         f"GET / HTTP/1.1\r\nHost: {secret}{end}",
     ):
-        with Line(server.port, timeout=2) as line, suppress(OSError):
-            line.socket.sendall(raw.encode())
-            line.socket.recv(65536)
+        with Connection(server.port, timeout=2) as connection, suppress(OSError):
+            connection.socket.sendall(raw.encode())
+            connection.socket.recv(65536)
 
 
 def dump() -> str:
@@ -137,7 +137,7 @@ def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, given
     time.sleep(2)  # what is written every second
     sinks = {path.name: path.read_text(errors="replace") for path in (folder / "log", folder / "gateway")}
     sinks |= {"database": dump()}
-    sinks |= {f"metrics {n}": server.ask("/metrics").body.decode() for n, server in enumerate((pages, gateway))}
+    sinks |= {f"metrics {n}": server.request("/metrics").body.decode() for n, server in enumerate((pages, gateway))}
     hidden = {made.token.value, made.token.secret, unknown.value, unknown.secret, compact.value, PASSWORD}
     for name, sink in sinks.items():
         assert sink
@@ -156,7 +156,7 @@ def test_every_decision_is_logged_with_request_id_and_key(
     for server, path, log in ((pages, "/api/chats", "log"), (gateway, "/verify", "gateway")):
         for method, word in (("GET", "allowed"), ("POST", "denied")):
             asked = [(name, method if name == "X-Original-Method" else value) for name, value in proper]
-            answer = server.ask(path, [*made.headers, *asked], method if server is pages else "GET")
+            answer = server.request(path, [*made.headers, *asked], method if server is pages else "GET")
             request_id = answer.headers["X-Request-Id"]
             lines = [line for line in (folder / log).read_text().splitlines() if request_id in line and word in line]
             assert len(lines) == 1, (log, word)

@@ -39,12 +39,12 @@ def forbidden(answer: Answer, slug: str = "insufficient-scope") -> Answer:
     ],
 )
 def test_scope_opens_its_routes_only(server: Server, given: Given, scope: str, method: str, path: str):
-    answer = server.ask(path, given.key(scopes=(scope,)).headers, method)
+    answer = server.request(path, given.key(scopes=(scope,)).headers, method)
     assert answer.status in (200, 404), answer.body
     assert answer.headers["RateLimit"] == '"hour";r=999'
     others = {"chats:read", "chats:export", "contacts:manage", "templates:read", "templates:send"} - {scope}
     lacking = given.key(scopes=tuple(others))
-    refused = server.ask(path, lacking.headers, method)
+    refused = server.request(path, lacking.headers, method)
     assert (refused.status, refused.headers["RateLimit"]) == (403, '"hour";r=1000')
     assert (
         f'scope="{scope}' in refused.headers["WWW-Authenticate"] or " " + scope in refused.headers["WWW-Authenticate"]
@@ -74,7 +74,7 @@ def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, meth
         "templates:send",
         "users:impersonate",
     )
-    forbidden(server.ask(path, given.key(scopes=every).headers, method))
+    forbidden(server.request(path, given.key(scopes=every).headers, method))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, meth
 )
 def test_ambiguous_path_is_denied_with_400(server: Server, given: Given, path: str | bytes) -> None:
     made = given.key()
-    answer = server.ask(path, made.headers)
+    answer = server.request(path, made.headers)
     assert answer.status == 400, answer.body
     assert given.meter(made).total == 0
 
@@ -114,7 +114,7 @@ def test_ambiguous_path_is_denied_with_400(server: Server, given: Given, path: s
 def test_other_spelling_of_a_path_does_not_reach_the_api(server: Server, given: Given, path: str) -> None:
     """A path without the prefix is not a call: it gets no answer of the API, with or without a key."""
     for headers in ([], given.key().headers):
-        answer = server.ask(path, headers)
+        answer = server.request(path, headers)
         assert answer.status in (301, 302, 400, 404)
         assert b'"pid"' not in answer.body
 
@@ -124,15 +124,15 @@ def test_key_restricted_to_channels_is_denied_on_others(server: Server, given: G
     sms, web = given.channel(organisation, "sms"), given.channel(organisation, "web")
     made = given.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
     assert web.slug == "web"
-    assert server.ask("/api/chats", [*made.headers, ("X-Channel", "sms")]).status == 200
+    assert server.request("/api/chats", [*made.headers, ("X-Channel", "sms")]).status == 200
     for named in ([("X-Channel", "web")], [("X-Channel", "SMS")], [], [("X-Channel", "none")]):
-        forbidden(server.ask("/api/chats", [*made.headers, *named]))
-    assert server.ask("/api/channels/sms/messages", made.headers, "POST").json["arguments"] == {"channel": "sms"}
-    forbidden(server.ask("/api/channels/web/messages", [*made.headers, ("X-Channel", "sms")], "POST"))
-    assert server.ask("/api/contacts", made.headers).status == 200  # not about channels
+        forbidden(server.request("/api/chats", [*made.headers, *named]))
+    assert server.request("/api/channels/sms/messages", made.headers, "POST").json["arguments"] == {"channel": "sms"}
+    forbidden(server.request("/api/channels/web/messages", [*made.headers, ("X-Channel", "sms")], "POST"))
+    assert server.request("/api/contacts", made.headers).status == 200  # not about channels
     free = given.key(organisation, scopes=("chats:read", "messages:send"))
-    assert server.ask("/api/chats", free.headers).status == 200
-    assert server.ask("/api/channels/web/messages", free.headers, "POST").status == 200
+    assert server.request("/api/chats", free.headers).status == 200
+    assert server.request("/api/channels/web/messages", free.headers, "POST").status == 200
 
 
 @pytest.fixture
@@ -146,10 +146,10 @@ def test_on_behalf_of_accepts_an_active_person_of_the_organisation(
     organisation = impersonator.key.organisation
     person = given.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
     for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.lower()):
-        answer = server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", f" {named} ")])
+        answer = server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", f" {named} ")])
         assert answer.status == 200, named
         assert answer.json["on_behalf_of"] == {"id": str(person.id), "email": person.email, "name": "Sam Reyes"}
-    assert server.ask("/api/chats", impersonator.headers).json["on_behalf_of"] is None
+    assert server.request("/api/chats", impersonator.headers).json["on_behalf_of"] is None
 
 
 def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: Given, impersonator: Made) -> None:
@@ -171,10 +171,10 @@ def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: G
         "'; --",
         "%",
     ):
-        answer = server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", str(named))])
+        answer = server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", str(named))])
         bodies.add(str(forbidden(answer, "unknown-person").without_id()))
     assert len(bodies) == 1
-    assert server.ask("/api/chats", [*impersonator.headers, ("On-Behalf-Of", b"\xe9\xff@x.y")]).status == 403
+    assert server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", b"\xe9\xff@x.y")]).status == 403
     assert given.meter(impersonator).total == 0
 
 
@@ -183,16 +183,16 @@ def test_on_behalf_of_without_the_scope_is_denied(server: Server, given: Given) 
     person = given.person(organisation)
     made = given.key(organisation)
     for named in (person.email, "unknown@example.com"):
-        forbidden(server.ask("/api/chats", [*made.headers, ("On-Behalf-Of", named)]))
+        forbidden(server.request("/api/chats", [*made.headers, ("On-Behalf-Of", named)]))
     assert given.meter(made).total == 0
 
 
 def test_on_behalf_of_a_deactivated_person_is_denied_at_once(server: Server, given: Given, impersonator: Made) -> None:
     person = given.person(impersonator.key.organisation)
     headers = [*impersonator.headers, ("On-Behalf-Of", person.email)]
-    assert server.ask("/api/chats", headers).status == 200
+    assert server.request("/api/chats", headers).status == 200
     given.execute("UPDATE person SET is_active = false WHERE id = %s", person.id)  # no version moves
-    forbidden(server.ask("/api/chats", headers), "unknown-person")
+    forbidden(server.request("/api/chats", headers), "unknown-person")
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_inheriting_key_has_the_scopes_of_its_creators_roles(
     organisation = given.organisation()
     creator = given.person(organisation if role else None, role or "", **person)
     made = given.key(organisation, inherits=True, creator=creator, scopes=())
-    answer = server.ask("/api/chats", made.headers)
+    answer = server.request("/api/chats", made.headers)
     if "chats:read" not in expected:
         forbidden(answer)
         return
@@ -227,5 +227,5 @@ def test_only_a_master_key_inherits_impersonation(server: Server, given: Given) 
     inherited = {"inherits": True, "creator": administrator, "scopes": ()}
     named = [("On-Behalf-Of", person.email)]
     standard, master = given.key(organisation, **inherited), given.key(organisation, kind="master", **inherited)
-    forbidden(server.ask("/api/chats", [*standard.headers, *named]))
-    assert server.ask("/api/chats", [*master.headers, *named]).json["on_behalf_of"]["id"] == str(person.id)
+    forbidden(server.request("/api/chats", [*standard.headers, *named]))
+    assert server.request("/api/chats", [*master.headers, *named]).json["on_behalf_of"]["id"] == str(person.id)

@@ -21,7 +21,7 @@ from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.organisations import allow_lists, bots
 from tests.callpath.rows import Given, Made, Pairs
-from tests.live.client import Line
+from tests.live.client import Connection
 from tests.live.servers import Server
 
 OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
@@ -31,16 +31,16 @@ REVOCATIONS = 50
 class Caller(Thread):
     """Calls without pause on its connection, and records when each call started and its status."""
 
-    def __init__(self, line: Line, headers: Pairs) -> None:
+    def __init__(self, worker: Connection, headers: Pairs) -> None:
         super().__init__(daemon=True)
-        self.line, self.headers = line, headers
+        self.worker, self.headers = worker, headers
         self.seen: list[tuple[float, int]] = []
         self.warm, self.enough = Event(), Event()
 
     def run(self) -> None:
         while not self.enough.is_set():
             started = time.monotonic()
-            self.seen.append((started, self.line.ask("/api/chats", self.headers).status))
+            self.seen.append((started, self.worker.request("/api/chats", self.headers).status))
             if len(self.seen) == 2:
                 self.warm.set()
 
@@ -51,10 +51,10 @@ class Caller(Thread):
 def test_no_call_after_a_revocation_is_allowed_under_load(server: Server, given: Given) -> None:
     organisation = given.organisation()
     control = given.key(organisation, limit=1_000_000)
-    with server.lines(control.headers) as lines:
+    with server.connections_by_worker(control.headers) as workers:
         for _ in range(REVOCATIONS):
             made = given.key(organisation)
-            callers = [Caller(line, made.headers) for line in lines.values()]
+            callers = [Caller(worker, made.headers) for worker in workers.values()]
             for caller in callers:
                 caller.start()
             for caller in callers:
@@ -70,8 +70,8 @@ def test_no_call_after_a_revocation_is_allowed_under_load(server: Server, given:
             for caller in callers:
                 assert {status for _, status in caller.seen[:2]} == {200}
                 assert set(caller.started_after(committed)) == {401}
-            for pid, line in lines.items():
-                assert line.ask("/api/chats", control.headers).json["pid"] == pid
+            for pid, worker in workers.items():
+                assert worker.request("/api/chats", control.headers).json["pid"] == pid
 
 
 def revoke(given: Given, made: Made) -> None:
@@ -149,11 +149,11 @@ def test_change_applies_to_the_next_call_of_every_worker(
 
 def changed(server: Server, made: Made, change: Callable[[], None]) -> set[int]:
     """The statuses of one call to each worker after the change. Every worker had the key cached."""
-    with server.lines(made.headers) as lines:
-        for line in lines.values():
-            assert line.ask("/api/chats", made.headers).status == 200
+    with server.connections_by_worker(made.headers) as workers:
+        for worker in workers.values():
+            assert worker.request("/api/chats", made.headers).status == 200
         change()
-        return {line.ask("/api/chats", made.headers).status for line in lines.values()}
+        return {worker.request("/api/chats", made.headers).status for worker in workers.values()}
 
 
 def remove_role(creator: Person, organisation: Organisation) -> None:
@@ -195,8 +195,8 @@ def test_inheriting_key_loses_what_its_creator_loses(
 def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server, given: Given) -> None:
     creator = given.person(system_role="administrator")
     made = given.key(inherits=True, creator=creator, scopes=())
-    with server.lines(made.headers) as lines:
-        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {403}
+    with server.connections_by_worker(made.headers) as workers:
+        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {403}
         scopes.create(
             actor=OPERATOR,
             name="orders:read",
@@ -206,21 +206,21 @@ def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server
             explanation="Orders.",
             routes=[Route("GET", "/api/orders", "orders:read")],
         )
-        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {200}
+        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {200}
         scopes.remove(actor=OPERATOR, scope="orders:read")
-        assert {line.ask("/api/orders", made.headers).status for line in lines.values()} == {403}
+        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {403}
 
 
 def test_changed_channel_slug_applies_at_once(server: Server, given: Given) -> None:
     organisation = given.organisation()
     sms = given.channel(organisation, "sms")
     made = given.key(organisation, channels=(sms,), scopes=("chats:read", "contacts:manage"))
-    with server.line() as line:
+    with server.connect() as worker:
         named = [*made.headers, ("X-Channel", "sms")]
-        assert line.ask("/api/chats", named).status == 200
+        assert worker.request("/api/chats", named).status == 200
         slug = channels.rename(actor=OPERATOR, channel=sms.id, name="Short messages").slug
-        assert line.ask("/api/chats", [*made.headers, ("X-Channel", slug)]).status == 200
-        assert line.ask("/api/chats", named).status == (200 if slug == "sms" else 403)
+        assert worker.request("/api/chats", [*made.headers, ("X-Channel", slug)]).status == 200
+        assert worker.request("/api/chats", named).status == (200 if slug == "sms" else 403)
 
 
 def test_call_that_waits_for_a_revocation_is_denied(given: Given, settings: Any) -> None:

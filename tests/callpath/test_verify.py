@@ -28,7 +28,7 @@ def service(given: Given) -> Made:
 def post(server: Server, service: Made, body: Any) -> Answer:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
     headers = [*service.headers, ("Content-Type", "application/json")]
-    return server.ask("/api/verify", headers, "POST", text)
+    return server.request("/api/verify", headers, "POST", text)
 
 
 def ask(server: Server, service: Made, made: Made | None = None, **call: Any) -> Any:
@@ -160,8 +160,8 @@ def test_caller_without_the_permission_is_denied(server: Server, given: Given, s
     answer = post(server, made, CHATS | {"key": made.token.value})
     assert answer.status == 403
     assert 'scope="keys:verify"' in answer.headers["WWW-Authenticate"]
-    assert server.ask("/api/verify", method="POST").status == 401
-    answer = server.ask("/api/verify", service.headers)  # only POST is declared
+    assert server.request("/api/verify", method="POST").status == 401
+    answer = server.request("/api/verify", service.headers)  # only POST is declared
     assert (answer.status, answer.json["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
 
 

@@ -16,8 +16,8 @@ def test_burst_of_connections_is_shared_among_workers(server: Server, given: Giv
     busy, most = [], []
     for _ in range(BURSTS):
         with ExitStack() as stack:
-            lines = [stack.enter_context(server.line()) for _ in range(CONNECTIONS)]
-            served = Counter(line.ask("/api/chats", headers).json["pid"] for line in lines)
+            connections = [stack.enter_context(server.connect()) for _ in range(CONNECTIONS)]
+            served = Counter(connection.request("/api/chats", headers).json["pid"] for connection in connections)
             busy.append(len(served))
             most.append(max(served.values()))
     assert sorted(busy)[BURSTS // 2] == WORKERS

@@ -22,21 +22,21 @@ class Answer:
         return json.loads(self.body)
 
     def without_id(self) -> tuple[int, list[tuple[str, str]], Any]:
-        """The answer without its request id and date."""
-        passing = ("date", "x-request-id")
-        headers = sorted((name, value) for name, value in self.headers.items() if name.lower() not in passing)
+        """Status, headers and body without the request id and the date, to compare two responses."""
+        volatile = ("date", "x-request-id")
+        headers = sorted((name, value) for name, value in self.headers.items() if name.lower() not in volatile)
         request_id = self.headers["X-Request-Id"].encode()
         assert self.body.count(request_id) == 1
         return self.status, headers, self.body.replace(request_id, b"")
 
 
-class Line:
-    """One connection to a server. The same worker answers all requests on it."""
+class Connection:
+    """One connection to a server. The same worker responds to all requests on it."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
-    def ask(self, path: str | bytes, headers: Headers = (), method: str = "GET", body: bytes = b"") -> Answer:
+    def request(self, path: str | bytes, headers: Headers = (), method: str = "GET", body: bytes = b"") -> Answer:
         lines = [b" ".join([method.encode(), _bytes(path), b"HTTP/1.1"])]
         lines += [_bytes(name) + b": " + _bytes(value) for name, value in (("Host", "localhost"), *headers)]
         if method in ("POST", "PUT", "PATCH"):

@@ -1,4 +1,4 @@
-"""Servers as fixtures, one of each in a test process. A conftest.py imports those that its tests use."""
+"""Fixtures of servers, one of each per test process. A conftest.py imports those that its tests use."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from tests.live.servers import Server, database_url_of, gunicorn
 
 @pytest.fixture(scope="session")
 def database_url(django_db_setup: None) -> str:
-    """The URL of the database that pytest-django has created for this process."""
+    """The URL of the database that pytest-django created for this process."""
     return database_url_of(connection.settings_dict)
 
 

@@ -1,4 +1,4 @@
-"""Calls from a process of its own: `pool.submit(call, port, headers, 400)`."""
+"""Sends calls from separate processes: `pool.submit(call, port, headers, 400)`."""
 
 import time
 from collections import Counter
@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from http.client import HTTPException
 from multiprocessing import get_context
 
-from tests.live.client import Headers, Line
+from tests.live.client import Connection, Headers
 
 
 def processes(count: int) -> ProcessPoolExecutor:
@@ -14,28 +14,28 @@ def processes(count: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(count, mp_context=get_context("spawn"))
 
 
-def call(port: int, headers: Headers, count: int, *, patient: bool = False) -> Counter[int]:
-    """The statuses of `count` calls. With `patient`, a broken connection counts as 0 and is replaced."""
+def call(port: int, headers: Headers, count: int, *, reconnect: bool = False) -> Counter[int]:
+    """Send `count` calls; returns the count of each status. With `reconnect`, a broken connection counts as 0."""
     statuses: Counter[int] = Counter()
-    line = Line(port)
+    connection = Connection(port)
     for _ in range(count):
         try:
-            status = line.ask("/api/chats", headers).status
+            status = connection.request("/api/chats", headers).status
         except (OSError, HTTPException):
-            if not patient:
+            if not reconnect:
                 raise
             status = 0
-            line.close()
-            line = _reconnected(port)
+            connection.close()
+            connection = _reconnected(port)
         statuses[status] += 1
-    line.close()
+    connection.close()
     return statuses
 
 
-def _reconnected(port: int) -> Line:
+def _reconnected(port: int) -> Connection:
     for _ in range(200):
         try:
-            return Line(port)
+            return Connection(port)
         except OSError:
             time.sleep(0.05)
-    raise AssertionError("the server is gone")
+    raise AssertionError("the server accepts no connection")

@@ -14,11 +14,11 @@ import psutil
 
 from keyadmin.env import ROOT
 from keyadmin.server.run import end_group, services
-from tests.live.client import Answer, Headers, Line
+from tests.live.client import Answer, Connection, Headers
 from tests.owner import database_environ
 
 WORKERS: Final = 3
-STARTS_WITHIN: Final = 30.0
+START_TIMEOUT_SECONDS: Final = 30.0
 
 
 class Server:
@@ -27,49 +27,49 @@ class Server:
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
         self.process, self.port, self.log = process, port, log
 
-    def ask(
+    def request(
         self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET", body: bytes = b""
     ) -> Answer:
-        """One call on a connection of its own."""
-        with self.line() as line:
-            return line.ask(path, headers, method, body)
+        """Send one request on a new connection."""
+        with self.connect() as connection:
+            return connection.request(path, headers, method, body)
 
-    def line(self) -> Line:
-        return Line(self.port)
+    def connect(self) -> Connection:
+        return Connection(self.port)
 
     def workers(self) -> set[int]:
         return {child.pid for child in psutil.Process(self.process.pid).children()}
 
     @contextmanager
-    def lines(self, headers: Headers) -> Iterator[dict[int, Line]]:
-        """A line to every worker, by the worker's process id as the example's answers tell it."""
+    def connections_by_worker(self, headers: Headers) -> Iterator[dict[int, Connection]]:
+        """A connection to every worker, by the process id that the example project's responses contain."""
         with ExitStack() as stack:
-            found: dict[int, Line] = {}
+            by_pid: dict[int, Connection] = {}
             for _ in range(2000):
-                line = stack.enter_context(self.line())
-                pid = line.ask("/api/chats", headers).json["pid"]
-                if found.setdefault(pid, line) is not line:
-                    line.close()
-                if len(found) == WORKERS:
+                connection = stack.enter_context(self.connect())
+                pid = connection.request("/api/chats", headers).json["pid"]
+                if by_pid.setdefault(pid, connection) is not connection:
+                    connection.close()
+                if len(by_pid) == WORKERS:
                     break
-            assert found.keys() == self.workers()
-            yield found
+            assert by_pid.keys() == self.workers()
+            yield by_pid
 
 
 @contextmanager
 def gunicorn(folder: Path, database_url: str, **environ: str) -> Iterator[Server]:
-    """Started and answering; stopped at the end. Its output goes to `folder/log`."""
+    """Run gunicorn while the block runs; it responds when the block starts. Its output goes to `folder/log`."""
     port = free_port()
     settings = {"DJANGO_SETTINGS_MODULE": "tests.example.settings"} | database_environ(database_url)
     environ = settings | {"WEB_CONCURRENCY": str(WORKERS)} | environ
-    with started(services(port)[0].command, port, folder / "log", environ) as server:
-        _wait_until(server, lambda: server.ask("/api/chats").status == 401 and len(server.workers()) == WORKERS)
+    with run_server(services(port)[0].command, port, folder / "log", environ) as server:
+        _wait_until(server, lambda: server.request("/api/chats").status == 401 and len(server.workers()) == WORKERS)
         yield server
 
 
 @contextmanager
-def started(command: list[str], port: int, log: Path, environ: dict[str, str]) -> Iterator[Server]:
-    """Any server, answering; stopped at the end."""
+def run_server(command: list[str], port: int, log: Path, environ: dict[str, str]) -> Iterator[Server]:
+    """Run any server while the block runs; it responds when the block starts."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,
@@ -82,14 +82,14 @@ def started(command: list[str], port: int, log: Path, environ: dict[str, str]) -
         )
     server = Server(process, port, log)
     try:
-        _wait_until(server, lambda: server.ask("/").status > 0)
+        _wait_until(server, lambda: server.request("/").status > 0)
         yield server
     finally:
         end_group(process)
 
 
 def database_url_of(settings: dict[str, Any]) -> str:
-    """The URL of the database that pytest-django has made: DATABASE_URL with its name."""
+    """The URL of the database that pytest-django created: DATABASE_URL with its name."""
     return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{settings['NAME']}").geturl()
 
 
@@ -100,7 +100,7 @@ def free_port() -> int:
 
 
 def _wait_until(server: Server, is_up: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + STARTS_WITHIN
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while True:
         try:
             if is_up():

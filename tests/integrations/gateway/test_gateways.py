@@ -12,7 +12,7 @@ from keyadmin.operations import keys
 from tests.callpath.rows import Given, Made
 from tests.factories import OPERATOR
 from tests.integrations.gateway.servers import Gateway, Verify, values
-from tests.live.client import Answer, Headers, Line
+from tests.live.client import Answer, Connection, Headers
 from tests.live.load import call, processes
 
 #: All that an upstream may hear about the caller, and that a client may try to say itself.
@@ -51,7 +51,7 @@ def test_upstream_receives_the_caller(gateway: Gateway, given: Given) -> None:
     bot.name = "Café % bot"
     bot.save()
     made = given.key(organisation, bot=bot, scopes=("chats:read", "contacts:manage"))
-    answer = gateway.ask("/api/chats?limit=5&a=%2F..;", [*made.headers, ("X-Channel", "web")])
+    answer = gateway.request("/api/chats?limit=5&a=%2F..;", [*made.headers, ("X-Channel", "web")])
     headers = heard(answer)
     assert answer.json["path"] == "/api/chats?limit=5&a=%2F..;"
     assert values(headers, "X-Keyadmin-Key-Id") == [made.key.key_id]
@@ -77,8 +77,8 @@ def test_upstream_does_not_receive_the_secret(gateway: Gateway, given: Given) ->
         [("X-API-Key-Id", identity), ("X-API-Key-Secret", secret)],
     ]
     for headers in ways:
-        assert secret not in json.dumps(heard(gateway.ask(headers=headers)))
-    other = gateway.ask(headers=[*made.headers, ("Authorization", "Basic QTpC")])
+        assert secret not in json.dumps(heard(gateway.request(headers=headers)))
+    other = gateway.request(headers=[*made.headers, ("Authorization", "Basic QTpC")])
     assert values(heard(other), "Authorization") == ["Basic QTpC"]
 
 
@@ -86,12 +86,12 @@ def test_upstream_receives_the_person_of_on_behalf_of(gateway: Gateway, given: G
     organisation = given.organisation()
     person = given.person(organisation)
     made = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
-    answer = gateway.ask(headers=[*made.headers, ("On-Behalf-Of", str(person.id))])
+    answer = gateway.request(headers=[*made.headers, ("On-Behalf-Of", str(person.id))])
     assert values(heard(answer), "X-Keyadmin-On-Behalf-Of") == [person.email]
     stranger = given.person(given.organisation())
-    expect_problem(gateway.ask(headers=[*made.headers, ("On-Behalf-Of", stranger.email)]), 403, "unknown-person")
+    expect_problem(gateway.request(headers=[*made.headers, ("On-Behalf-Of", stranger.email)]), 403, "unknown-person")
     twice = [("On-Behalf-Of", person.email)] * 2
-    expect_problem(gateway.ask(headers=[*made.headers, *twice]), 400, "undecidable-request")
+    expect_problem(gateway.request(headers=[*made.headers, *twice]), 400, "undecidable-request")
 
 
 @pytest.mark.parametrize("name", [*TRUSTED, *GATEWAYS_OWN])
@@ -112,7 +112,7 @@ def test_reserved_headers_of_a_client_do_not_reach_the_upstream(
     if spelling == "mixed":
         spelled = name.replace("-", "_", 1).swapcase()
     said = [(spelled, "10.9.8.7")] * (2 if spelling == "twice" else 1)
-    headers = heard(gateway.ask(headers=[*said, *made.headers, *said]))
+    headers = heard(gateway.request(headers=[*said, *made.headers, *said]))
     assert "10.9.8.7" not in json.dumps(headers)
     for known, value in truth.items():
         assert values(headers, known) == value
@@ -124,7 +124,7 @@ def test_other_names_with_the_reserved_prefix_do_not_reach_the_upstream(
     gateway: Gateway, given: Given, name: str
 ) -> None:
     made, before = given.key(), len(gateway.reached())
-    answer = gateway.ask(headers=[*made.headers, (name, "mallory")])
+    answer = gateway.request(headers=[*made.headers, (name, "mallory")])
     if gateway.name == "nginx":  # which cannot remove headers by the beginning of their name
         expect_problem(answer, 400, "undecidable-request")
         assert len(gateway.reached()) == before
@@ -136,16 +136,18 @@ def test_spoofed_address_is_denied_by_an_allow_list(gateway: Gateway, given: Giv
     made = given.key(networks=("10.0.0.0/8",))
     for name in ("X-Forwarded-For", "X_Forwarded_For", "X-Real-IP", "Forwarded", "x-fOrwarded-for"):
         for value in ("10.1.2.3", "10.1.2.3, 127.0.0.1", "for=10.1.2.3"):
-            expect_problem(gateway.ask(headers=[(name, value), *made.headers]), 403, "address-not-allowed")
+            expect_problem(gateway.request(headers=[(name, value), *made.headers]), 403, "address-not-allowed")
 
 
 def test_address_is_that_of_the_client(gateway: Gateway, given: Given) -> None:
     made = given.key(networks=("127.0.0.2/32",))
-    expect_problem(gateway.ask(headers=made.headers), 403, "address-not-allowed")
-    with Line(gateway.port) as line:
-        line.close()
-        line.socket = socket.create_connection(("127.0.0.1", gateway.port), timeout=20, source_address=("127.0.0.2", 0))
-        assert values(heard(line.ask("/api/chats", made.headers)), "X-Forwarded-For") == ["127.0.0.2"]
+    expect_problem(gateway.request(headers=made.headers), 403, "address-not-allowed")
+    with Connection(gateway.port) as connection:
+        connection.close()
+        connection.socket = socket.create_connection(
+            ("127.0.0.1", gateway.port), timeout=20, source_address=("127.0.0.2", 0)
+        )
+        assert values(heard(connection.request("/api/chats", made.headers)), "X-Forwarded-For") == ["127.0.0.2"]
 
 
 REFUSALS: list[tuple[str, dict[str, Any], int, str, str | None]] = [
@@ -173,9 +175,9 @@ def test_denial_reaches_the_client_complete(
         "twice": made.headers * 2,
     }.get(shown, made.headers)
     for _ in range(fields.get("limit", 0)):
-        assert gateway.ask(headers=headers).status == 200
+        assert gateway.request(headers=headers).status == 200
     before = len(gateway.reached())
-    answer = gateway.ask(headers=headers)
+    answer = gateway.request(headers=headers)
     expect_problem(answer, status, slug)
     assert len(gateway.reached()) == before
     challenges = answer.headers.get_all("WWW-Authenticate") or []
@@ -191,12 +193,12 @@ def test_key_restricted_to_channels_is_denied_on_others(gateway: Gateway, given:
     organisation = given.organisation()
     made = given.key(organisation, scopes=("messages:send",), channels=[given.channel(organisation, "sms")])
     path = "/api/channels/{}/messages"
-    assert gateway.ask(path.format("sms"), made.headers, "POST").status == 200
-    expect_problem(gateway.ask(path.format("web"), made.headers, "POST"), 403, "insufficient-scope")
+    assert gateway.request(path.format("sms"), made.headers, "POST").status == 200
+    expect_problem(gateway.request(path.format("web"), made.headers, "POST"), 403, "insufficient-scope")
 
 
 def test_trace_is_denied(gateway: Gateway, given: Given) -> None:
-    answer = gateway.ask(headers=given.key().headers, method="TRACE")
+    answer = gateway.request(headers=given.key().headers, method="TRACE")
     assert answer.status == 405
     assert answer.headers["Allow"] is not None or gateway.name == "nginx"  # which answers it itself
 
@@ -224,7 +226,7 @@ DEVIOUS = [
 
 @pytest.mark.parametrize("path", CANONICAL)
 def test_upstream_receives_the_request_that_was_decided(gateway: Gateway, given: Given, path: str) -> None:
-    answer = gateway.ask(path, given.key().headers)
+    answer = gateway.request(path, given.key().headers)
     assert answer.status == 200, answer.body
     assert answer.json["path"] == path
 
@@ -232,7 +234,7 @@ def test_upstream_receives_the_request_that_was_decided(gateway: Gateway, given:
 @pytest.mark.parametrize("path", DEVIOUS)
 def test_ambiguous_path_does_not_reach_the_upstream(gateway: Gateway, given: Given, path: str) -> None:
     made, before = given.key(scopes=("chats:read", "contacts:manage")), len(gateway.reached())
-    answer = gateway.ask(path, made.headers)
+    answer = gateway.request(path, made.headers)
     assert answer.status == 400, answer.body
     assert len(gateway.reached()) == before
     assert given.meter(made).used == 0
@@ -240,32 +242,32 @@ def test_ambiguous_path_does_not_reach_the_upstream(gateway: Gateway, given: Giv
 
 def test_head_and_options_are_decided(gateway: Gateway, given: Given) -> None:
     made = given.key()
-    answer = gateway.ask(headers=made.headers, method="HEAD")
+    answer = gateway.request(headers=made.headers, method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
     assert answer.headers["RateLimit"] == '"hour";r=999'
-    refused = gateway.ask(method="HEAD")
+    refused = gateway.request(method="HEAD")
     assert (refused.status, refused.body) == (401, b"")
-    expect_problem(gateway.ask(headers=made.headers, method="OPTIONS"), 403, "insufficient-scope")
+    expect_problem(gateway.request(headers=made.headers, method="OPTIONS"), 403, "insufficient-scope")
 
 
 def test_bodies_and_errors_of_the_upstream_pass(gateway: Gateway, given: Given) -> None:
     made = given.key(scopes=("chats:read", "chats:write"))
     body = "x" * 300_000
-    with Line(gateway.port) as line:
+    with Connection(gateway.port) as connection:
         head = f"POST /api/chats HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {made.token.value}\r\n"
-        line.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
-        response = line.socket.makefile("rb").read1(1 << 20)
+        connection.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+        response = connection.socket.makefile("rb").read1(1 << 20)
     assert response.startswith(b"HTTP/1.1 200")
-    broken = gateway.ask("/api/chats/broken", made.headers)
+    broken = gateway.request("/api/chats/broken", made.headers)
     assert (broken.status, broken.json["path"]) == (500, "/api/chats/broken")
 
 
 def test_large_headers_pass_up_to_the_limit(gateway: Gateway, given: Given) -> None:
     made = given.key()
-    assert gateway.ask(headers=[*made.headers, ("X-Large", "x" * 6000)]).status == 200
-    expect_problem(gateway.ask(headers=[("X-API-Key", "x" * 6000)]), 401, "unauthenticated")
+    assert gateway.request(headers=[*made.headers, ("X-Large", "x" * 6000)]).status == 200
+    expect_problem(gateway.request(headers=[("X-API-Key", "x" * 6000)]), 401, "unauthenticated")
     before = len(gateway.reached())
-    assert gateway.ask(headers=[("X-Large", "x" * 2_000_000)]).status in (400, 431)
+    assert gateway.request(headers=[("X-Large", "x" * 2_000_000)]).status in (400, 431)
     assert len(gateway.reached()) == before
 
 
@@ -279,24 +281,24 @@ def test_connections_are_kept_alive(gateway: Gateway, verify: Verify, given: Giv
         ]
         return sum(bool(end) and end.port == verify.server.port for end in ends)
 
-    with Line(gateway.port) as line:
-        line.ask("/api/chats", made.headers)
+    with Connection(gateway.port) as connection:
+        connection.request("/api/chats", made.headers)
         before = connections()
         for _ in range(60):
-            assert line.ask("/api/chats", made.headers).status == 200
+            assert connection.request("/api/chats", made.headers).status == 200
     assert connections() - before < 20
 
 
 def test_revoked_key_is_denied_by_the_next_call(gateway: Gateway, given: Given) -> None:
     for _ in range(10):
         made = given.key()
-        lines = [Line(gateway.port) for _ in range(6)]  # to more than one worker
-        for line in lines:
-            assert line.ask("/api/chats", made.headers).status == 200
+        connections = [Connection(gateway.port) for _ in range(6)]  # to more than one worker
+        for connection in connections:
+            assert connection.request("/api/chats", made.headers).status == 200
         keys.revoke(actor=OPERATOR, key=made.key.id)
-        for line in lines:
-            expect_problem(line.ask("/api/chats", made.headers), 401, "unauthenticated")
-            line.close()
+        for connection in connections:
+            expect_problem(connection.request("/api/chats", made.headers), 401, "unauthenticated")
+            connection.close()
 
 
 def test_limit_is_exact(gateway: Gateway, given: Given) -> None:
@@ -310,4 +312,4 @@ def test_limit_is_exact(gateway: Gateway, given: Given) -> None:
 
 def test_compact_key_is_identified_by_its_uuid(gateway: Gateway, given: Given) -> None:
     made: Made = given.key(compact=True)
-    assert values(heard(gateway.ask(headers=made.headers)), "X-Keyadmin-Key-Id") == [str(made.key.id)]
+    assert values(heard(gateway.request(headers=made.headers)), "X-Keyadmin-Key-Id") == [str(made.key.id)]

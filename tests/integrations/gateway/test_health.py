@@ -14,7 +14,7 @@ from keyadmin.server.health import CACHE_SECONDS
 from keyadmin.server.run import services
 from tests.callpath.rows import Given
 from tests.integrations.gateway import servers
-from tests.live.servers import Server, free_port, started
+from tests.live.servers import Server, free_port, run_server
 from tests.owner import database_environ, url_as
 
 PRODUCTION = {
@@ -34,17 +34,17 @@ def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Serve
     port = free_port()
     environ = PRODUCTION | database_environ(database_url) | environ
     with ExitStack() as stack:
-        web = stack.enter_context(started(services(port)[0].command, port, folder / "web.log", environ))
+        web = stack.enter_context(run_server(services(port)[0].command, port, folder / "web.log", environ))
         verify = stack.enter_context(servers.verify(folder, database_url, **environ))
         yield [web, verify.server]
 
 
 def test_health_needs_no_session_host_or_https(database_url: str, tmp_path: Path) -> None:
     with both(tmp_path, database_url) as running:
-        assert running[0].ask("/keys/").status in (301, 400)
+        assert running[0].request("/keys/").status in (301, 400)
         for server in running:
             for path, document in (("/healthz", HEALTHY), ("/readyz", {"status": "ok", "worker": NO_WORKER})):
-                answer = server.ask(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
+                answer = server.request(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
                 assert (answer.status, answer.json) == (200, document)
                 assert answer.headers["Cache-Control"] == "no-store"
                 assert answer.headers["Set-Cookie"] is None
@@ -54,10 +54,10 @@ def test_missing_pepper_fails_readiness(database_url: str, given: Given, tmp_pat
     given.key(pepper=1)
     with both(tmp_path, database_url, KEYADMIN_PEPPERS=f"2:{'22' * 32}") as running:
         for server in running:
-            answer = server.ask("/readyz")
+            answer = server.request("/readyz")
             expected = {"status": "unavailable", "peppers": "Missing: 1.", "worker": NO_WORKER}
             assert (answer.status, answer.json) == (503, expected)
-            assert server.ask("/healthz").status == 200
+            assert server.request("/healthz").status == 200
 
 
 def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
@@ -69,14 +69,14 @@ def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
     ):
         connection.execute("INSERT INTO worker_process VALUES ('host:1', now(), now() - interval '2 minutes')")
         try:
-            assert [server.ask("/readyz").json for server in running] == [{"status": "ok"}] * 2
+            assert [server.request("/readyz").json for server in running] == [{"status": "ok"}] * 2
             connection.execute("UPDATE worker_process SET seen_at = now() - interval '11.5 minutes'")
             time.sleep(CACHE_SECONDS + 0.1)
             for server in running:
-                answer = server.ask("/readyz")
+                answer = server.request("/readyz")
                 assert answer.status == 200
                 assert "No worker was seen for 11 minutes" in answer.json["worker"]
-                metrics = server.ask("/metrics").body.decode()
+                metrics = server.request("/metrics").body.decode()
                 assert f'keyadmin_build_info{{version="{__version__}"}} 1.0' in metrics
                 assert "keyadmin_worker_seen_seconds 69" in metrics
                 assert "keyadmin_outbox_jobs 0.0" in metrics
@@ -91,7 +91,7 @@ def test_missing_migrations_fail_readiness(database_url: str, tmp_path: Path) ->
         try:
             with both(tmp_path, urlsplit(database_url)._replace(path="/empty_house").geturl()) as running:
                 for server in running:
-                    answer = server.ask("/readyz")
+                    answer = server.request("/readyz")
                     assert (answer.status, list(answer.json)) == (503, ["status", "migrations"])
         finally:
             connection.execute("DROP DATABASE empty_house WITH (FORCE)")

@@ -71,8 +71,8 @@ def in_front(own: Verify, folder: Path) -> Iterator[dict[str, Gateway]]:
 @pytest.fixture(params=["directly", "nginx", "caddy"])
 def ask(request: pytest.FixtureRequest, own: Verify, in_front: dict[str, Gateway]) -> Ask:
     if request.param == "directly":
-        return own.ask
-    return lambda headers: in_front[request.param].ask(headers=headers)
+        return own.request
+    return lambda headers: in_front[request.param].request(headers=headers)
 
 
 def expect_503s(ask: Ask, made: list[Pairs]) -> None:
@@ -132,18 +132,18 @@ def test_stopped_database_makes_calls_unavailable_until_it_starts(
 
 def test_locked_key_delays_no_other_key(postgres: EmbeddedPostgres, own: Verify, made: list[Pairs]) -> None:
     locked, other = made[0], made[1]
-    expect_recovery(own.ask, made)
+    expect_recovery(own.request, made)
     identity = locked[0][1].rsplit("_", 1)[0]
     with psycopg.connect(postgres.url()) as holder, ThreadPoolExecutor(40) as pool:
         rows = "SELECT m.key_id FROM meter m JOIN key k ON k.id = m.key_id WHERE k.key_id = %s FOR UPDATE OF m"
         assert holder.execute(rows, [identity]).fetchall()
         for _ in range(2):
             began = time.monotonic()
-            held = [pool.submit(own.ask, locked) for _ in range(30)]
-            assert {own.ask(other).status for _ in range(30)} == {204}
+            held = [pool.submit(own.request, locked) for _ in range(30)]
+            assert {own.request(other).status for _ in range(30)} == {204}
             assert {one.result().status for one in held} == {503}
             assert time.monotonic() - began <= ANSWERS_WITHIN
-    expect_recovery(own.ask, made)
+    expect_recovery(own.request, made)
 
 
 def test_killed_worker_loses_no_count(
@@ -151,7 +151,7 @@ def test_killed_worker_loses_no_count(
 ) -> None:
     """The count is between the allowed and the sent calls, and the worker is replaced."""
     gateway, identity = in_front["nginx"], made[2][0][1].rsplit("_", 1)[0]
-    expect_recovery(own.ask, made)
+    expect_recovery(own.request, made)
 
     def counted() -> int:
         with psycopg.connect(postgres.url()) as connection:
@@ -160,7 +160,7 @@ def test_killed_worker_loses_no_count(
 
     before, workers = counted(), own.server.workers()
     with processes(2) as pool:
-        running = [pool.submit(calls_of, gateway.port, made[2], 100, patient=True) for _ in range(4)]
+        running = [pool.submit(calls_of, gateway.port, made[2], 100, reconnect=True) for _ in range(4)]
         while counted() - before < 100:
             time.sleep(0.05)
         psutil.Process(min(workers)).send_signal(signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_killed_worker_loses_no_count(
     while len(own.server.workers() - {min(workers)}) < WORKERS:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    expect_recovery(own.ask, made)
+    expect_recovery(own.request, made)
 
 
 def test_gateway_denies_every_call_without_keyadmin(
@@ -183,7 +183,7 @@ def test_gateway_denies_every_call_without_keyadmin(
         api = stack.enter_context(servers.upstream(folder))
         with servers.verify(folder, postgres.url()) as gone:
             running = [stack.enter_context(start(folder, gone, api)) for start in (servers.nginx, servers.caddy)]
-            assert [one.ask(headers=made[0]).status for one in running] == [200, 200]
+            assert [one.request(headers=made[0]).status for one in running] == [200, 200]
         reached = len(running[0].reached())
         for gateway in running:
             expect_503s_of_the_gateway(gateway, made[0])
@@ -192,7 +192,7 @@ def test_gateway_denies_every_call_without_keyadmin(
 
 def expect_503s_of_the_gateway(gateway: Gateway, headers: Pairs) -> None:
     for _ in range(5):
-        answer = gateway.ask(headers=headers)
+        answer = gateway.request(headers=headers)
         assert answer.status == 503, answer.body
         assert answer.json["type"] == "urn:keyadmin:problem:unavailable"
         assert answer.headers["Content-Type"] == "application/problem+json"

@@ -10,7 +10,7 @@ import pytest
 
 from tests.callpath.rows import Given
 from tests.integrations.gateway.servers import Gateway, Verify, verify
-from tests.live.client import Answer, Headers, Line
+from tests.live.client import Answer, Connection, Headers
 
 
 def told(answer: Answer) -> str:
@@ -27,7 +27,7 @@ def by_caddy(method: str = "GET", uri: str = "/api/chats") -> Headers:
 
 def test_allowed_request_is_204_with_the_caller(verify: Verify, given: Given) -> None:
     made = given.key()
-    answer = verify.ask(made.headers)
+    answer = verify.request(made.headers)
     assert (answer.status, answer.body) == (204, b"")
     assert answer.headers["X-Keyadmin-Key-Id"] == made.key.key_id
     assert answer.headers["X-Keyadmin-Bot"] is None
@@ -110,21 +110,21 @@ def test_credentials_are_decided_as_everywhere(verify: Verify, given: Given) -> 
         (400, [("X-API-Key-Id", identity)]),
     ]
     for status, headers in cases:
-        answer = verify.ask(headers)
+        answer = verify.request(headers)
         assert answer.status == status, headers
         if status == 401:
             assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="api"')
-    assert verify.ask([("X-API-Key", b"\xe9\xff")]).status in (400, 401)
+    assert verify.request([("X-API-Key", b"\xe9\xff")]).status in (400, 401)
 
 
 def test_denial_for_nginx_repeats_the_body_in_a_header(verify: Verify, given: Given) -> None:
-    answer = verify.ask()
+    answer = verify.request()
     assert json.loads(answer.headers["X-Keyadmin-Problem"]) == answer.json
     assert verify.raw(by_caddy()).headers["X-Keyadmin-Problem"] is None
 
 
 def test_trace_is_denied(verify: Verify, given: Given) -> None:
-    answer = verify.ask(given.key().headers, method="TRACE")
+    answer = verify.request(given.key().headers, method="TRACE")
     assert (answer.status, answer.headers["Allow"] is not None) == (405, True)
 
 
@@ -151,7 +151,7 @@ def test_client_address_is_the_forwarded_one(verify: Verify, given: Given, forwa
 def test_peer_that_is_no_gateway_is_denied(database_url: str, given: Given, tmp_path: Any) -> None:
     made = given.key()
     with verify(tmp_path, database_url, KEYADMIN_TRUSTED_PROXIES="10.0.0.1") as untrusted:
-        answer = untrusted.ask([*made.headers, ("X-Request-Id", "from-a-stranger")])
+        answer = untrusted.request([*made.headers, ("X-Request-Id", "from-a-stranger")])
         assert (answer.status, told(answer)) == (403, "not-a-gateway")
         assert answer.headers["X-Request-Id"] != "from-a-stranger"
         assert untrusted.raw([], "/healthz").status == 200
@@ -161,8 +161,8 @@ def test_peer_that_is_no_gateway_is_denied(database_url: str, given: Given, tmp_
 
 def test_every_decision_is_logged_without_its_secret(verify: Verify, given: Given) -> None:
     made = given.key()
-    verify.ask([*made.headers, ("X-Request-Id", "allowed-request-1")], uri="/api/chats?api_key=not-for-logs")
-    verify.ask([*made.headers, ("X-Request-Id", "refused-request-1")], method="POST")
+    verify.request([*made.headers, ("X-Request-Id", "allowed-request-1")], uri="/api/chats?api_key=not-for-logs")
+    verify.request([*made.headers, ("X-Request-Id", "refused-request-1")], method="POST")
     verify.raw([*made.headers, ("X-Request-Id", "unclear-request-1")])
     lines = {
         line.partition("request_id=")[2].split()[0]: line
@@ -181,7 +181,7 @@ def test_every_decision_is_logged_without_its_secret(verify: Verify, given: Give
 def test_request_id_of_the_gateway_is_kept(verify: Verify, given: Given) -> None:
     made = given.key()
     for given_id, kept in (("0123456789abcdef", True), ("short", False), ("<script>alert(1)", False)):
-        answered = verify.ask([*made.headers, ("X-Request-Id", given_id)]).headers["X-Request-Id"]
+        answered = verify.request([*made.headers, ("X-Request-Id", given_id)]).headers["X-Request-Id"]
         assert (answered == given_id) == kept
 
 
@@ -197,8 +197,8 @@ def test_concurrent_calls_are_answered_and_counted_exactly(verify: Verify, given
 
     def calls(number: int) -> Counter[int]:
         made = busy if number % 2 else others[number % 8 // 2]
-        with Line(verify.server.port) as line:
-            return Counter(line.ask("/verify", [*by_nginx(), *made.headers]).status for _ in range(40))
+        with Connection(verify.server.port) as connection:
+            return Counter(connection.request("/verify", [*by_nginx(), *made.headers]).status for _ in range(40))
 
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(calls, range(16)))
@@ -213,4 +213,4 @@ def test_health_needs_no_credential(verify: Verify, gateways: dict[str, Gateway]
         answer = verify.raw([], path)
         assert (answer.status, answer.json) == (200, {"status": "ok"})
         assert answer.headers["Cache-Control"] == "no-store"
-        assert gateways["nginx"].ask(path).status == 401  # a path of the API's, as any other
+        assert gateways["nginx"].request(path).status == 401  # a path of the API's, as any other
