@@ -28,6 +28,7 @@ from keyadmin.models import (
     Person,
     RefreshToken,
     Role,
+    ScopeDay,
     Secret,
     SystemRole,
     Tier,
@@ -210,3 +211,11 @@ def _add_secret(key: Key, token: tokens.Token, **kwargs: Any) -> None:
     pepper_id = settings.KEYADMIN_CURRENT_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, **kwargs)
+
+
+def use_key(key: Key, *scopes: str, days: int = 0) -> None:
+    """Record that the key was used `days` ago, with one call of each of the scopes."""
+    at = timezone.now() - timedelta(days=days)
+    Meter.objects.filter(key_id=key.id).update(last_used_at=at, last_used_day=at.date())
+    for scope in scopes:
+        ScopeDay.objects.create(key_id=key.id, day=at.date(), scope=scope, count=1)

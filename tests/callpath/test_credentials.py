@@ -9,6 +9,7 @@ from keyadmin.callpath.rules import Call
 from keyadmin.core import tokens
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.integrations.django.middleware import KeyMiddleware
+from tests.callpath.invalid_tokens import unknown_token, wrong_secret
 from tests.callpath.rows import Given, Made
 from tests.live.client import Answer
 from tests.live.servers import Server
@@ -30,11 +31,6 @@ def refused(answer: Answer, status: int = 401) -> Answer:
     assert answer.headers["WWW-Authenticate"] == challenge
     assert answer.headers["RateLimit"] is None
     return answer
-
-
-def other(token: tokens.Token) -> tokens.Token:
-    """A well-formed key with the same prefix that does not exist."""
-    return tokens.mint(token.prefix, token.format)
 
 
 def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None:
@@ -64,7 +60,7 @@ def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
     assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
     assert answer.headers["RateLimit"] == '"hour";r=999'
     assert answer.headers["Cache-Control"] == "no-store"
-    refused(server.request("/api/whoami", [("X-API-Key", other(made.token).value)]))
+    refused(server.request("/api/whoami", [("X-API-Key", unknown_token(made.token).value)]))
 
 
 def test_compact_key_cannot_be_sent_as_a_pair(server: Server, given: Given) -> None:
@@ -89,7 +85,7 @@ def test_challenge_without_a_credential_names_no_error(server: Server, headers: 
 def test_more_than_one_credential_is_denied_with_400(server: Server, key: Made) -> None:
     value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
     for headers in (
-        [("X-API-Key", value), ("Authorization", f"Bearer {other(key.token).value}")],
+        [("X-API-Key", value), ("Authorization", f"Bearer {unknown_token(key.token).value}")],
         [("X-API-Key", value), ("Authorization", f"Bearer {value}")],
         [("X-API-Key", value), ("X-API-Key", value)],
         [("X-API-Key", value), ("x-api-key", "")],
@@ -120,7 +116,7 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
     answers = [
         refused(server.request("/api/chats", [("X-API-Key", value)])).without_id()
         for value in (
-            other(key.token).value,
+            unknown_token(key.token).value,
             wrong_secret(key.token).value,
             swapped,
             "nonsense",
@@ -132,19 +128,10 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
     assert answers == answers[:1] * len(answers)
 
 
-def wrong_secret(token: tokens.Token) -> tokens.Token:
-    """Another secret for the same key ID, with a correct checksum."""
-    fake = other(token)
-    body = fake.secret[:43]
-    wrong = tokens.pair(str(token.key_id), body + tokens._checksum(f"{token.key_id}_{body}"))
-    assert wrong is not None
-    return wrong
-
-
 def test_every_unknown_key_runs_the_same_statement(given: Given, statements: list[str]) -> None:
     key = given.key()
     call = Call("GET", "/api/chats", None)
-    for token in (other(key.token), wrong_secret(key.token)):
+    for token in (unknown_token(key.token), wrong_secret(key.token)):
         assert authorize(token, call) == Denial(DenialReason.UNPROVEN)
     assert statements == statements[:1] * 2
 
@@ -208,7 +195,9 @@ def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
     server.request(f"/api/chats?api_key={value}")
     server.request(f"/api/chats?api_key={compact}&key={value}", key.headers)
     server.request(f"/api/chats/{value}", key.headers)
-    server.request("/api/chats", [("Authorization", f"Bearer {other(key.token).value}"), ("Referer", f"/?k={value}")])
+    server.request(
+        "/api/chats", [("Authorization", f"Bearer {unknown_token(key.token).value}"), ("Referer", f"/?k={value}")]
+    )
     answered = server.request("/api/chats", [("X-API-Key", value)])
     server.request("/api/chats", [("X-API-Key", value + "\x00")])
     log = server.log.read_text()

@@ -12,8 +12,8 @@ from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.core.tokens import mint
 from keyadmin.operations import keys
 from keyadmin.operations.catalogue import tiers
+from tests.callpath.invalid_tokens import wrong_secret
 from tests.callpath.rows import Given, Made
-from tests.callpath.test_credentials import wrong_secret
 from tests.live.load import call, processes
 from tests.live.servers import WORKERS, Server
 

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.test import RequestFactory
 from django.urls import resolve
 
+from tests.callpath.invalid_tokens import wrong_secret
 from tests.callpath.rows import Given, Made
-from tests.callpath.test_credentials import wrong_secret
 from tests.factories import PersonFactory, as_actor
 from tests.live.client import Answer
 from tests.live.servers import Server

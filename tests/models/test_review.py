@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Finding, Key, Meter, Organisation, Person, Role, Scope, ScopeDay, review
-from tests.factories import BotFactory, KeyFactory, PersonFactory, member_of
+from keyadmin.models import Finding, Key, Organisation, Person, Role, Scope, review
+from tests.factories import BotFactory, KeyFactory, PersonFactory, member_of, use_key
 
 F = Finding
 NOW = timezone.now()
@@ -28,13 +28,6 @@ ALL_SCOPES = [
 ]
 
 
-def use(key: Key, *scopes: str, days: int = 0) -> None:
-    at = timezone.now() - timedelta(days=days)
-    Meter.objects.filter(key_id=key.id).update(last_used_at=at, last_used_day=at.date())
-    for scope in scopes:
-        ScopeDay.objects.create(key_id=key.id, day=at.date(), scope=scope, count=1)
-
-
 @pytest.fixture
 def quiet(northwind: Organisation) -> Callable[..., Key]:
     """Creates a key without findings, used today with its only permission; arguments override its fields."""
@@ -43,7 +36,7 @@ def quiet(northwind: Organisation) -> Callable[..., Key]:
         usual = {"organisation": northwind, "networks": ["10.0.0.0/8"], "expires_at": NOW + timedelta(days=30)}
         key: Key = KeyFactory(**usual | fields)
         if used is not None:
-            use(key, *used_scopes, days=used)
+            use_key(key, *used_scopes, days=used)
         return key
 
     return make

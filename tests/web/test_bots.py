@@ -1,7 +1,6 @@
 """Bots: the list, a bot's page, its keys by a description, disabling and enabling."""
 
 import json
-import re
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -14,22 +13,13 @@ from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Orga
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
+from tests.web.pages import key_names, secret_in
 
 
 @pytest.fixture
 def concierge(northwind: Organisation) -> Bot:
     row: Bot = BotFactory(organisation=northwind, name="Concierge", description="Answers guests")
     return row
-
-
-def names(html: str) -> list[str]:
-    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
-
-
-def secret_in(html: str) -> str:
-    found = re.search(r'id="reveal-key" data-secret>([^<]+)<', html)
-    assert found
-    return found[1]
 
 
 def test_bot_list_shows_keys_ranges_and_status(
@@ -39,10 +29,10 @@ def test_bot_list_shows_keys_ranges_and_status(
     KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"]))
     BotFactory(organisation=contoso, name="Theirs")
     html = signed_in(jonas).get("/bots/").content.decode()
-    assert names(html) == ["Concierge", "Release bot"]
+    assert key_names(html) == ["Concierge", "Release bot"]
     for words in ("1 range", "Any IP", "Keys only", "Conversational", "Disabled", "1–2 of 2", "New bot"):
         assert words in html
-    assert names(signed_in(jonas).get("/bots/?q=RELEASE").content.decode()) == ["Release bot"]
+    assert key_names(signed_in(jonas).get("/bots/?q=RELEASE").content.decode()) == ["Release bot"]
     assert "No bot matches" in signed_in(jonas).get("/bots/?q=unknown").content.decode()
 
 
@@ -52,7 +42,7 @@ def test_bot_list_of_one_organisation_has_only_its_bots(
     BotFactory(organisation=northwind, name="Ours")
     BotFactory(organisation=contoso, name="Theirs")
     rows = htmx(maya).get("/bots/?organisation=contoso").content.decode()
-    assert names(rows) == ["Theirs"]
+    assert key_names(rows) == ["Theirs"]
     assert "<html" not in rows
     assert htmx(maya).get("/bots/?organisation=unknown").status_code == 404
 
@@ -63,7 +53,7 @@ def test_bot_list_pages_reach_every_bot(jonas: Person, northwind: Organisation, 
     client, seen, url = signed_in(jonas), [], "/bots/"
     while url:
         response = client.get(url)
-        seen += names(response.content.decode())
+        seen += key_names(response.content.decode())
         url = response.context["page"].next_url
     assert seen == [f"Bot {number:02}" for number in range(45)]
 

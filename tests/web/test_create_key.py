@@ -13,14 +13,9 @@ from keyadmin.core import tokens
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Tier
 from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
 from tests.web.conftest import SignedIn
+from tests.web.pages import secret_in
 
 CREATE = "/keys/create/"
-
-
-def secret_in(page: str) -> str:
-    found = re.search(r'id="reveal-key" data-secret>([^<]+)<', page)
-    assert found, page
-    return found[1]
 
 
 def test_secret_is_shown_once(jonas: Person, signed_in: SignedIn, new_key: dict[str, Any]) -> None:

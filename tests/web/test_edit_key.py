@@ -13,6 +13,7 @@ from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, S
 from keyadmin.operations import keys as operations
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
 from tests.web.conftest import SignedIn
+from tests.web.pages import form_values
 
 
 @pytest.fixture
@@ -25,23 +26,11 @@ def url(key: Key) -> str:
     return f"/keys/{key.id}/edit/"
 
 
-def sent_by(page: str) -> dict[str, Any]:
-    """What a browser would send of the form on the page."""
-    fields: dict[str, Any] = {}
-    for tag in re.findall(r"<input[^>]*>", page[page.index("data-keyform") :]):
-        found = {name: unescape(value) for name, value in re.findall(r'([a-z-]+)="([^"]*)"', tag)}
-        ticked = found.get("type") not in ("checkbox", "radio") or " checked" in tag
-        if "name" in found and ticked:
-            fields.setdefault(found["name"], []).append(found.get("value", "on"))
-    fields.pop("csrfmiddlewaretoken", None)
-    return fields
-
-
 def test_rename_reloads_the_key_page_and_other_edits_refresh_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client: Any = htmx(jonas)
     client.behind = f"/keys/{key.id}/"
     for changed, header in (("description", "HX-Trigger"), ("name", "HX-Refresh")):
-        fields = sent_by(client.get(url(key)).content.decode()) | {changed: "Other"}
+        fields = form_values(client.get(url(key)).content.decode()) | {changed: "Other"}
         response = client.post(url(key), fields)
         assert {"HX-Trigger", "HX-Refresh"} & response.headers.keys() == {header}, changed
 
@@ -49,7 +38,7 @@ def test_rename_reloads_the_key_page_and_other_edits_refresh_it(jonas: Person, k
 def test_form_shows_the_key_and_saves_changes(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     page = client.get(url(key)).content.decode()
-    sent = sent_by(page)
+    sent = form_values(page)
     assert (sent["name"], sorted(sent["scopes"])) == (["CRM"], ["chats:read", "chats:write"])
     assert "owner" not in sent
     response = client.post(url(key), sent | {"name": "CRM sync", "scopes": ["chats:read"]})
@@ -66,12 +55,12 @@ def test_form_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in: S
     page = client.get(url(key)).content.decode()
     assert "<!doctype html>" in page
     assert "hx-post" not in page
-    assert client.post(url(key), sent_by(page) | {"description": "New"}).status_code == 302
+    assert client.post(url(key), form_values(page) | {"description": "New"}).status_code == 302
 
 
 def test_unchanged_form_says_no_changes(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
-    response = client.post(url(key), sent_by(client.get(url(key)).content.decode()))
+    response = client.post(url(key), form_values(client.get(url(key)).content.decode()))
     assert response.status_code == 422
     assert "No changes to save." in response.content.decode()
     assert not Event.objects.of_target(str(key.id)).exists()
@@ -91,7 +80,7 @@ def test_invalid_form_shows_errors_and_keeps_input(
     jonas: Person, key: Key, htmx: SignedIn, field: str, value: Any, words: str
 ) -> None:
     client = htmx(jonas)
-    sent = sent_by(client.get(url(key)).content.decode()) | {"description": "Typed", field: value}
+    sent = form_values(client.get(url(key)).content.decode()) | {"description": "Typed", field: value}
     response = client.post(url(key), sent)
     assert response.status_code == 422
     html = response.content.decode()
@@ -105,9 +94,9 @@ def test_stale_form_shows_the_other_change_and_can_be_saved(
     maya: Person, jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn
 ) -> None:
     client = htmx(jonas)
-    sent = sent_by(client.get(url(key)).content.decode())
+    sent = form_values(client.get(url(key)).content.decode())
     theirs = signed_in(maya)
-    changed = sent_by(theirs.get(url(key)).content.decode()) | {"description": "Maya's", "scopes": ["chats:read"]}
+    changed = form_values(theirs.get(url(key)).content.decode()) | {"description": "Maya's", "scopes": ["chats:read"]}
     assert theirs.post(url(key), changed).status_code == 302
     response = client.post(url(key), sent | {"name": "Jonas's"})
     assert response.status_code == 409
@@ -118,7 +107,7 @@ def test_stale_form_shows_the_other_change_and_can_be_saved(
     assert "<ins>Maya's</ins>" in html
     key.refresh_from_db()
     assert (key.name, key.description) == ("CRM", "Maya's")
-    again = sent_by(response.content.decode())
+    again = form_values(response.content.decode())
     assert (again["name"], again["description"], again["scopes"]) == (["Jonas's"], ["Maya's"], ["chats:read"])
     assert client.post(url(key), again).status_code == 204
     key.refresh_from_db()
@@ -129,11 +118,11 @@ def test_stale_form_shows_the_other_change_and_can_be_saved(
 @pytest.mark.parametrize("base", ["", "[]", "nonsense", "{"])
 def test_forged_base_version_is_harmless(jonas: Person, key: Key, htmx: SignedIn, base: str) -> None:
     client = htmx(jonas)
-    sent = sent_by(client.get(url(key)).content.decode()) | {"base": base, "name": "Mine"}
+    sent = form_values(client.get(url(key)).content.decode()) | {"base": base, "name": "Mine"}
     operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
     response = client.post(url(key), sent)
     assert response.status_code == 409
-    assert sent_by(response.content.decode())["description"] == ["Old"]
+    assert form_values(response.content.decode())["description"] == ["Old"]
 
 
 def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
@@ -141,11 +130,11 @@ def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htm
     northwind.max_expiry_days = 30
     northwind.save()
     client = htmx(jonas)
-    sent = sent_by(client.get(url(key)).content.decode())
+    sent = form_values(client.get(url(key)).content.decode())
     assert sent["expires"] == ["keep"]
     assert client.post(url(key), sent | {"name": "Renamed"}).status_code == 204
     assert Key.objects.get(id=key.id).expires_at == key.expires_at
-    sent = sent_by(client.get(url(key)).content.decode())
+    sent = form_values(client.get(url(key)).content.decode())
     assert client.post(url(key), sent | {"expires": "90"}).status_code == 422
     assert client.post(url(key), sent | {"expires": "7"}).status_code == 204
     assert Key.objects.get(id=key.id).expires_at < timezone.now() + timedelta(days=8)
@@ -159,11 +148,11 @@ def test_owner_keeps_a_tier_that_only_administrators_choose(
     client = htmx(jonas)
     page = client.get(url(key)).content.decode()
     assert "Fast" in page
-    assert client.post(url(key), sent_by(page) | {"name": "Renamed"}).status_code == 204
+    assert client.post(url(key), form_values(page) | {"name": "Renamed"}).status_code == 204
     other = TierFactory(name="Faster")
-    sent = sent_by(client.get(url(key)).content.decode()) | {"tier": str(other.id)}
+    sent = form_values(client.get(url(key)).content.decode()) | {"tier": str(other.id)}
     assert client.post(url(key), sent).status_code == 422
-    sent = sent_by(htmx(maya).get(url(key)).content.decode()) | {"tier": str(other.id)}
+    sent = form_values(htmx(maya).get(url(key)).content.decode()) | {"tier": str(other.id)}
     assert htmx(maya).post(url(key), sent).status_code == 204
     assert Key.objects.get(id=key.id).tier == other
 
@@ -173,7 +162,7 @@ def test_channel_of_another_organisation_is_rejected(
 ) -> None:
     ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
     client = htmx(jonas)
-    sent = sent_by(client.get(url(key)).content.decode())
+    sent = form_values(client.get(url(key)).content.decode())
     assert client.post(url(key), sent | {"channels": [str(theirs.id)]}).status_code == 422
     assert client.post(url(key), sent | {"channels": [str(ours.id)]}).status_code == 204
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from keyadmin.models import AddressDay, Key, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
-from tests.web.test_edit_key import sent_by, url
+from tests.web.pages import form_values
 
 
 @pytest.fixture
@@ -22,8 +22,9 @@ def used(northwind: Organisation) -> Key:
 
 
 def save(client: Any, key: Key, networks: list[str], **more: Any) -> tuple[int, str]:
-    sent = sent_by(client.get(url(key)).content.decode())
-    response = client.post(url(key), sent | {"networks": networks} | more)
+    url = f"/keys/{key.id}/edit/"
+    sent = form_values(client.get(url).content.decode())
+    response = client.post(url, sent | {"networks": networks} | more)
     return response.status_code, response.content.decode()
 
 

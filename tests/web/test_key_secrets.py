@@ -11,7 +11,7 @@ from django.utils import timezone
 from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
-from tests.web.test_create_key import secret_in
+from tests.web.pages import secret_in
 
 
 @pytest.fixture

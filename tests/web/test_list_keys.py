@@ -11,10 +11,7 @@ from keyadmin.models import CallOutcome, Key, Kind, Meter, Organisation, Person,
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
-
-
-def names(html: str) -> list[str]:
-    return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
+from tests.web.pages import key_names
 
 
 def test_keys_are_listed_newest_first_with_their_status(
@@ -24,7 +21,7 @@ def test_keys_are_listed_newest_first_with_their_status(
     KeyFactory(organisation=northwind, name="First", scopes=["chats:read"])
     KeyFactory(bot=bot, name="Second", scopes=["chats:export"], networks=["10.0.0.0/8"])
     html = signed_in(jonas).get("/keys/").content.decode()
-    assert names(html) == ["Second", "First"]
+    assert key_names(html) == ["Second", "First"]
     assert "2 ranges" in html
     assert "Concierge" in html
     assert "1–2 of 2" in html
@@ -67,14 +64,14 @@ def test_filters_select_matching_keys(
     KeyFactory(organisation=northwind, name="Narrow", networks=["10.0.0.0/8"])
     KeyFactory(organisation=northwind, name="Revoked", revoked=True)
     KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"]), name="Robot")
-    assert names(signed_in(jonas).get(f"/keys/?{query}").content.decode()) == expected
+    assert key_names(signed_in(jonas).get(f"/keys/?{query}").content.decode()) == expected
 
 
 def test_search_finds_a_key_by_its_prefix(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     key = KeyFactory(organisation=northwind)
     KeyFactory(organisation=northwind)
     html = signed_in(jonas).get("/keys/", {"q": key.recognition}).content.decode()
-    assert names(html) == [key.name]
+    assert key_names(html) == [key.name]
 
 
 def test_organisation_filter_rejects_an_unreadable_organisation(
@@ -82,9 +79,9 @@ def test_organisation_filter_rejects_an_unreadable_organisation(
 ) -> None:
     KeyFactory(organisation=northwind, name="Ours")
     KeyFactory(organisation=contoso, name="Theirs")
-    assert names(signed_in(maya).get("/keys/").content.decode()) == ["Theirs", "Ours"]
-    assert names(signed_in(maya).get("/keys/?organisation=contoso").content.decode()) == ["Theirs"]
-    assert names(signed_in(jonas).get("/keys/").content.decode()) == ["Ours"]
+    assert key_names(signed_in(maya).get("/keys/").content.decode()) == ["Theirs", "Ours"]
+    assert key_names(signed_in(maya).get("/keys/?organisation=contoso").content.decode()) == ["Theirs"]
+    assert key_names(signed_in(jonas).get("/keys/").content.decode()) == ["Ours"]
     assert signed_in(jonas).get("/keys/?organisation=contoso").status_code == 404
     assert signed_in(jonas).get("/keys/?organisation=unheard-of").status_code == 404
 
@@ -97,7 +94,7 @@ def test_pages_lead_forward_and_back(jonas: Person, northwind: Organisation, sig
     seen, url, pages = [], "/keys/?sort=newest", []
     while url:
         html = client.get(url).content.decode()
-        pages.append(names(html))
+        pages.append(key_names(html))
         seen += pages[-1]
         found = re.search(r'href="([^"]*)" rel="next"', html)
         url = found[1].replace("&amp;", "&") if found else ""
@@ -105,7 +102,7 @@ def test_pages_lead_forward_and_back(jonas: Person, northwind: Organisation, sig
     assert seen == list(Key.objects.order_by("-created_at", "-id").values_list("name", flat=True))
     back = re.search(r'href="([^"]*)" rel="prev"', html)
     assert back
-    assert names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
+    assert key_names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
 
 
 def test_cursor_past_the_last_key_shows_the_first_page(
@@ -116,7 +113,7 @@ def test_cursor_past_the_last_key_shows_the_first_page(
     client = signed_in(jonas)
     url = re.search(r'href="([^"]*)" rel="next"', client.get("/keys/").content.decode())[1]
     Key.objects.order_by("created_at").first().delete()
-    assert len(names(client.get(url).content.decode())) == 20
+    assert len(key_names(client.get(url).content.decode())) == 20
 
 
 def test_htmx_gets_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
@@ -228,7 +225,7 @@ def test_master_keys_page_lists_only_master_keys(
     KeyFactory(organisation=northwind, name="Plain")
     KeyFactory(organisation=northwind, name="Master", kind=Kind.MASTER)
     html = signed_in(maya).get("/keys/?kind=master").content.decode()
-    assert names(html) == ["Master"]
+    assert key_names(html) == ["Master"]
     assert re.search(r'href="/keys/\?kind=master" aria-current="page"', html)
     assert "Master User API keys" not in signed_in(jonas).get("/keys/").content.decode()
 
@@ -255,7 +252,7 @@ def test_popover_offers_bots_and_permissions(jonas: Person, northwind: Organisat
         "used=90&open=limited&scope=chats:export&bot=none&kind=standard": ["Idle"],
     }.items():
         html = client.get(f"/keys/?{query}").content.decode()
-        assert names(html) == expected, query
+        assert key_names(html) == expected, query
     assert ">5</span>" in html
     assert 'href="/keys/"' in html
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from keyadmin.models import Key, Meter, Organisation, Person
 from tests.factories import KeyFactory
 from tests.web.conftest import SignedIn
-from tests.web.test_list_keys import names
+from tests.web.pages import key_names
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_every_order_pages_forward_and_back(
     pages, url, last = [], f"/keys/?sort={sort}", ""
     while url:
         last = client.get(url).content.decode()
-        pages.append(names(last))
+        pages.append(key_names(last))
         found = re.search(r'href="([^"]*)" rel="next"', last)
         url = found[1].replace("&amp;", "&") if found else ""
     assert [len(page) for page in pages] == [20, 20, 5]
@@ -51,7 +51,7 @@ def test_every_order_pages_forward_and_back(
         back = re.search(r'href="([^"]*)" rel="prev"', last)
         assert back
         last = client.get(back[1].replace("&amp;", "&")).content.decode()
-        assert names(last) == earlier
+        assert key_names(last) == earlier
 
 
 def test_column_headings_show_and_switch_the_order(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:

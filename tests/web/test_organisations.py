@@ -9,7 +9,7 @@ from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, S
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
 from tests.web.conftest import SignedIn
-from tests.web.test_bots import names, secret_in
+from tests.web.pages import key_names, secret_in
 
 
 def test_list_shows_all_organisations_to_people_with_a_system_role(
@@ -18,8 +18,8 @@ def test_list_shows_all_organisations_to_people_with_a_system_role(
     KeyFactory(bot=BotFactory(organisation=northwind))
     client = signed_in(maya)
     html = client.get("/organisations/").content.decode()
-    assert names(html) == ["Contoso", "Northwind"]
-    assert names(client.get("/organisations/?q=north").content.decode()) == ["Northwind"]
+    assert key_names(html) == ["Contoso", "Northwind"]
+    assert key_names(client.get("/organisations/?q=north").content.decode()) == ["Northwind"]
     assert "No organisation matches" in client.get("/organisations/?q=unknown").content.decode()
 
 
@@ -37,7 +37,7 @@ def test_list_is_paged_with_a_constant_number_of_statements(
     seen, url = [], "/organisations/"
     while url:
         response = client.get(url)
-        seen += names(response.content.decode())
+        seen += key_names(response.content.decode())
         url = response.context["page"].next_url
     assert len(seen) == len(set(seen)) == 45
     assert seen == sorted(seen)

@@ -14,8 +14,7 @@ from keyadmin.models import Event, Key, Organisation, Person
 from keyadmin.operations import review as operations
 from keyadmin.web.common import capped_count
 from keyadmin.web.review import report
-from tests.factories import KeyFactory, member_of
-from tests.models.test_review import use
+from tests.factories import KeyFactory, member_of, use_key
 from tests.web.conftest import SignedIn
 
 
@@ -56,7 +55,7 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
         "Theirs": KeyFactory(organisation=contoso, name="Theirs", networks=["10.0.0.0/8"]),
     }
     for name in ("Quiet", "=cmd()", "Theirs"):
-        use(made[name], "chats:read")
+        use_key(made[name], "chats:read")
     return made
 
 
@@ -146,7 +145,7 @@ def test_built_report_shows_the_current_state_of_each_key(
     operations.build()
     keys["=cmd()"].allow_list.create(network="10.0.0.0/8")
     Key.objects.filter(id=keys["=cmd()"].id).update(expires_at=timezone.now() + timedelta(days=20))
-    use(keys["=cmd()"], "chats:write")
+    use_key(keys["=cmd()"], "chats:write")
     keys["Legacy"].allow_list.all()
     Key.objects.filter(id=keys["Legacy"].id).update(name="Renamed")
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)

@@ -8,7 +8,7 @@ from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.web.conftest import SignedIn
-from tests.web.test_bots import names
+from tests.web.pages import key_names
 
 PUBLIC, LISTS = "/security/public-keys/", "/security/allow-lists/"
 
@@ -22,10 +22,10 @@ def test_public_keys_show_the_ranges_of_their_bot(
     KeyFactory(organisation=northwind, name="No bot")
     KeyFactory(bot=BotFactory(organisation=contoso), name="Theirs")
     html = signed_in(jonas).get(PUBLIC).content.decode()
-    assert names(html) == ["Desk", "CRM"]
+    assert key_names(html) == ["Desk", "CRM"]
     for words in ("Whitelist", "192.0.2.0/24", "2001:db8::/32", f"/bots/{bot.id}/advanced/", "Any IP"):
         assert words in html
-    assert names(signed_in(jonas).get(f"{PUBLIC}?q=concier").content.decode()) == ["CRM"]
+    assert key_names(signed_in(jonas).get(f"{PUBLIC}?q=concier").content.decode()) == ["CRM"]
     assert "No key matches" in signed_in(jonas).get(f"{PUBLIC}?q=nothing").content.decode()
 
 
@@ -67,7 +67,7 @@ def test_allow_lists_show_only_readable_organisations(
     response = signed_in(lena).get(LISTS)
     assert owners(response) == []
     assert "No ranges yet" in response.content.decode()
-    assert names(signed_in(lena).get(f"{LISTS}?address=10.0.0.1").content.decode()) == []
+    assert key_names(signed_in(lena).get(f"{LISTS}?address=10.0.0.1").content.decode()) == []
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_address_query_lists_the_keys_that_work_from_it(
     KeyFactory(bot=bot, name="By bot")
     KeyFactory(bot=bot, name="Both", networks=["10.1.9.0/24"])
     html = signed_in(jonas).get(LISTS, {"address": address}).content.decode()
-    assert names(html) == expected
+    assert key_names(html) == expected
     assert "1 key without an allow-list works from any IP address, including this one." in html
     if not expected:
         assert f"No allow-list includes {address}." in html
