@@ -30,11 +30,11 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="keyadmin-bench-")))
         postgres = stack.enter_context(EmbeddedPostgres(folder / "postgres", settings=SETTINGS))
-        filled = databases.fill(postgres.url(), folder, options.keys)
+        data = databases.fill(postgres.url(), folder, options.keys)
         servers = Servers(stack, postgres)
-        targets = [*behind_gunicorn(servers, filled), *behind_granian(servers, filled, folder)]
+        targets = [*behind_gunicorn(servers, data), *behind_granian(servers, data, folder)]
         figures = rounds(targets, options.rounds, options.seconds)
-        in_process = inside.measure(filled)
+        in_process = inside.measure(data)
         report.write(options, figures, in_process, servers.postgres_version)
 
 
@@ -47,44 +47,44 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def behind_gunicorn(servers: Servers, filled: databases.Filled) -> list[Target]:
+def behind_gunicorn(servers: Servers, data: databases.BenchmarkData) -> list[Target]:
     """The trivial view: alone, behind keyadmin, behind each peer."""
 
     def start(app: str) -> Server:
-        return servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), filled.app(app))
+        return servers.start(lambda port: gunicorn(sys.executable, port, "benchmarks.apps.wsgi"), data.app(app))
 
     ours = start("guarded")
     targets = [
         servers.target(report.FLOOR, start("floor")),
         servers.target(report.SELECT_ONE, start("select_one")),
-        servers.target(report.WITHOUT_CONSUME, start("without_consume"), keys=filled.keys),
-        servers.target(report.MIDDLEWARE, ours, keys=filled.keys),
-        servers.target(report.MIDDLEWARE_HOT, ours, keys=filled.one_key),
-        servers.target(report.BY_ORM, start("handwritten"), keys=filled.keys),
+        servers.target(report.WITHOUT_CONSUME, start("without_consume"), keys=data.keys),
+        servers.target(report.MIDDLEWARE, ours, keys=data.keys),
+        servers.target(report.MIDDLEWARE_HOT, ours, keys=data.one_key),
+        servers.target(report.BY_ORM, start("handwritten"), keys=data.keys),
     ]
     for peer, header in PEERS.items():
         peers = servers.start(
-            lambda port: gunicorn(databases.PEERS_PYTHON, port, "benchmarks.peers.wsgi"), filled.peer(peer)
+            lambda port: gunicorn(databases.PEERS_PYTHON, port, "benchmarks.peers.wsgi"), data.peer(peer)
         )
-        targets.append(servers.target(peer, peers, keys=filled.folder / peer, header=header))
+        targets.append(servers.target(peer, peers, keys=data.folder / peer, header=header))
     return targets
 
 
-def behind_granian(servers: Servers, filled: databases.Filled, folder: Path) -> list[Target]:
+def behind_granian(servers: Servers, data: databases.BenchmarkData, folder: Path) -> list[Target]:
     """/verify and its floors, directly and behind nginx."""
-    floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application"), filled.ours)
-    verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_asgi:application"), filled.ours)
+    floor = servers.start(lambda port: granian(port, "benchmarks.apps.raw:application"), data.ours)
+    verify = servers.start(lambda port: granian(port, "keyadmin.server.verify_asgi:application"), data.ours)
     guarded = free_port()
     front = servers.start(
-        lambda port: nginx(folder, upstream=floor.port, verify=verify.port, plain=port, guarded=guarded), filled.ours
+        lambda port: nginx(folder, upstream=floor.port, verify=verify.port, plain=port, guarded=guarded), data.ours
     )
     return [
         servers.target(report.RAW, floor, "/verify"),
-        servers.target(report.VERIFY, verify, "/verify", keys=filled.keys, extra=VERIFIED),
-        servers.target(report.VERIFY_HOT, verify, "/verify", keys=filled.one_key, extra=VERIFIED),
+        servers.target(report.VERIFY, verify, "/verify", keys=data.keys, extra=VERIFIED),
+        servers.target(report.VERIFY_HOT, verify, "/verify", keys=data.one_key, extra=VERIFIED),
         servers.target(report.PROXY, front, behind=[floor], connections=64),
         servers.target(
-            report.AUTH_REQUEST, front, behind=[floor, verify], port=guarded, keys=filled.keys, connections=64
+            report.AUTH_REQUEST, front, behind=[floor, verify], port=guarded, keys=data.keys, connections=64
         ),
     ]
 

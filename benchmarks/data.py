@@ -24,13 +24,13 @@ def main(count: int, file: Path) -> None:
     from keyadmin.core import tokens
 
     organisation = _organisation()
-    made = [tokens.mint("kad") for _ in range(count)]
-    ids = [uuid4() for _ in made]
+    minted = [tokens.mint("kad") for _ in range(count)]
+    ids = [uuid4() for _ in minted]
     with connection.cursor() as cursor:
-        _write(partial(_copy, cursor), made, ids, organisation)
+        _write(partial(_copy, cursor), minted, ids, organisation)
         for table in ("key", "secret", "meter", "key_scope", "allow_list_entry", "version"):
             cursor.execute(f"VACUUM ANALYZE {table}")
-    file.write_text("".join(f"{token.value}\n" for token in made))
+    file.write_text("".join(f"{token.value}\n" for token in minted))
 
 
 def _organisation() -> Any:
@@ -42,7 +42,7 @@ def _organisation() -> Any:
     return organisation
 
 
-def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: Any) -> None:
+def _write(copy: Any, minted: Sequence[Any], ids: Sequence[UUID], organisation: Any) -> None:
     from django.conf import settings
     from django.utils import timezone
 
@@ -56,10 +56,10 @@ def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: An
         " revoked_reason created_at revision"
     )
     tier = organisation.default_tier_id
-    rest = (False, "benchmark", "", now, 1)
+    last_columns = (False, "benchmark", "", now, 1)
     rows: Iterable[Any] = (
         (
-            one,
+            key_pk,
             organisation.id,
             "standard",
             f"Key {n}",
@@ -69,16 +69,18 @@ def _write(copy: Any, made: Sequence[Any], ids: Sequence[UUID], organisation: An
             token.key_id,
             token.recognition,
             tier,
-            *rest,
+            *last_columns,
         )
-        for n, (one, token) in enumerate(zip(ids, made, strict=True))
+        for n, (key_pk, token) in enumerate(zip(ids, minted, strict=True))
     )
     copy("key", columns, rows)
-    digests = ((uuid4(), one, tokens.digest(t.value, pepper), current, now) for one, t in zip(ids, made, strict=True))
+    digests = (
+        (uuid4(), key_pk, tokens.digest(t.value, pepper), current, now) for key_pk, t in zip(ids, minted, strict=True)
+    )
     copy("secret", "id key_id digest pepper_id created_at", digests)
-    copy("meter", "key_id version minute used cells total", ((one, 1, 0, 0, empty, 0) for one in ids))
-    copy("key_scope", "key_id scope_id", ((one, "chats:read") for one in ids))
-    networks = ((uuid4(), one, network, now) for one in ids for network in NETWORKS)
+    copy("meter", "key_id version minute used cells total", ((key_pk, 1, 0, 0, empty, 0) for key_pk in ids))
+    copy("key_scope", "key_id scope_id", ((key_pk, "chats:read") for key_pk in ids))
+    networks = ((uuid4(), key_pk, network, now) for key_pk in ids for network in NETWORKS)
     copy("allow_list_entry", "id key_id network created_at", networks)
 
 

@@ -12,14 +12,14 @@ from psycopg import connect
 
 from keyadmin.env import ROOT
 
-#: Keys that call, in turn.
+#: The number of keys that call, in turn.
 CALLING_KEYS: Final = 1000
 #: The peers' environment, made by `make bench`.
 PEERS_PYTHON: Final = str(ROOT / "benchmarks" / ".venv" / "bin" / "python")
 
 
 @dataclass(frozen=True)
-class Filled:
+class BenchmarkData:
     """The environments of the servers, and the files with the credentials of the calls."""
 
     folder: Path
@@ -59,7 +59,7 @@ def production(url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def fill(url: str, folder: Path, count: int) -> Filled:
+def fill(url: str, folder: Path, count: int) -> BenchmarkData:
     """Migrate both databases and write `count` keys into each."""
     with connect(url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE peers")
@@ -68,15 +68,15 @@ def fill(url: str, folder: Path, count: int) -> Filled:
         "DATABASE_URL": url.replace("/keyadmin?", "/peers?"),
         "DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings",
     }
-    filled = Filled(folder, ours, theirs)
+    data = BenchmarkData(folder, ours, theirs)
     _run(ours, sys.executable, "manage.py", "migrate", "--verbosity", "0")
-    _run(ours, sys.executable, "-m", "benchmarks.data", str(count), str(filled.all_keys))
-    lines = filled.all_keys.read_text().splitlines(keepends=True)
-    filled.keys.write_text("".join(lines[:CALLING_KEYS]))
-    filled.one_key.write_text(lines[0])
+    _run(ours, sys.executable, "-m", "benchmarks.data", str(count), str(data.all_keys))
+    lines = data.all_keys.read_text().splitlines(keepends=True)
+    data.keys.write_text("".join(lines[:CALLING_KEYS]))
+    data.one_key.write_text(lines[0])
     _run(theirs | {"PEER": ""}, PEERS_PYTHON, "-m", "django", "migrate", "--verbosity", "0", "--skip-checks")
     _run(theirs, PEERS_PYTHON, "-m", "benchmarks.peers.fill", str(count), str(folder))
-    return filled
+    return data
 
 
 def _run(environ: dict[str, str], *command: str) -> None:

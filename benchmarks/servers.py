@@ -53,7 +53,7 @@ class Servers:
         **more: Any,
     ) -> Target:
         """A target whose processor time is that of the server, of the servers behind it, and of PostgreSQL."""
-        processes = (server.pid, *(one.pid for one in behind), self.postgres)
+        processes = (server.pid, *(proxied.pid for proxied in behind), self.postgres)
         return Target(name, f"http://127.0.0.1:{port or server.port}{path}", processes, **more)
 
 

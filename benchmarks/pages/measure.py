@@ -2,7 +2,7 @@
 
     python -m benchmarks.pages.measure PORT PIDS REQUESTS FILE PARTS KEYS EVENTS ORGANISATIONS NOW
 
-writes what it found to FILE, as JSON.
+writes the figures to FILE, as JSON.
 """
 
 import json
@@ -21,14 +21,17 @@ from benchmarks.load import cpu_seconds
 from benchmarks.pages.places import READERS, Place, places
 from benchmarks.pages.world import World, identifier
 
-#: Attempts to count statements: the machine may be busy.
-TRIES = 3
+#: Attempts to count statements: a busy machine may exceed the deadline of a page.
+MAX_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Of one page for one reader: milliseconds in order, the processor's for one (web server and PostgreSQL), and how
-    many statements Django made at most. `first` is the longest of each address's first request.
+    """The figures of one page for one reader.
+
+    `times` are the milliseconds of all requests in ascending order; `cpu` the processor's milliseconds per request, of
+    web server and PostgreSQL together; `statements` the most that Django executed for a request; `first` the longest
+    first request of an address.
     """
 
     reader: str
@@ -46,14 +49,14 @@ def main(port: int, pids: list[int], requests: int, file: Path, parts: set[str],
     figures = []
     for reader, number in READERS.items():
         client = _signed_in(identifier("person", number))
-        line = Connection(port, client.cookies)
-        for place in (one for one in places(world, number) if not parts or one.part in parts):
-            figure = _measured(line, client, pids, reader, place, requests)
+        connection = Connection(port, client.cookies)
+        for place in (place for place in places(world, number) if not parts or place.part in parts):
+            figure = _measure(connection, client, pids, reader, place, requests)
             figures.append(figure)
-            file.write_text(json.dumps([asdict(one) for one in figures]))
+            file.write_text(json.dumps([asdict(measured) for measured in figures]))
             p95 = percentile(figure.times, 95)
-            found = f"{figure.status} {figure.statements:>3} {figure.cpu:>7.0f} {p95:>7.0f} ms"
-            sys.stdout.write(f"{reader[:28]:<28} {place.part:<8} {place.what:<34} {found}\n")
+            summary = f"{figure.status} {figure.statements:>3} {figure.cpu:>7.0f} {p95:>7.0f} ms"
+            sys.stdout.write(f"{reader[:28]:<28} {place.part:<8} {place.what:<34} {summary}\n")
             sys.stdout.flush()
 
 
@@ -62,15 +65,17 @@ def percentile(times: list[float], percent: int) -> float:
     return times[max(0, -(-len(times) * percent // 100) - 1)]
 
 
-def _measured(line: "Connection", client: Any, pids: list[int], reader: str, place: Place, requests: int) -> Figure:
-    line.close()  # the server hangs up on a line that was quiet for long
-    warming = [line.request(address) for address in place.addresses]
+def _measure(
+    connection: "Connection", client: Any, pids: list[int], reader: str, place: Place, requests: int
+) -> Figure:
+    connection.close()  # the server closes idle connections
+    warming = [connection.request(address) for address in place.addresses]
     before = cpu_seconds(pids)
-    asked = [line.request(address) for address in islice(cycle(place.addresses), requests)]
+    requested = [connection.request(address) for address in islice(cycle(place.addresses), requests)]
     spent = (cpu_seconds(pids) - before) / requests * 1000
     statements = max(_statements(client, address) for address in place.addresses[:3])
-    status = next((status for status, _ in (*warming, *asked) if status != 200), 200)
-    first, times = max(took for _, took in warming), sorted(took for _, took in asked)
+    status = next((status for status, _ in (*warming, *requested) if status != 200), 200)
+    first, times = max(duration for _, duration in warming), sorted(duration for _, duration in requested)
     return Figure(reader, place.part, place.what, status, statements, spent, first, times)
 
 
@@ -78,11 +83,11 @@ def _statements(client: Any, address: str) -> int:
     from django.db import OperationalError, connection
     from django.test.utils import CaptureQueriesContext
 
-    for _ in range(TRIES):
+    for _ in range(MAX_ATTEMPTS):
         try:
             with CaptureQueriesContext(connection) as captured:
                 client.get(address)
-        except OperationalError:  # a page has a deadline, here as well
+        except OperationalError:  # the deadline of pages applies here, too
             connection.close()
         else:
             return len(captured)
@@ -101,7 +106,7 @@ def _signed_in(person: Any) -> Any:
 
 
 class Connection:
-    """A browser's connection."""
+    """A keep-alive connection with the cookies of a browser."""
 
     def __init__(self, port: int, cookies: Any) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=120)

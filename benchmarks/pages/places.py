@@ -35,14 +35,14 @@ class Place:
 
 def places(world: World, reader: int) -> Iterator[Place]:
     """The pages for one person. Pages that need a system role are left out for others."""
-    of = Of(world, reader)
+    objects = RandomObjects(world, reader)
     parts = {"History": _history, "Review": _review, "Usage": _usage, "Keys": _keys, "Others": _others}
-    for part, pages in ((name, pages_of(of)) for name, pages_of in parts.items()):
+    for part, pages in ((name, pages_of(objects)) for name, pages_of in parts.items()):
         for what, address in pages.items():
-            yield Place(part, what, list(dict.fromkeys(of.drawn(address))))
+            yield Place(part, what, list(dict.fromkeys(objects.addresses(address))))
 
 
-class Of:
+class RandomObjects:
     """Objects that the person may see, chosen at random but the same in each run."""
 
     def __init__(self, world: World, reader: int) -> None:
@@ -50,13 +50,13 @@ class Of:
         self.is_system = reader == READERS["system auditor"]
         self.organisations = world.organisations if self.is_system else 1
         self.first = 0 if self.is_system else reader // PEOPLE_PER_ORGANISATION
-        self._generator = Random(3)  # noqa: S311 - the same things each time
+        self._generator = Random(3)  # noqa: S311 - the same choices in each run
 
-    def drawn(self, address: str) -> Iterator[str]:
+    def addresses(self, template: str) -> Iterator[str]:
         for _ in range(20):
-            yield address.format(**self._things()) if "{" in address else address
+            yield template.format(**self._random_values()) if "{" in template else template
 
-    def _things(self) -> dict[str, Any]:
+    def _random_values(self) -> dict[str, Any]:
         draw, world = self._generator.randrange, self.world
         organisation = self.first + draw(self.organisations)
         key, used = self._key(organisation, lambda n: n % 20 != 3), self._key(organisation, lambda n: n % 20 == 3)
@@ -75,15 +75,15 @@ class Of:
             "month": world.now.date() - timedelta(days=30),
         }
 
-    def _key(self, organisation: int, fits: Callable[[int], bool]) -> int:
+    def _key(self, organisation: int, matches: Callable[[int], bool]) -> int:
         """A key of the organisation by its number; see `World.organisation_of_key`."""
         world = self.world
         rounds = max(1, world.keys // 20 // world.organisations)
         base = (self._generator.randrange(rounds) * world.organisations + organisation) * 20
-        return next(base + n for n in range(1, 10) if fits(base + n))
+        return next(base + n for n in range(1, 10) if matches(base + n))
 
 
-def _history(of: Of) -> dict[str, str]:
+def _history(objects: RandomObjects) -> dict[str, str]:
     pages = {
         "newest": "/history/",
         "one week": "/history/?since={day}&until={week}",
@@ -100,13 +100,13 @@ def _history(of: Of) -> dict[str, str]:
         "text, nowhere": f"/history/?q={NOWHERE.replace(' ', '+')}",
         "text, common, action and month": f"/history/?q={COMMON.replace(' ', '+')}&type=key.revoked&since={{month}}",
         "action and actor": "/history/?type=key.regenerated&actor={person}",
-        "far back": f"/history/?cursor={_cursor(of.world.events // 10)}",
+        "far back": f"/history/?cursor={_cursor(objects.world.events // 10)}",
         "one organisation": "/history/?organisation={organisation}",
         "one organisation, text, nowhere": f"/history/?organisation={{organisation}}&q={NOWHERE.replace(' ', '+')}",
     }
-    if of.is_system:
-        pages |= {"one event": f"/history/{of.world.events // 2}/"}
-        pages |= {"one event, text, rare": f"/history/{of.world.events // 2}/?q={RARE.replace(' ', '+')}"}
+    if objects.is_system:
+        pages |= {"one event": f"/history/{objects.world.events // 2}/"}
+        pages |= {"one event, text, rare": f"/history/{objects.world.events // 2}/?q={RARE.replace(' ', '+')}"}
     return pages
 
 
@@ -120,7 +120,7 @@ def _cursor(number: int) -> str:
     return paging.Cursor.at(row, paging.Order("pk", True, int, int), backwards=False)
 
 
-def _review(of: Of) -> dict[str, str]:
+def _review(objects: RandomObjects) -> dict[str, str]:
     findings = ("never-used", "unused", "no-expiry", "expiring", "open", "full-access", "permissions", "owner-gone")
     return {
         "all": "/review/",
@@ -130,7 +130,7 @@ def _review(of: Of) -> dict[str, str]:
     }
 
 
-def _keys(of: Of) -> dict[str, str]:
+def _keys(objects: RandomObjects) -> dict[str, str]:
     sorts = ("newest", "oldest", "name", "-name", "used", "-used", "expires", "-expires")
     statuses = ("active", "expiring", "expired", "revoked", "paused")
     return {
@@ -153,7 +153,7 @@ def _keys(of: Of) -> dict[str, str]:
     }
 
 
-def _usage(of: Of) -> dict[str, str]:
+def _usage(objects: RandomObjects) -> dict[str, str]:
     return {
         "7 days": "/usage/?days=7",
         "14 days": "/usage/?days=14",
@@ -165,7 +165,7 @@ def _usage(of: Of) -> dict[str, str]:
     }
 
 
-def _others(of: Of) -> dict[str, str]:
+def _others(objects: RandomObjects) -> dict[str, str]:
     pages = {
         "overview": "/",
         "overview, one organisation": "/?organisation={organisation}",
@@ -178,6 +178,6 @@ def _others(of: Of) -> dict[str, str]:
         "people, search": "/people/?q={person_name}",
         "one organisation": "/organisations/{organisation}/",
     }
-    if of.is_system:
+    if objects.is_system:
         pages |= {"organisations": "/organisations/", "permissions": "/permissions/", "tiers": "/tiers/"}
     return pages

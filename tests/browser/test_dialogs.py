@@ -184,7 +184,7 @@ def test_key_lifecycle_without_javascript(signed_in_page: SignedInPage, demo: De
     expect(page.get_by_text("Key reactivated", exact=True)).to_be_visible()
     assert api_status() == 200
     submit_on_key_page("Delete", name="something else")
-    expect(page.get_by_text("This is not the key's name.")).to_be_visible()
+    expect(page.get_by_text("This is not the key’s name.")).to_be_visible()
     page.get_by_role("textbox").fill(NAME)
     page.get_by_role("button", name="Delete key").click()
     expect(page.get_by_text("Key deleted", exact=True)).to_be_visible()

@@ -1,4 +1,4 @@
-"""The other project for an ASGI server."""
+"""The ASGI application of an example project."""
 
 from django.core.asgi import get_asgi_application
 

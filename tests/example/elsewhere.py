@@ -1,4 +1,4 @@
-"""Another project, which only installs keyadmin's middleware: these are all its settings. docs/django.md says them."""
+"""The settings of another project, which only installs keyadmin's middleware. The Django guide documents them."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ DATABASES = {
     "keyadmin": urls.database_config(),
 }
 DATABASE_ROUTERS = ["keyadmin.integrations.django.KeyadminRouter"]
-MIGRATION_MODULES = {"keyadmin": None}  # keyadmin makes its tables itself
+MIGRATION_MODULES = {"keyadmin": None}  # keyadmin creates its tables itself
 KEYADMIN_DATABASE_ALIAS = "keyadmin"
 KEYADMIN_PEPPERS = env.parse_pepper_ring(os.environ["KEYADMIN_PEPPERS"])
 KEYADMIN_TRUSTED_PROXIES = env.networks("KEYADMIN_TRUSTED_PROXIES")

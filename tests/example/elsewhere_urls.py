@@ -1,4 +1,4 @@
-"""URLs of the other project."""
+"""URLs of the project whose settings are in `elsewhere`."""
 
 from django.urls import include, path
 

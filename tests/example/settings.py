@@ -1,6 +1,6 @@
 """keyadmin's own settings and the project's URLs, closed by KeyMiddleware.
 
-Everything down to INFO is logged, so that tests can read it.
+The level of the log is INFO, because tests read it.
 """
 
 import logging

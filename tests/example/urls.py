@@ -20,7 +20,7 @@ urlpatterns = [
     path("api/templates", echo),
     path("api/marked/", include("tests.example.marked")),
     path("outside/marked", reads),
-    # Whatever is not said above: should keyadmin ever let such a call through, it is answered 200.
+    # Every other path: if keyadmin wrongly allows such a call, it gets a response with status 200.
     re_path(r"^/*api/(?!whoami|verify)", echo),
     path("", include("keyadmin.urls")),
 ]

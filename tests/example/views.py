@@ -1,4 +1,4 @@
-"""The project's API says who it thinks is calling."""
+"""A view that returns what keyadmin passes to a project about the caller."""
 
 import os
 from typing import Any
@@ -9,7 +9,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 @csrf_exempt
 def echo(request: HttpRequest, **arguments: Any) -> JsonResponse:
-    """The caller, the worker that answers, and what was asked."""
+    """Return the caller, the process id of the worker, and the request."""
     caller = request.caller  # type: ignore[attr-defined]
     person = caller.on_behalf_of
     return JsonResponse(

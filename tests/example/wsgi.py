@@ -1,4 +1,4 @@
-"""The other project for a WSGI server."""
+"""The WSGI application of an example project."""
 
 from django.core.wsgi import get_wsgi_application
 

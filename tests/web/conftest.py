@@ -1,4 +1,4 @@
-"""Clients of people who have signed in, and htmx's way of asking."""
+"""Fixtures of page tests: clients on which a person is signed in, with and without htmx, and form data."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ type SignedIn = Callable[[Person], Client]
 
 
 class Htmx(Client):
-    """A client whose every request is htmx's, from the page `behind`."""
+    """A client that sends the headers of htmx. `behind` is the path of the page that sends the request."""
 
     behind = "/keys/"
 
@@ -52,7 +52,7 @@ def cast(maya: Person, priya: Person, jonas: Person, asha: Person, sam: Person, 
 
 @pytest.fixture
 def new_key(northwind: Organisation) -> dict[str, Any]:
-    """What the form sends for a modest key of Northwind."""
+    """The fields that the form sends to create a read-only key of Northwind."""
     return {
         "name": "CRM integration",
         "description": "",
