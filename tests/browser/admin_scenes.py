@@ -2,12 +2,11 @@
 
 import re
 import secrets
-from collections.abc import Callable
 from typing import Final
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import Scene, modal, open_dialog
+from tests.browser.scenes import Scene, in_steps, modal, open_dialog
 
 PASSWORD_LINK = re.compile("link…$")
 
@@ -126,52 +125,44 @@ def open_profile(page: Page) -> None:
     open_page(page, "/profile/", "Profile")
 
 
-def after(first: Callable[[Page], None], second: Callable[[Page], None]) -> Scene:
-    """A scene in two steps."""
-
-    def both(page: Page) -> None:
-        first(page)
-        second(page)
-
-    return Scene(both)
-
-
 SCENES: Final[dict[str, Scene]] = {
     "people": Scene(open_people),
     "people-filter": Scene(_people_filter),
     "people-none-match": Scene(_no_person_matches),
     "person": Scene(open_person),
-    "invite": after(open_people, lambda page: open_dialog(page, "Invite")),
+    "invite": in_steps(open_people, lambda page: open_dialog(page, "Invite")),
     "invite-422": Scene(_invite_invalid, 422),
     "invited": Scene(_invited),
     "welcome": Scene(_welcome),
     "link-ended": Scene(_link_expired, 410),
-    "link": after(open_person, lambda page: open_dialog(page, PASSWORD_LINK)),
-    "person-edit": after(open_person, lambda page: open_dialog(page, "Edit…")),
-    "role": after(open_person, lambda page: open_dialog(page, "Change the role in Northwind")),
-    "role-remove": after(open_person, lambda page: open_dialog(page, "Remove from Northwind")),
-    "role-add": after(open_person, lambda page: open_dialog(page, "Add…")),
-    "system-role": after(open_person, lambda page: open_dialog(page, "Change the system role")),
-    "deactivate": after(open_person, lambda page: open_dialog(page, "Deactivate…")),
+    "link": in_steps(open_person, lambda page: open_dialog(page, PASSWORD_LINK)),
+    "person-edit": in_steps(open_person, lambda page: open_dialog(page, "Edit…")),
+    "role": in_steps(open_person, lambda page: open_dialog(page, "Change the role in Northwind")),
+    "role-remove": in_steps(open_person, lambda page: open_dialog(page, "Remove from Northwind")),
+    "role-add": in_steps(open_person, lambda page: open_dialog(page, "Add…")),
+    "system-role": in_steps(open_person, lambda page: open_dialog(page, "Change the system role")),
+    "deactivate": in_steps(open_person, lambda page: open_dialog(page, "Deactivate…")),
     "last-administrator": Scene(_last_administrator),
     "permissions": Scene(open_permissions),
-    "permission-new": after(open_permissions, lambda page: open_dialog(page, "New permission")),
-    "permission-edit": after(open_permissions, lambda page: choose_from_menu(page, "Actions for Read chats", "Edit…")),
+    "permission-new": in_steps(open_permissions, lambda page: open_dialog(page, "New permission")),
+    "permission-edit": in_steps(
+        open_permissions, lambda page: choose_from_menu(page, "Actions for Read chats", "Edit…")
+    ),
     "permission-422": Scene(_route_invalid, 422),
-    "permission-remove": after(
+    "permission-remove": in_steps(
         open_permissions, lambda page: choose_from_menu(page, "Actions for Read chats", "Remove…")
     ),
     "channels": Scene(open_channels),
-    "channel-new": after(open_channels, lambda page: open_dialog(page, "New channel")),
-    "channel-remove": after(open_channels, lambda page: choose_from_menu(page, "Actions for WhatsApp", "Remove…")),
+    "channel-new": in_steps(open_channels, lambda page: open_dialog(page, "New channel")),
+    "channel-remove": in_steps(open_channels, lambda page: choose_from_menu(page, "Actions for WhatsApp", "Remove…")),
     "channels-empty": Scene(lambda page: open_page(page, "/channels/?organisation=fabrikam", "Channels")),
     "tiers": Scene(open_tiers),
-    "tier-edit": after(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Edit…")),
-    "tier-remove": after(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Remove…")),
+    "tier-edit": in_steps(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Edit…")),
+    "tier-remove": in_steps(open_tiers, lambda page: choose_from_menu(page, "Actions for Standard", "Remove…")),
     "settings": Scene(open_settings),
     "settings-422": Scene(_settings_invalid, 422),
     "settings-choose": Scene(lambda page: open_page(page, "/settings/", "Settings")),
     "profile": Scene(open_profile),
-    "change-password": after(open_profile, lambda page: open_dialog(page, "Change…")),
-    "sign-out-everywhere": after(open_profile, lambda page: open_dialog(page, "Sign out everywhere…")),
+    "change-password": in_steps(open_profile, lambda page: open_dialog(page, "Change…")),
+    "sign-out-everywhere": in_steps(open_profile, lambda page: open_dialog(page, "Sign out everywhere…")),
 }

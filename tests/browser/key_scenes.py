@@ -4,7 +4,7 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.scenes import Scene, choose_action, modal, open_key, open_list
+from tests.browser.scenes import Scene, choose_action, in_steps, modal, open_key, open_list
 
 
 def _open_dialog(page: Page, link: str) -> None:
@@ -119,8 +119,8 @@ def _denied_requests(page: Page) -> None:
 
 
 SCENES: Final[dict[str, Scene]] = {
-    "key-refused": Scene(_denied_requests),
-    "key-menu": Scene(lambda page: (open_key(page), page.locator(".kebab").first.click())[0]),
+    "key-denied-requests": Scene(_denied_requests),
+    "key-menu": in_steps(open_key, lambda page: page.locator(".kebab").first.click()),
     "key-table": Scene(_usage_table),
     "key-90-days": Scene(_90_days),
     "key-editing": Scene(_edit_description),
@@ -129,11 +129,11 @@ SCENES: Final[dict[str, Scene]] = {
     "key-never-used": Scene(lambda page: open_key(page, "Zapier trial")),
     "end-grace": Scene(_end_grace),
     "edit": Scene(_edit),
-    "edit-less": Scene(_edit_removes_permission),
+    "edit-permission-removed": Scene(_edit_removes_permission),
     "edit-blocking": Scene(_edit_blocking, 422),
     "edit-unchanged": Scene(_edit_unchanged, 422),
     "edit-conflict": Scene(_edit_conflict, 409),
-    "regenerate": Scene(lambda page: (open_list(page), choose_action(page, "CRM integration", "Regenerate…"))[0]),
+    "regenerate": in_steps(open_list, lambda page: choose_action(page, "CRM integration", "Regenerate…")),
     "regenerate-grace": Scene(_regenerate_with_grace),
     "list-selected": Scene(_selected),
     "revoke-many": Scene(_revoke_many),

@@ -200,36 +200,46 @@ def _sign_out(page: Page) -> None:
 class Scene:
     """One page or dialog. `open` leads there and returns when it has loaded."""
 
-    open: Callable[[Page], None]
+    open: Callable[[Page], object]
     #: The status of the last response. The browser's console reports one that is not 200.
     status: int = 200
+
+
+def in_steps(*steps: Callable[[Page], object]) -> Scene:
+    """A scene that takes several steps."""
+
+    def open_in_steps(page: Page) -> None:
+        for step in steps:
+            step(page)
+
+    return Scene(open_in_steps)
 
 
 SCENES: Final[dict[str, Scene]] = {
     "list": Scene(open_list),
     "nothing-found": Scene(_no_key_matches),
     "empty": Scene(_empty),
-    "menu": Scene(lambda page: (open_list(page), open_menu(page, "CRM integration"))[0]),
-    "drawer": Scene(_navigation),
+    "menu": in_steps(open_list, lambda page: open_menu(page, "CRM integration")),
+    "navigation": Scene(_navigation),
     "switcher": Scene(_switcher),
     "account-menu": Scene(_account_menu),
     "help": Scene(_shortcuts_help),
-    "create": Scene(lambda page: (open_create(page), None)[1]),
+    "create": Scene(open_create),
     "create-filled": Scene(_create_filled),
     "create-422": Scene(_create_invalid, 422),
-    "create-broad": Scene(_create_with_warning),
-    "reveal": Scene(lambda page: (create_and_reveal(page), None)[1]),
-    "reveal-nudge": Scene(_reveal_reminder),
+    "create-warning": Scene(_create_with_warning),
+    "reveal": Scene(create_and_reveal),
+    "reveal-reminder": Scene(_reveal_reminder),
     "reveal-curl": Scene(_reveal_curl),
-    "revoke": Scene(lambda page: (open_list(page), choose_action(page, "CRM integration", "Revoke…"))[0]),
-    "reactivate": Scene(lambda page: (open_list(page), choose_action(page, "Partner sandbox", "Reactivate…"))[0]),
-    "reactivate-expired": Scene(
-        lambda page: (open_list(page), choose_action(page, "Support portal (legacy)", "Reactivate"))[0]
+    "revoke": in_steps(open_list, lambda page: choose_action(page, "CRM integration", "Revoke…")),
+    "reactivate": in_steps(open_list, lambda page: choose_action(page, "Partner sandbox", "Reactivate…")),
+    "reactivate-expired": in_steps(
+        open_list, lambda page: choose_action(page, "Support portal (legacy)", "Reactivate")
     ),
-    "delete": Scene(lambda page: (open_list(page), choose_action(page, "CRM integration", "Delete…"))[0]),
-    "delete-typed": Scene(lambda page: (open_list(page), _delete_typed(page))[0]),
+    "delete": in_steps(open_list, lambda page: choose_action(page, "CRM integration", "Delete…")),
+    "delete-typed": in_steps(open_list, _delete_typed),
     "key": Scene(open_key),
-    "gone": Scene(_deleted_key, 404),
+    "key-deleted": Scene(_deleted_key, 404),
     "history": Scene(open_history),
     "history-panel": Scene(_history_panel),
     "history-filter": Scene(_history_filter),
