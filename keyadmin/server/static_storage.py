@@ -5,9 +5,9 @@ No library does the joining without Node: it inlines the `@import` lines of one 
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
-from django.core.files.base import ContentFile
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 #: The style sheet whose imports are inlined. Imported files stand in its folder or below, and their `url(…)` are
@@ -41,5 +41,4 @@ class JoinedStaticFilesStorage(CompressedManifestStaticFilesStorage):
         storage, path = paths[JOINED_STYLESHEET]
         with storage.open(path) as file:
             joined = _IMPORT.sub(imported, file.read().decode())
-        self.delete(JOINED_STYLESHEET)
-        self._save(JOINED_STYLESHEET, ContentFile(joined))
+        Path(self.path(JOINED_STYLESHEET)).write_text(joined)

@@ -124,7 +124,7 @@ def test_key_that_the_person_cannot_see_is_404(given: Given, made: Made, who: di
     told = [client.post(URL, {"key_id": named} | CALL) for named in (made.key.key_id, "kad_0123456789abcdef")]
     assert {response.status_code for response in told} == {422 if expected == 404 else 403}
     if expected == 404:
-        assert all("You see no key with this ID." in response.content.decode() for response in told)
+        assert all("You can’t see a key with this ID." in response.content.decode() for response in told)
 
 
 def test_deleted_key_shows_its_deletion(owner: Client, made: Made) -> None:

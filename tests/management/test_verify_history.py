@@ -123,7 +123,7 @@ def test_head_of_another_event_is_reported_and_not_signed(written: Shell) -> Non
     tamper(written, ("UPDATE chain_head SET hash = %s", [bytes(range(32))]))
     done = written("verify_history")
     assert done.returncode == 5
-    assert f"Event {last}: it is not the one that the head of history names" in done.stderr
+    assert f"Event {last}: it is not the event that the head of history names" in done.stderr
     assert written("checkpoint", **KEY).returncode == 5
 
 

@@ -216,5 +216,7 @@ SESSION_CASES: Final[dict[str, Operation]] = {
 }
 #: Operations that change nothing and are recorded.
 EXPORT_CASES: Final[dict[str, Operation]] = {
-    "export.history": lambda w, a: export.history(actor=a, wanted=EventFilter(), format=export.ExportFormat.CSV),
+    "export.history": lambda w, a: export.history(
+        actor=a, conditions=EventFilter(), export_format=export.ExportFormat.CSV
+    ),
 }

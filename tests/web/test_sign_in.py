@@ -160,7 +160,7 @@ def test_forged_forwarded_address_does_not_avoid_throttling(maya: Person) -> Non
 
 
 def test_attempts_behind_a_trusted_proxy_are_counted_by_client(maya: Person) -> None:
-    proxies = cidr.compile([cidr.parse("127.0.0.1")])
+    proxies = cidr.compile_networks([cidr.parse("127.0.0.1")])
     with override_settings(KEYADMIN_TRUSTED_PROXIES=proxies):
         for _ in range(20):
             attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"})

@@ -142,7 +142,7 @@ def rolled_up(keys: dict[str, Key]) -> None:
     UsageHour.objects.filter(hour__date__lt=timezone.now().date()).delete()
 
 
-@pytest.mark.usefixtures("added_up")
+@pytest.mark.usefixtures("rolled_up")
 @pytest.mark.parametrize(
     ("query", "totals", "busiest"),
     [
@@ -169,7 +169,7 @@ def test_rolled_up_requests_are_counted_once(
     assert "Deleted keys are not included." not in response.content.decode()
 
 
-@pytest.mark.usefixtures("added_up")
+@pytest.mark.usefixtures("rolled_up")
 def test_many_keys_with_roll_up_are_counted_up_to_the_last_hour(
     maya: Person,
     jonas: Person,

@@ -99,7 +99,7 @@ def add(request: HttpRequest, response: HttpResponse, new: NewEntry) -> Any:
     if (new.bot is None) == (new.key is None):
         raise InvalidInputError({"body": ["Name one bot or one key."]})
     operation = partial(allow_lists.add, actor=actor_of(request), network=new.network, bot=new.bot, key=new.key)
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.row(EntryOut, scope="keys:read"))

@@ -100,7 +100,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewApiKey, organis
     operation = partial(
         keys.issue, actor=actor, organisation=owner.id, name=new.name, expires_at=new.expires_at, **grant
     )
-    return idempotency.create(request, response, operation, partial(_render_created, actor))
+    return idempotency.run_creation(request, response, operation, partial(_render_created, actor))
 
 
 @router.delete("/api-keys/{uuid:key}", url_name="api-key", **openapi.action(KeyDeleted, scope="keys:write"))

@@ -85,7 +85,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewBot) -> Any:
     """Create a bot."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(bots.create, actor=actor, **new.sent_fields() | {"organisation": owner.id})
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/bots/{uuid:bot}", url_name="bot", **openapi.row(BotOut, scope="keys:read"))

@@ -69,7 +69,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewChannel) -> Any
     """Create a channel. Its slug is derived from this name."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(channels.create, actor=actor, organisation=owner.id, name=new.name)
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/channels/{uuid:channel}", url_name="channel", **openapi.row(ChannelOut, scope="keys:read"))

@@ -249,7 +249,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewKey) -> Any:
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     values = _operation_values(new, owner.id)
     operation = partial(keys.issue, actor=actor, organisation=owner.id, bot=new.bot, kind=new.kind, **values)
-    return idempotency.create(request, response, operation, partial(_render_issued, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render_issued, request, response))
 
 
 @router.get("/keys/{uuid:key}", url_name="key", **openapi.row(KeyOut, scope="keys:read"))

@@ -112,7 +112,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[Organisatio
 def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation) -> Any:
     """Create an organisation."""
     operation = partial(organisations.create, actor=actor_of(request), **_operation_values(new))
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get(

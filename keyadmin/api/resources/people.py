@@ -147,7 +147,7 @@ def invite(request: HttpRequest, response: HttpResponse, new: Invitation) -> Any
         role=new.role or "",
         system_role=new.system_role,
     )
-    return idempotency.create(request, response, operation, partial(_render_invited, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render_invited, request, response))
 
 
 @router.get("/people/{uuid:person}", url_name="person", **openapi.row(PersonOut, scope=None))

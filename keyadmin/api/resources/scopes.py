@@ -108,7 +108,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery])
 def create(request: HttpRequest, response: HttpResponse, new: NewScope) -> Any:
     """Create a scope."""
     operation = partial(scopes.create, actor=installation_reader(request), **_operation_values(new, new.name))
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/scopes/{name}", url_name="scope", **openapi.row(ScopeOut, scope=None))

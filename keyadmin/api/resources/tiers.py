@@ -55,7 +55,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery])
 def create(request: HttpRequest, response: HttpResponse, new: NewTier) -> Any:
     """Create a tier."""
     operation = partial(tiers.create, actor=installation_reader(request), **new.sent_fields())
-    return idempotency.create(request, response, operation, partial(_render, request, response))
+    return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/tiers/{uuid:tier}", url_name="tier", **openapi.row(TierOut, scope=None))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from keyadmin import __version__
 from tests.callpath.rows import Given
 from tests.integrations.gateway.servers import Gateway, Verify, verify
 from tests.live.client import Answer, Connection, Headers
@@ -209,8 +210,11 @@ def test_concurrent_calls_are_answered_and_counted_exactly(verify: Verify, given
 
 
 def test_health_needs_no_credential(verify: Verify, gateways: dict[str, Gateway]) -> None:
+    assert verify.raw([], "/healthz").json == {"status": "ok", "version": __version__}
+    readiness = verify.raw([], "/readyz").json
+    assert (readiness["status"], list(readiness["warnings"])) == ("ok", ["worker"])  # none runs in this test
     for path in ("/healthz", "/readyz"):
         answer = verify.raw([], path)
-        assert (answer.status, answer.json) == (200, {"status": "ok"})
+        assert answer.status == 200
         assert answer.headers["Cache-Control"] == "no-store"
         assert gateways["nginx"].request(path).status == 401  # a path of the API's, as any other
