@@ -21,7 +21,7 @@ secret was shown by the first one.
 """
 
 
-def create[Result, Shape](
+def run_creation[Result, Shape](
     request: HttpRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> Status[Shape]:
     """Run the operation and answer 201 with Location; a repeated request is answered 200 with what exists."""
