@@ -114,7 +114,7 @@ def _master_keys(page: Page) -> None:
 
 def _denied_requests(page: Page) -> None:
     open_key(page)
-    page.get_by_role("link", name="By hour and reason").click()
+    page.get_by_role("link", name="View denied requests").click()
     expect(page.get_by_role("heading", name="Denied requests", level=1)).to_be_visible()
 
 

@@ -118,10 +118,10 @@ def count_denied_calls_since(page: Page, widened: datetime) -> None:
     page.locator("#panel").get_by_role("link", name=NAME, exact=True).click()
     expect(page.get_by_role("heading", name=NAME, level=1)).to_be_visible()
     expect(page.get_by_role("link", name="Edit…")).to_have_count(0)
-    page.get_by_role("link", name="By hour and reason").click()
+    page.get_by_role("link", name="View denied requests").click()
     page.get_by_label("Since", exact=True).fill(widened.date().isoformat())
     page.get_by_role("button", name="Show").click()
-    expect(page.get_by_role("heading", name="1,215 calls refused since")).to_be_visible()
+    expect(page.get_by_role("heading", name="1,215 requests denied since")).to_be_visible()
     day = f"{widened.day} {widened:%b %Y}"
     expect(page.locator("tbody tr")).to_have_text(
         [
