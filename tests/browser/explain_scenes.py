@@ -35,7 +35,7 @@ def _allowed(page: Page) -> None:
 def _invalid(page: Page) -> None:
     """A whole key was pasted instead of its ID."""
     open_explain(page)
-    page.get_by_label("Or another’s key ID").fill(f"kad_a1b2c3d4e5f6a7b8_{'x' * 49}")
+    page.get_by_label("Or another key’s ID").fill(f"kad_a1b2c3d4e5f6a7b8_{'x' * 49}")
     explain_request(page, "api/chats", "10.0.0.0/8")
     expect(page.get_by_text("Fix 3 problems to explain the request.")).to_be_visible()
 

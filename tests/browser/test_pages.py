@@ -170,7 +170,7 @@ def test_address_lookup_lists_keys_that_allow_it(signed_in_page: SignedInPage, d
     expect(page.locator(".key-name")).to_have_text([NAME])
     expect(page.locator("#found")).to_have_text("1 key")
     page.get_by_label("Which keys work from this address?").fill("192.0.2.1")
-    expect(page.get_by_text("No allow-list lets 192.0.2.1 use a key.")).to_be_visible()
+    expect(page.get_by_text("No allow-list includes 192.0.2.1.")).to_be_visible()
 
 
 def test_administrator_invites_a_person_and_changes_a_role(page: Page, demo: Demo) -> None:
