@@ -221,4 +221,4 @@ def _keys_alone(organisation: Organisation, bot: Bot, count: int) -> None:
             [organisation.id, bot.id, organisation.default_tier_id, count],
         )
         # As PostgreSQL does by itself of what is committed.
-        cursor.execute("ANALYZE")
+        cursor.execute("SELECT analyze_as_owner()")
