@@ -51,7 +51,7 @@ class DenialReason(Enum):
         403,
         "address-not-allowed",
         "This key may not be used from this address.",
-        _("IP not allowed"),
+        _("IP denied"),
         _("IP denied"),
         DenialGroup.ADDRESS,
     )
@@ -105,7 +105,7 @@ class DenialReason(Enum):
         429,
         "rate-limited",
         "The calls of this rolling hour are used up.",
-        _("Limited"),
+        _("Rate limited"),
         _("rate limited"),
         DenialGroup.LIMITED,
     )

@@ -31,9 +31,9 @@ class CallOutcomeGroup(models.TextChoices):
 
     OK = "ok", _("Allowed")
     PERMISSION = "permission", _("No permission")
-    ADDRESS = "address", _("IP not allowed")
-    LIMITED = "limited", _("Limited")
-    EXPIRED = "expired", _("Not active")
+    ADDRESS = "address", _("IP denied")
+    LIMITED = "limited", _("Rate limited")
+    EXPIRED = "expired", _("Inactive key")
 
 
 def _choice(reason: DenialReason) -> tuple[str, Promise]:

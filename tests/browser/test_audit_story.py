@@ -126,7 +126,7 @@ def count_denied_calls_since(page: Page, widened: datetime) -> None:
     expect(page.locator("tbody tr")).to_have_text(
         [
             f"{day}, 15:00–16:00 Limited 1,200",
-            f"{day}, 11:00–12:00 IP not allowed 12",
+            f"{day}, 11:00–12:00 IP denied 12",
             f"{day}, 11:00–12:00 No permission 3",
         ]
     )

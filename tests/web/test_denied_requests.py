@@ -42,10 +42,10 @@ def test_denied_requests_are_listed_by_hour_and_reason(asha: Person, key: Key, s
     response = signed_in(asha).get(f"/keys/{key.id}/denied/?since=2026-03-01")
     assert shown(response) == [
         (30, [("No permission", 8)]),
-        (2, [("IP not allowed", 4)]),
-        (0, [("IP not allowed", 1), ("No permission", 2)]),
+        (2, [("IP denied", 4)]),
+        (0, [("IP denied", 1), ("No permission", 2)]),
     ]
-    assert response.context["totals"] == [("No permission", 10), ("IP not allowed", 5)]
+    assert response.context["totals"] == [("No permission", 10), ("IP denied", 5)]
     html = response.content.decode()
     assert "15 requests denied since 1 Mar 2026" in html
     assert "2 Mar 2026, 18:00–19:00" in html
@@ -71,7 +71,7 @@ def test_invalid_day_shows_the_last_thirty_days(asha: Person, key: Key, signed_i
     UsageHour.objects.create(key_id=key.id, hour=now, outcome=CallOutcome.LIMITED, count=3)
     for query in ("", "?since=yesterday&cursor=rubbish"):
         assert [row.denials for row in signed_in(asha).get(f"/keys/{key.id}/denied/{query}").context["hours"]] == [
-            [("Limited", 3)]
+            [("Rate limited", 3)]
         ]
     empty = signed_in(asha).get(f"/keys/{KeyFactory(organisation=key.organisation).id}/denied/")
     assert "No request was denied in this period." in empty.content.decode()

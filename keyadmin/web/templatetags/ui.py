@@ -9,6 +9,7 @@ from typing import Any
 from zlib import crc32
 
 from django import template
+from django.template.defaultfilters import date as date_filter
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -95,11 +96,15 @@ def long_date(value: datetime) -> str:
     return date_format(value.astimezone(UTC), "j M Y")
 
 
-@register.inclusion_tag("_time.html")
-def moment(value: datetime, style: str = "relative") -> dict[str, Any]:
-    """A `<time>` element with the absolute time on hover and focus. style: relative, date, short or exact."""
+@register.simple_tag
+def moment(value: datetime, style: str = "relative") -> str:
+    """A `<time>` element with the absolute time on hover and focus. style: relative, date, short or exact.
+
+    No template: its final newline would put a space before the punctuation that follows.
+    """
     format_time = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
-    return {"value": value, "text": format_time(value), "absolute": absolute_time(value)}
+    element = '<time datetime="{}" title="{}" tabindex="0">{}</time>'
+    return format_html(element, date_filter(value, "c"), absolute_time(value), format_time(value))
 
 
 @register.filter
