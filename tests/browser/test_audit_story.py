@@ -125,7 +125,7 @@ def count_denied_calls_since(page: Page, widened: datetime) -> None:
     day = f"{widened.day} {widened:%b %Y}"
     expect(page.locator("tbody tr")).to_have_text(
         [
-            f"{day}, 15:00–16:00 Limited 1,200",
+            f"{day}, 15:00–16:00 Rate limited 1,200",
             f"{day}, 11:00–12:00 IP denied 12",
             f"{day}, 11:00–12:00 No permission 3",
         ]
