@@ -34,9 +34,10 @@ test: .venv/.dev chromium lint check  ## all checks, then the tests; ARGS="tests
 test-fast: .venv/.dev lint check  ## all checks, then the tests without a browser and without server processes
 	@$(PYTEST) --ignore=tests/services -m "not browser and not servers" $(ARGS)
 
+# The tests of a file share one worker: two workers would build the wheel in the same folder.
 test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, and the tests of the wheel
 	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) -m "not servers" $(DATABASE_TESTS) $(ARGS)
-	@$(PYTEST) tests/services $(ARGS)
+	@$(PYTEST) --dist loadfile tests/services $(ARGS)
 
 test-long: .venv/.dev postgres-15  ## every test without a browser on PostgreSQL 15, with server processes
 	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --ignore=tests/services -m "not browser" $(ARGS)
