@@ -83,24 +83,24 @@ def django_db_setup(
 
 @pytest.fixture
 def northwind(db: None) -> Organisation:
-    return OrganisationFactory(name="Northwind", slug="northwind")
+    return OrganisationFactory.create(name="Northwind", slug="northwind")
 
 
 @pytest.fixture
 def contoso(db: None) -> Organisation:
-    return OrganisationFactory(name="Contoso", slug="contoso")
+    return OrganisationFactory.create(name="Contoso", slug="contoso")
 
 
 @pytest.fixture
 def maya(db: None) -> Person:
     """System administrator, the only one."""
-    return PersonFactory(name="Maya Okafor", email="maya@northwind.example", administrator=True)
+    return PersonFactory.create(name="Maya Okafor", email="maya@northwind.example", administrator=True)
 
 
 @pytest.fixture
 def priya(db: None) -> Person:
     """System auditor."""
-    return PersonFactory(name="Priya Raman", email="priya@northwind.example", auditor=True)
+    return PersonFactory.create(name="Priya Raman", email="priya@northwind.example", auditor=True)
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def committed(django_db_setup: None, django_db_blocker: Any) -> Generator[Organi
     with django_db_blocker.unblock():
         given = Given()
         before = [set(kind.objects.values_list("id", flat=True)) for kind in kinds]
-        yield OrganisationFactory()
+        yield OrganisationFactory.create()
         made = [kind.objects.exclude(id__in=ids) for kind, ids in zip(kinds, before, strict=True)]
         given.organisations, given.people, given.tiers = [list(rows.values_list("id", flat=True)) for rows in made]
         try:

@@ -6,11 +6,11 @@ Organisations also get their version and keys their meter, which operations and 
 import hmac
 import secrets
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import factory
 from django.conf import settings
 from django.utils import timezone
+from factory.declarations import LazyAttribute, LazyFunction, Sequence, SubFactory, Trait
 from factory.django import DjangoModelFactory
 
 from keyadmin.core import tokens
@@ -49,24 +49,24 @@ def as_actor(who: Person | Key, **kwargs: Any) -> Actor:
     return Actor(kind=ActorKind.PERSON, id=who.id, label=who.name, interface=Interface.PAGE, **kwargs)
 
 
-class TierFactory(DjangoModelFactory):
+class TierFactory(DjangoModelFactory[Tier]):
     class Meta:
         model = Tier
 
-    name = factory.Sequence(lambda n: f"Tier {n}")
+    name = Sequence(lambda n: f"Tier {n}")
     hourly_limit = 100
 
 
-class OrganisationFactory(DjangoModelFactory):
+class OrganisationFactory(DjangoModelFactory[Organisation]):
     class Meta:
         model = Organisation
 
     class Params:
-        disabled = factory.Trait(is_active=False)
+        disabled = Trait(is_active=False)
 
-    name = factory.Sequence(lambda n: f"Organisation {n}")
-    slug = factory.Sequence(lambda n: f"organisation-{n}")
-    default_tier = factory.LazyFunction(lambda: Tier.objects.get(name="Standard"))
+    name = Sequence(lambda n: f"Organisation {n}")
+    slug = Sequence(lambda n: f"organisation-{n}")
+    default_tier = LazyFunction(lambda: Tier.objects.get(name="Standard"))
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Any:
@@ -75,19 +75,19 @@ class OrganisationFactory(DjangoModelFactory):
         return organisation
 
 
-class PersonFactory(DjangoModelFactory):
+class PersonFactory(DjangoModelFactory[Person]):
     """`signs_in` gives the person PASSWORD. Otherwise they have none, which saves the time to hash it."""
 
     class Meta:
         model = Person
 
     class Params:
-        administrator = factory.Trait(system_role=SystemRole.ADMINISTRATOR)
-        auditor = factory.Trait(system_role=SystemRole.AUDITOR)
-        deactivated = factory.Trait(is_active=False)
+        administrator = Trait(system_role=SystemRole.ADMINISTRATOR)
+        auditor = Trait(system_role=SystemRole.AUDITOR)
+        deactivated = Trait(is_active=False)
 
-    name = factory.Sequence(lambda n: f"Person {n}")
-    email = factory.Sequence(lambda n: f"person-{n}@example.com")
+    name = Sequence(lambda n: f"Person {n}")
+    email = Sequence(lambda n: f"person-{n}@example.com")
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, signs_in: bool = False, **kwargs: Any) -> Any:
@@ -97,19 +97,19 @@ class PersonFactory(DjangoModelFactory):
         return person
 
 
-class MembershipFactory(DjangoModelFactory):
+class MembershipFactory(DjangoModelFactory[Membership]):
     class Meta:
         model = Membership
 
-    person = factory.SubFactory(PersonFactory)
-    organisation = factory.SubFactory(OrganisationFactory)
+    person = SubFactory(PersonFactory)
+    organisation = SubFactory(OrganisationFactory)
     role = Role.MEMBER
 
 
 def member_of(organisation: Organisation, role: str = Role.MEMBER, **kwargs: Any) -> Person:
     """A new person with a role in the organisation."""
-    person: Person = PersonFactory(**kwargs)
-    MembershipFactory(person=person, organisation=organisation, role=role)
+    person = PersonFactory.create(**kwargs)
+    MembershipFactory.create(person=person, organisation=organisation, role=role)
     return person
 
 
@@ -123,17 +123,17 @@ def token_session(person: Person, **fields: Any) -> str:
     return token
 
 
-class BotFactory(DjangoModelFactory):
+class BotFactory(DjangoModelFactory[Bot]):
     """`networks` are the texts of the bot's allow-list."""
 
     class Meta:
         model = Bot
 
     class Params:
-        disabled = factory.Trait(is_active=False)
+        disabled = Trait(is_active=False)
 
-    organisation = factory.SubFactory(OrganisationFactory)
-    name = factory.Sequence(lambda n: f"Bot {n}")
+    organisation = SubFactory(OrganisationFactory)
+    name = Sequence(lambda n: f"Bot {n}")
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, networks: Any = (), **kwargs: Any) -> Any:
@@ -143,16 +143,27 @@ class BotFactory(DjangoModelFactory):
         return bot
 
 
-class ChannelFactory(DjangoModelFactory):
+class ChannelFactory(DjangoModelFactory[Channel]):
     class Meta:
         model = Channel
 
-    organisation = factory.SubFactory(OrganisationFactory)
-    name = factory.Sequence(lambda n: f"Channel {n}")
-    slug = factory.Sequence(lambda n: f"channel-{n}")
+    organisation = SubFactory(OrganisationFactory)
+    name = Sequence(lambda n: f"Channel {n}")
+    slug = Sequence(lambda n: f"channel-{n}")
 
 
-class KeyFactory(DjangoModelFactory):
+if TYPE_CHECKING:
+
+    class IssuedKey(Key):
+        """A key that also holds its API keys as a client sends them, which the database does not."""
+
+        token: str
+        old_token: str
+else:
+    IssuedKey = Key
+
+
+class KeyFactory(DjangoModelFactory[IssuedKey]):
     """A key with its meter and secret. `key.token` is the API key as a client sends it.
 
     In addition to the fields it takes `scopes` (names), `channels` (rows) and `networks` (texts). `in_grace` adds an
@@ -163,20 +174,20 @@ class KeyFactory(DjangoModelFactory):
         model = Key
 
     class Params:
-        revoked = factory.Trait(revoked_at=factory.LazyFunction(timezone.now), revoked_reason="Lost")
-        expired = factory.Trait(expires_at=factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1)))
-        expiring = factory.Trait(expires_at=factory.LazyFunction(lambda: timezone.now() + timedelta(days=3)))
-        compact = factory.Trait(format="compact")
-        master = factory.Trait(kind=Kind.MASTER)
-        public = factory.Trait(kind=Kind.PUBLIC)
+        revoked = Trait(revoked_at=LazyFunction(timezone.now), revoked_reason="Lost")
+        expired = Trait(expires_at=LazyFunction(lambda: timezone.now() - timedelta(hours=1)))
+        expiring = Trait(expires_at=LazyFunction(lambda: timezone.now() + timedelta(days=3)))
+        compact = Trait(format="compact")
+        master = Trait(kind=Kind.MASTER)
+        public = Trait(kind=Kind.PUBLIC)
 
     bot = None
-    organisation = factory.LazyAttribute(lambda o: o.bot.organisation if o.bot else OrganisationFactory())
-    kind = factory.LazyAttribute(lambda o: Kind.BOT if o.bot else Kind.STANDARD)
-    name = factory.Sequence(lambda n: f"Key {n}")
-    prefix = factory.LazyAttribute(lambda o: o.organisation.key_prefix)
-    format = factory.LazyAttribute(lambda o: o.organisation.key_format)
-    tier = factory.LazyAttribute(lambda o: o.organisation.default_tier)
+    organisation = LazyAttribute(lambda o: o.bot.organisation if o.bot else OrganisationFactory.create())
+    kind = LazyAttribute(lambda o: Kind.BOT if o.bot else Kind.STANDARD)
+    name = Sequence(lambda n: f"Key {n}")
+    prefix = LazyAttribute(lambda o: o.organisation.key_prefix)
+    format = LazyAttribute(lambda o: o.organisation.key_format)
+    tier = LazyAttribute(lambda o: o.organisation.default_tier)
     created_by = "A person"
 
     @classmethod

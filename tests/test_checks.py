@@ -38,7 +38,7 @@ def test_wrong_setting_fails_its_check(settings: dict[str, Any], id_: str) -> No
 
 def test_missing_pepper_of_a_key_fails_the_database_check(db: None) -> None:
     ring = {number: bytes(range(number, number + 32)) for number in (1, 2)}  # other tests leave keys under these
-    Secret.objects.filter(key=KeyFactory()).update(pepper_id=7)
+    Secret.objects.filter(key=KeyFactory.create()).update(pepper_id=7)
     assert check_ids(databases=["default"], KEYADMIN_PEPPERS=ring) == {"keyadmin.E007"}
     assert check_ids(databases=["default"], KEYADMIN_PEPPERS=ring | {7: bytes(range(7, 39))}) == set()
     assert check_ids(KEYADMIN_PEPPERS=ring) == set()

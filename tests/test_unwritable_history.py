@@ -64,21 +64,21 @@ def test_operation_changes_nothing(northwind: Organisation, name: str) -> None:
 
 
 def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
-    bot = BotFactory(organisation=northwind, networks=["203.0.113.0/24"])
+    bot = BotFactory.create(organisation=northwind, networks=["203.0.113.0/24"])
     return {
         "bot": str(bot.id),
         "range": str(bot.allow_list.get().id),
-        "disabled": str(BotFactory(organisation=northwind, disabled=True).id),
-        "key": str(KeyFactory(organisation=northwind, name="CRM").id),
-        "graced": str(KeyFactory(organisation=northwind, in_grace=True).id),
-        "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
-        "master": str(KeyFactory(organisation=northwind, name="CRM", master=True).id),
+        "disabled": str(BotFactory.create(organisation=northwind, disabled=True).id),
+        "key": str(KeyFactory.create(organisation=northwind, name="CRM").id),
+        "graced": str(KeyFactory.create(organisation=northwind, in_grace=True).id),
+        "revoked": str(KeyFactory.create(organisation=northwind, revoked=True).id),
+        "master": str(KeyFactory.create(organisation=northwind, name="CRM", master=True).id),
         "organisation": str(northwind.id),
         "contoso": str(contoso.id),
         "person": str(member_of(northwind).id),
         "leaver": str(member_of(northwind, deactivated=True).id),
-        "tier": str(TierFactory().id),
-        "channel": str(ChannelFactory(organisation=northwind).id),
+        "tier": str(TierFactory.create().id),
+        "channel": str(ChannelFactory.create(organisation=northwind).id),
     }
 
 
@@ -103,7 +103,7 @@ def test_page_changes_nothing(
 
 def test_sign_in_and_sign_out_change_nothing(signed_in: SignedIn, db: None) -> None:
     """A failed sign-in attempt is not answered either, because it cannot be recorded."""
-    person: Person = PersonFactory(signs_in=True)
+    person: Person = PersonFactory.create(signs_in=True)
     inside = signed_in(person)
     with unwritable():
         for client, path, sent in (

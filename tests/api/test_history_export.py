@@ -14,7 +14,7 @@ def test_key_exports_the_history_of_its_organisation(given: Given, ask: Ask) -> 
     home, elsewhere = given.organisation(), given.organisation()
     reader = given.key(home, scopes=["history:read"])
     for organisation in (home, elsewhere):
-        keys.revoke(actor=OPERATOR, key=KeyFactory(organisation=organisation, name="=1+1").id, reason="Retired")
+        keys.revoke(actor=OPERATOR, key=KeyFactory.create(organisation=organisation, name="=1+1").id, reason="Retired")
     newest = Event.objects.first()
 
     def exports() -> Any:

@@ -140,7 +140,7 @@ def test_event_that_ends_a_session_ends_its_tokens_at_once(jonas: Person, what: 
 
 def test_lost_role_takes_effect_on_the_next_call(jonas: Person, northwind: Organisation) -> None:
     token = sign_in().json()["access_token"]
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     headers = {"Authorization": f"Bearer {token}"}
     assert Client().get(f"/api/keys/{key.id}", headers=headers).status_code == 200
     people.set_role(actor=OPERATOR, person=jonas.id, organisation=northwind.id, role=Role.MEMBER)
@@ -201,7 +201,7 @@ def test_token_expires_by_the_clock_of_the_database(jonas: Person) -> None:
 
 
 def test_token_together_with_a_key_is_400(jonas: Person, northwind: Organisation) -> None:
-    token, key = sign_in().json()["access_token"], KeyFactory(organisation=northwind)
+    token, key = sign_in().json()["access_token"], KeyFactory.create(organisation=northwind)
     assert whoami(token, **{"X-API-Key": key.token}).status_code == 400
     assert whoami(token, **{"X-API-Key": ""}).status_code == 400
     assert whoami(token, **{"X-API-Key-Id": "x", "X-API-Key-Secret": "y"}).status_code == 400

@@ -54,11 +54,11 @@ class World:
         }
         self.target: dict[str, Callable[[Organisation], str]] = {
             "organisation": lambda o: str(given.organisation().id) if o is self.home else str(o.id),
-            "key": lambda o: str(KeyFactory(organisation=o, in_grace=True).id),
-            "revoked": lambda o: str(KeyFactory(organisation=o, revoked=True).id),
+            "key": lambda o: str(KeyFactory.create(organisation=o, in_grace=True).id),
+            "revoked": lambda o: str(KeyFactory.create(organisation=o, revoked=True).id),
             "bot": lambda o: str(given.bot(o).id),
             "idle_bot": self._idle_bot,
-            "channel": lambda o: str(ChannelFactory(organisation=o).id),
+            "channel": lambda o: str(ChannelFactory.create(organisation=o).id),
             "entry": self._entry,
             "person": lambda o: str(given.person(o).id),
             "leaver": lambda o: str(given.person(o, is_active=False).id),
@@ -75,7 +75,7 @@ class World:
             "compact key": {"compact": True, "prefix": "whm"},
             "old secret": {"in_grace": True},
         }.get(caller, {})
-        key = KeyFactory(organisation=self.home, scopes=["keys:read", "keys:write", "history:read"], **kind)
+        key = KeyFactory.create(organisation=self.home, scopes=["keys:read", "keys:write", "history:read"], **kind)
         if caller == "pair":
             return {"X-API-Key-Id": key.key_id, "X-API-Key-Secret": key.token.removeprefix(f"{key.key_id}_")}
         return {"X-API-Key": key.old_token if caller == "old secret" else key.token}
@@ -90,7 +90,7 @@ class World:
         return str(bot.id)
 
     def _entry(self, organisation: Organisation) -> str:
-        key = KeyFactory(organisation=organisation, networks=["10.0.0.0/8", "192.0.2.0/24"])
+        key = KeyFactory.create(organisation=organisation, networks=["10.0.0.0/8", "192.0.2.0/24"])
         return str(AllowListEntry.objects.filter(key=key).first().id)  # type: ignore[union-attr]
 
     def _scope(self, organisation: Organisation) -> str:

@@ -155,7 +155,7 @@ def test_scene_is_accessible_and_fits_every_width(page: Page, console: ConsoleRe
 
 def test_select_with_long_names_fits_every_width(page: Page, demo: Demo) -> None:
     demo.given.organisation(name="AVeryLongNameIndeed" * 6)
-    tier = TierFactory(name="WWWWWWWWWWWWWWWWWWWW" * 3)
+    tier = TierFactory.create(name="WWWWWWWWWWWWWWWWWWWW" * 3)
     demo.given.tiers.append(tier.id)
     SCENES["create"].open(page)
     assert_fits(page)

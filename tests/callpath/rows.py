@@ -46,27 +46,27 @@ class Given:
         self._head = ChainHead.objects.values_list("number", "hash").get()
 
     def organisation(self, **fields: Any) -> Organisation:
-        organisation: Organisation = OrganisationFactory(**fields)
+        organisation: Organisation = OrganisationFactory.create(**fields)
         self.organisations.append(organisation.id)
         return organisation
 
     def bot(self, organisation: Organisation) -> Bot:
-        bot: Bot = BotFactory(organisation=organisation)
+        bot: Bot = BotFactory.create(organisation=organisation)
         return bot
 
     def channel(self, organisation: Organisation, slug: str) -> Channel:
-        channel: Channel = ChannelFactory(organisation=organisation, slug=slug)
+        channel: Channel = ChannelFactory.create(organisation=organisation, slug=slug)
         return channel
 
     def person(self, organisation: Organisation | None = None, role: str = "member", **fields: Any) -> Person:
-        person: Person = PersonFactory(**fields)
+        person: Person = PersonFactory.create(**fields)
         self.people.append(person.id)
         if organisation is not None:
-            MembershipFactory(person=person, organisation=organisation, role=role)
+            MembershipFactory.create(person=person, organisation=organisation, role=role)
         return person
 
     def tier(self, limit: int) -> Tier:
-        tier: Tier = TierFactory(hourly_limit=limit)
+        tier: Tier = TierFactory.create(hourly_limit=limit)
         self.tiers.append(tier.id)
         return tier
 
@@ -81,7 +81,7 @@ class Given:
         """An active key that may read chats, unless `fields` differ. Its secret is under the newest pepper."""
         if limit is not None:
             fields["tier"] = self.tier(limit)
-        made = KeyFactory(organisation=organisation or self.organisation(), **fields)
+        made = KeyFactory.create(organisation=organisation or self.organisation(), **fields)
         token = tokens.parse(made.token)
         assert token is not None
         if pepper is not None:

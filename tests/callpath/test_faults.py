@@ -30,15 +30,15 @@ from tests.postgres import SETTINGS
 
 MAKE_KEYS: Final = """
 from tests.factories import KeyFactory, TierFactory
-tier = TierFactory(hourly_limit=10**6)
-print(KeyFactory(tier=tier).token, KeyFactory(tier=tier).token)
+tier = TierFactory.create(hourly_limit=10**6)
+print(KeyFactory.create(tier=tier).token, KeyFactory.create(tier=tier).token)
 """
 MAKE_SESSION: Final = """
 from importlib import import_module
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from tests.factories import PersonFactory
-person = PersonFactory(administrator=True)
+person = PersonFactory.create(administrator=True)
 session = import_module(settings.SESSION_ENGINE).SessionStore()
 session.update({SESSION_KEY: str(person.pk), BACKEND_SESSION_KEY: settings.AUTHENTICATION_BACKENDS[0]})
 session[HASH_SESSION_KEY] = person.get_session_auth_hash()

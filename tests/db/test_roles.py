@@ -175,7 +175,7 @@ def test_owner_cannot_connect_within_a_transaction(db: None) -> None:
 def test_tests_run_as_the_application(db: None) -> None:
     """All tests of operations and pages run with the privileges of production."""
     assert current_user() == APPLICATION
-    keys.revoke(actor=OPERATOR, key=KeyFactory().id)
+    keys.revoke(actor=OPERATOR, key=KeyFactory.create().id)
 
 
 def test_new_table_is_open_to_the_application_and_closed_to_the_call_path(role: Connect) -> None:

@@ -65,7 +65,7 @@ def postbox(settings: Any) -> Iterator[Postbox]:
 
 
 def ending(days: float, **fields: Any) -> Key:
-    key: Key = KeyFactory(**{"created_at": LONG_AGO, "expires_at": NOW + timedelta(days=days)} | fields)
+    key: Key = KeyFactory.create(**{"created_at": LONG_AGO, "expires_at": NOW + timedelta(days=days)} | fields)
     return key
 
 
@@ -88,7 +88,7 @@ def test_each_owner_gets_one_mail_about_all_their_keys(
     member_of(northwind, Role.OWNER, deactivated=True)
     both = member_of(northwind, Role.OWNER, email="both@example.com")
     both.memberships.create(organisation=contoso, role=Role.OWNER)
-    robot = ending(0.5, bot=BotFactory(organisation=northwind, name="Concierge"), name="Robot")
+    robot = ending(0.5, bot=BotFactory.create(organisation=northwind, name="Concierge"), name="Robot")
     ending(13, organisation=northwind, name="Later")
     ending(5, organisation=contoso, name="Theirs")
     ending(6, organisation=northwind, name="Master", master=True)

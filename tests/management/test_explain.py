@@ -78,7 +78,7 @@ def test_explain_with_invalid_arguments_prints_an_error(
     command: Callable[..., str], northwind: Organisation, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     """The shell says 2 for what argparse refuses; called from here, argparse raises."""
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     with pytest.raises(CommandError) as refused:
         command("explain", *(one.format(key=key.key_id) for one in arguments))
     assert refused.value.returncode == code
@@ -89,7 +89,7 @@ def test_explain_with_invalid_arguments_prints_an_error(
 def test_explain_does_not_repeat_a_whole_key(
     command: Callable[..., str], northwind: Organisation, form: tokens.Format
 ) -> None:
-    token, key = tokens.mint("kad", form), KeyFactory(organisation=northwind)
+    token, key = tokens.mint("kad", form), KeyFactory.create(organisation=northwind)
     for arguments in ((token.value, *CALL), (str(key.id), "GET", f"/api/chats/{token.value}")):
         with pytest.raises(CommandError) as refused:
             command("explain", *arguments)

@@ -14,9 +14,9 @@ def test_review_and_build_review_find_the_same_keys(
     command: Callable[..., str], northwind: Organisation, contoso: Organisation
 ) -> None:
     later = timezone.now() + timedelta(days=30)
-    KeyFactory(organisation=northwind, name="Open", expires_at=later)
-    KeyFactory(organisation=northwind, name="Lasting", networks=["10.0.0.0/8"])
-    KeyFactory(organisation=contoso, name="Theirs", expires_at=later)
+    KeyFactory.create(organisation=northwind, name="Open", expires_at=later)
+    KeyFactory.create(organisation=northwind, name="Lasting", networks=["10.0.0.0/8"])
+    KeyFactory.create(organisation=contoso, name="Theirs", expires_at=later)
     told = json.loads(command("review", "--organisation", "northwind", "--finding", "open", "--json"))
     assert [key["name"] for key in told["keys"]] == ["Open"]
     assert told["keys"][0]["findings"] == ["never-used", "open", "permissions"]

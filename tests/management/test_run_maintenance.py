@@ -34,7 +34,7 @@ type Command = Callable[..., str]
 @pytest.fixture
 def used(northwind: Organisation) -> None:
     """A key that was called yesterday, and very long ago."""
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     for days in (1, 4_000):
         hour = timezone.now() - timedelta(days=days)
         UsageHour.objects.create(key_id=key.id, hour=hour, outcome=CallOutcome.OK, count=1)

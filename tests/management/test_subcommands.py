@@ -102,7 +102,7 @@ def test_channels_are_created_renamed_and_removed(run_json: RunJson, northwind: 
 
 
 def test_networks_of_a_key_are_added_changed_and_removed(run_json: RunJson, northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     mine = ("--key", key.key_id)
     assert run_json("allow_list", "add", *mine, "10.0.0.0/8")["network"] == "10.0.0.0/8"
     assert run_json("allow_list", "change", *mine, "10.0.0.0/8", "10.1.0.0/16")["network"] == "10.1.0.0/16"
@@ -147,7 +147,7 @@ def test_people_are_added_edited_and_given_roles(run_json: RunJson, northwind: O
 def test_keys_are_edited_regenerated_revoked_reactivated_and_deleted(
     run_json: RunJson, command: Callable[..., str], northwind: Organisation
 ) -> None:
-    key = KeyFactory(organisation=northwind, scopes=["chats:read"])
+    key = KeyFactory.create(organisation=northwind, scopes=["chats:read"])
     edited = run_json(
         "keys",
         "edit",
@@ -197,8 +197,8 @@ def test_password_links_are_printed_once_and_replace_earlier_ones(
 
 
 def test_restrictions_of_a_key_are_removed(run_json: RunJson, northwind: Organisation) -> None:
-    channel = ChannelFactory(organisation=northwind)
-    key = KeyFactory(organisation=northwind, channels=[channel], networks=["10.0.0.0/8"])
+    channel = ChannelFactory.create(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind, channels=[channel], networks=["10.0.0.0/8"])
     run_json("keys", "edit", key.key_id, "--all-channels", "--allow-any")
     assert not key.channels.exists()
     assert not key.allow_list.exists()
@@ -207,7 +207,7 @@ def test_restrictions_of_a_key_are_removed(run_json: RunJson, northwind: Organis
 def test_keys_usage_prints_the_calls_by_day(
     run_json: RunJson, command: Callable[..., str], northwind: Organisation
 ) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome="ok", count=3)
     days = run_json("keys", "usage", key.key_id, "--days", "7")
     assert len(days) == 7

@@ -27,47 +27,60 @@ from tests.factories import BotFactory, ChannelFactory, KeyFactory, MembershipFa
 
 LATER = datetime(2999, 1, 1, tzinfo=UTC)
 REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
-    "a second public key": ("key_one_public", lambda o: [KeyFactory(organisation=o, public=True) for _ in range(2)]),
+    "a second public key": (
+        "key_one_public",
+        lambda o: [KeyFactory.create(organisation=o, public=True) for _ in range(2)],
+    ),
     "a bot of another organisation": (
         "key_bot_of_organisation",
-        lambda o: Key.objects.filter(id=KeyFactory(organisation=o).id).update(bot=BotFactory(), kind=Kind.BOT),
+        lambda o: Key.objects.filter(id=KeyFactory.create(organisation=o).id).update(
+            bot=BotFactory.create(), kind=Kind.BOT
+        ),
     ),
-    "a bot's key without a bot": ("key_bot_kind_has_bot", lambda o: KeyFactory(organisation=o, kind=Kind.BOT)),
+    "a bot's key without a bot": ("key_bot_kind_has_bot", lambda o: KeyFactory.create(organisation=o, kind=Kind.BOT)),
     "a standard key of a bot": (
         "key_bot_kind_has_bot",
-        lambda o: KeyFactory(bot=BotFactory(organisation=o), kind=Kind.STANDARD),
+        lambda o: KeyFactory.create(bot=BotFactory.create(organisation=o), kind=Kind.STANDARD),
     ),
-    "an unknown kind": ("key_kind_known", lambda o: KeyFactory(organisation=o, kind="other")),
-    "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), key_id=None)),
-    "a compact key with an id": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="compact")),
-    "unknown format": ("key_id_by_format", lambda o: _of(KeyFactory(organisation=o), format="other")),
+    "an unknown kind": ("key_kind_known", lambda o: KeyFactory.create(organisation=o, kind="other")),
+    "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory.create(organisation=o), key_id=None)),
+    "a compact key with an id": (
+        "key_id_by_format",
+        lambda o: _of(KeyFactory.create(organisation=o), format="compact"),
+    ),
+    "unknown format": ("key_id_by_format", lambda o: _of(KeyFactory.create(organisation=o), format="other")),
     "a public key that ends": (
         "key_public_never_expires",
-        lambda o: KeyFactory(organisation=o, public=True, expires_at=LATER),
+        lambda o: KeyFactory.create(organisation=o, public=True, expires_at=LATER),
     ),
-    "inheriting without creator": ("key_inheriting_has_creator", lambda o: KeyFactory(organisation=o, inherits=True)),
+    "inheriting without creator": (
+        "key_inheriting_has_creator",
+        lambda o: KeyFactory.create(organisation=o, inherits=True),
+    ),
     "a bad prefix": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="1ab")),
     "a prefix with a line break": ("organisation_key_prefix_shape", lambda o: _of(o, key_prefix="ab\n")),
     "an unknown format": ("organisation_key_format_known", lambda o: _of(o, key_format="other")),
     "the same digest twice": (
         "secret_digest",
         lambda o: [
-            Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 32, pepper_id=1, not_after=LATER)
+            Secret.objects.create(key=KeyFactory.create(organisation=o), digest=b"1" * 32, pepper_id=1, not_after=LATER)
             for _ in range(2)
         ],
     ),
     "a digest of another length": (
         "secret_digest_length",
-        lambda o: Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 31, pepper_id=1, not_after=LATER),
+        lambda o: Secret.objects.create(
+            key=KeyFactory.create(organisation=o), digest=b"1" * 31, pepper_id=1, not_after=LATER
+        ),
     ),
     "two current secrets": (
         "secret_one_current",
-        lambda o: Secret.objects.create(key=KeyFactory(organisation=o), digest=b"1" * 32, pepper_id=1),
+        lambda o: Secret.objects.create(key=KeyFactory.create(organisation=o), digest=b"1" * 32, pepper_id=1),
     ),
     "two old secrets": (
         "secret_one_in_grace",
         lambda o: Secret.objects.create(
-            key=KeyFactory(organisation=o, in_grace=True), digest=b"1" * 32, pepper_id=1, not_after=LATER
+            key=KeyFactory.create(organisation=o, in_grace=True), digest=b"1" * 32, pepper_id=1, not_after=LATER
         ),
     ),
     "allow-list entry without owner": (
@@ -77,33 +90,36 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "an entry of two": (
         "allow_list_one_owner",
         lambda o: AllowListEntry.objects.create(
-            network="10.0.0.0/8", key=KeyFactory(organisation=o), bot=BotFactory(organisation=o)
+            network="10.0.0.0/8", key=KeyFactory.create(organisation=o), bot=BotFactory.create(organisation=o)
         ),
     ),
     "every address": (
         "allow_list_no_slash_0",
-        lambda o: AllowListEntry.objects.create(network="0.0.0.0/0", bot=BotFactory()),
+        lambda o: AllowListEntry.objects.create(network="0.0.0.0/0", bot=BotFactory.create()),
     ),
     "every address of the newer kind": (
         "allow_list_no_slash_0",
-        lambda o: AllowListEntry.objects.create(network="::/0", bot=BotFactory()),
+        lambda o: AllowListEntry.objects.create(network="::/0", bot=BotFactory.create()),
     ),
     "a network twice": (
         "allow_list_key_network_unique",
         lambda o: AllowListEntry.objects.create(
-            network="10.0.0.0/8", key=KeyFactory(organisation=o, networks=["10.0.0.0/8"])
+            network="10.0.0.0/8", key=KeyFactory.create(organisation=o, networks=["10.0.0.0/8"])
         ),
     ),
-    "unknown role": ("membership_role_known", lambda o: MembershipFactory(organisation=o, role="king")),
-    "unknown system role": ("person_system_role_known", lambda o: PersonFactory(system_role="king")),
+    "unknown role": ("membership_role_known", lambda o: MembershipFactory.create(organisation=o, role="king")),
+    "unknown system role": ("person_system_role_known", lambda o: PersonFactory.create(system_role="king")),
     "an address in another case": (
         "person_email_unique",
-        lambda o: [PersonFactory(email=email) for email in ("a@x.example", "A@X.example")],
+        lambda o: [PersonFactory.create(email=email) for email in ("a@x.example", "A@X.example")],
     ),
-    "a bot's name twice": ("bot_name_unique", lambda o: [BotFactory(organisation=o, name="B") for _ in range(2)]),
+    "a bot's name twice": (
+        "bot_name_unique",
+        lambda o: [BotFactory.create(organisation=o, name="B") for _ in range(2)],
+    ),
     "a channel's slug twice": (
         "channel_slug_unique",
-        lambda o: [ChannelFactory(organisation=o, slug="c") for _ in range(2)],
+        lambda o: [ChannelFactory.create(organisation=o, slug="c") for _ in range(2)],
     ),
     "a scope without a colon": ("scope_name_shape", lambda o: Scope.objects.create(name="chats")),
     "a route without a root": (
@@ -140,7 +156,7 @@ def test_invalid_row_violates_constraint(northwind: Organisation, what: str) -> 
 
 
 def test_network_with_host_bits_is_rejected(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     with pytest.raises(DatabaseError, match="invalid cidr value"), connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO allow_list_entry (id, key_id, network, created_at) VALUES (%s, %s, '10.0.0.1/8', now())",
@@ -150,9 +166,11 @@ def test_network_with_host_bits_is_rejected(northwind: Organisation) -> None:
 
 @pytest.mark.parametrize("owner", [Organisation, Person, Tier, Bot, Channel])
 def test_row_that_a_key_refers_to_cannot_be_deleted(northwind: Organisation, owner: Any) -> None:
-    creator = PersonFactory()
-    KeyFactory(
-        bot=BotFactory(organisation=northwind), creator=creator, channels=[ChannelFactory(organisation=northwind)]
+    creator = PersonFactory.create()
+    KeyFactory.create(
+        bot=BotFactory.create(organisation=northwind),
+        creator=creator,
+        channels=[ChannelFactory.create(organisation=northwind)],
     )
     table = owner._meta.db_table
     with pytest.raises(IntegrityError, match="violates foreign key"), connection.cursor() as cursor:

@@ -175,7 +175,7 @@ def test_actor_finds_only_visible_events(
 ) -> None:
     both = member_of(northwind, "auditor")
     member_of_contoso = member_of(contoso, "owner")
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     write(
         event(PARTITION_SIZE, organisation_id=northwind.id, actor_id=maya.id),
         event(3 * PARTITION_SIZE, organisation_id=contoso.id, actor_id=maya.id),
@@ -232,7 +232,7 @@ def test_pages_show_every_event_in_order_both_ways(db: None, places: list[int], 
 
 def test_search_reads_only_matching_events(db: None, maya: Person, northwind: Organisation) -> None:
     """EXPLAIN shows no sequential scan, and no row that does not match or lie beside a match."""
-    other = OrganisationFactory()
+    other = OrganisationFactory.create()
     write(
         *(
             event(

@@ -30,7 +30,7 @@ NOW = timezone.now()
 def test_status_is_the_same_in_python_and_sql(
     northwind: Organisation, state: dict[str, Any], bot_active: bool, organisation_active: bool, status: Status
 ) -> None:
-    key = KeyFactory(bot=BotFactory(organisation=northwind), **state)
+    key = KeyFactory.create(bot=BotFactory.create(organisation=northwind), **state)
     Bot.objects.update(is_active=bot_active)
     Organisation.objects.update(is_active=organisation_active)
     read = Key.objects.get(id=key.id)
@@ -43,7 +43,7 @@ def test_status_is_the_same_in_python_and_sql(
 
 
 def test_key_without_bot_is_active_or_paused(northwind: Organisation) -> None:
-    KeyFactory(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     for is_active, status in ((True, Status.ACTIVE), (False, Status.PAUSED)):
         Organisation.objects.update(is_active=is_active)
         assert Key.objects.with_status().get().status == status

@@ -34,7 +34,7 @@ def quiet(northwind: Organisation) -> Callable[..., Key]:
 
     def make(*, used: int | None = 0, used_scopes: Any = ("chats:read",), **fields: Any) -> Key:
         usual = {"organisation": northwind, "networks": ["10.0.0.0/8"], "expires_at": NOW + timedelta(days=30)}
-        key: Key = KeyFactory(**usual | fields)
+        key: Key = KeyFactory.create(**usual | fields)
         if used is not None:
             use_key(key, *used_scopes, days=used)
         return key
@@ -76,16 +76,16 @@ def test_revoked_and_expired_keys_are_not_reviewed(
     quiet: Callable[..., Key], northwind: Organisation, gone: str, *, is_listed: bool
 ) -> None:
     if gone == "disabled":
-        key = quiet(bot=BotFactory(organisation=northwind, disabled=True))
+        key = quiet(bot=BotFactory.create(organisation=northwind, disabled=True))
     else:
         key = quiet(expires_at=NOW - timedelta(seconds=1)) if gone == "expired" else quiet(revoked=True)
     assert review.reviewable(Key.objects.filter(id=key.id)).exists() == is_listed
 
 
 def test_allow_list_of_bot_closes_its_keys(quiet: Callable[..., Key], northwind: Organisation) -> None:
-    listed = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
+    listed = BotFactory.create(organisation=northwind, networks=["10.0.0.0/16"])
     assert found(quiet(bot=listed, networks=[])).findings == ()
-    assert found(quiet(bot=BotFactory(organisation=northwind), networks=[])).findings == (F.OPEN,)
+    assert found(quiet(bot=BotFactory.create(organisation=northwind), networks=[])).findings == (F.OPEN,)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_allow_list_of_bot_closes_its_keys(quiet: Callable[..., Key], northwind:
 def test_inheriting_key_has_scopes_of_its_creator(
     quiet: Callable[..., Key], northwind: Organisation, role: Role | None, system_role: str, kind: str, scopes: set[str]
 ) -> None:
-    person = PersonFactory(system_role=system_role)
+    person = PersonFactory.create(system_role=system_role)
     if role:
         person.memberships.create(organisation=northwind, role=role)
     key = quiet(inherits=True, creator=person, kind=kind, used_scopes=("keys:read", "chats:read"))
@@ -121,12 +121,12 @@ def test_inheriting_key_has_scopes_of_its_creator(
 def test_key_whose_creator_left_is_found(
     quiet: Callable[..., Key], northwind: Organisation, contoso: Organisation
 ) -> None:
-    bot = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
+    bot = BotFactory.create(organisation=northwind, networks=["10.0.0.0/16"])
     keys = {
         "there": quiet(creator=member_of(northwind)),
         "left": quiet(creator=member_of(contoso)),
         "deactivated": quiet(creator=member_of(northwind, deactivated=True)),
-        "of a bot": quiet(bot=bot, creator=PersonFactory()),
+        "of a bot": quiet(bot=bot, creator=PersonFactory.create()),
         "made by a command": quiet(creator=None),
     }
     gone = {name for name, key in keys.items() if found(key).findings == (F.OWNER_GONE,)}

@@ -16,8 +16,10 @@ def both(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     """One row of each kind in both organisations."""
     made = {}
     for organisation in (northwind, contoso):
-        ChannelFactory(organisation=organisation)
-        key = KeyFactory(bot=BotFactory(organisation=organisation, networks=["10.0.0.0/16"]), networks=["10.0.0.0/16"])
+        ChannelFactory.create(organisation=organisation)
+        key = KeyFactory.create(
+            bot=BotFactory.create(organisation=organisation, networks=["10.0.0.0/16"]), networks=["10.0.0.0/16"]
+        )
         keys.revoke(actor=OPERATOR, key=key.id)
         made[organisation.slug] = key
     return made

@@ -67,26 +67,26 @@ class World:
 
 
 def world(organisation: Organisation) -> World:
-    bot = BotFactory(organisation=organisation, networks=["192.0.2.0/24"])
+    bot = BotFactory.create(organisation=organisation, networks=["192.0.2.0/24"])
     person = member_of(organisation)
-    key = KeyFactory(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
+    key = KeyFactory.create(organisation=organisation, in_grace=True, networks=["10.0.0.0/8", "198.51.100.0/24"])
     long_ago = timezone.now() - timedelta(days=4_000)
     UsageHour.objects.create(key_id=key.id, hour=long_ago, outcome=CallOutcome.OK, count=1)
     entries = AllowListEntry.objects
     return World(
         organisation=organisation,
-        closed=OrganisationFactory(disabled=True),
+        closed=OrganisationFactory.create(disabled=True),
         bot=bot,
-        idle_bot=BotFactory(organisation=organisation, disabled=True),
-        channel=ChannelFactory(organisation=organisation),
+        idle_bot=BotFactory.create(organisation=organisation, disabled=True),
+        channel=ChannelFactory.create(organisation=organisation),
         key=key,
-        revoked=KeyFactory(organisation=organisation, revoked=True),
-        master=KeyFactory(organisation=organisation, master=True),
+        revoked=KeyFactory.create(organisation=organisation, revoked=True),
+        master=KeyFactory.create(organisation=organisation, master=True),
         key_entry=entries.filter(key=key).first(),
         bot_entry=entries.get(bot=bot),
         person=person,
         leaver=member_of(organisation, deactivated=True),
-        tier=TierFactory(),
+        tier=TierFactory.create(),
         scope=Scope.objects.create(
             name="reports:read", resource="Reports", label="Read reports", explanation="Reads.", ability="read reports"
         ),

@@ -18,8 +18,8 @@ from tests.threads import run_concurrently
 
 def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organisation) -> None:
     first = Event.objects.count()
-    made = [KeyFactory(organisation=committed) for _ in range(25)]
-    renamed = [BotFactory() for _ in range(25)]
+    made = [KeyFactory.create(organisation=committed) for _ in range(25)]
+    renamed = [BotFactory.create() for _ in range(25)]
     done = run_concurrently(
         *(partial(keys.revoke, actor=OPERATOR, key=key.id) for key in made),
         *(partial(bots.edit, actor=OPERATOR, bot=bot.id, description="New") for bot in renamed),
@@ -35,7 +35,7 @@ def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organis
 
 def test_concurrent_changes_bump_every_version(committed: Organisation) -> None:
     start = version(committed)
-    made = [BotFactory(organisation=committed) for _ in range(8)]
+    made = [BotFactory.create(organisation=committed) for _ in range(8)]
     run_concurrently(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
     assert version(committed) == start + 8
 
@@ -46,7 +46,7 @@ def test_two_administrators_who_demote_each_other_leave_one(committed: Organisat
         lambda actor, person: people.deactivate(actor=as_actor(actor), person=person.id),
     ):
         Person.objects.update(system_role="")
-        one, other = PersonFactory(administrator=True), PersonFactory(administrator=True)
+        one, other = PersonFactory.create(administrator=True), PersonFactory.create(administrator=True)
         done = run_concurrently(partial(act, one, other), partial(act, other, one))
         assert sum(isinstance(each, Exception) for each in done) == 1
         assert Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR).count() == 1
@@ -54,7 +54,7 @@ def test_two_administrators_who_demote_each_other_leave_one(committed: Organisat
 
 @pytest.mark.parametrize("grace", [timedelta(0), timedelta(hours=1)])
 def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
-    key = KeyFactory(organisation=committed)
+    key = KeyFactory.create(organisation=committed)
     done = run_concurrently(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
     assert all(isinstance(each, keys.IssuedKey) for each in done)
     assert key.secrets.filter(not_after__isnull=True).count() == 1
@@ -75,11 +75,11 @@ def test_form_submitted_six_times_at_once_issues_one_key(committed: Organisation
 
 def test_revoked_key_writes_nothing_afterwards(committed: Organisation) -> None:
     """Keys of an organisation are made and changed side by side; still, history tells of no act of a revoked key."""
-    actors = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(2)]
+    actors = [KeyFactory.create(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(2)]
     for actor in actors:
         own = as_actor(actor)
         issue = partial(keys.issue, actor=own, organisation=committed.id, name="CI", scopes=["chats:read"])
-        others = [KeyFactory(organisation=committed) for _ in range(4)]
+        others = [KeyFactory.create(organisation=committed) for _ in range(4)]
         describe = [partial(keys.edit, actor=own, key=other.id, revision=1, description="New") for other in others]
         run_concurrently(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
         told = list(
@@ -90,7 +90,7 @@ def test_revoked_key_writes_nothing_afterwards(committed: Organisation) -> None:
 
 
 def test_keys_that_change_each_other_do_not_deadlock(committed: Organisation) -> None:
-    made = [KeyFactory(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(4)]
+    made = [KeyFactory.create(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(4)]
     edits = [
         partial(keys.edit, actor=as_actor(one), key=other.id, revision=None, description=f"By {one.id}")
         for one in made
@@ -108,7 +108,7 @@ def test_concurrent_public_keys_leave_one(committed: Organisation) -> None:
 
 
 def test_second_of_two_concurrent_edits_gets_a_conflict(committed: Organisation) -> None:
-    key = KeyFactory(organisation=committed)
+    key = KeyFactory.create(organisation=committed)
     edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
     done = run_concurrently(*edits)
     assert sum(isinstance(each, ConflictError) for each in done) == 1
@@ -116,7 +116,7 @@ def test_second_of_two_concurrent_edits_gets_a_conflict(committed: Organisation)
 
 
 def test_channel_is_not_removed_while_a_key_is_issued_for_it(committed: Organisation) -> None:
-    channel = ChannelFactory(organisation=committed)
+    channel = ChannelFactory.create(organisation=committed)
     issue = partial(
         keys.issue, actor=OPERATOR, organisation=committed.id, name="CI", scopes=["chats:read"], channels=[channel.id]
     )
@@ -134,8 +134,8 @@ def test_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> Non
 
 
 def test_concurrent_changes_of_lists_and_keys_do_not_deadlock(committed: Organisation) -> None:
-    bot = BotFactory(organisation=committed)
-    made = [KeyFactory(bot=bot) for _ in range(6)]
+    bot = BotFactory.create(organisation=committed)
+    made = [KeyFactory.create(bot=bot) for _ in range(6)]
     done = run_concurrently(
         *(partial(allow_lists.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),
         *(partial(keys.delete, actor=OPERATOR, key=key.id) for key in made),

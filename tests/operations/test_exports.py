@@ -22,7 +22,7 @@ from tests.owner import events_rejected
 
 @pytest.fixture
 def story(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> list[Event]:
-    ours, theirs = KeyFactory(organisation=northwind, name="=cmd()"), KeyFactory(organisation=contoso)
+    ours, theirs = KeyFactory.create(organisation=northwind, name="=cmd()"), KeyFactory.create(organisation=contoso)
     keys.revoke(actor=as_actor(jonas, ip="::1", user_agent="Größe"), key=ours.id, reason="\t-1+1")
     keys.reactivate(actor=as_actor(jonas), key=ours.id)
     keys.revoke(actor=as_actor(lena), key=theirs.id)

@@ -18,14 +18,14 @@ WRITER = ("keys:write", "chats:read")
 
 @pytest.fixture
 def bot(northwind: Organisation) -> Bot:
-    made: Bot = BotFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    made: Bot = BotFactory.create(organisation=northwind, networks=["10.0.0.0/8"])
     return made
 
 
 @pytest.fixture
 def maker(bot: Bot) -> Actor:
     """A key that only its bot's list binds."""
-    return as_actor(KeyFactory(bot=bot, scopes=WRITER))
+    return as_actor(KeyFactory.create(bot=bot, scopes=WRITER))
 
 
 def issue(actor: Actor, home: Bot, /, *wanted: str, **kwargs: Any) -> keys.IssuedKey:
@@ -49,13 +49,13 @@ def test_bots_key_issues_no_key_for_other_addresses(bot: Bot, maker: Actor) -> N
 def test_bots_key_issues_no_key_for_a_bot_with_a_wider_list(bot: Bot, maker: Actor) -> None:
     for lists in ([], ["11.0.0.0/16"], ["10.0.0.0/16", "11.0.0.0/16"]):
         with pytest.raises(ForbiddenError, match="more addresses"):
-            issue(maker, bot, bot=BotFactory(organisation=bot.organisation, networks=lists).id)
-    issue(maker, bot, bot=BotFactory(organisation=bot.organisation, networks=["10.2.0.0/16"]).id)
+            issue(maker, bot, bot=BotFactory.create(organisation=bot.organisation, networks=lists).id)
+    issue(maker, bot, bot=BotFactory.create(organisation=bot.organisation, networks=["10.2.0.0/16"]).id)
     issue(maker, bot, bot=bot.id)
 
 
 def test_both_lists_of_a_bots_key_limit_it(bot: Bot) -> None:
-    maker = as_actor(KeyFactory(bot=bot, scopes=WRITER, networks=["10.1.0.0/16", "192.0.2.0/24"]))
+    maker = as_actor(KeyFactory.create(bot=bot, scopes=WRITER, networks=["10.1.0.0/16", "192.0.2.0/24"]))
     for wanted in ("10.2.0.0/16", "192.0.2.0/24", "10.0.0.0/8"):
         with pytest.raises(ForbiddenError, match="more addresses"):
             issue(maker, bot, wanted)
@@ -95,18 +95,18 @@ WIDENING: dict[str, tuple[dict[str, Any], Callable[[Actor, Key], Any]]] = {
 def test_operation_that_widens_a_key_beyond_the_bots_list_is_denied(bot: Bot, maker: Actor, act: str) -> None:
     traits, do = WIDENING[act]
     with pytest.raises(ForbiddenError, match="more addresses"):
-        do(maker, KeyFactory(organisation=bot.organisation, **traits))
-    do(OPERATOR, KeyFactory(organisation=bot.organisation, **traits))
+        do(maker, KeyFactory.create(organisation=bot.organisation, **traits))
+    do(OPERATOR, KeyFactory.create(organisation=bot.organisation, **traits))
 
 
 @pytest.mark.parametrize("act", [name for name in WIDENING if "other" not in name and name not in ("add", "change")])
 def test_key_of_the_same_bot_stays_within_its_list(bot: Bot, maker: Actor, act: str) -> None:
     traits, do = WIDENING[act]
-    do(maker, KeyFactory(bot=bot, **traits))
+    do(maker, KeyFactory.create(bot=bot, **traits))
 
 
 def test_key_may_always_be_narrowed(bot: Bot, maker: Actor) -> None:
     """Although what is left of it is still more than its editor reaches."""
-    key = KeyFactory(organisation=bot.organisation, scopes=WRITER)
+    key = KeyFactory.create(organisation=bot.organisation, scopes=WRITER)
     keys.edit(actor=maker, key=key.id, revision=1, scopes=["chats:read"])
     allow_lists.add(actor=maker, key=key.id, network="11.0.0.0/8")

@@ -62,7 +62,7 @@ def test_public_key_and_deleted_key_are_not_issued_again(northwind: Organisation
 
 
 def test_secret_is_regenerated_once(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     renew = partial(keys.regenerate, actor=as_actor(jonas), key=key.id)
     idempotency.run_once(actor=as_actor(jonas), idempotency_key="n-1", operation=renew)
     with pytest.raises(DuplicateRequestError) as raised:

@@ -20,22 +20,26 @@ WRITER = ("keys:write", "chats:read")
 ACTORS: dict[str, Callable[[Organisation], Actor]] = {
     "operator": lambda o: OPERATOR,
     "system": lambda o: SYSTEM,
-    "administrator": lambda o: as_actor(PersonFactory(administrator=True)),
-    "system auditor": lambda o: as_actor(PersonFactory(auditor=True)),
+    "administrator": lambda o: as_actor(PersonFactory.create(administrator=True)),
+    "system auditor": lambda o: as_actor(PersonFactory.create(auditor=True)),
     "owner": lambda o: as_actor(member_of(o, Role.OWNER)),
     "auditor": lambda o: as_actor(member_of(o, Role.AUDITOR)),
     "member": lambda o: as_actor(member_of(o)),
-    "writing key": lambda o: as_actor(KeyFactory(organisation=o, scopes=WRITER)),
-    "inheriting key": lambda o: as_actor(KeyFactory(organisation=o, inherits=True, creator=member_of(o, Role.OWNER))),
-    "reading key": lambda o: as_actor(KeyFactory(organisation=o, scopes=["keys:read", "history:read"])),
-    "ordinary key": lambda o: as_actor(KeyFactory(organisation=o)),
-    "revoked writing key": lambda o: as_actor(KeyFactory(organisation=o, scopes=WRITER, revoked=True)),
-    "expired writing key": lambda o: as_actor(KeyFactory(organisation=o, scopes=WRITER, expired=True)),
-    "paused writing key": lambda o: as_actor(KeyFactory(bot=BotFactory(organisation=o, disabled=True), scopes=WRITER)),
-    "another's owner": lambda o: as_actor(member_of(cases.OrganisationFactory(), Role.OWNER)),
-    "another's key": lambda o: as_actor(KeyFactory(scopes=WRITER)),
+    "writing key": lambda o: as_actor(KeyFactory.create(organisation=o, scopes=WRITER)),
+    "inheriting key": lambda o: as_actor(
+        KeyFactory.create(organisation=o, inherits=True, creator=member_of(o, Role.OWNER))
+    ),
+    "reading key": lambda o: as_actor(KeyFactory.create(organisation=o, scopes=["keys:read", "history:read"])),
+    "ordinary key": lambda o: as_actor(KeyFactory.create(organisation=o)),
+    "revoked writing key": lambda o: as_actor(KeyFactory.create(organisation=o, scopes=WRITER, revoked=True)),
+    "expired writing key": lambda o: as_actor(KeyFactory.create(organisation=o, scopes=WRITER, expired=True)),
+    "paused writing key": lambda o: as_actor(
+        KeyFactory.create(bot=BotFactory.create(organisation=o, disabled=True), scopes=WRITER)
+    ),
+    "another's owner": lambda o: as_actor(member_of(cases.OrganisationFactory.create(), Role.OWNER)),
+    "another's key": lambda o: as_actor(KeyFactory.create(scopes=WRITER)),
     "deactivated owner": lambda o: as_actor(member_of(o, Role.OWNER, deactivated=True)),
-    "deactivated administrator": lambda o: as_actor(PersonFactory(administrator=True, deactivated=True)),
+    "deactivated administrator": lambda o: as_actor(PersonFactory.create(administrator=True, deactivated=True)),
 }
 EVERYWHERE = {"operator", "system", "administrator"}
 SEES_EVERYTHING = EVERYWHERE | {"system auditor"}
@@ -139,7 +143,7 @@ def test_permissions_for_a_key_depend_on_its_kind(world: cases.World, jonas: Per
 
 
 def test_inheriting_key_follows_its_creators_roles(northwind: Organisation, jonas: Person) -> None:
-    key = as_actor(KeyFactory(organisation=northwind, inherits=True, creator=jonas))
+    key = as_actor(KeyFactory.create(organisation=northwind, inherits=True, creator=jonas))
     assert policy.allows(key, Permission.ISSUE_KEYS, northwind.id)
     jonas.memberships.update(role=Role.AUDITOR)
     assert not policy.allows(key, Permission.ISSUE_KEYS, northwind.id)
@@ -152,7 +156,9 @@ def test_inheriting_key_follows_its_creators_roles(northwind: Organisation, jona
 @pytest.mark.parametrize("system_role", ["", *SystemRole.values])
 @pytest.mark.parametrize("role", ["", *Role.values])
 def test_pages_and_operations_derive_the_same_roles(northwind: Organisation, system_role: str, role: str) -> None:
-    person = member_of(northwind, role, system_role=system_role) if role else PersonFactory(system_role=system_role)
+    person = (
+        member_of(northwind, role, system_role=system_role) if role else PersonFactory.create(system_role=system_role)
+    )
     principal_roles = policy.principal_roles_of(system_role=system_role, role=role)
     assert policy.principal_roles(as_actor(person), northwind.id) == principal_roles
     assert policy.permissions(as_actor(person), northwind.id) == policy.permissions_of(principal_roles)

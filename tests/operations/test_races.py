@@ -64,7 +64,7 @@ def test_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
 
 
 def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
-    key = KeyFactory(organisation=committed)
+    key = KeyFactory.create(organisation=committed)
     edited, raised = run_in_lock_order(
         partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, scopes=[scope.name]),
         partial(scopes.remove, actor=OPERATOR, scope=scope.name),
@@ -74,7 +74,7 @@ def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> No
 
 
 def test_new_key_keeps_its_tier(committed: Organisation) -> None:
-    tier = TierFactory()
+    tier = TierFactory.create()
     made, raised = run_in_lock_order(
         issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id)
     )
@@ -83,7 +83,7 @@ def test_new_key_keeps_its_tier(committed: Organisation) -> None:
 
 
 def test_key_with_a_removed_tier_is_not_issued(committed: Organisation) -> None:
-    tier = TierFactory()
+    tier = TierFactory.create()
     removed, raised = run_in_lock_order(
         partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id)
     )
@@ -94,8 +94,8 @@ def test_key_with_a_removed_tier_is_not_issued(committed: Organisation) -> None:
 def test_deactivated_administrator_writes_nothing_afterwards(
     committed: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    administrator, allowed, answered = PersonFactory(administrator=True), Signal(), Signal()
-    PersonFactory(administrator=True)
+    administrator, allowed, answered = PersonFactory.create(administrator=True), Signal(), Signal()
+    PersonFactory.create(administrator=True)
     check = bots._clean
 
     def dawdle(bot: Any) -> None:
@@ -128,7 +128,7 @@ def _is_held(person: Any) -> bool:
 @pytest.mark.parametrize("name", cases.ALL_CASES)
 def test_every_operation_locks_the_acting_person(committed: Organisation, name: str) -> None:
     """Until the commit: an actor cannot be deactivated or demoted before an operation that they may still finish."""
-    administrator = PersonFactory(administrator=True)
+    administrator = PersonFactory.create(administrator=True)
     with transaction.atomic():
         cases.ALL_CASES[name](cases.world(committed), as_actor(administrator))
         [held] = run_concurrently(partial(_is_held, administrator))
@@ -139,9 +139,9 @@ def test_every_operation_locks_the_acting_person(committed: Organisation, name: 
 def test_creator_of_an_inheriting_key_is_locked(committed: Organisation) -> None:
     owner = member_of(committed, Role.OWNER)
     with transaction.atomic():
-        key = KeyFactory(organisation=committed, inherits=True, creator=owner)
+        key = KeyFactory.create(organisation=committed, inherits=True, creator=owner)
         bots_key = as_actor(key)
-        keys.revoke(actor=bots_key, key=KeyFactory(organisation=committed).id)
+        keys.revoke(actor=bots_key, key=KeyFactory.create(organisation=committed).id)
         [held] = run_concurrently(partial(_is_held, owner))
         transaction.set_rollback(True)
     assert held is True

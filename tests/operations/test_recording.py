@@ -118,13 +118,13 @@ def _put_into_no_tier(key: Key) -> None:
 
 def test_only_lost_race_is_a_conflict(db: None) -> None:
     with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
-        OrganisationFactory(slug=OrganisationFactory().slug)
+        OrganisationFactory.create(slug=OrganisationFactory.create().slug)
     with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
-        _put_into_no_tier(KeyFactory())
+        _put_into_no_tier(KeyFactory.create())
     with pytest.raises(IntegrityError, match="key_kind_known"), audit.audited_transaction():
-        KeyFactory(kind="other")
+        KeyFactory.create(kind="other")
     with pytest.raises(ProtectedError), audit.audited_transaction():
-        KeyFactory().tier.delete()
+        KeyFactory.create().tier.delete()
 
 
 def test_recording_outside_transaction_raises(committed: Organisation) -> None:
@@ -208,7 +208,7 @@ def test_target_without_row_is_recorded(db: None) -> None:
 
 
 def test_events_form_a_chain(db: None) -> None:
-    organisation = OrganisationFactory()
+    organisation = OrganisationFactory.create()
     for number in range(3):
         bots.create(actor=OPERATOR, organisation=organisation.id, name=f"Bot {number}")
     events = list(Event.objects.order_by("-number")[:3])[::-1]

@@ -42,7 +42,7 @@ def made(northwind: Organisation) -> dict[str, Key]:
         "other": {},
         "revoked": {"revoked": True},
     }
-    return {name: KeyFactory(name=name, **common | fields) for name, fields in keys.items()}
+    return {name: KeyFactory.create(name=name, **common | fields) for name, fields in keys.items()}
 
 
 def test_report_covers_every_key_and_names_its_event(made: dict[str, Key]) -> None:

@@ -114,7 +114,7 @@ def test_a_change_counts(world: cases.World, thing: str, name: str) -> None:
 
 
 def test_edit_without_networks_keeps_the_last_network(northwind: Organisation) -> None:
-    key: Key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    key: Key = KeyFactory.create(organisation=northwind, networks=["10.0.0.0/8"])
     with pytest.raises(InvalidInputError) as refused:
         keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[])
     assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}

@@ -62,12 +62,12 @@ def values(northwind: Organisation, cast: dict[str, Person]) -> dict[str, str]:
     rows = {name: row for name, row in vars(world).items() if hasattr(row, "pk")}
     return {
         **{name: str(row.pk) for name, row in rows.items()},
-        "plain_key": str(KeyFactory(organisation=northwind).id),
+        "plain_key": str(KeyFactory.create(organisation=northwind).id),
         "slug": northwind.slug,
         "organisation_name": northwind.name,
         "usual_tier": str(northwind.default_tier_id),
         "key_name": world.key.name,
-        "other_bot_name": BotFactory(organisation=northwind).name,
+        "other_bot_name": BotFactory.create(organisation=northwind).name,
         "channel_name": world.channel.name,
         "channel_slug": world.channel.slug,
         "person_name": world.person.name,

@@ -103,7 +103,7 @@ def test_job_of_a_killed_worker_is_done_by_another_one(
     start_worker: Callable[[], subprocess.Popen[bytes]], mail_server: tuple[MailServer, int]
 ) -> None:
     server, _ = mail_server
-    person = PersonFactory()
+    person = PersonFactory.create()
     queue_mail(person)
     server.delay = 60
     killed = start_worker()
@@ -126,7 +126,7 @@ def test_worker_finishes_its_job_on_sigterm(
     start_worker: Callable[[], subprocess.Popen[bytes]], mail_server: tuple[MailServer, int]
 ) -> None:
     server, _ = mail_server
-    people = [PersonFactory(), PersonFactory()]
+    people = [PersonFactory.create(), PersonFactory.create()]
     for person in people:
         queue_mail(person)
     server.delay = 1.5
@@ -143,7 +143,7 @@ def test_several_workers_do_each_job_once(
     start_worker: Callable[[], subprocess.Popen[bytes]], mail_server: tuple[MailServer, int]
 ) -> None:
     server, _ = mail_server
-    people = [PersonFactory() for _ in range(30)]
+    people = [PersonFactory.create() for _ in range(30)]
     server.delay = 0.1
     workers = [start_worker() for _ in range(3)]
     wait_until(lambda: WorkerProcess.objects.count() == len(workers))
@@ -166,7 +166,7 @@ def test_worker_continues_after_the_database_has_cut_its_connections(
         " WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
         [connection.connection.info.backend_pid],
     )
-    person = PersonFactory()
+    person = PersonFactory.create()
     queue_mail(person)
     wait_until(no_job_is_left)
     assert server.recipients == [person.email]

@@ -18,8 +18,8 @@ def ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
         "contoso": str(contoso.id),
         "person": str(member_of(northwind).id),
         "leaver": str(member_of(northwind, deactivated=True).id),
-        "channel": str(ChannelFactory(organisation=northwind).id),
-        "tier": str(TierFactory().id),
+        "channel": str(ChannelFactory.create(organisation=northwind).id),
+        "tier": str(TierFactory.create().id),
     }
 
 

@@ -18,16 +18,16 @@ from tests.web.pages import key_names, secret_in
 
 @pytest.fixture
 def concierge(northwind: Organisation) -> Bot:
-    row: Bot = BotFactory(organisation=northwind, name="Concierge", description="Answers guests")
+    row: Bot = BotFactory.create(organisation=northwind, name="Concierge", description="Answers guests")
     return row
 
 
 def test_bot_list_shows_keys_ranges_and_status(
     jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    BotFactory(organisation=northwind, name="Release bot", is_conversational=False, disabled=True)
-    KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"]))
-    BotFactory(organisation=contoso, name="Theirs")
+    BotFactory.create(organisation=northwind, name="Release bot", is_conversational=False, disabled=True)
+    KeyFactory.create(bot=BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"]))
+    BotFactory.create(organisation=contoso, name="Theirs")
     html = signed_in(jonas).get("/bots/").content.decode()
     assert key_names(html) == ["Concierge", "Release bot"]
     for words in ("1 range", "Any IP", "Keys only", "Conversational", "Disabled", "1–2 of 2", "New bot"):
@@ -39,8 +39,8 @@ def test_bot_list_shows_keys_ranges_and_status(
 def test_bot_list_of_one_organisation_has_only_its_bots(
     maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn
 ) -> None:
-    BotFactory(organisation=northwind, name="Ours")
-    BotFactory(organisation=contoso, name="Theirs")
+    BotFactory.create(organisation=northwind, name="Ours")
+    BotFactory.create(organisation=contoso, name="Theirs")
     rows = htmx(maya).get("/bots/?organisation=contoso").content.decode()
     assert key_names(rows) == ["Theirs"]
     assert "<html" not in rows
@@ -49,7 +49,7 @@ def test_bot_list_of_one_organisation_has_only_its_bots(
 
 def test_bot_list_pages_reach_every_bot(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for number in range(45):
-        BotFactory(organisation=northwind, name=f"Bot {number:02}")
+        BotFactory.create(organisation=northwind, name=f"Bot {number:02}")
     client, seen, url = signed_in(jonas), [], "/bots/"
     while url:
         response = client.get(url)
@@ -65,8 +65,8 @@ def test_bot_list_costs_the_same_number_of_statements_for_many_bots(
     client, counts = signed_in(maya), []
     for wanted in (3, 40):
         while Key.objects.count() < wanted:
-            BotFactory(organisation=concierge.organisation, networks=["192.0.2.0/24"])
-            key = KeyFactory(bot=concierge, networks=["10.0.0.0/8"])
+            BotFactory.create(organisation=concierge.organisation, networks=["192.0.2.0/24"])
+            key = KeyFactory.create(bot=concierge, networks=["10.0.0.0/8"])
             UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3)
         with django_assert_max_num_queries(12) as captured:
             assert client.get(url.format(bot=concierge.id)).status_code == 200
@@ -104,7 +104,7 @@ def test_basic_tab_is_a_whole_page_for_htmx(jonas: Person, concierge: Bot, htmx:
 
 
 def test_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
-    KeyFactory(bot=concierge, name="CRM integration")
+    KeyFactory.create(bot=concierge, name="CRM integration")
     client = signed_in(jonas)
     basic = client.get(f"/bots/{concierge.id}/").content.decode()
     advanced = client.get(f"/bots/{concierge.id}/advanced/").content.decode()
@@ -117,8 +117,8 @@ def test_conversational_bot_has_two_tabs(jonas: Person, concierge: Bot, signed_i
 
 
 def test_bot_that_only_owns_keys_has_no_tabs(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, is_conversational=False, networks=["192.0.2.0/24"])
-    KeyFactory(bot=bot, name="CI")
+    bot = BotFactory.create(organisation=northwind, is_conversational=False, networks=["192.0.2.0/24"])
+    KeyFactory.create(bot=bot, name="CI")
     html = signed_in(jonas).get(f"/bots/{bot.id}/").content.decode()
     assert 'aria-label="Bot settings"' not in html
     for words in ("CI", "192.0.2.0/24", "Owns keys only"):
@@ -174,9 +174,9 @@ def test_description_that_changed_meanwhile_is_not_overwritten(jonas: Person, co
 
 
 def test_disable_dialog_names_the_keys_that_stop(jonas: Person, concierge: Bot, signed_in: SignedIn) -> None:
-    busy = KeyFactory(bot=concierge, name="CRM integration")
-    KeyFactory(bot=concierge, name="Idle")
-    KeyFactory(bot=concierge, name="Gone", revoked=True)
+    busy = KeyFactory.create(bot=concierge, name="CRM integration")
+    KeyFactory.create(bot=concierge, name="Idle")
+    KeyFactory.create(bot=concierge, name="Gone", revoked=True)
     UsageHour.objects.create(key_id=busy.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3412)
     Meter.objects.filter(key_id=busy.id).update(last_used_at=timezone.now())
     client, url = signed_in(jonas), f"/bots/{concierge.id}/disable/"
@@ -272,8 +272,8 @@ def test_bot_of_another_organisation_is_not_found(lena: Person, concierge: Bot, 
 
 def test_names_of_bots_are_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    bot = BotFactory(organisation=northwind, name=evil, description=evil)
-    KeyFactory(bot=bot, name=evil)
+    bot = BotFactory.create(organisation=northwind, name=evil, description=evil)
+    KeyFactory.create(bot=bot, name=evil)
     for page in ("/bots/", *(f"/bots/{bot.id}/{part}" for part in ("", "advanced/", "disable/", "keys/create/"))):
         html = signed_in(maya).get(page).content.decode()
         assert "<img src=x" not in html, page

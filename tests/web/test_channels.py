@@ -16,10 +16,10 @@ def channel_names(response: Any) -> list[str]:
 def test_list_shows_channels_of_readable_organisations_by_name(
     jonas: Person, maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    sms = ChannelFactory(organisation=northwind, name="SMS", slug="sms")
-    ChannelFactory(organisation=northwind, name="Fax")
-    ChannelFactory(organisation=contoso, name="Mail")
-    KeyFactory(organisation=northwind, channels=[sms])
+    sms = ChannelFactory.create(organisation=northwind, name="SMS", slug="sms")
+    ChannelFactory.create(organisation=northwind, name="Fax")
+    ChannelFactory.create(organisation=contoso, name="Mail")
+    KeyFactory.create(organisation=northwind, channels=[sms])
     response = signed_in(jonas).get("/channels/")
     assert channel_names(response) == ["Fax", "SMS"]
     assert [row.key_count for row in response.context["rows"]] == [0, 1]
@@ -56,7 +56,7 @@ def test_create_with_invalid_name_shows_the_error(
 def test_channel_of_another_organisation_is_neither_offered_nor_found(
     jonas: Person, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    theirs = ChannelFactory(organisation=contoso)
+    theirs = ChannelFactory.create(organisation=contoso)
     client = signed_in(jonas)
     sent = {"name": "Mine", "organisation": str(contoso.id)}
     assert client.post("/channels/create/", sent).status_code == 422
@@ -66,7 +66,7 @@ def test_channel_of_another_organisation_is_neither_offered_nor_found(
 
 
 def test_renamed_channel_keeps_its_slug(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    channel = ChannelFactory(organisation=northwind, name="Fax", slug="fax")
+    channel = ChannelFactory.create(organisation=northwind, name="Fax", slug="fax")
     client, url = signed_in(jonas), f"/channels/{channel.id}/rename/"
     assert client.post(url, {"name": "Telefax"}).status_code == 302
     channel.refresh_from_db()
@@ -75,8 +75,8 @@ def test_renamed_channel_keeps_its_slug(jonas: Person, northwind: Organisation, 
 
 
 def test_channel_in_use_is_not_removed(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    channel = ChannelFactory(organisation=northwind)
-    key = KeyFactory(organisation=northwind, channels=[channel])
+    channel = ChannelFactory.create(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind, channels=[channel])
     client, url = signed_in(jonas), f"/channels/{channel.id}/remove/"
     html = client.get(url).content.decode()
     assert "<b>1 key is restricted to it.</b>" in html
@@ -96,7 +96,7 @@ def test_list_sends_as_many_statements_for_many_channels_as_for_few(
     counts = []
     for more in (2, 30):
         for _ in range(more):
-            KeyFactory(organisation=northwind, channels=[ChannelFactory(organisation=northwind)])
+            KeyFactory.create(organisation=northwind, channels=[ChannelFactory.create(organisation=northwind)])
         with django_assert_max_num_queries(12) as captured:
             assert client.get("/channels/?q=channel").status_code == 200
         counts.append(len(captured))

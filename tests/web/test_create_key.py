@@ -92,7 +92,7 @@ def test_htmx_gets_the_dialog_alone(jonas: Person, htmx: SignedIn, new_key: dict
 def test_reveal_explains_how_requests_name_a_channel(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
 ) -> None:
-    channels = [ChannelFactory(organisation=northwind, slug=slug) for slug in ("sms", "email")]
+    channels = [ChannelFactory.create(organisation=northwind, slug=slug) for slug in ("sms", "email")]
     words = "Only through email, sms. A request names its channel in X-Channel or in the path."
     for chosen, idempotency_key in ((channels, "one"), ([], "two")):
         sent = new_key | {"channels": [str(one.id) for one in chosen], "idempotency_key": idempotency_key}
@@ -149,7 +149,7 @@ def test_invalid_input_shows_an_error_message(
 def test_invalid_form_keeps_all_input(
     jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
-    channel = ChannelFactory(organisation=northwind, name="WhatsApp")
+    channel = ChannelFactory.create(organisation=northwind, name="WhatsApp")
     sent = new_key | {
         "name": "",
         "description": "Nightly",
@@ -172,7 +172,7 @@ def test_invalid_form_keeps_all_input(
 def test_every_field_is_saved(
     jonas: Person, signed_in: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
-    bot, channel = BotFactory(organisation=northwind), ChannelFactory(organisation=northwind)
+    bot, channel = BotFactory.create(organisation=northwind), ChannelFactory.create(organisation=northwind)
     day = timezone.now().date() + timedelta(days=10)
     sent = new_key | {
         "description": "Reads",
@@ -263,22 +263,22 @@ def test_owner_cannot_create_a_master_key(
 def test_owners_of_other_organisations_are_not_offered(
     jonas: Person, contoso: Organisation, signed_in: SignedIn, new_key: dict[str, Any]
 ) -> None:
-    bot = BotFactory(organisation=contoso)
+    bot = BotFactory.create(organisation=contoso)
     for owner in (f"standard:{contoso.id}", f"bot:{bot.id}"):
         assert signed_in(jonas).post(CREATE, new_key | {"owner": owner}).status_code == 422
     assert not Key.objects.exists()
 
 
 def test_current_organisation_is_offered_first(maya: Person, htmx: SignedIn) -> None:
-    OrganisationFactory(name="Aardvark", slug="aardvark")
-    second = OrganisationFactory(name="Zebra", slug="zebra")
+    OrganisationFactory.create(name="Aardvark", slug="aardvark")
+    second = OrganisationFactory.create(name="Zebra", slug="zebra")
     client: Any = htmx(maya)
     client.behind = "/keys/?organisation=zebra"
     assert re.search(rf'value="standard:{second.id}" selected', client.get(CREATE).content.decode())
 
 
 def test_disabled_bots_are_not_offered(jonas: Person, signed_in: SignedIn, northwind: Organisation) -> None:
-    bot = BotFactory(organisation=northwind, disabled=True)
+    bot = BotFactory.create(organisation=northwind, disabled=True)
     assert str(bot.id) not in signed_in(jonas).get(CREATE).content.decode()
 
 
@@ -299,8 +299,8 @@ def test_request_without_csrf_token_creates_nothing(jonas: Person, new_key: dict
 def test_another_owner_brings_its_channels_and_rules(
     maya: Person, jonas: Person, htmx: SignedIn, new_key: dict[str, Any], northwind: Organisation
 ) -> None:
-    contoso = OrganisationFactory(name="Elsewhere", max_expiry_days=30)
-    ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
+    contoso = OrganisationFactory.create(name="Elsewhere", max_expiry_days=30)
+    ours, theirs = ChannelFactory.create(organisation=northwind), ChannelFactory.create(organisation=contoso)
     chosen = new_key | {"owner": f"standard:{contoso.id}", "channels": [str(ours.id)], "expires": "7"}
     rules = htmx(maya).post("/keys/create/limits/", chosen)
     page = rules.content.decode()

@@ -18,7 +18,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    key: Key = KeyFactory(organisation=northwind)
+    key: Key = KeyFactory.create(organisation=northwind)
     count(key.id, 0, ok=50, scope=2, address=1)
     count(key.id, 1, ok=50)
     count(key.id, 2, address=4)
@@ -73,7 +73,7 @@ def test_invalid_day_shows_the_last_thirty_days(asha: Person, key: Key, signed_i
         assert [row.denials for row in signed_in(asha).get(f"/keys/{key.id}/denied/{query}").context["hours"]] == [
             [("Rate limited", 3)]
         ]
-    empty = signed_in(asha).get(f"/keys/{KeyFactory(organisation=key.organisation).id}/denied/")
+    empty = signed_in(asha).get(f"/keys/{KeyFactory.create(organisation=key.organisation).id}/denied/")
     assert "No request was denied in this period." in empty.content.decode()
 
 

@@ -18,7 +18,9 @@ from tests.web.pages import form_values
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    made: Key = KeyFactory(organisation=northwind, name="CRM", description="Old", scopes=["chats:read", "chats:write"])
+    made: Key = KeyFactory.create(
+        organisation=northwind, name="CRM", description="Old", scopes=["chats:read", "chats:write"]
+    )
     return made
 
 
@@ -126,7 +128,7 @@ def test_forged_base_version_is_harmless(jonas: Person, key: Key, htmx: SignedIn
 
 
 def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(days=200))
+    key = KeyFactory.create(organisation=northwind, expires_at=timezone.now() + timedelta(days=200))
     northwind.max_expiry_days = 30
     northwind.save()
     client = htmx(jonas)
@@ -143,13 +145,13 @@ def test_kept_expiry_does_not_change(jonas: Person, northwind: Organisation, htm
 def test_owner_keeps_a_tier_that_only_administrators_choose(
     maya: Person, jonas: Person, northwind: Organisation, htmx: SignedIn
 ) -> None:
-    tier = TierFactory(name="Fast")
-    key = KeyFactory(organisation=northwind, tier=tier)
+    tier = TierFactory.create(name="Fast")
+    key = KeyFactory.create(organisation=northwind, tier=tier)
     client = htmx(jonas)
     page = client.get(url(key)).content.decode()
     assert "Fast" in page
     assert client.post(url(key), form_values(page) | {"name": "Renamed"}).status_code == 204
-    other = TierFactory(name="Faster")
+    other = TierFactory.create(name="Faster")
     sent = form_values(client.get(url(key)).content.decode()) | {"tier": str(other.id)}
     assert client.post(url(key), sent).status_code == 422
     sent = form_values(htmx(maya).get(url(key)).content.decode()) | {"tier": str(other.id)}
@@ -160,7 +162,7 @@ def test_owner_keeps_a_tier_that_only_administrators_choose(
 def test_channel_of_another_organisation_is_rejected(
     jonas: Person, northwind: Organisation, contoso: Organisation, key: Key, htmx: SignedIn
 ) -> None:
-    ours, theirs = ChannelFactory(organisation=northwind), ChannelFactory(organisation=contoso)
+    ours, theirs = ChannelFactory.create(organisation=northwind), ChannelFactory.create(organisation=contoso)
     client = htmx(jonas)
     sent = form_values(client.get(url(key)).content.decode())
     assert client.post(url(key), sent | {"channels": [str(theirs.id)]}).status_code == 422
@@ -169,19 +171,19 @@ def test_channel_of_another_organisation_is_rejected(
 
 def test_impersonation_is_offered_for_master_keys_only(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
     for kind, offered in ((Kind.MASTER, True), (Kind.STANDARD, False)):
-        key = KeyFactory(organisation=northwind, kind=kind)
+        key = KeyFactory.create(organisation=northwind, kind=kind)
         assert ('value="users:impersonate"' in htmx(maya).get(url(key)).content.decode()) is offered
 
 
 def test_public_key_offers_no_expiry(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, public=True)
+    key = KeyFactory.create(organisation=northwind, public=True)
     page = htmx(jonas).get(url(key)).content.decode()
     assert re.findall(r'name="expires" value="([^"]*)"', page) == ["never"]
 
 
 def test_form_shows_the_ranges_of_the_bot(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
-    page = htmx(jonas).get(url(KeyFactory(bot=bot))).content.decode()
+    bot = BotFactory.create(organisation=northwind, networks=["192.0.2.0/24"])
+    page = htmx(jonas).get(url(KeyFactory.create(bot=bot))).content.decode()
     assert 'data-bot-networks="192.0.2.0/24"' in page
 
 
@@ -203,7 +205,7 @@ def test_form_shows_how_often_each_permission_was_used(jonas: Person, key: Key, 
 
 
 def test_full_access_key_shows_use_of_all_permissions(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, inherits=True, creator=maya)
+    key = KeyFactory.create(organisation=northwind, inherits=True, creator=maya)
     today = timezone.now().astimezone(UTC).date()
     ScopeDay.objects.create(key_id=key.id, day=today, scope="chats:export", count=1)
     assert "Used 1 time this week." in htmx(maya).get(url(key)).content.decode()

@@ -16,7 +16,7 @@ from tests.web.pages import form_values
 @pytest.fixture
 def used(northwind: Organisation) -> Key:
     """Used from 203.0.113.9, and by its own list from nowhere else."""
-    made: Key = KeyFactory(organisation=northwind, networks=["203.0.113.0/24"])
+    made: Key = KeyFactory.create(organisation=northwind, networks=["203.0.113.0/24"])
     today = timezone.now().astimezone(UTC).date()
     AddressDay.objects.create(key_id=made.id, day=today, address="203.0.113.9", count=840, weight=840)
     return made
@@ -60,7 +60,7 @@ def test_list_that_blocks_no_used_address_is_saved(jonas: Person, used: Key, htm
 def test_emptied_list_must_be_confirmed(
     jonas: Person, northwind: Organisation, htmx: SignedIn, bots: list[str], words: str
 ) -> None:
-    key = KeyFactory(bot=BotFactory(organisation=northwind, networks=bots), networks=["203.0.113.0/24"])
+    key = KeyFactory.create(bot=BotFactory.create(organisation=northwind, networks=bots), networks=["203.0.113.0/24"])
     status, html = save(htmx(jonas), key, [])
     assert (status, words in html) == (422, True)
     assert ranges(key) == ["203.0.113.0/24"]

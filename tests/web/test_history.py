@@ -17,7 +17,10 @@ from tests.web.conftest import SignedIn
 @pytest.fixture
 def events(jonas: Person, lena: Person, northwind: Organisation, contoso: Organisation) -> dict[str, Any]:
     """Jonas revokes and reactivates a key of Northwind; Lena deletes one of Contoso."""
-    ours, theirs = KeyFactory(organisation=northwind, name="Ours"), KeyFactory(organisation=contoso, name="Theirs")
+    ours, theirs = (
+        KeyFactory.create(organisation=northwind, name="Ours"),
+        KeyFactory.create(organisation=contoso, name="Theirs"),
+    )
     operations.revoke(actor=as_actor(jonas), key=ours.id, reason="Retired")
     operations.reactivate(actor=as_actor(jonas), key=ours.id)
     operations.delete(actor=as_actor(lena), key=theirs.id)
@@ -105,7 +108,7 @@ def test_event_links_to_neighbours_within_the_filter(priya: Person, events: dict
 def test_pages_lead_through_all_events_and_back(
     priya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     for _ in range(30):
         operations.revoke(actor=as_actor(jonas), key=key.id)
         operations.reactivate(actor=as_actor(jonas), key=key.id)
@@ -128,7 +131,7 @@ def test_htmx_request_gets_only_the_rows(priya: Person, events: dict[str, Any], 
 
 def test_user_input_in_events_is_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    key = KeyFactory(organisation=northwind, name=evil)
+    key = KeyFactory.create(organisation=northwind, name=evil)
     operations.revoke(actor=as_actor(maya), key=key.id, reason=evil)
     number = Event.objects.first().number
     client = signed_in(maya)
@@ -195,7 +198,7 @@ def test_new_events_are_counted_within_the_filter(
     all_ = all_readers.get("/history/").context["news_url"]
     revoked = all_readers.get("/history/?type=key.revoked&q=ours").context["news_url"]
     assert pill(ours, mine) == ""
-    operations.revoke(actor=as_actor(lena), key=KeyFactory(organisation_id=events["deleted"].organisation_id).id)
+    operations.revoke(actor=as_actor(lena), key=KeyFactory.create(organisation_id=events["deleted"].organisation_id).id)
     assert pill(ours, mine) == ""
     assert pill(all_readers, all_) == "1"
     operations.revoke(actor=OPERATOR, key=events["ours"].id)

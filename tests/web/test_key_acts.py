@@ -16,7 +16,7 @@ from tests.web.conftest import SignedIn
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    row: Key = KeyFactory(organisation=northwind, name="CRM integration")
+    row: Key = KeyFactory.create(organisation=northwind, name="CRM integration")
     return row
 
 
@@ -26,8 +26,8 @@ def toast(response: Any) -> dict[str, str]:
 
 
 def test_key_page_is_shown(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
-    key = KeyFactory(bot=bot, name="CRM", networks=["10.0.0.0/8"], scopes=["chats:export"])
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
+    key = KeyFactory.create(bot=bot, name="CRM", networks=["10.0.0.0/8"], scopes=["chats:export"])
     operations.revoke(actor=as_actor(jonas), key=key.id, reason="Retired")
     html = signed_in(jonas).get(f"/keys/{key.id}/").content.decode()
     for words in ("CRM", "Revoked", "10.0.0.0/8", "192.0.2.0/24", "Concierge", "Export", "Retired", key.key_id):
@@ -87,7 +87,7 @@ def test_invalid_reason_shows_an_error(jonas: Person, key: Key, signed_in: Signe
 def test_revoking_twice_is_a_conflict(
     jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn, method: str
 ) -> None:
-    key = KeyFactory(organisation=northwind, revoked=True)
+    key = KeyFactory.create(organisation=northwind, revoked=True)
     response = getattr(htmx(jonas), method)(f"/keys/{key.id}/revoke/")
     assert response.status_code == 409
     assert toast(response) == {"message": "This key is already revoked.", "level": "error"}
@@ -106,7 +106,7 @@ def test_dialogs_show_recent_traffic(jonas: Person, key: Key, signed_in: SignedI
 
 
 def test_revoked_key_is_reactivated(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, revoked=True)
+    key = KeyFactory.create(organisation=northwind, revoked=True)
     client = signed_in(jonas)
     assert "New expiry date" not in client.get(f"/keys/{key.id}/reactivate/").content.decode()
     assert client.post(f"/keys/{key.id}/reactivate/", {"reason": "Back"}).status_code == 302
@@ -115,7 +115,7 @@ def test_revoked_key_is_reactivated(jonas: Person, northwind: Organisation, sign
 
 
 def test_expired_key_needs_a_new_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, expired=True)
+    key = KeyFactory.create(organisation=northwind, expired=True)
     client, url = signed_in(jonas), f"/keys/{key.id}/reactivate/"
     assert "Set a new expiry first." in client.get(url).content.decode()
     assert client.post(url, {}).status_code == 422

@@ -28,7 +28,7 @@ from tests.web.markup import collapse
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    made: Key = KeyFactory(organisation=northwind, name="CRM")
+    made: Key = KeyFactory.create(organisation=northwind, name="CRM")
     return made
 
 
@@ -43,9 +43,9 @@ def use(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:
 
 
 def test_page_shows_owner_tier_and_expiry(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["198.51.100.16/28"])
-    channel = ChannelFactory(organisation=northwind, name="Telegram")
-    key = KeyFactory(bot=bot, scopes=["chats:read"], networks=["203.0.113.0/24"], channels=[channel])
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["198.51.100.16/28"])
+    channel = ChannelFactory.create(organisation=northwind, name="Telegram")
+    key = KeyFactory.create(bot=bot, scopes=["chats:read"], networks=["203.0.113.0/24"], channels=[channel])
     page = html(signed_in(jonas), key)
     for words in (
         "Concierge",
@@ -120,7 +120,7 @@ def test_actions_depend_on_role_and_status(
     assert all(f"/keys/{key.id}/{act}/" in page for act in acts)
     page = html(signed_in(asha), key)
     assert not any(f"/keys/{key.id}/{act}/" in page for act in acts)
-    revoked = KeyFactory(organisation=northwind, revoked=True)
+    revoked = KeyFactory.create(organisation=northwind, revoked=True)
     page = html(signed_in(jonas), revoked)
     assert "“Lost”" in page
     assert f"/keys/{revoked.id}/reactivate/" in page
@@ -128,7 +128,7 @@ def test_actions_depend_on_role_and_status(
 
 
 def test_old_secret_shows_when_it_stops(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     page = html(signed_in(jonas), key)
     assert "Two secrets are active." in page
     assert "in 59 min" in page
@@ -136,7 +136,7 @@ def test_old_secret_shows_when_it_stops(jonas: Person, northwind: Organisation, 
 
 
 def test_old_secret_shows_its_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     old, new = key.secrets.get(not_after__isnull=False), key.secrets.get(not_after__isnull=True)
     client, now = signed_in(jonas), timezone.now()
     made = now - timedelta(hours=2)
@@ -155,7 +155,7 @@ def test_old_secret_shows_its_last_use(jonas: Person, northwind: Organisation, s
 
 def test_permissions_show_their_last_use(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     scopes = ["chats:read", "chats:write", "chats:export", "messages:send", "contacts:manage"]
-    key = KeyFactory(organisation=northwind, scopes=scopes, created_at=timezone.now() - timedelta(days=50))
+    key = KeyFactory.create(organisation=northwind, scopes=scopes, created_at=timezone.now() - timedelta(days=50))
     today = timezone.now().astimezone(UTC).date()
     for scope, days in zip(scopes, (6, 7, 29, 30), strict=False):
         for back in (days, 45):
@@ -171,7 +171,7 @@ def test_permissions_show_their_last_use(jonas: Person, northwind: Organisation,
         )
     )
     assert page.content.decode().count("unused for 30 days") == 2
-    young = KeyFactory(organisation=northwind, scopes=["chats:read"])
+    young = KeyFactory.create(organisation=northwind, scopes=["chats:read"])
     assert "not used yet" in html(signed_in(jonas), young)
 
 
@@ -224,10 +224,10 @@ def test_page_costs_a_fixed_number_of_statements(
     who: str,
     django_assert_max_num_queries: Any,
 ) -> None:
-    bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24", "198.51.100.0/24"])
+    bot = BotFactory.create(organisation=northwind, networks=["192.0.2.0/24", "198.51.100.0/24"])
     scopes = ["chats:read", "chats:write", "chats:export", "messages:send"]
-    full = KeyFactory(
-        bot=bot, scopes=scopes, networks=["192.0.2.1/32"], channels=[ChannelFactory(organisation=northwind)]
+    full = KeyFactory.create(
+        bot=bot, scopes=scopes, networks=["192.0.2.1/32"], channels=[ChannelFactory.create(organisation=northwind)]
     )
     client = signed_in(request.getfixturevalue(who))
     signed_in(jonas).post(f"/keys/{full.id}/description/", {"description": "New", "was": ""})
@@ -237,7 +237,7 @@ def test_page_costs_a_fixed_number_of_statements(
 
 def test_compact_key_shows_its_id(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     """As the command line takes it."""
-    key = KeyFactory(organisation=northwind, compact=True)
+    key = KeyFactory.create(organisation=northwind, compact=True)
     for page in (f"/keys/{key.id}/", "/keys/"):
         html = signed_in(jonas).get(page).content.decode()
         assert f'data-copy="{key.id}"' in html

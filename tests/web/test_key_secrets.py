@@ -16,7 +16,7 @@ from tests.web.pages import secret_in
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    made: Key = KeyFactory(organisation=northwind, name="CRM")
+    made: Key = KeyFactory.create(organisation=northwind, name="CRM")
     return made
 
 
@@ -69,7 +69,7 @@ def test_old_secret_works_during_the_grace_period(
 def test_grace_period_ends_with_the_expiry_of_the_key(
     jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
-    key = KeyFactory(organisation=northwind, expiring=True)
+    key = KeyFactory.create(organisation=northwind, expiring=True)
     form = signed_in(jonas).get(url(key)).content.decode()
     assert form.count("never beyond the key’s own expiry") == 1
     post(signed_in(jonas), key, "168")
@@ -95,7 +95,7 @@ def test_dialog_shows_requests_of_today(jonas: Person, key: Key, signed_in: Sign
 def test_revoked_or_expired_key_cannot_be_regenerated(
     jonas: Person, northwind: Organisation, htmx: SignedIn, state: str, method: str
 ) -> None:
-    key = KeyFactory(organisation=northwind, **{state: True})
+    key = KeyFactory.create(organisation=northwind, **{state: True})
     response = getattr(htmx(jonas), method)(url(key), {"grace": "0", "idempotency_key": "n"})
     assert response.status_code == 409
     assert response["HX-Reswap"] == "none"
@@ -104,7 +104,7 @@ def test_revoked_or_expired_key_cannot_be_regenerated(
 
 
 def test_old_secret_is_ended_before_its_time(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     client, end = htmx(jonas), f"/keys/{key.id}/end-grace/"
     client.behind = f"/keys/{key.id}/"  # type: ignore[attr-defined]
     assert 'role="alertdialog"' in client.get(end).content.decode()

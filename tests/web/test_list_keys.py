@@ -17,9 +17,9 @@ from tests.web.pages import key_names
 def test_keys_are_listed_newest_first_with_their_status(
     jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
-    KeyFactory(organisation=northwind, name="First", scopes=["chats:read"])
-    KeyFactory(bot=bot, name="Second", scopes=["chats:export"], networks=["10.0.0.0/8"])
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
+    KeyFactory.create(organisation=northwind, name="First", scopes=["chats:read"])
+    KeyFactory.create(bot=bot, name="Second", scopes=["chats:export"], networks=["10.0.0.0/8"])
     html = signed_in(jonas).get("/keys/").content.decode()
     assert key_names(html) == ["Second", "First"]
     assert "2 ranges" in html
@@ -30,9 +30,9 @@ def test_keys_are_listed_newest_first_with_their_status(
 def test_any_ip_is_a_warning_only_for_keys_that_can_write(
     jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
-    KeyFactory(organisation=northwind, scopes=["chats:read"])
+    KeyFactory.create(organisation=northwind, scopes=["chats:read"])
     assert 'class="any-ip"' not in signed_in(jonas).get("/keys/").content.decode()
-    KeyFactory(organisation=northwind, scopes=["chats:export"])
+    KeyFactory.create(organisation=northwind, scopes=["chats:export"])
     assert 'class="any-ip"' in signed_in(jonas).get("/keys/").content.decode()
 
 
@@ -58,18 +58,20 @@ def test_any_ip_is_a_warning_only_for_keys_that_can_write(
 def test_filters_select_matching_keys(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, query: str, expected: list[str]
 ) -> None:
-    KeyFactory(organisation=northwind, name="Active")
-    KeyFactory(organisation=northwind, name="Expired", expired=True)
-    KeyFactory(organisation=northwind, name="Expiring", expiring=True)
-    KeyFactory(organisation=northwind, name="Narrow", networks=["10.0.0.0/8"])
-    KeyFactory(organisation=northwind, name="Revoked", revoked=True)
-    KeyFactory(bot=BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"]), name="Robot")
+    KeyFactory.create(organisation=northwind, name="Active")
+    KeyFactory.create(organisation=northwind, name="Expired", expired=True)
+    KeyFactory.create(organisation=northwind, name="Expiring", expiring=True)
+    KeyFactory.create(organisation=northwind, name="Narrow", networks=["10.0.0.0/8"])
+    KeyFactory.create(organisation=northwind, name="Revoked", revoked=True)
+    KeyFactory.create(
+        bot=BotFactory.create(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"]), name="Robot"
+    )
     assert key_names(signed_in(jonas).get(f"/keys/?{query}").content.decode()) == expected
 
 
 def test_search_finds_a_key_by_its_prefix(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind)
-    KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     html = signed_in(jonas).get("/keys/", {"q": key.recognition}).content.decode()
     assert key_names(html) == [key.name]
 
@@ -77,8 +79,8 @@ def test_search_finds_a_key_by_its_prefix(jonas: Person, northwind: Organisation
 def test_organisation_filter_rejects_an_unreadable_organisation(
     maya: Person, jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    KeyFactory(organisation=northwind, name="Ours")
-    KeyFactory(organisation=contoso, name="Theirs")
+    KeyFactory.create(organisation=northwind, name="Ours")
+    KeyFactory.create(organisation=contoso, name="Theirs")
     assert key_names(signed_in(maya).get("/keys/").content.decode()) == ["Theirs", "Ours"]
     assert key_names(signed_in(maya).get("/keys/?organisation=contoso").content.decode()) == ["Theirs"]
     assert key_names(signed_in(jonas).get("/keys/").content.decode()) == ["Ours"]
@@ -89,7 +91,9 @@ def test_organisation_filter_rejects_an_unreadable_organisation(
 def test_pages_lead_forward_and_back(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     began = timezone.now()
     for number in range(45):
-        KeyFactory(organisation=northwind, name=f"K{number:02}", created_at=began + timedelta(seconds=number // 2))
+        KeyFactory.create(
+            organisation=northwind, name=f"K{number:02}", created_at=began + timedelta(seconds=number // 2)
+        )
     client = signed_in(jonas)
     seen, url, pages = [], "/keys/?sort=newest", []
     while url:
@@ -109,7 +113,7 @@ def test_cursor_past_the_last_key_shows_the_first_page(
     jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     for _ in range(21):
-        KeyFactory(organisation=northwind)
+        KeyFactory.create(organisation=northwind)
     client = signed_in(jonas)
     url = re.search(r'href="([^"]*)" rel="next"', client.get("/keys/").content.decode())[1]
     Key.objects.order_by("created_at").first().delete()
@@ -117,7 +121,7 @@ def test_cursor_past_the_last_key_shows_the_first_page(
 
 
 def test_htmx_gets_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    KeyFactory(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     html = htmx(jonas).get("/keys/?q=key").content.decode()
     assert html.lstrip().startswith('<div id="key-rows"')
     assert 'id="status-tabs"' in html
@@ -126,7 +130,7 @@ def test_htmx_gets_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisati
 
 def test_search_reports_its_count_and_keeps_filters(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
     for _ in range(2):
-        KeyFactory(organisation=northwind)
+        KeyFactory.create(organisation=northwind)
     client = htmx(jonas)
     typing = {"HX-Trigger": "search", "HX-Trigger-Name": "q"}
     for query, said in {"key": "2 keys", "nothing": "No keys match."}.items():
@@ -147,12 +151,12 @@ def test_empty_results_differ_from_an_empty_list(jonas: Person, signed_in: Signe
 def test_key_list_costs_the_same_number_of_statements_for_many_keys(
     maya: Person, northwind: Organisation, signed_in: SignedIn, url: str, django_assert_max_num_queries: Any
 ) -> None:
-    bot = BotFactory(organisation=northwind)
+    bot = BotFactory.create(organisation=northwind)
     client = signed_in(maya)
     counts = []
     for wanted in (3, 60):
         while Key.objects.count() < wanted:
-            key = KeyFactory(organisation=northwind) if Key.objects.count() % 2 else KeyFactory(bot=bot)
+            key = KeyFactory.create(organisation=northwind) if Key.objects.count() % 2 else KeyFactory.create(bot=bot)
             UsageHour.objects.create(key_id=key.id, hour=timezone.now(), outcome=CallOutcome.OK, count=3)
         with django_assert_max_num_queries(12) as captured:
             assert client.get(url).status_code == 200
@@ -161,7 +165,7 @@ def test_key_list_costs_the_same_number_of_statements_for_many_keys(
 
 
 def test_tile_sums_requests_of_fourteen_days(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     now = timezone.now()
     for days, outcome, count in ((0, CallOutcome.OK, 30), (3, CallOutcome.ADDRESS, 10), (20, CallOutcome.OK, 500)):
         UsageHour.objects.create(key_id=key.id, hour=now - timedelta(days=days), outcome=outcome, count=count)
@@ -192,7 +196,7 @@ def test_permission_chips_fit_their_column(
     networks: list[str],
     chips: list[str],
 ) -> None:
-    KeyFactory(organisation=northwind, scopes=scopes, networks=networks)
+    KeyFactory.create(organisation=northwind, scopes=scopes, networks=networks)
     html = signed_in(jonas).get("/keys/").content.decode()
     assert [chip.strip() for chip in re.findall(r'class="chip[ "][^>]*>([^<]+)<', html)] == chips
 
@@ -202,7 +206,7 @@ def test_counts_stop_at_the_limit(
 ) -> None:
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 2)
     for _ in range(4):
-        KeyFactory(organisation=northwind)
+        KeyFactory.create(organisation=northwind)
     response = signed_in(jonas).get("/keys/")
     assert response.context["tabs"][0]["count"] == "1,000+"
     assert response.context["tiles"][-1].label == "Used today"
@@ -210,7 +214,7 @@ def test_counts_stop_at_the_limit(
 
 def test_names_of_keys_are_escaped(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    key = KeyFactory(organisation=northwind, name=evil, description=evil, master=True)
+    key = KeyFactory.create(organisation=northwind, name=evil, description=evil, master=True)
     client = signed_in(maya)
     pages = ("/keys/", f"/keys/?q={evil}", f"/keys/{key.id}/", f"/keys/{key.id}/revoke/", f"/keys/{key.id}/delete/")
     for page in pages:
@@ -222,8 +226,8 @@ def test_names_of_keys_are_escaped(maya: Person, northwind: Organisation, signed
 def test_master_keys_page_lists_only_master_keys(
     maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
-    KeyFactory(organisation=northwind, name="Plain")
-    KeyFactory(organisation=northwind, name="Master", kind=Kind.MASTER)
+    KeyFactory.create(organisation=northwind, name="Plain")
+    KeyFactory.create(organisation=northwind, name="Master", kind=Kind.MASTER)
     html = signed_in(maya).get("/keys/?kind=master").content.decode()
     assert key_names(html) == ["Master"]
     assert re.search(r'href="/keys/\?kind=master" aria-current="page"', html)
@@ -232,10 +236,10 @@ def test_master_keys_page_lists_only_master_keys(
 
 def test_popover_offers_bots_and_permissions(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     now = timezone.now()
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"])
-    KeyFactory(bot=bot, name="Bots")
-    KeyFactory(organisation=northwind, name="Idle", scopes=["chats:export"], networks=["10.0.0.0/8"])
-    KeyFactory(organisation=northwind, name="Busy", inherits=True, creator=jonas)
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["10.0.0.0/8"])
+    KeyFactory.create(bot=bot, name="Bots")
+    KeyFactory.create(organisation=northwind, name="Idle", scopes=["chats:export"], networks=["10.0.0.0/8"])
+    KeyFactory.create(organisation=northwind, name="Busy", inherits=True, creator=jonas)
     for name, days in (("Idle", 91), ("Busy", 1)):
         key = Key.objects.get(name=name)
         Meter.objects.filter(key_id=key.id).update(last_used_at=now - timedelta(days=days))
@@ -272,7 +276,7 @@ def test_count_of_risky_keys_is_a_lower_bound_above_the_limit(
     maya: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch, scopes: str, words: str
 ) -> None:
     for scope in ("chats:read", "chats:read", scopes):
-        KeyFactory(organisation=northwind, scopes=[scope])
+        KeyFactory.create(organisation=northwind, scopes=[scope])
     client = signed_in(maya)
     exact = "1 can write or export" if words else "0 can write or export"
     assert exact in client.get("/keys/").content.decode()

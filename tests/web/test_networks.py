@@ -15,7 +15,7 @@ from tests.web.markup import collapse
 
 @pytest.fixture
 def bot(northwind: Organisation) -> Bot:
-    row: Bot = BotFactory(organisation=northwind, networks=["198.51.100.0/24"])
+    row: Bot = BotFactory.create(organisation=northwind, networks=["198.51.100.0/24"])
     return row
 
 
@@ -132,10 +132,10 @@ def test_removal_of_the_last_range_must_be_confirmed(jonas: Person, bot: Bot, ht
 def test_first_range_that_blocks_a_used_address_must_be_confirmed(
     jonas: Person, northwind: Organisation, htmx: SignedIn
 ) -> None:
-    bot = BotFactory(organisation=northwind)
-    use(KeyFactory(bot=bot), "203.0.113.9", 600)
-    use(KeyFactory(bot=bot), "203.0.113.9", 240)
-    use(KeyFactory(bot=bot), "192.0.2.1", 500)
+    bot = BotFactory.create(organisation=northwind)
+    use(KeyFactory.create(bot=bot), "203.0.113.9", 600)
+    use(KeyFactory.create(bot=bot), "203.0.113.9", 240)
+    use(KeyFactory.create(bot=bot), "192.0.2.1", 500)
     url = f"/bots/{bot.id}/networks/"
     warned = htmx(jonas).post(url, {"network": "192.0.2.0/24"})
     assert warned.status_code == 422
@@ -151,7 +151,7 @@ def test_first_range_that_blocks_a_used_address_must_be_confirmed(
 
 
 def test_change_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
-    use(KeyFactory(bot=bot), "198.51.100.200", 1)
+    use(KeyFactory.create(bot=bot), "198.51.100.200", 1)
     url = f"/networks/{bot.allow_list.get().id}/"
     warned = htmx(jonas).post(url, {"network": "198.51.100.0/25"}).content.decode()
     assert "This would block 198.51.100.200, which made 1 request today." in warned
@@ -164,7 +164,7 @@ def test_key_list_that_blocks_a_used_address_must_be_confirmed(
     jonas: Person, northwind: Organisation, htmx: SignedIn
 ) -> None:
     """The busiest of today: not of yesterday, not another key's; and who called a moment ago, counted or not."""
-    key, other = KeyFactory(organisation=northwind), KeyFactory(organisation=northwind)
+    key, other = KeyFactory.create(organisation=northwind), KeyFactory.create(organisation=northwind)
     today = timezone.now().astimezone(UTC).date()
     use(key, "203.0.113.9", 7)
     use(key, "203.0.113.10", 9)
@@ -180,14 +180,14 @@ def test_key_list_that_blocks_a_used_address_must_be_confirmed(
 
 
 def test_key_without_a_list_shows_the_ranges_of_its_bot(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
-    key = KeyFactory(bot=bot)
+    key = KeyFactory.create(bot=bot)
     html = htmx(jonas).get(f"/keys/{key.id}/networks/").content.decode()
     assert "Its bot’s addresses are allowed:</b>198.51.100.0/24." in collapse(html)
     assert "Any IP address is allowed." not in html
 
 
 def test_addresses_of_yesterday_count_shortly_after_midnight(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
-    key, day = KeyFactory(bot=bot), timezone.now().astimezone(UTC).date()
+    key, day = KeyFactory.create(bot=bot), timezone.now().astimezone(UTC).date()
     for back, address, count in ((1, "198.51.100.200", 840), (2, "198.51.100.201", 900)):
         AddressDay.objects.create(
             key_id=key.id, day=day - timedelta(days=back), address=address, count=count, weight=count
@@ -199,12 +199,12 @@ def test_addresses_of_yesterday_count_shortly_after_midnight(jonas: Person, bot:
 
 
 def test_address_that_is_blocked_already_needs_no_confirmation(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
-    use(KeyFactory(bot=bot), "8.8.8.8", 100)
+    use(KeyFactory.create(bot=bot), "8.8.8.8", 100)
     assert htmx(jonas).post(f"/networks/{bot.allow_list.get().id}/", {"network": "198.51.100.0/25"}).status_code == 200
 
 
 def test_key_list_accepts_wider_ranges_than_a_bot_list(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     response = htmx(jonas).post(f"/keys/{key.id}/networks/", {"network": "10.0.0.0/8"})
     assert said(response) == "10.0.0.0/8 added"
     assert "Applies to this key alone." not in response.content.decode()
@@ -226,7 +226,7 @@ def test_editor_works_as_a_page_without_htmx(jonas: Person, bot: Bot, signed_in:
     removed = client.post(f"/networks/{entry.id}/remove/")
     assert removed["Location"].startswith(f"{url}?removed=")
     assert "data-undo" in client.get(removed["Location"]).content.decode()
-    of_another = removed["Location"].replace(str(bot.id), str(BotFactory(organisation=bot.organisation).id))
+    of_another = removed["Location"].replace(str(bot.id), str(BotFactory.create(organisation=bot.organisation).id))
     for nothing in (of_another, f"{url}?removed=192.0.2.64/26"):
         assert "data-undo" not in client.get(nothing).content.decode()
     client.post(url, {"network": "192.0.2.0/24"})
@@ -248,7 +248,7 @@ def test_range_that_was_removed_meanwhile_is_404(jonas: Person, bot: Bot, htmx: 
 
 
 def test_list_of_another_organisation_is_404(lena: Person, bot: Bot, htmx: SignedIn) -> None:
-    key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+    key = KeyFactory.create(bot=bot, networks=["10.0.0.0/8"])
     entries = [str(entry.id) for entry in AllowListEntry.objects.all()]
     client = htmx(lena)
     for url in (
@@ -265,7 +265,7 @@ def test_removal_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot
     client = htmx(jonas)
     client.post(f"/bots/{bot.id}/networks/", {"network": "192.0.2.0/24"})
     used, unused = (bot.allow_list.get(network=text) for text in ("198.51.100.0/24", "192.0.2.0/24"))
-    use(KeyFactory(bot=bot), "198.51.100.200", 12)
+    use(KeyFactory.create(bot=bot), "198.51.100.200", 12)
     warned = client.post(f"/networks/{used.id}/remove/")
     assert warned.status_code == 422
     html = warned.content.decode()

@@ -15,7 +15,7 @@ from tests.web.pages import key_names, secret_in
 def test_list_shows_all_organisations_to_people_with_a_system_role(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    KeyFactory(bot=BotFactory(organisation=northwind))
+    KeyFactory.create(bot=BotFactory.create(organisation=northwind))
     client = signed_in(maya)
     html = client.get("/organisations/").content.decode()
     assert key_names(html) == ["Contoso", "Northwind"]
@@ -29,7 +29,9 @@ def test_list_is_paged_with_a_constant_number_of_statements(
     client, counts = signed_in(maya), []
     for wanted in (3, 45):
         while Organisation.objects.count() < wanted:
-            KeyFactory(organisation=OrganisationFactory(name=f"Organisation {Organisation.objects.count():02}"))
+            KeyFactory.create(
+                organisation=OrganisationFactory.create(name=f"Organisation {Organisation.objects.count():02}")
+            )
         with django_assert_max_num_queries(12) as captured:
             client.get("/organisations/")
         counts.append(len(captured))
@@ -65,7 +67,7 @@ def test_owner_renames_the_organisation(
 
 def test_disable_dialog_names_the_keys_that_stop(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for _ in range(7):
-        KeyFactory(organisation=northwind)
+        KeyFactory.create(organisation=northwind)
     client = signed_in(maya)
     html = client.get("/organisations/northwind/disable/").content.decode()
     assert "7 keys stop working until you enable it again." in html
@@ -81,8 +83,8 @@ def test_disable_dialog_names_the_keys_that_stop(maya: Person, northwind: Organi
 
 
 def test_page_shows_counts_owners_and_rules(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    BotFactory(organisation=northwind)
-    KeyFactory(organisation=northwind)
+    BotFactory.create(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     html = signed_in(jonas).get("/organisations/northwind/").content.decode()
     for words in ("1 bot", "1 API key", "Standard", "Jonas Lind", "90 days", "Northwind has no public API key."):
         assert words in html
@@ -94,10 +96,10 @@ def test_page_sends_a_constant_number_of_statements(
     maya: Person, northwind: Organisation, signed_in: SignedIn, django_assert_max_num_queries: Any
 ) -> None:
     client, counts = signed_in(maya), []
-    KeyFactory(organisation=northwind, public=True)
+    KeyFactory.create(organisation=northwind, public=True)
     for wanted in (3, 30):
         while Key.objects.count() < wanted:
-            KeyFactory(bot=BotFactory(organisation=northwind))
+            KeyFactory.create(bot=BotFactory.create(organisation=northwind))
         with django_assert_max_num_queries(12) as captured:
             client.get("/organisations/northwind/")
         counts.append(len(captured))
@@ -136,7 +138,7 @@ def test_public_key_is_generated_after_confirmation_and_shown_once(
 def test_public_key_can_be_deleted_and_generated_again(
     jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
 ) -> None:
-    key = KeyFactory(organisation=northwind, public=True, name="Public API key")
+    key = KeyFactory.create(organisation=northwind, public=True, name="Public API key")
     client: Any = htmx(jonas)
     client.behind = "/organisations/northwind/"
     part = client.get("/organisations/northwind/").content.decode()
@@ -155,7 +157,7 @@ def test_unreadable_organisation_is_404(lena: Person, northwind: Organisation, s
 
 
 def test_auditor_sees_no_actions(priya: Person, asha: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    KeyFactory(organisation=northwind, public=True)
+    KeyFactory.create(organisation=northwind, public=True)
     for person in (priya, asha):
         html = signed_in(person).get("/organisations/northwind/").content.decode()
         assert "Valid until deleted" in html

@@ -18,14 +18,14 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     now = timezone.now()
     old = now - timedelta(days=30)
     made = {
-        "Soon": KeyFactory(organisation=northwind, name="Soon", expires_at=now + timedelta(days=2)),
-        "Sooner": KeyFactory(bot=BotFactory(organisation=northwind), name="Sooner", expiring=True),
-        "Refused": KeyFactory(organisation=northwind, name="Refused"),
-        "Refused more": KeyFactory(organisation=northwind, name="Refused more"),
-        "Forgotten": KeyFactory(organisation=northwind, name="Forgotten", created_at=old),
-        "Dead": KeyFactory(organisation=northwind, name="Dead", created_at=old, revoked=True),
-        "Young": KeyFactory(organisation=northwind, name="Young"),
-        "Theirs": KeyFactory(organisation=contoso, name="Theirs", created_at=old, expiring=True),
+        "Soon": KeyFactory.create(organisation=northwind, name="Soon", expires_at=now + timedelta(days=2)),
+        "Sooner": KeyFactory.create(bot=BotFactory.create(organisation=northwind), name="Sooner", expiring=True),
+        "Refused": KeyFactory.create(organisation=northwind, name="Refused"),
+        "Refused more": KeyFactory.create(organisation=northwind, name="Refused more"),
+        "Forgotten": KeyFactory.create(organisation=northwind, name="Forgotten", created_at=old),
+        "Dead": KeyFactory.create(organisation=northwind, name="Dead", created_at=old, revoked=True),
+        "Young": KeyFactory.create(organisation=northwind, name="Young"),
+        "Theirs": KeyFactory.create(organisation=contoso, name="Theirs", created_at=old, expiring=True),
     }
     Key.objects.filter(id=made["Sooner"].id).update(expires_at=now + timedelta(days=1))
     for name, count, days in (("Refused", 3, 0), ("Refused more", 8, 13), ("Theirs", 99, 0), ("Young", 5, 14)):

@@ -22,7 +22,7 @@ def names(html: str) -> list[str]:
 def shared(northwind: Organisation, contoso: Organisation) -> Person:
     """A person with roles in two organisations."""
     person = member_of(northwind, Role.MEMBER, name="Shared", email="shared@example.com")
-    MembershipFactory(person=person, organisation=contoso, role=Role.OWNER)
+    MembershipFactory.create(person=person, organisation=contoso, role=Role.OWNER)
     return person
 
 
@@ -74,7 +74,7 @@ def test_filter_selects_matching_people(
     client = signed_in(maya)
     Person.objects.filter(id=maya.id).update(last_login=None)
     Person.objects.filter(id=jonas.id).update(last_login=timezone.now())
-    PersonFactory(name="Gone", deactivated=True)
+    PersonFactory.create(name="Gone", deactivated=True)
     assert names(client.get(f"/people/?{query}").content.decode()) == expected
 
 
@@ -126,7 +126,7 @@ def test_list_sends_as_many_statements_for_many_people_as_for_few(
 
 def test_names_are_escaped(maya: Person, signed_in: SignedIn) -> None:
     evil = "<img src=x onerror=alert(1)>"
-    person = PersonFactory(name=evil)
+    person = PersonFactory.create(name=evil)
     for page in ("", f"{person.id}/", f"{person.id}/deactivate/", f"{person.id}/link/", f"{person.id}/system-role/"):
         html = signed_in(maya).get(f"/people/{page}").content.decode()
         assert "<img src=x" not in html, page
@@ -270,8 +270,8 @@ def test_deactivate_dialog_counts_the_persons_keys(
     maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     for inherits in (False, False, False, True):
-        KeyFactory(organisation=northwind, creator=jonas, inherits=inherits)
-    KeyFactory(organisation=northwind, creator=jonas, revoked=True)
+        KeyFactory.create(organisation=northwind, creator=jonas, inherits=inherits)
+    KeyFactory.create(organisation=northwind, creator=jonas, revoked=True)
     html = signed_in(maya).get(f"/people/{jonas.id}/deactivate/").content.decode()
     assert "<b>3 keys that they created keep working</b>; see the review report." in html
     assert "1 of their keys has full access and loses all permissions." in html

@@ -25,7 +25,7 @@ NEW = {
 
 
 def test_list_shows_permissions_with_their_routes(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    KeyFactory(organisation=northwind, scopes=["chats:read"])
+    KeyFactory.create(organisation=northwind, scopes=["chats:read"])
     html = signed_in(priya).get("/permissions/").content.decode()
     for scope in Scope.objects.all():
         assert f"<code>{scope.name}</code>" in html
@@ -109,7 +109,7 @@ def test_permission_of_keyadmin_itself_cannot_be_changed(maya: Person, signed_in
 
 def test_permission_is_removed_unless_a_key_has_it(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     client, url = signed_in(maya), "/permissions/chats:export/remove/"
-    key = KeyFactory(organisation=northwind, scopes=["chats:export"])
+    key = KeyFactory.create(organisation=northwind, scopes=["chats:export"])
     html = client.get(url).content.decode()
     assert "<b>1 key has it.</b> Remove it from the key first." in html
     assert "Remove permission</button>" not in html
@@ -136,7 +136,7 @@ def test_list_sends_as_many_statements_for_many_permissions_as_for_few(
                 ability="a",
             )
             ScopeRoute.objects.create(scope=scope, method="GET", pattern="/x")
-            KeyFactory(organisation=northwind, scopes=[scope.name])
+            KeyFactory.create(organisation=northwind, scopes=[scope.name])
         with django_assert_max_num_queries(12) as captured:
             assert client.get("/permissions/").status_code == 200
         counts.append(len(captured))

@@ -23,7 +23,7 @@ def _no_attempts_yet(db: None) -> Iterator[None]:
 
 @pytest.fixture
 def noor(db: None) -> Person:
-    return PersonFactory(name="Noor Haddad", signs_in=True)
+    return PersonFactory.create(name="Noor Haddad", signs_in=True)
 
 
 def test_person_changes_name_and_time_zone(noor: Person, signed_in: SignedIn) -> None:

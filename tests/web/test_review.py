@@ -46,13 +46,13 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     soon = timezone.now() + timedelta(days=30)
     leaver = member_of(northwind, deactivated=True, name="Lea Veer")
     made = {
-        "Quiet": KeyFactory(organisation=northwind, name="Quiet", networks=["10.0.0.0/8"], expires_at=soon),
-        "Legacy": KeyFactory(
+        "Quiet": KeyFactory.create(organisation=northwind, name="Quiet", networks=["10.0.0.0/8"], expires_at=soon),
+        "Legacy": KeyFactory.create(
             organisation=northwind, name="Legacy", inherits=True, creator=leaver, created_by="Lea Veer"
         ),
-        "=cmd()": KeyFactory(organisation=northwind, name="=cmd()", expires_at=soon, scopes=["chats:write"]),
-        "Gone": KeyFactory(organisation=northwind, name="Gone", revoked=True),
-        "Theirs": KeyFactory(organisation=contoso, name="Theirs", networks=["10.0.0.0/8"]),
+        "=cmd()": KeyFactory.create(organisation=northwind, name="=cmd()", expires_at=soon, scopes=["chats:write"]),
+        "Gone": KeyFactory.create(organisation=northwind, name="Gone", revoked=True),
+        "Theirs": KeyFactory.create(organisation=contoso, name="Theirs", networks=["10.0.0.0/8"]),
     }
     for name in ("Quiet", "=cmd()", "Theirs"):
         use_key(made[name], "chats:read")
@@ -111,7 +111,9 @@ def test_pages_lead_through_all_keys_and_back(
 ) -> None:
     monkeypatch.setattr(report, "PAGE_SIZE", 2)
     soon = timezone.now() + timedelta(days=30)
-    made = [KeyFactory(organisation=northwind, name=f"K{n}", expires_at=soon if n % 2 else None) for n in range(5)]
+    made = [
+        KeyFactory.create(organisation=northwind, name=f"K{n}", expires_at=soon if n % 2 else None) for n in range(5)
+    ]
     ready()
     client, url, pages = signed_in(jonas), "/review/", []
     while url:

@@ -13,7 +13,7 @@ URL = "/keys/revoke/"
 
 @pytest.fixture
 def keys(northwind: Organisation) -> list[Key]:
-    return [KeyFactory(organisation=northwind, name=name) for name in ("One", "Two", "Three")]
+    return [KeyFactory.create(organisation=northwind, name=name) for name in ("One", "Two", "Three")]
 
 
 def ids(*keys: Key) -> list[str]:
@@ -45,9 +45,9 @@ def test_dialog_works_as_a_page_without_htmx(jonas: Person, keys: list[Key], sig
 def test_keys_that_cannot_be_revoked_are_listed_and_skipped(
     jonas: Person, northwind: Organisation, contoso: Organisation, keys: list[Key], htmx: SignedIn
 ) -> None:
-    master = KeyFactory(organisation=northwind, name="Console", kind=Kind.MASTER)
-    revoked = KeyFactory(organisation=northwind, name="Old", revoked=True)
-    theirs = KeyFactory(organisation=contoso, name="Theirs")
+    master = KeyFactory.create(organisation=northwind, name="Console", kind=Kind.MASTER)
+    revoked = KeyFactory.create(organisation=northwind, name="Old", revoked=True)
+    theirs = KeyFactory.create(organisation=contoso, name="Theirs")
     chosen = ids(keys[0], master, revoked, theirs)
     dialog = htmx(jonas).get(URL, {"key": chosen}).content.decode()
     assert "Revoke 1 key?" in dialog

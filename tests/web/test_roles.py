@@ -16,15 +16,15 @@ from tests.web.role_matrix import ACTIONS, FORM_DATA, PAGES, ROLES
 
 @pytest.fixture
 def ids(northwind: Organisation) -> dict[str, str]:
-    bot = BotFactory(organisation=northwind, networks=["203.0.113.0/24"])
+    bot = BotFactory.create(organisation=northwind, networks=["203.0.113.0/24"])
     return {
         "bot": str(bot.id),
-        "disabled": str(BotFactory(organisation=northwind, disabled=True).id),
+        "disabled": str(BotFactory.create(organisation=northwind, disabled=True).id),
         "range": str(bot.allow_list.get().id),
-        "key": str(KeyFactory(organisation=northwind, name="CRM").id),
-        "graced": str(KeyFactory(organisation=northwind, in_grace=True).id),
-        "revoked": str(KeyFactory(organisation=northwind, revoked=True).id),
-        "master": str(KeyFactory(organisation=northwind, name="CRM", kind=Kind.MASTER).id),
+        "key": str(KeyFactory.create(organisation=northwind, name="CRM").id),
+        "graced": str(KeyFactory.create(organisation=northwind, in_grace=True).id),
+        "revoked": str(KeyFactory.create(organisation=northwind, revoked=True).id),
+        "master": str(KeyFactory.create(organisation=northwind, name="CRM", kind=Kind.MASTER).id),
     }
 
 

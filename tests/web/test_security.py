@@ -16,11 +16,11 @@ PUBLIC, LISTS = "/security/public-keys/", "/security/allow-lists/"
 def test_public_keys_show_the_ranges_of_their_bot(
     jonas: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24", "2001:db8::/32"])
-    KeyFactory(bot=bot, name="CRM")
-    KeyFactory(bot=BotFactory(organisation=northwind, name="Helpdesk"), name="Desk")
-    KeyFactory(organisation=northwind, name="No bot")
-    KeyFactory(bot=BotFactory(organisation=contoso), name="Theirs")
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24", "2001:db8::/32"])
+    KeyFactory.create(bot=bot, name="CRM")
+    KeyFactory.create(bot=BotFactory.create(organisation=northwind, name="Helpdesk"), name="Desk")
+    KeyFactory.create(organisation=northwind, name="No bot")
+    KeyFactory.create(bot=BotFactory.create(organisation=contoso), name="Theirs")
     html = signed_in(jonas).get(PUBLIC).content.decode()
     assert key_names(html) == ["Desk", "CRM"]
     for words in ("Whitelist", "192.0.2.0/24", "2001:db8::/32", f"/bots/{bot.id}/advanced/", "Any IP"):
@@ -30,9 +30,9 @@ def test_public_keys_show_the_ranges_of_their_bot(
 
 
 def test_public_keys_show_their_own_ranges(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, networks=["192.0.2.0/24"])
-    for owner, own in ((bot, ["192.0.2.64/26"]), (BotFactory(organisation=northwind), ["10.0.0.0/8"])):
-        KeyFactory(bot=owner, networks=own)
+    bot = BotFactory.create(organisation=northwind, networks=["192.0.2.0/24"])
+    for owner, own in ((bot, ["192.0.2.64/26"]), (BotFactory.create(organisation=northwind), ["10.0.0.0/8"])):
+        KeyFactory.create(bot=owner, networks=own)
     html = signed_in(jonas).get(PUBLIC).content.decode()
     for words in ("192.0.2.0/24", "192.0.2.64/26", "A request must match a range in both lists.", "The key’s own"):
         assert words in html
@@ -46,9 +46,9 @@ def owners(response: Any) -> list[tuple[str, list[str]]]:
 def test_allow_lists_are_grouped_by_owner(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
-    KeyFactory(bot=bot, name="Own list", networks=["10.0.0.0/8"])
-    KeyFactory(organisation=contoso, name="Theirs", networks=["2001:db8::/32"])
+    bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
+    KeyFactory.create(bot=bot, name="Own list", networks=["10.0.0.0/8"])
+    KeyFactory.create(organisation=contoso, name="Theirs", networks=["2001:db8::/32"])
     AllowListEntry.objects.create(bot=bot, network="198.51.100.0/24")
     client = signed_in(maya)
     found = [(owner, sorted(networks)) for owner, networks in owners(client.get(LISTS))]
@@ -63,7 +63,7 @@ def test_allow_lists_are_grouped_by_owner(
 def test_allow_lists_show_only_readable_organisations(
     lena: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
-    KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
+    KeyFactory.create(organisation=northwind, networks=["10.0.0.0/8"])
     response = signed_in(lena).get(LISTS)
     assert owners(response) == []
     assert "No ranges yet" in response.content.decode()
@@ -84,13 +84,13 @@ def test_allow_lists_show_only_readable_organisations(
 def test_address_query_lists_the_keys_that_work_from_it(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, address: str, expected: list[str]
 ) -> None:
-    bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16"])
-    KeyFactory(organisation=northwind, name="Six", networks=["2001:db8::/32"])
-    KeyFactory(organisation=northwind, name="Open")
-    KeyFactory(organisation=northwind, name="Stopped", networks=["10.0.0.0/8"], revoked=True)
-    KeyFactory(organisation=northwind, name="Own", networks=["10.0.0.0/8"])
-    KeyFactory(bot=bot, name="By bot")
-    KeyFactory(bot=bot, name="Both", networks=["10.1.9.0/24"])
+    bot = BotFactory.create(organisation=northwind, networks=["10.1.0.0/16"])
+    KeyFactory.create(organisation=northwind, name="Six", networks=["2001:db8::/32"])
+    KeyFactory.create(organisation=northwind, name="Open")
+    KeyFactory.create(organisation=northwind, name="Stopped", networks=["10.0.0.0/8"], revoked=True)
+    KeyFactory.create(organisation=northwind, name="Own", networks=["10.0.0.0/8"])
+    KeyFactory.create(bot=bot, name="By bot")
+    KeyFactory.create(bot=bot, name="Both", networks=["10.1.9.0/24"])
     html = signed_in(jonas).get(LISTS, {"address": address}).content.decode()
     assert key_names(html) == expected
     assert "1 key without an allow-list works from any IP address, including this one." in html
@@ -99,8 +99,8 @@ def test_address_query_lists_the_keys_that_work_from_it(
 
 
 def test_address_query_names_the_ranges_that_allow_it(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    bot = BotFactory(organisation=northwind, networks=["10.1.0.0/16", "192.0.2.0/24"])
-    KeyFactory(bot=bot, networks=["10.1.9.0/24", "10.7.0.0/16"])
+    bot = BotFactory.create(organisation=northwind, networks=["10.1.0.0/16", "192.0.2.0/24"])
+    KeyFactory.create(bot=bot, networks=["10.1.9.0/24", "10.7.0.0/16"])
     response = htmx(jonas).get(LISTS, {"address": "10.1.9.4"})
     assert "<html" not in response.content.decode()
     assert sorted(str(network) for network in response.context["rows"][0].allowed_by) == ["10.1.0.0/16", "10.1.9.0/24"]
@@ -130,7 +130,7 @@ def test_allow_list_pages_reach_every_range(
         monkeypatch.setattr(capped_count, "COUNT_LIMIT", 100)
     for number in range(65):
         networks = [f"10.0.{number}.0/24", f"10.1.{number}.0/24"]
-        KeyFactory(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=networks)
+        KeyFactory.create(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=networks)
     client, seen, url, pages = signed_in(request.getfixturevalue(reader)), [], LISTS, []
     while url and len(pages) < 5:
         response = client.get(url)
@@ -148,7 +148,7 @@ def test_cursor_of_another_order_shows_the_first_page(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
-        KeyFactory(organisation=northwind, networks=[f"10.0.{number}.0/24"])
+        KeyFactory.create(organisation=northwind, networks=[f"10.0.{number}.0/24"])
     client = signed_in(jonas)
     url = client.get(LISTS).context["page"].next_url
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 50)
@@ -162,8 +162,8 @@ def test_security_pages_cost_the_same_number_of_statements_for_many_rows(
     client, counts = signed_in(maya), []
     for wanted in (4, 40):
         while Key.objects.count() < wanted:
-            bot: Bot = BotFactory(organisation=northwind, networks=["10.0.0.0/16"])
-            KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+            bot: Bot = BotFactory.create(organisation=northwind, networks=["10.0.0.0/16"])
+            KeyFactory.create(bot=bot, networks=["10.0.0.0/8"])
         with django_assert_max_num_queries(12) as captured:
             assert client.get(url).status_code == 200
         counts.append(len(captured))

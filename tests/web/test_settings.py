@@ -102,7 +102,7 @@ def test_page_sends_as_many_statements_for_many_organisations_as_for_few(
     counts = []
     for more in (1, 30):
         for _ in range(more):
-            OrganisationFactory()
+            OrganisationFactory.create()
         for url in ("/settings/", URL):
             with django_assert_max_num_queries(12) as captured:
                 assert client.get(url).status_code == 200

@@ -78,8 +78,8 @@ def test_switcher_lists_readable_organisations(
 def test_switcher_shows_bots_and_tier_of_the_organisation(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
-    bot = BotFactory(organisation=northwind)
-    BotFactory(organisation=contoso)
+    bot = BotFactory.create(organisation=northwind)
+    BotFactory.create(organisation=contoso)
     client = signed_in(maya)
     for page in ("/keys/?organisation=northwind", "/organisations/northwind/", f"/bots/{bot.id}/"):
         assert client.get(page).context["switcher"]["current"]["caption"] == "1 bot · Standard tier", page
@@ -97,9 +97,9 @@ def test_switcher_shows_bots_and_tier_of_the_organisation(
 def test_htmx_response_after_a_change_updates_the_sidebar_counts(
     maya: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn, page: str, counts: tuple[str, str]
 ) -> None:
-    KeyFactory(bot=BotFactory(organisation=northwind))
-    KeyFactory(organisation=contoso)
-    BotFactory(organisation=contoso)
+    KeyFactory.create(bot=BotFactory.create(organisation=northwind))
+    KeyFactory.create(organisation=contoso)
+    BotFactory.create(organisation=contoso)
     client = htmx(maya)
     page = page.format(bot=Bot.objects.get(organisation=northwind).id)
     html = client.get(page).content.decode()
@@ -133,8 +133,8 @@ def test_person_without_read_access_gets_a_page_with_sign_out(sam: Person, signe
 
 
 def test_owner_of_two_organisations_sees_both_only(jonas: Person, contoso: Organisation, signed_in: SignedIn) -> None:
-    MembershipFactory(person=jonas, organisation=contoso, role=Role.AUDITOR)
-    MembershipFactory(person=jonas, organisation=OrganisationFactory(name="Third"), role=Role.MEMBER)
+    MembershipFactory.create(person=jonas, organisation=contoso, role=Role.AUDITOR)
+    MembershipFactory.create(person=jonas, organisation=OrganisationFactory.create(name="Third"), role=Role.MEMBER)
     switcher = signed_in(jonas).get("/keys/").context["switcher"]
     assert [choice["name"] for choice in switcher["choices"]] == ["All organisations", "Contoso", "Northwind"]
 

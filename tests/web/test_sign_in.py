@@ -32,7 +32,7 @@ def _no_attempts_counted(db: None) -> None:
 
 @pytest.fixture
 def maya(db: None) -> Person:
-    person: Person = PersonFactory(
+    person: Person = PersonFactory.create(
         name="Maya Okafor", email="maya@northwind.example", administrator=True, signs_in=True
     )
     return person
@@ -79,7 +79,7 @@ def test_sign_in_does_not_redirect_to_other_sites(maya: Person, elsewhere: str) 
 
 
 def test_wrong_password_unknown_email_and_deactivated_account_get_the_same_response(maya: Person) -> None:
-    gone = PersonFactory(email="gone@northwind.example", deactivated=True, signs_in=True)
+    gone = PersonFactory.create(email="gone@northwind.example", deactivated=True, signs_in=True)
     answers = [
         attempt(maya.email),
         attempt("unknown@northwind.example"),
@@ -194,7 +194,7 @@ def test_session_of_a_deactivated_person_ends(maya: Person, signed_in: SignedIn)
 
 
 def test_session_stays_ended_after_reactivation(maya: Person, signed_in: SignedIn) -> None:
-    jonas = PersonFactory()
+    jonas = PersonFactory.create()
     client = signed_in(jonas)
     assert client.get("/profile/").status_code == 200
     people.deactivate(actor=OPERATOR, person=jonas.id)

@@ -157,7 +157,7 @@ def _rows(maya: Person, northwind: Organisation, count: int) -> None:
     for bot in bots:
         AllowListEntry.objects.create(bot=bot, network=parse("10.0.0.0/16"))
     for _name in names[:10]:
-        key = KeyFactory(organisation=northwind)
+        key = KeyFactory.create(organisation=northwind)
         operations.revoke(actor=as_actor(maya), key=key.id, reason="k")
     assert not names or Event.objects.count() >= 10
 

@@ -10,7 +10,7 @@ from tests.web.conftest import SignedIn
 
 
 def test_list_shows_tiers_by_limit_with_their_use(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
-    KeyFactory(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     rows = list(signed_in(priya).get("/tiers/").context["rows"])
     assert [(row.name, row.key_count, row.organisation_count) for row in rows] == [("Standard", 1, 1), ("Admin", 0, 0)]
 
@@ -43,16 +43,16 @@ def test_create_with_invalid_input_shows_the_error(maya: Person, signed_in: Sign
 
 def test_edit_dialog_counts_the_affected_keys(maya: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     for _ in range(2):
-        KeyFactory(organisation=northwind)
+        KeyFactory.create(organisation=northwind)
     html = signed_in(maya).get(f"/tiers/{northwind.default_tier_id}/edit/").content.decode()
     assert "2 keys are in this tier. A new limit applies from their next request." in html
     assert "If you lower the limit from 1,000, <b>2 keys</b> may be rate limited sooner." in html
 
 
 def test_tier_in_use_is_not_removed(maya: Person, signed_in: SignedIn) -> None:
-    tier = TierFactory()
-    organisation = OrganisationFactory(default_tier=tier)
-    key = KeyFactory(organisation=organisation)
+    tier = TierFactory.create()
+    organisation = OrganisationFactory.create(default_tier=tier)
+    key = KeyFactory.create(organisation=organisation)
     client, url = signed_in(maya), f"/tiers/{tier.id}/remove/"
     html = client.get(url).content.decode()
     assert "<b>1 key is in it.</b>" in html
@@ -75,7 +75,7 @@ def test_list_sends_as_many_statements_for_many_tiers_as_for_few(
     counts = []
     for more in (1, 30):
         for _ in range(more):
-            KeyFactory(tier=TierFactory())
+            KeyFactory.create(tier=TierFactory.create())
         with django_assert_max_num_queries(12) as captured:
             assert client.get("/tiers/").status_code == 200
         counts.append(len(captured))

@@ -28,7 +28,7 @@ def key_names(html: str) -> list[str]:
 
 @pytest.fixture
 def concierge(northwind: Organisation) -> Bot:
-    made: Bot = BotFactory(organisation=northwind, name="Concierge")
+    made: Bot = BotFactory.create(organisation=northwind, name="Concierge")
     return made
 
 
@@ -36,11 +36,11 @@ def concierge(northwind: Organisation) -> Bot:
 def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict[str, Key]:
     """Three used keys of Northwind, one of them Concierge's; an unused one; and one of Contoso."""
     made = {
-        "Robot": KeyFactory(bot=concierge, name="Robot"),
-        "Plain": KeyFactory(organisation=northwind, name="Plain"),
-        "Tried": KeyFactory(organisation=northwind, name="Tried"),
-        "Idle": KeyFactory(organisation=northwind, name="Idle"),
-        "Theirs": KeyFactory(organisation=contoso, name="Theirs"),
+        "Robot": KeyFactory.create(bot=concierge, name="Robot"),
+        "Plain": KeyFactory.create(organisation=northwind, name="Plain"),
+        "Tried": KeyFactory.create(organisation=northwind, name="Tried"),
+        "Idle": KeyFactory.create(organisation=northwind, name="Idle"),
+        "Theirs": KeyFactory.create(organisation=contoso, name="Theirs"),
     }
     record_usage(made["Robot"], CallOutcome.OK, 100)
     record_usage(made["Robot"], CallOutcome.OK, 1000, days=20)
@@ -91,7 +91,7 @@ def test_usage_covers_readable_keys_only(
 ) -> None:
     client = signed_in(jonas)
     assert key_names(client.get("/usage/").content.decode()) == ["Robot", "Plain"]
-    theirs = BotFactory(organisation=contoso)
+    theirs = BotFactory.create(organisation=contoso)
     for query in (f"key={keys['Theirs'].id}", f"key={uuid4()}", f"bot={theirs.id}", "organisation=contoso"):
         assert client.get(f"/usage/?{query}").status_code == 404, query
     assert signed_in(sam).get("/usage/").status_code == 403
@@ -101,7 +101,7 @@ def test_pages_lead_through_all_keys_and_back(
     jonas: Person, northwind: Organisation, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(views, "PAGE_SIZE", 4)
-    made = [KeyFactory(organisation=northwind, name=f"K{number}") for number in range(10)]
+    made = [KeyFactory.create(organisation=northwind, name=f"K{number}") for number in range(10)]
     for number, key in enumerate(made):
         record_usage(key, CallOutcome.OK, 10 + number // 2)
     client, url, pages = signed_in(jonas), "/usage/", []
@@ -208,8 +208,8 @@ def test_selected_bot_is_always_among_the_choices(
 ) -> None:
     """The selected bot may also belong to another organisation than the one in the filter."""
     monkeypatch.setattr(views, "MAX_BOT_CHOICES", 2)
-    first, second, last = (BotFactory(organisation=northwind, name=name) for name in ("A", "B", "C"))
-    theirs = BotFactory(organisation=contoso, name="D")
+    first, second, last = (BotFactory.create(organisation=northwind, name=name) for name in ("A", "B", "C"))
+    theirs = BotFactory.create(organisation=contoso, name="D")
     client = signed_in(maya)
     for query, offered in (
         ("", [first, second]),

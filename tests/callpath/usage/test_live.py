@@ -40,7 +40,8 @@ from tests.live.servers import Server, gunicorn
 from tests.postgres import SETTINGS
 
 MAKE_KEY: Final = (
-    "from tests.factories import KeyFactory, TierFactory; print(KeyFactory(tier=TierFactory(hourly_limit=10**6)).token)"
+    "from tests.factories import KeyFactory, TierFactory; "
+    "print(KeyFactory.create(tier=TierFactory.create(hourly_limit=10**6)).token)"
 )
 
 

@@ -26,8 +26,8 @@ from tests.postgres import SETTINGS
 KEYS: Final = 3
 MAKE_KEYS: Final = f"""
 from tests.factories import KeyFactory, TierFactory
-tier = TierFactory(hourly_limit=10**6)
-print(*[KeyFactory(tier=tier).token for _ in range({KEYS})])
+tier = TierFactory.create(hourly_limit=10**6)
+print(*[KeyFactory.create(tier=tier).token for _ in range({KEYS})])
 """
 type Ask = Callable[[Pairs], Answer]
 

@@ -25,7 +25,7 @@ def test_channel_slugs_are_unique_in_the_organisation(northwind: Organisation) -
 
 
 def test_renamed_channel_keeps_its_slug(northwind: Organisation) -> None:
-    channel = ChannelFactory(organisation=northwind, name="Old", slug="old")
+    channel = ChannelFactory.create(organisation=northwind, name="Old", slug="old")
     channels.rename(actor=OPERATOR, channel=channel.id, name="New")
     row = Channel.objects.get()
     assert (row.name, row.slug) == ("New", "old")
@@ -36,22 +36,22 @@ def test_renamed_channel_keeps_its_slug(northwind: Organisation) -> None:
 
 
 def test_unused_channel_is_removed(northwind: Organisation) -> None:
-    channels.remove(actor=OPERATOR, channel=ChannelFactory(organisation=northwind).id)
+    channels.remove(actor=OPERATOR, channel=ChannelFactory.create(organisation=northwind).id)
     assert not Channel.objects.exists()
     assert latest_event().type == "channel.removed"
     assert version(northwind) == 2
 
 
 def test_channel_that_restricts_a_key_is_not_removed(northwind: Organisation) -> None:
-    channel = ChannelFactory(organisation=northwind)
-    KeyFactory(organisation=northwind, channels=[channel])
+    channel = ChannelFactory.create(organisation=northwind)
+    KeyFactory.create(organisation=northwind, channels=[channel])
     with pytest.raises(ConflictError, match="1 key is restricted to this channel"):
         channels.remove(actor=OPERATOR, channel=channel.id)
 
 
 @pytest.mark.parametrize("name", ["", "x" * 61, "Taken", "a\x00b"])
 def test_invalid_channel_name_is_rejected(northwind: Organisation, name: str) -> None:
-    ChannelFactory(organisation=northwind, name="Taken")
+    ChannelFactory.create(organisation=northwind, name="Taken")
     with pytest.raises(InvalidInputError) as raised:
         channels.create(actor=OPERATOR, organisation=northwind.id, name=name)
     assert list(raised.value.errors) == ["name"]
@@ -59,4 +59,4 @@ def test_invalid_channel_name_is_rejected(northwind: Organisation, name: str) ->
 
 def test_channel_that_the_actor_cannot_see_is_not_found(northwind: Organisation, lena: Person) -> None:
     with pytest.raises(NotFoundError):
-        channels.remove(actor=as_actor(lena), channel=ChannelFactory(organisation=northwind).id)
+        channels.remove(actor=as_actor(lena), channel=ChannelFactory.create(organisation=northwind).id)

@@ -59,7 +59,7 @@ def test_unused_scope_is_removed(db: None) -> None:
 
 
 def test_scope_of_a_key_is_not_removed(northwind: Organisation) -> None:
-    KeyFactory(organisation=northwind, scopes=["chats:export"])
+    KeyFactory.create(organisation=northwind, scopes=["chats:export"])
     with pytest.raises(ConflictError, match="1 key has this permission"):
         scopes.remove(actor=OPERATOR, scope="chats:export")
 

@@ -20,7 +20,7 @@ def test_tier_is_created(maya: Person) -> None:
 
 
 def test_edited_tier_records_the_changed_fields(db: None) -> None:
-    tier = TierFactory(hourly_limit=5)
+    tier = TierFactory.create(hourly_limit=5)
     tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=6)
     assert Tier.objects.get(id=tier.id).hourly_limit == 6
     assert latest_event().changes == {"hourly_limit": [5, 6]}
@@ -40,7 +40,7 @@ def test_invalid_tier_is_rejected(db: None, field: str, value: object) -> None:
 
 
 def test_unused_tier_is_removed(db: None) -> None:
-    tier = TierFactory()
+    tier = TierFactory.create()
     tiers.remove(actor=OPERATOR, tier=tier.id)
     assert not Tier.objects.filter(id=tier.id).exists()
     assert version() == 2
@@ -49,7 +49,7 @@ def test_unused_tier_is_removed(db: None) -> None:
 def test_used_tier_is_not_removed(northwind: Organisation) -> None:
     with pytest.raises(ConflictError, match="usual tier of Northwind"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
-    KeyFactory(organisation=northwind)
+    KeyFactory.create(organisation=northwind)
     with pytest.raises(ConflictError, match="1 key is in this tier"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
 

@@ -19,7 +19,7 @@ from tests.operations.helpers import dump, latest_event, meter_version, version
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    key: Key = KeyFactory(organisation=northwind, name="CI", scopes=["chats:read"], networks=["10.0.0.0/8"])
+    key: Key = KeyFactory.create(organisation=northwind, name="CI", scopes=["chats:read"], networks=["10.0.0.0/8"])
     return key
 
 
@@ -29,7 +29,7 @@ def edit(who: Person | Key | None, key: Key, revision: int | None = 1, **kwargs:
 
 def test_edit_changes_the_set_fields_only(key: Key, jonas: Person) -> None:
     kept = AllowListEntry.objects.get()
-    channel = ChannelFactory(organisation=key.organisation, name="Telegram")
+    channel = ChannelFactory.create(organisation=key.organisation, name="Telegram")
     ends = timezone.now() + timedelta(days=1)
     edit(
         jonas,
@@ -124,7 +124,7 @@ def test_edit_after_another_change_gets_a_conflict_with_it(key: Key, act: Callab
 
 
 def test_conflict_skips_events_that_change_no_value(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     edit(None, key, name="Theirs")
     first = latest_event()
     keys.end_grace(actor=OPERATOR, key=key.id)
@@ -141,7 +141,7 @@ def test_deleted_key_cannot_be_edited(key: Key) -> None:
 
 
 def test_edit_after_a_reactivation_gets_a_conflict(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, revoked=True)
+    key = KeyFactory.create(organisation=northwind, revoked=True)
     keys.reactivate(actor=OPERATOR, key=key.id)
     with pytest.raises(ConflictError):
         edit(None, key, name="Mine")
@@ -165,7 +165,7 @@ def test_edit_follows_the_rules_for_a_new_key(key: Key, wrong: dict[str, Any]) -
 
 
 def test_edit_does_not_check_unchanged_fields_again(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, expired=True)
+    key = KeyFactory.create(organisation=northwind, expired=True)
     Organisation.objects.update(max_expiry_days=1, may_never_expire=False)
     assert edit(None, key, name="Renamed").name == "Renamed"
 
@@ -179,7 +179,7 @@ def test_key_that_the_actor_cannot_see_is_not_found(key: Key, lena: Person) -> N
 
 
 def test_earlier_expiry_also_ends_the_old_secret(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     ends = timezone.now() + timedelta(minutes=5)
     edit(None, key, expires_at=ends)
     assert key.secrets.get(not_after__isnull=False).not_after == ends
@@ -197,7 +197,7 @@ def test_only_administrators_change_the_tier(key: Key, jonas: Person, maya: Pers
 
 
 def test_key_switches_between_scopes_and_inheritance(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind, creator=jonas)
+    key = KeyFactory.create(organisation=northwind, creator=jonas)
     edit(jonas, key, inherits=True)
     assert latest_event().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
     with pytest.raises(InvalidInputError, match="Pick at least one"):
@@ -233,15 +233,15 @@ def test_owner_cannot_add_impersonation(key: Key, jonas: Person) -> None:
 def test_key_cannot_widen_another_key_beyond_itself(
     northwind: Organisation, jonas: Person, wider: dict[str, Any]
 ) -> None:
-    key = KeyFactory(
+    key = KeyFactory.create(
         organisation=northwind,
         scopes=["chats:read", "chats:write"],
         networks=["10.0.0.0/8"],
         expiring=True,
-        channels=[ChannelFactory(organisation=northwind)],
+        channels=[ChannelFactory.create(organisation=northwind)],
         creator=jonas,
     )
-    editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
+    editor = KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"])
     with pytest.raises(ForbiddenError):
         edit(editor, key, **wider)
     edit(editor, key, name="Renamed", scopes=["chats:write"], networks=[parse("10.1.0.0/16")])
@@ -249,16 +249,16 @@ def test_key_cannot_widen_another_key_beyond_itself(
 
 
 def test_key_may_widen_another_key_up_to_itself(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"])
-    editor = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read", "chats:write"])
+    key = KeyFactory.create(organisation=northwind, networks=["10.0.0.0/8"])
+    editor = KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read", "chats:write"])
     edit(editor, key, scopes=["chats:read", "chats:write"], networks=[], allow_any=True)
 
 
 def test_inheritance_from_an_auditor_is_limited_to_reading_scopes(northwind: Organisation, jonas: Person) -> None:
     creator = member_of(northwind, Role.AUDITOR)
-    key = KeyFactory(organisation=northwind, creator=creator)
+    key = KeyFactory.create(organisation=northwind, creator=creator)
     edit(jonas, key, inherits=True)
-    limited = KeyFactory(organisation=northwind, scopes=["keys:write", "keys:read", "history:read"])
+    limited = KeyFactory.create(organisation=northwind, scopes=["keys:write", "keys:read", "history:read"])
     edit(limited, key, revision=2, networks=[parse("10.0.0.0/8")])
     edit(limited, key, revision=3, networks=[], allow_any=True)
     creator.memberships.update(role=Role.OWNER)
@@ -268,6 +268,6 @@ def test_inheritance_from_an_auditor_is_limited_to_reading_scopes(northwind: Org
 
 
 def test_inheritance_from_a_deactivated_person_grants_nothing(northwind: Organisation, jonas: Person) -> None:
-    leaver = PersonFactory(administrator=True, deactivated=True)
-    key = KeyFactory(organisation=northwind, creator=leaver, inherits=True)
+    leaver = PersonFactory.create(administrator=True, deactivated=True)
+    key = KeyFactory.create(organisation=northwind, creator=leaver, inherits=True)
     edit(jonas, key, expires_at=timezone.now() + timedelta(days=1))

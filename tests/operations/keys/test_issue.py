@@ -33,7 +33,7 @@ def errors_of(who: Person | None, organisation: Organisation, **kwargs: Any) -> 
 
 
 def test_key_is_issued_with_its_values(northwind: Organisation, jonas: Person) -> None:
-    channel = ChannelFactory(organisation=northwind, name="Telegram")
+    channel = ChannelFactory.create(organisation=northwind, name="Telegram")
     expires_at = timezone.now() + timedelta(days=30)
     issued = issue(
         jonas,
@@ -88,14 +88,14 @@ def test_history_records_the_values_of_a_new_key(northwind: Organisation, jonas:
 
 
 def test_new_key_uses_the_organisations_prefix_and_format(db: None) -> None:
-    issued = issue(None, OrganisationFactory(key_prefix="whm", key_format="compact"))
+    issued = issue(None, OrganisationFactory.create(key_prefix="whm", key_format="compact"))
     assert issued.key.key_id is None
     assert (issued.key.prefix, issued.key.format, len(issued.token.value)) == ("whm", "compact", 36)
     assert issued.key.masked == issued.token.value[:12]
 
 
 def test_bots_key_belongs_to_the_bot(northwind: Organisation, jonas: Person) -> None:
-    bot = BotFactory(organisation=northwind)
+    bot = BotFactory.create(organisation=northwind)
     key = issue(jonas, northwind, bot=bot.id).key
     assert (key.kind, key.bot) == (Kind.BOT, bot)
 
@@ -112,21 +112,21 @@ def test_repr_of_an_issued_key_hides_the_secret(northwind: Organisation) -> None
 
 @pytest.mark.parametrize("owner", ["organisation", "bot"])
 def test_disabled_owner_gets_no_key(northwind: Organisation, owner: str) -> None:
-    bot = BotFactory(organisation=northwind, is_active=owner != "bot")
+    bot = BotFactory.create(organisation=northwind, is_active=owner != "bot")
     Organisation.objects.update(is_active=owner != "organisation")
     with pytest.raises(ConflictError, match="is disabled"):
         issue(None, northwind, bot=bot.id)
 
 
 def test_bot_of_another_organisation_is_not_found(northwind: Organisation, jonas: Person) -> None:
-    for bot in (BotFactory().id, uuid4()):
+    for bot in (BotFactory.create().id, uuid4()):
         with pytest.raises(NotFoundError):
             issue(jonas, northwind, bot=bot)
 
 
 @pytest.mark.parametrize("kind", [Kind.STANDARD, Kind.MASTER, Kind.PUBLIC])
 def test_bot_gets_no_key_of_another_kind(northwind: Organisation, kind: Kind) -> None:
-    assert "kind" in errors_of(None, northwind, bot=BotFactory(organisation=northwind).id, kind=kind)
+    assert "kind" in errors_of(None, northwind, bot=BotFactory.create(organisation=northwind).id, kind=kind)
 
 
 def test_bots_key_needs_a_bot(northwind: Organisation) -> None:
@@ -173,7 +173,7 @@ def test_unknown_permission_is_rejected(northwind: Organisation, jonas: Person) 
 
 
 def test_channel_of_another_organisation_is_rejected(northwind: Organisation, jonas: Person) -> None:
-    for channel in (ChannelFactory().id, uuid4()):
+    for channel in (ChannelFactory.create().id, uuid4()):
         assert list(errors_of(jonas, northwind, channels=[channel])) == ["channels"]
 
 
@@ -255,7 +255,7 @@ def test_key_may_inherit_its_creators_permissions(northwind: Organisation, jonas
 def test_only_a_person_creates_an_inheriting_key(northwind: Organisation) -> None:
     assert list(errors_of(None, northwind, inherits=True)) == ["inherits"]
     with pytest.raises(ForbiddenError, match="inherit"):
-        issue(KeyFactory(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
+        issue(KeyFactory.create(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
 
 
 # An actor cannot grant more than they hold
@@ -273,7 +273,7 @@ def test_only_master_keys_get_impersonation(northwind: Organisation, maya: Perso
 
 
 def test_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None:
-    maker = KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"])
+    maker = KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"])
     made = issue(maker, northwind, scopes=["chats:read"]).key
     assert (made.creator, made.created_by) == (None, maker.name)
     with pytest.raises(ForbiddenError, match="chats:write"):
@@ -281,16 +281,16 @@ def test_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None
 
 
 def test_inheriting_key_grants_what_its_creator_has_now(northwind: Organisation, maya: Person) -> None:
-    maker = KeyFactory(organisation=northwind, inherits=True, creator=maya)
+    maker = KeyFactory.create(organisation=northwind, inherits=True, creator=maya)
     issue(maker, northwind, scopes=["chats:write"])
     with pytest.raises(ForbiddenError):
         issue(maker, northwind, scopes=["users:impersonate"])
 
 
 def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -> None:
-    one, other = ChannelFactory(organisation=northwind), ChannelFactory(organisation=northwind)
+    one, other = ChannelFactory.create(organisation=northwind), ChannelFactory.create(organisation=northwind)
     ends = timezone.now() + timedelta(days=5)
-    maker = KeyFactory(
+    maker = KeyFactory.create(
         organisation=northwind,
         scopes=["keys:write", "chats:read"],
         channels=[one],

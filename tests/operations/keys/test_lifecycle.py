@@ -17,7 +17,7 @@ from tests.operations.helpers import latest_event, meter_version
 
 
 def test_revoked_key_records_time_and_reason(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     keys.revoke(actor=as_actor(jonas), key=key.id, reason=" Seen in a log ")
     row = Key.objects.get()
     assert row.revoked_at is not None
@@ -29,11 +29,11 @@ def test_revoked_key_records_time_and_reason(northwind: Organisation, jonas: Per
 
 
 def test_expired_key_can_be_revoked(northwind: Organisation) -> None:
-    keys.revoke(actor=OPERATOR, key=KeyFactory(organisation=northwind, expired=True).id)
+    keys.revoke(actor=OPERATOR, key=KeyFactory.create(organisation=northwind, expired=True).id)
 
 
 def test_revoked_key_cannot_be_revoked_again(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, revoked=True)
+    key = KeyFactory.create(organisation=northwind, revoked=True)
     with pytest.raises(ConflictError, match="already revoked"):
         keys.revoke(actor=OPERATOR, key=key.id)
 
@@ -41,13 +41,13 @@ def test_revoked_key_cannot_be_revoked_again(northwind: Organisation) -> None:
 @pytest.mark.parametrize("reason", ["x" * 301, "a\x00b"])
 def test_invalid_reason_is_rejected(northwind: Organisation, reason: str) -> None:
     with pytest.raises(InvalidInputError) as raised:
-        keys.revoke(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, reason=reason)
+        keys.revoke(actor=OPERATOR, key=KeyFactory.create(organisation=northwind).id, reason=reason)
     assert list(raised.value.errors) == ["reason"]
 
 
 def test_unknown_key_and_unseen_key_get_the_same_error(northwind: Organisation, lena: Person) -> None:
     seen = []
-    for key in (uuid4(), KeyFactory(organisation=northwind).id):
+    for key in (uuid4(), KeyFactory.create(organisation=northwind).id):
         with pytest.raises(NotFoundError) as raised:
             keys.revoke(actor=as_actor(lena), key=key)
         seen.append(raised.value.message)
@@ -58,7 +58,7 @@ def test_unknown_key_and_unseen_key_get_the_same_error(northwind: Organisation, 
 
 
 def test_revoked_key_is_reactivated(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind, revoked=True)
+    key = KeyFactory.create(organisation=northwind, revoked=True)
     keys.reactivate(actor=as_actor(jonas), key=key.id, reason="A false alarm")
     row = Key.objects.get()
     assert (row.revoked_at, row.revoked_reason, row.revision) == (None, "", 2)
@@ -69,7 +69,7 @@ def test_revoked_key_is_reactivated(northwind: Organisation, jonas: Person) -> N
 
 @pytest.mark.parametrize("revoked", [True, False])
 def test_expired_key_needs_a_new_expiry_to_be_reactivated(northwind: Organisation, revoked: bool) -> None:
-    key = KeyFactory(organisation=northwind, revoked=revoked, expired=True)
+    key = KeyFactory.create(organisation=northwind, revoked=revoked, expired=True)
     with pytest.raises(InvalidInputError) as raised:
         keys.reactivate(actor=OPERATOR, key=key.id)
     assert raised.value.errors == {"expires_at": ["Set a new expiry first."]}
@@ -79,7 +79,7 @@ def test_expired_key_needs_a_new_expiry_to_be_reactivated(northwind: Organisatio
 
 
 def test_reactivation_follows_the_organisations_expiry_rules(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, expired=True)
+    key = KeyFactory.create(organisation=northwind, expired=True)
     Organisation.objects.update(max_expiry_days=2, may_never_expire=False)
     for expiry in (None, timezone.now(), timezone.now() + timedelta(days=3)):
         with pytest.raises(InvalidInputError) as raised:
@@ -89,14 +89,14 @@ def test_reactivation_follows_the_organisations_expiry_rules(northwind: Organisa
 
 def test_working_key_cannot_be_reactivated(northwind: Organisation) -> None:
     with pytest.raises(ConflictError, match="not revoked"):
-        keys.reactivate(actor=OPERATOR, key=KeyFactory(organisation=northwind).id)
+        keys.reactivate(actor=OPERATOR, key=KeyFactory.create(organisation=northwind).id)
 
 
 def test_key_beyond_the_actors_ceiling_is_not_reactivated(northwind: Organisation, jonas: Person) -> None:
-    maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    maker = as_actor(KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"]))
     for key in (
-        KeyFactory(organisation=northwind, revoked=True, scopes=["chats:export"]),
-        KeyFactory(organisation=northwind, revoked=True, inherits=True, creator=jonas),
+        KeyFactory.create(organisation=northwind, revoked=True, scopes=["chats:export"]),
+        KeyFactory.create(organisation=northwind, revoked=True, inherits=True, creator=jonas),
     ):
         with pytest.raises(ForbiddenError):
             keys.reactivate(actor=maker, key=key.id)
@@ -107,11 +107,11 @@ def test_key_beyond_the_actors_ceiling_is_not_reactivated(northwind: Organisatio
 
 
 def test_deleted_key_takes_its_rows_with_it(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(
+    key = KeyFactory.create(
         organisation=northwind,
         in_grace=True,
         networks=["10.0.0.0/8"],
-        channels=[ChannelFactory(organisation=northwind)],
+        channels=[ChannelFactory.create(organisation=northwind)],
     )
     keys.delete(actor=as_actor(jonas), key=key.id)
     for rows in (Key, Secret, AllowListEntry, Meter, Key.scopes.through, Key.channels.through):
@@ -119,7 +119,7 @@ def test_deleted_key_takes_its_rows_with_it(northwind: Organisation, jonas: Pers
 
 
 def test_history_of_a_deleted_key_keeps_its_last_state(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind, name="CRM", revoked=True, networks=["10.0.0.0/8"])
+    key = KeyFactory.create(organisation=northwind, name="CRM", revoked=True, networks=["10.0.0.0/8"])
     used = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
     Meter.objects.update(last_used_at=used)
     earlier = Event.objects.count()
@@ -137,7 +137,7 @@ def test_history_of_a_deleted_key_keeps_its_last_state(northwind: Organisation, 
 
 
 def test_last_calls_of_a_deleted_key_are_in_the_ledger(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE meter SET minute = meter_minute(), cells[1] = 7, used = 7")
     keys.delete(actor=OPERATOR, key=key.id)
@@ -145,7 +145,7 @@ def test_last_calls_of_a_deleted_key_are_in_the_ledger(northwind: Organisation) 
 
 
 def test_deleted_key_cannot_be_deleted_again(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     keys.delete(actor=OPERATOR, key=key.id)
     with pytest.raises(NotFoundError):
         keys.delete(actor=OPERATOR, key=key.id)

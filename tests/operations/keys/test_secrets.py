@@ -25,7 +25,7 @@ def digest(token: str) -> bytes:
 
 @pytest.fixture
 def key(northwind: Organisation) -> Key:
-    key: Key = KeyFactory(organisation=northwind)
+    key: Key = KeyFactory.create(organisation=northwind)
     return key
 
 
@@ -45,7 +45,7 @@ def test_old_secret_works_until_its_grace_ends(key: Key) -> None:
 
 
 def test_regenerated_key_keeps_its_id_and_values(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, networks=["10.0.0.0/8"], expiring=True)
+    key = KeyFactory.create(organisation=northwind, networks=["10.0.0.0/8"], expiring=True)
     Organisation.objects.update(key_prefix="new", key_format="compact")
     row = keys.regenerate(actor=OPERATOR, key=key.id).key
     assert (row.id, row.key_id, row.recognition) == (key.id, key.key_id, key.recognition)
@@ -54,7 +54,7 @@ def test_regenerated_key_keeps_its_id_and_values(northwind: Organisation) -> Non
 
 
 def test_compact_key_is_recognised_by_its_new_secret(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, compact=True)
+    key = KeyFactory.create(organisation=northwind, compact=True)
     issued = keys.regenerate(actor=OPERATOR, key=key.id)
     assert (issued.token.format, issued.token.key_id) == (tokens.Format.COMPACT, None)
     assert Key.objects.get().recognition == issued.token.secret[:8]
@@ -67,7 +67,7 @@ def test_displayed_key_id_belongs_to_the_new_secret(key: Key) -> None:
 
 
 def test_key_never_has_more_than_two_secrets(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
     assert digests(key, in_grace=True) == [digest(key.token)]
     assert Secret.objects.count() == 2
@@ -76,7 +76,7 @@ def test_key_never_has_more_than_two_secrets(northwind: Organisation) -> None:
 
 
 def test_grace_ends_when_the_key_expires(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, expires_at=timezone.now() + timedelta(minutes=5))
+    key = KeyFactory.create(organisation=northwind, expires_at=timezone.now() + timedelta(minutes=5))
     keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
     assert key.secrets.get(not_after__isnull=False).not_after == key.expires_at
 
@@ -92,7 +92,7 @@ def test_regeneration_is_recorded_and_bumps_the_version(key: Key) -> None:
 
 @pytest.mark.parametrize("state", ["revoked", "expired"])
 def test_revoked_or_expired_key_is_not_regenerated(northwind: Organisation, state: str) -> None:
-    key = KeyFactory(organisation=northwind, **{state: True})
+    key = KeyFactory.create(organisation=northwind, **{state: True})
     with pytest.raises(ConflictError, match="Reactivate it first"):
         keys.regenerate(actor=OPERATOR, key=key.id)
 
@@ -105,21 +105,21 @@ def test_invalid_grace_is_rejected(key: Key, grace: timedelta) -> None:
 
 
 def test_key_beyond_the_actors_ceiling_is_not_regenerated(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, scopes=["chats:read", "chats:export"])
-    maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    key = KeyFactory.create(organisation=northwind, scopes=["chats:read", "chats:export"])
+    maker = as_actor(KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"]))
     with pytest.raises(ForbiddenError, match="chats:export"):
         keys.regenerate(actor=maker, key=key.id)
 
 
 def test_inheriting_key_beyond_the_actors_ceiling_is_not_regenerated(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind, inherits=True, creator=jonas)
-    maker = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    key = KeyFactory.create(organisation=northwind, inherits=True, creator=jonas)
+    maker = as_actor(KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"]))
     with pytest.raises(ForbiddenError):
         keys.regenerate(actor=maker, key=key.id)
 
 
 def test_grace_of_the_old_secret_can_be_ended_early(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind, in_grace=True)
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
     keys.end_grace(actor=OPERATOR, key=key.id)
     assert digests(key, in_grace=True) == []
     assert digests(key, in_grace=False) == [digest(key.token)]

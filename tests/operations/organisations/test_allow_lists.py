@@ -18,7 +18,7 @@ from tests.operations.helpers import latest_event, meter_version, version
 
 @pytest.fixture
 def bot(northwind: Organisation) -> Bot:
-    bot: Bot = BotFactory(organisation=northwind)
+    bot: Bot = BotFactory.create(organisation=northwind)
     return bot
 
 
@@ -42,7 +42,7 @@ def test_network_is_added_to_a_bots_list(bot: Bot, jonas: Person) -> None:
 
 
 def test_network_is_added_to_a_keys_list(northwind: Organisation, jonas: Person) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     allow_lists.add(actor=as_actor(jonas), key=key.id, network="10.0.0.0/8")
     assert listed(key) == ["10.0.0.0/8"]
     assert (latest_event().target_kind, latest_event().target_id) == ("key", str(key.id))
@@ -73,13 +73,13 @@ def test_network_that_a_bot_rejects_is_explained(bot: Bot, text: str, said: str)
 )
 def test_network_that_a_key_rejects_is_explained(northwind: Organisation, text: str) -> None:
     with pytest.raises(InvalidInputError) as raised:
-        allow_lists.add(actor=OPERATOR, key=KeyFactory(organisation=northwind).id, network=text)
+        allow_lists.add(actor=OPERATOR, key=KeyFactory.create(organisation=northwind).id, network=text)
     assert words(raised)
 
 
 @pytest.mark.parametrize("owner", ["bot", "key"])
 def test_list_holds_at_most_a_hundred_entries(bot: Bot, northwind: Organisation, owner: str) -> None:
-    of = bot if owner == "bot" else KeyFactory(organisation=northwind)
+    of = bot if owner == "bot" else KeyFactory.create(organisation=northwind)
     AllowListEntry.objects.bulk_create(
         AllowListEntry(**{owner: of}, network=cidr.parse(f"192.0.2.{number}")) for number in range(99)
     )
@@ -150,12 +150,12 @@ OWN = ["192.0.2.0/24"]
 )
 def test_effect_of_emptying_a_bots_list_is_described(bot: Bot, keys: list[list[str]], words: str) -> None:
     for own in keys:
-        KeyFactory(bot=bot, networks=own)
+        KeyFactory.create(bot=bot, networks=own)
     assert effect_of_emptying(bot) == words
 
 
 def test_effect_of_emptying_a_keys_list_is_described(bot: Bot) -> None:
-    key = KeyFactory(bot=bot, networks=["10.0.0.0/8"])
+    key = KeyFactory.create(bot=bot, networks=["10.0.0.0/8"])
     assert effect_of_emptying(key) == "Any address will be allowed."
     for network in ("203.0.113.0/24", "192.0.2.0/24"):
         allow_lists.add(actor=OPERATOR, bot=bot.id, network=network)
@@ -191,8 +191,8 @@ def test_list_belongs_to_a_bot_or_a_key(bot: Bot) -> None:
 
 
 def test_key_opens_no_stronger_key_to_more_addresses(northwind: Organisation) -> None:
-    strong = KeyFactory(organisation=northwind, scopes=["chats:export"], networks=["10.0.0.0/8"])
-    writer = as_actor(KeyFactory(organisation=northwind, scopes=["keys:write", "chats:read"]))
+    strong = KeyFactory.create(organisation=northwind, scopes=["chats:export"], networks=["10.0.0.0/8"])
+    writer = as_actor(KeyFactory.create(organisation=northwind, scopes=["keys:write", "chats:read"]))
     entry = AllowListEntry.objects.get()
     with pytest.raises(ForbiddenError):
         allow_lists.add(actor=writer, key=strong.id, network="11.0.0.0/8")

@@ -30,7 +30,7 @@ def test_bot_is_created_with_clean_values(northwind: Organisation, jonas: Person
 
 
 def test_edited_bot_records_the_changed_fields(northwind: Organisation) -> None:
-    bot = BotFactory(organisation=northwind, name="Concierge")
+    bot = BotFactory.create(organisation=northwind, name="Concierge")
     bots.edit(actor=OPERATOR, bot=bot.id, name="Helpdesk", is_conversational=False)
     assert latest_event().changes == {"name": ["Concierge", "Helpdesk"], "is_conversational": [True, False]}
     assert version(northwind) == 2
@@ -39,7 +39,7 @@ def test_edited_bot_records_the_changed_fields(northwind: Organisation) -> None:
 
 
 def test_reason_is_recorded_in_history(northwind: Organisation) -> None:
-    bot = BotFactory(organisation=northwind)
+    bot = BotFactory.create(organisation=northwind)
     bots.disable(actor=OPERATOR, bot=bot.id, reason=" Moving to a new provider ")
     assert latest_event().reason == "Moving to a new provider"
     with pytest.raises(InvalidInputError) as raised:
@@ -48,8 +48,8 @@ def test_reason_is_recorded_in_history(northwind: Organisation) -> None:
 
 
 def test_disabling_a_bot_pauses_its_keys_without_changing_them(northwind: Organisation) -> None:
-    bot = BotFactory(organisation=northwind)
-    key = KeyFactory(bot=bot)
+    bot = BotFactory.create(organisation=northwind)
+    key = KeyFactory.create(bot=bot)
     bots.disable(actor=OPERATOR, bot=bot.id)
     assert not Bot.objects.get().is_active
     assert (version(northwind), meter_version(key)) == (2, 1)
@@ -66,16 +66,16 @@ def test_disabling_a_bot_pauses_its_keys_without_changing_them(northwind: Organi
     ("field", "value"), [("name", ""), ("name", "x" * 121), ("name", "Taken"), ("description", "x" * 501)]
 )
 def test_invalid_bot_is_rejected(northwind: Organisation, field: str, value: str) -> None:
-    BotFactory(organisation=northwind, name="Taken")
+    BotFactory.create(organisation=northwind, name="Taken")
     with pytest.raises(InvalidInputError) as raised:
         bots.create(actor=OPERATOR, organisation=northwind.id, **{"name": "New"} | {field: value})
     assert list(raised.value.errors) == [field]
     with pytest.raises(InvalidInputError):
-        bots.edit(actor=OPERATOR, bot=BotFactory(organisation=northwind).id, **{field: value})
+        bots.edit(actor=OPERATOR, bot=BotFactory.create(organisation=northwind).id, **{field: value})
 
 
 def test_bot_name_may_repeat_in_another_organisation(northwind: Organisation) -> None:
-    BotFactory(name="Concierge")
+    BotFactory.create(name="Concierge")
     bots.create(actor=OPERATOR, organisation=northwind.id, name="Concierge")
 
 
@@ -86,6 +86,6 @@ def test_disabled_organisation_accepts_no_bot(northwind: Organisation) -> None:
 
 
 def test_bot_that_the_actor_cannot_see_is_not_found(northwind: Organisation, lena: Person) -> None:
-    for bot in (BotFactory(organisation=northwind).id, uuid4()):
+    for bot in (BotFactory.create(organisation=northwind).id, uuid4()):
         with pytest.raises(NotFoundError):
             bots.disable(actor=as_actor(lena), bot=bot)

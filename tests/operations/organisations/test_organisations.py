@@ -23,7 +23,7 @@ def test_organisation_is_created_with_defaults(maya: Person) -> None:
 
 
 def test_organisation_is_created_with_given_values(db: None) -> None:
-    tier = TierFactory()
+    tier = TierFactory.create()
     made = organisations.create(
         actor=OPERATOR, name="W", slug="woods", key_prefix="whm", key_format="compact", tier=tier.id
     )
@@ -115,7 +115,7 @@ def test_invalid_rules_are_rejected(northwind: Organisation, field: str, value: 
 
 
 def test_disabling_an_organisation_pauses_its_keys_without_changing_them(northwind: Organisation) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     organisations.disable(actor=OPERATOR, organisation=northwind.id)
     assert not Organisation.objects.get().is_active
     assert (version(northwind), meter_version(key)) == (2, 1)

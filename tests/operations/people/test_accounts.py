@@ -116,7 +116,7 @@ def test_owner_cannot_change_a_person_with_other_roles(
     jonas: Person, sam: Person, contoso: Organisation, also: str
 ) -> None:
     if also == "another organisation":
-        MembershipFactory(person=sam, organisation=contoso)
+        MembershipFactory.create(person=sam, organisation=contoso)
     else:
         Person.objects.filter(id=sam.id).update(system_role=also)
     before = dump()
@@ -128,8 +128,8 @@ def test_owner_cannot_change_a_person_with_other_roles(
 
 
 def test_owner_of_both_organisations_edits_the_person(jonas: Person, sam: Person, contoso: Organisation) -> None:
-    MembershipFactory(person=sam, organisation=contoso)
-    MembershipFactory(person=jonas, organisation=contoso, role=Role.OWNER)
+    MembershipFactory.create(person=sam, organisation=contoso)
+    MembershipFactory.create(person=jonas, organisation=contoso, role=Role.OWNER)
     people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
     assert latest_event().organisation_id is None
 
@@ -156,8 +156,8 @@ def test_deactivated_person_keeps_their_roles(northwind: Organisation, sam: Pers
 def test_deactivation_bumps_every_organisation_of_the_person(
     northwind: Organisation, contoso: Organisation, priya: Person
 ) -> None:
-    MembershipFactory(person=priya, organisation=northwind)
-    MembershipFactory(person=priya, organisation=contoso)
+    MembershipFactory.create(person=priya, organisation=northwind)
+    MembershipFactory.create(person=priya, organisation=contoso)
     people.deactivate(actor=OPERATOR, person=priya.id)
     assert (version(northwind), version(contoso), version()) == (2, 2, 2)
 
@@ -224,7 +224,7 @@ def test_system_role_is_set_and_removed(maya: Person, sam: Person) -> None:
 
 @pytest.mark.parametrize("role", ["", SystemRole.AUDITOR])
 def test_last_administrator_is_kept(maya: Person, role: str) -> None:
-    PersonFactory(administrator=True, deactivated=True)
+    PersonFactory.create(administrator=True, deactivated=True)
     with pytest.raises(ConflictError, match="Maya Okafor is the last system administrator"):
         people.set_system_role(actor=OPERATOR, person=maya.id, system_role=role)
     with pytest.raises(ConflictError, match="last system administrator"):
@@ -232,7 +232,7 @@ def test_last_administrator_is_kept(maya: Person, role: str) -> None:
 
 
 def test_one_of_two_administrators_may_be_deactivated(maya: Person) -> None:
-    other = PersonFactory(administrator=True)
+    other = PersonFactory.create(administrator=True)
     people.deactivate(actor=as_actor(other), person=maya.id)
     with pytest.raises(ConflictError):
         people.deactivate(actor=as_actor(other), person=other.id)

@@ -196,10 +196,10 @@ def test_person_chooses_their_own_time_zone(sam: Person) -> None:
 
 def test_account_status_agrees_between_python_and_sql(db: None) -> None:
     people_ = [
-        PersonFactory(),
-        PersonFactory(signs_in=True),
-        PersonFactory(deactivated=True),
-        PersonFactory(last_login=timezone.now()),
+        PersonFactory.create(),
+        PersonFactory.create(signs_in=True),
+        PersonFactory.create(deactivated=True),
+        PersonFactory.create(last_login=timezone.now()),
     ]
     found = [person.account_status for person in people_]
     assert found == ["invited", "active", "deactivated", "active"]

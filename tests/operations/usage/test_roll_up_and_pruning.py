@@ -77,16 +77,16 @@ def state() -> UsageRollUp:
 
 @pytest.fixture
 def bot(northwind: Organisation) -> Bot:
-    made: Bot = BotFactory(organisation=northwind, name="Concierge")
+    made: Bot = BotFactory.create(organisation=northwind, name="Concierge")
     return made
 
 
 @pytest.fixture
 def calls(northwind: Organisation, contoso: Organisation, bot: Bot) -> dict[str, Key]:
     made = {
-        "robot": KeyFactory(bot=bot),
-        "plain": KeyFactory(organisation=northwind),
-        "theirs": KeyFactory(organisation=contoso),
+        "robot": KeyFactory.create(bot=bot),
+        "plain": KeyFactory.create(organisation=northwind),
+        "theirs": KeyFactory.create(organisation=contoso),
     }
     use(made["robot"], at(YESTERDAY, 0), 1)
     use(made["robot"], at(YESTERDAY, 23), 10)
@@ -153,7 +153,7 @@ def test_calls_of_a_deleted_key_stay_with_its_organisation_and_bot(
 
 
 def test_unfinished_hours_are_not_summed(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     use(key, at(YESTERDAY, 5), 1)
     use(key, at(YESTERDAY, 6), 10)
     clock: Callable[[datetime], None] = lambda moment: monkeypatch.setattr(roll_up, "database_time", lambda: moment)  # noqa: E731
@@ -189,7 +189,7 @@ def test_interrupted_run_is_completed_by_the_next(
 
 
 def test_long_gap_without_calls_is_skipped(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = KeyFactory(organisation=northwind)
+    key = KeyFactory.create(organisation=northwind)
     ages = (900, 60, 1)
     use(key, at(TODAY - timedelta(days=900), 3), 1)
     leave_in_meter(key, at(TODAY - timedelta(days=60), 4), 10)
@@ -233,7 +233,7 @@ def test_old_usage_is_deleted_by_each_organisations_retention(
 ) -> None:
     monkeypatch.setattr(pruning, "BATCH_SIZE", 2)
     Organisation.objects.filter(id=northwind.id).update(usage_retention_days=100)
-    robot, theirs = KeyFactory(bot=bot), KeyFactory(organisation=contoso)
+    robot, theirs = KeyFactory.create(bot=bot), KeyFactory.create(organisation=contoso)
     for age in (0, 100, 101, 400, 401):
         day = TODAY - timedelta(days=age)
         for key in (robot.id, theirs.id, INSTALLATION):
@@ -261,7 +261,7 @@ def test_old_usage_is_deleted_by_each_organisations_retention(
 
 
 def test_prune_without_permission_deletes_nothing(northwind: Organisation) -> None:
-    use(KeyFactory(organisation=northwind), at(TODAY - timedelta(days=900)), 1)
+    use(KeyFactory.create(organisation=northwind), at(TODAY - timedelta(days=900)), 1)
     with pytest.raises(ForbiddenError):
         pruning.prune(actor=as_actor(member_of(northwind, "owner")))
     assert UsageHour.objects.count() == 1
