@@ -23,10 +23,9 @@ GRACE: Final = timedelta(minutes=1)
 BATCH_SIZE: Final = 1_000
 #: Number of the advisory lock: one process sums at a time.
 ROLL_UP_LOCK: Final = 0x6B61645F726F6C6C
-_HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_ADD_HOUR, _WRITE_KEYS = (Path(__file__).with_name(f"roll_up_{name}.sql").read_text() for name in ("hour", "keys"))
+_ADD_HOURS, _WRITE_KEYS = (Path(__file__).with_name(f"roll_up_{name}.sql").read_text() for name in ("hours", "keys"))
 
 
 def roll_up(*, again_from: date | None = None) -> UsageRollUp:
@@ -42,7 +41,7 @@ def roll_up(*, again_from: date | None = None) -> UsageRollUp:
         while state.hours_until < until:
             _skip_gap(state, until)
             if state.hours_until < until:
-                _add_hour(state)
+                _add_hours(state, until)
         midnight = datetime.combine(state.hours_until.astimezone(UTC), time.min, tzinfo=UTC)
         if state.days_until < midnight:
             for keys in _key_batches():
@@ -90,11 +89,13 @@ def _next_call(since: datetime) -> datetime | None:
     return min(known, default=None)
 
 
-def _add_hour(state: UsageRollUp) -> None:
-    """Add one hour to the sums and advance the state, in one transaction."""
+def _add_hours(state: UsageRollUp, until: datetime) -> None:
+    """Add the hours up to `until`, or to the end of the day, to the sums and advance the state, in one transaction."""
+    midnight = datetime.combine(state.hours_until.astimezone(UTC), time.min, tzinfo=UTC) + _DAY
+    end = min(until, midnight)
     with transaction.atomic():
-        _execute(_ADD_HOUR, hour=state.hours_until, installation=INSTALLATION)
-        state.hours_until += _HOUR
+        _execute(_ADD_HOURS, since=state.hours_until, until=end, installation=INSTALLATION)
+        state.hours_until = end
         state.save(update_fields=("hours_until",))
 
 

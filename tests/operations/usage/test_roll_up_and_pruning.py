@@ -172,18 +172,19 @@ def test_unfinished_hours_are_not_summed(northwind: Organisation, monkeypatch: p
 def test_interrupted_run_is_completed_by_the_next(
     calls: dict[str, Key], northwind: Organisation, contoso: Organisation, bot: Bot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add, hours = roll_up._add_hour, []
+    use(calls["plain"], at(YESTERDAY - timedelta(days=1), 5), 1)
+    add, days = roll_up._add_hours, []
 
-    def fail(state: UsageRollUp) -> None:
-        hours.append(state.hours_until)
-        if len(hours) == 13:
+    def fail(state: UsageRollUp, until: datetime) -> None:
+        days.append(state.hours_until)
+        if len(days) == 2:
             raise OSError("the disk is full")
-        add(state)
+        add(state, until)
 
-    monkeypatch.setattr(roll_up, "_add_hour", fail)
+    monkeypatch.setattr(roll_up, "_add_hours", fail)
     with pytest.raises(OSError, match="full"):
         roll_up.roll_up()
-    assert state().hours_until == hours[-1]
+    assert state().hours_until == days[-1] > days[0]
     roll_up.roll_up()
     sums_hold(northwind, contoso, bot)
 
@@ -194,11 +195,16 @@ def test_long_gap_without_calls_is_skipped(northwind: Organisation, monkeypatch:
     use(key, at(TODAY - timedelta(days=900), 3), 1)
     leave_in_meter(key, at(TODAY - timedelta(days=60), 4), 10)
     use(key, at(YESTERDAY, 5), 100)
-    add, hours = roll_up._add_hour, []
-    monkeypatch.setattr(roll_up, "_add_hour", lambda state: (hours.append(state.hours_until), add(state)))
+    add, days = roll_up._add_hours, []
+
+    def record(state: UsageRollUp, until: datetime) -> None:
+        days.append(state.hours_until)
+        add(state, until)
+
+    monkeypatch.setattr(roll_up, "_add_hours", record)
     roll_up.roll_up()
     assert [day_of(northwind, TODAY - timedelta(days=age)) for age in ages] == [{"ok": 1}, {"ok": 10}, {"ok": 100}]
-    assert len(hours) < 5 * 24
+    assert len(days) < 5
 
 
 def test_run_without_any_calls_succeeds(db: None) -> None:

@@ -1,6 +1,6 @@
--- Adds the calls of a finished hour to the days of the organisations and bots that own the keys, and of the whole
--- installation.
--- The last minute of a key that was not used since is still in its meter. It moves to the ledger of this hour when the
+-- Adds the calls of finished hours of one day to the day of the organisations and bots that own the keys, and of the
+-- whole installation.
+-- The last minute of a key that was not used since is still in its meter. It moves to the ledger of its hour when the
 -- key is used next; the hour is not added again then, so it is counted here.
 -- The owner of a key that was deleted since is taken from its history.
 -- last_used_day narrows the search: a meter whose minute has calls was used on that day, or on the next if the clock was
@@ -8,13 +8,13 @@
 WITH calls AS MATERIALIZED (
     SELECT key_id, outcome, sum(count)::bigint AS count
     FROM (
-        SELECT key_id, outcome, count FROM usage_hour WHERE hour >= %(hour)s AND hour < %(hour)s + interval '1 hour'
+        SELECT key_id, outcome, count FROM usage_hour WHERE hour >= %(since)s AND hour < %(until)s
         UNION ALL
         SELECT key_id, 'ok', cells[1] FROM meter
-        WHERE last_used_day BETWEEN (%(hour)s AT TIME ZONE 'UTC')::date AND (%(hour)s AT TIME ZONE 'UTC')::date + 1
+        WHERE last_used_day BETWEEN (%(since)s AT TIME ZONE 'UTC')::date AND (%(since)s AT TIME ZONE 'UTC')::date + 1
             AND cells[1] > 0
-            AND minute >= extract(epoch FROM %(hour)s)::bigint / 60
-            AND minute < extract(epoch FROM %(hour)s)::bigint / 60 + 60
+            AND minute >= extract(epoch FROM %(since)s)::bigint / 60
+            AND minute < extract(epoch FROM %(until)s)::bigint / 60
     ) AS counted
     GROUP BY key_id, outcome
 ), owned AS MATERIALIZED (
@@ -42,7 +42,7 @@ WITH calls AS MATERIALIZED (
     SELECT bot, 'all', outcome, count FROM owned WHERE bot IS NOT NULL
 )
 INSERT INTO usage_day (subject, key_subset, day, outcome, count)
-SELECT subject, key_subset, (%(hour)s AT TIME ZONE 'UTC')::date, outcome, sum(count) FROM sums
+SELECT subject, key_subset, (%(since)s AT TIME ZONE 'UTC')::date, outcome, sum(count) FROM sums
 GROUP BY subject, key_subset, outcome
 ORDER BY subject, key_subset, outcome
 ON CONFLICT (subject, key_subset, day, outcome) DO UPDATE SET count = usage_day.count + excluded.count
