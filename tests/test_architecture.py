@@ -8,7 +8,8 @@ from pathlib import Path
 
 from django.apps import apps
 
-PACKAGE = Path(__file__).resolve().parent.parent / "keyadmin"
+TESTS = Path(__file__).resolve().parent
+PACKAGE = TESTS.parent / "keyadmin"
 
 #: Each package and the packages of keyadmin that it may import, besides itself. DESIGN: imports point to the right.
 #:
@@ -45,6 +46,9 @@ WRITING_SQL = re.compile(
     r"|\bdelete\s+from\s+\S|\btruncate\s+(?:table\s+)?[a-z_]+\s*(?:;|,|$|cascade|restart)",
     re.IGNORECASE,
 )
+
+#: The name of a test module or a conftest module in a dotted name.
+TEST_MODULE = re.compile(r"\.(?:test_\w+|conftest)(?:\.|$)")
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
@@ -159,6 +163,17 @@ def test_core_is_pure_and_models_have_no_save_and_no_signals() -> None:
     assert not found
 
 
+def test_no_module_of_tests_imports_a_test_or_a_conftest_module() -> None:
+    """What several modules share is a fixture in `tests/fixtures/` or a function in a module with a name of its own."""
+    found = [
+        f"{path.relative_to(TESTS)}:{line}: {module}"
+        for path in sorted(TESTS.rglob("*.py"))
+        for module, line in imported(ast.parse(path.read_text()))
+        if module.startswith("tests.") and TEST_MODULE.search(module)
+    ]
+    assert not found
+
+
 def test_the_checks_notice_what_they_forbid() -> None:
     offender = ast.parse(
         "from keyadmin.web import keys\nKey.objects.filter(id=1).update(name='x')\nkey.save()\n"
@@ -170,3 +185,5 @@ def test_the_checks_notice_what_they_forbid() -> None:
     )
     assert ("keyadmin.web.keys", 1) in set(imported(offender))
     assert [line for _, line in sorted(writes(offender), key=lambda found: found[1])] == [2, 3, 4, *range(6, 14)]
+    modules = ("tests.web.test_bots.URL", "tests.web.conftest", "tests.web.pages.key_names")
+    assert [bool(TEST_MODULE.search(module)) for module in modules] == [True, True, False]

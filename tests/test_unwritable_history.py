@@ -16,10 +16,8 @@ from django.test import Client
 from keyadmin.management.subcommands import SubcommandCommand
 from keyadmin.models import Organisation, Person, Scope
 from keyadmin.server.embedded_postgres import OWNER
-from tests.api.calls import CALLS, ask, filled
+from tests.api.calls import CALLS, call_as, filled
 from tests.api.world import World, worlds
-from tests.callpath.conftest import committed_rows, given
-from tests.callpath.rows import Given
 from tests.factories import (
     OPERATOR,
     PASSWORD,
@@ -31,14 +29,13 @@ from tests.factories import (
     member_of,
     token_session,
 )
-from tests.management.conftest import Shell, empty_shell, migrated
+from tests.fixtures.clients import SignedIn
+from tests.fixtures.commands import Shell
+from tests.fixtures.committed_rows import CommittedRows
 from tests.operations import cases
 from tests.operations.helpers import dump
 from tests.owner import REJECT_EVENTS, events_rejected, url_as
 from tests.web import role_matrix
-from tests.web.conftest import SignedIn, signed_in
-
-__all__ = ["committed_rows", "empty_shell", "given", "migrated", "signed_in"]
 
 #: Where a failed sign-in is counted, so that guessing gets slower also while history cannot be written.
 COUNTED: Final = {"cache"}
@@ -123,8 +120,8 @@ def test_sign_in_and_sign_out_change_nothing(signed_in: SignedIn, db: None) -> N
 
 
 @pytest.fixture
-def world(given: Given) -> Iterator[World]:
-    yield from worlds(given)
+def world(rows: CommittedRows) -> Iterator[World]:
+    yield from worlds(rows)
 
 
 #: What changes nothing, or is refused before it could.
@@ -143,7 +140,7 @@ def test_endpoint_changes_nothing(world: World) -> None:
     calls += [("POST", path, body) for path in ("/api/token/refresh", "/api/token/revoke")]
     with unwritable():
         for method, address, body in calls:
-            response = ask(world, "administrator", method, address, body)
+            response = call_as(world, "administrator", method, address, body)
             assert response.status_code == 500, (method, address, response.content)
             assert response["Content-Type"] == "application/problem+json", address
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.test import Client
 
+from tests.fixtures.committed_rows import CreatedKey
+
 _client = Client()
 
 
@@ -18,3 +20,12 @@ def call(method: str, address: str, body: Any = None, headers: Mapping[str, str]
     response = _client.generic(method, address, data, "application/json", headers=dict(headers or {}))
     assert not _client.cookies
     return response
+
+
+def call_with_key(created: CreatedKey, method: str, path: str, body: Any = None, **headers: str) -> Any:
+    """Return the response to a call with the key."""
+    return call(method, path, body, {"X-API-Key": created.token.value, **headers})
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

@@ -100,7 +100,7 @@ CALLS: Final[list[tuple[str, str, Any, str]]] = [
 ]
 
 
-def ask(world: World, caller: str, method: str, address: str, body: Any) -> Any:
+def call_as(world: World, caller: str, method: str, address: str, body: Any) -> Any:
     return call(method, address, body, world.headers[caller])
 
 
@@ -115,11 +115,11 @@ def filled(world: World, text: str) -> str:
             world.home.refresh_from_db()
             if world.home.is_active == (name == "disabled"):
                 path = f"/api/organisations/{world.home.id}/{'disable' if name == 'disabled' else 'enable'}"
-                assert ask(world, "administrator", "POST", path, {}).status_code == 200
+                assert call_as(world, "administrator", "POST", path, {}).status_code == 200
             return str(world.home.id)
         if name in ("eventful", "event"):
             key = world.target["key"](world.home)
-            assert ask(world, "administrator", "PATCH", f"/api/keys/{key}", {"name": "seen"}).status_code == 200
+            assert call_as(world, "administrator", "PATCH", f"/api/keys/{key}", {"name": "seen"}).status_code == 200
             return key if name == "eventful" else world.event()
         return known.get(name) or world.target[name](world.home)
 

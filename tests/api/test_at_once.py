@@ -8,7 +8,7 @@ from typing import Any
 from keyadmin.models import ChainHead, Event, EventType, Key
 from keyadmin.operations.audit import chain
 from tests.api.world import token_of
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
 
 CLIENTS = 8
@@ -36,11 +36,11 @@ def live(api: Server, headers: dict[str, str], client: int, organisation: str) -
     return statuses
 
 
-def test_changes_of_concurrent_clients_are_all_saved_and_recorded(api: Server, given: Given) -> None:
-    organisation = given.organisation(default_expiry_days=None)
+def test_changes_of_concurrent_clients_are_all_saved_and_recorded(api: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation(default_expiry_days=None)
     head = ChainHead.objects.get()
-    key = given.key(organisation, scopes=["keys:read", "keys:write", "chats:read"], limit=1_000_000)
-    token = token_of(given.person(organisation, "owner"))
+    key = rows.key(organisation, scopes=["keys:read", "keys:write", "chats:read"], limit=1_000_000)
+    token = token_of(rows.person(organisation, "owner"))
     callers = [{"X-API-Key": key.token.value}, {"Authorization": f"Bearer {token}"}]
     with ThreadPoolExecutor(CLIENTS) as pool:
         work = [pool.submit(live, api, callers[n % 2], n, organisation.slug) for n in range(CLIENTS)]
@@ -48,12 +48,12 @@ def test_changes_of_concurrent_clients_are_all_saved_and_recorded(api: Server, g
         statuses = [status for each in work for status in each.result()]
     assert Counter(statuses) == {201: CLIENTS * KEYS, 200: 2 * CLIENTS * KEYS}
 
-    made = Key.objects.filter(organisation=organisation).exclude(id=key.key.id)
+    created = Key.objects.filter(organisation=organisation).exclude(id=key.key.id)
     names = {f"{client} {number}" for client in range(CLIENTS) for number in range(KEYS)}
-    assert set(made.values_list("name", flat=True)) == names
-    assert made.count() == len(names)
-    assert not made.filter(revoked_at__isnull=True).exists()
-    assert not made.filter(description="").exists()
+    assert set(created.values_list("name", flat=True)) == names
+    assert created.count() == len(names)
+    assert not created.filter(revoked_at__isnull=True).exists()
+    assert not created.filter(description="").exists()
     events = list(Event.objects.filter(number__gt=head.number).order_by("number"))
     for verb in (EventType.KEY_ISSUED, EventType.KEY_EDITED, EventType.KEY_REVOKED):
         assert sum(event.type == verb for event in events) == len(names)

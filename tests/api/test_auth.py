@@ -8,10 +8,9 @@ import pytest
 
 from keyadmin.api import openapi
 from keyadmin.api.urls import api
-from tests.api.calling import call
-from tests.api.conftest import bearer
+from tests.api.calling import bearer, call
 from tests.api.world import token_of
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 PROBLEM: Final = "application/problem+json"
 OPEN: Final = {("post", "/api/token"), ("post", "/api/token/refresh"), ("post", "/api/token/revoke")}
@@ -36,9 +35,9 @@ def test_only_the_token_operations_have_no_authenticator() -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [operation for operation in OPERATIONS if operation not in OPEN])
-def test_operation_without_a_credential_is_401_and_with_two_is_400(given: Given, method: str, path: str) -> None:
-    key, other = given.key(), given.key()
-    token = token_of(given.person())
+def test_operation_without_a_credential_is_401_and_with_two_is_400(rows: CommittedRows, method: str, path: str) -> None:
+    key, other = rows.key(), rows.key()
+    token = token_of(rows.person())
     anonymous = request_to(method, path, {})
     assert (anonymous.status_code, anonymous["Content-Type"]) == (401, PROBLEM)
     assert anonymous["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -49,21 +48,21 @@ def test_operation_without_a_credential_is_401_and_with_two_is_400(given: Given,
             assert ambiguous.json()["type"] == "urn:keyadmin:problem:ambiguous-credentials"
     twice = request_to(method, path, {"Authorization": f"Bearer {token}, Bearer {token}"})
     assert twice.status_code == 400
-    assert (given.meter(key).total, given.meter(other).total) == (0, 0)
+    assert (rows.meter(key).total, rows.meter(other).total) == (0, 0)
 
 
-def test_call_of_a_key_is_counted_once(given: Given) -> None:
-    key = given.key()
+def test_call_of_a_key_is_counted_once(rows: CommittedRows) -> None:
+    key = rows.key()
     response = call("GET", "/api/whoami", None, {"X-API-Key": key.token.value})
     assert (response.status_code, response["RateLimit"], response["Cache-Control"]) == (200, '"hour";r=999', "no-store")
-    assert given.meter(key).total == 1
+    assert rows.meter(key).total == 1
 
 
 @pytest.mark.parametrize("method", ["PUT", "TRACE", "OPTIONS"])
-def test_method_without_an_operation_is_decided_like_any_call(given: Given, method: str) -> None:
-    key = given.key()
+def test_method_without_an_operation_is_decided_like_any_call(rows: CommittedRows, method: str) -> None:
+    key = rows.key()
     assert call(method, "/api/whoami", None, {}).status_code == (405 if method == "TRACE" else 401)
     denied = call(method, "/api/whoami", None, {"X-API-Key": key.token.value})
     assert denied.status_code == (405 if method == "TRACE" else 403)
-    person = call(method, "/api/whoami", None, bearer(token_of(given.person())))
+    person = call(method, "/api/whoami", None, bearer(token_of(rows.person())))
     assert (person.status_code, person["Content-Type"], person["Allow"]) == (405, PROBLEM, "GET, HEAD")

@@ -12,14 +12,14 @@ from keyadmin.api import openapi
 from keyadmin.api.urls import api
 from keyadmin.core.endpoints import KEY_ROUTES, PERSON_ROUTES
 from keyadmin.models import Person
-from tests.api.calls import CALLS, KEY, ask, filled
+from tests.api.calls import CALLS, KEY, call_as, filled
 from tests.api.world import CALLERS, OTHER_KEYS, World, worlds
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 
 @pytest.fixture
-def world(given: Given) -> Iterator[World]:
-    yield from worlds(given)
+def world(rows: CommittedRows) -> Iterator[World]:
+    yield from worlds(rows)
 
 
 def test_matrix_covers_every_operation() -> None:
@@ -39,7 +39,7 @@ def test_operation_answers_each_kind_of_caller_as_expected(
     got = {}
     for caller in CALLERS:
         sent = None if body is None else filled(world, json.dumps(body))
-        status = ask(world, caller, method, filled(world, address), sent).status_code
+        status = call_as(world, caller, method, filled(world, address), sent).status_code
         got[caller] = 200 if status in (201, 204) else status
     assert got == expected
 
@@ -55,8 +55,8 @@ def _alike(answer: Any) -> Any:
 def test_object_of_another_organisation_is_answered_like_a_missing_one(world: World, caller: str) -> None:
     if caller in OTHER_KEYS:
         world.headers[caller] = world.other_key(caller)
-    other: Person = world.given.person(world.elsewhere, "owner")
-    event = ask(world, "administrator", "POST", f"/api/people/{other.id}/link", None)
+    other: Person = world.rows.person(world.elsewhere, "owner")
+    event = call_as(world, "administrator", "POST", f"/api/people/{other.id}/link", None)
     assert event.status_code == 200
     nothing = str(uuid4())
     statuses = set()
@@ -69,7 +69,7 @@ def test_object_of_another_organisation_is_answered_like_a_missing_one(world: Wo
         sent = None if body is None else filled(world, json.dumps(body))
         addresses = [re.sub(r"\{\w+\}", one, address, count=1) for one in (theirs, nothing)]
         addresses = [one.replace("{own}", str(world.home.id)) for one in addresses]
-        got = [ask(world, caller, method, one, sent) for one in addresses]
+        got = [call_as(world, caller, method, one, sent) for one in addresses]
         assert _alike(got[0]) == _alike(got[1]), (method, address)
         denied = 401 if caller == "anonymous" else 403  # for every id, with a challenge
         assert got[0].status_code == (denied if "WWW-Authenticate" in got[0] else 404), (method, address)
@@ -112,6 +112,6 @@ def test_reference_to_another_organisation_is_answered_like_a_missing_one(
     answers = []
     for named in (theirs, none):
         said = re.sub(r"\{(\w+)\}", lambda match, known=named: known[match[1]], text)  # type: ignore[misc]
-        answers.append(ask(world, "owner", method, *said.split("\n")))
+        answers.append(call_as(world, "owner", method, *said.split("\n")))
     assert answers[0].status_code == 404
     assert _alike(answers[0]) == _alike(answers[1])

@@ -6,20 +6,20 @@ import pytest
 
 from keyadmin.core import tokens
 from keyadmin.models import Event
-from tests.api.conftest import Ask
-from tests.callpath.rows import Given, Made
+from tests.api.calling import call_with_key
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 
 @pytest.fixture
-def asking(given: Given) -> Made:
-    return given.key(scopes=["keys:read"])
+def asking(rows: CommittedRows) -> CreatedKey:
+    return rows.key(scopes=["keys:read"])
 
 
-def test_response_names_the_rule_that_denies_the_call(given: Given, ask: Ask, asking: Made) -> None:
-    about = given.key(asking.key.organisation, name="CRM", networks=["10.0.0.0/8"])
+def test_response_names_the_rule_that_denies_the_call(rows: CommittedRows, asking: CreatedKey) -> None:
+    about = rows.key(asking.key.organisation, name="CRM", networks=["10.0.0.0/8"])
     body = {"key": about.key.key_id, "method": "GET", "path": "/api/export?from=1", "address": "10.1.2.3"}
-    before, events = given.meter(about), Event.objects.count()
-    told = ask(asking, "POST", "/api/explain", body)
+    before, events = rows.meter(about), Event.objects.count()
+    told = call_with_key(asking, "POST", "/api/explain", body)
     assert told.status_code == 200
     said: dict[str, Any] = told.json()
     rules, remedies = said.pop("rules"), said.pop("remedies")
@@ -49,14 +49,16 @@ def test_response_names_the_rule_that_denies_the_call(given: Given, ask: Ask, as
         "detail": "GET /api/export needs Export data. The key has Read chats.",
     }
     assert [rule["state"] for rule in rules] == ["pass"] * 4 + ["decides"] + ["not_reached"] * 3
-    after = given.meter(about)
+    after = rows.meter(about)
     assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
     assert Event.objects.count() == events
 
 
-def test_allowed_call_passes_every_rule(given: Given, ask: Ask, asking: Made) -> None:
-    about = given.key(asking.key.organisation)
-    said = ask(asking, "POST", "/api/explain", {"key": str(about.key.id), "method": "GET", "path": "/api/chats"}).json()
+def test_allowed_call_passes_every_rule(rows: CommittedRows, asking: CreatedKey) -> None:
+    about = rows.key(asking.key.organisation)
+    said = call_with_key(
+        asking, "POST", "/api/explain", {"key": str(about.key.id), "method": "GET", "path": "/api/chats"}
+    ).json()
     assert (said["allowed"], said["status"], said["reason"], said["decided_by"]) == (True, 200, "ok", None)
     assert (said["detail"], said["remedies"], said["needs"]) == (None, [], ["chats:read"])
 
@@ -74,19 +76,19 @@ def test_allowed_call_passes_every_rule(given: Given, ask: Ask, asking: Made) ->
         ({"cost": 2}, "cost"),
     ],
 )
-def test_invalid_call_is_422_with_the_field(ask: Ask, asking: Made, wrong: dict[str, Any], field: str) -> None:
+def test_invalid_call_is_422_with_the_field(asking: CreatedKey, wrong: dict[str, Any], field: str) -> None:
     body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"} | wrong
-    told = ask(asking, "POST", "/api/explain", body)
+    told = call_with_key(asking, "POST", "/api/explain", body)
     assert (told.status_code, list(told.json()["errors"])) == (422, [field])
 
 
 def test_secret_is_rejected_and_stored_nowhere(
-    ask: Ask, asking: Made, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    asking: CreatedKey, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     secret = asking.token.secret
     body = {"key": str(asking.key.id), "method": "GET", "path": "/api/chats"}
     for field in ("key", "path", "channel", "on_behalf_of", "address"):
-        told = ask(asking, "POST", "/api/explain", body | {field: asking.token.value})
+        told = call_with_key(asking, "POST", "/api/explain", body | {field: asking.token.value})
         assert (told.status_code, list(told.json()["errors"])) == (422, [field])
         assert "secret" in told.json()["errors"][field][0]
         assert secret not in told.content.decode()

@@ -7,100 +7,106 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.models import AllowListEntry, Key, Organisation, paging
-from tests.api.conftest import Ask
-from tests.callpath.rows import Given, Made
+from tests.api.calling import call_with_key
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 SECRETS = {"key", "secret"}
 
 
 @pytest.fixture
-def owner(given: Given) -> Organisation:
-    return given.organisation(default_expiry_days=None)
+def owner(rows: CommittedRows) -> Organisation:
+    return rows.organisation(default_expiry_days=None)
 
 
 @pytest.fixture
-def manager(given: Given, owner: Organisation) -> Made:
-    return given.key(owner, scopes=["keys:read", "keys:write", "history:read", "chats:read"])
+def manager(rows: CommittedRows, owner: Organisation) -> CreatedKey:
+    return rows.key(owner, scopes=["keys:read", "keys:write", "history:read", "chats:read"])
 
 
-def make(ask: Ask, manager: Made, **fields: Any) -> dict[str, Any]:
-    response = ask(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"], **fields})
+def make(manager: CreatedKey, **fields: Any) -> dict[str, Any]:
+    response = call_with_key(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"], **fields})
     assert response.status_code == 201, response.content
     return dict(response.json())
 
 
-def test_new_key_works_and_its_secret_is_shown_once(ask: Ask, manager: Made, given: Given) -> None:
-    made = make(ask, manager, scopes=["chats:read"], networks=["127.0.0.0/8"], description="For the CRM")
-    assert made["key"] == f"{made['key_id']}_{made['secret']}"
-    assert (made["scopes"], made["networks"], made["status"]) == (["chats:read"], ["127.0.0.0/8"], "active")
-    seen = ask(manager, "GET", f"/api/keys/{made['id']}")
-    assert seen.json() == {name: value for name, value in made.items() if name not in SECRETS}
-    assert made["secret"] not in ask(manager, "GET", "/api/keys").content.decode()
-    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).json()["name"] == "CRM"
+def test_new_key_works_and_its_secret_is_shown_once(manager: CreatedKey, rows: CommittedRows) -> None:
+    created = make(manager, scopes=["chats:read"], networks=["127.0.0.0/8"], description="For the CRM")
+    assert created["key"] == f"{created['key_id']}_{created['secret']}"
+    assert (created["scopes"], created["networks"], created["status"]) == (["chats:read"], ["127.0.0.0/8"], "active")
+    seen = call_with_key(manager, "GET", f"/api/keys/{created['id']}")
+    assert seen.json() == {name: value for name, value in created.items() if name not in SECRETS}
+    assert created["secret"] not in call_with_key(manager, "GET", "/api/keys").content.decode()
+    assert call_with_key(manager, "GET", "/api/whoami", **{"X-API-Key": created["key"]}).json()["name"] == "CRM"
 
 
-def test_repeated_idempotency_key_creates_one_key_and_shows_one_secret(ask: Ask, manager: Made) -> None:
-    first = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
-    second = ask(manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"})
+def test_repeated_idempotency_key_creates_one_key_and_shows_one_secret(manager: CreatedKey) -> None:
+    first = call_with_key(
+        manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"}
+    )
+    second = call_with_key(
+        manager, "POST", "/api/keys", {"name": "Once", "scopes": ["chats:read"]}, **{"Idempotency-Key": "abc"}
+    )
     assert (first.status_code, second.status_code) == (201, 200)
     assert second.json() == first.json() | dict.fromkeys(SECRETS)
     assert Key.objects.filter(name="Once").count() == 1
 
 
-def test_edit_with_a_stale_etag_is_412(ask: Ask, manager: Made) -> None:
-    made = make(ask, manager)
-    path = f"/api/keys/{made['id']}"
-    etag = ask(manager, "GET", path)["ETag"]
-    changed = ask(manager, "PATCH", path, {"name": "CRM 2"}, **{"If-Match": etag})
+def test_edit_with_a_stale_etag_is_412(manager: CreatedKey) -> None:
+    created = make(manager)
+    path = f"/api/keys/{created['id']}"
+    etag = call_with_key(manager, "GET", path)["ETag"]
+    changed = call_with_key(manager, "PATCH", path, {"name": "CRM 2"}, **{"If-Match": etag})
     assert (changed.status_code, changed.json()["name"], changed.json()["scopes"]) == (200, "CRM 2", ["chats:read"])
-    late = ask(manager, "PATCH", path, {"name": "CRM 3"}, **{"If-Match": etag})
+    late = call_with_key(manager, "PATCH", path, {"name": "CRM 3"}, **{"If-Match": etag})
     assert (late.status_code, late.json()["type"]) == (412, "urn:keyadmin:problem:precondition-failed")
-    assert ask(manager, "PATCH", path, {"name": "CRM 3"}).json()["name"] == "CRM 3"
+    assert call_with_key(manager, "PATCH", path, {"name": "CRM 3"}).json()["name"] == "CRM 3"
 
 
-def test_removing_the_last_network_needs_allow_any(ask: Ask, manager: Made) -> None:
-    made = make(ask, manager, networks=["10.0.0.0/8"])
-    path = f"/api/keys/{made['id']}"
-    refused = ask(manager, "PATCH", path, {"networks": []})
+def test_removing_the_last_network_needs_allow_any(manager: CreatedKey) -> None:
+    created = make(manager, networks=["10.0.0.0/8"])
+    path = f"/api/keys/{created['id']}"
+    refused = call_with_key(manager, "PATCH", path, {"networks": []})
     assert (refused.status_code, refused.json()["errors"]) == (422, {"allow_any": ["Any address will be allowed."]})
-    assert ask(manager, "PATCH", path, {"networks": [], "allow_any": True}).json()["networks"] == []
+    assert call_with_key(manager, "PATCH", path, {"networks": [], "allow_any": True}).json()["networks"] == []
 
 
 WRONG_MOMENTS = [4102444800, "4102444800", "2099-12-31 23:59:59Z", "2099-12-31T23:59:59", "2099-12-31"]
 
 
 @pytest.mark.parametrize("moment", WRONG_MOMENTS)
-def test_time_that_is_not_rfc3339_is_422(ask: Ask, manager: Made, moment: Any) -> None:
+def test_time_that_is_not_rfc3339_is_422(manager: CreatedKey, moment: Any) -> None:
     new = {"name": "CRM", "scopes": ["chats:read"], "expires_at": moment}
     for path in ("/api/keys", "/api/api-keys"):
         body = new if path == "/api/keys" else {"name": "CRM", "expires_at": moment}
-        refused = ask(manager, "POST", path, body)
+        refused = call_with_key(manager, "POST", path, body)
         assert (refused.status_code, list(refused.json()["errors"])) == (422, ["expires_at"])
 
 
-def test_empty_idempotency_key_is_422(ask: Ask, manager: Made) -> None:
-    refused = ask(manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"]}, **{"Idempotency-Key": ""})
+def test_empty_idempotency_key_is_422(manager: CreatedKey) -> None:
+    refused = call_with_key(
+        manager, "POST", "/api/keys", {"name": "CRM", "scopes": ["chats:read"]}, **{"Idempotency-Key": ""}
+    )
     assert (refused.status_code, list(refused.json()["errors"])) == (422, ["Idempotency-Key"])
 
 
-def test_key_can_be_revoked_reactivated_and_deleted(ask: Ask, manager: Made) -> None:
-    made = make(ask, manager, scopes=["chats:read"])
-    path = f"/api/keys/{made['id']}"
-    assert ask(manager, "POST", f"{path}/revoke", {"reason": "Lost"}).json()["revoked_reason"] == "Lost"
-    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).status_code == 401
-    assert ask(manager, "POST", f"{path}/revoke").status_code == 409
-    assert ask(manager, "POST", f"{path}/reactivate", {}).json()["status"] == "active"
-    renewed = ask(manager, "POST", f"{path}/regenerate", {"grace_seconds": 3600}).json()
-    assert renewed["key_id"] == made["key_id"]
-    assert renewed["key"] != made["key"]
+def test_key_can_be_revoked_reactivated_and_deleted(manager: CreatedKey) -> None:
+    created = make(manager, scopes=["chats:read"])
+    path = f"/api/keys/{created['id']}"
+    assert call_with_key(manager, "POST", f"{path}/revoke", {"reason": "Lost"}).json()["revoked_reason"] == "Lost"
+    assert call_with_key(manager, "GET", "/api/whoami", **{"X-API-Key": created["key"]}).status_code == 401
+    assert call_with_key(manager, "POST", f"{path}/revoke").status_code == 409
+    assert call_with_key(manager, "POST", f"{path}/reactivate", {}).json()["status"] == "active"
+    renewed = call_with_key(manager, "POST", f"{path}/regenerate", {"grace_seconds": 3600}).json()
+    assert renewed["key_id"] == created["key_id"]
+    assert renewed["key"] != created["key"]
     assert renewed["old_secret_until"]
-    for key in (made["key"], renewed["key"]):
-        assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": key}).status_code == 200
-    assert ask(manager, "POST", f"{path}/end-grace").json()["old_secret_until"] is None
-    assert ask(manager, "GET", "/api/whoami", **{"X-API-Key": made["key"]}).status_code == 401
-    assert ask(manager, "DELETE", path).status_code == 204
-    assert ask(manager, "GET", path).status_code == 404
-    told = ask(manager, "GET", f"{path}/history").json()
+    for key in (created["key"], renewed["key"]):
+        assert call_with_key(manager, "GET", "/api/whoami", **{"X-API-Key": key}).status_code == 200
+    assert call_with_key(manager, "POST", f"{path}/end-grace").json()["old_secret_until"] is None
+    assert call_with_key(manager, "GET", "/api/whoami", **{"X-API-Key": created["key"]}).status_code == 401
+    assert call_with_key(manager, "DELETE", path).status_code == 204
+    assert call_with_key(manager, "GET", path).status_code == 404
+    told = call_with_key(manager, "GET", f"{path}/history").json()
     assert [event["type"].removeprefix("key.") for event in told] == [
         "deleted",
         "grace_ended",
@@ -127,58 +133,58 @@ def test_key_can_be_revoked_reactivated_and_deleted(ask: Ask, manager: Made) -> 
         ({"name": "x\x00"}, "name"),
     ],
 )
-def test_invalid_body_is_422_with_the_field(ask: Ask, manager: Made, body: dict[str, Any], field: str) -> None:
-    refused = ask(manager, "POST", "/api/keys", {"scopes": ["chats:read"], **body})
+def test_invalid_body_is_422_with_the_field(manager: CreatedKey, body: dict[str, Any], field: str) -> None:
+    refused = call_with_key(manager, "POST", "/api/keys", {"scopes": ["chats:read"], **body})
     assert (refused.status_code, list(refused.json()["errors"])) == (422, [field])
     assert refused["Content-Type"] == "application/problem+json"
 
 
-def test_key_cannot_grant_scopes_that_it_lacks(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
-    assert ask(manager, "POST", "/api/keys", {"name": "x", "scopes": ["chats:export"]}).status_code == 403
-    assert ask(manager, "POST", "/api/keys", {"name": "x", "inherits": True}).status_code == 403
-    assert ask(manager, "POST", "/api/keys", {"name": "x", "kind": "master"}).status_code == 403
-    ordinary = given.key(owner, scopes=["chats:read"])
+def test_key_cannot_grant_scopes_that_it_lacks(manager: CreatedKey, rows: CommittedRows, owner: Organisation) -> None:
+    assert call_with_key(manager, "POST", "/api/keys", {"name": "x", "scopes": ["chats:export"]}).status_code == 403
+    assert call_with_key(manager, "POST", "/api/keys", {"name": "x", "inherits": True}).status_code == 403
+    assert call_with_key(manager, "POST", "/api/keys", {"name": "x", "kind": "master"}).status_code == 403
+    ordinary = rows.key(owner, scopes=["chats:read"])
     for method, path in (
         ("GET", "/api/keys"),
         ("POST", "/api/keys"),
         ("GET", "/api/api-keys"),
         ("GET", "/api/history"),
     ):
-        refused = ask(ordinary, method, path, {"name": "x"} if method == "POST" else None)
+        refused = call_with_key(ordinary, method, path, {"name": "x"} if method == "POST" else None)
         assert (refused.status_code, refused.json()["type"]) == (403, "urn:keyadmin:problem:insufficient-scope")
 
 
-def test_link_header_leads_through_all_pages(ask: Ask, manager: Made, given: Given, owner: Organisation) -> None:
+def test_link_header_leads_through_all_pages(manager: CreatedKey, rows: CommittedRows, owner: Organisation) -> None:
     for number in range(4):
-        given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
-    first = ask(manager, "GET", "/api/keys?limit=2&q=Item")
+        rows.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
+    first = call_with_key(manager, "GET", "/api/keys?limit=2&q=Item")
     assert [key["name"] for key in first.json()] == ["Item 0", "Item 1"]
-    second = ask(manager, "GET", first["Link"].split(">")[0][1:])
+    second = call_with_key(manager, "GET", first["Link"].split(">")[0][1:])
     assert [key["name"] for key in second.json()] == ["Item 2", "Item 3"]
     assert 'rel="next"' not in second["Link"]
-    assert ask(manager, "GET", "/api/keys?limit=0").status_code == 422
-    assert ask(manager, "GET", "/api/keys?serach=x").status_code == 422
-    assert list(ask(manager, "GET", "/api/keys?status=live").json()["errors"]) == ["status"]
+    assert call_with_key(manager, "GET", "/api/keys?limit=0").status_code == 422
+    assert call_with_key(manager, "GET", "/api/keys?serach=x").status_code == 422
+    assert list(call_with_key(manager, "GET", "/api/keys?status=live").json()["errors"]) == ["status"]
 
 
 def test_link_header_leads_through_all_pages_of_a_long_list(
-    ask: Ask, manager: Made, given: Given, owner: Organisation, monkeypatch: pytest.MonkeyPatch
+    manager: CreatedKey, rows: CommittedRows, owner: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(paging, "COUNT_LIMIT", 1)
     for number in range(3):
-        made = given.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
+        created = rows.key(owner, name=f"Item {number}", created_at=timezone.now() - timedelta(days=number + 1))
         for network in ("10.0.0.0/16", "10.1.0.0/16"):
-            AllowListEntry.objects.create(key=made.key, network=network)
+            AllowListEntry.objects.create(key=created.key, network=network)
     for url, wanted in (("/api/keys?limit=2&q=Item&status=active", 3), ("/api/allow-list-entries?limit=4", 6)):
-        first = ask(manager, "GET", url)
-        second = ask(manager, "GET", first["Link"].split(">")[0][1:])
+        first = call_with_key(manager, "GET", url)
+        second = call_with_key(manager, "GET", first["Link"].split(">")[0][1:])
         assert len({row["id"] for row in (*first.json(), *second.json())}) == wanted
         back = second["Link"].split('>; rel="prev"')[0].rpartition("<")[2]
-        assert ask(manager, "GET", back).json() == first.json()
+        assert call_with_key(manager, "GET", back).json() == first.json()
 
 
-def test_key_of_another_organisation_is_404(ask: Ask, manager: Made, given: Given) -> None:
-    other, nothing = given.key(name="Theirs").key.id, "00000000-0000-4000-8000-000000000000"
+def test_key_of_another_organisation_is_404(manager: CreatedKey, rows: CommittedRows) -> None:
+    other, nothing = rows.key(name="Theirs").key.id, "00000000-0000-4000-8000-000000000000"
     for method, tail, body in [
         ("GET", "", None),
         ("PATCH", "", {"name": "x"}),
@@ -189,7 +195,7 @@ def test_key_of_another_organisation_is_404(ask: Ask, manager: Made, given: Give
         ("POST", "/regenerate", {}),
         ("POST", "/end-grace", {}),
     ]:
-        theirs, none = (ask(manager, method, f"/api/keys/{one}{tail}", body) for one in (other, nothing))
+        theirs, none = (call_with_key(manager, method, f"/api/keys/{one}{tail}", body) for one in (other, nothing))
         assert (theirs.status_code, none.status_code) == (404, 404), (method, tail)
         assert theirs.json() | {"request_id": ""} == none.json() | {"request_id": ""}
-    assert "Theirs" not in ask(manager, "GET", "/api/keys?limit=200").content.decode()
+    assert "Theirs" not in call_with_key(manager, "GET", "/api/keys?limit=200").content.decode()

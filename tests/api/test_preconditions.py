@@ -12,7 +12,7 @@ from keyadmin.api import openapi
 from keyadmin.api.urls import api
 from tests.api.calling import call
 from tests.api.world import World, worlds
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 #: What is read, the field that others edit, and every other edit that takes If-Match: method, address, body.
 EDITED: Final[list[tuple[str, str, list[tuple[str, str, Any]]]]] = [
@@ -36,11 +36,11 @@ EDITED: Final[list[tuple[str, str, list[tuple[str, str, Any]]]]] = [
 
 
 @pytest.fixture
-def world(given: Given) -> Iterator[World]:
-    yield from worlds(given)
+def world(rows: CommittedRows) -> Iterator[World]:
+    yield from worlds(rows)
 
 
-def ask(world: World, method: str, address: str, body: Any = None, etag: str = "") -> Any:
+def call_as_administrator(world: World, method: str, address: str, body: Any = None, etag: str = "") -> Any:
     return call(method, address, body, world.headers["administrator"] | ({"If-Match": etag} if etag else {}))
 
 
@@ -66,16 +66,16 @@ def test_edit_with_a_stale_etag_is_412_and_changes_nothing(
 
     own, numbers = str(world.home.id), count()
     address = re.sub(r"\{(\w+)\}", lambda m: own if m[1] == "own" else world.target[m[1]](world.home), address)
-    read = ask(world, "GET", address)
+    read = call_as_administrator(world, "GET", address)
     assert read["ETag"] == f'"{read.json()["revision"]}"'
-    changed = ask(world, "PATCH", address, edit(), read["ETag"])
+    changed = call_as_administrator(world, "PATCH", address, edit(), read["ETag"])
     assert (changed.status_code, changed["ETag"]) == (200, '"2"')
     for method, more, body in [("PATCH", "", edit()), *others]:
         place = address + more.replace("{own}", own)
-        late = ask(world, method, place, body, read["ETag"])
+        late = call_as_administrator(world, method, place, body, read["ETag"])
         assert (late.status_code, late.json()["type"]) == (412, "urn:keyadmin:problem:precondition-failed"), place
         assert late.json()["detail"].startswith("Someone else changed this")
-        assert ask(world, "GET", address)["ETag"] == '"2"'
-        wrong = ask(world, method, place, body, 'W/"2"')
+        assert call_as_administrator(world, "GET", address)["ETag"] == '"2"'
+        wrong = call_as_administrator(world, method, place, body, 'W/"2"')
         assert (wrong.status_code, list(wrong.json()["errors"])) == (422, ["If-Match"])
-    assert ask(world, "PATCH", address, edit(), "*").status_code == 200
+    assert call_as_administrator(world, "PATCH", address, edit(), "*").status_code == 200

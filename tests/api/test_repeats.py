@@ -13,7 +13,7 @@ from keyadmin.api.urls import api
 from keyadmin.models import Event
 from tests.api.calling import call
 from tests.api.world import World, worlds
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 #: (address, body, where the answer has the thing's id, its secrets); `{home}` is the organisation's slug.
 MAKING: Final[list[tuple[str, Any, str, tuple[str, ...]]]] = [
@@ -42,8 +42,8 @@ MAKING: Final[list[tuple[str, Any, str, tuple[str, ...]]]] = [
 
 
 @pytest.fixture
-def world(given: Given) -> Iterator[World]:
-    yield from worlds(given)
+def world(rows: CommittedRows) -> Iterator[World]:
+    yield from worlds(rows)
 
 
 def post(world: World, address: str, body: Any, nonce: str) -> Any:
@@ -102,15 +102,15 @@ def test_repeated_request_creates_nothing_and_shows_no_secret(
 
 
 def test_idempotency_key_of_another_request_is_422(world: World) -> None:
-    made = post(world, "/api/tiers", {"name": f"Tier {uuid4()}", "hourly_limit": 5}, "n-1")
+    created = post(world, "/api/tiers", {"name": f"Tier {uuid4()}", "hourly_limit": 5}, "n-1")
     for address, body in (("/api/tiers", {"name": "x", "hourly_limit": 5}), ("/api/bots", {"name": "x"})):
         body = body if address == "/api/tiers" else body | {"organisation": world.home.slug}
         refused = post(world, address, body, "n-1")
         assert (refused.status_code, list(refused.json()["errors"])) == (422, ["Idempotency-Key"])
-    spelt = post(world, "/api/tiers", f'{{"hourly_limit": 5,\n "name": "{made.json()["name"]}"}}', "n-1")
-    assert spelt.json() == made.json()
-    assert call("DELETE", made["Location"], headers=world.headers["administrator"]).status_code == 204
-    gone = post(world, "/api/tiers", {"name": made.json()["name"], "hourly_limit": 5}, "n-1")
+    spelt = post(world, "/api/tiers", f'{{"hourly_limit": 5,\n "name": "{created.json()["name"]}"}}', "n-1")
+    assert spelt.json() == created.json()
+    assert call("DELETE", created["Location"], headers=world.headers["administrator"]).status_code == 204
+    gone = post(world, "/api/tiers", {"name": created.json()["name"], "hourly_limit": 5}, "n-1")
     assert (gone.status_code, gone.json()["type"]) == (409, "urn:keyadmin:problem:conflict")
 
 

@@ -18,7 +18,7 @@ from keyadmin.api import openapi
 from keyadmin.models import Event, EventType, Organisation, Person, Scope, ScopeRoute, Tier, Version
 from keyadmin.models.meter import CATALOGUE
 from tests.api.world import World, token_of, worlds
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
@@ -28,7 +28,7 @@ SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chat
 
 
 @pytest.fixture
-def catalogue(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
+def catalogue(call_path_connections: None, django_db_blocker: Any) -> Iterator[None]:
     """Restore the catalogue afterwards: an administrator's run changes it."""
     with django_db_blocker.unblock():
         kept = [(model, list(model.objects.values())) for model in (Tier, Scope, ScopeRoute)]
@@ -46,21 +46,21 @@ def catalogue(committed_rows: None, django_db_blocker: Any) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(catalogue: None, given: Given) -> Iterator[World]:
-    made = worlds(given)
-    world = next(made)
+def world(catalogue: None, rows: CommittedRows) -> Iterator[World]:
+    created = worlds(rows)
+    world = next(created)
     known = [
         (into, model, ids(model))
         for into, model in (
-            (given.organisations, Organisation),
-            (given.tiers, Tier),
-            (given.people, Person),
+            (rows.organisations, Organisation),
+            (rows.tiers, Tier),
+            (rows.people, Person),
         )
     ]
     yield world
     for into, model, before in known:
         into += ids(model) - before
-    next(made, None)
+    next(created, None)
 
 
 def ids(model: Any) -> set[Any]:
@@ -70,10 +70,10 @@ def ids(model: Any) -> set[Any]:
 def users(world: World, caller: str) -> dict[str, dict[str, str]]:
     """Headers by user name. The first user calls; the others may not see its objects."""
     if caller == "key":
-        keys = [world.given.key(each, scopes=SCOPES, limit=1_000_000) for each in (world.home, world.elsewhere)]
+        keys = [world.rows.key(each, scopes=SCOPES, limit=1_000_000) for each in (world.home, world.elsewhere)]
         return {str(number): {"X-API-Key": key.token.value} for number, key in enumerate(keys)}
     if caller == "owner":
-        other = world.given.person(world.elsewhere, "owner")
+        other = world.rows.person(world.elsewhere, "owner")
         tokens = [world.headers["owner"]["Authorization"], f"Bearer {token_of(other)}"]
         return {str(number): {"Authorization": token} for number, token in enumerate(tokens)}
     return {"0": world.headers["administrator"]}
@@ -89,10 +89,10 @@ def document_for(server: Server, scheme: str) -> dict[str, Any]:
         operation["security"] = alone
     told["components"]["securitySchemes"] = {scheme: told["components"]["securitySchemes"][scheme]}
     told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
-    made = {operation["operationId"] for _path, _method, operation in openapi.operations(told)}
+    created = {operation["operationId"] for _path, _method, operation in openapi.operations(told)}
     for _path, _method, operation in openapi.operations(told):
         for response in operation["responses"].values():
-            response["links"] = {name: link for name, link in response.get("links", {}).items() if name in made}
+            response["links"] = {name: link for name, link in response.get("links", {}).items() if name in created}
     return told
 
 

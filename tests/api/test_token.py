@@ -19,7 +19,7 @@ from django.utils import timezone
 from keyadmin.models import Event, EventType, Organisation, Person, RefreshToken, Role, TokenSession
 from keyadmin.operations import audit, people
 from keyadmin.operations.people import sessions
-from tests.api.conftest import bearer
+from tests.api.calling import bearer
 from tests.factories import OPERATOR, PASSWORD, KeyFactory, as_actor, member_of, token_session
 
 EMAIL = "jonas@northwind.example"

@@ -7,9 +7,9 @@ from uuid import uuid4
 from keyadmin.api.auth import issue_access_token
 from keyadmin.models import AllowListEntry, Channel, Event, Organisation, Person, Scope, ScopeRoute
 from keyadmin.operations.people import token_sessions
-from tests.api.conftest import bearer
-from tests.callpath.rows import Given
+from tests.api.calling import bearer
 from tests.factories import ChannelFactory, KeyFactory, as_actor
+from tests.fixtures.committed_rows import CommittedRows
 
 PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
 KEYS: Final = ("reading key", "writing key", "history key", "inheriting key", "ordinary key")
@@ -28,17 +28,17 @@ class World:
     and returns what addresses name it by.
     """
 
-    def __init__(self, given: Given) -> None:
-        self.given = given
-        self.home: Organisation = given.organisation(default_expiry_days=None)
-        self.elsewhere: Organisation = given.organisation(default_expiry_days=None)
-        self.owner = given.person(self.home, "owner")
+    def __init__(self, rows: CommittedRows) -> None:
+        self.rows = rows
+        self.home: Organisation = rows.organisation(default_expiry_days=None)
+        self.elsewhere: Organisation = rows.organisation(default_expiry_days=None)
+        self.owner = rows.person(self.home, "owner")
         people = [
-            given.person(system_role="administrator"),
-            given.person(system_role="auditor"),
+            rows.person(system_role="administrator"),
+            rows.person(system_role="auditor"),
             self.owner,
-            given.person(self.home, "auditor"),
-            given.person(self.home, "member"),
+            rows.person(self.home, "auditor"),
+            rows.person(self.home, "member"),
         ]
         keys = [
             self._key(scopes=["keys:read"]),
@@ -53,16 +53,16 @@ class World:
             "anonymous": {},
         }
         self.target: dict[str, Callable[[Organisation], str]] = {
-            "organisation": lambda o: str(given.organisation().id) if o is self.home else str(o.id),
+            "organisation": lambda o: str(rows.organisation().id) if o is self.home else str(o.id),
             "key": lambda o: str(KeyFactory.create(organisation=o, in_grace=True).id),
             "revoked": lambda o: str(KeyFactory.create(organisation=o, revoked=True).id),
-            "bot": lambda o: str(given.bot(o).id),
+            "bot": lambda o: str(rows.bot(o).id),
             "idle_bot": self._idle_bot,
             "channel": lambda o: str(ChannelFactory.create(organisation=o).id),
             "entry": self._entry,
-            "person": lambda o: str(given.person(o).id),
-            "leaver": lambda o: str(given.person(o, is_active=False).id),
-            "tier": lambda o: str(given.tier(10).id),
+            "person": lambda o: str(rows.person(o).id),
+            "leaver": lambda o: str(rows.person(o, is_active=False).id),
+            "tier": lambda o: str(rows.tier(10).id),
             "scope": self._scope,
         }
 
@@ -70,7 +70,7 @@ class World:
         """How one of OTHER_KEYS asks; it may read and write keys, and read history."""
         kind = {
             "master key": {"master": True},
-            "bot's key": {"bot": self.given.bot(self.home)},
+            "bot's key": {"bot": self.rows.bot(self.home)},
             "public key": {"public": True},
             "compact key": {"compact": True, "prefix": "whm"},
             "old secret": {"in_grace": True},
@@ -81,10 +81,10 @@ class World:
         return {"X-API-Key": key.old_token if caller == "old secret" else key.token}
 
     def _key(self, **fields: Any) -> str:
-        return str(self.given.key(self.home, **fields).token.value)
+        return str(self.rows.key(self.home, **fields).token.value)
 
     def _idle_bot(self, organisation: Organisation) -> str:
-        bot = self.given.bot(organisation)
+        bot = self.rows.bot(organisation)
         bot.is_active = False
         bot.save()
         return str(bot.id)
@@ -110,7 +110,7 @@ class World:
         Channel.objects.filter(organisation__in=[self.home.id, self.elsewhere.id]).exclude(keys__isnull=False).delete()
 
 
-def worlds(given: Given) -> Iterator[World]:
-    world = World(given)
+def worlds(rows: CommittedRows) -> Iterator[World]:
+    world = World(rows)
     yield world
     world.remove()

@@ -1,25 +1,19 @@
 """Fixtures of the browser tests: Chromium, the live server, the demonstration's rows and signed-in pages."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from django.db import connections
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.chromium import launch
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import NewContext, SignedInPage, recorded_context
 from tests.browser.demo import Demo
-from tests.callpath.conftest import committed_rows, given
-from tests.callpath.rows import Given
-from tests.live.fixtures import database_url, server
+from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
-
-__all__ = ["committed_rows", "database_url", "given", "server"]
-
-type NewContext = Callable[..., BrowserContext]
-type SignedInPage = Callable[..., Page]
 
 
 @pytest.fixture(scope="package")
@@ -46,28 +40,17 @@ def console() -> Iterator[ConsoleRecorder]:
     assert recorder.unexpected() == []
 
 
-@contextmanager
-def recorded_context(
-    browser: Browser, base_url: str, console: ConsoleRecorder, **options: Any
-) -> Iterator[BrowserContext]:
-    """A browser context for the server, whose errors and warnings are recorded."""
-    with browser.new_context(**{"base_url": base_url, "reduced_motion": "reduce"} | options) as context:
-        context.set_default_timeout(10_000)
-        console.watch(context)
-        yield context
-
-
 @pytest.fixture
-def new_context(browser: Browser, base_url: str, console: ConsoleRecorder, given: Given) -> Iterator[NewContext]:
+def new_context(browser: Browser, base_url: str, console: ConsoleRecorder, rows: CommittedRows) -> Iterator[NewContext]:
     """Creates recorded contexts. They close before the rows that they show are deleted."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(recorded_context(browser, base_url, console, **options))
 
 
 @pytest.fixture
-def demo(browser: Browser, given: Given) -> Demo:
+def demo(browser: Browser, rows: CommittedRows) -> Demo:
     """The demonstration's organisations and people, without keys."""
-    return Demo(given)
+    return Demo(rows)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from keyadmin.models import (
     UsageHour,
 )
 from keyadmin.operations import keys as operations
-from tests.callpath.rows import Given, Made
 from tests.factories import as_actor
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 PASSWORD = "correct horse battery staple"
 _hashed = cache(make_password)
@@ -34,11 +34,11 @@ _hashed = cache(make_password)
 class Demo:
     """Three organisations and their people. `people` and `keys` are found by name; `add_rows` adds the keys."""
 
-    def __init__(self, given: Given) -> None:
-        self.given = given
-        self.northwind = given.organisation(name="Northwind", slug="northwind")
-        self.contoso = given.organisation(name="Contoso", slug="contoso")
-        self.fabrikam = given.organisation(name="Fabrikam", slug="fabrikam")
+    def __init__(self, rows: CommittedRows) -> None:
+        self.rows = rows
+        self.northwind = rows.organisation(name="Northwind", slug="northwind")
+        self.contoso = rows.organisation(name="Contoso", slug="contoso")
+        self.fabrikam = rows.organisation(name="Fabrikam", slug="fabrikam")
         self.people: dict[str, Person] = {
             "maya": self._person("Maya Okafor", role="", system_role="administrator"),
             "priya": self._person("Priya Raman", role="", system_role="auditor"),
@@ -46,7 +46,7 @@ class Demo:
             "asha": self._person("Asha Nair", role="auditor"),
             "sam": self._person("Sam Reyes", role="member"),
         }
-        self.keys: dict[str, Made] = {}
+        self.keys: dict[str, CreatedKey] = {}
 
     def session_cookie(self, name: str) -> str:
         """Sign a person in; returns the value of the session cookie."""
@@ -59,8 +59,8 @@ class Demo:
         key: str = session.session_key
         return key
 
-    def add_key(self, name: str, organisation: Organisation | None = None, **fields: Any) -> Made:
-        added = self.given.key(organisation or self.northwind, name=name, **fields)
+    def add_key(self, name: str, organisation: Organisation | None = None, **fields: Any) -> CreatedKey:
+        added = self.rows.key(organisation or self.northwind, name=name, **fields)
         self.keys[name] = added
         return added
 
@@ -69,7 +69,7 @@ class Demo:
         for name in ("WhatsApp", "Telegram", "Web chat", "SMS"):
             Channel.objects.create(organisation=self.northwind, name=name, slug=name.lower().replace(" ", "-"))
         bot = Bot.objects.create(organisation=self.northwind, name="Concierge")
-        self.given.network("203.0.113.0/24", bot=bot)
+        self.rows.network("203.0.113.0/24", bot=bot)
         now = timezone.now()
         self.add_key(
             "Partner sandbox", revoked_at=now - timedelta(days=2), revoked_reason="The partner's trial is over."
@@ -96,7 +96,7 @@ class Demo:
         )
         operations.revoke(actor=actor, key=issued.key.id, reason="The trial pauses over the holidays.")
         operations.reactivate(actor=actor, key=issued.key.id, reason="The holidays are over.")
-        self.keys[name] = Made(issued.key, issued.token)
+        self.keys[name] = CreatedKey(issued.key, issued.token)
 
     def _add_usage(self, key: Key) -> None:
         now = timezone.now()
@@ -117,7 +117,7 @@ class Demo:
 
     def _person(self, name: str, role: str, **fields: Any) -> Person:
         email = f"{name.split()[0].lower()}@northwind.example"
-        person = self.given.person(self.northwind if role else None, role, name=name, email=email, **fields)
+        person = self.rows.person(self.northwind if role else None, role, name=name, email=email, **fields)
         person.password = _hashed(PASSWORD)
         person.save()
         return person

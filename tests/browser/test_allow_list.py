@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.bot_scenes import RANGE_FIELD, add_range, create_public_key, open_editor, remove_range
-from tests.browser.conftest import SignedInPage
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 
 

@@ -24,7 +24,7 @@ from keyadmin.core.cidr import parse
 from keyadmin.env import ROOT
 from keyadmin.models import CallOutcome, ChainHead, Key, LastDenial, UsageHour
 from keyadmin.operations.organisations import allow_lists
-from tests.browser.conftest import SignedInPage
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.factories import as_actor
 from tests.owner import database_environ, execute_as_owner

@@ -8,8 +8,8 @@ from django.db.models import F
 from playwright.sync_api import Page, expect
 
 from keyadmin.models import Key
-from tests.browser.conftest import SignedInPage
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import KEYS, choose_action, modal, open_create, open_list
 

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from keyadmin.models import Membership
-from tests.browser.conftest import SignedInPage
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import PASSWORD, Demo
 from tests.browser.scenes import KEYS, choose_action, fill_create, modal, open_list, open_menu
 

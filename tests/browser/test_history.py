@@ -3,8 +3,8 @@
 from playwright.sync_api import Page, expect
 
 from keyadmin.operations import keys
-from tests.browser.conftest import SignedInPage
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import open_history
 from tests.factories import as_actor

@@ -4,8 +4,8 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewContext, SignedInPage
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import NewContext, SignedInPage
 from tests.browser.demo import PASSWORD, Demo
 from tests.browser.scenes import KEYS, choose_action, delete_key, modal, open_list, open_menu
 

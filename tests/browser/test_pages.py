@@ -14,12 +14,12 @@ from playwright.sync_api import Page, expect
 from keyadmin.models import Bot, Organisation, Scope, Tier
 from tests.browser.admin_scenes import choose_from_menu, invite, open_person
 from tests.browser.bot_scenes import open_bots, open_editor
-from tests.browser.conftest import SignedInPage
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.key_scenes import select_keys
 from tests.browser.scenes import choose_action, modal, open_dialog, open_key, open_list
 from tests.browser.usage_scenes import open_overview, open_usage_of_key
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 NAME = "CRM integration"
 
@@ -126,8 +126,8 @@ def test_key_description_is_edited_in_place(page: Page, demo: Demo) -> None:
 
 
 def test_key_description_is_saved_from_its_own_page(page: Page, demo: Demo) -> None:
-    made = demo.add_key(NAME)
-    page.goto(f"/keys/{made.key.id}/description/")
+    created = demo.add_key(NAME)
+    page.goto(f"/keys/{created.key.id}/description/")
     page.get_by_label("Description", exact=True).fill("Opens a chat for every deal")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=NAME, level=1)).to_be_visible()
@@ -186,14 +186,14 @@ def test_administrator_invites_a_person_and_changes_a_role(page: Page, demo: Dem
 
 
 @pytest.fixture
-def restored_catalogue(given: Given) -> Iterator[None]:
+def restored_catalogue(rows: CommittedRows) -> Iterator[None]:
     """Restores the tier and the permission that all tests share, and deletes organisations that the test adds."""
     tier, scope = Tier.objects.get(name="Standard"), Scope.objects.get(name="chats:read")
     existing = list(Organisation.objects.values_list("id", flat=True))
     yield
     tier.save()
     scope.save()
-    given.organisations += Organisation.objects.exclude(id__in=existing).values_list("id", flat=True)
+    rows.organisations += Organisation.objects.exclude(id__in=existing).values_list("id", flat=True)
 
 
 def test_settings_of_a_new_organisation_apply_to_its_keys(page: Page, demo: Demo, restored_catalogue: None) -> None:

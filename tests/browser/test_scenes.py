@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.browser.all_scenes import SCENES
-from tests.browser.conftest import recorded_context
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import recorded_context
 from tests.browser.demo import Demo
-from tests.callpath.rows import Given
 from tests.factories import TierFactory
+from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
 
 AXE: Final = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -95,13 +95,13 @@ def focused_error_is_covered(page: Page) -> bool:
 
 
 @pytest.fixture(scope="module")
-def demo(browser: Browser, committed_rows: None, django_db_blocker: Any) -> Iterator[Demo]:
+def demo(browser: Browser, call_path_connections: None, django_db_blocker: Any) -> Iterator[Demo]:
     with django_db_blocker.unblock():
-        given = Given()
-        demo = Demo(given)
+        rows = CommittedRows()
+        demo = Demo(rows)
         demo.add_rows()
         yield demo
-        given.remove()
+        rows.remove()
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +154,9 @@ def test_scene_is_accessible_and_fits_every_width(page: Page, console: ConsoleRe
 
 
 def test_select_with_long_names_fits_every_width(page: Page, demo: Demo) -> None:
-    demo.given.organisation(name="AVeryLongNameIndeed" * 6)
+    demo.rows.organisation(name="AVeryLongNameIndeed" * 6)
     tier = TierFactory.create(name="WWWWWWWWWWWWWWWWWWWW" * 3)
-    demo.given.tiers.append(tier.id)
+    demo.rows.tiers.append(tier.id)
     SCENES["create"].open(page)
     assert_fits(page)
 

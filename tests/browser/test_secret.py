@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.browser.conftest import SignedInPage
 from tests.browser.console import ConsoleRecorder
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import KEYS, create_and_reveal, modal, open_history, open_list
 

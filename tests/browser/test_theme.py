@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import SignedInPage
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import open_list
 

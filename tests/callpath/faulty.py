@@ -17,8 +17,8 @@ import psutil
 
 from keyadmin.env import ROOT
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
-from tests.callpath.rows import Pairs
-from tests.live.client import Answer
+from tests.fixtures.committed_rows import Pairs
+from tests.live.client import Response
 from tests.live.servers import Server
 from tests.owner import database_environ
 
@@ -32,7 +32,7 @@ def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=environ, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def timed(server: Server, headers: Pairs, path: str = "/api/chats") -> tuple[Answer, float]:
+def timed(server: Server, headers: Pairs, path: str = "/api/chats") -> tuple[Response, float]:
     began = time.monotonic()
     answer = server.request(path, headers)
     return answer, time.monotonic() - began

@@ -2,18 +2,18 @@
 
 import pytest
 
-from tests.callpath.rows import Given, Made
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 from tests.live.servers import Server
 
 
 @pytest.fixture
-def key(given: Given) -> Made:
+def key(rows: CommittedRows) -> CreatedKey:
     """A key with the allow-list 10.0.0.0/8."""
-    return given.key(networks=("10.0.0.0/8",))
+    return rows.key(networks=("10.0.0.0/8",))
 
 
-def status(server: Server, made: Made, *forwarded: str | bytes) -> int:
-    answer = server.request("/api/chats", [*made.headers, *(("X-Forwarded-For", value) for value in forwarded)])
+def status(server: Server, created: CreatedKey, *forwarded: str | bytes) -> int:
+    answer = server.request("/api/chats", [*created.headers, *(("X-Forwarded-For", value) for value in forwarded)])
     if answer.status == 403:
         assert answer.json["type"] == "urn:keyadmin:problem:address-not-allowed"
         assert answer.headers["Content-Type"] == "application/problem+json"
@@ -52,62 +52,66 @@ def status(server: Server, made: Made, *forwarded: str | bytes) -> int:
     ],
 )
 def test_forwarded_address_of_a_trusted_proxy_is_the_clients(
-    proxied: Server, key: Made, forwarded: list[str | bytes], expected: int
+    proxied: Server, key: CreatedKey, forwarded: list[str | bytes], expected: int
 ) -> None:
     assert status(proxied, key, *forwarded) == expected
 
 
-def test_forwarded_address_of_an_untrusted_peer_is_ignored(server: Server, given: Given, key: Made) -> None:
+def test_forwarded_address_of_an_untrusted_peer_is_ignored(
+    server: Server, rows: CommittedRows, key: CreatedKey
+) -> None:
     assert status(server, key, "10.1.2.3") == 403
-    local = given.key(networks=("127.0.0.1/32",))
+    local = rows.key(networks=("127.0.0.1/32",))
     assert status(server, local, "10.1.2.3") == 200
-    assert str(given.meter(local).last_used_ip) == "127.0.0.1"
+    assert str(rows.meter(local).last_used_ip) == "127.0.0.1"
 
 
 @pytest.mark.parametrize("name", ["X_Forwarded_For", "X-Real-IP", "Forwarded", "True-Client-IP", "X-Client-IP"])
-def test_other_forwarding_headers_are_ignored(proxied: Server, key: Made, name: str) -> None:
+def test_other_forwarding_headers_are_ignored(proxied: Server, key: CreatedKey, name: str) -> None:
     value = "for=10.1.2.3" if name == "Forwarded" else "10.1.2.3"
     for true in ("8.8.8.8", ""):
         headers = [*key.headers, ("X-Forwarded-For", true), (name, value)]
         assert proxied.request("/api/chats", headers).status == 403
 
 
-def test_address_must_be_on_the_lists_of_key_and_bot(proxied: Server, given: Given) -> None:
-    organisation = given.organisation()
-    bot = given.bot(organisation)
-    given.network("10.1.0.0/16", bot=bot)
-    given.network("2001:db8::/32", bot=bot)
-    made = given.key(organisation, bot=bot, networks=("10.0.0.0/8", "192.0.2.0/24"))
-    assert status(proxied, made, "10.1.2.3") == 200
-    assert status(proxied, made, "10.2.2.3") == 403
-    assert status(proxied, made, "192.0.2.1") == 403
-    assert status(proxied, made, "2001:db8::1") == 403
-    bots_alone = given.key(organisation, bot=bot)
+def test_address_must_be_on_the_lists_of_key_and_bot(proxied: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    bot = rows.bot(organisation)
+    rows.network("10.1.0.0/16", bot=bot)
+    rows.network("2001:db8::/32", bot=bot)
+    created = rows.key(organisation, bot=bot, networks=("10.0.0.0/8", "192.0.2.0/24"))
+    assert status(proxied, created, "10.1.2.3") == 200
+    assert status(proxied, created, "10.2.2.3") == 403
+    assert status(proxied, created, "192.0.2.1") == 403
+    assert status(proxied, created, "2001:db8::1") == 403
+    bots_alone = rows.key(organisation, bot=bot)
     assert status(proxied, bots_alone, "2001:db8::1") == 200
     assert status(proxied, bots_alone, "2001:db9::1") == 403
-    assert status(proxied, given.key(organisation), "203.0.113.9") == 200
+    assert status(proxied, rows.key(organisation), "203.0.113.9") == 200
 
 
-def test_key_without_lists_is_allowed_from_any_address(proxied: Server, given: Given) -> None:
-    made = given.key()
-    assert status(proxied, made, "2001:DB8:0::1") == 200
-    assert str(given.meter(made).last_used_ip) == "2001:db8::1"
-    assert status(proxied, made, "::1%<script>") == 200
-    assert given.meter(made).last_used_ip is None
+def test_key_without_lists_is_allowed_from_any_address(proxied: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    assert status(proxied, created, "2001:DB8:0::1") == 200
+    assert str(rows.meter(created).last_used_ip) == "2001:db8::1"
+    assert status(proxied, created, "::1%<script>") == 200
+    assert rows.meter(created).last_used_ip is None
 
 
-def test_call_denied_by_address_changes_neither_quota_nor_last_use(proxied: Server, given: Given, key: Made) -> None:
+def test_call_denied_by_address_changes_neither_quota_nor_last_use(
+    proxied: Server, rows: CommittedRows, key: CreatedKey
+) -> None:
     assert status(proxied, key, "10.1.2.3") == 200
-    before = vars(given.meter(key))
+    before = vars(rows.meter(key))
     for _ in range(5):
         assert status(proxied, key, "11.0.0.1") == 403
-    after = vars(given.meter(key))
+    after = vars(rows.meter(key))
     assert {name: after[name] for name in after if name != "_state"} == {
         name: before[name] for name in before if name != "_state"
     }
 
 
-def test_invalid_forwarded_address_is_escaped_in_the_log(proxied: Server, key: Made) -> None:
+def test_invalid_forwarded_address_is_escaped_in_the_log(proxied: Server, key: CreatedKey) -> None:
     marked = [("X-Request-Id", "address-log-0001"), ("X-Forwarded-For", b"::1%<script>\x1b[31m\x85")]
     assert proxied.request("/api/chats", [*key.headers, *marked]).status in (400, 403)
     assert proxied.request("/api/chats", [*key.headers, marked[0], ("X-Forwarded-For", "::1%<script>")]).status == 403

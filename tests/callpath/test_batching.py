@@ -23,7 +23,7 @@ from keyadmin.callpath.state import state
 from keyadmin.core.callers import Caller, Verdict
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.env import ROOT
-from tests.callpath.rows import Given, Made
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 from tests.owner import database_environ, execute_as_owner, owner_url
 
 CHATS = Call("GET", "/api/chats", None)
@@ -52,61 +52,61 @@ class Gate:
 
         monkeypatch.setattr(state.database, "execute_prepared", hold_first)
 
-    def behind(self, pool: ThreadPoolExecutor, *made: Made) -> list[Future[Verdict]]:
+    def behind(self, pool: ThreadPoolExecutor, *created: CreatedKey) -> list[Future[Verdict]]:
         """The first key's call is in progress, and the others' calls wait in this order."""
         futures: list[Future[Verdict]] = []
         deadline = time.monotonic() + 10
-        for number, one in enumerate(made):
+        for number, one in enumerate(created):
             futures.append(pool.submit(decide, one))
             while not self.sent or len(state.limits.batcher._queue) < number:
                 assert time.monotonic() < deadline
                 time.sleep(0.001)
         return futures
 
-    def calls(self, *made: Made) -> list[Verdict]:
+    def calls(self, *created: CreatedKey) -> list[Verdict]:
         """The first key's call is sent alone, and the others' in one batch when all of them are in the queue."""
         deadline = override_settings(KEYADMIN_CALL_DEADLINE_SECONDS=10.0)
-        with deadline, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(made)) as pool:
+        with deadline, pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(len(created)) as pool:
             patch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 10)
             patch.setattr(batching, "MIN_SECONDS_LEFT", 0)
             try:
-                futures = self.behind(pool, *made)
+                futures = self.behind(pool, *created)
             finally:
                 self.opens.set()
             return [future.result(20) for future in futures]
 
 
-def decide(made: Made) -> Verdict:
+def decide(created: CreatedKey) -> Verdict:
     """For a thread, whose own connection it closes."""
     try:
-        return authorize(made.token, CHATS)
+        return authorize(created.token, CHATS)
     finally:
         state.database.discard()
 
 
-def warm(given: Given, count: int, **options: Any) -> list[Made]:
-    made = [given.key(**options) for _ in range(count)]
-    for one in made:
+def warm(rows: CommittedRows, count: int, **options: Any) -> list[CreatedKey]:
+    created = [rows.key(**options) for _ in range(count)]
+    for one in created:
         assert isinstance(authorize(one.token, CHATS), Caller)
-    return made
+    return created
 
 
-def test_calls_that_wait_share_the_next_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = warm(given, 5)
+def test_calls_that_wait_share_the_next_statement(rows: CommittedRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = warm(rows, 5)
     gate = Gate(monkeypatch)
-    verdicts = gate.calls(*made)
+    verdicts = gate.calls(*created)
     assert gate.sent == [CONSUME, CONSUME_MANY]
-    for one, verdict in zip(made, verdicts, strict=True):
+    for one, verdict in zip(created, verdicts, strict=True):
         assert isinstance(verdict, Caller)
         assert verdict.key.id == one.key.id
-        assert given.meter(one).total == 2
+        assert rows.meter(one).total == 2
 
 
-def test_each_call_of_a_batch_gets_its_own_verdict(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_call_of_a_batch_gets_its_own_verdict(rows: CommittedRows, monkeypatch: pytest.MonkeyPatch) -> None:
     """One batch has a revoked key, a full one and an allowed one, not in the order of the keys."""
-    first, well, full, revoked = warm(given, 2) + warm(given, 1, limit=1) + warm(given, 1)
-    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
-    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
+    first, well, full, revoked = warm(rows, 2) + warm(rows, 1, limit=1) + warm(rows, 1)
+    rows.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", revoked.key.id)
     gate = Gate(monkeypatch)
     verdicts = gate.calls(first, revoked, full, well)
     assert gate.sent[:2] == [CONSUME, CONSUME_MANY]
@@ -116,48 +116,50 @@ def test_each_call_of_a_batch_gets_its_own_verdict(given: Given, monkeypatch: py
         DenialReason.LIMITED,
         None,
     ]
-    assert [given.meter(one).total for one in (first, revoked, full, well)] == [2, 1, 1, 2]
+    assert [rows.meter(one).total for one in (first, revoked, full, well)] == [2, 1, 1, 2]
 
 
-def test_second_call_of_a_queued_key_sends_its_own_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, made = warm(given, 2)
+def test_second_call_of_a_queued_key_sends_its_own_statement(
+    rows: CommittedRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, created = warm(rows, 2)
     monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(3) as pool:
-        others = gate.behind(pool, first, made)
-        assert isinstance(pool.submit(decide, made).result(10), Caller), "it was asked alone"
+        others = gate.behind(pool, first, created)
+        assert isinstance(pool.submit(decide, created).result(10), Caller), "it was asked alone"
         gate.opens.set()
         assert all(isinstance(future.result(10), Caller) for future in others)
     assert gate.sent == [CONSUME, CONSUME]
-    assert [given.meter(one).total for one in (first, made)] == [2, 3]
+    assert [rows.meter(one).total for one in (first, created)] == [2, 3]
 
 
-def test_call_that_waits_too_long_sends_its_own_statement(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = warm(given, 3)
+def test_call_that_waits_too_long_sends_its_own_statement(rows: CommittedRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    created = warm(rows, 3)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(3) as pool:
-        (first,) = gate.behind(pool, made[0])
-        assert all(isinstance(verdict, Caller) for verdict in pool.map(decide, made[1:]))
+        (first,) = gate.behind(pool, created[0])
+        assert all(isinstance(verdict, Caller) for verdict in pool.map(decide, created[1:]))
         assert not first.done()
         gate.opens.set()
         assert isinstance(first.result(10), Caller)
     assert gate.sent == [CONSUME]
-    assert [given.meter(one).total for one in made] == [2, 2, 2]
-    assert isinstance(authorize(made[0].token, CHATS), Caller), "the queue is empty"
+    assert [rows.meter(one).total for one in created] == [2, 2, 2]
+    assert isinstance(authorize(created[0].token, CHATS), Caller), "the queue is empty"
 
 
-def test_concurrent_calls_of_one_key_are_counted_exactly(given: Given) -> None:
-    (made,) = warm(given, 1, limit=4)
+def test_concurrent_calls_of_one_key_are_counted_exactly(rows: CommittedRows) -> None:
+    (created,) = warm(rows, 1, limit=4)
     with ThreadPoolExecutor(5) as pool:
-        verdicts = list(pool.map(decide, [made] * 5))
+        verdicts = list(pool.map(decide, [created] * 5))
     left = [verdict.quota.remaining for verdict in verdicts if isinstance(verdict, Caller) and verdict.quota]
     assert sorted(left) == [0, 1, 2]
     assert [verdict.reason for verdict in verdicts if isinstance(verdict, Denial)] == [DenialReason.LIMITED] * 2
-    assert given.meter(made).used == 4
+    assert rows.meter(created).used == 4
 
 
-def test_locked_row_delays_its_batch_for_a_moment_only(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, held, *others = warm(given, 5)
+def test_locked_row_delays_its_batch_for_a_moment_only(rows: CommittedRows, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, held, *others = warm(rows, 5)
     monkeypatch.setattr(batching, "BYPASS_SECONDS", 60)
     gate = Gate(monkeypatch)
     with transaction.atomic(), connection.cursor() as cursor:
@@ -171,13 +173,13 @@ def test_locked_row_delays_its_batch_for_a_moment_only(given: Given, monkeypatch
     monkeypatch.setattr(batching, "monotonic", lambda: time.monotonic() + 60)
     assert isinstance(authorize(held.token, CHATS), Caller)
     assert len(gate.sent) == sent + 1
-    assert [given.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
+    assert [rows.meter(one).total for one in (first, held, *others)] == [2, 2, 3, 2, 2]
 
 
 def test_batch_without_answer_is_unavailable_and_the_next_call_reconnects(
-    given: Given, monkeypatch: pytest.MonkeyPatch
+    rows: CommittedRows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = warm(given, 4)
+    created = warm(rows, 4)
     gate = Gate(monkeypatch)
 
     def end() -> None:
@@ -187,16 +189,18 @@ def test_batch_without_answer_is_unavailable_and_the_next_call_reconnects(
         monkeypatch.setattr(DeadlineConnection, "is_reusable", lambda self: True)
 
     gate.before[CONSUME_MANY] = end
-    verdicts = gate.calls(*made)
+    verdicts = gate.calls(*created)
     assert isinstance(verdicts[0], Caller)
     assert verdicts[1:] == [AWAY] * 3
     time.sleep(OPEN_SECONDS)
-    assert isinstance(authorize(made[0].token, CHATS), Caller)
-    assert [given.meter(one).total for one in made] == [3, 1, 1, 1]
+    assert isinstance(authorize(created[0].token, CHATS), Caller)
+    assert [rows.meter(one).total for one in created] == [3, 1, 1, 1]
 
 
-def test_call_does_not_queue_while_the_circuit_breaker_is_open(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = warm(given, 2)
+def test_call_does_not_queue_while_the_circuit_breaker_is_open(
+    rows: CommittedRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = warm(rows, 2)
     monkeypatch.setattr(batching, "MAX_QUEUE_WAIT_SECONDS", 30)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(2) as pool:
@@ -208,7 +212,7 @@ def test_call_does_not_queue_while_the_circuit_breaker_is_open(given: Given, mon
         assert isinstance(future.result(10), Caller)
 
 
-def test_interrupted_leader_promotes_the_next_call(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_leader_promotes_the_next_call(rows: CommittedRows, monkeypatch: pytest.MonkeyPatch) -> None:
     class Interrupted(BaseException):
         pass
 
@@ -218,7 +222,7 @@ def test_interrupted_leader_promotes_the_next_call(given: Given, monkeypatch: py
             time.sleep(0.001)
         raise Interrupted
 
-    first, second = warm(given, 2)
+    first, second = warm(rows, 2)
     gate = Gate(monkeypatch)
     with ThreadPoolExecutor(2) as pool:
         (future,) = gate.behind(pool, first)
@@ -231,9 +235,9 @@ def test_interrupted_leader_promotes_the_next_call(given: Given, monkeypatch: py
     assert gate.sent == [CONSUME, CONSUME]
 
 
-def test_forked_child_opens_its_own_connections(given: Given) -> None:
+def test_forked_child_opens_its_own_connections(rows: CommittedRows) -> None:
     """The parent keeps its own."""
-    made = warm(given, 1)[0]
+    created = warm(rows, 1)[0]
     script = f"""
 import os, django
 from psycopg.rows import scalar_row
@@ -243,7 +247,7 @@ from keyadmin.callpath.rules import Call
 from keyadmin.callpath.state import state
 from keyadmin.core import tokens
 def backends():
-    verdict = authorize(tokens.parse({made.token.value!r}), Call("GET", "/api/chats", None))
+    verdict = authorize(tokens.parse({created.token.value!r}), Call("GET", "/api/chats", None))
     assert verdict.key
     state.database.fetch("SELECT 1", {{}}, scalar_row)
     slots = (state.limits.batcher.slot, state.database._thread.slot)
@@ -257,4 +261,4 @@ assert backends() == mine
     environ = os.environ | database_environ(owner_url()) | {"DJANGO_SETTINGS_MODULE": "tests.example.settings"}
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], cwd=ROOT, env=environ, check=False)
     assert done.returncode == 0
-    assert given.meter(made).total == 4
+    assert rows.meter(created).total == 4

@@ -10,17 +10,17 @@ from keyadmin.core import tokens
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.integrations.django.middleware import KeyMiddleware
 from tests.callpath.invalid_tokens import unknown_token, wrong_secret
-from tests.callpath.rows import Given, Made
-from tests.live.client import Answer
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
+from tests.live.client import Response
 from tests.live.servers import Server
 
 
 @pytest.fixture
-def key(given: Given) -> Made:
-    return given.key()
+def key(rows: CommittedRows) -> CreatedKey:
+    return rows.key()
 
 
-def refused(answer: Answer, status: int = 401) -> Answer:
+def refused(answer: Response, status: int = 401) -> Response:
     """Checks that the answer is a complete problem response with this status, and returns it."""
     assert answer.status == status, answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -33,7 +33,7 @@ def refused(answer: Answer, status: int = 401) -> Answer:
     return answer
 
 
-def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None:
+def test_every_form_of_credential_is_accepted(server: Server, key: CreatedKey) -> None:
     value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
     for headers in (
         [("X-API-Key", value)],
@@ -53,18 +53,18 @@ def test_every_form_of_credential_is_accepted(server: Server, key: Made) -> None
         assert answer.headers["RateLimit"] == f'"hour";r={answer.json["remaining"]}'
 
 
-def test_whoami_needs_no_scope(server: Server, given: Given) -> None:
-    made = given.key(scopes=())
-    answer = server.request("/api/whoami", made.headers)
-    assert (answer.status, answer.json["id"], answer.json["scopes"]) == (200, str(made.key.id), [])
+def test_whoami_needs_no_scope(server: Server, rows: CommittedRows) -> None:
+    created = rows.key(scopes=())
+    answer = server.request("/api/whoami", created.headers)
+    assert (answer.status, answer.json["id"], answer.json["scopes"]) == (200, str(created.key.id), [])
     assert answer.headers["RateLimit-Policy"] == '"hour";q=1000;w=3600'
     assert answer.headers["RateLimit"] == '"hour";r=999'
     assert answer.headers["Cache-Control"] == "no-store"
-    refused(server.request("/api/whoami", [("X-API-Key", unknown_token(made.token).value)]))
+    refused(server.request("/api/whoami", [("X-API-Key", unknown_token(created.token).value)]))
 
 
-def test_compact_key_cannot_be_sent_as_a_pair(server: Server, given: Given) -> None:
-    compact = given.key(given.organisation(key_prefix="whm"), compact=True)
+def test_compact_key_cannot_be_sent_as_a_pair(server: Server, rows: CommittedRows) -> None:
+    compact = rows.key(rows.organisation(key_prefix="whm"), compact=True)
     answer = server.request("/api/chats", compact.headers)
     assert (answer.status, answer.json["key_id"]) == (200, None)
     prefix, digits = compact.token.value.split("_")
@@ -82,7 +82,7 @@ def test_challenge_without_a_credential_names_no_error(server: Server, headers: 
     assert answer.headers["Cache-Control"] == "no-store"
 
 
-def test_more_than_one_credential_is_denied_with_400(server: Server, key: Made) -> None:
+def test_more_than_one_credential_is_denied_with_400(server: Server, key: CreatedKey) -> None:
     value, identity, secret = key.token.value, str(key.token.key_id), key.token.secret
     for headers in (
         [("X-API-Key", value), ("Authorization", f"Bearer {unknown_token(key.token).value}")],
@@ -105,14 +105,14 @@ def test_more_than_one_credential_is_denied_with_400(server: Server, key: Made) 
         refused(server.request("/api/chats", headers), 400)
 
 
-def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, key: Made) -> None:
+def test_every_invalid_key_gets_the_same_response(server: Server, rows: CommittedRows, key: CreatedKey) -> None:
     """Unknown id, wrong secret, id and secret of different keys, and keys that have ended."""
-    again = given.key()
+    again = rows.key()
     swapped = f"{key.token.key_id}_{again.token.secret}"
-    revoked, expired = given.key(), given.key()
-    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
-    given.execute("UPDATE key SET expires_at = now() WHERE id = %s", expired.key.id)
-    paused = given.key(given.organisation(is_active=False))
+    revoked, expired = rows.key(), rows.key()
+    rows.execute("UPDATE key SET revoked_at = now() WHERE id = %s", revoked.key.id)
+    rows.execute("UPDATE key SET expires_at = now() WHERE id = %s", expired.key.id)
+    paused = rows.key(rows.organisation(is_active=False))
     answers = [
         refused(server.request("/api/chats", [("X-API-Key", value)])).without_id()
         for value in (
@@ -120,7 +120,7 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
             wrong_secret(key.token).value,
             swapped,
             "nonsense",
-            *(made.token.value for made in (revoked, expired, paused)),
+            *(created.token.value for created in (revoked, expired, paused)),
         )
     ]
     pair = [("X-API-Key-Id", str(key.token.key_id)), ("X-API-Key-Secret", again.token.secret)]
@@ -128,8 +128,8 @@ def test_every_invalid_key_gets_the_same_response(server: Server, given: Given, 
     assert answers == answers[:1] * len(answers)
 
 
-def test_every_unknown_key_runs_the_same_statement(given: Given, statements: list[str]) -> None:
-    key = given.key()
+def test_every_unknown_key_runs_the_same_statement(rows: CommittedRows, statements: list[str]) -> None:
+    key = rows.key()
     call = Call("GET", "/api/chats", None)
     for token in (unknown_token(key.token), wrong_secret(key.token)):
         assert authorize(token, call) == Denial(DenialReason.UNPROVEN)
@@ -142,13 +142,13 @@ def misshapen(value: str) -> list[str]:
     return [typo, swapped, value[:-1], value + "0", "x" * 8000, "kad_" + "0" * 7996, value.upper(), "kad_", "_", "é"]
 
 
-def test_wrong_format_or_checksum_is_unproven(server: Server, given: Given, key: Made) -> None:
+def test_wrong_format_or_checksum_is_unproven(server: Server, rows: CommittedRows, key: CreatedKey) -> None:
     for wrong in misshapen(key.token.value):
         refused(server.request("/api/chats", [("X-API-Key", wrong)]))
-    assert given.meter(key).total == 0
+    assert rows.meter(key).total == 0
 
 
-def test_wrong_format_or_checksum_runs_no_statement(key: Made, statements: list[str]) -> None:
+def test_wrong_format_or_checksum_runs_no_statement(key: CreatedKey, statements: list[str]) -> None:
     door = KeyMiddleware(lambda request: HttpResponse())
     for wrong in misshapen(key.token.value):
         request = RequestFactory().get("/api/chats", headers={"X-API-Key": wrong})
@@ -165,7 +165,7 @@ def test_arbitrary_bytes_are_denied(server: Server, value: bytes) -> None:
     refused(server.request("/api/chats", [("X-API-Key-Id", value), ("X-API-Key-Secret", value)]))
 
 
-def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: Made) -> None:
+def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: CreatedKey) -> None:
     value = key.token.value.encode()
     for headers in (
         [("X-API-Key", value + b"\x00")],
@@ -176,19 +176,19 @@ def test_bytes_that_are_invalid_in_a_header_are_rejected(server: Server, key: Ma
         assert server.request("/api/chats", headers).status in (400, 401)
 
 
-def test_key_with_a_space_in_it_is_denied(server: Server, key: Made) -> None:
+def test_key_with_a_space_in_it_is_denied(server: Server, key: CreatedKey) -> None:
     value = key.token.value
     refused(server.request("/api/chats", [("X-API-Key", f"{value[:20]} {value[20:]}")]))
     refused(server.request("/api/chats", [("Authorization", f"Bearer {value} {value}")]))
 
 
-def test_header_name_with_underscores_is_ignored(server: Server, key: Made) -> None:
+def test_header_name_with_underscores_is_ignored(server: Server, key: CreatedKey) -> None:
     for name in ("X_API_KEY", "X_API-Key", "x_api_key"):
         answer = server.request("/api/chats", [(name, key.token.value)])
         assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
-def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
+def test_misplaced_key_is_not_logged(server: Server, key: CreatedKey) -> None:
     """The key is sent in the wrong places. The log lines exist."""
     value = key.token.value
     compact = tokens.mint("whm", tokens.Format.COMPACT).value
@@ -206,12 +206,12 @@ def test_misplaced_key_is_not_logged(server: Server, key: Made) -> None:
         assert hidden not in log
 
 
-def test_key_in_the_query_is_ignored(server: Server, key: Made) -> None:
+def test_key_in_the_query_is_ignored(server: Server, key: CreatedKey) -> None:
     answer = server.request(f"/api/chats?api_key={key.token.value}")
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
 
 
-def test_trace_is_denied_with_405(server: Server, key: Made) -> None:
+def test_trace_is_denied_with_405(server: Server, key: CreatedKey) -> None:
     answer = server.request("/api/chats", [*key.headers, ("X-Probe", "sesame")], method="TRACE")
     assert (answer.status, answer.headers["Content-Type"]) == (405, "application/problem+json")
     assert answer.headers["Allow"] is not None

@@ -24,9 +24,9 @@ from tests.callpath.faulty import (
     repeated,
     timed,
 )
-from tests.callpath.rows import Pairs
+from tests.fixtures.committed_rows import Pairs
+from tests.fixtures.postgres import SETTINGS
 from tests.live.servers import Server, gunicorn
-from tests.postgres import SETTINGS
 
 MAKE_KEYS: Final = """
 from tests.factories import KeyFactory, TierFactory

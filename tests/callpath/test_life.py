@@ -9,77 +9,77 @@ from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.models import Event, Key, Status
 from keyadmin.operations import keys, organisations
 from keyadmin.operations.organisations import bots
-from tests.callpath.rows import Given, Pairs
+from tests.fixtures.committed_rows import CommittedRows, Pairs
 from tests.live.servers import Server
 
 OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
-def everywhere(server: Server, given: Given, headers: Pairs) -> set[int]:
+def everywhere(server: Server, rows: CommittedRows, headers: Pairs) -> set[int]:
     """The statuses of one call to each worker."""
-    with server.connections_by_worker(given.key().headers) as workers:
+    with server.connections_by_worker(rows.key().headers) as workers:
         return {worker.request("/api/chats", headers).status for worker in workers.values()}
 
 
-def test_revoked_key_is_denied_and_reactivated_key_allowed_by_every_worker(server: Server, given: Given) -> None:
-    made = given.key()
-    assert everywhere(server, given, made.headers) == {200}
-    keys.revoke(actor=OPERATOR, key=made.key.id, reason="leaked")
-    assert everywhere(server, given, made.headers) == {401}
-    keys.reactivate(actor=OPERATOR, key=made.key.id)
-    assert everywhere(server, given, made.headers) == {200}
+def test_revoked_key_is_denied_and_reactivated_key_allowed_by_every_worker(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    assert everywhere(server, rows, created.headers) == {200}
+    keys.revoke(actor=OPERATOR, key=created.key.id, reason="leaked")
+    assert everywhere(server, rows, created.headers) == {401}
+    keys.reactivate(actor=OPERATOR, key=created.key.id)
+    assert everywhere(server, rows, created.headers) == {200}
 
 
-def test_only_the_new_secret_is_allowed_after_regeneration(server: Server, given: Given) -> None:
+def test_only_the_new_secret_is_allowed_after_regeneration(server: Server, rows: CommittedRows) -> None:
     """History records the regeneration once."""
-    made = given.key()
-    assert everywhere(server, given, made.headers) == {200}
-    new = keys.regenerate(actor=OPERATOR, key=made.key.id).token.value
-    assert everywhere(server, given, made.headers) == {401}
-    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
-    assert list(Event.objects.of_target(str(made.key.id)).values_list("type", flat=True)) == ["key.regenerated"]
+    created = rows.key()
+    assert everywhere(server, rows, created.headers) == {200}
+    new = keys.regenerate(actor=OPERATOR, key=created.key.id).token.value
+    assert everywhere(server, rows, created.headers) == {401}
+    assert everywhere(server, rows, [("X-API-Key", new)]) == {200}
+    assert list(Event.objects.of_target(str(created.key.id)).values_list("type", flat=True)) == ["key.regenerated"]
 
 
-def test_both_secrets_are_allowed_during_the_grace_period(server: Server, given: Given) -> None:
+def test_both_secrets_are_allowed_during_the_grace_period(server: Server, rows: CommittedRows) -> None:
     """The grace period ends by time or by request."""
-    made = given.key()
-    new = keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1)).token.value
-    assert everywhere(server, given, made.headers) == {200}
-    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
-    given.execute(
-        "UPDATE secret SET not_after = clock_timestamp() WHERE key_id = %s AND not_after > now()", made.key.id
+    created = rows.key()
+    new = keys.regenerate(actor=OPERATOR, key=created.key.id, grace=timedelta(hours=1)).token.value
+    assert everywhere(server, rows, created.headers) == {200}
+    assert everywhere(server, rows, [("X-API-Key", new)]) == {200}
+    rows.execute(
+        "UPDATE secret SET not_after = clock_timestamp() WHERE key_id = %s AND not_after > now()", created.key.id
     )
-    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
-    assert everywhere(server, given, made.headers) == {401}
-    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
+    assert everywhere(server, rows, created.headers) == {401}
+    assert everywhere(server, rows, [("X-API-Key", new)]) == {200}
 
-    newer = keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1)).token.value
-    assert everywhere(server, given, [("X-API-Key", new)]) == {200}
-    keys.end_grace(actor=OPERATOR, key=made.key.id)
-    assert everywhere(server, given, [("X-API-Key", new)]) == {401}
-    assert everywhere(server, given, [("X-API-Key", newer)]) == {200}
-
-
-def test_replaced_secret_expires_with_its_key(server: Server, given: Given) -> None:
-    made = given.key()
-    keys.regenerate(actor=OPERATOR, key=made.key.id, grace=timedelta(hours=1))
-    keys.revoke(actor=OPERATOR, key=made.key.id)
-    assert everywhere(server, given, made.headers) == {401}
+    newer = keys.regenerate(actor=OPERATOR, key=created.key.id, grace=timedelta(hours=1)).token.value
+    assert everywhere(server, rows, [("X-API-Key", new)]) == {200}
+    keys.end_grace(actor=OPERATOR, key=created.key.id)
+    assert everywhere(server, rows, [("X-API-Key", new)]) == {401}
+    assert everywhere(server, rows, [("X-API-Key", newer)]) == {200}
 
 
-def test_key_expires_by_the_clock_of_the_database(server: Server, given: Given) -> None:
+def test_replaced_secret_expires_with_its_key(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    keys.regenerate(actor=OPERATOR, key=created.key.id, grace=timedelta(hours=1))
+    keys.revoke(actor=OPERATOR, key=created.key.id)
+    assert everywhere(server, rows, created.headers) == {401}
+
+
+def test_key_expires_by_the_clock_of_the_database(server: Server, rows: CommittedRows) -> None:
     """Every worker has the key cached. Calls are 200 before the expiry by that clock, and 401 from then on."""
-    made = given.key()
-    given.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", made.key.id)
+    created = rows.key()
+    rows.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", created.key.id)
     seen = set()
-    with server.connections_by_worker(made.headers) as workers:
+    with server.connections_by_worker(created.headers) as workers:
         while {(pid, 401) for pid in workers} - seen:
             for pid, worker in workers.items():
-                left = seconds_left(made.key)
-                status = worker.request("/api/chats", made.headers).status
+                left = seconds_left(created.key)
+                status = worker.request("/api/chats", created.headers).status
                 if left <= 0:
                     assert status == 401
-                elif seconds_left(made.key) > 0:
+                elif seconds_left(created.key) > 0:
                     assert status == 200
                 seen.add((pid, status))
     assert {status for _, status in seen} == {200, 401}
@@ -92,43 +92,43 @@ def seconds_left(key: Key) -> float:
         return float(cursor.fetchone()[0])
 
 
-def test_keys_of_a_disabled_bot_are_denied(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    bot = given.bot(organisation)
-    made, beside = given.key(organisation, bot=bot), given.key(organisation)
-    assert everywhere(server, given, made.headers) == {200}
+def test_keys_of_a_disabled_bot_are_denied(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    bot = rows.bot(organisation)
+    created, beside = rows.key(organisation, bot=bot), rows.key(organisation)
+    assert everywhere(server, rows, created.headers) == {200}
     bots.disable(actor=OPERATOR, bot=bot.id)
-    assert everywhere(server, given, made.headers) == {401}
-    assert everywhere(server, given, beside.headers) == {200}
+    assert everywhere(server, rows, created.headers) == {401}
+    assert everywhere(server, rows, beside.headers) == {200}
     bots.enable(actor=OPERATOR, bot=bot.id)
-    assert everywhere(server, given, made.headers) == {200}
+    assert everywhere(server, rows, created.headers) == {200}
 
 
-def test_keys_of_a_disabled_organisation_are_denied(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    made, elsewhere = given.key(organisation), given.key()
-    assert everywhere(server, given, made.headers) == {200}
+def test_keys_of_a_disabled_organisation_are_denied(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    created, elsewhere = rows.key(organisation), rows.key()
+    assert everywhere(server, rows, created.headers) == {200}
     organisations.disable(actor=OPERATOR, organisation=organisation.id)
-    assert everywhere(server, given, made.headers) == {401}
-    assert everywhere(server, given, elsewhere.headers) == {200}
+    assert everywhere(server, rows, created.headers) == {401}
+    assert everywhere(server, rows, elsewhere.headers) == {200}
     organisations.enable(actor=OPERATOR, organisation=organisation.id)
-    assert everywhere(server, given, made.headers) == {200}
+    assert everywhere(server, rows, created.headers) == {200}
 
 
-def test_deleted_key_is_denied(server: Server, given: Given) -> None:
-    made = given.key()
-    assert everywhere(server, given, made.headers) == {200}
-    keys.delete(actor=OPERATOR, key=made.key.id)
-    assert everywhere(server, given, made.headers) == {401}
+def test_deleted_key_is_denied(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    assert everywhere(server, rows, created.headers) == {200}
+    keys.delete(actor=OPERATOR, key=created.key.id)
+    assert everywhere(server, rows, created.headers) == {401}
 
 
-def test_status_changes_seven_days_before_expiry(given: Given) -> None:
+def test_status_changes_seven_days_before_expiry(rows: CommittedRows) -> None:
     """Python and the database agree."""
     for offset, expected in ((-1, Status.EXPIRING), (60, Status.ACTIVE)):
-        made = given.key(expires_at=timezone.now() + timedelta(days=7, seconds=offset))
-        assert made.key.status == expected
-        assert Key.objects.with_status().get(id=made.key.id).status == expected
-    key = given.key(expires_at=timezone.now()).key
+        created = rows.key(expires_at=timezone.now() + timedelta(days=7, seconds=offset))
+        assert created.key.status == expected
+        assert Key.objects.with_status().get(id=created.key.id).status == expected
+    key = rows.key(expires_at=timezone.now()).key
     assert key.expires_at is not None
     week, second = timedelta(days=7), timedelta(seconds=1)
     assert key.status_at(key.expires_at - week + second) == Status.EXPIRING

@@ -13,25 +13,25 @@ from keyadmin.core.tokens import mint
 from keyadmin.operations import keys
 from keyadmin.operations.catalogue import tiers
 from tests.callpath.invalid_tokens import wrong_secret
-from tests.callpath.rows import Given, Made
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 from tests.live.load import call, processes
 from tests.live.servers import WORKERS, Server
 
 OPERATOR = Actor(kind=ActorKind.COMMAND, id=None, label="command line", interface=Interface.COMMAND)
 
 
-def spent(given: Given, made: Made, count: int, minutes_ago: int = 0) -> None:
+def spent(rows: CommittedRows, created: CreatedKey, count: int, minutes_ago: int = 0) -> None:
     """Sets the meter as if the key had made `calls` calls some minutes ago."""
     statement = """UPDATE meter SET cells[1] = cells[1] + %s, used = used + %s, total = total + %s,
         minute = meter_minute() - %s WHERE key_id = %s"""
-    given.execute(statement, count, count, count, minutes_ago, made.key.id)
+    rows.execute(statement, count, count, count, minutes_ago, created.key.id)
 
 
-def test_last_call_of_the_limit_is_allowed_and_the_next_is_429(server: Server, given: Given) -> None:
-    made = given.key()
+def test_last_call_of_the_limit_is_allowed_and_the_next_is_429(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
     with server.connect() as connection:
-        assert [connection.request("/api/chats", made.headers).status for _ in range(1000)] == [200] * 1000
-        answer = connection.request("/api/chats", made.headers)
+        assert [connection.request("/api/chats", created.headers).status for _ in range(1000)] == [200] * 1000
+        answer = connection.request("/api/chats", created.headers)
     assert answer.status == 429
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.headers["Cache-Control"] == "no-store"
@@ -39,26 +39,26 @@ def test_last_call_of_the_limit_is_allowed_and_the_next_is_429(server: Server, g
     wait = int(answer.headers["Retry-After"])
     assert 3500 <= wait <= 3660
     assert answer.headers["RateLimit"] == f'"hour";r=0;t={wait}'
-    assert given.meter(made).total == 1000
+    assert rows.meter(created).total == 1000
 
 
-def test_limit_is_exact_for_eight_concurrent_processes(server: Server, given: Given) -> None:
-    made = given.key()
+def test_limit_is_exact_for_eight_concurrent_processes(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
     with processes(8) as pool:
-        jobs = [pool.submit(call, server.port, made.headers, 400) for _ in range(8)]
+        jobs = [pool.submit(call, server.port, created.headers, 400) for _ in range(8)]
         statuses = sum((job.result() for job in jobs), Counter())
     assert statuses == {200: 1000, 429: 2200}
-    meter = given.meter(made)
+    meter = rows.meter(created)
     assert (meter.total, meter.used, sum(meter.cells)) == (1000, 1000, 1000)
 
 
-def test_killed_workers_lose_no_count_and_are_replaced(server: Server, given: Given) -> None:
-    made = given.key(limit=1_000_000)
+def test_killed_workers_lose_no_count_and_are_replaced(server: Server, rows: CommittedRows) -> None:
+    created = rows.key(limit=1_000_000)
     killed = server.workers()
     with processes(4) as pool:
-        jobs = [pool.submit(call, server.port, made.headers, 300, reconnect=True) for _ in range(4)]
+        jobs = [pool.submit(call, server.port, created.headers, 300, reconnect=True) for _ in range(4)]
         deadline = time.monotonic() + 30
-        while given.meter(made).total < 100:
+        while rows.meter(created).total < 100:
             assert time.monotonic() < deadline
         for worker in killed:
             os.kill(worker, signal.SIGKILL)
@@ -66,70 +66,70 @@ def test_killed_workers_lose_no_count_and_are_replaced(server: Server, given: Gi
         statuses = sum((job.result() for job in jobs), Counter())
     assert statuses.keys() <= {0, 200}
     assert 0 < statuses[0] < 300, "no call was in progress when a worker was killed, or no worker was replaced"
-    meter = settled(given, made)
+    meter = settled(rows, created)
     assert statuses[200] <= meter <= statuses.total()
     assert server.workers().isdisjoint(killed)
     assert len(server.workers()) == WORKERS
     assert not any(psutil.pid_exists(worker) for worker in killed)
 
 
-def settled(given: Given, made: Made) -> int:
+def settled(rows: CommittedRows, created: CreatedKey) -> int:
     """The total of the meter, read when no statement of a killed worker is running."""
     total = -1
-    while total != (total := given.meter(made).total):
+    while total != (total := rows.meter(created).total):
         time.sleep(0.3)
     return total
 
 
-def test_denied_credential_consumes_nothing(server: Server, given: Given) -> None:
-    made = given.key(limit=3)
-    assert server.request("/api/chats", made.headers).status == 200
-    before = given.meter(made)
+def test_denied_credential_consumes_nothing(server: Server, rows: CommittedRows) -> None:
+    created = rows.key(limit=3)
+    assert server.request("/api/chats", created.headers).status == 200
+    before = rows.meter(created)
     for _ in range(5):
-        headers = [("X-API-Key", wrong_secret(made.token).value)]
+        headers = [("X-API-Key", wrong_secret(created.token).value)]
         assert server.request("/api/chats", headers).status == 401
         assert server.request("/api/chats", [("X-API-Key", mint("kad").value)]).status == 401
-        assert server.request("/api/chats", made.headers, "POST").status == 403
-    after = given.meter(made)
+        assert server.request("/api/chats", created.headers, "POST").status == 403
+    after = rows.meter(created)
     assert (after.total, after.used, after.last_used_at) == (before.total, before.used, before.last_used_at)
-    assert server.request("/api/chats", made.headers).headers["RateLimit"] == '"hour";r=1'
+    assert server.request("/api/chats", created.headers).headers["RateLimit"] == '"hour";r=1'
 
 
 @pytest.mark.parametrize(("minutes", "expected"), [(0, 429), (59, 429), (61, 200), (100_000, 200)])
-def test_calls_older_than_the_hour_are_free(server: Server, given: Given, minutes: int, expected: int) -> None:
-    made = given.key(limit=5)
-    spent(given, made, 5, minutes)
-    assert server.request("/api/chats", made.headers).status == expected
+def test_calls_older_than_the_hour_are_free(server: Server, rows: CommittedRows, minutes: int, expected: int) -> None:
+    created = rows.key(limit=5)
+    spent(rows, created, 5, minutes)
+    assert server.request("/api/chats", created.headers).status == expected
 
 
-def test_rolling_hour_frees_minute_by_minute(server: Server, given: Given) -> None:
+def test_rolling_hour_frees_minute_by_minute(server: Server, rows: CommittedRows) -> None:
     """Two calls 59 minutes ago and three now are five calls; one or two minutes later they are three."""
-    made = given.key(limit=5)
-    spent(given, made, 2, 59)
-    given.execute(
+    created = rows.key(limit=5)
+    spent(rows, created, 2, 59)
+    rows.execute(
         "UPDATE meter SET cells = array_fill(0, ARRAY[59]) || cells[1:2], minute = minute + 59 WHERE key_id = %s",
-        made.key.id,
+        created.key.id,
     )
-    spent(given, made, 3)
-    refused = server.request("/api/chats", made.headers)
+    spent(rows, created, 3)
+    refused = server.request("/api/chats", created.headers)
     assert refused.status == 429
     assert int(refused.headers["Retry-After"]) <= 120
-    given.execute("UPDATE meter SET minute = minute - 2 WHERE key_id = %s", made.key.id)
-    answer = server.request("/api/chats", made.headers)
+    rows.execute("UPDATE meter SET minute = minute - 2 WHERE key_id = %s", created.key.id)
+    answer = server.request("/api/chats", created.headers)
     assert (answer.status, answer.headers["RateLimit"]) == (200, '"hour";r=1')
 
 
-def test_new_tier_applies_at_once_and_keeps_the_count(server: Server, given: Given) -> None:
-    made = given.key(limit=20)
-    tier = made.key.tier
-    with server.connections_by_worker(made.headers) as connections:
-        used = given.meter(made).total
+def test_new_tier_applies_at_once_and_keeps_the_count(server: Server, rows: CommittedRows) -> None:
+    created = rows.key(limit=20)
+    tier = created.key.tier
+    with server.connections_by_worker(created.headers) as connections:
+        used = rows.meter(created).total
         tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used)
-        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
+        answers = [connection.request("/api/chats", created.headers) for connection in connections.values()]
         assert [answer.status for answer in answers] == [429] * WORKERS
         tiers.edit(actor=OPERATOR, tier=tier.id, hourly_limit=used + 10)
-        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
+        answers = [connection.request("/api/chats", created.headers) for connection in connections.values()]
         assert [answer.headers["RateLimit"] for answer in answers] == [f'"hour";r={n}' for n in (9, 8, 7)]
-        keys.edit(actor=OPERATOR, key=made.key.id, revision=None, tier=given.tier(used + 5).id)
-        answers = [connection.request("/api/chats", made.headers) for connection in connections.values()]
+        keys.edit(actor=OPERATOR, key=created.key.id, revision=None, tier=rows.tier(used + 5).id)
+        answers = [connection.request("/api/chats", created.headers) for connection in connections.values()]
         assert [answer.status for answer in answers] == [200, 200, 429]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import keyadmin.callpath
 from keyadmin.models import Key
 from tests.callpath.clock import database_minute, within_one_minute
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 
 CATALOGUE = UUID(int=0)
 #: The parameters of a draw and their types, in their order.
@@ -92,10 +92,10 @@ class Model:
 class Database:
     """The meter, with the interface of the model, by the statements of the call path."""
 
-    def __init__(self, rows: Given, limit: int) -> None:
-        made = rows.key(limit=limit)
-        self.key: Key = made.key
-        self.id, self.limit = made.key.id, limit
+    def __init__(self, rows: CommittedRows, limit: int) -> None:
+        created = rows.key(limit=limit)
+        self.key: Key = created.key
+        self.id, self.limit = created.key.id, limit
         self.ledger: Counter[int] = Counter()
         self._ways = cycle((ONE, MANY))
 
@@ -145,12 +145,12 @@ traffic = st.lists(st.tuples(steps, st.integers(1, 4)), min_size=1, max_size=25)
 @settings(max_examples=60, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @hypothesis.given(traffic=traffic, limit=st.integers(3, 9))
 def test_meter_agrees_with_a_model_that_remembers_every_call(
-    given: Given, traffic: list[tuple[int, int]], limit: int
+    rows: CommittedRows, traffic: list[tuple[int, int]], limit: int
 ) -> None:
-    within_one_minute(lambda: play(given, traffic, limit))
+    within_one_minute(lambda: play(rows, traffic, limit))
 
 
-def play(rows: Given, traffic: list[tuple[int, int]], limit: int) -> None:
+def play(rows: CommittedRows, traffic: list[tuple[int, int]], limit: int) -> None:
     database, model, now = Database(rows, limit), Model(limit), database_minute()
     handed_over = 0
     for minutes, cost in traffic:
@@ -189,11 +189,11 @@ def check_wait(room_at: int, wait: int | None) -> None:
     traffic=st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), min_size=10, max_size=40),
     limit=st.integers(3, 9),
 )
-def test_no_rolling_hour_exceeds_the_limit(given: Given, traffic: list[tuple[int, int]], limit: int) -> None:
+def test_no_rolling_hour_exceeds_the_limit(rows: CommittedRows, traffic: list[tuple[int, int]], limit: int) -> None:
     """Calls in minutes 60 apart may be within one hour; calls in minutes 61 apart never are."""
 
     def run() -> None:
-        database, time, passed = Database(given, limit), 0, []
+        database, time, passed = Database(rows, limit), 0, []
         for minutes, calls in traffic:
             database.step(minutes)
             time += minutes
@@ -209,12 +209,12 @@ def test_no_rolling_hour_exceeds_the_limit(given: Given, traffic: list[tuple[int
 @settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @hypothesis.given(traffic=traffic, limit=st.integers(3, 9), back=st.sampled_from([0, 1, 2, 3, 59, 60, 61, 5000]))
 def test_denied_call_has_room_within_one_window(
-    given: Given, traffic: list[tuple[int, int]], limit: int, back: int
+    rows: CommittedRows, traffic: list[tuple[int, int]], limit: int, back: int
 ) -> None:
     """Also after changes of the clock. Denied calls in between consume nothing."""
 
     def run() -> None:
-        database = Database(given, limit)
+        database = Database(rows, limit)
         for minutes, cost in traffic:
             database.step(minutes)
             database.draw(cost=cost)
@@ -231,9 +231,9 @@ def test_denied_call_has_room_within_one_window(
 
 
 @pytest.mark.parametrize("back", [1, 2, 3, 30, 100, 5000])
-def test_clock_set_back_denies_for_one_window_at_most(given: Given, back: int) -> None:
+def test_clock_set_back_denies_for_one_window_at_most(rows: CommittedRows, back: int) -> None:
     def run() -> None:
-        database = Database(given, 3)
+        database = Database(rows, 3)
         assert [database.draw()[0] for _ in range(4)] == ["consumed", "consumed", "consumed", "full"]
         database.step(-back)
         outcome, used, wait = database.draw()
@@ -246,9 +246,9 @@ def test_clock_set_back_denies_for_one_window_at_most(given: Given, back: int) -
     within_one_minute(run)
 
 
-def test_clock_set_forward_frees_the_skipped_minutes(given: Given) -> None:
+def test_clock_set_forward_frees_the_skipped_minutes(rows: CommittedRows) -> None:
     def run() -> None:
-        database = Database(given, 3)
+        database = Database(rows, 3)
         assert [database.draw()[0] for _ in range(4)] == ["consumed", "consumed", "consumed", "full"]
         database.step(61)
         assert database.draw()[:2] == ("consumed", 1)
@@ -258,13 +258,13 @@ def test_clock_set_forward_frees_the_skipped_minutes(given: Given) -> None:
     within_one_minute(run)
 
 
-def test_cost_above_the_limit_is_never_allowed(given: Given) -> None:
-    outcome, used, wait = Database(given, 3).draw(cost=4)
+def test_cost_above_the_limit_is_never_allowed(rows: CommittedRows) -> None:
+    outcome, used, wait = Database(rows, 3).draw(cost=4)
     assert (outcome, used, wait) == ("full", 0, None)
 
 
-def test_stale_or_expired_snapshot_consumes_nothing(given: Given) -> None:
-    database = Database(given, 3)
+def test_stale_or_expired_snapshot_consumes_nothing(rows: CommittedRows) -> None:
+    database = Database(rows, 3)
     database.draw()
     for minutes in (0, 5, -5):
         database.step(minutes)
@@ -278,9 +278,9 @@ def test_stale_or_expired_snapshot_consumes_nothing(given: Given) -> None:
 
 
 @pytest.mark.parametrize("version", ["version", "organisation_version", "catalogue_version"])
-def test_slow_path_compares_every_version_again(given: Given, version: str) -> None:
+def test_slow_path_compares_every_version_again(rows: CommittedRows, version: str) -> None:
     """A statement that waited for the commit of a change reaches the slow path with the old versions."""
-    database = Database(given, 3)
+    database = Database(rows, 3)
     parameters = database.parameters()
     assert database.ask(SETTLE, **parameters)[0][0] == "consumed"
     before = database.row()

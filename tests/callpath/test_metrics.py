@@ -16,8 +16,8 @@ from keyadmin import env
 from keyadmin.callpath.metrics import CallPathMetrics
 from keyadmin.env import ROOT
 from keyadmin.server import metrics
-from tests.callpath.rows import Given
-from tests.live.client import Answer
+from tests.fixtures.committed_rows import CommittedRows
+from tests.live.client import Response
 from tests.live.servers import Server, free_port, gunicorn, run_server
 
 TOKEN = "only-for-monitoring"
@@ -42,7 +42,7 @@ def metrics_of(server: Server, *headers: tuple[str, str]) -> dict[str, float]:
     return dict(parsed(answer))
 
 
-def parsed(answer: Answer) -> Iterator[tuple[str, float]]:
+def parsed(answer: Response) -> Iterator[tuple[str, float]]:
     for line in answer.body.decode().splitlines():
         if not line.startswith("#"):
             name, _, value = line.rpartition(" ")
@@ -55,17 +55,17 @@ def settled(server: Server) -> dict[str, float]:
     return metrics_of(server)
 
 
-def test_metrics_sum_all_workers(watched: Server, given: Given) -> None:
-    made, before = given.key(limit=100), settled(watched)
-    with watched.connections_by_worker(made.headers) as connections:
+def test_metrics_sum_all_workers(watched: Server, rows: CommittedRows) -> None:
+    created, before = rows.key(limit=100), settled(watched)
+    with watched.connections_by_worker(created.headers) as connections:
         for connection in connections.values():
             for _ in range(5):
-                assert connection.request("/api/chats", made.headers).status == 200
-            assert connection.request("/api/chats", made.headers, "POST").status == 403
+                assert connection.request("/api/chats", created.headers).status == 200
+            assert connection.request("/api/chats", created.headers, "POST").status == 403
             assert connection.request("/api/chats").status == 401
     after = settled(watched)
     gained = {name: after[name] - before.get(name, 0) for name in after}
-    total = given.meter(made).total
+    total = rows.meter(created).total
     assert gained['keyadmin_decisions_total{reason="ok"}'] == total
     assert gained['keyadmin_decisions_total{reason="scope"}'] == 3
     assert gained['keyadmin_decisions_total{reason="no_credential"}'] == 3
@@ -79,9 +79,9 @@ def test_metrics_sum_all_workers(watched: Server, given: Given) -> None:
     assert after["keyadmin_usage_dropped_total"] == 0
 
 
-def test_killed_worker_keeps_its_counts_and_loses_its_connections(watched: Server, given: Given) -> None:
-    made = given.key()
-    with watched.connections_by_worker(made.headers):
+def test_killed_worker_keeps_its_counts_and_loses_its_connections(watched: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    with watched.connections_by_worker(created.headers):
         pass
     before = settled(watched)
     killed = watched.workers()
@@ -110,8 +110,8 @@ def test_metrics_through_a_proxy_need_the_token(watched: Server, name: str) -> N
 
 def test_metrics_through_a_proxy_are_404_without_a_configured_token(server: Server) -> None:
     proxied = ("X-Forwarded-For", "127.0.0.1")
-    for given in ("Bearer ", "Bearer", ""):
-        assert server.request("/metrics", [proxied, ("Authorization", given)]).status == 404
+    for rows in ("Bearer ", "Bearer", ""):
+        assert server.request("/metrics", [proxied, ("Authorization", rows)]).status == 404
     assert server.request("/metrics").status == 200
 
 
@@ -123,10 +123,10 @@ def test_metrics_are_open_to_loopback_addresses(peer: str, status: int) -> None:
 
 
 def test_verify_server_and_web_server_publish_together(
-    watched: Server, given: Given, database_url: str, folder: Path, tmp_path: Path
+    watched: Server, rows: CommittedRows, database_url: str, folder: Path, tmp_path: Path
 ) -> None:
     """Each server answers for both. The counts of an ended server are removed when another server starts."""
-    port, made = free_port(), given.key()
+    port, created = free_port(), rows.key()
     environ = {"DATABASE_URL": database_url, "KEYADMIN_METRICS_DIR": str(folder / "m")}
     environ["KEYADMIN_TRUSTED_PROXIES"] = "127.0.0.1"
     command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
@@ -134,7 +134,7 @@ def test_verify_server_and_web_server_publish_together(
         before = settled(watched)
         original = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats")]
         original.append(("X-Forwarded-For", "203.0.113.9"))
-        answer = gateway.request("/verify", [*made.headers, *original])
+        answer = gateway.request("/verify", [*created.headers, *original])
         assert answer.status in (200, 204), answer.body
         time.sleep(2 * metrics.PUBLISH_INTERVAL_SECONDS)
         name = 'keyadmin_decisions_total{reason="ok"}'
@@ -165,10 +165,10 @@ def test_duration_falls_into_the_bucket_that_contains_it() -> None:
     assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
 
 
-def test_metrics_name_no_key(watched: Server, given: Given) -> None:
-    made = given.key()
-    assert watched.request("/api/chats", made.headers).status == 200
+def test_metrics_name_no_key(watched: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    assert watched.request("/api/chats", created.headers).status == 200
     body = watched.request("/metrics").body.decode()
-    for told in (made.token.secret, made.token.key_id, str(made.key.id), made.key.organisation.slug):
+    for told in (created.token.secret, created.token.key_id, str(created.key.id), created.key.organisation.slug):
         assert told not in body
     assert set(re.findall(r"([a-z]+)=", body)) <= {"reason", "le", "version", "task"}

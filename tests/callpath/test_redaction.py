@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from keyadmin.core.tokens import Format, mint
-from tests.callpath.rows import Given, Made, Pairs
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey, Pairs
 from tests.live.client import Connection
 from tests.live.servers import Server, free_port, gunicorn, run_server
 
@@ -76,21 +76,21 @@ def send(server: Server, path: str, headers: Pairs, method: str = "GET", body: b
         server.request(path, headers, method, body)
 
 
-def send_everywhere(server: Server, made: Made, secret: str) -> None:
+def send_everywhere(server: Server, created: CreatedKey, secret: str) -> None:
     proper = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats"), ("X-Forwarded-For", "203.0.113.9")]
     for path in ("/api/chats", "/verify", "/keys/", "/metrics", "/readyz"):
         for name in HEADERS:
             for value in forms(secret):
                 send(server, path, [*proper, (name, value)])
         for place in (f"{path}?api_key={secret}", f"{path}/{secret}", f"{path}/{secret}/../x", f"{path}%2f{secret}"):
-            send(server, place, made.headers)
+            send(server, place, created.headers)
             send(server, place, [])
     body = json.dumps({"key": secret, "path": secret, "method": secret, secret: 1, "calls": secret}).encode()
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain", "multipart/form-data"):
         for path in ("/api/verify", "/verify", "/account/login/", "/api/marked/explodes"):
             for sent in (body, f"login={secret}&password={secret}&key={secret}".encode(), b"{" + secret.encode()):
-                send(server, path, [*made.headers, ("Content-Type", kind)], "POST", sent)
-    send(server, f"/api/marked/explodes?token={secret}", made.headers)
+                send(server, path, [*created.headers, ("Content-Type", kind)], "POST", sent)
+    send(server, f"/api/marked/explodes?token={secret}", created.headers)
 
 
 def send_broken(server: Server, secret: str) -> None:
@@ -126,38 +126,38 @@ def dump() -> str:
     return "\n".join(values)
 
 
-def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, given: Given, folder: Path) -> None:
-    made = given.key(scopes=("chats:read", "keys:verify"), limit=10**6)
+def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, rows: CommittedRows, folder: Path) -> None:
+    created = rows.key(scopes=("chats:read", "keys:verify"), limit=10**6)
     unknown, compact = mint("kad"), mint("kad", Format.COMPACT)
     for server in (pages, gateway):
-        for secret in (made.token.value, made.token.secret, unknown.value, compact.value):
-            send_everywhere(server, made, secret)
+        for secret in (created.token.value, created.token.secret, unknown.value, compact.value):
+            send_everywhere(server, created, secret)
             send_broken(server, secret)
     send(pages, "/account/login/", [], "POST", f"login=a@example.com&password={PASSWORD}".encode())
     time.sleep(2)  # what is written every second
     sinks = {path.name: path.read_text(errors="replace") for path in (folder / "log", folder / "gateway")}
     sinks |= {"database": dump()}
     sinks |= {f"metrics {n}": server.request("/metrics").body.decode() for n, server in enumerate((pages, gateway))}
-    hidden = {made.token.value, made.token.secret, unknown.value, unknown.secret, compact.value, PASSWORD}
+    hidden = {created.token.value, created.token.secret, unknown.value, unknown.secret, compact.value, PASSWORD}
     for name, sink in sinks.items():
         assert sink
         for secret in hidden | {secret[:-6] for secret in hidden if len(secret) > 40}:
             assert secret.lower() not in sink.lower(), name
     assert "ValueError: ('cannot read [redacted]" in sinks["log"]
-    assert str(made.key.id) in sinks["log"]
-    assert str(made.key.id) in sinks["gateway"]
+    assert str(created.key.id) in sinks["log"]
+    assert str(created.key.id) in sinks["gateway"]
 
 
 def test_every_decision_is_logged_with_request_id_and_key(
-    pages: Server, gateway: Server, given: Given, folder: Path
+    pages: Server, gateway: Server, rows: CommittedRows, folder: Path
 ) -> None:
-    made = given.key()
+    created = rows.key()
     proper = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats"), ("X-Forwarded-For", "203.0.113.9")]
     for server, path, log in ((pages, "/api/chats", "log"), (gateway, "/verify", "gateway")):
         for method, word in (("GET", "allowed"), ("POST", "denied")):
             asked = [(name, method if name == "X-Original-Method" else value) for name, value in proper]
-            answer = server.request(path, [*made.headers, *asked], method if server is pages else "GET")
+            answer = server.request(path, [*created.headers, *asked], method if server is pages else "GET")
             request_id = answer.headers["X-Request-Id"]
             lines = [line for line in (folder / log).read_text().splitlines() if request_id in line and word in line]
             assert len(lines) == 1, (log, word)
-            assert str(made.key.id) in lines[0]
+            assert str(created.key.id) in lines[0]

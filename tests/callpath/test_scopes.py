@@ -4,12 +4,12 @@ from uuid import uuid4
 
 import pytest
 
-from tests.callpath.rows import Given, Made
-from tests.live.client import Answer
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
+from tests.live.client import Response
 from tests.live.servers import Server
 
 
-def forbidden(answer: Answer, slug: str = "insufficient-scope") -> Answer:
+def forbidden(answer: Response, slug: str = "insufficient-scope") -> Response:
     assert answer.status == 403, answer.body
     assert answer.json["type"] == f"urn:keyadmin:problem:{slug}"
     assert answer.headers["Content-Type"] == "application/problem+json"
@@ -38,18 +38,18 @@ def forbidden(answer: Answer, slug: str = "insufficient-scope") -> Answer:
         ("contacts:manage", "GET", "/api/contacts?email=a%2Fb@c;d"),
     ],
 )
-def test_scope_opens_its_routes_only(server: Server, given: Given, scope: str, method: str, path: str):
-    answer = server.request(path, given.key(scopes=(scope,)).headers, method)
+def test_scope_opens_its_routes_only(server: Server, rows: CommittedRows, scope: str, method: str, path: str):
+    answer = server.request(path, rows.key(scopes=(scope,)).headers, method)
     assert answer.status in (200, 404), answer.body
     assert answer.headers["RateLimit"] == '"hour";r=999'
     others = {"chats:read", "chats:export", "contacts:manage", "templates:read", "templates:send"} - {scope}
-    lacking = given.key(scopes=tuple(others))
+    lacking = rows.key(scopes=tuple(others))
     refused = server.request(path, lacking.headers, method)
     assert (refused.status, refused.headers["RateLimit"]) == (403, '"hour";r=1000')
     assert (
         f'scope="{scope}' in refused.headers["WWW-Authenticate"] or " " + scope in refused.headers["WWW-Authenticate"]
     )
-    assert given.meter(lacking).total == 0
+    assert rows.meter(lacking).total == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_scope_opens_its_routes_only(server: Server, given: Given, scope: str, m
         ("GET", "/api/api-keys"),
     ],
 )
-def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, method: str, path: str) -> None:
+def test_unmapped_path_is_denied_to_every_key(server: Server, rows: CommittedRows, method: str, path: str) -> None:
     every = (
         "chats:read",
         "chats:write",
@@ -74,7 +74,7 @@ def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, meth
         "templates:send",
         "users:impersonate",
     )
-    forbidden(server.request(path, given.key(scopes=every).headers, method))
+    forbidden(server.request(path, rows.key(scopes=every).headers, method))
 
 
 @pytest.mark.parametrize(
@@ -103,48 +103,48 @@ def test_unmapped_path_is_denied_to_every_key(server: Server, given: Given, meth
         b"/api/chats/\x85",
     ],
 )
-def test_ambiguous_path_is_denied_with_400(server: Server, given: Given, path: str | bytes) -> None:
-    made = given.key()
-    answer = server.request(path, made.headers)
+def test_ambiguous_path_is_denied_with_400(server: Server, rows: CommittedRows, path: str | bytes) -> None:
+    created = rows.key()
+    answer = server.request(path, created.headers)
     assert answer.status == 400, answer.body
-    assert given.meter(made).total == 0
+    assert rows.meter(created).total == 0
 
 
 @pytest.mark.parametrize("path", ["//api/chats", "/./api/chats", "/x/../api/chats", "/API/chats", "/api"])
-def test_other_spelling_of_a_path_does_not_reach_the_api(server: Server, given: Given, path: str) -> None:
+def test_other_spelling_of_a_path_does_not_reach_the_api(server: Server, rows: CommittedRows, path: str) -> None:
     """A path without the prefix is not a call: it gets no answer of the API, with or without a key."""
-    for headers in ([], given.key().headers):
+    for headers in ([], rows.key().headers):
         answer = server.request(path, headers)
         assert answer.status in (301, 302, 400, 404)
         assert b'"pid"' not in answer.body
 
 
-def test_key_restricted_to_channels_is_denied_on_others(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    sms, web = given.channel(organisation, "sms"), given.channel(organisation, "web")
-    made = given.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
+def test_key_restricted_to_channels_is_denied_on_others(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    sms, web = rows.channel(organisation, "sms"), rows.channel(organisation, "web")
+    created = rows.key(organisation, scopes=("chats:read", "messages:send", "contacts:manage"), channels=(sms,))
     assert web.slug == "web"
-    assert server.request("/api/chats", [*made.headers, ("X-Channel", "sms")]).status == 200
+    assert server.request("/api/chats", [*created.headers, ("X-Channel", "sms")]).status == 200
     for named in ([("X-Channel", "web")], [("X-Channel", "SMS")], [], [("X-Channel", "none")]):
-        forbidden(server.request("/api/chats", [*made.headers, *named]))
-    assert server.request("/api/channels/sms/messages", made.headers, "POST").json["arguments"] == {"channel": "sms"}
-    forbidden(server.request("/api/channels/web/messages", [*made.headers, ("X-Channel", "sms")], "POST"))
-    assert server.request("/api/contacts", made.headers).status == 200  # not about channels
-    free = given.key(organisation, scopes=("chats:read", "messages:send"))
+        forbidden(server.request("/api/chats", [*created.headers, *named]))
+    assert server.request("/api/channels/sms/messages", created.headers, "POST").json["arguments"] == {"channel": "sms"}
+    forbidden(server.request("/api/channels/web/messages", [*created.headers, ("X-Channel", "sms")], "POST"))
+    assert server.request("/api/contacts", created.headers).status == 200  # not about channels
+    free = rows.key(organisation, scopes=("chats:read", "messages:send"))
     assert server.request("/api/chats", free.headers).status == 200
     assert server.request("/api/channels/web/messages", free.headers, "POST").status == 200
 
 
 @pytest.fixture
-def impersonator(given: Given) -> Made:
-    return given.key(kind="master", scopes=("chats:read", "users:impersonate"))
+def impersonator(rows: CommittedRows) -> CreatedKey:
+    return rows.key(kind="master", scopes=("chats:read", "users:impersonate"))
 
 
 def test_on_behalf_of_accepts_an_active_person_of_the_organisation(
-    server: Server, given: Given, impersonator: Made
+    server: Server, rows: CommittedRows, impersonator: CreatedKey
 ) -> None:
     organisation = impersonator.key.organisation
-    person = given.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
+    person = rows.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
     for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.lower()):
         answer = server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", f" {named} ")])
         assert answer.status == 200, named
@@ -152,11 +152,13 @@ def test_on_behalf_of_accepts_an_active_person_of_the_organisation(
     assert server.request("/api/chats", impersonator.headers).json["on_behalf_of"] is None
 
 
-def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: Given, impersonator: Made) -> None:
+def test_on_behalf_of_another_person_is_denied_with_403(
+    server: Server, rows: CommittedRows, impersonator: CreatedKey
+) -> None:
     organisation = impersonator.key.organisation
-    stranger = given.person(given.organisation(), "owner")
-    homeless, left = given.person(), given.person(organisation, is_active=False)
-    administrator = given.person(system_role="administrator")
+    stranger = rows.person(rows.organisation(), "owner")
+    homeless, left = rows.person(), rows.person(organisation, is_active=False)
+    administrator = rows.person(system_role="administrator")
     bodies = set()
     for named in (
         stranger.email,
@@ -175,23 +177,25 @@ def test_on_behalf_of_another_person_is_denied_with_403(server: Server, given: G
         bodies.add(str(forbidden(answer, "unknown-person").without_id()))
     assert len(bodies) == 1
     assert server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", b"\xe9\xff@x.y")]).status == 403
-    assert given.meter(impersonator).total == 0
+    assert rows.meter(impersonator).total == 0
 
 
-def test_on_behalf_of_without_the_scope_is_denied(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    person = given.person(organisation)
-    made = given.key(organisation)
+def test_on_behalf_of_without_the_scope_is_denied(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    person = rows.person(organisation)
+    created = rows.key(organisation)
     for named in (person.email, "unknown@example.com"):
-        forbidden(server.request("/api/chats", [*made.headers, ("On-Behalf-Of", named)]))
-    assert given.meter(made).total == 0
+        forbidden(server.request("/api/chats", [*created.headers, ("On-Behalf-Of", named)]))
+    assert rows.meter(created).total == 0
 
 
-def test_on_behalf_of_a_deactivated_person_is_denied_at_once(server: Server, given: Given, impersonator: Made) -> None:
-    person = given.person(impersonator.key.organisation)
+def test_on_behalf_of_a_deactivated_person_is_denied_at_once(
+    server: Server, rows: CommittedRows, impersonator: CreatedKey
+) -> None:
+    person = rows.person(impersonator.key.organisation)
     headers = [*impersonator.headers, ("On-Behalf-Of", person.email)]
     assert server.request("/api/chats", headers).status == 200
-    given.execute("UPDATE person SET is_active = false WHERE id = %s", person.id)  # no version moves
+    rows.execute("UPDATE person SET is_active = false WHERE id = %s", person.id)  # no version moves
     forbidden(server.request("/api/chats", headers), "unknown-person")
 
 
@@ -208,12 +212,12 @@ def test_on_behalf_of_a_deactivated_person_is_denied_at_once(server: Server, giv
     ],
 )
 def test_inheriting_key_has_the_scopes_of_its_creators_roles(
-    server: Server, given: Given, person: dict[str, object], role: str | None, expected: set[str]
+    server: Server, rows: CommittedRows, person: dict[str, object], role: str | None, expected: set[str]
 ) -> None:
-    organisation = given.organisation()
-    creator = given.person(organisation if role else None, role or "", **person)
-    made = given.key(organisation, inherits=True, creator=creator, scopes=())
-    answer = server.request("/api/chats", made.headers)
+    organisation = rows.organisation()
+    creator = rows.person(organisation if role else None, role or "", **person)
+    created = rows.key(organisation, inherits=True, creator=creator, scopes=())
+    answer = server.request("/api/chats", created.headers)
     if "chats:read" not in expected:
         forbidden(answer)
         return
@@ -221,11 +225,11 @@ def test_inheriting_key_has_the_scopes_of_its_creators_roles(
     assert "users:impersonate" not in answer.json["scopes"]
 
 
-def test_only_a_master_key_inherits_impersonation(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    administrator, person = given.person(system_role="administrator"), given.person(organisation)
+def test_only_a_master_key_inherits_impersonation(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    administrator, person = rows.person(system_role="administrator"), rows.person(organisation)
     inherited = {"inherits": True, "creator": administrator, "scopes": ()}
     named = [("On-Behalf-Of", person.email)]
-    standard, master = given.key(organisation, **inherited), given.key(organisation, kind="master", **inherited)
+    standard, master = rows.key(organisation, **inherited), rows.key(organisation, kind="master", **inherited)
     forbidden(server.request("/api/chats", [*standard.headers, *named]))
     assert server.request("/api/chats", [*master.headers, *named]).json["on_behalf_of"]["id"] == str(person.id)

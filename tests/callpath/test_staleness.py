@@ -20,7 +20,7 @@ from keyadmin.models import Organisation, Person
 from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.organisations import allow_lists, bots
-from tests.callpath.rows import Given, Made, Pairs
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey, Pairs
 from tests.live.client import Connection
 from tests.live.servers import Server
 
@@ -48,79 +48,79 @@ class Caller(Thread):
         return [status for started, status in self.seen if started > moment]
 
 
-def test_no_call_after_a_revocation_is_allowed_under_load(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    control = given.key(organisation, limit=1_000_000)
+def test_no_call_after_a_revocation_is_allowed_under_load(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    control = rows.key(organisation, limit=1_000_000)
     with server.connections_by_worker(control.headers) as workers:
         for _ in range(REVOCATIONS):
-            made = given.key(organisation)
-            callers = [Caller(worker, made.headers) for worker in workers.values()]
+            created = rows.key(organisation)
+            callers = [Caller(worker, created.headers) for worker in workers.values()]
             for caller in callers:
                 caller.start()
             for caller in callers:
                 assert caller.warm.wait(10)
-            keys.revoke(actor=OPERATOR, key=made.key.id)
-            committed = time.monotonic()
+            keys.revoke(actor=OPERATOR, key=created.key.id)
+            committed_at = time.monotonic()
             for caller in callers:
-                while len(caller.started_after(committed)) < 3:
+                while len(caller.started_after(committed_at)) < 3:
                     assert caller.is_alive()
                     time.sleep(0.001)
                 caller.enough.set()
                 caller.join()
             for caller in callers:
                 assert {status for _, status in caller.seen[:2]} == {200}
-                assert set(caller.started_after(committed)) == {401}
+                assert set(caller.started_after(committed_at)) == {401}
             for pid, worker in workers.items():
                 assert worker.request("/api/chats", control.headers).json["pid"] == pid
 
 
-def revoke(given: Given, made: Made) -> None:
-    keys.revoke(actor=OPERATOR, key=made.key.id)
+def revoke(rows: CommittedRows, created: CreatedKey) -> None:
+    keys.revoke(actor=OPERATOR, key=created.key.id)
 
 
-def delete(given: Given, made: Made) -> None:
-    keys.delete(actor=OPERATOR, key=made.key.id)
+def delete(rows: CommittedRows, created: CreatedKey) -> None:
+    keys.delete(actor=OPERATOR, key=created.key.id)
 
 
-def regenerate(given: Given, made: Made) -> None:
-    keys.regenerate(actor=OPERATOR, key=made.key.id)
+def regenerate(rows: CommittedRows, created: CreatedKey) -> None:
+    keys.regenerate(actor=OPERATOR, key=created.key.id)
 
 
-def disable_bot(given: Given, made: Made) -> None:
-    assert made.key.bot is not None
-    bots.disable(actor=OPERATOR, bot=made.key.bot.id)
+def disable_bot(rows: CommittedRows, created: CreatedKey) -> None:
+    assert created.key.bot is not None
+    bots.disable(actor=OPERATOR, bot=created.key.bot.id)
 
 
-def disable_organisation(given: Given, made: Made) -> None:
-    organisations.disable(actor=OPERATOR, organisation=made.key.organisation_id)
+def disable_organisation(rows: CommittedRows, created: CreatedKey) -> None:
+    organisations.disable(actor=OPERATOR, organisation=created.key.organisation_id)
 
 
-def restrict_key(given: Given, made: Made) -> None:
-    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", key=made.key.id)
+def restrict_key(rows: CommittedRows, created: CreatedKey) -> None:
+    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", key=created.key.id)
 
 
-def restrict_bot(given: Given, made: Made) -> None:
-    assert made.key.bot is not None
-    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", bot=made.key.bot.id)
+def restrict_bot(rows: CommittedRows, created: CreatedKey) -> None:
+    assert created.key.bot is not None
+    allow_lists.add(actor=OPERATOR, network="192.0.2.0/24", bot=created.key.bot.id)
 
 
-def take_scope(given: Given, made: Made) -> None:
-    keys.edit(actor=OPERATOR, key=made.key.id, revision=None, scopes={"contacts:manage"})
+def take_scope(rows: CommittedRows, created: CreatedKey) -> None:
+    keys.edit(actor=OPERATOR, key=created.key.id, revision=None, scopes={"contacts:manage"})
 
 
-def restrict_channel(given: Given, made: Made) -> None:
-    channel = given.channel(made.key.organisation, "sms")
-    keys.edit(actor=OPERATOR, key=made.key.id, revision=None, channels={channel.id})
+def restrict_channel(rows: CommittedRows, created: CreatedKey) -> None:
+    channel = rows.channel(created.key.organisation, "sms")
+    keys.edit(actor=OPERATOR, key=created.key.id, revision=None, channels={channel.id})
 
 
-def lower_limit(given: Given, made: Made) -> None:
-    tiers.edit(actor=OPERATOR, tier=made.key.tier_id, hourly_limit=1)
+def lower_limit(rows: CommittedRows, created: CreatedKey) -> None:
+    tiers.edit(actor=OPERATOR, tier=created.key.tier_id, hourly_limit=1)
 
 
-def expire(given: Given, made: Made) -> None:
+def expire(rows: CommittedRows, created: CreatedKey) -> None:
     """Expires the key at once."""
-    given.execute("UPDATE key SET expires_at = clock_timestamp() WHERE id = %s", made.key.id)
-    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+    rows.execute("UPDATE key SET expires_at = clock_timestamp() WHERE id = %s", created.key.id)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
 
 
 @pytest.mark.parametrize(
@@ -140,20 +140,20 @@ def expire(given: Given, made: Made) -> None:
     ],
 )
 def test_change_applies_to_the_next_call_of_every_worker(
-    server: Server, given: Given, change: Callable[[Given, Made], None], status: int
+    server: Server, rows: CommittedRows, change: Callable[[CommittedRows, CreatedKey], None], status: int
 ) -> None:
-    organisation = given.organisation()
-    made = given.key(organisation, bot=given.bot(organisation), limit=10_000)
-    assert changed(server, made, lambda: change(given, made)) == {status}
+    organisation = rows.organisation()
+    created = rows.key(organisation, bot=rows.bot(organisation), limit=10_000)
+    assert changed(server, created, lambda: change(rows, created)) == {status}
 
 
-def changed(server: Server, made: Made, change: Callable[[], None]) -> set[int]:
+def changed(server: Server, created: CreatedKey, change: Callable[[], None]) -> set[int]:
     """The statuses of one call to each worker after the change. Every worker had the key cached."""
-    with server.connections_by_worker(made.headers) as workers:
+    with server.connections_by_worker(created.headers) as workers:
         for worker in workers.values():
-            assert worker.request("/api/chats", made.headers).status == 200
+            assert worker.request("/api/chats", created.headers).status == 200
         change()
-        return {worker.request("/api/chats", made.headers).status for worker in workers.values()}
+        return {worker.request("/api/chats", created.headers).status for worker in workers.values()}
 
 
 def remove_role(creator: Person, organisation: Organisation) -> None:
@@ -183,20 +183,20 @@ def take_system_role(creator: Person, organisation: Organisation) -> None:
     ],
 )
 def test_inheriting_key_loses_what_its_creator_loses(
-    server: Server, given: Given, role: str, system_role: str, lose: Callable[[Person, Organisation], None]
+    server: Server, rows: CommittedRows, role: str, system_role: str, lose: Callable[[Person, Organisation], None]
 ) -> None:
-    given.person(system_role="administrator")  # the last one could not be removed
-    organisation = given.organisation()
-    creator = given.person(organisation, role, system_role=system_role)
-    made = given.key(organisation, inherits=True, creator=creator, scopes=())
-    assert changed(server, made, lambda: lose(creator, organisation)) == {403}
+    rows.person(system_role="administrator")  # the last one could not be removed
+    organisation = rows.organisation()
+    creator = rows.person(organisation, role, system_role=system_role)
+    created = rows.key(organisation, inherits=True, creator=creator, scopes=())
+    assert changed(server, created, lambda: lose(creator, organisation)) == {403}
 
 
-def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server, given: Given) -> None:
-    creator = given.person(system_role="administrator")
-    made = given.key(inherits=True, creator=creator, scopes=())
-    with server.connections_by_worker(made.headers) as workers:
-        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {403}
+def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server, rows: CommittedRows) -> None:
+    creator = rows.person(system_role="administrator")
+    created = rows.key(inherits=True, creator=creator, scopes=())
+    with server.connections_by_worker(created.headers) as workers:
+        assert {worker.request("/api/orders", created.headers).status for worker in workers.values()} == {403}
         scopes.create(
             actor=OPERATOR,
             name="orders:read",
@@ -206,41 +206,41 @@ def test_route_of_a_new_scope_opens_and_of_a_removed_scope_closes(server: Server
             explanation="Orders.",
             routes=[Route("GET", "/api/orders", "orders:read")],
         )
-        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {200}
+        assert {worker.request("/api/orders", created.headers).status for worker in workers.values()} == {200}
         scopes.remove(actor=OPERATOR, scope="orders:read")
-        assert {worker.request("/api/orders", made.headers).status for worker in workers.values()} == {403}
+        assert {worker.request("/api/orders", created.headers).status for worker in workers.values()} == {403}
 
 
-def test_changed_channel_slug_applies_at_once(server: Server, given: Given) -> None:
-    organisation = given.organisation()
-    sms = given.channel(organisation, "sms")
-    made = given.key(organisation, channels=(sms,), scopes=("chats:read", "contacts:manage"))
+def test_changed_channel_slug_applies_at_once(server: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    sms = rows.channel(organisation, "sms")
+    created = rows.key(organisation, channels=(sms,), scopes=("chats:read", "contacts:manage"))
     with server.connect() as worker:
-        named = [*made.headers, ("X-Channel", "sms")]
+        named = [*created.headers, ("X-Channel", "sms")]
         assert worker.request("/api/chats", named).status == 200
         slug = channels.rename(actor=OPERATOR, channel=sms.id, name="Short messages").slug
-        assert worker.request("/api/chats", [*made.headers, ("X-Channel", slug)]).status == 200
+        assert worker.request("/api/chats", [*created.headers, ("X-Channel", slug)]).status == 200
         assert worker.request("/api/chats", named).status == (200 if slug == "sms" else 403)
 
 
-def test_call_that_waits_for_a_revocation_is_denied(given: Given, settings: Any) -> None:
+def test_call_that_waits_for_a_revocation_is_denied(rows: CommittedRows, settings: Any) -> None:
     """The call started before the commit, and waited for the meter's row."""
     settings.KEYADMIN_CALL_DEADLINE_SECONDS = 60  # it must not give up before this test has seen it wait
-    made = given.key()
+    created = rows.key()
     call = Call("GET", "/api/chats", None)
-    assert isinstance(authorize(made.token, call), Authenticated)
+    assert isinstance(authorize(created.token, call), Authenticated)
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            given.execute("UPDATE key SET revoked_at = clock_timestamp() WHERE id = %s", made.key.id)
-            given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
-            waiting = pool.submit(authorize, made.token, call)
+            rows.execute("UPDATE key SET revoked_at = clock_timestamp() WHERE id = %s", created.key.id)
+            rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
+            waiting = pool.submit(authorize, created.token, call)
             while not somebody_waits_for_us():
                 assert not waiting.done()
         verdict = waiting.result()
         pool.submit(state.database.discard).result()
     assert isinstance(verdict, Denial)
     assert verdict.reason is DenialReason.REVOKED
-    assert given.meter(made).total == 1
+    assert rows.meter(created).total == 1
 
 
 def somebody_waits_for_us() -> bool:

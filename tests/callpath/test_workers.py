@@ -3,16 +3,16 @@
 from collections import Counter
 from contextlib import ExitStack
 
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import WORKERS, Server
 
 CONNECTIONS = 24
 BURSTS = 5
 
 
-def test_burst_of_connections_is_shared_among_workers(server: Server, given: Given) -> None:
+def test_burst_of_connections_is_shared_among_workers(server: Server, rows: CommittedRows) -> None:
     """In the median of several bursts every worker has connections, and none has most of them."""
-    headers = given.key(limit=1_000_000).headers
+    headers = rows.key(limit=1_000_000).headers
     busy, most = [], []
     for _ in range(BURSTS):
         with ExitStack() as stack:

@@ -98,8 +98,8 @@ def option_row(action: argparse.Action) -> str | None:
 def metavar(action: argparse.Action) -> str:
     if action.choices is not None:
         return "{" + ",".join(map(str, action.choices)) + "}"
-    given: Any = action.metavar or action.dest.upper()
-    return str(given if isinstance(given, str) else " ".join(given))
+    rows: Any = action.metavar or action.dest.upper()
+    return str(rows if isinstance(rows, str) else " ".join(rows))
 
 
 def wrapped(text: str | None) -> str:

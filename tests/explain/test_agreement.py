@@ -21,8 +21,8 @@ from keyadmin.explain.inputs import METHODS, find_key, parse_call
 from keyadmin.models import AllowListEntry, Bot, Channel, Kind, Meter, Organisation, Person
 from keyadmin.models.meter import CELLS
 from tests.callpath.clock import database_minute, within_one_minute
-from tests.callpath.rows import Given
 from tests.factories import OPERATOR
+from tests.fixtures.committed_rows import CommittedRows
 
 LIMIT: Final = 5
 NETWORKS: Final = ("10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "203.0.113.0/24", "2001:db8::/32", "192.0.2.0/28")
@@ -81,7 +81,7 @@ WILD: Final = (
 class World:
     """The rows that the keys of all examples share."""
 
-    given: Given
+    rows: CommittedRows
     organisations: list[Organisation] = field(default_factory=list)
     bots: list[Bot] = field(default_factory=list)
     channels: list[Channel] = field(default_factory=list)
@@ -89,21 +89,21 @@ class World:
     people: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        given = self.given
-        self.organisations = [given.organisation(), given.organisation(is_active=False)]
+        rows = self.rows
+        self.organisations = [rows.organisation(), rows.organisation(is_active=False)]
         home = self.organisations[0]
-        self.tier = given.tier(LIMIT)
-        self.bots = [given.bot(each) for each in self.organisations] + [given.bot(home)]
+        self.tier = rows.tier(LIMIT)
+        self.bots = [rows.bot(each) for each in self.organisations] + [rows.bot(home)]
         Bot.objects.filter(id=self.bots[2].id).update(is_active=False)
-        self.channels = [given.channel(home, slug) for slug in ("sms", "web", "post")]
+        self.channels = [rows.channel(home, slug) for slug in ("sms", "web", "post")]
         self.creators = [
-            given.person(home, "owner"),
-            given.person(home, "auditor"),
-            given.person(home, "member"),
-            given.person(home, "owner", is_active=False),
-            given.person(system_role="administrator"),
+            rows.person(home, "owner"),
+            rows.person(home, "auditor"),
+            rows.person(home, "member"),
+            rows.person(home, "owner", is_active=False),
+            rows.person(system_role="administrator"),
         ]
-        known = [given.person(home), given.person(home, is_active=False), given.person(self.organisations[1])]
+        known = [rows.person(home), rows.person(home, is_active=False), rows.person(self.organisations[1])]
         self.people = [known[0].email.upper(), *(str(person.id) for person in known), "unknown@example.com", "a, b"]
 
 
@@ -151,8 +151,8 @@ def cases(draw: Any) -> Case:
 
 
 @pytest.fixture
-def world(given: Given) -> World:
-    return World(given)
+def world(rows: CommittedRows) -> World:
+    return World(rows)
 
 
 @settings(max_examples=120, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
@@ -162,16 +162,16 @@ def test_explain_and_authorize_always_agree(world: World, case: Case) -> None:
 
 
 def compare(world: World, case: Case) -> None:
-    made, call = key_of_case(world, case), dict(case.call)
+    created, call = key_of_case(world, case), dict(case.call)
     if call["on_behalf_of"]:
         call["on_behalf_of"] = world.people[int(call["on_behalf_of"])]
-    meter, counted = meter_of(made.key.id), state.usage.decisions
+    meter, counted = meter_of(created.key.id), state.usage.decisions
 
-    explanation = explain(find_key(OPERATOR, str(made.key.id)), parse_call(**call))
-    assert (meter_of(made.key.id), state.usage.decisions) == (meter, counted)
+    explanation = explain(find_key(OPERATOR, str(created.key.id)), parse_call(**call))
+    assert (meter_of(created.key.id), state.usage.decisions) == (meter, counted)
 
     path = call["path"].partition("?")[0]
-    verdict = decide(call["method"], path, headers(made.token.value, call), call["address"])
+    verdict = decide(call["method"], path, headers(created.token.value, call), call["address"])
     if isinstance(verdict, Caller):
         assert (explanation.status, explanation.reason) == (200, None)
         assert explanation.quota.remaining == verdict.quota.remaining + 1
@@ -200,11 +200,11 @@ def key_of_case(world: World, case: Case) -> Any:
     if creator is not None:
         fields |= {"inherits": True, "creator": world.creators[creator]}
     fields["channels"] = [world.channels[place] for place in fields["channels"]]
-    made = world.given.key(home, tier=world.tier, **fields)
+    created = world.rows.key(home, tier=world.tier, **fields)
     calls, minutes = case.meter
     cells = [calls, *[0] * (CELLS - 1)]
-    Meter.objects.filter(key_id=made.key.id).update(minute=database_minute() - minutes, used=calls, cells=cells)
-    return made
+    Meter.objects.filter(key_id=created.key.id).update(minute=database_minute() - minutes, used=calls, cells=cells)
+    return created
 
 
 def headers(token: str, call: dict[str, str]) -> dict[str, list[str]]:

@@ -16,14 +16,14 @@ from keyadmin.explain.rules import Rule
 from keyadmin.models import Bot, Meter, Organisation
 from keyadmin.models.meter import CELLS
 from tests.callpath.clock import database_minute
-from tests.callpath.rows import Given, Made
 from tests.factories import OPERATOR, as_actor
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 
-def explained(made: Made, path: str = "/api/chats", method: str = "GET", **call: str) -> Explanation:
+def explained(created: CreatedKey, path: str = "/api/chats", method: str = "GET", **call: str) -> Explanation:
     call.setdefault("address", "10.1.2.3")
     return explain(
-        find_key(OPERATOR, made.key.key_id or str(made.key.id)), parse_call(method=method, path=path, **call)
+        find_key(OPERATOR, created.key.key_id or str(created.key.id)), parse_call(method=method, path=path, **call)
     )
 
 
@@ -38,17 +38,17 @@ def said(explanation: Explanation) -> tuple[str, list[str]]:
     return explanation.deciding.message, [change.detail for change in explanation.remedies]
 
 
-def test_allowed_call_passes_every_rule(given: Given) -> None:
-    organisation = given.organisation(name="Northwind")
+def test_allowed_call_passes_every_rule(rows: CommittedRows) -> None:
+    organisation = rows.organisation(name="Northwind")
     bot = Bot.objects.create(organisation=organisation, name="Concierge")
-    given.network("10.0.0.0/8", bot=bot)
-    sms = given.channel(organisation, "sms")
-    made = given.key(organisation, bot=bot, name="CRM", networks=("10.1.0.0/16", "192.0.2.1/32"), channels=(sms,))
-    explanation = explained(made, "/api/chats?limit=5", channel="sms")
+    rows.network("10.0.0.0/8", bot=bot)
+    sms = rows.channel(organisation, "sms")
+    created = rows.key(organisation, bot=bot, name="CRM", networks=("10.1.0.0/16", "192.0.2.1/32"), channels=(sms,))
+    explanation = explained(created, "/api/chats?limit=5", channel="sms")
     assert (explanation.status, explanation.reason, explanation.remedies) == (200, None, [])
     assert [step.message for step in explanation.steps] == [
         "GET /api/chats can be read in one way only.",
-        f"{made.key.masked}•••• is CRM.",
+        f"{created.key.masked}•••• is CRM.",
         "Active, and never expires. Its bot Concierge and Northwind are enabled.",
         "10.1.2.3 is in 10.1.0.0/16.",
         "10.1.2.3 is in 10.0.0.0/8.",
@@ -59,34 +59,34 @@ def test_allowed_call_passes_every_rule(given: Given) -> None:
     ]
 
 
-def test_revoked_expired_or_paused_key_is_explained(given: Given) -> None:
-    organisation: Organisation = given.organisation(name="Northwind", is_active=False)
+def test_revoked_expired_or_paused_key_is_explained(rows: CommittedRows) -> None:
+    organisation: Organisation = rows.organisation(name="Northwind", is_active=False)
     bot = Bot.objects.create(organisation=organisation, name="Concierge", is_active=False)
     past = timezone.now() - timedelta(days=1)
-    paused = given.key(organisation, bot=bot)
+    paused = rows.key(organisation, bot=bot)
     both = ["Enable its bot Concierge.", "Enable Northwind."]
     assert said(explained(paused)) == ("Paused. Concierge is disabled. Northwind is disabled.", both)
-    ended = given.key(organisation, bot=bot, revoked_at=past, expires_at=past)
+    ended = rows.key(organisation, bot=bot, revoked_at=past, expires_at=past)
     detail, changes = said(explained(ended))
     assert detail.startswith("Revoked on ")
     assert changes == ["Reactivate the key.", "Give the key a new expiry.", *both]
-    assert said(explained(given.key(expires_at=past)))[0].startswith("Expired on ")
+    assert said(explained(rows.key(expires_at=past)))[0].startswith("Expired on ")
 
 
-def test_address_must_be_on_the_list_of_key_and_bot(given: Given) -> None:
-    organisation = given.organisation()
+def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None:
+    organisation = rows.organisation()
     bot = Bot.objects.create(organisation=organisation, name="Concierge")
-    given.network("10.0.0.0/8", bot=bot)
-    made = given.key(organisation, bot=bot, networks=("192.0.2.0/24",))
-    by_key = explained(made)
+    rows.network("10.0.0.0/8", bot=bot)
+    created = rows.key(organisation, bot=bot, networks=("192.0.2.0/24",))
+    by_key = explained(created)
     assert said(by_key) == ("10.1.2.3 is not in 192.0.2.0/24.", ["Add 10.1.2.3 to the key’s allow-list."])
     assert step(by_key, Rule.BOT_ADDRESSES).reason is None
-    by_bot = explained(made, address="192.0.2.7")
+    by_bot = explained(created, address="192.0.2.7")
     assert said(by_bot) == ("192.0.2.7 is not in 10.0.0.0/8.", ["Add 192.0.2.7 to the allow-list of Concierge."])
-    unknown = explained(made, address="")
+    unknown = explained(created, address="")
     assert said(unknown)[0] == "No address is known, so it is not in 192.0.2.0/24."
     assert set(said(unknown)[1]) == {"Call from an address that can be determined."}
-    many = given.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
+    many = rows.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
     assert said(explained(many))[0].endswith("192.0.4.0/24 or 4 more.")
 
 
@@ -131,71 +131,73 @@ def test_address_must_be_on_the_list_of_key_and_bot(given: Given) -> None:
     ],
 )
 def test_permission_rule_is_explained(
-    given: Given, fields: dict[str, Any], method: str, path: str, detail: str, change: str
+    rows: CommittedRows, fields: dict[str, Any], method: str, path: str, detail: str, change: str
 ) -> None:
-    assert said(explained(given.key(**fields), path, method)) == (detail, [change])
+    assert said(explained(rows.key(**fields), path, method)) == (detail, [change])
 
 
-def test_inheriting_key_needs_a_role_of_its_creator(given: Given) -> None:
-    organisation = given.organisation()
-    creator = given.person(organisation, "auditor")
-    made = given.key(organisation, inherits=True, creator=creator, created_by="Asha Nair", scopes=())
-    assert said(explained(made))[1] == ["Give Asha Nair, from whom the key inherits, a role that includes Read chats."]
+def test_inheriting_key_needs_a_role_of_its_creator(rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    creator = rows.person(organisation, "auditor")
+    created = rows.key(organisation, inherits=True, creator=creator, created_by="Asha Nair", scopes=())
+    assert said(explained(created))[1] == [
+        "Give Asha Nair, from whom the key inherits, a role that includes Read chats."
+    ]
 
 
-def test_every_key_may_call_whoami(given: Given) -> None:
-    explanation = explained(given.key(scopes=()), "/api/whoami")
+def test_every_key_may_call_whoami(rows: CommittedRows) -> None:
+    explanation = explained(rows.key(scopes=()), "/api/whoami")
     assert step(explanation, Rule.PERMISSION).message == "Every key may call GET /api/whoami."
     assert (explanation.status, explanation.needs) == (200, frozenset())
 
 
-def test_channel_rule_is_explained(given: Given) -> None:
-    organisation = given.organisation()
-    sms = given.channel(organisation, "sms")
-    made = given.key(organisation, channels=(sms,), scopes=("chats:read", "messages:send", "contacts:manage"))
+def test_channel_rule_is_explained(rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    sms = rows.channel(organisation, "sms")
+    created = rows.key(organisation, channels=(sms,), scopes=("chats:read", "messages:send", "contacts:manage"))
     unnamed = "X-Channel names no channel. The key may use sms only."
-    assert said(explained(made)) == (unnamed, ["Name one of the key’s channels: sms."])
+    assert said(explained(created)) == (unnamed, ["Name one of the key’s channels: sms."])
     other = ["Use one of the key’s channels, sms, or let the key use web."]
-    assert said(explained(made, channel="web")) == ("web is not one of the key’s channels: sms.", other)
-    by_path = explained(made, "/api/channels/web/messages", "POST", channel="sms")
+    assert said(explained(created, channel="web")) == ("web is not one of the key’s channels: sms.", other)
+    by_path = explained(created, "/api/channels/web/messages", "POST", channel="sms")
     assert said(by_path) == ("web is not one of the key’s channels: sms.", other)
-    assert step(explained(made, "/api/contacts"), Rule.CHANNEL).message == "This call does not concern a channel."
-    assert step(explained(given.key()), Rule.CHANNEL).message == "The key may use every channel."
+    assert step(explained(created, "/api/contacts"), Rule.CHANNEL).message == "This call does not concern a channel."
+    assert step(explained(rows.key()), Rule.CHANNEL).message == "The key may use every channel."
 
 
-def test_on_behalf_of_rule_is_explained(given: Given) -> None:
-    organisation = given.organisation(name="Northwind")
-    sam = given.person(organisation)
-    may = given.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
+def test_on_behalf_of_rule_is_explained(rows: CommittedRows) -> None:
+    organisation = rows.organisation(name="Northwind")
+    sam = rows.person(organisation)
+    may = rows.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
     assert explained(may, on_behalf_of=sam.email).status == 200
     assert said(explained(may, on_behalf_of="x@y.z")) == (
         "No active person of Northwind is x@y.z.",
         ["Name an active person of Northwind, by e-mail address or id."],
     )
     lacking = "The key may not act for a person: it lacks Act for a person."
-    master, standard = given.key(organisation, kind="master"), given.key(organisation)
+    master, standard = rows.key(organisation, kind="master"), rows.key(organisation)
     assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
     assert said(explained(standard, on_behalf_of=sam.email))[1] == [
         "Use a master key: only a master key may act for people."
     ]
 
 
-def test_several_denying_rules_are_explained_together(given: Given) -> None:
-    made = given.key(limit=3, networks=("192.0.2.0/24",))
-    Meter.objects.filter(key_id=made.key.id).update(minute=database_minute(), used=3, cells=[3, *[0] * (CELLS - 1)])
-    explanation = explained(made, "/api/export", address="192.0.2.1")
+def test_several_denying_rules_are_explained_together(rows: CommittedRows) -> None:
+    created = rows.key(limit=3, networks=("192.0.2.0/24",))
+    Meter.objects.filter(key_id=created.key.id).update(minute=database_minute(), used=3, cells=[3, *[0] * (CELLS - 1)])
+    explanation = explained(created, "/api/export", address="192.0.2.1")
     assert (explanation.status, explanation.quota.remaining) == (403, 0)
     limit = step(explanation, Rule.LIMIT)
     assert (limit.state, limit.message) == ("not_reached", "3 of 3 used in the last hour.")
     wait = "Wait until some of its calls are an hour old, or give the key a larger tier."
     assert said(explanation)[1] == ["Give the key Export data.", wait]
-    assert explained(made, address="192.0.2.1").status == 429
+    assert explained(created, address="192.0.2.1").status == 429
 
 
-def test_open_circuit_breaker_raises_operational_error(given: Given) -> None:
+def test_open_circuit_breaker_raises_operational_error(rows: CommittedRows) -> None:
     """Pages and the API answer 503."""
-    made = given.key()
-    key, call = find_key(OPERATOR, str(made.key.id)), parse_call(method="GET", path="/api/chats")
+    created = rows.key()
+    key, call = find_key(OPERATOR, str(created.key.id)), parse_call(method="GET", path="/api/chats")
     state.circuit_breaker.record_failure()
     try:
         with pytest.raises(OperationalError):
@@ -205,13 +207,13 @@ def test_open_circuit_breaker_raises_operational_error(given: Given) -> None:
     assert explain(key, call).status == 200
 
 
-def test_key_that_the_actor_cannot_see_is_not_found(given: Given) -> None:
-    organisation = given.organisation()
-    made, compact = given.key(organisation), given.key(organisation, format="compact")
-    auditor, member = given.person(organisation, "auditor"), given.person(organisation, "member")
-    stranger = given.person(given.organisation(), "owner")
-    for name in (str(made.key.id), made.key.key_id, f" {made.key.key_id} "):
-        assert find_key(as_actor(auditor), name) == made.key
+def test_key_that_the_actor_cannot_see_is_not_found(rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    created, compact = rows.key(organisation), rows.key(organisation, format="compact")
+    auditor, member = rows.person(organisation, "auditor"), rows.person(organisation, "member")
+    stranger = rows.person(rows.organisation(), "owner")
+    for name in (str(created.key.id), created.key.key_id, f" {created.key.key_id} "):
+        assert find_key(as_actor(auditor), name) == created.key
         for other in (member, stranger):
             with pytest.raises(NotFoundError):
                 find_key(as_actor(other), name)
@@ -219,7 +221,7 @@ def test_key_that_the_actor_cannot_see_is_not_found(given: Given) -> None:
 
 
 @pytest.mark.parametrize("form", list(tokens.Format))
-def test_input_with_a_secret_is_rejected(given: Given, form: tokens.Format) -> None:
+def test_input_with_a_secret_is_rejected(rows: CommittedRows, form: tokens.Format) -> None:
     token = tokens.mint("kad", form)
     for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
         with pytest.raises(InvalidInputError) as refused:

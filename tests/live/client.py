@@ -12,7 +12,7 @@ type Headers = Iterable[tuple[str | bytes, str | bytes]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: HTTPMessage
     body: bytes
@@ -36,7 +36,7 @@ class Connection:
     def __init__(self, port: int, timeout: float = 20) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
-    def request(self, path: str | bytes, headers: Headers = (), method: str = "GET", body: bytes = b"") -> Answer:
+    def request(self, path: str | bytes, headers: Headers = (), method: str = "GET", body: bytes = b"") -> Response:
         lines = [b" ".join([method.encode(), _bytes(path), b"HTTP/1.1"])]
         lines += [_bytes(name) + b": " + _bytes(value) for name, value in (("Host", "localhost"), *headers)]
         if method in ("POST", "PUT", "PATCH"):
@@ -45,7 +45,7 @@ class Connection:
         response = HTTPResponse(self.socket, method=method)
         try:
             response.begin()
-            return Answer(response.status, response.headers, response.read())
+            return Response(response.status, response.headers, response.read())
         finally:
             response.close()
 

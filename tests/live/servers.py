@@ -14,7 +14,7 @@ import psutil
 
 from keyadmin.env import ROOT
 from keyadmin.server.run import end_group, services
-from tests.live.client import Answer, Connection, Headers
+from tests.live.client import Connection, Headers, Response
 from tests.owner import database_environ
 
 WORKERS: Final = 3
@@ -29,7 +29,7 @@ class Server:
 
     def request(
         self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET", body: bytes = b""
-    ) -> Answer:
+    ) -> Response:
         """Send one request on a new connection."""
         with self.connect() as connection:
             return connection.request(path, headers, method, body)

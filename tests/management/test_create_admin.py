@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.contrib.auth.hashers import check_password
 
-from .conftest import PASSWORD, ROOT, Shell
+from tests.fixtures.commands import PASSWORD, ROOT, Shell
 
 ADA = ("create_admin", "--email", "ada@example.com", "--name", "Ada Example")
 

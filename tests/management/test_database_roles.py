@@ -3,8 +3,7 @@
 import json
 
 from keyadmin.server.embedded_postgres import APPLICATION, CALLS, OWNER
-
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 
 def test_database_roles_grants_privileges_and_prints_them(empty_shell: Shell) -> None:

@@ -10,8 +10,7 @@ from django.core.management import CommandError
 from keyadmin.core import tokens
 from keyadmin.models import Organisation
 from tests.factories import KeyFactory
-
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 CALL = ("GET", "/api/chats", "--address", "203.0.113.24")
 

@@ -16,8 +16,7 @@ from keyadmin.models import Event, Key, Organisation
 from keyadmin.operations import organisations
 from keyadmin.operations.catalogue import channels
 from keyadmin.operations.organisations import bots
-
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 Run = Callable[..., str]
 ACTOR = Actor(kind=ActorKind.SYSTEM, id=None, label="tests", interface=Interface.BACKGROUND)

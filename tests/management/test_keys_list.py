@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from keyadmin.core import tokens
-
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 
 def listed(shell: Shell, *arguments: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ from django.contrib.auth.hashers import check_password
 from psycopg import sql
 
 from keyadmin.operations.demo.data import KEYS, PEOPLE
-
-from .conftest import PASSWORD, Shell
+from tests.fixtures.commands import PASSWORD, Shell
 
 TABLES = (
     "organisation",

@@ -11,8 +11,7 @@ from django.utils import timezone
 from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person, Scope, Tier, UsageHour
 from keyadmin.operations.people import passwords
 from tests.factories import ChannelFactory, KeyFactory, member_of
-
-from .conftest import Shell
+from tests.fixtures.commands import Shell
 
 type RunJson = Callable[..., Any]
 

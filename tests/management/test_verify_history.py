@@ -13,9 +13,8 @@ from psycopg import sql
 
 from keyadmin.models import Event
 from keyadmin.operations.audit import hash_of
+from tests.fixtures.commands import ROOT, Shell, database
 from tests.owner import append_only_disabled
-
-from .conftest import ROOT, Shell, database
 
 KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
 

@@ -16,9 +16,9 @@ from tests.operations.helpers import meter_version, version
 from tests.threads import run_concurrently
 
 
-def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organisation) -> None:
+def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed_organisation: Organisation) -> None:
     first = Event.objects.count()
-    made = [KeyFactory.create(organisation=committed) for _ in range(25)]
+    made = [KeyFactory.create(organisation=committed_organisation) for _ in range(25)]
     renamed = [BotFactory.create() for _ in range(25)]
     done = run_concurrently(
         *(partial(keys.revoke, actor=OPERATOR, key=key.id) for key in made),
@@ -33,14 +33,14 @@ def test_fifty_concurrent_changes_leave_a_gapless_valid_chain(committed: Organis
         assert after.at >= before.at
 
 
-def test_concurrent_changes_bump_every_version(committed: Organisation) -> None:
-    start = version(committed)
-    made = [BotFactory.create(organisation=committed) for _ in range(8)]
+def test_concurrent_changes_bump_every_version(committed_organisation: Organisation) -> None:
+    start = version(committed_organisation)
+    made = [BotFactory.create(organisation=committed_organisation) for _ in range(8)]
     run_concurrently(*(partial(bots.disable, actor=OPERATOR, bot=bot.id) for bot in made))
-    assert version(committed) == start + 8
+    assert version(committed_organisation) == start + 8
 
 
-def test_two_administrators_who_demote_each_other_leave_one(committed: Organisation) -> None:
+def test_two_administrators_who_demote_each_other_leave_one(committed_organisation: Organisation) -> None:
     for act in (
         lambda actor, person: people.set_system_role(actor=as_actor(actor), person=person.id, system_role=""),
         lambda actor, person: people.deactivate(actor=as_actor(actor), person=person.id),
@@ -53,8 +53,10 @@ def test_two_administrators_who_demote_each_other_leave_one(committed: Organisat
 
 
 @pytest.mark.parametrize("grace", [timedelta(0), timedelta(hours=1)])
-def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organisation, grace: timedelta) -> None:
-    key = KeyFactory.create(organisation=committed)
+def test_two_concurrent_regenerations_leave_one_current_secret(
+    committed_organisation: Organisation, grace: timedelta
+) -> None:
+    key = KeyFactory.create(organisation=committed_organisation)
     done = run_concurrently(*[partial(keys.regenerate, actor=OPERATOR, key=key.id, grace=grace)] * 2)
     assert all(isinstance(each, keys.IssuedKey) for each in done)
     assert key.secrets.filter(not_after__isnull=True).count() == 1
@@ -62,9 +64,9 @@ def test_two_concurrent_regenerations_leave_one_current_secret(committed: Organi
     assert meter_version(key) == 3
 
 
-def test_form_submitted_six_times_at_once_issues_one_key(committed: Organisation) -> None:
-    owner = as_actor(member_of(committed, Role.OWNER))
-    issue = partial(keys.issue, actor=owner, organisation=committed.id, name="CI", scopes=["chats:read"])
+def test_form_submitted_six_times_at_once_issues_one_key(committed_organisation: Organisation) -> None:
+    owner = as_actor(member_of(committed_organisation, Role.OWNER))
+    issue = partial(keys.issue, actor=owner, organisation=committed_organisation.id, name="CI", scopes=["chats:read"])
     done = run_concurrently(
         *[partial(idempotency.run_once, actor=owner, idempotency_key="the form", operation=issue)] * 6
     )
@@ -73,24 +75,30 @@ def test_form_submitted_six_times_at_once_issues_one_key(committed: Organisation
     assert {each.result_id for each in done if isinstance(each, DuplicateRequestError)} == {str(made[0].key.id)}
 
 
-def test_revoked_key_writes_nothing_afterwards(committed: Organisation) -> None:
+def test_revoked_key_writes_nothing_afterwards(committed_organisation: Organisation) -> None:
     """Keys of an organisation are made and changed side by side; still, history tells of no act of a revoked key."""
-    actors = [KeyFactory.create(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(2)]
+    actors = [
+        KeyFactory.create(organisation=committed_organisation, scopes=["keys:write", "chats:read"]) for _ in range(2)
+    ]
     for actor in actors:
         own = as_actor(actor)
-        issue = partial(keys.issue, actor=own, organisation=committed.id, name="CI", scopes=["chats:read"])
-        others = [KeyFactory.create(organisation=committed) for _ in range(4)]
+        issue = partial(keys.issue, actor=own, organisation=committed_organisation.id, name="CI", scopes=["chats:read"])
+        others = [KeyFactory.create(organisation=committed_organisation) for _ in range(4)]
         describe = [partial(keys.edit, actor=own, key=other.id, revision=1, description="New") for other in others]
         run_concurrently(partial(keys.revoke, actor=OPERATOR, key=actor.id), *[issue] * 4, *describe)
         told = list(
-            Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", "actor_id")
+            Event.objects.filter(organisation_id=committed_organisation.id)
+            .order_by("number")
+            .values_list("type", "actor_id")
         )
         revoked = max(place for place, (verb, _) in enumerate(told) if verb == "key.revoked")
         assert actor.id not in [who for _, who in told[revoked:]]
 
 
-def test_keys_that_change_each_other_do_not_deadlock(committed: Organisation) -> None:
-    made = [KeyFactory.create(organisation=committed, scopes=["keys:write", "chats:read"]) for _ in range(4)]
+def test_keys_that_change_each_other_do_not_deadlock(committed_organisation: Organisation) -> None:
+    made = [
+        KeyFactory.create(organisation=committed_organisation, scopes=["keys:write", "chats:read"]) for _ in range(4)
+    ]
     edits = [
         partial(keys.edit, actor=as_actor(one), key=other.id, revision=None, description=f"By {one.id}")
         for one in made
@@ -99,42 +107,58 @@ def test_keys_that_change_each_other_do_not_deadlock(committed: Organisation) ->
     assert {type(each) for each in run_concurrently(*edits)} == {Key}
 
 
-def test_concurrent_public_keys_leave_one(committed: Organisation) -> None:
+def test_concurrent_public_keys_leave_one(committed_organisation: Organisation) -> None:
     issue = partial(
-        keys.issue, actor=OPERATOR, organisation=committed.id, name="P", scopes=["chats:read"], kind=Kind.PUBLIC
+        keys.issue,
+        actor=OPERATOR,
+        organisation=committed_organisation.id,
+        name="P",
+        scopes=["chats:read"],
+        kind=Kind.PUBLIC,
     )
     done = run_concurrently(issue, issue)
     assert sum(isinstance(each, ConflictError) for each in done) == 1
 
 
-def test_second_of_two_concurrent_edits_gets_a_conflict(committed: Organisation) -> None:
-    key = KeyFactory.create(organisation=committed)
+def test_second_of_two_concurrent_edits_gets_a_conflict(committed_organisation: Organisation) -> None:
+    key = KeyFactory.create(organisation=committed_organisation)
     edits = [partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, name=name) for name in ("One", "Two")]
     done = run_concurrently(*edits)
     assert sum(isinstance(each, ConflictError) for each in done) == 1
     assert Key.objects.get(id=key.id).revision == 2
 
 
-def test_channel_is_not_removed_while_a_key_is_issued_for_it(committed: Organisation) -> None:
-    channel = ChannelFactory.create(organisation=committed)
+def test_channel_is_not_removed_while_a_key_is_issued_for_it(committed_organisation: Organisation) -> None:
+    channel = ChannelFactory.create(organisation=committed_organisation)
     issue = partial(
-        keys.issue, actor=OPERATOR, organisation=committed.id, name="CI", scopes=["chats:read"], channels=[channel.id]
+        keys.issue,
+        actor=OPERATOR,
+        organisation=committed_organisation.id,
+        name="CI",
+        scopes=["chats:read"],
+        channels=[channel.id],
     )
     done = run_concurrently(issue, partial(channels.remove, actor=OPERATOR, channel=channel.id))
     assert sum(isinstance(each, Exception) for each in done) == 1
 
 
-def test_demoted_owner_issues_nothing_afterwards(committed: Organisation) -> None:
-    owner = member_of(committed, Role.OWNER)
-    demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed.id)
-    issue = partial(keys.issue, actor=as_actor(owner), organisation=committed.id, name="CI", scopes=["chats:read"])
+def test_demoted_owner_issues_nothing_afterwards(committed_organisation: Organisation) -> None:
+    owner = member_of(committed_organisation, Role.OWNER)
+    demote = partial(people.remove_role, actor=OPERATOR, person=owner.id, organisation=committed_organisation.id)
+    issue = partial(
+        keys.issue, actor=as_actor(owner), organisation=committed_organisation.id, name="CI", scopes=["chats:read"]
+    )
     run_concurrently(demote, *[issue] * 4)
-    verbs = list(Event.objects.filter(organisation_id=committed.id).order_by("number").values_list("type", flat=True))
+    verbs = list(
+        Event.objects.filter(organisation_id=committed_organisation.id)
+        .order_by("number")
+        .values_list("type", flat=True)
+    )
     assert verbs[-1] == "person.role_removed"
 
 
-def test_concurrent_changes_of_lists_and_keys_do_not_deadlock(committed: Organisation) -> None:
-    bot = BotFactory.create(organisation=committed)
+def test_concurrent_changes_of_lists_and_keys_do_not_deadlock(committed_organisation: Organisation) -> None:
+    bot = BotFactory.create(organisation=committed_organisation)
     made = [KeyFactory.create(bot=bot) for _ in range(6)]
     done = run_concurrently(
         *(partial(allow_lists.add, actor=OPERATOR, bot=bot.id, network=f"192.0.{n}.0/24") for n in range(6)),

@@ -19,8 +19,10 @@ from tests.threads import run_concurrently, run_in_lock_order
 
 
 @pytest.fixture
-def scope(committed: Organisation) -> Scope:
-    name = "races:" + committed.slug.rpartition("-")[2].translate(str.maketrans("0123456789", "ghijklmnop"))
+def scope(committed_organisation: Organisation) -> Scope:
+    name = "races:" + committed_organisation.slug.rpartition("-")[2].translate(
+        str.maketrans("0123456789", "ghijklmnop")
+    )
     made: Scope = Scope.objects.create(name=name, resource="R", label="R", explanation="R", ability="race")
     return made
 
@@ -31,7 +33,7 @@ def issue(organisation: Organisation, **kwargs: Any) -> Callable[[], Any]:
 
 
 def test_scope_counted_as_unused_stays_unused(
-    committed: Organisation, scope: Scope, monkeypatch: pytest.MonkeyPatch
+    committed_organisation: Organisation, scope: Scope, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted, issued = Signal(), Signal()
     describe = scopes._describe
@@ -44,7 +46,7 @@ def test_scope_counted_as_unused_stays_unused(
     def issue_meanwhile() -> Any:
         counted.wait(10)
         try:
-            return issue(committed, scopes=["chats:read", scope.name])()
+            return issue(committed_organisation, scopes=["chats:read", scope.name])()
         finally:
             issued.set()
 
@@ -52,19 +54,19 @@ def test_scope_counted_as_unused_stays_unused(
     removed, made = run_concurrently(partial(scopes.remove, actor=OPERATOR, scope=scope.name), issue_meanwhile)
     assert removed is None
     assert isinstance(made, ConflictError)
-    assert not Key.objects.filter(organisation=committed).exists()
+    assert not Key.objects.filter(organisation=committed_organisation).exists()
 
 
-def test_new_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
+def test_new_key_keeps_its_scope(committed_organisation: Organisation, scope: Scope) -> None:
     made, raised = run_in_lock_order(
-        issue(committed, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
+        issue(committed_organisation, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
     )
     assert made.key.scopes.get() == scope
     assert raised.message == "1 key has this permission."
 
 
-def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> None:
-    key = KeyFactory.create(organisation=committed)
+def test_edited_key_keeps_its_scope(committed_organisation: Organisation, scope: Scope) -> None:
+    key = KeyFactory.create(organisation=committed_organisation)
     edited, raised = run_in_lock_order(
         partial(keys.edit, actor=OPERATOR, key=key.id, revision=1, scopes=[scope.name]),
         partial(scopes.remove, actor=OPERATOR, scope=scope.name),
@@ -73,26 +75,26 @@ def test_edited_key_keeps_its_scope(committed: Organisation, scope: Scope) -> No
     assert raised.message == "1 key has this permission."
 
 
-def test_new_key_keeps_its_tier(committed: Organisation) -> None:
+def test_new_key_keeps_its_tier(committed_organisation: Organisation) -> None:
     tier = TierFactory.create()
     made, raised = run_in_lock_order(
-        issue(committed, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id)
+        issue(committed_organisation, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id)
     )
     assert made.key.tier == tier
     assert raised.message == "1 key is in this tier."
 
 
-def test_key_with_a_removed_tier_is_not_issued(committed: Organisation) -> None:
+def test_key_with_a_removed_tier_is_not_issued(committed_organisation: Organisation) -> None:
     tier = TierFactory.create()
     removed, raised = run_in_lock_order(
-        partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed, tier=tier.id)
+        partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed_organisation, tier=tier.id)
     )
     assert removed is None
     assert "excludes this one" in raised.message
 
 
 def test_deactivated_administrator_writes_nothing_afterwards(
-    committed: Organisation, monkeypatch: pytest.MonkeyPatch
+    committed_organisation: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     administrator, allowed, answered = PersonFactory.create(administrator=True), Signal(), Signal()
     PersonFactory.create(administrator=True)
@@ -109,7 +111,9 @@ def test_deactivated_administrator_writes_nothing_afterwards(
         answered.set()
 
     monkeypatch.setattr(bots, "_clean", dawdle)
-    create = partial(bots.create, actor=as_actor(administrator), organisation=committed.id, name="Concierge")
+    create = partial(
+        bots.create, actor=as_actor(administrator), organisation=committed_organisation.id, name="Concierge"
+    )
     done = run_concurrently(create, deactivate)
     assert [each for each in done if isinstance(each, Exception)] == []
     told = Event.objects.filter(target_id__in=[str(administrator.id), str(done[0].id)])
@@ -126,29 +130,29 @@ def _is_held(person: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", cases.ALL_CASES)
-def test_every_operation_locks_the_acting_person(committed: Organisation, name: str) -> None:
+def test_every_operation_locks_the_acting_person(committed_organisation: Organisation, name: str) -> None:
     """Until the commit: an actor cannot be deactivated or demoted before an operation that they may still finish."""
     administrator = PersonFactory.create(administrator=True)
     with transaction.atomic():
-        cases.ALL_CASES[name](cases.world(committed), as_actor(administrator))
+        cases.ALL_CASES[name](cases.world(committed_organisation), as_actor(administrator))
         [held] = run_concurrently(partial(_is_held, administrator))
         transaction.set_rollback(True)
     assert held is True
 
 
-def test_creator_of_an_inheriting_key_is_locked(committed: Organisation) -> None:
-    owner = member_of(committed, Role.OWNER)
+def test_creator_of_an_inheriting_key_is_locked(committed_organisation: Organisation) -> None:
+    owner = member_of(committed_organisation, Role.OWNER)
     with transaction.atomic():
-        key = KeyFactory.create(organisation=committed, inherits=True, creator=owner)
+        key = KeyFactory.create(organisation=committed_organisation, inherits=True, creator=owner)
         bots_key = as_actor(key)
-        keys.revoke(actor=bots_key, key=KeyFactory.create(organisation=committed).id)
+        keys.revoke(actor=bots_key, key=KeyFactory.create(organisation=committed_organisation).id)
         [held] = run_concurrently(partial(_is_held, owner))
         transaction.set_rollback(True)
     assert held is True
 
 
-def test_people_who_change_each_other_do_not_deadlock(committed: Organisation) -> None:
-    people_here = [member_of(committed, Role.OWNER) for _ in range(4)]
+def test_people_who_change_each_other_do_not_deadlock(committed_organisation: Organisation) -> None:
+    people_here = [member_of(committed_organisation, Role.OWNER) for _ in range(4)]
     renames = [
         partial(people.edit, actor=as_actor(one), person=other.id, email=f"{one.id}-{other.id}@example.com")
         for one in people_here
@@ -156,11 +160,17 @@ def test_people_who_change_each_other_do_not_deadlock(committed: Organisation) -
         if one != other
     ]
     roles = [
-        partial(people.set_role, actor=as_actor(one), person=other.id, organisation=committed.id, role=Role.OWNER)
+        partial(
+            people.set_role,
+            actor=as_actor(one),
+            person=other.id,
+            organisation=committed_organisation.id,
+            role=Role.OWNER,
+        )
         for one, other in zip(people_here, reversed(people_here), strict=True)
     ]
     creations = [
-        partial(bots.create, actor=as_actor(one), organisation=committed.id, name=f"Bot of {one}")
+        partial(bots.create, actor=as_actor(one), organisation=committed_organisation.id, name=f"Bot of {one}")
         for one in people_here
     ]
     done = run_concurrently(*renames, *roles, *creations)

@@ -127,10 +127,12 @@ def test_only_lost_race_is_a_conflict(db: None) -> None:
         KeyFactory.create().tier.delete()
 
 
-def test_recording_outside_transaction_raises(committed: Organisation) -> None:
+def test_recording_outside_transaction_raises(committed_organisation: Organisation) -> None:
     number = ChainHead.objects.get().number
     with pytest.raises(RuntimeError, match="transaction"):
-        audit.record(EventType.BOT_EDITED, actor=OPERATOR, target=committed, organisation=committed)
+        audit.record(
+            EventType.BOT_EDITED, actor=OPERATOR, target=committed_organisation, organisation=committed_organisation
+        )
     assert ChainHead.objects.get().number == number
 
 

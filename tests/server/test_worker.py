@@ -57,7 +57,7 @@ def mail_server() -> Iterator[tuple[MailServer, int]]:
 
 @pytest.fixture
 def start_worker(
-    committed: Organisation, mail_server: tuple[MailServer, int], tmp_path: Path
+    committed_organisation: Organisation, mail_server: tuple[MailServer, int], tmp_path: Path
 ) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Starts worker processes on this test's database and mail server; kills those that are left."""
     environ = os.environ | database_environ(database_url_of(connection.settings_dict))
@@ -178,7 +178,7 @@ def test_worker_runs_maintenance(start_worker: Callable[[], subprocess.Popen[byt
     wait_until(lambda: MaintenanceRun.objects.filter(task="clean_outbox").exists())
 
 
-def test_job_is_queued_only_in_a_transaction(committed: Organisation) -> None:
+def test_job_is_queued_only_in_a_transaction(committed_organisation: Organisation) -> None:
     with pytest.raises(RuntimeError, match="transaction"):
         outbox.enqueue(JobKind.PASSWORD_RESET_MAIL, {}, expires_in=timedelta(hours=1))
     assert no_job_is_left()

@@ -7,7 +7,7 @@ from django.test import Client
 
 from keyadmin.models import Event, Organisation, Person
 from tests.factories import ChannelFactory, TierFactory, member_of
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.role_matrix import ADMIN_ACTIONS, ADMIN_PAGES, ROLES
 
 

@@ -12,7 +12,7 @@ from keyadmin.forms.bots import DEFAULT_SCOPES
 from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Organisation, Person, Status, UsageHour
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import key_names, secret_in
 
 

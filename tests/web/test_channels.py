@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.models import Channel, Organisation, Person
 from tests.factories import ChannelFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 def channel_names(response: Any) -> list[str]:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from keyadmin.core import tokens
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Tier
 from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import secret_in
 
 CREATE = "/keys/create/"

@@ -11,7 +11,7 @@ from keyadmin.models import CallOutcome, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys
 from keyadmin.web.keys import detail
 from tests.factories import OPERATOR, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

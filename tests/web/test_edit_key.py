@@ -12,7 +12,7 @@ from django.utils import timezone
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, ScopeDay
 from keyadmin.operations import keys as operations
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import form_values
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from keyadmin.models import AddressDay, Key, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import form_values
 
 

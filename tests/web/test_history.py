@@ -11,7 +11,7 @@ from keyadmin.models import Event, EventType, Organisation, Person
 from keyadmin.operations import keys as operations
 from keyadmin.operations.audit import chain
 from tests.factories import OPERATOR, KeyFactory, as_actor
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from keyadmin.models import Event, Membership, Organisation, OutboxJob, Person, 
 from keyadmin.operations import audit, people
 from keyadmin.server import logs
 from tests.factories import OPERATOR, PASSWORD
+from tests.fixtures.clients import SignedIn
 from tests.jobs import run_due_jobs
 from tests.operations.helpers import latest_event
-from tests.web.conftest import SignedIn
 
 PRINTED = {"default": {"BACKEND": "django.core.mail.backends.console.EmailBackend"}}
 

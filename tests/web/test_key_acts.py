@@ -11,7 +11,7 @@ from django.utils import timezone
 from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys as operations
 from tests.factories import BotFactory, KeyFactory, as_actor
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from keyadmin.models import (
 )
 from keyadmin.models.meter import CELLS
 from tests.factories import BotFactory, ChannelFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.markup import collapse
 
 

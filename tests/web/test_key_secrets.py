@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
 from tests.factories import KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import secret_in
 
 

@@ -30,12 +30,12 @@ def _acts(key: Key, client: Client, who: str) -> list[Callable[[], Any]]:
     ]
 
 
-def test_concurrent_changes_of_one_key_are_serialised(committed: Organisation) -> None:
+def test_concurrent_changes_of_one_key_are_serialised(committed_organisation: Organisation) -> None:
     """One live secret stays, and history tells, in order, exactly what the answers said had happened."""
     for _ in range(4):
-        key = KeyFactory.create(organisation=committed)
+        key = KeyFactory.create(organisation=committed_organisation)
         before = key.name
-        browsers = {who: _browser(member_of(committed, Role.OWNER)) for who in ("One", "Other")}
+        browsers = {who: _browser(member_of(committed_organisation, Role.OWNER)) for who in ("One", "Other")}
         acts = [act for who, client in browsers.items() for act in _acts(key, client, who)]
         answers = run_concurrently(*acts)
         assert not [answer for answer in answers if isinstance(answer, Exception)]

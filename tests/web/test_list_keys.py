@@ -10,7 +10,7 @@ from django.utils import timezone
 from keyadmin.models import CallOutcome, Key, Kind, Meter, Organisation, Person, UsageHour
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import key_names
 
 

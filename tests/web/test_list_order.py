@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from keyadmin.models import Key, Meter, Organisation, Person
 from tests.factories import KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import key_names
 
 

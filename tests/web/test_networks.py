@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from keyadmin.models import AddressDay, AllowListEntry, Bot, Event, Key, Meter, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.markup import collapse
 
 

@@ -8,7 +8,7 @@ import pytest
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Scope
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import key_names, secret_in
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keyadmin.models import Event, Key, Organisation, Person
 from keyadmin.models.paging import Cursor, Order, page
 from tests.factories import KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 NEWEST = Order("created_at", True, datetime.fromisoformat, UUID)
 NUMBER = Order("pk", True, int, int)

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
+from tests.fixtures.clients import SignedIn
 from tests.operations.helpers import latest_event
-from tests.web.conftest import SignedIn
 
 
 def names(html: str) -> list[str]:

@@ -7,8 +7,8 @@ import pytest
 
 from keyadmin.models import Organisation, Person, Scope, ScopeRoute
 from tests.factories import KeyFactory
+from tests.fixtures.clients import SignedIn
 from tests.operations.helpers import latest_event
-from tests.web.conftest import SignedIn
 from tests.web.markup import collapse
 
 NEW = {

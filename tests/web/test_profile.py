@@ -8,8 +8,8 @@ from django.test import Client
 
 from keyadmin.models import Person
 from tests.factories import PASSWORD, PersonFactory
+from tests.fixtures.clients import SignedIn
 from tests.operations.helpers import latest_event
-from tests.web.conftest import SignedIn
 
 NEW = "a new and longer password"
 

@@ -15,7 +15,7 @@ from keyadmin.operations import review as operations
 from keyadmin.web.common import capped_count
 from keyadmin.web.review import report
 from tests.factories import KeyFactory, member_of, use_key
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 def names(html: str) -> list[str]:

@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person
 from tests.factories import KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 URL = "/keys/revoke/"
 

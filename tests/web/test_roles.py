@@ -10,7 +10,7 @@ from keyadmin.models import Event, Key, Kind, Organisation, Person
 from keyadmin.operations import policy
 from keyadmin.web.common.current_user import CurrentUser
 from tests.factories import BotFactory, KeyFactory, as_actor
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.role_matrix import ACTIONS, FORM_DATA, PAGES, ROLES
 
 

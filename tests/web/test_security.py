@@ -7,7 +7,7 @@ import pytest
 from keyadmin.models import AllowListEntry, Bot, Key, Organisation, Person
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 from tests.web.pages import key_names
 
 PUBLIC, LISTS = "/security/public-keys/", "/security/allow-lists/"

@@ -6,8 +6,8 @@ import pytest
 
 from keyadmin.models import Organisation, Person, Tier
 from tests.factories import OrganisationFactory
+from tests.fixtures.clients import SignedIn
 from tests.operations.helpers import latest_event
-from tests.web.conftest import SignedIn
 
 URL = "/settings/?organisation=northwind"
 

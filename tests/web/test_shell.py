@@ -10,7 +10,7 @@ from django.test import Client
 
 from keyadmin.models import Bot, Organisation, Person, Role
 from tests.factories import BotFactory, KeyFactory, MembershipFactory, OrganisationFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 @pytest.mark.parametrize(

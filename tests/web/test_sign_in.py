@@ -18,8 +18,8 @@ from keyadmin.core.errors import ConflictError
 from keyadmin.models import Event, EventType, Person
 from keyadmin.operations import audit, people
 from tests.factories import OPERATOR, PASSWORD, PersonFactory
+from tests.fixtures.clients import Htmx, SignedIn
 from tests.jobs import run_due_jobs
-from tests.web.conftest import Htmx, SignedIn
 
 LOGIN = "/account/login/"
 WRONG = "not the password"

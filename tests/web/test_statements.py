@@ -33,7 +33,7 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations import review
 from keyadmin.operations.usage import roll_up
 from tests.factories import KeyFactory, as_actor
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 PAGES = [
     "/",

@@ -6,7 +6,7 @@ import pytest
 
 from keyadmin.models import Organisation, Person, Tier
 from tests.factories import KeyFactory, OrganisationFactory, TierFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 def test_list_shows_tiers_by_limit_with_their_use(priya: Person, northwind: Organisation, signed_in: SignedIn) -> None:

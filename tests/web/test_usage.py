@@ -15,7 +15,7 @@ from keyadmin.web.common import capped_count
 from keyadmin.web.templatetags.ui import absolute_time
 from keyadmin.web.usage import charts, views
 from tests.factories import BotFactory, KeyFactory
-from tests.web.conftest import SignedIn
+from tests.fixtures.clients import SignedIn
 
 
 def record_usage(key: Key, outcome: CallOutcome, count: int, days: int = 0) -> None:

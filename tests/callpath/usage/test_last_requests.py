@@ -9,17 +9,17 @@ from keyadmin.callpath.state import state
 from keyadmin.callpath.usage.counters import UsageCounters
 from keyadmin.callpath.usage.writer import UsageWriter
 from keyadmin.models import AddressDay, LastDenial
-from tests.callpath.rows import Given, Made
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 
-def counted(made: Made, path: str, address: str = "203.0.113.9", ago: int = 0) -> UsageCounters:
+def counted(created: CreatedKey, path: str, address: str = "203.0.113.9", ago: int = 0) -> UsageCounters:
     one, call, moment = UsageCounters(), SimpleNamespace(method="GET", path=path), monotonic() - ago
-    one.add_allowed(made.key.id, None, ["chats:read"], address, 1, moment, call)
-    one.add_denial(made.key.id, "scope", address, moment, call)
+    one.add_allowed(created.key.id, None, ["chats:read"], address, 1, moment, call)
+    one.add_denial(created.key.id, "scope", address, moment, call)
     return one
 
 
-def written(given: Given, *counts: UsageCounters) -> None:
+def written(rows: CommittedRows, *counts: UsageCounters) -> None:
     writer = UsageWriter(state.database)
     for one in counts:
         writer.write(one)
@@ -28,21 +28,21 @@ def written(given: Given, *counts: UsageCounters) -> None:
 
 
 @pytest.mark.parametrize("path", ['/"', "/\\", "/{a,b}", "/NULL", "/'", "/%s", "/a b"])
-def test_request_line_with_any_characters_is_stored(given: Given, path: str) -> None:
-    made = given.key()
-    written(given, counted(made, path))
+def test_request_line_with_any_characters_is_stored(rows: CommittedRows, path: str) -> None:
+    created = rows.key()
+    written(rows, counted(created, path))
     for ledger in (AddressDay, LastDenial):
-        assert ledger.objects.get(key_id=made.key.id).call == f"GET {path}"
+        assert ledger.objects.get(key_id=created.key.id).call == f"GET {path}"
 
 
-def test_last_request_of_an_address_is_kept(given: Given) -> None:
+def test_last_request_of_an_address_is_kept(rows: CommittedRows) -> None:
     """A later count without a request does not remove the stored one."""
-    made = given.key()
-    first = counted(made, "/a", ago=1)
-    both = counted(made, "/b", "203.0.113.10")
-    both.merge(counted(made, "/c"))
-    both.merge(counted(made, "/d", "203.0.113.10"))
-    written(given, first, both)
-    calls = dict(AddressDay.objects.filter(key_id=made.key.id).values_list("address", "call"))
+    created = rows.key()
+    first = counted(created, "/a", ago=1)
+    both = counted(created, "/b", "203.0.113.10")
+    both.merge(counted(created, "/c"))
+    both.merge(counted(created, "/d", "203.0.113.10"))
+    written(rows, first, both)
+    calls = dict(AddressDay.objects.filter(key_id=created.key.id).values_list("address", "call"))
     assert calls == {"203.0.113.9": "GET /a", "203.0.113.10": "GET /d"}
-    assert LastDenial.objects.get(key_id=made.key.id).call == "GET /d"
+    assert LastDenial.objects.get(key_id=created.key.id).call == "GET /d"

@@ -24,8 +24,7 @@ from keyadmin.models import AddressDay, CallOutcome, Key, LastDenial, ScopeDay, 
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from keyadmin.web.allow_lists import lockout
-from tests.callpath.rows import Given
-from tests.callpath.usage.conftest import (
+from tests.callpath.usage.recorded import (
     addresses,
     hours,
     manage,
@@ -35,9 +34,10 @@ from tests.callpath.usage.conftest import (
     uses,
 )
 from tests.factories import OPERATOR
+from tests.fixtures.committed_rows import CommittedRows
+from tests.fixtures.postgres import SETTINGS
 from tests.live.load import call, processes
 from tests.live.servers import Server, gunicorn
-from tests.postgres import SETTINGS
 
 MAKE_KEY: Final = (
     "from tests.factories import KeyFactory, TierFactory; "
@@ -49,22 +49,22 @@ def from_address(address: str) -> tuple[str, str]:
     return ("X-Forwarded-For", address)
 
 
-def retire(given: Given, one: Any) -> None:
+def retire(rows: CommittedRows, one: Any) -> None:
     """Makes the secret a replaced one in its grace period."""
-    given.execute("UPDATE secret SET not_after = now() + interval '1 hour' WHERE key_id = %s", one.key.id)
+    rows.execute("UPDATE secret SET not_after = now() + interval '1 hour' WHERE key_id = %s", one.key.id)
 
 
-def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
-    organisation = given.organisation()
-    channel = given.channel(organisation, "telegram")
-    person = given.person(organisation)
-    limited, listed = given.key(limit=1), given.key(networks=["192.0.2.0/24"])
-    revoked, expired = given.key(revoked=True), given.key(expired=True)
-    paused = given.key(given.organisation(disabled=True))
-    plain, bound = given.key(), given.key(organisation, channels=[channel], scopes=["messages:send"])
-    master = given.key(organisation, master=True, scopes=["chats:read", "users:impersonate"])
+def test_denials_are_counted_by_reason(proxied: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    channel = rows.channel(organisation, "telegram")
+    person = rows.person(organisation)
+    limited, listed = rows.key(limit=1), rows.key(networks=["192.0.2.0/24"])
+    revoked, expired = rows.key(revoked=True), rows.key(expired=True)
+    paused = rows.key(rows.organisation(disabled=True))
+    plain, bound = rows.key(), rows.key(organisation, channels=[channel], scopes=["messages:send"])
+    master = rows.key(organisation, master=True, scopes=["chats:read", "users:impersonate"])
     here = from_address("203.0.113.9")
-    for made, path, more, status in [
+    for created, path, more, status in [
         (limited, "/api/chats", (), 200),
         (limited, "/api/chats", (), 429),
         (limited, "/api/chats", (), 429),
@@ -77,9 +77,9 @@ def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
         (plain, "/api/chats", (("On-Behalf-Of", str(person.id)),), 403),
         (master, "/api/chats", (("On-Behalf-Of", "unknown@example.com"),), 403),
     ]:
-        assert proxied.request(path, [*made.headers, here, *more]).status == status, path
+        assert proxied.request(path, [*created.headers, here, *more]).status == status, path
     assert proxied.request("/api/channels/sms/messages", [*bound.headers, here], method="POST").status == 403
-    for made, reasons in [
+    for created, reasons in [
         (limited, {"limited": 2}),
         (listed, {"address": 1}),
         (revoked, {"revoked": 1}),
@@ -89,113 +89,113 @@ def test_denials_are_counted_by_reason(proxied: Server, given: Given) -> None:
         (bound, {"channel": 1}),
         (master, {"on_behalf_of": 1}),
     ]:
-        soon(lambda made=made: hours(made), reasons)
-        assert refused(made) == dict.fromkeys(reasons, "203.0.113.9")
-        row = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome=CallOutcome.OK).first()
+        soon(lambda created=created: hours(created), reasons)
+        assert refused(created) == dict.fromkeys(reasons, "203.0.113.9")
+        row = UsageHour.objects.filter(key_id=created.key.id).exclude(outcome=CallOutcome.OK).first()
         assert row.hour.minute == row.hour.second == row.hour.microsecond == 0
         assert timezone.now() - row.hour < timedelta(hours=1, minutes=1)
-        at = LastDenial.objects.filter(key_id=made.key.id).order_by("-at").first().at
+        at = LastDenial.objects.filter(key_id=created.key.id).order_by("-at").first().at
         assert timedelta(0) <= timezone.now() - at < timedelta(minutes=1)
     soon(lambda: scopes(limited), {"chats:read": 1})
 
 
-def test_last_address_of_a_denial_is_recorded(proxied: Server, given: Given) -> None:
-    made = given.key(networks=["192.0.2.0/24"])
+def test_last_address_of_a_denial_is_recorded(proxied: Server, rows: CommittedRows) -> None:
+    created = rows.key(networks=["192.0.2.0/24"])
     for last in range(1, 9):
-        proxied.request(headers=[*made.headers, from_address(f"203.0.113.{last}")])
-    soon(lambda: hours(made), {"address": 8})
-    assert refused(made) == {"address": "203.0.113.8"}
+        proxied.request(headers=[*created.headers, from_address(f"203.0.113.{last}")])
+    soon(lambda: hours(created), {"address": 8})
+    assert refused(created) == {"address": "203.0.113.8"}
 
 
-def test_last_allowed_and_denied_requests_are_recorded(proxied: Server, given: Given) -> None:
-    made = given.key()
+def test_last_allowed_and_denied_requests_are_recorded(proxied: Server, rows: CommittedRows) -> None:
+    created = rows.key()
     here, there = from_address("203.0.113.9"), from_address("203.0.113.10")
 
     def told() -> dict[str, str | None]:
-        key = Key.objects.filter(id=made.key.id).with_usage().with_last_call().with_last_denial().get()
+        key = Key.objects.filter(id=created.key.id).with_usage().with_last_call().with_last_denial().get()
         return {"allowed": key.last_call, "refused": key.denied_call}
 
     assert told() == {"allowed": None, "refused": None}
     for method, path, where in [
         ("GET", "/api/chats", here),
         ("GET", "/api/chats/4711?api_key=1", there),
-        ("POST", f"/api/export/{made.token.value}", here),
+        ("POST", f"/api/export/{created.token.value}", here),
     ]:
-        proxied.request(path, [*made.headers, where], method=method)
+        proxied.request(path, [*created.headers, where], method=method)
     soon(told, {"allowed": "GET /api/chats/4711", "refused": "POST /api/export/[redacted]"})
-    proxied.request("/api/users/%22%C3%A9%22/chats", [*made.headers, here])
+    proxied.request("/api/users/%22%C3%A9%22/chats", [*created.headers, here])
     soon(lambda: told()["allowed"], "GET /api/users/%22%C3%A9%22/chats")
 
 
-def test_allowed_calls_are_counted_by_scope_address_and_secret(proxied: Server, given: Given) -> None:
-    made = given.key(scopes=["chats:read", "chats:write"])
+def test_allowed_calls_are_counted_by_scope_address_and_secret(proxied: Server, rows: CommittedRows) -> None:
+    created = rows.key(scopes=["chats:read", "chats:write"])
     for address, method in [("203.0.113.9", "GET"), ("203.0.113.9", "POST"), ("2001:db8::7", "GET")]:
-        assert proxied.request(headers=[*made.headers, from_address(address)], method=method).status == 200
-    soon(lambda: scopes(made), {"chats:read": 2, "chats:write": 1})
-    assert addresses(made) == {"203.0.113.9": 2, "2001:db8::7": 1}
-    assert uses(made) == 0  # the present secret's last use is the key's
-    assert hours(made) == {}
-    assert refused(made) == {}
+        assert proxied.request(headers=[*created.headers, from_address(address)], method=method).status == 200
+    soon(lambda: scopes(created), {"chats:read": 2, "chats:write": 1})
+    assert addresses(created) == {"203.0.113.9": 2, "2001:db8::7": 1}
+    assert uses(created) == 0  # the present secret's last use is the key's
+    assert hours(created) == {}
+    assert refused(created) == {}
 
 
-def test_use_of_a_replaced_secret_is_recorded(proxied: Server, given: Given) -> None:
-    made = given.key()
-    retire(given, made)
-    assert proxied.request(headers=made.headers).status == 200
-    soon(lambda: uses(made), 1)
+def test_use_of_a_replaced_secret_is_recorded(proxied: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    retire(rows, created)
+    assert proxied.request(headers=created.headers).status == 200
+    soon(lambda: uses(created), 1)
 
 
-def test_addresses_that_a_list_would_block_are_known(proxied: Server, given: Given) -> None:
-    organisation = given.organisation()
-    bot = given.bot(organisation)
-    made = [given.key(organisation, bot=bot), given.key(organisation, bot=bot), given.key()]
+def test_addresses_that_a_list_would_block_are_known(proxied: Server, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    bot = rows.bot(organisation)
+    created = [rows.key(organisation, bot=bot), rows.key(organisation, bot=bot), rows.key()]
     for one, address, calls in [
-        (made[0], "203.0.113.9", 3),
-        (made[1], "203.0.113.9", 2),
-        (made[1], "203.0.113.10", 4),
-        (made[2], "8.8.8.8", 9),
-        (made[0], "192.0.2.1", 1),
+        (created[0], "203.0.113.9", 3),
+        (created[1], "203.0.113.9", 2),
+        (created[1], "203.0.113.10", 4),
+        (created[2], "8.8.8.8", 9),
+        (created[0], "192.0.2.1", 1),
     ]:
         for _ in range(calls):
             assert proxied.request(headers=[*one.headers, from_address(address)]).status == 200
-    soon(lambda: sum(sum(addresses(one).values()) for one in made), 19)
+    soon(lambda: sum(sum(addresses(one).values()) for one in created), 19)
     for owner, kept, blocked in [
         (bot, "192.0.2.0/24", ("203.0.113.9", 5)),
-        (made[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
-        (made[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
+        (created[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
+        (created[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
         (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
     ]:
         assert lockout.find_blocked_address(OPERATOR, owner, [], [parse(kept)]) == lockout.BlockedAddress(
             *blocked, is_today=True
         )
-    assert lockout.find_blocked_address(OPERATOR, made[1].key, [], [parse("203.0.113.0/24")]) is None
+    assert lockout.find_blocked_address(OPERATOR, created[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
-def test_calls_without_a_known_key_write_nothing(server: Server, given: Given) -> None:
-    def rows() -> list[int]:
+def test_calls_without_a_known_key_write_nothing(server: Server, rows: CommittedRows) -> None:
+    def counts() -> list[int]:
         return [model.objects.count() for model in (LastDenial, ScopeDay, AddressDay, SecretUse)]
 
-    made = given.key()
-    soon(lambda: (server.request(headers=made.headers).status, len(scopes(made))), (200, 1))
-    before = rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()
+    created = rows.key()
+    soon(lambda: (server.request(headers=created.headers).status, len(scopes(created))), (200, 1))
+    before = counts(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()
     for _ in range(20):
         assert server.request(headers=[("X-API-Key", mint("kad").value)]).status == 401
-        assert server.request(headers=[("X-API-Key", made.token.value[:-1] + "!")]).status == 401
+        assert server.request(headers=[("X-API-Key", created.token.value[:-1] + "!")]).status == 401
         assert server.request().status == 401
-    marked = given.key(revoked=True)
+    marked = rows.key(revoked=True)
     server.request(headers=marked.headers)
     soon(lambda: hours(marked), {"revoked": 1})
     time.sleep(1.5)  # the other workers have written as well
     after = [before[0][0] + 1, *before[0][1:]], before[1] + 1
-    assert (rows(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()) == after
+    assert (counts(), UsageHour.objects.exclude(outcome=CallOutcome.OK).count()) == after
 
 
-def test_concurrent_workers_lose_no_count(server: Server, given: Given) -> None:
+def test_concurrent_workers_lose_no_count(server: Server, rows: CommittedRows) -> None:
     """Every worker writes a part of the same rows over several seconds."""
-    allowed, full = given.key(limit=1_000_000), given.key(limit=1)
+    allowed, full = rows.key(limit=1_000_000), rows.key(limit=1)
     assert server.request(headers=full.headers).status == 200
     with processes(4) as pool:
-        jobs = [pool.submit(call, server.port, made.headers, 500) for made in (allowed, full) for _ in range(4)]
+        jobs = [pool.submit(call, server.port, created.headers, 500) for created in (allowed, full) for _ in range(4)]
         statuses: Counter[int] = sum((job.result() for job in jobs), Counter())
     assert statuses == {200: 2000, 429: 2000}
     soon(lambda: (scopes(allowed), hours(full)), ({"chats:read": 2000}, {"limited": 2000}))
@@ -203,27 +203,27 @@ def test_concurrent_workers_lose_no_count(server: Server, given: Given) -> None:
     assert "not written" not in server.log.read_text()
 
 
-def test_worker_writes_its_counts_before_it_ends(database_url: str, given: Given, tmp_path: Path) -> None:
-    made = given.key(scopes=["chats:read"], limit=1_000_000)
+def test_worker_writes_its_counts_before_it_ends(database_url: str, rows: CommittedRows, tmp_path: Path) -> None:
+    created = rows.key(scopes=["chats:read"], limit=1_000_000)
     with gunicorn(tmp_path, database_url) as running:
         for path in ["/api/chats", "/api/export/all"] * 20:
-            running.request(path, made.headers)
+            running.request(path, created.headers)
         running.process.send_signal(signal.SIGTERM)
         running.process.wait(20)
-    assert (scopes(made), hours(made)) == ({"chats:read": 20}, {"scope": 20})
+    assert (scopes(created), hours(created)) == ({"chats:read": 20}, {"scope": 20})
     assert "not written" not in running.log.read_text()
 
 
-def test_killed_worker_loses_only_unwritten_counts(server: Server, given: Given) -> None:
-    made = given.key(revoked=True)
+def test_killed_worker_loses_only_unwritten_counts(server: Server, rows: CommittedRows) -> None:
+    created = rows.key(revoked=True)
     for _ in range(10):
-        server.request(headers=made.headers)
-    soon(lambda: hours(made), {"revoked": 10})
+        server.request(headers=created.headers)
+    soon(lambda: hours(created), {"revoked": 10})
     for pid in server.workers():
         psutil.Process(pid).kill()
     soon(lambda: len(server.workers()), 3)
-    soon(lambda: server.request(headers=made.headers).status, 401)
-    soon(lambda: hours(made)["revoked"] >= 11, True)
+    soon(lambda: server.request(headers=created.headers).status, 401)
+    soon(lambda: hours(created)["revoked"] >= 11, True)
 
 
 @pytest.fixture
@@ -256,21 +256,21 @@ def test_counts_wait_while_postgresql_is_unavailable(own_postgres: EmbeddedPostg
             soon(lambda: one("SELECT sum(count) FROM scope_day"), round_)  # another worker's, perhaps
 
 
-def test_deleted_key_keeps_only_its_hours(server: Server, given: Given) -> None:
-    made = given.key()
-    retire(given, made)
+def test_deleted_key_keeps_only_its_hours(server: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    retire(rows, created)
     for path in ("/api/chats", "/api/export/all"):
-        server.request(path, made.headers)
-    soon(lambda: (len(scopes(made)), len(addresses(made)), len(refused(made)), uses(made)), (1, 1, 1, 1))
-    secret = made.key.secrets.get().id
+        server.request(path, created.headers)
+    soon(lambda: (len(scopes(created)), len(addresses(created)), len(refused(created)), uses(created)), (1, 1, 1, 1))
+    secret = created.key.secrets.get().id
     for path in ("/api/chats", "/api/export/all"):
-        server.request(path, made.headers)
-    keys.delete(actor=OPERATOR, key=made.key.id)
-    soon(lambda: hours(made), {"scope": 2})
+        server.request(path, created.headers)
+    keys.delete(actor=OPERATOR, key=created.key.id)
+    soon(lambda: hours(created), {"scope": 2})
     time.sleep(1.5)
-    assert (scopes(made), addresses(made), refused(made)) == ({}, {}, {})
+    assert (scopes(created), addresses(created), refused(created)) == ({}, {}, {})
     assert not SecretUse.objects.filter(secret_id=secret).exists()
-    given.execute("DELETE FROM usage_hour WHERE key_id = %s", made.key.id)
+    rows.execute("DELETE FROM usage_hour WHERE key_id = %s", created.key.id)
 
 
 FORKED = """
@@ -289,10 +289,10 @@ if child:
 """
 
 
-def test_forked_process_writes_its_own_counts_once(database_url: str, given: Given) -> None:
-    made = given.key(revoked=True)
+def test_forked_process_writes_its_own_counts_once(database_url: str, rows: CommittedRows) -> None:
+    created = rows.key(revoked=True)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKED.format(key=made.key.id)],
+        [sys.executable, "-W", "ignore", "-c", FORKED.format(key=created.key.id)],
         cwd=ROOT,
         text=True,
         check=True,
@@ -301,4 +301,4 @@ def test_forked_process_writes_its_own_counts_once(database_url: str, given: Giv
         timeout=30,
     )
     assert sorted(done.stdout.split()) == ["1", "2"]
-    assert hours(made) == {"revoked": 3}
+    assert hours(created) == {"revoked": 3}

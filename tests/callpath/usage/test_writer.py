@@ -26,9 +26,9 @@ from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.models import CallOutcome
 from keyadmin.models.usage import MAX_ADDRESSES_PER_DAY, USAGE_WRITE_LOCK_ID
 from keyadmin.operations import keys
-from tests.callpath.rows import Given, Made
-from tests.callpath.usage.conftest import addresses, hours, refused, scopes, uses
+from tests.callpath.usage.recorded import addresses, hours, refused, scopes, uses
 from tests.factories import OPERATOR
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 #: Reasons of calls without a known key.
 WITHOUT_KNOWN_KEY = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
@@ -38,31 +38,31 @@ type Writers = Callable[[], UsageWriter]
 
 
 @pytest.fixture
-def new(given: Given) -> Iterator[Writers]:
+def new(rows: CommittedRows) -> Iterator[Writers]:
     """A function that makes writers. Their connections are closed after the test."""
-    made: list[UsageWriter] = []
+    created: list[UsageWriter] = []
 
     def make() -> UsageWriter:
-        made.append(UsageWriter(state.database))
-        return made[-1]
+        created.append(UsageWriter(state.database))
+        return created[-1]
 
     yield make
-    for one in made:
+    for one in created:
         one.close()
 
 
 def allowed(
-    made: Made, calls: int = 1, address: str | None = "203.0.113.9", scope: str = "chats:read"
+    created: CreatedKey, calls: int = 1, address: str | None = "203.0.113.9", scope: str = "chats:read"
 ) -> UsageCounters:
     one = UsageCounters()
-    one.add_allowed(made.key.id, made.key.secrets.get().id, [scope], address, calls, monotonic())
+    one.add_allowed(created.key.id, created.key.secrets.get().id, [scope], address, calls, monotonic())
     return one
 
 
-def denied(made: Made, *reasons: DenialReason, address: str | None = "203.0.113.9") -> UsageCounters:
+def denied(created: CreatedKey, *reasons: DenialReason, address: str | None = "203.0.113.9") -> UsageCounters:
     one = UsageCounters()
     for reason in reasons:
-        one.add_denial(made.key.id, reason.label, address, monotonic())
+        one.add_denial(created.key.id, reason.label, address, monotonic())
     return one
 
 
@@ -73,29 +73,29 @@ def test_usage_knows_every_reason_of_a_known_key() -> None:
     assert {outcome.group for outcome in CallOutcome} == {"ok", "permission", "address", "limited", "expired"}
 
 
-def test_written_counts_are_added(given: Given, new: Writers) -> None:
-    made = given.key()
+def test_written_counts_are_added(rows: CommittedRows, new: Writers) -> None:
+    created = rows.key()
     own = new()
     for _ in range(3):
-        own.write(allowed(made, 2))
-        own.write(denied(made, DenialReason.SCOPE, DenialReason.SCOPE, DenialReason.LIMITED, address=None))
-    assert scopes(made) == {"chats:read": 6}
-    assert addresses(made) == {"203.0.113.9": 6}
-    assert hours(made) == {"scope": 6, "limited": 3}
-    assert refused(made) == {"scope": None, "limited": None}
-    assert uses(made) == 1
+        own.write(allowed(created, 2))
+        own.write(denied(created, DenialReason.SCOPE, DenialReason.SCOPE, DenialReason.LIMITED, address=None))
+    assert scopes(created) == {"chats:read": 6}
+    assert addresses(created) == {"203.0.113.9": 6}
+    assert hours(created) == {"scope": 6, "limited": 3}
+    assert refused(created) == {"scope": None, "limited": None}
+    assert uses(created) == 1
     assert own.dropped == 0
 
 
-def test_later_denial_stays_when_written_first(given: Given, new: Writers) -> None:
-    made = given.key()
-    early = denied(made, DenialReason.ADDRESS, address="198.51.100.1")
+def test_later_denial_stays_when_written_first(rows: CommittedRows, new: Writers) -> None:
+    created = rows.key()
+    early = denied(created, DenialReason.ADDRESS, address="198.51.100.1")
     early.last_denials = {row: last._replace(moment=last.moment - 1) for row, last in early.last_denials.items()}
-    late = denied(made, DenialReason.ADDRESS, address="198.51.100.2")
+    late = denied(created, DenialReason.ADDRESS, address="198.51.100.2")
     new().write(late)
     new().write(early)
-    assert refused(made) == {"address": "198.51.100.2"}
-    assert hours(made) == {"address": 2}
+    assert refused(created) == {"address": "198.51.100.2"}
+    assert hours(created) == {"address": 2}
 
 
 def deadlocks() -> int:
@@ -115,16 +115,16 @@ def written(own: UsageWriter) -> bool:
     return False
 
 
-def test_concurrent_writers_lose_nothing_and_do_not_deadlock(given: Given, new: Writers) -> None:
+def test_concurrent_writers_lose_nothing_and_do_not_deadlock(rows: CommittedRows, new: Writers) -> None:
     """Six writers write the same rows in different orders."""
-    made = [given.key() for _ in range(12)]
+    created = [rows.key() for _ in range(12)]
     writers = [new() for _ in range(6)]
     failures: list[int] = []
 
     def write(own: UsageWriter, seed: int) -> None:
         dice = random.Random(seed)  # noqa: S311 - no secret
         for _ in range(15):
-            for one in dice.sample(made, len(made)):
+            for one in dice.sample(created, len(created)):
                 for place in dice.sample(range(60), 12):
                     count = allowed_by_id(one, f"10.0.0.{place}")
                     count.merge(denied(one, DenialReason.SCOPE))
@@ -132,9 +132,9 @@ def test_concurrent_writers_lose_nothing_and_do_not_deadlock(given: Given, new: 
             own.write(UsageCounters())
         failures.append(not written(own))
 
-    secrets = {one.key.id: one.key.secrets.get().id for one in made}
+    secrets = {one.key.id: one.key.secrets.get().id for one in created}
 
-    def allowed_by_id(one: Made, address: str) -> UsageCounters:
+    def allowed_by_id(one: CreatedKey, address: str) -> UsageCounters:
         count = UsageCounters()
         count.add_allowed(one.key.id, secrets[one.key.id], ["chats:read"], address, 1, monotonic())
         return count
@@ -148,26 +148,26 @@ def test_concurrent_writers_lose_nothing_and_do_not_deadlock(given: Given, new: 
     assert failures == [False] * 6
     sleep(1.5)  # a server process reports within a second
     assert deadlocks() == before
-    for one in made:
+    for one in created:
         assert (scopes(one), hours(one)) == ({"chats:read": 6 * 15 * 12}, {"scope": 6 * 15 * 12})
     writers[0].write(UsageCounters())
-    one_more = allowed_by_id(made[0], "10.0.0.1")
+    one_more = allowed_by_id(created[0], "10.0.0.1")
     writers[0].write(one_more)
-    assert len(addresses(made[0])) <= 2 * MAX_ADDRESSES_PER_DAY
+    assert len(addresses(created[0])) <= 2 * MAX_ADDRESSES_PER_DAY
 
 
 def test_counts_are_kept_while_the_database_is_unavailable(
-    given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch
+    rows: CommittedRows, new: Writers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = given.key()
+    created = rows.key()
     own = new()
     with monkeypatch.context() as patch:
         patch.setattr(callpath_connection, "conninfo", lambda options: "host=/nowhere dbname=none")
         for _ in range(3):
-            own.write(allowed(made))
-    assert scopes(made) == {}
-    own.write(denied(made, DenialReason.SCOPE))
-    assert (scopes(made), hours(made)) == ({"chats:read": 3}, {"scope": 1})
+            own.write(allowed(created))
+    assert scopes(created) == {}
+    own.write(denied(created, DenialReason.SCOPE))
+    assert (scopes(created), hours(created)) == ({"chats:read": 3}, {"scope": 1})
 
 
 class _Lost(DeadlineConnection):
@@ -184,39 +184,39 @@ class _Lost(DeadlineConnection):
 
 @pytest.mark.parametrize("takes_effect", [True, False])
 def test_transaction_with_an_unanswered_commit_counts_once(
-    given: Given, new: Writers, monkeypatch: pytest.MonkeyPatch, takes_effect: bool
+    rows: CommittedRows, new: Writers, monkeypatch: pytest.MonkeyPatch, takes_effect: bool
 ) -> None:
-    made = given.key()
+    created = rows.key()
     own = new()
     with monkeypatch.context() as patch:
         patch.setattr(callpath_connection, "DeadlineConnection", _Lost)
         patch.setattr(_Lost, "takes_effect", takes_effect)
-        own.write(allowed(made, 5))
+        own.write(allowed(created, 5))
         own.write(UsageCounters())  # which is told, and then has nothing to write or loses its end as well
-    own.write(allowed(made, 2))
-    assert scopes(made) == {"chats:read": 7}
-    own.write(allowed(made))
-    assert scopes(made) == {"chats:read": 8}
+    own.write(allowed(created, 2))
+    assert scopes(created) == {"chats:read": 7}
+    own.write(allowed(created))
+    assert scopes(created) == {"chats:read": 8}
 
 
-def test_locked_row_delays_the_writer_until_its_timeout_only(given: Given, new: Writers) -> None:
-    made = given.key()
+def test_locked_row_delays_the_writer_until_its_timeout_only(rows: CommittedRows, new: Writers) -> None:
+    created = rows.key()
     own = new()
-    own.write(allowed(made))
+    own.write(allowed(created))
     with psycopg.connect(_url()) as other:
-        other.execute("SELECT FROM scope_day WHERE key_id = %s FOR UPDATE", [made.key.id])
+        other.execute("SELECT FROM scope_day WHERE key_id = %s FOR UPDATE", [created.key.id])
         began = monotonic()
-        own.write(allowed(made))
+        own.write(allowed(created))
         assert monotonic() - began < writer.WRITE_TIMEOUT_SECONDS + 1
     own.write(UsageCounters())
-    assert scopes(made) == {"chats:read": 2}
+    assert scopes(created) == {"chats:read": 2}
 
 
-def test_frozen_writer_delays_no_operation(given: Given) -> None:
-    made = given.key()
+def test_frozen_writer_delays_no_operation(rows: CommittedRows) -> None:
+    created = rows.key()
     with psycopg.connect(_url()) as frozen:
         frozen.execute(writer._BEGIN, [USAGE_WRITE_LOCK_ID])
-        keys.delete(actor=OPERATOR, key=made.key.id)
+        keys.delete(actor=OPERATOR, key=created.key.id)
         with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
             frozen.execute("SELECT 1")
 
@@ -225,33 +225,33 @@ def _url() -> str:
     return str(callpath_connection.conninfo())
 
 
-def test_rejected_counts_are_dropped_and_later_ones_written(given: Given, new: Writers) -> None:
-    made = given.key()
+def test_rejected_counts_are_dropped_and_later_ones_written(rows: CommittedRows, new: Writers) -> None:
+    created = rows.key()
     own = new()
-    own.write(allowed(made, scope="s" * 100))
+    own.write(allowed(created, scope="s" * 100))
     assert own.dropped == 3
-    own.write(allowed(made))
-    assert scopes(made) == {"chats:read": 1}
+    own.write(allowed(created))
+    assert scopes(created) == {"chats:read": 1}
 
 
-def test_busiest_addresses_of_a_day_are_kept(given: Given, new: Writers) -> None:
+def test_busiest_addresses_of_a_day_are_kept(rows: CommittedRows, new: Writers) -> None:
     """Twenty busy addresses stay through a flood of new ones, and a late address that calls often is kept."""
-    made = given.key()
+    created = rows.key()
     own = new()
     for place in range(MAX_ADDRESSES_PER_DAY):
-        own.write(allowed(made, 1000 + place, f"192.0.2.{place}"))
+        own.write(allowed(created, 1000 + place, f"192.0.2.{place}"))
     for place in range(200):
-        own.write(allowed(made, 7, f"2001:db8::{place:x}"))
+        own.write(allowed(created, 7, f"2001:db8::{place:x}"))
     morning = {f"192.0.2.{place}": 1000 + place for place in range(MAX_ADDRESSES_PER_DAY)}
-    found = addresses(made)
+    found = addresses(created)
     assert found.items() >= morning.items()
     assert len(found) == 2 * MAX_ADDRESSES_PER_DAY
     for place in range(300):
-        own.write(allowed(made, 5, "198.51.100.7"))
-        own.write(allowed(made, 7, f"2001:db8:1::{place:x}"))
-    assert max(addresses(made).items(), key=lambda item: item[1]) == ("198.51.100.7", 1500)
-    assert addresses(made).items() >= morning.items()
-    assert len(addresses(made)) == 2 * MAX_ADDRESSES_PER_DAY
+        own.write(allowed(created, 5, "198.51.100.7"))
+        own.write(allowed(created, 7, f"2001:db8:1::{place:x}"))
+    assert max(addresses(created).items(), key=lambda item: item[1]) == ("198.51.100.7", 1500)
+    assert addresses(created).items() >= morning.items()
+    assert len(addresses(created)) == 2 * MAX_ADDRESSES_PER_DAY
 
 
 def test_counts_without_room_are_dropped_and_the_drops_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,27 +279,27 @@ def test_record_never_raises() -> None:
     assert state.usage.dropped == before + 1
 
 
-def test_every_decision_is_counted(given: Given) -> None:
-    made = given.key()
+def test_every_decision_is_counted(rows: CommittedRows) -> None:
+    created = rows.key()
     before = Counter(state.usage.decisions)
     address = address_of("203.0.113.9")
     for path in ("/api/chats", "/api/chats", "/api/export/all"):
-        authorize(made.token, Call("GET", path, address))
+        authorize(created.token, Call("GET", path, address))
     state.usage.record(Denial(DenialReason.UNPROVEN), address, 1)
     assert Counter(state.usage.decisions) - before == {"ok": 2, "scope": 1, "unproven": 1}
     assert set(state.usage.decisions) == {"ok"} | {reason.label for reason in DenialReason}
     state.usage.flush()
-    assert (scopes(made), hours(made)) == ({"chats:read": 2}, {"scope": 1})
+    assert (scopes(created), hours(created)) == ({"chats:read": 2}, {"scope": 1})
 
 
-def test_counts_of_a_deleted_key_are_not_written(given: Given, new: Writers) -> None:
-    made = given.key()
+def test_counts_of_a_deleted_key_are_not_written(rows: CommittedRows, new: Writers) -> None:
+    created = rows.key()
     stranger = uuid4()
     count = UsageCounters()
     count.add_allowed(stranger, uuid4(), ["chats:read"], "203.0.113.9", 1, monotonic())
-    count.merge(allowed(made))
+    count.merge(allowed(created))
     new().write(count)
-    assert scopes(made) == {"chats:read": 1}
+    assert scopes(created) == {"chats:read": 1}
     for table in ("scope_day", "address_day", "last_denial"):
         with psycopg.connect(_url()) as connection:
             assert connection.execute(f"SELECT FROM {table} WHERE key_id = %s", [stranger]).fetchall() == []

@@ -20,9 +20,9 @@ from django.urls import path
 from keyadmin.env import ROOT
 from keyadmin.integrations.django.decorators import ATTRIBUTE, requirement_of, requires
 from keyadmin.server.embedded_postgres import CALLS
-from tests.callpath.rows import Given, Made
 from tests.example import marked
-from tests.live.client import Answer
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
+from tests.live.client import Response
 from tests.live.servers import Server, free_port, run_server
 from tests.owner import url_as
 
@@ -36,9 +36,9 @@ class Project:
     server: Server
     at: str
 
-    def request(self, path: str, made: Made | None = None, method: str = "GET", **headers: str) -> Answer:
-        given = [(name.replace("_", "-"), value) for name, value in headers.items()]
-        return self.server.request(self.at + path, [*(made.headers if made else ()), *given], method)
+    def request(self, path: str, created: CreatedKey | None = None, method: str = "GET", **headers: str) -> Response:
+        rows = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        return self.server.request(self.at + path, [*(created.headers if created else ()), *rows], method)
 
 
 @contextmanager
@@ -88,86 +88,90 @@ def project(request: pytest.FixtureRequest) -> Project:
 
 
 @pytest.mark.parametrize("view", ["sync", "async", "class", "class-async", "by-method"])
-def test_key_with_the_required_permission_is_allowed_and_counted(project: Project, given: Given, view: str) -> None:
-    made, other = given.key(), given.key(scopes=("templates:read",))
-    answer = project.request(view, made)
+def test_key_with_the_required_permission_is_allowed_and_counted(
+    project: Project, rows: CommittedRows, view: str
+) -> None:
+    created, other = rows.key(), rows.key(scopes=("templates:read",))
+    answer = project.request(view, created)
     assert answer.status == 200, answer.body
-    assert (answer.json["key_id"], answer.headers["RateLimit"]) == (made.key.key_id, '"hour";r=999')
+    assert (answer.json["key_id"], answer.headers["RateLimit"]) == (created.key.key_id, '"hour";r=999')
     assert answer.headers["Cache-Control"] == "no-store"
     denied = project.request(view, other)
     assert (denied.status, denied.headers["RateLimit"]) == (403, '"hour";r=1000')
     assert "chats:read" in denied.headers["WWW-Authenticate"]
     assert project.request(view).status == 401
-    assert (given.meter(made).total, given.meter(other).total) == (1, 0)
+    assert (rows.meter(created).total, rows.meter(other).total) == (1, 0)
 
 
-def test_key_with_one_of_several_permissions_is_allowed(project: Project, given: Given) -> None:
-    assert project.request("async", given.key(scopes=("contacts:manage",))).status == 200
+def test_key_with_one_of_several_permissions_is_allowed(project: Project, rows: CommittedRows) -> None:
+    assert project.request("async", rows.key(scopes=("contacts:manage",))).status == 200
 
 
-def test_class_with_a_requirement_for_each_method_checks_the_method(project: Project, given: Given) -> None:
-    reads, manages = given.key(), given.key(scopes=("contacts:manage",))
+def test_class_with_a_requirement_for_each_method_checks_the_method(project: Project, rows: CommittedRows) -> None:
+    reads, manages = rows.key(), rows.key(scopes=("contacts:manage",))
     for view in ("by-method", "shop/a/by-method"):
         statuses = [
-            project.request(view, made, method).status for made in (reads, manages) for method in ("GET", "POST")
+            project.request(view, created, method).status for created in (reads, manages) for method in ("GET", "POST")
         ]
         assert statuses == [200, 403, 403, 200]
         assert project.request(view, reads, "HEAD").status == 200
         assert project.request(view, manages, "HEAD").status == 403
 
 
-def test_view_that_requires_no_permission_allows_any_key(project: Project, given: Given) -> None:
-    assert project.request("any", given.key(scopes=())).status == 200
+def test_view_that_requires_no_permission_allows_any_key(project: Project, rows: CommittedRows) -> None:
+    assert project.request("any", rows.key(scopes=())).status == 200
     assert project.request("any").status == 401
 
 
-def test_view_without_a_requirement_follows_the_catalogue(project: Project, given: Given) -> None:
-    assert project.request("unheard-of", given.key()).status == 403
-    assert project.request("hidden", given.key()).status == 403
+def test_view_without_a_requirement_follows_the_catalogue(project: Project, rows: CommittedRows) -> None:
+    assert project.request("unheard-of", rows.key()).status == 403
+    assert project.request("hidden", rows.key()).status == 403
 
 
 @pytest.mark.parametrize("include", ["shop/", "list/"])
-def test_include_with_a_requirement_checks_every_view_inside(project: Project, given: Given, include: str) -> None:
-    made, reader = given.key(scopes=("templates:read",)), given.key()
+def test_include_with_a_requirement_checks_every_view_inside(
+    project: Project, rows: CommittedRows, include: str
+) -> None:
+    created, reader = rows.key(scopes=("templates:read",)), rows.key()
     for view in ("list", "aisle-1/deep"):
-        assert project.request(include + view, made).status == 200
+        assert project.request(include + view, created).status == 200
         assert project.request(include + view, reader).status == 403
         assert project.request(include + view).status == 401
     for view in ("async", "aisle-1/own"):  # with requirements of their own
-        assert project.request(include + view, made).status == 403
+        assert project.request(include + view, created).status == 403
         assert project.request(include + view, reader).status == 200
-    assert project.request(include + "nothing", made).status == 403
+    assert project.request(include + "nothing", created).status == 403
 
 
-def test_restricted_key_is_allowed_in_its_channels_only(project: Project, given: Given) -> None:
-    organisation = given.organisation()
-    made = given.key(organisation, channels=(given.channel(organisation, "sms"),))
-    assert project.request("header", made, X_Channel="sms").status == 200
-    assert project.request("header", made, X_Channel="web").status == 403
-    assert project.request("header", made).status == 403
-    assert project.request("channels/sms/x", made).status == 200
-    assert project.request("channels/web/x", made, X_Channel="sms").status == 403
-    assert project.request("sync", made).status == 200
-    assert project.request("channels/web/x", given.key()).status == 200
+def test_restricted_key_is_allowed_in_its_channels_only(project: Project, rows: CommittedRows) -> None:
+    organisation = rows.organisation()
+    created = rows.key(organisation, channels=(rows.channel(organisation, "sms"),))
+    assert project.request("header", created, X_Channel="sms").status == 200
+    assert project.request("header", created, X_Channel="web").status == 403
+    assert project.request("header", created).status == 403
+    assert project.request("channels/sms/x", created).status == 200
+    assert project.request("channels/web/x", created, X_Channel="sms").status == 403
+    assert project.request("sync", created).status == 200
+    assert project.request("channels/web/x", rows.key()).status == 200
 
 
-def test_view_whose_requirement_was_not_checked_answers_no_call(project: Project, given: Given) -> None:
+def test_view_whose_requirement_was_not_checked_answers_no_call(project: Project, rows: CommittedRows) -> None:
     """A method that is decorated like a function, and a view outside the closed prefixes."""
-    every = given.key(scopes=("chats:read", "templates:read"))
+    every = rows.key(scopes=("chats:read", "templates:read"))
     for view in ("wrongly", "shop/class"):
         assert project.request(view, every).status == 500
     outside = project.at.removesuffix("v1/").removesuffix("api/marked/") + "outside/marked"
-    for made in (None, given.key()):
-        answer = project.server.request(outside, made.headers if made else ())
+    for created in (None, rows.key()):
+        answer = project.server.request(outside, created.headers if created else ())
         assert answer.status in (302, 500)  # keyadmin's own pages redirect to sign-in
         assert b'"pid"' not in answer.body
 
 
 @pytest.mark.parametrize("path", ["%73ync", "./sync", "../v1/sync", "/sync", "sync%3b", "sync;x", "sync%00", "sync%2f"])
-def test_path_that_can_be_read_in_two_ways_is_400(project: Project, given: Given, path: str) -> None:
-    made = given.key()
-    assert project.request(path, made).status == 400
-    assert given.meter(made).total == 0
+def test_path_that_can_be_read_in_two_ways_is_400(project: Project, rows: CommittedRows, path: str) -> None:
+    created = rows.key()
+    assert project.request(path, created).status == 400
+    assert rows.meter(created).total == 0
 
 
 def test_path_outside_the_closed_prefixes_needs_no_key(asgi: Server, mounted: Server) -> None:
@@ -175,31 +179,33 @@ def test_path_outside_the_closed_prefixes_needs_no_key(asgi: Server, mounted: Se
         assert server.request(at + "/outside/who").json == {"caller": False}
 
 
-def test_repeated_credential_under_asgi_is_400_and_underscored_one_is_ignored(asgi: Server, given: Given) -> None:
-    made = given.key()
-    assert asgi.request("/v1/sync", made.headers * 2).status == 400
-    assert asgi.request("/v1/sync", [("X_API_KEY", made.token.value)]).status == 401
-    assert asgi.request("/v1/sync", [*made.headers, ("X_Forwarded_For", "10.0.0.1")]).status == 200
-    assert str(given.meter(made).last_used_ip) == "127.0.0.1"
+def test_repeated_credential_under_asgi_is_400_and_underscored_one_is_ignored(
+    asgi: Server, rows: CommittedRows
+) -> None:
+    created = rows.key()
+    assert asgi.request("/v1/sync", created.headers * 2).status == 400
+    assert asgi.request("/v1/sync", [("X_API_KEY", created.token.value)]).status == 401
+    assert asgi.request("/v1/sync", [*created.headers, ("X_Forwarded_For", "10.0.0.1")]).status == 200
+    assert str(rows.meter(created).last_used_ip) == "127.0.0.1"
 
 
-def test_revoked_key_is_denied_by_every_worker(asgi: Server, given: Given) -> None:
-    made = given.key()
+def test_revoked_key_is_denied_by_every_worker(asgi: Server, rows: CommittedRows) -> None:
+    created = rows.key()
     for _ in range(8):
-        assert asgi.request("/v1/async", made.headers).status == 200
-    given.execute("UPDATE key SET revoked_at = now() WHERE id = %s", made.key.id)
-    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
+        assert asgi.request("/v1/async", created.headers).status == 200
+    rows.execute("UPDATE key SET revoked_at = now() WHERE id = %s", created.key.id)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
     for _ in range(8):
-        assert asgi.request("/v1/async", made.headers).status == 401
+        assert asgi.request("/v1/async", created.headers).status == 401
 
 
-def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Server, given: Given) -> None:
+def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Server, rows: CommittedRows) -> None:
     """With more calls than threads, none takes longer than two seconds."""
-    locked, free = given.key(), given.key()
+    locked, free = rows.key(), rows.key()
 
-    def timed(made: Made) -> tuple[int, bool]:
+    def timed(created: CreatedKey) -> tuple[int, bool]:
         began = time.monotonic()
-        return asgi.request("/v1/async", made.headers).status, time.monotonic() - began < 2
+        return asgi.request("/v1/async", created.headers).status, time.monotonic() - began < 2
 
     with ThreadPoolExecutor(60) as pool:
         assert set(pool.map(timed, [locked, free] * 30)) == {(200, True)}
@@ -210,12 +216,12 @@ def test_calls_of_a_locked_key_are_503_in_time_and_delay_no_other_key(asgi: Serv
     assert asgi.request("/v1/async", locked.headers).status == 200
 
 
-def test_other_project_logs_the_key_id_and_never_the_secret(asgi: Server, given: Given) -> None:
-    made = given.key()
-    asgi.request("/v1/shop/list", made.headers)
+def test_other_project_logs_the_key_id_and_never_the_secret(asgi: Server, rows: CommittedRows) -> None:
+    created = rows.key()
+    asgi.request("/v1/shop/list", created.headers)
     log = asgi.log.read_text()
-    assert str(made.key.id) in log
-    assert made.token.secret not in log
+    assert str(created.key.id) in log
+    assert created.token.secret not in log
 
 
 @pytest.mark.parametrize("command", [["check"], ["migrate", "--plan"], ["makemigrations", "--check", "--dry-run"]])

@@ -7,13 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.callpath.conftest import committed_rows, given
 from tests.integrations.gateway import servers
 from tests.integrations.gateway.servers import Gateway, Verify
-from tests.live.fixtures import database_url
 from tests.live.servers import Server
-
-__all__ = ["committed_rows", "database_url", "given"]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyadmin.env import ROOT
-from tests.live.client import Answer, Headers
+from tests.live.client import Headers, Response
 from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port, run_server
 from tests.owner import database_environ
 
@@ -35,12 +35,12 @@ class Verify:
         method: str | bytes = "GET",
         uri: str | bytes = "/api/chats",
         address: str = "203.0.113.9",
-    ) -> Answer:
+    ) -> Response:
         """Sends what nginx sends about a request with these headers from the address."""
         asked = [("X-Original-Method", method), ("X-Original-URI", uri), ("X-Forwarded-For", address)]
         return self.server.request("/verify", [*asked, *headers])
 
-    def raw(self, headers: Headers, path: str = "/verify", method: str = "GET") -> Answer:
+    def raw(self, headers: Headers, path: str = "/verify", method: str = "GET") -> Response:
         return self.server.request(path, headers, method)
 
 
@@ -51,7 +51,7 @@ class Gateway:
         self.name, self.server, self._upstream = name, server, upstream
         self.port = server.port
 
-    def request(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Answer:
+    def request(self, path: str | bytes = "/api/chats", headers: Headers = (), method: str = "GET") -> Response:
         return self.server.request(path, headers, method)
 
     def reached(self) -> list[str]:

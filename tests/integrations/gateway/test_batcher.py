@@ -16,18 +16,15 @@ from keyadmin.callpath.state import state
 from keyadmin.core import cidr
 from keyadmin.core.callers import Caller
 from keyadmin.integrations.gateway.batcher import AsyncConsumeBatcher
-from tests.callpath.conftest import committed_rows, given
-from tests.callpath.rows import Given, Made
-
-__all__ = ["committed_rows", "given"]
+from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 CHATS = Call("GET", "/api/chats", cidr.address_of("192.0.2.1"))
 
 
-def warm(made: Made) -> AuthorizedCall:
+def warm(created: CreatedKey) -> AuthorizedCall:
     """The call from the cached snapshot, after a first call in this minute."""
-    assert isinstance(authorize(made.token, CHATS), Caller)
-    authorized = authorize_from_cache(made.token, CHATS)
+    assert isinstance(authorize(created.token, CHATS), Caller)
+    authorized = authorize_from_cache(created.token, CHATS)
     assert authorized is not None
     return authorized
 
@@ -56,9 +53,9 @@ def outcomes(results: list[ConsumeResult | None]) -> list[str | None]:
     return [result and result.outcome.value for result in results]
 
 
-def test_calls_of_many_keys_share_a_statement(given: Given) -> None:
-    made = [given.key() for _ in range(40)]
-    authorized = [warm(one) for one in made]
+def test_calls_of_many_keys_share_a_statement(rows: CommittedRows) -> None:
+    created = [rows.key() for _ in range(40)]
+    authorized = [warm(one) for one in created]
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         before = state.metrics.read().statements
@@ -69,30 +66,30 @@ def test_calls_of_many_keys_share_a_statement(given: Given) -> None:
         assert all(isinstance(verdict, Caller) for verdict in verdicts)
 
     run(story)
-    assert [given.meter(one).total for one in made] == [4] * 40
-    assert given.meter(made[0]).last_used_ip == "192.0.2.1"
+    assert [rows.meter(one).total for one in created] == [4] * 40
+    assert rows.meter(created[0]).last_used_ip == "192.0.2.1"
 
 
-def test_each_call_of_one_key_gets_its_own_count(given: Given) -> None:
-    made = given.key(limit=100)
-    authorized = warm(made)
+def test_each_call_of_one_key_gets_its_own_count(rows: CommittedRows) -> None:
+    created = rows.key(limit=100)
+    authorized = warm(created)
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         results = await asyncio.gather(*[batcher.consume(authorized) for _ in range(30)])
         assert [result and result.used for result in results] == list(range(2, 32))
 
     run(story)
-    assert given.meter(made).total == 31
+    assert rows.meter(created).total == 31
 
 
-def test_calls_that_do_not_all_fit_are_left_to_the_executor(given: Given) -> None:
+def test_calls_that_do_not_all_fit_are_left_to_the_executor(rows: CommittedRows) -> None:
     """The executor decides such calls one by one. For a single call a full hour is final."""
-    made = given.key(limit=5)
-    authorized = warm(made)
+    created = rows.key(limit=5)
+    authorized = warm(created)
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(8)])) == [None] * 8
-        assert given_total(made) == 1
+        assert given_total(created) == 1
         assert outcomes(await asyncio.gather(*[batcher.consume(authorized) for _ in range(4)])) == ["consumed"] * 4
         full = await batcher.consume(authorized)
         assert full is not None
@@ -100,25 +97,25 @@ def test_calls_that_do_not_all_fit_are_left_to_the_executor(given: Given) -> Non
         assert full.wait is not None
         assert 0 < full.wait <= 61 * 60
 
-    def given_total(made: Made) -> int:
+    def given_total(created: CreatedKey) -> int:
         with psycopg.connect(conninfo()) as own:
-            found = own.execute("SELECT total FROM meter WHERE key_id = %s", [made.key.id]).fetchone()
+            found = own.execute("SELECT total FROM meter WHERE key_id = %s", [created.key.id]).fetchone()
         assert found is not None
         return int(found[0])
 
     run(story)
-    assert given.meter(made).total == 5
+    assert rows.meter(created).total == 5
 
 
 @pytest.mark.parametrize("subject", ["key", "organisation", "catalogue"])
-def test_stale_snapshot_is_noticed_beside_current_ones(given: Given, subject: str) -> None:
-    changed, other = given.key(), given.key()
+def test_stale_snapshot_is_noticed_beside_current_ones(rows: CommittedRows, subject: str) -> None:
+    changed, other = rows.key(), rows.key()
     authorized = [warm(changed), warm(other)]
     if subject == "key":
-        given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", changed.key.id)
+        rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", changed.key.id)
     else:
         subject_id = changed.key.organisation_id if subject == "organisation" else UUID(int=0)
-        given.execute("UPDATE version SET number = number + 1 WHERE subject = %s", subject_id)
+        rows.execute("UPDATE version SET number = number + 1 WHERE subject = %s", subject_id)
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         results = await asyncio.gather(*[batcher.consume(one) for one in authorized])
@@ -127,12 +124,12 @@ def test_stale_snapshot_is_noticed_beside_current_ones(given: Given, subject: st
     run(story)
 
 
-def test_two_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
+def test_two_snapshots_of_one_key_are_not_mixed(rows: CommittedRows) -> None:
     """A stale and a current snapshot arrive together: the second call is left to the executor."""
-    made = given.key()
-    old = warm(made)
-    given.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", made.key.id)
-    new = warm(made)
+    created = rows.key()
+    old = warm(created)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
+    new = warm(created)
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         assert outcomes(await asyncio.gather(batcher.consume(old), batcher.consume(new))) == ["stale", None]
@@ -141,9 +138,9 @@ def test_two_snapshots_of_one_key_are_not_mixed(given: Given) -> None:
     run(story)
 
 
-def test_locked_row_delays_its_batch_for_a_moment(given: Given) -> None:
+def test_locked_row_delays_its_batch_for_a_moment(rows: CommittedRows) -> None:
     """The keys of that batch bypass the batcher for a while; others are batched."""
-    held, beside, other = (warm(given.key()) for _ in range(3))
+    held, beside, other = (warm(rows.key()) for _ in range(3))
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         with psycopg.connect(conninfo()) as holder:
@@ -162,8 +159,8 @@ def test_locked_row_delays_its_batch_for_a_moment(given: Given) -> None:
     run(story)
 
 
-def test_connection_ended_by_the_server_is_reopened(given: Given) -> None:
-    authorized = warm(given.key())
+def test_connection_ended_by_the_server_is_reopened(rows: CommittedRows) -> None:
+    authorized = warm(rows.key())
 
     async def story(batcher: AsyncConsumeBatcher) -> None:
         assert batcher._connection is not None

@@ -12,7 +12,7 @@ from keyadmin import __version__
 from keyadmin.server.embedded_postgres import OWNER
 from keyadmin.server.health import CACHE_SECONDS
 from keyadmin.server.run import services
-from tests.callpath.rows import Given
+from tests.fixtures.committed_rows import CommittedRows
 from tests.integrations.gateway import servers
 from tests.live.servers import Server, free_port, run_server
 from tests.owner import database_environ, url_as
@@ -50,8 +50,8 @@ def test_health_needs_no_session_host_or_https(database_url: str, tmp_path: Path
                 assert answer.headers["Set-Cookie"] is None
 
 
-def test_missing_pepper_fails_readiness(database_url: str, given: Given, tmp_path: Path) -> None:
-    given.key(pepper=1)
+def test_missing_pepper_fails_readiness(database_url: str, rows: CommittedRows, tmp_path: Path) -> None:
+    rows.key(pepper=1)
     with both(tmp_path, database_url, KEYADMIN_PEPPERS=f"2:{'22' * 32}") as running:
         for server in running:
             answer = server.request("/readyz")
@@ -61,7 +61,7 @@ def test_missing_pepper_fails_readiness(database_url: str, given: Given, tmp_pat
 
 
 def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
-    database_url: str, given: Given, tmp_path: Path
+    database_url: str, rows: CommittedRows, tmp_path: Path
 ) -> None:
     with (
         psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection,

@@ -15,13 +15,13 @@ import pytest
 
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from tests.callpath.faulty import ANSWERS_WITHIN, RECOVERS_WITHIN, frozen, manage
-from tests.callpath.rows import Pairs
+from tests.fixtures.committed_rows import Pairs
+from tests.fixtures.postgres import SETTINGS
 from tests.integrations.gateway import servers
 from tests.integrations.gateway.servers import WORKERS, Gateway, Verify
-from tests.live.client import Answer
+from tests.live.client import Response
 from tests.live.load import call as calls_of
 from tests.live.load import processes
-from tests.postgres import SETTINGS
 
 KEYS: Final = 3
 MAKE_KEYS: Final = f"""
@@ -29,7 +29,7 @@ from tests.factories import KeyFactory, TierFactory
 tier = TierFactory.create(hourly_limit=10**6)
 print(*[KeyFactory.create(tier=tier).token for _ in range({KEYS})])
 """
-type Ask = Callable[[Pairs], Answer]
+type Ask = Callable[[Pairs], Response]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def ask(request: pytest.FixtureRequest, own: Verify, in_front: dict[str, Gateway
 def expect_503s(ask: Ask, made: list[Pairs]) -> None:
     """Expects 503 in time for single and concurrent calls of every key."""
 
-    def timed(headers: Pairs) -> tuple[Answer, float]:
+    def timed(headers: Pairs) -> tuple[Response, float]:
         began = time.monotonic()
         return ask(headers), time.monotonic() - began
 

@@ -74,9 +74,9 @@ def test_owner_cannot_give_a_system_role(northwind: Organisation, jonas: Person)
     ],
 )
 def test_invalid_person_is_rejected(northwind: Organisation, sam: Person, field: str, value: str) -> None:
-    given = {"email": "a@example.com", "name": "A", "role": Role.MEMBER} | {field: value}
+    rows = {"email": "a@example.com", "name": "A", "role": Role.MEMBER} | {field: value}
     with pytest.raises(InvalidInputError) as raised:
-        people.create(actor=OPERATOR, organisation=northwind.id, **given)
+        people.create(actor=OPERATOR, organisation=northwind.id, **rows)
     assert list(raised.value.errors) == [field]
 
 

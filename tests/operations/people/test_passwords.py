@@ -20,9 +20,9 @@ from tests.operations.helpers import latest_event
 def invite(
     actor: Person, organisation: Organisation | None, email: str = "new@example.com", **kwargs: str
 ) -> people.InvitedPerson:
-    given = {"name": "New", "role": Role.MEMBER} | kwargs
+    rows = {"name": "New", "role": Role.MEMBER} | kwargs
     return people.invite(
-        actor=as_actor(actor), email=email, organisation=organisation.id if organisation else None, **given
+        actor=as_actor(actor), email=email, organisation=organisation.id if organisation else None, **rows
     )
 
 

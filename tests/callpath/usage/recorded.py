@@ -1,4 +1,4 @@
-"""Fixtures: live servers, committed rows; and the usage of a key."""
+"""Reads what was recorded of a key's usage."""
 
 import os
 import subprocess
@@ -12,33 +12,30 @@ from django.db.models import Sum
 from keyadmin.env import ROOT
 from keyadmin.models import AddressDay, LastDenial, ScopeDay, SecretUse, UsageHour
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
-from tests.callpath.conftest import committed_rows, database_url, given, proxied, server
-from tests.callpath.rows import Made
+from tests.fixtures.committed_rows import CreatedKey
 from tests.owner import database_environ
 
-__all__ = ["committed_rows", "database_url", "given", "proxied", "server"]
 
-
-def hours(made: Made) -> dict[str, int]:
+def hours(created: CreatedKey) -> dict[str, int]:
     """Denied calls by reason. The meter counts allowed ones."""
-    rows = UsageHour.objects.filter(key_id=made.key.id).exclude(outcome="ok")
+    rows = UsageHour.objects.filter(key_id=created.key.id).exclude(outcome="ok")
     return dict(rows.values("outcome").annotate(calls=Sum("count")).values_list("outcome", "calls"))
 
 
-def refused(made: Made) -> dict[str, str | None]:
-    return dict(LastDenial.objects.filter(key_id=made.key.id).values_list("reason", "address"))
+def refused(created: CreatedKey) -> dict[str, str | None]:
+    return dict(LastDenial.objects.filter(key_id=created.key.id).values_list("reason", "address"))
 
 
-def scopes(made: Made) -> dict[str, int]:
-    return dict(ScopeDay.objects.filter(key_id=made.key.id).values_list("scope", "count"))
+def scopes(created: CreatedKey) -> dict[str, int]:
+    return dict(ScopeDay.objects.filter(key_id=created.key.id).values_list("scope", "count"))
 
 
-def addresses(made: Made) -> dict[str, int]:
-    return dict(AddressDay.objects.filter(key_id=made.key.id).values_list("address", "count"))
+def addresses(created: CreatedKey) -> dict[str, int]:
+    return dict(AddressDay.objects.filter(key_id=created.key.id).values_list("address", "count"))
 
 
-def uses(made: Made) -> int:
-    return SecretUse.objects.filter(secret_id__in=made.key.secrets.values("id")).count()
+def uses(created: CreatedKey) -> int:
+    return SecretUse.objects.filter(secret_id__in=created.key.secrets.values("id")).count()
 
 
 def manage(postgres: EmbeddedPostgres, *arguments: str) -> str:
