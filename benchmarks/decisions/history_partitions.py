@@ -1,10 +1,10 @@
-"""History in one table whose search terms carry the number of a part, against declarative range partitions.
+"""History in one table whose search index is partitioned by term, against declarative range partitioning.
 
     python -m benchmarks.decisions.history_partitions [--events 10000000] [--bits 20] [--folder FOLDER]
 
 It starts a PostgreSQL of its own, fills both layouts with the same events, builds the same b-tree indexes and a GIN
 index of the same terms in both, and runs the searches of the history page. `--bits` is the base-2 logarithm of the
-number of events in a partition. The record is docs/decisions/0002-history-parts.md.
+number of events in a table of the partitioned layout. The record is docs/decisions/0002-history-in-one-table.md.
 """
 
 import argparse
@@ -47,7 +47,7 @@ SERVER: Final = {
     "maintenance_work_mem": "1GB",
     "autovacuum": "off",
     "jit": "off",
-    # Starting workers takes longer than a look-up in one part.
+    # Starting workers takes longer than a look-up in one index partition.
     "max_parallel_workers_per_gather": "0",
 }
 B_TREES: Final[tuple[LiteralString, ...]] = (
@@ -318,7 +318,7 @@ def index(connection: psycopg.Connection[Any], layout: str) -> None:
 
 
 def compare(connection: psycopg.Connection[Any], layouts: tuple[str, str], events: int, runs: int) -> None:
-    report("\n| search | parts p50 | p95 | partitions p50 | p95 | same events |\n|---|---|---|---|---|---|")
+    report("\n| search | one table p50 | p95 | partitioned p50 | p95 | same events |\n|---|---|---|---|---|---|")
     connection.execute(sql.SQL("SET statement_timeout = {}").format(LONGEST_SECONDS * 1000))
     for search in searches(events):
         figures, results = [], []

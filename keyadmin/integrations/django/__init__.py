@@ -1,4 +1,4 @@
-"""The public API for Django projects: `KeyMiddleware`, `requires` and `KeyadminRouter`. See docs/django.md."""
+"""The public API for Django projects: `KeyMiddleware`, `requires` and `KeyadminRouter`. See docs/guides/django.md."""
 
 from keyadmin.integrations.django.decorators import requires
 from keyadmin.integrations.django.middleware import KeyMiddleware
