@@ -40,7 +40,7 @@ class DenialReason(Enum):
 
     AMBIGUOUS = ("ambiguous", 400, "ambiguous-credentials", "Send exactly one credential, once.")
     UNDECIDABLE = ("undecidable", 400, "undecidable-request", "The request can be read in more than one way.")
-    METHOD = ("method", 405, "method-not-allowed", "TRACE is never answered.")
+    METHOD = ("method", 405, "method-not-allowed", "The method TRACE is not allowed.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
     UNPROVEN = ("unproven", *_INVALID_KEY)
     REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), _("revoked"), DenialGroup.EXPIRED)
@@ -59,9 +59,9 @@ class DenialReason(Enum):
         "unmapped",
         403,
         "insufficient-scope",
-        "No permission opens this method and path.",
+        "No permission allows this method and path.",
         _("No permission covers this request"),
-        _("no permission opens the request"),
+        _("no permission allows the request"),
         DenialGroup.PERMISSION,
     )
     SCOPE = (
@@ -79,7 +79,7 @@ class DenialReason(Enum):
         "insufficient-scope",
         "The call names none of this key's channels.",
         _("Channel not allowed"),
-        _("channel"),
+        _("channel not allowed"),
         DenialGroup.PERMISSION,
     )
     IMPERSONATION = (
@@ -97,14 +97,14 @@ class DenialReason(Enum):
         "unknown-person",
         "On-Behalf-Of names no active person of this organisation.",
         _("Unknown person to act for"),
-        _("on behalf of an unknown person"),
+        _("unknown person to act for"),
         DenialGroup.PERMISSION,
     )
     LIMITED = (
         "limited",
         429,
         "rate-limited",
-        "The calls of this rolling hour are used up.",
+        "The hourly limit of this key is used up.",
         _("Rate limited"),
         _("rate limited"),
         DenialGroup.LIMITED,

@@ -81,7 +81,7 @@ def _error_in(name: str, text: str) -> str:
     if len(text) > MAX_INPUT_LENGTH:
         return _("Use at most %(count)s characters.") % {"count": MAX_INPUT_LENGTH}
     if has_unsendable_characters(text):
-        return _("This contains characters that no call can have here.")
+        return _("This contains characters that are not allowed here.")
     if name == "path" and not text.startswith("/"):
         return _("Start the path with a slash, such as /api/chats.")
     if name == "address" and text and cidr.address_of(text) is None:

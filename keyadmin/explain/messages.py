@@ -37,7 +37,7 @@ def message(context: ExplainContext, rule: Rule, reason: DenialReason | None) ->
 def _request(context: ExplainContext, reason: DenialReason | None) -> str:
     if reason:
         return _("The path or a header can be read in more than one way. No other rule is applied.")
-    return _("%(call)s can be read in one way only.") % {"call": context.request_line}
+    return _("%(call)s is unambiguous.") % {"call": context.request_line}
 
 
 def _key(context: ExplainContext, reason: DenialReason | None) -> str:
@@ -67,20 +67,20 @@ def _key_state(context: ExplainContext, reason: DenialReason | None) -> str:
 
 def _key_addresses(context: ExplainContext, reason: DenialReason | None) -> str:
     if not context.loaded.key_networks:
-        return _("The key has no list of its own: any address.")
+        return _("The key has no allow-list, so any address is allowed.")
     return _address_on_list(context, context.loaded.key_networks, reason)
 
 
 def _bot_addresses(context: ExplainContext, reason: DenialReason | None) -> str:
     if not context.loaded.bot_networks:
-        return _("%(bot)s has no list: any address.") % {"bot": context.snapshot.key.bot_name}
+        return _("%(bot)s has no allow-list, so any address is allowed.") % {"bot": context.snapshot.key.bot_name}
     return _address_on_list(context, context.loaded.bot_networks, reason)
 
 
 def _address_on_list(context: ExplainContext, networks: Collection[str], reason: DenialReason | None) -> str:
     address = context.call.address
     if address is None:
-        return _("No address is known, so it is not in %(networks)s.") % {"networks": join_with_or(networks)}
+        return _("The address is unknown, so it is not in %(networks)s.") % {"networks": join_with_or(networks)}
     if reason:
         return _("%(address)s is not in %(networks)s.") % {"address": address.text, "networks": join_with_or(networks)}
     holding = [network for network in networks if cidr.contains(cidr.compile_networks([ip_network(network)]), address)]
@@ -91,12 +91,12 @@ def _permission(context: ExplainContext, reason: DenialReason | None) -> str:
     match = context.match
     if reason is DenialReason.UNMAPPED:
         if context.is_for_people:
-            return _("Only people may call %(call)s, no key.") % {"call": context.request_line}
-        return _("No permission opens %(call)s, so every key is denied.") % {"call": context.request_line}
+            return _("%(call)s is for people only, so every key is denied.") % {"call": context.request_line}
+        return _("No permission allows %(call)s, so every key is denied.") % {"call": context.request_line}
     if match is None:
         return _("Not looked up, because the path is ambiguous.")
     if "" in match.scopes:
-        return _("Every key may call %(call)s.") % {"call": context.request_line}
+        return _("%(call)s is allowed for every key.") % {"call": context.request_line}
     names = {"call": context.request_line, "needs": join_with_or(context.labels_of(match.scopes))}
     if reason is None:
         held = context.labels_of(match.scopes & context.snapshot.scopes)
@@ -114,7 +114,7 @@ def _channel(context: ExplainContext, reason: DenialReason | None) -> str:
     if not allowed:
         return _("The key may use every channel.")
     if match is None or not match.channel_from:
-        return _("This call does not concern a channel.")
+        return _("This request does not concern a channel.")
     if context.channel is None:
         return _("X-Channel names no channel. The key may use %(channels)s only.") % {
             "channels": join_with_and(allowed)
@@ -128,7 +128,7 @@ def _channel(context: ExplainContext, reason: DenialReason | None) -> str:
 def _on_behalf_of(context: ExplainContext, reason: DenialReason | None) -> str:
     names = {"person": context.call.on_behalf_of, "organisation": context.key.organisation.name}
     if context.call.on_behalf_of is None:
-        return _("The call names no person.")
+        return _("The request names no person.")
     if reason is DenialReason.IMPERSONATION:
         return _("The key may not act for a person: it lacks %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
     if reason:
@@ -138,7 +138,7 @@ def _on_behalf_of(context: ExplainContext, reason: DenialReason | None) -> str:
 
 def _limit(context: ExplainContext, reason: DenialReason | None) -> str:
     names = {"used": f"{context.snapshot.used:,}", "limit": f"{context.snapshot.key.limit:,}"}
-    return _("%(used)s of %(limit)s used in the last hour.") % names
+    return _("%(used)s of %(limit)s requests used in the last hour.") % names
 
 
 _MESSAGES: Final[dict[Rule, Callable[[ExplainContext, DenialReason | None], str]]] = {

@@ -55,7 +55,7 @@ def remedies(context: ExplainContext, rule: Rule, reason: DenialReason | None) -
         case Rule.CHANNEL:
             return (_for_channel(context),)
         case Rule.LIMIT:
-            detail = _("Wait until some of its calls are an hour old, or give the key a larger tier.")
+            detail = _("Wait until its oldest requests are an hour old, or give the key a tier with a higher limit.")
             return (Remedy(RemedyKind.TIER, detail),)
         case _:
             detail = _("Send the path without //, dot segments or needless escapes, and each header once.")
@@ -77,7 +77,7 @@ def _for_key_state(context: ExplainContext) -> Iterator[Remedy]:
 
 def _for_address(context: ExplainContext, rule: Rule) -> Remedy:
     if context.call.address is None:
-        return Remedy(RemedyKind.ADDRESS, _("Call from an address that can be determined."))
+        return Remedy(RemedyKind.ADDRESS, _("Send the request from an address that keyadmin can determine."))
     names = {"address": context.call.address.text, "bot": context.snapshot.key.bot_name}
     if rule is Rule.KEY_ADDRESSES:
         return Remedy(RemedyKind.KEY_LIST, _("Add %(address)s to the key’s allow-list.") % names)
@@ -87,13 +87,13 @@ def _for_address(context: ExplainContext, rule: Rule) -> Remedy:
 def _for_permission(context: ExplainContext, reason: DenialReason) -> Remedy:
     if reason is DenialReason.UNMAPPED or context.match is None:
         if context.is_for_people:
-            return Remedy(RemedyKind.PERSON, _("Call it with a person’s access token instead."))
-        detail = _("Let a permission open %(call)s.") % {"call": context.request_line}
+            return Remedy(RemedyKind.PERSON, _("Use a person’s access token instead of a key."))
+        detail = _("Add %(call)s to the routes of a permission.") % {"call": context.request_line}
         return Remedy(RemedyKind.CATALOGUE, detail)
     needs = join_with_or(context.labels_of(context.match.scopes))
     if context.key.inherits:
         names = {"person": context.key.created_by, "needs": needs}
-        detail = _("Give %(person)s, from whom the key inherits, a role that includes %(needs)s.") % names
+        detail = _("Give %(person)s, who created the key, a role that includes %(needs)s.") % names
         return Remedy(RemedyKind.CREATOR, detail)
     return Remedy(RemedyKind.PERMISSIONS, _("Give the key %(needs)s.") % {"needs": needs})
 
@@ -109,9 +109,9 @@ def _for_channel(context: ExplainContext) -> Remedy:
 def _for_on_behalf_of(context: ExplainContext, reason: DenialReason) -> Remedy:
     if reason is DenialReason.ON_BEHALF_OF:
         names = {"organisation": context.key.organisation.name}
-        detail = _("Name an active person of %(organisation)s, by e-mail address or id.") % names
+        detail = _("In On-Behalf-Of, name an active person of %(organisation)s by email address or ID.") % names
         return Remedy(RemedyKind.PERSON, detail)
     if context.key.kind != Kind.MASTER:
-        return Remedy(RemedyKind.MASTER_KEY, _("Use a master key: only a master key may act for people."))
+        return Remedy(RemedyKind.MASTER_KEY, _("Use a Master User API key. Other keys can’t act on behalf of users."))
     detail = _("Give the key %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
     return Remedy(RemedyKind.PERMISSIONS, detail)

@@ -76,7 +76,7 @@ class ScopeForm(OperationForm):
                 row.errors.append(gettext("This route is listed twice."))
             seen.add((row.method, row.pattern))
         if invalid := sum(bool(row.errors) for row in self.rows):
-            self.add_error(None, gettext("Check the routes: %(count)d cannot be read.") % {"count": invalid})
+            self.add_error(None, gettext("Fix the routes: %(count)d of them have errors.") % {"count": invalid})
         return self.cleaned_data
 
     def values(self) -> dict[str, Any]:

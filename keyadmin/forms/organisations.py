@@ -35,28 +35,28 @@ class OrganisationSettingsForm(OperationForm):
         required=False,
         min_value=1,
         max_value=MAX_EXPIRY_DAYS,
-        help_text=gettext_lazy("What a new key starts with. Leave it empty for “Never”."),
+        help_text=gettext_lazy("The expiry that is preselected for a new key. Leave it empty for “Never”."),
     )
     max_expiry_days = forms.IntegerField(
-        label=gettext_lazy("Longest life, in days"),
+        label=gettext_lazy("Maximum lifetime, in days"),
         required=False,
         min_value=1,
         max_value=MAX_EXPIRY_DAYS,
-        help_text=gettext_lazy("No key may be given more. Leave it empty for no limit."),
+        help_text=gettext_lazy("An expiry can be at most this many days ahead. Leave it empty for no limit."),
     )
-    may_never_expire = forms.BooleanField(label=gettext_lazy("Keys may have no expiry at all"), required=False)
+    may_never_expire = forms.BooleanField(label=gettext_lazy("Allow keys that never expire"), required=False)
     key_prefix = forms.RegexField(
         f"^{PREFIX_PATTERN}$",
         label=gettext_lazy("Key prefix"),
         max_length=12,
-        error_messages={"invalid": gettext_lazy("Use 2 to 12 lower-case letters and digits, a letter first.")},
-        help_text=gettext_lazy("What every new key begins with, so that people and secret scanners recognise it."),
+        error_messages={"invalid": gettext_lazy("Use 2 to 12 lower-case letters and digits, beginning with a letter.")},
+        help_text=gettext_lazy("The beginning of every new key, by which people and secret scanners recognise it."),
         widget=forms.TextInput({"class": "mono", "autocomplete": "off", "spellcheck": "false"}),
     )
     key_format = forms.ChoiceField(
         label=gettext_lazy("Key format"),
         choices=[
-            (Format.DEFAULT.value, gettext_lazy("With an ID and a checksum")),
+            (Format.DEFAULT.value, gettext_lazy("With a key ID and a checksum")),
             (Format.COMPACT.value, gettext_lazy("Compact")),
         ],
     )
@@ -64,9 +64,11 @@ class OrganisationSettingsForm(OperationForm):
         label=gettext_lazy("Keep usage, in days"),
         min_value=USAGE_RETENTION_DAYS[0],
         max_value=USAGE_RETENTION_DAYS[1],
-        help_text=gettext_lazy("Older requests leave the charts; each key’s total stays. History is kept for ever."),
+        help_text=gettext_lazy(
+            "Older requests are removed from charts. Each key’s total stays, and history is kept for ever."
+        ),
     )
-    tier = forms.ModelChoiceField(label=gettext_lazy("Usual rate tier"), queryset=Tier.objects.none(), empty_label=None)
+    tier = forms.ModelChoiceField(label=gettext_lazy("Default tier"), queryset=Tier.objects.none(), empty_label=None)
 
     def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:
         names = [name for name in self.base_fields if name != "tier"]
@@ -81,7 +83,7 @@ class OrganisationSettingsForm(OperationForm):
         values = self.cleaned_data
         never_expires = "default_expiry_days" in values and values["default_expiry_days"] is None
         if never_expires and not values.get("may_never_expire"):
-            self.add_error("default_expiry_days", gettext("Enter a number: keys here must expire."))
+            self.add_error("default_expiry_days", gettext("Enter a number of days, or allow keys that never expire."))
         return values
 
     def values(self) -> dict[str, Any]:

@@ -71,13 +71,13 @@ def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> No
     """Raise ForbiddenError if `requested` exceeds `ceiling`."""
     if missing := requested.scopes - ceiling.scopes:
         names = ", ".join(sorted(missing))
-        raise ForbiddenError(_("You can’t give a key more than you may do yourself: %(scopes)s.") % {"scopes": names})
+        raise ForbiddenError(_("You can’t give a key permissions that you don’t have: %(scopes)s.") % {"scopes": names})
     if ceiling.channels and not (requested.channels and requested.channels <= ceiling.channels):
-        raise ForbiddenError(_("A key can’t reach more channels than the key that makes it."))
+        raise ForbiddenError(_("A key can’t use more channels than the key that creates or edits it."))
     if not all(any(_is_covered(own, allowed) for own in requested.lists) for allowed in ceiling.lists):
-        raise ForbiddenError(_("A key can’t be used from more addresses than the key that makes it."))
+        raise ForbiddenError(_("A key can’t allow more addresses than the key that creates or edits it."))
     if ceiling.expires_at and (requested.expires_at is None or requested.expires_at > ceiling.expires_at):
-        raise ForbiddenError(_("A key can’t outlive the key that makes it."))
+        raise ForbiddenError(_("A key can’t expire later than the key that creates or edits it."))
 
 
 def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:

@@ -10,7 +10,7 @@ from tests.browser.scenes import Scene, open_key
 def open_explain(page: Page, key: str = "CRM integration") -> None:
     open_key(page, key)
     page.get_by_role("link", name="Explain", exact=True).first.click()
-    expect(page.get_by_role("heading", name="No call yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="No request yet")).to_be_visible()
 
 
 def explain_request(page: Page, path: str, address: str = "203.0.113.24", method: str = "GET") -> None:

@@ -27,7 +27,7 @@ def _edit_removes_permission(page: Page) -> None:
     _edit(page)
     modal(page).locator("[data-held]").first.uncheck()
     expect(modal(page).get_by_text("this week.").locator("visible=true")).to_be_in_viewport()
-    expect(modal(page).get_by_text("This is in use.")).to_be_visible()
+    expect(modal(page).get_by_text("You removed permissions that are in use.")).to_be_visible()
 
 
 def _edit_blocking(page: Page) -> None:

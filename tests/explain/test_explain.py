@@ -47,15 +47,15 @@ def test_allowed_call_passes_every_rule(rows: CommittedRows) -> None:
     explanation = explained(created, "/api/chats?limit=5", channel="sms")
     assert (explanation.status, explanation.reason, explanation.remedies) == (200, None, [])
     assert [step.message for step in explanation.steps] == [
-        "GET /api/chats can be read in one way only.",
+        "GET /api/chats is unambiguous.",
         f"{created.key.masked}•••• is CRM.",
         "Active, and never expires. Its bot Concierge and Northwind are enabled.",
         "10.1.2.3 is in 10.1.0.0/16.",
         "10.1.2.3 is in 10.0.0.0/8.",
         "GET /api/chats needs Read chats, which the key has.",
         "sms is one of the key’s channels.",
-        "The call names no person.",
-        "0 of 1,000 used in the last hour.",
+        "The request names no person.",
+        "0 of 1,000 requests used in the last hour.",
     ]
 
 
@@ -84,8 +84,8 @@ def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None
     by_bot = explained(created, address="192.0.2.7")
     assert said(by_bot) == ("192.0.2.7 is not in 10.0.0.0/8.", ["Add 192.0.2.7 to the allow-list of Concierge."])
     unknown = explained(created, address="")
-    assert said(unknown)[0] == "No address is known, so it is not in 192.0.2.0/24."
-    assert set(said(unknown)[1]) == {"Call from an address that can be determined."}
+    assert said(unknown)[0] == "The address is unknown, so it is not in 192.0.2.0/24."
+    assert set(said(unknown)[1]) == {"Send the request from an address that keyadmin can determine."}
     many = rows.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
     assert said(explained(many))[0].endswith("192.0.4.0/24 or 4 more.")
 
@@ -111,15 +111,15 @@ def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None
             {},
             "DELETE",
             "/api/chats",
-            "No permission opens DELETE /api/chats, so every key is denied.",
-            "Let a permission open DELETE /api/chats.",
+            "No permission allows DELETE /api/chats, so every key is denied.",
+            "Add DELETE /api/chats to the routes of a permission.",
         ),
         (
             {},
             "GET",
             "/api/people",
-            "Only people may call GET /api/people, no key.",
-            "Call it with a person’s access token instead.",
+            "GET /api/people is for people only, so every key is denied.",
+            "Use a person’s access token instead of a key.",
         ),
         (
             {},
@@ -140,14 +140,12 @@ def test_inheriting_key_needs_a_role_of_its_creator(rows: CommittedRows) -> None
     organisation = rows.organisation()
     creator = rows.person(organisation, "auditor")
     created = rows.key(organisation, inherits=True, creator=creator, created_by="Asha Nair", scopes=())
-    assert said(explained(created))[1] == [
-        "Give Asha Nair, from whom the key inherits, a role that includes Read chats."
-    ]
+    assert said(explained(created))[1] == ["Give Asha Nair, who created the key, a role that includes Read chats."]
 
 
 def test_every_key_may_call_whoami(rows: CommittedRows) -> None:
     explanation = explained(rows.key(scopes=()), "/api/whoami")
-    assert step(explanation, Rule.PERMISSION).message == "Every key may call GET /api/whoami."
+    assert step(explanation, Rule.PERMISSION).message == "GET /api/whoami is allowed for every key."
     assert (explanation.status, explanation.needs) == (200, frozenset())
 
 
@@ -161,7 +159,7 @@ def test_channel_rule_is_explained(rows: CommittedRows) -> None:
     assert said(explained(created, channel="web")) == ("web is not one of the key’s channels: sms.", other)
     by_path = explained(created, "/api/channels/web/messages", "POST", channel="sms")
     assert said(by_path) == ("web is not one of the key’s channels: sms.", other)
-    assert step(explained(created, "/api/contacts"), Rule.CHANNEL).message == "This call does not concern a channel."
+    assert step(explained(created, "/api/contacts"), Rule.CHANNEL).message == "This request does not concern a channel."
     assert step(explained(rows.key()), Rule.CHANNEL).message == "The key may use every channel."
 
 
@@ -172,13 +170,13 @@ def test_on_behalf_of_rule_is_explained(rows: CommittedRows) -> None:
     assert explained(may, on_behalf_of=sam.email).status == 200
     assert said(explained(may, on_behalf_of="x@y.z")) == (
         "No active person of Northwind is x@y.z.",
-        ["Name an active person of Northwind, by e-mail address or id."],
+        ["In On-Behalf-Of, name an active person of Northwind by email address or ID."],
     )
     lacking = "The key may not act for a person: it lacks Act for a person."
     master, standard = rows.key(organisation, kind="master"), rows.key(organisation)
     assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
     assert said(explained(standard, on_behalf_of=sam.email))[1] == [
-        "Use a master key: only a master key may act for people."
+        "Use a Master User API key. Other keys can’t act on behalf of users."
     ]
 
 
@@ -188,8 +186,8 @@ def test_several_denying_rules_are_explained_together(rows: CommittedRows) -> No
     explanation = explained(created, "/api/export", address="192.0.2.1")
     assert (explanation.status, explanation.quota.remaining) == (403, 0)
     limit = step(explanation, Rule.LIMIT)
-    assert (limit.state, limit.message) == ("not_reached", "3 of 3 used in the last hour.")
-    wait = "Wait until some of its calls are an hour old, or give the key a larger tier."
+    assert (limit.state, limit.message) == ("not_reached", "3 of 3 requests used in the last hour.")
+    wait = "Wait until its oldest requests are an hour old, or give the key a tier with a higher limit."
     assert said(explanation)[1] == ["Give the key Export data.", wait]
     assert explained(created, address="192.0.2.1").status == 429
 

@@ -97,13 +97,13 @@ def test_rules_after_the_deciding_one_are_shown(rows: CommittedRows, owner: Clie
 
 def test_unmapped_path_is_explained(owner: Client, created: CreatedKey) -> None:
     _, text = page(owner, created, path="/api/unknown")
-    assert "No permission opens GET /api/unknown, so every key is denied." in text
-    assert "Let a permission open GET /api/unknown." in text
+    assert "No permission allows GET /api/unknown, so every key is denied." in text
+    assert "Add GET /api/unknown to the routes of a permission." in text
 
 
 def test_allowed_call_is_shown(owner: Client, created: CreatedKey) -> None:
     _, text = page(owner, created, path="/api/chats")
-    assert "All 8 rules pass. The request would use 1 of 1,000 left in this hour." in text
+    assert "All 8 rules pass. It would be one of the 1,000 requests left in this hour." in text
     assert "To allow this request" not in text
 
 
@@ -172,7 +172,7 @@ def test_pasted_secret_is_rejected_and_not_stored(
         ({"method": "TRACE"}, "Select a valid choice."),
         ({"channel": "\x00"}, "Null characters are not allowed."),
         ({"path": "/x" * 1001}, "at most 2000 characters"),
-        ({"on_behalf_of": "<b>\x01"}, "This contains characters that no call can have here."),
+        ({"on_behalf_of": "<b>\x01"}, "This contains characters that are not allowed here."),
     ],
 )
 def test_invalid_input_is_rejected(owner: Client, created: CreatedKey, changes: dict[str, str], words: str) -> None:
@@ -202,6 +202,6 @@ def test_explanation_counts_nothing_and_needs_few_statements(rows: CommittedRows
 def test_key_page_links_to_its_explanation(owner: Client, created: CreatedKey) -> None:
     assert f'href="/explain/?key={created.key.id}"' in owner.get(f"/keys/{created.key.id}/").content.decode()
     text = owner.get(URL, {"key": str(created.key.id), "address": "203.0.113.9"}).content.decode()
-    assert "No call yet" in text
+    assert "No request yet" in text
     assert 'value="203.0.113.9"' in text
     assert f'value="{created.key.id}" selected' in text

@@ -121,7 +121,7 @@ def test_each_form_has_its_own_idempotency_key(jonas: Person, signed_in: SignedI
     [
         ({"name": ""}, "Name: This field is required."),
         ({"name": "x" * 121}, "Ensure this value has at most 120 characters"),
-        ({"scopes": []}, "Pick at least one permission"),
+        ({"scopes": []}, "Choose at least one permission"),
         ({"scopes": ["no:such"]}, "Permissions: Select a valid choice."),
         ({"scopes": ["users:impersonate"]}, "Permissions: Select a valid choice."),
         ({"networks": "203.0.113.24/24"}, "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),

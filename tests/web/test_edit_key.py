@@ -72,7 +72,7 @@ def test_unchanged_form_says_no_changes(jonas: Person, key: Key, htmx: SignedIn)
     ("field", "value", "words"),
     [
         ("name", "", "This field is required."),
-        ("scopes", [], "Pick at least one permission"),
+        ("scopes", [], "Choose at least one permission"),
         ("networks", "203.0.113.24/24", "Did you mean 203.0.113.0/24?"),
         ("expires", "custom", "Choose a date."),
         ("revision", "", "This field is required."),

@@ -221,7 +221,7 @@ def test_link_is_mailed_if_a_mail_server_is_configured(
     jonas: Person, signed_in: SignedIn, invitation: dict[str, str]
 ) -> None:
     html = signed_in(jonas).post("/people/invite/", invitation).content.decode()
-    assert "Also sent by mail to new@example.com." in html
+    assert "Also sent by email to new@example.com." in html
     run_due_jobs()
     assert mail.outbox[0].to == ["new@example.com"]
     assert Client().get(link_in_mail()).status_code == 200

@@ -244,7 +244,7 @@ def test_administrator_changes_a_system_role(maya: Person, sam: Person, jonas: P
 
 
 def test_last_administrator_keeps_the_role(maya: Person, signed_in: SignedIn) -> None:
-    words = "Maya Okafor is the last system administrator. Make someone else one first."
+    words = "Maya Okafor is the last system administrator. Give this role to another person first."
     client = signed_in(maya)
     assert words in client.get(f"/people/{maya.id}/deactivate/").content.decode()
     for act, sent in (("deactivate", {}), ("system-role", {"system_role": ""})):

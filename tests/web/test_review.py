@@ -153,7 +153,7 @@ def test_built_report_shows_the_current_state_of_each_key(
     monkeypatch.setattr(capped_count, "COUNT_LIMIT", 1)
     html = signed_in(jonas).get("/review/").content.decode()
     assert names(html) == ["Renamed", "=cmd()"]
-    assert html.count("None any more") == 1
+    assert html.count("No longer has findings") == 1
 
 
 def test_report_that_was_never_built_says_so(

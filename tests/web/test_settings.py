@@ -44,10 +44,10 @@ def test_owner_changes_the_rules(
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"key_prefix": "9"}, "Use 2 to 12 lower-case letters and digits, a letter first."),
+        ({"key_prefix": "9"}, "Use 2 to 12 lower-case letters and digits, beginning with a letter."),
         ({"key_format": "odd"}, "Select a valid choice."),
-        ({"default_expiry_days": "400"}, "This is longer than keys may live."),
-        ({"default_expiry_days": ""}, "Enter a number: keys here must expire."),
+        ({"default_expiry_days": "400"}, "Enter at most the maximum lifetime."),
+        ({"default_expiry_days": ""}, "Enter a number of days, or allow keys that never expire."),
         ({"max_expiry_days": "0"}, "Ensure this value is greater than or equal to 1."),
         ({"usage_retention_days": "89"}, "Ensure this value is greater than or equal to 90."),
         ({"name": ""}, "Name: This field is required."),

@@ -62,7 +62,7 @@ def test_tier_in_use_is_not_removed(maya: Person, signed_in: SignedIn) -> None:
     key.delete()
     response = client.post(url)
     assert response.status_code == 409
-    assert "It is the usual tier of" in response.content.decode()
+    assert "This is the default tier of" in response.content.decode()
     Organisation.objects.update(default_tier=Tier.objects.get(name="Standard"))
     assert client.post(url).status_code == 302
     assert not Tier.objects.filter(id=tier.id).exists()

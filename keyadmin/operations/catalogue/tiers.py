@@ -67,7 +67,9 @@ def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
             raise ConflictError(message % {"count": key_count})
         organisation = Organisation.objects.filter(default_tier=row).first()
         if organisation is not None:
-            raise ConflictError(_("It is the usual tier of %(organisation)s.") % {"organisation": organisation.name})
+            raise ConflictError(
+                _("This is the default tier of %(organisation)s.") % {"organisation": organisation.name}
+            )
         target, changes = audit.target_of(row), audit.removed(_describe(row))
         row.delete()
         _record(EventType.TIER_REMOVED, actor, target, changes)

@@ -93,9 +93,10 @@ def require_within_ceiling(actor: Actor, key: Key, values: Values, old: Values |
     An edit that widens nothing is allowed, even if the key already exceeds the actor's ceiling.
     """
     if values.expires_at is not None and timezone.is_naive(values.expires_at):
-        raise InvalidInputError({"expires_at": [_("Give the time with its time zone.")]})  # it cannot be compared
+        # It cannot be compared.
+        raise InvalidInputError({"expires_at": [_("Add the time zone, as in 2027-03-01T12:00:00Z.")]})
     if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
-        raise ForbiddenError(_("A key can’t let another inherit permissions. Pick them one by one."))
+        raise ForbiddenError(_("A key can’t give another key full access. Choose its permissions."))
     bot_networks = grants.networks_of_bot(key)
     requested = _ceiling_of(key, values, bot_networks)
     if old is None or grants.is_wider(requested, _ceiling_of(key, old, bot_networks)):
@@ -126,10 +127,10 @@ def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now
             errors.add("expires_at", _("The public key is valid until it is deleted."))
     elif expires_at is None:
         if not organisation.may_never_expire:
-            message = _("Set an expiry: keys of %(organisation)s must have one.")
+            message = _("Set an expiry. Keys of %(organisation)s must have one.")
             errors.add("expires_at", message % {"organisation": organisation.name})
     elif timezone.is_naive(expires_at):
-        errors.add("expires_at", _("Give the time with its time zone."))
+        errors.add("expires_at", _("Add the time zone, as in 2027-03-01T12:00:00Z."))
     elif expires_at <= now:
         errors.add("expires_at", _("Choose a time in the future."))
     elif organisation.max_expiry_days and expires_at > now + timedelta(days=organisation.max_expiry_days):
@@ -178,14 +179,14 @@ def _check_channels(errors: FieldErrors, key: Key, channels: Collection[UUID]) -
 def _check_scopes(errors: FieldErrors, key: Key, values: Values, known: frozenset[str]) -> None:
     if values.inherits:
         if key.creator_id is None:
-            errors.add("inherits", _("Only a key made by a person can inherit permissions."))
+            errors.add("inherits", _("Only a key that a person created can have full access. Choose its permissions."))
         return
     if not values.scopes:
-        errors.add("scopes", _("Pick at least one permission: a key without any can call nothing."))
+        errors.add("scopes", _("Choose at least one permission. A key without permissions can’t make any request."))
     for name in sorted(values.scopes - known):
         errors.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
     if allowed_for_kind(key.kind, values.scopes) != values.scopes:
-        errors.add("scopes", _("Only a master key can act for a person."))
+        errors.add("scopes", _("Only a Master User API key can act on behalf of users. Remove this permission."))
 
 
 def _check_tier(errors: FieldErrors, actor: Actor, organisation: Organisation, tier: UUID, present: UUID) -> None:

@@ -133,7 +133,7 @@ def _clean(organisation: Organisation) -> None:
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
         errors.add("slug", _("There is already an organisation with this short name."))
     if not _is_prefix(organisation.key_prefix):
-        errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, a letter first."))
+        errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, beginning with a letter."))
     if organisation.key_format not in [known.value for known in Format]:
         errors.add("key_format", _("Choose one of the formats."))
     if not Tier.objects.filter(id=organisation.default_tier_id).exists():
@@ -148,7 +148,7 @@ def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
         if days is not None and not 1 <= days <= MAX_EXPIRY_DAYS:
             errors.add(field, _("Enter a number of days from 1 to 36,500."))
     if longest and (default or 0) > longest:
-        errors.add("default_expiry_days", _("This is longer than keys may live."))
+        errors.add("default_expiry_days", _("Enter at most the maximum lifetime."))
     least, most = USAGE_RETENTION_DAYS
     if not least <= organisation.usage_retention_days <= most:
         message = _("Enter a number of days from %(least)s to %(most)s.")

@@ -77,7 +77,8 @@ def require_another_administrator(person: Person) -> None:
     """Raise ConflictError if the person, locked by `lock`, is the last administrator."""
     if is_last_administrator(person):
         raise ConflictError(
-            _("%(person)s is the last system administrator. Make someone else one first.") % {"person": person}
+            _("%(person)s is the last system administrator. Give this role to another person first.")
+            % {"person": person}
         )
 
 

@@ -47,7 +47,7 @@ def test_unused_tier_is_removed(db: None) -> None:
 
 
 def test_used_tier_is_not_removed(northwind: Organisation) -> None:
-    with pytest.raises(ConflictError, match="usual tier of Northwind"):
+    with pytest.raises(ConflictError, match="default tier of Northwind"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
     KeyFactory.create(organisation=northwind)
     with pytest.raises(ConflictError, match="1 key is in this tier"):

@@ -200,7 +200,7 @@ def test_key_switches_between_scopes_and_inheritance(northwind: Organisation, jo
     key = KeyFactory.create(organisation=northwind, creator=jonas)
     edit(jonas, key, inherits=True)
     assert latest_event().changes == {"inherits": [False, True], "scopes": [["chats:read"], []]}
-    with pytest.raises(InvalidInputError, match="Pick at least one"):
+    with pytest.raises(InvalidInputError, match="Choose at least one"):
         edit(jonas, key, revision=2, inherits=False)
     edit(jonas, key, revision=2, inherits=False, scopes=["chats:read"])
 

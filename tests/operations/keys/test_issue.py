@@ -162,7 +162,7 @@ def test_too_long_description_is_rejected(northwind: Organisation) -> None:
 
 
 def test_key_without_permissions_is_rejected(northwind: Organisation) -> None:
-    words = ["Pick at least one permission: a key without any can call nothing."]
+    words = ["Choose at least one permission. A key without permissions can’t make any request."]
     assert errors_of(None, northwind, scopes=[]) == {"scopes": words}
 
 
@@ -194,7 +194,9 @@ def test_expiry_must_be_a_future_time_with_a_time_zone(northwind: Organisation) 
     now = timezone.now()
     assert errors_of(None, northwind, expires_at=now) == {"expires_at": ["Choose a time in the future."]}
     naive = datetime(2999, 1, 1)
-    assert errors_of(None, northwind, expires_at=naive) == {"expires_at": ["Give the time with its time zone."]}
+    assert errors_of(None, northwind, expires_at=naive) == {
+        "expires_at": ["Add the time zone, as in 2027-03-01T12:00:00Z."]
+    }
 
 
 def test_expiry_is_compared_with_the_databases_clock(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +269,7 @@ def test_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person
 
 
 def test_only_master_keys_get_impersonation(northwind: Organisation, maya: Person) -> None:
-    words = ["Only a master key can act for a person."]
+    words = ["Only a Master User API key can act on behalf of users. Remove this permission."]
     assert errors_of(maya, northwind, scopes=["users:impersonate"]) == {"scopes": words}
     assert issue(maya, northwind, scopes=["users:impersonate"], kind=Kind.MASTER).key.kind == Kind.MASTER
 
