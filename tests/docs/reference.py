@@ -96,7 +96,7 @@ def option_row(action: argparse.Action) -> str | None:
 
 
 def metavar(action: argparse.Action) -> str:
-    if action.choices is not None:
+    if action.choices is not None and action.metavar is None:
         return "{" + ",".join(map(str, action.choices)) + "}"
     rows: Any = action.metavar or action.dest.upper()
     return str(rows if isinstance(rows, str) else " ".join(rows))

@@ -16,7 +16,7 @@ LIST: Final = (
     argument("--bot", metavar="NAME", help="The list of this bot (name or id); needs --organisation."),
     argument("--organisation", metavar="SLUG", help="The organisation of the bot (slug or id)."),
 )
-NETWORK: Final = argument("network", metavar="CIDR")
+NETWORK: Final = argument("network", metavar="CIDR", help="An address or network, such as 203.0.113.0/24.")
 
 
 class Command(SubcommandCommand):
@@ -26,14 +26,18 @@ class Command(SubcommandCommand):
     def list_(self, options: Namespace) -> None:
         self.print_table([described(entry) for entry in self._entries(options)], ("id", "network"))
 
-    @subcommand("add", "Add a network. The first one closes the list to all other addresses.", *LIST, NETWORK)
+    @subcommand("add", "Add a network. After the first one, all other addresses are denied.", *LIST, NETWORK)
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
         target: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
         self._done(allow_lists.add(actor=self.actor, network=options.network, **target), "Added")
 
     @subcommand(
-        "change", "Put another network in a network's place.", *LIST, NETWORK, argument("new", metavar="NEW_CIDR")
+        "change",
+        "Replace a network by another one.",
+        *LIST,
+        NETWORK,
+        argument("new", metavar="NEW_CIDR", help="The network that replaces it."),
     )
     def change(self, options: Namespace) -> None:
         entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, network=options.new)
@@ -45,7 +49,9 @@ class Command(SubcommandCommand):
         *LIST,
         NETWORK,
         argument(
-            "--allow-any", action="store_true", help="Needed to remove the last network: any address is allowed then."
+            "--allow-any",
+            action="store_true",
+            help="Needed to remove the last network, because any address is allowed then.",
         ),
     )
     def remove(self, options: Namespace) -> None:

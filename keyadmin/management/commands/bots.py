@@ -12,16 +12,29 @@ from keyadmin.operations.organisations import bots
 OWNER: Final = argument(
     "--organisation", required=True, metavar="SLUG", help="The organisation of the bot (slug or id)."
 )
-BOT: Final = argument("bot", help="Name or id.")
+BOT: Final = argument("bot", help="The name or id of the bot.")
+NAME: Final = argument("--name", help="The new name.")
 REASON: Final = argument("--reason", default="", help="Kept in the history.")
-DESCRIPTION: Final = argument("--description")
-CONVERSATIONAL: Final = argument("--conversational", dest="is_conversational", action=BooleanOptionalAction)
+DESCRIPTION: Final = argument("--description", help="What the bot is for.")
+CONVERSATIONAL: Final = argument(
+    "--conversational",
+    dest="is_conversational",
+    action=BooleanOptionalAction,
+    help="Whether it is a conversational bot.",
+)
 
 
 class Command(SubcommandCommand):
     help = "Create, list, edit, disable and enable bots."
 
-    @subcommand("create", "Create a bot.", OWNER, argument("--name", required=True), DESCRIPTION, CONVERSATIONAL)
+    @subcommand(
+        "create",
+        "Create a bot.",
+        OWNER,
+        argument("--name", required=True, help="The name of the bot."),
+        DESCRIPTION,
+        CONVERSATIONAL,
+    )
     def create(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = provided(options, "name", "description", "is_conversational")
@@ -33,9 +46,7 @@ class Command(SubcommandCommand):
         rows = Bot.objects.visible_to(self.actor).filter(organisation=owner).select_related("organisation")
         self.print_table([described(row) for row in rows], ("id", "name", "is_conversational", "is_active"))
 
-    @subcommand(
-        "edit", "Change the fields that are given.", OWNER, BOT, argument("--name"), DESCRIPTION, CONVERSATIONAL
-    )
+    @subcommand("edit", "Change the fields that are given.", OWNER, BOT, NAME, DESCRIPTION, CONVERSATIONAL)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "name", "description", "is_conversational")
         self._done(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Edited")

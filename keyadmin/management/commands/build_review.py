@@ -10,7 +10,7 @@ from keyadmin.operations import review
 
 
 class Command(OperatorCommand):
-    help = "Build the review report, which the pages show for organisations with more than 1,000 keys."
+    help = "Build the review report that the pages show if there are more than 1,000 keys."
 
     def run(self, options: Namespace) -> None:
         build = review.build()

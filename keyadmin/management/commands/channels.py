@@ -13,8 +13,8 @@ from keyadmin.operations.catalogue import channels
 OWNER: Final = argument(
     "--organisation", required=True, metavar="SLUG", help="The organisation of the channel (slug or id)."
 )
-CHANNEL: Final = argument("channel", metavar="SLUG", help="The slug, by which calls name it.")
-NAME: Final = argument("--name", required=True)
+CHANNEL: Final = argument("channel", metavar="SLUG", help="The slug, with which calls name the channel.")
+NAME: Final = argument("--name", required=True, help="The name on pages.")
 
 
 class Command(SubcommandCommand):

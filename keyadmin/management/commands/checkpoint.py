@@ -8,7 +8,7 @@ from keyadmin.operations.audit import chain
 
 
 class Command(OperatorCommand):
-    help = "Print the head of the history, signed with KEYADMIN_CHECKPOINT_KEY. `verify_history --checkpoint` reads it."
+    help = "Print the number and hash of the newest event, signed with KEYADMIN_CHECKPOINT_KEY, for `verify_history`."
 
     def run(self, options: Namespace) -> None:
         key = signing_key()

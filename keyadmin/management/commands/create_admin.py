@@ -12,11 +12,11 @@ from keyadmin.operations import people
 
 
 class Command(OperatorCommand):
-    help = "Add a system administrator, who has every permission. In a terminal it asks for a password."
+    help = "Add a system administrator, who has every permission. It asks for a password in the terminal."
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--email", required=True)
-        parser.add_argument("--name", required=True)
+        parser.add_argument("--email", required=True, help="The address with which the person signs in.")
+        parser.add_argument("--name", required=True, help="The full name of the person.")
         parser.add_argument(
             "--password-stdin", action="store_true", help="Read the password from the first line of standard input."
         )

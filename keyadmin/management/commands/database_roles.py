@@ -18,8 +18,8 @@ _ONE_URL = (
 
 class Command(OperatorCommand):
     help = (
-        "Grant the application and the call path the privileges that they need and no more, and print what each may "
-        "change of the history. `migrate` does the same. Run it as the owner; it may be run again."
+        "Grant the roles of the application and the call path exactly the privileges that they need, and print what "
+        "each role may change in history. `migrate` grants them too. It connects as the owner."
     )
 
     def arguments(self, parser: CommandParser) -> None:

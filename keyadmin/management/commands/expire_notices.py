@@ -13,8 +13,8 @@ from keyadmin.operations.keys import expiry_notices
 
 class Command(OperatorCommand):
     help = (
-        "Queue one mail to each owner about keys that expire within 14, 7 or 1 days, each notice once. "
-        "`keyadmin worker` sends the mails, and queues them by itself."
+        "Queue one mail to each owner about keys that expire within 14, 7 or 1 days. No notice is sent twice. "
+        "`keyadmin worker` sends the mails, and also runs this regularly."
     )
 
     def arguments(self, parser: CommandParser) -> None:

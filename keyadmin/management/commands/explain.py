@@ -15,11 +15,15 @@ class Command(OperatorCommand):
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument("key", help="The key's id or key ID, never the key itself.")
-        parser.add_argument("method", type=str.upper, choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+        parser.add_argument(
+            "method", type=str.upper, choices=METHODS, metavar="METHOD", help=f"One of {', '.join(METHODS)}."
+        )
         parser.add_argument("path", help="A path such as /api/chats.")
         parser.add_argument("--address", default="", metavar="IP", help="The address of the client. Default: unknown.")
         parser.add_argument("--channel", default="", metavar="SLUG", help="The value of X-Channel.")
-        parser.add_argument("--on-behalf-of", default="", metavar="PERSON", help="An e-mail address or id.")
+        parser.add_argument(
+            "--on-behalf-of", default="", metavar="PERSON", help="The person of On-Behalf-Of: email address or id."
+        )
 
     def run(self, options: Namespace) -> None:
         key = find_key(self.actor, options.key)

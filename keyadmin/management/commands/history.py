@@ -13,32 +13,37 @@ from keyadmin.operations.audit.export import ExportFormat
 
 
 class Command(OperatorCommand):
-    help = "Show the history, the newest first."
+    help = "Show or export the events of history, the newest first."
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
-        parser.add_argument("--key", help="Only of this key (id or key ID; a deleted one by its id).")
+        parser.add_argument("--organisation", metavar="SLUG", help="Only events of this organisation (slug or id).")
+        parser.add_argument("--key", help="Only events of this key (id or key ID; a deleted key by its id).")
         parser.add_argument(
-            "--actor", default="", help="Only by these actors (an id, or the beginning of words of a name)."
+            "--actor", default="", help="Only events of these actors (an id, or the beginnings of words in a name)."
         )
-        parser.add_argument("--text", default="", help="Only with words that begin so, or with an address or id.")
+        parser.add_argument(
+            "--text", default="", help="Only events with words that begin with this text, or with this address or id."
+        )
         parser.add_argument(
             "--type",
             choices=EventType.values,
             metavar="TYPE",
-            help=f"Only this type: {', '.join(EventType.values)}.",
+            help=f"Only events of this type: {', '.join(EventType.values)}.",
         )
         parser.add_argument(
-            "--since", type=arguments.since, metavar="WHEN", help="An RFC 3339 time with offset, or days such as 7d."
+            "--since",
+            type=arguments.since,
+            metavar="WHEN",
+            help="Only events since this time: an RFC 3339 time with offset, or days ago such as 7d.",
         )
         parser.add_argument(
-            "--until", type=arguments.since, metavar="WHEN", help="Before this time, in the same forms."
+            "--until", type=arguments.since, metavar="WHEN", help="Only events before this time, in the same forms."
         )
-        parser.add_argument("--limit", type=arguments.count, help="The most events to show. Default: 50.")
+        parser.add_argument("--limit", type=arguments.count, help="The maximum number of events. Default: 50.")
         parser.add_argument(
             "--export",
             choices=list(ExportFormat),
-            help="Print all events as CSV or JSON Lines. The export is recorded in the history.",
+            help="Print all events that match as CSV or JSON Lines. The export is recorded in history.",
         )
 
     def run(self, options: Namespace) -> None:

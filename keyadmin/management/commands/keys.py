@@ -19,11 +19,15 @@ from keyadmin.operations.validation import UNSET
 
 KEY: Final = argument("key", help="The key's id or key ID, never the key itself.")
 REASON: Final = argument("--reason", default="", help="Kept in the history.")
-DESCRIPTION: Final = argument("--description")
+DESCRIPTION: Final = argument("--description", help="What the key is for.")
 TIER: Final = argument("--tier", metavar="NAME", help="Rate tier (name or id).")
-SCOPES: Final = argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="Repeat for more.")
+SCOPES: Final = argument(
+    "--scope", action="append", dest="scopes", metavar="SCOPE", help="A scope of the key; repeat for more."
+)
 INHERITS: Final = argument(
-    "--inherits", action=BooleanOptionalAction, help="Instead of scopes: whatever its creator's current roles allow."
+    "--inherits",
+    action=BooleanOptionalAction,
+    help="Full access: the scopes that its creator has at the time of a call.",
 )
 CHANNELS: Final = argument(
     "--channel", action="append", dest="channels", metavar="SLUG", help="Only through this channel; repeat for more."
@@ -49,11 +53,11 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "issue",
-        "Issue a key. It is printed on standard output, here and never again.",
+        "Issue a key. It is printed on standard output and cannot be shown again.",
         argument("--organisation", required=True, metavar="SLUG", help="The organisation of the key (slug or id)."),
-        argument("--name", required=True),
+        argument("--name", required=True, help="The name of the key."),
         argument("--bot", metavar="NAME", help="The bot that owns it (name or id)."),
-        argument("--kind", choices=Kind.values, help="Default: bot with --bot, else standard."),
+        argument("--kind", choices=Kind.values, help="The kind of the key. Default: bot with --bot, else standard."),
         DESCRIPTION,
         SCOPES,
         INHERITS,
@@ -86,14 +90,20 @@ class Command(SubcommandCommand):
     @subcommand(
         "list",
         "List keys, the newest first.",
-        argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id)."),
-        argument("--status", choices=Status.values),
+        argument("--organisation", metavar="SLUG", help="Only keys of this organisation (slug or id)."),
+        argument("--status", choices=Status.values, help="Only keys in this status."),
         argument("--search", metavar="TEXT", help="Part of a name, of a key ID or of a bot's name."),
-        argument("--kind", choices=Kind.values),
+        argument("--kind", choices=Kind.values, help="Only keys of this kind."),
         argument("--scope", metavar="SCOPE", help="Only keys with this scope."),
-        argument("--open", choices=[value for value, _ in OPEN], help="Open to any address, or not."),
-        argument("--used", choices=[value for value, _ in USED], help="Never used, or not for 90 days."),
-        argument("--limit", type=arguments.count, default=50, help="The most keys to list. Default: 50."),
+        argument(
+            "--open",
+            choices=[value for value, _ in OPEN],
+            help="Only keys that allow any address, or only restricted keys.",
+        ),
+        argument(
+            "--used", choices=[value for value, _ in USED], help="Only keys that were never used, or not for 90 days."
+        ),
+        argument("--limit", type=arguments.count, default=50, help="The maximum number of keys. Default: 50."),
     )
     def list_(self, options: Namespace) -> None:
         rows: Any = Key.objects.visible_to(self.actor).with_status()
@@ -143,14 +153,20 @@ class Command(SubcommandCommand):
         "edit",
         "Change the fields that are given. Lists are replaced as a whole.",
         KEY,
-        argument("--name"),
+        argument("--name", help="The new name."),
         DESCRIPTION,
         EXPIRES_AT,
         TIER,
         SCOPES,
         INHERITS,
         CHANNELS,
-        argument("--all-channels", action="store_const", const=[], dest="channels", help="Restrict it to no channel."),
+        argument(
+            "--all-channels",
+            action="store_const",
+            const=[],
+            dest="channels",
+            help="Remove the restriction to channels: the key may use all.",
+        ),
         NETWORKS,
         argument("--allow-any", action="store_true", help="Empty its allow-list: any address may use it."),
     )
@@ -169,14 +185,14 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "regenerate",
-        "Replace the secret. The key is printed on standard output, here and never again.",
+        "Replace the secret. The key is printed on standard output and cannot be shown again.",
         KEY,
         argument(
             "--grace-seconds",
             type=arguments.count,
             default=0,
             metavar="SECONDS",
-            help="How long the old secret keeps working. Default: it stops at once.",
+            help="How long the old secret keeps working. Default: it stops immediately.",
         ),
     )
     def regenerate(self, options: Namespace) -> None:
@@ -190,7 +206,7 @@ class Command(SubcommandCommand):
         "usage",
         "Show the calls of a key by day and outcome.",
         KEY,
-        argument("--days", type=arguments.count, default=30, help="The number of days until today. Default: 30."),
+        argument("--days", type=arguments.count, default=30, help="The number of days, including today. Default: 30."),
     )
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
@@ -200,7 +216,7 @@ class Command(SubcommandCommand):
             [{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *CallOutcomeGroup.values)
         )
 
-    @subcommand("end-grace", "Stop the old secret of a key now.", KEY)
+    @subcommand("end-grace", "Stop the old secret of a key immediately.", KEY)
     def end_grace(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         self._print_changed(keys.end_grace(actor=self.actor, key=key.id), "Ended the old secret of")

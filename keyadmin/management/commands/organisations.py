@@ -10,15 +10,26 @@ from keyadmin.management.subcommands import SubcommandCommand, argument, provide
 from keyadmin.models import Organisation
 from keyadmin.operations import organisations
 
-WHICH: Final = argument("organisation", help="Slug or id.")
+WHICH: Final = argument("organisation", help="The slug or id of the organisation.")
 REASON: Final = argument("--reason", default="", help="Kept in the history.")
-PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="The prefix of its keys.")
-FORMAT: Final = argument("--key-format", choices=[known.value for known in Format])
+PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="The prefix of its new keys.")
+FORMAT: Final = argument("--key-format", choices=[known.value for known in Format], help="The format of its new keys.")
+NAME: Final = argument("--name", help="The new name.")
 TIER: Final = argument("--tier", metavar="NAME", help="The default rate tier (name or id).")
 DAYS: Final = (
-    argument("--default-expiry-days", type=arguments.days_or_never, metavar="DAYS"),
-    argument("--max-expiry-days", type=arguments.days_or_never, metavar="DAYS"),
-    argument("--may-never-expire", action=BooleanOptionalAction),
+    argument(
+        "--default-expiry-days",
+        type=arguments.days_or_never,
+        metavar="DAYS",
+        help="The expiry of a new key by default, or never.",
+    ),
+    argument(
+        "--max-expiry-days",
+        type=arguments.days_or_never,
+        metavar="DAYS",
+        help="The maximum lifetime of a key, or never for no limit.",
+    ),
+    argument("--may-never-expire", action=BooleanOptionalAction, help="Whether keys that never expire are allowed."),
     argument("--usage-retention-days", type=arguments.count, metavar="DAYS", help="How long usage is kept, in days."),
 )
 
@@ -27,7 +38,13 @@ class Command(SubcommandCommand):
     help = "Create, list, edit, disable and enable organisations."
 
     @subcommand(
-        "create", "Create an organisation.", argument("--name", required=True), argument("--slug"), PREFIX, FORMAT, TIER
+        "create",
+        "Create an organisation.",
+        argument("--name", required=True, help="The name."),
+        argument("--slug", help="The short name in URLs. Default: made from the name."),
+        PREFIX,
+        FORMAT,
+        TIER,
     )
     def create(self, options: Namespace) -> None:
         fields = provided(options, "name", "slug", "key_prefix", "key_format") | tier_of(options)
@@ -40,7 +57,7 @@ class Command(SubcommandCommand):
             [described(row) for row in rows], ("slug", "name", "key_prefix", "key_format", "tier", "is_active")
         )
 
-    @subcommand("edit", "Change the fields that are given.", WHICH, argument("--name"), PREFIX, FORMAT, TIER, *DAYS)
+    @subcommand("edit", "Change the fields that are given.", WHICH, NAME, PREFIX, FORMAT, TIER, *DAYS)
     def edit(self, options: Namespace) -> None:
         fields = provided(
             options, "name", "key_prefix", "key_format", "may_never_expire", "usage_retention_days"

@@ -13,9 +13,13 @@ from keyadmin.models import Person, Role, SystemRole
 from keyadmin.operations import people
 from keyadmin.operations.people import InvitedPerson
 
-PERSON: Final = argument("person", metavar="EMAIL", help="E-mail address or id.")
-ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="Slug or id.")
-ROLE: Final = argument("--role", required=True, choices=Role.values)
+PERSON: Final = argument("person", metavar="EMAIL", help="The email address or id of the person.")
+ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="The organisation (slug or id).")
+ROLE: Final = argument("--role", required=True, choices=Role.values, help="The role in the organisation.")
+EMAIL: Final = argument("--email", required=True, help="The address with which the person signs in.")
+NAME: Final = argument("--name", required=True, help="The full name of the person.")
+NEW_EMAIL: Final = argument("--email", help="The new address.")
+NEW_NAME: Final = argument("--name", help="The new name.")
 NO_ROLE: Final = "none"
 
 
@@ -24,9 +28,9 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "add",
-        "Add a person to an organisation. They choose a password by a link, which `link` creates.",
-        argument("--email", required=True),
-        argument("--name", required=True),
+        "Add a person to an organisation. They choose a password with a link, which `people link` creates.",
+        EMAIL,
+        NAME,
         ORGANISATION,
         ROLE,
     )
@@ -37,12 +41,12 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "invite",
-        "Add a person, and print the link by which they choose a password, here and never again.",
-        argument("--email", required=True),
-        argument("--name", required=True),
-        argument("--organisation", metavar="SLUG", help="Slug or id."),
-        argument("--role", choices=Role.values),
-        argument("--system-role", choices=SystemRole.values),
+        "Add a person, and print the link with which they choose a password. It is not shown again.",
+        EMAIL,
+        NAME,
+        argument("--organisation", metavar="SLUG", help="The organisation (slug or id)."),
+        argument("--role", choices=Role.values, help="The role in the organisation."),
+        argument("--system-role", choices=SystemRole.values, help="A role in all organisations."),
     )
     def invite(self, options: Namespace) -> None:
         fields = provided(options, "email", "name", "role", "system_role")
@@ -50,7 +54,7 @@ class Command(SubcommandCommand):
             fields["organisation"] = lookups.organisation(options.organisation, actor=self.actor).id
         self._print_link(people.invite(actor=self.actor, **fields), "Invited")
 
-    @subcommand("link", "Print a new link by which a person chooses a password. Earlier links stop working.", PERSON)
+    @subcommand("link", "Print a new link with which a person chooses a password. Earlier links stop working.", PERSON)
     def link(self, options: Namespace) -> None:
         self._print_link(
             people.make_link(actor=self.actor, person=lookups.person(options.person).id), "Created a link for"
@@ -61,14 +65,14 @@ class Command(SubcommandCommand):
         rows = Person.objects.prefetch_related("memberships__organisation").order_by("email")
         self.print_table([described(row) for row in rows], ("email", "name", "is_active", "system_role", "roles"))
 
-    @subcommand("edit", "Change the fields that are given.", PERSON, argument("--email"), argument("--name"))
+    @subcommand("edit", "Change the fields that are given.", PERSON, NEW_EMAIL, NEW_NAME)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "email", "name")
         self._done(people.edit(actor=self.actor, person=lookups.person(options.person).id, **fields), "Edited")
 
     @subcommand(
         "set-role",
-        "Give a person a role in an organisation, in place of their present role.",
+        "Give a person a role in an organisation. It replaces their present role there.",
         PERSON,
         ORGANISATION,
         ROLE,
@@ -87,7 +91,7 @@ class Command(SubcommandCommand):
         "set-system-role",
         "Make a person a system administrator or auditor, or neither.",
         PERSON,
-        argument("--role", required=True, choices=[*SystemRole.values, NO_ROLE]),
+        argument("--role", required=True, choices=[*SystemRole.values, NO_ROLE], help="The new system role."),
     )
     def set_system_role(self, options: Namespace) -> None:
         role = "" if options.role == NO_ROLE else options.role

@@ -15,7 +15,7 @@ from keyadmin.models import Secret
 class Command(SubcommandCommand):
     help = "Create a pepper, and show which peppers secrets need."
 
-    @subcommand("add", "Print a new ring: the present peppers and a new one. It changes nothing.")
+    @subcommand("add", "Print a new value of KEYADMIN_PEPPERS: the present peppers and a new one. It changes nothing.")
     def add(self, options: Namespace) -> None:
         ring = conf.peppers
         new = max(ring) + 1
@@ -25,10 +25,10 @@ class Command(SubcommandCommand):
         self.note(
             f"1. Give every host this KEYADMIN_PEPPERS, with KEYADMIN_CURRENT_PEPPER={conf.current_pepper}; restart."
         )
-        self.note(f"2. Then set KEYADMIN_CURRENT_PEPPER={new} on every host. New secrets use it, old ones at next use.")
+        self.note(f"2. Then set KEYADMIN_CURRENT_PEPPER={new} on every host. A secret moves to it at its next use.")
         self.note("3. Remove an old pepper when `pepper status` shows that no secret needs it.")
 
-    @subcommand("status", "Show how many secrets need each pepper. Exit code 1 if the ring lacks one of them.")
+    @subcommand("status", "Show how many secrets need each pepper. Exit code 1 if KEYADMIN_PEPPERS lacks one of them.")
     def status(self, options: Namespace) -> None:
         counts = dict(Secret.objects.values_list("pepper_id").annotate(secrets=Count("id")).order_by("pepper_id"))
         numbers = sorted({*counts, *conf.peppers})

@@ -7,7 +7,7 @@ from keyadmin.operations.usage import pruning
 
 
 class Command(OperatorCommand):
-    help = "Remove usage that is older than its organisation keeps it (Settings). The history stays."
+    help = "Remove usage that is older than the retention of its organisation. History stays."
 
     def run(self, options: Namespace) -> None:
         removed = pruning.prune(actor=self.actor)

@@ -16,12 +16,14 @@ from keyadmin.models.review import KeyReview, iterate
 
 
 class Command(OperatorCommand):
-    help = "Show the keys that need attention, and why. It reads every key."
+    help = "Show the keys that need attention, with their findings. It reads every key."
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--organisation", metavar="SLUG", help="Only of this organisation (slug or id).")
+        parser.add_argument("--organisation", metavar="SLUG", help="Only keys of this organisation (slug or id).")
         parser.add_argument("--finding", choices=Finding.values, help="Only keys with this finding.")
-        parser.add_argument("--limit", type=arguments.count, default=1000, help="The most keys to list. Default: 1000.")
+        parser.add_argument(
+            "--limit", type=arguments.count, default=1000, help="The maximum number of keys. Default: 1000."
+        )
 
     def run(self, options: Namespace) -> None:
         keys = Key.objects.visible_to(self.actor)

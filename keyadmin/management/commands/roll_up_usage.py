@@ -11,14 +11,14 @@ from keyadmin.operations.usage import roll_up
 
 
 class Command(OperatorCommand):
-    help = "Add up the usage of the hours that are over, by organisation, bot and day."
+    help = "Add the usage of finished hours to the sums by day of organisations and bots."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--again-from",
             type=arguments.day,
             metavar="DAY",
-            help="Delete the sums from this day on (2027-03-01) and add them up again, after a clock was set back.",
+            help="Delete the sums from this day on (2027-03-01) and add them up again, after the clock was set back.",
         )
 
     def run(self, options: Namespace) -> None:

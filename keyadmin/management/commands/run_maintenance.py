@@ -11,7 +11,7 @@ from keyadmin.operations import maintenance
 class Command(OperatorCommand):
     help = (
         "Run the maintenance tasks that are due, once, and print what they did: add up and remove usage, build the "
-        "review report, queue expiry notices, clear sessions. `keyadmin worker` does this by itself."
+        "review report, queue expiry notices, delete expired sessions and others. `keyadmin worker` also runs them."
     )
 
     def arguments(self, parser: CommandParser) -> None:

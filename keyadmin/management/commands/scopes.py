@@ -27,12 +27,23 @@ ROUTE: Final = argument(
     action="append",
     type=route,
     metavar="ROUTE",
-    help="'METHOD /pattern', then header or path if that names the channel; repeat for more.",
+    help="'METHOD /pattern', followed by header or path if the call names a channel there; repeat for more.",
 )
-TEXT_FIELDS: Final = ("resource", "label", "explanation", "ability")
+#: Text fields, each with its help.
+TEXT_FIELDS: Final = {
+    "resource": "The group in which it is listed, such as Chats.",
+    "label": "The text of its checkbox, such as Read chats.",
+    "explanation": "What it allows, in one sentence.",
+    "ability": "Completes “This key can …”, such as: read chats.",
+}
 OPTIONAL_ARGUMENTS: Final = (
     argument("--caption", help="A short text beside a checkbox."),
-    argument("--sensitive", dest="is_sensitive", action=BooleanOptionalAction, help="Whether it writes or exports."),
+    argument(
+        "--sensitive",
+        dest="is_sensitive",
+        action=BooleanOptionalAction,
+        help="Whether it allows calls that write or export.",
+    ),
     argument("--position", type=arguments.count, metavar="NUMBER", help="The position in lists."),
     ROUTE,
 )
@@ -45,8 +56,8 @@ class Command(SubcommandCommand):
     @subcommand(
         "create",
         "Create a permission.",
-        argument("name", help="resource:action"),
-        *(argument(f"--{text}", required=True) for text in TEXT_FIELDS),
+        argument("name", help="The name, in the form resource:action."),
+        *(argument(f"--{name}", required=True, help=text) for name, text in TEXT_FIELDS.items()),
         *OPTIONAL_ARGUMENTS,
     )
     def create(self, options: Namespace) -> None:
@@ -62,7 +73,7 @@ class Command(SubcommandCommand):
         "edit",
         "Change the fields that are given. Routes are replaced as a whole.",
         SCOPE,
-        *(argument(f"--{text}") for text in TEXT_FIELDS),
+        *(argument(f"--{name}", help=text) for name, text in TEXT_FIELDS.items()),
         *OPTIONAL_ARGUMENTS,
     )
     def edit(self, options: Namespace) -> None:

@@ -20,7 +20,7 @@ MESSAGES = {
 class Command(OperatorCommand):
     help = (
         "Load the demo data: two organisations with people, bots and keys. A second run changes nothing. The password "
-        "of all people is KEYADMIN_DEMO_PASSWORD; without it a password is generated and printed."
+        "of all people is KEYADMIN_DEMO_PASSWORD. Without it, a password is generated and printed."
     )
 
     def run(self, options: Namespace) -> None:
@@ -37,7 +37,7 @@ class Command(OperatorCommand):
         self.result(MESSAGES[state])
         if state is not load.DemoState.OTHERS:
             for person in PEOPLE:
-                note = "" if person.sees_keys else ", who may see no keys"
+                note = "" if person.sees_keys else ", who can’t see keys"
                 self.result(f"  {person.email:26}{person.title}{note}")
         if generated:
             self.result(f"The password of all people is {generated}")

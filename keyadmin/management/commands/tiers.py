@@ -9,8 +9,8 @@ from keyadmin.management.subcommands import SubcommandCommand, argument, provide
 from keyadmin.models import Tier
 from keyadmin.operations.catalogue import tiers
 
-WHICH: Final = argument("tier", help="Name or id.")
-LIMIT: Final = {"type": arguments.count, "metavar": "CALLS", "help": "Calls in any rolling hour."}
+WHICH: Final = argument("tier", help="The name or id of the tier.")
+LIMIT: Final = {"type": arguments.count, "metavar": "CALLS", "help": "The maximum number of calls in any rolling hour."}
 
 
 class Command(SubcommandCommand):
@@ -19,7 +19,7 @@ class Command(SubcommandCommand):
     @subcommand(
         "create",
         "Create a tier.",
-        argument("--name", required=True),
+        argument("--name", required=True, help="The name of the tier."),
         argument("--hourly-limit", required=True, **LIMIT),
     )
     def create(self, options: Namespace) -> None:
@@ -32,9 +32,9 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "edit",
-        "Change the fields that are given. The next call is decided by them.",
+        "Change the fields that are given. They apply from the next call on.",
         WHICH,
-        argument("--name"),
+        argument("--name", help="The new name."),
         argument("--hourly-limit", **LIMIT),
     )
     def edit(self, options: Namespace) -> None:

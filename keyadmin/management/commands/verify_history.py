@@ -18,7 +18,7 @@ _WIDTH = 40
 
 
 class Command(OperatorCommand):
-    help = "Verify the hash chain of the history. If it is broken, exit with code 5 and name the first broken event."
+    help = "Verify the hash chain of history. If it is broken, name the first broken event and exit with code 5."
 
     def arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -27,13 +27,13 @@ class Command(OperatorCommand):
             metavar="FILE",
             action="append",
             default=[],
-            help="A file with the output of `checkpoint`, kept elsewhere. It shows whether the past was rewritten or "
-            "cut off. May be given several times.",
+            help="A file with the output of `checkpoint`, kept elsewhere. It shows whether history was rewritten, or "
+            "its newest events removed. May be given several times.",
         )
         parser.add_argument(
             "--since-checkpoint",
             action="store_true",
-            help="Verify only the events after the newest of these checkpoints, and trust the earlier ones.",
+            help="Verify only the events after the newest of these checkpoints, and trust the earlier events.",
         )
 
     def run(self, options: Namespace) -> None:
