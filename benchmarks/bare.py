@@ -1,6 +1,7 @@
-"""gunicorn's settings for the comparison: the kind and number of workers of keyadmin, and nothing else.
+"""gunicorn's settings for the floor and the peers: the same kind and number of workers as keyadmin.
 
-The floor and the peers have them too: where one of two workers had all connections, chance would be measured.
+keyadmin's kind of worker spreads connections over the workers. With another kind, one of two workers could get all
+connections, and the figures would depend on chance.
 """
 
 workers = 2

@@ -3,7 +3,7 @@
     python -m benchmarks.history_export [--events 1000000]
 
 Fills a database of its own, starts keyadmin under gunicorn, exports everything as CSV and as JSON Lines over the API,
-and prints by how much the memory of a worker grew at most.
+and prints how much the memory of a worker grew at most.
 """
 
 import argparse

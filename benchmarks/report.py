@@ -16,7 +16,7 @@ from benchmarks.inside import Inside
 from benchmarks.load import WARM_UP_SECONDS, Measure
 
 FLOOR: Final = "Django floor, gunicorn"
-SELECT_ONE: Final = "Django floor and one SELECT 1, gunicorn"
+SELECT_ONE: Final = "Django floor with one SELECT 1, gunicorn"
 WITHOUT_CONSUME: Final = "keyadmin's middleware without consumption, gunicorn"
 MIDDLEWARE: Final = "keyadmin's middleware, gunicorn"
 MIDDLEWARE_HOT: Final = "keyadmin's middleware, gunicorn, one hot key"
@@ -59,16 +59,21 @@ Written by `make bench{f' ARGS="{arguments}"' if arguments else ""}` on {datetim
 
 - Machine: {psutil.cpu_count()} cores ({platform.machine()}), {psutil.virtual_memory().total / 2**30:.0f} GiB, {platform.system()} {platform.release()}; load, servers and database share it.
 - Python {platform.python_version()}, PostgreSQL {postgres} (fsync on), {versions}.
-- {options.keys:,} keys, each with four networks and a permission, in keyadmin's database and as many in each peer's; 1,000 of them call in turn.
-- wrk, 16 keep-alive connections (64 through nginx), 2 workers a server; {options.rounds} rounds of {options.seconds} s on each target, one target after the other in each round, each after {WARM_UP_SECONDS} s that do not count.
+- {options.keys:,} keys, each with four networks and a permission, in keyadmin's database, and as many in each peer's. 1,000 of them make calls in turn.
+- wrk, 16 keep-alive connections (64 through nginx), 2 workers a server; {options.rounds} rounds of {options.seconds} s for each target, after a warm-up of {WARM_UP_SECONDS} s. In each round, one target is measured after the other.
 
-CPU is the processor time of the servers under load and of PostgreSQL, per request. The peers look a key up; they check no address and no permission, and count and limit nothing.
+A *floor* is the same view without any check. CPU is the processor time per request of the measured servers and PostgreSQL. The peers only look a key up: they check neither addresses nor permissions, and neither count nor limit calls.
 
 [PAGES.md](PAGES.md) has the durations of all pages, [AUDITOR.md](AUDITOR.md) those of history, review and usage."""
 
 
 def _loads(figures: Figures) -> str:
-    lines = ["## Loads", "", "| what | req/s, median (range) | × its floor | CPU µs, median |", "|---|---:|---:|---:|"]
+    lines = [
+        "## Loads",
+        "",
+        "| target | requests/s, median (range) | ÷ floor | CPU µs, median |",
+        "|---|---:|---:|---:|",
+    ]
     for name, measures in figures.items():
         rates = [measure.rate for measure in measures]
         floor = FLOORS.get(name, RAW if name == RAW else PROXY if name == PROXY else FLOOR)
@@ -101,16 +106,23 @@ def _targets(figures: Figures, inside: Inside) -> str:
         ("authorize(), warm, without consumption, µs", "≤ 8", inside.check, inside.check <= 8),
         (f"MiB of a process after {inside.keys:,} keys", "≤ 150", inside.after, inside.after <= 150),
     ]
-    lines = ["## Targets", "", "In bold: what must hold.", "", "| what | target | here | |", "|---|---:|---:|---|"]
+    lines = [
+        "## Targets",
+        "",
+        "Targets in bold are required.",
+        "",
+        "| figure | target | measured | |",
+        "|---|---:|---:|---|",
+    ]
     lines += [
         f"| {what} | {target} | {here:.2f} | {'holds' if holds else 'missed'} |" for what, target, here, holds in rows
     ]
     others = {
         "the floor": FLOOR,
-        "the floor and one `SELECT 1` a call": SELECT_ONE,
+        "the floor with one `SELECT 1` for each call": SELECT_ONE,
         "keyadmin's checks without consumption": WITHOUT_CONSUME,
     }
     times = ", ".join(f"{what} {ratio(name, PEER):.2f}" for what, name in others.items())
-    lines += ["", f"For comparison with the middleware, as so many times {PEER}: {times}."]
-    lines += ["", f"A process that has seen one key takes {inside.before:.0f} MiB."]
+    lines += ["", f"Requests per second, divided by those of {PEER}: {times}."]
+    lines += ["", f"A process that has decided one call uses {inside.before:.0f} MiB."]
     return "\n".join(lines)

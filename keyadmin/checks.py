@@ -1,4 +1,4 @@
-"""System checks of settings that would let callers in who should stay out, or keep out everyone.
+"""System checks of settings with which callers are allowed who should not be, or no caller is.
 
 The checks of the database run with `check --deploy --database default`; `migrate` runs `check_own_endpoints` too.
 """

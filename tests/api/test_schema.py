@@ -1,7 +1,7 @@
-"""The API against its own document: schemathesis asks the live server what the document allows, and what it forbids.
+"""The API agrees with its OpenAPI document: schemathesis sends valid and invalid requests to the live server.
 
-Generated requests, stateful sequences along the document's links, and the checks of authorisation: what one of two
-organisations may read, the other is refused.
+Requests are generated one by one and in sequences along the document's links. Another test requests the objects of one
+organisation as another one, and expects that it cannot read them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The life of a key: changes of its state apply to its calls in every process."""
+"""Changes of a key's state apply to its calls in every process."""
 
 from datetime import timedelta
 

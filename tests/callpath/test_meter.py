@@ -1,4 +1,4 @@
-"""Compares the meter with a model that remembers every call. Shifting the row's minute moves the clock."""
+"""Compares the meter with a model that remembers every call. The tests move the clock by changing the row's minute."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""A change applies to every call that starts after its commit, in every worker, despite caches."""
+"""A change applies to every call that starts after its commit, in every worker, although workers cache snapshots."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The client's address: only what trusted proxies saw counts."""
+"""The client's address: `X-Forwarded-For` counts only if a trusted proxy sent it."""
 
 import pytest
 from hypothesis import given

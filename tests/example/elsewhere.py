@@ -1,4 +1,4 @@
-"""The settings of another project, which only installs keyadmin's middleware. The Django guide documents them."""
+"""The settings of a project that only installs keyadmin's middleware, as in the Django guide."""
 
 import logging
 import os

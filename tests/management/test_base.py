@@ -1,4 +1,4 @@
-"""What all commands have in common: exit codes, one line, and nothing that moves a terminal's cursor."""
+"""What all commands have in common: exit codes, errors of one line, and output without control characters."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""create_admin: the first administrator, with a password that is only ever read."""
+"""create_admin: add an administrator, with a password from the terminal or from standard input."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""database_roles: what each role of PostgreSQL may do, granted and told."""
+"""database_roles: the grants of each role of PostgreSQL, and the list of what each may do."""
 
 import json
 

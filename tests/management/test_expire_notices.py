@@ -1,4 +1,4 @@
-"""expire_notices: letters to a real SMTP server, once each, whatever fails on the way."""
+"""expire_notices: mails to a real SMTP server, each once, also if sending fails at first."""
 
 import json
 import socket

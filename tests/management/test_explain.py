@@ -1,4 +1,4 @@
-"""explain: the answer, every rule and what would have to change; and never a secret in what it prints."""
+"""explain: the decision, every rule, and the changes that would allow the call. The output contains no secret."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""history: everything, newest first, narrowed by what is asked."""
+"""history: all events, newest first, and its filters."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""keys issue: the key is printed once, and nowhere else."""
+"""keys issue: the key is on standard output once, and nowhere else."""
 
 import json
 from collections.abc import Callable

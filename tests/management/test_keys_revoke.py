@@ -1,4 +1,4 @@
-"""keys revoke: by either id, with a reason that history keeps."""
+"""keys revoke: by id or key ID, with a reason that is recorded in history."""
 
 import json
 from typing import Any

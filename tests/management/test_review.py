@@ -1,4 +1,4 @@
-"""review and build_review: what the report says, for programs and for people."""
+"""review and build_review: the findings, as JSON and as a table."""
 
 import json
 from collections.abc import Callable

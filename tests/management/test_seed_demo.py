@@ -1,4 +1,4 @@
-"""seed_demo: once, all of it, and through the operations."""
+"""seed_demo: loads the demo data completely and once, with the operations."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

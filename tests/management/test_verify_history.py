@@ -1,4 +1,4 @@
-"""verify_history and checkpoint: the chain of an unchanged, and of a manipulated database."""
+"""verify_history and checkpoint: an unchanged chain, and chains that were changed in the database."""
 
 import json
 import os

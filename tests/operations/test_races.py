@@ -1,4 +1,4 @@
-"""Pairs of operations at the moment at which they could harm each other. Locks fix the order in each test."""
+"""Pairs of concurrent operations that could interfere with each other. Locks fix the order in each test."""
 
 from collections.abc import Callable
 from functools import partial

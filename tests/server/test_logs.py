@@ -1,4 +1,4 @@
-"""Logs: nothing key-shaped, no control characters, in any sink. The program under test is a process of its own."""
+"""Logs contain no key and no control character, in every format. The logging program is a process of its own."""
 
 import json
 import subprocess

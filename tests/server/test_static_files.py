@@ -1,4 +1,4 @@
-"""Static files as production serves them: joined, hashed, few."""
+"""Static files as production serves them: joined, with hashes in their names, at most twelve for a page."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Checks that need Node: JavaScript is typed and linted, and every diagram in the documents can be drawn."""
+"""Checks that need Node.js: types and style of the scripts, and the syntax of every diagram in the documents."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Bots: the list, a bot's page, its keys by a description, disabling and enabling."""
+"""Bots: the list, the page of a bot, new keys for it, disabling and enabling."""
 
 import json
 from datetime import timedelta

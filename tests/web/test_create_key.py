@@ -1,4 +1,4 @@
-"""Creating a key: choosing, the secret once, and everything that is refused."""
+"""Creating a key: the form, the secret that is shown once, and rejected input."""
 
 import re
 from datetime import timedelta

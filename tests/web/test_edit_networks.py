@@ -1,4 +1,4 @@
-"""The allow-list in the dialog that changes a key: whom it would shut out, and what it would open, is asked first."""
+"""The allow-list in the edit dialog of a key: it asks before it blocks a used address or allows any address."""
 
 import re
 from datetime import UTC

@@ -1,4 +1,4 @@
-"""A key's page, and revoking, reactivating and deleting it, by dialog and by page."""
+"""Revoking, reactivating and deleting a key, in a dialog and as a page without JavaScript."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""A key's own page: figures, chart, what it may do and from where, and what it costs."""
+"""The page of a key: figures, chart, permissions, allowed addresses, and the number of statements."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""A new secret for a key: the choice, the secret once, the old one's countdown and end."""
+"""Regenerating a key: the dialog, the new secret that is shown once, and the end of the old one."""
 
 import json
 import re

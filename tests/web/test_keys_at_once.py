@@ -1,4 +1,4 @@
-"""Two browsers, one key, one moment: real threads, real commits."""
+"""Two requests that change the same key at the same time, in real threads with real commits."""
 
 from collections.abc import Callable
 from functools import partial

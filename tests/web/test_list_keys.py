@@ -1,4 +1,4 @@
-"""The list of keys: what it shows, finds, counts and costs."""
+"""The list of keys: columns, filters, search, counts, and the number of statements."""
 
 import re
 from datetime import timedelta

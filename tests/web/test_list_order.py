@@ -1,4 +1,4 @@
-"""The list of keys in each order: what has no value comes last, and pages go on where the last ended."""
+"""The list of keys in each order: keys without a value come last, and each page continues the one before."""
 
 import re
 from datetime import UTC, timedelta

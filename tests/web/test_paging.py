@@ -1,4 +1,4 @@
-"""Cursors: opaque, survivable, and only a place to begin."""
+"""Cursors of pages: they are read back unchanged, and invalid ones are ignored."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""Several keys stopped at once: each by itself, and what stays is said."""
+"""Revoking several keys: one event for each, and a list of the keys that are skipped."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What surrounds every page: theme, navigation, switcher, errors."""
+"""The parts that every page has: theme, navigation, organisation switcher, and error pages."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Signing in and out: who can, which responses are identical, throttling, and what history records."""
+"""Signing in and out: who can, responses that must not differ, throttling, and recorded events."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""What pages cost: at most twelve statements, and the same number for ten keys and for a hundred thousand."""
+"""Pages execute at most twelve statements, and the same number for ten keys and for a hundred thousand."""
 
 from collections.abc import Iterable
 from datetime import timedelta

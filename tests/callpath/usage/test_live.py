@@ -1,4 +1,4 @@
-"""Counts of several workers are written completely and once; calls without a known key write nothing."""
+"""The counts of several workers are written completely and only once. Calls without a known key write nothing."""
 
 import os
 import signal

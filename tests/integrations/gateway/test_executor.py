@@ -1,4 +1,4 @@
-"""The executor with real threads and a real event loop."""
+"""The thread pool for blocking decisions, with real threads and a real event loop."""
 
 import asyncio
 import threading

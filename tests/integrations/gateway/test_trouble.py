@@ -1,4 +1,4 @@
-"""Faults behind gateways: no request passes undecided, and none waits."""
+"""Faults behind gateways: no request passes without a decision, and each is answered in time."""
 
 import signal
 import tempfile
