@@ -8,7 +8,7 @@ PY := .venv/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input --quiet
 LOCK := --generate-hashes --no-emit-find-links --no-emit-index-url --no-emit-options --no-emit-trusted-host --strip-extras
 
-# Settings of production for `lint`, `check` and `wheel`. The values give access to nothing.
+# Settings of production for `lint`, `check` and `wheel`. The secrets are new in each run, and there is no such database.
 PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KEYADMIN_SMTP_HOST=mail.example.com \
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
@@ -65,10 +65,10 @@ wheel: .venv/.dev  ## build the wheel into dist/, with templates, translations a
 	@$(PY) -m build --wheel --no-isolation --outdir dist >build/log 2>&1 || { cat build/log >&2; exit 1; }
 	@ls dist/*.whl
 
-screenshots: .venv/.dev chromium  ## picture every page and dialog into screenshots/, light and dark, wide and narrow
+screenshots: .venv/.dev chromium  ## take screenshots of every page and dialog, light and dark, wide and narrow, into screenshots/
 	@$(PY) -m tests.browser.screenshots screenshots
 
-bench: .venv/.dev benchmarks/.venv/.done wrk  ## measure calls beside floors and peers, and write benchmarks/RESULTS.md
+bench: .venv/.dev benchmarks/.venv/.done wrk  ## measure calls, without keyadmin and with similar libraries too, and write benchmarks/RESULTS.md
 	@$(PY) -m benchmarks $(ARGS)
 
 bench-pages: .venv/.dev  ## measure pages with a million keys and ten million events, and write benchmarks/PAGES.md
@@ -87,7 +87,7 @@ clean:  ## remove generated files, except .local/ with your data and secrets
 	@rm -rf .venv benchmarks/.venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist staticfiles screenshots *.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The browser of the browser tests. The headless shell draws no windows, which saves a third of what they cost.
+# The browser of the browser tests. The headless shell draws no windows, so the tests need a third less processor time.
 chromium:
 	@has() { command -v "$$1" >/dev/null; }; \
 	any() { has chromium-headless-shell || has chromium || has chromium-browser || has google-chrome; }; \
