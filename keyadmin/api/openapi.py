@@ -26,11 +26,11 @@ type Json = dict[str, Any]
 DESCRIPTION: Final = """\
 Manage organisations, people, bots and keys, and read history.
 
-A call carries exactly one credential: a key, or the access token of a person. People may do here what they may do on
-pages. A key acts within its organisation, within its permissions. Objects that the caller may not see are answered 404.
+A request carries exactly one credential: a key, or the access token of a person. A person may do the same as on pages.
+A key acts within its organisation and its scopes. An object that the caller may not read is answered 404.
 
-Lists come in pages: the `Link` header leads to the next one. An unknown field in a body is an error. Errors are
-RFC 9457 problems with a stable `type`.
+A list is answered in pages. The `Link` header contains the URL of the next page. An unknown field in a body is an
+error. Errors are RFC 9457 problems with a stable `type`.
 """
 _SECURITY_SCHEMES: Final[Json] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
@@ -40,7 +40,10 @@ _SECURITY_SCHEMES: Final[Json] = {
 }
 _TEXT: Final[Json] = {"type": "string"}
 _HEADERS: Final[Json] = {
-    "Link": {"schema": _TEXT, "description": 'RFC 8288: the neighbouring pages, rel="next" and rel="prev".'},
+    "Link": {
+        "schema": _TEXT,
+        "description": 'RFC 8288: URLs of the next page (rel="next") and the previous one (rel="prev").',
+    },
     "ETag": {"schema": _TEXT, "description": "The revision. Send it as If-Match with an edit."},
     "Location": {"schema": _TEXT, "description": "The path of the new object."},
     "RateLimit": {"schema": _TEXT, "description": "For a key: calls that remain in the rolling hour."},
@@ -60,13 +63,13 @@ _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "A repetition within thirty days creates nothing and shows no secret; with another request: 422.",
+    "description": "Within 30 days, the same request creates nothing and shows no secret; another one is answered 422.",
 }
 _IF_MATCH: Final[Json] = {
     "name": "If-Match",
     "in": "header",
     "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-    "description": "The ETag that the object was read with. If the object has changed since: 412.",
+    "description": "The ETag of the object as it was read. If the object has changed since, the edit is answered 412.",
 }
 
 

@@ -103,14 +103,16 @@ class ListFilters(BaseModel):
 class PageQuery(ListFilters):
     """Parameters of every list."""
 
-    cursor: str = Field(default="", description="Only from a Link header.")
+    cursor: str = Field(default="", description="From the Link header of another page.")
     limit: Annotated[int, Field(ge=1, le=200, description="Rows of a page.")] = 50
 
 
 class ListQuery(PageQuery):
     """Parameters of lists of an organisation's rows."""
 
-    organisation: str = Field(default="", description="The slug of an organisation. Empty: all that the caller reads.")
+    organisation: str = Field(
+        default="", description="The slug of an organisation. Empty: all that the caller may read."
+    )
 
     def own_filters(self) -> dict[str, Any]:
         """The filters with a value that this list has in addition, as `forms.filters` takes them."""
@@ -140,7 +142,7 @@ class BotName(BaseModel):
 class TierName(BaseModel):
     id: UUID
     name: str = Field(examples=["Standard"])
-    hourly_limit: int = Field(description="Calls in any rolling hour.", examples=[1000])
+    hourly_limit: int = Field(description="The maximum number of calls in any rolling hour.", examples=[1000])
 
     @classmethod
     def of(cls, row: Any) -> Self:

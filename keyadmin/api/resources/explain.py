@@ -65,8 +65,8 @@ class RemedyOut(BaseModel):
 
 
 class RateLimitOut(BaseModel):
-    limit: int = Field(description="Calls of any rolling hour.", examples=[1000])
-    remaining: int = Field(description="Before this call.", examples=[588])
+    limit: int = Field(description="The maximum number of calls in any rolling hour.", examples=[1000])
+    remaining: int = Field(description="Calls that are left before this one.", examples=[588])
 
 
 class ExplanationOut(BaseModel):

@@ -39,11 +39,11 @@ class TargetOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """What was done. Labels are those of that time."""
+    """An event. Its labels are those at the time of the event."""
 
     number: int
-    format: int = Field(description="Version of the canonical form of which the hash is made.")
-    at: str = Field(description="To the microsecond, as it is hashed.", json_schema_extra={"format": "date-time"})
+    format: int = Field(description="Number of the canonical form from which the hash is computed.")
+    at: str = Field(description="With microseconds, as in the hash.", json_schema_extra={"format": "date-time"})
     type: str = Field(examples=["key.edited"])
     actor: ActorOut
     organisation: UUID | None
@@ -52,8 +52,8 @@ class EventOut(BaseModel):
     changes: dict[str, list[Any]] = Field(description="By field: before and after.")
     reason: str
     request_id: str
-    previous_hash: str = Field(description="That of the event before it.")
-    hash: str = Field(description="SHA-256 over this event and the hash before it, in hexadecimal.")
+    previous_hash: str = Field(description="The hash of the event before it.")
+    hash: str = Field(description="SHA-256 of the previous hash and this event, in hexadecimal.")
 
     @classmethod
     def of(cls, event: Any) -> Self:
@@ -61,7 +61,9 @@ class EventOut(BaseModel):
 
 
 class HistoryFilters(ListFilters):
-    organisation: str = Field(default="", description="The slug of an organisation. Empty: all that the caller reads.")
+    organisation: str = Field(
+        default="", description="The slug of an organisation. Empty: all that the caller may read."
+    )
     q: str = Field(default="", max_length=120, description="Beginnings of words, addresses, ids.")
     actor: str = Field(default="", max_length=120, description="An id, or beginnings of words of a name.")
     type: EventType | None = None
@@ -80,7 +82,7 @@ class ExportQuery(HistoryFilters):
 
 @router.get("/history", url_name="history", **openapi.page(EventOut, scope="history:read"))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[HistoryQuery]) -> Any:
-    """List events, newest first. The Link header leads to older ones."""
+    """List events, newest first. The Link header contains the URL of older ones."""
     page = EventQuery.of(actor_of(request), _event_filter(request, query)).page(query.cursor, query.limit)
     add_link_header(request, response, page)
     return [EventOut.of(event) for event in page.rows]

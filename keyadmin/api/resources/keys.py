@@ -60,12 +60,12 @@ class KeyFields(Body):
     description: Text = ""
     scopes: Names = Field(default=[], examples=[["chats:read"]])
     inherits: bool = Field(
-        default=False, description="Instead of scopes: the key may do what its creator's current roles allow."
+        default=False, description="Full access: instead of scopes, the key has those that its creator's roles allow."
     )
     channels: Names = Field(default=[], description="Slugs. Empty: all channels.")
     networks: Names = Field(default=[], description="CIDR. Empty: any address.", examples=[["203.0.113.0/24"]])
     expires_at: Moment = None
-    tier: str = Field(default="", description="The name of a tier. Absent: the organisation's.")
+    tier: str = Field(default="", description="The name of a tier. Absent: the default tier of the organisation.")
 
 
 class NewKey(KeyFields):
@@ -211,7 +211,7 @@ def readable(actor: Actor) -> QuerySet[Any]:
 
 @router.get("/keys", url_name="keys", **openapi.page(KeyOut, scope="keys:read"))
 def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
-    """List keys, newest first. The Link header leads to the next page."""
+    """List keys, newest first. The Link header contains the URL of the next page."""
     require_known_filters(request, query)
     filters = query.own_filters()
     rows: Any = filter_keys(filter_by_org(request, readable(actor_of(request)), query.organisation), filters)
@@ -288,7 +288,7 @@ def regenerate(request: HttpRequest, response: HttpResponse, key: UUID, body: Re
 
 @router.post("/keys/{uuid:key}/end-grace", url_name="end-grace", **openapi.action(KeyOut, scope="keys:write"))
 def end_grace(request: HttpRequest, response: HttpResponse, key: UUID) -> Any:
-    """Stop the old secret now."""
+    """Stop the old secret immediately."""
     keys.end_grace(actor=actor_of(request), key=key)
     return _render(request, response, key)
 

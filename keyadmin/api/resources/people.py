@@ -68,7 +68,7 @@ class PersonOut(BaseModel):
 class InvitedOut(BaseModel):
     person: PersonOut
     link: str | None = Field(
-        description="Link by which a new person chooses a password, shown once. null: the person exists already."
+        description="Link with which a new person chooses a password, shown once. null: the person exists already."
     )
 
 

@@ -46,7 +46,7 @@ class Tokens(BaseModel):
 @router.post("/token", auth=None, url_name="token", **openapi.public(Tokens))
 @sensitive_variables("body", "adapter")
 def sign_in(request: HttpRequest, body: SignIn) -> Any:
-    """Sign in with email address and password. After too many failures: 429."""
+    """Sign in with email address and password. After too many failures, it is answered 429."""
     _require_signing_key()
     email = body.email.strip()
     try:
@@ -70,7 +70,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Any:
 @router.post("/token/refresh", auth=None, url_name="token-refresh", **openapi.public(Tokens))
 @sensitive_variables("body")
 def refresh(request: HttpRequest, body: Refresh) -> Any:
-    """Exchange a refresh token for new tokens. It is used up by this."""
+    """Exchange a refresh token for new tokens. A refresh token can be used once."""
     _require_signing_key()
     try:
         begun = token_sessions.refresh(actor=_session_owner(request, body), token=body.refresh_token)
@@ -82,7 +82,7 @@ def refresh(request: HttpRequest, body: Refresh) -> Any:
 @router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
 @sensitive_variables("body")
 def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
-    """Sign out. The session of this refresh token ends, with its access tokens. Unknown tokens are answered alike."""
+    """Sign out: the session of this refresh token ends, with its access tokens. Unknown tokens get the same response."""
     _require_signing_key()
     with suppress(NotFoundError):
         token_sessions.end(actor=_session_owner(request, body), token=body.refresh_token)

@@ -86,9 +86,9 @@ class VerifiedPerson(BaseModel):
 
 
 class VerifiedRateLimit(BaseModel):
-    limit: int | None = Field(description="Calls in any rolling hour.")
+    limit: int | None = Field(description="The maximum number of calls in any rolling hour.")
     remaining: int | None
-    retry_after: int | None = Field(description="Seconds to wait before the next try.")
+    retry_after: int | None = Field(description="Seconds to wait before the next attempt.")
 
 
 class Decision(BaseModel):
