@@ -55,10 +55,10 @@ PRESETS: Final[list[dict[str, Any]]] = [
 ]
 #: Hours for which the old secret keeps working.
 GRACE_CHOICES: Final = [
-    ("0", gettext_lazy("Stop immediately")),
-    ("1", gettext_lazy("1 hour")),
-    ("24", gettext_lazy("24 hours")),
-    ("168", gettext_lazy("7 days")),
+    ("0", gettext_lazy("Stops immediately")),
+    ("1", gettext_lazy("Works for 1 more hour")),
+    ("24", gettext_lazy("Works for 24 hours")),
+    ("168", gettext_lazy("Works for 7 days")),
 ]
 #: Keys that one request can revoke. A page of the list has no more.
 MAX_BULK_KEYS: Final = 100
@@ -275,7 +275,7 @@ class EditForm(KeyValuesForm):
 
 
 class RegenerateForm(IdempotentForm):
-    grace = forms.ChoiceField(label=gettext_lazy("The old secret keeps working for"), choices=GRACE_CHOICES)
+    grace = forms.ChoiceField(label=gettext_lazy("Old secret"), choices=GRACE_CHOICES)
 
     field_order = ("grace",)
 
