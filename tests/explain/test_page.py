@@ -103,7 +103,7 @@ def test_unmapped_path_is_explained(owner: Client, created: CreatedKey) -> None:
 
 def test_allowed_call_is_shown(owner: Client, created: CreatedKey) -> None:
     _, text = page(owner, created, path="/api/chats")
-    assert "All 8 rules pass. It would be one of the 1,000 requests left in this hour." in text
+    assert "All 8 rules pass. Requests left in this hour, including this one: 1,000." in text
     assert "To allow this request" not in text
 
 

@@ -82,7 +82,7 @@ def refresh(request: HttpRequest, body: Refresh) -> Any:
 @router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
 @sensitive_variables("body")
 def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
-    """Sign out. The session of the refresh token ends, with its access tokens. An unknown token gets the same answer."""
+    """Sign out: the session of the refresh token ends, with its access tokens. Unknown tokens are answered 204, too."""
     _require_signing_key()
     with suppress(NotFoundError):
         token_sessions.end(actor=_session_owner(request, body), token=body.refresh_token)
