@@ -45,5 +45,5 @@ class Command(OperatorCommand):
         if self.json:
             self.document(rows)
             return
-        cells = [[row["for"], row["role"], ", ".join(row["over_history"]) or "nothing"] for row in rows]
-        self.table(["for", "role", "may change of history"], cells)
+        cells = [[row["for"], row["role"], ", ".join(row["over_history"]) or "none"] for row in rows]
+        self.table(["purpose", "role", "power to change history"], cells)
