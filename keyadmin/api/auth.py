@@ -39,27 +39,35 @@ _CLAIMS: Final = ["iss", "aud", "sub", "sid", "iat", "exp"]
 _bearer_jwt = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
 
 
+class ApiRequest(HttpRequest):
+    """A request as an operation receives it. For the type checker: `Authenticator` sets `auth`."""
+
+    #: The key of the call, or the person of the access token.
+    auth: Caller | Actor
+
+
 class Authenticator:
     """Accept exactly one credential: a key, or a person's access token.
 
-    django-ninja calls it before each operation. It sets `request.caller` (a key) or `request.person_actor` (a person)
-    and raises CallDeniedError otherwise. A list of two authenticators would not do: a call with a key and a token
-    would pass. A request that has a caller already is not authorised, and not counted, twice: a retried operation, or
-    a call that KeyMiddleware of a surrounding project let pass.
+    django-ninja calls it before each operation. It sets `request.auth`, or raises CallDeniedError. A list of two
+    authenticators would not do: a call with a key and a token would pass. A call that is authorised already is not
+    authorised, and not counted, twice: a retried operation, or a call that KeyMiddleware of a surrounding project let
+    pass.
     """
 
-    def __call__(self, request: HttpRequest) -> Caller | Actor:
-        known: Caller | Actor | None = getattr(request, "caller", None) or getattr(request, "person_actor", None)
-        if known is not None:
-            return known
-        headers = environ.sent_headers(REQUEST_HEADERS, request.META, getattr(request, "scope", None))
-        person = person_of_token(token) if (token := _access_token(headers)) else None
-        if person is not None:
-            structlog.contextvars.bind_contextvars(person=str(person.id))
-            actor = person_actor(request, person)
-            request.person_actor = actor  # type: ignore[attr-defined]
-            return actor
+    def __call__(self, request: ApiRequest) -> Caller | Actor:
+        known = getattr(request, "auth", None) or getattr(request, "caller", None)
+        request.auth = known if isinstance(known, Caller | Actor) else _authenticate(request)
+        return request.auth
+
+
+def _authenticate(request: HttpRequest) -> Caller | Actor:
+    headers = environ.sent_headers(REQUEST_HEADERS, request.META, getattr(request, "scope", None))
+    person = person_of_token(token) if (token := _access_token(headers)) else None
+    if person is None:
         return _authorize_key(request, headers)
+    structlog.contextvars.bind_contextvars(person=str(person.id))
+    return person_actor(request, person)
 
 
 def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Caller:
@@ -70,7 +78,6 @@ def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Calle
     if isinstance(verdict, Denial):
         log.info("denied", reason=verdict.reason.label, key=str(verdict.key or ""), request_id=request_id)
         raise CallDeniedError(verdict)
-    request.caller = verdict  # type: ignore[attr-defined]
     current_call.set((verdict.key.id, request_id))  # ApiMiddleware resets it
     if _stdlib_log.isEnabledFor(logging.DEBUG):  # cheaper than structlog's own check
         log.debug("allowed")
@@ -138,19 +145,11 @@ def person_actor(request: HttpRequest, person: Person) -> Actor:
     )
 
 
-def signed_in_person(request: HttpRequest) -> Actor | None:
-    """Return the person whose access token the request carries; None if a key calls."""
-    person: Actor | None = getattr(request, "person_actor", None)
-    return person
-
-
-def actor_of(request: HttpRequest) -> Actor:
+def actor_of(request: ApiRequest) -> Actor:
     """Return the actor of an authenticated request: the person, or the key."""
-    person = signed_in_person(request)
-    if person is not None:
-        return person
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    key = caller.key
+    if isinstance(request.auth, Actor):
+        return request.auth
+    key = request.auth.key
     return request_origin.build_actor(
         request.META,
         conf.trusted_proxies,

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.schemas import ListFilters, PageQuery, is_storable
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
@@ -83,12 +83,12 @@ def expected_revision(request: HttpRequest) -> int | None:
     return int(match[1])
 
 
-def filter_by_org(request: HttpRequest, rows: QuerySet[Any], slug: str) -> QuerySet[Any]:
+def filter_by_org(request: ApiRequest, rows: QuerySet[Any], slug: str) -> QuerySet[Any]:
     """Return the rows of the organisation with this slug; without a slug, all rows."""
     return rows.filter(organisation=organisation_of(request, slug).id) if slug else rows
 
 
-def organisation_of(request: HttpRequest, slug: str = "") -> Organisation:
+def organisation_of(request: ApiRequest, slug: str = "") -> Organisation:
     """Return the organisation with this slug; without a slug, the only one that the caller may read.
 
     Raises NotFoundError, or InvalidInputError if the caller may read several.
@@ -116,7 +116,7 @@ def find_tier(name: str) -> UUID | None:
     return tier
 
 
-def installation_reader(request: HttpRequest) -> Actor:
+def installation_reader(request: ApiRequest) -> Actor:
     """Return the caller, if it may read what all organisations share. Raises NotFoundError."""
     actor = actor_of(request)
     if not policy.allows(actor, policy.Permission.READ_ORGANISATION, None):

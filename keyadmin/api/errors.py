@@ -11,6 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from keyadmin.api.retry import LockTimeoutResponse
 from keyadmin.core import errors, problems
 from keyadmin.core.denials import Denial
 
@@ -116,11 +117,8 @@ def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 
 def _lock_timeout(request: HttpRequest, error: errors.LockTimeoutError) -> HttpResponse:
-    """Nothing was changed; `LockTimeoutRetry` may try again."""
-    response = problem(request, 409, "busy", error.message)
-    response["Retry-After"] = "1"
-    response.is_lock_timeout = True  # type: ignore[attr-defined]
-    return response
+    answer = problems.problem_response(409, "busy", error.message, request.META.get("keyadmin.request_id", ""))
+    return LockTimeoutResponse(answer.body, status=answer.status, headers={**answer.headers, "Retry-After": "1"})
 
 
 def _invalid_input(request: HttpRequest, error: errors.InvalidInputError) -> HttpResponse:

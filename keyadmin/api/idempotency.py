@@ -9,7 +9,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from ninja import Status
 
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
 from keyadmin.operations import idempotency
 
@@ -22,7 +22,7 @@ secret was shown by the first one.
 
 
 def run_creation[Result, Shape](
-    request: HttpRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
+    request: ApiRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> Status[Shape]:
     """Run the operation and answer 201 with Location; a repeated request is answered 200 with what exists."""
     row_id, body, is_new = _run(request, operation, render)
@@ -30,13 +30,13 @@ def run_creation[Result, Shape](
     return Status(201 if is_new else 200, body)
 
 
-def run[Result, Shape](request: HttpRequest, operation: Callable[[], Result], render: Render[Result, Shape]) -> Shape:
+def run[Result, Shape](request: ApiRequest, operation: Callable[[], Result], render: Render[Result, Shape]) -> Shape:
     """Run an operation that makes a new secret for an existing row; a repeated request gets the row without it."""
     return _run(request, operation, render)[1]
 
 
 def _run[Result, Shape](
-    request: HttpRequest, operation: Callable[[], Result], render: Render[Result, Shape]
+    request: ApiRequest, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> tuple[str, Shape, bool]:
     digest = _request_digest(request)
     try:

@@ -29,8 +29,8 @@ class ApiMiddleware:
         finally:
             current_call.reset(previous)
         response["Cache-Control"] = "no-store"
-        caller: Caller | None = getattr(request, "caller", None)
-        if caller is not None:
+        caller = getattr(request, "auth", None)
+        if isinstance(caller, Caller):
             for name, value in rate_limit(caller.quota).items():
                 response[name] = value
         return response

@@ -89,7 +89,7 @@ def row(shape: Any, *, scope: str | None, headers: tuple[str, ...] = (), content
     """GET of one object. `content` replaces the JSON of `shape`, for files."""
     declaration = _declare({200: shape}, scope, {404, 422}, headers=[*headers, *_etag(shape)])
     if content:
-        declaration["openapi_extra"]["responses"]["200"]["content"] = content
+        declaration["openapi_extra"]["responses"][200]["content"] = content
     return declaration
 
 
@@ -102,7 +102,7 @@ def creation(shape: Any, *, scope: str | None, links: Mapping[str, Json]) -> Dec
         headers=["Location", *_etag(shape)],
         parameters=[_IDEMPOTENCY_KEY],
     )
-    declaration["openapi_extra"]["responses"]["201"]["links"] = dict(links)
+    declaration["openapi_extra"]["responses"][201]["links"] = dict(links)
     return declaration
 
 
@@ -159,7 +159,7 @@ def _declare(
         "openapi_extra": {
             "parameters": parameters or [],
             "responses": {
-                str(status): {"headers": {name: _ref("headers", name) for name in names}} for status in successes
+                status: {"headers": {name: _ref("headers", name) for name in names}} for status in successes
             },
             "security": _security(scope),
         },
@@ -187,12 +187,13 @@ class Document(OpenAPISchema):
         details["operationId"] = f"{module}_{name}".rstrip("_")
         details["summary"] = details["description"].partition(".")[0]
         details["description"] += _credentials_text(details["security"])
+        details["responses"] = {str(status): response for status, response in details["responses"].items()}
         for response in details["responses"].values():
             self._add_examples(response.get("content", {}), is_request=False)
         self._add_examples(details.get("requestBody", {}).get("content", {}), is_request=True)
         return details
 
-    def responses(self, operation: Operation) -> Json:  # type: ignore[override]
+    def responses(self, operation: Operation) -> dict[int, Json]:
         """ninja's responses, but problems are references: ninja would call them application/json."""
         problems = {status for status, model in operation.response_models.items() if _is_problem(model)}
         successes = operation.clone()
@@ -200,8 +201,8 @@ class Document(OpenAPISchema):
             status: model for status, model in operation.response_models.items() if status not in problems
         }
         return {
-            **{str(status): response for status, response in super().responses(successes).items()},
-            **{str(status): _ref("responses", str(status)) for status in sorted(problems)},
+            **super().responses(successes),
+            **{status: _ref("responses", str(status)) for status in sorted(problems)},
         }
 
     def get_components(self) -> Json:

@@ -16,6 +16,10 @@ from django.http import HttpResponse
 RETRY_SECONDS: Final = 3.0
 
 
+class LockTimeoutResponse(HttpResponse):
+    """The response to an operation that changed nothing after it had waited too long for a lock."""
+
+
 class LockTimeoutRetry:
     """The retries of one process: at most `max_concurrent` at once."""
 
@@ -31,7 +35,7 @@ class LockTimeoutRetry:
         """Return the response of `respond`, which changes everything or nothing; retry it after a lock timeout."""
         started, response = monotonic(), respond()
         while (
-            getattr(response, "is_lock_timeout", False)
+            isinstance(response, LockTimeoutResponse)
             and monotonic() - started < RETRY_SECONDS
             and self._slots.acquire(blocking=False)
         ):

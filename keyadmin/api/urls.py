@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from keyadmin.api import errors, openapi
-from keyadmin.api.auth import Authenticator
+from keyadmin.api.auth import ApiRequest, Authenticator
 from keyadmin.api.docs import Docs
 from keyadmin.api.resources import (
     allow_lists,
@@ -69,7 +69,7 @@ for resource in _RESOURCES:
     api.add_router("", resource.router)
 
 
-def _deny_without_caller(request: HttpRequest) -> HttpResponse | None:
+def _deny_without_caller(request: ApiRequest) -> HttpResponse | None:
     """Authenticate a request that no operation answers. Return the response, if it is denied."""
     try:
         _authenticate(request)
@@ -83,7 +83,7 @@ def _path_view(view: Callable[..., HttpResponse], *, is_public: bool) -> Callabl
 
     @csrf_exempt
     @wraps(view)
-    def respond(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def respond(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         try:
             response = _retry.on_lock_timeout(lambda: view(request, *args, **kwargs))
@@ -99,7 +99,7 @@ def _path_view(view: Callable[..., HttpResponse], *, is_public: bool) -> Callabl
 
 
 @csrf_exempt
-def _not_found(request: HttpRequest) -> HttpResponse:
+def _not_found(request: ApiRequest) -> HttpResponse:
     """Without a credential, an unknown path is answered like any other."""
     return _deny_without_caller(request) or errors.not_found(request)
 

@@ -82,7 +82,7 @@ def test_head_has_the_headers_of_get(rf: RequestFactory) -> None:
 
 def test_unhandled_exception_is_a_500_problem(rf: RequestFactory) -> None:
     request = rf.get("/api/whoami")
-    request.caller = "not a caller"  # type: ignore[attr-defined]
+    request.caller = Caller(None, None, frozenset(), Quota(1, 1))  # type: ignore[arg-type, attr-defined]
     response = resolve("/api/whoami").func(request)
     assert (response.status_code, response["Content-Type"]) == (500, PROBLEM)
 

@@ -272,6 +272,6 @@ def test_no_secret_is_logged(server: Server, rows: CommittedRows, service: Creat
 def test_person_may_not_verify_calls(rf: RequestFactory) -> None:
     """The caller is a person with an access token."""
     request = rf.post("/api/verify", CHATS, content_type="application/json")
-    request.person_actor = as_actor(PersonFactory.build())  # type: ignore[attr-defined]
+    request.auth = as_actor(PersonFactory.build())  # type: ignore[attr-defined]
     response = resolve("/api/verify").func(request)
     assert (response.status_code, response["Content-Type"]) == (403, "application/problem+json")

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import expected_revision, get_or_404, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, BotName, ListQuery, Revision
 from keyadmin.core.errors import InvalidInputError
@@ -69,7 +69,7 @@ class EntryQuery(ListQuery):
 
 
 @router.get("/allow-list-entries", url_name="allow-list-entries", **openapi.page(EntryOut, scope="keys:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
     """List entries by owner: of one bot, of one key, of an organisation, or all."""
     actor = actor_of(request)
     owners = {
@@ -94,7 +94,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[EntryQuery]
         links=openapi.links_to("entry", "allow_lists_view", "allow_lists_edit", "allow_lists_remove"),
     ),
 )
-def add(request: HttpRequest, response: HttpResponse, new: NewEntry) -> Any:
+def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Any:
     """Add a network to an allow-list."""
     if (new.bot is None) == (new.key is None):
         raise InvalidInputError({"body": ["Name one bot or one key."]})
@@ -103,7 +103,7 @@ def add(request: HttpRequest, response: HttpResponse, new: NewEntry) -> Any:
 
 
 @router.get("/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.row(EntryOut, scope="keys:read"))
-def view(request: HttpRequest, response: HttpResponse, entry: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> Any:
     """Show an entry."""
     return _render(request, response, entry)
 
@@ -111,7 +111,7 @@ def view(request: HttpRequest, response: HttpResponse, entry: UUID) -> Any:
 @router.patch(
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(EntryOut, scope="keys:write")
 )
-def edit(request: HttpRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> Any:
     """Replace the network."""
     revision = expected_revision(request)
     allow_lists.change(actor=actor_of(request), entry=entry, network=changed.network, revision=revision)
@@ -121,13 +121,13 @@ def edit(request: HttpRequest, response: HttpResponse, entry: UUID, changed: Cha
 @router.delete(
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(None, scope="keys:write")
 )
-def remove(request: HttpRequest, entry: UUID, allow_any: bool = False) -> Any:
+def remove(request: ApiRequest, entry: UUID, allow_any: bool = False) -> Any:
     """Remove a network. Removing the last one allows any address; it needs `allow_any=true`."""
     revision = expected_revision(request)
     allow_lists.remove(actor=actor_of(request), entry=entry, allow_any=allow_any, revision=revision)
     return Status(204, None)
 
 
-def _render(request: HttpRequest, response: HttpResponse, entry: Any, created: Any = None) -> EntryOut:
+def _render(request: ApiRequest, response: HttpResponse, entry: Any, created: Any = None) -> EntryOut:
     rows = AllowListEntry.objects.visible_to(actor_of(request)).select_related("bot", "key")
     return render(response, rows, EntryOut.of, id=entry)

@@ -9,13 +9,13 @@ from functools import partial, reduce
 from typing import Any, Final
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 from ninja import Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import add_link_header, get_or_404, organisation_of
 from keyadmin.api.schemas import Body, Moment
 from keyadmin.core import cidr
@@ -77,7 +77,7 @@ class KeyDeleted(BaseModel):
 
 
 @router.get("/api-keys", url_name="api-keys", **openapi.row(KeyList, scope="keys:read", headers=("Link",)))
-def list_(request: HttpRequest, response: HttpResponse, organisation: str = "", cursor: str = "") -> Any:
+def list_(request: ApiRequest, response: HttpResponse, organisation: str = "", cursor: str = "") -> Any:
     """List the organisation's keys, newest first, a hundred a page. The Link header leads to the next page."""
     owner = organisation_of(request, organisation)
     rows = Key.objects.visible_to(actor_of(request)).filter(organisation=owner).with_status().with_usage()
@@ -93,7 +93,7 @@ def list_(request: HttpRequest, response: HttpResponse, organisation: str = "", 
         KeyCreated, scope="keys:write", links=openapi.links_to("key", "api_keys_delete", pointer="data/id")
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Any:
     """Create a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
     grant = {"inherits": True} if actor.kind is ActorKind.PERSON else _grant_of_key(actor, owner.id)
@@ -104,7 +104,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewApiKey, organis
 
 
 @router.delete("/api-keys/{uuid:key}", url_name="api-key", **openapi.action(KeyDeleted, scope="keys:write"))
-def delete(request: HttpRequest, key: UUID) -> Any:
+def delete(request: ApiRequest, key: UUID) -> Any:
     """Delete a key for good. It stops working at once."""
     keys.delete(actor=actor_of(request), key=key)
     return KeyDeleted(data=Message(message="API key deleted successfully"))

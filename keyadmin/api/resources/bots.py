@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import BY_NAME, expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, ListQuery, OrganisationName, ReasonIn, Revision, Slug, Text
 from keyadmin.core.actors import Actor
@@ -66,7 +66,7 @@ class BotQuery(ListQuery):
 
 
 @router.get("/bots", url_name="bots", **openapi.page(BotOut, scope="keys:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
     """List bots by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).filter(name__icontains=query.q), query.organisation)
     return render_page(request, response, rows, BY_NAME, query, BotOut.of)
@@ -81,7 +81,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[BotQuery]) 
         links=openapi.links_to("bot", "bots_view", "bots_edit", "bots_disable", "bots_enable"),
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewBot) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewBot) -> Any:
     """Create a bot."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(bots.create, actor=actor, **new.sent_fields() | {"organisation": owner.id})
@@ -89,27 +89,27 @@ def create(request: HttpRequest, response: HttpResponse, new: NewBot) -> Any:
 
 
 @router.get("/bots/{uuid:bot}", url_name="bot", **openapi.row(BotOut, scope="keys:read"))
-def view(request: HttpRequest, response: HttpResponse, bot: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, bot: UUID) -> Any:
     """Show a bot."""
     return _render(request, response, bot)
 
 
 @router.patch("/bots/{uuid:bot}", url_name="bot", **openapi.edit(BotOut, scope=None))
-def edit(request: HttpRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> Any:
     """Edit a bot."""
     bots.edit(actor=actor_of(request), bot=bot, revision=expected_revision(request), **changed.sent_fields())
     return _render(request, response, bot)
 
 
 @router.post("/bots/{uuid:bot}/disable", url_name="disable-bot", **openapi.action(BotOut, scope=None))
-def disable(request: HttpRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+def disable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
     """Disable a bot. All its keys are paused at once."""
     bots.disable(actor=actor_of(request), bot=bot, reason=body.reason)
     return _render(request, response, bot)
 
 
 @router.post("/bots/{uuid:bot}/enable", url_name="enable-bot", **openapi.action(BotOut, scope=None))
-def enable(request: HttpRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+def enable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
     """Enable a bot. Its keys work again."""
     bots.enable(actor=actor_of(request), bot=bot, reason=body.reason)
     return _render(request, response, bot)
@@ -119,5 +119,5 @@ def _readable(actor: Actor) -> Any:
     return Bot.objects.visible_to(actor).select_related("organisation").prefetch_related("allow_list")
 
 
-def _render(request: HttpRequest, response: HttpResponse, bot: Any, created: Any = None) -> BotOut:
+def _render(request: ApiRequest, response: HttpResponse, bot: Any, created: Any = None) -> BotOut:
     return render(response, _readable(actor_of(request)), BotOut.of, id=bot)

@@ -4,12 +4,12 @@ from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import BY_NAME, expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Slug, Text
 from keyadmin.core.actors import Actor
@@ -50,7 +50,7 @@ class ChannelQuery(ListQuery):
 
 
 @router.get("/channels", url_name="channels", **openapi.page(ChannelOut, scope="keys:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[ChannelQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery]) -> Any:
     """List channels by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).search(query.q), query.organisation)
     return render_page(request, response, rows, BY_NAME, query, ChannelOut.of)
@@ -65,7 +65,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[ChannelQuer
         links=openapi.links_to("channel", "channels_view", "channels_rename", "channels_remove"),
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewChannel) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewChannel) -> Any:
     """Create a channel. Its slug is derived from this name."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(channels.create, actor=actor, organisation=owner.id, name=new.name)
@@ -73,13 +73,13 @@ def create(request: HttpRequest, response: HttpResponse, new: NewChannel) -> Any
 
 
 @router.get("/channels/{uuid:channel}", url_name="channel", **openapi.row(ChannelOut, scope="keys:read"))
-def view(request: HttpRequest, response: HttpResponse, channel: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, channel: UUID) -> Any:
     """Show a channel."""
     return _render(request, response, channel)
 
 
 @router.patch("/channels/{uuid:channel}", url_name="channel", **openapi.edit(ChannelOut, scope=None))
-def rename(request: HttpRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> Any:
+def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> Any:
     """Rename a channel. Its slug stays."""
     revision = expected_revision(request)
     channels.rename(actor=actor_of(request), channel=channel, name=changed.name, revision=revision)
@@ -87,7 +87,7 @@ def rename(request: HttpRequest, response: HttpResponse, channel: UUID, changed:
 
 
 @router.delete("/channels/{uuid:channel}", url_name="channel", **openapi.edit(None, scope=None))
-def remove(request: HttpRequest, channel: UUID) -> Any:
+def remove(request: ApiRequest, channel: UUID) -> Any:
     """Remove a channel. No key may be restricted to it."""
     channels.remove(actor=actor_of(request), channel=channel, revision=expected_revision(request))
     return Status(204, None)
@@ -97,5 +97,5 @@ def _readable(actor: Actor) -> Any:
     return Channel.objects.visible_to(actor).select_related("organisation")
 
 
-def _render(request: HttpRequest, response: HttpResponse, channel: Any, created: Any = None) -> ChannelOut:
+def _render(request: ApiRequest, response: HttpResponse, channel: Any, created: Any = None) -> ChannelOut:
     return render(response, _readable(actor_of(request)), ChannelOut.of, id=channel)

@@ -3,12 +3,11 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from django.http import HttpRequest
 from ninja import Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.schemas import Body
 from keyadmin.explain.explanation import explain
 from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, parse_call
@@ -87,7 +86,7 @@ class ExplanationOut(BaseModel):
 
 
 @router.post("/explain", url_name="explain", **openapi.action(ExplanationOut, scope="keys:read"))
-def explain_(request: HttpRequest, body: HypotheticalCall) -> Any:
+def explain_(request: ApiRequest, body: HypotheticalCall) -> Any:
     """Explain whether this key would be allowed this call, and which rule decides. Nothing is called or counted."""
     key = find_key(actor_of(request), body.key)
     call = parse_call(

@@ -3,12 +3,12 @@
 from typing import Any, Final, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import add_link_header, organisation_of, render_page, require_known_filters
 from keyadmin.api.schemas import Day, ListFilters, PageQuery
 from keyadmin.core.errors import NotFoundError
@@ -81,7 +81,7 @@ class ExportQuery(HistoryFilters):
 
 
 @router.get("/history", url_name="history", **openapi.page(EventOut, scope="history:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[HistoryQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[HistoryQuery]) -> Any:
     """List events, newest first. The Link header contains the URL of older ones."""
     page = EventQuery.of(actor_of(request), _event_filter(request, query)).page(query.cursor, query.limit)
     add_link_header(request, response, page)
@@ -93,7 +93,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[HistoryQuer
     url_name="history-export",
     **openapi.row(None, scope="history:read", content={name: {"schema": {"type": "string"}} for name in _MEDIA_TYPES}),
 )
-def export_(request: HttpRequest, query: Query[ExportQuery]) -> Any:
+def export_(request: ApiRequest, query: Query[ExportQuery]) -> Any:
     """Export the events that match the filters as a file, newest first. The export is recorded before it begins."""
     wanted = _event_filter(request, query)
     if request.META["REQUEST_METHOD"] == "HEAD":  # nothing is exported
@@ -104,7 +104,7 @@ def export_(request: HttpRequest, query: Query[ExportQuery]) -> Any:
 
 
 @router.get("/history/{int:number}", url_name="event", **openapi.row(EventOut, scope="history:read"))
-def view(request: HttpRequest, number: int) -> Any:
+def view(request: ApiRequest, number: int) -> Any:
     """Show an event."""
     events = Event.objects.visible_to(actor_of(request))
     event = events.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
@@ -114,7 +114,7 @@ def view(request: HttpRequest, number: int) -> Any:
 
 
 @router.get("/keys/{uuid:key}/history", url_name="key-history", **openapi.page(EventOut, scope="history:read"))
-def of_key(request: HttpRequest, response: HttpResponse, key: UUID, query: Query[PageQuery]) -> Any:
+def of_key(request: ApiRequest, response: HttpResponse, key: UUID, query: Query[PageQuery]) -> Any:
     """List the events of a key, also of a deleted one."""
     events = Event.objects.visible_to(actor_of(request)).filter(target_id=str(key))
     if not events.exists():
@@ -122,7 +122,7 @@ def of_key(request: HttpRequest, response: HttpResponse, key: UUID, query: Query
     return render_page(request, response, events, ORDER, query, EventOut.of)
 
 
-def _event_filter(request: HttpRequest, query: HistoryFilters) -> EventFilter:
+def _event_filter(request: ApiRequest, query: HistoryFilters) -> EventFilter:
     require_known_filters(request, query)
     organisation = organisation_of(request, query.organisation).id if query.organisation else None
     return event_filter(query.model_dump(), organisation)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query, Router
 from ninja import Status as Response
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import (
     expected_revision,
     filter_by_org,
@@ -210,7 +210,7 @@ def readable(actor: Actor) -> QuerySet[Any]:
 
 
 @router.get("/keys", url_name="keys", **openapi.page(KeyOut, scope="keys:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
     """List keys, newest first. The Link header contains the URL of the next page."""
     require_known_filters(request, query)
     filters = query.own_filters()
@@ -244,7 +244,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[KeyQuery]) 
         ),
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewKey) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewKey) -> Any:
     """Create a key. Only this response shows its secret; a repeated Idempotency-Key returns the key without it."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     values = _operation_values(new, owner.id)
@@ -253,13 +253,13 @@ def create(request: HttpRequest, response: HttpResponse, new: NewKey) -> Any:
 
 
 @router.get("/keys/{uuid:key}", url_name="key", **openapi.row(KeyOut, scope="keys:read"))
-def view(request: HttpRequest, response: HttpResponse, key: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, key: UUID) -> Any:
     """Show a key. Send its ETag as If-Match with an edit."""
     return _render(request, response, key)
 
 
 @router.patch("/keys/{uuid:key}", url_name="key", **openapi.edit(KeyOut, scope="keys:write"))
-def edit(request: HttpRequest, response: HttpResponse, key: UUID, changed: ChangedKey) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: ChangedKey) -> Any:
     """Edit a key. With If-Match, only if it has not changed since it was read."""
     actor, revision = actor_of(request), expected_revision(request)
     row = get_or_404(Key.objects.visible_to(actor), id=key)
@@ -268,7 +268,7 @@ def edit(request: HttpRequest, response: HttpResponse, key: UUID, changed: Chang
 
 
 @router.delete("/keys/{uuid:key}", url_name="key", **openapi.edit(None, scope="keys:write"))
-def delete(request: HttpRequest, key: UUID) -> Any:
+def delete(request: ApiRequest, key: UUID) -> Any:
     """Delete a key for good. Its history stays."""
     keys.delete(actor=actor_of(request), key=key, revision=expected_revision(request))
     return Response(204, None)
@@ -279,7 +279,7 @@ def delete(request: HttpRequest, key: UUID) -> Any:
     url_name="regenerate",
     **openapi.action(IssuedOut, scope="keys:write", is_idempotent=True),
 )
-def regenerate(request: HttpRequest, response: HttpResponse, key: UUID, body: Regeneration = _NO_GRACE) -> Any:
+def regenerate(request: ApiRequest, response: HttpResponse, key: UUID, body: Regeneration = _NO_GRACE) -> Any:
     """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`."""
     grace = timedelta(seconds=body.grace_seconds)
     operation = partial(keys.regenerate, actor=actor_of(request), key=key, grace=grace)
@@ -287,21 +287,21 @@ def regenerate(request: HttpRequest, response: HttpResponse, key: UUID, body: Re
 
 
 @router.post("/keys/{uuid:key}/end-grace", url_name="end-grace", **openapi.action(KeyOut, scope="keys:write"))
-def end_grace(request: HttpRequest, response: HttpResponse, key: UUID) -> Any:
+def end_grace(request: ApiRequest, response: HttpResponse, key: UUID) -> Any:
     """Stop the old secret immediately."""
     keys.end_grace(actor=actor_of(request), key=key)
     return _render(request, response, key)
 
 
 @router.post("/keys/{uuid:key}/revoke", url_name="revoke", **openapi.action(KeyOut, scope="keys:write"))
-def revoke(request: HttpRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> Any:
+def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> Any:
     """Revoke a key. It stops working at once and can be reactivated."""
     keys.revoke(actor=actor_of(request), key=key, reason=body.reason)
     return _render(request, response, key)
 
 
 @router.post("/keys/{uuid:key}/reactivate", url_name="reactivate", **openapi.action(KeyOut, scope="keys:write"))
-def reactivate(request: HttpRequest, response: HttpResponse, key: UUID, body: Reactivation = _AS_BEFORE) -> Any:
+def reactivate(request: ApiRequest, response: HttpResponse, key: UUID, body: Reactivation = _AS_BEFORE) -> Any:
     """Reactivate a revoked or expired key. An expired key needs a new `expires_at`; null: never."""
     expires_at = body.expires_at if "expires_at" in body.model_fields_set else UNSET
     keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=body.reason)
@@ -309,7 +309,7 @@ def reactivate(request: HttpRequest, response: HttpResponse, key: UUID, body: Re
 
 
 @router.get("/keys/{uuid:key}/usage", url_name="key-usage", **openapi.row(UsageOut, scope="keys:read"))
-def usage(request: HttpRequest, key: UUID, query: Query[UsageQuery]) -> Any:
+def usage(request: ApiRequest, key: UUID, query: Query[UsageQuery]) -> Any:
     """Count the calls of a key by day and outcome."""
     require_known_filters(request, query)
     row = get_or_404(Key.objects.visible_to(actor_of(request)).with_window(), id=key)
@@ -318,12 +318,12 @@ def usage(request: HttpRequest, key: UUID, query: Query[UsageQuery]) -> Any:
     return UsageOut(days=days, total=Calls(**total))
 
 
-def _render(request: HttpRequest, response: HttpResponse, key: Any) -> KeyOut:
+def _render(request: ApiRequest, response: HttpResponse, key: Any) -> KeyOut:
     return render(response, readable(actor_of(request)), KeyOut.of, id=key)
 
 
 @sensitive_variables("issued", "token", "value", "secret")
-def _render_issued(request: HttpRequest, response: HttpResponse, key: str, issued: IssuedKey | None) -> IssuedOut:
+def _render_issued(request: ApiRequest, response: HttpResponse, key: str, issued: IssuedKey | None) -> IssuedOut:
     """The key with its secret, if it was just issued."""
     token = issued.token if issued else None
     value, secret = (token.value, token.secret if token.key_id else None) if token else (None, None)

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import BY_NAME, expected_revision, find_tier, get_or_404, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, PageQuery, ReasonIn, Revision, Text, TierName
 from keyadmin.core.actors import Actor
@@ -88,7 +88,7 @@ class OrganisationQuery(PageQuery):
 
 
 @router.get("/organisations", url_name="organisations", **openapi.page(OrganisationOut, scope="keys:read"))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
     """List organisations by name."""
     rows = _readable(actor_of(request)).filter(name__icontains=query.q)
     return render_page(request, response, rows, BY_NAME, query, OrganisationOut.of)
@@ -109,7 +109,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[Organisatio
         ),
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewOrganisation) -> Any:
     """Create an organisation."""
     operation = partial(organisations.create, actor=actor_of(request), **_operation_values(new))
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
@@ -118,7 +118,7 @@ def create(request: HttpRequest, response: HttpResponse, new: NewOrganisation) -
 @router.get(
     "/organisations/{uuid:organisation}", url_name="organisation", **openapi.row(OrganisationOut, scope="keys:read")
 )
-def view(request: HttpRequest, response: HttpResponse, organisation: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, organisation: UUID) -> Any:
     """Show an organisation."""
     return _render(request, response, organisation)
 
@@ -127,7 +127,7 @@ def view(request: HttpRequest, response: HttpResponse, organisation: UUID) -> An
     "/organisations/{uuid:organisation}", url_name="organisation", **openapi.edit(OrganisationOut, scope=None)
 )
 def edit(
-    request: HttpRequest,
+    request: ApiRequest,
     response: HttpResponse,
     organisation: UUID,
     changed: ChangedOrganisation,
@@ -145,7 +145,7 @@ def edit(
     **openapi.action(OrganisationOut, scope=None),
 )
 def disable(
-    request: HttpRequest,
+    request: ApiRequest,
     response: HttpResponse,
     organisation: UUID,
     body: ReasonIn = NO_REASON,
@@ -161,7 +161,7 @@ def disable(
     **openapi.action(OrganisationOut, scope=None),
 )
 def enable(
-    request: HttpRequest,
+    request: ApiRequest,
     response: HttpResponse,
     organisation: UUID,
     body: ReasonIn = NO_REASON,
@@ -175,7 +175,7 @@ def _readable(actor: Actor) -> Any:
     return Organisation.objects.visible_to(actor).select_related("default_tier")
 
 
-def _render(request: HttpRequest, response: HttpResponse, organisation: Any, created: Any = None) -> OrganisationOut:
+def _render(request: ApiRequest, response: HttpResponse, organisation: Any, created: Any = None) -> OrganisationOut:
     return render(response, _readable(actor_of(request)), OrganisationOut.of, id=organisation)
 
 

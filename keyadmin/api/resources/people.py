@@ -5,14 +5,14 @@ from functools import partial
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import actor_of
+from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import BY_NAME, expected_revision, get_or_404, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Text
 from keyadmin.core.actors import Actor
@@ -100,7 +100,7 @@ class PeopleQuery(ListQuery):
 
 
 @router.get("/people", url_name="people", **openapi.page(PersonOut, scope=None))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]) -> Any:
     """List people by name."""
     actor = actor_of(request)
     rows = _readable(actor).search(query.q)
@@ -135,7 +135,7 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PeopleQuery
         ),
     ),
 )
-def invite(request: HttpRequest, response: HttpResponse, new: Invitation) -> Any:
+def invite(request: ApiRequest, response: HttpResponse, new: Invitation) -> Any:
     """Invite a person. An existing person gets the role. Only the first response to an Idempotency-Key has the link."""
     owner = organisation_of(request, new.organisation).id if new.organisation else None
     operation = partial(
@@ -151,13 +151,13 @@ def invite(request: HttpRequest, response: HttpResponse, new: Invitation) -> Any
 
 
 @router.get("/people/{uuid:person}", url_name="person", **openapi.row(PersonOut, scope=None))
-def view(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
     """Show a person."""
     return _render(request, response, person)
 
 
 @router.patch("/people/{uuid:person}", url_name="person", **openapi.edit(PersonOut, scope=None))
-def edit(request: HttpRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> Any:
     """Edit a person."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.edit(actor=actor, person=person, revision=revision, **changed.sent_fields())
@@ -167,28 +167,28 @@ def edit(request: HttpRequest, response: HttpResponse, person: UUID, changed: Ch
 @router.post(
     "/people/{uuid:person}/link", url_name="person-link", **openapi.action(InvitedOut, scope=None, is_idempotent=True)
 )
-def link(request: HttpRequest, response: HttpResponse, person: UUID) -> Any:
+def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
     """Create a link to choose a password. It replaces earlier links and is shown once."""
     operation = partial(people.make_link, actor=_actor_who_sees(request, person), person=person)
     return idempotency.run(request, operation, partial(_render_invited, request, response))
 
 
 @router.post("/people/{uuid:person}/deactivate", url_name="deactivate", **openapi.action(None, scope=None))
-def deactivate(request: HttpRequest, person: UUID) -> Any:
+def deactivate(request: ApiRequest, person: UUID) -> Any:
     """Deactivate a person. They are signed out at once; keys that inherit from them lose their permissions."""
     people.deactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
 @router.post("/people/{uuid:person}/reactivate", url_name="reactivate-person", **openapi.action(None, scope=None))
-def reactivate(request: HttpRequest, person: UUID) -> Any:
+def reactivate(request: ApiRequest, person: UUID) -> Any:
     """Reactivate a person, with the roles they had."""
     people.reactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
 @router.put("/people/{uuid:person}/system-role", url_name="system-role", **openapi.edit(None, scope=None))
-def system_role(request: HttpRequest, person: UUID, body: SystemRoleIn) -> Any:
+def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
     """Set the system role; empty removes it. The last administrator keeps theirs."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
@@ -196,7 +196,7 @@ def system_role(request: HttpRequest, person: UUID, body: SystemRoleIn) -> Any:
 
 
 @router.put("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
-def role(request: HttpRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
+def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
     """Set the role in the organisation. It replaces any other."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.set_role(actor=actor, person=person, organisation=organisation, role=body.role, revision=revision)
@@ -204,7 +204,7 @@ def role(request: HttpRequest, person: UUID, organisation: UUID, body: RoleIn) -
 
 
 @router.delete("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
-def remove_role(request: HttpRequest, person: UUID, organisation: UUID) -> Any:
+def remove_role(request: ApiRequest, person: UUID, organisation: UUID) -> Any:
     """Remove the person from the organisation."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.remove_role(actor=actor, person=person, organisation=organisation, revision=revision)
@@ -217,11 +217,11 @@ def _readable(actor: Actor) -> Any:
     return rows if Organisation.objects.visible_to(actor).exists() else rows.none()
 
 
-def _render(request: HttpRequest, response: HttpResponse, person: Any) -> PersonOut:
+def _render(request: ApiRequest, response: HttpResponse, person: Any) -> PersonOut:
     return render(response, _readable(actor_of(request)), PersonOut.of, id=person)
 
 
-def _actor_who_sees(request: HttpRequest, person: UUID) -> Actor:
+def _actor_who_sees(request: ApiRequest, person: UUID) -> Actor:
     """Return the caller, if it may see the person. Raises NotFoundError."""
     actor = actor_of(request)
     get_or_404(_readable(actor), id=person)
@@ -230,7 +230,7 @@ def _actor_who_sees(request: HttpRequest, person: UUID) -> Actor:
 
 @sensitive_variables("invited", "path")
 def _render_invited(
-    request: HttpRequest, response: HttpResponse, person: str, invited: InvitedPerson | None
+    request: ApiRequest, response: HttpResponse, person: str, invited: InvitedPerson | None
 ) -> InvitedOut:
     path = reverse("choose_password", args=[invited.token]) if invited and invited.token else None
     return InvitedOut(person=_render(request, response, person), link=path and request.build_absolute_uri(path))

@@ -3,11 +3,12 @@
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import ApiRequest
 from keyadmin.api.crud import expected_revision, installation_reader, render, render_page
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, is_storable
 from keyadmin.core.actors import Actor
@@ -91,7 +92,7 @@ class NewScope(ChangedScope):
 
 
 @router.get("/scopes", url_name="scopes", **openapi.page(ScopeOut, scope=None))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
     """List scopes by name, with their routes."""
     return render_page(request, response, _readable(installation_reader(request)), BY_NAME, query, ScopeOut.of)
 
@@ -105,20 +106,20 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery])
         links=openapi.links_to("name", "scopes_view", "scopes_edit", "scopes_remove", pointer="name"),
     ),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewScope) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewScope) -> Any:
     """Create a scope."""
     operation = partial(scopes.create, actor=installation_reader(request), **_operation_values(new, new.name))
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/scopes/{name}", url_name="scope", **openapi.row(ScopeOut, scope=None))
-def view(request: HttpRequest, response: HttpResponse, name: str) -> Any:
+def view(request: ApiRequest, response: HttpResponse, name: str) -> Any:
     """Show a scope."""
     return _render(request, response, name)
 
 
 @router.patch("/scopes/{name}", url_name="scope", **openapi.edit(ScopeOut, scope=None))
-def edit(request: HttpRequest, response: HttpResponse, name: str, changed: ChangedScope) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, name: str, changed: ChangedScope) -> Any:
     """Edit a scope."""
     actor, revision = installation_reader(request), expected_revision(request)
     scopes.edit(actor=actor, scope=name, revision=revision, **_operation_values(changed, name))
@@ -126,7 +127,7 @@ def edit(request: HttpRequest, response: HttpResponse, name: str, changed: Chang
 
 
 @router.delete("/scopes/{name}", url_name="scope", **openapi.edit(None, scope=None))
-def remove(request: HttpRequest, name: str) -> Any:
+def remove(request: ApiRequest, name: str) -> Any:
     """Remove a scope with its routes. No key may hold it."""
     scopes.remove(actor=installation_reader(request), scope=name, revision=expected_revision(request))
     return Status(204, None)
@@ -136,7 +137,7 @@ def _readable(actor: Actor) -> Any:
     return Scope.objects.visible_to(actor).prefetch_related("routes")
 
 
-def _render(request: HttpRequest, response: HttpResponse, name: str, created: Any = None) -> ScopeOut:
+def _render(request: ApiRequest, response: HttpResponse, name: str, created: Any = None) -> ScopeOut:
     if not is_storable(name):
         raise NotFoundError
     return render(response, _readable(installation_reader(request)), ScopeOut.of, name=name)

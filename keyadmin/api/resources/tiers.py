@@ -4,11 +4,12 @@ from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Query, Router, Status
 from pydantic import Field
 
 from keyadmin.api import idempotency, openapi
+from keyadmin.api.auth import ApiRequest
 from keyadmin.api.crud import BY_NAME, expected_revision, installation_reader, render, render_page
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, TierName
 from keyadmin.models import Tier
@@ -41,7 +42,7 @@ class TierOut(TierName):
 
 
 @router.get("/tiers", url_name="tiers", **openapi.page(TierOut, scope=None))
-def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
     """List tiers by name."""
     rows = Tier.objects.visible_to(installation_reader(request))
     return render_page(request, response, rows, BY_NAME, query, TierOut.of)
@@ -52,20 +53,20 @@ def list_(request: HttpRequest, response: HttpResponse, query: Query[PageQuery])
     url_name="tiers",
     **openapi.creation(TierOut, scope=None, links=openapi.links_to("tier", "tiers_view", "tiers_edit", "tiers_remove")),
 )
-def create(request: HttpRequest, response: HttpResponse, new: NewTier) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewTier) -> Any:
     """Create a tier."""
     operation = partial(tiers.create, actor=installation_reader(request), **new.sent_fields())
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/tiers/{uuid:tier}", url_name="tier", **openapi.row(TierOut, scope=None))
-def view(request: HttpRequest, response: HttpResponse, tier: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, tier: UUID) -> Any:
     """Show a tier."""
     return _render(request, response, tier)
 
 
 @router.patch("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(TierOut, scope=None))
-def edit(request: HttpRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> Any:
     """Edit a tier."""
     tiers.edit(
         actor=installation_reader(request), tier=tier, revision=expected_revision(request), **changed.sent_fields()
@@ -74,11 +75,11 @@ def edit(request: HttpRequest, response: HttpResponse, tier: UUID, changed: Chan
 
 
 @router.delete("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(None, scope=None))
-def remove(request: HttpRequest, tier: UUID) -> Any:
+def remove(request: ApiRequest, tier: UUID) -> Any:
     """Remove a tier. No key and no organisation may use it."""
     tiers.remove(actor=installation_reader(request), tier=tier, revision=expected_revision(request))
     return Status(204, None)
 
 
-def _render(request: HttpRequest, response: HttpResponse, tier: Any, created: Any = None) -> TierOut:
+def _render(request: ApiRequest, response: HttpResponse, tier: Any, created: Any = None) -> TierOut:
     return render(response, Tier.objects.visible_to(installation_reader(request)), TierOut.of, id=tier)

@@ -9,13 +9,12 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
-from django.http import HttpRequest
 from ninja import Body as FromBody
 from ninja import Router
 from pydantic import BaseModel, Discriminator, Field, Tag
 
 from keyadmin.api import errors, openapi
-from keyadmin.api.auth import signed_in_person
+from keyadmin.api.auth import ApiRequest
 from keyadmin.api.schemas import Body, BotName, OrganisationName
 from keyadmin.callpath.authorize import current_digest
 from keyadmin.callpath.credentials import parse_credentials
@@ -107,15 +106,15 @@ class Decisions(BaseModel):
 
 
 @router.post("/verify", url_name="verify", **openapi.action(Decision | Decisions, scope="keys:verify"))
-def verify(request: HttpRequest, calls: FromBody[OneOrManyCalls]) -> Any:
+def verify(request: ApiRequest, calls: FromBody[OneOrManyCalls]) -> Any:
     """Decide on one call, or on up to a hundred calls in their order.
 
     A cost above the key's whole limit can never be allowed. For one call that is a 422; in a list, the decision's
     status is 422.
     """
-    if signed_in_person(request) is not None:
+    caller = request.auth
+    if not isinstance(caller, Caller):
         raise ForbiddenError("Only a key may ask about other keys' calls.")
-    caller: Caller = request.caller  # type: ignore[attr-defined]
     deadline = request.META.get("keyadmin.began", monotonic()) + START_WITHIN_SECONDS
     if isinstance(calls, ReceivedCalls):
         return Decisions(decisions=[_decide(call, caller, deadline) for call in calls.calls])

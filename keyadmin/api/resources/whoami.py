@@ -1,14 +1,13 @@
 """`GET /api/whoami`: the caller of the request. A first call for a new key or token."""
 
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
-from django.http import HttpRequest
 from ninja import Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import openapi
-from keyadmin.api.auth import signed_in_person
+from keyadmin.api.auth import ApiRequest
 from keyadmin.api.schemas import BotName, OrganisationName
 from keyadmin.core.callers import Caller
 from keyadmin.models import Kind, Membership, Person, Role, SystemRole
@@ -55,10 +54,10 @@ class CallingPerson(BaseModel):
 
 
 @router.get("/whoami", url_name="whoami", **openapi.whoami(CallingKey | CallingPerson))
-def whoami(request: HttpRequest) -> Any:
+def whoami(request: ApiRequest) -> CallingKey | CallingPerson:
     """Show the caller: a key with its scopes and remaining calls, or a person with their roles."""
-    person = signed_in_person(request)
-    return _calling_person(person.id) if person else _calling_key(request.caller)  # type: ignore[attr-defined]
+    caller = request.auth
+    return _calling_key(caller) if isinstance(caller, Caller) else _calling_person(caller.id)
 
 
 def _calling_key(caller: Caller) -> CallingKey:
