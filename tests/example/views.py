@@ -3,14 +3,16 @@
 import os
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+
+from keyadmin.integrations.django import KeyRequest
 
 
 @csrf_exempt
-def echo(request: HttpRequest, **arguments: Any) -> JsonResponse:
+def echo(request: KeyRequest, **arguments: Any) -> JsonResponse:
     """Return the caller, the process id of the worker, and the request."""
-    caller = request.caller  # type: ignore[attr-defined]
+    caller = request.caller
     person = caller.on_behalf_of
     return JsonResponse(
         {

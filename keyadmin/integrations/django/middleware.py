@@ -35,6 +35,13 @@ QUEUE_TIMEOUT_SECONDS: Final = 0.8
 """Seconds that an async call waits for a thread. Its decision takes one more at most: two in all."""
 
 
+class KeyRequest(HttpRequest):
+    """A request that KeyMiddleware let pass. For the type checker: KeyMiddleware sets `caller`."""
+
+    #: The key of the call, and the person for whom it acts.
+    caller: Caller
+
+
 class KeyMiddleware:
     sync_capable = async_capable = True
 
@@ -45,7 +52,7 @@ class KeyMiddleware:
             markcoroutinefunction(self)
             self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="keyadmin-calls")
 
-    def __call__(self, request: HttpRequest) -> Any:
+    def __call__(self, request: KeyRequest) -> Any:
         if not request.path_info.startswith(tuple(conf.closed_prefixes)):
             return self.get_response(request)
         if "keyadmin.request_id" not in request.META:
@@ -61,7 +68,7 @@ class KeyMiddleware:
         finally:
             current_call.reset(previous)
 
-    async def _call_async(self, request: HttpRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
+    async def _call_async(self, request: KeyRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
         verdict = await loop.run_in_executor(executor, _authorize_in_time, request, monotonic())
         if isinstance(verdict, Denial):
@@ -73,7 +80,7 @@ class KeyMiddleware:
             current_call.reset(previous)
 
 
-def _authorize(request: HttpRequest) -> Verdict:
+def _authorize(request: KeyRequest) -> Verdict:
     """Decide and count the call. The Caller of an allowed call becomes `request.caller`."""
     meta, scope = request.META, getattr(request, "scope", None)
     path = environ.sent_path(meta, scope, request.path_info)
@@ -81,11 +88,11 @@ def _authorize(request: HttpRequest) -> Verdict:
     peer = meta.get("REMOTE_ADDR", "")
     verdict = decide(str(request.method), path, headers, peer, needs=_required_match(request))
     if isinstance(verdict, Caller):
-        request.caller = verdict  # type: ignore[attr-defined]
+        request.caller = verdict
     return verdict
 
 
-def _authorize_in_time(request: HttpRequest, queued_at: float) -> Verdict:
+def _authorize_in_time(request: KeyRequest, queued_at: float) -> Verdict:
     if monotonic() - queued_at < QUEUE_TIMEOUT_SECONDS:
         return _authorize(request)
     return Denial(DenialReason.UNAVAILABLE, retry_after=1)
