@@ -7,7 +7,7 @@ for one or more. `{channel}` is the segment that names a channel.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, TypeGuard
 from urllib.parse import unquote
 
 type ChannelFrom = Literal["", "header", "path"]
@@ -94,6 +94,11 @@ class Table:
         if end.channel_at is None:
             return end.match
         return Match(end.match.scopes, end.match.pattern, segments[end.channel_at], "path")
+
+
+def is_channel_from(text: str) -> TypeGuard[ChannelFrom]:
+    """Whether the text is the place of a call that names its channel, or ""."""
+    return text in ("", "header", "path")
 
 
 def compile_table(routes: Iterable[Route]) -> Table:

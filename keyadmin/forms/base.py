@@ -15,6 +15,13 @@ class OperationForm(forms.Form):
     #: From a field of the operation to the field of this form, where the names differ.
     field_aliases: ClassVar[dict[str, str]] = {}
 
+    def typed_field[Field: forms.Field](self, name: str, kind: type[Field]) -> Field:
+        """The field as one of that kind, which it must be: `self.fields` does not know."""
+        field = self.fields[name]
+        if not isinstance(field, kind):
+            raise TypeError(f"{name} is no {kind.__name__}.")
+        return field
+
     def add_operation_errors(self, error: InvalidInputError) -> None:
         """Add the operation's messages to their fields; messages about other fields go to the form as a whole."""
         for field, messages in error.errors.items():

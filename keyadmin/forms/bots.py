@@ -39,7 +39,7 @@ class NewBotForm(BotForm):
         super().__init__(*args, **kwargs)
         self._organisations = {organisation.slug: organisation for organisation in organisations}
         choices = [(organisation.slug, organisation.name) for organisation in organisations]
-        self.fields["organisation"].choices = choices  # type: ignore[attr-defined]
+        self.typed_field("organisation", forms.ChoiceField).choices = choices
         self.fields["organisation"].error_messages["required"] = gettext("Choose the organisation it belongs to.")
         self.order_fields(["organisation", "name", "description", "is_conversational"])
 

@@ -7,9 +7,9 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.core.routes import Route, RouteError, segments_of
+from keyadmin.core.routes import Route, RouteError, is_channel_from, segments_of
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import ChannelSource, ScopeRoute
+from keyadmin.models import ScopeRoute
 from keyadmin.operations.catalogue.scopes import MAX_PATTERN_LENGTH, METHODS
 from keyadmin.operations.catalogue.tiers import MAX_HOURLY_LIMIT
 
@@ -27,7 +27,10 @@ class RouteRow:
     errors: list[str] = field(default_factory=list)
 
     def route(self, scope: str) -> Route:
-        return Route(self.method, self.pattern, scope, self.channel_from)  # type: ignore[arg-type]
+        """Raises RouteError for an unknown `channel_from`."""
+        if not is_channel_from(self.channel_from):
+            raise RouteError(f"{self.channel_from!r} is not a place that names a channel.")
+        return Route(self.method, self.pattern, scope, self.channel_from)
 
 
 class ScopeForm(OperationForm):
@@ -106,7 +109,7 @@ def _submitted_rows(data: Mapping[str, Any]) -> list[RouteRow]:
 
 
 def _errors_of(row: RouteRow) -> list[str]:
-    if row.method not in METHODS or row.channel_from not in ChannelSource.values:
+    if row.method not in METHODS or not is_channel_from(row.channel_from):
         return [gettext("Choose from the lists.")]
     if len(row.pattern) > MAX_PATTERN_LENGTH:
         return [gettext("Use at most %(count)d characters.") % {"count": MAX_PATTERN_LENGTH}]

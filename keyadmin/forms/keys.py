@@ -168,7 +168,7 @@ class KeyValuesForm(OperationForm):
         return timezone.now() + timedelta(days=int(choice))
 
     def _set_choices(self, name: str, choices: Collection[Any]) -> None:
-        self.fields[name].choices = choices  # type: ignore[attr-defined]
+        self.typed_field(name, forms.ChoiceField).choices = choices
 
 
 class KeyForm(KeyValuesForm, IdempotentForm):

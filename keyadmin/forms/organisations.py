@@ -68,15 +68,13 @@ class OrganisationSettingsForm(OperationForm):
             "Older requests are removed from charts. Each key’s total stays, and history is kept for ever."
         ),
     )
-    tier = forms.ModelChoiceField(label=gettext_lazy("Default tier"), queryset=Tier.objects.none(), empty_label=None)
+    tier = forms.ModelChoiceField(label=gettext_lazy("Default tier"), queryset=Tier.objects.all(), empty_label=None)
 
     def __init__(self, *args: Any, organisation: Organisation, may_choose_tier: bool, **kwargs: Any) -> None:
         names = [name for name in self.base_fields if name != "tier"]
         initial = {name: getattr(organisation, name) for name in names} | {"tier": organisation.default_tier_id}
         super().__init__(*args, **kwargs | {"initial": initial})
-        if may_choose_tier:
-            self.fields["tier"].queryset = Tier.objects.all()  # type: ignore[attr-defined]
-        else:
+        if not may_choose_tier:
             del self.fields["tier"]
 
     def clean(self) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class AddRoleForm(RoleForm):
 
     def __init__(self, *args: Any, organisations: Sequence[Organisation], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["organisation"].set_organisations(organisations)  # type: ignore[attr-defined]
+        self.typed_field("organisation", OrganisationField).set_organisations(organisations)
 
 
 class SystemRoleForm(OperationForm):
@@ -64,7 +64,8 @@ class InviteForm(PersonForm):
         self, *args: Any, organisations: Sequence[Organisation], may_give_system_role: bool, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["organisation"].set_organisations(organisations, optional=may_give_system_role)  # type: ignore[attr-defined]
+        organisation = self.typed_field("organisation", OrganisationField)
+        organisation.set_organisations(organisations, optional=may_give_system_role)
         if not may_give_system_role:
             del self.fields["system_role"]
 
@@ -113,4 +114,4 @@ class ProfileForm(OperationForm):
             region, _slash, place = zone.partition("/")
             groups.setdefault(region, []).append((zone, place.replace("_", " ")))
         browser = [("", gettext("The browser’s time zone"))]
-        self.fields["time_zone"].choices = [*browser, *groups.items()]  # type: ignore[attr-defined]
+        self.typed_field("time_zone", forms.ChoiceField).choices = [*browser, *groups.items()]

@@ -1,10 +1,9 @@
 """Find the row that an argument names. A row that does not exist ends the command with exit code 3."""
 
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Model, Q
+from django.db.models import Q
 
 from keyadmin.core.actors import Actor
 from keyadmin.management.base import not_found
@@ -13,19 +12,20 @@ from keyadmin.models import Bot, Channel, Key, Organisation, Person, Tier
 
 def organisation(text: str, *, actor: Actor) -> Organisation:
     """By slug or id."""
-    row: Organisation | None = _first(Organisation, actor, Q(slug=text) | Q(id=uuid(text)))
+    row: Organisation | None = Organisation.objects.visible_to(actor).filter(Q(slug=text) | Q(id=uuid(text))).first()
     return row or not_found(f"There is no organisation {text!r}.")
 
 
 def key(text: str, *, actor: Actor) -> Key:
     """By id or key ID. The error message does not repeat the text: it may be a whole key with its secret."""
-    row: Key | None = _first(Key, actor, Q(key_id=text) | Q(id=uuid(text)))
+    row: Key | None = Key.objects.visible_to(actor).filter(Q(key_id=text) | Q(id=uuid(text))).first()
     return row or not_found("There is no such key. Name it by its id or its key ID.")
 
 
 def bot(text: str, *, owner: Organisation, actor: Actor) -> Bot:
     """By name or id."""
-    row: Bot | None = _first(Bot, actor, Q(organisation=owner) & (Q(name=text) | Q(id=uuid(text))))
+    bots = Bot.objects.visible_to(actor).filter(organisation=owner)
+    row: Bot | None = bots.filter(Q(name=text) | Q(id=uuid(text))).first()
     return row or not_found(f"{owner.name} has no bot {text!r}.")
 
 
@@ -53,7 +53,3 @@ def uuid(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _first(model: type[Model], actor: Actor, condition: Q) -> Any:
-    return model._default_manager.visible_to(actor).filter(condition).first()  # type: ignore[attr-defined]

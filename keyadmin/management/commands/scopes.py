@@ -3,21 +3,21 @@
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import Any, Final
 
-from keyadmin.core.routes import Route
+from keyadmin.core.routes import Route, is_channel_from
 from keyadmin.management import arguments
 from keyadmin.management.base import printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
-from keyadmin.models import ChannelSource, Scope
+from keyadmin.models import Scope
 from keyadmin.operations.catalogue import scopes
 
 
 def route(text: str) -> Route:
     """A route such as `GET /api/chats/*`, or `POST /api/messages header` if a header names the channel."""
     parts = text.split()
-    if len(parts) not in (2, 3) or (len(parts) == 3 and parts[2] not in ChannelSource.values):
+    method, pattern, channel_from = (*parts, "", "", "")[:3]
+    if len(parts) not in (2, 3) or not is_channel_from(channel_from):
         raise ArgumentTypeError(f"{text!r} is not a route such as 'GET /api/chats/*' or 'POST /api/messages header'.")
-    method, pattern, channel_from = (*parts, "")[:3]
-    return Route(method, pattern, "", channel_from)  # type: ignore[arg-type]
+    return Route(method, pattern, "", channel_from)
 
 
 SCOPE: Final = argument("scope", help="The name, such as chats:read.")
