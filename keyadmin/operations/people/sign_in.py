@@ -26,7 +26,7 @@ _APP: Final = "allauth.account"
 _UNKNOWN_ADDRESS: Final = "unknown"
 
 
-class SignInAdapter(DefaultAccountAdapter):  # type: ignore[misc, unused-ignore]
+class SignInAdapter(DefaultAccountAdapter):
     """allauth's adapter with keyadmin's client address.
 
     `authenticate` raises ValidationError after too many failures. Otherwise it takes as long for an unknown account as

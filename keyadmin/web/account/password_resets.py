@@ -12,7 +12,7 @@ from keyadmin.operations.people import passwords
 from keyadmin.web.common import actors
 
 
-class RequestResetForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
+class RequestResetForm(ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Queue the mail. `users` holds the active person with the address, if there is one.
 
@@ -27,11 +27,11 @@ class RequestResetForm(ResetPasswordForm):  # type: ignore[misc, unused-ignore]
         return email
 
 
-class RequestResetView(PasswordResetView):  # type: ignore[misc, unused-ignore]
+class RequestResetView(PasswordResetView):
     form_class = RequestResetForm
 
 
-class ResetPasswordView(PasswordResetFromKeyView):  # type: ignore[misc, unused-ignore]
+class ResetPasswordView(PasswordResetFromKeyView):
     def form_valid(self, form: Any) -> HttpResponse:
         """django-allauth saves the password and then sends a signal, whose receiver records the event."""
         with transaction.atomic():

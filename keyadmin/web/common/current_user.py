@@ -35,7 +35,9 @@ class CurrentUser:
 
     @cached_property
     def person(self) -> Person:
-        person: Person = self._request.user  # type: ignore[assignment]
+        person = self._request.user
+        if not isinstance(person, Person):
+            raise TypeError("The view must require sign-in.")
         return person
 
     @cached_property

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.http.response import HttpResponseRedirectBase
 from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -27,14 +26,10 @@ class PageMiddleware(LoginRequiredMiddleware):
         return super().__call__(request)
 
     def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        return None if is_api(request) else super().process_view(request, view_func, args, kwargs)
-
-    def handle_no_permission(  # type: ignore[override]  # htmx needs a response that is not a redirect
-        self, request: HttpRequest, view_func: View
-    ) -> HttpResponseRedirectBase:
         """htmx loads the sign-in page as a whole, which then leads back to the page that sent the request."""
-        if not htmx.is_htmx(request):
-            return super().handle_no_permission(request, view_func)
+        redirect = None if is_api(request) else super().process_view(request, view_func, args, kwargs)
+        if redirect is None or not htmx.is_htmx(request):
+            return redirect
         query = urlencode({self.redirect_field_name: htmx.current_page_url(request)})
         return HttpResponseClientRedirect(f"{resolve_url(self.get_login_url(view_func))}?{query}")
 
