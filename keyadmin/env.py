@@ -103,7 +103,7 @@ def networks(name: str) -> cidr.Compiled:
     try:
         return cidr.compile_networks([cidr.parse(part) for part in csv(name)])
     except cidr.CidrError as error:
-        raise InvalidVariableError(f"{name}: {error.message}") from error
+        raise InvalidVariableError(f"{name}: {error}") from error
 
 
 def secret(name: str, default: str = "") -> str:

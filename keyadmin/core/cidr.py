@@ -1,4 +1,4 @@
-"""IP addresses and networks: strict parsing, descriptions, and fast comparison.
+"""IP addresses and networks: strict parsing and fast comparison.
 
 IPv4-mapped IPv6 (`::ffff:10.1.2.3`) is IPv4 everywhere. Zone ids, leading zeros, short forms and masks are rejected,
 because programs disagree about their meaning. `ipaddress` accepts some of them and compares about ten times slower.
@@ -10,12 +10,14 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import NamedTuple
 
+from keyadmin.core.messages import TranslatableError
+from keyadmin.core.messages import marked as _
+
 type Network = IPv4Network | IPv6Network
 type Compiled = tuple[tuple[int, int, int], ...]
 """Networks as (version, network address, mask), for `contains`."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 class CidrProblem(StrEnum):
@@ -30,13 +32,12 @@ class CidrProblem(StrEnum):
     HOST_BITS = "host_bits"
 
 
-class CidrError(ValueError):
-    """The text is not accepted as a network. `code` is for programs, `message` for the person who typed it."""
+class CidrError(TranslatableError):
+    """The text is not accepted as a network. `code` is for programs."""
 
-    def __init__(self, code: CidrProblem, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: CidrProblem, template: str, **values: object) -> None:
+        super().__init__(template, **values)
         self.code = code
-        self.message = message
 
 
 class Address(NamedTuple):
@@ -87,7 +88,8 @@ def parse(text: str, *, floor: bool = False) -> Network:
     cls = IPv4Network if address.version == 4 else IPv6Network
     network = cls((address.value, length), strict=False)
     if int(network.network_address) != address.value:
-        raise CidrError(CidrProblem.HOST_BITS, f"{text} has host bits set. Did you mean {network}?")
+        message = _("%(text)s has host bits set. Did you mean %(network)s?")
+        raise CidrError(CidrProblem.HOST_BITS, message, text=text, network=network)
     return network
 
 
@@ -123,38 +125,31 @@ def common(left: Iterable[Network], right: Iterable[Network]) -> tuple[Network, 
     return tuple(dict.fromkeys(narrower))
 
 
-def describe(network: Network) -> str:
-    """The size of a network for people: "1 address", "65,536 addresses", "2⁶⁴ addresses"."""
-    host_bits = network.max_prefixlen - network.prefixlen
-    if host_bits == 0:
-        return "1 address"
-    if host_bits <= 32:
-        return f"{2**host_bits:,} addresses"
-    return f"2{str(host_bits).translate(_SUPERSCRIPT)} addresses"
-
-
 def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
     """The prefix length of a typed suffix, within the limits. `shift` is 96 for a mapped network. Raises CidrError."""
     if "." in suffix or ":" in suffix:
-        raise CidrError(CidrProblem.MASK, "A mask is not accepted. Use a suffix such as /24.")
+        raise CidrError(CidrProblem.MASK, _("A mask is not accepted. Use a suffix such as /24."))
     narrowest = bits + shift
     widest = shift + ((16 if bits == 32 else 32) if floor else 1)
-    allowed = f"Use a suffix from /{widest} to /{narrowest}."
+    limits = {"widest": widest, "narrowest": narrowest}
     is_number = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
     if not is_number or str(int(suffix)) != suffix or int(suffix) > narrowest:
-        shown = f"/{suffix}" if is_number else "That"
-        raise CidrError(CidrProblem.SUFFIX, f"{shown} is not a valid suffix. {allowed}")
+        message = _("That is not a valid suffix. Use a suffix from /%(widest)s to /%(narrowest)s.")
+        if is_number:
+            message = _("/%(suffix)s is not a valid suffix. Use a suffix from /%(widest)s to /%(narrowest)s.")
+        raise CidrError(CidrProblem.SUFFIX, message, suffix=suffix, **limits)
     if int(suffix) < widest:
-        raise CidrError(CidrProblem.TOO_WIDE, f"/{suffix} is too wide. {allowed}")
+        message = _("/%(suffix)s is too wide. Use a suffix from /%(widest)s to /%(narrowest)s.")
+        raise CidrError(CidrProblem.TOO_WIDE, message, suffix=suffix, **limits)
     return int(suffix) - shift
 
 
 def _not_an_address(host: str) -> CidrError:
     """The error for a text that is not an address. Its message does not repeat the text, which may be a secret."""
     if "%" in host:
-        return CidrError(CidrProblem.ZONE, "An address with a zone is not accepted. Leave out the % and the rest.")
+        return CidrError(CidrProblem.ZONE, _("An address with a zone is not accepted. Leave out the %% and the rest."))
     octets = host.rpartition(":")[2].split(".")
     if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
-        return CidrError(CidrProblem.LEADING_ZEROS, "Write each number of the address without leading zeros.")
-    example = "Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24."
-    return CidrError(CidrProblem.INVALID, example)
+        return CidrError(CidrProblem.LEADING_ZEROS, _("Write each number of the address without leading zeros."))
+    message = _("Enter an IP address or a network, such as 203.0.113.24 or 203.0.113.0/24.")
+    return CidrError(CidrProblem.INVALID, message)

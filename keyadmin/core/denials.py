@@ -9,6 +9,8 @@ from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from keyadmin.core.messages import marked as _
+
 #: The label of an allowed call, beside the labels of denial reasons.
 ALLOWED: Final = "ok"
 
@@ -20,11 +22,6 @@ class DenialGroup(StrEnum):
     ADDRESS = "address"
     LIMITED = "limited"
     EXPIRED = "expired"
-
-
-def _(text: str) -> str:
-    """Marks a text for translation. Pages translate it; this package does not know Django."""
-    return text
 
 
 # One status, slug and text: a caller cannot distinguish an unknown key from a revoked one.

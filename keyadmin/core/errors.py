@@ -1,7 +1,6 @@
 """Errors of operations. Each carries a message for the person or the program that made the request.
 
-`core` has no translations. Operations translate the messages that they pass in; interfaces translate the default
-messages of this module when they show them.
+`core` has no translations: the code that raises an error translates its message, and interfaces show it as it is.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,7 +32,7 @@ class ForbiddenError(OperationError):
 
 
 class NotFoundError(OperationError):
-    """The object does not exist, or the actor may not know that it exists."""
+    """The object does not exist, or the actor may not know that it exists. Each interface says so in its own words."""
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or "Not found.")
@@ -58,16 +57,13 @@ class DuplicateRequestError(ConflictError):
     digest of that request, "" if it was not recorded.
     """
 
-    def __init__(self, result_id: str, request_digest: str = "") -> None:
-        super().__init__("The secret was already shown. Regenerate to get a new one.")
+    def __init__(self, message: str, result_id: str, request_digest: str = "") -> None:
+        super().__init__(message)
         self.result_id, self.request_digest = result_id, request_digest
 
 
 class LockTimeoutError(ConflictError):
     """Another transaction held a lock on the rows for too long. The same request can be sent again."""
-
-    def __init__(self) -> None:
-        super().__init__("Someone else is changing this right now. Try again.")
 
 
 class InvalidInputError(OperationError):

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, TypeGuard
 from urllib.parse import unquote
 
+from keyadmin.core.messages import TranslatableError
+from keyadmin.core.messages import marked as _
+
 type ChannelFrom = Literal["", "header", "path"]
 
 _name = re.compile(r"\{[a-z][a-z0-9_]*\}").fullmatch
@@ -25,7 +28,7 @@ _ambiguous = re.compile(
 ).search
 
 
-class RouteError(ValueError):
+class RouteError(TranslatableError):
     """The route is not valid; the message says why."""
 
 
@@ -128,21 +131,24 @@ def compile_table(routes: Iterable[Route]) -> Table:
 def segments_of(route: Route) -> list[str]:
     """The segments of a route's pattern. Raises RouteError if method, pattern or `channel_from` is not valid."""
     if not _method(route.method):
-        raise RouteError(f"{route.method!r} is not a method: use upper-case letters, such as GET.")
+        message = _("%(method)s is not a method: use upper-case letters, such as GET.")
+        raise RouteError(message, method=repr(route.method))
     if not route.pattern.startswith("/"):
-        raise RouteError(f"{route.pattern!r} must start with /.")
+        raise RouteError(_("%(pattern)s must start with /."), pattern=repr(route.pattern))
     segments = route.pattern.removesuffix("/")[1:].split("/") if route.pattern != "/" else []
     for position, segment in enumerate(segments):
         if segment == "**" and position != len(segments) - 1:
-            raise RouteError(f"{route.pattern}: ** can only be the last segment.")
+            raise RouteError(_("%(pattern)s: ** can only be the last segment."), pattern=route.pattern)
         is_valid = segment in ("*", "**") or _name(segment) or (_literal(segment) and segment not in (".", ".."))
         if not is_valid:
-            raise RouteError(f"{route.pattern}: {segment!r} is not a segment. Use plain text, *, {{name}} or **.")
+            message = _("%(pattern)s: %(segment)s is not a segment. Use plain text, *, {name} or **.")
+            raise RouteError(message, pattern=route.pattern, segment=repr(segment))
     names = [segment for segment in segments if segment[0] == "{"]
     if len(names) != len(set(names)):
-        raise RouteError(f"{route.pattern} uses a name twice.")
+        raise RouteError(_("%(pattern)s uses a name twice."), pattern=route.pattern)
     if ("{channel}" in names) != (route.channel_from == "path"):
-        raise RouteError(f"{route.pattern}: a channel from the path and {{channel}} in it go together.")
+        message = _("%(pattern)s: a channel from the path and {channel} in it go together.")
+        raise RouteError(message, pattern=route.pattern)
     return segments
 
 

@@ -12,6 +12,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.models import ScopeRoute
 from keyadmin.operations.catalogue.scopes import MAX_PATTERN_LENGTH, METHODS
 from keyadmin.operations.catalogue.tiers import MAX_HOURLY_LIMIT
+from keyadmin.operations.validation import translate
 
 #: Empty rows of the route editor, for browsers without scripts.
 _BLANK_ROWS: Final = 2
@@ -29,7 +30,7 @@ class RouteRow:
     def route(self, scope: str) -> Route:
         """Raises RouteError for an unknown `channel_from`."""
         if not is_channel_from(self.channel_from):
-            raise RouteError(f"{self.channel_from!r} is not a place that names a channel.")
+            raise RouteError("%(text)s is not a place that names a channel.", text=repr(self.channel_from))
         return Route(self.method, self.pattern, scope, self.channel_from)
 
 
@@ -116,5 +117,5 @@ def _errors_of(row: RouteRow) -> list[str]:
     try:
         segments_of(row.route("scope"))
     except RouteError as error:
-        return [str(error)]
+        return [translate(error)]
     return []

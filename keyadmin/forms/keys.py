@@ -16,7 +16,7 @@ from keyadmin.core import cidr
 from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, Kind
-from keyadmin.operations.validation import UNSET, Unset
+from keyadmin.operations.validation import UNSET, Unset, translate
 
 NEVER: Final = "never"
 CUSTOM: Final = "custom"
@@ -94,7 +94,7 @@ class NetworksField(forms.Field):
             try:
                 networks.append(cidr.parse(text))
             except cidr.CidrError as error:
-                raise ValidationError(error.message, code=error.code) from error
+                raise ValidationError(translate(error), code=error.code) from error
         return list(dict.fromkeys(networks))
 
 

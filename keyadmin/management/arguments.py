@@ -58,7 +58,7 @@ def network(text: str) -> cidr.Network:
     try:
         return cidr.parse(text)
     except cidr.CidrError as error:
-        raise ArgumentTypeError(error.message) from error
+        raise ArgumentTypeError(str(error)) from error
 
 
 def count(text: str) -> int:

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 from keyadmin.core import cidr
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.models import AllowListEntry, Bot, Key
-from keyadmin.operations.validation import FieldErrors
+from keyadmin.operations.validation import FieldErrors, translate
 
 #: Entries of one list. A call is compared with all of them.
 MAX_ENTRIES: Final = 100
@@ -23,7 +23,7 @@ def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: boo
     try:
         network = cidr.parse(text, floor=narrow_only)
     except cidr.CidrError as error:
-        raise InvalidInputError({"network": [error.message]}) from error
+        raise InvalidInputError({"network": [translate(error)]}) from error
     if len(others) >= MAX_ENTRIES:
         raise InvalidInputError({"network": [_too_many()]})
     if covering := cidr.covers(others, network):

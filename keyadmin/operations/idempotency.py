@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import DuplicateRequestError
@@ -73,4 +74,5 @@ def _insert(actor: Actor, idempotency_key: str, request_digest: str) -> UUID:
     first = IdempotencyRecord.objects.filter(actor_id=actor_id, idempotency_key=idempotency_key).first()
     if first is None:  # deleted as expired since the INSERT
         return _insert(actor, idempotency_key, request_digest)
-    raise DuplicateRequestError(first.result_id, first.request_digest)
+    message = _("The secret was already shown. Regenerate to get a new one.")
+    raise DuplicateRequestError(message, first.result_id, first.request_digest)

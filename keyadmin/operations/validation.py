@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from keyadmin.core.errors import InvalidInputError
+from keyadmin.core.messages import TranslatableError
 
 
 class Unset(Enum):
@@ -66,6 +67,11 @@ class FieldErrors:
         if others.filter(name=text).exists():
             self.add("name", message_if_taken)
         return text
+
+
+def translate(error: TranslatableError) -> str:
+    """The error's message in the language of the request."""
+    return _(error.template) % error.values
 
 
 def clean_reason(reason: str) -> str:

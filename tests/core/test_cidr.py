@@ -109,7 +109,7 @@ def test_network_is_parsed(text, network):
 def test_invalid_network_is_rejected_with_a_message(text, code, message):
     with pytest.raises(cidr.CidrError) as refusal:
         cidr.parse(text)
-    assert (refusal.value.message, refusal.value.code, str(refusal.value)) == (message, code, message)
+    assert (str(refusal.value), refusal.value.code) == (message, code)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_invalid_network_is_rejected_with_a_message(text, code, message):
 def test_network_wider_than_the_floor_is_rejected(text, message):
     with pytest.raises(cidr.CidrError) as refusal:
         cidr.parse(text, floor=True)
-    assert (refusal.value.message, refusal.value.code) == (message, CidrProblem.TOO_WIDE)
+    assert (str(refusal.value), refusal.value.code) == (message, CidrProblem.TOO_WIDE)
 
 
 @pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.1.0.0/112"])
@@ -142,7 +142,7 @@ def test_parse_raises_cidr_error_only(text):
     try:
         network = cidr.parse(text)
     except cidr.CidrError as refusal:
-        assert refusal.message[-1] in ".?"  # noqa: PT017
+        assert str(refusal)[-1] in ".?"  # noqa: PT017
     else:
         assert network.prefixlen > 0
 
@@ -228,19 +228,3 @@ def test_covers_returns_the_first_network_that_contains_the_new_one(listed, new)
     holding = [n for n in listed if n.version == new.version and new.subnet_of(n)]
     assert cidr.covers(listed, new) == (holding[0] if holding else None)
     assert cidr.covers([*holding, new], new) is not None
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("10.1.2.3", "1 address"),
-        ("10.1.2.2/31", "2 addresses"),
-        ("203.0.113.0/24", "256 addresses"),
-        ("10.0.0.0/8", "16,777,216 addresses"),
-        ("2001:db8::1", "1 address"),
-        ("2001:db8::/96", "4,294,967,296 addresses"),
-        ("2001:db8::/64", "2⁶⁴ addresses"),
-    ],
-)
-def test_network_is_described_by_its_size(text, words):
-    assert cidr.describe(cidr.parse(text)) == words

@@ -14,7 +14,7 @@ from keyadmin.management.base import ExitCode, command_error_for, printable
         (errors.NotFoundError(), ExitCode.NOT_FOUND, "Not found."),
         (errors.ForbiddenError("Not\nyou."), ExitCode.FORBIDDEN, "Not you."),
         (errors.ConflictError("Too late."), ExitCode.CONFLICT, "Too late."),
-        (errors.DuplicateRequestError(str(uuid4())), ExitCode.CONFLICT, "The secret was already shown."),
+        (errors.DuplicateRequestError("Already shown.", str(uuid4())), ExitCode.CONFLICT, "Already shown."),
         (
             errors.InvalidInputError({"name": ["Is empty."], "__all__": ["Is odd."]}),
             ExitCode.INVALID,

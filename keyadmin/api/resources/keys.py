@@ -366,5 +366,5 @@ def _networks(errors: FieldErrors, texts: Sequence[str]) -> list[cidr.Network]:
         try:
             networks.append(cidr.parse(text))
         except cidr.CidrError as error:
-            errors.add(f"networks.{index}", error.message)
+            errors.add(f"networks.{index}", str(error))
     return networks

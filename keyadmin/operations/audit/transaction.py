@@ -76,7 +76,7 @@ def audited_transaction(actor: Actor | None = None) -> Generator[None]:
             message = _("Someone else made a change that excludes this one. Reload and try again.")
             raise ConflictError(message) from error
         if state in _LOCK_STATES:
-            raise LockTimeoutError from error
+            raise LockTimeoutError(_("Someone else is changing this right now. Try again.")) from error
         raise
 
 

@@ -16,7 +16,7 @@ from keyadmin.models import EventType, Scope, ScopeRoute
 from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes, translate
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_PATTERN_LENGTH: Final = 200
@@ -161,7 +161,7 @@ def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
         try:
             _check_overlap_with_own_routes(errors, route)
         except RouteError as error:
-            errors.add("routes", str(error))
+            errors.add("routes", translate(error))
 
 
 def _check_overlap_with_own_routes(errors: FieldErrors, route: Route) -> None:

@@ -12,7 +12,6 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 
-from keyadmin.core import cidr
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission, permissions_for_key
@@ -54,12 +53,9 @@ class Editor:
         return isinstance(self.owner, Bot)
 
     @cached_property
-    def entries(self) -> list[Any]:
-        """The entries, oldest first, each with its `size` in words."""
-        rows = list(AllowListEntry.objects.filter(**{"bot" if self.is_bot else "key": self.owner.pk}))
-        for row in rows:
-            row.size = cidr.describe(row.network)
-        return rows
+    def entries(self) -> list[AllowListEntry]:
+        """The entries, oldest first."""
+        return list(AllowListEntry.objects.filter(**{"bot" if self.is_bot else "key": self.owner.pk}))
 
     @cached_property
     def bot_networks(self) -> list[str]:

@@ -79,7 +79,7 @@ def _by_owner(entries: list[Any]) -> list[dict[str, Any]]:
         if not owners or owners[-1]["owner"] != owner:
             url = bots.bot_keys_url(owner) if entry.bot_id else reverse("keys:detail", args=[owner.id])
             owners.append({"owner": owner, "is_bot": bool(entry.bot_id), "url": url, "networks": []})
-        owners[-1]["networks"].append({"text": str(entry.network), "size": cidr.describe(entry.network)})
+        owners[-1]["networks"].append(entry.network)
     return owners
 
 

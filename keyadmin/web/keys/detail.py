@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core import cidr
 from keyadmin.core.redaction import parse_request_line
 from keyadmin.forms.filters import DenialFilters
 from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
@@ -50,14 +49,6 @@ class LastDenial:
     reason: Any
     request: str
     explain_url: str
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A range of an allow-list, and its size in words."""
-
-    text: str
-    size: str
 
 
 class ReasonCount(NamedTuple):
@@ -193,8 +184,8 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
         "scopes": annotate_last_use(key, key.scopes.all()),
         "last_denial": last_denial(key),
         "channels": key.channels.all(),
-        "networks": [Network(str(entry), cidr.describe(entry.network)) for entry in entries if entry.key_id],
-        "bot_networks": [Network(str(entry), cidr.describe(entry.network)) for entry in entries if entry.bot_id],
+        "networks": [entry.network for entry in entries if entry.key_id],
+        "bot_networks": [entry.network for entry in entries if entry.bot_id],
         "may_edit": key.may["edit"],
         "may_read_history": may_read_history,
         "events": events[:MAX_EVENTS] if may_read_history else [],

@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from keyadmin import __version__
+from keyadmin.core.cidr import Network
 from keyadmin.models import ScopeRoute
 from keyadmin.web.common import capped_count
 
@@ -27,6 +28,7 @@ HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 MONTH = 30 * DAY
 YEAR = 365 * DAY
+_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @register.simple_tag
@@ -128,6 +130,14 @@ def thousands(number: int) -> str:
 def capped(number: int) -> str:
     """`412`, or `1,000+` for a capped count."""
     return capped_count.format_count(number)
+
+
+@register.filter
+def network_size(network: Network) -> str:
+    """`1 address`, `65,536 addresses`, `2⁶⁴ addresses`."""
+    host_bits = network.max_prefixlen - network.prefixlen
+    count = f"{2**host_bits:,}" if host_bits <= 32 else f"2{str(host_bits).translate(_SUPERSCRIPT)}"
+    return ngettext("%(count)s address", "%(count)s addresses", 2**host_bits) % {"count": count}
 
 
 @register.filter
