@@ -199,13 +199,12 @@ class KeyList:
         """The choices of the popover, and how many of its filters are set."""
         bots, scopes = self._bot_and_scope_choices()
         return {
-            "bots": bots,
+            "bots": [(NO_BOT, gettext("The organisation itself")), *bots],
             "scopes": scopes,
             "kinds": Kind.choices,
             "open": OPEN,
             "used": USED,
             "sorts": SORTS,
-            "no_bot": NO_BOT,
             "count": len(self.filters.keys() & set(POPOVER_FILTERS)),
             "clear_url": querystring.link(self.url, {n: v for n, v in self.query.items() if n not in POPOVER_FILTERS}),
         }

@@ -38,7 +38,7 @@ def list_(request: PageRequest) -> HttpResponse:
         "tabs": _status_tabs(people, listing, status),
         "filters": _filter_chips(listing),
         "roles": ROLES,
-        "organisations": user.organisations if len(user.organisations) > 1 else [],
+        "organisations": [(each.slug, each.name) for each in user.organisations] if len(user.organisations) > 1 else [],
         "may_invite": user.is_administrator or user.may_in_any(Permission.MANAGE_PEOPLE),
         "is_filtered": bool(listing.filters),
         "shows_system_roles": user.is_administrator,
