@@ -158,9 +158,7 @@ def _declare(
         "response": successes | dict.fromkeys(sorted(problems), Problem),
         "openapi_extra": {
             "parameters": parameters or [],
-            "responses": {
-                status: {"headers": {name: _ref("headers", name) for name in names}} for status in successes
-            },
+            "responses": {status: {"headers": {name: _ref("headers", name) for name in names}} for status in successes},
             "security": _security(scope),
         },
     }

@@ -277,10 +277,13 @@ class Key(RevisionedModel):
         """Prefix and recognition, such as `kad_a1b2c3d4`: the only part of the key that is shown again."""
         return f"{self.prefix}_{self.recognition}"
 
+    def is_expired_at(self, now: datetime) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
     def status_at(self, now: datetime) -> Status:
         if self.revoked_at is not None:
             return Status.REVOKED
-        if self.expires_at is not None and self.expires_at <= now:
+        if self.is_expired_at(now):
             return Status.EXPIRED
         if not self.organisation.is_active or (self.bot is not None and not self.bot.is_active):
             return Status.PAUSED

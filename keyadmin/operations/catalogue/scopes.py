@@ -13,7 +13,6 @@ from keyadmin.core.endpoints import OWN_ROUTES
 from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.core.routes import Route, RouteError, overlap
 from keyadmin.models import EventType, Scope, ScopeRoute
-from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes, translate
@@ -125,9 +124,14 @@ def _lock(actor: Actor, name: str, *, to_remove: bool = False) -> Scope:
     row: Scope | None = rows.first() if _is_name(name) else None
     if row is None:
         raise NotFoundError
-    if name in OWN_SCOPES:
-        raise ConflictError(_("This permission is part of keyadmin and can’t be changed."))
+    require_changeable(row)
     return row
+
+
+def require_changeable(scope: Scope) -> None:
+    """Raise ConflictError for a scope of keyadmin's own API."""
+    if scope.is_own:
+        raise ConflictError(_("This permission is part of keyadmin and can’t be changed."))
 
 
 def _clean(scope: Scope, routes: Sequence[Route], *, is_new: bool) -> None:

@@ -113,12 +113,23 @@ def edit(
     return row
 
 
+def require_revocable(key: Key) -> None:
+    """Raise ConflictError for a revoked key."""
+    if key.revoked_at is not None:
+        raise ConflictError(_("This key is already revoked."))
+
+
+def require_ended(key: Key, now: datetime) -> None:
+    """Raise ConflictError for a key that is neither revoked nor expired."""
+    if key.revoked_at is None and not key.is_expired_at(now):
+        raise ConflictError(_("This key is not revoked."))
+
+
 def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
     """Deny the key's calls from now on. A revoked key can be reactivated."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REVOKE_KEYS)
-        if row.revoked_at is not None:
-            raise ConflictError(_("This key is already revoked."))
+        require_revocable(row)
         reason = clean_reason(reason)
         row.revoked_at, row.revoked_reason, row.revision = audit.database_time(), reason, row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
@@ -132,10 +143,8 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REACTIVATE_KEYS)
         now = audit.database_time()
-        is_expired = row.expires_at is not None and row.expires_at <= now
-        if row.revoked_at is None and not is_expired:
-            raise ConflictError(_("This key is not revoked."))
-        if is_expired and expires_at is UNSET:
+        require_ended(row, now)
+        if row.is_expired_at(now) and expires_at is UNSET:
             raise InvalidInputError({"expires_at": [_("Set a new expiry first.")]})
         reason = clean_reason(reason)
         before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}

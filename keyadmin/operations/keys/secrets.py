@@ -40,8 +40,7 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> I
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
-        if row.status_at(now) in (Status.REVOKED, Status.EXPIRED):
-            raise ConflictError(_("A revoked or expired key can’t be regenerated. Reactivate it first."))
+        require_regenerable(row, now)
         grants.require_within(grants.of_key(row), grants.of_actor(actor, row.organisation_id))
         old_secret_until = _retire_present_secret(row, now, grace)
         before = rows.audit_identity(row)
@@ -60,13 +59,25 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
     """End the grace period of the key's old secret now."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
-        old = Secret.objects.filter(key=row, not_after__gt=audit.database_time()).first()
-        if old is None:
-            raise ConflictError(_("The old secret has already ended."))
+        old = require_grace(row, audit.database_time())
         changes = {"old_secret_until": (rfc3339(old.not_after), None)}
         remove(row.secrets.filter(id=old.id))
         rows.record(EventType.GRACE_ENDED, actor, row, changes)
     return row
+
+
+def require_regenerable(key: Key, now: datetime) -> None:
+    """Raise ConflictError for a revoked or expired key."""
+    if key.status_at(now) in (Status.REVOKED, Status.EXPIRED):
+        raise ConflictError(_("A revoked or expired key can’t be regenerated. Reactivate it first."))
+
+
+def require_grace(key: Key, now: datetime) -> Secret:
+    """The key's old secret. Raises ConflictError if its grace period has ended."""
+    old = Secret.objects.filter(key=key, not_after__gt=now).first()
+    if old is None:
+        raise ConflictError(_("The old secret has already ended."))
+    return old
 
 
 def store(key: Key, token: tokens.Token, now: datetime) -> None:

@@ -3,6 +3,6 @@
 `owners` locks organisations and bots for every operation on what they own.
 """
 
-from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable
+from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable, require_change
 
-__all__ = ["create", "disable", "edit", "enable"]
+__all__ = ["create", "disable", "edit", "enable", "require_change"]

@@ -73,11 +73,16 @@ def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
     return _set_active(actor, bot, EventType.BOT_ENABLED, reason, active=True)
 
 
+def require_change(bot: Bot, *, active: bool) -> None:
+    """Raise ConflictError if the bot is enabled (`active`) or disabled already."""
+    if bot.is_active == active:
+        raise ConflictError(_("This bot is already enabled.") if active else _("This bot is already disabled."))
+
+
 def _set_active(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, active: bool) -> Bot:
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
-        if row.is_active == active:
-            raise ConflictError(_("This bot is already enabled.") if active else _("This bot is already disabled."))
+        require_change(row, active=active)
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))

@@ -107,14 +107,19 @@ def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisatio
     return _set_active(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
 
 
+def require_change(organisation: Organisation, *, active: bool) -> None:
+    """Raise ConflictError if the organisation is enabled (`active`) or disabled already."""
+    if organisation.is_active == active:
+        raise ConflictError(
+            _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
+        )
+
+
 def _set_active(actor: Actor, organisation: UUID, event_type: EventType, reason: str, *, active: bool) -> Organisation:
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
-        if row.is_active == active:
-            raise ConflictError(
-                _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
-            )
+        require_change(row, active=active)
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))

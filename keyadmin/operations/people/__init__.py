@@ -12,6 +12,8 @@ from keyadmin.operations.people.accounts import (
     make_link,
     reactivate,
     remove_role,
+    require_active,
+    require_change,
     set_role,
     set_system_role,
 )
@@ -25,6 +27,8 @@ __all__ = [
     "make_link",
     "reactivate",
     "remove_role",
+    "require_active",
+    "require_change",
     "set_role",
     "set_system_role",
 ]

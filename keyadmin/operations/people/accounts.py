@@ -80,8 +80,7 @@ def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> Invited
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
-        if not row.is_active:
-            raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": row})
+        require_active(row)
         row.password_link_count += 1
         row.save(update_fields=("password_link_count",))
         changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
@@ -191,14 +190,23 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
     return row
 
 
+def require_active(person: Person) -> None:
+    """Raise ConflictError for a deactivated person."""
+    if not person.is_active:
+        raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": person})
+
+
+def require_change(person: Person, *, active: bool) -> None:
+    """Raise ConflictError if the person is active (`active`) or deactivated already."""
+    if person.is_active == active:
+        raise ConflictError(_("This person is already active.") if active else _("This person is already deactivated."))
+
+
 def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bool) -> Person:
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
-        if row.is_active == active:
-            raise ConflictError(
-                _("This person is already active.") if active else _("This person is already deactivated.")
-            )
+        require_change(row, active=active)
         if not active:
             rows.require_another_administrator(row)
             row.session_generation += 1  # otherwise the old sessions would work again after a reactivation

@@ -2,21 +2,20 @@
 
 import secrets
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Never
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm, bot_owner_value, default_expiry
 from keyadmin.forms.filters import SearchFilters
 from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
-from keyadmin.operations import idempotency, keys, policy
+from keyadmin.operations import keys, policy
 from keyadmin.operations.organisations import bots, owners
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor
@@ -59,7 +58,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         if organisation.is_active and Permission.MANAGE_BOTS in user.permissions(organisation.id)
     ]
     if not organisations:
-        raise _create_error(user)
+        _raise_create_error(user)
     initial = {
         "organisation": htmx.current_organisation_slug(request) or organisations[0].slug,
         "is_conversational": True,
@@ -138,8 +137,7 @@ def description(request: PageRequest, bot: UUID) -> HttpResponseBase:
 def disable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
-    if not row.is_active:
-        raise ConflictError(gettext("This bot is already disabled."))
+    bots.require_change(row, active=False)
     dialog = EnableDisableDialog(
         owner_name=row.name,
         owner_url=bot_url(row),
@@ -156,8 +154,7 @@ def disable(request: PageRequest, bot: UUID) -> HttpResponseBase:
 def enable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
-    if row.is_active:
-        raise ConflictError(gettext("This bot is already enabled."))
+    bots.require_change(row, active=True)
     dialog = EnableDisableDialog(
         owner_name=row.name,
         owner_url=bot_url(row),
@@ -170,7 +167,6 @@ def enable(request: PageRequest, bot: UUID) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_variables("issued")
 def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
     """A key with the usual permissions and expiry: the person only enters a description."""
     user = get_current_user(request)
@@ -181,17 +177,10 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
         request.POST if request.method == "POST" else None, initial={"idempotency_key": secrets.token_urlsafe(24)}
     )
     if form.is_valid():
-        try:
-            values = form.values(row, [scope.name for scope in scopes])
-            operation = partial(keys.issue, actor=user.actor, **values)
-            idempotency_key = form.cleaned_data["idempotency_key"]
-            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
-        except DuplicateRequestError as error:
-            return secret_reveal.already_shown(request, user, error.result_id)
-        except InvalidInputError as error:
-            form.add_operation_errors(error)
-        else:
-            return secret_reveal.reveal(request, issued, section="bots", back_url=bot_keys_url(row))
+        values = form.values(row, [scope.name for scope in scopes])
+        operation = partial(keys.issue, actor=user.actor, **values)
+        if shown := secret_reveal.run_once(request, user, form, operation, section="bots", back_url=bot_keys_url(row)):
+            return shown
     context = {
         "form": form,
         "bot": row,
@@ -249,12 +238,12 @@ def _annotate_counts(user: CurrentUser, listed: list[Any]) -> None:
         bot.keys_url = bot_keys_url(bot)
 
 
-def _create_error(user: CurrentUser) -> Exception:
-    """Why the user cannot create a bot in any organisation."""
+def _raise_create_error(user: CurrentUser) -> Never:
+    """Raise the error that says why the user cannot create a bot in any organisation."""
     if not user.organisations:
-        return NotFoundError()
+        raise NotFoundError
     permission = Permission.MANAGE_BOTS
-    disabled = [o for o in user.organisations if permission in user.permissions(o.id)]
-    if disabled:
-        return ConflictError(gettext("%(owner)s is disabled. Enable it first.") % {"owner": disabled[0].name})
-    return policy.forbidden(permission, permission, user.organisations[0])
+    for organisation in user.organisations:
+        if permission in user.permissions(organisation.id):
+            owners.require_active(organisation)
+    raise policy.forbidden(permission, permission, user.organisations[0])

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.catalogue import ScopeForm
 from keyadmin.models import ChannelSource, Scope
@@ -100,8 +100,7 @@ def _get_editable_scope(user: CurrentUser, name: str) -> Any:
     scope: Any = Scope.objects.visible_to(user.actor).with_key_count().filter(name=name).first()
     if scope is None:
         raise NotFoundError
-    if scope.is_own:
-        raise ConflictError(gettext("This permission is part of keyadmin and can’t be changed."))
+    scopes.require_changeable(scope)
     return scope
 
 

@@ -12,12 +12,10 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from keyadmin.core.errors import (
     ConflictError,
-    DuplicateRequestError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
@@ -25,8 +23,8 @@ from keyadmin.core.errors import (
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
 from keyadmin.models import Kind, ScopeDay
-from keyadmin.operations import idempotency, policy
 from keyadmin.operations import keys as operations
+from keyadmin.operations import policy
 from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import lockout
@@ -48,7 +46,6 @@ class AllowListWarning(NamedTuple):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_variables("issued")
 def create(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     choices = _create_choices(request, user)
@@ -57,16 +54,9 @@ def create(request: PageRequest) -> HttpResponse:
         return _create_form(request, KeyForm(initial=initial, choices=choices))
     form = KeyForm(request.POST, choices=choices)
     if form.is_valid():
-        try:
-            operation = partial(operations.issue, actor=user.actor, **form.values())
-            idempotency_key = form.cleaned_data["idempotency_key"]
-            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
-        except DuplicateRequestError as error:
-            return secret_reveal.already_shown(request, user, error.result_id)
-        except InvalidInputError as error:
-            form.add_operation_errors(error)
-        else:
-            return secret_reveal.reveal(request, issued)
+        operation = partial(operations.issue, actor=user.actor, **form.values())
+        if shown := secret_reveal.run_once(request, user, form, operation):
+            return shown
     return _create_form(request, form)
 
 

@@ -11,21 +11,19 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
 from keyadmin.core.errors import (
     ConflictError,
-    DuplicateRequestError,
     ForbiddenError,
     InvalidInputError,
     NotFoundError,
 )
 from keyadmin.forms.base import ReasonForm
 from keyadmin.forms.keys import DeleteForm, ReactivateForm, RegenerateForm, grace_choices, parse_key_ids
-from keyadmin.models import Key, Status
-from keyadmin.operations import idempotency, policy
+from keyadmin.models import Key
 from keyadmin.operations import keys as operations
+from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common import htmx
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
@@ -69,27 +67,18 @@ def key_changed(request: HttpRequest, key: Any, message: str, *, is_renamed: boo
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_variables("issued")
 def regenerate(request: PageRequest, key: UUID) -> HttpResponse:
     user = get_current_user(request)
     row = get_key(user, key, Permission.REGENERATE_KEYS)
     if request.method != "POST":
-        if row.status_at(timezone.now()) in (Status.REVOKED, Status.EXPIRED):
-            raise ConflictError(gettext("A revoked or expired key can’t be regenerated. Reactivate it first."))
+        operations.require_regenerable(row, timezone.now())
         initial = {"grace": "0", "idempotency_key": secrets.token_urlsafe(24)}
         return _regenerate_form(request, row, RegenerateForm(initial=initial))
     form = RegenerateForm(request.POST)
     if form.is_valid():
-        try:
-            operation = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
-            idempotency_key = form.cleaned_data["idempotency_key"]
-            issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
-        except DuplicateRequestError as error:
-            return secret_reveal.already_shown(request, user, error.result_id)
-        except InvalidInputError as error:
-            form.add_operation_errors(error)
-        else:
-            return secret_reveal.reveal(request, issued, regenerated=True)
+        operation = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
+        if shown := secret_reveal.run_once(request, user, form, operation, regenerated=True):
+            return shown
     return _regenerate_form(request, row, form)
 
 
@@ -101,8 +90,7 @@ def end_grace(request: PageRequest, key: UUID) -> HttpResponseBase:
     if request.method == "POST":
         operations.end_grace(actor=user.actor, key=row.id)
         return key_changed(request, row, gettext("Old secret ended"))
-    if row.old_secret_until is None:
-        raise ConflictError(gettext("The old secret has already ended."))
+    operations.require_grace(row, timezone.now())
     context = {"key": row, "back_url": reverse("keys:detail", args=[row.id]), "section": "keys"}
     return render(request, "keys/end_grace.html", context)
 
@@ -111,8 +99,7 @@ def end_grace(request: PageRequest, key: UUID) -> HttpResponseBase:
 def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.REVOKE_KEYS)
-    if row.revoked_at is not None:
-        raise ConflictError(gettext("This key is already revoked."))
+    operations.require_revocable(row)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
@@ -147,9 +134,9 @@ def revoke_many(request: PageRequest) -> HttpResponseBase:
 def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.REACTIVATE_KEYS)
-    is_expired = row.expires_at is not None and row.expires_at <= timezone.now()
-    if row.revoked_at is None and not is_expired:
-        raise ConflictError(gettext("This key is not revoked."))
+    now = timezone.now()
+    operations.require_ended(row, now)
+    is_expired = row.is_expired_at(now)
     form = ReactivateForm(request.POST if request.method == "POST" else None, is_expired=is_expired)
     if form.is_valid():
         try:
@@ -158,7 +145,7 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
             form.add_operation_errors(error)
         else:
             return key_changed(request, row, gettext("Key reactivated"))
-    context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": timezone.now().date()}
+    context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": now.date()}
     return _dialog(request, "keys/reactivate.html", context)
 
 

@@ -1,5 +1,6 @@
-"""The one response that shows a secret, and the response to a repeated request for it."""
+"""The responses of an operation that makes a secret: the one that shows it, and that to a repeated request."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,17 +10,44 @@ from django.views.decorators.debug import sensitive_variables
 from django_htmx.http import trigger_client_event
 
 from keyadmin.conf import conf
+from keyadmin.core.errors import DuplicateRequestError, InvalidInputError
+from keyadmin.forms.base import IdempotentForm
 from keyadmin.models import Key
-from keyadmin.operations import keys as operations
+from keyadmin.operations import idempotency
+from keyadmin.operations.keys import IssuedKey
 from keyadmin.web.common import htmx
 from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.keys import rows
 
 
 @sensitive_variables("issued")
-def reveal(
-    request: HttpRequest, issued: operations.IssuedKey, *, section: str = "keys", back_url: str = "", **context: Any
-) -> HttpResponse:
+def run_once(
+    request: HttpRequest,
+    user: CurrentUser,
+    form: IdempotentForm,
+    operation: Callable[[], IssuedKey],
+    *,
+    section: str = "keys",
+    back_url: str = "",
+    **context: Any,
+) -> HttpResponse | None:
+    """Run an operation that makes a secret, once for each idempotency key, and show the secret.
+
+    None if the operation rejected the input: `form` has its messages. `back_url` and `context` as in `_reveal`.
+    """
+    idempotency_key = form.cleaned_data["idempotency_key"]
+    try:
+        issued = idempotency.run_once(actor=user.actor, idempotency_key=idempotency_key, operation=operation)
+    except DuplicateRequestError as error:
+        return _already_shown(request, user, error.result_id)
+    except InvalidInputError as error:
+        form.add_operation_errors(error)
+        return None
+    return _reveal(request, issued, section=section, back_url=back_url, **context)
+
+
+@sensitive_variables("issued")
+def _reveal(request: HttpRequest, issued: IssuedKey, *, section: str, back_url: str, **context: Any) -> HttpResponse:
     """Show the secret. Nothing of it may outlive this response.
 
     `back_url`: where "Done" leads to without htmx; the list of keys by default.
@@ -40,7 +68,7 @@ def reveal(
     return trigger_client_event(response, htmx.KEYS_CHANGED, {}, after="swap")
 
 
-def already_shown(request: HttpRequest, user: CurrentUser, key_id: str) -> HttpResponse:
+def _already_shown(request: HttpRequest, user: CurrentUser, key_id: str) -> HttpResponse:
     """The response to a form that was already submitted: it names the key, without the secret.
 
     Status 200, because the dialog replaces the form.

@@ -9,14 +9,13 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
-from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.filters import OrganisationFilters
 from keyadmin.forms.organisations import OrganisationForm, OrganisationNameForm, PublicKeyForm
 from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
-from keyadmin.operations import idempotency, keys, organisations, policy
+from keyadmin.operations import keys, organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
@@ -116,8 +115,7 @@ def edit(request: PageRequest, slug: str) -> HttpResponseBase:
 def disable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
-    if not organisation.is_active:
-        raise ConflictError(gettext("This organisation is already disabled."))
+    organisations.require_change(organisation, active=False)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
         owner_url=page_of(organisation),
@@ -136,8 +134,7 @@ def disable(request: PageRequest, slug: str) -> HttpResponseBase:
 def enable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
-    if organisation.is_active:
-        raise ConflictError(gettext("This organisation is already enabled."))
+    organisations.require_change(organisation, active=True)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
         owner_url=page_of(organisation),
@@ -150,7 +147,6 @@ def enable(request: PageRequest, slug: str) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_variables("issued")
 def generate(request: PageRequest, slug: str) -> HttpResponse:
     """Confirm, then create the organisation's only public API key and show its secret once."""
     user = get_current_user(request)
@@ -160,13 +156,10 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     if form.is_valid():
         name = gettext("Public API key")
         issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
-        try:
-            issued = idempotency.run_once(
-                actor=user.actor, idempotency_key=form.cleaned_data["idempotency_key"], operation=issue
-            )
-        except DuplicateRequestError as error:
-            return secret_reveal.already_shown(request, user, error.result_id)
-        return secret_reveal.reveal(request, issued, section="organisations", back_url=page_of(organisation))
+        if shown := secret_reveal.run_once(
+            request, user, form, issue, section="organisations", back_url=page_of(organisation)
+        ):
+            return shown
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
     context = {
         "form": PublicKeyForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),

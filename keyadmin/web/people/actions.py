@@ -113,8 +113,7 @@ def set_system_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    if not person.is_active:
-        raise ConflictError(gettext("This person is already deactivated."))
+    people.require_change(person, active=False)
     form = OperationForm(_post_data(request))
     if form.is_valid():
         try:
@@ -138,8 +137,7 @@ def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def reactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    if person.is_active:
-        raise ConflictError(gettext("This person is already active."))
+    people.require_change(person, active=True)
     if request.method == "POST":
         people.reactivate(actor=user.actor, person=person.id)
         return _close(request, person, gettext("%(person)s reactivated") % {"person": person})

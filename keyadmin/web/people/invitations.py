@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import trigger_client_event
 
-from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import InviteForm, PasswordForm
 from keyadmin.models import AccountStatus, Role
@@ -58,8 +58,7 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
     is_invitation = person.account_status == AccountStatus.INVITED
-    if not person.is_active:
-        raise ConflictError(gettext("%(person)s is deactivated. Reactivate them first.") % {"person": person})
+    people.require_active(person)
     if request.method == "POST":
         created = people.make_link(actor=user.actor, person=person.id, mail_base_url=_base_url(request))
         return _show_link(request, created, is_invitation=is_invitation)
