@@ -56,9 +56,14 @@ class Authenticator:
     """
 
     def __call__(self, request: ApiRequest) -> Caller | Actor:
-        known = getattr(request, "auth", None) or getattr(request, "caller", None)
-        request.auth = known if isinstance(known, Caller | Actor) else _authenticate(request)
-        return request.auth
+        for name in ("auth", "caller"):
+            known = getattr(request, name, None)
+            if isinstance(known, Caller | Actor):
+                break
+        else:
+            known = _authenticate(request)
+        request.auth = known
+        return known
 
 
 def _authenticate(request: HttpRequest) -> Caller | Actor:

@@ -2,7 +2,7 @@
 
 
 def marked(text: str) -> str:
-    """The text itself. `makemessages` finds the texts in calls of the name `_`, as which modules import this."""
+    """The text itself. Modules import this function as `_`, a name that `makemessages` looks for."""
     return text
 
 
