@@ -35,7 +35,7 @@ test-fast: .venv/.dev lint check  ## all checks, then the tests without a browse
 	@$(PYTEST) --ignore=tests/services -m "not browser and not servers" $(ARGS)
 
 # The tests of a file share one worker: two workers would build the wheel in the same folder.
-test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, and the tests of the wheel
+test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, and the tests of the wheel, scripts and diagrams
 	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) -m "not servers" $(DATABASE_TESTS) $(ARGS)
 	@$(PYTEST) --dist loadfile tests/services $(ARGS)
 
