@@ -54,14 +54,14 @@ def effect_of_emptying(owner: Bot | Key) -> str:
     if isinstance(owner, Key):
         bot_entries = AllowListEntry.objects.filter(bot=owner.bot_id) if owner.bot_id else []
         if networks := ", ".join(map(str, bot_entries)):
-            return _("Its bot’s addresses alone will be allowed: %(networks)s.") % {"networks": networks}
+            return _("Only its bot’s addresses will be allowed: %(networks)s.") % {"networks": networks}
         return _("Any address will be allowed.")
     restricted = owner.keys.filter(allow_list__isnull=False).distinct().count()
     unrestricted = owner.keys.count() - restricted
     if not restricted:
         return _("Any address will be allowed.")
     if not unrestricted:
-        return _("The addresses of each key’s own list alone will be allowed.")
+        return _("Only the addresses on each key’s own list will be allowed.")
     message = ngettext(
         "Any address will be allowed for %(count)s key. The others keep lists of their own.",
         "Any address will be allowed for %(count)s keys. The others keep lists of their own.",

@@ -111,7 +111,7 @@ _DESCRIPTIONS: Final[dict[Permission, Promise]] = {
     P.REVOKE_KEYS: gettext_lazy("revoke this key"),
     P.REACTIVATE_KEYS: gettext_lazy("reactivate this key"),
     P.DELETE_KEYS: gettext_lazy("delete this key"),
-    P.MASTER_KEYS: gettext_lazy("manage master keys"),
+    P.MASTER_KEYS: gettext_lazy("manage Master User API keys"),
     P.PUBLIC_KEY: gettext_lazy("manage the public key"),
     P.CHOOSE_TIERS: gettext_lazy("choose a tier"),
     P.MANAGE_BOTS: gettext_lazy("manage bots"),

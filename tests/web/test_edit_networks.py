@@ -54,7 +54,7 @@ def test_list_that_blocks_no_used_address_is_saved(jonas: Person, used: Key, htm
     ("bots", "words"),
     [
         ([], "Any address will be allowed."),
-        (["203.0.0.0/16"], "Its bot’s addresses alone will be allowed: 203.0.0.0/16."),
+        (["203.0.0.0/16"], "Only its bot’s addresses will be allowed: 203.0.0.0/16."),
     ],
 )
 def test_emptied_list_must_be_confirmed(

@@ -73,7 +73,7 @@ def audited_transaction(actor: Actor | None = None) -> Generator[None]:
     except (IntegrityError, OperationalError) as error:
         state = getattr(error.__cause__, "sqlstate", "")
         if state in _CONFLICT_STATES:
-            message = _("Someone else made a change that excludes this one. Reload and try again.")
+            message = _("Someone else made a change that conflicts with yours. Reload and try again.")
             raise ConflictError(message) from error
         if state in _LOCK_STATES:
             raise LockTimeoutError(_("Someone else is changing this right now. Try again.")) from error

@@ -145,7 +145,7 @@ def _clean(scope: Scope, routes: Sequence[Route], *, is_new: bool) -> None:
         setattr(scope, field, errors.clean_text(field, getattr(scope, field), max_length))
     scope.caption = errors.clean_text("caption", scope.caption, _MAX_CAPTION_LENGTH, required=False)
     if not 0 <= scope.position < 2**31:
-        errors.add("position", _("Enter a whole number from 0."))
+        errors.add("position", _("Enter a whole number of at least 0."))
     _check_routes(errors, routes)
     errors.raise_if_any()
 
@@ -171,7 +171,7 @@ def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
 def _check_overlap_with_own_routes(errors: FieldErrors, route: Route) -> None:
     """keyadmin's own endpoints are allowed only by its own scopes."""
     for own in filter(partial(overlap, route), OWN_ROUTES):
-        message = _("%(route)s would open %(own)s, which is keyadmin’s own.")
+        message = _("%(route)s covers %(own)s, an endpoint of keyadmin. Enter a narrower path.")
         names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
         errors.add("routes", message % names)
 

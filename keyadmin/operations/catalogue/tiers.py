@@ -92,7 +92,7 @@ def _clean(tier: Tier) -> None:
         tier.name, _MAX_NAME_LENGTH, others, _("There is already a tier with this name.")
     )
     if not 1 <= tier.hourly_limit <= MAX_HOURLY_LIMIT:
-        errors.add("hourly_limit", _("Enter a whole number from 1."))
+        errors.add("hourly_limit", _("Enter a whole number of at least 1."))
     errors.raise_if_any()
 
 

@@ -134,7 +134,7 @@ def _clean(organisation: Organisation) -> None:
     if not _is_slug(organisation.slug) or len(organisation.slug) > _MAX_SLUG_LENGTH:
         errors.add("slug", _("Use lower-case letters, digits and hyphens."))
     elif organisation.slug in _RESERVED_SLUGS:
-        errors.add("slug", _("Choose another short name: this one is taken by a page."))
+        errors.add("slug", _("This short name is reserved. Choose another one."))
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
         errors.add("slug", _("There is already an organisation with this short name."))
     if not _is_prefix(organisation.key_prefix):

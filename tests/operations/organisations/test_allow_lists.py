@@ -145,7 +145,7 @@ OWN = ["192.0.2.0/24"]
         ([], "Any address will be allowed."),
         ([[], []], "Any address will be allowed."),
         ([OWN, [], []], "Any address will be allowed for 2 keys. The others keep lists of their own."),
-        ([OWN, OWN], "The addresses of each key’s own list alone will be allowed."),
+        ([OWN, OWN], "Only the addresses on each key’s own list will be allowed."),
     ],
 )
 def test_effect_of_emptying_a_bots_list_is_described(bot: Bot, keys: list[list[str]], words: str) -> None:
@@ -159,7 +159,7 @@ def test_effect_of_emptying_a_keys_list_is_described(bot: Bot) -> None:
     assert effect_of_emptying(key) == "Any address will be allowed."
     for network in ("203.0.113.0/24", "192.0.2.0/24"):
         allow_lists.add(actor=OPERATOR, bot=bot.id, network=network)
-    words = "Its bot’s addresses alone will be allowed: 203.0.113.0/24, 192.0.2.0/24."
+    words = "Only its bot’s addresses will be allowed: 203.0.113.0/24, 192.0.2.0/24."
     with pytest.raises(InvalidInputError) as raised:
         allow_lists.remove(actor=OPERATOR, entry=key.allow_list.get().id)
     assert raised.value.errors == {"allow_any": [words]}
