@@ -1,4 +1,4 @@
-"""History in one table whose search index is partitioned by term, against declarative range partitioning.
+"""History in one table with a partitioned search index, against declarative range partitioning.
 
     python -m benchmarks.decisions.history_partitions [--events 10000000] [--bits 20] [--folder FOLDER]
 
