@@ -9,14 +9,14 @@ from tests.fixtures.commands import Shell
 def test_database_roles_grants_privileges_and_prints_them(empty_shell: Shell) -> None:
     shell = empty_shell
     for _again in range(2):
-        done = shell("database_roles", "--json")
+        done = shell.process("database_roles", "--json")
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout) == [
             {"for": "owner", "role": OWNER, "over_history": ["superuser"]},
             {"for": "application", "role": APPLICATION, "over_history": []},
             {"for": "calls", "role": CALLS, "over_history": []},
         ]
-    assert 'GRANT UPDATE ON meter TO "keyadmin_calls"' in shell("database_roles", "--sql").stdout
-    one_url = shell("database_roles", KEYADMIN_OWNER_DATABASE_URL="", KEYADMIN_CALLS_DATABASE_URL="")
+    assert 'GRANT UPDATE ON meter TO "keyadmin_calls"' in shell.process("database_roles", "--sql").stdout
+    one_url = shell.process("database_roles", KEYADMIN_OWNER_DATABASE_URL="", KEYADMIN_CALLS_DATABASE_URL="")
     assert (one_url.returncode, one_url.stdout) == (2, "")
     assert "KEYADMIN_OWNER_DATABASE_URL" in one_url.stderr

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from keyadmin.core import tokens
 from keyadmin.core.actors import Actor, ActorKind, Interface
@@ -67,7 +68,7 @@ def test_keys_issue_prints_the_key_and_a_note_on_standard_error(shell: Shell) ->
 
 def test_keys_issue_names_the_key_that_could_not_be_printed(shell: Shell) -> None:
     with Path("/dev/full").open("w") as full:
-        done = shell(*EXAMPLE, "--name", "Unprinted", "--json", stdout=full)
+        done = shell.process(*EXAMPLE, "--name", "Unprinted", "--json", stdout=full)
 
     [(made, key_id)] = shell.rows("SELECT id, key_id FROM key WHERE name = 'Unprinted'")
     assert done.returncode == 1
@@ -116,14 +117,14 @@ def test_second_public_key_is_a_conflict(shell: Shell) -> None:
 
 
 def test_unreachable_database_is_named(shell: Shell) -> None:
-    done = shell(*EXAMPLE, DATABASE_URL="postgresql://unknown@127.0.0.1:1/nowhere")
+    done = shell.process(*EXAMPLE, DATABASE_URL="postgresql://unknown@127.0.0.1:1/nowhere")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: The database of DATABASE_URL does not answer: ")
 
 
-def test_database_without_migrations_is_named(shell: Shell) -> None:
-    done = shell(*EXAMPLE, DATABASE_URL=Shell("postgres").url)
+def test_database_without_migrations_is_named(django_db_blocker: DjangoDbBlocker) -> None:
+    done = Shell("postgres", django_db_blocker)(*EXAMPLE)
 
     assert (done.returncode, done.stdout) == (1, "")
     assert "python manage.py migrate" in done.stderr

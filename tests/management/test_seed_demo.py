@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from django.contrib.auth.hashers import check_password
 from psycopg import sql
@@ -50,7 +51,9 @@ def test_loads_once(empty_shell: Shell) -> None:
 
 def test_two_at_once_load_once(empty_shell: Shell) -> None:
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: empty_shell("seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD), range(2)))
+        done = list(
+            pool.map(lambda _: empty_shell.process("seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD), range(2))
+        )
 
     assert [one.returncode for one in done] == [0, 0], [one.stderr for one in done]
     assert sorted(json.loads(one.stdout)["loaded"] for one in done) == [False, True]
@@ -80,7 +83,7 @@ def test_leaves_data_of_the_same_names_alone(empty_shell: Shell) -> None:
 
 
 def test_not_in_production(empty_shell: Shell) -> None:
-    done = empty_shell("seed_demo", KEYADMIN_ENV="production", KEYADMIN_ALLOWED_HOSTS="keys.example.com")
+    done = empty_shell.process("seed_demo", KEYADMIN_ENV="production", KEYADMIN_ALLOWED_HOSTS="keys.example.com")
 
     assert (done.returncode, done.stdout) == (4, "")
     assert empty_shell.rows("SELECT count(*) FROM person") == [(0,)]

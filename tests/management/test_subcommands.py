@@ -244,9 +244,9 @@ def test_pepper_add_prints_a_ring_with_a_new_pepper(shell: Shell) -> None:
     ring = added.stdout.strip()
     assert ring.startswith("1:" + "11" * 32 + ",2:" + "22" * 32 + ",3:")
     assert ring.rpartition(":")[2] not in added.stderr
-    after = json.loads(shell("pepper", "status", "--json", KEYADMIN_PEPPERS=ring).stdout)
+    after = json.loads(shell.process("pepper", "status", "--json", KEYADMIN_PEPPERS=ring).stdout)
     assert [(row["pepper"], row["current"]) for row in after] == [(1, False), (2, False), (3, True)]
-    lost = shell("pepper", "status", KEYADMIN_PEPPERS="9:" + "99" * 32)
+    lost = shell.process("pepper", "status", KEYADMIN_PEPPERS="9:" + "99" * 32)
     assert lost.returncode == 1
     assert "lacks peppers that secrets need: 2" in lost.stderr
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from psycopg import sql
+from pytest_django import DjangoDbBlocker
 
 from keyadmin.models import Event
 from keyadmin.operations.audit import hash_of
@@ -20,11 +21,10 @@ KEY = {"KEYADMIN_CHECKPOINT_KEY": "ab" * 32}
 
 
 @pytest.fixture
-def written(shell: Shell) -> Iterator[Shell]:
+def written(shell: Shell, django_db_blocker: DjangoDbBlocker) -> Iterator[Shell]:
     """A separate database with the history of the demo data, which tests manipulate."""
-    name = shell.url.rpartition("/")[2].partition("?")[0]
-    with database("tampered", name) as own:
-        yield Shell(own)
+    with database("tampered", shell.database) as own:
+        yield Shell(own, django_db_blocker)
 
 
 @pytest.fixture
