@@ -12,7 +12,7 @@ pytest_plugins = [
 ]
 
 #: Fixtures that start processes of their own. Their tests get the mark `servers`.
-SERVER_FIXTURES = frozenset({"database_url", "fresh", "served", "start_worker", "installed"})
+SERVER_FIXTURES = frozenset({"database_url", "first_run", "fresh", "served", "start_worker", "installed"})
 FOLDER = Path(__file__).resolve().parent
 
 

@@ -50,10 +50,10 @@ def test_loads_once(empty_shell: Shell) -> None:
 
 
 def test_two_at_once_load_once(empty_shell: Shell) -> None:
+    command = partial(empty_shell.process, "seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD)
     with ThreadPoolExecutor(2) as pool:
-        done = list(
-            pool.map(lambda _: empty_shell.process("seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD), range(2))
-        )
+        started = [pool.submit(command), pool.submit(command)]
+        done = [process.result() for process in started]
 
     assert [one.returncode for one in done] == [0, 0], [one.stderr for one in done]
     assert sorted(json.loads(one.stdout)["loaded"] for one in done) == [False, True]

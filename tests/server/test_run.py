@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -37,9 +38,13 @@ def free_port() -> int:
 @pytest.fixture
 def fresh(tmp_path: Path) -> dict[str, str]:
     """The environment of a first run: nothing set but a folder of its own and free ports."""
+    return environ_of(tmp_path)
+
+
+def environ_of(folder: Path) -> dict[str, str]:
     ours = ("KEYADMIN_", "DATABASE_URL", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"KEYADMIN_LOCAL": str(tmp_path / "local"), **free_ports()}
+    return kept | {"KEYADMIN_LOCAL": str(folder / "local"), **free_ports()}
 
 
 def free_ports() -> dict[str, str]:
@@ -81,31 +86,49 @@ class Running:
         return psutil.wait_procs(self.children, timeout=5)[1]
 
 
-@pytest.fixture
-def served(fresh: dict[str, str]) -> Iterator[Running]:
-    running = Running(fresh)
+@contextmanager
+def running(environ: dict[str, str]) -> Iterator[Running]:
+    server = Running(environ)
     try:
-        running.wait_until_up()
-        yield running
+        server.wait_until_up()
+        yield server
     finally:
-        if running.process.poll() is None:
-            running.stop(signal.SIGTERM)
+        if server.process.poll() is None:
+            server.stop(signal.SIGTERM)
 
 
-def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], served: Running) -> None:
-    answer = httpx.get(served.address, follow_redirects=True, timeout=30)
+@pytest.fixture
+def first_run(fresh: dict[str, str]) -> Iterator[Running]:
+    with running(fresh) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def used_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that `served` uses again and again: only its first run loads the demonstration."""
+    return Path(tmp_path_factory.mktemp("used"))
+
+
+@pytest.fixture
+def served(used_folder: Path) -> Iterator[Running]:
+    with running(environ_of(used_folder)) as server:
+        yield server
+
+
+def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], first_run: Running) -> None:
+    answer = httpx.get(first_run.address, follow_redirects=True, timeout=30)
     assert answer.status_code == 200
-    names = {child.name() for child in served.children}
+    names = {child.name() for child in first_run.children}
     assert "postgres" in names
-    assert len(served.children) > 4
+    assert len(first_run.children) > 4
     password = (Path(fresh["KEYADMIN_LOCAL"]) / "demo-password").read_text().strip()
-    assert password in served.output.read_text()
+    assert password in first_run.output.read_text()
 
     shown = run([*MANAGE, "showmigrations", "keyadmin"], fresh)
     assert (shown.returncode, "[ ]" in shown.stdout) == (0, False)
-    ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (served.address, served.gateway)]
+    ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (first_run.address, first_run.gateway)]
     assert [(one.status_code, one.json()) for one in ready] == [(200, {"status": "ok"})] * 2
-    assert f"Gateways ask at {served.gateway}/verify" in served.output.read_text()
+    assert f"Gateways ask at {first_run.gateway}/verify" in first_run.output.read_text()
     second = run(RUN, fresh | free_ports())
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "already in use" in second.stderr
@@ -117,21 +140,18 @@ def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], ser
     assert f"Try KEYADMIN_VERIFY_PORT={int(fresh['KEYADMIN_VERIFY_PORT']) + 2} make run." in taken.stderr
     assert run([*MANAGE, "showmigrations", "keyadmin"], fresh).returncode == 0
 
-    assert served.stop(signal.SIGINT) == 0
-    assert served.left_processes() == []
-    assert "Traceback" not in served.output.read_text()
+    assert first_run.stop(signal.SIGINT) == 0
+    assert first_run.left_processes() == []
+    assert "Traceback" not in first_run.output.read_text()
     assert run([*MANAGE, "showmigrations"], fresh).stderr.endswith(f"{NO_DATABASE}\n")
 
     other = run(RUN, fresh | {"KEYADMIN_PEPPERS": "7:" + "ab" * 32})
     assert (other.returncode, other.stderr.count("\n")) == (2, 1)
     assert "KEYADMIN_PEPPERS lacks peppers that keys in the database need: 1." in other.stderr
 
-    again = Running(fresh)
-    try:
-        again.wait_until_up()
-    finally:
-        code = again.stop(signal.SIGTERM)
-    assert (code, again.left_processes()) == (0, [])
+    with running(fresh) as again:
+        assert again.stop(signal.SIGTERM) == 0
+    assert again.left_processes() == []
 
 
 @pytest.mark.parametrize(
