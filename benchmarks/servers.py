@@ -18,7 +18,7 @@ from benchmarks import bare
 from benchmarks.load import Target
 from keyadmin.env import ROOT
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
-from keyadmin.server.run import answers, end_group
+from keyadmin.server.run import accepts_connections, end_group
 
 START_TIMEOUT_SECONDS: Final = 60.0
 
@@ -86,7 +86,7 @@ def running(command: Sequence[str], port: int, environ: dict[str, str]) -> Itera
     )
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     try:
-        while not answers(port):
+        while not accepts_connections(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[-1]} does not answer")
             time.sleep(0.1)

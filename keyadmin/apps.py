@@ -14,18 +14,18 @@ class KeyadminConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks and connect every receiver of a signal."""
-        from keyadmin import checks  # models are ready only now
+        from keyadmin import checks  # it imports models, which are ready only now
 
         checks.register_all()
         setting_changed.connect(conf.forget_changed)
-        post_migrate.connect(self._grant, sender=self)
+        post_migrate.connect(self._grant_privileges, sender=self)
         if apps.is_installed("allauth.account"):  # a project that uses the middleware only has no pages
             from keyadmin.web.account import signals
 
             signals.connect()
 
-    def _grant(self, using: str, **_: object) -> None:
-        """Grant the application's and the call path's roles their privileges on new tables."""
+    def _grant_privileges(self, using: str, **_: object) -> None:
+        """Receive `post_migrate`: grant the application's and the call path's roles their privileges."""
         if conf.database_roles and using == conf.database_alias:
             from keyadmin.db import roles
 

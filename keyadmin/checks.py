@@ -1,4 +1,4 @@
-"""System checks of settings with which callers are allowed who should not be, or no caller is.
+"""System checks of settings that would open keyadmin to callers without a right, or close it to all callers.
 
 The checks of the database run with `check --deploy --database default`; `migrate` runs `check_own_endpoints` too.
 """
@@ -30,14 +30,14 @@ def register_all() -> None:
     register(check_allowed_hosts, Tags.security, deploy=True)
     register(check_own_endpoints, Tags.database)
     register(check_peppers_in_use, Tags.database, deploy=True)
-    register(check_powers_over_history, Tags.database, deploy=True)
+    register(check_history_privileges, Tags.database, deploy=True)
 
 
 def check_closed_prefixes(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     prefixes = conf.closed_prefixes
     if isinstance(prefixes, str) or not all(prefix.startswith("/") and prefix.endswith("/") for prefix in prefixes):
         message = "KEYADMIN_CLOSED_PREFIXES is not a list of paths that begin and end with /."
-        return [Error(message, hint='Write ["/api/"].', id="keyadmin.E009")]
+        return [Error(message, hint='Write a list such as ["/api/"].', id="keyadmin.E009")]
     return []
 
 
@@ -54,7 +54,7 @@ def check_peppers(app_configs: object, **kwargs: object) -> list[CheckMessage]:
 def check_trusted_proxies(app_configs: object, **kwargs: object) -> list[CheckMessage]:
     if any(mask.bit_count() < MIN_PROXY_PREFIX_BITS for _, _, mask in conf.trusted_proxies):
         message = "KEYADMIN_TRUSTED_PROXIES contains a very large network: every host in it can claim any address."
-        return [Error(message, hint="List the addresses of the proxies.", id="keyadmin.E003")]
+        return [Error(message, hint="List only the addresses of your proxies.", id="keyadmin.E003")]
     return []
 
 
@@ -73,9 +73,9 @@ def check_allowed_hosts(app_configs: object, **kwargs: object) -> list[CheckMess
 def check_own_endpoints(
     app_configs: object, databases: Collection[str] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
-    """Permissions whose routes keyadmin's own endpoints answer.
+    """Permissions with routes that match keyadmin's own endpoints.
 
-    Editing a permission rejects such a route, but a later version may add an endpoint where a route exists.
+    Editing a permission rejects such a route. A later version of keyadmin may add an endpoint where a route exists.
     """
     if not _is_checked(databases, ScopeRoute._meta.db_table):
         return []
@@ -94,7 +94,7 @@ def check_own_endpoints(
 def check_peppers_in_use(
     app_configs: object, databases: Collection[str] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
-    """Peppers that secrets need and the ring lacks: calls with these keys get 401."""
+    """Peppers that stored secrets need and KEYADMIN_PEPPERS lacks: calls with these keys get 401."""
     if not _is_checked(databases, Secret._meta.db_table):
         return []
     used = set(Secret.objects.values_list("pepper_id", flat=True).distinct())
@@ -105,14 +105,14 @@ def check_peppers_in_use(
     return []
 
 
-def check_powers_over_history(
+def check_history_privileges(
     app_configs: object, databases: Collection[str] | None = None, **kwargs: object
 ) -> list[CheckMessage]:
     """Privileges of the application's role that let any code in the application rewrite history."""
     if conf.database_alias not in (databases or ()):
         return []
-    if powers := roles.powers_over_history(conf.database_alias):
-        message = f"The application's database role could change history: {', '.join(powers)}."
+    if privileges := roles.history_rewrite_privileges(conf.database_alias):
+        message = f"The application's database role could change history: {', '.join(privileges)}."
         hint = f"Set {urls.OWNER} for the owner of the tables, and another role in {urls.APPLICATION}."
         return [Warning(message, hint=hint, id="keyadmin.W010")]
     return []

@@ -1,5 +1,7 @@
 """Typed readers of environment variables. Plain Python: Django's settings, gunicorn and `make run` use them.
 
+A reader raises InvalidVariableError for a value that cannot be used.
+
 Each secret NAME may be set as NAME_FILE instead, the path of a file that contains it. In development, missing secrets
 are generated once in `.local/`. Production generates nothing: it does not start, and lists every missing variable. No
 error message contains a secret.
@@ -29,7 +31,7 @@ _REQUIRED: Final = {
     "DATABASE_URL": "postgresql://user:password@host:5432/name",
     "KEYADMIN_ALLOWED_HOSTS": "the host names that people use, for example keys.example.com",
 }
-#: Those that may be set as NAME_FILE.
+#: Those of _REQUIRED that may be set as NAME_FILE instead.
 _SECRETS: Final = ("DJANGO_SECRET_KEY", "KEYADMIN_PEPPERS", "DATABASE_URL")
 
 
@@ -57,7 +59,7 @@ def text(name: str, default: str | None = None) -> str:
 
 
 def flag(name: str, default: bool = False) -> bool:
-    """True for 1, true, yes and on; False for 0, false, no and off. Upper and lower case are equal."""
+    """True for 1, true, yes and on; False for 0, false, no and off, in upper or lower case."""
     value = text(name, "").lower()
     if value in ("1", "true", "yes", "on"):
         return True
@@ -205,7 +207,7 @@ def jwt_key() -> bytes:
     return value.encode()
 
 
-def local() -> Path:
+def local_folder() -> Path:
     """The folder of generated files: KEYADMIN_LOCAL, by default `.local` beside manage.py.
 
     Where keyadmin is installed as a package there is no manage.py: the default is `.local` in the current folder.
@@ -216,9 +218,9 @@ def local() -> Path:
 def generated(name: str, generate: Callable[[], str]) -> str:
     """The text of `.local/<name>`. If there is no such file, create it with `generate()`, readable by its owner only.
 
-    Of processes that create it at the same time, all return the text of the first.
+    Processes that create it at the same time all return the same text.
     """
-    path = local() / name
+    path = local_folder() / name
     try:
         if not path.exists():
             private_folder(path.parent)
@@ -246,8 +248,8 @@ def write_private(path: Path, content: str) -> None:
 
 def private_folder(folder: Path) -> None:
     """Create `.local/` or a folder in it, readable by its owner only."""
-    if folder != local():
-        local().mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder != local_folder():
+        local_folder().mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 

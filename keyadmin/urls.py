@@ -1,4 +1,4 @@
-"""Where the doors are mounted, and who answers when none of their views does."""
+"""URLs of the API and of the pages, and the handlers of errors outside their views."""
 
 from collections.abc import Callable
 
@@ -15,20 +15,22 @@ urlpatterns = [
 ]
 
 
-def _by_door(
+def _api_or_page(
     for_api: Callable[..., HttpResponse], for_pages: Callable[..., HttpResponse]
 ) -> Callable[..., HttpResponse]:
+    """A handler that responds to requests under the API prefix with `for_api`, and to all others with `for_pages`."""
+
     def handler(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
         is_api = request.path_info.startswith(conf.api_prefix)
-        given = () if exception is None else (exception,)
-        return for_api(request, *given) if is_api else for_pages(request, *given)
+        arguments = () if exception is None else (exception,)
+        return for_api(request, *arguments) if is_api else for_pages(request, *arguments)
 
     return handler
 
 
-handler400 = _by_door(problems.bad_request, errors.bad_request)
-handler403 = _by_door(problems.forbidden, errors.forbidden)
-handler404 = _by_door(problems.not_found, errors.not_found)
-handler500 = _by_door(problems.server_error, errors.server_error)
+handler400 = _api_or_page(problems.bad_request, errors.bad_request)
+handler403 = _api_or_page(problems.forbidden, errors.forbidden)
+handler404 = _api_or_page(problems.not_found, errors.not_found)
+handler500 = _api_or_page(problems.server_error, errors.server_error)
 #: Called by django-allauth.
 handler429 = errors.too_many_attempts

@@ -1,4 +1,4 @@
-"""What PostgreSQL's roles may do, and the connection of the role that owns the tables."""
+"""The privileges of PostgreSQL's roles, and the connection of the role that owns the tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ from keyadmin.db.urls import Roles
 _APP_LABEL: Final = "keyadmin"
 _GRANTS: Final = Path(__file__).with_name("roles.sql")
 #: Privileges that would let a role rewrite history.
-_REWRITING: Final = ["UPDATE", "DELETE", "TRUNCATE"]
+_REWRITE_PRIVILEGES: Final = ["UPDATE", "DELETE", "TRUNCATE"]
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def connected_as_owner() -> Iterator[None]:
     database.validate_no_atomic_block()
     application = database.settings_dict
     database.close()
-    database.settings_dict = urls.overlaid(application, overrides)
+    database.settings_dict = urls.with_parameters(application, overrides)
     try:
         _ensure_connection()
         yield
@@ -69,17 +69,17 @@ def grant(roles: Roles, using: str) -> bool:
     return True
 
 
-def powers_over_history(using: str, role: str = "") -> list[str]:
-    """What lets a role, by default the connected one, change events or remove them.
+def history_rewrite_privileges(using: str, role: str = "") -> list[str]:
+    """The privileges with which a role, by default the connected one, could change or remove events.
 
-    Some of: superuser, owner, UPDATE, DELETE, TRUNCATE. Empty if there is no such table.
+    Some of: superuser, owner, UPDATE, DELETE, TRUNCATE. Empty if the role has none, or if there is no table of events.
     """
     with connections[using].cursor() as cursor:
-        cursor.execute(_POWERS, {"role": role, "privileges": _REWRITING})
-        return [power for (power,) in cursor.fetchall()]
+        cursor.execute(_HISTORY_REWRITE_PRIVILEGES, {"role": role, "privileges": _REWRITE_PRIVILEGES})
+        return [privilege for (privilege,) in cursor.fetchall()]
 
 
-_POWERS: Final = """
+_HISTORY_REWRITE_PRIVILEGES: Final = """
     WITH grantee AS (
             SELECT oid AS role, rolsuper FROM pg_roles WHERE rolname = coalesce(nullif(%(role)s, ''), current_user)
         ),

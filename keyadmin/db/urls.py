@@ -21,7 +21,7 @@ NO_DATABASE: Final = "No database: run `make run` in another terminal or set DAT
 _URL_HINT: Final = "Write postgresql://user:password@host:5432/name, or postgresql:///name?host=/socket/folder."
 #: libpq parameters that have a key of their own in Django's DATABASES; the others are in OPTIONS.
 _DJANGO_NAMES: Final = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
-#: Classes of SQLSTATE that say that the server cannot be reached or entered.
+#: Classes of SQLSTATE: the server cannot be reached, or it rejects the connection.
 _UNREACHABLE: Final = ("08", "28", "3D", "53", "57P")
 
 
@@ -34,7 +34,7 @@ class Roles(NamedTuple):
 
 
 def url(name: str = APPLICATION) -> str:
-    """The URL in the variable, or in development that of the embedded server that runs; "" if there is neither.
+    """The URL in the variable or, in development, the URL of the running embedded server; "" if there is neither.
 
     Raises MissingVariableError in production and tests if the application's URL is not set.
     """
@@ -48,15 +48,17 @@ def url(name: str = APPLICATION) -> str:
     if env.secret(APPLICATION):
         return ""  # the files in `.local/` are about another server
     try:
-        return (env.local() / LOCAL_FILES[name]).read_text(encoding="utf-8").strip()
+        return (env.local_folder() / LOCAL_FILES[name]).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
 
 
 def overrides(name: str) -> dict[str, str]:
-    """libpq parameters in the owner's or the call path's URL, to be laid over the application's.
+    """libpq parameters in the owner's or the call path's URL, which replace the application's.
 
-    Another user never gets the application's password. Raises InvalidVariableError if the URL names another database.
+    With another user, the application's password is not used.
+
+    Raises InvalidVariableError if the URL names another database.
     """
     result = _parse(url(name), name)
     if (database := result.pop("dbname", "")) and database != parameters().get("dbname"):
@@ -89,21 +91,21 @@ def database_config(database_url: str = "") -> dict[str, Any]:
     others fail when they connect.
     """
     parts = _parse(database_url, APPLICATION) if database_url else parameters()
-    parts = parts or {"dbname": "keyadmin", "host": str(env.local() / "postgres" / "not-running")}
+    parts = parts or {"dbname": "keyadmin", "host": str(env.local_folder() / "postgres" / "not-running")}
     if not parts.get("dbname"):
         raise env.InvalidVariableError(f"{APPLICATION} names no database. {_URL_HINT}")
-    return overlaid({"ENGINE": "keyadmin.db.backend"} | dict.fromkeys(_DJANGO_NAMES.values(), ""), parts)
+    return with_parameters({"ENGINE": "keyadmin.db.backend"} | dict.fromkeys(_DJANGO_NAMES.values(), ""), parts)
 
 
-def overlaid(config: dict[str, Any], changes: dict[str, str]) -> dict[str, Any]:
-    """A copy of a DATABASES entry with libpq parameters laid over it."""
-    renamed = {_DJANGO_NAMES[name]: value for name, value in changes.items() if name in _DJANGO_NAMES}
-    options = {name: value for name, value in changes.items() if name not in _DJANGO_NAMES}
+def with_parameters(config: dict[str, Any], changed: dict[str, str]) -> dict[str, Any]:
+    """A copy of a DATABASES entry in which libpq parameters replace the present ones."""
+    renamed = {_DJANGO_NAMES[name]: value for name, value in changed.items() if name in _DJANGO_NAMES}
+    options = {name: value for name, value in changed.items() if name not in _DJANGO_NAMES}
     return config | renamed | {"OPTIONS": config.get("OPTIONS", {}) | options}
 
 
 def connection_problem(error: BaseException, name: str = APPLICATION) -> str | None:
-    """One line for a failure to connect to the database in the variable; None for any other database error."""
+    """A message of one line if the error is a failure to connect to the database of the variable `name`, else None."""
     state = getattr(error, "sqlstate", None)
     if state is not None and not state.startswith(_UNREACHABLE):
         return None

@@ -23,6 +23,7 @@ options:
   --version      print the version
   -h, --help     print this help
 """
+#: Exit codes.
 DONE, FAILED, USAGE_ERROR = 0, 1, 2
 
 
@@ -56,7 +57,7 @@ def manage(argv: Sequence[str]) -> int:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
     except ImportError:
-        return _fail("Django is not installed. Run `make run` once, then use .venv/bin/python.", USAGE_ERROR)
+        return _fail("Django is not installed here. Run `make run` once, then use .venv/bin/python.", USAGE_ERROR)
     from keyadmin.db import urls
 
     try:

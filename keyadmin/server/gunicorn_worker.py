@@ -1,7 +1,7 @@
 """A gunicorn worker with threads that shares new connections evenly with the other workers.
 
-Gateways keep their connections open. Without this class the worker that wakes first accepts a whole burst of them and
-then serves them alone, while the other workers and their processors are idle. gunicorn has no setting for it.
+Gateways keep their connections open. Without this class, the worker that wakes first accepts a whole burst of new
+connections and serves all of them, while the other workers are idle. gunicorn has no setting for this.
 """
 
 import socket
@@ -11,7 +11,7 @@ from typing import Final
 from gunicorn.workers.gthread import ThreadWorker
 
 #: Seconds to wait for each connection that the worker already has, so that a worker with fewer may accept first.
-_DELAY_PER_CONNECTION: Final = 0.000_05
+_DELAY_PER_CONNECTION_SECONDS: Final = 0.000_05
 #: The delay stops growing here: the event loop of a busy worker must not stand still for long.
 _MAX_CONNECTIONS_COUNTED: Final = 4
 
@@ -22,5 +22,5 @@ class Worker(ThreadWorker):
     def accept(self, listener: socket.socket) -> None:
         """Wait a moment before accepting a connection. gunicorn's event loop calls this method."""
         if self.cfg.workers > 1:
-            sleep(min(self.nr_conns, _MAX_CONNECTIONS_COUNTED) * _DELAY_PER_CONNECTION)
+            sleep(min(self.nr_conns, _MAX_CONNECTIONS_COUNTED) * _DELAY_PER_CONNECTION_SECONDS)
         super().accept(listener)

@@ -36,7 +36,7 @@ class Readiness(NamedTuple):
 
 
 class HealthMiddleware:
-    """Answers both paths for the web server."""
+    """Responds to PATHS in the web server."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -49,7 +49,7 @@ class HealthMiddleware:
 
 
 def answer(path: str) -> Response:
-    """200, or 503 with the checks that failed."""
+    """The response for a path of PATHS: 200, or 503 with the checks that failed."""
     if path == "/healthz":
         return _response(200, {"status": "ok", "version": __version__})
     readiness = _CHECKER.readiness()
@@ -66,7 +66,7 @@ class ReadinessChecker:
         self._readiness = Readiness({}, {})
 
     def readiness(self) -> Readiness:
-        """Takes at most as long as a call may take."""
+        """The result of the checks. It takes at most KEYADMIN_CALL_DEADLINE_SECONDS."""
         with self._lock:
             if monotonic() - self._checked_at > CACHE_SECONDS:
                 self._readiness = _check()
@@ -93,6 +93,7 @@ def _check() -> Readiness:
 
 
 def _missing_migrations() -> set[str]:
+    """Names of the newest migrations that are not applied, such as `keyadmin.0002_outbox`."""
     if state.database.fetch("SELECT to_regclass('django_migrations')::text", {}, scalar_row) == [None]:
         return {"all of them"}
     applied = set(state.database.fetch("SELECT app, name FROM django_migrations", {}, tuple_row))
@@ -100,7 +101,7 @@ def _missing_migrations() -> set[str]:
 
 
 def _missing_peppers() -> set[str]:
-    """Peppers that digest stored secrets and that this process lacks: calls with those keys would be denied with 401.
+    """Ids of peppers that stored secrets need and this process lacks: calls with those keys would be denied with 401.
 
     The statement reads one entry of the index for each pepper, not one for each secret.
     """

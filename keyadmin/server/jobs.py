@@ -1,7 +1,7 @@
-"""What the jobs of the outbox do: one handler for each kind of job. Today every job sends one mail.
+"""The handlers of the outbox's jobs, one for each kind of job. Every job sends one mail.
 
-A handler takes the payload that the operation queued. It may run more than once. It does nothing if its reason has gone
-in the meantime. It raises an exception to be tried again.
+A handler takes the payload that the operation queued. It may run more than once. It does nothing if the mail is no
+longer needed. If it raises an exception, the job is retried later.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,15 @@ from keyadmin.operations.people import passwords
 
 type Payload = dict[str, Any]
 
-#: The actor of everything that the worker does by itself.
+#: The actor of the worker's own operations.
 WORKER: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="keyadmin worker", interface=Interface.BACKGROUND)
 
 
 def send_password_link(payload: Payload) -> None:
-    """Mail an invited person, or one who lost their password, the link that an administrator made."""
+    """Mail the link that an administrator made for an invited person, or for one who lost their password.
+
+    Payload: `person` (id), `state` (digest of `passwords.state_of`), `is_invitation`, `sender` (name), `base_url`.
+    """
     if (person := _person_in_state(payload)) is None:
         return
     path = reverse("choose_password", args=[passwords.token_of(person)])
@@ -47,7 +50,10 @@ def send_password_link(payload: Payload) -> None:
 
 
 def send_password_reset(payload: Payload) -> None:
-    """Mail the link that was requested on the sign-in page. For an unknown address nothing is sent."""
+    """Mail the link that was requested on the sign-in page. For an unknown address nothing is sent.
+
+    Payload: `person` (id, or None for an unknown address), `state` (digest of `passwords.state_of`), `base_url`.
+    """
     if (person := _person_in_state(payload)) is None:
         return
     token = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(person)
@@ -58,7 +64,10 @@ def send_password_reset(payload: Payload) -> None:
 
 
 def send_expiry_notice(payload: Payload) -> None:
-    """Mail a person which keys expire soon, and record it in the history."""
+    """Mail a person which keys expire soon, and record it in the history.
+
+    Payload: `person` (id), `notices`: [{"key": id, "days": days before the expiry}].
+    """
     person = Person.objects.active().filter(id=payload["person"]).first()
     if person is None:
         return
@@ -69,7 +78,7 @@ def send_expiry_notice(payload: Payload) -> None:
     subject = ngettext(
         "The key %(name)s expires on %(day)s", "%(count)s keys expire, the first on %(day)s", len(keys)
     ) % {"name": first.name, "count": len(keys), "day": f"{first.expires_at:%-d %b %Y}"}
-    context = {"person": person, "rows": [(key, _page_of(key)) for key in keys]}
+    context = {"person": person, "rows": [(key, _key_page_url(key)) for key in keys]}
     _send(person, subject, "keys/mail/expiring.txt", context)
     expiry_notices.record_sent(actor=WORKER, person=person, keys=keys)
 
@@ -91,13 +100,13 @@ def _send(person: Person, subject: str, template: str, context: dict[str, Any]) 
     send_mail(subject, render_to_string(template, context), None, [person.email])
 
 
-def _page_of(key: Key) -> str:
-    """The address of the key's page; "" if the address of the server is unknown."""
-    base_url = conf.base_url or _address_of_host()
+def _key_page_url(key: Key) -> str:
+    """The URL of the key's page; "" if the URL of the server is unknown."""
+    base_url = conf.base_url or _base_url_of_allowed_host()
     return f"{base_url.rstrip('/')}{reverse('keys:detail', args=[key.id])}" if base_url else ""
 
 
-def _address_of_host() -> str:
-    """An address made from the first host name in KEYADMIN_ALLOWED_HOSTS, in production."""
+def _base_url_of_allowed_host() -> str:
+    """In production, a URL with the first host name of KEYADMIN_ALLOWED_HOSTS; "" if that is a pattern."""
     host = next(iter(settings.ALLOWED_HOSTS), "")
     return f"https://{host}" if settings.PRODUCTION and host and host[0] not in ".*" else ""

@@ -1,4 +1,4 @@
-"""Prometheus metrics: each process publishes its own every second, and any of them answers `/metrics` for all.
+"""Prometheus metrics: each process publishes its own every second, and `/metrics` of any process has the sums of all.
 
 The processes of one server share a folder of files, as prometheus_client's multiprocess mode needs it. The folders of
 all servers of this machine are side by side in KEYADMIN_METRICS_DIR. The state of background work comes from the
@@ -37,7 +37,7 @@ _PROXY_HEADERS: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "fo
 
 
 class MetricsMiddleware:
-    """Answers `/metrics` for the web server."""
+    """Responds to `/metrics` in the web server."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -72,13 +72,13 @@ def prepare(server: str) -> None:
 
 
 def start() -> None:
-    """Publish from now on, in a process that decides calls. Called after the process was forked."""
+    """Start to publish, in a process that decides calls. Call it after the fork."""
     if _FOLDER_VARIABLE in os.environ:
         _PUBLISHER.thread.start()
 
 
 def is_dead() -> bool:
-    """Whether this process has published metrics and has stopped doing so."""
+    """Whether this process has started to publish and has stopped."""
     return _PUBLISHER.thread.is_dead
 
 
@@ -114,7 +114,9 @@ class Publisher:
 
     def publish(self) -> None:
         """Publish the counts of this process."""
-        from keyadmin.callpath.state import state  # needs the models, which the first process of a server has not
+        from keyadmin.callpath.state import (
+            state,
+        )  # imports models, but the first process of a server never sets up Django
 
         with self._lock:
             if self._instruments is None:
@@ -175,7 +177,7 @@ class AllProcessesCollector:
 
 
 class InstallationCollector:
-    """The release, and the state of background work from the database. While that is away, only the release."""
+    """The release, and the state of background work. Without a database, only the release."""
 
     def collect(self) -> Iterable["Metric"]:
         from prometheus_client.core import GaugeMetricFamily
@@ -192,10 +194,10 @@ class InstallationCollector:
             status = worker_status.read()
         except DatabaseUnavailableError:
             return
-        yield from _of_background_work(status)
+        yield from _background_work_metrics(status)
 
 
-def _of_background_work(status: "WorkerStatus") -> Iterable["Metric"]:
+def _background_work_metrics(status: "WorkerStatus") -> Iterable["Metric"]:
     from prometheus_client.core import GaugeMetricFamily
 
     yield GaugeMetricFamily("keyadmin_outbox_jobs", "Jobs that wait in the outbox.", status.waiting_jobs)
@@ -229,12 +231,12 @@ def _exposition() -> bytes:
 
 
 def _is_current(file: Path) -> bool:
-    """Whether a process's file counts: a gauge does so only as long as its process runs."""
+    """Whether the values in a process's file count. Gauges count only while the process runs."""
     return not file.name.startswith("gauge_live") or _is_alive(file.stem.replace("_", "-"))
 
 
 def _is_alive(name: str) -> bool:
-    """Whether the process runs whose id is at the end of the name."""
+    """Whether the process whose id ends the name is running."""
     digits = name.rpartition("-")[2]
     if not digits.isdecimal() or int(digits) == 0:
         return False
@@ -260,4 +262,4 @@ def _may_read(peer: str, headers: Mapping[str, Sequence[str]]) -> bool:
 
 def _root() -> Path:
     folder = env.text("KEYADMIN_METRICS_DIR", "")
-    return Path(folder).absolute() if folder else env.local() / "metrics"
+    return Path(folder).absolute() if folder else env.local_folder() / "metrics"

@@ -1,4 +1,4 @@
-"""The outermost middleware: it gives each request an id, a trusted client address, and one line in the log."""
+"""The outermost middleware: the request ID, headers of untrusted proxies, and one line in the log for each request."""
 
 import re
 import time
@@ -21,7 +21,7 @@ class RequestMiddleware:
     """Sets `X-Request-Id`, and logs each request with its path but without its query string.
 
     Only a trusted proxy may send `X-Request-Id` and `X-Forwarded-Proto`. A request in another encoding than UTF-8 gets
-    400: programs would read it in different ways.
+    400, because programs would read its text in different ways.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -34,11 +34,11 @@ class RequestMiddleware:
         if not trusted:
             meta.pop("HTTP_X_FORWARDED_PROTO", None)  # any client could send it
             if "HTTP_X_FORWARDED_FOR" in meta:
-                _warn_once(meta.get("REMOTE_ADDR", ""))
+                _warn_of_untrusted_proxy(meta.get("REMOTE_ADDR", ""))
         structlog.contextvars.bind_contextvars(request_id=request_id)
         started = time.perf_counter()
         try:
-            response = self._answer(request)
+            response = self._respond(request)
             response["X-Request-Id"] = request_id
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
             caller = getattr(request, "caller", None)
@@ -50,10 +50,11 @@ class RequestMiddleware:
             structlog.contextvars.clear_contextvars()
         return response
 
-    def _answer(self, request: HttpRequest) -> HttpResponseBase:
+    def _respond(self, request: HttpRequest) -> HttpResponseBase:
         charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
         if charset.lower() not in ("utf-8", "utf8"):
-            return HttpResponse("Send UTF-8.", status=400, content_type="text/plain; charset=utf-8")
+            return HttpResponse("Send the request in UTF-8.", status=400, content_type="text/plain; charset=utf-8")
+        # The session store would pass any other text to PostgreSQL, which rejects NUL characters.
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if session and not _SESSION_KEY.fullmatch(session):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
@@ -61,7 +62,7 @@ class RequestMiddleware:
 
 
 @lru_cache(maxsize=256)
-def _warn_once(peer: str) -> None:
+def _warn_of_untrusted_proxy(peer: str) -> None:
     """Warn once per peer: a proxy that is not configured hides the address of every client."""
     log.warning("X-Forwarded-For from an untrusted peer is ignored", peer=peer, setting="KEYADMIN_TRUSTED_PROXIES")
 

@@ -2,8 +2,8 @@
 
 Without DATABASE_URL it runs the embedded PostgreSQL under `.local/`. It migrates, loads the demo data once (only in
 development), starts the worker and the servers, and waits. Ctrl-C, SIGTERM or a closed terminal stop everything in
-reverse order, with exit code 0. A process that ends by itself stops the rest, with exit code 1. A wrong environment is
-exit code 2.
+reverse order, with exit code 0. If one of the processes stops unexpectedly, the others are stopped, with exit code 1.
+A wrong environment gives exit code 2.
 
 Every child runs in a session of its own: Ctrl-C reaches this process only, and the database stops after its clients.
 """
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from keyadmin.server.embedded_postgres import EmbeddedPostgres
 
 HOST: Final = "127.0.0.1"
-START_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 15.0
+START_TIMEOUT_SECONDS: Final = 30.0
+STOP_TIMEOUT_SECONDS: Final = 15.0
 _POLL_SECONDS: Final = 0.1
 GUNICORN_CONF: Final = "python:keyadmin.server.gunicorn_conf"
 _KEYADMIN: Final = (sys.executable, "-m", "keyadmin.server.command_line")
@@ -46,7 +46,7 @@ class StopRequestedError(Exception):
 
 @dataclass
 class Service:
-    """A process that runs until it is stopped. `port` and `variable`, which sets it, are empty for the worker."""
+    """A process that runs until it is stopped. `variable` sets `port`; the worker has neither."""
 
     name: str
     command: list[str]
@@ -83,7 +83,7 @@ class Runner:
         self.worker = Service("worker", [*_KEYADMIN, "worker"])
         self.servers = services(self.port)
         # The children run in another folder, on which the default of KEYADMIN_LOCAL may depend.
-        self.environ = os.environ | {"KEYADMIN_LOCAL": str(env.local())}
+        self.environ = os.environ | {"KEYADMIN_LOCAL": str(env.local_folder())}
         self._stop_requested = False
         self._database: EmbeddedPostgres | None = None
 
@@ -94,16 +94,16 @@ class Runner:
         try:
             env.require_complete()
             for server in self.servers:
-                refuse_used_port(server.port, server.variable)
+                require_free_port(server.port, server.variable)
             self._start_database()
             self._prepare_data()
             self._start(self.worker)
             for server in self.servers:
                 self._start(server)
-            say(f"Gateways ask at http://{HOST}:{self.servers[-1].port}/verify")
-            say(f"keyadmin is at http://localhost:{self.port} (Ctrl-C stops it)")
+            print_line(f"Gateways send requests to http://{HOST}:{self.servers[-1].port}/verify")
+            print_line(f"keyadmin is at http://localhost:{self.port} (Ctrl-C stops it)")
             if password := self.environ.get("KEYADMIN_DEMO_PASSWORD"):
-                say(f"Sign in as any of these people. Their password: {password}")
+                print_line(f"Sign in as any of these people. The password of all of them: {password}")
             while True:
                 self._check()
                 time.sleep(_POLL_SECONDS)
@@ -111,41 +111,41 @@ class Runner:
             self._stop()
 
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
-        # An exception raised here could fall between the start of a child and the assignment that makes it known.
+        # An exception raised here could interrupt `_start` before it has stored the new child process.
         self._stop_requested = True
 
     def _check(self) -> None:
-        """Raise if a signal has asked to stop, or if a process has ended by itself."""
+        """Raise if a signal has asked to stop, or if a process has stopped unexpectedly."""
         if self._stop_requested:
             raise StopRequestedError
         for service in (self.worker, *self.servers):
             if service.process is not None and service.process.poll() is not None:
-                raise ServeError(f"The {service.name} ended by itself (exit code {service.process.returncode}).")
-        if self._database is not None and not self._database.running():
-            raise ServeError(f"The embedded PostgreSQL ended by itself. Its log: {self._database.log}")
+                raise ServeError(f"The {service.name} stopped unexpectedly (exit code {service.process.returncode}).")
+        if self._database is not None and not self._database.is_running():
+            raise ServeError(f"The embedded PostgreSQL stopped unexpectedly. Its log says why: {self._database.log}")
 
     def _start_database(self) -> None:
         if url := env.secret("DATABASE_URL"):
-            refuse_wrong_database(url)
+            require_reachable_database(url)
             return
-        say("Starting PostgreSQL …")
+        print_line("Starting PostgreSQL …")
         try:
-            env.private_folder(env.local())
+            env.private_folder(env.local_folder())
         except OSError as error:
             raise env.InvalidVariableError(
                 f"{error.filename} cannot be used: {error.strerror}. Set KEYADMIN_LOCAL."
             ) from error
         embedded_postgres = load_embedded_postgres()
-        database = embedded_postgres.EmbeddedPostgres(env.local() / "postgres")
+        database = embedded_postgres.EmbeddedPostgres(env.local_folder() / "postgres")
         database.start()
         self._database = database
         for name, role in embedded_postgres.ROLES.items():
-            env.write_private(env.local() / urls.LOCAL_FILES[name], f"{database.url(role)}\n")
+            env.write_private(env.local_folder() / urls.LOCAL_FILES[name], f"{database.url(role)}\n")
 
     def _prepare_data(self) -> None:
-        say("Preparing the database …")
+        print_line("Preparing the database …")
         self._command("migrate", "--verbosity", "0", "--skip-checks")
-        refuse_missing_peppers(self._database_url())
+        require_peppers_in_use(self._database_url())
         if self.is_development:
             self.environ["KEYADMIN_DEMO_PASSWORD"] = env.generated("demo-password", lambda: secrets.token_urlsafe(12))
             self._command("seed_demo")
@@ -165,21 +165,21 @@ class Runner:
     def _start(self, service: Service) -> None:
         """Start a process and return when it is ready."""
         service.process = self._spawn(service.command)
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while not self._is_ready(service):
             self._check()
             if time.monotonic() > deadline:
-                raise ServeError(f"The {service.name} does not start within {START_SECONDS:.0f} seconds.")
+                raise ServeError(f"The {service.name} does not start within {START_TIMEOUT_SECONDS:.0f} seconds.")
             time.sleep(_POLL_SECONDS)
 
     def _is_ready(self, service: Service) -> bool:
         """Whether a server accepts connections, or the worker has reported to the database."""
         if service.port:
-            return answers(service.port)
+            return accepts_connections(service.port)
         if service.process is None:
             return False
         with psycopg.connect(self._database_url(), connect_timeout=5) as connection:
-            name = f"{socket.gethostname()}:{service.process.pid}"
+            name = f"{socket.gethostname()}:{service.process.pid}"  # as `worker.name_of`, which needs Django
             return bool(connection.execute("SELECT 1 FROM worker_process WHERE name = %s", [name]).fetchall())
 
     def _database_url(self) -> str:
@@ -196,7 +196,7 @@ class Runner:
                 end_group(service.process)
         if self._database is not None:
             for name in urls.LOCAL_FILES.values():
-                (env.local() / name).unlink(missing_ok=True)
+                (env.local_folder() / name).unlink(missing_ok=True)
             self._database.stop()
 
 
@@ -211,7 +211,7 @@ def load_embedded_postgres() -> ModuleType:
     return embedded_postgres
 
 
-def refuse_used_port(port: int, variable: str = "PORT") -> None:
+def require_free_port(port: int, variable: str = "PORT") -> None:
     """Raise ServeError if another program listens on the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -223,7 +223,7 @@ def refuse_used_port(port: int, variable: str = "PORT") -> None:
             ) from error
 
 
-def refuse_wrong_database(url: str) -> None:
+def require_reachable_database(url: str) -> None:
     """Raise InvalidVariableError if the URL cannot be read or no database answers there."""
     urls.database_config(url)
     try:
@@ -232,7 +232,7 @@ def refuse_wrong_database(url: str) -> None:
         raise env.InvalidVariableError(urls.connection_problem(error) or str(error)) from error
 
 
-def refuse_missing_peppers(url: str) -> None:
+def require_peppers_in_use(url: str) -> None:
     """Raise InvalidVariableError if stored secrets need a pepper that this machine lacks.
 
     Every call with one of those keys would be denied with 401, as if the key were wrong.
@@ -246,7 +246,7 @@ def refuse_missing_peppers(url: str) -> None:
         )
 
 
-def answers(port: int) -> bool:
+def accepts_connections(port: int) -> bool:
     """Whether something accepts connections on the port."""
     with socket.socket() as probe:
         probe.settimeout(1)
@@ -258,13 +258,13 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+            process.wait(STOP_TIMEOUT_SECONDS)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -275,7 +275,7 @@ def main() -> int:
     try:
         Runner().run()
     except StopRequestedError:
-        say("Stopped.")
+        print_line("Stopped.")
         return 0
     except (ServeError, env.ConfigurationError) as error:
         sys.stderr.write(f"Error: {error}\n")

@@ -1,6 +1,6 @@
 """Static files for production: style sheets joined into one file, every file named by its hash and compressed.
 
-No library does the joining without Node: it inlines the `@import` lines of one file of ours, and nothing else.
+This module only inlines the `@import` lines of one style sheet. Libraries that do it need Node.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
-#: The style sheet whose imports are inlined. Imported files stand in its folder or below, and their `url(…)` are
-#: written as seen from that folder.
+#: The style sheet whose imports are inlined. Imported files are in its folder or below, and their `url(…)` are
+#: relative to that folder.
 JOINED_STYLESHEET: Final = "css/app.css"
 _IMPORT: Final = re.compile(r'@import url\("([^"]+)"\);')
 
@@ -19,7 +19,7 @@ _IMPORT: Final = re.compile(r'@import url\("([^"]+)"\);')
 class JoinedStaticFilesStorage(CompressedManifestStaticFilesStorage):
     """Inlines the imports of `JOINED_STYLESHEET`, then hashes and compresses as WhiteNoise does."""
 
-    #: Names in `import … from "./dom.js"` become hashed names too.
+    #: Also replace the names in `import … from "./dom.js"` by hashed names.
     support_js_module_import_aggregation = True
 
     def post_process(

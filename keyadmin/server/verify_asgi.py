@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
 django.setup()
 
 from keyadmin.core import problems  # noqa: E402 - models can be imported after setup() only
-from keyadmin.core.headers import request_id  # noqa: E402
+from keyadmin.core.headers import request_id as valid_request_id  # noqa: E402
 from keyadmin.integrations.gateway import responses  # noqa: E402
 from keyadmin.integrations.gateway.responses import AsgiResponse  # noqa: E402
 from keyadmin.integrations.gateway.verify import VerifyEndpoint  # noqa: E402
@@ -26,7 +26,7 @@ log = structlog.get_logger("keyadmin.integrations.gateway")
 
 
 class VerifyApplication:
-    """One in each worker process."""
+    """The ASGI callable. Each worker process has one."""
 
     def __init__(self) -> None:
         self._endpoint: VerifyEndpoint | None = None
@@ -57,14 +57,14 @@ class VerifyApplication:
             peer = scope["client"][0] if scope["client"] else ""
             headers = {name.decode("latin-1").lower(): [value.decode("latin-1")] for name, value in scope["headers"]}
             return await self._in_thread(metrics.answer, scope["method"], peer, headers)
-        return _problem(404, "not-found", "There is nothing at this path.")
+        return _problem(404, "not-found", "There is nothing at this path. Gateways use /verify.")
 
     async def _in_thread(self, function: Callable[..., problems.Response], *arguments: Any) -> AsgiResponse:
         loop = asyncio.get_running_loop()
         return responses.as_asgi(await loop.run_in_executor(self._blocking, function, *arguments))
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
-        """Runs from the start of the worker to its end."""
+        """Handle the events of the worker's start and end. At the end, close the endpoint."""
         while (message := await receive())["type"] != "lifespan.shutdown":
             await send({"type": f"{message['type']}.complete"})
         if self._endpoint is not None:
@@ -73,8 +73,8 @@ class VerifyApplication:
 
 
 def _problem(status: int, slug: str, detail: str) -> AsgiResponse:
-    own_id = request_id()
-    return responses.problem(problems.problem_response(status, slug, detail, own_id), own_id)
+    request_id = valid_request_id()
+    return responses.problem(problems.problem_response(status, slug, detail, request_id), request_id)
 
 
 metrics.start()

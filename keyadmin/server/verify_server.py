@@ -37,6 +37,7 @@ def main() -> int:
 def settings(port: int | None) -> Mapping[str, Any]:
     """granian's settings, from the environment. Raises ConfigurationError."""
     env.require_complete()
+    # The workers read these variables. Reading them here reports an error before any worker starts.
     env.peppers()
     urls.database_config()
     env.networks("KEYADMIN_TRUSTED_PROXIES")

@@ -26,13 +26,13 @@ log = structlog.get_logger("keyadmin.worker")
 POLL_SECONDS: Final = 1.0
 #: Seconds between two reports that the worker is alive.
 HEARTBEAT_SECONDS: Final = 15.0
-#: Seconds between two looks at which maintenance tasks are due.
+#: Seconds between two checks for maintenance tasks that are due.
 MAINTENANCE_POLL_SECONDS: Final = 10.0
 _RETRY_CONNECTION_SECONDS: Final = 5.0
 
 
 def name_of(process_id: int) -> str:
-    """The name of a worker on this host."""
+    """The name of a worker of this host in the table of workers."""
     return f"{socket.gethostname()}:{process_id}"
 
 
@@ -53,7 +53,7 @@ class Worker:
             while not self._stopping.is_set():
                 self._stopping.wait(self._step())
         finally:
-            self._sign_off()
+            self._unregister()
 
     def _request_stop(self, number: int, frame: FrameType | None) -> None:
         self._stopping.set()
@@ -62,7 +62,7 @@ class Worker:
         """Process at most one job. Returns the seconds to wait before the next step."""
         try:
             close_old_connections()
-            # Without its maintenance thread the worker reports no more, so that `/readyz` names it.
+            # A worker whose maintenance thread is dead stops reporting, so that `/readyz` warns.
             if time.monotonic() >= self._next_heartbeat and not self._maintenance.is_dead:
                 outbox.record_worker(self.name)
                 self._next_heartbeat = time.monotonic() + HEARTBEAT_SECONDS
@@ -74,7 +74,7 @@ class Worker:
         connection.close()
         return _RETRY_CONNECTION_SECONDS
 
-    def _sign_off(self) -> None:
+    def _unregister(self) -> None:
         try:
             outbox.remove_worker(self.name)
         except (DatabaseError, InterfaceError) as error:

@@ -7,7 +7,7 @@ from psycopg.rows import class_row, scalar_row
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.state import state
 
-#: A worker reports every 15 seconds. Later than this it is taken for gone.
+#: A worker reports every 15 seconds. After this time without a report it counts as missing.
 WORKER_MISSING_SECONDS: Final = 180.0
 
 
@@ -17,14 +17,17 @@ class WorkerStatus(NamedTuple):
     waiting_jobs: int
     oldest_job_age: float | None
     failed_jobs: int
-    #: Since any worker reported last.
+    #: Time since the last report of any worker.
     worker_age: float | None
     #: Name of the maintenance task → Unix time of its last success.
     maintenance_runs: dict[str, float]
 
 
 def read() -> WorkerStatus:
-    """Within the time of the call that was started. Raises DatabaseUnavailableError, also before migrations."""
+    """One statement within the deadline that `state.database.start_call()` has set.
+
+    Raises DatabaseUnavailableError, also if the tables do not exist yet.
+    """
     if state.database.fetch("SELECT to_regclass('outbox_job')::text", {}, scalar_row) == [None]:
         raise DatabaseUnavailableError
     return state.database.fetch(_STATUS, {}, class_row(WorkerStatus))[0]
@@ -33,13 +36,13 @@ def read() -> WorkerStatus:
 def warning(status: WorkerStatus) -> str:
     """What is wrong with the workers, in one sentence or two; "" if nothing is.
 
-    A missing worker does not keep a process from deciding calls, so it does not make `/readyz` fail.
+    A process decides calls without a worker, so a missing worker does not make `/readyz` fail.
     """
     if status.worker_age is None:
         return "No worker is running: mails and maintenance wait. Start `keyadmin worker`."
     if status.worker_age > WORKER_MISSING_SECONDS:
         minutes = int(status.worker_age // 60)
-        return f"No worker was seen for {minutes} minutes: mails and maintenance wait. Start `keyadmin worker`."
+        return f"No worker has reported for {minutes} minutes: mails and maintenance wait. Start `keyadmin worker`."
     return ""
 
 

@@ -37,7 +37,7 @@ def test_another_role_has_the_applications_host_and_not_its_password(environment
 def test_overrides_are_laid_over_a_database_config(environment: pytest.MonkeyPatch) -> None:
     environment.setenv(OWNER, "postgresql://owner:key@/keys?connect_timeout=9")
     config = urls.database_config() | {"CONN_MAX_AGE": 60}
-    assert urls.overlaid(config, urls.overrides(OWNER)) == config | {
+    assert urls.with_parameters(config, urls.overrides(OWNER)) == config | {
         "USER": "owner",
         "PASSWORD": "key",
         "OPTIONS": {"sslmode": "require", "connect_timeout": "9"},

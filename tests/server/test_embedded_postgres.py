@@ -52,9 +52,9 @@ def add_row(url: str) -> int:
 def test_embedded_postgres_keeps_its_data_and_leaves_no_process(tmp_path: Path) -> None:
     folder = tmp_path / "postgres"
     with EmbeddedPostgres(folder) as server:
-        assert server.running()
+        assert server.is_running()
         assert add_row(server.url()) == 1
-    assert not server.running()
+    assert not server.is_running()
     assert processes(folder) == []
     with EmbeddedPostgres(folder, settings={"max_connections": "7"}) as server, psycopg.connect(server.url()) as it:
         assert it.execute("SHOW max_connections").fetchone() == ("7",)

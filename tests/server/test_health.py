@@ -75,7 +75,7 @@ def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
             for server in running:
                 answer = server.request("/readyz")
                 assert answer.status == 200
-                assert "No worker was seen for 11 minutes" in answer.json["worker"]
+                assert "No worker has reported for 11 minutes" in answer.json["worker"]
                 metrics = server.request("/metrics").body.decode()
                 assert f'keyadmin_build_info{{version="{__version__}"}} 1.0' in metrics
                 assert "keyadmin_worker_seen_seconds 69" in metrics

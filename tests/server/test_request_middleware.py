@@ -46,7 +46,7 @@ def test_links_to_choose_a_password_are_redacted_in_the_log(path: str) -> None:
 
 
 def test_undeclared_proxy_is_logged_once(db: None, caplog: pytest.LogCaptureFixture) -> None:
-    request_middleware._warn_once.cache_clear()
+    request_middleware._warn_of_untrusted_proxy.cache_clear()
     for _ in range(2):
         Client().get("/account/login/", headers={"X-Forwarded-For": "10.0.0.1"})
     assert sum("untrusted peer" in record.getMessage() for record in caplog.records) == 1

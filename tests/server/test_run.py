@@ -128,7 +128,7 @@ def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], fir
     assert (shown.returncode, "[ ]" in shown.stdout) == (0, False)
     ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (first_run.address, first_run.gateway)]
     assert [(one.status_code, one.json()) for one in ready] == [(200, {"status": "ok"})] * 2
-    assert f"Gateways ask at {first_run.gateway}/verify" in first_run.output.read_text()
+    assert f"Gateways send requests to {first_run.gateway}/verify" in first_run.output.read_text()
     second = run(RUN, fresh | free_ports())
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "already in use" in second.stderr
@@ -166,7 +166,7 @@ def test_process_that_ends_by_itself_stops_the_others(served: Running, module: s
     served.child(module).kill()
     assert served.process.wait(timeout=60) == 1
     assert served.left_processes() == []
-    assert f"The {name} ended by itself" in served.output.read_text()
+    assert f"The {name} stopped unexpectedly" in served.output.read_text()
 
 
 def test_killed_gunicorn_worker_is_replaced(served: Running) -> None:

@@ -5,8 +5,8 @@ still acknowledges packets. docs/decisions/0001-page-connections.md has the meas
 
 `enable_page_deadline()` turns the limit on, in web servers; management commands wait as long as a statement takes. A
 connection that waits for an answer opens another one every SILENCE_SECONDS, to see whether the server still responds.
-A slow statement may take the whole deadline, and a server that is away is noticed within about 1.3 s, before calls that
-wait for a thread of the web server reach their own deadline.
+A slow statement may take the whole deadline. A server that does not respond is noticed within about 1.3 s, before calls
+that wait for a thread of the web server reach their own deadline.
 """
 
 from collections.abc import Callable
@@ -56,11 +56,11 @@ def enable_page_deadline(seconds: float, get_circuit_breaker: Callable[[], Circu
 
 
 class StatementTimeoutError(psycopg.OperationalError):
-    """The statement was given up. It may have taken effect."""
+    """The client stopped waiting for the statement. The server may still have executed it."""
 
 
 class PageConnection(psycopg.Connection[Any]):
-    """A connection that stops waiting at the deadline, or when the server does not respond. It is closed then."""
+    """A connection that is closed at the deadline of a statement, or when the server does not respond."""
 
     conninfo: str
     deadline: PageDeadline
@@ -100,28 +100,28 @@ class PageConnection(psycopg.Connection[Any]):
             raise
 
     def _limited[RV](self, gen: PQGen[RV]) -> PQGen[RV]:
-        """The steps of `gen`. psycopg resumes it at every poll, also if nothing has arrived."""
+        """Run `gen`, and check the server while it waits. psycopg resumes the generator at every poll."""
         began = probed = monotonic()
         try:
             state = next(gen)
             while True:
                 ready = yield state
                 if not ready and monotonic() - probed > SILENCE_SECONDS:
-                    self._check(began)
+                    self._check_server(began)
                     probed = monotonic()
                 state = gen.send(ready)
         except StopIteration as stop:
             result: RV = stop.value
             return result
 
-    def _check(self, began: float) -> None:
+    def _check_server(self, began: float) -> None:
         """Raise StatementTimeoutError if the server does not respond, or the statement has reached the deadline."""
         breaker = self.deadline.get_circuit_breaker()
         if breaker.is_open() or not server_responds(self.conninfo):
             breaker.record_failure()
             raise StatementTimeoutError("the server does not answer")
         if monotonic() - began > self.deadline.seconds:
-            raise StatementTimeoutError(f"the server needs more than {self.deadline.seconds:g} s")
+            raise StatementTimeoutError(f"the statement takes longer than {self.deadline.seconds:g} s")
 
 
 def server_responds(conninfo: str) -> bool:
