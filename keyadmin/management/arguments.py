@@ -1,4 +1,4 @@
-"""Types of arguments. An argument that cannot be read ends the command with exit code 2 before it does anything."""
+"""Types of arguments, for argparse. A malformed argument ends the command with exit code 2."""
 
 import re
 from argparse import ArgumentTypeError
@@ -17,10 +17,10 @@ _DAYS: Final = re.compile(r"([0-9]{1,5})d")
 
 
 def moment(text: str) -> datetime:
-    """An RFC 3339 time. The offset is required: the time zone of the shell is not used."""
+    """An RFC 3339 time with an offset, which is required."""
     try:
         if not _RFC_3339.fullmatch(text):
-            raise ValueError  # noqa: TRY301 - Python reads more formats than RFC 3339 has
+            raise ValueError  # noqa: TRY301 - fromisoformat accepts more than RFC 3339
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time such as 2027-03-01T12:00:00Z.") from None
@@ -31,7 +31,7 @@ def day(text: str) -> date:
     try:
         parsed = date.fromisoformat(text)
         if parsed.isoformat() != text:
-            raise ValueError  # noqa: TRY301 - ISO 8601 has more forms
+            raise ValueError  # noqa: TRY301 - fromisoformat accepts more forms
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a day such as 2027-03-01.") from None
     return parsed

@@ -1,4 +1,4 @@
-"""What all commands of keyadmin share: the actor, the output, and the exit codes.
+"""The base class of all commands of keyadmin: the actor, the output, and the exit codes.
 
 Standard output carries only the result: a table or a line for people, one JSON document with `--json`. Notes about the
 result go to standard error. A command that fails prints one line there, which begins with "Error: ". The exit codes are
@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any, Never
+from typing import Any, Final, Never
 
 from django.core.management import base
 from django.db import ProgrammingError
@@ -20,20 +20,24 @@ from django.db import ProgrammingError
 from keyadmin.core import errors
 from keyadmin.core.actors import Actor, ActorKind, Interface
 
+NOT_MIGRATED: Final = (
+    "The database is not up to date. Run `keyadmin manage migrate`, or `python manage.py migrate` in a checkout."
+)
+
 
 class ExitCode(IntEnum):
     """The exit code of a command."""
 
     DONE = 0
-    #: The database does not answer, is not migrated, or the result could not be printed.
+    #: The database does not answer or is not migrated, or the result could not be printed.
     FAILED = 1
-    #: The arguments cannot be read.
+    #: Arguments are missing, unknown or malformed.
     USAGE = 2
     NOT_FOUND = 3
     FORBIDDEN = 4
-    #: Another change was faster, or the present state does not allow the act.
+    #: The row was changed at the same time, or its state does not allow the act.
     CONFLICT = 5
-    #: The arguments were read, but a value is not acceptable.
+    #: A value of an argument is not valid.
     INVALID = 6
 
 
@@ -47,7 +51,7 @@ class CommandError(base.CommandError):
 class OperatorCommand(base.BaseCommand):
     """A command for the operator's shell. Subclasses implement `arguments` and `run`."""
 
-    #: The checks would take time, and print warnings, in every call of an operator's script.
+    #: In scripts, the checks would cost time and print warnings on every call.
     requires_system_checks = []
     _called_from_command_line: bool
     epilog = "Exit codes: 0 done, 1 failed, 2 bad arguments, 3 not found, 4 forbidden, 5 conflict, 6 invalid."
@@ -84,7 +88,7 @@ class OperatorCommand(base.BaseCommand):
         except errors.OperationError as error:
             raise command_error_for(error) from error
         except ProgrammingError as error:
-            if (message := message_for(error)) is None:
+            if (message := database_message(error)) is None:
                 raise
             raise CommandError(message, ExitCode.FAILED) from error
 
@@ -108,13 +112,13 @@ class OperatorCommand(base.BaseCommand):
             self.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def message_for(error: ProgrammingError) -> str | None:
-    """The message for a statement that the database refused; None if the statement itself is wrong."""
+def database_message(error: ProgrammingError) -> str | None:
+    """The message if the schema is of another release or the role lacks a privilege; None for any other error."""
     match getattr(error.__cause__, "sqlstate", None):
         case "42P01" | "42703":  # a table or a column is missing: the schema is of another release
-            return "The database is not up to date: run `python manage.py migrate`."
-        case "42501":  # the role lacks a privilege, such as that to write history
-            return f"The database refused it, and nothing was changed: {error}"
+            return NOT_MIGRATED
+        case "42501":
+            return f"The database role lacks a privilege, and nothing was changed: {error}"
         case _:
             return None
 
@@ -129,17 +133,17 @@ def operator() -> Actor:
 
 
 def require_utf8(options: dict[str, Any]) -> None:
-    """Raise CommandError for arguments that are not UTF-8: Python reads them as text that PostgreSQL does not take."""
+    """Raise CommandError for arguments that are not UTF-8: Python decodes them to text that PostgreSQL rejects."""
     for name, value in options.items():
         try:
             for text in value if isinstance(value, list) else [value]:
                 str(text).encode()
         except UnicodeEncodeError as error:
-            raise CommandError(f"{name}: not UTF-8 text.", ExitCode.USAGE) from error
+            raise CommandError(f"{name} is not UTF-8 text.", ExitCode.USAGE) from error
 
 
 def command_error_for(error: errors.OperationError) -> CommandError:
-    """The exit code and the message for an error of an operation."""
+    """The CommandError for an error of an operation, with its message and exit code."""
     if isinstance(error, errors.InvalidInputError):
         texts = {field: " ".join(map(str, messages)) for field, messages in error.errors.items()}
         parts = (text if field == "__all__" else f"{field}: {text}" for field, text in texts.items())

@@ -1,6 +1,6 @@
 """The keys of checkpoints: the private key that signs them, and the public keys that verify them.
 
-A checkpoint proves most if the web servers do not know the private key.
+Keep the private key away from the web servers: an attacker there could otherwise sign a changed history.
 """
 
 import re
@@ -21,7 +21,9 @@ def signing_key() -> Ed25519PrivateKey | None:
     if not value and env.environment() == env.DEVELOPMENT:
         value = env.generated("secrets/checkpoint-key", lambda: secrets.token_hex(32))
     if value and not re.fullmatch(_HEX, value):
-        raise env.InvalidVariableError(f"KEYADMIN_CHECKPOINT_KEY must be 64 hex digits. Make one: {GENERATE_COMMAND}")
+        raise env.InvalidVariableError(
+            f"KEYADMIN_CHECKPOINT_KEY must be 64 hex digits. Generate one: {GENERATE_COMMAND}"
+        )
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(value)) if value else None
 
 
@@ -33,7 +35,7 @@ def known_keys() -> set[str]:
     public = {value.lower() for value in env.csv("KEYADMIN_CHECKPOINT_PUBLIC_KEYS")}
     if not all(re.fullmatch(_HEX, value) for value in public):
         raise env.InvalidVariableError(
-            "KEYADMIN_CHECKPOINT_PUBLIC_KEYS must be 64 hex digits each: the `key` of checkpoints."
+            "KEYADMIN_CHECKPOINT_PUBLIC_KEYS must be public keys, each of 64 hex digits: the `key` of checkpoints."
         )
     key = signing_key()
     return public | ({key.public_key().public_bytes_raw().hex()} if key else set())

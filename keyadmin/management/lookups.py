@@ -1,4 +1,4 @@
-"""Find the row that an argument names. A row that does not exist ends the command with exit code 3."""
+"""Look-ups of the rows that arguments name. If there is no such row, the command ends with exit code 3."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -17,9 +17,9 @@ def organisation(text: str, *, actor: Actor) -> Organisation:
 
 
 def key(text: str, *, actor: Actor) -> Key:
-    """By id or key ID. The error message does not repeat the text: it may be a whole key with its secret."""
+    """By id or key ID. The error message does not repeat the text, which may contain the secret."""
     row: Key | None = Key.objects.visible_to(actor).filter(Q(key_id=text) | Q(id=uuid(text))).first()
-    return row or not_found("There is no such key. Name it by its id or its key ID.")
+    return row or not_found("There is no such key. Give its id or its key ID.")
 
 
 def bot(text: str, *, owner: Organisation, actor: Actor) -> Bot:

@@ -33,7 +33,7 @@ def argument(*flags: str, **options: Any) -> Argument:
 
 
 class subcommand:  # noqa: N801 - used as a decorator
-    """Decorator of a method of a SubcommandCommand: it runs the subcommand and takes the options."""
+    """Decorator: the method of a SubcommandCommand runs the subcommand, and takes the parsed options."""
 
     def __init__(self, name: str, help: str, *arguments: Argument) -> None:  # noqa: A002 - the name of argparse
         self._name, self._help, self._arguments = name, help, arguments
@@ -56,7 +56,7 @@ class _Declaration:
 class SubcommandCommand(OperatorCommand):
     """Subclasses have one method for each subcommand, decorated with `subcommand`."""
 
-    #: By name, in the order in which they are written.
+    #: The subcommands by name, in the order of their definition.
     subcommands: ClassVar[Mapping[str, Subcommand]] = {}
 
     def arguments(self, parser: CommandParser) -> None:
@@ -88,7 +88,7 @@ class SubcommandCommand(OperatorCommand):
 
 
 def provided(options: Namespace, *names: str) -> dict[str, Any]:
-    """The options that are on the command line, as keyword arguments of an operation that changes only those."""
+    """Keyword arguments for an operation: those of the named options that are on the command line."""
     return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
 
 

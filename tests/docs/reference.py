@@ -47,7 +47,7 @@ everything else to standard error.
 | 2 | wrong arguments or environment |
 | 3 | not found |
 | 4 | forbidden |
-| 5 | conflict, or history is broken |
+| 5 | conflict, or the hash chain is broken |
 | 6 | invalid input |
 """
 

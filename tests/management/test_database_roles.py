@@ -12,9 +12,9 @@ def test_database_roles_grants_privileges_and_prints_them(empty_shell: Shell) ->
         done = shell.process("database_roles", "--json")
         assert (done.returncode, done.stderr) == (0, "")
         assert json.loads(done.stdout) == [
-            {"for": "owner", "role": OWNER, "over_history": ["superuser"]},
-            {"for": "application", "role": APPLICATION, "over_history": []},
-            {"for": "calls", "role": CALLS, "over_history": []},
+            {"for": "owner", "role": OWNER, "history_privileges": ["superuser"]},
+            {"for": "application", "role": APPLICATION, "history_privileges": []},
+            {"for": "calls", "role": CALLS, "history_privileges": []},
         ]
     assert 'GRANT UPDATE ON meter TO "keyadmin_calls"' in shell.process("database_roles", "--sql").stdout
     one_url = shell.process("database_roles", KEYADMIN_OWNER_DATABASE_URL="", KEYADMIN_CALLS_DATABASE_URL="")

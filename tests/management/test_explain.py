@@ -51,7 +51,7 @@ def test_explain_prints_a_table_of_rules(shell: Shell) -> None:
     assert (denied.returncode, denied.stderr) == (0, "")
     first, head, *rules = denied.stdout.splitlines()
     assert first == ("Denied by rule 6, Permission: 403, This key lacks the permission for this method and path.")
-    assert head.split() == ["RULE", "SAYS", "BECAUSE"]
+    assert head.split() == ["RULE", "RESULT", "DETAIL"]
     assert rules[5].split("  ")[0] == "6"
     assert "decides" in rules[5]
     assert rules[-2:] == [

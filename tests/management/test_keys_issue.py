@@ -62,7 +62,7 @@ def test_keys_issue_prints_the_key_and_a_note_on_standard_error(shell: Shell) ->
     assert done.returncode == 0
     token = tokens.parse(done.stdout.removesuffix("\n"))
     assert token is not None
-    assert "never shown again" in done.stderr
+    assert "cannot be shown again" in done.stderr
     assert token.secret not in done.stderr
 
 
@@ -134,7 +134,7 @@ def test_argument_that_is_not_utf_8_is_an_error(shell: Shell) -> None:
     done = shell(*EXAMPLE, "--description", "\udcff")
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "description: not UTF-8 text." in done.stderr
+    assert "description is not UTF-8 text." in done.stderr
 
 
 def test_keys_issue_sets_every_field(command: Run, northwind: Organisation) -> None:

@@ -69,7 +69,7 @@ def test_keys_list_prints_a_table(shell: Shell) -> None:
     head, *rows = done.stdout.splitlines()
     assert head.split()[:4] == ["ID", "KEY", "NAME", "OWNER"]
     assert len(rows) == 2
-    assert done.stderr.startswith("The newest 2 of ")
+    assert done.stderr.startswith("These are the newest 2 of ")
 
 
 def test_keys_list_never_prints_a_secret(shell: Shell) -> None:

@@ -42,7 +42,7 @@ def used(northwind: Organisation) -> None:
 
 def test_usage_is_added_up_and_pruned(command: Command, used: None) -> None:
     assert json.loads(command("prune_usage", "--json")) == {"removed": {"usage_hour": 1}}
-    assert command("prune_usage") == "No usage is too old.\n"
+    assert command("prune_usage") == "No usage is older than its retention.\n"
     told = json.loads(command("roll_up_usage", "--json"))
     assert told["hours_until"].endswith(":00:00Z")
     day = (timezone.now() - timedelta(days=2)).date()

@@ -42,7 +42,7 @@ def test_loads_once(empty_shell: Shell) -> None:
 
     assert (first.returncode, first.stderr, second.returncode, second.stderr) == (0, "", 0, "")
     assert "Loaded" in first.stdout
-    assert "nothing was changed" in second.stdout
+    assert "Nothing was changed" in second.stdout
     assert everything(empty_shell) == loaded
     for printed in (first.stdout, second.stdout):
         assert "maya@northwind.example" in printed

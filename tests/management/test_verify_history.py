@@ -54,7 +54,7 @@ def test_unchanged_history_is_intact(written: Shell, kept: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     said = json.loads(done.stdout)
     assert (said["number"], said["checkpoint"]) == (last, last)
-    assert written("verify_history").stdout == f"History is whole: {last} events.\n"
+    assert written("verify_history").stdout == f"Chain verified: {last} events.\n"
     assert written.rows("SELECT number, problem FROM chain_check") == [(last, "")]
 
 
@@ -62,7 +62,7 @@ def test_edited_event_is_named(written: Shell) -> None:
     tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
     done = written("verify_history")
     assert (done.returncode, done.stdout) == (5, "")
-    assert done.stderr == "Error: History is broken. Event 5: its content is not what was recorded.\n"
+    assert done.stderr == "Error: The hash chain is broken. Event 5: its content is not what was recorded.\n"
     assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content is not what was recorded")]
 
 
@@ -138,7 +138,7 @@ def test_since_checkpoint_verifies_only_later_events(written: Shell, kept: Path)
     assert written("organisations", "create", "--name", "Fabrikam").returncode == 0
     since = ("verify_history", "--checkpoint", str(kept), "--since-checkpoint")
     done = written(*since, **KEY)
-    assert (done.returncode, done.stdout) == (0, f"History is whole since the checkpoint of event {last}: 1 event.\n")
+    assert (done.returncode, done.stdout) == (0, f"Chain verified since the checkpoint of event {last}: 1 event.\n")
     assert "The History page does not show this" in done.stderr
     assert written.rows("SELECT 1 FROM chain_check") == []
     assert written("verify_history").returncode == 0
@@ -160,9 +160,9 @@ def test_empty_history_has_a_checkpoint(empty_shell: Shell, tmp_path: Path) -> N
     file = tmp_path / "checkpoint.json"
     file.write_text(empty_shell("checkpoint", **KEY).stdout)
     checked = ("verify_history", "--checkpoint", str(file))
-    assert empty_shell(*checked, **KEY).stdout == "History is whole: 0 events, with the checkpoint of event 0.\n"
+    assert empty_shell(*checked, **KEY).stdout == "Chain verified: 0 events, with the checkpoint of event 0.\n"
     assert empty_shell("organisations", "create", "--name", "Fabrikam").returncode == 0
-    assert empty_shell(*checked, "--since-checkpoint", **KEY).stdout.startswith("History is whole: 1 event")
+    assert empty_shell(*checked, "--since-checkpoint", **KEY).stdout.startswith("Chain verified: 1 event")
     tamper(empty_shell, ("DELETE FROM event", ()))
     assert "Event 1: it is missing, and all after it" in empty_shell(*checked, **KEY).stderr
 
@@ -198,7 +198,7 @@ def test_terminal_shows_progress(written: Shell) -> None:
     )
     os.close(terminal)
     last = newest(written)
-    assert done.stdout.decode() == f"History is whole: {last} events.\n"
+    assert done.stdout.decode() == f"Chain verified: {last} events.\n"
     assert f"\r[{'#' * 40}] {last} of {last}, 0 s left" in os.read(screen, 10_000).decode()
     os.close(screen)
 

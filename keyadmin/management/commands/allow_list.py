@@ -11,9 +11,9 @@ from keyadmin.management.subcommands import SubcommandCommand, argument, subcomm
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.organisations import allow_lists
 
-LIST: Final = (
-    argument("--key", help="The list of this key (id or key ID)."),
-    argument("--bot", metavar="NAME", help="The list of this bot (name or id); needs --organisation."),
+ALLOW_LIST: Final = (
+    argument("--key", help="The key whose list it is (id or key ID)."),
+    argument("--bot", metavar="NAME", help="The bot whose list it is (name or id). Requires --organisation."),
     argument("--organisation", metavar="SLUG", help="The organisation of the bot (slug or id)."),
 )
 NETWORK: Final = argument("network", metavar="CIDR", help="An address or network, such as 203.0.113.0/24.")
@@ -22,31 +22,31 @@ NETWORK: Final = argument("network", metavar="CIDR", help="An address or network
 class Command(SubcommandCommand):
     help = "List, add, change and remove the networks of a key's or a bot's allow-list."
 
-    @subcommand("list", "List the networks. An empty list allows any address.", *LIST)
+    @subcommand("list", "List the networks. An empty list allows any address.", *ALLOW_LIST)
     def list_(self, options: Namespace) -> None:
-        self.print_table([described(entry) for entry in self._entries(options)], ("id", "network"))
+        self.print_table([as_json(entry) for entry in self._entries(options)], ("id", "network"))
 
-    @subcommand("add", "Add a network. After the first one, all other addresses are denied.", *LIST, NETWORK)
+    @subcommand("add", "Add a network. After the first one, all other addresses are denied.", *ALLOW_LIST, NETWORK)
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
         target: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
-        self._done(allow_lists.add(actor=self.actor, network=options.network, **target), "Added")
+        self._print_result(allow_lists.add(actor=self.actor, network=options.network, **target), "Added")
 
     @subcommand(
         "change",
         "Replace a network by another one.",
-        *LIST,
+        *ALLOW_LIST,
         NETWORK,
         argument("new", metavar="NEW_CIDR", help="The network that replaces it."),
     )
     def change(self, options: Namespace) -> None:
         entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, network=options.new)
-        self._done(entry, "Changed to")
+        self._print_result(entry, "Changed to")
 
     @subcommand(
         "remove",
         "Remove a network.",
-        *LIST,
+        *ALLOW_LIST,
         NETWORK,
         argument(
             "--allow-any",
@@ -57,11 +57,11 @@ class Command(SubcommandCommand):
     def remove(self, options: Namespace) -> None:
         entry = self._find(options)
         allow_lists.remove(actor=self.actor, entry=entry.id, allow_any=options.allow_any)
-        self._done(entry, "Removed")
+        self._print_result(entry, "Removed")
 
     def _owner(self, options: Namespace) -> Key | Bot:
         if bool(options.key) == bool(options.bot) or bool(options.bot) != bool(options.organisation):
-            raise CommandError("Name the list by --key, or by --bot and --organisation.", ExitCode.USAGE)
+            raise CommandError("Give either --key, or --bot and --organisation.", ExitCode.USAGE)
         if options.key:
             return lookups.key(options.key, actor=self.actor)
         owner = lookups.organisation(options.organisation, actor=self.actor)
@@ -73,12 +73,14 @@ class Command(SubcommandCommand):
 
     def _find(self, options: Namespace) -> AllowListEntry:
         entries = {str(entry.network): entry for entry in self._entries(options)}
-        return entries.get(options.network) or not_found("This network is not on the list.")
+        return entries.get(options.network) or not_found(
+            "This network is not in the allow-list. `allow_list list` shows its networks."
+        )
 
-    def _done(self, entry: AllowListEntry, done: str) -> None:
-        self.print_object(described(entry), f"{done} {entry.network}.")
+    def _print_result(self, entry: AllowListEntry, done: str) -> None:
+        self.print_object(as_json(entry), f"{done} {entry.network}.")
 
 
-def described(entry: AllowListEntry) -> dict[str, Any]:
+def as_json(entry: AllowListEntry) -> dict[str, Any]:
     """An entry as JSON."""
     return {"id": str(entry.id), "network": str(entry.network)}

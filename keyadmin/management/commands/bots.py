@@ -14,7 +14,7 @@ OWNER: Final = argument(
 )
 BOT: Final = argument("bot", help="The name or id of the bot.")
 NAME: Final = argument("--name", help="The new name.")
-REASON: Final = argument("--reason", default="", help="Kept in the history.")
+REASON: Final = argument("--reason", default="", help="Recorded in the history.")
 DESCRIPTION: Final = argument("--description", help="What the bot is for.")
 CONVERSATIONAL: Final = argument(
     "--conversational",
@@ -38,36 +38,38 @@ class Command(SubcommandCommand):
     def create(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = provided(options, "name", "description", "is_conversational")
-        self._done(bots.create(actor=self.actor, organisation=owner.id, **fields), "Created")
+        self._print_result(bots.create(actor=self.actor, organisation=owner.id, **fields), "Created")
 
     @subcommand("list", "List an organisation's bots.", OWNER)
     def list_(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         rows = Bot.objects.visible_to(self.actor).filter(organisation=owner).select_related("organisation")
-        self.print_table([described(row) for row in rows], ("id", "name", "is_conversational", "is_active"))
+        self.print_table([as_json(row) for row in rows], ("id", "name", "is_conversational", "is_active"))
 
-    @subcommand("edit", "Change the fields that are given.", OWNER, BOT, NAME, DESCRIPTION, CONVERSATIONAL)
+    @subcommand("edit", "Change the given fields.", OWNER, BOT, NAME, DESCRIPTION, CONVERSATIONAL)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "name", "description", "is_conversational")
-        self._done(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Edited")
+        self._print_result(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Edited")
 
-    @subcommand("disable", "Stop all keys of a bot until it is enabled again.", OWNER, BOT, REASON)
+    @subcommand("disable", "Disable a bot. All its keys stop working until it is enabled.", OWNER, BOT, REASON)
     def disable(self, options: Namespace) -> None:
-        self._done(bots.disable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Disabled")
+        self._print_result(
+            bots.disable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Disabled"
+        )
 
-    @subcommand("enable", "Let the keys of a bot work again.", OWNER, BOT, REASON)
+    @subcommand("enable", "Enable a bot. Its keys work again.", OWNER, BOT, REASON)
     def enable(self, options: Namespace) -> None:
-        self._done(bots.enable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Enabled")
+        self._print_result(bots.enable(actor=self.actor, bot=self._find(options).id, reason=options.reason), "Enabled")
 
     def _find(self, options: Namespace) -> Bot:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         return lookups.bot(options.bot, owner=owner, actor=self.actor)
 
-    def _done(self, bot: Bot, done: str) -> None:
-        self.print_object(described(bot), f"{done} {printable(bot.name)} (id {bot.id}).")
+    def _print_result(self, bot: Bot, done: str) -> None:
+        self.print_object(as_json(bot), f"{done} {printable(bot.name)} (id {bot.id}).")
 
 
-def described(bot: Bot) -> dict[str, Any]:
+def as_json(bot: Bot) -> dict[str, Any]:
     """A bot as JSON."""
     return {
         "id": str(bot.id),

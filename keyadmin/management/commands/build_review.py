@@ -1,4 +1,4 @@
-"""build_review: prepare the review report of organisations with many keys."""
+"""build_review: compute and store the review report, for pages with too many keys to compute it on request."""
 
 from argparse import Namespace
 

@@ -23,32 +23,32 @@ class Command(SubcommandCommand):
     @subcommand("create", "Create a channel.", OWNER, NAME)
     def create(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        self._done(channels.create(actor=self.actor, organisation=owner.id, name=options.name), "Created")
+        self._print_result(channels.create(actor=self.actor, organisation=owner.id, name=options.name), "Created")
 
     @subcommand("list", "List an organisation's channels.", OWNER)
     def list_(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         rows = Channel.objects.visible_to(self.actor).filter(organisation=owner)
-        self.print_table([described(row) for row in rows], ("id", "slug", "name"))
+        self.print_table([as_json(row) for row in rows], ("id", "slug", "name"))
 
-    @subcommand("rename", "Rename a channel. Its slug stays.", OWNER, CHANNEL, NAME)
+    @subcommand("rename", "Rename a channel. Its slug does not change.", OWNER, CHANNEL, NAME)
     def rename(self, options: Namespace) -> None:
-        self._done(channels.rename(actor=self.actor, channel=self._find(options), name=options.name), "Renamed")
+        self._print_result(channels.rename(actor=self.actor, channel=self._find(options), name=options.name), "Renamed")
 
-    @subcommand("remove", "Remove a channel that no key is restricted to.", OWNER, CHANNEL)
+    @subcommand("remove", "Remove a channel. No key may be restricted to it.", OWNER, CHANNEL)
     def remove(self, options: Namespace) -> None:
         channel = Channel.objects.get(id=self._find(options))
         channels.remove(actor=self.actor, channel=channel.id)
-        self._done(channel, "Removed")
+        self._print_result(channel, "Removed")
 
     def _find(self, options: Namespace) -> UUID:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         return lookups.channels([options.channel], owner=owner, actor=self.actor)[0]
 
-    def _done(self, channel: Channel, done: str) -> None:
-        self.print_object(described(channel), f"{done} {printable(channel.name)} ({channel.slug}).")
+    def _print_result(self, channel: Channel, done: str) -> None:
+        self.print_object(as_json(channel), f"{done} {printable(channel.name)} ({channel.slug}).")
 
 
-def described(channel: Channel) -> dict[str, Any]:
+def as_json(channel: Channel) -> dict[str, Any]:
     """A channel as JSON."""
     return {"id": str(channel.id), "slug": channel.slug, "name": channel.name}

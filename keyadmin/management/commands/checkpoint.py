@@ -13,9 +13,9 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         key = signing_key()
         if key is None:
-            raise CommandError(f"KEYADMIN_CHECKPOINT_KEY is not set. Make one: {GENERATE_COMMAND}", ExitCode.USAGE)
+            raise CommandError(f"KEYADMIN_CHECKPOINT_KEY is not set. Generate one: {GENERATE_COMMAND}", ExitCode.USAGE)
         try:
             checkpoint = chain.create_checkpoint(key)
         except chain.BrokenChainError as error:
-            raise CommandError(f"The history is broken. {error}.", ExitCode.CONFLICT) from error
+            raise CommandError(f"The hash chain is broken. {error}.", ExitCode.CONFLICT) from error
         self.stdout.write(checkpoint.text(), ending="")

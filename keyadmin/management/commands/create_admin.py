@@ -38,7 +38,7 @@ class Command(OperatorCommand):
 
 
 def first_line() -> str:
-    """The first line of standard input without the line break."""
+    """The first line of standard input, without the line break. Raises CommandError if it is not UTF-8."""
     try:
         password = sys.stdin.readline().rstrip("\r\n")
         password.encode()
@@ -57,5 +57,5 @@ def password_from_terminal() -> str:
     except (EOFError, KeyboardInterrupt) as error:
         raise CommandError("Cancelled.", ExitCode.FAILED) from error
     if password != repeated:
-        raise CommandError("password: The two passwords differ.", ExitCode.INVALID)
+        raise CommandError("password: The two passwords differ. Enter the same password twice.", ExitCode.INVALID)
     return password

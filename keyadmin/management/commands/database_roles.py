@@ -8,7 +8,7 @@ from django.core.management.base import CommandParser
 from keyadmin.conf import conf
 from keyadmin.db import roles
 from keyadmin.db.urls import APPLICATION, CALLS, OWNER
-from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
+from keyadmin.management.base import NOT_MIGRATED, CommandError, ExitCode, OperatorCommand
 
 _ONE_URL = (
     f"All connections use one role. Set {OWNER} to the owner's URL, {APPLICATION} to the application's,"
@@ -34,16 +34,20 @@ class Command(OperatorCommand):
             return
         with roles.connected_as_owner():
             if not roles.grant(configured, conf.database_alias):
-                raise CommandError("The database is not up to date: run `python manage.py migrate`.", ExitCode.FAILED)
+                raise CommandError(NOT_MIGRATED, ExitCode.FAILED)
             self._print([("owner", configured.owner), ("application", configured.app), ("calls", configured.calls)])
 
     def _print(self, role_names: list[tuple[str, str]]) -> None:
         rows: list[dict[str, Any]] = [
-            {"for": purpose, "role": role, "over_history": roles.powers_over_history(conf.database_alias, role)}
+            {
+                "for": purpose,
+                "role": role,
+                "history_privileges": roles.history_rewrite_privileges(conf.database_alias, role),
+            }
             for purpose, role in role_names
         ]
         if self.json:
             self.document(rows)
             return
-        cells = [[row["for"], row["role"], ", ".join(row["over_history"]) or "none"] for row in rows]
-        self.table(["purpose", "role", "power to change history"], cells)
+        cells = [[row["for"], row["role"], ", ".join(row["history_privileges"]) or "none"] for row in rows]
+        self.table(["purpose", "role", "privileges to change history"], cells)

@@ -23,7 +23,7 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         notices = expiry_notices.queue_due(is_dry_run=options.dry_run)
         if self.json:
-            queued = [described(notice) for notice in notices]
+            queued = [as_json(notice) for notice in notices]
             self.document({"queued": queued, "has_mail_server": outbox.has_mail_server()})
         else:
             self.table(
@@ -34,7 +34,7 @@ class Command(OperatorCommand):
             self.note("There is no mail server (KEYADMIN_SMTP_HOST): nothing was queued.")
 
 
-def described(notice: expiry_notices.Notice) -> dict[str, Any]:
+def as_json(notice: expiry_notices.Notice) -> dict[str, Any]:
     """A mail as JSON."""
     return {
         "to": notice.person.email,

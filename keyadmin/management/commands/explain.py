@@ -14,7 +14,7 @@ class Command(OperatorCommand):
     help = "Explain whether a call with a key would be allowed, which rule decides it, and what to change to allow it."
 
     def arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("key", help="The key's id or key ID, never the key itself.")
+        parser.add_argument("key", help="The key's id or key ID. Never the secret.")
         parser.add_argument(
             "method", type=str.upper, choices=METHODS, metavar="METHOD", help=f"One of {', '.join(METHODS)}."
         )
@@ -44,15 +44,15 @@ class Command(OperatorCommand):
         """The answer, every rule, and what would have to change."""
         steps, deciding = explanation.steps, explanation.deciding
         if deciding and deciding.reason:
-            place = f"rule {steps.index(deciding) + 1}, {TITLES[deciding.rule]}"
-            self.result(f"Denied by {place}: {explanation.status}, {deciding.reason.detail}")
+            position = f"rule {steps.index(deciding) + 1}, {TITLES[deciding.rule]}"
+            self.result(f"Denied by {position}: {explanation.status}, {deciding.reason.detail}")
         else:
             self.result(f"Allowed: all {len(steps)} rules pass.")
         self.table(
-            ("", "rule", "says", "because"),
+            ("", "rule", "result", "detail"),
             [
-                (str(place), str(TITLES[step.rule]), step.state.replace("_", " "), step.message)
-                for place, step in enumerate(steps, 1)
+                (str(position), str(TITLES[step.rule]), step.state.replace("_", " "), step.message)
+                for position, step in enumerate(steps, 1)
             ],
         )
         for remedy in explanation.remedies:

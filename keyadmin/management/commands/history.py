@@ -1,4 +1,4 @@
-"""history: show or export the events, the newest first."""
+"""history: show or export the events, newest first."""
 
 from argparse import Namespace
 
@@ -72,7 +72,9 @@ class Command(OperatorCommand):
 
     def export(self, event_filter: EventFilter, options: Namespace) -> None:
         if options.limit or self.json:
-            raise CommandError("--export prints all, in its own format: leave out --limit and --json.", ExitCode.USAGE)
+            raise CommandError(
+                "--export prints all events in its own format. Remove --limit and --json.", ExitCode.USAGE
+            )
         for chunk in exports.history(
             actor=self.actor, conditions=event_filter, export_format=ExportFormat(options.export)
         ).pieces:

@@ -17,8 +17,8 @@ from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.validation import UNSET
 
-KEY: Final = argument("key", help="The key's id or key ID, never the key itself.")
-REASON: Final = argument("--reason", default="", help="Kept in the history.")
+KEY: Final = argument("key", help="The key's id or key ID. Never the secret.")
+REASON: Final = argument("--reason", default="", help="Recorded in the history.")
 DESCRIPTION: Final = argument("--description", help="What the key is for.")
 TIER: Final = argument("--tier", metavar="NAME", help="Rate tier (name or id).")
 SCOPES: Final = argument(
@@ -30,7 +30,11 @@ INHERITS: Final = argument(
     help="Full access: the scopes that its creator has at the time of a call.",
 )
 CHANNELS: Final = argument(
-    "--channel", action="append", dest="channels", metavar="SLUG", help="Only through this channel; repeat for more."
+    "--channel",
+    action="append",
+    dest="channels",
+    metavar="SLUG",
+    help="Restrict the key to this channel. Repeat for more.",
 )
 NETWORKS: Final = argument(
     "--network",
@@ -38,7 +42,7 @@ NETWORKS: Final = argument(
     dest="networks",
     type=arguments.network,
     metavar="CIDR",
-    help="Only from this network; repeat for more.",
+    help="Allow only addresses of this network. Repeat for more.",
 )
 EXPIRES_AT: Final = argument(
     "--expires-at",
@@ -56,7 +60,7 @@ class Command(SubcommandCommand):
         "Issue a key. It is printed on standard output and cannot be shown again.",
         argument("--organisation", required=True, metavar="SLUG", help="The organisation of the key (slug or id)."),
         argument("--name", required=True, help="The name of the key."),
-        argument("--bot", metavar="NAME", help="The bot that owns it (name or id)."),
+        argument("--bot", metavar="NAME", help="The bot that owns the key (name or id)."),
         argument("--kind", choices=Kind.values, help="The kind of the key. Default: bot with --bot, else standard."),
         DESCRIPTION,
         SCOPES,
@@ -85,14 +89,14 @@ class Command(SubcommandCommand):
         if not self.json:
             until = f"until {clock(issued.key.expires_at, '')} UTC" if issued.key.expires_at else "and does not expire"
             self.note(f"Key {printable(issued.key.name)} (id {issued.key.id}) works {until}.")
-            self.note("Store it now: it is never shown again.")
+            self.note("Store the key now. It cannot be shown again.")
 
     @subcommand(
         "list",
-        "List keys, the newest first.",
+        "List keys, newest first.",
         argument("--organisation", metavar="SLUG", help="Only keys of this organisation (slug or id)."),
         argument("--status", choices=Status.values, help="Only keys in this status."),
-        argument("--search", metavar="TEXT", help="Part of a name, of a key ID or of a bot's name."),
+        argument("--search", metavar="TEXT", help="Part of a name, a key ID or a bot's name."),
         argument("--kind", choices=Kind.values, help="Only keys of this kind."),
         argument("--scope", metavar="SCOPE", help="Only keys with this scope."),
         argument(
@@ -119,7 +123,7 @@ class Command(SubcommandCommand):
         rows = filter_keys(rows.with_usage(), filters)
         listed = list(_with_all_fields(rows)[: options.limit])
         if self.json:
-            self.document([described(key) for key in listed])
+            self.document([as_json(key) for key in listed])
             return
         self.table(
             ("id", "key", "name", "owner", "status", "expires", "last used"),
@@ -137,7 +141,7 @@ class Command(SubcommandCommand):
             ],
         )
         if len(listed) == options.limit and (total := rows.count()) > options.limit:
-            self.note(f"The newest {options.limit} of {total}; --limit shows more.")
+            self.note(f"These are the newest {options.limit} of {total} keys. Use --limit to show more.")
 
     @subcommand("show", "Show all fields of a key. Its secret is not stored and cannot be shown.", KEY)
     def show(self, options: Namespace) -> None:
@@ -151,7 +155,7 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "edit",
-        "Change the fields that are given. Lists are replaced as a whole.",
+        "Change the given fields. Lists of values are replaced as a whole.",
         KEY,
         argument("--name", help="The new name."),
         DESCRIPTION,
@@ -168,7 +172,9 @@ class Command(SubcommandCommand):
             help="Remove the restriction to channels: the key may use all.",
         ),
         NETWORKS,
-        argument("--allow-any", action="store_true", help="Empty its allow-list: any address may use it."),
+        argument(
+            "--allow-any", action="store_true", help="Empty the allow-list. The key then works from any IP address."
+        ),
     )
     def edit(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
@@ -198,15 +204,22 @@ class Command(SubcommandCommand):
     def regenerate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         issued = keys.regenerate(actor=self.actor, key=key.id, grace=timedelta(seconds=options.grace_seconds))
-        self._print_secret(issued, f"The secret was replaced, but could not be printed. Regenerate it again: {key.id}")
+        self._print_secret(
+            issued, f"The secret was replaced, but could not be printed. Replace it again: keys regenerate {key.id}"
+        )
         if not self.json:
-            self.note("Store it now: it is never shown again.")
+            self.note("Store the key now. It cannot be shown again.")
 
     @subcommand(
         "usage",
         "Show the calls of a key by day and outcome.",
         KEY,
-        argument("--days", type=arguments.count, default=30, help="The number of days, including today. Default: 30."),
+        argument(
+            "--days",
+            type=arguments.count,
+            default=30,
+            help="The number of days including today, at most 90. Default: 30.",
+        ),
     )
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
@@ -221,19 +234,19 @@ class Command(SubcommandCommand):
         key = lookups.key(options.key, actor=self.actor)
         self._print_changed(keys.end_grace(actor=self.actor, key=key.id), "Ended the old secret of")
 
-    @subcommand("revoke", "Revoke a key: from now on every call with it is denied.", KEY, REASON)
+    @subcommand("revoke", "Revoke a key. All calls with it are denied until it is reactivated.", KEY, REASON)
     def revoke(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         self._print_changed(keys.revoke(actor=self.actor, key=key.id, reason=options.reason), "Revoked")
 
-    @subcommand("reactivate", "Let a revoked or expired key work again.", KEY, EXPIRES_AT, REASON)
+    @subcommand("reactivate", "Reactivate a revoked or expired key.", KEY, EXPIRES_AT, REASON)
     def reactivate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         expires_at = UNSET if options.expires_at is None else _expiry(options)
         row = keys.reactivate(actor=self.actor, key=key.id, expires_at=expires_at, reason=options.reason)
         self._print_changed(row, "Reactivated")
 
-    @subcommand("delete", "Delete a key for good. Its history stays.", KEY)
+    @subcommand("delete", "Delete a key. This cannot be undone. Its history stays.", KEY)
     def delete(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         document = self._describe(key.id)
@@ -241,7 +254,7 @@ class Command(SubcommandCommand):
         self.print_object(document, f"Deleted {printable(key.name)} ({key.masked}).")
 
     def _print_secret(self, issued: keys.IssuedKey, error_message: str) -> None:
-        """Print the key at once, so that a full disk or a closed pipe is noticed here."""
+        """Print the key and flush, so that a full disk or a closed pipe raises CommandError here."""
         token = issued.token
         document = {"id": str(issued.key.id), "key_id": token.key_id, "secret": token.secret, "key": token.value}
         try:
@@ -255,7 +268,7 @@ class Command(SubcommandCommand):
 
     def _describe(self, key_id: UUID) -> dict[str, Any]:
         rows: Any = Key.objects.visible_to(self.actor).with_status().with_usage()
-        return described(_with_all_fields(rows).get(id=key_id))
+        return as_json(_with_all_fields(rows).get(id=key_id))
 
 
 def owner_of(key: Key) -> str:
@@ -263,7 +276,7 @@ def owner_of(key: Key) -> str:
     return f"{key.organisation.slug} / {key.bot.name}" if key.bot else key.organisation.slug
 
 
-def described(key: Any) -> dict[str, Any]:
+def as_json(key: Any) -> dict[str, Any]:
     """A key as JSON. `allow_list` and `bot_allow_list` both apply; an empty list allows any address."""
     return {
         "id": str(key.id),
@@ -303,7 +316,7 @@ def _expiry(options: Namespace) -> datetime | None:
 
 
 def _expiry_of_new_key(options: Namespace, owner: Organisation) -> datetime | None:
-    """The expiry that is given, else the organisation's default. A public key has no default."""
+    """The expiry on the command line, else the organisation's default. A public key has no default."""
     if options.expires_at is None and options.kind != Kind.PUBLIC and owner.default_expiry_days is not None:
         return timezone.now() + timedelta(days=owner.default_expiry_days)
     return _expiry(options)

@@ -10,7 +10,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from keyadmin.conf import conf
 from keyadmin.db.roles import connected_as_owner
 
-#: A migration of keyadmin 0.1. Version 0.2 replaced all of them by a new first set, which cannot continue the old one.
+#: A migration of keyadmin 0.1. The migrations of version 0.2 begin again and cannot be applied after those of 0.1.
 _OF_VERSION_0_1: Final = ("keyadmin", "0002_meter")
 
 
@@ -27,6 +27,6 @@ class Command(migrate.Command):
 def _reject_version_0_1(database: str) -> None:
     if _OF_VERSION_0_1 in MigrationRecorder(connections[database]).applied_migrations():
         raise CommandError(
-            "This database was made by keyadmin 0.1 and cannot be upgraded. Remove .local/ and run `make run` "
+            "This database was created by keyadmin 0.1 and cannot be upgraded. Remove .local/ and run `make run` "
             "again, which deletes all its data, or set DATABASE_URL to an empty database."
         )

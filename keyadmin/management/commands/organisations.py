@@ -10,8 +10,8 @@ from keyadmin.management.subcommands import SubcommandCommand, argument, provide
 from keyadmin.models import Organisation
 from keyadmin.operations import organisations
 
-WHICH: Final = argument("organisation", help="The slug or id of the organisation.")
-REASON: Final = argument("--reason", default="", help="Kept in the history.")
+ORGANISATION: Final = argument("organisation", help="The slug or id of the organisation.")
+REASON: Final = argument("--reason", default="", help="Recorded in the history.")
 PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="The prefix of its new keys.")
 FORMAT: Final = argument("--key-format", choices=[known.value for known in Format], help="The format of its new keys.")
 NAME: Final = argument("--name", help="The new name.")
@@ -30,7 +30,7 @@ DAYS: Final = (
         help="The maximum lifetime of a key, or never for no limit.",
     ),
     argument("--may-never-expire", action=BooleanOptionalAction, help="Whether keys that never expire are allowed."),
-    argument("--usage-retention-days", type=arguments.count, metavar="DAYS", help="How long usage is kept, in days."),
+    argument("--usage-retention-days", type=arguments.count, metavar="DAYS", help="For how many days usage is kept."),
 )
 
 
@@ -48,16 +48,16 @@ class Command(SubcommandCommand):
     )
     def create(self, options: Namespace) -> None:
         fields = provided(options, "name", "slug", "key_prefix", "key_format") | tier_of(options)
-        self._done(organisations.create(actor=self.actor, **fields), "Created")
+        self._print_result(organisations.create(actor=self.actor, **fields), "Created")
 
     @subcommand("list", "List all organisations.")
     def list_(self, options: Namespace) -> None:
         rows = Organisation.objects.visible_to(self.actor).select_related("default_tier")
         self.print_table(
-            [described(row) for row in rows], ("slug", "name", "key_prefix", "key_format", "tier", "is_active")
+            [as_json(row) for row in rows], ("slug", "name", "key_prefix", "key_format", "tier", "is_active")
         )
 
-    @subcommand("edit", "Change the fields that are given.", WHICH, NAME, PREFIX, FORMAT, TIER, *DAYS)
+    @subcommand("edit", "Change the given fields.", ORGANISATION, NAME, PREFIX, FORMAT, TIER, *DAYS)
     def edit(self, options: Namespace) -> None:
         fields = provided(
             options, "name", "key_prefix", "key_format", "may_never_expire", "usage_retention_days"
@@ -65,31 +65,36 @@ class Command(SubcommandCommand):
         for name in ("default_expiry_days", "max_expiry_days"):
             if (days := getattr(options, name)) is not None:
                 fields[name] = None if days == arguments.NEVER else days
-        self._done(organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Edited")
+        self._print_result(
+            organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Edited"
+        )
 
-    @subcommand("disable", "Stop all keys of an organisation until it is enabled again.", WHICH, REASON)
+    @subcommand(
+        "disable", "Disable an organisation. All its keys stop working until it is enabled.", ORGANISATION, REASON
+    )
     def disable(self, options: Namespace) -> None:
         row = organisations.disable(actor=self.actor, organisation=self._find(options).id, reason=options.reason)
-        self._done(row, "Disabled")
+        self._print_result(row, "Disabled")
 
-    @subcommand("enable", "Let the keys of an organisation work again.", WHICH, REASON)
+    @subcommand("enable", "Enable an organisation. Its keys work again.", ORGANISATION, REASON)
     def enable(self, options: Namespace) -> None:
         row = organisations.enable(actor=self.actor, organisation=self._find(options).id, reason=options.reason)
-        self._done(row, "Enabled")
+        self._print_result(row, "Enabled")
 
     def _find(self, options: Namespace) -> Organisation:
         return lookups.organisation(options.organisation, actor=self.actor)
 
-    def _done(self, organisation: Organisation, done: str) -> None:
-        self.print_object(described(organisation), f"{done} {printable(organisation.name)} ({organisation.slug}).")
+    def _print_result(self, organisation: Organisation, done: str) -> None:
+        self.print_object(as_json(organisation), f"{done} {printable(organisation.name)} ({organisation.slug}).")
 
 
 def tier_of(options: Namespace) -> dict[str, Any]:
+    """`{"tier": id}` for the tier on the command line; empty without one."""
     return {"tier": lookups.tier(options.tier)} if options.tier else {}
 
 
-def described(organisation: Organisation) -> dict[str, Any]:
-    """An organisation as JSON. Days of null mean: no default, or no limit."""
+def as_json(organisation: Organisation) -> dict[str, Any]:
+    """An organisation as JSON. `default_expiry_days` null: never; `max_expiry_days` null: no limit."""
     return {
         "id": str(organisation.id),
         "slug": organisation.slug,

@@ -37,7 +37,7 @@ class Command(SubcommandCommand):
     def add(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = provided(options, "email", "name", "role")
-        self._done(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
+        self._print_result(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
 
     @subcommand(
         "invite",
@@ -63,12 +63,12 @@ class Command(SubcommandCommand):
     @subcommand("list", "List all people.")
     def list_(self, options: Namespace) -> None:
         rows = Person.objects.prefetch_related("memberships__organisation").order_by("email")
-        self.print_table([described(row) for row in rows], ("email", "name", "is_active", "system_role", "roles"))
+        self.print_table([as_json(row) for row in rows], ("email", "name", "is_active", "system_role", "roles"))
 
-    @subcommand("edit", "Change the fields that are given.", PERSON, NEW_EMAIL, NEW_NAME)
+    @subcommand("edit", "Change the given fields.", PERSON, NEW_EMAIL, NEW_NAME)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "email", "name")
-        self._done(people.edit(actor=self.actor, person=lookups.person(options.person).id, **fields), "Edited")
+        self._print_result(people.edit(actor=self.actor, person=lookups.person(options.person).id, **fields), "Edited")
 
     @subcommand(
         "set-role",
@@ -80,51 +80,51 @@ class Command(SubcommandCommand):
     def set_role(self, options: Namespace) -> None:
         owner, person = lookups.organisation(options.organisation, actor=self.actor), lookups.person(options.person)
         row = people.set_role(actor=self.actor, person=person.id, organisation=owner.id, role=options.role)
-        self._done(row, "Edited")
+        self._print_result(row, "Edited")
 
     @subcommand("remove-role", "Remove a person's role in an organisation.", PERSON, ORGANISATION)
     def remove_role(self, options: Namespace) -> None:
         owner, person = lookups.organisation(options.organisation, actor=self.actor), lookups.person(options.person)
-        self._done(people.remove_role(actor=self.actor, person=person.id, organisation=owner.id), "Edited")
+        self._print_result(people.remove_role(actor=self.actor, person=person.id, organisation=owner.id), "Edited")
 
     @subcommand(
         "set-system-role",
-        "Make a person a system administrator or auditor, or neither.",
+        "Set or remove a person's system role.",
         PERSON,
         argument("--role", required=True, choices=[*SystemRole.values, NO_ROLE], help="The new system role."),
     )
     def set_system_role(self, options: Namespace) -> None:
         role = "" if options.role == NO_ROLE else options.role
         person = lookups.person(options.person)
-        self._done(people.set_system_role(actor=self.actor, person=person.id, system_role=role), "Edited")
+        self._print_result(people.set_system_role(actor=self.actor, person=person.id, system_role=role), "Edited")
 
-    @subcommand("deactivate", "End a person's access at once. Their keys stay.", PERSON)
+    @subcommand("deactivate", "Deactivate a person. They are signed out immediately. Their keys stay.", PERSON)
     def deactivate(self, options: Namespace) -> None:
         row = people.deactivate(actor=self.actor, person=lookups.person(options.person).id)
-        self._done(row, "Deactivated")
+        self._print_result(row, "Deactivated")
 
-    @subcommand("reactivate", "Let a person sign in again.", PERSON)
+    @subcommand("reactivate", "Reactivate a person. They can sign in again.", PERSON)
     def reactivate(self, options: Namespace) -> None:
         row = people.reactivate(actor=self.actor, person=lookups.person(options.person).id)
-        self._done(row, "Reactivated")
+        self._print_result(row, "Reactivated")
 
     def _print_link(self, invited: InvitedPerson, done: str) -> None:
-        """Print the link alone on standard output: it is a secret. A person who had an account already needs none."""
+        """Print only the link on standard output. A person who already had an account gets none."""
         path = reverse("choose_password", args=[invited.token]) if invited.token else None
         link = path and f"{conf.base_url.rstrip('/')}{path}"
         if self.json:
-            self.document({**described(invited.person), "link": link})
+            self.document({**as_json(invited.person), "link": link})
         elif link:
             self.result(link)
         self.note(f"{done} {printable(invited.person.name)} <{invited.person.email}>.")
         if link and not conf.base_url:
-            self.note("Put the address of your server before the link, or set KEYADMIN_BASE_URL.")
+            self.note("Add the URL of your server in front of the link, or set KEYADMIN_BASE_URL.")
 
-    def _done(self, person: Person, done: str) -> None:
-        self.print_object(described(person), f"{done} {printable(person.name)} <{person.email}>.")
+    def _print_result(self, person: Person, done: str) -> None:
+        self.print_object(as_json(person), f"{done} {printable(person.name)} <{person.email}>.")
 
 
-def described(person: Person) -> dict[str, Any]:
+def as_json(person: Person) -> dict[str, Any]:
     """A person as JSON. Roles are in the form `organisation:role`."""
     roles = sorted(f"{membership.organisation.slug}:{membership.role}" for membership in person.memberships.all())
     return {

@@ -13,7 +13,7 @@ from keyadmin.models import Secret
 
 
 class Command(SubcommandCommand):
-    help = "Create a pepper, and show which peppers secrets need."
+    help = "Create a pepper, and show which peppers stored secrets need."
 
     @subcommand("add", "Print a new value of KEYADMIN_PEPPERS: the present peppers and a new one. It changes nothing.")
     def add(self, options: Namespace) -> None:

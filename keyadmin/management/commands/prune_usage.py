@@ -1,4 +1,4 @@
-"""prune_usage: remove usage that is older than its organisation keeps it."""
+"""prune_usage: remove usage that is older than the retention of its organisation."""
 
 from argparse import Namespace
 
@@ -16,4 +16,4 @@ class Command(OperatorCommand):
         elif removed:
             self.result(", ".join(f"{table}: {rows}" for table, rows in removed.items()))
         else:
-            self.result("No usage is too old.")
+            self.result("No usage is older than its retention.")

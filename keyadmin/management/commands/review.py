@@ -1,4 +1,4 @@
-"""review: the review report of the present state."""
+"""review: print the review report, computed now."""
 
 from argparse import Namespace
 from collections import Counter
@@ -37,7 +37,7 @@ class Command(OperatorCommand):
                 found.append((key, row))
         if self.json:
             by_finding = {finding.value: counts[finding.value] for finding in Finding}
-            self.document({"at": rfc3339(now), "counts": by_finding, "keys": [_described(*pair) for pair in found]})
+            self.document({"at": rfc3339(now), "counts": by_finding, "keys": [_as_json(*pair) for pair in found]})
             return
         self.table(
             ("id", "key", "name", "owner", "findings", "last used"),
@@ -56,7 +56,7 @@ class Command(OperatorCommand):
         self.note(", ".join(f"{finding.value}: {counts[finding.value]}" for finding in Finding))
 
 
-def _described(key: Any, row: KeyReview) -> dict[str, Any]:
+def _as_json(key: Any, row: KeyReview) -> dict[str, Any]:
     return {
         "id": str(key.id),
         "name": key.name,

@@ -1,4 +1,4 @@
-"""roll_up_usage: add up the usage of the hours and days that are over."""
+"""roll_up_usage: add up the usage of finished hours and days."""
 
 from argparse import Namespace
 

@@ -10,7 +10,7 @@ from keyadmin.operations import maintenance
 
 class Command(OperatorCommand):
     help = (
-        "Run the maintenance tasks that are due, once, and print what they did: add up and remove usage, build the "
+        "Run the maintenance tasks that are due, and print their results: add up and remove usage, build the "
         "review report, queue expiry notices, delete expired sessions and others. `keyadmin worker` also runs them."
     )
 

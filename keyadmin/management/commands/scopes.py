@@ -1,4 +1,4 @@
-"""scopes: the permissions of keys, and the methods and paths that each of them opens."""
+"""scopes: the permissions of keys, and the methods and paths that each of them allows."""
 
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
 from typing import Any, Final
@@ -37,7 +37,7 @@ TEXT_FIELDS: Final = {
     "ability": "Completes “This key can …”, such as: read chats.",
 }
 OPTIONAL_ARGUMENTS: Final = (
-    argument("--caption", help="A short text beside a checkbox."),
+    argument("--caption", help="A short text below the label."),
     argument(
         "--sensitive",
         dest="is_sensitive",
@@ -62,34 +62,34 @@ class Command(SubcommandCommand):
     )
     def create(self, options: Namespace) -> None:
         fields = provided(options, "name", *TEXT_FIELDS, *OPTIONAL_FIELDS)
-        self._done(scopes.create(actor=self.actor, **fields), "Created")
+        self._print_result(scopes.create(actor=self.actor, **fields), "Created")
 
     @subcommand("list", "List all permissions.")
     def list_(self, options: Namespace) -> None:
         rows = Scope.objects.prefetch_related("routes")
-        self.print_table([described(row) for row in rows], ("name", "label", "is_sensitive", "is_own", "routes"))
+        self.print_table([as_json(row) for row in rows], ("name", "label", "is_sensitive", "is_own", "routes"))
 
     @subcommand(
         "edit",
-        "Change the fields that are given. Routes are replaced as a whole.",
+        "Change the given fields. Routes are replaced as a whole.",
         SCOPE,
         *(argument(f"--{name}", help=text) for name, text in TEXT_FIELDS.items()),
         *OPTIONAL_ARGUMENTS,
     )
     def edit(self, options: Namespace) -> None:
         fields = provided(options, *TEXT_FIELDS, *OPTIONAL_FIELDS)
-        self._done(scopes.edit(actor=self.actor, scope=options.scope, **fields), "Edited")
+        self._print_result(scopes.edit(actor=self.actor, scope=options.scope, **fields), "Edited")
 
-    @subcommand("remove", "Remove a permission that no key has.", SCOPE)
+    @subcommand("remove", "Remove a permission. No key may have it.", SCOPE)
     def remove(self, options: Namespace) -> None:
         scopes.remove(actor=self.actor, scope=options.scope)
         self.print_object({"name": options.scope}, f"Removed {printable(options.scope)}.")
 
-    def _done(self, scope: Scope, done: str) -> None:
-        self.print_object(described(scope), f"{done} {scope.name}.")
+    def _print_result(self, scope: Scope, done: str) -> None:
+        self.print_object(as_json(scope), f"{done} {scope.name}.")
 
 
-def described(scope: Scope) -> dict[str, Any]:
+def as_json(scope: Scope) -> dict[str, Any]:
     """A permission as JSON. `is_own`: it belongs to keyadmin and cannot be changed."""
     return {
         "name": scope.name,

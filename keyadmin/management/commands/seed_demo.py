@@ -2,6 +2,7 @@
 
 import secrets
 from argparse import Namespace
+from typing import Final
 
 from django.conf import settings
 
@@ -10,9 +11,9 @@ from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 from keyadmin.operations.demo import load
 from keyadmin.operations.demo.data import KEYS, PEOPLE
 
-MESSAGES = {
+MESSAGES: Final = {
     load.DemoState.NOTHING: f"Loaded demo data: 2 organisations, {len(PEOPLE)} people, {len(KEYS)} keys. Sign in as",
-    load.DemoState.DEMO: "The demo data is already here; nothing was changed. Sign in as",
+    load.DemoState.DEMO: "The demo data is already loaded. Nothing was changed. Sign in as",
     load.DemoState.OTHERS: "Northwind, Contoso or their people exist but are not demo data. Nothing was changed.",
 }
 
@@ -25,7 +26,9 @@ class Command(OperatorCommand):
 
     def run(self, options: Namespace) -> None:
         if settings.PRODUCTION:
-            raise CommandError("Not in production: all people of the demo share one password.", ExitCode.FORBIDDEN)
+            raise CommandError(
+                "seed_demo does not run in production, because all demo people share one password.", ExitCode.FORBIDDEN
+            )
         configured = env.secret("KEYADMIN_DEMO_PASSWORD")
         password = configured or secrets.token_urlsafe(12)
         state = load.load(password=password)

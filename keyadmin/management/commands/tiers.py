@@ -1,4 +1,4 @@
-"""tiers: the numbers of calls that a key may make in any rolling hour."""
+"""tiers: named limits of the calls that a key may make in any rolling hour."""
 
 from argparse import Namespace
 from typing import Any, Final
@@ -9,7 +9,7 @@ from keyadmin.management.subcommands import SubcommandCommand, argument, provide
 from keyadmin.models import Tier
 from keyadmin.operations.catalogue import tiers
 
-WHICH: Final = argument("tier", help="The name or id of the tier.")
+TIER: Final = argument("tier", help="The name or id of the tier.")
 LIMIT: Final = {"type": arguments.count, "metavar": "CALLS", "help": "The maximum number of calls in any rolling hour."}
 
 
@@ -23,34 +23,36 @@ class Command(SubcommandCommand):
         argument("--hourly-limit", required=True, **LIMIT),
     )
     def create(self, options: Namespace) -> None:
-        self._done(tiers.create(actor=self.actor, name=options.name, hourly_limit=options.hourly_limit), "Created")
+        self._print_result(
+            tiers.create(actor=self.actor, name=options.name, hourly_limit=options.hourly_limit), "Created"
+        )
 
     @subcommand("list", "List the tiers.")
     def list_(self, options: Namespace) -> None:
         rows = Tier.objects.visible_to(self.actor)
-        self.print_table([described(row) for row in rows], ("id", "name", "hourly_limit"))
+        self.print_table([as_json(row) for row in rows], ("id", "name", "hourly_limit"))
 
     @subcommand(
         "edit",
         "Change the fields that are given. They apply from the next call on.",
-        WHICH,
+        TIER,
         argument("--name", help="The new name."),
         argument("--hourly-limit", **LIMIT),
     )
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "name", "hourly_limit")
-        self._done(tiers.edit(actor=self.actor, tier=lookups.tier(options.tier), **fields), "Edited")
+        self._print_result(tiers.edit(actor=self.actor, tier=lookups.tier(options.tier), **fields), "Edited")
 
-    @subcommand("remove", "Remove a tier that no key has and that is not the default of an organisation.", WHICH)
+    @subcommand("remove", "Remove a tier. No key and no organisation may use it.", TIER)
     def remove(self, options: Namespace) -> None:
         tier = Tier.objects.get(id=lookups.tier(options.tier))
         tiers.remove(actor=self.actor, tier=tier.id)
-        self._done(tier, "Removed")
+        self._print_result(tier, "Removed")
 
-    def _done(self, tier: Tier, done: str) -> None:
-        self.print_object(described(tier), f"{done} {printable(tier.name)}: {tier.hourly_limit} calls an hour.")
+    def _print_result(self, tier: Tier, done: str) -> None:
+        self.print_object(as_json(tier), f"{done} {printable(tier.name)}: {tier.hourly_limit} calls an hour.")
 
 
-def described(tier: Tier) -> dict[str, Any]:
+def as_json(tier: Tier) -> dict[str, Any]:
     """A tier as JSON."""
     return {"id": str(tier.id), "name": tier.name, "hourly_limit": tier.hourly_limit}

@@ -14,7 +14,7 @@ from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
 from keyadmin.management.checkpoints import known_keys
 from keyadmin.operations.audit import chain
 
-_WIDTH = 40
+_BAR_WIDTH = 40
 
 
 class Command(OperatorCommand):
@@ -39,23 +39,25 @@ class Command(OperatorCommand):
     def run(self, options: Namespace) -> None:
         checkpoints = sorted((self._checkpoint(file) for file in options.checkpoint), key=attrgetter("number"))
         if options.since_checkpoint and not checkpoints:
-            raise CommandError("--since-checkpoint needs a --checkpoint.", ExitCode.USAGE)
+            raise CommandError("--since-checkpoint requires --checkpoint.", ExitCode.USAGE)
         newest = checkpoints[-1] if checkpoints else None
         after = newest if options.since_checkpoint else None
         since = after.number if after else 0
-        bar = _Bar(self, since) if sys.stderr.isatty() else None
+        bar = _ProgressBar(self, since) if sys.stderr.isatty() else None
         try:
             end = chain.verify(checkpoints, after=after, progress=bar.show if bar else None)
         except chain.BrokenChainError as error:
             chain.save_check(error.number - 1, error.reason, since=since)
-            raise CommandError(f"History is broken. {error}.", ExitCode.CONFLICT) from error
+            raise CommandError(f"The hash chain is broken. {error}.", ExitCode.CONFLICT) from error
         finally:
             if bar:
                 bar.end()
-        is_noted = chain.save_check(end.number, "", since=since)
+        is_saved = chain.save_check(end.number, "", since=since)
         self._print(end, newest, since)
-        if not is_noted:
-            self.note(f"The History page does not show this: the events up to {since} have not been verified before.")
+        if not is_saved:
+            self.note(
+                f"The History page does not show this result, because the events up to {since} were never verified."
+            )
 
     def _print(self, end: chain.ChainPosition, newest: chain.Checkpoint | None, since: int) -> None:
         if self.json:
@@ -69,10 +71,10 @@ class Command(OperatorCommand):
             self.document(document)
             return
         if since:
-            self.result(f"History is whole since the checkpoint of event {since}: {_events(end.number - since)}.")
+            self.result(f"Chain verified since the checkpoint of event {since}: {_events(end.number - since)}.")
         else:
             checked = f", with the checkpoint of event {newest.number}" if newest else ""
-            self.result(f"History is whole: {_events(end.number)}{checked}.")
+            self.result(f"Chain verified: {_events(end.number)}{checked}.")
 
     def _checkpoint(self, file: Path) -> chain.Checkpoint:
         keys = known_keys()
@@ -93,24 +95,24 @@ def _events(count: int) -> str:
     return f"{count} event{'' if count == 1 else 's'}"
 
 
-class _Bar:
+class _ProgressBar:
     """Shows the progress on one line of a terminal."""
 
     def __init__(self, command: Command, since: int) -> None:
-        self._command, self._since, self._began, self._is_shown = command, since, monotonic(), False
+        self._command, self._since, self._started, self._is_shown = command, since, monotonic(), False
 
     def show(self, number: int, last: int) -> None:
-        walked, total = number - self._since, max(1, last - self._since)
-        done = walked * _WIDTH // total
-        left = (monotonic() - self._began) / max(1, walked) * (total - walked)
-        line = f"[{'#' * done}{'.' * (_WIDTH - done)}] {walked:,} of {total:,}, {left:,.0f} s left  "
-        self._say(f"\r{line}")
+        verified, total = number - self._since, max(1, last - self._since)
+        done = verified * _BAR_WIDTH // total
+        left = (monotonic() - self._started) / max(1, verified) * (total - verified)
+        line = f"[{'#' * done}{'.' * (_BAR_WIDTH - done)}] {verified:,} of {total:,}, {left:,.0f} s left  "
+        self._write(f"\r{line}")
         self._is_shown = True
 
     def end(self) -> None:
         if self._is_shown:
-            self._say("\n")
+            self._write("\n")
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self._command.stderr.write(text, style_func=str, ending="")
         self._command.stderr.flush()
