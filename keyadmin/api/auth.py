@@ -36,7 +36,7 @@ _ISSUER: Final = "keyadmin"  # also the audience
 _TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
 _CLAIMS: Final = ["iss", "aud", "sub", "sid", "iat", "exp"]
 #: A JWT has two dots; a key has none.
-_bearer_jwt = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
+_match_bearer_jwt = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
 
 
 class ApiRequest(HttpRequest):
@@ -49,10 +49,11 @@ class ApiRequest(HttpRequest):
 class Authenticator:
     """Accept exactly one credential: a key, or a person's access token.
 
-    django-ninja calls it before each operation. It sets `request.auth`, or raises CallDeniedError. A list of two
-    authenticators would not do: a call with a key and a token would pass. A call that is authorised already is not
-    authorised, and not counted, twice: a retried operation, or a call that KeyMiddleware of a surrounding project let
-    pass.
+    django-ninja calls it before each operation. It sets `request.auth`, or raises CallDeniedError. With a list of two
+    authenticators, a call with both a key and a token would pass.
+
+    A request that already has a caller is not authorised and counted again. This concerns retried operations, and
+    calls that the KeyMiddleware of a surrounding project has let pass.
     """
 
     def __call__(self, request: ApiRequest) -> Caller | Actor:
@@ -94,19 +95,19 @@ def _access_token(headers: dict[str, list[str]]) -> str:
     if not conf.jwt_key or [name for name in CREDENTIAL_HEADERS if name in headers] != ["authorization"]:
         return ""
     values = headers["authorization"]
-    match = _bearer_jwt(values[0].strip(" \t")) if len(values) == 1 else None
+    match = _match_bearer_jwt(values[0].strip(" \t")) if len(values) == 1 else None
     return match[1] if match and len(match[1]) <= MAX_ACCESS_TOKEN_LENGTH else ""
 
 
-def issue_access_token(begun: SessionGrant) -> str:
+def issue_access_token(session: SessionGrant) -> str:
     """Return an access token for the session, valid for ACCESS_TOKEN_LIFETIME."""
     claims = {
         "iss": _ISSUER,
         "aud": _ISSUER,
-        "sub": str(begun.person),
-        "sid": str(begun.session),
-        "iat": begun.at,
-        "exp": begun.at + ACCESS_TOKEN_LIFETIME,
+        "sub": str(session.person),
+        "sid": str(session.session),
+        "iat": session.at,
+        "exp": session.at + ACCESS_TOKEN_LIFETIME,
     }
     return jwt.encode(claims, conf.jwt_key, _ALGORITHM, {"typ": _TOKEN_TYPE})
 
@@ -114,7 +115,8 @@ def issue_access_token(begun: SessionGrant) -> str:
 def person_of_token(token: str) -> Person | None:
     """Return the person of a valid access token, else None.
 
-    Valid: signed with the current key, not expired by the database's clock, and its session still exists.
+    A token is valid if it is signed with KEYADMIN_JWT_KEY, has not expired by the database's clock, and its session
+    still exists.
     """
     try:
         decoded = jwt.decode_complete(

@@ -1,7 +1,8 @@
-"""What the operations of most resources share: pages, one row, its revision, and the caller's organisation."""
+"""Helpers of most resources: pages, one row with its revision, and the caller's organisation."""
 
 import re
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from keyadmin.models import Organisation, Tier, paging
 from keyadmin.operations import policy
 
 BY_NAME: Final = paging.Order("name", False, str, UUID)
+NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"')
 
 
@@ -49,22 +51,22 @@ def _page_url(request: HttpRequest, cursor: str) -> str:
 
 
 def require_known_filters(request: HttpRequest, query: ListFilters) -> None:
-    """Raise InvalidInputError for an unknown parameter: ignoring a misspelt filter would show too much."""
+    """Raise InvalidInputError for unknown parameters: ignoring a misspelt filter would return too many rows."""
     if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
-        raise InvalidInputError({name: ["This list has no such filter."] for name in unknown})
+        raise InvalidInputError({name: ["This list has no filter of this name."] for name in unknown})
 
 
-def get_or_404(rows: QuerySet[Any], **by: Any) -> Any:
-    """Return the row. Raises NotFoundError, alike for a row that is missing and one that the caller may not see."""
-    row = rows.filter(**by).first()
+def get_or_404(rows: QuerySet[Any], **lookup: Any) -> Any:
+    """Return the row. Raises NotFoundError, both if it does not exist and if the caller may not see it."""
+    row = rows.filter(**lookup).first()
     if row is None:
         raise NotFoundError
     return row
 
 
-def render[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[Any], Shape], **by: Any) -> Shape:
+def render[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[Any], Shape], **lookup: Any) -> Shape:
     """Return the row in its shape, and add its ETag. Raises NotFoundError."""
-    row = get_or_404(rows, **by)
+    row = get_or_404(rows, **lookup)
     response["ETag"] = f'"{row.revision}"'
     return shape(row)
 
@@ -79,12 +81,12 @@ def expected_revision(request: HttpRequest) -> int | None:
         return None
     match = _ETAG.fullmatch(value)
     if match is None:
-        raise InvalidInputError({"If-Match": ["Send the ETag that it was read with."]})
+        raise InvalidInputError({"If-Match": ["Send the ETag that you received when you read the object."]})
     return int(match[1])
 
 
 def filter_by_org(request: ApiRequest, rows: QuerySet[Any], slug: str) -> QuerySet[Any]:
-    """Return the rows of the organisation with this slug; without a slug, all rows."""
+    """Return the rows of the organisation with this slug; without a slug, all rows. Raises NotFoundError."""
     return rows.filter(organisation=organisation_of(request, slug).id) if slug else rows
 
 
@@ -103,13 +105,13 @@ def organisation_of(request: ApiRequest, slug: str = "") -> Organisation:
     if not organisations:
         raise NotFoundError
     if len(organisations) > 1:
-        raise InvalidInputError({"organisation": ["Name the organisation: you have several."]})
+        raise InvalidInputError({"organisation": ["Send the slug of an organisation. You have access to several."]})
     only: Organisation = organisations[0]
     return only
 
 
 def find_tier(name: str) -> UUID | None:
-    """Return the id of the tier with this name."""
+    """Return the id of the tier with this name; None if there is none."""
     if not is_storable(name):
         return None
     tier: UUID | None = Tier.objects.filter(name=name).values_list("id", flat=True).first()
@@ -117,7 +119,7 @@ def find_tier(name: str) -> UUID | None:
 
 
 def installation_reader(request: ApiRequest) -> Actor:
-    """Return the caller, if it may read what all organisations share. Raises NotFoundError."""
+    """Return the caller, if it may read the catalogue that all organisations share. Raises NotFoundError."""
     actor = actor_of(request)
     if not policy.allows(actor, policy.Permission.READ_ORGANISATION, None):
         raise NotFoundError

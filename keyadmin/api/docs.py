@@ -1,4 +1,4 @@
-"""`/api/openapi.json`, and `/api/docs`: the same for people, with commands to copy. Neither needs a credential."""
+"""`/api/openapi.json`, and `/api/docs`: the same as a page with curl commands. Neither needs a credential."""
 
 import json
 import shlex
@@ -25,7 +25,7 @@ class Docs:
         return JsonResponse(openapi.document(self._api), json_dumps_params={"ensure_ascii": False})
 
     def page(self, request: HttpRequest) -> HttpResponse:
-        """Render without the context processors of the other pages: no one is signed in here."""
+        """Render without the context processors of the other pages, because they need a signed-in person."""
         if request.method not in ("GET", "HEAD"):
             return errors.method_not_allowed(request, "GET, HEAD")
         document = openapi.document(self._api)
@@ -35,7 +35,7 @@ class Docs:
 
 
 def _groups(document: Json, base_url: str) -> list[Json]:
-    """Operations by tag, in the order of the document."""
+    """The operations by tag, in the order of the document: [{"name": tag, "operations": [template contexts]}]."""
     groups: dict[str, list[Json]] = {}
     for path, method, operation in openapi.operations(document):
         context = _operation_context(document, base_url, path, method.upper(), operation)
@@ -67,7 +67,7 @@ def _parameter(parameter: Json) -> Json:
 
 
 def _fields(document: Json, schema: Json) -> list[Json]:
-    """The fields of a body; of the first shape, if there are several."""
+    """The fields of a request body. If it may have several shapes, those of the first one."""
     while "properties" not in schema:
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -81,7 +81,7 @@ def _fields(document: Json, schema: Json) -> list[Json]:
 
 
 def _curl(base_url: str, path: str, method: str, operation: Json, body: Json | None) -> str:
-    """A command; $TOKEN is an access token or a key."""
+    """A curl command. The reader sets $TOKEN to an access token or a key."""
     parts = [f"curl {'' if method == 'GET' else f'-X {method} '}{shlex.quote(base_url + path)}"]
     if operation["security"]:
         parts.append('-H "Authorization: Bearer $TOKEN"')

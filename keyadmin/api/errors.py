@@ -1,4 +1,4 @@
-"""Error responses of the API: every one is an RFC 9457 problem."""
+"""Error responses of the API. Each is an RFC 9457 problem."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,13 +17,13 @@ from keyadmin.core.denials import Denial
 
 log = structlog.get_logger("keyadmin.api")
 
-#: Tags of a body that may have several shapes (resources/verify.py). Pydantic puts them into an error's location.
+#: Tags of the two shapes of a body in resources/verify.py. Pydantic puts them into the location of an error.
 ONE_CALL: Final = "one call"
 MANY_CALLS: Final = "many calls"
 
 
 class CallDeniedError(Exception):
-    """The request carries no credential that may make this call."""
+    """The request has no credential that is allowed this call."""
 
     def __init__(self, denial: Denial) -> None:
         super().__init__(denial.reason.label)
@@ -31,7 +31,7 @@ class CallDeniedError(Exception):
 
 
 def denied(request: HttpRequest, error: CallDeniedError) -> HttpResponse:
-    """Answer a denied call, as every interface in front of an API does."""
+    """Return the same response to a denied call as `/verify` and KeyMiddleware do."""
     answer = problems.denial_response(error.denial, request.META.get("keyadmin.request_id", ""))
     return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
@@ -45,19 +45,24 @@ def problem(
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return problem(request, 400, "bad-request", "The request cannot be read.")
+    return problem(request, 400, "bad-request", "The request cannot be read. Check that its body is valid JSON.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return problem(request, 403, "forbidden", "This is not allowed.")
+    return problem(request, 403, "forbidden", "You don’t have permission for this request.")
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return problem(request, 404, "not-found", "There is nothing at this path.")
+    return problem(request, 404, "not-found", "Not found. It does not exist, or you do not have access to it.")
 
 
 def method_not_allowed(request: HttpRequest, allowed: str) -> HttpResponse:
-    response = problem(request, 405, "method-not-allowed", f"This path answers {allowed}.")
+    response = problem(
+        request,
+        405,
+        "method-not-allowed",
+        f"This path does not support the method of this request. Use one of: {allowed}.",
+    )
     response["Allow"] = allowed
     return response
 
@@ -73,26 +78,26 @@ def server_error(request: HttpRequest, exception: Exception | None = None) -> Ht
 
 
 def invalid(request: HttpRequest, errors: Mapping[str, Sequence[str]]) -> HttpResponse:
-    """Answer 422 with messages by field; `calls.3.path` is a field of the fourth item of `calls`."""
-    return problem(request, 422, "invalid", "Some fields are invalid.", errors)
+    """Return 422 with messages by field. `calls.3.path` is a field of the fourth item of `calls`."""
+    return problem(request, 422, "invalid", "Some fields are invalid. `errors` has a message for each.", errors)
 
 
 def not_signed_in(request: HttpRequest, detail: str) -> HttpResponse:
-    """Answer 401, the same for every reason."""
+    """Return 401 with the same headers for every reason."""
     response = problem(request, 401, "unauthenticated", detail)
     response["WWW-Authenticate"] = 'Bearer realm="api", error="invalid_token"'
     return response
 
 
-def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
-    """Answer 429 to attempts to sign in. It does not concern the calls of a key."""
+def too_many_attempts(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Return 429 for too many attempts to sign in. The rate limits of keys have their own response."""
     response = problem(request, 429, "too-many-attempts", f"Too many attempts. Try again in {seconds} seconds.")
     response["Retry-After"] = str(seconds)
     return response
 
 
 def install(api: NinjaAPI) -> None:
-    """Answer every exception inside the API with a problem."""
+    """Register the handlers, so that every exception inside the API gets a problem as its response."""
     handlers: dict[Any, Any] = {
         CallDeniedError: denied,
         Http404: not_found,

@@ -1,4 +1,4 @@
-"""Idempotency-Key: a client may repeat a request that creates something; it is carried out once."""
+"""Idempotency-Key: a client may repeat a request that creates something. It is carried out once."""
 
 import hashlib
 import json
@@ -16,28 +16,29 @@ from keyadmin.operations import idempotency
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 type Render[Result, Shape] = Callable[[str, Result | None], Shape]
-"""From the new row's id and the operation's result to the response. The result is None for a repeated request: its
-secret was shown by the first one.
+"""Makes the response body from the id of the row and the result of the operation. For a repeated request the result is
+None: only the first response shows the secret.
 """
 
 
 def run_creation[Result, Shape](
     request: ApiRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> Status[Shape]:
-    """Run the operation and answer 201 with Location; a repeated request is answered 200 with what exists."""
+    """Run an operation that creates a row: 201 with Location. A repeated request gets 200 with the existing row."""
     row_id, body, is_new = _run(request, operation, render)
     response["Location"] = f"{request.path}/{row_id}"
     return Status(201 if is_new else 200, body)
 
 
 def run[Result, Shape](request: ApiRequest, operation: Callable[[], Result], render: Render[Result, Shape]) -> Shape:
-    """Run an operation that makes a new secret for an existing row; a repeated request gets the row without it."""
+    """Run an operation that replaces the secret of a row. A repeated request gets the row without the secret."""
     return _run(request, operation, render)[1]
 
 
 def _run[Result, Shape](
     request: ApiRequest, operation: Callable[[], Result], render: Render[Result, Shape]
 ) -> tuple[str, Shape, bool]:
+    """(id of the row, response body, whether the request is new)."""
     digest = _request_digest(request)
     try:
         result = idempotency.run_once(
@@ -48,12 +49,14 @@ def _run[Result, Shape](
         )
     except DuplicateRequestError as duplicate:
         if duplicate.request_digest != digest:
-            message = "It was sent with another request before. Choose another one."
+            message = "This value was sent with a different request before. Use a new value."
             raise InvalidInputError({"Idempotency-Key": [message]}) from None
         try:
             return duplicate.result_id, render(duplicate.result_id, None), False
         except NotFoundError:
-            raise ConflictError("What this Idempotency-Key created has been deleted.") from None
+            raise ConflictError(
+                "The object that was created with this Idempotency-Key was deleted. Use a new value to create another."
+            ) from None
     row_id = idempotency.id_of(result)
     return row_id, render(row_id, result), True
 
@@ -69,6 +72,6 @@ def _idempotency_key(request: HttpRequest) -> str:
 
 
 def _request_digest(request: HttpRequest) -> str:
-    """Return SHA-256 of method, URL and body. White space and the order of fields in the JSON do not matter."""
+    """Return SHA-256 of method, URL and body, without regard to white space and the order of fields in the JSON."""
     body = json.dumps(json.loads(request.body or "null"), sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.get_full_path()}\n{body}".encode()).hexdigest()

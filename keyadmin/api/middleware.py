@@ -11,9 +11,9 @@ from keyadmin.core.headers import rate_limit
 
 
 class ApiMiddleware:
-    """Add Cache-Control, and RateLimit for a key, to responses under the API prefix. It decides nothing.
+    """Add Cache-Control, and RateLimit for a key, to responses under the API prefix.
 
-    `api.auth.Authenticator` decides, when the operation is called. RequestMiddleware adds X-Request-Id.
+    It authorises nothing: `api.auth.Authenticator` does. RequestMiddleware adds X-Request-Id.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -22,7 +22,7 @@ class ApiMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(conf.api_prefix):
             return self.get_response(request)
-        request.META["keyadmin.began"] = monotonic()  # /api/verify must answer in time
+        request.META["keyadmin.received_at"] = monotonic()  # resources/verify.py has a deadline
         previous = current_call.set(None)
         try:
             response = self.get_response(request)

@@ -35,8 +35,8 @@ error. Errors are RFC 9457 problems with a stable `type`.
 _SECURITY_SCHEMES: Final[Json] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a person's access token (JWT)."},
-    "keyId": {"type": "apiKey", "in": "header", "name": "X-API-Key-Id", "description": "With X-API-Key-Secret."},
-    "keySecret": {"type": "apiKey", "in": "header", "name": "X-API-Key-Secret", "description": "With X-API-Key-Id."},
+    "keyId": {"type": "apiKey", "in": "header", "name": "X-API-Key-Id", "description": "The key ID."},
+    "keySecret": {"type": "apiKey", "in": "header", "name": "X-API-Key-Secret", "description": "The secret."},
 }
 _TEXT: Final[Json] = {"type": "string"}
 _HEADERS: Final[Json] = {
@@ -49,7 +49,7 @@ _HEADERS: Final[Json] = {
     "RateLimit": {"schema": _TEXT, "description": "For a key: calls that remain in the rolling hour."},
     "RateLimit-Policy": {"schema": _TEXT, "description": "For a key: calls allowed in any rolling hour."},
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
-    "WWW-Authenticate": {"schema": _TEXT, "description": "RFC 6750."},
+    "WWW-Authenticate": {"schema": _TEXT, "description": "The accepted schemes (RFC 6750)."},
     "X-Request-Id": {"schema": _TEXT, "description": "The id of this request."},
 }
 _PROBLEM_HEADERS: Final = {
@@ -108,35 +108,35 @@ def creation(shape: Any, *, scope: str | None, links: Mapping[str, Json]) -> Dec
 
 def edit(shape: Any, *, scope: str | None) -> Declaration:
     """PATCH, PUT or DELETE with If-Match. Without a shape: 204."""
-    return _declare(_ok(shape), scope, {404, 409, 412, 422}, headers=_etag(shape), parameters=[_IF_MATCH])
+    return _declare(_success(shape), scope, {404, 409, 412, 422}, headers=_etag(shape), parameters=[_IF_MATCH])
 
 
 def action(shape: Any, *, scope: str | None, is_idempotent: bool = False) -> Declaration:
     """Other operations on an object. Without a shape: 204. `is_idempotent`: Idempotency-Key is read."""
     parameters = [_IDEMPOTENCY_KEY] if is_idempotent else []
-    return _declare(_ok(shape), scope, {404, 409, 422}, headers=_etag(shape), parameters=parameters)
+    return _declare(_success(shape), scope, {404, 409, 422}, headers=_etag(shape), parameters=parameters)
 
 
 def whoami(shape: Any) -> Declaration:
-    """GET without parameters that every caller may call."""
+    """GET without parameters that needs a credential and no permission."""
     return _declare({200: shape}, "", set())
 
 
 def public(shape: Any) -> Declaration:
     """POST that needs no credential: the operation also has `auth=None`."""
-    declaration = _declare(_ok(shape), None, {404, 409, 422})
+    declaration = _declare(_success(shape), None, {404, 409, 422})
     del declaration["response"][403]
     declaration["openapi_extra"]["security"] = []
     return declaration
 
 
 def links_to(parameter: str, *operation_ids: str, pointer: str = "id") -> dict[str, Json]:
-    """Links from a new object to operations on it: `pointer` is where its response has the path's `parameter`."""
+    """Links from a new object to operations on it. `pointer`: the response field for their path `parameter`."""
     value = f"$response.body#/{pointer}"
     return {name: {"operationId": name, "parameters": {parameter: value}} for name in operation_ids}
 
 
-def _ok(shape: Any) -> dict[int, Any]:
+def _success(shape: Any) -> dict[int, Any]:
     return {204: None} if shape is None else {200: shape}
 
 
@@ -242,7 +242,7 @@ def _credentials_text(security: list[Json]) -> str:
 
 @cache
 def document(api: NinjaAPI) -> Json:
-    """Return the document in JSON values."""
+    """Return the OpenAPI document as JSON values. It is made once per process."""
     return dict(Document(api, "/api/"))
 
 

@@ -1,7 +1,7 @@
-"""Retry a change that waited too long for a lock, so that clients that write at once do not fail each other.
+"""Retry of changes that waited too long for a lock, so that clients that write at the same time both succeed.
 
-A change waits one second for its locks. A lock may be held much longer, and requests share the threads of a process:
-so at most a quarter of the threads retry, for RETRY_SECONDS.
+A change waits one second for its locks. A lock may be held much longer, and a retry occupies a thread of the process.
+Therefore at most a quarter of the threads retry, for RETRY_SECONDS.
 """
 
 import os
@@ -31,8 +31,8 @@ class LockTimeoutRetry:
     def _reset(self) -> None:
         self._slots = BoundedSemaphore(self._max_concurrent)
 
-    def on_lock_timeout(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
-        """Return the response of `respond`, which changes everything or nothing; retry it after a lock timeout."""
+    def run(self, respond: Callable[[], HttpResponse]) -> HttpResponse:
+        """Return the response of `respond`, which is called again after a lock timeout. A timeout changes nothing."""
         started, response = monotonic(), respond()
         while (
             isinstance(response, LockTimeoutResponse)

@@ -1,4 +1,4 @@
-"""Shapes that several resources share: bodies, queries and parts of responses."""
+"""Shared schemas: request bodies, queries and parts of responses."""
 
 import json
 import re
@@ -9,6 +9,9 @@ from uuid import UUID
 from django.http import HttpRequest
 from ninja.parser import Parser
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+
+from keyadmin.core.callers import Identity
+from keyadmin.models import Role
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -55,7 +58,7 @@ class Body(BaseModel):
 
 
 class ReasonIn(Body):
-    """A reason, which history records."""
+    """The reason of an act. History records it."""
 
     reason: Text = Field(default="", examples=["No longer needed"])
 
@@ -64,9 +67,9 @@ NO_REASON: Final = ReasonIn()
 
 
 def _require_rfc3339(value: Any) -> Any:
-    """Pydantic would also accept seconds since 1970 and other spellings of dates."""
+    """Reject what Pydantic would also accept: seconds since 1970 and other forms of dates."""
     if value is not None and not (isinstance(value, str) and _RFC3339.fullmatch(value)):
-        raise ValueError("Write it as RFC 3339 does: 2026-12-31T23:59:59Z.")
+        raise ValueError("Use RFC 3339, such as 2026-12-31T23:59:59Z.")
     return value
 
 
@@ -78,9 +81,9 @@ Moment = Annotated[
 
 
 def _require_iso_day(value: Any) -> Any:
-    """Pydantic would also accept seconds since 1970."""
+    """Reject seconds since 1970, which Pydantic would also accept."""
     if value is not None and not _DAY.fullmatch(str(value)):
-        raise ValueError("Write the day as 2026-11-22.")
+        raise ValueError("Use the form 2026-11-22.")
     return value
 
 
@@ -115,7 +118,7 @@ class ListQuery(PageQuery):
     )
 
     def own_filters(self) -> dict[str, Any]:
-        """The filters with a value that this list has in addition, as `forms.filters` takes them."""
+        """The filters of the subclass that have a value, by name, as `forms.filters` takes them."""
         common = ListQuery.model_fields.keys()
         return {name: value for name, value in self.model_dump().items() if name not in common and value}
 
@@ -129,6 +132,11 @@ class OrganisationName(BaseModel):
     def of(cls, row: Any) -> Self:
         return cls(id=row.id, slug=row.slug, name=row.name)
 
+    @classmethod
+    def of_key(cls, key: Identity) -> Self:
+        """The organisation of a key that the call path has identified."""
+        return cls(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name)
+
 
 class BotName(BaseModel):
     id: UUID
@@ -137,6 +145,26 @@ class BotName(BaseModel):
     @classmethod
     def of(cls, row: Any) -> Self:
         return cls(id=row.id, name=row.name)
+
+    @classmethod
+    def of_key(cls, key: Identity) -> Self | None:
+        """The bot of a key that the call path has identified; None if no bot owns it."""
+        return cls(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None
+
+
+class PersonName(BaseModel):
+    id: UUID
+    email: str
+    name: str
+
+    @classmethod
+    def of(cls, row: Any) -> Self:
+        return cls(id=row.id, email=row.email, name=row.name)
+
+
+class RoleOut(BaseModel):
+    organisation: OrganisationName
+    role: Role
 
 
 class TierName(BaseModel):
@@ -152,10 +180,10 @@ class TierName(BaseModel):
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str = Field(description="Stable; programs compare it.", examples=["urn:keyadmin:problem:conflict"])
+    type: str = Field(description="Stable, for programs to compare.", examples=["urn:keyadmin:problem:conflict"])
     title: str
     status: int
-    detail: str = Field(description="For people.")
+    detail: str = Field(description="A sentence for people.")
     request_id: str = Field(description="The id of the request in the log and in history.")
     errors: dict[str, list[str]] = Field(
         default_factory=dict, description="Messages by field. `calls.3.path` is a field of the fourth item of `calls`."

@@ -70,7 +70,7 @@ for resource in _RESOURCES:
 
 
 def _deny_without_caller(request: ApiRequest) -> HttpResponse | None:
-    """Authenticate a request that no operation answers. Return the response, if it is denied."""
+    """Authenticate a request for which there is no operation. Return the response if it is denied, else None."""
     try:
         _authenticate(request)
     except Exception as error:
@@ -79,14 +79,14 @@ def _deny_without_caller(request: ApiRequest) -> HttpResponse | None:
 
 
 def _path_view(view: Callable[..., HttpResponse], *, is_public: bool) -> Callable[..., HttpResponse]:
-    """Wrap django-ninja's view of a path: it knows no HEAD, and answers other methods in plain text."""
+    """Wrap django-ninja's view of a path. Without it, HEAD is unknown and a wrong method gets plain text."""
 
     @csrf_exempt
     @wraps(view)
     def respond(request: ApiRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         method, request.method = request.method, "GET" if request.method == "HEAD" else request.method
         try:
-            response = _retry.on_lock_timeout(lambda: view(request, *args, **kwargs))
+            response = _retry.run(lambda: view(request, *args, **kwargs))
         finally:
             request.method = method  # the server sends no body to HEAD
         if response.status_code != 405:
@@ -100,7 +100,7 @@ def _path_view(view: Callable[..., HttpResponse], *, is_public: bool) -> Callabl
 
 @csrf_exempt
 def _not_found(request: ApiRequest) -> HttpResponse:
-    """Without a credential, an unknown path is answered like any other."""
+    """404 for an unknown path; without a credential 401, as for any other path."""
     return _deny_without_caller(request) or errors.not_found(request)
 
 

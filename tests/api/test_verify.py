@@ -175,7 +175,9 @@ def test_cost_consumes_that_many_calls(server: Server, rows: CommittedRows, serv
     assert 0 < decision["rate_limit"]["retry_after"] <= 3660
     answer = post(server, service, CHATS | {"key": created.token.value, "cost": 11})
     assert (answer.status, answer.headers["Content-Type"]) == (422, "application/problem+json")
-    assert answer.json["errors"] == {"cost": ["More than the 10 calls of a whole hour."]}
+    assert answer.json["errors"] == {
+        "cost": ["The cost is above the key's limit of 10 calls an hour. Send a lower cost."]
+    }
     assert rows.meter(created).total == 7
     assert ask(server, service, created, cost=3)["rate_limit"]["remaining"] == 0
 
@@ -265,7 +267,7 @@ def test_no_secret_is_logged(server: Server, rows: CommittedRows, service: Creat
     log = server.log.read_text()
     for secret in (created.token.value, created.token.secret, "hunter2", "hunter3", "hunter4"):
         assert secret not in log
-    assert f"asked_by={service.key.id}" in log
+    assert f"verified_by={service.key.id}" in log
     assert str(created.key.id) in log
 
 

@@ -52,7 +52,7 @@ class EntryOut(BaseModel):
 
 
 class NewEntry(Body):
-    """Of one `bot` or one `key`. The first entry of a list denies all other addresses."""
+    """A network for the list of one `bot` or one `key`. With the first entry, all other addresses are denied."""
 
     network: Network
     bot: OwnerId = None
@@ -70,7 +70,7 @@ class EntryQuery(ListQuery):
 
 @router.get("/allow-list-entries", url_name="allow-list-entries", **openapi.page(EntryOut, scope="keys:read"))
 def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
-    """List entries by owner: of one bot, of one key, of an organisation, or all."""
+    """List the entries of one bot, one key, one organisation, or all, ordered by owner."""
     actor = actor_of(request)
     owners = {
         owner: get_or_404(model.objects.visible_to(actor), id=owner_id)
@@ -97,7 +97,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery])
 def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Any:
     """Add a network to an allow-list."""
     if (new.bot is None) == (new.key is None):
-        raise InvalidInputError({"body": ["Name one bot or one key."]})
+        raise InvalidInputError({"body": ["Send either `bot` or `key`."]})
     operation = partial(allow_lists.add, actor=actor_of(request), network=new.network, bot=new.bot, key=new.key)
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
@@ -122,7 +122,7 @@ def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: Chan
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(None, scope="keys:write")
 )
 def remove(request: ApiRequest, entry: UUID, allow_any: bool = False) -> Any:
-    """Remove a network. Removing the last one allows any address; it needs `allow_any=true`."""
+    """Remove a network. Removing the last one allows any address and requires `allow_any=true`."""
     revision = expected_revision(request)
     allow_lists.remove(actor=actor_of(request), entry=entry, allow_any=allow_any, revision=revision)
     return Status(204, None)

@@ -1,4 +1,4 @@
-"""`/api/api-keys`: a small, stable shape of key management for existing clients. `/api/keys` offers everything.
+"""`/api/api-keys`: a small and stable interface for existing clients. `/api/keys` offers everything.
 
 The organisation is the caller's. A key that a person creates inherits the person's permissions; a key that a key
 creates gets a copy of the caller's scopes and restrictions.
@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import add_link_header, get_or_404, organisation_of
+from keyadmin.api.crud import NEWEST_FIRST, add_link_header, get_or_404, organisation_of
 from keyadmin.api.schemas import Body, Moment
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
@@ -25,14 +25,13 @@ from keyadmin.models import Key, Kind, Status, paging
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, keys
 
-router = Router(tags=["API keys, in short"])
+router = Router(tags=["API keys (short form)"])
 
 PAGE_SIZE: Final = 100
-NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 
 
 class NewApiKey(Body):
-    """`expires_at` is RFC 3339; null or absent: never."""
+    """`expires_at` null or absent: the key never expires."""
 
     name: str
     expires_at: Moment = None
@@ -41,7 +40,7 @@ class NewApiKey(Body):
 class ListedKey(BaseModel):
     id: UUID
     name: str = Field(examples=["Production Integration"])
-    key_prefix: str = Field(description="Eight characters, for recognition.", examples=["a1b2c3d4"])
+    key_prefix: str = Field(description="Eight characters by which people recognise the key.", examples=["a1b2c3d4"])
     last_used_at: str | None
     expires_at: str | None = Field(examples=["2026-12-31T23:59:59Z"])
     is_active: bool
@@ -78,7 +77,7 @@ class KeyDeleted(BaseModel):
 
 @router.get("/api-keys", url_name="api-keys", **openapi.row(KeyList, scope="keys:read", headers=("Link",)))
 def list_(request: ApiRequest, response: HttpResponse, organisation: str = "", cursor: str = "") -> Any:
-    """List the organisation's keys, newest first, a hundred a page. The Link header leads to the next page."""
+    """List the organisation's keys, newest first, 100 a page. The Link header has the URL of the next page."""
     owner = organisation_of(request, organisation)
     rows = Key.objects.visible_to(actor_of(request)).filter(organisation=owner).with_status().with_usage()
     page = paging.page(rows, NEWEST_FIRST, cursor, PAGE_SIZE)
@@ -105,7 +104,7 @@ def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisa
 
 @router.delete("/api-keys/{uuid:key}", url_name="api-key", **openapi.action(KeyDeleted, scope="keys:write"))
 def delete(request: ApiRequest, key: UUID) -> Any:
-    """Delete a key for good. It stops working at once."""
+    """Delete a key. It stops working immediately. This cannot be undone."""
     keys.delete(actor=actor_of(request), key=key)
     return KeyDeleted(data=Message(message="API key deleted successfully"))
 
@@ -147,5 +146,5 @@ def _listed_key(row: Any) -> ListedKey:
 
 
 def _rfc3339(moment: datetime | None) -> Any:
-    """RFC 3339 in UTC and whole seconds."""
+    """RFC 3339 in UTC, in whole seconds; None for None."""
     return rfc3339(moment and moment.replace(microsecond=0))

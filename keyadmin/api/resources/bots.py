@@ -1,4 +1,4 @@
-"""`/api/bots`: an organisation's service accounts."""
+"""`/api/bots`: the service accounts of organisations, which own keys."""
 
 from datetime import datetime
 from functools import partial
@@ -103,7 +103,7 @@ def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: Change
 
 @router.post("/bots/{uuid:bot}/disable", url_name="disable-bot", **openapi.action(BotOut, scope=None))
 def disable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
-    """Disable a bot. All its keys are paused at once."""
+    """Disable a bot. All its keys are paused immediately."""
     bots.disable(actor=actor_of(request), bot=bot, reason=body.reason)
     return _render(request, response, bot)
 

@@ -23,7 +23,7 @@ class ChannelOut(BaseModel):
     id: UUID
     organisation: OrganisationName
     name: str = Field(examples=["WhatsApp"])
-    slug: str = Field(description="The name in calls. It never changes.", examples=["whatsapp"])
+    slug: str = Field(description="Calls name the channel by it. It never changes.", examples=["whatsapp"])
     revision: Revision
 
     @classmethod
@@ -66,7 +66,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery
     ),
 )
 def create(request: ApiRequest, response: HttpResponse, new: NewChannel) -> Any:
-    """Create a channel. Its slug is derived from this name."""
+    """Create a channel. Its slug is derived from the name."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(channels.create, actor=actor, organisation=owner.id, name=new.name)
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
@@ -80,7 +80,7 @@ def view(request: ApiRequest, response: HttpResponse, channel: UUID) -> Any:
 
 @router.patch("/channels/{uuid:channel}", url_name="channel", **openapi.edit(ChannelOut, scope=None))
 def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> Any:
-    """Rename a channel. Its slug stays."""
+    """Rename a channel. Its slug does not change."""
     revision = expected_revision(request)
     channels.rename(actor=actor_of(request), channel=channel, name=changed.name, revision=revision)
     return _render(request, response, channel)

@@ -20,7 +20,7 @@ OptionalText = Annotated[str | None, Field(max_length=MAX_INPUT_LENGTH)]
 
 
 class HypotheticalCall(Body):
-    """A call that a program could make with the key. Never send the secret: it is rejected, and not stored."""
+    """A call that a program could make with the key. Never send the secret: it is rejected."""
 
     key: str = Field(
         max_length=MAX_INPUT_LENGTH, description="The id or the key ID of a key.", examples=["kad_a1b2c3d4e5f6a7b8"]
@@ -54,7 +54,7 @@ class RuleOut(BaseModel):
     rule: Rule = Field(examples=["permission"])
     title: str = Field(examples=["Permission"])
     state: Literal["pass", "decides", "not_reached"] = Field(examples=["decides"])
-    reason: str | None = Field(description="Why it denies the call; null: it does not.", examples=["scope"])
+    reason: str | None = Field(description="Why the rule denies the call. null: it does not.", examples=["scope"])
     detail: str = Field(examples=["GET /api/export needs Export data. The key has Read chats."])
 
 
@@ -71,7 +71,7 @@ class RateLimitOut(BaseModel):
 class ExplanationOut(BaseModel):
     allowed: bool = Field(examples=[False])
     status: int = Field(description="HTTP status that the call would get.", examples=[403])
-    reason: str = Field(description="ok, or why it would be denied.", examples=["scope"])
+    reason: str = Field(description="ok, or why the call would be denied.", examples=["scope"])
     detail: str | None = Field(
         description="Text of the problem that the caller would get.",
         examples=["This key lacks the permission for this method and path."],
@@ -81,7 +81,9 @@ class ExplanationOut(BaseModel):
     call: ExplainedCall
     rules: list[RuleOut] = Field(description="In the order in which they apply.")
     remedies: list[RemedyOut] = Field(description="Everything that would have to change for the call to be allowed.")
-    needs: list[str] = Field(description="Scopes of which any allows the call.", examples=[["chats:export"]])
+    needs: list[str] = Field(
+        description="Scopes that allow the call. One of them is enough.", examples=[["chats:export"]]
+    )
     rate_limit: RateLimitOut
 
 

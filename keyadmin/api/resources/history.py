@@ -24,7 +24,7 @@ _MEDIA_TYPES: Final = [media_type.partition(";")[0] for media_type in exports.ME
 
 
 class ActorOut(BaseModel):
-    kind: str = Field(description="person, key, command or system")
+    kind: str = Field(description="person, key, command or system.")
     id: UUID | None
     label: str
     interface: str = Field(description="page, api, command or background.")
@@ -49,7 +49,7 @@ class EventOut(BaseModel):
     organisation: UUID | None
     organisation_label: str
     target: TargetOut
-    changes: dict[str, list[Any]] = Field(description="By field: before and after.")
+    changes: dict[str, list[Any]] = Field(description="By field: [value before, value after].")
     reason: str
     request_id: str
     previous_hash: str = Field(description="The hash of the event before it.")
@@ -115,7 +115,7 @@ def view(request: ApiRequest, number: int) -> Any:
 
 @router.get("/keys/{uuid:key}/history", url_name="key-history", **openapi.page(EventOut, scope="history:read"))
 def of_key(request: ApiRequest, response: HttpResponse, key: UUID, query: Query[PageQuery]) -> Any:
-    """List the events of a key, also of a deleted one."""
+    """List the events of a key, also of a deleted key."""
     events = Event.objects.visible_to(actor_of(request)).filter(target_id=str(key))
     if not events.exists():
         raise NotFoundError

@@ -1,4 +1,4 @@
-"""`/api/keys`: everything that pages do with keys."""
+"""`/api/keys`: all acts on keys that pages offer."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import (
+    NEWEST_FIRST,
     expected_revision,
     filter_by_org,
     find_tier,
@@ -50,7 +51,6 @@ from keyadmin.operations.validation import UNSET, FieldErrors
 
 router = Router(tags=["Keys"])
 
-NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 Names = Annotated[list[str], Field(max_length=1000)]
 
 
@@ -94,8 +94,8 @@ class Reactivation(ReasonIn):
     expires_at: Moment = None
 
 
-_NO_GRACE: Final = Regeneration()
-_AS_BEFORE: Final = Reactivation()
+_DEFAULT_REGENERATION: Final = Regeneration()
+_DEFAULT_REACTIVATION: Final = Reactivation()
 
 
 class KeyOut(BaseModel):
@@ -103,12 +103,14 @@ class KeyOut(BaseModel):
 
     id: UUID
     key_id: str | None = Field(
-        description="X-API-Key-Id of the pair; null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
+        description="For X-API-Key-Id. null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
     )
     name: str = Field(examples=["CRM integration"])
     description: str
     kind: str = Field(description="master, standard, bot or public.", examples=["standard"])
-    masked: str = Field(description="Prefix and eight characters, for recognition.", examples=["kad_a1b2c3d4"])
+    masked: str = Field(
+        description="Prefix and eight characters by which people recognise the key.", examples=["kad_a1b2c3d4"]
+    )
     organisation: OrganisationName
     bot: BotName | None
     status: str = Field(description="revoked, expired, paused, expiring or active: the first that applies.")
@@ -132,7 +134,7 @@ class KeyOut(BaseModel):
 
     @classmethod
     def of(cls, key: Any) -> Self:
-        """From a row of `readable`."""
+        """From a row of `readable()`."""
         bot = key.bot
         return cls(
             id=key.id,
@@ -166,19 +168,21 @@ class IssuedOut(KeyOut):
     """A key with its secret. For a repeated Idempotency-Key, `key` and `secret` are null."""
 
     key: str | None = Field(description="The API key, shown once.")
-    secret: str | None = Field(description="X-API-Key-Secret of the pair; null in the compact format.")
+    secret: str | None = Field(description="For X-API-Key-Secret. null in the compact format.")
 
 
 class KeyQuery(ListQuery):
-    q: str = Field(default="", max_length=120, description="Part of a name, key ID or bot's name.")
+    q: str = Field(default="", max_length=120, description="Part of a name, a key ID or a bot's name.")
     status: Status | None = None
     kind: Kind | None = None
     bot: UUID | Literal["none"] | None = None
     scope: str = Field(default="", max_length=60)
     open: Literal["any", "limited"] | None = Field(
-        default=None, description="any: any address is allowed; limited: there is an allow-list."
+        default=None, description="any: any address is allowed. limited: there is an allow-list."
     )
-    used: Literal["never", "90"] | None = Field(default=None, description="never: never used; 90: not for 90 days.")
+    used: Literal["never", "90"] | None = Field(
+        default=None, description="never: never used. 90: not used for 90 days."
+    )
 
 
 class UsageQuery(ListFilters):
@@ -203,7 +207,7 @@ class UsageOut(BaseModel):
 
 
 def readable(actor: Actor) -> QuerySet[Any]:
-    """Return the keys that the actor may see, with everything that KeyOut shows, in one statement."""
+    """Return the keys that the actor may see, with all columns of KeyOut, in one statement."""
     rows: Any = Key.objects.visible_to(actor).with_status().with_usage().with_grace()
     keys_with_lists: QuerySet[Any] = rows.with_lists().with_channel_slugs()
     return keys_with_lists.select_related("organisation", "bot", "tier")
@@ -269,7 +273,7 @@ def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: Change
 
 @router.delete("/keys/{uuid:key}", url_name="key", **openapi.edit(None, scope="keys:write"))
 def delete(request: ApiRequest, key: UUID) -> Any:
-    """Delete a key for good. Its history stays."""
+    """Delete a key. Its history stays. This cannot be undone."""
     keys.delete(actor=actor_of(request), key=key, revision=expected_revision(request))
     return Response(204, None)
 
@@ -279,7 +283,9 @@ def delete(request: ApiRequest, key: UUID) -> Any:
     url_name="regenerate",
     **openapi.action(IssuedOut, scope="keys:write", is_idempotent=True),
 )
-def regenerate(request: ApiRequest, response: HttpResponse, key: UUID, body: Regeneration = _NO_GRACE) -> Any:
+def regenerate(
+    request: ApiRequest, response: HttpResponse, key: UUID, body: Regeneration = _DEFAULT_REGENERATION
+) -> Any:
     """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`."""
     grace = timedelta(seconds=body.grace_seconds)
     operation = partial(keys.regenerate, actor=actor_of(request), key=key, grace=grace)
@@ -295,13 +301,15 @@ def end_grace(request: ApiRequest, response: HttpResponse, key: UUID) -> Any:
 
 @router.post("/keys/{uuid:key}/revoke", url_name="revoke", **openapi.action(KeyOut, scope="keys:write"))
 def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> Any:
-    """Revoke a key. It stops working at once and can be reactivated."""
+    """Revoke a key. It stops working immediately and can be reactivated."""
     keys.revoke(actor=actor_of(request), key=key, reason=body.reason)
     return _render(request, response, key)
 
 
 @router.post("/keys/{uuid:key}/reactivate", url_name="reactivate", **openapi.action(KeyOut, scope="keys:write"))
-def reactivate(request: ApiRequest, response: HttpResponse, key: UUID, body: Reactivation = _AS_BEFORE) -> Any:
+def reactivate(
+    request: ApiRequest, response: HttpResponse, key: UUID, body: Reactivation = _DEFAULT_REACTIVATION
+) -> Any:
     """Reactivate a revoked or expired key. An expired key needs a new `expires_at`; null: never."""
     expires_at = body.expires_at if "expires_at" in body.model_fields_set else UNSET
     keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=body.reason)
@@ -348,7 +356,7 @@ def _operation_values(body: KeyFields, organisation: UUID) -> dict[str, Any]:
     if body.tier:
         values["tier"] = find_tier(body.tier)
         if values["tier"] is None:
-            errors.add("tier", "There is no tier of this name.")
+            errors.add("tier", "There is no tier with this name.")
     errors.raise_if_any()
     return values
 

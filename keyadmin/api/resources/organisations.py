@@ -33,10 +33,12 @@ class OrganisationOut(BaseModel):
     is_active: bool = Field(description="false: all keys of the organisation are paused.")
     key_prefix: str = Field(examples=["kad"])
     key_format: Format
-    tier: TierName = Field(description="The tier of keys for which no other is chosen.")
-    default_expiry_days: int | None = Field(description="Days until expiry that pages propose for a new key.")
-    max_expiry_days: int | None
-    may_never_expire: bool
+    tier: TierName = Field(description="The default tier of new keys.")
+    default_expiry_days: int | None = Field(
+        description="Days until expiry that pages propose for a new key. null: never."
+    )
+    max_expiry_days: int | None = Field(description="Maximum lifetime of a key in days. null: no limit.")
+    may_never_expire: bool = Field(description="Whether keys without an expiry are allowed.")
     usage_retention_days: int = Field(description="Days for which usage is kept.")
     created_at: datetime
     revision: Revision
@@ -69,7 +71,7 @@ class NewOrganisation(Body):
 
 
 class ChangedOrganisation(Body):
-    """Absent fields stay as they are. New rules apply to keys that are created or edited from now on."""
+    """Absent fields stay as they are. New rules apply to keys that are created or edited later."""
 
     name: Text = Field(default="", examples=["Fabrikam"])
     key_prefix: Text = ""
@@ -150,7 +152,7 @@ def disable(
     organisation: UUID,
     body: ReasonIn = NO_REASON,
 ) -> Any:
-    """Disable an organisation. All its keys are paused at once."""
+    """Disable an organisation. All its keys are paused immediately."""
     organisations.disable(actor=actor_of(request), organisation=organisation, reason=body.reason)
     return _render(request, response, organisation)
 
@@ -184,7 +186,7 @@ def _operation_values(body: NewOrganisation | ChangedOrganisation) -> dict[str, 
     if values.pop("tier", ""):
         values["tier"] = find_tier(body.tier)
         if values["tier"] is None:
-            raise InvalidInputError({"tier": ["There is no tier of this name."]})
+            raise InvalidInputError({"tier": ["There is no tier with this name."]})
     if "key_format" in values:
         values["key_format"] = values["key_format"].value
     return values

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import BY_NAME, expected_revision, get_or_404, organisation_of, render, render_page
-from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Text
+from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, RoleOut, Text
 from keyadmin.core.actors import Actor
 from keyadmin.models import AccountStatus, Organisation, Person, Role
 from keyadmin.operations import people
@@ -22,17 +22,12 @@ from keyadmin.operations.people import InvitedPerson
 
 router = Router(tags=["People"])
 
-AnySystemRole = Literal["administrator", "auditor", ""]
-AnyRole = Literal["owner", "auditor", "member", "system-administrator", "system-auditor"]
+SystemRoleName = Literal["administrator", "auditor", ""]
+RoleName = Literal["owner", "auditor", "member", "system-administrator", "system-auditor"]
 
 
 class RoleIn(Body):
     role: Annotated[Role, Field(strict=False, examples=["member"])]
-
-
-class RoleOut(BaseModel):
-    organisation: OrganisationName
-    role: Role
 
 
 class PersonOut(BaseModel):
@@ -42,14 +37,14 @@ class PersonOut(BaseModel):
     name: str = Field(examples=["Jonas Lind"])
     email: str = Field(examples=["jonas@northwind.example"])
     status: AccountStatus
-    system_role: AnySystemRole
+    system_role: SystemRoleName
     roles: list[RoleOut]
     created_at: datetime
     revision: Revision
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        held = [
+        roles = [
             RoleOut(organisation=OrganisationName.of(each.organisation), role=each.role)
             for each in row.visible_memberships
         ]
@@ -59,7 +54,7 @@ class PersonOut(BaseModel):
             email=row.email,
             status=row.account_status,
             system_role=row.system_role,
-            roles=held,
+            roles=roles,
             created_at=row.created_at,
             revision=row.revision,
         )
@@ -86,17 +81,17 @@ class Invitation(Body):
     name: Text = Field(examples=["Sam Reyes"])
     organisation: str = Field(default="", description="A slug.", examples=["northwind"])
     role: Annotated[Role | None, Field(strict=False, examples=["member"])] = None
-    system_role: AnySystemRole = ""
+    system_role: SystemRoleName = ""
 
 
 class SystemRoleIn(Body):
-    system_role: AnySystemRole = Field(description="Empty: none.", examples=["auditor"])
+    system_role: SystemRoleName = Field(description="Empty: none.", examples=["auditor"])
 
 
 class PeopleQuery(ListQuery):
     q: str = Field(default="", max_length=120, description="Part of a name or email address.")
     status: AccountStatus | None = None
-    role: AnyRole | None = None
+    role: RoleName | None = None
 
 
 @router.get("/people", url_name="people", **openapi.page(PersonOut, scope=None))
@@ -175,7 +170,7 @@ def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
 
 @router.post("/people/{uuid:person}/deactivate", url_name="deactivate", **openapi.action(None, scope=None))
 def deactivate(request: ApiRequest, person: UUID) -> Any:
-    """Deactivate a person. They are signed out at once; keys that inherit from them lose their permissions."""
+    """Deactivate a person. They are signed out immediately. Keys that inherit from them lose their permissions."""
     people.deactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
@@ -189,7 +184,7 @@ def reactivate(request: ApiRequest, person: UUID) -> Any:
 
 @router.put("/people/{uuid:person}/system-role", url_name="system-role", **openapi.edit(None, scope=None))
 def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
-    """Set the system role; empty removes it. The last administrator keeps theirs."""
+    """Set the system role; empty removes it. The role of the last administrator cannot be removed."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
     return Status(204, None)
@@ -212,7 +207,7 @@ def remove_role(request: ApiRequest, person: UUID, organisation: UUID) -> Any:
 
 
 def _readable(actor: Actor) -> Any:
-    """As on pages, an actor that may read no organisation sees no people, not even themselves."""
+    """The people whom the actor may see. As on pages, an actor that may read no organisation sees no people."""
     rows: Any = Person.objects.visible_to(actor).with_account_status().with_memberships_visible_to(actor)
     return rows if Organisation.objects.visible_to(actor).exists() else rows.none()
 

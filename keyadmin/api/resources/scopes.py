@@ -1,4 +1,7 @@
-"""`/api/scopes`: the scopes of keys, and the calls that each allows. For readers of the whole installation."""
+"""`/api/scopes`: the scopes of keys, and the calls that each allows.
+
+Only callers that may read the whole installation have access.
+"""
 
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
@@ -29,7 +32,7 @@ class RouteIn(Body):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     pattern: Text = Field(examples=["/v1/reports/{report}"])
     channel_from: Literal["", "header", "path"] = Field(
-        default="", description="Where a call names its channel: X-Channel, or {channel} in the path."
+        default="", description="Where a call names its channel. header: X-Channel; path: {channel} in the path."
     )
 
 

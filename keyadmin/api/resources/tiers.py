@@ -1,4 +1,7 @@
-"""`/api/tiers`: how many calls a key may make in any rolling hour. For readers of the whole installation."""
+"""`/api/tiers`: how many calls a key may make in any rolling hour.
+
+Only callers that may read the whole installation have access.
+"""
 
 from functools import partial
 from typing import Annotated, Any, Self

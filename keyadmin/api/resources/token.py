@@ -1,4 +1,4 @@
-"""`/api/token`: a person signs in to the API, refreshes the tokens, and signs out. No credential is needed."""
+"""`/api/token`: people sign in to the API, refresh their tokens and sign out. No credential is needed."""
 
 from contextlib import suppress
 from typing import Annotated, Any, Final
@@ -23,7 +23,7 @@ from keyadmin.operations.people.token_sessions import SessionGrant
 
 router = Router(tags=["Tokens of people"])
 
-_WRONG_CREDENTIALS: Final = "The email address or the password is wrong."
+_WRONG_CREDENTIALS: Final = "Wrong email or password."
 _SESSION_ENDED: Final = "This refresh token is not valid. Sign in again."
 
 
@@ -57,14 +57,14 @@ def sign_in(request: HttpRequest, body: SignIn) -> Any:
     try:
         person = adapter.authenticate(request, email=email, password=body.password)
     except ValidationError:
-        return errors.too_many(request, adapter.seconds_left(request, email=email))
+        return errors.too_many_attempts(request, adapter.seconds_left(request, email=email))
     if not isinstance(person, Person):
         return errors.not_signed_in(request, _WRONG_CREDENTIALS)
     try:
-        begun = token_sessions.begin(actor=person_actor(request, person), binding=person.get_session_auth_hash())
+        session = token_sessions.begin(actor=person_actor(request, person), binding=person.get_session_auth_hash())
     except NotFoundError:  # deactivated, or the password changed, a moment ago
         return errors.not_signed_in(request, _WRONG_CREDENTIALS)
-    return _tokens(begun)
+    return _tokens(session)
 
 
 @router.post("/token/refresh", auth=None, url_name="token-refresh", **openapi.public(Tokens))
@@ -73,10 +73,10 @@ def refresh(request: HttpRequest, body: Refresh) -> Any:
     """Exchange a refresh token for new tokens. A refresh token can be used once."""
     _require_signing_key()
     try:
-        begun = token_sessions.refresh(actor=_session_owner(request, body), token=body.refresh_token)
+        session = token_sessions.refresh(actor=_session_owner(request, body), token=body.refresh_token)
     except NotFoundError:
-        begun = None
-    return errors.not_signed_in(request, _SESSION_ENDED) if begun is None else _tokens(begun)
+        session = None
+    return errors.not_signed_in(request, _SESSION_ENDED) if session is None else _tokens(session)
 
 
 @router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
@@ -90,17 +90,19 @@ def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
 
 
 def _require_signing_key() -> None:
+    """Raise NotFoundError without KEYADMIN_JWT_KEY: these endpoints do not exist then."""
     if not conf.jwt_key:
         raise NotFoundError
 
 
 def _session_owner(request: HttpRequest, body: Refresh) -> Actor:
+    """The person of the refresh token's session. Raises NotFoundError."""
     person = token_sessions.person_of(body.refresh_token)
     if person is None:
         raise NotFoundError
     return person_actor(request, person)
 
 
-def _tokens(begun: SessionGrant) -> Tokens:
+def _tokens(session: SessionGrant) -> Tokens:
     lifetime = int(ACCESS_TOKEN_LIFETIME.total_seconds())
-    return Tokens(access_token=issue_access_token(begun), expires_in=lifetime, refresh_token=begun.refresh)
+    return Tokens(access_token=issue_access_token(session), expires_in=lifetime, refresh_token=session.refresh)

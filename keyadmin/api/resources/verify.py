@@ -1,7 +1,7 @@
 """`POST /api/verify`: a service without a gateway asks whether a call that it received is allowed.
 
-Only keys with `keys:verify` may ask. The service learns the reason for a denial; its own caller must not. Every call
-that is allowed is counted.
+Only keys with `keys:verify` may call it. The response names the reason for a denial, which the service must not pass on
+to its own client. Every allowed call is counted.
 """
 
 from time import monotonic
@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 
 from keyadmin.api import errors, openapi
 from keyadmin.api.auth import ApiRequest
-from keyadmin.api.schemas import Body, BotName, OrganisationName
+from keyadmin.api.schemas import Body, BotName, OrganisationName, PersonName
 from keyadmin.callpath.authorize import current_digest
 from keyadmin.callpath.credentials import parse_credentials
 from keyadmin.callpath.request import decide
@@ -33,7 +33,7 @@ log = structlog.get_logger("keyadmin.calls")
 MAX_CALLS: Final = 100
 """Calls in one request."""
 START_WITHIN_SECONDS: Final = 0.8
-"""Seconds after a request's arrival in which a decision may start. One takes a second at most: two in all."""
+"""Seconds after the arrival of the request within which a decision may start. It takes at most one more second."""
 
 
 class ReceivedCall(Body):
@@ -73,15 +73,9 @@ class VerifiedKey(BaseModel):
 
 
 class UnknownKey(BaseModel):
-    """A key that this process no longer has in its cache."""
+    """A proven key whose details this process no longer has in its cache."""
 
     id: UUID
-
-
-class VerifiedPerson(BaseModel):
-    id: UUID
-    email: str
-    name: str
 
 
 class VerifiedRateLimit(BaseModel):
@@ -95,9 +89,9 @@ class Decision(BaseModel):
     status: int = Field(description="HTTP status to answer the call with.", examples=[200])
     reason: str = Field(description="ok, or why the call is denied.", examples=["ok"])
     detail: str | None = Field(default=None, description="Text for the caller; null if the call is allowed.")
-    key: VerifiedKey | UnknownKey | None = Field(default=None, description="null: no key was proven.")
+    key: VerifiedKey | UnknownKey | None = Field(default=None, description="null: the secret was not proven.")
     scopes: list[str] = Field(default=[], examples=[["chats:read"]])
-    on_behalf_of: VerifiedPerson | None = None
+    on_behalf_of: PersonName | None = None
     rate_limit: VerifiedRateLimit | None = None
 
 
@@ -107,15 +101,15 @@ class Decisions(BaseModel):
 
 @router.post("/verify", url_name="verify", **openapi.action(Decision | Decisions, scope="keys:verify"))
 def verify(request: ApiRequest, calls: FromBody[OneOrManyCalls]) -> Any:
-    """Decide on one call, or on up to a hundred calls in their order.
+    """Decide one call, or up to 100 calls in their order.
 
-    A cost above the key's whole limit can never be allowed. For one call that is a 422; in a list, the decision's
-    status is 422.
+    A cost above the key's hourly limit can never be allowed. A single call then gets 422. In a list, the status of
+    its decision is 422.
     """
     caller = request.auth
     if not isinstance(caller, Caller):
-        raise ForbiddenError("Only a key may ask about other keys' calls.")
-    deadline = request.META.get("keyadmin.began", monotonic()) + START_WITHIN_SECONDS
+        raise ForbiddenError("Only API keys may verify calls. Send a key with keys:verify instead of an access token.")
+    deadline = request.META.get("keyadmin.received_at", monotonic()) + START_WITHIN_SECONDS
     if isinstance(calls, ReceivedCalls):
         return Decisions(decisions=[_decide(call, caller, deadline) for call in calls.calls])
     decision = _decide(calls, caller, deadline)
@@ -123,7 +117,7 @@ def verify(request: ApiRequest, calls: FromBody[OneOrManyCalls]) -> Any:
 
 
 def _decide(call: ReceivedCall, caller: Caller, deadline: float) -> Decision:
-    """Decide on one call. After the deadline it is answered like a call while PostgreSQL is away."""
+    """Decide one call. After the deadline (monotonic seconds) the decision is that the service is unavailable."""
     headers = _headers(call)
     if monotonic() < deadline:
         verdict = _verdict(call, headers, caller)
@@ -131,7 +125,7 @@ def _decide(call: ReceivedCall, caller: Caller, deadline: float) -> Decision:
         verdict = Denial(DenialReason.UNAVAILABLE, retry_after=1)
     decision = _allowed(verdict) if isinstance(verdict, Caller) else _denied(verdict, call, headers)
     key = str(decision.key.id) if decision.key else ""
-    log.info("verified", outcome=decision.reason, asked_by=str(caller.key.id), key=key)
+    log.info("verified", outcome=decision.reason, verified_by=str(caller.key.id), key=key)
     return decision
 
 
@@ -147,7 +141,7 @@ def _verdict(call: ReceivedCall, headers: dict[str, list[str]], caller: Caller) 
 
 
 def _headers(call: ReceivedCall) -> dict[str, list[str]]:
-    """The headers that the call carried, so that this endpoint decides as a gateway would."""
+    """The credential, channel and On-Behalf-Of of the call as headers, so that the rules of `/verify` apply."""
     fields = {
         "x-api-key": call.key,
         "x-api-key-id": call.key_id,
@@ -166,7 +160,7 @@ def _allowed(caller: Caller) -> Decision:
         reason="ok",
         key=_verified_key(caller.key),
         scopes=sorted(caller.scopes),
-        on_behalf_of=VerifiedPerson(id=person.id, email=person.email, name=person.name) if person else None,
+        on_behalf_of=PersonName.of(person) if person else None,
         rate_limit=VerifiedRateLimit(limit=quota.limit, remaining=quota.remaining, retry_after=None),
     )
 
@@ -177,7 +171,7 @@ def _denied(denial: Denial, call: ReceivedCall, headers: dict[str, list[str]]) -
     decision = Decision(allowed=False, status=reason.status, reason=reason.label, detail=reason.detail)
     if reason is DenialReason.LIMITED and quota and call.cost > quota.limit:
         decision.status, decision.reason = 422, "cost"
-        decision.detail = f"More than the {quota.limit} calls of a whole hour."
+        decision.detail = f"The cost is above the key's limit of {quota.limit} calls an hour. Send a lower cost."
     if denial.key is not None:
         token = parse_credentials(headers)
         cached = state.snapshots.get(current_digest(token)) if isinstance(token, tokens.Token) else None
@@ -196,6 +190,6 @@ def _verified_key(key: Identity) -> VerifiedKey:
         id=key.id,
         key_id=key.key_id,
         name=key.name,
-        organisation=OrganisationName(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name),
-        bot=BotName(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None,
+        organisation=OrganisationName.of_key(key),
+        bot=BotName.of_key(key),
     )

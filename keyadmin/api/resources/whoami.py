@@ -1,4 +1,4 @@
-"""`GET /api/whoami`: the caller of the request. A first call for a new key or token."""
+"""`GET /api/whoami`: the caller of the request. It is a test for a new key or token."""
 
 from typing import Literal
 from uuid import UUID
@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import openapi
 from keyadmin.api.auth import ApiRequest
-from keyadmin.api.schemas import BotName, OrganisationName
+from keyadmin.api.schemas import BotName, OrganisationName, PersonName, RoleOut
 from keyadmin.core.callers import Caller
-from keyadmin.models import Kind, Membership, Person, Role, SystemRole
+from keyadmin.models import Kind, Membership, Person, SystemRole
 
 router = Router(tags=["Who am I"])
 
@@ -19,12 +19,6 @@ class TierUsage(BaseModel):
     name: str = Field(examples=["Standard"])
     hourly_limit: int = Field(examples=[1000])
     remaining: int = Field(description="Calls left in this rolling hour.")
-
-
-class PersonName(BaseModel):
-    id: UUID
-    email: str
-    name: str
 
 
 class CallingKey(BaseModel):
@@ -39,18 +33,13 @@ class CallingKey(BaseModel):
     on_behalf_of: PersonName | None
 
 
-class RoleHeld(BaseModel):
-    organisation: OrganisationName
-    role: Role
-
-
 class CallingPerson(BaseModel):
     id: UUID
     kind: Literal["person"] = "person"
     name: str
     email: str
     system_role: SystemRole | Literal[""]
-    roles: list[RoleHeld]
+    roles: list[RoleOut]
 
 
 @router.get("/whoami", url_name="whoami", **openapi.whoami(CallingKey | CallingPerson))
@@ -67,11 +56,11 @@ def _calling_key(caller: Caller) -> CallingKey:
         key_id=key.key_id,
         name=key.name,
         kind=Kind(key.kind),
-        organisation=OrganisationName(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name),
-        bot=BotName(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None,
+        organisation=OrganisationName.of_key(key),
+        bot=BotName.of_key(key),
         scopes=sorted(caller.scopes),
         tier=TierUsage(name=key.tier, hourly_limit=key.limit, remaining=caller.quota.remaining),
-        on_behalf_of=PersonName(id=person.id, email=person.email, name=person.name) if person else None,
+        on_behalf_of=PersonName.of(person) if person else None,
     )
 
 
@@ -85,5 +74,5 @@ def _calling_person(person_id: UUID | None) -> CallingPerson:
         name=person.name,
         email=person.email,
         system_role=person.system_role,
-        roles=[RoleHeld(organisation=OrganisationName.of(row.organisation), role=row.role) for row in memberships],
+        roles=[RoleOut(organisation=OrganisationName.of(row.organisation), role=row.role) for row in memberships],
     )
