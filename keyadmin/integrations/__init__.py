@@ -1,1 +1,1 @@
-"""Ways into the call path for other programs: Django projects and gateways."""
+"""The integrations with which other programs use the call path: for Django projects and for gateways."""

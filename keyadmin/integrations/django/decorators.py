@@ -1,12 +1,12 @@
-"""`requires()`: a view, or everything behind an include(), declares the permissions that allow it.
+"""`requires()`: a view, or all views of an include(), declares the permissions that allow a call.
 
     @requires("chats:read")
     def chats(request): ...
 
     path("api/shop/", requires("shop:read", "shop:write")(include("shop.urls")))
 
-KeyMiddleware reads the requirement before it counts the call. A view that is reached without KeyMiddleware, or by a
-path that KeyMiddleware resolves to another view, raises ImproperlyConfigured.
+KeyMiddleware reads the requirement before it counts the call. A decorated view raises ImproperlyConfigured if the
+request has not passed KeyMiddleware, or if KeyMiddleware has resolved its path to another view.
 """
 
 import re
@@ -22,21 +22,21 @@ from django.urls import ResolverMatch, URLPattern, URLResolver, get_resolver
 
 from keyadmin.core.routes import Match
 
-#: The attribute of a view, and of a request that KeyMiddleware let pass, that holds its Requirement.
+#: The attribute that holds the Requirement of a view, and of a request that KeyMiddleware has let pass.
 ATTRIBUTE: Final = "keyadmin_requirement"
-_is_scope = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
+_match_scope = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Requirement:
-    """What one use of `requires()` declares. It is compared by identity."""
+    """The arguments of one use of `requires()`. Instances are compared by identity."""
 
     scopes: frozenset[str]
     channel_header: bool
     channel_kwarg: str | None
 
     def match(self, match: ResolverMatch) -> Match:
-        """Return what the call path's rules need to know, in place of a route of the catalogue."""
+        """Return the Match for the call path's rules, in place of a route of the catalogue."""
         if self.channel_kwarg is not None:
             return Match(self.scopes, match.route, str(match.kwargs.get(self.channel_kwarg, "")), "path")
         return Match(self.scopes, match.route, None, "header" if self.channel_header else "")
@@ -45,14 +45,14 @@ class Requirement:
 def requires(*scopes: str, channel_header: bool = False, channel_kwarg: str | None = None) -> Callable[[Any], Any]:
     """Decorate a view, what include() returns, or a list of URL patterns.
 
-    A view may be sync or async; decorate a class by `method_decorator`. Any one of the scopes is enough; without
-    scopes, any key is. A key that is restricted to channels must name one of them, by the header X-Channel
-    (`channel_header=True`) or by an argument of the path (`channel_kwarg="channel"`). Behind a decorated include, the
-    requirement of the view itself applies.
+    A view may be sync or async. Decorate a class with `method_decorator`. A key needs one of the scopes; without
+    scopes, every key is allowed. A call with a key that is restricted to channels must name one of them, in the header
+    X-Channel (`channel_header=True`) or in an argument of the path (`channel_kwarg="channel"`). If a view and its
+    include() are both decorated, the requirement of the view applies.
 
-    Raises ImproperlyConfigured for a malformed scope and for both sources of the channel.
+    Raises ImproperlyConfigured for a malformed scope, and if both sources of the channel are given.
     """
-    if malformed := [scope for scope in scopes if not isinstance(scope, str) or not _is_scope(scope)]:
+    if malformed := [scope for scope in scopes if not isinstance(scope, str) or not _match_scope(scope)]:
         raise ImproperlyConfigured(f"requires({malformed[0]!r}): a permission has the form resource:action.")
     if channel_header and channel_kwarg is not None:
         raise ImproperlyConfigured("requires(): use channel_header or channel_kwarg, not both.")
@@ -69,7 +69,7 @@ def requires(*scopes: str, channel_header: bool = False, channel_kwarg: str | No
 
 
 def requirement_of(view: Any, method: str | None) -> Requirement | None:
-    """Return the requirement of a view; of a class, that of the method's handler first."""
+    """Return the requirement of a view. In a class, that of the HTTP method's handler takes precedence."""
     view_class, name = getattr(view, "view_class", None), str(method).lower()
     handler = getattr(view_class, name, None)
     if handler is None and name == "head":
@@ -100,7 +100,7 @@ def _methods_of(view: Any) -> list[str]:
 
 
 def _guard(view: Any, requirement: Requirement) -> Any:
-    """Wrap the view: it answers only requests that KeyMiddleware let pass by this requirement, or by a nearer one."""
+    """Wrap the view, so that it raises ImproperlyConfigured unless KeyMiddleware has applied its requirement."""
 
     def check(request: HttpRequest) -> None:
         expected = requirement_of(guarded, getattr(request, "method", None))

@@ -23,7 +23,8 @@ from keyadmin.conf import conf
 from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, Verdict, current_call
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.headers import rate_limit, request_id
+from keyadmin.core.headers import rate_limit
+from keyadmin.core.headers import request_id as valid_request_id
 from keyadmin.core.routes import Match
 from keyadmin.integrations.django.decorators import ATTRIBUTE, requirement_of, uses_requires
 
@@ -32,7 +33,7 @@ _stdlib_log = logging.getLogger("keyadmin.calls")
 
 MAX_THREADS: Final = 8
 QUEUE_TIMEOUT_SECONDS: Final = 0.8
-"""Seconds that an async call waits for a thread. Its decision takes one more at most: two in all."""
+"""Seconds that an async call may wait for a thread. With the deadline of the decision, it takes two at most."""
 
 
 class KeyRequest(HttpRequest):
@@ -43,6 +44,8 @@ class KeyRequest(HttpRequest):
 
 
 class KeyMiddleware:
+    """Let a request pass if its API key is allowed the call, else return the denial. See the module."""
+
     sync_capable = async_capable = True
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
@@ -56,7 +59,7 @@ class KeyMiddleware:
         if not request.path_info.startswith(tuple(conf.closed_prefixes)):
             return self.get_response(request)
         if "keyadmin.request_id" not in request.META:
-            request.META["keyadmin.request_id"] = request_id()
+            request.META["keyadmin.request_id"] = valid_request_id()
         if self._executor:
             return self._call_async(request, self._executor)
         verdict = _authorize(request)
@@ -70,7 +73,7 @@ class KeyMiddleware:
 
     async def _call_async(self, request: KeyRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
-        verdict = await loop.run_in_executor(executor, _authorize_in_time, request, monotonic())
+        verdict = await loop.run_in_executor(executor, _authorize_unless_late, request, monotonic())
         if isinstance(verdict, Denial):
             return _denied(request, verdict)
         previous = _set_current_call(request, verdict)
@@ -92,14 +95,15 @@ def _authorize(request: KeyRequest) -> Verdict:
     return verdict
 
 
-def _authorize_in_time(request: KeyRequest, queued_at: float) -> Verdict:
+def _authorize_unless_late(request: KeyRequest, queued_at: float) -> Verdict:
+    """As `_authorize`, unless the call has waited for a thread for too long: then it is denied as unavailable."""
     if monotonic() - queued_at < QUEUE_TIMEOUT_SECONDS:
         return _authorize(request)
     return Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
 def _required_match(request: HttpRequest) -> Match | None:
-    """Return what `requires()` declares for the request's view; None: the catalogue's routes decide."""
+    """Return the Match that `requires()` declares for the request's view. None: the catalogue's routes decide."""
     urlconf = getattr(request, "urlconf", None) or settings.ROOT_URLCONF
     if not uses_requires(urlconf):
         return None
@@ -121,10 +125,10 @@ def _set_current_call(request: HttpRequest, caller: Caller) -> Token[Any]:
 
 
 def _denied(request: HttpRequest, denial: Denial) -> HttpResponse:
-    own_id = request.META["keyadmin.request_id"]
-    log.info("denied", reason=denial.reason.label, key=str(denial.key or ""), request_id=own_id)
-    answer = problems.denial_response(denial, own_id)
-    return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
+    request_id = request.META["keyadmin.request_id"]
+    log.info("denied", reason=denial.reason.label, key=str(denial.key or ""), request_id=request_id)
+    response = problems.denial_response(denial, request_id)
+    return HttpResponse(response.body, status=response.status, headers=response.headers)
 
 
 def _with_headers(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:

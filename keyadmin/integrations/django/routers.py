@@ -10,7 +10,7 @@ _APP_LABEL = "keyadmin"
 class KeyadminRouter:
     """Read and write keyadmin's models in the database KEYADMIN_DATABASE_ALIAS.
 
-    No migration of keyadmin runs in the project, and no migration of the project runs in keyadmin's database.
+    It allows no migration of keyadmin in the project, and no migration of the project in keyadmin's database.
     """
 
     def db_for_read(self, model: Any, **hints: Any) -> str | None:

@@ -1,1 +1,1 @@
-"""`/verify`: a gateway asks here about each call. `python -m keyadmin.server.verify_server` serves it."""
+"""`/verify`: gateways send each call here before they pass it on. `keyadmin.server.verify_server` serves it."""

@@ -1,8 +1,9 @@
 """Group commit for consumption on the event loop: calls that arrive while a statement is in progress share the next.
 
-One connection per process, and no thread: a single call is sent at once, and under load many calls share a statement, a
-transaction and a round trip. The connection gives up on a locked row after a moment, because it would delay the
-other calls of the batch. The keys of such a batch bypass the batcher for a while: the executor decides their calls.
+There is one connection per process, and no thread. A single call is sent immediately. Under load, many calls share a
+statement, a transaction and a round trip. A locked row would delay all calls of a batch, so the connection waits for
+locks only briefly (SESSION_OPTIONS). The keys of such a batch bypass the batcher for some time: the executor decides
+their calls.
 """
 
 from asyncio import AbstractEventLoop, Future, TimerHandle
@@ -49,7 +50,10 @@ class _KeyCalls:
         return consume_values(self.snapshot, cost, self.calls[-1][0].call.address)
 
     def distribute(self, result: ConsumeResult | None) -> None:
-        """Gives each call its own `used`. If not all calls fit, some may: each is decided on its own then."""
+        """Give each call its result, with `used` as it is right after that call.
+
+        If the limit has no room for all calls, it may have room for some: then each call is decided by the executor.
+        """
         if result is not None:
             state.metrics.observe_consume(perf_counter() - self.started)
             if result.outcome is ConsumeOutcome.FULL and len(self.calls) > 1:
@@ -62,7 +66,7 @@ class _KeyCalls:
 
 
 class AsyncConsumeBatcher:
-    """All methods run in the loop's thread, except the opening of a connection."""
+    """All methods run in the thread of the event loop. Only a new connection is opened in another thread."""
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._loop = loop
@@ -76,16 +80,16 @@ class AsyncConsumeBatcher:
         self._timeout_handle: TimerHandle | None = None
 
     def can_accept(self, snapshot: Snapshot) -> bool:
-        """Whether `consume` may be called for the snapshot now. Without a connection, starts to open one."""
+        """Whether `consume` may be called for the snapshot now. If there is no connection, start to open one."""
         if self._connection is None:
             self._open()
             return False
         return not state.circuit_breaker.is_open() and snapshot.consume_params[0] not in state.limits.batcher.bypass
 
     def consume(self, authorized: AuthorizedCall) -> Future[ConsumeResult | None]:
-        """The result; None if the executor must decide the call.
+        """Count the call. The future has the result, or None if the executor must decide the call.
 
-        Raises DatabaseUnavailableError if it is not known whether the call was counted.
+        It raises DatabaseUnavailableError if it is unknown whether the call was counted.
         """
         future: Future[ConsumeResult | None] = self._loop.create_future()
         key_calls = self._waiting.setdefault(authorized.snapshot.key.id, _KeyCalls(authorized.snapshot))
@@ -124,7 +128,7 @@ class AsyncConsumeBatcher:
         self._timeout_handle = self._loop.call_later(conf.call_deadline_seconds, self._fail)
 
     def _flush(self) -> None:
-        """Sends as much as the socket takes, and the rest when the socket is writable again."""
+        """Send as much as the socket accepts, and the rest when the socket is writable again."""
         if self._connection is None:
             return
         if self._connection.pgconn.flush():
@@ -169,7 +173,7 @@ class AsyncConsumeBatcher:
         self._send()
 
     def _finish_with_error(self, result: PGresult | None) -> None:
-        """A locked row sends the batch's keys past the batcher; nothing was counted. Any other error is a failure."""
+        """After a lock timeout nothing was counted: the keys bypass the batcher. Any other error is a failure."""
         if result is None or result.error_field(DiagnosticField.SQLSTATE) not in _LOCK_SQLSTATES:
             self._fail()
             return
@@ -186,7 +190,7 @@ class AsyncConsumeBatcher:
         return sent
 
     def _fail(self) -> None:
-        """The server does not answer. Whether the statement took effect is unknown; nothing is sent twice."""
+        """The server does not answer. It is unknown whether the statement took effect, so it is not sent again."""
         state.circuit_breaker.record_failure()
         self._disconnect()
 
@@ -218,7 +222,7 @@ class AsyncConsumeBatcher:
 
 
 def _connect() -> DeadlineConnection | None:
-    """A connection with both statements prepared, or None. Blocks, so it runs in a thread."""
+    """A connection with both statements prepared; None if the server does not answer. Blocking."""
     state.database.start_call()
     try:
         connection = state.database.connect(SESSION_OPTIONS)

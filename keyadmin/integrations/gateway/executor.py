@@ -1,8 +1,8 @@
 """A thread pool for blocking decisions, with a bounded queue and a fair share for each key.
 
 A call waits in the queue until a thread is free. It is not decided if it has waited for `queue_timeout` seconds, or if
-`max_queue_length` calls are waiting. The calls of one key hold at most half of the threads, so that a key whose row is
-locked does not delay the calls of others. ThreadPoolExecutor has neither bounds nor shares.
+`max_queue_length` calls are unfinished when it arrives. The calls of one key hold at most half of the threads, so that
+a key whose row is locked does not delay the calls of others. ThreadPoolExecutor has neither.
 """
 
 import threading
@@ -16,7 +16,7 @@ from typing import Final
 
 import structlog
 
-#: Together with the call path's deadline of one second, less than two seconds.
+#: With the call path's deadline of one second, a call takes less than two seconds.
 QUEUE_TIMEOUT_SECONDS: Final = 0.8
 MAX_QUEUE_LENGTH: Final = 1000
 
@@ -32,7 +32,7 @@ class _Job[Result]:
 
 
 class FairExecutor[Result]:
-    """`submit` must be called in the loop's thread. Results are delivered in batches: waking the loop is what costs."""
+    """Call `submit` in the loop's thread. Results are delivered in batches, because waking the loop is slow."""
 
     def __init__(
         self,
@@ -57,7 +57,10 @@ class FairExecutor[Result]:
             thread.start()
 
     def submit(self, partition: str, function: Callable[[], Result]) -> Future[Result | None]:
-        """The result of `function`, called in a thread; None if it was not called. A partition is a key's calls."""
+        """Call `function` in a thread. The future has its result, or None if it was not called.
+
+        `partition` is the token: the calls of one key are in one partition.
+        """
         job = _Job(partition, function, self._loop.create_future(), monotonic())
         if self._unfinished >= self._max_queue_length:
             job.future.set_result(None)
@@ -71,7 +74,7 @@ class FairExecutor[Result]:
         return job.future
 
     def close(self) -> None:
-        """Lets each thread end after the jobs in the queue."""
+        """End each thread after the jobs in the queue."""
         for _ in self._threads:
             self._queue.put(None)
         for thread in self._threads:

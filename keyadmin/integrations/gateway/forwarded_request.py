@@ -1,4 +1,4 @@
-"""The headers by which a gateway describes the request that it received → that request. Pure functions."""
+"""Parse the headers in which a gateway describes the request that it received. Pure functions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,20 +7,21 @@ from typing import Final
 from keyadmin.callpath.credentials import Headers
 from keyadmin.callpath.request import REQUEST_HEADERS
 
-#: The headers for method and URI: of deploy/nginx.conf, and of Caddy and Traefik.
+#: The headers with method and URI that deploy/nginx.conf sends, and those that Caddy and Traefik send.
 NGINX_HEADERS: Final = ("x-original-method", "x-original-uri")
 FORWARDED_HEADERS: Final = ("x-forwarded-method", "x-forwarded-uri")
-#: The prefix of headers that only a gateway may send to its upstream. A client's are dangerous if they get through.
+#: The prefix of headers that only a gateway may send to its upstream. One that arrives here comes from a client, and
+#: the gateway would also pass it on to the API.
 RESERVED_PREFIX: Final = "x-keyadmin-"
 
-_RESERVED_PREFIX: Final = RESERVED_PREFIX.encode()
+_RESERVED_PREFIX_BYTES: Final = RESERVED_PREFIX.encode()
 _RELEVANT: Final = {
     name.encode(): name for name in (*REQUEST_HEADERS, *NGINX_HEADERS, *FORWARDED_HEADERS, "x-request-id")
 }
 
 
 class AmbiguousForwardedRequestError(ValueError):
-    """The gateway names no request, or more than one, or a client's reserved header got through.
+    """The headers describe no request or more than one, or contain a reserved header of the client.
 
     The message is for the log.
     """
@@ -35,21 +36,21 @@ class ForwardedRequest:
 
 
 def relevant_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
-    """The headers that decide, by lower-case name. Names with underscores are different names.
+    """The values of the headers that matter, by lower-case name. Names with underscores are other names.
 
-    RESERVED_PREFIX is a key of the result if a header starts with it.
+    If any header starts with RESERVED_PREFIX, the result has that prefix as a key.
     """
     headers: dict[str, list[str]] = {}
     for name, value in raw:
         if (known := _RELEVANT.get(name)) is not None:
             headers.setdefault(known, []).append(value.decode("latin-1"))
-        elif name.startswith(_RESERVED_PREFIX):
+        elif name.startswith(_RESERVED_PREFIX_BYTES):
             headers[RESERVED_PREFIX] = []
     return headers
 
 
 def parse_forwarded_request(headers: Headers) -> ForwardedRequest:
-    """The request that the gateway asks about. Raises AmbiguousForwardedRequestError."""
+    """The request that the gateway received. Raises AmbiguousForwardedRequestError."""
     requests = [
         request
         for names in (NGINX_HEADERS, FORWARDED_HEADERS)

@@ -1,4 +1,4 @@
-"""A verdict → the ASGI response by which a gateway lets a request pass or denies it."""
+"""Convert a verdict to the ASGI response with which a gateway lets a request pass or denies it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -11,7 +11,7 @@ from keyadmin.core.headers import rate_limit
 
 type RawHeaders = list[tuple[bytes, bytes]]
 
-#: Characters besides the unreserved ones that e-mail addresses and lists of scopes contain.
+#: Characters that are not percent-encoded, besides letters, digits and `_.-~`.
 _SAFE_CHARACTERS: Final = "@+:!#$&'*/=?^`{|} "
 
 
@@ -25,8 +25,8 @@ class AsgiResponse:
 def allowed(caller: Caller, request_id: str) -> AsgiResponse:
     """204 with the caller in headers, which the gateway passes on to its upstream.
 
-    Names and e-mail addresses are percent-encoded UTF-8 where they are not plain ASCII, and so is `%`. A key without a
-    bot has no X-Keyadmin-Bot.
+    In names and email addresses, `%` and all characters that are not ASCII are percent-encoded as UTF-8. X-Keyadmin-Bot
+    is absent for a key without a bot.
     """
     key = caller.key
     headers = [

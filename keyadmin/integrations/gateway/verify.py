@@ -1,7 +1,7 @@
 """`/verify`: decides a request that a gateway received.
 
-Only trusted proxies (KEYADMIN_TRUSTED_PROXIES) get an answer: any other client could have invented the request that it
-describes. The rules are those of every integration, in `keyadmin.callpath`.
+Only trusted proxies (KEYADMIN_TRUSTED_PROXIES) get a decision; any other client could invent the request that it
+describes, and gets 403. The rules are those of every integration, in `keyadmin.callpath`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from keyadmin.conf import conf
 from keyadmin.core import cidr, problems
 from keyadmin.core.callers import Verdict
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.headers import request_id
+from keyadmin.core.headers import request_id as valid_request_id
 from keyadmin.integrations.gateway import responses
 from keyadmin.integrations.gateway.batcher import AsyncConsumeBatcher
 from keyadmin.integrations.gateway.executor import FairExecutor
@@ -40,7 +40,7 @@ _UNAVAILABLE: Final = Denial(DenialReason.UNAVAILABLE, retry_after=1)
 
 
 class VerifyEndpoint:
-    """Belongs to the running event loop, in which it must be created."""
+    """The endpoint. Create it in the running event loop, to which it belongs."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -49,13 +49,13 @@ class VerifyEndpoint:
         self.executor = FairExecutor[Verdict](loop, threads)
 
     async def handle(self, scope: Any) -> AsgiResponse:
-        """The response to a gateway. The method, path and query of its own request have no meaning."""
+        """The response to a gateway's request with this ASGI scope. Its own method, path and query are ignored."""
         started = perf_counter()
         peer = scope["client"][0] if scope["client"] else ""
         if not _is_trusted(peer):
             return _not_a_gateway()
         headers = relevant_headers(scope["headers"])
-        own_id = request_id(*headers.get("x-request-id", [""])[:1])
+        request_id = valid_request_id(*headers.get("x-request-id", [""])[:1])
         try:
             request = parse_forwarded_request(headers)
             verdict = await self._decide(request, headers, peer)
@@ -65,22 +65,22 @@ class VerifyEndpoint:
             fields = {"detail": str(error)}
         if isinstance(verdict, Denial):
             is_nginx = any(name in headers for name in NGINX_HEADERS)
-            response = responses.denied(verdict, own_id, body_in_header=is_nginx)
+            response = responses.denied(verdict, request_id, body_in_header=is_nginx)
         else:
-            response = responses.allowed(verdict, own_id)
+            response = responses.allowed(verdict, request_id)
         if isinstance(verdict, Denial) or _stdlib_log.isEnabledFor(logging.DEBUG):
             milliseconds = round((perf_counter() - started) * 1000, 1)
-            _log_verdict(verdict, request_id=own_id, status=response.status, ms=milliseconds, **fields)
+            _log_verdict(verdict, request_id=request_id, status=response.status, ms=milliseconds, **fields)
         return response
 
     def close(self) -> None:
-        """Before the process ends: decides the calls in the queue and writes usage."""
+        """Decide the calls in the queue and write usage. Call it before the process ends."""
         self.executor.close()
         self.batcher.close()
         state.usage.flush()
 
     async def _decide(self, request: ForwardedRequest, headers: dict[str, list[str]], peer: str) -> Verdict:
-        """From the cached snapshot with a batched consumption if possible; else in a thread."""
+        """Decide with the cached snapshot and a batched consumption if possible, else in a thread."""
         parsed = parse_request(request.method, request.path, headers, peer)
         if isinstance(parsed, Denial):
             return state.usage.record_denial(parsed)
@@ -109,7 +109,7 @@ def _log_verdict(verdict: Verdict, **fields: Any) -> None:
 
 @lru_cache(maxsize=256)
 def _is_trusted(peer: str) -> bool:
-    """Cached, so that a warning is logged once for each peer."""
+    """Whether the peer is a trusted proxy. The result is cached, so that a warning is logged once for each peer."""
     address = cidr.address_of(peer)
     is_trusted = address is not None and cidr.contains(conf.trusted_proxies, address)
     if not is_trusted:
@@ -118,6 +118,6 @@ def _is_trusted(peer: str) -> bool:
 
 
 def _not_a_gateway() -> AsgiResponse:
-    own_id = request_id()
-    detail = "Only a gateway that KEYADMIN_TRUSTED_PROXIES names is answered here."
-    return responses.problem(problems.problem_response(403, "not-a-gateway", detail, own_id), own_id)
+    request_id = valid_request_id()
+    detail = "Only gateways may use /verify. Add the address of this gateway to KEYADMIN_TRUSTED_PROXIES."
+    return responses.problem(problems.problem_response(403, "not-a-gateway", detail, request_id), request_id)
