@@ -1,1 +1,1 @@
-"""Forms of the pages: they shape the input of an operation, which decides whether the values are accepted."""
+"""Forms of the pages. They convert submitted text to the arguments of an operation, which checks the values."""

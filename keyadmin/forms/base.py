@@ -1,4 +1,4 @@
-"""The base class of all forms, and the form of operations that only take a reason."""
+"""The base class of all forms, and forms that several pages share."""
 
 from typing import Any, ClassVar
 
@@ -10,9 +10,9 @@ from keyadmin.operations.validation import MAX_REASON_LENGTH
 
 
 class OperationForm(forms.Form):
-    """Shapes the input of an operation. Submitted fields that are not declared are ignored."""
+    """The input of an operation. Submitted fields that are not declared are ignored."""
 
-    #: From a field of the operation to the field of this form, where the names differ.
+    #: Argument of the operation → field of this form, where the names differ.
     field_aliases: ClassVar[dict[str, str]] = {}
 
     def typed_field[Field: forms.Field](self, name: str, kind: type[Field]) -> Field:
@@ -23,17 +23,18 @@ class OperationForm(forms.Form):
         return field
 
     def add_operation_errors(self, error: InvalidInputError) -> None:
-        """Add the operation's messages to their fields; messages about other fields go to the form as a whole."""
+        """Add the operation's messages to their fields. Messages about other arguments concern the form as a whole."""
         for field, messages in error.errors.items():
             name = self.form_field(field)
             for message in messages:
                 self.add_error(name if name in self.fields else None, message)
 
     def form_field(self, operation_field: str) -> str:
+        """The field of this form that shows the messages about an argument of the operation."""
         return self.field_aliases.get(operation_field, operation_field)
 
     def valid_values(self) -> dict[str, Any]:
-        """The non-empty values of the fields that are valid. Lists use the filters that they can read."""
+        """The non-empty values of the valid fields. For filters of lists: invalid ones have no effect."""
         self.is_valid()
         return {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
 
@@ -45,13 +46,13 @@ class ReasonForm(OperationForm):
 
 
 class IdempotentForm(OperationForm):
-    """A form that creates a secret: the hidden key makes sure that a second submission creates nothing."""
+    """A form that creates a secret. Because of the hidden key, a second submission creates nothing."""
 
     idempotency_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
 
 class DescriptionForm(OperationForm):
-    """A description, edited in place. `was` is the one that the page showed: a newer one is not overwritten."""
+    """A description that is edited in place. `was` is the description that the page showed, to detect a conflict."""
 
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
     was = forms.CharField(widget=forms.HiddenInput, max_length=500, required=False, strip=False)

@@ -13,7 +13,7 @@ from django.utils.translation import gettext, gettext_lazy
 from keyadmin.forms.base import IdempotentForm, OperationForm
 from keyadmin.models import Bot, Organisation
 
-#: The scopes of a key that is created from a description only: take part in conversations, without export.
+#: The scopes of a key that is created from a description only. They allow conversations, and no export.
 DEFAULT_SCOPES: Final = ("chats:read", "chats:write", "messages:send", "templates:read", "templates:send")
 #: The expiry if the organisation has no default and its keys must expire.
 _FALLBACK_EXPIRY_DAYS: Final = 90
@@ -31,7 +31,7 @@ class BotForm(OperationForm):
 
 
 class NewBotForm(BotForm):
-    """A new bot with its organisation, by slug. A page hides the choice if there is only one."""
+    """A new bot and its organisation, by slug. The page hides the choice if there is only one organisation."""
 
     organisation = forms.ChoiceField(label=gettext_lazy("Organisation"))
 
@@ -40,7 +40,7 @@ class NewBotForm(BotForm):
         self._organisations = {organisation.slug: organisation for organisation in organisations}
         choices = [(organisation.slug, organisation.name) for organisation in organisations]
         self.typed_field("organisation", forms.ChoiceField).choices = choices
-        self.fields["organisation"].error_messages["required"] = gettext("Choose the organisation it belongs to.")
+        self.fields["organisation"].error_messages["required"] = gettext("Choose the organisation of the bot.")
         self.order_fields(["organisation", "name", "description", "is_conversational"])
 
     def values(self) -> dict[str, Any]:
@@ -60,7 +60,7 @@ class BotKeyForm(IdempotentForm):
     field_aliases: ClassVar[dict[str, str]] = {"name": "description"}
 
     def values(self, bot: Bot, scopes: Collection[str]) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.issue`, except the actor. The name is made of the description."""
+        """The keyword arguments of `operations.keys.issue`, except the actor. The description becomes the name."""
         description = self.cleaned_data["description"]
         return {
             "organisation": bot.organisation_id,
@@ -68,11 +68,11 @@ class BotKeyForm(IdempotentForm):
             "name": Truncator(" ".join(description.split())).chars(_MAX_NAME_LENGTH),
             "description": description,
             "scopes": scopes,
-            "expires_at": default_expiry(bot.organisation),
+            "expires_at": default_expires_at(bot.organisation),
         }
 
 
-def default_expiry(organisation: Organisation) -> datetime | None:
+def default_expires_at(organisation: Organisation) -> datetime | None:
     """The expiry of a new key by the organisation's rules; None for never."""
     days: int | None = organisation.default_expiry_days
     if days is None and not organisation.may_never_expire:
@@ -81,5 +81,5 @@ def default_expiry(organisation: Organisation) -> datetime | None:
 
 
 def bot_owner_value(bot: UUID) -> str:
-    """The value of the bot in the owner field of KeyForm."""
+    """The value that stands for the bot in the owner field of KeyForm."""
     return f"bot:{bot}"

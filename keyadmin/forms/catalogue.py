@@ -1,11 +1,11 @@
-"""Forms of what keys are made of: permissions with their routes, channels, tiers."""
+"""Forms of the catalogue: permissions with their routes, channels and tiers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django import forms
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 from keyadmin.core.routes import Route, RouteError, is_channel_from, segments_of
 from keyadmin.forms.base import OperationForm
@@ -20,7 +20,7 @@ _BLANK_ROWS: Final = 2
 
 @dataclass
 class RouteRow:
-    """A row of the route editor as it was submitted, with the messages about it."""
+    """A submitted row of the route editor, and the messages about it."""
 
     method: str = "GET"
     pattern: str = ""
@@ -35,7 +35,7 @@ class RouteRow:
 
 
 class ScopeForm(OperationForm):
-    """A scope with its routes. Each of the `rows` has one input named method, one pattern and one channel_from."""
+    """A scope with its routes. Each row of the editor has three inputs: `method`, `pattern` and `channel_from`."""
 
     name = forms.CharField(
         label=gettext_lazy("Name"),
@@ -70,17 +70,20 @@ class ScopeForm(OperationForm):
             del self.fields["name"]
         saved = [RouteRow(route.method, route.pattern, route.channel_from) for route in routes]
         self.rows = _submitted_rows(self.data) if self.is_bound else saved
-        self.blank = [RouteRow() for _ in range(_BLANK_ROWS)]
+        self.blank_rows = [RouteRow() for _ in range(_BLANK_ROWS)]
 
     def clean(self) -> dict[str, Any]:
         seen = set()
         for row in self.rows:
-            row.errors = _errors_of(row)
+            row.errors = _route_errors(row)
             if (row.method, row.pattern) in seen:
                 row.errors.append(gettext("This route is listed twice."))
             seen.add((row.method, row.pattern))
         if invalid := sum(bool(row.errors) for row in self.rows):
-            self.add_error(None, gettext("Fix the routes: %(count)d of them have errors.") % {"count": invalid})
+            message = ngettext(
+                "Fix the route that has an error.", "Fix the %(count)d routes that have errors.", invalid
+            )
+            self.add_error(None, message % {"count": invalid})
         return self.cleaned_data
 
     def values(self) -> dict[str, Any]:
@@ -109,9 +112,9 @@ def _submitted_rows(data: Mapping[str, Any]) -> list[RouteRow]:
     return [row for row in rows if row.pattern]
 
 
-def _errors_of(row: RouteRow) -> list[str]:
+def _route_errors(row: RouteRow) -> list[str]:
     if row.method not in METHODS or not is_channel_from(row.channel_from):
-        return [gettext("Choose from the lists.")]
+        return [gettext("Choose a method and a channel source from the lists.")]
     if len(row.pattern) > MAX_PATTERN_LENGTH:
         return [gettext("Use at most %(count)d characters.") % {"count": MAX_PATTERN_LENGTH}]
     try:

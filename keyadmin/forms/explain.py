@@ -1,4 +1,4 @@
-"""The form of a call to explain. Text that contains a secret is rejected and never shown again."""
+"""The form of a call to explain. Text that contains a secret is rejected and not shown again."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, is_key_i
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import Key
 
-_CODE = {"class": "mono", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+_CODE_ATTRS = {"class": "mono", "autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
 
 
 class ExplainForm(OperationForm):
-    """A key and a call. A valid form has both as `selected_key` and `call`.
+    """A key and a call. After validation, a valid form has `selected_key` and `call`.
 
-    `is_unknown_key` says that the actor can see no key with the pasted ID.
+    `is_unknown_key`: the actor can see no key with the entered ID.
     """
 
     key = forms.CharField(label=gettext_lazy("Key"), required=False, max_length=MAX_INPUT_LENGTH, widget=forms.Select)
@@ -27,19 +27,19 @@ class ExplainForm(OperationForm):
         label=gettext_lazy("Or another key’s ID"),
         required=False,
         max_length=MAX_INPUT_LENGTH,
-        widget=forms.TextInput(_CODE | {"placeholder": "kad_a1b2c3d4e5f6a7b8"}),
+        widget=forms.TextInput(_CODE_ATTRS | {"placeholder": "kad_a1b2c3d4e5f6a7b8"}),
     )
     method = forms.ChoiceField(label=gettext_lazy("Method"), choices=[(each.value, each.value) for each in Method])
     path = forms.CharField(
         label=gettext_lazy("Path"),
         max_length=MAX_INPUT_LENGTH,
-        widget=forms.TextInput(_CODE | {"placeholder": "/api/chats"}),
+        widget=forms.TextInput(_CODE_ATTRS | {"placeholder": "/api/chats"}),
     )
     address = forms.CharField(
         label=gettext_lazy("From address"),
         required=False,
         max_length=MAX_INPUT_LENGTH,
-        widget=forms.TextInput(_CODE | {"placeholder": "203.0.113.24"}),
+        widget=forms.TextInput(_CODE_ATTRS | {"placeholder": "203.0.113.24"}),
     )
     on_behalf_of = forms.CharField(
         label=gettext_lazy("On behalf of"),
@@ -53,7 +53,7 @@ class ExplainForm(OperationForm):
         label=gettext_lazy("Channel"),
         required=False,
         max_length=MAX_INPUT_LENGTH,
-        widget=forms.TextInput(_CODE | {"list": "channels", "placeholder": "whatsapp"}),
+        widget=forms.TextInput(_CODE_ATTRS | {"list": "channels", "placeholder": "whatsapp"}),
     )
 
     def __init__(self, data: Any = None, *, actor: Actor, initial: Any = None) -> None:
@@ -80,7 +80,7 @@ class ExplainForm(OperationForm):
         self.data = {name: "" if holds_secret(text) else text for name, text in shown.items()}
 
     def set_keys(self, keys: list[Key]) -> None:
-        """Offer these keys in the list."""
+        """Set the keys that the list offers."""
         choices = [(str(key.id), f"{key.name} · {key.masked}") for key in keys]
         self.fields["key"].widget.choices = [("", gettext("Choose a key")), *choices]
 

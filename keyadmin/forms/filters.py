@@ -1,4 +1,4 @@
-"""Filters of lists, as the query string of the URL has them. A page ignores values that are not valid."""
+"""Filters of lists, from the query string of the URL. Pages ignore invalid values."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, cast
@@ -32,8 +32,8 @@ USED: Final = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90
 ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]
 #: The value of the bot filter for keys that belong to no bot.
 NO_BOT = "none"
-#: Earlier dates are replaced by this one: PostgreSQL and Python cannot represent all of them as times.
-_FIRST_DAY: Final = date(1970, 1, 1)
+#: Earlier dates are replaced by this one, because some of them cannot be converted to a time.
+_EARLIEST_DATE: Final = date(1970, 1, 1)
 
 
 class _BotFilter(OperationForm):
@@ -76,7 +76,7 @@ class AddressFilters(OperationForm):
 
 
 class UsageFilters(_BotFilter):
-    """The usage of an organisation, a bot or a key; without a filter, of the installation."""
+    """The usage of an organisation, a bot or a key. Without a filter: of all that the user may read."""
 
     organisation = forms.SlugField(required=False, max_length=60)
     key = forms.UUIDField(required=False)
@@ -117,13 +117,13 @@ class HistoryExportForm(OperationForm):
 
 
 def without_networks(keys: QuerySet[Any]) -> KeyQuerySet:
-    """The valid keys that any address may use."""
+    """The valid keys that work from any IP address: neither they nor their bots have an allow-list."""
     own, of_bot = _entries()
     return cast(KeyQuerySet, keys).valid().filter(~Exists(own), ~Exists(of_bot))
 
 
 def filter_keys(rows: QuerySet[Any], chosen: dict[str, Any]) -> KeyQuerySet:
-    """The keys that match every filter except status, kind and organisation."""
+    """The keys that match the filters. The caller applies status, kind and organisation."""
     keys = cast(KeyQuerySet, rows)
     if "q" in chosen:
         keys = keys.search(chosen["q"])
@@ -152,7 +152,7 @@ def _entries() -> tuple[QuerySet[AllowListEntry], QuerySet[AllowListEntry]]:
 
 
 def event_filter(chosen: dict[str, Any], organisation: UUID | None) -> EventFilter:
-    """The query of history for valid values of HistoryFilters, in that organisation. Days are in UTC."""
+    """The EventFilter for valid values of HistoryFilters, in the organisation or in all. Days are in UTC."""
     since, until = chosen.get("since"), chosen.get("until")
     return EventFilter(
         text=chosen.get("q", ""),
@@ -160,7 +160,7 @@ def event_filter(chosen: dict[str, Any], organisation: UUID | None) -> EventFilt
         target=chosen.get("target", ""),
         type=chosen.get("type") or "",
         organisation=organisation,
-        since=_midnight(max(since, _FIRST_DAY)) if since else None,
+        since=_midnight(max(since, _EARLIEST_DATE)) if since else None,
         until=_midnight(until + timedelta(days=1)) if until and until < timezone.now().date() else None,
     )
 

@@ -84,7 +84,7 @@ class KeyFormChoices:
 
     @classmethod
     def for_key(cls, key: Any, *, system_role: str, role: str, may_choose_tier: bool) -> Self:
-        """The choices for editing the key, read `with_lists`, by a user with these roles.
+        """The choices for editing `key`, loaded `with_lists()`, by a user with these roles.
 
         They include the scopes that the key has, even if the user could not grant them.
         """
@@ -103,7 +103,7 @@ class KeyFormChoices:
 
     @property
     def bot_networks(self) -> list[str]:
-        """The allow-list of the selected bot, which applies to every key of it."""
+        """The allow-list of the selected bot, which applies to all its keys."""
         return [str(entry) for entry in self.owner.bot.allow_list.all()] if self.owner.bot else []
 
     @property

@@ -20,7 +20,7 @@ from keyadmin.operations.validation import UNSET, Unset, translate
 
 NEVER: Final = "never"
 CUSTOM: Final = "custom"
-#: Keep the expiry that the key has.
+#: The choice that keeps the present expiry of the key.
 KEEP: Final = "keep"
 _DEFAULT_EXPIRY_DAYS: Final = 90
 EXPIRY_CHOICES: Final = [
@@ -53,7 +53,7 @@ PRESETS: Final[list[dict[str, Any]]] = [
     },
     {"value": CUSTOM, "label": gettext_lazy("Custom"), "icon": "settings-2", "scopes": []},
 ]
-#: Hours for which the old secret keeps working.
+#: Hours for which the old secret keeps working, and labels.
 GRACE_CHOICES: Final = [
     ("0", gettext_lazy("Stops immediately")),
     ("1", gettext_lazy("Works for 1 more hour")),
@@ -76,7 +76,7 @@ _MERGED_FIELDS: Final = (
 
 
 class NetworksInput(forms.TextInput):
-    """Several text inputs with one name. Empty ones and repetitions are ignored."""
+    """Several text inputs with the same name. Empty and repeated values are ignored."""
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
         values = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
@@ -84,7 +84,7 @@ class NetworksInput(forms.TextInput):
 
 
 class NetworksField(forms.Field):
-    """Cleans to a list of networks, in the order in which they were typed."""
+    """Cleans to a list of networks, in the submitted order, without repetitions."""
 
     widget = NetworksInput
 
@@ -130,7 +130,7 @@ class KeyValuesForm(OperationForm):
 
     @property
     def network_draft(self) -> str:
-        """The first text that is not a network; it goes back into the input for new entries."""
+        """The first text that is not a network, for the input for new entries; "" if there is none."""
         return _split_networks(self["networks"].value() or [])[1]
 
     def clean(self) -> dict[str, Any]:
@@ -225,7 +225,7 @@ class KeyForm(KeyValuesForm, IdempotentForm):
 
 
 class EditForm(KeyValuesForm):
-    """A key that is being edited: `revision` and `base` are its revision and its values when the form was loaded."""
+    """Changes of a key. `revision` and `base` (JSON) are its revision and values when the form was loaded."""
 
     revision = forms.IntegerField(widget=forms.HiddenInput)
     base = forms.CharField(widget=forms.HiddenInput, required=False, max_length=20_000)
@@ -239,7 +239,7 @@ class EditForm(KeyValuesForm):
 
     @staticmethod
     def initial_for(key: Any) -> dict[str, Any]:
-        """The present values of the key, which is read `with_lists`."""
+        """The present values of `key`, loaded `with_lists()`."""
         values = {
             "name": key.name,
             "description": key.description,
@@ -285,7 +285,7 @@ class RegenerateForm(IdempotentForm):
 
 
 class ReactivateForm(ReasonForm):
-    """`expires_on` is required for an expired key; other keys keep their expiry."""
+    """`expires_on` is required for an expired key. Other keys keep their expiry."""
 
     expires_on = forms.DateField(label=gettext_lazy("New expiry date"))
 
@@ -304,7 +304,7 @@ class ReactivateForm(ReasonForm):
 
 
 class DeleteForm(OperationForm):
-    """A confirmation: the key's exact name."""
+    """A confirmation by the exact name of the key."""
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, strip=False)
 
@@ -314,7 +314,7 @@ class DeleteForm(OperationForm):
 
     def clean_name(self) -> str:
         if self.cleaned_data["name"] != self._key_name:
-            raise forms.ValidationError(gettext("This is not the key’s name."))
+            raise forms.ValidationError(gettext("This is not the key’s name. Type it exactly as shown."))
         return self._key_name
 
 
@@ -364,7 +364,7 @@ def expiry_choices(choices: KeyFormChoices) -> list[tuple[str, Any]]:
 
 
 def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
-    """`expires` and `expires_on` for the organisation's default: a date if no choice has exactly that length."""
+    """`expires` and `expires_on` for the organisation's default: a custom date if there is no choice of that length."""
     organisation = choices.owner.organisation
     days, longest = organisation.default_expiry_days, organisation.max_expiry_days
     if days is None and organisation.may_never_expire:
@@ -379,12 +379,12 @@ def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
 
 
 def end_of(day: date) -> datetime:
-    """The last second of the day in UTC: a key that expires on a day works on that day."""
+    """The last second of the day in UTC, so that a key works on the day of its expiry."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
 
 
 def _split_networks(texts: list[str]) -> tuple[list[str], str]:
-    """The texts without the first one that is not a network, and that one; "" if there is none."""
+    """(texts without the first one that is not a network, that text or "")."""
     for position, text in enumerate(texts):
         try:
             cidr.parse(text)
@@ -394,7 +394,7 @@ def _split_networks(texts: list[str]) -> tuple[list[str], str]:
 
 
 def _parse_base(text: str) -> dict[str, Any]:
-    """The values from the hidden field `base`; none if the text is not valid."""
+    """The values in the hidden field `base`; empty if it is not valid JSON."""
     try:
         base = json.loads(text)
     except ValueError:

@@ -21,7 +21,7 @@ class OrganisationForm(OrganisationNameForm):
 
 
 class PublicKeyForm(IdempotentForm):
-    """The public key has no choices."""
+    """The organisation's public key. The user chooses nothing."""
 
 
 class OrganisationSettingsForm(OperationForm):

@@ -54,7 +54,7 @@ class PersonForm(OperationForm):
 
 
 class InviteForm(PersonForm):
-    """A new person. A user who may give a system role may leave out the organisation."""
+    """A new person. The organisation is optional for a user who may give system roles."""
 
     organisation = OrganisationField()
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role)
@@ -81,7 +81,7 @@ class PasswordForm(OperationForm):
 
 
 class ChangePasswordForm(PasswordForm):
-    """A person's own new password, after their present one."""
+    """A new password of the signed-in person, who also enters the current one."""
 
     current = forms.CharField(
         label=gettext_lazy("Current password"), strip=False, max_length=1000, widget=forms.PasswordInput
@@ -95,7 +95,7 @@ class ChangePasswordForm(PasswordForm):
     def clean_current(self) -> str:
         current: str = self.cleaned_data["current"]
         if not self._person.check_password(current):
-            raise forms.ValidationError(gettext("This is not your password."))
+            raise forms.ValidationError(gettext("This is not your current password. Try again."))
         return current
 
 

@@ -1,4 +1,4 @@
-"""The renderer of all forms (the setting FORM_RENDERER)."""
+"""The renderer of all forms: the setting FORM_RENDERER."""
 
 from django.forms.renderers import TemplatesSetting
 

@@ -56,7 +56,7 @@ def test_created_permission_has_its_routes(maya: Person, signed_in: SignedIn) ->
         ({"pattern": ["api", "/api/a", ""]}, "&#x27;api&#x27; must start with /."),
         ({"pattern": ["/api/a", "/api/a", ""]}, "This route is listed twice."),
         ({"pattern": ["/" + "a" * 200, "/api/a", ""]}, "Use at most 200 characters."),
-        ({"method": ["BREW", "GET", "GET"]}, "Choose from the lists."),
+        ({"method": ["BREW", "GET", "GET"]}, "Choose a method and a channel source from the lists."),
         ({"channel_from": ["path", "", ""]}, "a channel from the path and {channel} in it go together."),
     ],
 )

@@ -81,7 +81,7 @@ def test_password_change_ends_other_sessions(noor: Person, signed_in: SignedIn) 
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
-        ({"current": "wrong", "password": NEW}, "This is not your password."),
+        ({"current": "wrong", "password": NEW}, "This is not your current password. Try again."),
         ({"current": PASSWORD, "password": "short"}, "This password is too short."),
         ({"current": PASSWORD, "password": ""}, "This field is required."),
     ],

@@ -68,7 +68,8 @@ def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
         organisation = Organisation.objects.filter(default_tier=row).first()
         if organisation is not None:
             raise ConflictError(
-                _("This is the default tier of %(organisation)s.") % {"organisation": organisation.name}
+                _("This is the default tier of %(organisation)s. Choose another default there first.")
+                % {"organisation": organisation.name}
             )
         target, changes = audit.target_of(row), audit.removed(_describe(row))
         row.delete()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import InvalidInputError, NotFoundError
-from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm, bot_owner_value, default_expiry
+from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm, bot_owner_value, default_expires_at
 from keyadmin.forms.filters import SearchFilters
 from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
 from keyadmin.operations import keys, policy
@@ -185,7 +185,7 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
         "form": form,
         "bot": row,
         "scopes": scopes,
-        "expires_at": default_expiry(row.organisation),
+        "expires_at": default_expires_at(row.organisation),
         "has_ranges": row.allow_list.exists(),
         "back_url": bot_keys_url(row),
         "full_form_url": querystring.link(reverse("keys:create"), {"owner": bot_owner_value(row.id)}),
