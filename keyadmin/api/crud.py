@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,8 +15,6 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Organisation, Tier, paging
 from keyadmin.operations import policy
 
-BY_NAME: Final = paging.Order("name", False, str, UUID)
-NEWEST_FIRST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 _ETAG: Final = re.compile(r'"([0-9]{1,9})"')
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Self
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q, QuerySet
@@ -65,6 +66,11 @@ class Order:
         if self.day:
             condition &= Q(**{f"{self.day}__{comparison}e": value.astimezone(UTC).date()})
         return condition | is_null if self.nullable and not backwards else condition
+
+
+#: The orders of most lists.
+BY_NAME: Final = Order("name", False, str, UUID)
+NEWEST_FIRST: Final = Order("created_at", True, datetime.fromisoformat, UUID)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,6 @@ from keyadmin.models.usage import ScopeDay
 
 #: A key that was not used for this long is a finding.
 UNUSED_FOR: Final = timedelta(days=90)
-_NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 
 
 class Finding(models.TextChoices):
@@ -84,7 +83,7 @@ def iterate(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, KeyRevi
     rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
     cursor = ""
     while True:
-        page = paging.page(rows, _NEWEST, cursor, size)
+        page = paging.page(rows, paging.NEWEST_FIRST, cursor, size)
         examined = {row.key: row for row in review_keys(Key.objects.filter(id__in=[key.id for key in page.rows]))}
         # A key may have been deleted since the first statement.
         reviewed = ((key, examined.get(key.id)) for key in page.rows)

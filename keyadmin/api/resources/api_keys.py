@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import NEWEST_FIRST, add_link_header, get_or_404, organisation_of
+from keyadmin.api.crud import add_link_header, get_or_404, organisation_of
 from keyadmin.api.schemas import Body, Moment
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
@@ -80,7 +80,7 @@ def list_(request: ApiRequest, response: HttpResponse, organisation: str = "", c
     """List the organisation's keys, newest first, 100 a page. The Link header has the URL of the next page."""
     owner = organisation_of(request, organisation)
     rows = Key.objects.visible_to(actor_of(request)).filter(organisation=owner).with_status().with_usage()
-    page = paging.page(rows, NEWEST_FIRST, cursor, PAGE_SIZE)
+    page = paging.page(rows, paging.NEWEST_FIRST, cursor, PAGE_SIZE)
     add_link_header(request, response, page)
     return KeyList(data=[_listed_key(row) for row in page.rows])
 

@@ -11,10 +11,10 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import BY_NAME, expected_revision, filter_by_org, organisation_of, render, render_page
+from keyadmin.api.crud import expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, ListQuery, OrganisationName, ReasonIn, Revision, Slug, Text
 from keyadmin.core.actors import Actor
-from keyadmin.models import Bot
+from keyadmin.models import Bot, paging
 from keyadmin.operations.organisations import bots
 
 router = Router(tags=["Bots"])
@@ -69,7 +69,7 @@ class BotQuery(ListQuery):
 def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
     """List bots by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).filter(name__icontains=query.q), query.organisation)
-    return render_page(request, response, rows, BY_NAME, query, BotOut.of)
+    return render_page(request, response, rows, paging.BY_NAME, query, BotOut.of)
 
 
 @router.post(

@@ -10,10 +10,10 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import BY_NAME, expected_revision, filter_by_org, organisation_of, render, render_page
+from keyadmin.api.crud import expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Slug, Text
 from keyadmin.core.actors import Actor
-from keyadmin.models import Channel
+from keyadmin.models import Channel, paging
 from keyadmin.operations.catalogue import channels
 
 router = Router(tags=["Channels"])
@@ -53,7 +53,7 @@ class ChannelQuery(ListQuery):
 def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery]) -> Any:
     """List channels by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).search(query.q), query.organisation)
-    return render_page(request, response, rows, BY_NAME, query, ChannelOut.of)
+    return render_page(request, response, rows, paging.BY_NAME, query, ChannelOut.of)
 
 
 @router.post(

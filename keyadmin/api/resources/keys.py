@@ -16,7 +16,6 @@ from pydantic import BaseModel, Field
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import (
-    NEWEST_FIRST,
     expected_revision,
     filter_by_org,
     find_tier,
@@ -225,7 +224,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -
         rows = rows.in_status(status)
     if filters:
         rows = paging.materialize_ids_first_if_few(rows)
-    return render_page(request, response, rows, NEWEST_FIRST, query, KeyOut.of)
+    return render_page(request, response, rows, paging.NEWEST_FIRST, query, KeyOut.of)
 
 
 @router.post(

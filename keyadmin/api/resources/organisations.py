@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import BY_NAME, expected_revision, find_tier, get_or_404, render, render_page
+from keyadmin.api.crud import expected_revision, find_tier, get_or_404, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, PageQuery, ReasonIn, Revision, Text, TierName
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.core.tokens import Format
-from keyadmin.models import Organisation
+from keyadmin.models import Organisation, paging
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import organisations
 
@@ -93,7 +93,7 @@ class OrganisationQuery(PageQuery):
 def list_(request: ApiRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
     """List organisations by name."""
     rows = _readable(actor_of(request)).filter(name__icontains=query.q)
-    return render_page(request, response, rows, BY_NAME, query, OrganisationOut.of)
+    return render_page(request, response, rows, paging.BY_NAME, query, OrganisationOut.of)
 
 
 @router.post(

@@ -13,10 +13,10 @@ from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import BY_NAME, expected_revision, get_or_404, organisation_of, render, render_page
+from keyadmin.api.crud import expected_revision, get_or_404, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, RoleOut, Text
 from keyadmin.core.actors import Actor
-from keyadmin.models import AccountStatus, Organisation, Person, Role
+from keyadmin.models import AccountStatus, Organisation, Person, Role, paging
 from keyadmin.operations import people
 from keyadmin.operations.people import InvitedPerson
 
@@ -109,7 +109,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]
         rows = rows.with_role(actor, role, organisation.id if organisation else None)
     if query.status:
         rows = rows.filter(account_status_now=query.status)
-    return render_page(request, response, rows, BY_NAME, query, PersonOut.of)
+    return render_page(request, response, rows, paging.BY_NAME, query, PersonOut.of)
 
 
 @router.post(

@@ -13,9 +13,9 @@ from pydantic import Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest
-from keyadmin.api.crud import BY_NAME, expected_revision, installation_reader, render, render_page
+from keyadmin.api.crud import expected_revision, installation_reader, render, render_page
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, TierName
-from keyadmin.models import Tier
+from keyadmin.models import Tier, paging
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.catalogue.tiers import MAX_HOURLY_LIMIT
 
@@ -48,7 +48,7 @@ class TierOut(TierName):
 def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
     """List tiers by name."""
     rows = Tier.objects.visible_to(installation_reader(request))
-    return render_page(request, response, rows, BY_NAME, query, TierOut.of)
+    return render_page(request, response, rows, paging.BY_NAME, query, TierOut.of)
 
 
 @router.post(

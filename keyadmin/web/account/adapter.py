@@ -12,22 +12,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from keyadmin.operations.people.sign_in import SignInAdapter
-from keyadmin.web.common import htmx
+from keyadmin.web.common import errors
 
-#: Messages of django-allauth that are not shown: the next page makes clear that the person signed in or out.
+#: Messages of django-allauth that are not shown, because the next page shows that the person has signed in or out.
 _HIDDEN_MESSAGES: Final = ("account/messages/logged_in.txt", "account/messages/logged_out.txt")
 
 
 class AccountAdapter(SignInAdapter):
+    """The class in the setting ACCOUNT_ADAPTER."""
+
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
-        """Answer 429 to too many attempts, instead of an error on the form."""
+        """Respond with 429 to too many attempts, instead of an error on the form."""
         try:
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
-            raise ImmediateHttpResponse(self._too_many_attempts(request, **credentials)) from error
+            seconds = self.seconds_left(request, **credentials)
+            raise ImmediateHttpResponse(errors.too_many_attempts_response(request, seconds)) from error
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")
@@ -37,10 +40,3 @@ class AccountAdapter(SignInAdapter):
     ) -> None:
         if message_template not in _HIDDEN_MESSAGES:
             super().add_message(request, level, message_template, *args, **kwargs)
-
-    def _too_many_attempts(self, request: HttpRequest, **credentials: Any) -> HttpResponse:
-        seconds = self.seconds_left(request, **credentials)
-        message = htmx.too_many_attempts_message(seconds)
-        response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)
-        response["Retry-After"] = str(seconds)
-        return response

@@ -1,4 +1,4 @@
-"""Password reset by mail, with the views of django-allauth. Each step records its event in the same transaction."""
+"""Password reset by mail, with the views of django-allauth. Each step records an event in its transaction."""
 
 from typing import Any
 
@@ -16,7 +16,8 @@ class RequestResetForm(ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         """Queue the mail. `users` holds the active person with the address, if there is one.
 
-        The library's own method sends the mail during the request, whose time would reveal who has an account.
+        The library's own method sends the mail during the request. The response time would then reveal which addresses
+        have an account.
         """
         passwords.request_reset(
             actor=actors.anonymous_actor(request, gettext("Not signed in")),
@@ -33,7 +34,7 @@ class RequestResetView(PasswordResetView):
 
 class ResetPasswordView(PasswordResetFromKeyView):
     def form_valid(self, form: Any) -> HttpResponse:
-        """django-allauth saves the password and then sends a signal, whose receiver records the event."""
+        """Save the password and its event in one transaction. The receiver of allauth's signal records the event."""
         with transaction.atomic():
             response: HttpResponse = super().form_valid(form)
         return response

@@ -16,10 +16,10 @@ from keyadmin.forms.people import ChangePasswordForm, ProfileForm
 from keyadmin.models import Person
 from keyadmin.operations import people
 from keyadmin.operations.people import passwords, sessions
-from keyadmin.web.common import htmx, preferences
+from keyadmin.web.common import errors, htmx, preferences
 from keyadmin.web.common.current_user import PageRequest, get_current_user
 
-#: Sent with 429. The limit of django-allauth is 5 attempts a minute.
+#: Retry-After of a 429. django-allauth's limit is 5 attempts a minute.
 _RETRY_AFTER_SECONDS = 60
 
 
@@ -28,7 +28,7 @@ def profile(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     person = user.person
     initial = {"name": person.name, "time_zone": person.time_zone}
-    form = ProfileForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = ProfileForm(htmx.submitted(request), initial=initial)
     if form.is_valid():
         try:
             people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
@@ -61,20 +61,14 @@ def choose_shortcuts(request: PageRequest) -> HttpResponse:
     return response
 
 
-def _set_preference(request: PageRequest, response: HttpResponse, cookie: str, value: str) -> None:
-    max_age = preferences.COOKIE_MAX_AGE_SECONDS
-    response.set_cookie(cookie, value, max_age=max_age, samesite="Lax", secure=request.is_secure())
-
-
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("current", "password")
 def change_password(request: PageRequest) -> HttpResponseBase:
     """Change the password and end all other sessions. django-allauth limits attempts at the current password."""
     user = get_current_user(request)
     if request.method == "POST" and not _consume_attempt(request, user.person):
-        message = htmx.too_many_attempts_message(_RETRY_AFTER_SECONDS)
-        return htmx.error_response(request, 429, "429.html", message, retry_after=_RETRY_AFTER_SECONDS)
-    form = ChangePasswordForm(request.POST if request.method == "POST" else None, person=user.person)
+        return errors.too_many_attempts_response(request, _RETRY_AFTER_SECONDS)
+    form = ChangePasswordForm(htmx.submitted(request), person=user.person)
     if form.is_valid():
         try:
             person = passwords.change(actor=user.actor, person=user.person.id, password=form.cleaned_data["password"])

@@ -1,7 +1,6 @@
-"""Receivers of the signals of Django and django-allauth. Each records the announced act as an event.
+"""Receivers of signals of Django and django-allauth. Each records an event.
 
-Django and django-allauth announce sign-in, failed sign-in, sign-out and password reset by signal only. The change of a
-password has a view of ours, which needs no signal.
+Django and django-allauth announce sign-in, failed sign-in, sign-out and password reset only by signals.
 """
 
 from typing import Any, Final
@@ -23,7 +22,7 @@ _MAX_EMAIL_LENGTH: Final = 254
 
 def connect() -> None:
     """Connect the receivers below. AppConfig.ready() calls this."""
-    # Django's receiver saves the time of the sign-in before `record_sign_in` runs, even if recording fails.
+    # Django's receiver would save the time of the sign-in before `record_sign_in` runs, also if recording fails.
     user_logged_in.disconnect(dispatch_uid="update_last_login")
     user_logged_in.connect(record_sign_in, dispatch_uid="keyadmin.signed_in")
     user_login_failed.connect(record_failed_sign_in, dispatch_uid="keyadmin.sign_in_failed")
@@ -32,7 +31,7 @@ def connect() -> None:
 
 
 def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
-    """Record the sign-in. If recording fails, undo it: the session that the library has filled is flushed."""
+    """Record the sign-in. If recording fails, undo the sign-in: flush the session that the library has filled."""
     if request is None:
         return
     try:
@@ -44,7 +43,7 @@ def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
 
 
 def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
-    """Not sent for attempts above the rate limit, so a flood of attempts does not flood the history."""
+    """Record a failed sign-in. The signal is not sent above the rate limit, which bounds the number of events."""
     if request is None:
         return
     email = without_control_characters(str(credentials.get("email", "")), _MAX_EMAIL_LENGTH)

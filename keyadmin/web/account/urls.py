@@ -6,7 +6,7 @@ from django.urls import path, re_path
 from keyadmin.web.account import password_resets, profile
 from keyadmin.web.people import invitations
 
-#: A selection of the pages of django-allauth. There is no page to sign up.
+#: Only the needed pages of django-allauth. There is no page to sign up.
 urlpatterns = [
     path("account/login/", allauth_views.login, name="account_login"),
     path("account/logout/", allauth_views.logout, name="account_logout"),

@@ -30,22 +30,22 @@ class RemovedRange:
 
 @dataclass
 class Editor:
-    """The state of the editor. `keys` is the number of keys that a bot's list applies to."""
+    """The context of the editor's templates. `keys`: the number of keys to which a bot's list applies."""
 
     owner: Bot | Key
     may_edit: bool
     keys: int = 0
     my_address: str = ""
-    #: The entry whose value is being edited; the text that was typed, and its error.
+    #: The entry that is being edited, the submitted text, and its error.
     editing: UUID | None = None
     draft: str | None = None
     error: str = ""
     blocked: BlockedAddress | None = None
-    #: The entry whose removal must be confirmed: the last one, or one that is in use.
+    #: The entry whose removal must be confirmed, because it is the last one or in use.
     confirming: UUID | None = None
     removed: RemovedRange | None = None
     status: str = ""
-    #: Where the focus goes: "add", "edit" or "confirm"; "" on a page that was just opened.
+    #: The control that gets the focus: "add", "edit" or "confirm"; "" for none.
     focus: str = ""
 
     @property
@@ -73,7 +73,7 @@ class Editor:
 
     @property
     def note(self) -> str:
-        """The keys that the list applies to."""
+        """A sentence about the keys to which the list applies."""
         if not self.is_bot:
             return gettext("Applies to this key only. Every change saves immediately.")
         if self.keys == 2:
@@ -96,12 +96,12 @@ class Editor:
 
     @property
     def warning(self) -> str:
-        """The address that the change would block."""
+        """A sentence about the address that the change would block; "" if there is none."""
         return self.blocked.warning if self.blocked else ""
 
     @property
     def confirmation(self) -> str:
-        """What the removal to confirm would do."""
+        """A sentence about the effect of the removal that must be confirmed."""
         return self.warning or effect_of_emptying(self.owner)
 
 

@@ -1,7 +1,7 @@
-"""Addresses that a change of an allow-list would block although keys are used from them.
+"""Find addresses from which keys are used and which a change of an allow-list would block.
 
-The requests of today decide. If there are none, those of yesterday do: shortly after midnight UTC there is no data of
-today yet.
+The requests of today (UTC) count. If none of them is affected, those of yesterday count, because shortly after midnight
+there is no data of today.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from keyadmin.models import AddressDay, Bot, Key
 
 @dataclass(frozen=True, slots=True)
 class BlockedAddress:
-    """An address that would be blocked, and its allowed requests of today, else of yesterday."""
+    """An address that would be blocked, and the number of its allowed requests of today or yesterday."""
 
     address: str
     requests: int
@@ -45,7 +45,7 @@ class BlockedAddress:
 def find_blocked_address(
     actor: Actor, owner: Bot | Key, before: Sequence[cidr.Network], after: Sequence[cidr.Network]
 ) -> BlockedAddress | None:
-    """The busiest address that the list `before` allows and the list `after` does not. None if there is none.
+    """The address with the most requests that the list `before` allows and the list `after` does not; None if none.
 
     An empty list allows every address.
     """
@@ -62,7 +62,7 @@ def find_blocked_address(
 def _busiest_blocked(
     requests_by_address: dict[str, int], before: Sequence[cidr.Network], after: Sequence[cidr.Network]
 ) -> tuple[str, int] | None:
-    """(address, requests)"""
+    """(address, number of requests) of the address with the most requests."""
     allowed_before, allowed_after = cidr.compile_networks(before), cidr.compile_networks(after)
     blocked: dict[str, int] = {}
     for text, count in requests_by_address.items():

@@ -1,6 +1,5 @@
-"""Security pages: the keys of all bots with the ranges that apply to them, and all allow-lists."""
+"""The security pages: the keys of bots with the ranges that apply to them, and all allow-lists."""
 
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -21,7 +20,6 @@ from keyadmin.web.keys import rows
 
 PAGE_SIZE: Final = 20
 ENTRIES_PAGE_SIZE: Final = 50
-_NEWEST: Final = paging.Order("created_at", True, datetime.fromisoformat, UUID)
 _BY_OWNER: Final = paging.Order("place", False, str, UUID)
 _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
@@ -36,7 +34,7 @@ def public_keys(request: PageRequest) -> HttpResponse:
         found = found.filter(organisation=listing.organisation)
     if q := listing.filters.get("q"):
         found = found.search(q)
-    context = listing.page(found, _NEWEST, PAGE_SIZE) | {"section": "public"}
+    context = listing.page(found, paging.NEWEST_FIRST, PAGE_SIZE) | {"section": "public"}
     rows.annotate(context["rows"], user)
     for key in context["rows"]:
         key.whitelist = [str(entry) for entry in key.bot.allow_list.all()]
@@ -87,7 +85,7 @@ def _keys_of_address(user: CurrentUser, listing: Listing, address: str) -> dict[
     keys: Any = rows.readable(user)
     if listing.organisation:
         keys = keys.filter(organisation=listing.organisation)
-    context = listing.page(usable_from_address(keys.valid(), address), _NEWEST, PAGE_SIZE)
+    context = listing.page(usable_from_address(keys.valid(), address), paging.NEWEST_FIRST, PAGE_SIZE)
     rows.annotate(context["rows"], user)
     at = cidr.address_of(address)
     for key in context["rows"]:

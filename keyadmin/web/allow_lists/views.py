@@ -1,4 +1,4 @@
-"""Requests of the allow-list editor: add, change and remove a range. htmx gets the editor, others a page."""
+"""Views of the allow-list editor: add, change and remove a range. htmx gets the editor, a plain request gets a page."""
 
 from datetime import datetime
 from typing import Any
@@ -75,7 +75,7 @@ def entry(request: PageRequest, entry: UUID) -> HttpResponseBase:
 
 @require_POST
 def remove(request: PageRequest, entry: UUID) -> HttpResponseBase:
-    """Remove a range. The last one must be confirmed, because then any address is allowed; one in use as well."""
+    """Remove a range. The last one must be confirmed, because it allows any address; so must one that is in use."""
     user = get_current_user(request)
     row, owner = _get_entry(user, entry)
     network = str(row.network)
@@ -119,7 +119,7 @@ def _blocked(
     kept: list[cidr.Network],
     typed: str,
 ) -> lockout.BlockedAddress | None:
-    """The address that a list of `kept` and `typed` would block, unless exactly this text was confirmed."""
+    """The address that the list of `kept` and `typed` would block; None if exactly this text was confirmed."""
     if not typed or request.POST.get("anyway") == typed:
         return None
     try:
@@ -130,7 +130,7 @@ def _blocked(
 
 
 def _check(request: PageRequest, owner: Bot | Key) -> HttpResponse:
-    """The button that adds the range, enabled if the typed text is valid."""
+    """The button that adds the range. It is enabled if the text is a range that the list does not cover yet."""
     try:
         network = cidr.parse(request.GET.get("network", ""), floor=isinstance(owner, Bot))
     except cidr.CidrError:
@@ -168,7 +168,7 @@ def _owner_argument(owner: Bot | Key) -> dict[str, UUID]:
 
 
 def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
-    """The removed range that the URL names, unless the list covers it again."""
+    """The removed range in the URL, for Undo; None if the list covers it again."""
     token = request.GET.get("removed", "")
     for network in _undo_token_ranges(owner, token):
         if not cidr.covers([row.network for row in _entries(owner)], cidr.parse(network)):
@@ -177,7 +177,7 @@ def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
 
 
 def _undo_token_ranges(owner: Bot | Key, token: str) -> dict[str, datetime]:
-    """The range in a token of `remove`, and when it was first added. Empty if the token is not valid."""
+    """{range: time when it was first added} in a token of `remove`. Empty if the token is not valid."""
     try:
         network, since = signing.loads(token, salt=_salt(owner))
     except signing.BadSignature:

@@ -27,9 +27,8 @@ from keyadmin.web.common.list_view import Listing
 from keyadmin.web.keys import rows, secret_reveal
 
 PAGE_SIZE: Final = 20
-#: Keys that a bot's page lists. All others are in the list of public API keys.
+#: The number of keys that a bot's page lists. The list of public API keys has all of them.
 MAX_LISTED_KEYS: Final = 50
-_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -42,7 +41,7 @@ def list_(request: PageRequest) -> HttpResponse:
         found = found.filter(organisation=listing.organisation)
     if q := listing.filters.get("q"):
         found = found.filter(name__icontains=q)
-    context = listing.page(found, _BY_NAME, PAGE_SIZE)
+    context = listing.page(found, paging.BY_NAME, PAGE_SIZE)
     _annotate_counts(user, context["rows"])
     context["may_create"] = user.may_in_any(Permission.MANAGE_BOTS, listing.organisation)
     context["section"] = "bots"
@@ -63,7 +62,7 @@ def create(request: PageRequest) -> HttpResponseBase:
         "organisation": htmx.current_organisation_slug(request) or organisations[0].slug,
         "is_conversational": True,
     }
-    data = request.POST if request.method == "POST" else None
+    data = htmx.submitted(request)
     form = NewBotForm(data, organisations=organisations, initial=initial)
     if form.is_valid():
         try:
@@ -83,7 +82,7 @@ def create(request: PageRequest) -> HttpResponseBase:
 
 @require_safe
 def detail(request: PageRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
-    """A conversational bot has two tabs. The page of any other bot has no tabs and shows everything."""
+    """A bot's page. It has two tabs for a conversational bot, and no tabs for any other bot."""
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.READ_ORGANISATION)
     permissions = user.permissions(row.organisation_id)
@@ -106,7 +105,7 @@ def edit(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
     initial = {field: getattr(row, field) for field in ("name", "description", "is_conversational")}
-    form = BotForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = BotForm(htmx.submitted(request), initial=initial)
     if form.is_valid():
         try:
             bots.edit(actor=user.actor, bot=row.id, **form.cleaned_data)
@@ -168,14 +167,12 @@ def enable(request: PageRequest, bot: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
-    """A key with the usual permissions and expiry: the person only enters a description."""
+    """Create a key with DEFAULT_SCOPES and the organisation's default expiry. The user only enters a description."""
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.ISSUE_KEYS)
     owners.require_active(row.organisation, row)
     scopes = list(Scope.objects.filter(name__in=DEFAULT_SCOPES))
-    form = BotKeyForm(
-        request.POST if request.method == "POST" else None, initial={"idempotency_key": secrets.token_urlsafe(24)}
-    )
+    form = BotKeyForm(htmx.submitted(request), initial={"idempotency_key": secrets.token_urlsafe(24)})
     if form.is_valid():
         values = form.values(row, [scope.name for scope in scopes])
         operation = partial(keys.issue, actor=user.actor, **values)
@@ -197,7 +194,7 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
 def get_bot(user: CurrentUser, bot: UUID, permission: Permission) -> Bot:
     """The bot, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError.
 
-    The page is then about the bot's organisation.
+    Makes the bot's organisation the organisation of the page.
     """
     row: Bot | None = Bot.objects.visible_to(user.actor).select_related("organisation").filter(id=bot).first()
     if row is None:
@@ -209,16 +206,17 @@ def get_bot(user: CurrentUser, bot: UUID, permission: Permission) -> Bot:
 
 
 def bot_url(bot: Bot) -> str:
+    """The URL of the bot's page."""
     return reverse("bots:detail", args=[bot.id])
 
 
 def bot_keys_url(bot: Bot) -> str:
-    """The page with the bot's keys and its allow-list."""
+    """The URL of the page with the bot's keys and allow-list."""
     return reverse("bots:advanced", args=[bot.id]) if bot.is_conversational else bot_url(bot)
 
 
 def _keys_context(user: CurrentUser, bot: Bot) -> dict[str, Any]:
-    """The newest keys of the bot, and how many there are. Costs the same for any number of keys."""
+    """The newest keys of the bot and the number of all, with the same number of statements for any number of keys."""
     bot_keys = Key.objects.visible_to(user.actor).filter(bot=bot)
     listed = list(rows.listed(bot_keys).order_by("-created_at", "-id")[:MAX_LISTED_KEYS])
     rows.annotate(listed, user, rows.usage_by_key([key.id for key in listed]))

@@ -26,7 +26,6 @@ from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_curre
 from keyadmin.web.common.list_view import Listing
 
 PAGE_SIZE: Final = 20
-_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -39,7 +38,7 @@ def list_(request: PageRequest) -> HttpResponse:
         rows = rows.filter(organisation=listing.organisation.id)
     if q := listing.filters.get("q"):
         rows = rows.search(q)
-    context = listing.page(rows, _BY_NAME, PAGE_SIZE)
+    context = listing.page(rows, paging.BY_NAME, PAGE_SIZE)
     for row in context["rows"]:
         row.may_manage = Permission.MANAGE_CHANNELS in user.permissions(row.organisation_id)
     context |= {
@@ -68,7 +67,7 @@ def create(request: PageRequest) -> HttpResponseBase:
 def rename(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     channel = _get_managed_channel(user, channel_id)
-    form = ChannelForm(request.POST if request.method == "POST" else None, initial={"name": channel.name})
+    form = ChannelForm(htmx.submitted(request), initial={"name": channel.name})
     if form.is_valid():
         try:
             operations.rename(actor=user.actor, channel=channel.id, name=form.cleaned_data["name"])
@@ -105,7 +104,7 @@ def _create_form(request: PageRequest, user: CurrentUser) -> ChannelForm:
         raise policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
     slug = htmx.current_organisation_slug(request)
     selected = next((o for o in organisations if o.slug == slug), organisations[0])
-    form = ChannelForm(request.POST if request.method == "POST" else None, initial={"organisation": selected.id})
+    form = ChannelForm(htmx.submitted(request), initial={"organisation": selected.id})
     choice = OrganisationField()
     choice.set_organisations(organisations)
     form.fields["organisation"] = choice

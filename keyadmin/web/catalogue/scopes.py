@@ -5,7 +5,7 @@ Pages say "permission" for what the code and the API call a scope.
 
 from typing import Any
 
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -15,12 +15,16 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.catalogue import ScopeForm
 from keyadmin.models import ChannelSource, Scope
-from keyadmin.operations import policy
 from keyadmin.operations.catalogue import scopes
 from keyadmin.operations.catalogue.scopes import METHODS
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
+from keyadmin.web.common.current_user import (
+    CurrentUser,
+    PageRequest,
+    get_current_user,
+    get_installation_manager_or_404,
+)
 
 _FIELDS = ("resource", "label", "caption", "explanation", "ability", "is_sensitive")
 
@@ -40,8 +44,8 @@ def list_(request: PageRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: PageRequest) -> HttpResponseBase:
-    user = _get_manager_or_404(request)
-    form = ScopeForm(_post_data(request), is_new=True)
+    user = get_installation_manager_or_404(request, Permission.MANAGE_SCOPES)
+    form = ScopeForm(htmx.submitted(request), is_new=True)
     if form.is_valid():
         try:
             scope = scopes.create(actor=user.actor, **form.values())
@@ -54,10 +58,10 @@ def create(request: PageRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, name: str) -> HttpResponseBase:
-    user = _get_manager_or_404(request)
+    user = get_installation_manager_or_404(request, Permission.MANAGE_SCOPES)
     scope = _get_editable_scope(user, name)
     initial = {field: getattr(scope, field) for field in _FIELDS}
-    form = ScopeForm(_post_data(request), is_new=False, routes=scope.routes.all(), initial=initial)
+    form = ScopeForm(htmx.submitted(request), is_new=False, routes=scope.routes.all(), initial=initial)
     if form.is_valid():
         try:
             scopes.edit(actor=user.actor, scope=scope.name, **form.values())
@@ -70,8 +74,8 @@ def edit(request: PageRequest, name: str) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: PageRequest, name: str) -> HttpResponseBase:
-    """A permission that keys have cannot be removed: the dialog says so, and the operation enforces it."""
-    user = _get_manager_or_404(request)
+    """Remove a permission that no key has. For other permissions the dialog says that it is not possible."""
+    user = get_installation_manager_or_404(request, Permission.MANAGE_SCOPES)
     scope = _get_editable_scope(user, name)
     if request.method == "POST":
         scopes.remove(actor=user.actor, scope=scope.name)
@@ -84,15 +88,6 @@ def remove(request: PageRequest, name: str) -> HttpResponseBase:
         "section": "permissions",
     }
     return render(request, "permissions/remove.html", context)
-
-
-def _get_manager_or_404(request: PageRequest) -> CurrentUser:
-    """The current user. Raises ForbiddenError if they may not manage permissions, NotFoundError if not read them."""
-    user = get_current_user(request)
-    if not user.person.system_role:
-        raise NotFoundError
-    policy.require(user.actor, Permission.MANAGE_SCOPES, None)
-    return user
 
 
 def _get_editable_scope(user: CurrentUser, name: str) -> Any:
@@ -115,10 +110,6 @@ def _form_dialog(request: PageRequest, form: ScopeForm, action: str, scope: Any 
         "section": "permissions",
     }
     return render(request, "permissions/form.html", context, status=htmx.form_status(form))
-
-
-def _post_data(request: PageRequest) -> QueryDict | None:
-    return request.POST if request.method == "POST" else None
 
 
 def _list_url() -> str:

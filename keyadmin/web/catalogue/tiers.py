@@ -16,11 +16,15 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.catalogue import TierForm
 from keyadmin.models import Tier
-from keyadmin.operations import policy
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
+from keyadmin.web.common.current_user import (
+    CurrentUser,
+    PageRequest,
+    get_current_user,
+    get_installation_manager_or_404,
+)
 
 
 @require_safe
@@ -34,8 +38,8 @@ def list_(request: PageRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def create(request: PageRequest) -> HttpResponseBase:
-    user = _get_manager_or_404(request)
-    form = TierForm(request.POST if request.method == "POST" else None)
+    user = get_installation_manager_or_404(request, Permission.MANAGE_TIERS)
+    form = TierForm(htmx.submitted(request))
     if form.is_valid():
         try:
             tiers.create(actor=user.actor, **form.cleaned_data)
@@ -48,10 +52,10 @@ def create(request: PageRequest) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
-    user = _get_manager_or_404(request)
+    user = get_installation_manager_or_404(request, Permission.MANAGE_TIERS)
     tier = _get_tier_or_404(user, tier_id)
     initial = {"name": tier.name, "hourly_limit": tier.hourly_limit}
-    form = TierForm(request.POST if request.method == "POST" else None, initial=initial)
+    form = TierForm(htmx.submitted(request), initial=initial)
     if form.is_valid():
         try:
             tiers.edit(actor=user.actor, tier=tier.id, **form.cleaned_data)
@@ -64,22 +68,13 @@ def edit(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def remove(request: PageRequest, tier_id: UUID) -> HttpResponseBase:
-    user = _get_manager_or_404(request)
+    user = get_installation_manager_or_404(request, Permission.MANAGE_TIERS)
     tier = _get_tier_or_404(user, tier_id)
     if request.method == "POST":
         tiers.remove(actor=user.actor, tier=tier.id)
         return htmx.redirect_to(request, gettext("Tier removed"), _list_url())
     form = OperationForm(None)
     return _dialog(request, "tiers/remove.html", form, reverse("tiers:remove", args=[tier.id]), tier=tier)
-
-
-def _get_manager_or_404(request: PageRequest) -> CurrentUser:
-    """The current user. Raises ForbiddenError if they may not manage tiers, NotFoundError if they may not read them."""
-    user = get_current_user(request)
-    if not user.person.system_role:
-        raise NotFoundError
-    policy.require(user.actor, Permission.MANAGE_TIERS, None)
-    return user
 
 
 def _get_tier_or_404(user: CurrentUser, tier_id: UUID) -> Any:

@@ -1,4 +1,4 @@
-"""Counts for display that stop at COUNT_LIMIT ("1,000+"): an exact count of a large table is slow."""
+"""Counts for display that stop at COUNT_LIMIT ("1,000+"), because an exact count of a large table is slow."""
 
 from typing import Any
 
@@ -19,8 +19,9 @@ def capped_counts(querysets: dict[str, QuerySet[Any]]) -> dict[str, int]:
 def capped_counts_if_small(
     querysets: dict[str, QuerySet[Any]], optional: dict[str, QuerySet[Any]], condition: str
 ) -> dict[str, int]:
-    """As `capped_counts`. Those in `optional` are counted only if `querysets[condition]` has at most COUNT_LIMIT rows;
-    otherwise they are missing in the result.
+    """As `capped_counts`. `optional` is counted only if `querysets[condition]` has at most COUNT_LIMIT rows.
+
+    Otherwise the names in `optional` are missing in the result.
     """
     if not querysets:
         return {}
@@ -28,14 +29,14 @@ def capped_counts_if_small(
     parameters: list[Any] = []
     for rows in (*querysets.values(), *optional.values()):
         sql, values = rows.order_by().values("pk")[: COUNT_LIMIT + 1].query.sql_with_params()
-        parts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608 - SQL that Django wrote
+        parts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608 - SQL made by Django
         parameters += values
-    required = [f"{part} AS c{place}" for place, part in enumerate(parts[: len(querysets)])]
+    required = [f"{part} AS c{index}" for index, part in enumerate(parts[: len(querysets)])]
     column = f"c{list(querysets).index(condition)}" if optional else ""
     # PostgreSQL evaluates the subquery of a CASE only when its condition is true.
     conditional = [f"CASE WHEN {column} <= {COUNT_LIMIT} THEN {part} END" for part in parts[len(querysets) :]]
     statement = (
-        f"WITH first AS MATERIALIZED (SELECT {', '.join(required)}) "  # noqa: S608 - SQL that Django wrote
+        f"WITH first AS MATERIALIZED (SELECT {', '.join(required)}) "  # noqa: S608 - SQL made by Django
         f"SELECT {', '.join(['*', *conditional])} FROM first"
     )
     with connections[next(iter(querysets.values())).db].cursor() as cursor:
@@ -45,5 +46,5 @@ def capped_counts_if_small(
 
 
 def format_count(count: int) -> str:
-    """`24`, or `1,000+` for a count that stopped."""
+    """`24`, or `1,000+` for more than COUNT_LIMIT."""
     return gettext("1,000+") if count > COUNT_LIMIT else f"{count:,}"

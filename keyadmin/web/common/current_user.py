@@ -23,14 +23,16 @@ from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors
 
-#: Organisations that the switcher lists for a person with a system role. Others are reached by their URL.
+#: The number of organisations that the switcher lists for a person with a system role. Others are reached by URL.
 MAX_LISTED_ORGANISATIONS: Final = 100
 
 
 class CurrentUser:
+    """The signed-in person of one request."""
+
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        #: The organisation that the page is about, for the shell. The view sets it.
+        #: The organisation of the page, which the shell shows. The view sets it.
         self.page_organisation: Organisation | None = None
 
     @cached_property
@@ -55,7 +57,7 @@ class CurrentUser:
     def organisations(self) -> list[Organisation]:
         """The organisations that the person may read, by name.
 
-        With a system role these are the first MAX_LISTED_ORGANISATIONS, the page's, and the one that the URL names.
+        With a system role: the first MAX_LISTED_ORGANISATIONS, the page's, and the one in the URL.
         """
         if self.person.system_role:
             first = self._readable().order_by("name", "id").values("id")[:MAX_LISTED_ORGANISATIONS]
@@ -74,7 +76,7 @@ class CurrentUser:
 
     @property
     def can_read_anything(self) -> bool:
-        """Whether any role of the person reads keys or history."""
+        """Whether any role of the person may read keys or history."""
         return bool(self.person.system_role or self.organisations)
 
     @property
@@ -92,14 +94,14 @@ class CurrentUser:
         return None
 
     def get_organisation_or_404(self, slug: str) -> Organisation | None:
-        """As `find_organisation`: None without a slug; raises NotFoundError if there is none that may be read."""
+        """As `find_organisation`; None without a slug. Raises NotFoundError if the person may not read it."""
         organisation = self.find_organisation(slug)
         if slug and organisation is None:
             raise NotFoundError
         return organisation
 
     def subjects(self, organisation: Organisation | None, part: KeySubset = KeySubset.ALL) -> list[Subject]:
-        """The subjects whose usage adds up to that of the organisation, or of everything the person may read."""
+        """The subjects whose usage adds up to that of the organisation, or of all that the person may read."""
         if organisation is None and self.person.system_role:
             return [Subject(INSTALLATION, part)]
         organisations = [organisation] if organisation else self.organisations
@@ -120,7 +122,7 @@ class CurrentUser:
         return policy.permissions_of(roles)
 
     def may_in_any(self, permission: Permission, organisation: Organisation | None = None) -> bool:
-        """Whether the person has the permission in the organisation, or without one in any listed organisation."""
+        """Whether the person has the permission in the organisation; without one, in any of `organisations`."""
         organisations = [organisation] if organisation else self.organisations
         return any(permission in self.permissions(organisation.id) for organisation in organisations)
 
@@ -141,11 +143,23 @@ class PageRequest(HttpRequest):
 
 
 def get_current_user(request: HttpRequest) -> CurrentUser:
-    """The request's user. The view must require sign-in."""
+    """The request's user, created once per request. The view must require sign-in."""
     user: CurrentUser | None = getattr(request, "keyadmin_user", None)
     if user is None:
         user = CurrentUser(request)
         setattr(request, "keyadmin_user", user)  # noqa: B010 - a plain HttpRequest does not declare it
+    return user
+
+
+def get_installation_manager_or_404(request: HttpRequest, permission: Permission) -> CurrentUser:
+    """The request's user, if their system role has the permission.
+
+    Raises NotFoundError for a user without a system role, and ForbiddenError for one without the permission.
+    """
+    user = get_current_user(request)
+    if not user.person.system_role:
+        raise NotFoundError
+    policy.require(user.actor, permission, None)
     return user
 
 
@@ -154,7 +168,7 @@ def requires_read_access[**P](
 ) -> Callable[Concatenate[PageRequest, P], HttpResponseBase]:
     """Decorate the view of a page that lists keys, history or people.
 
-    A person without a role that reads any organisation gets status 403 and the page that says so.
+    A person who may not read any organisation gets status 403 and the page "No access yet".
     """
 
     @wraps(view)

@@ -31,7 +31,7 @@ def enable_disable_dialog(
     context: dict[str, Any],
 ) -> HttpResponseBase:
     """Show the dialog; on POST call `operation(reason=…)` and load the owner's page."""
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(htmx.submitted(request))
     if form.is_valid():
         try:
             operation(reason=form.cleaned_data["reason"])

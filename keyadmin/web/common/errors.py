@@ -15,7 +15,7 @@ from keyadmin.web.common.preferences import get_theme
 
 
 class DeletedKeyError(NotFoundError):
-    """The key was deleted. The message says by whom and when; only people who may read its history get it."""
+    """The key was deleted. The message says by whom and when. Only people who may read its history get it."""
 
 
 def operation_error_response(request: HttpRequest, error: OperationError) -> HttpResponse | None:
@@ -34,8 +34,12 @@ def operation_error_response(request: HttpRequest, error: OperationError) -> Htt
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Plain text: a request with, say, an unknown host does not come from a reader of pages."""
-    return HttpResponse(gettext("Bad request."), status=400, content_type="text/plain; charset=utf-8")
+    """Plain text, because such a request, for example with an unknown host name, does not come from a page."""
+    return HttpResponse(
+        gettext("Bad request. Check the address of the page and try again."),
+        status=400,
+        content_type="text/plain; charset=utf-8",
+    )
 
 
 @requires_csrf_token
@@ -50,8 +54,12 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def too_many_attempts(request: HttpRequest) -> HttpResponse:
     """The response when a limit on sign-in or password reset is reached."""
-    seconds = seconds_left(request)
-    message = htmx.too_many_attempts_message(seconds)
+    return too_many_attempts_response(request, seconds_left(request))
+
+
+def too_many_attempts_response(request: HttpRequest, seconds: int) -> HttpResponse:
+    """429, with the seconds after which the next attempt is possible."""
+    message = gettext("Too many attempts. Try again in %(seconds)s seconds.") % {"seconds": seconds}
     response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)
     response["Retry-After"] = str(seconds)
     return response
@@ -68,6 +76,6 @@ def server_error(request: HttpRequest, exception: Exception | None = None) -> Ht
 
 
 def _database_unavailable(request: HttpRequest) -> HttpResponse:
-    """It is unknown whether the request's change was saved."""
+    """503. It is unknown whether a change of the request was saved."""
     page = "" if htmx.is_htmx(request) else loader.get_template("503.html").render({"theme": get_theme(request)})
     return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""Responses of pages: status and events for htmx, a page or a redirect for a plain request."""
+"""Forms and responses of pages: status and events for htmx, a page or a redirect for a plain request."""
 
 from typing import Any
 
@@ -7,18 +7,22 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, reswap, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
-#: The event that tells a page with keys to reload what it shows of them.
+#: The event on which pages reload what they show of keys.
 KEYS_CHANGED = "keys:changed"
-#: Paths that begin with these also listen to KEYS_CHANGED, besides the list of keys and a key's own page.
+#: Prefixes of the paths of pages that listen to KEYS_CHANGED, besides the list of keys and the page of a key.
 _LISTENING_PREFIXES = ("/bots/", "/organisations/")
 
 
 def is_htmx(request: HttpRequest) -> bool:
     return bool(getattr(request, "htmx", False))
+
+
+def submitted(request: HttpRequest) -> QueryDict | None:
+    """The data for a form: that of a POST; None for other methods, so that the form is not bound."""
+    return request.POST if request.method == "POST" else None
 
 
 def form_status(form: BaseForm) -> int:
@@ -27,9 +31,9 @@ def form_status(form: BaseForm) -> int:
 
 
 def error_response(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:
-    """The page of an error. htmx gets the status alone, and a toast with `message` that stays until it is dismissed.
+    """The page of an error. htmx gets only the status, and a toast with `message` that stays until it is dismissed.
 
-    Without a message feedback.js shows the general one for the status.
+    Without a message, feedback.js shows the general message of the status.
     """
     if is_htmx(request):
         response = HttpResponse(status=status)
@@ -45,7 +49,7 @@ def close_dialog(
 ) -> HttpResponseBase:
     """Close the dialog of an operation that succeeded, and show `message`.
 
-    htmx closes the dialog and sends KEYS_CHANGED if the page under it is the list, the detail page, or another page
+    htmx closes the dialog and sends KEYS_CHANGED if the page behind it is the list, the detail page, or another page
     that shows keys. After a rename it reloads the detail page, whose title contains the name. From any other page, and
     for a plain request, it redirects to the list.
     """
@@ -87,10 +91,6 @@ def current_page_url(request: HttpRequest) -> str:
 
 
 def current_organisation_slug(request: HttpRequest) -> str:
-    """The organisation in the request's query, else in that of the page that opened the dialog; "" for none."""
+    """The slug in the query of the request, else in the query of the page that opened the dialog, else ""."""
     page_query = current_page_url(request).partition("?")[2] if is_htmx(request) else ""
     return request.GET.get("organisation") or QueryDict(page_query).get("organisation", "")
-
-
-def too_many_attempts_message(seconds: int) -> str:
-    return gettext("Too many attempts. Try again in %(seconds)s seconds.") % {"seconds": seconds}

@@ -1,4 +1,4 @@
-"""What disabling an owner stops: the keys that work now, and the requests that they made today."""
+"""The effect of disabling a bot or an organisation: keys that stop working, and their requests of today."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ MAX_NAMED_KEYS: Final = 5
 class Impact:
     """`count` is the number of keys that stop, as `capped_counts` counts it.
 
-    `keys` are those used last, each with `today`: its allowed requests since midnight UTC.
+    `keys`: those used last, at most MAX_NAMED_KEYS, each with `today`, its allowed requests since midnight UTC.
     """
 
     count: int
@@ -32,7 +32,7 @@ class Impact:
 
     @property
     def unnamed_count(self) -> int:
-        """The keys that are not in `keys`."""
+        """The number of keys that are not in `keys`."""
         return max(0, self.count - len(self.keys))
 
 

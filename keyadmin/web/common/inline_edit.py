@@ -1,7 +1,7 @@
 """The description of a key or a bot, edited in place on its page.
 
-GET answers with the field; `?shown` answers htmx with the text instead, for Cancel. Without htmx the field is a page
-of its own. A page includes the text with `{% include "_description.html" %}`; see there.
+GET returns the field. For Cancel, htmx sends `?shown` and gets the text instead. Without htmx, the field is a page of
+its own. Pages include the text with `{% include "_description.html" %}`.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from keyadmin.web.common import htmx
 
 @dataclass(frozen=True, slots=True)
 class InlineDescription:
-    """The edited row, and the URLs around it. `list_url` and `list_label` are for the breadcrumb of the page."""
+    """The edited row, and URLs. `list_url` and `list_label` are for the breadcrumb of the page with the field."""
 
     #: A model instance with `name`, `description` and `revision`.
     row: Any
@@ -35,8 +35,8 @@ class InlineDescription:
     def edit(self, request: HttpRequest, operation: Callable[..., Any]) -> HttpResponseBase:
         """The response to GET or POST. To save it calls `operation(revision=…, description=…)`, which returns the row.
 
-        If the description was changed since the field was opened, nothing is saved: the status is 409, the
-        field keeps what was typed, and the message shows the other text. Changes of other fields do not matter.
+        If the description was changed after the field was opened, nothing is saved: the status is 409, the field
+        keeps the submitted text, and the message shows the other text. Changes of other fields have no effect.
         """
         row = self.row
         if request.method != "POST":
@@ -74,7 +74,7 @@ class InlineDescription:
         return render(request, f"description.html{part}", context, status=status)
 
     def _conflict_response(self, request: HttpRequest, typed: str) -> HttpResponse:
-        """The field again, with the other text as the new starting point: submitting it once more replaces that."""
+        """The field with an error. If the user submits it again, the text replaces that of the other person."""
         form = DescriptionForm({"description": typed, "was": self.row.description})
         message = gettext("Someone else changed it to “%(text)s”. Press Enter to replace it with yours.")
         form.add_error("description", message % {"text": self.row.description})

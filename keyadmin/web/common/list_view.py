@@ -1,4 +1,4 @@
-"""What pages with a list share: the filters in the URL, one page of rows, and the foot with the position."""
+"""Parts of pages with a list: the filters in the URL, one page of rows, and the foot with the position."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +17,9 @@ from keyadmin.web.common.current_user import CurrentUser
 class PageFoot:
     """The foot of a list, for `_paging.html`: the position of the rows, and the links to the pages around them.
 
-    `count` is the number of all rows, as `capped_counts` counts it, and `formatted_count` its text; a list that is not
-    counted has None and "". A link is "" where there is no further page. The links say "Newer" and "Older" for rows
-    that are in order of time (`is_by_time`), else "Previous" and "Next".
+    `count` is the number of all rows, from `capped_counts`, and `formatted_count` its text. A list that is not counted
+    has None and "". A URL is "" if there is no further page. The links say "Newer" and "Older" if the rows are in order
+    of time (`is_by_time`), else "Previous" and "Next".
     """
 
     count: int | None
@@ -99,8 +99,7 @@ class Listing:
     ) -> dict[str, Any]:
         """The template's context: `rows` of the page, `page` (PageFoot), `query`, `list_url` and `is_filtered`.
 
-        It costs two statements. `order_of_many` replaces `order` where there are more than COUNT_LIMIT rows:
-        give an order that has an index.
+        It sends two statements. `order_of_many`, which needs an index, replaces `order` for more than COUNT_LIMIT rows.
         """
         counts = capped_count.capped_counts(rows_to_count(rows, order, self.cursor))
         is_small = counts["all"] <= capped_count.COUNT_LIMIT

@@ -1,4 +1,4 @@
-"""Rules for all pages: sign-in is required unless a view opts out, responses are not stored, errors look alike."""
+"""Rules for all pages: sign-in is required by default, responses are not stored, and operation errors have a page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ type View = Callable[..., HttpResponseBase]
 
 
 class PageMiddleware(LoginRequiredMiddleware):
-    """Requests of the API are not pages and pass unchanged."""
+    """Apply the rules. Requests under the API prefix pass unchanged."""
 
     def __call__(self, request: HttpRequest) -> Any:
         if is_api(request):
@@ -26,7 +26,7 @@ class PageMiddleware(LoginRequiredMiddleware):
         return super().__call__(request)
 
     def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        """htmx loads the sign-in page as a whole, which then leads back to the page that sent the request."""
+        """Make htmx load the sign-in page, which leads back to the page that sent the request."""
         redirect = None if is_api(request) else super().process_view(request, view_func, args, kwargs)
         if redirect is None or not htmx.is_htmx(request):
             return redirect
@@ -46,4 +46,5 @@ class PageMiddleware(LoginRequiredMiddleware):
 
 
 def is_api(request: HttpRequest) -> bool:
+    """Whether the request is one of the API, not of a page."""
     return request.path_info.startswith(conf.api_prefix)

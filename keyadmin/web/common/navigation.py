@@ -20,7 +20,7 @@ from keyadmin.web.common.current_user import CurrentUser, get_current_user
 
 
 def _every_reader(user: CurrentUser) -> bool:
-    """Every person who reads anything at all."""
+    """All people with access to any keys or history."""
     return True
 
 
@@ -29,7 +29,7 @@ def _has_system_role(user: CurrentUser) -> bool:
 
 
 def _has_no_system_role(user: CurrentUser) -> bool:
-    """People who read single organisations: they get a link to one instead of the list of all."""
+    """People with roles in organisations only. They get a link to one organisation instead of the list of all."""
     return not user.person.system_role
 
 
@@ -43,7 +43,7 @@ class NavigationItem:
     url_name: str
     is_visible_to: Callable[[CurrentUser], bool] = _every_reader
     query: dict[str, str] = field(default_factory=dict)
-    #: The manager of the rows whose number the link shows; None for no number.
+    #: The manager of the rows whose number the link shows; None for a link without a number.
     counted: Any = None
     #: Whether the URL is that of an organisation: the current one, else the person's first.
     is_organisation_page: bool = False
@@ -111,8 +111,8 @@ NAVIGATION: Final[list[tuple[Promise | str, list[NavigationItem]]]] = [
         ],
     ),
 ]
-#: Pages that a query parameter narrows to an organisation. The switcher stays on such a page, and leads to the first
-#: one from all others.
+#: Pages with the filter `organisation` in the query. On them, the switcher stays on the page. On all other pages, it
+#: leads to the first of them.
 SWITCHABLE_PAGES: Final = [
     "keys:list",
     "history:list",
@@ -130,7 +130,7 @@ SWITCHABLE_PAGES: Final = [
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of all templates: theme and shortcuts_off; me, navigation and switcher, None before sign-in."""
+    """Context of all templates: theme and shortcuts_off; me, navigation and switcher, which are None before sign-in."""
     lazy_shell = SimpleLazyObject(lambda: Shell(request, get_current_user(request)))
     context: dict[str, Any] = {
         "theme": preferences.get_theme(request),
@@ -163,7 +163,7 @@ class Shell:
 
     @property
     def navigation(self) -> list[dict[str, Any]]:
-        """The groups with the links that the person may use; empty if there is nothing that they may read."""
+        """The groups with the links that the person may use; empty for a person who may read nothing."""
         if not self._user.can_read_anything:
             return []
         groups = []
@@ -205,7 +205,7 @@ class Shell:
 
     @cached_property
     def _organisation(self) -> Organisation | None:
-        """The organisation that the page is about, or to which its URL narrows a list."""
+        """The organisation of the page, or the one in the filter of its URL; None without one."""
         selected = self._user.page_organisation
         if selected is None:
             return self._user.find_organisation(self._request.GET.get("organisation", ""))
@@ -214,7 +214,7 @@ class Shell:
 
     @cached_property
     def _counts(self) -> dict[str, int]:
-        """By slug, the rows that the person may read, of the current organisation if there is one."""
+        """Slug of a link → number of rows that the person may read, in the current organisation if there is one."""
         counted = {}
         for _title, links in NAVIGATION:
             for link in links:
@@ -225,7 +225,7 @@ class Shell:
 
     @property
     def _switch_url(self) -> str:
-        """The path that the switcher's links narrow to an organisation."""
+        """The path of the switcher's links, which add the filter `organisation`."""
         paths = [reverse(name) for name in SWITCHABLE_PAGES]
         return self._request.path if self._request.path in paths else paths[0]
 

@@ -6,7 +6,7 @@ from django.utils.http import urlencode
 
 
 def link(path: str, query: dict[str, Any], **changes: Any) -> str:
-    """`path` with the query after the changes. Empty values are left out."""
+    """`path` with the changed query. Parameters with an empty value are left out."""
     parameters = {name: value for name, value in {**query, **changes}.items() if value not in ("", None)}
     return f"{path}?{urlencode(parameters)}" if parameters else path
 

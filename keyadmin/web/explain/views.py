@@ -1,7 +1,7 @@
 """Explain: whether a key would be allowed to make a request, and which rule decides. A dry run: nothing is counted.
 
-The form is sent by POST and answered by a redirect to a URL with its values. A GET form would put a complete API key
-that is pasted by mistake into the URL, which browsers and proxies keep.
+The form is sent by POST, and the response redirects to a URL with its values. With a GET form, an API key that is
+pasted by mistake would get into the URL, which browsers and proxies store.
 """
 
 from typing import Any, Final
@@ -28,9 +28,9 @@ from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.keys import deleted, rows
 
-#: Keys and channels that the form offers. For another key, its key ID can be pasted.
+#: The number of keys and channels that the form offers. The key ID of any other key can be pasted.
 MAX_CHOICES: Final = 100
-#: Another key that has the missing permission is searched for among this many of the newest keys.
+#: The number of newest keys among which another key with the missing permission is searched for.
 MAX_ALTERNATIVES_SEARCHED: Final = 1000
 #: The CSS class of a rule by its state; "idle" for any other state.
 _CSS_CLASSES: Final = {"pass": "pass", "decides": "fail"}
@@ -84,7 +84,7 @@ def _selected_key(user: CurrentUser, name: str) -> Key | None:
 
 
 def _deleted_key_page(request: PageRequest, user: CurrentUser, name: str) -> HttpResponse:
-    """A 404 page that says who deleted the key. Raises NotFoundError if the user may not know that it existed."""
+    """The 404 page that says who deleted the key. Raises NotFoundError if the user may not see its history."""
     try:
         key_id = UUID(name)
     except ValueError:

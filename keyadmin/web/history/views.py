@@ -1,6 +1,6 @@
 """The history: a searchable list of events, one event in a panel, and the export.
 
-Every page is read-only, apart from the record of an export.
+The pages change nothing. An export is recorded as an event.
 """
 
 from typing import Any, Final
@@ -25,7 +25,7 @@ from keyadmin.web.common.list_view import page_foot
 
 PAGE_SIZE: Final = 50
 _MAX_CURSOR_LENGTH: Final = 600
-_MAX_DIGITS: Final = 19
+_MAX_EVENT_NUMBER_DIGITS: Final = 19
 
 
 @require_safe
@@ -65,7 +65,7 @@ def event(request: PageRequest, number: int) -> HttpResponse:
 
 @require_safe
 def new(request: PageRequest) -> HttpResponse:
-    """The number of filtered events count_since than the event `after`: the list polls this and shows it as a link."""
+    """The number of filtered events after the event `after`. The list polls it and shows it as a link."""
     user = get_current_user(request)
     event_filter, values = _read_filters(request, user)
     query = querystring.from_filters(values)
@@ -73,7 +73,11 @@ def new(request: PageRequest) -> HttpResponse:
     if not htmx.is_htmx(request):
         return redirect(newest_url)
     after = request.GET.get("after", "")
-    number = int(after) if after.isascii() and after.isdigit() and len(after) <= _MAX_DIGITS else MAX_EVENT_NUMBER
+    number = (
+        int(after)
+        if after.isascii() and after.isdigit() and len(after) <= _MAX_EVENT_NUMBER_DIGITS
+        else MAX_EVENT_NUMBER
+    )
     count = EventQuery.of(user.actor, event_filter).count_since(number)
     context = {
         "news_url": querystring.link(reverse("history:new"), query, after=number),
@@ -88,7 +92,7 @@ def new(request: PageRequest) -> HttpResponse:
 def export(request: PageRequest) -> HttpResponseBase:
     """The filtered events as a file.
 
-    History records the export. It is a POST, so that no link on another site can make a user export.
+    History records the export. It is a POST, so that no link on another site can start an export.
     """
     user = get_current_user(request)
     form = HistoryExportForm(request.POST)
@@ -114,8 +118,8 @@ def _read_filters(request: PageRequest, user: CurrentUser) -> tuple[EventFilter,
 
 def _list_context(request: PageRequest, events: EventQuery, values: dict[str, Any]) -> dict[str, Any]:
     path, query = reverse("history:list"), querystring.from_filters(values)
-    # Read before the events. An event recorded in between is on the page and also counted as new; in the other order,
-    # it would be neither.
+    # Read before the events. An event that is recorded in between is then on the page and also counted as new. In the
+    # other order it would be missing in both.
     newest = ChainHead.objects.get().number
     page = events.page(request.GET.get("cursor", ""), PAGE_SIZE)
     return {
@@ -149,7 +153,7 @@ def _first_event_url(events: QuerySet[Any], query: dict[str, str]) -> str:
 
 
 def _filter_chips(path: str, query: dict[str, str], events: list[Any]) -> list[dict[str, str]]:
-    """The filters in force, without those that other controls show: the search and the organisation."""
+    """The filters in force, except search and organisation, which other controls show."""
     labels = {name: str(field.label) for name, field in HistoryFilters.base_fields.items()}
     return [
         {
@@ -163,7 +167,7 @@ def _filter_chips(path: str, query: dict[str, str], events: list[Any]) -> list[d
 
 
 def _chip_value(name: str, value: str, events: list[Any]) -> str:
-    """The label of an action, and the name of an actor or target whose ID is the filter, as the events spell it."""
+    """The label of an action. For the id of an actor or target: the name in the first of the events."""
     if name == "type":
         return str(EventType(value).label)
     if name in ("actor", "target") and events and _is_uuid(value):

@@ -1,4 +1,4 @@
-"""The large form of a key: create a key, and edit one."""
+"""The forms that create and edit a key."""
 
 import secrets
 from collections.abc import Collection
@@ -36,7 +36,7 @@ from keyadmin.web.keys.dialogs import get_key, key_changed
 
 
 class AllowListWarning(NamedTuple):
-    """What the new allow-list would do that the person may not intend. `networks` identifies the list, as text.
+    """An effect of the new allow-list that the person may not intend. `networks` is the list as text.
 
     Submitting the form again with `anyway` set to `networks` confirms it.
     """
@@ -112,7 +112,7 @@ def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
 
 
 def _create_error(user: CurrentUser) -> ForbiddenError | NotFoundError:
-    """Why the user cannot create a key in any organisation."""
+    """The error that says why the user cannot create a key in any organisation."""
     if not user.organisations:
         return NotFoundError()
     return policy.forbidden(Permission.ISSUE_KEYS, Permission.ISSUE_KEYS, user.organisations[0])
@@ -160,7 +160,7 @@ def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200
 def _conflict_form(
     request: HttpRequest, user: CurrentUser, form: EditForm, error: ConflictError, key: UUID
 ) -> HttpResponse:
-    """The form with the version that another person saved, and with the edits on top of it. Nothing is saved."""
+    """The form with the values that another person saved, changed by this user's edits. Nothing is saved."""
     row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
     initial = form.merged_with(EditForm.initial_for(row))
     merged = EditForm(initial=initial, choices=_edit_choices(user, row), key=row)
@@ -168,7 +168,7 @@ def _conflict_form(
 
 
 def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
-    """What both forms show."""
+    """The context that both forms share."""
     choices = form.choices
     return {
         "form": form,
@@ -186,7 +186,7 @@ def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
 
 
 def annotate_calls_this_week(key: Any, scopes: Collection[Any], held: Collection[str]) -> bool:
-    """Set `calls` on each scope: how often the key used it in the last 7 days. Returns whether it used any.
+    """Set `calls` on each scope: how often the key used it in the last 7 days. Return whether it used any.
 
     A key with full access holds no scopes of its own, and each of its uses counts. Other scopes count only if the key
     holds them.

@@ -1,4 +1,4 @@
-"""Deleted keys: people who may read a key's history see who deleted it, and when."""
+"""Deleted keys: people who may read the history of a key see when it was deleted, and by whom."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +66,7 @@ def deleted_key_page(request: HttpRequest, user: CurrentUser, key: UUID) -> Http
 
 
 def not_found_error(user: CurrentUser, key: UUID, event: Event | None = None) -> NotFoundError:
-    """The error for a key that is not there: DeletedKeyError if the user may know that it was deleted."""
+    """The error for a key that does not exist: DeletedKeyError if the user may read its history."""
     event = event or _deletion_event(user, key)
     if event is None:
         return NotFoundError()

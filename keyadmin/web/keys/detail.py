@@ -29,20 +29,20 @@ from keyadmin.web.keys.deleted import deleted_key_page
 from keyadmin.web.keys.dialogs import get_key
 from keyadmin.web.usage import charts
 
-#: Events that the page shows of the key's history.
+#: The number of events of the key's history on the page.
 MAX_EVENTS: Final = 6
-#: A permission without use for this many days is marked.
+#: A permission that was not used for this many days is marked.
 UNUSED_AFTER_DAYS: Final = 30
-#: Hours on a page of denied requests.
+#: The number of hours on a page of denied requests.
 DENIALS_PAGE_SIZE: Final = 48
-#: Where the page of denied requests begins if the URL names no day.
+#: The period of the page of denied requests if the URL names no day.
 _DEFAULT_PERIOD: Final = timedelta(days=30)
 _BY_HOUR: Final = paging.Order("hour", True, datetime.fromisoformat, str)
 
 
 @dataclass(frozen=True, slots=True)
 class LastDenial:
-    """The last denied request of a key. `request` is "" for one without a recorded method and path."""
+    """The last denied request of a key. `request` is "" if its method and path were not recorded."""
 
     at: datetime
     address: str
@@ -60,7 +60,7 @@ class ReasonCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DenialHour:
-    """An hour with denied requests, by the name of the reason."""
+    """An hour with the denied requests by reason."""
 
     hour: datetime
     denials: list[ReasonCount]
@@ -130,7 +130,7 @@ def denied_requests(request: PageRequest, key: UUID) -> HttpResponse:
 
 
 def last_denial(key: Any) -> LastDenial | None:
-    """The last denied request of a key read `with_last_denial`; None if there was none."""
+    """The last denied request of `key`, loaded `with_last_denial()`; None if there was none."""
     if key.denied_at is None:
         return None
     query: dict[str, Any] = {"key": key.id, "address": key.denied_from}
@@ -146,7 +146,7 @@ def last_denial(key: Any) -> LastDenial | None:
 
 
 def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
-    """Set on each scope, read `with_use_by_key`: `use`, the last use as text, and `is_unused` for UNUSED_AFTER_DAYS."""
+    """Set on each scope, loaded `with_use_by_key()`: `use` (last use as text) and `is_unused` for UNUSED_AFTER_DAYS."""
     annotated = list(scopes)
     today = timezone.now().astimezone(UTC).date()
     threshold = today - timedelta(days=UNUSED_AFTER_DAYS)

@@ -1,4 +1,4 @@
-"""Dialogs that change existing keys without a large form: new and old secrets, revoke, reactivate, delete."""
+"""Dialogs that change existing keys: regenerate, end the old secret, revoke, reactivate and delete."""
 
 import secrets
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from keyadmin.web.usage import charts
 
 @dataclass(frozen=True, slots=True)
 class SkippedKey:
-    """A selected key that is not revoked, and why."""
+    """A selected key that will not be revoked, and the reason."""
 
     key: Any
     reason: str
@@ -43,7 +43,7 @@ class SkippedKey:
 def get_key(user: CurrentUser, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
     """The key, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError.
 
-    `with_lists` also reads what a form needs: scopes, channels and allow-lists.
+    `with_lists` also loads scopes, channels and allow-lists, for the form.
     """
     keys = Key.objects.visible_to(user.actor).with_usage().with_grace().with_old_secret_use()
     keys = keys.with_lists() if with_lists else keys
@@ -114,7 +114,7 @@ def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_many(request: PageRequest) -> HttpResponseBase:
-    """Revoke the keys that the parameter `key` names, which is repeated. Keys that stay as they are get listed."""
+    """Revoke the keys in the repeated parameter `key`. The dialog also lists the selected keys that it skips."""
     user = get_current_user(request)
     data = request.POST if request.method == "POST" else request.GET
     keys, skipped = _revocable_keys(user, parse_key_ids(data.getlist("key")))

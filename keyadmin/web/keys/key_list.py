@@ -38,13 +38,13 @@ ORDERS: Final = {
     "-expires": paging.Order("expires_at", True, datetime.fromisoformat, UUID, nullable=True),
 }
 DEFAULT_ORDER: Final = "newest"
-#: The two orders between which the heading of a column switches.
+#: The two orders that the heading of a column switches between.
 COLUMN_ORDERS: Final = {"name": ("name", "-name"), "used": ("used", "-used"), "expires": ("expires", "-expires")}
-#: Bots that the filter offers. Keys of other bots are found by searching for the bot's name.
+#: The number of bots that the filter offers. The search finds the keys of other bots by the bot's name.
 MAX_BOT_CHOICES: Final = 100
 #: Filters in the popover.
 POPOVER_FILTERS: Final = ("bot", "scope", "open", "used", "kind")
-#: Filters whose rows no index counts.
+#: Filters that no index supports, so that counting their rows is slow.
 SEARCHING_FILTERS: Final = {"q", "bot", "scope", "open", "used"}
 
 
@@ -148,7 +148,7 @@ class KeyList:
         return paging.page(rows.listed(keys), self.order, self.cursor, PAGE_SIZE)
 
     def _in_order(self, keys: Any) -> Any:
-        """`keys` with the columns of the order."""
+        """`keys` with the columns that the order needs."""
         if not self.order.day:
             return keys
         # An inner join with the meters, so that PostgreSQL can begin with them.

@@ -1,4 +1,4 @@
-"""Keys as the rows of a list: what templates show besides the columns of the table, for all keys of a page at once."""
+"""Keys as rows of a list: the values that templates show, computed for all keys of a page with few statements."""
 
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -14,8 +14,8 @@ from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.templatetags.ui import relative_time
 
-#: The longest labels of permissions, in characters, that fit into their column.
-MAX_CHIP_LABEL: Final = 15
+#: The maximum length of a permission's label, in characters, that fits into the column.
+MAX_CHIP_LABEL_LENGTH: Final = 15
 #: Days of a sparkline, including today.
 SPARKLINE_DAYS: Final = 14
 
@@ -95,15 +95,15 @@ def _scope_chips(scopes: list[Scope], *, sensitive_first: bool) -> tuple[list[Sc
     if not scopes:
         return [], []
     first, *rest = sorted(
-        scopes, key=lambda scope: (sensitive_first and not scope.is_sensitive, len(scope.label) > MAX_CHIP_LABEL)
+        scopes, key=lambda scope: (sensitive_first and not scope.is_sensitive, len(scope.label) > MAX_CHIP_LABEL_LENGTH)
     )
-    room = MAX_CHIP_LABEL if len(rest) == 1 else MAX_CHIP_LABEL - len(" +2 ")
+    room = MAX_CHIP_LABEL_LENGTH if len(rest) == 1 else MAX_CHIP_LABEL_LENGTH - len(" +2 ")
     second = next((scope for scope in rest if len(scope.label) <= room), None)
     return [first, *filter(None, [second])], [scope for scope in rest if scope is not second]
 
 
 def status_note(key: Any) -> str:
-    """A fact that the status does not show: when the old secret stops, or who is disabled. "" for none."""
+    """A secondary fact: when the old secret stops, or which bot or organisation is disabled; "" for none."""
     if key.status in (Status.ACTIVE, Status.EXPIRING) and key.old_secret_until:
         return gettext("Old secret stops %(when)s") % {"when": relative_time(key.old_secret_until)}
     if key.status == Status.PAUSED:
@@ -127,7 +127,7 @@ def allowed_actions(key: Any, user: CurrentUser) -> KeyActions:
 
 
 def usage_by_key(keys: Collection[UUID]) -> dict[UUID, DailyUsage]:
-    """Requests by day of each key that had any."""
+    """Requests by day. Keys without requests are missing."""
     usage: dict[UUID, DailyUsage] = {}
     for key, *counted in usage_sums.by_key(keys, _first_day(), "day"):
         _add(usage.setdefault(key, [(0, 0)] * SPARKLINE_DAYS), *counted)
@@ -143,7 +143,7 @@ def total_usage(keys: Any) -> DailyUsage:
 
 
 def recent_traffic(key: Any) -> RecentTraffic | None:
-    """The requests that stopping the key would deny; None if there were none in the last 24 hours."""
+    """The allowed requests of the last 24 hours; None if there were none."""
     since = timezone.now() - timedelta(hours=24)
     rows = UsageHour.objects.filter(key_id=key.id, hour__gte=since, outcome=CallOutcome.OK)
     requests = rows.aggregate(requests=Sum("count"))["requests"] or 0

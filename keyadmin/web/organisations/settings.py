@@ -29,7 +29,7 @@ def edit(request: PageRequest) -> HttpResponseBase:
     if request.method == "POST":
         policy.require(user.actor, Permission.EDIT_ORGANISATION, organisation)
     form = OrganisationSettingsForm(
-        request.POST if request.method == "POST" else None,
+        htmx.submitted(request),
         organisation=organisation,
         may_choose_tier=Permission.CHOOSE_TIERS in permissions,
     )

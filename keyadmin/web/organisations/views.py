@@ -3,7 +3,6 @@
 import secrets
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -25,9 +24,8 @@ from keyadmin.web.keys import rows as key_rows
 from keyadmin.web.keys import secret_reveal
 
 PAGE_SIZE: Final = 20
-#: Owners that an organisation's page names.
+#: The number of owners that an organisation's page names.
 MAX_OWNERS: Final = 20
-_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -40,7 +38,7 @@ def list_(request: PageRequest) -> HttpResponse:
     rows = Organisation.objects.visible_to(user.actor)
     if q := listing.filters.get("q"):
         rows = rows.filter(name__icontains=q)
-    context = listing.page(rows, _BY_NAME, PAGE_SIZE)
+    context = listing.page(rows, paging.BY_NAME, PAGE_SIZE)
     _set_counts(context["rows"], user)
     context |= {"may_create": user.is_administrator, "section": "organisations"}
     return render(request, f"organisations/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
@@ -50,14 +48,14 @@ def list_(request: PageRequest) -> HttpResponse:
 def create(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     policy.require(user.actor, Permission.MANAGE_ORGANISATIONS, None)
-    form = OrganisationForm(request.POST if request.method == "POST" else None)
+    form = OrganisationForm(htmx.submitted(request))
     if form.is_valid():
         try:
             organisation = organisations.create(actor=user.actor, **form.cleaned_data)
         except InvalidInputError as error:
             form.add_operation_errors(error)
         else:
-            return htmx.redirect_to(request, gettext("Organisation created"), page_of(organisation))
+            return htmx.redirect_to(request, gettext("Organisation created"), organisation_url(organisation))
     context = {"form": form, "back_url": reverse("organisations:list"), "section": "organisations"}
     return render(request, "organisations/create.html", context, status=htmx.form_status(form))
 
@@ -83,7 +81,7 @@ def detail(request: PageRequest, slug: str) -> HttpResponse:
         "public_key": _public_key(user, organisation),
         "may_list": bool(user.person.system_role),
         "may_edit": Permission.EDIT_ORGANISATION in permissions,
-        "may_switch": Permission.MANAGE_ORGANISATIONS in permissions,
+        "may_enable_disable": Permission.MANAGE_ORGANISATIONS in permissions,
         "may_generate": {Permission.ISSUE_KEYS, Permission.PUBLIC_KEY} <= permissions and organisation.is_active,
         "section": "organisations",
     }
@@ -94,18 +92,18 @@ def detail(request: PageRequest, slug: str) -> HttpResponse:
 def edit(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.EDIT_ORGANISATION)
-    form = OrganisationNameForm(request.POST if request.method == "POST" else None, initial={"name": organisation.name})
+    form = OrganisationNameForm(htmx.submitted(request), initial={"name": organisation.name})
     if form.is_valid():
         try:
             organisations.edit(actor=user.actor, organisation=organisation.id, name=form.cleaned_data["name"])
         except InvalidInputError as error:
             form.add_operation_errors(error)
         else:
-            return htmx.redirect_to(request, gettext("Organisation renamed"), page_of(organisation))
+            return htmx.redirect_to(request, gettext("Organisation renamed"), organisation_url(organisation))
     context = {
         "form": form,
         "organisation": organisation,
-        "back_url": page_of(organisation),
+        "back_url": organisation_url(organisation),
         "section": "organisations",
     }
     return render(request, "organisations/edit.html", context, status=htmx.form_status(form))
@@ -118,7 +116,7 @@ def disable(request: PageRequest, slug: str) -> HttpResponseBase:
     organisations.require_change(organisation, active=False)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
-        owner_url=page_of(organisation),
+        owner_url=organisation_url(organisation),
         action_url=reverse("organisations:disable", args=[slug]),
         submit_label=gettext("Disable organisation"),
         success_message=gettext("Organisation disabled"),
@@ -137,7 +135,7 @@ def enable(request: PageRequest, slug: str) -> HttpResponseBase:
     organisations.require_change(organisation, active=True)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
-        owner_url=page_of(organisation),
+        owner_url=organisation_url(organisation),
         action_url=reverse("organisations:enable", args=[slug]),
         submit_label=gettext("Enable organisation"),
         success_message=gettext("Organisation enabled"),
@@ -152,12 +150,12 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
     policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
-    form = PublicKeyForm(request.POST if request.method == "POST" else None)
+    form = PublicKeyForm(htmx.submitted(request))
     if form.is_valid():
         name = gettext("Public API key")
         issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
         if shown := secret_reveal.run_once(
-            request, user, form, issue, section="organisations", back_url=page_of(organisation)
+            request, user, form, issue, section="organisations", back_url=organisation_url(organisation)
         ):
             return shown
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
@@ -165,18 +163,19 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
         "form": PublicKeyForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
         "organisation": organisation,
         "bots": capped_count.capped_counts({"all": bots})["all"],
-        "back_url": page_of(organisation),
+        "back_url": organisation_url(organisation),
         "section": "organisations",
     }
     return render(request, "organisations/generate.html", context, status=htmx.form_status(form))
 
 
-def page_of(organisation: Organisation) -> str:
+def organisation_url(organisation: Organisation) -> str:
+    """The URL of the organisation's page."""
     return reverse("organisations:detail", args=[organisation.slug])
 
 
 def _get_organisation(user: CurrentUser, slug: str, permission: Permission) -> Organisation:
-    """The organisation, which becomes the one that the page is about.
+    """The organisation, which becomes the organisation of the page.
 
     Raises NotFoundError if the user may not see it, and ForbiddenError if they do not have the permission there.
     """

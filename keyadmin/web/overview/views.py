@@ -19,11 +19,11 @@ from keyadmin.web.keys import key_list
 from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import UsageTotals
 
-#: Range of the chart and of the denied requests.
+#: Days of the chart and of the denied requests.
 DAYS: Final = 14
 MAX_KEYS_PER_LIST: Final = 5
 MAX_EVENTS: Final = 7
-#: A younger key is not listed as unused: its client may not be deployed yet.
+#: Younger keys are not listed as unused, because their clients may not be deployed yet.
 _UNUSED_AFTER: Final = timedelta(days=7)
 _WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
 

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -27,7 +27,7 @@ _require_form_methods = require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    form = PersonForm(_post_data(request), initial={"name": person.name, "email": person.email})
+    form = PersonForm(htmx.submitted(request), initial={"name": person.name, "email": person.email})
     if form.is_valid():
         try:
             people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
@@ -46,7 +46,7 @@ def add_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     organisations = [organisation for organisation in managed_organisations(user) if organisation.id not in taken]
     if not organisations:
         raise policy.forbidden(Permission.MANAGE_PEOPLE, Permission.MANAGE_PEOPLE, None)
-    form = AddRoleForm(_post_data(request), organisations=organisations, initial={"role": Role.MEMBER})
+    form = AddRoleForm(htmx.submitted(request), organisations=organisations, initial={"role": Role.MEMBER})
     if form.is_valid():
         try:
             people.set_role(actor=user.actor, person=person.id, **form.cleaned_data)
@@ -61,7 +61,7 @@ def add_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def change_role(request: PageRequest, person_id: UUID, organisation_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person, membership = _get_managed_membership(user, person_id, organisation_id)
-    form = RoleForm(_post_data(request), initial={"role": membership.role})
+    form = RoleForm(htmx.submitted(request), initial={"role": membership.role})
     if form.is_valid():
         role = form.cleaned_data["role"]
         try:
@@ -96,7 +96,7 @@ def set_system_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_person_or_404(user, person_id)
     policy.require(user.actor, Permission.MANAGE_SYSTEM_ROLES, None)
-    form = SystemRoleForm(_post_data(request), initial={"system_role": person.system_role})
+    form = SystemRoleForm(htmx.submitted(request), initial={"system_role": person.system_role})
     if form.is_valid():
         try:
             people.set_system_role(actor=user.actor, person=person.id, **form.cleaned_data)
@@ -114,7 +114,7 @@ def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
     people.require_change(person, active=False)
-    form = OperationForm(_post_data(request))
+    form = OperationForm(htmx.submitted(request))
     if form.is_valid():
         try:
             people.deactivate(actor=user.actor, person=person.id)
@@ -153,7 +153,8 @@ def get_manageable_person(user: CurrentUser, person_id: UUID) -> Any:
     return person
 
 
-def page_of(person: Person) -> str:
+def person_url(person: Person) -> str:
+    """The URL of the person's page."""
     return reverse("people:detail", args=[person.id])
 
 
@@ -171,9 +172,9 @@ def _get_managed_membership(user: CurrentUser, person_id: UUID, organisation_id:
 
 
 def _count_working_keys(user: CurrentUser, person: Person, organisation_id: UUID | None = None) -> dict[str, Any]:
-    """The usable keys that the person created: {"keep", "lose"}, each {"count": int, "words": str}.
+    """The usable keys that the person created: {"keep", "lose"}, each {"count": int, "words": formatted count}.
 
-    Keys with permissions of their own keep them; keys with full access lose what the person loses.
+    Keys with permissions of their own keep them. Keys with full access lose what the person loses.
     """
     keys = Key.objects.visible_to(user.actor).usable().filter(creator=person.id)
     if organisation_id is not None:
@@ -186,15 +187,11 @@ def _close(request: PageRequest, person: Person, message: str) -> HttpResponseBa
     """Reload the page that the dialog was opened from: the list of people or the person's page."""
     list_url = reverse("people:list")
     is_on_list = htmx.is_htmx(request) and htmx.current_page_url(request).partition("?")[0] == list_url
-    return htmx.redirect_to(request, message, list_url if is_on_list else page_of(person))
+    return htmx.redirect_to(request, message, list_url if is_on_list else person_url(person))
 
 
 def _dialog(
     request: PageRequest, template: str, person: Person, form: OperationForm, action: str, **context: Any
 ) -> HttpResponse:
-    values = {"person": person, "form": form, "action": action, "back_url": page_of(person), "section": "people"}
+    values = {"person": person, "form": form, "action": action, "back_url": person_url(person), "section": "people"}
     return render(request, template, values | context, status=htmx.form_status(form))
-
-
-def _post_data(request: PageRequest) -> QueryDict | None:
-    return request.POST if request.method == "POST" else None

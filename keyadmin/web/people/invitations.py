@@ -23,7 +23,7 @@ from keyadmin.operations.people import InvitedPerson, passwords
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import actors, htmx
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
-from keyadmin.web.people.actions import get_manageable_person, page_of
+from keyadmin.web.people.actions import get_manageable_person, person_url
 from keyadmin.web.people.views import managed_organisations
 
 #: The event that makes the list of people reload its rows.
@@ -43,8 +43,8 @@ def invite(request: PageRequest) -> HttpResponseBase:
         else:
             if invited.token:
                 return _show_link(request, invited, is_invitation=True)
-            # The person has an account already. The message repeats the email that was typed: the inviter may not be
-            # permitted to know the person's name.
+            # The person already has an account. The message repeats the submitted email, because the inviter may not
+            # be permitted to see the person's name.
             message = gettext("%(email)s already has an account and now has this role.")
             return htmx.redirect_to(request, message % {"email": form.cleaned_data["email"]}, reverse("people:list"))
     context = {"form": form, "action": request.path, "back_url": reverse("people:list"), "section": "people"}
@@ -67,7 +67,7 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
         "form": OperationForm(None),
         "is_invitation": is_invitation,
         "action": request.path,
-        "back_url": page_of(person),
+        "back_url": person_url(person),
         "section": "people",
     }
     return render(request, "people/link.html", context)
@@ -78,10 +78,10 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 @sensitive_variables("token")
 @sensitive_post_parameters("password")
 def choose_password(request: PageRequest, token: str) -> HttpResponseBase:
-    """The page that a link opens. A GET does not use the link up: mail scanners follow links."""
+    """The page that a link opens. A GET does not invalidate the link, because mail scanners follow links."""
     try:
         person = passwords.person_of(token)
-        form = PasswordForm(request.POST if request.method == "POST" else None)
+        form = PasswordForm(htmx.submitted(request))
         if form.is_valid():
             actor = actors.person_actor(request, person)
             passwords.choose(actor=actor, token=token, password=form.cleaned_data["password"])
@@ -111,7 +111,7 @@ def _invite_form(request: PageRequest, user: CurrentUser) -> InviteForm:
     if selected is None and len(organisations) == 1:
         selected = organisations[0]
     return InviteForm(
-        request.POST if request.method == "POST" else None,
+        htmx.submitted(request),
         organisations=organisations,
         may_give_system_role=user.is_administrator,
         initial={"role": Role.MEMBER, "organisation": selected.id if selected else None},
@@ -120,7 +120,7 @@ def _invite_form(request: PageRequest, user: CurrentUser) -> InviteForm:
 
 @sensitive_variables("created", "url")
 def _show_link(request: PageRequest, created: InvitedPerson, *, is_invitation: bool) -> HttpResponse:
-    """The only response that contains the link."""
+    """The only response that shows the link."""
     url = request.build_absolute_uri(reverse("choose_password", args=[created.token]))
     context = {
         "person": created.person,
@@ -129,7 +129,7 @@ def _show_link(request: PageRequest, created: InvitedPerson, *, is_invitation: b
         "is_invitation": is_invitation,
         "is_mailed": outbox.has_mail_server(),
         "section": "people",
-        "back_url": page_of(created.person),
+        "back_url": person_url(created.person),
     }
     response = render(request, "people/link_made.html", context)
     return trigger_client_event(response, PEOPLE_CHANGED, {}, after="swap")

@@ -20,9 +20,8 @@ from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_curre
 from keyadmin.web.common.list_view import Listing
 
 PAGE_SIZE: Final = 20
-#: Events that a person's page shows.
+#: The number of events on a person's page.
 MAX_EVENTS: Final = 8
-_BY_NAME: Final = paging.Order("name", False, str, UUID)
 
 
 @require_safe
@@ -32,7 +31,7 @@ def list_(request: PageRequest) -> HttpResponse:
     listing = Listing(request, user, PeopleFilters, reverse("people:list"))
     people = _filtered_people(user, listing)
     status = listing.filters.get("status", "")
-    context = listing.page(people.filter(account_status_now=status) if status else people, _BY_NAME, PAGE_SIZE)
+    context = listing.page(people.filter(account_status_now=status) if status else people, paging.BY_NAME, PAGE_SIZE)
     set_allowed_actions(context["rows"], user)
     context |= {
         "tabs": _status_tabs(people, listing, status),
@@ -86,7 +85,7 @@ def get_person_or_404(user: CurrentUser, person_id: UUID) -> Any:
 def visible_people(user: CurrentUser) -> QuerySet[Any]:
     """The people whom the user may see, with `account_status_now`, `visible_memberships`, `has_memberships_outside`.
 
-    The last one tells whether a person has a role in an organisation that the user does not manage.
+    `has_memberships_outside`: the person has a role in an organisation that the user does not manage.
     """
     people = Person.objects.visible_to(user.actor).with_account_status().with_memberships_visible_to(user.actor)
     managed = [organisation.id for organisation in managed_organisations(user)]
@@ -116,7 +115,7 @@ def set_allowed_actions(people: Iterable[Any], user: CurrentUser) -> None:
 
 
 def _filtered_people(user: CurrentUser, listing: Listing) -> QuerySet[Any]:
-    """The people that match all filters but the status, which the tabs count."""
+    """The people that match all filters except the status. The tabs count them by status."""
     people: Any = visible_people(user)
     organisation = listing.organisation
     if organisation is not None:
@@ -149,7 +148,7 @@ def _status_tabs(people: QuerySet[Any], listing: Listing, current: str) -> list[
 
 
 def _filter_chips(listing: Listing) -> list[dict[str, str]]:
-    """The filters in force that no other control shows: role and organisation."""
+    """The filters in force that are shown by no other control: role and organisation."""
     values = {}
     if role := listing.filters.get("role"):
         values["role"] = (gettext("Role"), str(dict(ROLES)[role]))

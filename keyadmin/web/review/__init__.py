@@ -1,1 +1,1 @@
-"""The review report: keys that an auditor would ask about."""
+"""The review report: keys that need attention."""

@@ -1,8 +1,8 @@
-"""The contents of the review report: keys that an auditor would ask about, and why.
+"""The contents of the review report: keys that need attention, and why.
 
-The report is computed when the page is rendered, up to `capped_count.COUNT_LIMIT` keys. With more keys that takes too
-long: the keys on the page then come from the last build of the report, which is part of maintenance. What the page
-shows of each of these keys is current.
+For up to `capped_count.COUNT_LIMIT` keys, the report is computed when the page is rendered. For more keys this takes
+too long. The page then takes its keys from the last build of the report, which is a maintenance task, and computes only
+the findings of the keys that it shows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,11 +27,11 @@ from keyadmin.web.common.list_view import page_foot
 from keyadmin.web.keys import rows as key_rows
 
 PAGE_SIZE: Final = 20
-#: The labels of at most this many unused permissions are listed; of more, their number.
+#: Up to this many unused permissions are listed by label. For more, the page shows their number.
 MAX_UNUSED_LABELS: Final = 2
 _MOST_FINDINGS_FIRST: Final = paging.Order("total", True, int, UUID)
 _MOST_FINDINGS_FIRST_BUILT: Final = paging.Order("total", True, int, UUID, tiebreaker="key_id")
-#: Findings that are a risk. The other ones are a matter of housekeeping.
+#: Findings that are a security risk. The others are housekeeping.
 _SERIOUS: Final = (Finding.OPEN, Finding.FULL_ACCESS, Finding.OWNER_GONE)
 
 
@@ -82,7 +82,7 @@ class Report:
 
     @cached_property
     def keys(self) -> QuerySet[Any]:
-        """All keys that the user may read in the organisation, whatever their status."""
+        """All keys of any status that the user may read, in the organisation if one is selected."""
         keys: QuerySet[Any] = Key.objects.visible_to(self.user.actor)
         return keys.filter(organisation=self.organisation.id) if self.organisation else keys
 
@@ -107,7 +107,7 @@ class Report:
     def _capped_counts(self) -> dict[str, int]:
         """The number of keys to review, and of keys by built finding.
 
-        Keys with and without an expiry are counted apart, because each of the two conditions has an index.
+        Keys with and without an expiry are counted separately, because each of the two conditions has an index.
         """
         keys = self.keys.filter(revoked_at__isnull=True)
         by_expiry = {"lasting": keys.filter(expires_at__isnull=True), "ending": keys.filter(expires_at__gt=Now())}
@@ -133,7 +133,7 @@ class Report:
     def _built_page(self) -> tuple[paging.Page, datetime | None, int]:
         """A page of the built findings, the time of the build, and the number of the newest event at that time.
 
-        Which keys are on the page depends on the build; the findings shown with each key are examined now.
+        The build selects the keys of the page. Their findings are computed now.
         """
         build_columns = {name: Subquery(ReviewBuild.objects.values(name)[:1]) for name in ("at", "event")}
         findings = self._built_findings(self.finding or ANY).annotate(**build_columns)

@@ -1,1 +1,1 @@
-"""Template tags: words and pictures for pages."""
+"""Template tags and filters: text, events of the history, and charts."""

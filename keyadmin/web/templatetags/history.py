@@ -13,7 +13,7 @@ from keyadmin.web.templatetags.ui import absolute_time
 
 register = template.Library()
 
-#: A summary shows this many changes, and of each change this many values.
+#: The number of changes in a summary, and of values of each change.
 MAX_SUMMARY_PARTS: Final = 2
 _INTERFACES: Final = {
     "page": gettext_lazy("Pages"),
@@ -41,9 +41,9 @@ def event_icon(event: Event) -> str:
 
 @register.filter
 def event_sentence(event: Event) -> str:
-    """What the actor did, to stand between the names of actor and target: "created the key".
+    """What the actor did, between the names of actor and target: "created the key".
 
-    An event type of a newer version is shown by its name.
+    An unknown event type, from a newer version, is shown by its value.
     """
     event_type = EventType.from_value(event.type)
     return event_type.sentence(event.target_kind) if event_type else f"· {event.type}"

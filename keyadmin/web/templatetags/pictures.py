@@ -78,7 +78,8 @@ def chart(
 ) -> SafeString:
     """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [an int for each of OUTCOMES]}], oldest first.
 
-    One label for every `every` days, counted back from today. Draw the chart wide and narrow; CSS shows one of them.
+    Every `every` days there is a label, counted back from today. Templates draw the chart twice, wide and narrow, and
+    CSS shows one of them.
     """
     counts = [[int(n) for n in day["counts"]] for day in days]
     step, ceiling = _scale(max((sum(day) for day in counts), default=0) or 1)

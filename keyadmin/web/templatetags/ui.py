@@ -23,6 +23,7 @@ from keyadmin.web.common import capped_count
 
 register = template.Library()
 
+#: Lengths of units in seconds.
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
@@ -102,7 +103,7 @@ def long_date(value: datetime) -> str:
 def moment(value: datetime, style: str = "relative") -> str:
     """A `<time>` element with the absolute time on hover and focus. style: relative, date, short or exact.
 
-    No template: its final newline would put a space before the punctuation that follows.
+    It has no template, because the newline at the end of a file would become a space before punctuation.
     """
     format_time = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
     element = '<time datetime="{}" title="{}" tabindex="0">{}</time>'
@@ -165,7 +166,7 @@ def masked(recognisable: str) -> SafeString:
 
 @register.filter
 def shortest(routes: Iterable[ScopeRoute]) -> ScopeRoute | None:
-    """The route with the shortest pattern, as an example of what a permission opens."""
+    """The route with the shortest pattern, as an example of what a permission allows."""
     return min(routes, key=lambda route: len(route.pattern), default=None)
 
 

@@ -2,10 +2,10 @@
 
 A chart of one key reads the hourly ledger, and from the key's meter the last minutes, which are not in the ledger yet.
 
-The requests of at most `capped_count.COUNT_LIMIT` keys are added up when a page is rendered. With more keys that
-takes too long: the days then come from the roll-up, and the figures by key cover only the MAX_SUMMED_KEYS keys that
-were used last. `UsageTotals` records which of these happened, and the pages state it. Without a roll-up the days
-cover those keys only, too.
+The requests of up to `capped_count.COUNT_LIMIT` keys are added up when a page is rendered. With more keys this takes
+too long. The figures by day then come from the roll-up, and the figures by key cover only the MAX_SUMMED_KEYS keys that
+were used last. If there is no roll-up yet, the figures by day cover only those keys, too. `UsageTotals` says which of
+these cases applies, and the pages state it.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -27,10 +27,10 @@ from keyadmin.models.usage_sums import Keys, Subject
 from keyadmin.web.common import capped_count
 from keyadmin.web.templatetags.pictures import OUTCOMES
 
-#: The ranges of a chart in days. For each: label every how many days, in the wide and in the narrow drawing.
+#: Range of a chart in days → days between two labels in the wide and in the narrow drawing.
 RANGES: Final = {7: (1, 1), 14: (2, 4), 30: (5, 10), 90: (15, 30)}
 DEFAULT_DAYS: Final = 30
-#: Of more than `capped_count.COUNT_LIMIT` keys, this many are added up one by one.
+#: The number of keys that are added up if there are more than `capped_count.COUNT_LIMIT`.
 MAX_SUMMED_KEYS: Final = 250
 _GROUPS: Final = [group for group, _ in OUTCOMES]
 
@@ -92,8 +92,8 @@ class UsageTotals:
     """The requests of many keys by day and by key.
 
     `by_key`: the keys with any requests. If `is_partial`, only those among the keys that were used last.
-    `until`: with a value, the chart covers all keys up to this moment; if None, up to now, and if `is_partial` the same
-    keys as `by_key`.
+    `until`: the chart covers all keys up to this moment. None: it covers them up to now, or if `is_partial` the keys of
+    `by_key`.
     `has_deleted`: the chart includes requests of keys that have been deleted.
     """
 
@@ -128,7 +128,7 @@ def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
 
 
 def allowed_today(key: Any) -> int:
-    """Allowed requests of the key since midnight UTC, without the minutes that only its meter has."""
+    """Allowed requests of the key since midnight UTC, without the last minutes, which only its meter has."""
     midnight = datetime.combine(_today(), time.min, tzinfo=UTC)
     rows = UsageHour.objects.filter(hour__gte=midnight, key_id=key.id, outcome=CallOutcome.OK)
     return rows.aggregate(calls=Sum("count"))["calls"] or 0

@@ -22,7 +22,7 @@ from keyadmin.web.usage import charts
 from keyadmin.web.usage.charts import CallCount, UsageTotals
 
 PAGE_SIZE: Final = 20
-#: Bots that the filter offers. Other bots are reached from their own page.
+#: The number of bots that the filter offers. Other bots are reached from their own page.
 MAX_BOT_CHOICES: Final = 100
 _BUSIEST_FIRST: Final = paging.Order("total", True, int, UUID)
 
@@ -96,8 +96,8 @@ class _UsagePage:
     def _keys(self) -> QuerySet[Any]:
         """The keys that the filters select."""
         if bot := self._bot():
-            # Who may see a bot may see its keys. With a condition on the organisation as well, PostgreSQL would
-            # estimate too few rows and choose a slow plan.
+            # A user who may see a bot may see its keys. With an additional condition on the organisation, PostgreSQL
+            # would estimate too few rows and choose a slow plan.
             keys: Any = Key.objects.filter(bot=bot)
         else:
             keys = Key.objects.visible_to(self.user.actor)
