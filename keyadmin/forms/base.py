@@ -52,7 +52,7 @@ class IdempotentForm(OperationForm):
 
 
 class DescriptionForm(OperationForm):
-    """A description that is edited in place. `was` is the description that the page showed, to detect a conflict."""
+    """A description that is edited in place. `original` is the text that the page showed."""
 
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
-    was = forms.CharField(widget=forms.HiddenInput, max_length=500, required=False, strip=False)
+    original = forms.CharField(widget=forms.HiddenInput, max_length=500, required=False, strip=False)

@@ -16,7 +16,7 @@ from keyadmin.models.event_search import EventFilter
 from keyadmin.models.key import KeyQuerySet
 from keyadmin.operations.audit.export import ExportFormat
 
-SORTS: Final = [
+SORT_CHOICES: Final = [
     ("newest", gettext_lazy("Newest first")),
     ("oldest", gettext_lazy("Oldest first")),
     ("name", gettext_lazy("Name")),
@@ -26,8 +26,8 @@ SORTS: Final = [
     ("expires", gettext_lazy("Expiring first")),
     ("-expires", gettext_lazy("Expiring last")),
 ]
-OPEN: Final = [("any", gettext_lazy("Any IP address")), ("limited", gettext_lazy("Restricted"))]
-USED: Final = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90 days"))]
+ALLOW_LIST_CHOICES: Final = [("any", gettext_lazy("Any IP address")), ("limited", gettext_lazy("Restricted"))]
+LAST_USE_CHOICES: Final = [("never", gettext_lazy("Never")), ("90", gettext_lazy("Not for 90 days"))]
 #: A person's role in an organisation or, with the prefix `system-`, their system role.
 ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in SystemRole.choices)]
 #: The value of the bot filter for keys that belong to no bot.
@@ -91,10 +91,10 @@ class KeyFilters(_BotFilter):
     status = forms.ChoiceField(required=False, choices=Status)
     kind = forms.ChoiceField(required=False, choices=Kind)
     scope = forms.RegexField(r"^[a-z:-]+$", required=False, max_length=60)
-    open = forms.ChoiceField(required=False, choices=OPEN)
-    used = forms.ChoiceField(required=False, choices=USED)
+    open = forms.ChoiceField(required=False, choices=ALLOW_LIST_CHOICES)
+    used = forms.ChoiceField(required=False, choices=LAST_USE_CHOICES)
     organisation = forms.SlugField(required=False, max_length=60)
-    sort = forms.ChoiceField(required=False, choices=SORTS)
+    sort = forms.ChoiceField(required=False, choices=SORT_CHOICES)
 
 
 class ReviewFilters(OperationForm):

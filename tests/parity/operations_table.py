@@ -95,7 +95,7 @@ KEYS: Final = {
         repeated="No changes to save.",
     ),
     "keys.edit description": InterfaceCase(
-        ("/keys/{key}/description/", {"description": "Words", "was": ""}),
+        ("/keys/{key}/description/", {"description": "Words", "original": ""}),
         ("PATCH", "/api/keys/{key}", {"description": "Words"}),
         ("keys", "edit", "{key}", "--description", "Words"),
         invalid=(

@@ -98,7 +98,7 @@ FORM_DATA = {
     "name": "CRM",
     "reason": "Test",
     "description": "New",
-    "was": "",
+    "original": "",
     "scopes": "chats:read",
     "expires": "never",
     "revision": "1",

@@ -148,28 +148,28 @@ def test_description_of_a_bot_is_edited_in_place(
     url = f"/bots/{concierge.id}/description/"
     client = htmx(jonas)
     assert 'value="Answers guests"' in client.get(url).content.decode()
-    sent = {"description": "Greets guests", "was": "Answers guests"}
+    sent = {"description": "Greets guests", "original": "Answers guests"}
     assert "Greets guests" in client.post(url, sent).content.decode()
     assert Bot.objects.get().description == "Greets guests"
     before = Event.objects.count()
-    assert client.post(url, sent | {"was": "Greets guests"}).status_code == 200
-    assert client.post(url, {"description": "a\u202eb", "was": "Greets guests"}).status_code == 422
+    assert client.post(url, sent | {"original": "Greets guests"}).status_code == 200
+    assert client.post(url, {"description": "a\u202eb", "original": "Greets guests"}).status_code == 422
     assert Event.objects.count() == before
     page = signed_in(jonas)
     assert "<html" in page.get(url).content.decode()
-    assert page.post(url, {"description": "Bye", "was": "Greets guests"})["Location"] == f"/bots/{concierge.id}/"
+    assert page.post(url, {"description": "Bye", "original": "Greets guests"})["Location"] == f"/bots/{concierge.id}/"
 
 
 def test_description_that_changed_meanwhile_is_not_overwritten(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     bots.edit(actor=OPERATOR, bot=concierge.id, description="Theirs")
     url = f"/bots/{concierge.id}/description/"
-    response = htmx(jonas).post(url, {"description": "Mine", "was": "Answers guests"})
+    response = htmx(jonas).post(url, {"description": "Mine", "original": "Answers guests"})
     assert response.status_code == 409
     html = response.content.decode()
     assert "Someone else changed it to “Theirs”." in html
     assert 'value="Mine"' in html
     assert Bot.objects.get().description == "Theirs"
-    assert htmx(jonas).post(url, {"description": "Mine", "was": "Theirs"}).status_code == 200
+    assert htmx(jonas).post(url, {"description": "Mine", "original": "Theirs"}).status_code == 200
     assert Bot.objects.get().description == "Mine"
 
 

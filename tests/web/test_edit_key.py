@@ -219,7 +219,7 @@ class TestDescription:
         client = htmx(jonas)
         form = client.get(self.address(key)).content.decode()
         assert form.lstrip().startswith('<form class="inline-form"')
-        response = client.post(self.address(key), {"description": "New <b>", "was": "Old"})
+        response = client.post(self.address(key), {"description": "New <b>", "original": "Old"})
         assert "New &lt;b&gt;" in response.content.decode()
         assert json.loads(response["HX-Trigger"]) == {"toast": {"message": "Description saved"}}
         key.refresh_from_db()
@@ -229,7 +229,7 @@ class TestDescription:
         client = htmx(jonas)
         for response in (
             client.get(f"{self.address(key)}?shown"),
-            client.post(self.address(key), {"description": "Old", "was": "Old"}),
+            client.post(self.address(key), {"description": "Old", "original": "Old"}),
         ):
             assert response.status_code == 200
             assert 'id="edit-description"' in response.content.decode()
@@ -239,11 +239,11 @@ class TestDescription:
     def test_form_works_as_a_page_without_htmx(self, jonas: Person, key: Key, signed_in: SignedIn) -> None:
         client = signed_in(jonas)
         assert "<!doctype html>" in client.get(self.address(key)).content.decode()
-        response = client.post(self.address(key), {"description": "New", "was": "Old"})
+        response = client.post(self.address(key), {"description": "New", "original": "Old"})
         assert response["Location"] == f"/keys/{key.id}/"
 
     def test_description_that_is_too_long_shows_an_error(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
-        response = htmx(jonas).post(self.address(key), {"description": "x" * 501, "was": "Old"})
+        response = htmx(jonas).post(self.address(key), {"description": "x" * 501, "original": "Old"})
         assert response.status_code == 422
         assert 'aria-invalid="true"' in response.content.decode()
 
@@ -252,17 +252,17 @@ class TestDescription:
     ) -> None:
         operations.edit(actor=OPERATOR, key=key.id, revision=None, description="Theirs")
         client = htmx(jonas)
-        response = client.post(self.address(key), {"description": "Mine", "was": "Old"})
+        response = client.post(self.address(key), {"description": "Mine", "original": "Old"})
         assert response.status_code == 409
         html = response.content.decode()
         assert "Someone else changed it to “Theirs”." in html
         assert 'value="Mine"' in html
-        assert 'name="was" value="Theirs"' in html
-        assert client.post(self.address(key), {"description": "Mine", "was": "Theirs"}).status_code == 200
+        assert 'name="original" value="Theirs"' in html
+        assert client.post(self.address(key), {"description": "Mine", "original": "Theirs"}).status_code == 200
 
     def test_change_of_another_field_does_not_block_the_description(
         self, jonas: Person, key: Key, htmx: SignedIn
     ) -> None:
         operations.edit(actor=OPERATOR, key=key.id, revision=None, name="Renamed")
-        response = htmx(jonas).post(self.address(key), {"description": "Mine", "was": "Old"})
+        response = htmx(jonas).post(self.address(key), {"description": "Mine", "original": "Old"})
         assert response.status_code == 200

@@ -230,7 +230,7 @@ def test_page_costs_a_fixed_number_of_statements(
         bot=bot, scopes=scopes, networks=["192.0.2.1/32"], channels=[ChannelFactory.create(organisation=northwind)]
     )
     client = signed_in(request.getfixturevalue(who))
-    signed_in(jonas).post(f"/keys/{full.id}/description/", {"description": "New", "was": ""})
+    signed_in(jonas).post(f"/keys/{full.id}/description/", {"description": "New", "original": ""})
     with django_assert_max_num_queries(12):
         html(client, full)
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from keyadmin.core.time import rfc3339
-from keyadmin.forms.filters import OPEN, USED, filter_keys
+from keyadmin.forms.filters import ALLOW_LIST_CHOICES, LAST_USE_CHOICES, filter_keys
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import CommandError, ExitCode, clock, printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
@@ -101,11 +101,13 @@ class Command(SubcommandCommand):
         argument("--scope", metavar="SCOPE", help="Only keys with this scope."),
         argument(
             "--open",
-            choices=[value for value, _ in OPEN],
+            choices=[value for value, _ in ALLOW_LIST_CHOICES],
             help="Only keys that allow any address, or only restricted keys.",
         ),
         argument(
-            "--used", choices=[value for value, _ in USED], help="Only keys that were never used, or not for 90 days."
+            "--used",
+            choices=[value for value, _ in LAST_USE_CHOICES],
+            help="Only keys that were never used, or not for 90 days.",
         ),
         argument("--limit", type=arguments.count, default=50, help="The maximum number of keys. Default: 50."),
     )

@@ -43,12 +43,12 @@ class InlineDescription:
             if htmx.is_htmx(request) and "shown" in request.GET:
                 return self._text_response(request, row)
             return self._field_response(
-                request, DescriptionForm(initial={"description": row.description, "was": row.description})
+                request, DescriptionForm(initial={"description": row.description, "original": row.description})
             )
         form = DescriptionForm(request.POST)
         if not form.is_valid():
             return self._field_response(request, form, status=422)
-        if form.cleaned_data["was"] != row.description:
+        if form.cleaned_data["original"] != row.description:
             return self._conflict_response(request, form.cleaned_data["description"])
         try:
             row = operation(revision=row.revision, description=form.cleaned_data["description"])
@@ -75,7 +75,7 @@ class InlineDescription:
 
     def _conflict_response(self, request: HttpRequest, typed: str) -> HttpResponse:
         """The field with an error. If the user submits it again, the text replaces that of the other person."""
-        form = DescriptionForm({"description": typed, "was": self.row.description})
+        form = DescriptionForm({"description": typed, "original": self.row.description})
         message = gettext("Someone else changed it to “%(text)s”. Press Enter to replace it with yours.")
         form.add_error("description", message % {"text": self.row.description})
         return self._field_response(request, form, status=409)

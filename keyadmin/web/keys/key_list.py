@@ -16,7 +16,15 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from keyadmin.forms.filters import NO_BOT, OPEN, SORTS, USED, KeyFilters, filter_keys, without_networks
+from keyadmin.forms.filters import (
+    ALLOW_LIST_CHOICES,
+    LAST_USE_CHOICES,
+    NO_BOT,
+    SORT_CHOICES,
+    KeyFilters,
+    filter_keys,
+    without_networks,
+)
 from keyadmin.models import Bot, Key, Kind, Meter, Scope, Status, paging
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
@@ -202,9 +210,9 @@ class KeyList:
             "bots": [(NO_BOT, gettext("The organisation itself")), *bots],
             "scopes": scopes,
             "kinds": Kind.choices,
-            "open": OPEN,
-            "used": USED,
-            "sorts": SORTS,
+            "open": ALLOW_LIST_CHOICES,
+            "used": LAST_USE_CHOICES,
+            "sorts": SORT_CHOICES,
             "count": len(self.filters.keys() & set(POPOVER_FILTERS)),
             "clear_url": querystring.link(self.url, {n: v for n, v in self.query.items() if n not in POPOVER_FILTERS}),
         }
