@@ -51,7 +51,10 @@ def of_disabling(keys: Any) -> Impact:
 
 
 def allowed_today(keys: Collection[UUID] | QuerySet[Any]) -> dict[UUID, int]:
-    """The allowed requests since midnight UTC, by key. Keys without any are missing."""
+    """The allowed requests since midnight UTC by key, without the last minutes, which only the meters have.
+
+    Keys without any are missing.
+    """
     midnight = datetime.combine(timezone.now().astimezone(UTC).date(), time.min, tzinfo=UTC)
     rows = UsageHour.objects.filter(key_id__in=keys, hour__gte=midnight, outcome=CallOutcome.OK)
     return dict(rows.values("key_id").annotate(requests=Sum("count")).values_list("key_id", "requests"))

@@ -25,11 +25,10 @@ from keyadmin.models import Key
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission, permissions_for_key
-from keyadmin.web.common import htmx
+from keyadmin.web.common import htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.keys import rows, secret_reveal
 from keyadmin.web.keys.deleted import not_found_error
-from keyadmin.web.usage import charts
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ def _regenerate_form(request: HttpRequest, key: Any, form: RegenerateForm) -> Ht
         "key": key,
         "form": form,
         "graces": grace_choices(key),
-        "requests_today": charts.allowed_today(key),
+        "requests_today": impact.allowed_today([key.id]).get(key.id, 0),
         "back_url": reverse("keys:detail", args=[key.id]),
         "section": "keys",
     }

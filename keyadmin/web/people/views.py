@@ -40,7 +40,6 @@ def list_(request: PageRequest) -> HttpResponse:
         "organisations": [(each.slug, each.name) for each in user.organisations] if len(user.organisations) > 1 else [],
         "may_invite": user.is_administrator or user.may_in_any(Permission.MANAGE_PEOPLE),
         "is_filtered": bool(listing.filters),
-        "shows_system_roles": user.is_administrator,
         "list_url": request.get_full_path(),
         "section": "people",
     }

@@ -10,18 +10,18 @@ these cases applies, and the pages state it.
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-from keyadmin.models import CallOutcome, CallOutcomeGroup, Meter, UsageHour, UsageRollUp, usage_sums
+from keyadmin.models import CallOutcome, CallOutcomeGroup, Meter, UsageRollUp, usage_sums
 from keyadmin.models.usage import calls_by_day
 from keyadmin.models.usage_sums import Keys, Subject
 from keyadmin.web.common import capped_count
@@ -125,13 +125,6 @@ def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
     groups_by_day = calls_by_day(key, today - timedelta(days=max(ranges) - 1))
     counts = {day: [groups.get(group, 0) for group in _GROUPS] for day, groups in groups_by_day.items()}
     return [_chart(counts, [today - timedelta(days=back) for back in reversed(range(days))]) for days in ranges]
-
-
-def allowed_today(key: Any) -> int:
-    """Allowed requests of the key since midnight UTC, without the last minutes, which only its meter has."""
-    midnight = datetime.combine(_today(), time.min, tzinfo=UTC)
-    rows = UsageHour.objects.filter(hour__gte=midnight, key_id=key.id, outcome=CallOutcome.OK)
-    return rows.aggregate(calls=Sum("count"))["calls"] or 0
 
 
 def usage_totals(keys: QuerySet[Any], count: int, days: int, subjects: Collection[Subject]) -> UsageTotals:
