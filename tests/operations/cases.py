@@ -149,7 +149,7 @@ OWNER_CASES: Final[dict[str, Operation]] = {
     "people.invite": lambda w, a: people.invite(
         actor=a, email="new@example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
     ),
-    "people.make_link": lambda w, a: people.make_link(actor=a, person=w.person.id),
+    "people.create_password_link": lambda w, a: people.create_password_link(actor=a, person=w.person.id),
     "people.edit": lambda w, a: people.edit(actor=a, person=w.person.id, email="other@example.com"),
     "people.deactivate": lambda w, a: people.deactivate(actor=a, person=w.person.id),
     "people.reactivate": lambda w, a: people.reactivate(actor=a, person=w.leaver.id),

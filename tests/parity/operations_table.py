@@ -299,7 +299,7 @@ OWNED: Final = {
             "Enter a valid email address.",
         ),
     ),
-    "people.make_link": InterfaceCase(
+    "people.create_password_link": InterfaceCase(
         ("/people/{person}/link/", {}),
         ("POST", "/api/people/{person}/link", None),
         ("people", "link", "{person}"),

@@ -167,7 +167,7 @@ def test_get_of_the_link_dialog_creates_no_link(jonas: Person, sam: Person, sign
 
 @pytest.fixture
 def link(sam: Person) -> str:
-    return f"/welcome/{people.make_link(actor=OPERATOR, person=sam.id).token}/"
+    return f"/welcome/{people.create_password_link(actor=OPERATOR, person=sam.id).token}/"
 
 
 def assert_link_is_invalid(link: str, status: int, words: str) -> None:

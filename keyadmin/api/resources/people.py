@@ -164,7 +164,7 @@ def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: Cha
 )
 def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
     """Create a link to choose a password. It replaces earlier links and is shown once."""
-    operation = partial(people.make_link, actor=_actor_who_sees(request, person), person=person)
+    operation = partial(people.create_password_link, actor=_actor_who_sees(request, person), person=person)
     return idempotency.run(request, operation, partial(_render_invited, request, response))
 
 

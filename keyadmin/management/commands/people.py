@@ -57,7 +57,8 @@ class Command(SubcommandCommand):
     @subcommand("link", "Print a new link with which a person chooses a password. Earlier links stop working.", PERSON)
     def link(self, options: Namespace) -> None:
         self._print_link(
-            people.make_link(actor=self.actor, person=lookups.person(options.person).id), "Created a link for"
+            people.create_password_link(actor=self.actor, person=lookups.person(options.person).id),
+            "Created a link for",
         )
 
     @subcommand("list", "List all people.")

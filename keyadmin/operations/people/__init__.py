@@ -6,10 +6,10 @@
 from keyadmin.operations.people.accounts import (
     InvitedPerson,
     create,
+    create_password_link,
     deactivate,
     edit,
     invite,
-    make_link,
     reactivate,
     remove_role,
     require_active,
@@ -21,10 +21,10 @@ from keyadmin.operations.people.accounts import (
 __all__ = [
     "InvitedPerson",
     "create",
+    "create_password_link",
     "deactivate",
     "edit",
     "invite",
-    "make_link",
     "reactivate",
     "remove_role",
     "require_active",

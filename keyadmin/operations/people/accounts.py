@@ -72,7 +72,7 @@ def invite(
     return InvitedPerson(person, passwords.token_of(person))
 
 
-def make_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> InvitedPerson:
+def create_password_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> InvitedPerson:
     """Create a link by which the person chooses a password. Earlier links become invalid.
 
     With `mail_base_url`, the scheme and host of the pages, they also get it by mail.

@@ -60,7 +60,7 @@ def create_link(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     is_invitation = person.account_status == AccountStatus.INVITED
     people.require_active(person)
     if request.method == "POST":
-        created = people.make_link(actor=user.actor, person=person.id, mail_base_url=_base_url(request))
+        created = people.create_password_link(actor=user.actor, person=person.id, mail_base_url=_base_url(request))
         return _show_link(request, created, is_invitation=is_invitation)
     context = {
         "person": person,

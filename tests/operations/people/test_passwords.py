@@ -92,15 +92,15 @@ def test_owner_invites_no_administrator(northwind: Organisation, jonas: Person) 
 
 
 def test_newer_link_invalidates_the_older(sam: Person, jonas: Person) -> None:
-    first = people.make_link(actor=as_actor(jonas), person=sam.id)
-    second = people.make_link(actor=as_actor(jonas), person=sam.id)
+    first = people.create_password_link(actor=as_actor(jonas), person=sam.id)
+    second = people.create_password_link(actor=as_actor(jonas), person=sam.id)
     with pytest.raises(passwords.LinkUsedError, match="newer"):
         passwords.person_of(first.token)
     assert passwords.person_of(second.token) == sam
 
 
 def test_link_works_once(sam: Person) -> None:
-    token = people.make_link(actor=OPERATOR, person=sam.id).token
+    token = people.create_password_link(actor=OPERATOR, person=sam.id).token
     passwords.choose(actor=as_actor(sam), token=token, password=PASSWORD)
     with pytest.raises(passwords.LinkUsedError, match="has been used"):
         passwords.choose(actor=as_actor(sam), token=token, password=PASSWORD + "!")
@@ -110,14 +110,14 @@ def test_link_works_once(sam: Person) -> None:
 
 def test_sign_in_or_new_email_invalidates_the_link(sam: Person) -> None:
     for change in ({"last_login": timezone.now()}, {"email": "samuel@northwind.example"}):
-        token = people.make_link(actor=OPERATOR, person=sam.id).token
+        token = people.create_password_link(actor=OPERATOR, person=sam.id).token
         Person.objects.filter(id=sam.id).update(**change)
         with pytest.raises(passwords.LinkUsedError):
             passwords.person_of(token)
 
 
 def test_link_expires_after_a_week(sam: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    token = people.make_link(actor=OPERATOR, person=sam.id).token
+    token = people.create_password_link(actor=OPERATOR, person=sam.id).token
     now = signing.time.time()
     monkeypatch.setattr(signing.time, "time", lambda: now + timedelta(days=7, minutes=-1).total_seconds())
     assert passwords.person_of(token) == sam
@@ -127,24 +127,24 @@ def test_link_expires_after_a_week(sam: Person, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_deactivated_person_has_no_link(sam: Person) -> None:
-    token = people.make_link(actor=OPERATOR, person=sam.id).token
+    token = people.create_password_link(actor=OPERATOR, person=sam.id).token
     people.deactivate(actor=OPERATOR, person=sam.id)
     with pytest.raises(passwords.LinkUsedError, match="deactivated"):
         passwords.choose(actor=as_actor(sam), token=token, password=PASSWORD)
     with pytest.raises(ConflictError, match="Reactivate"):
-        people.make_link(actor=OPERATOR, person=sam.id)
+        people.create_password_link(actor=OPERATOR, person=sam.id)
 
 
 @pytest.mark.parametrize("change", ["", "00", "zz", "é", "flip", "longer"])
 def test_invalid_token_is_not_found(sam: Person, change: str) -> None:
-    token = people.make_link(actor=OPERATOR, person=sam.id).token
+    token = people.create_password_link(actor=OPERATOR, person=sam.id).token
     flipped = token[:-1] + ("0" if token[-1] != "0" else "1")
     with pytest.raises(NotFoundError):
         passwords.person_of({"flip": flipped, "longer": token + "00"}.get(change, change))
 
 
 def test_rejected_password_leaves_the_link_valid(sam: Person) -> None:
-    token = people.make_link(actor=OPERATOR, person=sam.id).token
+    token = people.create_password_link(actor=OPERATOR, person=sam.id).token
     with pytest.raises(InvalidInputError) as raised:
         passwords.choose(actor=as_actor(sam), token=token, password="short")
     assert list(raised.value.errors) == ["password"]
@@ -157,9 +157,9 @@ def test_owner_creates_no_link_for_a_person_of_another_organisation(
     shared = member_of(northwind)
     Membership.objects.create(person=shared, organisation=contoso, role=Role.MEMBER)
     with pytest.raises(ForbiddenError):
-        people.make_link(actor=as_actor(jonas), person=shared.id)
+        people.create_password_link(actor=as_actor(jonas), person=shared.id)
     with pytest.raises(NotFoundError):
-        people.make_link(actor=as_actor(jonas), person=lena.id)
+        people.create_password_link(actor=as_actor(jonas), person=lena.id)
 
 
 # Passwords and sessions
