@@ -154,16 +154,16 @@ class ChannelFactory(DjangoModelFactory[Channel]):
 
 if TYPE_CHECKING:
 
-    class IssuedKey(Key):
+    class KeyWithToken(Key):
         """A key that also holds its API keys as a client sends them, which the database does not."""
 
         token: str
         old_token: str
 else:
-    IssuedKey = Key
+    KeyWithToken = Key
 
 
-class KeyFactory(DjangoModelFactory[IssuedKey]):
+class KeyFactory(DjangoModelFactory[KeyWithToken]):
     """A key with its meter and secret. `key.token` is the API key as a client sends it.
 
     In addition to the fields it takes `scopes` (names), `channels` (rows) and `networks` (texts). `in_grace` adds an

@@ -71,10 +71,10 @@ def append_only_disabled(url: str) -> Generator[psycopg.Connection[Any]]:
     """A transaction of the database's owner, with the triggers disabled that make history append-only."""
     with psycopg.connect(url_as(OWNER, url)) as owner:
         for table, trigger in _TRIGGERS.items():
-            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")  # type: ignore[arg-type]
+            owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
         yield owner
         for table, trigger in _TRIGGERS.items():
-            owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")  # type: ignore[arg-type]
+            owner.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
 _TRIGGERS = {"event": "event_append_only", "chain_head": "chain_head_only_advances"}

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from django.apps import apps
+from django.db.models.fields.reverse_related import ForeignObjectRel
 
 TESTS = Path(__file__).resolve().parent
 PACKAGE = TESTS.parent / "keyadmin"
@@ -78,7 +79,7 @@ def names_in(node: ast.expr) -> set[str]:
 def related_managers() -> set[str]:
     """The names by which rows lead to other rows: `key.secrets`, `person.memberships`, `key.scopes`."""
     fields = [field for model in apps.get_app_config("keyadmin").get_models() for field in model._meta.get_fields()]
-    many = {field.get_accessor_name() for field in fields if field.auto_created and not field.concrete}
+    many = {field.get_accessor_name() for field in fields if isinstance(field, ForeignObjectRel)}
     return {name for name in many | {field.name for field in fields if field.many_to_many} if name}
 
 

@@ -136,8 +136,8 @@ def test_endpoint_changes_nothing(world: World) -> None:
     ]
     assert len(calls) > 30
     refresh = token_session(world.owner)
-    body = json.dumps({"refresh_token": refresh})
-    calls += [("POST", path, body) for path in ("/api/token/refresh", "/api/token/revoke")]
+    token = json.dumps({"refresh_token": refresh})
+    calls += [("POST", path, token) for path in ("/api/token/refresh", "/api/token/revoke")]
     with unwritable():
         for method, address, body in calls:
             response = call_as(world, "administrator", method, address, body)

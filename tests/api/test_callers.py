@@ -101,6 +101,11 @@ NAMED: Final = [
 ]
 
 
+def with_names(text: str, names: dict[str, str]) -> str:
+    """Replace each name in braces."""
+    return re.sub(r"\{(\w+)\}", lambda match: names[match[1]], text)
+
+
 @pytest.mark.parametrize(("method", "address", "body"), NAMED, ids=lambda value: str(value)[:40])
 def test_reference_to_another_organisation_is_answered_like_a_missing_one(
     world: World, method: str, address: str, body: Any
@@ -111,7 +116,6 @@ def test_reference_to_another_organisation_is_answered_like_a_missing_one(
     text = address + "\n" + ("" if body is None else json.dumps(body))
     answers = []
     for named in (theirs, none):
-        said = re.sub(r"\{(\w+)\}", lambda match, known=named: known[match[1]], text)  # type: ignore[misc]
-        answers.append(call_as(world, "owner", method, *said.split("\n")))
+        answers.append(call_as(world, "owner", method, *with_names(text, named).split("\n")))
     assert answers[0].status_code == 404
     assert _alike(answers[0]) == _alike(answers[1])

@@ -8,6 +8,7 @@ from keyadmin.operations import keys
 from tests.api.calling import call_with_key
 from tests.factories import OPERATOR, KeyFactory
 from tests.fixtures.committed_rows import CommittedRows
+from tests.operations.helpers import latest_event
 
 
 def test_key_exports_the_history_of_its_organisation(rows: CommittedRows) -> None:
@@ -15,7 +16,7 @@ def test_key_exports_the_history_of_its_organisation(rows: CommittedRows) -> Non
     reader = rows.key(home, scopes=["history:read"])
     for organisation in (home, elsewhere):
         keys.revoke(actor=OPERATOR, key=KeyFactory.create(organisation=organisation, name="=1+1").id, reason="Retired")
-    newest = Event.objects.first()
+    newest = latest_event()
 
     def exports() -> Any:
         return Event.objects.filter(number__gt=newest.number)

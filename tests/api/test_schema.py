@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from django.db.models import F
+from django.db.models import F, Model
 
 from keyadmin.api import openapi
 from keyadmin.models import Event, EventType, Organisation, Person, Scope, ScopeRoute, Tier, Version
@@ -31,15 +31,16 @@ SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chat
 def catalogue(call_path_connections: None, django_db_blocker: Any) -> Iterator[None]:
     """Restore the catalogue afterwards: an administrator's run changes it."""
     with django_db_blocker.unblock():
-        kept = [(model, list(model.objects.values())) for model in (Tier, Scope, ScopeRoute)]
+        models: tuple[type[Model], ...] = (Tier, Scope, ScopeRoute)
+        kept = [(model, list(model._default_manager.values())) for model in models]
     yield
     with django_db_blocker.unblock():
         ScopeRoute.objects.all().delete()
         for model, rows in kept:
             known = [model(**row) for row in rows]
-            model.objects.exclude(pk__in=[row.pk for row in known]).delete()
+            model._default_manager.exclude(pk__in=[row.pk for row in known]).delete()
             fields = [field.name for field in model._meta.concrete_fields if not field.primary_key]
-            model.objects.bulk_create(
+            model._default_manager.bulk_create(
                 known, update_conflicts=True, unique_fields=[model._meta.pk.name], update_fields=fields
             )
         Version.objects.filter(subject=CATALOGUE).update(number=F("number") + 1)

@@ -21,6 +21,7 @@ from keyadmin.operations import audit, people
 from keyadmin.operations.people import sessions
 from tests.api.calling import bearer
 from tests.factories import OPERATOR, PASSWORD, KeyFactory, as_actor, member_of, token_session
+from tests.operations.helpers import latest_event
 
 EMAIL = "jonas@northwind.example"
 
@@ -69,7 +70,7 @@ def test_access_token_of_a_sign_in_is_accepted(jonas: Person, northwind: Organis
         "system_role": "",
         "roles": [{"organisation": here, "role": "owner"}],
     }
-    event = Event.objects.first()
+    event = latest_event()
     assert (event.type, event.actor_id, event.interface) == (EventType.SIGNED_IN, jonas.id, "api")
 
 
@@ -106,7 +107,7 @@ def test_sign_out_ends_the_session(jonas: Person) -> None:
     assert post("/api/token/revoke", sent).status_code == 204
     assert whoami(told["access_token"]).status_code == 401
     assert post("/api/token/refresh", sent).status_code == 401
-    assert Event.objects.first().type == EventType.SIGNED_OUT
+    assert latest_event().type == EventType.SIGNED_OUT
     number = Event.objects.count()
     assert post("/api/token/revoke", sent).status_code == 204
     assert post("/api/token/revoke", {"refresh_token": "nothing"}).status_code == 204
@@ -257,7 +258,7 @@ def test_every_failed_sign_in_costs_one_hash(jonas: Person, northwind: Organisat
 
 
 def test_failed_sign_ins_of_page_and_api_share_one_limit(jonas: Person) -> None:
-    where = {"REMOTE_ADDR": "198.51.100.7"}
+    where: dict[str, Any] = {"REMOTE_ADDR": "198.51.100.7"}
     for _ in range(4):
         Client().post("/account/login/", {"login": EMAIL, "password": "wrong"}, **where)
     statuses = [sign_in(password="wrong", **where).status_code for _ in range(6)]

@@ -76,7 +76,7 @@ def test_allowed_call_is_counted(server: Server, rows: CommittedRows, service: C
 
 def test_key_or_pair_is_required_as_the_credential(server: Server, rows: CommittedRows, service: CreatedKey) -> None:
     created = sibling(rows, service)
-    pair = {"key_id": created.token.key_id, "secret": created.token.secret}
+    pair: dict[str, Any] = {"key_id": created.token.key_id, "secret": created.token.secret}
     assert outcome(ask(server, service, **pair)) == (200, "ok")
     assert outcome(ask(server, service)) == (401, "no_credential")
     assert outcome(ask(server, service, key=wrong_secret(created.token).value)) == (401, "unproven")

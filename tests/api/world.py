@@ -5,7 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 from keyadmin.api.auth import issue_access_token
-from keyadmin.models import AllowListEntry, Channel, Event, Organisation, Person, Scope, ScopeRoute
+from keyadmin.models import Channel, Event, Organisation, Person, Scope, ScopeRoute
 from keyadmin.operations.people import token_sessions
 from tests.api.calling import bearer
 from tests.factories import ChannelFactory, KeyFactory, as_actor
@@ -68,15 +68,17 @@ class World:
 
     def other_key(self, caller: str) -> dict[str, str]:
         """How one of OTHER_KEYS asks; it may read and write keys, and read history."""
-        kind = {
+        kinds: dict[str, dict[str, Any]] = {
             "master key": {"master": True},
             "bot's key": {"bot": self.rows.bot(self.home)},
             "public key": {"public": True},
             "compact key": {"compact": True, "prefix": "whm"},
             "old secret": {"in_grace": True},
-        }.get(caller, {})
-        key = KeyFactory.create(organisation=self.home, scopes=["keys:read", "keys:write", "history:read"], **kind)
+        }
+        scopes = ["keys:read", "keys:write", "history:read"]
+        key = KeyFactory.create(organisation=self.home, scopes=scopes, **kinds.get(caller, {}))
         if caller == "pair":
+            assert key.key_id
             return {"X-API-Key-Id": key.key_id, "X-API-Key-Secret": key.token.removeprefix(f"{key.key_id}_")}
         return {"X-API-Key": key.old_token if caller == "old secret" else key.token}
 
@@ -91,7 +93,7 @@ class World:
 
     def _entry(self, organisation: Organisation) -> str:
         key = KeyFactory.create(organisation=organisation, networks=["10.0.0.0/8", "192.0.2.0/24"])
-        return str(AllowListEntry.objects.filter(key=key).first().id)  # type: ignore[union-attr]
+        return str(key.allow_list.values_list("id", flat=True)[0])
 
     def _scope(self, organisation: Organisation) -> str:
         name = "x:" + "".join(chr(ord("a") + int(digit, 16)) for digit in uuid4().hex[:16])

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, time, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -46,7 +47,7 @@ def database_time(moment: datetime) -> Iterator[None]:
     execute_as_owner("CREATE SCHEMA past")
     execute_as_owner(
         "CREATE FUNCTION past.clock_timestamp() RETURNS timestamptz LANGUAGE sql"
-        f" RETURN timestamptz '{moment.isoformat()}'"  # type: ignore[arg-type]
+        f" RETURN timestamptz '{moment.isoformat()}'"
     )
     execute_as_owner("GRANT USAGE ON SCHEMA past TO PUBLIC")
     with connection.cursor() as cursor:
@@ -159,7 +160,7 @@ def export_evidence(page: Page, key: Key, folder: Path) -> None:
     expect(page.locator("#event-rows tbody tr").first).to_contain_text("JSON Lines")
 
 
-def hash_of(exported: dict) -> str:  # type: ignore[type-arg]
+def hash_of(exported: dict[str, Any]) -> str:
     """The hash of an exported event as the documentation of exports defines it, computed without keyadmin."""
     actor, target = exported["actor"], exported["target"]
     fields = {

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -121,9 +122,9 @@ def test_call_is_decided_with_a_thousand_open_files(rows: CommittedRows) -> None
     discard_connections()
 
 
-def test_commits_are_synchronous_only_with_durable_counts(rows: CommittedRows, settings: object) -> None:
+def test_commits_are_synchronous_only_with_durable_counts(rows: CommittedRows, settings: Any) -> None:
     for durable, expected in ((False, "off"), (True, "on")):
-        settings.KEYADMIN_DURABLE_COUNTS = durable  # type: ignore[attr-defined]
+        settings.KEYADMIN_DURABLE_COUNTS = durable
         with psycopg.connect(callpath_connection.conninfo()) as own:
             shown = own.execute("SHOW synchronous_commit").fetchone()
         assert shown == (expected,)

@@ -71,7 +71,7 @@ def test_key_expires_by_the_clock_of_the_database(server: Server, rows: Committe
     """Every worker has the key cached. Calls are 200 before the expiry by that clock, and 401 from then on."""
     created = rows.key()
     rows.execute("UPDATE key SET expires_at = clock_timestamp() + interval '1.5 seconds' WHERE id = %s", created.key.id)
-    seen = set()
+    seen: set[tuple[int, int]] = set()
     with server.connections_by_worker(created.headers) as workers:
         while {(pid, 401) for pid in workers} - seen:
             for pid, worker in workers.items():

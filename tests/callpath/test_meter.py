@@ -63,11 +63,11 @@ class Model:
             self._finish(now)
         elif self.newest > now:
             self.calls = [minute - (self.newest - now) for minute in self.calls]
-            self.newest = now
-        self.calls = [minute for minute in self.calls if self.newest - minute <= 60]
+        self.newest = now
+        self.calls = [minute for minute in self.calls if now - minute <= 60]
         if len(self.calls) + cost > self.limit:
             return "full", len(self.calls)
-        self.calls += [self.newest] * cost
+        self.calls += [now] * cost
         self.total += cost
         return "consumed", len(self.calls)
 
@@ -134,8 +134,9 @@ class Database:
         return Counter({int(hour): count for hour, count in self.ask(statement)})
 
     def row(self) -> tuple[int, list[int], int, int]:
-        found: Any = self.ask("SELECT minute, cells, used, total FROM meter WHERE key_id = %(key)s")[0]
-        return found
+        found = self.ask("SELECT minute, cells, used, total FROM meter WHERE key_id = %(key)s")
+        minute, cells, used, total = found[0]
+        return minute, cells, used, total
 
 
 steps = st.sampled_from([0, 0, 0, 1, 1, 2, 5, 30, 58, 59, 60, 61, 62, 500, -1, -2, -3, -10, -61, -500])

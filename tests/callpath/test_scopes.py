@@ -1,5 +1,6 @@
 """Permissions of a known key: scopes by route, channels, and On-Behalf-Of."""
 
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -38,7 +39,7 @@ def forbidden(answer: Response, slug: str = "insufficient-scope") -> Response:
         ("contacts:manage", "GET", "/api/contacts?email=a%2Fb@c;d"),
     ],
 )
-def test_scope_opens_its_routes_only(server: Server, rows: CommittedRows, scope: str, method: str, path: str):
+def test_scope_opens_its_routes_only(server: Server, rows: CommittedRows, scope: str, method: str, path: str) -> None:
     answer = server.request(path, rows.key(scopes=(scope,)).headers, method)
     assert answer.status in (200, 404), answer.body
     assert answer.headers["RateLimit"] == '"hour";r=999'
@@ -228,8 +229,8 @@ def test_inheriting_key_has_the_scopes_of_its_creators_roles(
 def test_only_a_master_key_inherits_impersonation(server: Server, rows: CommittedRows) -> None:
     organisation = rows.organisation()
     administrator, person = rows.person(system_role="administrator"), rows.person(organisation)
-    inherited = {"inherits": True, "creator": administrator, "scopes": ()}
+    inheriting = partial(rows.key, organisation, inherits=True, creator=administrator, scopes=())
     named = [("On-Behalf-Of", person.email)]
-    standard, master = rows.key(organisation, **inherited), rows.key(organisation, kind="master", **inherited)
+    standard, master = inheriting(), inheriting(kind="master")
     forbidden(server.request("/api/chats", [*standard.headers, *named]))
     assert server.request("/api/chats", [*master.headers, *named]).json["on_behalf_of"]["id"] == str(person.id)

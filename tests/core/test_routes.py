@@ -1,13 +1,14 @@
 """Routes: the most specific one applies, in any order; ambiguous paths are not canonical."""
 
 from itertools import product
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyadmin.core import routes
-from keyadmin.core.routes import Match, Route, RouteError
+from keyadmin.core.routes import ChannelFrom, Match, Route, RouteError
 
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
 
@@ -23,8 +24,9 @@ def any_route(draw):
     segments = [s for i, s in enumerate(segments) if s in ("a", "b", "c", "*") or s not in segments[:i]]
     if draw(st.booleans()):
         segments.append("**")
-    channel_from = "path" if "{channel}" in segments else draw(st.sampled_from(["", "header"]))
-    return Route(draw(methods), "/" + "/".join(segments), draw(st.sampled_from(["x", "y", "z"])), channel_from)
+    sources: tuple[ChannelFrom, ...] = ("path",) if "{channel}" in segments else ("", "header")
+    scopes = st.sampled_from(["x", "y", "z"])
+    return Route(draw(methods), "/" + "/".join(segments), draw(scopes), draw(st.sampled_from(sources)))
 
 
 def get(method):
@@ -151,7 +153,9 @@ def test_a_more_specific_path_of_another_method_does_not_hide_a_route():
 def test_path_names_the_channel():
     table = routes.compile_table([Route("POST", "/a/{channel}/b/**", "x", "path"), Route("POST", "/a", "x", "header")])
     assert table.match("POST", "/a/sms/b/c") == Match(frozenset({"x"}), "/a/{channel}/b/**", "sms", "path")
-    assert table.match("POST", "/a/web%20chat/b/c").channel == "web chat"
+    escaped = table.match("POST", "/a/web%20chat/b/c")
+    assert escaped
+    assert escaped.channel == "web chat"
     assert table.match("POST", "/a") == Match(frozenset({"x"}), "/a", None, "header")
 
 
@@ -240,7 +244,7 @@ def test_canonical_never_raises(path):
 @given(path=st.text("./%;\\\x00a2feE5cC", max_size=12).map(lambda text: "/" + text))
 def test_canonical_path_is_unambiguous_when_decoded(path):
     if routes.canonical(path):
-        decoded = routes.unquote(path)
+        decoded = unquote(path)
         assert not set(decoded) & set(";\\\x00%")
         assert decoded.count("/") == path.count("/")
         assert not {".", "..", ""} & set(decoded.removesuffix("/").split("/")[1:])

@@ -125,14 +125,11 @@ format. Counters have the suffix `_total`, histograms `_bucket`, `_sum` and `_co
 def metrics_page() -> str:
     """Every instrument that server/metrics.py creates: a call with a name and a description."""
     tree = ast.parse((ROOT / "keyadmin" / "server" / "metrics.py").read_text())
-    rows = {
-        node.args[0].value: node.args[1].value
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and len(node.args) > 1
-        and all(isinstance(argument, ast.Constant) for argument in node.args[:2])
-        and str(node.args[0].value).startswith("keyadmin_")  # type: ignore[attr-defined]
-    }
+    rows = {}
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        match call.args:
+            case [ast.Constant(value=str(name)), ast.Constant(value=str(text)), *_] if name.startswith("keyadmin_"):
+                rows[name] = text
     return METRICS_HEAD + "".join(f"| `{name}` | {text} |\n" for name, text in sorted(rows.items()))
 
 

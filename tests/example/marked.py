@@ -54,7 +54,8 @@ class Wrongly(View):
 
 
 def hides_requirement(request: HttpRequest) -> HttpResponse:
-    return reads(request)
+    response: HttpResponse = reads(request)
+    return response
 
 
 def unmarked(request: HttpRequest, **arguments: Any) -> HttpResponse:

@@ -185,7 +185,7 @@ def compare(world: World, case: Case) -> None:
 
 
 def meter_of(key: UUID) -> dict[str, Any]:
-    return Meter.objects.filter(key_id=key).values().get()
+    return dict(Meter.objects.filter(key_id=key).values().get())
 
 
 def key_of_case(world: World, case: Case) -> Any:

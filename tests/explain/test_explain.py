@@ -210,6 +210,7 @@ def test_key_that_the_actor_cannot_see_is_not_found(rows: CommittedRows) -> None
     created, compact = rows.key(organisation), rows.key(organisation, format="compact")
     auditor, member = rows.person(organisation, "auditor"), rows.person(organisation, "member")
     stranger = rows.person(rows.organisation(), "owner")
+    assert created.key.key_id
     for name in (str(created.key.id), created.key.key_id, f" {created.key.key_id} "):
         assert find_key(as_actor(auditor), name) == created.key
         for other in (member, stranger):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from keyadmin.models import Event, ExpiryNotice, Key, Organisation, OutboxJob, Person, Role
 from keyadmin.operations import keys, outbox
-from tests.factories import OPERATOR, BotFactory, KeyFactory, member_of
+from tests.factories import OPERATOR, BotFactory, KeyFactory, KeyWithToken, member_of
 from tests.jobs import run_due_jobs
 
 type Command = Callable[..., str]
@@ -64,8 +64,8 @@ def postbox(settings: Any) -> Iterator[Postbox]:
     controller.stop()
 
 
-def ending(days: float, **fields: Any) -> Key:
-    key: Key = KeyFactory.create(**{"created_at": LONG_AGO, "expires_at": NOW + timedelta(days=days)} | fields)
+def ending(days: float, **fields: Any) -> KeyWithToken:
+    key: KeyWithToken = KeyFactory.create(**{"created_at": LONG_AGO, "expires_at": NOW + timedelta(days=days)} | fields)
     return key
 
 

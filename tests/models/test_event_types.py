@@ -16,7 +16,9 @@ def test_event_type_has_label_sentence_icon_and_known_fields(event_type: EventTy
     noun, _, act = event_type.value.partition(".")
     assert noun.replace("_", "").isalpha()
     assert act.replace("_", "").isalpha()
-    assert len(event_type.value) <= Event._meta.get_field("type").max_length
+    max_length = Event._meta.get_field("type").max_length
+    assert max_length
+    assert len(event_type.value) <= max_length
     assert str(event_type.label)[0].isupper()
     sentence = event_type.details.sentence
     for target_kind in sentence if isinstance(sentence, Mapping) else ("key",):

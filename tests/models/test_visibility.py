@@ -14,7 +14,7 @@ MODELS = (Organisation, Bot, Channel, Key, AllowListEntry, Event)
 @pytest.fixture
 def both(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     """One row of each kind in both organisations."""
-    made = {}
+    made: dict[str, Key] = {}
     for organisation in (northwind, contoso):
         ChannelFactory.create(organisation=organisation)
         key = KeyFactory.create(

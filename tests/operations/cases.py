@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from django.db.models import Value
 from django.utils import timezone
 
 from keyadmin.core.actors import Actor
@@ -37,6 +38,7 @@ from tests.factories import (
     BotFactory,
     ChannelFactory,
     KeyFactory,
+    KeyWithToken,
     OrganisationFactory,
     TierFactory,
     as_actor,
@@ -54,7 +56,7 @@ class World:
     bot: Bot
     idle_bot: Bot
     channel: Channel
-    key: Key
+    key: KeyWithToken
     revoked: Key
     master: Key
     key_entry: AllowListEntry
@@ -82,7 +84,7 @@ def world(organisation: Organisation) -> World:
         key=key,
         revoked=KeyFactory.create(organisation=organisation, revoked=True),
         master=KeyFactory.create(organisation=organisation, master=True),
-        key_entry=entries.filter(key=key).first(),
+        key_entry=entries.filter(key=key)[0],
         bot_entry=entries.get(bot=bot),
         person=person,
         leaver=member_of(organisation, deactivated=True),
@@ -100,8 +102,9 @@ def _issue(w: World, actor: Actor, **kwargs: Any) -> Any:
 
 def _expiring(key: Key) -> Any:
     """The key as a row of `due_for`."""
-    key.days, key.expires_at = 7, timezone.now()
-    return key
+    row = Key.objects.annotate(days=Value(7)).get(id=key.id)
+    row.expires_at = timezone.now()
+    return row
 
 
 def _new_scope(actor: Actor) -> Any:

@@ -74,8 +74,7 @@ def test_secret_is_regenerated_once(northwind: Organisation, jonas: Person) -> N
 @pytest.mark.parametrize("invites", [True, False])
 def test_other_objects_are_created_once(northwind: Organisation, jonas: Person, invites: bool) -> None:
     owner = as_actor(jonas)
-    email = {"email": "kim@example.com", "role": Role.MEMBER}
-    act: Any = partial(people.invite, **email) if invites else bots.create
+    act: Any = partial(people.invite, email="kim@example.com", role=Role.MEMBER) if invites else bots.create
     request = partial(act, actor=owner, organisation=northwind.id, name="Kim")
     made = idempotency.run_once(actor=owner, idempotency_key="n-1", operation=request, request_digest="this")
     with pytest.raises(DuplicateRequestError) as raised:

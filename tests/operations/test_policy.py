@@ -9,7 +9,7 @@ from keyadmin.core.errors import ForbiddenError, NotFoundError, OperationError
 from keyadmin.models import Organisation, Person, Role, SystemRole
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission, PrincipalRole
-from tests.factories import OPERATOR, BotFactory, KeyFactory, PersonFactory, as_actor, member_of
+from tests.factories import OPERATOR, BotFactory, KeyFactory, OrganisationFactory, PersonFactory, as_actor, member_of
 from tests.operations import cases
 from tests.operations.helpers import dump
 
@@ -36,7 +36,7 @@ ACTORS: dict[str, Callable[[Organisation], Actor]] = {
     "paused writing key": lambda o: as_actor(
         KeyFactory.create(bot=BotFactory.create(organisation=o, disabled=True), scopes=WRITER)
     ),
-    "another's owner": lambda o: as_actor(member_of(cases.OrganisationFactory.create(), Role.OWNER)),
+    "another's owner": lambda o: as_actor(member_of(OrganisationFactory.create(), Role.OWNER)),
     "another's key": lambda o: as_actor(KeyFactory.create(scopes=WRITER)),
     "deactivated owner": lambda o: as_actor(member_of(o, Role.OWNER, deactivated=True)),
     "deactivated administrator": lambda o: as_actor(PersonFactory.create(administrator=True, deactivated=True)),

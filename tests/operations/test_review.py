@@ -1,6 +1,7 @@
 """Building and exporting the review report."""
 
 from datetime import timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -34,8 +35,8 @@ def rows() -> dict[str, set[str]]:
 @pytest.fixture
 def made(northwind: Organisation) -> dict[str, Key]:
     soon = timezone.now() + timedelta(days=30)
-    common = {"organisation": northwind, "scopes": [], "networks": ["10.0.0.0/8"], "expires_at": soon}
-    keys = {
+    common: dict[str, Any] = {"organisation": northwind, "scopes": [], "networks": ["10.0.0.0/8"], "expires_at": soon}
+    keys: dict[str, dict[str, Any]] = {
         "idle": {},
         "open": {"networks": []},
         "lasting": {"expires_at": None},

@@ -169,6 +169,7 @@ def test_metrics_name_no_key(watched: Server, rows: CommittedRows) -> None:
     created = rows.key()
     assert watched.request("/api/chats", created.headers).status == 200
     body = watched.request("/metrics").body.decode()
+    assert created.token.key_id
     for told in (created.token.secret, created.token.key_id, str(created.key.id), created.key.organisation.slug):
         assert told not in body
     assert set(re.findall(r"([a-z]+)=", body)) <= {"reason", "le", "version", "task"}

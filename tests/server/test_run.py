@@ -83,7 +83,8 @@ class Running:
         return self.process.wait(timeout=60)
 
     def left_processes(self) -> list[psutil.Process]:
-        return psutil.wait_procs(self.children, timeout=5)[1]
+        left: list[psutil.Process] = psutil.wait_procs(self.children, timeout=5)[1]
+        return left
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.staticfiles import finders
-from django.contrib.staticfiles.storage import staticfiles_storage
+from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_storage
 from django.core.management import call_command
 from django.test import Client
 
@@ -52,6 +52,7 @@ def test_page_makes_at_most_twelve_static_requests_all_hashed(collected: Path) -
 
 
 def test_joined_style_sheet_contains_every_style_sheet(collected: Path) -> None:
+    assert isinstance(staticfiles_storage, ManifestFilesMixin)
     joined = (collected / staticfiles_storage.stored_name("css/app.css")).read_text()
     assert "@import" not in joined
     sources = [Path(str(finders.find("css/app.css"))).parent.rglob("*.css")]

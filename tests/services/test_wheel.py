@@ -31,7 +31,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder outside the checkout with an environment `.venv`, which has the wheel and the locked packages."""
     folder = Path(tmp_path_factory.mktemp("installed"))
     subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True, timeout=120)
-    pip = [folder / ".venv/bin/python", "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
+    python = str(folder / ".venv/bin/python")
+    pip = [python, "-m", "pip", "--quiet", "--no-input", "--disable-pip-version-check", "install"]
     lock = ROOT / "requirements" / "embedded.txt"
     subprocess.run([*pip, "--require-hashes", "-r", lock], cwd=folder, check=True, timeout=600)
     subprocess.run([*pip, "--no-deps", wheel], cwd=folder, check=True, timeout=120)

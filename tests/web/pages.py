@@ -10,11 +10,16 @@ def key_names(html: str) -> list[str]:
     return re.findall(r'class="key-name"[^>]*>([^<]*)<', html)
 
 
-def secret_in(html: str) -> str:
-    """The secret that the page shows after a key was created."""
-    match = re.search(r'id="reveal-key" data-secret>([^<]+)<', html)
+def first_group(pattern: str, html: str) -> str:
+    """The first group of the pattern's first match, which must be there."""
+    match = re.search(pattern, html)
     assert match, html
     return match[1]
+
+
+def secret_in(html: str) -> str:
+    """The secret that the page shows after a key was created."""
+    return first_group(r'id="reveal-key" data-secret>([^<]+)<', html)
 
 
 def form_values(page: str) -> dict[str, Any]:

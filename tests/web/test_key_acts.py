@@ -8,10 +8,11 @@ from uuid import uuid4
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
+from keyadmin.models import CallOutcome, EventType, Key, Organisation, Person, UsageHour
 from keyadmin.operations import keys as operations
 from tests.factories import BotFactory, KeyFactory, as_actor
-from tests.fixtures.clients import SignedIn
+from tests.fixtures.clients import SignedIn, SignedInHtmx
+from tests.operations.helpers import latest_event
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def toast(response: Any) -> dict[str, str]:
 def test_key_page_is_shown(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
     bot = BotFactory.create(organisation=northwind, name="Concierge", networks=["192.0.2.0/24"])
     key = KeyFactory.create(bot=bot, name="CRM", networks=["10.0.0.0/8"], scopes=["chats:export"])
+    assert key.key_id
     operations.revoke(actor=as_actor(jonas), key=key.id, reason="Retired")
     html = signed_in(jonas).get(f"/keys/{key.id}/").content.decode()
     for words in ("CRM", "Revoked", "10.0.0.0/8", "192.0.2.0/24", "Concierge", "Export", "Retired", key.key_id):
@@ -43,7 +45,7 @@ def test_revoke_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in:
     assert "Key revoked" in client.get("/keys/").content.decode()
     key.refresh_from_db()
     assert key.revoked_at is not None
-    event = Event.objects.first()
+    event = latest_event()
     assert (event.type, event.reason, event.actor_label, event.interface) == (
         EventType.KEY_REVOKED,
         "Retired",
@@ -62,17 +64,17 @@ def test_revoke_from_the_list_closes_the_dialog(jonas: Person, key: Key, htmx: S
     }
 
 
-def test_revoke_from_the_key_page_refreshes_it(jonas: Person, key: Key, htmx: SignedIn) -> None:
-    client: Any = htmx(jonas)
-    client.behind = f"/keys/{key.id}/"
+def test_revoke_from_the_key_page_refreshes_it(jonas: Person, key: Key, htmx: SignedInHtmx) -> None:
+    client = htmx(jonas)
+    client.set_current_url(f"/keys/{key.id}/")
     response = client.post(f"/keys/{key.id}/revoke/", {})
     assert (response.status_code, "keys:changed" in json.loads(response["HX-Trigger"])) == (204, True)
     assert 'id="reactivate-key"' in client.get(f"/keys/{key.id}/").content.decode()
 
 
-def test_delete_from_the_key_page_redirects_to_the_list(jonas: Person, key: Key, htmx: SignedIn) -> None:
-    client: Any = htmx(jonas)
-    client.behind = f"/keys/{key.id}/"
+def test_delete_from_the_key_page_redirects_to_the_list(jonas: Person, key: Key, htmx: SignedInHtmx) -> None:
+    client = htmx(jonas)
+    client.set_current_url(f"/keys/{key.id}/")
     assert client.post(f"/keys/{key.id}/delete/", {"name": key.name})["HX-Redirect"] == "/keys/"
 
 
@@ -125,6 +127,7 @@ def test_expired_key_needs_a_new_expiry(jonas: Person, northwind: Organisation, 
     day = timezone.now().date() + timedelta(days=3)
     assert client.post(url, {"expires_on": day.isoformat()}).status_code == 302
     key.refresh_from_db()
+    assert key.expires_at
     assert key.expires_at.isoformat() == f"{day}T23:59:59+00:00"
 
 

@@ -9,14 +9,15 @@ from django.test import Client
 from django.utils import timezone
 
 from keyadmin.models import CallOutcome, Event, EventType, Key, Organisation, Person, UsageHour
-from tests.factories import KeyFactory
-from tests.fixtures.clients import SignedIn
+from tests.factories import KeyFactory, KeyWithToken
+from tests.fixtures.clients import SignedIn, SignedInHtmx
+from tests.operations.helpers import latest_event
 from tests.web.pages import secret_in
 
 
 @pytest.fixture
-def key(northwind: Organisation) -> Key:
-    made: Key = KeyFactory.create(organisation=northwind, name="CRM")
+def key(northwind: Organisation) -> KeyWithToken:
+    made: KeyWithToken = KeyFactory.create(organisation=northwind, name="CRM")
     return made
 
 
@@ -30,16 +31,16 @@ def post(client: Client, key: Key, grace: str = "0", idempotency_key: str = "the
     return response.content.decode()
 
 
-def test_new_secret_is_shown_once(jonas: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:
+def test_new_secret_is_shown_once(jonas: Person, key: KeyWithToken, htmx: SignedIn, signed_in: SignedIn) -> None:
     client = htmx(jonas)
     form = client.get(url(key)).content.decode()
     assert re.search(r'name="idempotency_key" value="[^"]{32}"', form)
     assert re.findall(r'name="grace" value="(\d+)"\s*(checked)?', form)[0] == ("0", "checked")
     secret = secret_in(post(client, key))
-    assert secret != key.token  # type: ignore[attr-defined]
+    assert secret != key.token
     assert key.secrets.count() == 1
-    assert Event.objects.first().type == EventType.KEY_REGENERATED
-    for page in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{Event.objects.first().number}/"):
+    assert latest_event().type == EventType.KEY_REGENERATED
+    for page in ("/keys/", f"/keys/{key.id}/", "/history/", f"/history/{latest_event().number}/"):
         assert secret[-30:] not in signed_in(jonas).get(page).content.decode()
 
 
@@ -60,6 +61,7 @@ def test_old_secret_works_during_the_grace_period(
 ) -> None:
     post(signed_in(jonas), key, grace)
     old = key.secrets.get(not_after__isnull=False)
+    assert old.not_after
     assert abs(old.not_after - timezone.now() - timedelta(hours=hours)) < timedelta(minutes=1)
     client = signed_in(jonas)
     assert "Old secret stops in" in client.get("/keys/").content.decode()
@@ -103,10 +105,10 @@ def test_revoked_or_expired_key_cannot_be_regenerated(
     assert url(key) not in htmx(jonas).get("/keys/").content.decode()
 
 
-def test_old_secret_is_ended_before_its_time(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+def test_old_secret_is_ended_before_its_time(jonas: Person, northwind: Organisation, htmx: SignedInHtmx) -> None:
     key = KeyFactory.create(organisation=northwind, in_grace=True)
     client, end = htmx(jonas), f"/keys/{key.id}/end-grace/"
-    client.behind = f"/keys/{key.id}/"  # type: ignore[attr-defined]
+    client.set_current_url(f"/keys/{key.id}/")
     assert 'role="alertdialog"' in client.get(end).content.decode()
     assert key.secrets.count() == 2
     assert "keys:changed" in json.loads(client.post(end)["HX-Trigger"])

@@ -15,7 +15,8 @@ from tests.web.pages import key_names
 @pytest.fixture
 def varied(northwind: Organisation) -> dict[str, Key]:
     """Keys used and ending at different times; some never."""
-    now, made = timezone.now(), {}
+    now = timezone.now()
+    made: dict[str, Key] = {}
     for number in range(45):
         name = f"K{number:02}"
         ends = None if number % 3 == 0 else now + timedelta(days=10 + number // 2)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from keyadmin.models import AddressDay, AllowListEntry, Bot, Event, Key, Meter, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
 from tests.fixtures.clients import SignedIn
+from tests.operations.helpers import latest_event
 from tests.web.markup import collapse
 
 
@@ -52,7 +53,7 @@ def test_added_range_is_listed(jonas: Person, bot: Bot, htmx: SignedIn, typed: s
     assert html.strip().startswith('<div id="networks-body">')
     assert re.search(r'id="network-new"[^>]* data-focus', html)
     assert ranges() == ["198.51.100.0/24", kept]
-    assert Event.objects.first().changes["networks"][1] == sorted(["198.51.100.0/24", kept])
+    assert latest_event().changes["networks"][1] == sorted(["198.51.100.0/24", kept])
 
 
 @pytest.mark.parametrize(

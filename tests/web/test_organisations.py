@@ -8,7 +8,8 @@ import pytest
 from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Scope
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
-from tests.fixtures.clients import SignedIn
+from tests.fixtures.clients import SignedIn, SignedInHtmx
+from tests.operations.helpers import latest_event
 from tests.web.pages import key_names, secret_in
 
 
@@ -55,12 +56,12 @@ def test_created_organisation_has_a_page(maya: Person, signed_in: SignedIn) -> N
 
 
 def test_owner_renames_the_organisation(
-    jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedIn
+    jonas: Person, northwind: Organisation, signed_in: SignedIn, htmx: SignedInHtmx
 ) -> None:
     url = "/organisations/northwind/edit/"
     assert "No changes to save." in signed_in(jonas).post(url, {"name": "Northwind"}).content.decode()
-    client: Any = htmx(jonas)
-    client.behind = "/organisations/northwind/"
+    client = htmx(jonas)
+    client.set_current_url("/organisations/northwind/")
     assert client.post(url, {"name": "North Wind"})["HX-Refresh"] == "true"
     assert "North Wind" in signed_in(jonas).get("/organisations/northwind/").content.decode()
 
@@ -73,7 +74,7 @@ def test_disable_dialog_names_the_keys_that_stop(maya: Person, northwind: Organi
     assert "7 keys stop working until you enable it again." in html
     assert "and 2 others" in html
     assert client.post("/organisations/northwind/disable/", {"reason": "Contract ended"}).status_code == 302
-    assert Event.objects.first().reason == "Contract ended"
+    assert latest_event().reason == "Contract ended"
     assert client.post("/organisations/northwind/disable/").status_code == 409
     page = client.get("/organisations/northwind/").content.decode()
     assert "Disabled" in page
@@ -136,11 +137,11 @@ def test_public_key_is_generated_after_confirmation_and_shown_once(
 
 
 def test_public_key_can_be_deleted_and_generated_again(
-    jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
+    jonas: Person, northwind: Organisation, htmx: SignedInHtmx, signed_in: SignedIn
 ) -> None:
     key = KeyFactory.create(organisation=northwind, public=True, name="Public API key")
-    client: Any = htmx(jonas)
-    client.behind = "/organisations/northwind/"
+    client = htmx(jonas)
+    client.set_current_url("/organisations/northwind/")
     part = client.get("/organisations/northwind/").content.decode()
     assert part.strip().startswith('<section class="card" id="public-key"')
     assert f"/keys/{key.id}/delete/" in part

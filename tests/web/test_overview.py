@@ -17,7 +17,7 @@ def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     """Keys for each list, and keys that belong on none."""
     now = timezone.now()
     old = now - timedelta(days=30)
-    made = {
+    made: dict[str, Key] = {
         "Soon": KeyFactory.create(organisation=northwind, name="Soon", expires_at=now + timedelta(days=2)),
         "Sooner": KeyFactory.create(bot=BotFactory.create(organisation=northwind), name="Sooner", expiring=True),
         "Refused": KeyFactory.create(organisation=northwind, name="Refused"),

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
-from tests.fixtures.clients import SignedIn
+from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
+from tests.web.pages import first_group
 
 
 def names(html: str) -> list[str]:
@@ -97,7 +98,7 @@ def test_list_is_paged(maya: Person, northwind: Organisation, signed_in: SignedI
     client = signed_in(maya)
     html = client.get("/people/?q=person").content.decode()
     assert len(names(html)) == 20
-    after = re.search(r'href="([^"]*)" rel="next"', html)[1].replace("&amp;", "&")
+    after = first_group(r'href="([^"]*)" rel="next"', html).replace("&amp;", "&")
     assert names(client.get(after).content.decode()) == [f"Person {number}" for number in range(20, 25)]
 
 
@@ -279,18 +280,18 @@ def test_deactivate_dialog_counts_the_persons_keys(
     assert "<b>3 keys that they created keep working</b>" in html
 
 
-def test_dialog_reloads_the_page_it_was_opened_from(maya: Person, sam: Person, htmx: SignedIn) -> None:
-    client: Any = htmx(maya)
+def test_dialog_reloads_the_page_it_was_opened_from(maya: Person, sam: Person, htmx: SignedInHtmx) -> None:
+    client = htmx(maya)
     for behind, act in (("/people/?q=sam", "deactivate"), (f"/people/{sam.id}/", "reactivate")):
-        client.behind = behind
+        client.set_current_url(behind)
         assert client.post(f"/people/{sam.id}/{act}/")["HX-Refresh"] == "true"
-    client.behind = "/keys/"
+    client.set_current_url("/keys/")
     assert client.post(f"/people/{sam.id}/deactivate/")["HX-Redirect"] == f"/people/{sam.id}/"
 
 
-def test_dialog_of_an_ended_session_redirects_to_sign_in(maya: Person, sam: Person, htmx: SignedIn) -> None:
-    client: Any = htmx(maya)
-    client.behind = "/people/?q=sam"
+def test_dialog_of_an_ended_session_redirects_to_sign_in(maya: Person, sam: Person, htmx: SignedInHtmx) -> None:
+    client = htmx(maya)
+    client.set_current_url("/people/?q=sam")
     client.logout()
     response = client.post(f"/people/{sam.id}/deactivate/")
     assert response["HX-Redirect"] == "/account/login/?next=%2Fpeople%2F%3Fq%3Dsam"

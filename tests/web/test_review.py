@@ -16,6 +16,7 @@ from keyadmin.web.common import capped_count
 from keyadmin.web.review import report
 from tests.factories import KeyFactory, member_of, use_key
 from tests.fixtures.clients import SignedIn
+from tests.operations.helpers import latest_event
 
 
 def names(html: str) -> list[str]:
@@ -45,7 +46,7 @@ def ready(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ca
 def keys(northwind: Organisation, contoso: Organisation) -> dict[str, Key]:
     soon = timezone.now() + timedelta(days=30)
     leaver = member_of(northwind, deactivated=True, name="Lea Veer")
-    made = {
+    made: dict[str, Key] = {
         "Quiet": KeyFactory.create(organisation=northwind, name="Quiet", networks=["10.0.0.0/8"], expires_at=soon),
         "Legacy": KeyFactory.create(
             organisation=northwind, name="Legacy", inherits=True, creator=leaver, created_by="Lea Veer"
@@ -64,7 +65,7 @@ def test_report_shows_figures_and_keys_with_findings(
 ) -> None:
     ready()
     response = signed_in(maya).get("/review/?organisation=northwind")
-    limited = capped_count.COUNT_LIMIT == 1
+    limited = capped_count.COUNT_LIMIT < 2
     assert figures(response) == {
         "Never used": "1",
         "No expiry": "1",
@@ -176,7 +177,7 @@ def test_csv_contains_all_keys_with_findings(jonas: Person, keys: dict[str, Key]
     response = signed_in(jonas).get("/review/export/?organisation=northwind")
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert re.fullmatch(r'attachment; filename="review-northwind-[0-9-]{10}\.csv"', response["Content-Disposition"])
-    text = b"".join(response.streaming_content).decode()
+    text = response.getvalue().decode()
     assert text.startswith("\ufeff")
     rows = {row["Name"]: row for row in csv.DictReader(io.StringIO(text[1:], newline=""))}
     assert set(rows) == {"Legacy", "'=cmd()"}
@@ -185,8 +186,7 @@ def test_csv_contains_all_keys_with_findings(jonas: Person, keys: dict[str, Key]
     assert rows["'=cmd()"]["No expiry"] == ""
     assert rows["Legacy"]["Created by"] == "Lea Veer"
     assert rows["Legacy"]["Status"] == "Active"
-    event = Event.objects.first()
-    assert event
+    event = latest_event()
     assert (event.type, event.target_label, event.changes) == (
         "review.exported",
         "Northwind",
@@ -198,7 +198,7 @@ def test_csv_is_filtered_and_head_request_records_nothing(
     maya: Person, keys: dict[str, Key], signed_in: SignedIn
 ) -> None:
     client = signed_in(maya)
-    text = b"".join(client.get("/review/export/?finding=full-access").streaming_content).decode()
+    text = client.get("/review/export/?finding=full-access").getvalue().decode()
     assert len(text.splitlines()) == 2
     assert client.head("/review/export/").status_code == 200
     assert Event.objects.filter(type="review.exported").count() == 1

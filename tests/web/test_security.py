@@ -131,7 +131,9 @@ def test_allow_list_pages_reach_every_range(
     for number in range(65):
         networks = [f"10.0.{number}.0/24", f"10.1.{number}.0/24"]
         KeyFactory.create(organisation=northwind, name=f"{'🐘' * 40} {number}", networks=networks)
-    client, seen, url, pages = signed_in(request.getfixturevalue(reader)), [], LISTS, []
+    client, url = signed_in(request.getfixturevalue(reader)), LISTS
+    seen: list[Any] = []
+    pages: list[Any] = []
     while url and len(pages) < 5:
         response = client.get(url)
         pages.append(response)

@@ -101,7 +101,8 @@ def test_pages_cost_the_same_however_many_keys_there_are(
     review.build()
     roll_up.roll_up()
     bot = Bot.objects.filter(keys__isnull=False).first()
-    names = {"bot": bot.id, "key": bot.keys.first().id, "person": jonas.id}
+    assert bot
+    names = {"bot": bot.id, "key": bot.keys.values_list("id", flat=True)[0], "person": jonas.id}
 
     def costs(pages: Iterable[str]) -> dict[tuple[str, str], int]:
         found = {}

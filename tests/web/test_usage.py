@@ -35,7 +35,7 @@ def concierge(northwind: Organisation) -> Bot:
 @pytest.fixture
 def keys(northwind: Organisation, contoso: Organisation, concierge: Bot) -> dict[str, Key]:
     """Three used keys of Northwind, one of them Concierge's; an unused one; and one of Contoso."""
-    made = {
+    made: dict[str, Key] = {
         "Robot": KeyFactory.create(bot=concierge, name="Robot"),
         "Plain": KeyFactory.create(organisation=northwind, name="Plain"),
         "Tried": KeyFactory.create(organisation=northwind, name="Tried"),

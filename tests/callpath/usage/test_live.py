@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ from django.utils import timezone
 from keyadmin.core.cidr import parse
 from keyadmin.core.tokens import mint
 from keyadmin.env import ROOT
-from keyadmin.models import AddressDay, CallOutcome, Key, LastDenial, ScopeDay, SecretUse, UsageHour
+from keyadmin.models import AddressDay, Bot, CallOutcome, Key, LastDenial, ScopeDay, SecretUse, UsageHour
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import EmbeddedPostgres
 from keyadmin.web.allow_lists import lockout
@@ -89,12 +90,12 @@ def test_denials_are_counted_by_reason(proxied: Server, rows: CommittedRows) -> 
         (bound, {"channel": 1}),
         (master, {"on_behalf_of": 1}),
     ]:
-        soon(lambda created=created: hours(created), reasons)
+        soon(partial(hours, created), reasons)
         assert refused(created) == dict.fromkeys(reasons, "203.0.113.9")
-        row = UsageHour.objects.filter(key_id=created.key.id).exclude(outcome=CallOutcome.OK).first()
+        row = UsageHour.objects.filter(key_id=created.key.id).exclude(outcome=CallOutcome.OK)[0]
         assert row.hour.minute == row.hour.second == row.hour.microsecond == 0
         assert timezone.now() - row.hour < timedelta(hours=1, minutes=1)
-        at = LastDenial.objects.filter(key_id=created.key.id).order_by("-at").first().at
+        at = LastDenial.objects.filter(key_id=created.key.id).latest("at").at
         assert timedelta(0) <= timezone.now() - at < timedelta(minutes=1)
     soon(lambda: scopes(limited), {"chats:read": 1})
 
@@ -159,12 +160,13 @@ def test_addresses_that_a_list_would_block_are_known(proxied: Server, rows: Comm
         for _ in range(calls):
             assert proxied.request(headers=[*one.headers, from_address(address)]).status == 200
     soon(lambda: sum(sum(addresses(one).values()) for one in created), 19)
-    for owner, kept, blocked in [
+    blocked_addresses: list[tuple[Bot | Key, str, tuple[str, int]]] = [
         (bot, "192.0.2.0/24", ("203.0.113.9", 5)),
         (created[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
         (created[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
         (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
-    ]:
+    ]
+    for owner, kept, blocked in blocked_addresses:
         assert lockout.find_blocked_address(OPERATOR, owner, [], [parse(kept)]) == lockout.BlockedAddress(
             *blocked, is_today=True
         )
@@ -242,7 +244,7 @@ def test_counts_wait_while_postgresql_is_unavailable(own_postgres: EmbeddedPostg
 
     def one(statement: str) -> Any:
         with psycopg.connect(own_postgres.url()) as connection:
-            return connection.execute(statement).fetchone()[0]
+            return connection.execute(statement).fetchall()[0][0]
 
     with gunicorn(tmp_path, own_postgres.url()) as running:
         for round_ in range(1, 3):

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from django.db import connection
+from psycopg import Transaction
 
 from keyadmin.callpath import connection as callpath_connection
 from keyadmin.callpath.authorize import authorize
@@ -176,8 +177,8 @@ class _Lost(DeadlineConnection):
     takes_effect = True
 
     @contextmanager
-    def transaction(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-        with super().transaction(*arguments, force_rollback=not self.takes_effect) as transaction:
+    def transaction(self, savepoint_name: str | None = None, force_rollback: bool = False) -> Iterator[Transaction]:
+        with super().transaction(savepoint_name, force_rollback or not self.takes_effect) as transaction:
             yield transaction
         raise psycopg.OperationalError("the answer is lost")
 
@@ -275,7 +276,8 @@ def test_counts_without_room_are_dropped_and_the_drops_counted(monkeypatch: pyte
 
 def test_record_never_raises() -> None:
     before = state.usage.dropped
-    state.usage.record(object(), None, 1)
+    not_a_verdict: Any = object()
+    state.usage.record(not_a_verdict, None, 1)
     assert state.usage.dropped == before + 1
 
 

@@ -1,7 +1,7 @@
 """Batches on the event loop, with a real database and several connections."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 import psycopg
@@ -49,7 +49,7 @@ async def opened(batcher: AsyncConsumeBatcher) -> None:
         await asyncio.sleep(0.01)
 
 
-def outcomes(results: list[ConsumeResult | None]) -> list[str | None]:
+def outcomes(results: Iterable[ConsumeResult | None]) -> list[str | None]:
     return [result and result.outcome.value for result in results]
 
 

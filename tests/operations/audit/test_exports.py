@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import DatabaseError
@@ -105,7 +106,7 @@ def test_export_is_recorded_with_its_conditions_before_it_is_read(story: list[Ev
     assert (event.target_kind, event.target_label, event.organisation_id) == ("history", "Contoso", contoso.id)
     assert str(event.number) in made.name
     assert made.name.endswith(".csv")
-    keys.reactivate(actor=OPERATOR, key=story[0].target_id)
+    keys.reactivate(actor=OPERATOR, key=UUID(story[0].target_id))
     assert (
         "".join(exports.history(actor=OPERATOR, conditions=EventFilter(), export_format=ExportFormat.CSV).pieces).count(
             "\n"

@@ -1,5 +1,6 @@
 """Tiers."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -34,8 +35,9 @@ def test_edited_tier_records_the_changed_fields(db: None) -> None:
     [("name", ""), ("name", "Standard"), ("hourly_limit", 0), ("hourly_limit", -1), ("hourly_limit", 2**31)],
 )
 def test_invalid_tier_is_rejected(db: None, field: str, value: object) -> None:
+    values: dict[str, Any] = {"name": "Gold", "hourly_limit": 5} | {field: value}
     with pytest.raises(InvalidInputError) as raised:
-        tiers.create(actor=OPERATOR, **{"name": "Gold", "hourly_limit": 5} | {field: value})  # type: ignore[arg-type]
+        tiers.create(actor=OPERATOR, **values)
     assert list(raised.value.errors) == [field]
 
 

@@ -301,7 +301,7 @@ def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -
     )
     fitting: dict[str, Any] = {"channels": [one.id], "networks": [parse("10.1.0.0/16")], "expires_at": ends}
     issue(maker, northwind, **fitting)
-    for freer in (
+    freer_values: tuple[dict[str, Any], ...] = (
         {"channels": []},
         {"channels": [one.id, other.id]},
         {"networks": []},
@@ -309,7 +309,8 @@ def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -
         {"networks": [parse("10.0.0.0/7")]},
         {"expires_at": None},
         {"expires_at": ends + timedelta(seconds=1)},
-    ):
+    )
+    for freer in freer_values:
         with pytest.raises(ForbiddenError):
             issue(maker, northwind, **fitting | freer)
 
@@ -317,7 +318,7 @@ def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -
 # The scopes of a public key
 
 
-def scopes_of_public_key(actor: Person, organisation: Organisation, **kwargs: object) -> set[str]:
+def scopes_of_public_key(actor: Person, organisation: Organisation, **kwargs: Any) -> set[str]:
     issued = keys.issue(actor=as_actor(actor), organisation=organisation.id, kind=Kind.PUBLIC, name="Public", **kwargs)
     return set(issued.key.scopes.values_list("name", flat=True))
 

@@ -9,7 +9,7 @@ from keyadmin.core import tokens
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError
 from keyadmin.models import Key, Organisation, Person, Secret
 from keyadmin.operations import keys
-from tests.factories import OPERATOR, KeyFactory, as_actor
+from tests.factories import OPERATOR, KeyFactory, KeyWithToken, as_actor
 from tests.operations.helpers import latest_event, meter_version
 
 HOUR = timedelta(hours=1)
@@ -24,22 +24,23 @@ def digest(token: str) -> bytes:
 
 
 @pytest.fixture
-def key(northwind: Organisation) -> Key:
-    key: Key = KeyFactory.create(organisation=northwind)
+def key(northwind: Organisation) -> KeyWithToken:
+    key: KeyWithToken = KeyFactory.create(organisation=northwind)
     return key
 
 
-def test_old_secret_stops_at_once_without_grace(key: Key, jonas: Person) -> None:
+def test_old_secret_stops_at_once_without_grace(key: KeyWithToken, jonas: Person) -> None:
     issued = keys.regenerate(actor=as_actor(jonas), key=key.id)
     assert issued.token.value != key.token
     assert digests(key, in_grace=False) == [digest(issued.token.value)]
     assert digests(key, in_grace=True) == []
 
 
-def test_old_secret_works_until_its_grace_ends(key: Key) -> None:
+def test_old_secret_works_until_its_grace_ends(key: KeyWithToken) -> None:
     issued = keys.regenerate(actor=OPERATOR, key=key.id, grace=HOUR)
     old = key.secrets.get(not_after__isnull=False)
     assert bytes(old.digest) == digest(key.token)
+    assert old.not_after
     assert abs(old.not_after - timezone.now() - HOUR) < timedelta(minutes=1)
     assert digests(key, in_grace=False) == [digest(issued.token.value)]
 
@@ -86,6 +87,7 @@ def test_regeneration_is_recorded_and_bumps_the_version(key: Key) -> None:
     event = latest_event()
     assert (event.type, event.target_id) == ("key.regenerated", str(key.id))
     until = key.secrets.get(not_after__isnull=False).not_after
+    assert until
     assert event.changes["old_secret_until"] == [None, until.isoformat().replace("+00:00", "Z")]
     assert meter_version(key) == 2
 

@@ -1,5 +1,6 @@
 """Bots."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -66,12 +67,13 @@ def test_disabling_a_bot_pauses_its_keys_without_changing_them(northwind: Organi
     ("field", "value"), [("name", ""), ("name", "x" * 121), ("name", "Taken"), ("description", "x" * 501)]
 )
 def test_invalid_bot_is_rejected(northwind: Organisation, field: str, value: str) -> None:
+    change: dict[str, Any] = {field: value}
     BotFactory.create(organisation=northwind, name="Taken")
     with pytest.raises(InvalidInputError) as raised:
-        bots.create(actor=OPERATOR, organisation=northwind.id, **{"name": "New"} | {field: value})
+        bots.create(actor=OPERATOR, organisation=northwind.id, **{"name": "New"} | change)
     assert list(raised.value.errors) == [field]
     with pytest.raises(InvalidInputError):
-        bots.edit(actor=OPERATOR, bot=BotFactory.create(organisation=northwind).id, **{field: value})
+        bots.edit(actor=OPERATOR, bot=BotFactory.create(organisation=northwind).id, **change)
 
 
 def test_bot_name_may_repeat_in_another_organisation(northwind: Organisation) -> None:

@@ -1,5 +1,6 @@
 """Organisations."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -54,8 +55,9 @@ def test_organisation_needs_a_tier(db: None) -> None:
     ],
 )
 def test_invalid_organisation_is_rejected(northwind: Organisation, field: str, value: object) -> None:
+    values: dict[str, Any] = {"name": "New", "slug": "new"} | {field: value}
     with pytest.raises(InvalidInputError) as raised:
-        organisations.create(actor=OPERATOR, **{"name": "New", "slug": "new"} | {field: value})  # type: ignore[arg-type]
+        organisations.create(actor=OPERATOR, **values)
     assert list(raised.value.errors) == [field]
 
 
@@ -109,8 +111,9 @@ def test_owner_cannot_change_the_tier(northwind: Organisation, jonas: Person, ma
 )
 def test_invalid_rules_are_rejected(northwind: Organisation, field: str, value: int) -> None:
     Organisation.objects.update(max_expiry_days=365)
+    rules: dict[str, Any] = {field: value}
     with pytest.raises(InvalidInputError) as raised:
-        organisations.edit(actor=OPERATOR, organisation=northwind.id, **{field: value})  # type: ignore[arg-type]
+        organisations.edit(actor=OPERATOR, organisation=northwind.id, **rules)
     assert list(raised.value.errors) == [field]
 
 

@@ -83,7 +83,7 @@ def bot(northwind: Organisation) -> Bot:
 
 @pytest.fixture
 def calls(northwind: Organisation, contoso: Organisation, bot: Bot) -> dict[str, Key]:
-    made = {
+    made: dict[str, Key] = {
         "robot": KeyFactory.create(bot=bot),
         "plain": KeyFactory.create(organisation=northwind),
         "theirs": KeyFactory.create(organisation=contoso),
