@@ -175,7 +175,7 @@ def test_no_module_of_tests_imports_a_test_or_a_conftest_module() -> None:
     assert not found
 
 
-def test_the_checks_notice_what_they_forbid() -> None:
+def test_checks_find_forbidden_imports_and_writes() -> None:
     offender = ast.parse(
         "from keyadmin.web import keys\nKey.objects.filter(id=1).update(name='x')\nkey.save()\n"
         "cursor.execute('UPDATE key SET name = 1')\nsettings.update(a=1)\nkey.secrets.update(not_after=None)\n"

@@ -54,7 +54,7 @@ def unwritable() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES)
-def test_operation_changes_nothing(northwind: Organisation, name: str) -> None:
+def test_operation_without_history_changes_nothing(northwind: Organisation, name: str) -> None:
     world = cases.world(northwind)
     with unwritable(), pytest.raises(DatabaseError, match="permission denied for table event"):
         (cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES)[name](world, OPERATOR)
@@ -79,7 +79,7 @@ def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
     }
 
 
-def test_page_changes_nothing(
+def test_page_without_history_changes_nothing(
     maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     ids = _ids(northwind, contoso)
@@ -98,7 +98,7 @@ def test_page_changes_nothing(
             assert "<h1>" in response.content.decode(), page
 
 
-def test_sign_in_and_sign_out_change_nothing(signed_in: SignedIn, db: None) -> None:
+def test_sign_in_and_sign_out_without_history_change_nothing(signed_in: SignedIn, db: None) -> None:
     """A failed sign-in attempt is not answered either, because it cannot be recorded."""
     person: Person = PersonFactory.create(signs_in=True)
     inside = signed_in(person)
@@ -128,7 +128,7 @@ def world(rows: CommittedRows) -> Iterator[World]:
 _IDLE: Final = {"/api/verify", "/api/explain", "/api/token", "/api/token/refresh", "/api/token/revoke"}
 
 
-def test_endpoint_changes_nothing(world: World) -> None:
+def test_endpoint_without_history_changes_nothing(world: World) -> None:
     calls = [
         (method, filled(world, address), None if body is None else filled(world, json.dumps(body)))
         for method, address, body, _ in CALLS
@@ -187,7 +187,7 @@ COMMANDS: Final = """
 """
 
 
-def test_command_changes_nothing(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_without_history_changes_nothing(northwind: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
     world = cases.world(northwind)
     names = {
@@ -209,7 +209,7 @@ def test_command_changes_nothing(northwind: Organisation, monkeypatch: pytest.Mo
             assert refused.value.returncode == 1, line
 
 
-def test_every_subcommand_is_covered() -> None:
+def test_every_subcommand_is_tested_without_history() -> None:
     asked = {tuple(line.split()[:2]) for line in COMMANDS.splitlines() if line.strip()}
     for name, app in get_commands().items():
         if app != "keyadmin":
@@ -219,7 +219,7 @@ def test_every_subcommand_is_covered() -> None:
             assert {(name, subcommand) for subcommand in set(command.subcommands) - {"list", "show", "usage"}} <= asked
 
 
-def test_command_line_reports_the_error(empty_shell: Shell) -> None:
+def test_command_without_history_reports_the_error(empty_shell: Shell) -> None:
     with psycopg.connect(url_as(OWNER, empty_shell.url)) as own:
         own.execute(REJECT_EVENTS)
     done = empty_shell("organisations", "create", "--name", "Fabrikam")

@@ -19,7 +19,7 @@ def _no_markup_runs(page: Page) -> object:
     assert page.locator("img[src=x], svg[onload], main script, dialog script").count() == 0
 
 
-def test_markup_in_names_and_reasons_is_reveal_as_text(page: Page, demo: Demo) -> None:
+def test_markup_in_names_and_reasons_is_shown_as_text(page: Page, demo: Demo) -> None:
     Bot.objects.create(organisation=demo.northwind, name=MARKUP_BOT)
     create_key_of_bot(page)
     expect(page.get_by_role("link", name=MARKUP)).to_be_visible()
@@ -68,7 +68,7 @@ def check_history(page: Page) -> None:
     expect(panel.locator(".json")).to_contain_text("onerror")
 
 
-def test_markup_in_search_and_rejected_field_is_reveal_as_text(page: Page, demo: Demo) -> None:
+def test_markup_in_search_and_rejected_field_is_shown_as_text(page: Page, demo: Demo) -> None:
     page.goto("/keys/?q=" + MARKUP.replace(" ", "%20").replace("#", "%23"))
     expect(page.get_by_text(f"No key matches “{MARKUP}”.")).to_be_visible()
     form = fill_create(page, MARKUP)

@@ -49,7 +49,7 @@ def test_sign_in_by_keyboard_returns_to_requested_page(new_context: NewContext, 
     expect(page).to_have_url(f"{base_url}{KEYS}")
 
 
-def test_key_lifecycle_by_mouse(new_context: NewContext, demo: Demo, base_url: str) -> None:
+def test_key_is_created_revoked_and_deleted_by_mouse(new_context: NewContext, demo: Demo, base_url: str) -> None:
     page = new_context().new_page()
     page.goto(KEYS)
     sign_in(page, demo.people["maya"].email, PASSWORD)
@@ -143,7 +143,7 @@ def panel_url(page: Page) -> str:
     return f"{page.url.split('/history/')[0]}/history/{number}/?organisation=northwind"
 
 
-def test_key_is_created_and_revoked_by_keyboard_alone(page: Page, demo: Demo, base_url: str) -> None:
+def test_key_is_created_and_revoked_with_the_keyboard_only(page: Page, demo: Demo, base_url: str) -> None:
     demo.add_key("Zapier trial")
     open_list(page)
     program = Program(base_url, create_by_keyboard(page))

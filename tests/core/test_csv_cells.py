@@ -42,11 +42,11 @@ from keyadmin.core import csv_cells
         (datetime(2026, 11, 22, 18, tzinfo=timezone(timedelta(hours=2))), "2026-11-22T16:00:00Z"),
     ],
 )
-def test_cell_text(value: object, text: str) -> None:
+def test_value_is_written_as_a_cell(value: object, text: str) -> None:
     assert csv_cells.cell(value) == text
 
 
-def test_line_is_quoted_where_needed() -> None:
+def test_line_is_quoted_only_where_needed() -> None:
     assert csv_cells.line(["a,b", 'say "x"', None, "=1"]) == '"a,b","say ""x""",,\'=1\r\n'
 
 

@@ -145,7 +145,7 @@ def test_another_method_matches_nothing(method):
     assert match(["/a", "/**"], "/a", method) is None
 
 
-def test_a_more_specific_path_of_another_method_does_not_hide_a_route():
+def test_more_specific_path_of_another_method_does_not_hide_a_route():
     table = routes.compile_table([Route("POST", "/a/b", "x"), Route("GET", "/a/*", "y")])
     assert table.match("GET", "/a/b") == Match(frozenset({"y"}), "/a/*", None, "")
 

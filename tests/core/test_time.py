@@ -16,5 +16,5 @@ def test_microseconds_are_written_if_there_are_any() -> None:
     assert rfc3339(NOON + timedelta(microseconds=5)) == "2026-03-01T12:00:00.000005Z"
 
 
-def test_none_stays_none() -> None:
+def test_missing_time_is_none() -> None:
     assert rfc3339(None) is None

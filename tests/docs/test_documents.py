@@ -16,7 +16,7 @@ READ: Final = re.compile(
 )
 
 
-def test_lines_fit() -> None:
+def test_lines_of_documents_are_not_too_long() -> None:
     """Tables and URLs cannot be wrapped."""
     long = [
         f"{path.relative_to(ROOT)}:{number}"

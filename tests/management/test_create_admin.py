@@ -68,7 +68,7 @@ def test_create_admin_asks_for_a_password_in_a_terminal(empty_shell: Shell) -> N
         (("--password-stdin", "--email", "nonsense"), f"{PASSWORD}\n", 6, "email: "),
     ],
 )
-def test_create_admin_with_invalid_input_adds_nobody(
+def test_create_admin_with_invalid_input_adds_no_person(
     shell: Shell, arguments: tuple[str, ...], typed: str, code: int, said: str
 ) -> None:
     done = shell(*ADA, *arguments, stdin=typed)

@@ -165,7 +165,7 @@ def test_mail_that_is_refused_is_tried_again_and_the_others_are_sent(
 
 
 @pytest.mark.parametrize("state", ["hangs", "is not there"])
-def test_mail_is_sent_later_if_the_mail_server(
+def test_mail_is_sent_later_if_the_mail_server_does_not_answer(
     command: Command, postbox: Postbox, northwind: Organisation, jonas: Person, settings: Any, state: str
 ) -> None:
     ending(5, organisation=northwind)

@@ -24,7 +24,7 @@ def issued(shell: Shell) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", ["id", "key_id"])
-def test_of_a_key_newest_first(shell: Shell, issued: dict[str, Any], name: str) -> None:
+def test_history_of_a_key_is_printed_newest_first(shell: Shell, issued: dict[str, Any], name: str) -> None:
     revoked, made = told(shell, "--key", issued[name])
 
     assert (revoked["type"], made["type"]) == ("key.revoked", "key.issued")
@@ -35,13 +35,13 @@ def test_of_a_key_newest_first(shell: Shell, issued: dict[str, Any], name: str) 
     assert made["actor"]["interface"] == "command"
 
 
-def test_by_organisation_action_and_limit(shell: Shell) -> None:
+def test_history_is_filtered_by_organisation_type_and_limit(shell: Shell) -> None:
     events = told(shell, "--organisation", "contoso", "--type", "key.issued", "--limit", "2")
 
     assert [(event["organisation_label"], event["type"]) for event in events] == [("Contoso", "key.issued")] * 2
 
 
-def test_since(shell: Shell, issued: dict[str, Any]) -> None:
+def test_history_is_filtered_by_time(shell: Shell, issued: dict[str, Any]) -> None:
     revoked, _ = told(shell, "--key", issued["id"])
 
     assert [event["number"] for event in told(shell, "--key", issued["id"], "--since", revoked["at"])] == [
@@ -51,7 +51,7 @@ def test_since(shell: Shell, issued: dict[str, Any]) -> None:
     assert told(shell, "--since", "2999-01-01T00:00:00Z") == []
 
 
-def test_a_table_for_people(shell: Shell, issued: dict[str, Any]) -> None:
+def test_history_is_printed_as_a_table(shell: Shell, issued: dict[str, Any]) -> None:
     done = shell("history", "--key", issued["id"])
 
     assert done.returncode == 0
@@ -70,13 +70,13 @@ def test_a_table_for_people(shell: Shell, issued: dict[str, Any]) -> None:
         (("--since", "2026-01-01"), 2),
     ],
 )
-def test_bad_arguments(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
+def test_history_with_invalid_arguments_fails(shell: Shell, arguments: tuple[str, ...], code: int) -> None:
     done = shell("history", *arguments)
 
     assert (done.returncode, done.stdout) == (code, "")
 
 
-def test_export_is_recorded_and_takes_all(shell: Shell, issued: dict[str, Any]) -> None:
+def test_history_export_contains_all_matching_events_and_is_recorded(shell: Shell, issued: dict[str, Any]) -> None:
     done = shell("history", "--key", issued["id"], "--export", "jsonl")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -89,6 +89,6 @@ def test_export_is_recorded_and_takes_all(shell: Shell, issued: dict[str, Any]) 
     assert csv.count("\n") > 2
 
 
-def test_an_export_is_whole_and_in_one_format(shell: Shell) -> None:
+def test_history_export_with_limit_or_json_option_fails(shell: Shell) -> None:
     for also in (["--json"], ["--limit", "5"]):
         assert shell("history", "--export", "csv", *also).returncode == 2

@@ -34,7 +34,7 @@ def everything(shell: Shell) -> dict[str, object]:
     return {name: shell.rows(CONTENT.format(sql.Identifier(name)))[0] for name in TABLES}
 
 
-def test_loads_once(empty_shell: Shell) -> None:
+def test_second_seed_demo_changes_nothing(empty_shell: Shell) -> None:
     first = empty_shell("seed_demo", KEYADMIN_DEMO_PASSWORD=PASSWORD)
     loaded = everything(empty_shell)
 
@@ -49,7 +49,7 @@ def test_loads_once(empty_shell: Shell) -> None:
         assert PASSWORD not in printed
 
 
-def test_two_at_once_load_once(empty_shell: Shell) -> None:
+def test_concurrent_seed_demo_commands_load_the_data_once(empty_shell: Shell) -> None:
     command = partial(empty_shell.process, "seed_demo", "--json", KEYADMIN_DEMO_PASSWORD=PASSWORD)
     with ThreadPoolExecutor(2) as pool:
         started = [pool.submit(command), pool.submit(command)]
@@ -60,7 +60,7 @@ def test_two_at_once_load_once(empty_shell: Shell) -> None:
     assert empty_shell.rows("SELECT count(*) FROM key") == [(len(KEYS),)]
 
 
-def test_prints_a_password_only_when_it_made_one(empty_shell: Shell) -> None:
+def test_seed_demo_prints_a_password_only_if_it_generated_one(empty_shell: Shell) -> None:
     first = json.loads(empty_shell("seed_demo", "--json").stdout)
     second = json.loads(empty_shell("seed_demo", "--json").stdout)
 
@@ -70,7 +70,7 @@ def test_prints_a_password_only_when_it_made_one(empty_shell: Shell) -> None:
     assert [person["email"] for person in first["people"]] == [person.email for person in PEOPLE]
 
 
-def test_leaves_data_of_the_same_names_alone(empty_shell: Shell) -> None:
+def test_seed_demo_does_not_change_other_data_with_the_same_names(empty_shell: Shell) -> None:
     empty_shell(
         "create_admin", "--email", "Maya@northwind.example", "--name", "Maya", "--password-stdin", stdin=f"{PASSWORD}\n"
     )
@@ -82,14 +82,14 @@ def test_leaves_data_of_the_same_names_alone(empty_shell: Shell) -> None:
     assert empty_shell.rows("SELECT (SELECT count(*) FROM person), (SELECT count(*) FROM key)") == [(1, 0)]
 
 
-def test_not_in_production(empty_shell: Shell) -> None:
+def test_seed_demo_is_rejected_in_production(empty_shell: Shell) -> None:
     done = empty_shell.process("seed_demo", KEYADMIN_ENV="production", KEYADMIN_ALLOWED_HOSTS="keys.example.com")
 
     assert (done.returncode, done.stdout) == (4, "")
     assert empty_shell.rows("SELECT count(*) FROM person") == [(0,)]
 
 
-def test_meters_and_ledger_agree(shell: Shell) -> None:
+def test_demo_meters_agree_with_usage_by_hour(shell: Shell) -> None:
     """What the cells before the running minute hold is in the ledger, and the total holds both."""
     broken = shell.rows(
         """
@@ -107,7 +107,7 @@ def test_meters_and_ledger_agree(shell: Shell) -> None:
     assert broken == []
 
 
-def test_no_key_was_used_beyond_its_tier(shell: Shell) -> None:
+def test_usage_of_each_demo_key_is_within_its_tier(shell: Shell) -> None:
     assert (
         shell.rows(
             "SELECT key.name FROM key JOIN tier ON tier.id = key.tier_id JOIN usage_hour u ON u.key_id = key.id"
@@ -117,7 +117,7 @@ def test_no_key_was_used_beyond_its_tier(shell: Shell) -> None:
     )
 
 
-def test_the_ledgers_agree(shell: Shell) -> None:
+def test_demo_usage_by_hour_scope_and_address_agrees(shell: Shell) -> None:
     """Every allowed call of a day had a permission and an address; a refusal is of an hour that knows of it."""
     by_day = "SELECT key_id, {} AS day, sum(count) AS calls FROM {} WHERE {} GROUP BY 1, 2"
     hours = by_day.format("(hour AT TIME ZONE 'UTC')::date", "usage_hour", "outcome = 'ok'")
@@ -131,7 +131,7 @@ def test_the_ledgers_agree(shell: Shell) -> None:
     assert shell.rows("SELECT count(*) > 5 FROM secret_use WHERE last_used_at <= now()") == [(True,)]
 
 
-def test_history_tells_how_it_came_to_be(shell: Shell) -> None:
+def test_history_contains_the_events_of_the_demo_data(shell: Shell) -> None:
     actions = dict(shell.rows("SELECT type, count(*) FROM event WHERE actor_kind <> 'command' GROUP BY type"))
 
     assert actions["key.issued"] == len(KEYS)

@@ -119,7 +119,7 @@ def test_table_covers_every_role_and_permission() -> None:
     assert set(policy._DESCRIPTIONS) == set(Permission)
 
 
-def test_two_roles_add_up(northwind: Organisation) -> None:
+def test_person_with_two_roles_has_the_permissions_of_both(northwind: Organisation) -> None:
     person = member_of(northwind, Role.OWNER, system_role=SystemRole.AUDITOR)
     assert policy.allows(as_actor(person), Permission.EDIT_KEYS, northwind.id)
     assert policy.allows(as_actor(person), Permission.READ_KEYS, None)

@@ -57,14 +57,14 @@ def public_operations(module: ModuleType) -> list[str]:
     ]
 
 
-def test_every_operation_is_covered_by_these_tests() -> None:
+def test_every_operation_has_a_case() -> None:
     noun = {module: module.__name__.rpartition(".")[2] for module in MODULES}
     known = {f"{noun[module]}.{name}" for module in MODULES for name in public_operations(module)}
     assert known == {name.split(" ")[0] for name in cases.ALL_CASES | cases.SESSION_CASES | cases.EXPORT_CASES}
 
 
 @pytest.mark.parametrize("name", cases.ALL_CASES)
-def test_an_act_is_recorded_once(world: cases.World, name: str) -> None:
+def test_operation_records_one_event(world: cases.World, name: str) -> None:
     before = ChainHead.objects.get().number
     cases.ALL_CASES[name](world, OPERATOR)
     event = latest_event()
@@ -76,7 +76,7 @@ def test_an_act_is_recorded_once(world: cases.World, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", cases.ALL_CASES | cases.SESSION_CASES)
-def test_an_act_that_cannot_be_recorded_does_not_happen(
+def test_operation_that_cannot_be_recorded_changes_nothing(
     world: cases.World, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
@@ -93,7 +93,7 @@ def test_an_act_that_cannot_be_recorded_does_not_happen(
     assert dump() == before
 
 
-def test_an_event_that_the_database_refuses_undoes_the_act(world: cases.World) -> None:
+def test_operation_is_rolled_back_if_the_database_rejects_its_event(world: cases.World) -> None:
     before = dump()
     with events_rejected(), pytest.raises(DatabaseError, match="permission denied for table event"):
         keys.revoke(actor=OPERATOR, key=world.key.id)
@@ -116,7 +116,7 @@ def _put_into_no_tier(key: Key) -> None:
     connection.check_constraints()
 
 
-def test_only_lost_race_is_a_conflict(db: None) -> None:
+def test_only_a_lost_race_is_a_conflict(db: None) -> None:
     with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
         OrganisationFactory.create(slug=OrganisationFactory.create().slug)
     with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
@@ -136,7 +136,7 @@ def test_recording_outside_transaction_raises(committed_organisation: Organisati
     assert ChainHead.objects.get().number == number
 
 
-def test_an_event_keeps_who_where_and_what(world: cases.World, maya: Person) -> None:
+def test_event_contains_actor_origin_target_and_reason(world: cases.World, maya: Person) -> None:
     actor = as_actor(maya, ip="2001:db8::1", user_agent="x" * 400, request_id="r-1")
     keys.revoke(actor=actor, key=world.key.id, reason="Seen in a log")
     event = latest_event()
@@ -148,7 +148,7 @@ def test_an_event_keeps_who_where_and_what(world: cases.World, maya: Person) -> 
     assert event.reason == "Seen in a log"
 
 
-def test_the_hash_covers_every_field_as_stored(world: cases.World, maya: Person) -> None:
+def test_hash_depends_on_every_stored_field(world: cases.World, maya: Person) -> None:
     keys.revoke(actor=as_actor(maya, ip="::1.2.3.4", user_agent="nul\x00\ud800"), key=world.key.id, reason="Größe ✓")
     event = Event.objects.get(number=latest_event().number)
     assert bytes(event.hash) == audit.hash_of(event) == bytes(ChainHead.objects.get().hash)
@@ -169,7 +169,7 @@ def test_the_hash_covers_every_field_as_stored(world: cases.World, maya: Person)
         assert audit.hash_of(changed) != bytes(event.hash), field.name
 
 
-def test_the_hash_is_the_documented_one(world: cases.World) -> None:
+def test_hash_of_an_event_is_computed_as_documented(world: cases.World) -> None:
     keys.revoke(actor=OPERATOR, key=world.key.id, reason="é")
     event = latest_event()
     fields = {

@@ -94,7 +94,7 @@ def changed_before(world: cases.World, thing: str) -> None:
 
 
 @pytest.mark.parametrize(("thing", "name"), EDITS, ids=lambda value: str(value))
-def test_an_edit_of_what_has_changed_is_refused(world: cases.World, thing: str, name: str) -> None:
+def test_edit_with_a_stale_revision_is_a_conflict(world: cases.World, thing: str, name: str) -> None:
     edit, row = EDITS[thing, name], getattr(world, thing)
     changed_before(world, thing)
     with pytest.raises(StaleRevisionError, match="Someone else changed this") as refused:
@@ -106,7 +106,7 @@ def test_an_edit_of_what_has_changed_is_refused(world: cases.World, thing: str, 
 
 
 @pytest.mark.parametrize(("thing", "name"), [(thing, name) for thing, names in COUNTED.items() for name in names])
-def test_a_change_counts(world: cases.World, thing: str, name: str) -> None:
+def test_change_increments_the_revision(world: cases.World, thing: str, name: str) -> None:
     row = getattr(world, thing)
     cases.ALL_CASES[name](world, OPERATOR)
     row.refresh_from_db()

@@ -150,7 +150,7 @@ def test_every_operation_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_interfaces_agree(interfaces: dict[str, Call], values: dict[str, str], name: str) -> None:
+def test_interfaces_do_the_same_for_every_role(interfaces: dict[str, Call], values: dict[str, str], name: str) -> None:
     case = TABLE[name]
     outcome = assert_same_outcome_for_each_role(interfaces, case)
     if outcome == "done":

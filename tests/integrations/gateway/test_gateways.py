@@ -164,7 +164,7 @@ REFUSALS: list[tuple[str, dict[str, Any], int, str, str | None]] = [
 
 
 @pytest.mark.parametrize(("shown", "fields", "status", "slug", "challenge"), REFUSALS)
-def test_denial_reaches_the_client_complete(
+def test_denial_reaches_the_client_with_all_headers_and_body(
     gateway: Gateway,
     rows: CommittedRows,
     shown: str,
@@ -307,7 +307,7 @@ def test_revoked_key_is_denied_by_the_next_call(gateway: Gateway, rows: Committe
             connection.close()
 
 
-def test_limit_is_exact(gateway: Gateway, rows: CommittedRows) -> None:
+def test_concurrent_calls_are_allowed_exactly_up_to_the_limit(gateway: Gateway, rows: CommittedRows) -> None:
     created = rows.key(limit=300)
     with processes(2) as pool:
         calls = [pool.submit(call, gateway.port, created.headers, 100) for _ in range(4)]
