@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Token
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -55,7 +55,7 @@ class KeyMiddleware:
             markcoroutinefunction(self)
             self._executor = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="keyadmin-calls")
 
-    def __call__(self, request: KeyRequest) -> Any:
+    def __call__(self, request: HttpRequest) -> Any:
         if not request.path_info.startswith(tuple(conf.closed_prefixes)):
             return self.get_response(request)
         if "keyadmin.request_id" not in request.META:
@@ -71,7 +71,7 @@ class KeyMiddleware:
         finally:
             current_call.reset(previous)
 
-    async def _call_async(self, request: KeyRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
+    async def _call_async(self, request: HttpRequest, executor: ThreadPoolExecutor) -> HttpResponseBase:
         loop = asyncio.get_running_loop()
         verdict = await loop.run_in_executor(executor, _authorize_unless_late, request, monotonic())
         if isinstance(verdict, Denial):
@@ -83,7 +83,7 @@ class KeyMiddleware:
             current_call.reset(previous)
 
 
-def _authorize(request: KeyRequest) -> Verdict:
+def _authorize(request: HttpRequest) -> Verdict:
     """Decide and count the call. The Caller of an allowed call becomes `request.caller`."""
     meta, scope = request.META, getattr(request, "scope", None)
     path = environ.sent_path(meta, scope, request.path_info)
@@ -91,11 +91,11 @@ def _authorize(request: KeyRequest) -> Verdict:
     peer = meta.get("REMOTE_ADDR", "")
     verdict = decide(str(request.method), path, headers, peer, needs=_required_match(request))
     if isinstance(verdict, Caller):
-        request.caller = verdict
+        cast(KeyRequest, request).caller = verdict
     return verdict
 
 
-def _authorize_unless_late(request: KeyRequest, queued_at: float) -> Verdict:
+def _authorize_unless_late(request: HttpRequest, queued_at: float) -> Verdict:
     """As `_authorize`, unless the call has waited for a thread for too long: then it is denied as unavailable."""
     if monotonic() - queued_at < QUEUE_TIMEOUT_SECONDS:
         return _authorize(request)
