@@ -12,7 +12,7 @@ from django.db import connections
 
 from keyadmin.conf import conf
 from keyadmin.core.endpoints import OWN_ROUTES
-from keyadmin.core.routes import Route, overlap
+from keyadmin.core.routes import Route, overlaps
 from keyadmin.db import roles, urls
 from keyadmin.models import ScopeRoute, Secret
 
@@ -82,7 +82,7 @@ def check_own_endpoints(
     rows: Iterable[Any] = ScopeRoute.objects.order_by("pattern", "method").values_list(
         "method", "pattern", "scope_id", "channel_from"
     )
-    routes = [route for route in (Route(*row) for row in rows) if any(overlap(route, own) for own in OWN_ROUTES)]
+    routes = [route for route in (Route(*row) for row in rows) if any(overlaps(route, own) for own in OWN_ROUTES)]
     if routes:
         overlapping = ", ".join(f"{route.scope} ({route.method} {route.pattern})" for route in routes)
         message = f"Permissions have routes that keyadmin's own endpoints answer: {overlapping}."

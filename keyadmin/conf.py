@@ -81,7 +81,7 @@ class Conf:
     threads = Setting[int](8)
     """Threads of one process of the web server: requests that it answers at once."""
 
-    trusted_proxies = Setting[cidr.Compiled](())
+    trusted_proxies = Setting[cidr.CompiledNetworks](())
     """Networks of proxies whose X-Forwarded-For header is trusted."""
 
     @cached_property

@@ -100,7 +100,7 @@ def csv(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
-def networks(name: str) -> cidr.Compiled:
+def networks(name: str) -> cidr.CompiledNetworks:
     """A list of networks, compiled for `cidr.contains`."""
     try:
         return cidr.compile_networks([cidr.parse(part) for part in csv(name)])

@@ -21,7 +21,7 @@ from keyadmin.models import (
     Bot,
     Channel,
     Key,
-    Kind,
+    KeyKind,
     Membership,
     Meter,
     Organisation,
@@ -178,12 +178,12 @@ class KeyFactory(DjangoModelFactory[KeyWithToken]):
         expired = Trait(expires_at=LazyFunction(lambda: timezone.now() - timedelta(hours=1)))
         expiring = Trait(expires_at=LazyFunction(lambda: timezone.now() + timedelta(days=3)))
         compact = Trait(format="compact")
-        master = Trait(kind=Kind.MASTER)
-        public = Trait(kind=Kind.PUBLIC)
+        master = Trait(kind=KeyKind.MASTER)
+        public = Trait(kind=KeyKind.PUBLIC)
 
     bot = None
     organisation = LazyAttribute(lambda o: o.bot.organisation if o.bot else OrganisationFactory.create())
-    kind = LazyAttribute(lambda o: Kind.BOT if o.bot else Kind.STANDARD)
+    kind = LazyAttribute(lambda o: KeyKind.BOT if o.bot else KeyKind.STANDARD)
     name = Sequence(lambda n: f"Key {n}")
     prefix = LazyAttribute(lambda o: o.organisation.key_prefix)
     format = LazyAttribute(lambda o: o.organisation.key_format)
@@ -201,13 +201,13 @@ class KeyFactory(DjangoModelFactory[KeyWithToken]):
         in_grace: bool = False,
         **kwargs: Any,
     ) -> Any:
-        token = tokens.mint(kwargs["prefix"], tokens.Format(kwargs["format"]))
+        token = tokens.mint(kwargs["prefix"], tokens.KeyFormat(kwargs["format"]))
         key = model_class(*args, key_id=token.key_id, recognition=token.recognition, **kwargs)
         key.save()
         key.token = token.value
         _add_secret(key, token)
         if in_grace:
-            old = tokens.mint(key.prefix, tokens.Format(key.format))
+            old = tokens.mint(key.prefix, tokens.KeyFormat(key.format))
             key.old_token = old.value
             _add_secret(key, old, not_after=timezone.now() + timedelta(hours=1))
         key.scopes.set(() if key.inherits else scopes)

@@ -117,7 +117,7 @@ def _cursor(number: int) -> str:
     from keyadmin.models import paging
 
     row: Any = SimpleNamespace(pk=number)
-    return paging.Cursor.at(row, paging.Order("pk", True, int, int), backwards=False)
+    return paging.Cursor.encode(row, paging.Order("pk", True, int, int), backwards=False)
 
 
 def _review(objects: RandomObjects) -> dict[str, str]:

@@ -132,7 +132,7 @@ def person_of_token(token: str) -> Person | None:
         session_id, person_id, expires = UUID(claims["sid"]), UUID(claims["sub"]), float(claims["exp"])
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError):
         return None
-    session = TokenSession.of(session_id, person_id) if decoded["header"].get("typ") == _TOKEN_TYPE else None
+    session = TokenSession.find_alive(session_id, person_id) if decoded["header"].get("typ") == _TOKEN_TYPE else None
     if session is None or expires <= session.now.timestamp():
         return None
     person: Person = session.person

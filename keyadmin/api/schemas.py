@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from ninja.parser import Parser
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from keyadmin.core.callers import Identity
+from keyadmin.core.callers import KeyIdentity
 from keyadmin.models import Role
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
@@ -133,7 +133,7 @@ class OrganisationName(BaseModel):
         return cls(id=row.id, slug=row.slug, name=row.name)
 
     @classmethod
-    def of_key(cls, key: Identity) -> Self:
+    def of_key(cls, key: KeyIdentity) -> Self:
         """The organisation of a key that the call path has identified."""
         return cls(id=key.organisation_id, slug=key.organisation_slug, name=key.organisation_name)
 
@@ -147,7 +147,7 @@ class BotName(BaseModel):
         return cls(id=row.id, name=row.name)
 
     @classmethod
-    def of_key(cls, key: Identity) -> Self | None:
+    def of_key(cls, key: KeyIdentity) -> Self | None:
         """The bot of a key that the call path has identified; None if no bot owns it."""
         return cls(id=key.bot_id, name=key.bot_name or "") if key.bot_id else None
 

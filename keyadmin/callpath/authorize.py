@@ -14,7 +14,7 @@ from keyadmin.conf import conf
 from keyadmin.core import routes, tokens
 from keyadmin.core.callers import Caller, Person, Verdict
 from keyadmin.core.denials import Denial, DenialReason, Quota
-from keyadmin.core.endpoints import KEY_ENDPOINTS
+from keyadmin.core.endpoints import KEY_ROUTE_TABLE
 
 #: Times that a snapshot is loaded for one call, if the key changes between loading and consuming.
 MAX_LOADS: Final = 4
@@ -67,8 +67,8 @@ def evaluate_rules(snapshot: Snapshot, call: Call) -> AuthorizedCall | Denial:
     """Applies every rule except the limit. Raises DatabaseUnavailableError."""
     key = snapshot.key
     if call.organisation not in (None, key.organisation_id):
-        return Denial(DenialReason.UNPROVEN)
-    match = call.needs or find_route(snapshot, call)
+        return Denial(DenialReason.INVALID_CREDENTIAL)
+    match = call.declared_route or find_route(snapshot, call)
     reason = (
         check_key_state(snapshot)
         or check_address(snapshot, call)
@@ -89,7 +89,7 @@ def find_route(snapshot: Snapshot, call: Call) -> routes.Match | None:
 
     Raises DatabaseUnavailableError.
     """
-    own = KEY_ENDPOINTS.match(call.method, call.path)
+    own = KEY_ROUTE_TABLE.match(call.method, call.path)
     return own or state.route_tables.get(snapshot.catalogue_version).match(call.method, call.path)
 
 
@@ -110,7 +110,7 @@ def _decide(token: tokens.Token, call: Call, is_stale: bool) -> Verdict:
         for _ in range(MAX_LOADS):
             snapshot = state.snapshots.load([digest, *_older_digests(token)])
             if snapshot is None:
-                return Denial(DenialReason.UNPROVEN)
+                return Denial(DenialReason.INVALID_CREDENTIAL)
             if snapshot.pepper_id != conf.current_pepper:
                 state.snapshots.redigest(snapshot, digest, conf.current_pepper)
             if (verdict := _evaluate_and_consume(snapshot, call)) is not None:

@@ -17,16 +17,16 @@ def parse_credentials(headers: Headers) -> tokens.Token | Denial:
     try:
         key, key_id, secret, authorization = [single_value(headers, name) for name in CREDENTIAL_HEADERS]
     except ValueError:
-        return Denial(DenialReason.AMBIGUOUS)
+        return Denial(DenialReason.AMBIGUOUS_CREDENTIALS)
     scheme, _, bearer = (authorization or "").partition(" ")
     bearer = bearer.strip(" \t") if scheme.lower() == "bearer" else ""
     if sum(map(bool, (key, bearer, key_id or secret))) > 1 or bool(key_id) != bool(secret):
-        return Denial(DenialReason.AMBIGUOUS)
+        return Denial(DenialReason.AMBIGUOUS_CREDENTIALS)
     if key_id and secret:
-        return tokens.pair(key_id, secret) or Denial(DenialReason.UNPROVEN)
+        return tokens.parse_pair(key_id, secret) or Denial(DenialReason.INVALID_CREDENTIAL)
     if not (key or bearer):
         return Denial(DenialReason.NO_CREDENTIAL)
-    return tokens.parse(key or bearer) or Denial(DenialReason.UNPROVEN)
+    return tokens.parse(key or bearer) or Denial(DenialReason.INVALID_CREDENTIAL)
 
 
 def single_value(headers: Headers, name: str) -> str | None:

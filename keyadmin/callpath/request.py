@@ -22,7 +22,7 @@ def decide(
     path: str,
     headers: Headers,
     peer: str,
-    needs: routes.Match | None = None,
+    declared_route: routes.Match | None = None,
     cost: int = 1,
     organisation: UUID | None = None,
 ) -> Verdict:
@@ -31,7 +31,7 @@ def decide(
     `path` is as sent, without the query. `peer` is the address at the other end of the connection. For the rest see
     `Call`.
     """
-    parsed = parse_request(method, path, headers, peer, needs, cost, organisation)
+    parsed = parse_request(method, path, headers, peer, declared_route, cost, organisation)
     return state.usage.record_denial(parsed) if isinstance(parsed, Denial) else authorize(*parsed)
 
 
@@ -40,7 +40,7 @@ def parse_request(
     path: str,
     headers: Headers,
     peer: str,
-    needs: routes.Match | None = None,
+    declared_route: routes.Match | None = None,
     cost: int = 1,
     organisation: UUID | None = None,
 ) -> tuple[tokens.Token, Call] | Denial:
@@ -53,8 +53,8 @@ def parse_request(
     try:
         channel, person = single_value(headers, "x-channel"), single_value(headers, "on-behalf-of")
     except ValueError:
-        return Denial(DenialReason.UNDECIDABLE)
-    if not routes.canonical(path):
-        return Denial(DenialReason.UNDECIDABLE)
+        return Denial(DenialReason.AMBIGUOUS_REQUEST)
+    if not routes.is_canonical(path):
+        return Denial(DenialReason.AMBIGUOUS_REQUEST)
     address = client_address(peer, headers.get("x-forwarded-for", ()), conf.trusted_proxies)
-    return token, Call(method, path, address, channel, person, cost, organisation, needs)
+    return token, Call(method, path, address, channel, person, cost, organisation, declared_route)

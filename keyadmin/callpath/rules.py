@@ -19,8 +19,8 @@ class Call(NamedTuple):
     """A call to decide. `path` is as sent, without the query; `address` is None if it cannot be determined.
 
     `channel` and `on_behalf_of` are the values of X-Channel and On-Behalf-Of. If `organisation` is set, only its keys
-    are accepted. `needs` is what the answering view declares that it needs; if None, keyadmin's own endpoints and the
-    catalogue decide.
+    are accepted. `declared_route` is what the answering view declares that it needs; if None, keyadmin's own endpoints
+    and the catalogue decide.
     """
 
     method: str
@@ -30,7 +30,7 @@ class Call(NamedTuple):
     on_behalf_of: str | None = None
     cost: int = 1
     organisation: UUID | None = None
-    needs: routes.Match | None = None
+    declared_route: routes.Match | None = None
 
 
 def check_key_state(snapshot: Snapshot) -> DenialReason | None:
@@ -41,7 +41,7 @@ def check_key_state(snapshot: Snapshot) -> DenialReason | None:
     return DenialReason.PAUSED if snapshot.is_paused else None
 
 
-def check_allow_list(networks: cidr.Compiled, address: cidr.Address | None) -> DenialReason | None:
+def check_allow_list(networks: cidr.CompiledNetworks, address: cidr.Address | None) -> DenialReason | None:
     """An empty list allows any address. An address that cannot be determined is on no list."""
     if networks and (address is None or not cidr.contains(networks, address)):
         return DenialReason.ADDRESS

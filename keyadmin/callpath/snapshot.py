@@ -19,7 +19,7 @@ from psycopg.rows import class_row, scalar_row
 from keyadmin.callpath.connection import Database
 from keyadmin.conf import conf
 from keyadmin.core import cidr
-from keyadmin.core.callers import Identity
+from keyadmin.core.callers import KeyIdentity
 from keyadmin.models.scope import scopes_of_role
 
 
@@ -77,11 +77,11 @@ class Snapshot:
     is_paused: bool
     used: int
     catalogue_version: int
-    key: Identity
+    key: KeyIdentity
     scopes: frozenset[str]
     channels: frozenset[str]
-    key_allow_list: cidr.Compiled
-    bot_allow_list: cidr.Compiled
+    key_allow_list: cidr.CompiledNetworks
+    bot_allow_list: cidr.CompiledNetworks
     #: The constant parameters of consume.sql, as text: key, versions, expiry and limit.
     consume_params: tuple[bytes | None, ...]
 
@@ -146,7 +146,7 @@ def build_snapshot(row: SnapshotRow) -> Snapshot:
         is_paused=row.is_paused,
         used=row.used,
         catalogue_version=row.catalogue_version,
-        key=Identity(
+        key=KeyIdentity(
             id=row.id,
             key_id=row.key_id,
             name=row.name,

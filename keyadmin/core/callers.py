@@ -9,7 +9,7 @@ from keyadmin.core.denials import Denial, Quota
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class KeyIdentity:
     """A key and its owner. `limit` is its tier's: calls in a rolling hour."""
 
     id: UUID
@@ -37,12 +37,12 @@ class Person:
 class Caller(NamedTuple):
     """An allowed and counted call. `secret` is set if the call used a replaced one; `opened_by`: scopes."""
 
-    key: Identity
-    secret: UUID | None
+    key: KeyIdentity
+    replaced_secret: UUID | None
     scopes: frozenset[str]
     quota: Quota
     on_behalf_of: Person | None = None
-    opened_by: frozenset[str] = frozenset()
+    used_scopes: frozenset[str] = frozenset()
 
 
 type Verdict = Caller | Denial

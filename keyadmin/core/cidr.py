@@ -14,7 +14,7 @@ from keyadmin.core.messages import TranslatableError
 from keyadmin.core.messages import marked as _
 
 type Network = IPv4Network | IPv6Network
-type Compiled = tuple[tuple[int, int, int], ...]
+type CompiledNetworks = tuple[tuple[int, int, int], ...]
 """Networks as (version, network address, mask), for `contains`."""
 
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -70,11 +70,11 @@ def address_of(text: str) -> Address | None:
     return Address(6, int.from_bytes(packed), normal)
 
 
-def parse(text: str, *, floor: bool = False) -> Network:
+def parse(text: str, *, narrow_only: bool = False) -> Network:
     """The network; a bare address is a network of one address. Surrounding space is ignored.
 
-    `floor` adds the limit for bots: at least /16 for IPv4, at least /32 for IPv6. /0 is always rejected, because an
-    empty list already allows any address. Raises CidrError.
+    `narrow_only` adds the limit for bots: at least /16 for IPv4, at least /32 for IPv6. /0 is always rejected, because
+    an empty list already allows any address. Raises CidrError.
     """
     text = text.strip()
     host, slash, suffix = text.partition("/")
@@ -84,7 +84,7 @@ def parse(text: str, *, floor: bool = False) -> Network:
     # Errors about a mapped network mention the suffix as typed, which is 96 more than that of IPv4.
     shift = 96 if address.version == 4 and ":" in host else 0
     bits = 32 if address.version == 4 else 128
-    length = _length(suffix, shift, bits, floor) if slash else bits
+    length = _length(suffix, shift, bits, narrow_only) if slash else bits
     cls = IPv4Network if address.version == 4 else IPv6Network
     network = cls((address.value, length), strict=False)
     if int(network.network_address) != address.value:
@@ -93,12 +93,12 @@ def parse(text: str, *, floor: bool = False) -> Network:
     return network
 
 
-def compile_networks(networks: Iterable[Network]) -> Compiled:
+def compile_networks(networks: Iterable[Network]) -> CompiledNetworks:
     """The networks in the form that `contains` takes."""
     return tuple((n.version, int(n.network_address), int(n.netmask)) for n in networks)
 
 
-def contains(compiled: Compiled, address: Address) -> bool:
+def contains(compiled: CompiledNetworks, address: Address) -> bool:
     """Whether any of the networks contains the address. False for no networks."""
     version, value = address.version, address.value
     for network_version, network, mask in compiled:  # noqa: SIM110 - a generator takes twice as long
@@ -107,7 +107,7 @@ def contains(compiled: Compiled, address: Address) -> bool:
     return False
 
 
-def covers(networks: Iterable[Network], new: Network) -> Network | None:
+def find_covering(networks: Iterable[Network], new: Network) -> Network | None:
     """The first of the networks that contains all of `new`, or None."""
     for network in networks:
         if network.version == new.version and network.prefixlen <= new.prefixlen:
@@ -117,20 +117,20 @@ def covers(networks: Iterable[Network], new: Network) -> Network | None:
     return None
 
 
-def common(left: Iterable[Network], right: Iterable[Network]) -> tuple[Network, ...]:
+def intersection(left: Iterable[Network], right: Iterable[Network]) -> tuple[Network, ...]:
     """The networks whose addresses are on both lists. Two networks are nested, or have no address in common."""
     left, right = tuple(left), tuple(right)
-    narrower = [network for network in left if covers(right, network)]
-    narrower += [network for network in right if covers(left, network)]
+    narrower = [network for network in left if find_covering(right, network)]
+    narrower += [network for network in right if find_covering(left, network)]
     return tuple(dict.fromkeys(narrower))
 
 
-def _length(suffix: str, shift: int, bits: int, floor: bool) -> int:
+def _length(suffix: str, shift: int, bits: int, narrow_only: bool) -> int:
     """The prefix length of a typed suffix, within the limits. `shift` is 96 for a mapped network. Raises CidrError."""
     if "." in suffix or ":" in suffix:
         raise CidrError(CidrProblem.MASK, _("A mask is not accepted. Use a suffix such as /24."))
     narrowest = bits + shift
-    widest = shift + ((16 if bits == 32 else 32) if floor else 1)
+    widest = shift + ((16 if bits == 32 else 32) if narrow_only else 1)
     limits = {"widest": widest, "narrowest": narrowest}
     is_number = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
     if not is_number or str(int(suffix)) != suffix or int(suffix) > narrowest:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from keyadmin.core import cidr
 
 
-def client_address(peer: str, forwarded: Sequence[str], trusted: cidr.Compiled) -> cidr.Address | None:
+def client_address(peer: str, forwarded: Sequence[str], trusted: cidr.CompiledNetworks) -> cidr.Address | None:
     """The client's address; None if it cannot be determined. Never raises.
 
     `peer` is the other end of the connection. `forwarded` are the values of X-Forwarded-For in the order received.

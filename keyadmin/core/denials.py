@@ -35,11 +35,16 @@ class DenialReason(Enum):
     sentence, and their group.
     """
 
-    AMBIGUOUS = ("ambiguous", 400, "ambiguous-credentials", "Send exactly one credential, once.")
-    UNDECIDABLE = ("undecidable", 400, "undecidable-request", "The request can be read in more than one way.")
+    AMBIGUOUS_CREDENTIALS = (
+        "ambiguous_credentials",
+        400,
+        "ambiguous-credentials",
+        "Send exactly one credential, once.",
+    )
+    AMBIGUOUS_REQUEST = ("ambiguous_request", 400, "ambiguous-request", "The request can be read in more than one way.")
     METHOD = ("method", 405, "method-not-allowed", "The method TRACE is not allowed.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
-    UNPROVEN = ("unproven", *_INVALID_KEY)
+    INVALID_CREDENTIAL = ("invalid_credential", *_INVALID_KEY)
     REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), _("revoked"), DenialGroup.EXPIRED)
     EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), _("expired"), DenialGroup.EXPIRED)
     PAUSED = ("paused", *_INVALID_KEY, _("Paused"), _("paused"), DenialGroup.EXPIRED)
@@ -144,5 +149,5 @@ class Denial:
     reason: DenialReason
     key: UUID | None = None
     quota: Quota | None = None
-    scopes: frozenset[str] = frozenset()
+    sufficient_scopes: frozenset[str] = frozenset()
     retry_after: int | None = None

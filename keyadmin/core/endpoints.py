@@ -89,5 +89,5 @@ PERSON_ROUTES: Final = _for_people(
 #: Every route of keyadmin's API.
 OWN_ROUTES: Final = KEY_ROUTES + PERSON_ROUTES
 
-KEY_ENDPOINTS: Final = routes.compile_table(KEY_ROUTES)
-PERSON_ENDPOINTS: Final = routes.compile_table(PERSON_ROUTES)
+KEY_ROUTE_TABLE: Final = routes.compile_table(KEY_ROUTES)
+PERSON_ROUTE_TABLE: Final = routes.compile_table(PERSON_ROUTES)

@@ -78,6 +78,6 @@ def _challenge(denial: Denial) -> str | None:
     if denial.reason.status == 401:
         return 'Bearer realm="api", error="invalid_token"'
     if denial.reason.slug == "insufficient-scope":
-        scopes = f', scope="{" ".join(sorted(denial.scopes))}"' if denial.scopes else ""
+        scopes = f', scope="{" ".join(sorted(denial.sufficient_scopes))}"' if denial.sufficient_scopes else ""
         return f'Bearer realm="api", error="insufficient_scope"{scopes}'
     return None

@@ -54,9 +54,9 @@ def clean_field(name: str, value: Any, depth: int = 0) -> Any:
 
 
 #: The end of a request line that was cut.
-CUT: Final = "..."
+TRUNCATION_MARK: Final = "..."
 #: Characters of a redacted request line.
-MAX_LINE_LENGTH: Final = 200
+MAX_REQUEST_LINE_LENGTH: Final = 200
 _KEY_IN_LINE: Final = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE)
 
 
@@ -66,10 +66,14 @@ def redacted_request_line(method: str, path: str) -> str:
     line = _KEY_IN_LINE.sub(REDACTED, f"{method[:16]} {path}")
     if not (line.isascii() and line.isprintable()):
         line = line.encode("unicode_escape").decode()
-    return line if len(line) <= MAX_LINE_LENGTH else line[: MAX_LINE_LENGTH - len(CUT)] + CUT
+    return (
+        line
+        if len(line) <= MAX_REQUEST_LINE_LENGTH
+        else line[: MAX_REQUEST_LINE_LENGTH - len(TRUNCATION_MARK)] + TRUNCATION_MARK
+    )
 
 
 def parse_request_line(line: str) -> tuple[str, str] | None:
     """The (method, path) of a redacted request line; None if the line was cut or redacted."""
     method, _, path = line.partition(" ")
-    return None if not path or REDACTED in line or line.endswith(CUT) else (method, path)
+    return None if not path or REDACTED in line or line.endswith(TRUNCATION_MARK) else (method, path)

@@ -12,7 +12,7 @@ from keyadmin.core.client_address import client_address
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-def client_ip(environ: Mapping[str, Any], trusted_proxies: cidr.Compiled) -> str | None:
+def client_ip(environ: Mapping[str, Any], trusted_proxies: cidr.CompiledNetworks) -> str | None:
     """The client's address in its normal spelling; None if it cannot be determined.
 
     X-Forwarded-For counts only if the peer is one of `trusted_proxies`.
@@ -24,7 +24,7 @@ def client_ip(environ: Mapping[str, Any], trusted_proxies: cidr.Compiled) -> str
 
 def build_actor(
     environ: Mapping[str, Any],
-    trusted_proxies: cidr.Compiled,
+    trusted_proxies: cidr.CompiledNetworks,
     *,
     kind: ActorKind,
     actor_id: UUID | None,

@@ -152,7 +152,7 @@ def segments_of(route: Route) -> list[str]:
     return segments
 
 
-def overlap(first: Route, second: Route) -> bool:
+def overlaps(first: Route, second: Route) -> bool:
     """Whether a call can match both routes. Raises RouteError for an invalid route."""
     methods = {"GET" if route.method == "HEAD" else route.method for route in (first, second)}
     if len(methods) > 1:
@@ -166,7 +166,7 @@ def overlap(first: Route, second: Route) -> bool:
     return len(left) == len(right)
 
 
-def canonical(path: str) -> bool:
+def is_canonical(path: str) -> bool:
     """Whether every server reads the path in the same way. Never raises.
 
     False for a path with an empty or dot segment, `;`, `\\`, a control character, `?` or `#`; with an escape of any of

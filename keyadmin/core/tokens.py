@@ -39,11 +39,11 @@ KEY_SHAPED = r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
     | [0-9a-z]{43,}"""
 """Matches what is or looks like a key or its secret, anywhere in a text. Use it with IGNORECASE and VERBOSE."""
 
-holds_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
+contains_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
 is_key_id = re.compile(rf"{PREFIX_PATTERN}_[0-9A-Za-z]{{16}}").fullmatch
 
 
-class Format(StrEnum):
+class KeyFormat(StrEnum):
     """The formats of keys."""
 
     DEFAULT = "default"
@@ -55,7 +55,7 @@ class Token:
     """A parsed key. It contains the secret: show it once, and do not store it."""
 
     prefix: str
-    format: Format
+    format: KeyFormat
     key_id: str | None
     """`<prefix>_<id16>`; None in the compact format."""
     secret: str = field(repr=False)
@@ -72,18 +72,18 @@ class Token:
         return (self.key_id[len(self.prefix) + 1 :] if self.key_id else self.secret)[:8]
 
 
-def mint(prefix: str, token_format: Format = Format.DEFAULT, key_id: str | None = None) -> Token:
+def mint(prefix: str, token_format: KeyFormat = KeyFormat.DEFAULT, key_id: str | None = None) -> Token:
     """A new key with 256 random bits, or 128 in the compact format, from the operating system.
 
     With `key_id`, only the secret is new. Raises ValueError if the prefix does not match PREFIX_PATTERN.
     """
     if not _match_prefix(prefix):
         raise ValueError(f"{prefix!r} is not a key prefix: it must match {PREFIX_PATTERN}")
-    if token_format is Format.COMPACT:
-        return Token(prefix, Format.COMPACT, None, secrets.token_hex(16))
+    if token_format is KeyFormat.COMPACT:
+        return Token(prefix, KeyFormat.COMPACT, None, secrets.token_hex(16))
     key_id = key_id or f"{prefix}_{_random_digits(16)}"
     body = _random_digits(43)
-    return Token(prefix, Format.DEFAULT, key_id, body + _checksum(f"{key_id}_{body}"))
+    return Token(prefix, KeyFormat.DEFAULT, key_id, body + _checksum(f"{key_id}_{body}"))
 
 
 def parse(text: str) -> Token | None:
@@ -93,13 +93,13 @@ def parse(text: str) -> Token | None:
     if shape := _match_default(text):
         if text[-6:] != _checksum(text[:-6]):
             return None
-        return Token(shape[1], Format.DEFAULT, text[:-50], text[-49:])
+        return Token(shape[1], KeyFormat.DEFAULT, text[:-50], text[-49:])
     if shape := _match_compact(text):
-        return Token(shape[1], Format.COMPACT, None, shape[2])
+        return Token(shape[1], KeyFormat.COMPACT, None, shape[2])
     return None
 
 
-def pair(key_id: str, secret: str) -> Token | None:
+def parse_pair(key_id: str, secret: str) -> Token | None:
     """The key with this ID and secret, sent in separate headers; None if they do not belong together.
 
     The compact format has no key ID, so it cannot be sent as a pair.

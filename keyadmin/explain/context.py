@@ -28,7 +28,7 @@ class ExplainContext:
     loaded: LoadedKey
     match: Match | None
     scope_labels: Mapping[str, str]
-    is_for_people: bool
+    is_person_route: bool
 
     @property
     def snapshot(self) -> Snapshot:

@@ -12,7 +12,7 @@ from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.rules import Call
 from keyadmin.callpath.state import state
 from keyadmin.core.denials import ALLOWED, DenialReason, Quota
-from keyadmin.core.endpoints import PERSON_ENDPOINTS
+from keyadmin.core.endpoints import PERSON_ROUTE_TABLE
 from keyadmin.core.errors import NotFoundError
 from keyadmin.explain import messages, rules
 from keyadmin.explain.context import ExplainContext
@@ -126,8 +126,8 @@ def explain(key: Key, call: Call) -> Explanation:
     snapshot = loaded.snapshot
     scopes = snapshot.scopes | {IMPERSONATE} | (match.scopes if match else frozenset())
     labels = dict(Scope.objects.filter(name__in=scopes).values_list("name", "label"))
-    is_for_people = PERSON_ENDPOINTS.match(call.method, call.path) is not None
-    context = ExplainContext(key, call, loaded, match, labels, is_for_people)
+    is_person_route = PERSON_ROUTE_TABLE.match(call.method, call.path) is not None
+    context = ExplainContext(key, call, loaded, match, labels, is_person_route)
     quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - snapshot.used))
     needs = frozenset(name for name in match.scopes if name) if match else frozenset()
     return Explanation(key, call, _steps(context, results), needs, quota)

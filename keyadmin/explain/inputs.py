@@ -36,7 +36,7 @@ def find_key(actor: Actor, text: str) -> Key:
     Raises NotFoundError, and InvalidInputError for a text that is neither. No message repeats the text.
     """
     text = text.strip()
-    if tokens.holds_secret(text):
+    if tokens.contains_secret(text):
         raise InvalidInputError({"key": [_("This contains a secret, which was not stored. Enter the key ID only.")]})
     if not is_key_identifier(text):
         raise InvalidInputError({"key": [_("Enter a key ID, such as kad_a1b2c3d4e5f6a7b8, or the id of a key.")]})
@@ -76,7 +76,7 @@ def parse_call(*, method: str, path: str, address: str = "", channel: str = "", 
 
 def _error_in(name: str, text: str) -> str:
     """The error message for a field, or ""."""
-    if tokens.holds_secret(text):
+    if tokens.contains_secret(text):
         return _("This looks like a secret, and was not stored. Enter something else.")
     if len(text) > MAX_INPUT_LENGTH:
         return _("Use at most %(count)s characters.") % {"count": MAX_INPUT_LENGTH}

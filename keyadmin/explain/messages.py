@@ -90,7 +90,7 @@ def _address_on_list(context: ExplainContext, networks: Collection[str], reason:
 def _permission(context: ExplainContext, reason: DenialReason | None) -> str:
     match = context.match
     if reason is DenialReason.UNMAPPED:
-        if context.is_for_people:
+        if context.is_person_route:
             return _("%(call)s is for people only, so every key is denied.") % {"call": context.request_line}
         return _("No permission allows %(call)s, so every key is denied.") % {"call": context.request_line}
     if match is None:

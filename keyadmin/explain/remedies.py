@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from keyadmin.core.denials import DenialReason
 from keyadmin.explain.context import ExplainContext, join_with_or
 from keyadmin.explain.rules import Rule
-from keyadmin.models import Kind
+from keyadmin.models import KeyKind
 from keyadmin.models.scope import IMPERSONATE
 
 
@@ -86,7 +86,7 @@ def _for_address(context: ExplainContext, rule: Rule) -> Remedy:
 
 def _for_permission(context: ExplainContext, reason: DenialReason) -> Remedy:
     if reason is DenialReason.UNMAPPED or context.match is None:
-        if context.is_for_people:
+        if context.is_person_route:
             return Remedy(RemedyKind.PERSON, _("Use a person’s access token instead of a key."))
         detail = _("Add %(call)s to the routes of a permission.") % {"call": context.request_line}
         return Remedy(RemedyKind.CATALOGUE, detail)
@@ -111,7 +111,7 @@ def _for_on_behalf_of(context: ExplainContext, reason: DenialReason) -> Remedy:
         names = {"organisation": context.key.organisation.name}
         detail = _("In On-Behalf-Of, name an active person of %(organisation)s by email address or ID.") % names
         return Remedy(RemedyKind.PERSON, detail)
-    if context.key.kind != Kind.MASTER:
+    if context.key.kind != KeyKind.MASTER:
         return Remedy(RemedyKind.MASTER_KEY, _("Use a Master User API key. Other keys can’t act on behalf of users."))
     detail = _("Give the key %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
     return Remedy(RemedyKind.PERMISSIONS, detail)

@@ -73,7 +73,7 @@ def is_unambiguous(call: Call) -> bool:
         single_value({"value": [call.on_behalf_of or "-"]}, "value")
     except ValueError:
         return False
-    return routes.canonical(call.path)
+    return routes.is_canonical(call.path)
 
 
 def evaluate(loaded: LoadedKey, call: Call) -> tuple[routes.Match | None, list[RuleResult]]:
@@ -84,7 +84,7 @@ def evaluate(loaded: LoadedKey, call: Call) -> tuple[routes.Match | None, list[R
     snapshot, is_clear = loaded.snapshot, is_unambiguous(call)
     match = find_route(snapshot, call) if is_clear else None
     results = [
-        RuleResult(Rule.REQUEST, None if is_clear else DenialReason.UNDECIDABLE),
+        RuleResult(Rule.REQUEST, None if is_clear else DenialReason.AMBIGUOUS_REQUEST),
         RuleResult(Rule.KEY, None),
         RuleResult(Rule.KEY_STATE, callpath_rules.check_key_state(snapshot)),
         RuleResult(Rule.KEY_ADDRESSES, callpath_rules.check_allow_list(snapshot.key_allow_list, call.address)),

@@ -11,7 +11,17 @@ from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.core import cidr
 from keyadmin.forms.base import OperationForm
-from keyadmin.models import AccountStatus, AllowListEntry, EventType, Finding, Kind, Role, Scope, Status, SystemRole
+from keyadmin.models import (
+    AccountStatus,
+    AllowListEntry,
+    EventType,
+    Finding,
+    KeyKind,
+    KeyStatus,
+    Role,
+    Scope,
+    SystemRole,
+)
 from keyadmin.models.event_search import EventFilter
 from keyadmin.models.key import KeyQuerySet
 from keyadmin.operations.audit.export import ExportFormat
@@ -88,8 +98,8 @@ class DenialFilters(OperationForm):
 
 class KeyFilters(_BotFilter):
     q = forms.CharField(required=False, max_length=120)
-    status = forms.ChoiceField(required=False, choices=Status)
-    kind = forms.ChoiceField(required=False, choices=Kind)
+    status = forms.ChoiceField(required=False, choices=KeyStatus)
+    kind = forms.ChoiceField(required=False, choices=KeyKind)
     scope = forms.RegexField(r"^[a-z:-]+$", required=False, max_length=60)
     open = forms.ChoiceField(required=False, choices=ALLOW_LIST_CHOICES)
     used = forms.ChoiceField(required=False, choices=LAST_USE_CHOICES)

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from keyadmin.core.actors import Actor
-from keyadmin.models import Bot, Channel, Kind, Organisation, Scope, Tier
+from keyadmin.models import Bot, Channel, KeyKind, Organisation, Scope, Tier
 from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 from keyadmin.operations.policy import Permission
 
@@ -19,18 +19,18 @@ class KeyOwner:
 
     organisation: Organisation
     bot: Bot | None = None
-    kind: Kind = Kind.STANDARD
+    kind: KeyKind = KeyKind.STANDARD
 
     @property
     def value(self) -> str:
         """The value of the form field: `bot:<bot id>`, or `<kind>:<organisation id>`."""
-        return f"{Kind.BOT}:{self.bot.id}" if self.bot else f"{self.kind}:{self.organisation.id}"
+        return f"{KeyKind.BOT}:{self.bot.id}" if self.bot else f"{self.kind}:{self.organisation.id}"
 
     @property
     def label(self) -> str:
         if self.bot:
             return self.bot.name
-        if self.kind == Kind.MASTER:
+        if self.kind == KeyKind.MASTER:
             return gettext("%(organisation)s (Master User API key)") % {"organisation": self.organisation.name}
         return self.organisation.name
 
@@ -69,8 +69,8 @@ class KeyFormChoices:
         scopes = list(Scope.objects.prefetch_related("routes"))
         grantable = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
         # Selecting another owner does not load the permissions again, so those of a master key are always included.
-        offers_master = any(owner.kind == Kind.MASTER for owner in owners)
-        grantable = allowed_for_kind(Kind.MASTER if offers_master else owner.kind, grantable)
+        offers_master = any(owner.kind == KeyKind.MASTER for owner in owners)
+        grantable = allowed_for_kind(KeyKind.MASTER if offers_master else owner.kind, grantable)
         may_choose_tier = Permission.CHOOSE_TIERS in permissions[organisation.id]
         tiers = Tier.objects.all() if may_choose_tier else Tier.objects.filter(id=organisation.default_tier_id)
         return cls(
@@ -88,7 +88,7 @@ class KeyFormChoices:
 
         They include the scopes that the key has, even if the user could not grant them.
         """
-        owner = KeyOwner(key.organisation, key.bot, Kind(key.kind))
+        owner = KeyOwner(key.organisation, key.bot, KeyKind(key.kind))
         scopes = list(Scope.objects.prefetch_related("routes"))
         grantable = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
         offered = allowed_for_kind(key.kind, grantable) | set(key.scope_names)
@@ -131,7 +131,7 @@ def _owners(
     owners = []
     for organisation in organisations:
         owners.append(KeyOwner(organisation))
-        owners += [KeyOwner(organisation, bot, Kind.BOT) for bot in bots.get(organisation.id, ())]
+        owners += [KeyOwner(organisation, bot, KeyKind.BOT) for bot in bots.get(organisation.id, ())]
         if Permission.MASTER_KEYS in permissions[organisation.id]:
-            owners.append(KeyOwner(organisation, kind=Kind.MASTER))
+            owners.append(KeyOwner(organisation, kind=KeyKind.MASTER))
     return owners

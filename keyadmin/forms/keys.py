@@ -15,7 +15,7 @@ from django.utils.translation import gettext, gettext_lazy
 from keyadmin.core import cidr
 from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
-from keyadmin.models import Key, Kind
+from keyadmin.models import Key, KeyKind
 from keyadmin.operations.validation import UNSET, Unset, translate
 
 NEVER: Final = "never"
@@ -233,7 +233,7 @@ class EditForm(KeyValuesForm):
     def __init__(self, *args: Any, choices: KeyFormChoices, key: Key, **kwargs: Any) -> None:
         super().__init__(*args, choices=choices, **kwargs)
         keep = (KEEP, gettext("Keep")) if key.expires_at else (NEVER, gettext("Never"))
-        is_public = key.kind == Kind.PUBLIC
+        is_public = key.kind == KeyKind.PUBLIC
         others = [] if is_public else [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]
         self._set_choices("expires", [keep, *others] if key.expires_at else [*others, keep])
 

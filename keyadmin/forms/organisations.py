@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext, gettext_lazy
 
-from keyadmin.core.tokens import PREFIX_PATTERN, Format
+from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.forms.base import IdempotentForm, OperationForm
 from keyadmin.models import Organisation, Tier
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
@@ -56,8 +56,8 @@ class OrganisationSettingsForm(OperationForm):
     key_format = forms.ChoiceField(
         label=gettext_lazy("Key format"),
         choices=[
-            (Format.DEFAULT.value, gettext_lazy("With a key ID and a checksum")),
-            (Format.COMPACT.value, gettext_lazy("Compact")),
+            (KeyFormat.DEFAULT.value, gettext_lazy("With a key ID and a checksum")),
+            (KeyFormat.COMPACT.value, gettext_lazy("Compact")),
         ],
     )
     usage_retention_days = forms.IntegerField(

@@ -5,7 +5,7 @@ from keyadmin.models.channel import Channel
 from keyadmin.models.event import ChainCheck, ChainHead, Event
 from keyadmin.models.event_types import EventType
 from keyadmin.models.idempotency import IdempotencyRecord
-from keyadmin.models.key import Key, Kind, Status
+from keyadmin.models.key import Key, KeyKind, KeyStatus
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.notice import ExpiryNotice
@@ -39,7 +39,8 @@ __all__ = [
     "JobKind",
     "Key",
     "KeyDay",
-    "Kind",
+    "KeyKind",
+    "KeyStatus",
     "LastDenial",
     "MaintenanceRun",
     "Membership",
@@ -56,7 +57,6 @@ __all__ = [
     "ScopeRoute",
     "Secret",
     "SecretUse",
-    "Status",
     "SystemRole",
     "Tier",
     "TokenSession",

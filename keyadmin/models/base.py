@@ -38,16 +38,16 @@ class ActorQuerySet(models.QuerySet[Any]):
         if self.sees_everything(actor):
             return self
         if actor.has_system_role:
-            return self.filter(models.Exists(self.system_role_of(actor)))
+            return self.filter(models.Exists(self.person_with_system_role(actor)))
         readable = self.filter(**{f"{self.organisation_path}__in": self.readable_organisations(actor)})
-        return readable.filter(self.known_of(actor, self.organisation_path))
+        return readable.filter(self.in_known_organisations(actor, self.organisation_path))
 
     @staticmethod
     def sees_everything(actor: Actor) -> bool:
         return actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM)
 
     @staticmethod
-    def known_of(actor: Actor, path: str) -> models.Q:
+    def in_known_organisations(actor: Actor, path: str) -> models.Q:
         """The condition that the organisation at `path` is one of `actor.organisations`; empty if there are none.
 
         It repeats the sub-query's condition with literal values, because PostgreSQL estimates that the sub-query
@@ -56,7 +56,7 @@ class ActorQuerySet(models.QuerySet[Any]):
         return models.Q(**{f"{path}__in": actor.organisations}) if actor.organisations else models.Q()
 
     @staticmethod
-    def system_role_of(actor: Actor) -> models.QuerySet[Any]:
+    def person_with_system_role(actor: Actor) -> models.QuerySet[Any]:
         """The actor's person row if it is active and has a system role, as a sub-query.
 
         The sub-query does not refer to the outer row, so PostgreSQL runs it once for each statement.
@@ -70,7 +70,7 @@ class ActorQuerySet(models.QuerySet[Any]):
         organisations = apps.get_model("keyadmin", "Organisation")._default_manager.all()
         if actor.kind is ActorKind.KEY:
             return organisations.filter(keys=actor.id).values("id")
-        system = models.Exists(cls.system_role_of(actor))
+        system = models.Exists(cls.person_with_system_role(actor))
         if actor.has_system_role:
             return organisations.filter(system).values("id")
         memberships = apps.get_model("keyadmin", "Membership")._default_manager.filter(
@@ -88,4 +88,4 @@ class CatalogueQuerySet(models.QuerySet[Any]):
             return self
         if actor.kind is ActorKind.KEY:
             return self.none()
-        return self.filter(models.Exists(ActorQuerySet.system_role_of(actor)))
+        return self.filter(models.Exists(ActorQuerySet.person_with_system_role(actor)))

@@ -14,7 +14,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.core.tokens import Format
+from keyadmin.core.tokens import KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.bot import Bot
 from keyadmin.models.expressions import EqualsAny
@@ -26,14 +26,14 @@ from keyadmin.models.usage import AddressDay, LastDenial, SecretUse
 EXPIRING_SOON: Final = timedelta(days=7)
 
 
-class Kind(models.TextChoices):
+class KeyKind(models.TextChoices):
     MASTER = "master", _("Master User API key")
     STANDARD = "standard", _("API key")
     BOT = "bot", _("Bot API key")
     PUBLIC = "public", _("Public API key")
 
 
-class Status(models.TextChoices):
+class KeyStatus(models.TextChoices):
     """The status of a key: the first of these that applies."""
 
     REVOKED = "revoked", _("Revoked")
@@ -75,26 +75,26 @@ class KeyQuerySet(ActorQuerySet):
         paused = Q(organisation__is_active=False) | Q(bot__is_active=False)
         return self.annotate(
             status_now=Case(
-                When(revoked_at__isnull=False, then=Value(Status.REVOKED.value)),
-                When(expires_at__lte=Now(), then=Value(Status.EXPIRED.value)),
-                When(paused, then=Value(Status.PAUSED.value)),
-                When(expires_at__lte=Now() + EXPIRING_SOON, then=Value(Status.EXPIRING.value)),
-                default=Value(Status.ACTIVE.value),
+                When(revoked_at__isnull=False, then=Value(KeyStatus.REVOKED.value)),
+                When(expires_at__lte=Now(), then=Value(KeyStatus.EXPIRED.value)),
+                When(paused, then=Value(KeyStatus.PAUSED.value)),
+                When(expires_at__lte=Now() + EXPIRING_SOON, then=Value(KeyStatus.EXPIRING.value)),
+                default=Value(KeyStatus.ACTIVE.value),
                 output_field=models.CharField(),
             )
         )
 
     def in_status(self, status: str) -> Self:
         """The keys with that `with_status`, by conditions that indexes support."""
-        if status == Status.REVOKED:
+        if status == KeyStatus.REVOKED:
             return self.filter(revoked_at__isnull=False)
-        if status == Status.EXPIRED:
+        if status == KeyStatus.EXPIRED:
             return self.filter(revoked_at__isnull=True, expires_at__lte=Now())
-        if status == Status.PAUSED:
+        if status == KeyStatus.PAUSED:
             return self.valid().filter(
                 _owner_is_disabled("organisation_id", Organisation) | _owner_is_disabled("bot_id", Bot)
             )
-        if status == Status.EXPIRING:
+        if status == KeyStatus.EXPIRING:
             return self.usable().filter(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRING_SOON)
         return self.usable().filter(Q(GreaterThan(_End(F("expires_at")), Now() + EXPIRING_SOON)))
 
@@ -142,7 +142,7 @@ class KeyQuerySet(ActorQuerySet):
             denied_for=models.Subquery(latest.values("reason")[:1]),
         )
 
-    def with_window(self) -> Self:
+    def with_hourly_usage(self) -> Self:
         """Adds `used_now`, the calls of the rolling hour, from the meters.
 
         Also adds `running_minute`, the newest minute, and `running_calls`, its calls, which the ledger lacks.
@@ -151,8 +151,8 @@ class KeyQuerySet(ActorQuerySet):
         used = models.Func(*parts, function="meter_used", output_field=models.BigIntegerField())
         return self.annotate(
             used_now=used,
-            running_minute=F("meter__minute"),
-            running_calls=F("meter__cells__0"),
+            newest_minute=F("meter__minute"),
+            newest_minute_calls=F("meter__cells__0"),
         )
 
     def with_lists(self) -> Self:
@@ -201,11 +201,11 @@ class Key(RevisionedModel):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="keys")
     bot = models.ForeignKey("keyadmin.Bot", null=True, blank=True, on_delete=models.PROTECT, related_name="keys")
-    kind = models.CharField(max_length=8, choices=Kind, default=Kind.STANDARD)
+    kind = models.CharField(max_length=8, choices=KeyKind, default=KeyKind.STANDARD)
     name = models.CharField(_("name"), max_length=120)
     description = models.CharField(_("description"), max_length=500, blank=True, default="")
     prefix = models.CharField(max_length=12)
-    format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in Format])
+    format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in KeyFormat])
     #: The public half of a key in the default format, `<prefix>_<id16>`; a compact key has none.
     key_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
     #: The eight characters after the prefix, by which people recognise the key. Calls are never looked up by them.
@@ -239,7 +239,7 @@ class Key(RevisionedModel):
                 name="key_not_revoked",
             ),
             # For the few master keys among all keys.
-            models.Index(fields=("organisation",), condition=Q(kind=Kind.MASTER), name="key_master"),
+            models.Index(fields=("organisation",), condition=Q(kind=KeyKind.MASTER), name="key_master"),
             models.Index(fields=("name", "id"), name="key_by_name"),
             models.Index(F("expires_at").desc(nulls_last=True), F("id").desc(), name="key_by_expiry"),
             models.Index(fields=("revoked_at",), condition=Q(revoked_at__isnull=False), name="key_revoked"),
@@ -250,19 +250,19 @@ class Key(RevisionedModel):
             ),
         )
         constraints = (
-            models.CheckConstraint(condition=Q(kind__in=Kind.values), name="key_kind_known"),
+            models.CheckConstraint(condition=Q(kind__in=KeyKind.values), name="key_kind_known"),
             models.CheckConstraint(
-                condition=Q(kind=Kind.BOT, bot__isnull=False) | (~Q(kind=Kind.BOT) & Q(bot__isnull=True)),
+                condition=Q(kind=KeyKind.BOT, bot__isnull=False) | (~Q(kind=KeyKind.BOT) & Q(bot__isnull=True)),
                 name="key_bot_kind_has_bot",
             ),
-            models.UniqueConstraint(fields=("organisation",), condition=Q(kind=Kind.PUBLIC), name="key_one_public"),
+            models.UniqueConstraint(fields=("organisation",), condition=Q(kind=KeyKind.PUBLIC), name="key_one_public"),
             models.CheckConstraint(
-                condition=Q(format=Format.DEFAULT.value, key_id__isnull=False)
-                | Q(format=Format.COMPACT.value, key_id__isnull=True),
+                condition=Q(format=KeyFormat.DEFAULT.value, key_id__isnull=False)
+                | Q(format=KeyFormat.COMPACT.value, key_id__isnull=True),
                 name="key_id_by_format",
             ),
             models.CheckConstraint(
-                condition=~Q(kind=Kind.PUBLIC) | Q(expires_at__isnull=True), name="key_public_never_expires"
+                condition=~Q(kind=KeyKind.PUBLIC) | Q(expires_at__isnull=True), name="key_public_never_expires"
             ),
             models.CheckConstraint(
                 condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inheriting_has_creator"
@@ -280,18 +280,18 @@ class Key(RevisionedModel):
     def is_expired_at(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
-    def status_at(self, now: datetime) -> Status:
+    def status_at(self, now: datetime) -> KeyStatus:
         if self.revoked_at is not None:
-            return Status.REVOKED
+            return KeyStatus.REVOKED
         if self.is_expired_at(now):
-            return Status.EXPIRED
+            return KeyStatus.EXPIRED
         if not self.organisation.is_active or (self.bot is not None and not self.bot.is_active):
-            return Status.PAUSED
+            return KeyStatus.PAUSED
         if self.expires_at is not None and self.expires_at <= now + EXPIRING_SOON:
-            return Status.EXPIRING
-        return Status.ACTIVE
+            return KeyStatus.EXPIRING
+        return KeyStatus.ACTIVE
 
     @property
-    def status(self) -> Status:
+    def status(self) -> KeyStatus:
         known: Any = getattr(self, "status_now", None)
-        return Status(known) if known else self.status_at(timezone.now())
+        return KeyStatus(known) if known else self.status_at(timezone.now())

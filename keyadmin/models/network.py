@@ -40,10 +40,10 @@ class CidrField(_Field):
 
 
 @CidrField.register_lookup
-class Holds(models.Lookup):
-    """`network__holds="203.0.113.24"`: the address is in the network."""
+class ContainsAddress(models.Lookup):
+    """`network__contains_address="203.0.113.24"`: the address is in the network."""
 
-    lookup_name = "holds"
+    lookup_name = "contains_address"
     prepare_rhs = False
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
@@ -64,9 +64,9 @@ class AllowListQuerySet(ActorQuerySet):
         if self.sees_everything(actor):
             return self
         if actor.has_system_role:
-            return self.filter(Exists(self.system_role_of(actor)))
+            return self.filter(Exists(self.person_with_system_role(actor)))
         readable = self.readable_organisations(actor)
-        return self._of(Q(organisation__in=readable) & self.known_of(actor, "organisation"))
+        return self._of(Q(organisation__in=readable) & self.in_known_organisations(actor, "organisation"))
 
     def of_organisation(self, organisation: Any) -> Self:
         return self._of(Q(organisation=organisation))
@@ -85,11 +85,13 @@ class AllowListQuerySet(ActorQuerySet):
         return self.annotate(owner_id=Coalesce("bot_id", "key_id"))
 
     def with_sort_key(self) -> Self:
-        """Adds `place`, which sorts entries by organisation, name of the bot or key, and its ID."""
+        """Adds `sort_key`, which sorts entries by organisation, name of the bot or key, and its ID."""
         slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
         name = Left(Coalesce("bot__name", "key__name"), 24)
         owner = Cast(Coalesce("bot_id", "key_id"), models.CharField())
-        return self.annotate(place=Concat(slug, Value(" "), name, Value(" "), owner, output_field=models.CharField()))
+        return self.annotate(
+            sort_key=Concat(slug, Value(" "), name, Value(" "), owner, output_field=models.CharField())
+        )
 
 
 class AllowListEntry(RevisionedModel):
@@ -126,7 +128,7 @@ class AllowListEntry(RevisionedModel):
 def usable_from_address(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
     """The keys that have a list, own or bot's, and whose lists all contain the address."""
     entries = AllowListEntry.objects.all()
-    containing = entries.filter(network__holds=address)
+    containing = entries.filter(network__contains_address=address)
     # Arrays are looked up in the indexes of keys. For a condition with two sub-queries PostgreSQL reads every key.
     owners = {
         name: ArraySubquery(containing.filter(**{f"{name}__isnull": False}).values(name)) for name in ("key", "bot")

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
-from keyadmin.models.key import Key, Kind
+from keyadmin.models.key import Key, KeyKind
 from keyadmin.models.person import Membership, Person, Role, SystemRole
 
 #: Days before the expiry on which a notice is sent, the last notice first.
@@ -51,12 +51,12 @@ def due_for(person: Person) -> QuerySet[Any]:
     keys of organisations without an active owner.
     """
     owned = Membership.objects.filter(person=person.id, role=Role.OWNER)
-    condition: Any = Q(organisation__in=owned.values("organisation")) & ~Q(kind=Kind.MASTER)
+    condition: Any = Q(organisation__in=owned.values("organisation")) & ~Q(kind=KeyKind.MASTER)
     if person.system_role == SystemRole.ADMINISTRATOR:
         owners = Membership.objects.filter(
             organisation=OuterRef("organisation"), role=Role.OWNER, person__is_active=True
         )
-        condition |= Q(kind=Kind.MASTER) | ~Exists(owners)
+        condition |= Q(kind=KeyKind.MASTER) | ~Exists(owners)
     nearest = [When(expires_at__lte=Now() + timedelta(days=days), then=Value(days)) for days in NOTICE_DAYS]
     keys = Key.objects.filter(
         condition,

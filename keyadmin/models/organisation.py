@@ -7,7 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.core.tokens import PREFIX_PATTERN, Format
+from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 #: The shortest and the longest retention that an organisation may choose. Charts need 90 days.
@@ -30,7 +30,7 @@ class Organisation(RevisionedModel):
     is_active = models.BooleanField(default=True)
     key_prefix = models.CharField(max_length=12, default="kad", validators=[RegexValidator(f"^{PREFIX_PATTERN}$")])
     key_format = models.CharField(
-        max_length=8, choices=[(f.value, f.value) for f in Format], default=Format.DEFAULT.value
+        max_length=8, choices=[(f.value, f.value) for f in KeyFormat], default=KeyFormat.DEFAULT.value
     )
     default_tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="+")
     default_expiry_days = models.PositiveIntegerField(null=True, blank=True, default=90)
@@ -55,7 +55,7 @@ class Organisation(RevisionedModel):
                 name="organisation_key_prefix_shape",
             ),
             models.CheckConstraint(
-                condition=models.Q(key_format__in=[f.value for f in Format]),
+                condition=models.Q(key_format__in=[f.value for f in KeyFormat]),
                 name="organisation_key_format_known",
             ),
         )

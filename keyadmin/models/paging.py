@@ -82,7 +82,7 @@ class Cursor:
     pk: Any
 
     @classmethod
-    def at(cls, row: Any, order: Order, *, backwards: bool) -> str:
+    def encode(cls, row: Any, order: Order, *, backwards: bool) -> str:
         """The URL-safe text of the cursor at `row`."""
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
@@ -91,7 +91,7 @@ class Cursor:
         return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
 
     @classmethod
-    def read(cls, text: str, order: Order) -> Self | None:
+    def decode(cls, text: str, order: Order) -> Self | None:
         """The cursor of a text that `at` made for this order. None for any other text: the first page is shown."""
         if not text or len(text) > _MAX_CURSOR_LENGTH:
             return None
@@ -159,7 +159,7 @@ def materialize_ids_first_if_few(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:
     """`page` for rows that `fetch(start, limit)` returns: at most `limit` rows from `start` on, the nearest first."""
-    start = Cursor.read(cursor, order)
+    start = Cursor.decode(cursor, order)
     backwards = start is not None and start.backwards
     rows = fetch(start, size + 1)
     has_more = len(rows) > size
@@ -173,7 +173,7 @@ def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cu
 
 def page_list(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page:
     """`page` for a list that is already in order. The order must be descending and the column without nulls."""
-    start = Cursor.read(cursor, order)
+    start = Cursor.decode(cursor, order)
     if start is None:
         before, after = [], list(rows)
     else:
@@ -191,7 +191,7 @@ def page_list(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page
 def _page(rows: list[Any], order: Order, *, has_before: bool, has_after: bool) -> Page:
     return Page(
         rows,
-        Cursor.at(rows[0], order, backwards=True) if has_before else "",
-        Cursor.at(rows[-1], order, backwards=False) if has_after else "",
+        Cursor.encode(rows[0], order, backwards=True) if has_before else "",
+        Cursor.encode(rows[-1], order, backwards=False) if has_after else "",
         is_first=not has_before,
     )

@@ -27,7 +27,7 @@ from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
 
 #: A key that was not used for this long is a finding.
-UNUSED_FOR: Final = timedelta(days=90)
+UNUSED_AFTER: Final = timedelta(days=90)
 
 
 class Finding(models.TextChoices):
@@ -71,7 +71,7 @@ def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
     """The findings of each key, in the order of the query. Two statements."""
     catalogue = frozenset(Scope.objects.values_list("name", flat=True))
     now = timezone.now()
-    since = (now - UNUSED_FOR).astimezone(UTC).date()
+    since = (now - UNUSED_AFTER).astimezone(UTC).date()
     return [_examined(facts, catalogue, now) for facts in _facts(keys, since)]
 
 
@@ -132,7 +132,7 @@ def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) 
     expires_at, used_at = facts["expires_at"], facts["last_used_at"]
     applies = {
         Finding.NEVER_USED: used_at is None,
-        Finding.UNUSED: used_at is not None and used_at < now - UNUSED_FOR,
+        Finding.UNUSED: used_at is not None and used_at < now - UNUSED_AFTER,
         Finding.NO_EXPIRY: expires_at is None,
         Finding.EXPIRING: expires_at is not None and expires_at <= now + EXPIRING_SOON,
         Finding.OPEN: facts["is_open"],

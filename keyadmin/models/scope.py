@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models.base import CatalogueQuerySet, RevisionedModel
 from keyadmin.models.expressions import CappedCount
-from keyadmin.models.key import Key, Kind
+from keyadmin.models.key import Key, KeyKind
 from keyadmin.models.person import Role, SystemRole
 from keyadmin.models.usage import ScopeDay
 
@@ -38,7 +38,7 @@ def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> 
 
 def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
     """The scopes that a key of the kind may have. Only a master key may act for people."""
-    return frozenset(scopes) if kind == Kind.MASTER else frozenset(scopes) - {IMPERSONATE}
+    return frozenset(scopes) if kind == KeyKind.MASTER else frozenset(scopes) - {IMPERSONATE}
 
 
 class ScopeQuerySet(CatalogueQuerySet):

@@ -40,7 +40,7 @@ class TokenSession(models.Model):
         return str(self.id)
 
     @classmethod
-    def of(cls, session: UUID, person: UUID) -> Any:
+    def find_alive(cls, session: UUID, person: UUID) -> Any:
         """The session with `now`, if it is the person's and is alive and bound; None otherwise."""
         row = cls.objects.alive().filter(id=session, person=person).first()
         return row if row is not None and row.is_bound else None

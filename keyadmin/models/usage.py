@@ -18,7 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.denials import ALLOWED, DenialReason
-from keyadmin.core.redaction import MAX_LINE_LENGTH
+from keyadmin.core.redaction import MAX_REQUEST_LINE_LENGTH
 
 #: Addresses that pages show of a key's day. As many more are kept as candidates.
 MAX_ADDRESSES_PER_DAY: Final = 20
@@ -116,9 +116,9 @@ def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
     for day, outcome, calls in sums.values_list("day", "outcome", "calls"):
         groups, group = counts.setdefault(day, {}), CallOutcome(outcome).group.value
         groups[group] = groups.get(group, 0) + int(calls)
-    if key.running_calls:
-        groups = counts.setdefault(datetime.fromtimestamp(key.running_minute * 60, UTC).date(), {})
-        groups["ok"] = groups.get("ok", 0) + key.running_calls
+    if key.newest_minute_calls:
+        groups = counts.setdefault(datetime.fromtimestamp(key.newest_minute * 60, UTC).date(), {})
+        groups["ok"] = groups.get("ok", 0) + key.newest_minute_calls
     return counts
 
 
@@ -145,7 +145,7 @@ class LastDenial(models.Model):
     reason = models.CharField(max_length=16, choices=_DENIALS)
     at = models.DateTimeField()
     address = models.GenericIPAddressField(null=True)
-    call = models.CharField(max_length=MAX_LINE_LENGTH, default="", db_default="")
+    call = models.CharField(max_length=MAX_REQUEST_LINE_LENGTH, default="", db_default="")
 
     class Meta:
         db_table = "last_denial"
@@ -216,7 +216,7 @@ class AddressDay(models.Model):
     address = models.GenericIPAddressField()
     count = models.BigIntegerField()
     weight = models.BigIntegerField()
-    call = models.CharField(max_length=MAX_LINE_LENGTH, default="", db_default="")
+    call = models.CharField(max_length=MAX_REQUEST_LINE_LENGTH, default="", db_default="")
 
     objects = AddressDayQuerySet.as_manager()
 

@@ -21,12 +21,12 @@ def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: boo
     `narrow_only` applies the shortest prefix that a bot's list accepts.
     """
     try:
-        network = cidr.parse(text, floor=narrow_only)
+        network = cidr.parse(text, narrow_only=narrow_only)
     except cidr.CidrError as error:
         raise InvalidInputError({"network": [translate(error)]}) from error
     if len(others) >= MAX_ENTRIES:
         raise InvalidInputError({"network": [_too_many()]})
-    if covering := cidr.covers(others, network):
+    if covering := cidr.find_covering(others, network):
         raise InvalidInputError({"network": [_already_covered(network, covering)]})
     return network
 
@@ -39,7 +39,7 @@ def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> Non
     for position, network in enumerate(networks):
         if network.prefixlen == 0:
             errors.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
-        elif covering := cidr.covers(networks[:position], network):
+        elif covering := cidr.find_covering(networks[:position], network):
             errors.add("networks", _already_covered(network, covering))
 
 

@@ -42,7 +42,7 @@ def inherited_scopes(key: Key) -> frozenset[str]:
     return allowed_for_kind(key.kind, _scopes_of_person(key.creator_id, key.organisation_id))
 
 
-def of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
+def ceiling_of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
     """The ceiling of keys that the actor creates in the organisation."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
         return PrivilegeCeiling(_all_scopes())
@@ -52,7 +52,7 @@ def of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
     return _of_row(key) if key.organisation_id == organisation else PrivilegeCeiling(frozenset())
 
 
-def of_key(key: Key) -> PrivilegeCeiling:
+def ceiling_of_key(key: Key) -> PrivilegeCeiling:
     """The ceiling of the saved key, but with the expiry of this instance, which may not be saved yet."""
     return replace(_of_row(Key.objects.with_lists().get(id=key.id)), expires_at=key.expires_at)
 
@@ -101,7 +101,7 @@ def _of_row(key: Any) -> PrivilegeCeiling:
 
 
 def _is_covered(networks: Collection[cidr.Network], allowed: Collection[cidr.Network]) -> bool:
-    return all(cidr.covers(allowed, network) for network in networks)
+    return all(cidr.find_covering(allowed, network) for network in networks)
 
 
 def _scopes_of_person(person_id: UUID | None, organisation: UUID) -> frozenset[str]:

@@ -25,7 +25,7 @@ from keyadmin.operations.usage import pruning, roll_up
 log = structlog.get_logger("keyadmin.maintenance")
 
 #: PostgreSQL's advisory lock of the process that runs maintenance.
-LOCK_NUMBER: Final = 7_302_211
+MAINTENANCE_LOCK_ID: Final = 7_302_211
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class TaskResult:
 
 def run(actor: Actor, *, only_due: bool = True) -> list[TaskResult]:
     """Run every task that is due, or all of them. Raises ConflictError while another process runs maintenance."""
-    with locks.advisory_lock(LOCK_NUMBER, "Another process is running the maintenance."):
+    with locks.advisory_lock(MAINTENANCE_LOCK_ID, "Another process is running the maintenance."):
         now = database_time()
         last_runs = dict(MaintenanceRun.objects.values_list("task", "succeeded_at"))
         results = []

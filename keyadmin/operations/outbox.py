@@ -35,9 +35,9 @@ from keyadmin.models.outbox import JobKind, OutboxJob, WorkerProcess
 CLAIM_SECONDS: Final = 300
 FIRST_RETRY_SECONDS: Final = 15
 MAX_RETRY_SECONDS: Final = 3600
-FAILED_JOBS_KEPT: Final = timedelta(days=30)
+FAILED_JOB_RETENTION: Final = timedelta(days=30)
 #: A worker that was not seen for so long is forgotten.
-WORKERS_KEPT: Final = timedelta(days=7)
+WORKER_RETENTION: Final = timedelta(days=7)
 #: Django's mail backends that send nothing.
 _SENDS_NOTHING: Final = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
 
@@ -102,8 +102,8 @@ def has_mail_server() -> bool:
 
 def remove_old() -> int:
     """Delete jobs that failed for good before FAILED_JOBS_KEPT, and workers that ended. Returns the number of jobs."""
-    WorkerProcess.objects.filter(seen_at__lt=Now() - WORKERS_KEPT).delete()
-    return OutboxJob.objects.filter(failed_at__lt=Now() - FAILED_JOBS_KEPT).delete()[0]
+    WorkerProcess.objects.filter(seen_at__lt=Now() - WORKER_RETENTION).delete()
+    return OutboxJob.objects.filter(failed_at__lt=Now() - FAILED_JOB_RETENTION).delete()[0]
 
 
 def record_worker(name: str) -> None:

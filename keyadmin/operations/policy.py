@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, NotFoundError
-from keyadmin.models import Key, Kind, Membership, Organisation, Person, Role, Status, SystemRole
+from keyadmin.models import Key, KeyKind, KeyStatus, Membership, Organisation, Person, Role, SystemRole
 from keyadmin.operations.grants import effective_scopes
 
 
@@ -124,7 +124,7 @@ _DESCRIPTIONS: Final[dict[Permission, Promise]] = {
     P.MANAGE_SCOPES: gettext_lazy("manage permissions"),
     P.MANAGE_TIERS: gettext_lazy("manage tiers"),
 }
-_EXTRA_BY_KIND: Final = {Kind.MASTER: P.MASTER_KEYS, Kind.PUBLIC: P.PUBLIC_KEY}
+_EXTRA_BY_KIND: Final = {KeyKind.MASTER: P.MASTER_KEYS, KeyKind.PUBLIC: P.PUBLIC_KEY}
 
 
 def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission]:
@@ -160,14 +160,14 @@ def require(
 def require_for_key(actor: Actor, permission: Permission, organisation: Organisation, kind: str) -> None:
     """As `require`, with the permission that the kind of key needs in addition."""
     require(actor, permission, organisation)
-    if extra := _EXTRA_BY_KIND.get(Kind(kind)):
+    if extra := _EXTRA_BY_KIND.get(KeyKind(kind)):
         require(actor, extra, organisation, attempted=permission)
 
 
 def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | None = None) -> frozenset[Permission]:
     """The actor's permissions on this key. `known` is `permissions(actor, organisation)`, if already computed."""
     granted = permissions(actor, key.organisation_id) if known is None else known
-    extra = _EXTRA_BY_KIND.get(Kind(key.kind))
+    extra = _EXTRA_BY_KIND.get(KeyKind(key.kind))
     return granted if extra is None or extra in granted else granted - _WRITING_KEYS
 
 
@@ -205,7 +205,7 @@ def _principal_roles_of_key(actor: Actor, organisation: UUID | None) -> frozense
     None outside its organisation, and none if it is revoked, expired or paused.
     """
     key = Key.objects.with_status().with_lists().filter(id=actor.id, organisation=organisation).first()
-    if key is None or key.status not in (Status.ACTIVE, Status.EXPIRING):
+    if key is None or key.status not in (KeyStatus.ACTIVE, KeyStatus.EXPIRING):
         return frozenset()
     by_scope = (PrincipalRole.KEY_READING_KEYS, PrincipalRole.KEY_WRITING_KEYS, PrincipalRole.KEY_READING_HISTORY)
     scopes = effective_scopes(key)

@@ -19,7 +19,7 @@ from keyadmin.operations.policy import Permission
 #: Keys in one statement, which is a transaction of its own, so that locks are short.
 BATCH_SIZE: Final = 2_000
 #: Number of the advisory lock: one process builds at a time.
-BUILD_LOCK: Final = 0x6B61645F72657677
+BUILD_LOCK_ID: Final = 0x6B61645F72657677
 _SAVE_FINDINGS: Final = Path(__file__).with_name("review_batch.sql").read_text()
 _FIRST: Final = UUID(int=0)
 _LAST: Final = UUID(int=2**128 - 1)
@@ -31,7 +31,7 @@ def build() -> ReviewBuild:
     The result has the time and the event number of the start: each finding is of that time or later. Raises
     ConflictError while another process builds the report.
     """
-    with advisory_lock(BUILD_LOCK, _("The review report is being built already.")):
+    with advisory_lock(BUILD_LOCK_ID, _("The review report is being built already.")):
         started = {"at": audit.database_time(), "event": ChainHead.objects.get().number}
         after = _FIRST
         while True:

@@ -93,4 +93,4 @@ def test_secret_is_rejected_and_stored_nowhere(
         assert "secret" in told.json()["errors"][field][0]
         assert secret not in told.content.decode()
     assert secret not in caplog.text + "".join(capfd.readouterr())
-    assert tokens.holds_secret(asking.token.value)
+    assert tokens.contains_secret(asking.token.value)

@@ -79,10 +79,10 @@ def test_key_or_pair_is_required_as_the_credential(server: Server, rows: Committ
     pair: dict[str, Any] = {"key_id": created.token.key_id, "secret": created.token.secret}
     assert outcome(ask(server, service, **pair)) == (200, "ok")
     assert outcome(ask(server, service)) == (401, "no_credential")
-    assert outcome(ask(server, service, key=wrong_secret(created.token).value)) == (401, "unproven")
-    assert outcome(ask(server, service, key="\ud800\x00é")) == (401, "unproven")
+    assert outcome(ask(server, service, key=wrong_secret(created.token).value)) == (401, "invalid_credential")
+    assert outcome(ask(server, service, key="\ud800\x00é")) == (401, "invalid_credential")
     for mixed in ({"key": created.token.value, **pair}, {"key_id": pair["key_id"]}, {"key": ""}, {"key": "a,b"}):
-        assert outcome(ask(server, service, **mixed)) == (400, "ambiguous")
+        assert outcome(ask(server, service, **mixed)) == (400, "ambiguous_credentials")
 
 
 def test_decision_names_the_denial_reason(server: Server, rows: CommittedRows, service: CreatedKey) -> None:
@@ -142,15 +142,17 @@ def test_ambiguous_call_is_decided_with_400(
     server: Server, rows: CommittedRows, service: CreatedKey, call: dict[str, str]
 ) -> None:
     created = rows.key(service.key.organisation, kind="master", scopes=("chats:read", "users:impersonate"))
-    assert outcome(ask(server, service, created, **call)) == (400, "undecidable")
+    assert outcome(ask(server, service, created, **call)) == (400, "ambiguous_request")
     assert rows.meter(created).total == 0
 
 
-def test_key_of_another_organisation_is_unproven(server: Server, rows: CommittedRows, service: CreatedKey) -> None:
+def test_key_of_another_organisation_is_an_invalid_credential(
+    server: Server, rows: CommittedRows, service: CreatedKey
+) -> None:
     stranger = rows.key()
     decision = ask(server, service, stranger)
     assert decision == ask(server, service, key=wrong_secret(stranger.token).value)
-    assert outcome(decision) == (401, "unproven")
+    assert outcome(decision) == (401, "invalid_credential")
     assert decision["key"] is None
     assert rows.meter(stranger).total == 0
     master = rows.key(kind="master", scopes=("keys:verify",))

@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from django.urls import resolve
 
 from keyadmin import urls
-from keyadmin.core.callers import Caller, Identity
+from keyadmin.core.callers import Caller, KeyIdentity
 from keyadmin.core.callers import Person as OnBehalfOf
 from keyadmin.core.denials import Quota
 from keyadmin.models import Person
@@ -18,7 +18,7 @@ from keyadmin.models import Person
 PROBLEM = "application/problem+json"
 
 
-def identity(**changes: Any) -> Identity:
+def identity(**changes: Any) -> KeyIdentity:
     fields: dict[str, Any] = {
         "id": uuid4(),
         "key_id": "kad_0123456789abcdef",
@@ -32,7 +32,7 @@ def identity(**changes: Any) -> Identity:
         "tier": "Standard",
         "limit": 1000,
     }
-    return Identity(**fields | changes)
+    return KeyIdentity(**fields | changes)
 
 
 def answer_to(rf: RequestFactory, caller: Caller, method: str = "GET") -> HttpResponse:

@@ -12,6 +12,6 @@ def wrong_secret(token: tokens.Token) -> tokens.Token:
     """Another secret for the same key ID, with a correct checksum."""
     fake = unknown_token(token)
     body = fake.secret[:43]
-    wrong = tokens.pair(str(token.key_id), body + tokens._checksum(f"{token.key_id}_{body}"))
+    wrong = tokens.parse_pair(str(token.key_id), body + tokens._checksum(f"{token.key_id}_{body}"))
     assert wrong is not None
     return wrong

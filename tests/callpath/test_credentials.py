@@ -132,7 +132,7 @@ def test_every_unknown_key_runs_the_same_statement(rows: CommittedRows, statemen
     key = rows.key()
     call = Call("GET", "/api/chats", None)
     for token in (unknown_token(key.token), wrong_secret(key.token)):
-        assert authorize(token, call) == Denial(DenialReason.UNPROVEN)
+        assert authorize(token, call) == Denial(DenialReason.INVALID_CREDENTIAL)
     assert statements == statements[:1] * 2
 
 
@@ -142,7 +142,9 @@ def misshapen(value: str) -> list[str]:
     return [typo, swapped, value[:-1], value + "0", "x" * 8000, "kad_" + "0" * 7996, value.upper(), "kad_", "_", "é"]
 
 
-def test_wrong_format_or_checksum_is_unproven(server: Server, rows: CommittedRows, key: CreatedKey) -> None:
+def test_wrong_format_or_checksum_is_an_invalid_credential(
+    server: Server, rows: CommittedRows, key: CreatedKey
+) -> None:
     for wrong in misshapen(key.token.value):
         refused(server.request("/api/chats", [("X-API-Key", wrong)]))
     assert rows.meter(key).total == 0
@@ -191,7 +193,7 @@ def test_header_name_with_underscores_is_ignored(server: Server, key: CreatedKey
 def test_misplaced_key_is_not_logged(server: Server, key: CreatedKey) -> None:
     """The key is sent in the wrong places. The log lines exist."""
     value = key.token.value
-    compact = tokens.mint("whm", tokens.Format.COMPACT).value
+    compact = tokens.mint("whm", tokens.KeyFormat.COMPACT).value
     server.request(f"/api/chats?api_key={value}")
     server.request(f"/api/chats?api_key={compact}&key={value}", key.headers)
     server.request(f"/api/chats/{value}", key.headers)

@@ -6,7 +6,7 @@ from django.db import connection
 from django.utils import timezone
 
 from keyadmin.core.actors import Actor, ActorKind, Interface
-from keyadmin.models import Event, Key, Status
+from keyadmin.models import Event, Key, KeyStatus
 from keyadmin.operations import keys, organisations
 from keyadmin.operations.organisations import bots
 from tests.fixtures.committed_rows import CommittedRows, Pairs
@@ -124,15 +124,15 @@ def test_deleted_key_is_denied(server: Server, rows: CommittedRows) -> None:
 
 def test_status_changes_seven_days_before_expiry(rows: CommittedRows) -> None:
     """Python and the database agree."""
-    for offset, expected in ((-1, Status.EXPIRING), (60, Status.ACTIVE)):
+    for offset, expected in ((-1, KeyStatus.EXPIRING), (60, KeyStatus.ACTIVE)):
         created = rows.key(expires_at=timezone.now() + timedelta(days=7, seconds=offset))
         assert created.key.status == expected
         assert Key.objects.with_status().get(id=created.key.id).status == expected
     key = rows.key(expires_at=timezone.now()).key
     assert key.expires_at is not None
     week, second = timedelta(days=7), timedelta(seconds=1)
-    assert key.status_at(key.expires_at - week + second) == Status.EXPIRING
-    assert key.status_at(key.expires_at - week) == Status.EXPIRING
-    assert key.status_at(key.expires_at - week - second) == Status.ACTIVE
-    assert key.status_at(key.expires_at - second) == Status.EXPIRING
-    assert key.status_at(key.expires_at) == Status.EXPIRED
+    assert key.status_at(key.expires_at - week + second) == KeyStatus.EXPIRING
+    assert key.status_at(key.expires_at - week) == KeyStatus.EXPIRING
+    assert key.status_at(key.expires_at - week - second) == KeyStatus.ACTIVE
+    assert key.status_at(key.expires_at - second) == KeyStatus.EXPIRING
+    assert key.status_at(key.expires_at) == KeyStatus.EXPIRED

@@ -48,10 +48,12 @@ def test_secret_of_a_denied_key_is_redigested(server: Server, rows: CommittedRow
     assert Secret.objects.get(key=created.key).pepper_id == 2
 
 
-def test_secret_without_its_pepper_is_unproven(rows: CommittedRows, statements: list[str], settings: Any) -> None:
+def test_secret_without_its_pepper_is_an_invalid_credential(
+    rows: CommittedRows, statements: list[str], settings: Any
+) -> None:
     created = rows.key(pepper=1)
     settings.KEYADMIN_PEPPERS, settings.KEYADMIN_CURRENT_PEPPER = {2: NEW}, 2
-    assert authorize(created.token, CHATS) == Denial(DenialReason.UNPROVEN)
+    assert authorize(created.token, CHATS) == Denial(DenialReason.INVALID_CREDENTIAL)
     settings.KEYADMIN_PEPPERS = {1: OLD, 2: NEW}
     assert isinstance(authorize(created.token, CHATS), Caller)
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 from django.db import connection
 
-from keyadmin.core.tokens import Format, mint
+from keyadmin.core.tokens import KeyFormat, mint
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey, Pairs
 from tests.live.client import Connection
 from tests.live.servers import Server, free_port, gunicorn, run_server
@@ -128,7 +128,7 @@ def dump() -> str:
 
 def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, rows: CommittedRows, folder: Path) -> None:
     created = rows.key(scopes=("chats:read", "keys:verify"), limit=10**6)
-    unknown, compact = mint("kad"), mint("kad", Format.COMPACT)
+    unknown, compact = mint("kad"), mint("kad", KeyFormat.COMPACT)
     for server in (pages, gateway):
         for secret in (created.token.value, created.token.secret, unknown.value, compact.value):
             send_everywhere(server, created, secret)

@@ -122,7 +122,7 @@ def test_redigest_runs_one_more_statement_once(rows: CommittedRows, counted: Cou
 def test_unknown_key_runs_one_statement(rows: CommittedRows, counted: Counted) -> None:
     created = rows.key()
     unknown = CreatedKey(created.key, tokens.mint("kad"))
-    assert refused(counted(unknown), DenialReason.UNPROVEN) == 1
-    assert refused(counted(unknown), DenialReason.UNPROVEN) == 1
-    compact = CreatedKey(created.key, tokens.mint("whm", tokens.Format.COMPACT))
-    assert refused(counted(compact), DenialReason.UNPROVEN) == 1
+    assert refused(counted(unknown), DenialReason.INVALID_CREDENTIAL) == 1
+    assert refused(counted(unknown), DenialReason.INVALID_CREDENTIAL) == 1
+    compact = CreatedKey(created.key, tokens.mint("whm", tokens.KeyFormat.COMPACT))
+    assert refused(counted(compact), DenialReason.INVALID_CREDENTIAL) == 1

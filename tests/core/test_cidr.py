@@ -123,13 +123,13 @@ def test_invalid_network_is_rejected_with_a_message(text, code, message):
 )
 def test_network_wider_than_the_floor_is_rejected(text, message):
     with pytest.raises(cidr.CidrError) as refusal:
-        cidr.parse(text, floor=True)
+        cidr.parse(text, narrow_only=True)
     assert (str(refusal.value), refusal.value.code) == (message, CidrProblem.TOO_WIDE)
 
 
 @pytest.mark.parametrize("text", ["10.1.0.0/16", "10.1.2.3", "2001:db8::/32", "::ffff:10.1.0.0/112"])
 def test_network_at_or_below_the_floor_is_accepted(text):
-    assert cidr.parse(text, floor=True) == cidr.parse(text)
+    assert cidr.parse(text, narrow_only=True) == cidr.parse(text)
 
 
 @given(network=networks())
@@ -232,5 +232,5 @@ def test_no_network_contains_no_address():
 @given(listed=st.lists(networks(), max_size=5), new=networks())
 def test_covers_returns_the_first_network_that_contains_the_new_one(listed, new):
     holding = [n for n in listed if n.version == new.version and new.subnet_of(n)]
-    assert cidr.covers(listed, new) == (holding[0] if holding else None)
-    assert cidr.covers([*holding, new], new) is not None
+    assert cidr.find_covering(listed, new) == (holding[0] if holding else None)
+    assert cidr.find_covering([*holding, new], new) is not None

@@ -2,8 +2,8 @@
 
 import pytest
 
-from keyadmin.core.redaction import MAX_LINE_LENGTH, parse_request_line, redacted_request_line
-from keyadmin.core.tokens import Format, mint
+from keyadmin.core.redaction import MAX_REQUEST_LINE_LENGTH, parse_request_line, redacted_request_line
+from keyadmin.core.tokens import KeyFormat, mint
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ def test_request_line_is_printable_and_bounded(method: str, path: str, line: str
 
 
 @pytest.mark.parametrize("before", [0, 1, 130, 180, 330, 350, 360, 390, 5000])
-@pytest.mark.parametrize("form", Format)
-def test_request_line_contains_no_part_of_a_key(form: Format, before: int) -> None:
+@pytest.mark.parametrize("form", KeyFormat)
+def test_request_line_contains_no_part_of_a_key(form: KeyFormat, before: int) -> None:
     tokens = [mint("kad", form) for _ in range(6)]
     for path in (f"/{'x/' * (before // 2)}{tokens[0].value}", "/" + "/".join(token.value for token in tokens)):
         line = redacted_request_line("GET", path)
-        assert len(line) <= MAX_LINE_LENGTH
+        assert len(line) <= MAX_REQUEST_LINE_LENGTH
         assert not any(token.value[:30] in line for token in tokens)
 
 

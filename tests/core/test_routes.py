@@ -169,7 +169,7 @@ def test_stricter_channel_rule_of_one_path_applies():
 def test_routes_overlap_if_a_call_matches_both(one, other):
     every = [segments for length in range(6) for segments in product("abc", repeat=length)]
     expected = any(fits(one, one.method, path) and fits(other, one.method, path) for path in every)
-    assert routes.overlap(one, other) == routes.overlap(other, one) == expected
+    assert routes.overlaps(one, other) == routes.overlaps(other, one) == expected
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_match_never_raises(listed, method, path):
 def test_path_of_a_hundred_kilobytes_is_matched():
     assert match(["/a/**", "/a/*/b"], "/a" * 50_000) == "/a/**"
     assert match(["/a/**"], "/" * 100_000) is None
-    assert routes.canonical("/a" * 50_000)
+    assert routes.is_canonical("/a" * 50_000)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_path_of_a_hundred_kilobytes_is_matched():
     ],
 )
 def test_unambiguous_path_is_canonical(path):
-    assert routes.canonical(path)
+    assert routes.is_canonical(path)
 
 
 @pytest.mark.parametrize(
@@ -232,18 +232,18 @@ def test_unambiguous_path_is_canonical(path):
     ],
 )
 def test_ambiguous_path_is_not_canonical(path):
-    assert not routes.canonical(path)
+    assert not routes.is_canonical(path)
 
 
 @given(path=anything)
 def test_canonical_never_raises(path):
-    assert routes.canonical(path) in (True, False)
-    assert routes.canonical("/%" + path) in (True, False)
+    assert routes.is_canonical(path) in (True, False)
+    assert routes.is_canonical("/%" + path) in (True, False)
 
 
 @given(path=st.text("./%;\\\x00a2feE5cC", max_size=12).map(lambda text: "/" + text))
 def test_canonical_path_is_unambiguous_when_decoded(path):
-    if routes.canonical(path):
+    if routes.is_canonical(path):
         decoded = unquote(path)
         assert not set(decoded) & set(";\\\x00%")
         assert decoded.count("/") == path.count("/")

@@ -9,14 +9,14 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from keyadmin.core import tokens
-from keyadmin.core.tokens import Format
+from keyadmin.core.tokens import KeyFormat
 
 PEPPER = bytes(range(32))
 BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 HEX = "0123456789abcdef"
 
 prefixes = st.from_regex(tokens.PREFIX_PATTERN, fullmatch=True)
-formats = st.sampled_from(Format)
+formats = st.sampled_from(KeyFormat)
 anything = st.text(st.characters(codec=None, exclude_categories=()), max_size=120)
 
 
@@ -24,8 +24,8 @@ def minted(shape):
     return st.builds(lambda prefix: tokens.mint(prefix, shape), prefixes)
 
 
-default_keys = minted(Format.DEFAULT)
-compact_keys = minted(Format.COMPACT)
+default_keys = minted(KeyFormat.DEFAULT)
+compact_keys = minted(KeyFormat.COMPACT)
 
 
 @given(prefix=prefixes, shape=formats)
@@ -50,7 +50,7 @@ def test_checksum_is_crc_32_in_base62():
 
 
 def test_compact_key_has_the_documented_format():
-    token = tokens.mint("whm", Format.COMPACT)
+    token = tokens.mint("whm", KeyFormat.COMPACT)
     assert re.fullmatch(r"whm_[0-9a-f]{32}", token.value)
     assert token.key_id is None
     assert token.recognition == token.value[4:12]
@@ -120,7 +120,7 @@ def test_malformed_compact_key_is_rejected(secret):
     assert tokens.parse(f"whm_{secret}") is None
 
 
-@pytest.mark.parametrize("shape", Format)
+@pytest.mark.parametrize("shape", KeyFormat)
 @pytest.mark.parametrize("around", ["{} ", " {}", "{}\n", "\t{}", "{}\x00", "Bearer {}", '"{}"', "{0}{0}"])
 def test_text_around_a_key_is_rejected(shape, around):
     assert tokens.parse(around.format(tokens.mint("kad", shape).value)) is None
@@ -132,7 +132,7 @@ def test_text_around_a_key_is_rejected(shape, around):
 @example("é" * 79)
 def test_parse_pair_and_digest_never_raise_for_other_text(text):
     assert tokens.parse(text) is None
-    assert tokens.pair(text, text) is None
+    assert tokens.parse_pair(text, text) is None
     assert len(tokens.digest(text, PEPPER)) == 32
 
 
@@ -141,7 +141,7 @@ def test_parse_pair_and_digest_never_raise_for_a_key_with_text_in_it(token, plac
     place %= len(token.value)
     spoilt = token.value[:place] + text + "\x00" + token.value[place:]
     assert tokens.parse(spoilt) is None
-    assert tokens.pair(spoilt[:20], spoilt[21:]) is None
+    assert tokens.parse_pair(spoilt[:20], spoilt[21:]) is None
     assert len(tokens.digest(spoilt, PEPPER)) == 32
 
 
@@ -150,30 +150,30 @@ def test_text_of_a_hundred_kilobytes_is_rejected(char):
     text = char * 100_000
     assert tokens.parse(text) is None
     assert tokens.parse("kad_" + text) is None
-    assert tokens.pair(text, text) is None
+    assert tokens.parse_pair(text, text) is None
 
 
 @given(token=default_keys)
 def test_pair_is_the_whole_key(token):
-    assert tokens.pair(token.key_id, token.secret) == token
+    assert tokens.parse_pair(token.key_id, token.secret) == token
 
 
 @given(one=default_keys, other=default_keys)
 def test_id_and_secret_of_different_keys_are_no_pair(one, other):
-    assert tokens.pair(one.key_id, other.secret) is None
+    assert tokens.parse_pair(one.key_id, other.secret) is None
 
 
 @given(token=default_keys)
 def test_key_split_elsewhere_is_no_pair(token):
     prefix, middle, secret = token.value.split("_")
-    assert tokens.pair(prefix, f"{middle}_{secret}") is None
-    assert tokens.pair(token.key_id, token.value) is None
-    assert tokens.pair(token.value, "") is None
+    assert tokens.parse_pair(prefix, f"{middle}_{secret}") is None
+    assert tokens.parse_pair(token.key_id, token.value) is None
+    assert tokens.parse_pair(token.value, "") is None
 
 
 @given(token=compact_keys)
 def test_compact_key_has_no_pair(token):
-    assert tokens.pair(token.prefix, token.secret) is None
+    assert tokens.parse_pair(token.prefix, token.secret) is None
 
 
 @given(text=st.text(max_size=80), pepper=st.binary(min_size=32, max_size=32))
@@ -187,7 +187,7 @@ def test_digest_depends_on_the_pepper():
     assert tokens.digest(value, PEPPER) != tokens.digest(value, PEPPER[::-1])
 
 
-@pytest.mark.parametrize("shape", Format)
+@pytest.mark.parametrize("shape", KeyFormat)
 def test_printed_token_does_not_show_the_secret(shape):
     token = tokens.mint("kad", shape)
     for shown in (repr(token), str(token), f"{token}", repr([token])):
@@ -197,7 +197,7 @@ def test_printed_token_does_not_show_the_secret(shape):
 
 def test_new_secret_keeps_the_key_id() -> None:
     old = tokens.mint("kad")
-    new = tokens.mint("kad", Format.DEFAULT, old.key_id)
+    new = tokens.mint("kad", KeyFormat.DEFAULT, old.key_id)
     assert new.key_id == old.key_id
     assert new.secret != old.secret
     assert tokens.parse(new.value) == new

@@ -29,7 +29,7 @@ DJANGO_OPTIONS: Final = {
     "--verbosity",
     "--version",
 }
-MAX_LINE_LENGTH: Final = 100
+MAX_REQUEST_LINE_LENGTH: Final = 100
 COMMANDS_HEAD: Final = """# Commands
 
 `make docs` writes this page from the commands themselves.
@@ -103,7 +103,7 @@ def metavar(action: argparse.Action) -> str:
 
 
 def wrapped(text: str | None) -> str:
-    return textwrap.fill(sentence(text), MAX_LINE_LENGTH, break_on_hyphens=False)
+    return textwrap.fill(sentence(text), MAX_REQUEST_LINE_LENGTH, break_on_hyphens=False)
 
 
 def sentence(text: str | None) -> str:

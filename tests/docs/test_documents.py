@@ -8,7 +8,7 @@ from keyadmin.env import ROOT
 from tests.docs import language, reference
 
 DOCUMENTS: Final = sorted([*ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md")])
-MAX_LINE_LENGTH: Final = 100
+MAX_REQUEST_LINE_LENGTH: Final = 100
 VARIABLE: Final = re.compile(r"\b(?:KEYADMIN_[A-Z_]*[A-Z]|DJANGO_SECRET_KEY|DATABASE_URL|WEB_CONCURRENCY|PORT)\b")
 #: A read of the environment: `env.integer("NAME", …)`, or one of these functions inside env.py.
 READ: Final = re.compile(
@@ -22,7 +22,7 @@ def test_lines_of_documents_are_not_too_long() -> None:
         f"{path.relative_to(ROOT)}:{number}"
         for path in DOCUMENTS
         for number, line in enumerate(path.read_text().splitlines(), start=1)
-        if len(line) > MAX_LINE_LENGTH and not line.startswith(("|", "![")) and "http" not in line
+        if len(line) > MAX_REQUEST_LINE_LENGTH and not line.startswith(("|", "![")) and "http" not in line
     ]
     assert long == []
 

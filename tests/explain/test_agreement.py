@@ -18,7 +18,7 @@ from keyadmin.core.cidr import parse
 from keyadmin.core.denials import DenialReason
 from keyadmin.explain.explanation import Explanation, explain
 from keyadmin.explain.inputs import METHODS, find_key, parse_call
-from keyadmin.models import AllowListEntry, Bot, Channel, Kind, Meter, Organisation, Person
+from keyadmin.models import AllowListEntry, Bot, Channel, KeyKind, Meter, Organisation, Person
 from keyadmin.models.meter import CELLS
 from tests.callpath.clock import database_minute, within_one_minute
 from tests.factories import OPERATOR
@@ -119,7 +119,7 @@ class Case:
 @st.composite
 def cases(draw: Any) -> Case:
     """A key that is allowed the call, with up to four random changes. Numbers index the parts of `World`."""
-    now, kind = timezone.now(), draw(st.sampled_from([Kind.STANDARD, Kind.MASTER, Kind.BOT]))
+    now, kind = timezone.now(), draw(st.sampled_from([KeyKind.STANDARD, KeyKind.MASTER, KeyKind.BOT]))
     wild = draw(st.sets(st.sampled_from(WILD), max_size=4))
 
     def thing(name: str, good: Any, anything: Any) -> Any:
@@ -129,8 +129,8 @@ def cases(draw: Any) -> Case:
     key = {
         "kind": kind,
         "owner": thing("owner", 0, st.sampled_from([0, 1])),
-        "bot": thing("bot", 0, st.sampled_from([0, 2])) if kind == Kind.BOT else None,
-        "bot_networks": thing("bot_networks", ["10.0.0.0/8"], some) if kind == Kind.BOT else [],
+        "bot": thing("bot", 0, st.sampled_from([0, 2])) if kind == KeyKind.BOT else None,
+        "bot_networks": thing("bot_networks", ["10.0.0.0/8"], some) if kind == KeyKind.BOT else [],
         "networks": thing("networks", draw(st.sampled_from([[], ["10.1.0.0/16"]])), some),
         "scopes": thing("scopes", SCOPES, st.lists(st.sampled_from(SCOPES), max_size=6, unique=True)),
         "channels": thing("channels", [], st.lists(st.sampled_from([0, 1]), min_size=1, max_size=2, unique=True)),
@@ -180,7 +180,7 @@ def compare(world: World, case: Case) -> None:
         assert explanation.reason is verdict.reason
         assert explanation.status == verdict.reason.status
         assert verdict.quota in (None, explanation.quota)
-        assert explanation.needs == verdict.scopes or verdict.reason is not DenialReason.SCOPE
+        assert explanation.needs == verdict.sufficient_scopes or verdict.reason is not DenialReason.SCOPE
     coherent(explanation)
 
 

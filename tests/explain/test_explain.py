@@ -219,8 +219,8 @@ def test_key_that_the_actor_cannot_see_is_not_found(rows: CommittedRows) -> None
     assert find_key(as_actor(auditor), str(compact.key.id)) == compact.key
 
 
-@pytest.mark.parametrize("form", list(tokens.Format))
-def test_input_with_a_secret_is_rejected(rows: CommittedRows, form: tokens.Format) -> None:
+@pytest.mark.parametrize("form", list(tokens.KeyFormat))
+def test_input_with_a_secret_is_rejected(rows: CommittedRows, form: tokens.KeyFormat) -> None:
     token = tokens.mint("kad", form)
     for pasted in (token.value, f" {token.value}\n", token.value[:-1] + "x", token.secret, f"Bearer {token.value}"):
         with pytest.raises(InvalidInputError) as refused:

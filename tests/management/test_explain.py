@@ -84,9 +84,9 @@ def test_explain_with_invalid_arguments_prints_an_error(
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize("form", list(tokens.Format))
+@pytest.mark.parametrize("form", list(tokens.KeyFormat))
 def test_explain_does_not_repeat_a_whole_key(
-    command: Callable[..., str], northwind: Organisation, form: tokens.Format
+    command: Callable[..., str], northwind: Organisation, form: tokens.KeyFormat
 ) -> None:
     token, key = tokens.mint("kad", form), KeyFactory.create(organisation=northwind)
     for arguments in ((token.value, *CALL), (str(key.id), "GET", f"/api/chats/{token.value}")):

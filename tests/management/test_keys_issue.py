@@ -41,7 +41,7 @@ def test_keys_issue_prints_one_json_document(shell: Shell) -> None:
     printed = json.loads(done.stdout)
     assert list(printed) == ["id", "key_id", "secret", "key"]
     assert done.stdout == json.dumps(printed, indent=2) + "\n"
-    token = tokens.pair(printed["key_id"], printed["secret"])
+    token = tokens.parse_pair(printed["key_id"], printed["secret"])
     assert token is not None
     assert token.value == printed["key"]
     assert shell.rows("SELECT key_id, name FROM key WHERE id = %s", printed["id"]) == [(printed["key_id"], "CI")]

@@ -112,7 +112,7 @@ def advisory_lock(number: int) -> Iterator[None]:
 
 
 def test_task_that_another_process_is_running_is_left_to_it(command: Command, used: None) -> None:
-    with advisory_lock(roll_up.ROLL_UP_LOCK):
+    with advisory_lock(roll_up.ROLL_UP_LOCK_ID):
         printed = command("run_maintenance")
     assert printed.splitlines() == [
         "prune_usage: usage_hour 1",
@@ -122,7 +122,7 @@ def test_task_that_another_process_is_running_is_left_to_it(command: Command, us
 
 def test_maintenance_runs_in_one_process_at_a_time(command: Command, used: None) -> None:
     with (
-        advisory_lock(maintenance.LOCK_NUMBER),
+        advisory_lock(maintenance.MAINTENANCE_LOCK_ID),
         pytest.raises(CommandError, match="Another process is running the maintenance") as failed,
     ):
         command("run_maintenance")

@@ -13,7 +13,7 @@ from keyadmin.models import (
     Bot,
     Channel,
     Key,
-    Kind,
+    KeyKind,
     Meter,
     Organisation,
     Person,
@@ -34,13 +34,16 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
     "a bot of another organisation": (
         "key_bot_of_organisation",
         lambda o: Key.objects.filter(id=KeyFactory.create(organisation=o).id).update(
-            bot=BotFactory.create(), kind=Kind.BOT
+            bot=BotFactory.create(), kind=KeyKind.BOT
         ),
     ),
-    "a bot's key without a bot": ("key_bot_kind_has_bot", lambda o: KeyFactory.create(organisation=o, kind=Kind.BOT)),
+    "a bot's key without a bot": (
+        "key_bot_kind_has_bot",
+        lambda o: KeyFactory.create(organisation=o, kind=KeyKind.BOT),
+    ),
     "a standard key of a bot": (
         "key_bot_kind_has_bot",
-        lambda o: KeyFactory.create(bot=BotFactory.create(organisation=o), kind=Kind.STANDARD),
+        lambda o: KeyFactory.create(bot=BotFactory.create(organisation=o), kind=KeyKind.STANDARD),
     ),
     "an unknown kind": ("key_kind_known", lambda o: KeyFactory.create(organisation=o, kind="other")),
     "a default key without its id": ("key_id_by_format", lambda o: _of(KeyFactory.create(organisation=o), key_id=None)),

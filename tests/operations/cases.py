@@ -17,7 +17,7 @@ from keyadmin.models import (
     CallOutcome,
     Channel,
     Key,
-    Kind,
+    KeyKind,
     Organisation,
     Person,
     Role,
@@ -134,7 +134,7 @@ KEY_CASES: Final[dict[str, Operation]] = {
     "allow_lists.remove": lambda w, a: allow_lists.remove(actor=a, entry=w.key_entry.id),
 }
 OWNER_CASES: Final[dict[str, Operation]] = {
-    "keys.issue public": lambda w, a: _issue(w, a, kind=Kind.PUBLIC),
+    "keys.issue public": lambda w, a: _issue(w, a, kind=KeyKind.PUBLIC),
     "allow_lists.add bot": lambda w, a: allow_lists.add(actor=a, bot=w.bot.id, network="203.0.113.0/24"),
     "allow_lists.change bot": lambda w, a: allow_lists.change(actor=a, entry=w.bot_entry.id, network="203.0.113.0/24"),
     "allow_lists.remove bot": lambda w, a: allow_lists.remove(actor=a, entry=w.bot_entry.id, allow_any=True),
@@ -163,7 +163,7 @@ OWNER_CASES: Final[dict[str, Operation]] = {
 }
 #: For system administrators only, about objects that other actors can see.
 ADMINISTRATOR_CASES: Final[dict[str, Operation]] = {
-    "keys.issue master": lambda w, a: _issue(w, a, kind=Kind.MASTER),
+    "keys.issue master": lambda w, a: _issue(w, a, kind=KeyKind.MASTER),
     "keys.issue tier": lambda w, a: _issue(w, a, tier=w.tier.id),
     "keys.edit master": lambda w, a: keys.edit(actor=a, key=w.master.id, revision=1, name="New"),
     "keys.regenerate master": lambda w, a: keys.regenerate(actor=a, key=w.master.id),

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from keyadmin.core.errors import ConflictError, DuplicateRequestError
-from keyadmin.models import Event, Key, Kind, Organisation, Person, Role, SystemRole
+from keyadmin.models import Event, Key, KeyKind, Organisation, Person, Role, SystemRole
 from keyadmin.operations import audit, idempotency, keys, people
 from keyadmin.operations.catalogue import channels
 from keyadmin.operations.organisations import allow_lists, bots
@@ -114,7 +114,7 @@ def test_concurrent_public_keys_leave_one(committed_organisation: Organisation) 
         organisation=committed_organisation.id,
         name="P",
         scopes=["chats:read"],
-        kind=Kind.PUBLIC,
+        kind=KeyKind.PUBLIC,
     )
     done = run_concurrently(issue, issue)
     assert sum(isinstance(each, ConflictError) for each in done) == 1

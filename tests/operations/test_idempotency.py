@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from keyadmin.core.errors import DuplicateRequestError, InvalidInputError
-from keyadmin.models import Bot, Event, IdempotencyRecord, Key, Kind, Organisation, Person, Role
+from keyadmin.models import Bot, Event, IdempotencyRecord, Key, KeyKind, Organisation, Person, Role
 from keyadmin.operations import idempotency, keys, people
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
@@ -53,10 +53,10 @@ def test_record_deleted_during_the_request_counts_as_new(northwind: Organisation
 
 
 def test_public_key_and_deleted_key_are_not_issued_again(northwind: Organisation, jonas: Person) -> None:
-    first = issue_once(jonas, northwind, kind=Kind.PUBLIC)
+    first = issue_once(jonas, northwind, kind=KeyKind.PUBLIC)
     for _ in range(2):
         with pytest.raises(DuplicateRequestError):
-            issue_once(jonas, northwind, kind=Kind.PUBLIC)
+            issue_once(jonas, northwind, kind=KeyKind.PUBLIC)
         if Key.objects.exists():
             keys.delete(actor=as_actor(jonas), key=first.id)
 

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.forms.bots import DEFAULT_SCOPES
-from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, Meter, Organisation, Person, Status, UsageHour
+from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, KeyStatus, Meter, Organisation, Person, UsageHour
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, BotFactory, KeyFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
@@ -189,7 +189,7 @@ def test_disable_dialog_names_the_keys_that_stop(jonas: Person, concierge: Bot, 
     assert "Gone" not in html
     assert client.post(url, {"reason": "Moving"})["Location"] == f"/bots/{concierge.id}/"
     assert latest_event().reason == "Moving"
-    assert busy.__class__.objects.get(id=busy.id).status == Status.PAUSED
+    assert busy.__class__.objects.get(id=busy.id).status == KeyStatus.PAUSED
     assert "New API key" not in client.get(f"/bots/{concierge.id}/").content.decode()
 
 

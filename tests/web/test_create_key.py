@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from keyadmin.core import tokens
-from keyadmin.models import EventType, Key, Kind, Organisation, Person, Tier
+from keyadmin.models import EventType, Key, KeyKind, Organisation, Person, Tier
 from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
@@ -186,7 +186,7 @@ def test_every_field_is_saved(
     }
     assert signed_in(jonas).post(CREATE, sent).status_code == 200
     key = Key.objects.get()
-    assert (key.bot, key.kind, key.description) == (bot, Kind.BOT, "Reads")
+    assert (key.bot, key.kind, key.description) == (bot, KeyKind.BOT, "Reads")
     assert {scope.name for scope in key.scopes.all()} == {"chats:read", "chats:export"}
     assert list(key.channels.all()) == [channel]
     assert {str(entry) for entry in key.allow_list.all()} == {"192.0.2.1/32", "2001:db8::/32"}
@@ -217,7 +217,7 @@ def test_unknown_fields_are_ignored(jonas: Person, signed_in: SignedIn, new_key:
     sent = new_key | {"kind": "master", "creator": "x", "created_by": "x", "revoked_at": "x", "prefix": "evil"}
     signed_in(jonas).post(CREATE, sent)
     key = Key.objects.get()
-    assert (key.kind, key.prefix, key.created_by) == (Kind.STANDARD, "kad", "Jonas Lind")
+    assert (key.kind, key.prefix, key.created_by) == (KeyKind.STANDARD, "kad", "Jonas Lind")
 
 
 def test_form_shows_errors_of_organisation_rules(
@@ -252,7 +252,7 @@ def test_administrator_creates_master_keys_with_any_tier(
     sent = new_key | {"owner": f"master:{northwind.id}", "scopes": ["users:impersonate"], "tier": str(tier.id)}
     assert signed_in(maya).post(CREATE, sent).status_code == 200
     key = Key.objects.get()
-    assert (key.kind, key.tier) == (Kind.MASTER, tier)
+    assert (key.kind, key.tier) == (KeyKind.MASTER, tier)
 
 
 def test_owner_cannot_create_a_master_key(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, ScopeDay
+from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person, ScopeDay
 from keyadmin.operations import keys as operations
 from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, TierFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
@@ -173,7 +173,7 @@ def test_channel_of_another_organisation_is_rejected(
 
 
 def test_impersonation_is_offered_for_master_keys_only(maya: Person, northwind: Organisation, htmx: SignedIn) -> None:
-    for kind, offered in ((Kind.MASTER, True), (Kind.STANDARD, False)):
+    for kind, offered in ((KeyKind.MASTER, True), (KeyKind.STANDARD, False)):
         key = KeyFactory.create(organisation=northwind, kind=kind)
         assert ('value="users:impersonate"' in htmx(maya).get(url(key)).content.decode()) is offered
 

@@ -136,11 +136,11 @@ def test_deleted_key_shows_its_deletion(owner: Client, created: CreatedKey) -> N
         assert "This key was deleted" in response.content.decode()
 
 
-@pytest.mark.parametrize("form", list(tokens.Format))
+@pytest.mark.parametrize("form", list(tokens.KeyFormat))
 def test_pasted_secret_is_rejected_and_not_stored(
     owner: Client,
     created: CreatedKey,
-    form: tokens.Format,
+    form: tokens.KeyFormat,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import CallOutcome, Key, Kind, Meter, Organisation, Person, UsageHour
+from keyadmin.models import CallOutcome, Key, KeyKind, Meter, Organisation, Person, UsageHour
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.fixtures.clients import SignedIn
@@ -227,7 +227,7 @@ def test_master_keys_page_lists_only_master_keys(
     maya: Person, jonas: Person, northwind: Organisation, signed_in: SignedIn
 ) -> None:
     KeyFactory.create(organisation=northwind, name="Plain")
-    KeyFactory.create(organisation=northwind, name="Master", kind=Kind.MASTER)
+    KeyFactory.create(organisation=northwind, name="Master", kind=KeyKind.MASTER)
     html = signed_in(maya).get("/keys/?kind=master").content.decode()
     assert key_names(html) == ["Master"]
     assert re.search(r'href="/keys/\?kind=master" aria-current="page"', html)

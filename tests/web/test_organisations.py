@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person, Scope
+from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person, Scope
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
@@ -122,7 +122,7 @@ def test_public_key_is_generated_after_confirmation_and_shown_once(
     secret = secret_in(response.content.decode())
     assert "no-store" in response["Cache-Control"]
     key = Key.objects.get()
-    assert (key.kind, key.expires_at) == (Kind.PUBLIC, None)
+    assert (key.kind, key.expires_at) == (KeyKind.PUBLIC, None)
     assert set(key.scopes.values_list("name", flat=True)) == set(Scope.objects.values_list("name", flat=True)) - {
         IMPERSONATE
     }

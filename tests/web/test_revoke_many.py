@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from keyadmin.models import Event, EventType, Key, Kind, Organisation, Person
+from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person
 from tests.factories import KeyFactory
 from tests.fixtures.clients import SignedIn
 
@@ -45,7 +45,7 @@ def test_dialog_works_as_a_page_without_htmx(jonas: Person, keys: list[Key], sig
 def test_keys_that_cannot_be_revoked_are_listed_and_skipped(
     jonas: Person, northwind: Organisation, contoso: Organisation, keys: list[Key], htmx: SignedIn
 ) -> None:
-    master = KeyFactory.create(organisation=northwind, name="Console", kind=Kind.MASTER)
+    master = KeyFactory.create(organisation=northwind, name="Console", kind=KeyKind.MASTER)
     revoked = KeyFactory.create(organisation=northwind, name="Old", revoked=True)
     theirs = KeyFactory.create(organisation=contoso, name="Theirs")
     chosen = ids(keys[0], master, revoked, theirs)

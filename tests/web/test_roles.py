@@ -6,7 +6,7 @@ from urllib.parse import quote
 import pytest
 from django.test import Client
 
-from keyadmin.models import Event, Key, Kind, Organisation, Person
+from keyadmin.models import Event, Key, KeyKind, Organisation, Person
 from keyadmin.operations import policy
 from keyadmin.web.common.current_user import CurrentUser
 from tests.factories import BotFactory, KeyFactory, as_actor
@@ -24,7 +24,7 @@ def ids(northwind: Organisation) -> dict[str, str]:
         "key": str(KeyFactory.create(organisation=northwind, name="CRM").id),
         "graced": str(KeyFactory.create(organisation=northwind, in_grace=True).id),
         "revoked": str(KeyFactory.create(organisation=northwind, revoked=True).id),
-        "master": str(KeyFactory.create(organisation=northwind, name="CRM", kind=Kind.MASTER).id),
+        "master": str(KeyFactory.create(organisation=northwind, name="CRM", kind=KeyKind.MASTER).id),
     }
 
 

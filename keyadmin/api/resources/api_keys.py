@@ -21,7 +21,7 @@ from keyadmin.api.schemas import Body, Moment
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
-from keyadmin.models import Key, Kind, Status, paging
+from keyadmin.models import Key, KeyKind, KeyStatus, paging
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, keys
 
@@ -125,11 +125,11 @@ def _render_created(actor: Actor, key: str, issued: keys.IssuedKey | None) -> Ke
 
 def _grant_of_key(actor: Actor, organisation: UUID) -> dict[str, Any]:
     """The calling key's scopes, channels and networks, as far as a standard key may have them."""
-    own = grants.of_actor(actor, organisation)
+    own = grants.ceiling_of_actor(actor, organisation)
     return {
-        "scopes": allowed_for_kind(Kind.STANDARD, own.scopes),
+        "scopes": allowed_for_kind(KeyKind.STANDARD, own.scopes),
         "channels": own.channels,
-        "networks": reduce(cidr.common, own.lists) if own.lists else (),
+        "networks": reduce(cidr.intersection, own.lists) if own.lists else (),
     }
 
 
@@ -140,7 +140,7 @@ def _listed_key(row: Any) -> ListedKey:
         key_prefix=row.recognition,
         last_used_at=_rfc3339(row.last_used_at),
         expires_at=_rfc3339(row.expires_at),
-        is_active=row.status in (Status.ACTIVE, Status.EXPIRING),
+        is_active=row.status in (KeyStatus.ACTIVE, KeyStatus.EXPIRING),
         created_at=_rfc3339(row.created_at),
     )
 

@@ -42,7 +42,7 @@ from keyadmin.api.schemas import (
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor
 from keyadmin.forms.filters import filter_keys
-from keyadmin.models import CallOutcomeGroup, Channel, Key, Kind, Status, paging
+from keyadmin.models import CallOutcomeGroup, Channel, Key, KeyKind, KeyStatus, paging
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.keys.secrets import IssuedKey
@@ -71,7 +71,7 @@ class NewKey(KeyFields):
     name: Text = Field(examples=["CRM integration"])
     organisation: Slug = ""
     bot: Annotated[UUID | None, Field(strict=False)] = None
-    kind: Annotated[Kind | None, Field(strict=False)] = None
+    kind: Annotated[KeyKind | None, Field(strict=False)] = None
 
 
 class ChangedKey(KeyFields):
@@ -172,8 +172,8 @@ class IssuedOut(KeyOut):
 
 class KeyQuery(ListQuery):
     q: str = Field(default="", max_length=120, description="Part of a name, a key ID or a bot's name.")
-    status: Status | None = None
-    kind: Kind | None = None
+    status: KeyStatus | None = None
+    kind: KeyKind | None = None
     bot: UUID | Literal["none"] | None = None
     scope: str = Field(default="", max_length=60)
     open: Literal["any", "limited"] | None = Field(
@@ -319,7 +319,7 @@ def reactivate(
 def usage(request: ApiRequest, key: UUID, query: Query[UsageQuery]) -> Any:
     """Count the calls of a key by day and outcome."""
     require_known_filters(request, query)
-    row = get_or_404(Key.objects.visible_to(actor_of(request)).with_window(), id=key)
+    row = get_or_404(Key.objects.visible_to(actor_of(request)).with_hourly_usage(), id=key)
     days = [CallsOfDay(day=day, **calls) for day, calls in calls_of_last_days(row, query.days).items()]
     total = {group: sum(getattr(day, group) for day in days) for group in CallOutcomeGroup.values}
     return UsageOut(days=days, total=Calls(**total))

@@ -15,7 +15,7 @@ from keyadmin.api.crud import expected_revision, find_tier, get_or_404, render, 
 from keyadmin.api.schemas import NO_REASON, Body, PageQuery, ReasonIn, Revision, Text, TierName
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError
-from keyadmin.core.tokens import Format
+from keyadmin.core.tokens import KeyFormat
 from keyadmin.models import Organisation, paging
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import organisations
@@ -23,7 +23,7 @@ from keyadmin.operations import organisations
 router = Router(tags=["Organisations"])
 
 Days = Annotated[int | None, Field(ge=1, le=36_500)]
-KeyFormat = Annotated[Format, Field(strict=False)]
+KeyFormatInput = Annotated[KeyFormat, Field(strict=False)]
 
 
 class OrganisationOut(BaseModel):
@@ -32,7 +32,7 @@ class OrganisationOut(BaseModel):
     name: str = Field(examples=["Northwind"])
     is_active: bool = Field(description="false: all keys of the organisation are paused.")
     key_prefix: str = Field(examples=["kad"])
-    key_format: Format
+    key_format: KeyFormat
     tier: TierName = Field(description="The default tier of new keys.")
     default_expiry_days: int | None = Field(
         description="Days until expiry that pages propose for a new key. null: never."
@@ -66,7 +66,7 @@ class NewOrganisation(Body):
     name: Text = Field(examples=["Fabrikam"])
     slug: Text = Field(default="", description="Absent: derived from the name.", examples=["fabrikam"])
     key_prefix: Text = Field(default="kad", description="2 to 12 lower-case letters and digits.", examples=["fab"])
-    key_format: KeyFormat = Format.DEFAULT
+    key_format: KeyFormatInput = KeyFormat.DEFAULT
     tier: Text = Field(default="", description="The name of a tier. Absent: the one with the lowest limit.")
 
 
@@ -75,7 +75,7 @@ class ChangedOrganisation(Body):
 
     name: Text = Field(default="", examples=["Fabrikam"])
     key_prefix: Text = ""
-    key_format: KeyFormat = Format.DEFAULT
+    key_format: KeyFormatInput = KeyFormat.DEFAULT
     tier: Text = Field(default="", description="The name of a tier.")
     default_expiry_days: Days = None
     max_expiry_days: Days = None

@@ -21,11 +21,11 @@ from keyadmin.callpath.credentials import parse_credentials
 from keyadmin.callpath.request import decide
 from keyadmin.callpath.state import state
 from keyadmin.core import cidr, tokens
-from keyadmin.core.callers import Caller, Identity, Verdict
+from keyadmin.core.callers import Caller, KeyIdentity, Verdict
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.core.errors import ForbiddenError
 from keyadmin.core.headers import has_unsendable_characters
-from keyadmin.models.key import Kind
+from keyadmin.models.key import KeyKind
 
 router = Router(tags=["Verify"])
 log = structlog.get_logger("keyadmin.calls")
@@ -133,10 +133,10 @@ def _verdict(call: ReceivedCall, headers: dict[str, list[str]], caller: Caller) 
     """The call path's verdict. Keys of other organisations are unknown, except to a master key."""
     values = (call.channel, call.on_behalf_of, call.method)
     if any(value and has_unsendable_characters(value) for value in values):
-        return Denial(DenialReason.UNDECIDABLE)
+        return Denial(DenialReason.AMBIGUOUS_REQUEST)
     if call.address is not None and cidr.address_of(call.address) is None:
-        return Denial(DenialReason.UNDECIDABLE)
-    organisation = None if caller.key.kind == Kind.MASTER else caller.key.organisation_id
+        return Denial(DenialReason.AMBIGUOUS_REQUEST)
+    organisation = None if caller.key.kind == KeyKind.MASTER else caller.key.organisation_id
     return decide(call.method, call.path, headers, call.address or "", cost=call.cost, organisation=organisation)
 
 
@@ -185,7 +185,7 @@ def _denied(denial: Denial, call: ReceivedCall, headers: dict[str, list[str]]) -
     return decision
 
 
-def _verified_key(key: Identity) -> VerifiedKey:
+def _verified_key(key: KeyIdentity) -> VerifiedKey:
     return VerifiedKey(
         id=key.id,
         key_id=key.key_id,

@@ -10,7 +10,7 @@ from keyadmin.api import openapi
 from keyadmin.api.auth import ApiRequest
 from keyadmin.api.schemas import BotName, OrganisationName, PersonName, RoleOut
 from keyadmin.core.callers import Caller
-from keyadmin.models import Kind, Membership, Person, SystemRole
+from keyadmin.models import KeyKind, Membership, Person, SystemRole
 
 router = Router(tags=["Who am I"])
 
@@ -25,7 +25,7 @@ class CallingKey(BaseModel):
     id: UUID
     key_id: str | None
     name: str
-    kind: Kind
+    kind: KeyKind
     organisation: OrganisationName
     bot: BotName | None
     scopes: list[str]
@@ -55,7 +55,7 @@ def _calling_key(caller: Caller) -> CallingKey:
         id=key.id,
         key_id=key.key_id,
         name=key.name,
-        kind=Kind(key.kind),
+        kind=KeyKind(key.kind),
         organisation=OrganisationName.of_key(key),
         bot=BotName.of_key(key),
         scopes=sorted(caller.scopes),

@@ -104,7 +104,7 @@ class UsageRecorder:
             else:
                 self._decisions[ALLOWED] += 1
                 self._counters.add_allowed(
-                    verdict.key.id, verdict.secret, verdict.opened_by, address, cost, now, request
+                    verdict.key.id, verdict.replaced_secret, verdict.used_scopes, address, cost, now, request
                 )
             if self.thread.is_started:
                 return

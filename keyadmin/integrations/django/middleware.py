@@ -89,7 +89,7 @@ def _authorize(request: HttpRequest) -> Verdict:
     path = environ.sent_path(meta, scope, request.path_info)
     headers = environ.sent_headers(REQUEST_HEADERS, meta, scope)
     peer = meta.get("REMOTE_ADDR", "")
-    verdict = decide(str(request.method), path, headers, peer, needs=_required_match(request))
+    verdict = decide(str(request.method), path, headers, peer, declared_route=_required_match(request))
     if isinstance(verdict, Caller):
         cast(KeyRequest, request).caller = verdict
     return verdict

@@ -61,7 +61,7 @@ class VerifyEndpoint:
             verdict = await self._decide(request, headers, peer)
             fields = {"method": request.method, "path": request.path}
         except AmbiguousForwardedRequestError as error:
-            verdict = state.usage.record_denial(Denial(DenialReason.UNDECIDABLE))
+            verdict = state.usage.record_denial(Denial(DenialReason.AMBIGUOUS_REQUEST))
             fields = {"detail": str(error)}
         if isinstance(verdict, Denial):
             is_nginx = any(name in headers for name in NGINX_HEADERS)

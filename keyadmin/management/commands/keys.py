@@ -12,7 +12,7 @@ from keyadmin.forms.filters import ALLOW_LIST_CHOICES, LAST_USE_CHOICES, filter_
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import CommandError, ExitCode, clock, printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
-from keyadmin.models import CallOutcomeGroup, Key, Kind, Organisation, Status
+from keyadmin.models import CallOutcomeGroup, Key, KeyKind, KeyStatus, Organisation
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.validation import UNSET
@@ -61,7 +61,7 @@ class Command(SubcommandCommand):
         argument("--organisation", required=True, metavar="SLUG", help="The organisation of the key (slug or id)."),
         argument("--name", required=True, help="The name of the key."),
         argument("--bot", metavar="NAME", help="The bot that owns the key (name or id)."),
-        argument("--kind", choices=Kind.values, help="The kind of the key. Default: bot with --bot, else standard."),
+        argument("--kind", choices=KeyKind.values, help="The kind of the key. Default: bot with --bot, else standard."),
         DESCRIPTION,
         SCOPES,
         INHERITS,
@@ -76,7 +76,7 @@ class Command(SubcommandCommand):
             actor=self.actor,
             organisation=owner.id,
             bot=lookups.bot(options.bot, owner=owner, actor=self.actor).id if options.bot else None,
-            kind=Kind(options.kind) if options.kind else None,
+            kind=KeyKind(options.kind) if options.kind else None,
             name=options.name,
             channels=lookups.channels(options.channels or (), owner=owner, actor=self.actor),
             expires_at=_expiry_of_new_key(options, owner),
@@ -95,9 +95,9 @@ class Command(SubcommandCommand):
         "list",
         "List keys, newest first.",
         argument("--organisation", metavar="SLUG", help="Only keys of this organisation (slug or id)."),
-        argument("--status", choices=Status.values, help="Only keys in this status."),
+        argument("--status", choices=KeyStatus.values, help="Only keys in this status."),
         argument("--search", metavar="TEXT", help="Part of a name, a key ID or a bot's name."),
-        argument("--kind", choices=Kind.values, help="Only keys of this kind."),
+        argument("--kind", choices=KeyKind.values, help="Only keys of this kind."),
         argument("--scope", metavar="SCOPE", help="Only keys with this scope."),
         argument(
             "--open",
@@ -135,7 +135,7 @@ class Command(SubcommandCommand):
                     key.masked,
                     key.name,
                     owner_of(key),
-                    str(Status(key.status).label),
+                    str(KeyStatus(key.status).label),
                     clock(key.expires_at, "never"),
                     clock(key.last_used_at, "never"),
                 )
@@ -225,7 +225,7 @@ class Command(SubcommandCommand):
     )
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        row = Key.objects.with_window().get(id=key.id)
+        row = Key.objects.with_hourly_usage().get(id=key.id)
         days = calls_of_last_days(row, min(options.days, 90))
         self.print_table(
             [{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *CallOutcomeGroup.values)
@@ -319,6 +319,6 @@ def _expiry(options: Namespace) -> datetime | None:
 
 def _expiry_of_new_key(options: Namespace, owner: Organisation) -> datetime | None:
     """The expiry on the command line, else the organisation's default. A public key has no default."""
-    if options.expires_at is None and options.kind != Kind.PUBLIC and owner.default_expiry_days is not None:
+    if options.expires_at is None and options.kind != KeyKind.PUBLIC and owner.default_expiry_days is not None:
         return timezone.now() + timedelta(days=owner.default_expiry_days)
     return _expiry(options)

@@ -3,7 +3,7 @@
 from argparse import BooleanOptionalAction, Namespace
 from typing import Any, Final
 
-from keyadmin.core.tokens import Format
+from keyadmin.core.tokens import KeyFormat
 from keyadmin.management import arguments, lookups
 from keyadmin.management.base import printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
@@ -13,7 +13,9 @@ from keyadmin.operations import organisations
 ORGANISATION: Final = argument("organisation", help="The slug or id of the organisation.")
 REASON: Final = argument("--reason", default="", help="Recorded in the history.")
 PREFIX: Final = argument("--key-prefix", metavar="PREFIX", help="The prefix of its new keys.")
-FORMAT: Final = argument("--key-format", choices=[known.value for known in Format], help="The format of its new keys.")
+FORMAT: Final = argument(
+    "--key-format", choices=[known.value for known in KeyFormat], help="The format of its new keys."
+)
 NAME: Final = argument("--name", help="The new name.")
 TIER: Final = argument("--tier", metavar="NAME", help="The default rate tier (name or id).")
 DAYS: Final = (

@@ -47,10 +47,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Invalidation:
-    """The subjects whose cached snapshots become stale. `closed` are deleted keys, whose meters are closed."""
+    """The subjects whose cached snapshots become stale. `deleted_keys` are deleted keys, whose meters are closed."""
 
     keys: Collection[UUID] = ()
-    closed: Collection[UUID] = ()
+    deleted_keys: Collection[UUID] = ()
     organisations: Collection[UUID] = ()
     catalogue: bool = False
 
@@ -174,7 +174,7 @@ def _invalidate(invalidation: Invalidation) -> None:
         for key in sorted(invalidation.keys):
             cursor.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", [key])
             _require_one_row(cursor.rowcount, key)
-        for key in sorted(invalidation.closed):
+        for key in sorted(invalidation.deleted_keys):
             cursor.execute("SELECT meter_close(%s)", [key])
 
 

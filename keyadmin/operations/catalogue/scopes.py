@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from keyadmin.core.actors import Actor
 from keyadmin.core.endpoints import OWN_ROUTES
 from keyadmin.core.errors import ConflictError, NotFoundError
-from keyadmin.core.routes import Route, RouteError, overlap
+from keyadmin.core.routes import Route, RouteError, overlaps
 from keyadmin.models import EventType, Scope, ScopeRoute
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
@@ -170,7 +170,7 @@ def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
 
 def _check_overlap_with_own_routes(errors: FieldErrors, route: Route) -> None:
     """keyadmin's own endpoints are allowed only by its own scopes."""
-    for own in filter(partial(overlap, route), OWN_ROUTES):
+    for own in filter(partial(overlaps, route), OWN_ROUTES):
         message = _("%(route)s covers %(own)s, an endpoint of keyadmin. Enter a narrower path.")
         names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
         errors.add("routes", message % names)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from keyadmin.models import CallOutcome, Kind, Role, SystemRole
+from keyadmin.models import CallOutcome, KeyKind, Role, SystemRole
 
 NORTHWIND: Final = "northwind"
 CONTOSO: Final = "contoso"
@@ -56,7 +56,7 @@ class DemoKey:
     organisation: str = NORTHWIND
     by: str = JONAS
     bot: str = ""
-    kind: Kind | None = None
+    kind: KeyKind | None = None
     inherits: bool = False
     networks: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
@@ -187,7 +187,7 @@ KEYS: Final = (
         ("users:impersonate", "chats:read", "keys:read", "keys:write", "history:read"),
         "The on-call team’s tools.",
         by=MAYA,
-        kind=Kind.MASTER,
+        kind=KeyKind.MASTER,
         tier="Admin",
         networks=("10.0.0.0/8",),
         unused=("keys:write",),
@@ -246,7 +246,7 @@ KEYS: Final = (
         "For the whole organisation.",
         organisation=CONTOSO,
         by=LENA,
-        kind=Kind.PUBLIC,
+        kind=KeyKind.PUBLIC,
         calls=240,
         idle=timedelta(minutes=25),
     ),

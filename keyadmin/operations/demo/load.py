@@ -44,7 +44,7 @@ from keyadmin.operations.demo.data import (
     PEOPLE,
     DemoKey,
 )
-from keyadmin.operations.demo.usage_history import DAYS, UsageHistory, invent_history
+from keyadmin.operations.demo.usage_history import DAYS, UsageHistory, generate_history
 from keyadmin.operations.demo.usage_rows import UsageRows, addresses, usage_rows
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.usage import roll_up
@@ -172,7 +172,7 @@ def _write_past(issued: list[tuple[DemoKey, UUID]]) -> None:
         if spec.expires is not None and spec.expires < 0:
             times["expires_at"] = now + timedelta(days=spec.expires)
         Key.objects.filter(id=key).update(**times)
-        history = invent_history(spec, now, generator)
+        history = generate_history(spec, now, generator)
         ledger += [
             UsageHour(key_id=key, hour=hour, outcome=outcome, count=count)
             for (hour, outcome), count in history.hours.items()

@@ -31,7 +31,7 @@ class UsageHistory:
     total: int
 
 
-def invent_history(spec: DemoKey, now: datetime, generator: Random) -> UsageHistory:
+def generate_history(spec: DemoKey, now: datetime, generator: Random) -> UsageHistory:
     """The last 30 days of the key until `now`, and a total since its creation."""
     if spec.idle is None:
         return UsageHistory({}, [0] * CELLS, 0)

@@ -11,7 +11,7 @@ from keyadmin.core import cidr, tokens
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ConflictError, InvalidInputError
 from keyadmin.core.time import rfc3339
-from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, Kind, LastDenial, Meter, Organisation, ScopeDay
+from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, KeyKind, LastDenial, Meter, Organisation, ScopeDay
 from keyadmin.models.meter import CELLS
 from keyadmin.operations import allow_list_rules, audit, grants, policy, revisions
 from keyadmin.operations.keys import rows, secrets
@@ -27,7 +27,7 @@ def issue(
     actor: Actor,
     organisation: UUID,
     bot: UUID | None = None,
-    kind: Kind | None = None,
+    kind: KeyKind | None = None,
     name: str,
     description: str = "",
     scopes: Collection[str] = (),
@@ -44,13 +44,13 @@ def issue(
     """
     with audit.audited_transaction(actor):
         # An organisation has one public key, so two issuers must not run at once.
-        lock = owners.lock_organisation if kind == Kind.PUBLIC else owners.lock_organisation_shared
+        lock = owners.lock_organisation if kind == KeyKind.PUBLIC else owners.lock_organisation_shared
         owner = lock(actor, organisation)
         rows.lock_acting_key_shared(actor)
         key = _new_key(actor, owner, owners.get_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
         _require_owner_accepts(key)
-        if key.kind == Kind.PUBLIC and not inherits:
+        if key.kind == KeyKind.PUBLIC and not inherits:
             scopes = scopes or grants.scopes_of_owner()
         values = key_values.Values(
             name,
@@ -150,7 +150,7 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}
         if expires_at is not UNSET:
             _set_expiry(row, expires_at, now)
-        grants.require_within(grants.of_key(row), grants.of_actor(actor, row.organisation_id))
+        grants.require_within(grants.ceiling_of_key(row), grants.ceiling_of_actor(actor, row.organisation_id))
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
         after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
@@ -175,14 +175,14 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
             target=target,
             organisation=organisation,
             changes=audit.removed(before),
-            invalidate=audit.Invalidation(closed=[key]),
+            invalidate=audit.Invalidation(deleted_keys=[key]),
         )
 
 
-def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: Kind | None) -> Key:
+def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: KeyKind | None) -> Key:
     """An unsaved key of the owner."""
-    kind = kind or (Kind.BOT if bot else Kind.STANDARD)
-    if (kind == Kind.BOT) != (bot is not None):
+    kind = kind or (KeyKind.BOT if bot else KeyKind.STANDARD)
+    if (kind == KeyKind.BOT) != (bot is not None):
         raise InvalidInputError({"kind": [_("A bot’s key must belong to a bot, and only a bot’s key can.")]})
     creator = actor.id if actor.kind is ActorKind.PERSON else None
     return Key(organisation=organisation, bot=bot, kind=kind, creator_id=creator, created_by=actor.label[:200])
@@ -191,7 +191,7 @@ def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: Ki
 def _require_owner_accepts(key: Key) -> None:
     """Raise ConflictError if the owner is disabled or already has a public key."""
     owners.require_active(key.organisation, key.bot)
-    if key.kind == Kind.PUBLIC and key.organisation.keys.filter(kind=Kind.PUBLIC).exists():
+    if key.kind == KeyKind.PUBLIC and key.organisation.keys.filter(kind=KeyKind.PUBLIC).exists():
         message = _("%(organisation)s already has a public key. Delete it first.")
         raise ConflictError(message % {"organisation": key.organisation.name})
 
@@ -203,7 +203,7 @@ def _create_rows(actor: Actor, key: Key, values: key_values.Values) -> tuple[tok
     """
     key.created_at = audit.database_time()
     values = key_values.validate(actor, key, values, None, key.created_at)
-    token = tokens.mint(key.organisation.key_prefix, tokens.Format(key.organisation.key_format))
+    token = tokens.mint(key.organisation.key_prefix, tokens.KeyFormat(key.organisation.key_format))
     secrets.copy_public_part(key, token)
     key_values.save(key, values, None)
     secrets.store(key, token, key.created_at)

@@ -14,7 +14,7 @@ from keyadmin.core import tokens
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError, InvalidInputError
 from keyadmin.core.time import rfc3339
-from keyadmin.models import EventType, Key, Secret, SecretUse, Status
+from keyadmin.models import EventType, Key, KeyStatus, Secret, SecretUse
 from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
 from keyadmin.operations import audit, grants
 from keyadmin.operations.keys import rows
@@ -41,10 +41,10 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> I
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
         require_regenerable(row, now)
-        grants.require_within(grants.of_key(row), grants.of_actor(actor, row.organisation_id))
+        grants.require_within(grants.ceiling_of_key(row), grants.ceiling_of_actor(actor, row.organisation_id))
         old_secret_until = _retire_present_secret(row, now, grace)
         before = rows.audit_identity(row)
-        token = tokens.mint(row.prefix, tokens.Format(row.format), row.key_id)
+        token = tokens.mint(row.prefix, tokens.KeyFormat(row.format), row.key_id)
         copy_public_part(row, token)
         row.revision += 1
         row.save(update_fields=("recognition", "revision"))
@@ -68,7 +68,7 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
 
 def require_regenerable(key: Key, now: datetime) -> None:
     """Raise ConflictError for a revoked or expired key."""
-    if key.status_at(now) in (Status.REVOKED, Status.EXPIRED):
+    if key.status_at(now) in (KeyStatus.REVOKED, KeyStatus.EXPIRED):
         raise ConflictError(_("A revoked or expired key can’t be regenerated. Reactivate it first."))
 
 

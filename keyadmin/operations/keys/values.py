@@ -13,7 +13,7 @@ from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, InvalidInputError
 from keyadmin.core.time import rfc3339
-from keyadmin.models import AllowListEntry, Channel, Key, Kind, Organisation, Scope, Secret, Tier
+from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Secret, Tier
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import grants, policy
 from keyadmin.operations.allow_list_rules import check_networks
@@ -100,7 +100,7 @@ def require_within_ceiling(actor: Actor, key: Key, values: Values, old: Values |
     bot_networks = grants.networks_of_bot(key)
     requested = _ceiling_of(key, values, bot_networks)
     if old is None or grants.is_wider(requested, _ceiling_of(key, old, bot_networks)):
-        grants.require_within(requested, grants.of_actor(actor, key.organisation_id))
+        grants.require_within(requested, grants.ceiling_of_actor(actor, key.organisation_id))
 
 
 def save(key: Key, values: Values, old: Values | None) -> None:
@@ -122,7 +122,7 @@ def save(key: Key, values: Values, old: Values | None) -> None:
 def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now: datetime) -> None:
     """Check an expiry against the organisation's rules. `now` is the database's time."""
     organisation = key.organisation
-    if key.kind == Kind.PUBLIC:
+    if key.kind == KeyKind.PUBLIC:
         if expires_at is not None:
             errors.add("expires_at", _("The public key is valid until it is deleted."))
     elif expires_at is None:

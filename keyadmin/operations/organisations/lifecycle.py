@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
-from keyadmin.core.tokens import PREFIX_PATTERN, Format
+from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.models import EventType, Organisation, Tier, Version
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import audit, policy, revisions
@@ -33,7 +33,7 @@ def create(
     name: str,
     slug: str = "",
     key_prefix: str = "kad",
-    key_format: str = Format.DEFAULT.value,
+    key_format: str = KeyFormat.DEFAULT.value,
     tier: UUID | None = None,
 ) -> Organisation:
     """Create an organisation. `slug` defaults to one made of the name, `tier` to the tier with the lowest limit."""
@@ -139,7 +139,7 @@ def _clean(organisation: Organisation) -> None:
         errors.add("slug", _("There is already an organisation with this short name."))
     if not _is_prefix(organisation.key_prefix):
         errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, beginning with a letter."))
-    if organisation.key_format not in [known.value for known in Format]:
+    if organisation.key_format not in [known.value for known in KeyFormat]:
         errors.add("key_format", _("Choose one of the formats."))
     if not Tier.objects.filter(id=organisation.default_tier_id).exists():
         errors.add("tier", _("Choose one of the tiers."))

@@ -18,7 +18,7 @@ from keyadmin.operations.policy import Permission
 #: Rows in one statement, which is a transaction of its own, so that locks are short.
 BATCH_SIZE: Final = 10_000
 #: Number of the advisory lock: one process prunes at a time.
-PRUNING_LOCK: Final = 0x6B61645F7072756E
+PRUNING_LOCK_ID: Final = 0x6B61645F7072756E
 
 _JOIN_BY_KEY: Final = (
     "LEFT JOIN key ON key.id = old.key_id LEFT JOIN organisation ON organisation.id = key.organisation_id"
@@ -75,7 +75,7 @@ def prune(*, actor: Actor) -> dict[str, int]:
     If there is any, one event records it, in the transaction of the first batch. An interrupted run is completed by the
     next. Raises ConflictError while another process prunes.
     """
-    with advisory_lock(PRUNING_LOCK, _("Old usage is being removed already.")):
+    with advisory_lock(PRUNING_LOCK_ID, _("Old usage is being removed already.")):
         today = audit.database_time().astimezone(UTC).date()
         retention, deleted = get_retention(), Counter[str]()
         batches = _delete_old(today, retention)

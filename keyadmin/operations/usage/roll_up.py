@@ -22,7 +22,7 @@ GRACE: Final = timedelta(minutes=1)
 #: Keys in one statement.
 BATCH_SIZE: Final = 1_000
 #: Number of the advisory lock: one process sums at a time.
-ROLL_UP_LOCK: Final = 0x6B61645F726F6C6C
+ROLL_UP_LOCK_ID: Final = 0x6B61645F726F6C6C
 _DAY: Final = timedelta(days=1)
 _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ADD_HOURS, _WRITE_KEYS = (Path(__file__).with_name(f"roll_up_{name}.sql").read_text() for name in ("hours", "keys"))
@@ -35,7 +35,7 @@ def roll_up(*, again_from: date | None = None) -> UsageRollUp:
     back or rows were inserted for the past. Raises InvalidInputError if hours of that time have been pruned, and
     ConflictError while another process sums.
     """
-    with advisory_lock(ROLL_UP_LOCK, _("Usage is being added up already.")):
+    with advisory_lock(ROLL_UP_LOCK_ID, _("Usage is being added up already.")):
         until = _hour(database_time() - GRACE)
         state = _begin(until, again_from)
         while state.hours_until < until:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.core import cidr
 from keyadmin.forms.filters import AddressFilters, SearchFilters, without_networks
-from keyadmin.models import AllowListEntry, Key, Kind, paging
+from keyadmin.models import AllowListEntry, Key, KeyKind, paging
 from keyadmin.models.network import usable_from_address
 from keyadmin.web.bots import views as bots
 from keyadmin.web.common import capped_count, htmx, querystring
@@ -20,7 +20,7 @@ from keyadmin.web.keys import rows
 
 PAGE_SIZE: Final = 20
 ENTRIES_PAGE_SIZE: Final = 50
-_BY_OWNER: Final = paging.Order("place", False, str, UUID)
+_BY_OWNER: Final = paging.Order("sort_key", False, str, UUID)
 _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
 
@@ -29,7 +29,7 @@ _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 def public_keys(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, SearchFilters, reverse("security:public-keys"))
-    found: Any = rows.readable(user).filter(kind=Kind.BOT)
+    found: Any = rows.readable(user).filter(kind=KeyKind.BOT)
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
     if q := listing.filters.get("q"):

@@ -123,7 +123,7 @@ def _blocked(
     if not typed or request.POST.get("anyway") == typed:
         return None
     try:
-        network = cidr.parse(typed, floor=isinstance(owner, Bot))
+        network = cidr.parse(typed, narrow_only=isinstance(owner, Bot))
     except cidr.CidrError:
         return None  # the operation reports the error
     return lockout.find_blocked_address(user.actor, owner, before, [*kept, network])
@@ -132,11 +132,11 @@ def _blocked(
 def _check(request: PageRequest, owner: Bot | Key) -> HttpResponse:
     """The button that adds the range. It is enabled if the text is a range that the list does not cover yet."""
     try:
-        network = cidr.parse(request.GET.get("network", ""), floor=isinstance(owner, Bot))
+        network = cidr.parse(request.GET.get("network", ""), narrow_only=isinstance(owner, Bot))
     except cidr.CidrError:
         is_valid = False
     else:
-        is_valid = cidr.covers([row.network for row in _entries(owner)], network) is None
+        is_valid = cidr.find_covering([row.network for row in _entries(owner)], network) is None
     return render(request, "networks/_tick.html", {"is_valid": is_valid})
 
 
@@ -171,7 +171,7 @@ def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
     """The removed range in the URL, for Undo; None if the list covers it again."""
     token = request.GET.get("removed", "")
     for network in _undo_token_ranges(owner, token):
-        if not cidr.covers([row.network for row in _entries(owner)], cidr.parse(network)):
+        if not cidr.find_covering([row.network for row in _entries(owner)], cidr.parse(network)):
             return RemovedRange(network, token)
     return None
 

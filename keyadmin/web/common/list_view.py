@@ -66,7 +66,7 @@ def _position(page: paging.Page, total: str, rows_before: int | None) -> str:
 
 def rows_to_count(rows: QuerySet[Any], order: paging.Order, cursor: str) -> dict[str, QuerySet[Any]]:
     """The QuerySets that give a list its count ("all") and its position ("before"), for `capped_counts`."""
-    start = paging.Cursor.read(cursor, order)
+    start = paging.Cursor.decode(cursor, order)
     if start is None:
         return {"all": rows}
     before = order.after(start.value, start.pk, backwards=True)
@@ -80,7 +80,7 @@ def rows_before(counts: dict[str, int], page: paging.Page, order: paging.Order, 
     before = counts.get("before")
     if before is None or before > capped_count.COUNT_LIMIT:
         return None
-    start = paging.Cursor.read(cursor, order)
+    start = paging.Cursor.decode(cursor, order)
     return before - len(page.rows) if start is not None and start.backwards else before
 
 

@@ -22,7 +22,7 @@ from keyadmin.core.errors import (
 )
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
-from keyadmin.models import Kind, ScopeDay
+from keyadmin.models import KeyKind, ScopeDay
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.allow_list_rules import effect_of_emptying
@@ -100,7 +100,7 @@ def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
     slug = htmx.current_organisation_slug(request)
     organisations.sort(key=lambda organisation: organisation.slug != slug)
     data = request.POST if request.method == "POST" else request.GET
-    default_owner = f"{Kind.MASTER}:{organisations[0].id}" if request.GET.get("kind") == Kind.MASTER else ""
+    default_owner = f"{KeyKind.MASTER}:{organisations[0].id}" if request.GET.get("kind") == KeyKind.MASTER else ""
     return KeyFormChoices.for_actor(
         user.actor,
         organisations=organisations,

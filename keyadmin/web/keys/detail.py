@@ -166,7 +166,7 @@ def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
 
 
 def _key_for_page(user: CurrentUser, key: UUID) -> Any:
-    keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_window()
+    keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_hourly_usage()
     keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_denial()
     scopes = Prefetch("scopes", Scope.objects.with_use_by_key(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")

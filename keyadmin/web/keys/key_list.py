@@ -25,7 +25,7 @@ from keyadmin.forms.filters import (
     filter_keys,
     without_networks,
 )
-from keyadmin.models import Bot, Key, Kind, Meter, Scope, Status, paging
+from keyadmin.models import Bot, Key, KeyKind, KeyStatus, Meter, Scope, paging
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
@@ -92,7 +92,7 @@ class KeyList:
         self.status: str = self.filters.get("status", "")
         self.sort: str = self.filters.get("sort", DEFAULT_ORDER)
         self.order = ORDERS[self.sort]
-        self.is_master = self.filters.get("kind") == Kind.MASTER
+        self.is_master = self.filters.get("kind") == KeyKind.MASTER
 
     def context(self) -> dict[str, Any]:
         page = self._page()
@@ -140,7 +140,7 @@ class KeyList:
 
         In a very large list with a filter that no index counts, the tabs other than the current one are not counted.
         """
-        tabs = {"all": self.matching} | {status.value: self.matching.in_status(status.value) for status in Status}
+        tabs = {"all": self.matching} | {status.value: self.matching.in_status(status.value) for status in KeyStatus}
         position = rows_to_count(self._in_order(self.listed), self.order, self.cursor)
         del position["all"]
         required = tile_querysets(self.scope) | position
@@ -172,13 +172,13 @@ class KeyList:
     def tabs(self) -> list[dict[str, Any]]:
         labels = [
             ("", gettext("All")),
-            (Status.ACTIVE.value, gettext("Active")),
-            (Status.EXPIRING.value, gettext("Expiring")),
-            (Status.EXPIRED.value, gettext("Expired")),
-            (Status.REVOKED.value, gettext("Revoked")),
+            (KeyStatus.ACTIVE.value, gettext("Active")),
+            (KeyStatus.EXPIRING.value, gettext("Expiring")),
+            (KeyStatus.EXPIRED.value, gettext("Expired")),
+            (KeyStatus.REVOKED.value, gettext("Revoked")),
         ]
-        if self.counts.get(Status.PAUSED, 1) or self.status == Status.PAUSED:
-            labels.insert(-1, (Status.PAUSED.value, gettext("Paused")))
+        if self.counts.get(KeyStatus.PAUSED, 1) or self.status == KeyStatus.PAUSED:
+            labels.insert(-1, (KeyStatus.PAUSED.value, gettext("Paused")))
         tabs = []
         for status, label in labels:
             count = self.counts.get(status or "all")
@@ -209,7 +209,7 @@ class KeyList:
         return {
             "bots": [(NO_BOT, gettext("The organisation itself")), *bots],
             "scopes": scopes,
-            "kinds": Kind.choices,
+            "kinds": KeyKind.choices,
             "open": ALLOW_LIST_CHOICES,
             "used": LAST_USE_CHOICES,
             "sorts": SORT_CHOICES,
@@ -231,7 +231,7 @@ class KeyList:
         return [(value, label) for position, label, value in in_order if not position], scopes
 
     def _create_url(self) -> str:
-        query = {"organisation": self.query.get("organisation"), "kind": Kind.MASTER.value if self.is_master else ""}
+        query = {"organisation": self.query.get("organisation"), "kind": KeyKind.MASTER.value if self.is_master else ""}
         return querystring.link(reverse("keys:create"), query)
 
 
@@ -249,7 +249,7 @@ def tile_querysets(scope: Any) -> dict[str, QuerySet[Any]]:
         "tile:new": scope.filter(created_at__gte=month),
         "tile:open": unrestricted,
         "tile:risky": examined.filter(Q(inherits=True) | IsNull(sensitive, False)),
-        "tile:active": scope.in_status(Status.ACTIVE.value),
+        "tile:active": scope.in_status(KeyStatus.ACTIVE.value),
         "tile:expiring": expiring(scope),
     }
 
@@ -264,16 +264,16 @@ def count_tiles(
         Tile(
             label=gettext("Active"),
             value=capped_count.format_count(counts["tile:active"]),
-            url=querystring.link(url, kept, status=Status.ACTIVE.value),
-            is_current=status == Status.ACTIVE,
+            url=querystring.link(url, kept, status=KeyStatus.ACTIVE.value),
+            is_current=status == KeyStatus.ACTIVE,
             total=capped_count.format_count(counts["tile:all"]),
             note=gettext("%(count)s created this month") % {"count": capped_count.format_count(counts["tile:new"])},
         ),
         Tile(
             label=gettext("Expiring in 7 days"),
             value=capped_count.format_count(counts["tile:expiring"]),
-            url=querystring.link(url, kept, status=Status.EXPIRING.value),
-            is_current=status == Status.EXPIRING,
+            url=querystring.link(url, kept, status=KeyStatus.EXPIRING.value),
+            is_current=status == KeyStatus.EXPIRING,
             note=_next_to_expire_note(next_to_expire),
             icon="clock-alert",
         ),
@@ -305,7 +305,7 @@ def _risky_note(counts: dict[str, int]) -> str:
 
 def expiring(scope: Any) -> Any:
     """The keys that expire within 7 days, the next one first."""
-    return scope.in_status(Status.EXPIRING.value).order_by("expires_at", "id")
+    return scope.in_status(KeyStatus.EXPIRING.value).order_by("expires_at", "id")
 
 
 def usage_tile(scope: QuerySet[Any], *, is_small: bool) -> Tile:

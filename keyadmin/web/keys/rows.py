@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from keyadmin.models import CallOutcome, Key, Scope, Status, UsageHour, usage_sums
+from keyadmin.models import CallOutcome, Key, KeyStatus, Scope, UsageHour, usage_sums
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.templatetags.ui import relative_time
@@ -104,9 +104,9 @@ def _scope_chips(scopes: list[Scope], *, sensitive_first: bool) -> tuple[list[Sc
 
 def status_note(key: Any) -> str:
     """A secondary fact: when the old secret stops, or which bot or organisation is disabled; "" for none."""
-    if key.status in (Status.ACTIVE, Status.EXPIRING) and key.old_secret_until:
+    if key.status in (KeyStatus.ACTIVE, KeyStatus.EXPIRING) and key.old_secret_until:
         return gettext("Old secret stops %(when)s") % {"when": relative_time(key.old_secret_until)}
-    if key.status == Status.PAUSED:
+    if key.status == KeyStatus.PAUSED:
         owner = key.bot if key.bot and not key.bot.is_active else key.organisation
         return gettext("%(name)s is disabled") % {"name": owner.name}
     return ""
@@ -116,7 +116,7 @@ def allowed_actions(key: Any, user: CurrentUser) -> KeyActions:
     """The actions that the user's role and the key's status allow."""
     permissions = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
     is_revoked = key.revoked_at is not None
-    has_ended = is_revoked or key.status == Status.EXPIRED
+    has_ended = is_revoked or key.status == KeyStatus.EXPIRED
     return KeyActions(
         edit=Permission.EDIT_KEYS in permissions,
         regenerate=Permission.REGENERATE_KEYS in permissions and not has_ended,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.filters import OrganisationFilters
 from keyadmin.forms.organisations import OrganisationForm, OrganisationNameForm, PublicKeyForm
-from keyadmin.models import Bot, Key, Kind, Organisation, Person, Role, paging
+from keyadmin.models import Bot, Key, KeyKind, Organisation, Person, Role, paging
 from keyadmin.operations import keys, organisations, policy
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
@@ -149,11 +149,11 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     """Confirm, then create the organisation's only public API key and show its secret once."""
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
-    policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, Kind.PUBLIC)
+    policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, KeyKind.PUBLIC)
     form = PublicKeyForm(htmx.submitted(request))
     if form.is_valid():
         name = gettext("Public API key")
-        issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=Kind.PUBLIC, name=name)
+        issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=KeyKind.PUBLIC, name=name)
         if shown := secret_reveal.run_once(
             request, user, form, issue, section="organisations", back_url=organisation_url(organisation)
         ):
@@ -203,7 +203,7 @@ def _set_counts(rows: list[Any], user: CurrentUser) -> None:
 
 def _public_key(user: CurrentUser, organisation: Organisation) -> Any:
     """The public API key with what its row shows, or None."""
-    key = key_rows.readable(user).filter(organisation=organisation, kind=Kind.PUBLIC).first()
+    key = key_rows.readable(user).filter(organisation=organisation, kind=KeyKind.PUBLIC).first()
     if key is not None:
         key_rows.annotate([key], user)
     return key

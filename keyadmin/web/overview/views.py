@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from keyadmin.models import Key, Status
+from keyadmin.models import Key, KeyStatus
 from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
@@ -25,7 +25,7 @@ MAX_KEYS_PER_LIST: Final = 5
 MAX_EVENTS: Final = 7
 #: Younger keys are not listed as unused, because their clients may not be deployed yet.
 _UNUSED_AFTER: Final = timedelta(days=7)
-_WORKING: Final = (Status.ACTIVE.value, Status.EXPIRING.value)
+_WORKING: Final = (KeyStatus.ACTIVE.value, KeyStatus.EXPIRING.value)
 
 
 @require_safe
@@ -63,7 +63,7 @@ def _context(request: PageRequest, user: CurrentUser) -> dict[str, Any]:
         **lists,
         "events": events.newest(MAX_EVENTS),
         "query": query,
-        "expiring_url": querystring.link(reverse("keys:list"), query, status=Status.EXPIRING.value),
+        "expiring_url": querystring.link(reverse("keys:list"), query, status=KeyStatus.EXPIRING.value),
         "unused_url": querystring.link(reverse("keys:list"), query, used="never"),
         "usage_url": querystring.link(reverse("usage"), query),
         "history_url": querystring.link(reverse("history:list"), query),
@@ -96,7 +96,7 @@ def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, l
     by_id = {key.id: key for key in visible.filter(id__in=ids)}
     for key in by_id.values():
         key.calls = totals.by_key.get(key.id)
-    expiring = [key for key in by_id.values() if key.status == Status.EXPIRING]
+    expiring = [key for key in by_id.values() if key.status == KeyStatus.EXPIRING]
     never_used = [
         key
         for key in by_id.values()

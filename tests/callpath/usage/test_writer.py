@@ -32,7 +32,14 @@ from tests.factories import OPERATOR
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 #: Reasons of calls without a known key.
-WITHOUT_KNOWN_KEY = {"ambiguous", "undecidable", "method", "no_credential", "unproven", "unavailable"}
+WITHOUT_KNOWN_KEY = {
+    "ambiguous_credentials",
+    "ambiguous_request",
+    "method",
+    "no_credential",
+    "invalid_credential",
+    "unavailable",
+}
 
 
 type Writers = Callable[[], UsageWriter]
@@ -287,8 +294,8 @@ def test_every_decision_is_counted(rows: CommittedRows) -> None:
     address = address_of("203.0.113.9")
     for path in ("/api/chats", "/api/chats", "/api/export/all"):
         authorize(created.token, Call("GET", path, address))
-    state.usage.record(Denial(DenialReason.UNPROVEN), address, 1)
-    assert Counter(state.usage.decisions) - before == {"ok": 2, "scope": 1, "unproven": 1}
+    state.usage.record(Denial(DenialReason.INVALID_CREDENTIAL), address, 1)
+    assert Counter(state.usage.decisions) - before == {"ok": 2, "scope": 1, "invalid_credential": 1}
     assert set(state.usage.decisions) == {"ok"} | {reason.label for reason in DenialReason}
     state.usage.flush()
     assert (scopes(created), hours(created)) == ({"chats:read": 2}, {"scope": 1})

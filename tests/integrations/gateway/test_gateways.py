@@ -91,7 +91,7 @@ def test_upstream_receives_the_person_of_on_behalf_of(gateway: Gateway, rows: Co
     stranger = rows.person(rows.organisation())
     expect_problem(gateway.request(headers=[*created.headers, ("On-Behalf-Of", stranger.email)]), 403, "unknown-person")
     twice = [("On-Behalf-Of", person.email)] * 2
-    expect_problem(gateway.request(headers=[*created.headers, *twice]), 400, "undecidable-request")
+    expect_problem(gateway.request(headers=[*created.headers, *twice]), 400, "ambiguous-request")
 
 
 @pytest.mark.parametrize("name", [*TRUSTED, *GATEWAYS_OWN])
@@ -126,7 +126,7 @@ def test_other_names_with_the_reserved_prefix_do_not_reach_the_upstream(
     created, before = rows.key(), len(gateway.reached())
     answer = gateway.request(headers=[*created.headers, (name, "mallory")])
     if gateway.name == "nginx":  # which cannot remove headers by the beginning of their name
-        expect_problem(answer, 400, "undecidable-request")
+        expect_problem(answer, 400, "ambiguous-request")
         assert len(gateway.reached()) == before
     else:
         assert "mallory" not in json.dumps(heard(answer))

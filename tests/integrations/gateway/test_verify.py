@@ -87,7 +87,7 @@ def test_headers_of_nginx_and_caddy_are_understood(verify: Verify, rows: Committ
 def test_ambiguous_forwarded_request_is_denied(verify: Verify, rows: CommittedRows, said: Headers) -> None:
     created = rows.key()
     answer = verify.raw([*said, *created.headers])
-    assert (answer.status, told(answer)) == (400, "undecidable-request")
+    assert (answer.status, told(answer)) == (400, "ambiguous-request")
     assert rows.meter(created).used == 0
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from keyadmin.core import tokens
 from keyadmin.core.cidr import parse
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from keyadmin.models import Key, Kind, Meter, Organisation, Person, Scope, Secret, Tier
+from keyadmin.models import Key, KeyKind, Meter, Organisation, Person, Scope, Secret, Tier
 from keyadmin.models.scope import IMPERSONATE
 from keyadmin.operations import keys
 from tests.factories import (
@@ -46,7 +46,7 @@ def test_key_is_issued_with_its_values(northwind: Organisation, jonas: Person) -
         expires_at=expires_at,
     )
     key = Key.objects.get(id=issued.key.id)
-    assert (key.name, key.description, key.kind) == ("CI", "Builds\nand tests", Kind.STANDARD)
+    assert (key.name, key.description, key.kind) == ("CI", "Builds\nand tests", KeyKind.STANDARD)
     assert (key.organisation, key.bot, key.tier) == (northwind, None, northwind.default_tier)
     assert (key.creator, key.created_by, key.inherits, key.revision) == (jonas, "Jonas Lind", False, 1)
     assert {scope.name for scope in key.scopes.all()} == {"chats:read", "messages:send"}
@@ -97,7 +97,7 @@ def test_new_key_uses_the_organisations_prefix_and_format(db: None) -> None:
 def test_bots_key_belongs_to_the_bot(northwind: Organisation, jonas: Person) -> None:
     bot = BotFactory.create(organisation=northwind)
     key = issue(jonas, northwind, bot=bot.id).key
-    assert (key.kind, key.bot) == (Kind.BOT, bot)
+    assert (key.kind, key.bot) == (KeyKind.BOT, bot)
 
 
 def test_command_is_not_recorded_as_creator(northwind: Organisation) -> None:
@@ -124,13 +124,13 @@ def test_bot_of_another_organisation_is_not_found(northwind: Organisation, jonas
             issue(jonas, northwind, bot=bot)
 
 
-@pytest.mark.parametrize("kind", [Kind.STANDARD, Kind.MASTER, Kind.PUBLIC])
-def test_bot_gets_no_key_of_another_kind(northwind: Organisation, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [KeyKind.STANDARD, KeyKind.MASTER, KeyKind.PUBLIC])
+def test_bot_gets_no_key_of_another_kind(northwind: Organisation, kind: KeyKind) -> None:
     assert "kind" in errors_of(None, northwind, bot=BotFactory.create(organisation=northwind).id, kind=kind)
 
 
 def test_bots_key_needs_a_bot(northwind: Organisation) -> None:
-    assert "kind" in errors_of(None, northwind, kind=Kind.BOT)
+    assert "kind" in errors_of(None, northwind, kind=KeyKind.BOT)
 
 
 @pytest.mark.parametrize(
@@ -233,16 +233,16 @@ def test_only_administrators_choose_the_tier(northwind: Organisation, jonas: Per
 
 def test_organisation_has_one_public_key(northwind: Organisation, jonas: Person, contoso: Organisation) -> None:
     Organisation.objects.update(may_never_expire=False)
-    public = issue(jonas, northwind, kind=Kind.PUBLIC).key
-    assert (public.kind, public.expires_at) == (Kind.PUBLIC, None)
+    public = issue(jonas, northwind, kind=KeyKind.PUBLIC).key
+    assert (public.kind, public.expires_at) == (KeyKind.PUBLIC, None)
     with pytest.raises(ConflictError, match="Northwind already has a public key"):
-        issue(jonas, northwind, kind=Kind.PUBLIC)
-    issue(None, contoso, kind=Kind.PUBLIC)
+        issue(jonas, northwind, kind=KeyKind.PUBLIC)
+    issue(None, contoso, kind=KeyKind.PUBLIC)
 
 
 def test_public_key_has_no_expiry(northwind: Organisation) -> None:
     later = timezone.now() + timedelta(days=1)
-    assert list(errors_of(None, northwind, kind=Kind.PUBLIC, expires_at=later)) == ["expires_at"]
+    assert list(errors_of(None, northwind, kind=KeyKind.PUBLIC, expires_at=later)) == ["expires_at"]
 
 
 # Inheritance
@@ -271,7 +271,7 @@ def test_owner_cannot_grant_impersonation(northwind: Organisation, jonas: Person
 def test_only_master_keys_get_impersonation(northwind: Organisation, maya: Person) -> None:
     words = ["Only a Master User API key can act on behalf of users. Remove this permission."]
     assert errors_of(maya, northwind, scopes=["users:impersonate"]) == {"scopes": words}
-    assert issue(maya, northwind, scopes=["users:impersonate"], kind=Kind.MASTER).key.kind == Kind.MASTER
+    assert issue(maya, northwind, scopes=["users:impersonate"], kind=KeyKind.MASTER).key.kind == KeyKind.MASTER
 
 
 def test_key_grants_at_most_its_own_permissions(northwind: Organisation) -> None:
@@ -319,7 +319,9 @@ def test_restricted_key_issues_no_less_restricted_key(northwind: Organisation) -
 
 
 def scopes_of_public_key(actor: Person, organisation: Organisation, **kwargs: Any) -> set[str]:
-    issued = keys.issue(actor=as_actor(actor), organisation=organisation.id, kind=Kind.PUBLIC, name="Public", **kwargs)
+    issued = keys.issue(
+        actor=as_actor(actor), organisation=organisation.id, kind=KeyKind.PUBLIC, name="Public", **kwargs
+    )
     return set(issued.key.scopes.values_list("name", flat=True))
 
 

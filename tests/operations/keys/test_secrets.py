@@ -57,7 +57,7 @@ def test_regenerated_key_keeps_its_id_and_values(northwind: Organisation) -> Non
 def test_compact_key_is_recognised_by_its_new_secret(northwind: Organisation) -> None:
     key = KeyFactory.create(organisation=northwind, compact=True)
     issued = keys.regenerate(actor=OPERATOR, key=key.id)
-    assert (issued.token.format, issued.token.key_id) == (tokens.Format.COMPACT, None)
+    assert (issued.token.format, issued.token.key_id) == (tokens.KeyFormat.COMPACT, None)
     assert Key.objects.get().recognition == issued.token.secret[:8]
 
 

@@ -215,8 +215,8 @@ def test_run_without_any_calls_succeeds(db: None) -> None:
 @pytest.mark.parametrize("lock", ["roll_up", "pruning"])
 def test_second_process_gets_a_conflict(db: None, lock: str) -> None:
     jobs: dict[str, tuple[int, Callable[[], Any]]] = {
-        "roll_up": (roll_up.ROLL_UP_LOCK, roll_up.roll_up),
-        "pruning": (pruning.PRUNING_LOCK, lambda: pruning.prune(actor=OPERATOR)),
+        "roll_up": (roll_up.ROLL_UP_LOCK_ID, roll_up.roll_up),
+        "pruning": (pruning.PRUNING_LOCK_ID, lambda: pruning.prune(actor=OPERATOR)),
     }
     number, run = jobs[lock]
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
