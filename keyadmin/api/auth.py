@@ -68,6 +68,7 @@ class Authenticator:
 
 
 def _authenticate(request: HttpRequest) -> Caller | Actor:
+    """The person of the access token, or the key. Raises CallDeniedError."""
     headers = environ.sent_headers(REQUEST_HEADERS, request.META, getattr(request, "scope", None))
     person = person_of_token(token) if (token := _access_token(headers)) else None
     if person is None:

@@ -16,10 +16,10 @@ class OperationForm(forms.Form):
     field_aliases: ClassVar[dict[str, str]] = {}
 
     def typed_field[Field: forms.Field](self, name: str, kind: type[Field]) -> Field:
-        """The field as one of that kind, which it must be: `self.fields` does not know."""
+        """The field `name` with its type, which `self.fields` does not have. Raises TypeError for another type."""
         field = self.fields[name]
         if not isinstance(field, kind):
-            raise TypeError(f"{name} is no {kind.__name__}.")
+            raise TypeError(f"{name} is not a {kind.__name__}.")
         return field
 
     def add_operation_errors(self, error: InvalidInputError) -> None:

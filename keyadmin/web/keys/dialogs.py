@@ -99,7 +99,7 @@ def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.REVOKE_KEYS)
     operations.require_revocable(row)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(htmx.submitted(request))
     if form.is_valid():
         try:
             operations.revoke(actor=user.actor, key=row.id, reason=form.cleaned_data["reason"])
@@ -117,7 +117,7 @@ def revoke_many(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     data = request.POST if request.method == "POST" else request.GET
     keys, skipped = _revocable_keys(user, parse_key_ids(data.getlist("key")))
-    form = ReasonForm(request.POST if request.method == "POST" else None)
+    form = ReasonForm(htmx.submitted(request))
     if form.is_valid() and keys:
         try:
             revoked, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
@@ -136,7 +136,7 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
     now = timezone.now()
     operations.require_ended(row, now)
     is_expired = row.is_expired_at(now)
-    form = ReactivateForm(request.POST if request.method == "POST" else None, is_expired=is_expired)
+    form = ReactivateForm(htmx.submitted(request), is_expired=is_expired)
     if form.is_valid():
         try:
             operations.reactivate(actor=user.actor, key=row.id, **form.values())
@@ -152,7 +152,7 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
 def delete(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.DELETE_KEYS)
-    form = DeleteForm(request.POST if request.method == "POST" else None, key_name=row.name)
+    form = DeleteForm(htmx.submitted(request), key_name=row.name)
     if form.is_valid():
         operations.delete(actor=user.actor, key=row.id)
         return htmx.close_dialog(request, gettext("Key deleted"), list_url=reverse("keys:list"))

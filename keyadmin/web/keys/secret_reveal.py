@@ -33,7 +33,8 @@ def run_once(
 ) -> HttpResponse | None:
     """Run an operation that makes a secret, once for each idempotency key, and show the secret.
 
-    None if the operation rejected the input: `form` has its messages. `back_url` and `context` as in `_reveal`.
+    Returns None if the operation rejected the input; `form` then has the messages. `back_url` and `context` are those
+    of `_reveal`.
     """
     idempotency_key = form.cleaned_data["idempotency_key"]
     try:
@@ -48,9 +49,9 @@ def run_once(
 
 @sensitive_variables("issued")
 def _reveal(request: HttpRequest, issued: IssuedKey, *, section: str, back_url: str, **context: Any) -> HttpResponse:
-    """Show the secret. Nothing of it may outlive this response.
+    """The response that shows the secret, which must not be stored or shown again.
 
-    `back_url`: where "Done" leads to without htmx; the list of keys by default.
+    `back_url`: the page that "Done" opens without htmx; "": the list of keys.
     """
     key = issued.key
     base_url = conf.base_url or request.build_absolute_uri("/")
