@@ -45,7 +45,7 @@ class Conf:
     """URL at which programs and people reach this server, without a path. Empty: the URL of the request at hand."""
 
     call_deadline_seconds = Setting[float](1.0)
-    """Seconds that a call waits for PostgreSQL before it is answered with 503."""
+    """Seconds that a call waits for PostgreSQL. After that it gets 503."""
 
     calls_database_overrides = Setting[dict[str, str]]({})
     """libpq parameters of the call path's connections that differ from those of `database_alias`."""

@@ -27,9 +27,9 @@ DESCRIPTION: Final = """\
 Manage organisations, people, bots and keys, and read history.
 
 A request carries exactly one credential: a key, or the access token of a person. A person may do the same as on pages.
-A key acts within its organisation and its scopes. An object that the caller may not read is answered 404.
+A key acts within its organisation and its scopes. A request for an object that the caller may not read gets 404.
 
-A list is answered in pages. The `Link` header contains the URL of the next page. An unknown field in a body is an
+A list is returned in pages. The `Link` header contains the URL of the next page. An unknown field in a body is an
 error. Errors are RFC 9457 problems with a stable `type`.
 """
 _SECURITY_SCHEMES: Final[Json] = {
@@ -63,13 +63,13 @@ _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "Within 30 days, the same request creates nothing and shows no secret; another one is answered 422.",
+    "description": "Within 30 days, the same request creates nothing and shows no secret. A different one gets 422.",
 }
 _IF_MATCH: Final[Json] = {
     "name": "If-Match",
     "in": "header",
     "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-    "description": "The ETag of the object as it was read. If the object has changed since, the edit is answered 412.",
+    "description": "The ETag of the object as it was read. If the object has changed since, the edit gets 412.",
 }
 
 

@@ -14,7 +14,7 @@ class JobKind(models.TextChoices):
 
 
 class OutboxJob(models.Model):
-    """One job. It is deleted when it is done. A job that failed for good stays, without its payload, until pruned."""
+    """One job. It is deleted when done. A job that failed permanently stays, without its payload, until pruned."""
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=40)

@@ -101,7 +101,7 @@ def has_mail_server() -> bool:
 
 
 def remove_old() -> int:
-    """Delete jobs that failed for good before FAILED_JOBS_KEPT, and workers that ended. Returns the number of jobs."""
+    """Delete jobs that failed permanently before FAILED_JOBS_KEPT, and ended workers. Returns the number of jobs."""
     WorkerProcess.objects.filter(seen_at__lt=Now() - WORKER_RETENTION).delete()
     return OutboxJob.objects.filter(failed_at__lt=Now() - FAILED_JOB_RETENTION).delete()[0]
 

@@ -205,7 +205,7 @@ def _background_work_metrics(status: "WorkerStatus") -> Iterable["Metric"]:
         "keyadmin_outbox_oldest_job_seconds", "Age of the oldest job that waits.", status.oldest_job_age or 0
     )
     yield GaugeMetricFamily(
-        "keyadmin_outbox_failed_jobs", "Jobs that failed for good in the last 30 days.", status.failed_jobs
+        "keyadmin_outbox_failed_jobs", "Jobs that failed permanently in the last 30 days.", status.failed_jobs
     )
     if status.worker_age is not None:
         yield GaugeMetricFamily(

@@ -41,7 +41,7 @@ class ServeError(Exception):
 
 
 class StopRequestedError(Exception):
-    """A signal has asked this process to stop."""
+    """A signal has requested a stop."""
 
 
 @dataclass
@@ -115,7 +115,7 @@ class Runner:
         self._stop_requested = True
 
     def _check(self) -> None:
-        """Raise if a signal has asked to stop, or if a process has stopped unexpectedly."""
+        """Raise if a signal has requested a stop, or if a process has stopped unexpectedly."""
         if self._stop_requested:
             raise StopRequestedError
         for service in (self.worker, *self.servers):

@@ -87,7 +87,7 @@ def process_next_job() -> bool:
     if job is None:
         return False
     if job.has_expired:
-        log.error("job failed for good", job=job.id, kind=job.kind, attempts=job.attempts - 1)
+        log.error("job failed permanently", job=job.id, kind=job.kind, attempts=job.attempts - 1)
         outbox.fail(job)
         return True
     try:

@@ -206,7 +206,7 @@ def test_expired_job_fails_for_good_and_loses_its_payload(db: None, caplog: pyte
     job.refresh_from_db()
     assert job.failed_at is not None
     assert job.payload == {}
-    assert "job failed for good" in caplog.text
+    assert "job failed permanently" in caplog.text
     assert run_due_jobs() == 0
 
 

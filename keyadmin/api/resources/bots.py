@@ -49,7 +49,7 @@ class BotOut(BaseModel):
 
 
 class ChangedBot(Body):
-    """Absent fields stay as they are."""
+    """Fields that are not sent do not change."""
 
     name: Text = Field(default="", examples=["Release bot"])
     description: Text = ""

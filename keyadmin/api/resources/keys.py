@@ -75,7 +75,7 @@ class NewKey(KeyFields):
 
 
 class ChangedKey(KeyFields):
-    """Absent fields stay as they are."""
+    """Fields that are not sent do not change."""
 
     name: Text = Field(default="", examples=["CRM integration"])
     allow_any: bool = Field(default=False, description="Required to remove the last network, which allows any address.")

@@ -71,7 +71,7 @@ class NewOrganisation(Body):
 
 
 class ChangedOrganisation(Body):
-    """Absent fields stay as they are. New rules apply to keys that are created or edited later."""
+    """Fields that are not sent do not change. New rules apply to keys that are created or edited later."""
 
     name: Text = Field(default="", examples=["Fabrikam"])
     key_prefix: Text = ""

@@ -68,7 +68,7 @@ class InvitedOut(BaseModel):
 
 
 class ChangedPerson(Body):
-    """Absent fields stay as they are."""
+    """Fields that are not sent do not change."""
 
     name: Text = Field(default="", examples=["Sam Reyes"])
     email: Text = ""

@@ -74,7 +74,7 @@ class ScopeOut(BaseModel):
 
 
 class ChangedScope(Body):
-    """Absent fields stay as they are. Changes apply to every key with the scope, from its next call."""
+    """Fields that are not sent do not change. Changes apply to every key with the scope, from its next call."""
 
     resource: Text = ""
     label: Text = Field(default="", examples=["Read reports"])

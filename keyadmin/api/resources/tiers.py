@@ -30,7 +30,7 @@ class NewTier(Body):
 
 
 class ChangedTier(Body):
-    """Absent fields stay as they are. A new limit applies from the next call of every key of the tier."""
+    """Fields that are not sent do not change. A new limit applies from the next call of every key of the tier."""
 
     name: Text = Field(default="", examples=["Gold"])
     hourly_limit: Limit = 1

@@ -46,7 +46,7 @@ class Tokens(BaseModel):
 @router.post("/token", auth=None, url_name="token", **openapi.public(Tokens))
 @sensitive_variables("body", "adapter")
 def sign_in(request: HttpRequest, body: SignIn) -> Any:
-    """Sign in with email address and password. After too many failures, it is answered 429."""
+    """Sign in with email address and password. After too many failures, the response is 429."""
     _require_signing_key()
     email = body.email.strip()
     try:
@@ -82,7 +82,7 @@ def refresh(request: HttpRequest, body: Refresh) -> Any:
 @router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
 @sensitive_variables("body")
 def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
-    """Sign out: the session of the refresh token ends, with its access tokens. Unknown tokens are answered 204, too."""
+    """Sign out: the session of the refresh token ends, with its access tokens. Unknown tokens get 204, too."""
     _require_signing_key()
     with suppress(NotFoundError):
         token_sessions.end(actor=_session_owner(request, body), token=body.refresh_token)
