@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.models import paging
 from keyadmin.models.base import ActorQuerySet
-from keyadmin.models.key import EXPIRING_SOON, Key
+from keyadmin.models.key import EXPIRING_SOON, Key, KeyQuerySet
 from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.person import Membership
@@ -62,7 +62,7 @@ class KeyReview:
         return len(self.findings)
 
 
-def reviewable(keys: QuerySet[Any]) -> QuerySet[Any]:
+def reviewable(keys: KeyQuerySet) -> KeyQuerySet:
     """The keys that are neither revoked nor expired. Paused keys may be used again, so they are included."""
     return keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
@@ -75,12 +75,12 @@ def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
     return [_examined(facts, catalogue, now) for facts in _facts(keys, since)]
 
 
-def iterate(keys: QuerySet[Any], size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
+def iterate(keys: KeyQuerySet, size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
     """The keys with findings, the newest first, with organisation, bot, status and usage.
 
     Reads `size` keys at a time, so that statements are short and memory does not grow.
     """
-    rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")  # type: ignore[attr-defined]
+    rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")
     cursor = ""
     while True:
         page = paging.page(rows, paging.NEWEST_FIRST, cursor, size)

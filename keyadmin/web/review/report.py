@@ -20,6 +20,7 @@ from django.utils.translation import gettext
 
 from keyadmin.forms.filters import ReviewFilters
 from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
+from keyadmin.models.key import KeyQuerySet
 from keyadmin.models.review import ANY, KeyReview
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser
@@ -81,9 +82,9 @@ class Report:
         return self.user.get_organisation_or_404(self.filters.get("organisation", ""))
 
     @cached_property
-    def keys(self) -> QuerySet[Any]:
+    def keys(self) -> KeyQuerySet:
         """All keys of any status that the user may read, in the organisation if one is selected."""
-        keys: QuerySet[Any] = Key.objects.visible_to(self.user.actor)
+        keys: KeyQuerySet = Key.objects.visible_to(self.user.actor)
         return keys.filter(organisation=self.organisation.id) if self.organisation else keys
 
     @property
