@@ -27,12 +27,14 @@ class Interface(StrEnum):
 class Actor:
     """An actor during one operation.
 
-    `id` is the public id of the person or key, None for commands and the system. `label` is what history shows, also
-    when the person or key has been deleted. `ip` is the normalised address, None if unknown.
+    `id` is the primary key of the person or key, None for commands and the system. `label` is the name that history
+    shows, also after the person or key has been deleted. `ip` is the client's address in its normal spelling, None if
+    unknown.
 
-    The last two are hints for queries and grant nothing. `has_system_role` (of a person) selects one of two
-    statements, each of which checks the role itself; None if unknown. `organisations` are the only ones that the
-    actor may be able to read, so that PostgreSQL can estimate the number of rows; empty if unknown.
+    `has_system_role` and `organisations` are hints for the query planner. They grant nothing, because each statement
+    reads the actor's current roles. `has_system_role` selects the statement for people with or without a system role;
+    None if unknown. `organisations` lists every organisation that the actor may read, so that PostgreSQL can estimate
+    the number of rows; empty if unknown.
     """
 
     kind: ActorKind

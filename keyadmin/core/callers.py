@@ -1,4 +1,4 @@
-"""Callers: the key, and perhaps the person, behind an allowed call. A verdict is a `Caller` or a `Denial`."""
+"""The verdict on a call: a `Caller` if the call is allowed, a `Denial` if not."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -10,7 +10,12 @@ from keyadmin.core.denials import Denial, Quota
 
 @dataclass(frozen=True, slots=True)
 class KeyIdentity:
-    """A key and its owner. `limit` is its tier's: calls in a rolling hour."""
+    """A key and its owner.
+
+    `id` is the primary key and `key_id` the public key ID, None for a key in the compact format. `kind` is a value of
+    `models.KeyKind`. `tier` is the name of the key's tier, and `limit` the calls that the tier allows in a rolling
+    hour.
+    """
 
     id: UUID
     key_id: str | None
@@ -27,7 +32,7 @@ class KeyIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The person on whose behalf a call acts, as On-Behalf-Of says."""
+    """The person that the header On-Behalf-Of names: the call acts on this person's behalf."""
 
     id: UUID
     email: str
@@ -35,7 +40,12 @@ class Person:
 
 
 class Caller(NamedTuple):
-    """An allowed and counted call. `secret` is set if the call used a replaced one; `opened_by`: scopes."""
+    """An allowed call, which has been counted against the key's limit.
+
+    `replaced_secret` is the id of the secret that the call used, if that secret has been replaced and is in its grace
+    period; otherwise None. `scopes` are all scopes of the key, and `used_scopes` those that open the call's route.
+    `quota` is what is left after the call.
+    """
 
     key: KeyIdentity
     replaced_secret: UUID | None
@@ -48,4 +58,4 @@ class Caller(NamedTuple):
 type Verdict = Caller | Denial
 
 current_call: Final[ContextVar[tuple[UUID, str] | None]] = ContextVar("keyadmin_current_call", default=None)
-"""The key's id and the request id of the call that this thread or task answers. Log lines carry both."""
+"""(key's id, request id) of the call that this thread or task answers. Log lines contain both."""

@@ -1,7 +1,8 @@
 """IP addresses and networks: strict parsing and fast comparison.
 
 IPv4-mapped IPv6 (`::ffff:10.1.2.3`) is IPv4 everywhere. Zone ids, leading zeros, short forms and masks are rejected,
-because programs disagree about their meaning. `ipaddress` accepts some of them and compares about ten times slower.
+because programs disagree about their meaning. The standard library's `ipaddress` accepts some of them, and its
+comparison is about ten times slower.
 """
 
 from collections.abc import Iterable
@@ -15,9 +16,9 @@ from keyadmin.core.messages import marked as _
 
 type Network = IPv4Network | IPv6Network
 type CompiledNetworks = tuple[tuple[int, int, int], ...]
-"""Networks as (version, network address, mask), for `contains`."""
+"""One (IP version, network address, mask) for each network. `contains` takes this form."""
 
-_MAPPED = bytes(10) + b"\xff\xff"
+_IPV4_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 
 
 class CidrProblem(StrEnum):
@@ -62,7 +63,7 @@ def address_of(text: str) -> Address | None:
         packed = inet_pton(AF_INET6, text)
     except (OSError, ValueError):
         return None
-    if packed[:12] == _MAPPED:
+    if packed[:12] == _IPV4_MAPPED_PREFIX:
         return Address(4, int.from_bytes(packed[12:]), inet_ntop(AF_INET, packed[12:]))
     normal = inet_ntop(AF_INET6, packed)
     if "." in normal:  # the C library writes ::a.b.c.d with dots, ipaddress does not
@@ -73,18 +74,18 @@ def address_of(text: str) -> Address | None:
 def parse(text: str, *, narrow_only: bool = False) -> Network:
     """The network; a bare address is a network of one address. Surrounding space is ignored.
 
-    `narrow_only` adds the limit for bots: at least /16 for IPv4, at least /32 for IPv6. /0 is always rejected, because
-    an empty list already allows any address. Raises CidrError.
+    /0 is rejected, because an empty list already allows any address. `narrow_only` also rejects prefixes shorter than
+    /16 for IPv4 and /32 for IPv6: the rule for the lists of bots. Raises CidrError.
     """
     text = text.strip()
     host, slash, suffix = text.partition("/")
     address = address_of(host)
     if address is None:
         raise _not_an_address(host)
-    # Errors about a mapped network mention the suffix as typed, which is 96 more than that of IPv4.
+    # An IPv4-mapped network is typed with a suffix that is 96 more than that of its IPv4 network.
     shift = 96 if address.version == 4 and ":" in host else 0
     bits = 32 if address.version == 4 else 128
-    length = _length(suffix, shift, bits, narrow_only) if slash else bits
+    length = _parse_prefix_length(suffix, shift, bits, narrow_only) if slash else bits
     cls = IPv4Network if address.version == 4 else IPv6Network
     network = cls((address.value, length), strict=False)
     if int(network.network_address) != address.value:
@@ -118,23 +119,24 @@ def find_covering(networks: Iterable[Network], new: Network) -> Network | None:
 
 
 def intersection(left: Iterable[Network], right: Iterable[Network]) -> tuple[Network, ...]:
-    """The networks whose addresses are on both lists. Two networks are nested, or have no address in common."""
+    """The networks of the addresses that are on both lists, each once. Empty if the lists have no address in common."""
     left, right = tuple(left), tuple(right)
+    # Two networks that overlap are nested, so the narrower one is their intersection.
     narrower = [network for network in left if find_covering(right, network)]
     narrower += [network for network in right if find_covering(left, network)]
     return tuple(dict.fromkeys(narrower))
 
 
-def _length(suffix: str, shift: int, bits: int, narrow_only: bool) -> int:
-    """The prefix length of a typed suffix, within the limits. `shift` is 96 for a mapped network. Raises CidrError."""
+def _parse_prefix_length(suffix: str, shift: int, bits: int, narrow_only: bool) -> int:
+    """The prefix length of a suffix. `shift` is 96 for an IPv4-mapped network, otherwise 0. Raises CidrError."""
     if "." in suffix or ":" in suffix:
-        raise CidrError(CidrProblem.MASK, _("A mask is not accepted. Use a suffix such as /24."))
+        raise CidrError(CidrProblem.MASK, _("Replace the mask by a suffix such as /24."))
     narrowest = bits + shift
     widest = shift + ((16 if bits == 32 else 32) if narrow_only else 1)
     limits = {"widest": widest, "narrowest": narrowest}
     is_number = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
     if not is_number or str(int(suffix)) != suffix or int(suffix) > narrowest:
-        message = _("That is not a valid suffix. Use a suffix from /%(widest)s to /%(narrowest)s.")
+        message = _("The text after the slash is not a valid suffix. Use a suffix from /%(widest)s to /%(narrowest)s.")
         if is_number:
             message = _("/%(suffix)s is not a valid suffix. Use a suffix from /%(widest)s to /%(narrowest)s.")
         raise CidrError(CidrProblem.SUFFIX, message, suffix=suffix, **limits)
@@ -147,7 +149,7 @@ def _length(suffix: str, shift: int, bits: int, narrow_only: bool) -> int:
 def _not_an_address(host: str) -> CidrError:
     """The error for a text that is not an address. Its message does not repeat the text, which may be a secret."""
     if "%" in host:
-        return CidrError(CidrProblem.ZONE, _("An address with a zone is not accepted. Leave out the %% and the rest."))
+        return CidrError(CidrProblem.ZONE, _("Remove the zone: the %% and everything after it."))
     octets = host.rpartition(":")[2].split(".")
     if len(octets) == 4 and any(len(o) > 1 and o[0] == "0" and o.isdigit() for o in octets):
         return CidrError(CidrProblem.LEADING_ZEROS, _("Write each number of the address without leading zeros."))

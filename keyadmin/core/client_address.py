@@ -13,8 +13,8 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: cidr.CompiledNe
     from right to left. The first address that is not a trusted proxy's is the client; entries to its left could have
     been sent by the client, and are ignored. If every address is trusted, the leftmost is the client.
 
-    The result is None if an entry that has to be read is not an address, or if `peer` is not, such as a Unix socket.
-    Without trusted proxies the header is never read.
+    The result is None if `peer` is not an IP address (a Unix socket, for example), or if an entry that has to be read
+    is not one. Without trusted proxies the header is never read.
     """
     address = cidr.address_of(peer)
     if address is None or not cidr.contains(trusted, address):

@@ -1,4 +1,4 @@
-"""CSV (RFC 4180) that spreadsheets show as text: no value runs as a formula."""
+"""CSV (RFC 4180) that is safe to open in a spreadsheet: no value is evaluated as a formula."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from keyadmin.core.time import rfc3339
 #: First characters of formulas, including their full-width forms.
 _FORMULA_STARTS: Final = tuple("=+-@|%＝＋－＠")
 
-#: Goes before the first line: without it Excel reads UTF-8 as an older encoding.
+#: The first character of a file. Without it, Excel does not read the file as UTF-8.
 BYTE_ORDER_MARK: Final = "\ufeff"
 
 

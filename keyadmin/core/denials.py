@@ -1,7 +1,7 @@
-"""Denied calls. `DenialReason` is the one table of reasons: usage, charts, metrics, the API and explanations read it.
+"""Denied calls. `DenialReason` is the table of reasons that usage, charts, metrics, the API and explanations read.
 
-A new reason is one entry here. If it concerns known keys, `models.usage.CallOutcome` gets a member that refers to it,
-and a migration adds its label to the labels that the database accepts.
+To add a reason, add one entry here. If it concerns known keys, also add a member to `models.usage.CallOutcome` and a
+migration that adds its label to the labels that the database accepts.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from uuid import UUID
 
 from keyadmin.core.messages import marked as _
 
-#: The label of an allowed call, beside the labels of denial reasons.
+#: The label of an allowed call. Denied calls have the label of their reason.
 ALLOWED: Final = "ok"
 
 
 class DenialGroup(StrEnum):
-    """What charts and sums distinguish."""
+    """Groups of reasons: charts and sums show one number for each."""
 
     PERMISSION = "permission"
     ADDRESS = "address"
@@ -24,26 +24,34 @@ class DenialGroup(StrEnum):
     EXPIRED = "expired"
 
 
-# One status, slug and text: a caller cannot distinguish an unknown key from a revoked one.
+# The same response for all of these: a caller cannot distinguish an unknown key from a revoked one.
 _INVALID_KEY = (401, "unauthenticated", "A valid API key is required.")
 
 
 class DenialReason(Enum):
-    """Label (in logs, metrics, the database and the API), HTTP status, slug of the problem type, detail for the caller.
+    """Why a call is denied: label, HTTP status, slug of the problem type, and detail.
 
-    Reasons that concern a known key are counted per key. They also have a title for pages, a phrase for the middle of a
-    sentence, and their group.
+    `label` is the value in logs, metrics, the database and the API. `detail` is the message to the program that called.
+    Calls that are denied for a reason that concerns a known key are counted for that key. Such a reason also has a
+    title for pages, a phrase for the middle of a sentence, and a group.
     """
 
     AMBIGUOUS_CREDENTIALS = (
         "ambiguous_credentials",
         400,
         "ambiguous-credentials",
-        "Send exactly one credential, once.",
+        "Send exactly one credential, and its header once.",
     )
-    AMBIGUOUS_REQUEST = ("ambiguous_request", 400, "ambiguous-request", "The request can be read in more than one way.")
+    #: The path or a header has more than one possible meaning.
+    AMBIGUOUS_REQUEST = (
+        "ambiguous_request",
+        400,
+        "ambiguous-request",
+        "The path or a header is ambiguous. Send a path without //, dot segments or unnecessary escapes.",
+    )
     METHOD = ("method", 405, "method-not-allowed", "The method TRACE is not allowed.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
+    #: The credential has a wrong form or checksum, or no secret matches it.
     INVALID_CREDENTIAL = ("invalid_credential", *_INVALID_KEY)
     REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), _("revoked"), DenialGroup.EXPIRED)
     EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), _("expired"), DenialGroup.EXPIRED)
@@ -57,6 +65,7 @@ class DenialReason(Enum):
         _("IP denied"),
         DenialGroup.ADDRESS,
     )
+    #: No scope has a route for the method and path.
     UNMAPPED = (
         "unmapped",
         403,
@@ -79,7 +88,7 @@ class DenialReason(Enum):
         "channel",
         403,
         "insufficient-scope",
-        "The call names none of this key's channels.",
+        "This key is restricted to channels. Name one of them in the request.",
         _("Channel not allowed"),
         _("channel not allowed"),
         DenialGroup.PERMISSION,
@@ -111,7 +120,7 @@ class DenialReason(Enum):
         _("rate limited"),
         DenialGroup.LIMITED,
     )
-    UNAVAILABLE = ("unavailable", 503, "unavailable", "The call cannot be decided now. Try again.")
+    UNAVAILABLE = ("unavailable", 503, "unavailable", "The request cannot be checked at the moment. Try again.")
 
     def __init__(
         self,
@@ -133,7 +142,7 @@ class DenialReason(Enum):
 
 
 class Quota(NamedTuple):
-    """Calls in a rolling hour: the tier's `limit`, and how many are `remaining`."""
+    """Calls in a rolling hour: the `limit` of the key's tier, and the number that is `remaining`."""
 
     limit: int
     remaining: int
@@ -141,9 +150,11 @@ class Quota(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Denial:
-    """The verdict on a denied call. `key` and `quota` are set if the key is known.
+    """The verdict on a denied call.
 
-    Any of `scopes` would open the call. `retry_after` is in seconds.
+    `key` is the id of the key, if the key is known. `quota` is set for the responses that have rate-limit headers.
+    `sufficient_scopes` are set if a scope is missing: with any of them the key could make the call. `retry_after` is in
+    seconds.
     """
 
     reason: DenialReason

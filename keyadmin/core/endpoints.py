@@ -1,11 +1,11 @@
-"""The routes of keyadmin's own API, and the scopes that open them. The catalogue has no routes of these paths."""
+"""The routes of keyadmin's own API, and the scopes that open them. Routes in the catalogue must not overlap them."""
 
 from typing import Final
 
 from keyadmin.core import routes
 from keyadmin.core.routes import Route
 
-#: What keys may call. The scope "" stands for any key.
+#: Routes for keys. The scope "" admits every key.
 KEY_ROUTES: Final = (
     Route("GET", "/api/whoami", ""),
     Route("POST", "/api/verify", "keys:verify"),
@@ -42,11 +42,11 @@ KEY_ROUTES: Final = (
 
 
 def _for_people(*calls: str) -> tuple[Route, ...]:
-    """Routes that no scope of a key opens."""
+    """Routes from texts such as "GET /api/tiers". No scope opens them."""
     return tuple(Route(method, pattern, "") for method, _, pattern in (call.partition(" ") for call in calls))
 
 
-#: What only people may call, with an access token or, where the endpoint allows it, without a credential.
+#: Routes for people, who call them with an access token or, where the endpoint allows it, without a credential.
 PERSON_ROUTES: Final = _for_people(
     "GET /api/openapi.json",
     "GET /api/docs",

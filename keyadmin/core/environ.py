@@ -9,9 +9,12 @@ from urllib.parse import quote, unquote
 def sent_path(environ: Mapping[str, Any], scope: Mapping[str, Any] | None, path_info: str) -> str:
     """Return the path as the client sent it, without the query and without SCRIPT_NAME.
 
-    `path_info` is the decoded path that the framework routes by. The result is "", which no rule accepts, if the
-    server routes the call elsewhere than the sent path says. If the server does not report the sent path, the result
-    is `path_info`, percent-encoded.
+    `environ` is the WSGI environ; `scope` is the ASGI scope, None under WSGI. `path_info` is the decoded path by which
+    the framework chooses the view.
+
+    If the sent path and `path_info` are not the same path, the result is "", which is never canonical: the call must
+    not be decided by one path and answered by another. If the server does not report the sent path, the result is
+    `path_info`, percent-encoded.
     """
     raw = (scope or {}).get("raw_path") or environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not raw:
@@ -27,9 +30,10 @@ def sent_path(environ: Mapping[str, Any], scope: Mapping[str, Any] | None, path_
 def sent_headers(
     names: tuple[str, ...], environ: Mapping[str, Any], scope: Mapping[str, Any] | None
 ) -> dict[str, list[str]]:
-    """Return the values of the headers `names` (lower case); absent headers are left out.
+    """Return the values by name of the headers `names` (lower case). Absent headers are left out.
 
-    ASGI reports a repeated header once for each value. A WSGI server has joined the values by commas, or dropped them.
+    `scope` is the ASGI scope, None under WSGI. ASGI reports each value of a repeated header. A WSGI server joins the
+    values by commas, or drops all but one.
     """
     if scope is None:
         return {name: [environ[key]] for name, key in _environ_keys(names) if key in environ}

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class EarlierChange(Protocol):
-    """The event that changed a row since the actor read it: the part of `keyadmin.models.Event` that pages show."""
+    """An event that changed the row since the actor read it: the fields of `keyadmin.models.Event` that pages show."""
 
     @property
     def number(self) -> int: ...
@@ -39,7 +39,7 @@ class NotFoundError(OperationError):
 
 
 class ConflictError(OperationError):
-    """The present state of the object does not allow the operation. `event` is the change that caused it, if known."""
+    """The current state of the object does not allow the operation. `event` is the change that led to it, if known."""
 
     def __init__(self, message: str, event: EarlierChange | None = None) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class DuplicateRequestError(ConflictError):
     """The actor has used the idempotency key before. The first request's secret is not shown again.
 
     `result_id` is the primary key of the row that the first request created or changed. `request_digest` is the
-    digest of that request, "" if it was not recorded.
+    SHA-256 of that request in hexadecimal, "" if it was not recorded.
     """
 
     def __init__(self, message: str, result_id: str, request_digest: str = "") -> None:
@@ -63,11 +63,11 @@ class DuplicateRequestError(ConflictError):
 
 
 class LockTimeoutError(ConflictError):
-    """Another transaction held a lock on the rows for too long. The same request can be sent again."""
+    """Another transaction held a lock on the rows for too long. The request can be repeated."""
 
 
 class InvalidInputError(OperationError):
-    """Values that are not accepted: `errors` has the messages by field name, `__all__` for the request as a whole."""
+    """Some values are not valid. `errors` has the messages by field name; `__all__` is the request as a whole."""
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors: dict[str, list[str]] = {field: list(messages) for field, messages in errors.items()}

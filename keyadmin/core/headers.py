@@ -1,4 +1,4 @@
-"""HTTP headers: valid values, request ids, and rate limits."""
+"""HTTP headers: characters that are not allowed, request ids, and rate limits."""
 
 import os
 import re
@@ -11,18 +11,22 @@ has_unsendable_characters = re.compile("[\x00-\x1f\x7f\ud800-\udfff]").search
 """Finds a character that no header of a call can contain. PostgreSQL rejects some of them as well."""
 
 _is_request_id = re.compile(r"[A-Za-z0-9._-]{8,64}").fullmatch
-# Not the operating system's generator: an id need not be unpredictable, and a system call releases the interpreter.
+# Not the operating system's generator: an id need not be unpredictable, and a system call releases the GIL, which the
+# thread may then have to wait for.
 _random: Final = Random()  # noqa: S311
 os.register_at_fork(after_in_child=_random.seed)
 
 
 def request_id(received: str = "") -> str:
-    """The id that finds a request in every log: as received from a trusted proxy if it is well-formed, else new."""
+    """`received` if it is a well-formed request id, else a new one. Pass only ids from trusted proxies."""
     return received if _is_request_id(received) else f"{_random.getrandbits(128):032x}"
 
 
 def rate_limit(quota: Quota, retry_after: int | None = None) -> dict[str, str]:
-    """`RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers. `retry_after` is in seconds."""
+    """The headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
+
+    `retry_after` is in seconds; None if the limit is not used up.
+    """
     reset = f";t={retry_after}" if retry_after is not None else ""
     return {
         "RateLimit-Policy": f'"hour";q={quota.limit};w=3600',

@@ -1,15 +1,15 @@
-"""Texts for people. This package does not know Django: it marks them, and interfaces and operations translate them."""
+"""Texts for people. `core` does not import Django, so it marks the texts, and operations and interfaces translate them."""
 
 
 def marked(text: str) -> str:
-    """The text itself. Modules import this function as `_`, a name that `makemessages` looks for."""
+    """Returns the text. Import this function as `_`, the name that `makemessages` looks for."""
     return text
 
 
 class TranslatableError(ValueError):
-    """An error about a text that a person typed. `str()` is its message in English, for commands, logs and the API.
+    """A text that a person entered is not valid. `str()` is the message in English, for commands, logs and the API.
 
-    `operations.validation.translate` makes the message in the reader's language, of the `template` and its `values`.
+    The message is `template % values`. `operations.validation.translate` translates it into the reader's language.
     """
 
     def __init__(self, template: str, **values: object) -> None:

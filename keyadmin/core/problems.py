@@ -24,7 +24,7 @@ TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An HTTP response of any server. Header names are in their usual spelling."""
+    """An HTTP response, independent of the server that sends it. Header names are in their usual spelling."""
 
     status: int
     headers: dict[str, str]
@@ -34,9 +34,10 @@ class Response:
 def problem_response(
     status: int, slug: str, detail: str, request_id: str, errors: Mapping[str, Sequence[str]] | None = None
 ) -> Response:
-    """An `application/problem+json` response. Its type is stable: `urn:keyadmin:problem:<slug>`.
+    """An `application/problem+json` response of type `urn:keyadmin:problem:<slug>`.
 
-    `errors` has the messages for each field of the request.
+    `status` is one of TITLES. `detail` is the message for the caller. `errors` has the messages for each field of the
+    request.
     """
     members: dict[str, object] = {
         "type": f"urn:keyadmin:problem:{slug}",
@@ -72,7 +73,7 @@ def denial_response(denial: Denial, request_id: str) -> Response:
 
 
 def _challenge(denial: Denial) -> str | None:
-    """The value of WWW-Authenticate. RFC 6750: no error code for a request without a credential."""
+    """The value of WWW-Authenticate, None for no header. RFC 6750 has no error code for a missing credential."""
     if denial.reason is DenialReason.NO_CREDENTIAL:
         return 'Bearer realm="api"'
     if denial.reason.status == 401:

@@ -7,7 +7,7 @@ from keyadmin.core.tokens import KEY_SHAPED
 
 REDACTED: Final = "[redacted]"
 
-# The last segment of a link for choosing a password is worth as much as the password.
+# Keys, and the last segment of links with which a password can be set.
 _KEY: Final = re.compile(
     rf"""(?<=/password/reset/key/)[^/\s"']+ | (?<=/invitations/)[^/\s"']+ | {KEY_SHAPED}""",
     re.IGNORECASE | re.VERBOSE,
@@ -17,14 +17,19 @@ _SENSITIVE_NAMES: Final = (
 )
 _NAMED_SECRET: Final = re.compile(rf"""\b({_SENSITIVE_NAMES})=[^&\s"'<>]+""", re.IGNORECASE)
 _SENSITIVE_FIELD: Final = re.compile(rf"(?:^|[_-])(?:{_SENSITIVE_NAMES}|set[_-]cookie|peppers)$", re.IGNORECASE)
-# C0, DEL, C1, line and paragraph separators, marks that reorder text, and halves of surrogate pairs.
+# C0, DEL, C1, line and paragraph separators, marks that change the direction of text, and lone surrogates.
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-#: Levels of nested values that are redacted; deeper ones are replaced by "…".
+#: Levels of nested values that `clean` keeps. It replaces deeper ones by "…".
 _MAX_DEPTH: Final = 6
+#: The end of a request line that was cut.
+TRUNCATION_MARK: Final = "..."
+#: Characters of a redacted request line.
+MAX_REQUEST_LINE_LENGTH: Final = 200
+_KEY_IN_LINE: Final = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE)
 
 
 def redact(text: str) -> str:
-    """The text with keys, what looks like one, and values such as those of `password=` replaced."""
+    """The text with keys, texts that look like a key, and values such as those of `password=` replaced."""
     return _NAMED_SECRET.sub(rf"\1={REDACTED}", _KEY.sub(REDACTED, text))
 
 
@@ -34,7 +39,10 @@ def escape(text: str, *, keep: str = "") -> str:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """The value with every text redacted and escaped. Objects that are no JSON values become their repr."""
+    """The value with every text in it redacted and escaped. Objects that are not JSON values become their repr.
+
+    `depth` is the number of values around this one.
+    """
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
@@ -49,31 +57,22 @@ def clean(value: Any, depth: int = 0) -> Any:
 
 
 def clean_field(name: str, value: Any, depth: int = 0) -> Any:
-    """As `clean`, for a named value. A value whose name says that it is secret is replaced."""
+    """As `clean`, for a named value. The value is replaced if its name is that of a secret, such as `password`."""
     return REDACTED if value and _SENSITIVE_FIELD.search(name) else clean(value, depth + 1)
 
 
-#: The end of a request line that was cut.
-TRUNCATION_MARK: Final = "..."
-#: Characters of a redacted request line.
-MAX_REQUEST_LINE_LENGTH: Final = 200
-_KEY_IN_LINE: Final = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE)
-
-
 def redacted_request_line(method: str, path: str) -> str:
-    """A line such as `GET /api/chats`: printable ASCII, at most MAX_LINE_LENGTH, without what looks like a key."""
-    # Redact before cutting: half a key would not be recognised.
+    """A line such as `GET /api/chats`: printable ASCII, at most MAX_REQUEST_LINE_LENGTH characters, keys replaced."""
+    # Redact before cutting: a key that was cut would not be recognised.
     line = _KEY_IN_LINE.sub(REDACTED, f"{method[:16]} {path}")
     if not (line.isascii() and line.isprintable()):
         line = line.encode("unicode_escape").decode()
-    return (
-        line
-        if len(line) <= MAX_REQUEST_LINE_LENGTH
-        else line[: MAX_REQUEST_LINE_LENGTH - len(TRUNCATION_MARK)] + TRUNCATION_MARK
-    )
+    if len(line) <= MAX_REQUEST_LINE_LENGTH:
+        return line
+    return line[: MAX_REQUEST_LINE_LENGTH - len(TRUNCATION_MARK)] + TRUNCATION_MARK
 
 
 def parse_request_line(line: str) -> tuple[str, str] | None:
-    """The (method, path) of a redacted request line; None if the line was cut or redacted."""
+    """(method, path) of a line that `redacted_request_line` made; None if it was cut or redacted."""
     method, _, path = line.partition(" ")
     return None if not path or REDACTED in line or line.endswith(TRUNCATION_MARK) else (method, path)

@@ -1,4 +1,4 @@
-"""The origin of a request, from its WSGI environment: address, user agent and request id."""
+"""The origin of a request, from its WSGI environ: client address, user agent and request id."""
 
 import re
 from collections.abc import Mapping
@@ -33,7 +33,10 @@ def build_actor(
     has_system_role: bool | None = None,
     organisations: tuple[UUID, ...] = (),
 ) -> Actor:
-    """The actor of a request, with the origin that history records."""
+    """The actor of a request, with the origin that history records. `environ` is the WSGI environ.
+
+    See `Actor` for the other parameters. Label and user agent are cut to the lengths that `Event` stores.
+    """
     return Actor(
         kind=kind,
         id=actor_id,
@@ -47,6 +50,6 @@ def build_actor(
     )
 
 
-def without_control_characters(text: str, length: int) -> str:
-    """The first `length` characters of a client's text, without control characters."""
-    return _CONTROL.sub("", text)[:length]
+def without_control_characters(text: str, max_length: int) -> str:
+    """Text from a client without control characters, cut to `max_length` characters."""
+    return _CONTROL.sub("", text)[:max_length]

@@ -1,7 +1,7 @@
-"""Routes: which scopes open a method and path. The most specific matching pattern decides.
+"""Routes: which scopes open a method and path. The most specific pattern that matches decides.
 
-A pattern is `/` and segments: literal text, `*` or `{name}` for exactly one segment, and `**`, as the last one only,
-for one or more. `{channel}` is the segment that names a channel.
+A pattern starts with `/` and consists of segments: literal text; `*` or `{name}`, which match exactly one segment; and
+`**`, which matches one or more segments and can only be the last. `{channel}` is the segment that names a channel.
 """
 
 import re
@@ -19,10 +19,10 @@ _name = re.compile(r"\{[a-z][a-z0-9_]*\}").fullmatch
 _literal = re.compile(r"[A-Za-z0-9._~:@!$&'()+,=-]+").fullmatch
 _method = re.compile(r"[A-Z]+").fullmatch
 
-# Empty segments and dot segments; characters that proxies and upstreams read differently, or that do not belong to a
-# path; broken escapes; escapes of characters that may change the meaning of the path; and escapes of letters, digits
-# and `-._~`, which need none and would not match a literal segment.
-_ambiguous = re.compile(
+# Servers read paths with these in different ways: empty segments and dot segments; `;`, `\`, `?`, `#` and control
+# characters; broken escapes; escapes of characters that can change the meaning of the path; and escapes of letters,
+# digits and `-._~`, which need no escape and would not match a literal segment.
+_find_ambiguity = re.compile(
     r"//|/\.\.?(?:/|\Z)|[\x00-\x1f\x7f-\x9f;\\?#]"
     r"|%(?![0-9A-Fa-f]{2})|%(?:[01].|2[5DdEeFf]|3[0-9Bb]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEeFf])"
 ).search
@@ -34,7 +34,10 @@ class RouteError(TranslatableError):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A route that a scope opens: upper-case method, pattern, and where a call names its channel."""
+    """A method (upper case) and path pattern that a scope opens.
+
+    `channel_from` is the place in which a call of this route names its channel, "" if it names none.
+    """
 
     method: str
     pattern: str
@@ -44,7 +47,10 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The route of a call. Any of the scopes opens it. `channel` is set if the path names one."""
+    """The route that matches a call.
+
+    A key needs any one of `scopes`. `channel` is the channel that the path names, None if it names none.
+    """
 
     scopes: frozenset[str]
     pattern: str
@@ -54,7 +60,7 @@ class Match:
 
 @dataclass(slots=True)
 class _End:
-    """The end of a pattern: its match, and the index of the segment that names the channel."""
+    """A compiled route, at the node where its pattern ends. `channel_at`: the index of the segment `{channel}`."""
 
     match: Match
     channel_at: int | None
@@ -62,7 +68,10 @@ class _End:
 
 @dataclass(slots=True)
 class _Node:
-    """A node of the trie, one for each segment. `ends` and `rest` (for `**`) are by method."""
+    """A node of the trie of patterns: its children, and the routes whose patterns end here, by method.
+
+    `ends` are patterns that end at this node. `rest` are patterns that continue with `**`.
+    """
 
     literals: "dict[str, _Node]" = field(default_factory=dict)
     wildcard: "_Node | None" = None
@@ -72,15 +81,15 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Compiled routes. Immutable, so that threads can share it."""
+    """Compiled routes. Immutable, so threads can share it."""
 
     _root: _Node
 
     def match(self, method: str, path: str) -> Match | None:
-        """The most specific route of the call, or None. Never raises.
+        """The most specific route that matches the call, or None. Never raises.
 
-        Segments are compared from left to right: a literal is more specific than `*`, and `*` than `**`. `path` must be
-        canonical and without the query, as sent or decoded by a framework.
+        Segments are compared from left to right: a literal is more specific than `*`, and `*` than `**`. HEAD counts as
+        GET. `path` must be canonical and have no query; it may be percent-encoded or decoded.
         """
         if path[:1] != "/":
             return None
@@ -100,15 +109,15 @@ class Table:
 
 
 def is_channel_from(text: str) -> TypeGuard[ChannelFrom]:
-    """Whether the text is the place of a call that names its channel, or ""."""
+    """Whether the text is a value of ChannelFrom."""
     return text in ("", "header", "path")
 
 
 def compile_table(routes: Iterable[Route]) -> Table:
-    """The routes as a table. Raises RouteError for an invalid route.
+    """Compile the routes. Raises RouteError for an invalid route.
 
-    HEAD counts as GET. Routes of one method that match the same paths are one route, which any of their scopes opens.
-    If they differ in `channel_from`, the strictest applies: "path", then "header", then "".
+    Routes with the same method that match the same paths become one route, which any of their scopes opens. If they
+    differ in `channel_from`, the strictest applies: "path", then "header", then "".
     """
     root = _Node()
     for route in sorted(routes, key=lambda route: (route.pattern, route.method, route.scope, route.channel_from)):
@@ -145,9 +154,9 @@ def segments_of(route: Route) -> list[str]:
             raise RouteError(message, pattern=route.pattern, segment=repr(segment))
     names = [segment for segment in segments if segment[0] == "{"]
     if len(names) != len(set(names)):
-        raise RouteError(_("%(pattern)s uses a name twice."), pattern=route.pattern)
+        raise RouteError(_("%(pattern)s uses a name twice. Use each name once."), pattern=route.pattern)
     if ("{channel}" in names) != (route.channel_from == "path"):
-        message = _("%(pattern)s: a channel from the path and {channel} in it go together.")
+        message = _("%(pattern)s: use {channel} in the pattern if and only if the channel comes from the path.")
         raise RouteError(message, pattern=route.pattern)
     return segments
 
@@ -167,12 +176,13 @@ def overlaps(first: Route, second: Route) -> bool:
 
 
 def is_canonical(path: str) -> bool:
-    """Whether every server reads the path in the same way. Never raises.
+    """Whether every server reads the path in the same way. Never raises. `path` is as sent, without the query.
 
-    False for a path with an empty or dot segment, `;`, `\\`, a control character, `?` or `#`; with an escape of any of
-    these, of `/`, `%`, a letter or a digit; or with an escape that is not UTF-8. One trailing slash is accepted.
+    False if the path has an empty segment or a dot segment; `;`, `\\`, `?`, `#` or a control character; an escape of
+    one of these, of `/`, `%`, a letter, a digit or one of `-._~`; or escapes that are not UTF-8. One trailing slash is
+    accepted.
     """
-    if path[:1] != "/" or _ambiguous(path):
+    if path[:1] != "/" or _find_ambiguity(path):
         return False
     if "%" in path:
         try:
@@ -183,7 +193,7 @@ def is_canonical(path: str) -> bool:
 
 
 def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | None:
-    """The most specific end. Visits each node of the trie at most once."""
+    """The most specific route for the segments from `depth` on. Visits each node of the trie at most once."""
     if depth == len(segments):
         return node.ends.get(method)
     child = node.literals.get(segments[depth])
@@ -195,7 +205,7 @@ def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | N
 
 
 def _merged(old: _End, new: _End) -> _End:
-    """One route for two that match the same paths, with the stricter `channel_from`."""
+    """One route for two that match the same paths: the scopes of both, and the stricter `channel_from`."""
     strictness = ("", "header", "path")
     keep = new if strictness.index(new.match.channel_from) > strictness.index(old.match.channel_from) else old
     return _End(replace(keep.match, scopes=old.match.scopes | new.match.scopes), keep.channel_at)

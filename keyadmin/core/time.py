@@ -1,4 +1,4 @@
-"""The one way to write a time: RFC 3339 in UTC."""
+"""Times as text. Every time that keyadmin writes for programs is RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
 from typing import overload

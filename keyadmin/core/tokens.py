@@ -1,13 +1,13 @@
-"""Keys as text: minting, parsing and digests.
+"""API keys as text ("tokens"): creation, parsing and digests.
 
-Default format: `<prefix>_<id16>_<secret43><crc6>`, base62. The key ID is `<prefix>_<id16>`, the secret is
-the rest. The checksum is the CRC-32 of everything before it, as six base62 digits. So a typing mistake is denied
-without the database:
+Default format: `<prefix>_<id16>_<secret43><crc6>`, in base62. The key ID is `<prefix>_<id16>`, the secret is the rest.
+The checksum is the CRC-32 of everything before it, as six base62 digits. It detects typing mistakes without the
+database:
 
-- One wrong character, or two neighbours swapped, changes at most 16 consecutive bits. CRC-32 detects that.
+- One wrong character, or two neighbours swapped, changes at most 16 consecutive bits, which CRC-32 always detects.
+- A swap of the checksum's first digit with the character before it changes the checksum by a multiple of 62**5, and so
+  of 32. The CRCs of two texts that differ only in the last character never differ by a multiple of 32.
 - A missing or extra character breaks the fixed lengths or, inside the prefix, the checksum.
-- A swap across the edge of the checksum would have to change the number by a multiple of 62**5, so of 32. The CRC of
-  the last character never changes that way.
 
 Compact format: `<prefix>_` and 32 lower-case hexadecimal digits. It has no key ID and no checksum.
 """
@@ -21,7 +21,7 @@ from functools import lru_cache
 from zlib import crc32
 
 PREFIX_PATTERN = r"[a-z][a-z0-9]{1,11}"
-"""Prefixes that an organisation may choose for its keys. Use it with `fullmatch`."""
+"""Regular expression of the prefixes that an organisation may choose for its keys. Use it with `fullmatch`."""
 
 MAX_TOKEN_LENGTH = 12 + 1 + 16 + 1 + 43 + 6
 """Characters of the longest key."""
@@ -33,18 +33,18 @@ _match_prefix = re.compile(PREFIX_PATTERN).fullmatch
 _match_default = re.compile(rf"({PREFIX_PATTERN})_[0-9A-Za-z]{{16}}_[0-9A-Za-z]{{49}}").fullmatch
 _match_compact = re.compile(rf"({PREFIX_PATTERN})_([0-9a-f]{{32}})").fullmatch
 
-# `_` may arrive percent-encoded. A run of 43 or more letters and digits is a secret with or without its checksum.
+# `_` may be percent-encoded. A run of 43 or more letters and digits may be a secret, with or without its checksum.
 KEY_SHAPED = r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
     | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
     | [0-9a-z]{43,}"""
-"""Matches what is or looks like a key or its secret, anywhere in a text. Use it with IGNORECASE and VERBOSE."""
+"""Regular expression of texts that are or look like a key or a secret. Use it with IGNORECASE and VERBOSE."""
 
 contains_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
 is_key_id = re.compile(rf"{PREFIX_PATTERN}_[0-9A-Za-z]{{16}}").fullmatch
 
 
 class KeyFormat(StrEnum):
-    """The formats of keys."""
+    """The formats of keys. The module's docstring describes them."""
 
     DEFAULT = "default"
     COMPACT = "compact"
@@ -52,7 +52,7 @@ class KeyFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A parsed key. It contains the secret: show it once, and do not store it."""
+    """A key in parts. It contains the secret: show it once, and do not store it."""
 
     prefix: str
     format: KeyFormat
@@ -63,17 +63,17 @@ class Token:
 
     @property
     def value(self) -> str:
-        """The key as a program sends it."""
+        """The whole text of the key, as a program sends it."""
         return f"{self.key_id or self.prefix}_{self.secret}"
 
     @property
     def recognition(self) -> str:
-        """The eight characters after the prefix, by which people recognise a key. Nothing is looked up by it."""
+        """The eight characters after the prefix, which pages show to tell keys apart. Calls are not looked up by it."""
         return (self.key_id[len(self.prefix) + 1 :] if self.key_id else self.secret)[:8]
 
 
 def mint(prefix: str, token_format: KeyFormat = KeyFormat.DEFAULT, key_id: str | None = None) -> Token:
-    """A new key with 256 random bits, or 128 in the compact format, from the operating system.
+    """Create a key with 256 random bits, or 128 in the compact format, from the operating system.
 
     With `key_id`, only the secret is new. Raises ValueError if the prefix does not match PREFIX_PATTERN.
     """
@@ -100,16 +100,16 @@ def parse(text: str) -> Token | None:
 
 
 def parse_pair(key_id: str, secret: str) -> Token | None:
-    """The key with this ID and secret, sent in separate headers; None if they do not belong together.
+    """The key with this key ID and secret, which were sent in two headers; None if they do not belong together.
 
-    The compact format has no key ID, so it cannot be sent as a pair.
+    Keys in the compact format have no key ID, so they cannot be sent in two headers. Never raises.
     """
     token = parse(f"{key_id}_{secret}")
     return token if token is not None and token.key_id == key_id else None
 
 
 def digest(token_value: str, pepper: bytes) -> bytes:
-    """HMAC-SHA256 of the whole key under the pepper: the 32 bytes by which a key is stored and looked up.
+    """HMAC-SHA256 of the whole key under the pepper: 32 bytes. Keys are stored and looked up by this digest.
 
     Accepts any text, also one that `parse` does not accept. Never raises.
     """
@@ -120,7 +120,7 @@ def digest(token_value: str, pepper: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _keyed(pepper: bytes) -> hmac.HMAC:
-    """Copied for each digest: hmac.digest() releases the interpreter, and the thread may wait to get it back."""
+    """The HMAC object that `digest` copies. hmac.digest() would release the GIL and wait to get it back."""
     return hmac.new(pepper, digestmod="sha256")
 
 
