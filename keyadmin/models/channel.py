@@ -1,4 +1,4 @@
-"""Channels through which an organisation talks to its customers. A key may be restricted to some of them."""
+"""Channels: the routes through which an organisation talks to its users. A key may be restricted to some of them."""
 
 import uuid
 from typing import Self
@@ -13,7 +13,7 @@ from keyadmin.models.key import Key
 
 class ChannelQuerySet(ActorQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`: the number of keys that are restricted to the channel, capped."""
+        """Adds `key_count`: the number of keys that are restricted to the channel, at most COUNT_LIMIT + 1."""
         return self.annotate(key_count=CappedCount(Key.channels.through.objects, "channel"))
 
     def search(self, text: str) -> Self:

@@ -1,6 +1,6 @@
-"""History: one row for each change, chained by hashes to the row before it.
+"""History: one row for each change. Each row contains the hash of the row before it.
 
-Events keep labels instead of foreign keys, so they stay readable when their actor or target is deleted.
+Events have labels instead of foreign keys, so they stay readable when their actor or target is deleted.
 """
 
 from typing import Any, Self
@@ -11,18 +11,17 @@ from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
 from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.event_types import EventType
-from keyadmin.models.person import Person
 
 
 class EventQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> Self:
-        """The events of the organisations that the actor may read. A person also reads their own actions."""
+        """The events of the organisations that the actor may read. A person also reads what they did themselves."""
         if self.sees_everything(actor):
             return self
         visible = models.Q(organisation_id__in=self.readable_organisations(actor))
         if actor.kind is ActorKind.PERSON:
-            has_system_role = Person.objects.active().filter(id=actor.id).exclude(system_role="")
-            visible |= models.Q(actor_id=actor.id) | models.Q(models.Exists(has_system_role))
+            has_system_role = models.Exists(self.person_with_system_role(actor))
+            visible |= models.Q(actor_id=actor.id) | models.Q(has_system_role)
         return self.filter(visible)
 
     def of_target(self, target_id: Any) -> Self:
@@ -30,10 +29,10 @@ class EventQuerySet(ActorQuerySet):
 
 
 class Event(models.Model):
-    """One event. `number` is its place in the chain: numbers start at 1 and have no gaps."""
+    """One event. `number` is its position in the chain: numbers start at 1 and have no gaps."""
 
     number = models.BigIntegerField(primary_key=True)
-    #: The version of the canonical form that `hash` is computed from; see operations/audit/canonical.py.
+    #: The number of the canonical form from which `hash` is computed; see operations/audit/canonical.py.
     format = models.PositiveSmallIntegerField()
     at = models.DateTimeField(db_index=True)
     #: A value of EventType. The column has no choices, so that a new type needs no migration.
@@ -50,7 +49,7 @@ class Event(models.Model):
     target_kind = models.CharField(max_length=20)
     target_id = models.CharField(max_length=64)
     target_label = models.CharField(max_length=254)
-    #: Field → [before, after], in JSON values; never a secret or a digest. EventType declares the fields.
+    #: Field → [before, after], as JSON values, never a secret or a digest. EventType declares the fields.
     changes = models.JSONField(default=dict)
     reason = models.CharField(max_length=300, blank=True, default="")
     #: The hash of the event before; 32 zero bytes for the first one.
@@ -75,12 +74,12 @@ class Event(models.Model):
 
     @property
     def type_label(self) -> str:
-        """The label of the type; its value, if only a newer version knows the type."""
+        """The label of the type. For a type that only a newer version knows, its value."""
         event_type = EventType.from_value(self.type)
         return str(event_type.label) if event_type else self.type
 
     def serialize(self) -> dict[str, Any]:
-        """The event in JSON values, for the API, exports and pages: everything that the hash is computed from."""
+        """The event as JSON values, for the API, exports and pages. Includes all fields that the hash covers."""
         return {
             "number": self.number,
             "format": self.format,
@@ -106,7 +105,7 @@ class Event(models.Model):
 
 
 class ChainHead(models.Model):
-    """The number and hash of the newest event, in one row. Every change locks it, which puts all changes in order."""
+    """The number and hash of the newest event, in one row. Every operation locks it, which serialises their events."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     number = models.BigIntegerField(default=0)
@@ -123,7 +122,8 @@ class ChainHead(models.Model):
 class ChainCheck(models.Model):
     """The result of the last verification of the chain, in one row.
 
-    The chain is intact up to the event `number`. `problem` says what is wrong with the next event; empty if nothing.
+    The chain is intact up to the event `number`. `problem` says what is wrong with the event after it; empty if
+    nothing.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -1,9 +1,9 @@
-"""The search of history: what a reader asks for, and the events that match, found by one index.
+"""The search of history, by one full-text index.
 
-`EventFilter` translates a request into a tsquery over the terms that the function `event_terms` makes of each event
-(see migrations/sql/event_terms.sql). `EventQuery` reads pages of matching events, and the neighbours of an event, by
-the function `event_find` (migrations/sql/event_find.sql). The cost depends on the size of the page, not on the length
-of history.
+`EventFilter` translates the conditions of a search into a tsquery. Its terms are those that the SQL function
+`event_terms` computes for each event (migrations/sql/event_terms.sql). `EventQuery` reads pages of matching events, and
+the neighbours of an event, with the function `event_find` (migrations/sql/event_find.sql). The time that this takes
+depends on the size of the page, not on the length of history.
 """
 
 import re
@@ -28,20 +28,20 @@ from keyadmin.models.person import Membership, Person, Role
 
 ORDER: Final = paging.Order("pk", True, int, int)
 MAX_EVENT_NUMBER: Final = 2**63 - 1
-#: Event numbers follow the clock, except where the clock was set back. A time therefore bounds the numbers with this
-#: tolerance, and the events' own times are compared as well.
+#: Event numbers increase with time, except where the clock was set back. So a time limit is first translated into a
+#: limit of numbers, wider by this tolerance, and then compared with the time of each event.
 _CLOCK_TOLERANCE: Final = timedelta(hours=1)
 
-#: Stands for the number of the event's partition at the beginning of a term.
+#: At the beginning of a term: `event_find` replaces it by the number of the partition that it scans.
 _PARTITION_MARK: Final = "\x01"
-#: The characters between words; the same as in `event_terms`.
+#: The characters between words. Keep them equal to those in `event_terms`.
 _SEPARATORS: Final = re.compile(r"[\x00-/:-@\[-`{-\x7f\u00a0\u2000-\u206f\u3000\s]+")
 _ADDRESS: Final = re.compile(r"(?=.*[0-9a-f])[0-9a-f]*[.:][0-9a-f]*[.:][0-9a-f.:]*(/[0-9]*)?", re.IGNORECASE)
-#: A shorter word matches whole words only: too many words begin with it.
+#: Characters of a word from which on it also matches longer words. Too many words begin with a shorter one.
 _MIN_PREFIX_LENGTH: Final = 3
 _MAX_WORD_LENGTH: Final = 60
 _MAX_WORDS: Final = 10
-#: By column, the prefix of the terms that hold its value.
+#: By column, the prefix of the terms of its values.
 _EXACT_TERMS: Final = {"type": "e=", "actor_id": "i=", "organisation_id": "o=", "target_id": "g="}
 _ID_COLUMNS: Final = ("actor_id", "organisation_id", "target_id")
 _ANY_TEXT: Final = "w~"
@@ -51,8 +51,9 @@ _ANY_TEXT: Final = "w~"
 class EventFilter:
     """The conditions of a search. An empty field is no condition; an event must meet all others.
 
-    `actor` and `target` are an ID or words of a name, of which the last may be the beginning of a word. `text` is
-    words, IDs, IP addresses and ranges; all but IDs may be beginnings. `since` is inclusive, `until` exclusive.
+    `actor` and `target` are an ID, or words of a name, of which the last may be the beginning of a word. `text`
+    consists of words, IDs, IP addresses and ranges; each except an ID may be a beginning. `type` is a value of
+    EventType. `since` is inclusive, `until` exclusive.
     """
 
     text: str = ""
@@ -64,7 +65,7 @@ class EventFilter:
     until: datetime | None = None
 
     def exact(self) -> dict[str, str]:
-        """By column, the value that it must have."""
+        """Column → the value that it must have."""
         values = {
             "type": self.type,
             "organisation_id": str(self.organisation or ""),
@@ -74,7 +75,7 @@ class EventFilter:
         return {column: value for column, value in values.items() if value}
 
     def word_conditions(self) -> list[str]:
-        """A tsquery for each word of the names and the text, at most _MAX_WORDS."""
+        """A tsquery for each word of `actor`, `target` and `text`, at most _MAX_WORDS; an event must match all."""
         conditions = [*_name_conditions(self.actor, "a~"), *_name_conditions(self.target, "t~")]
         for piece in self.text.split():
             if identifier := _uuid_or_empty(piece):
@@ -87,26 +88,26 @@ class EventFilter:
 
 
 class _FoundByIndex(Func):
-    """Whether `event_find` returns the event. PostgreSQL runs the function first and then looks the events up."""
+    """Whether `event_find` returns the event's number. PostgreSQL runs the function once, and looks the events up."""
 
     template = '"event"."number" = ANY(ARRAY(SELECT event_find(%(expressions)s)))'
     output_field = models.BooleanField()
 
 
 class EventQuery:
-    """The events that an actor may read and that meet a filter. Rows are read only when a method returns them."""
+    """The events that an actor may read and that meet a filter. Each method sends its own statement."""
 
     def __init__(self, rows: QuerySet[Any], conditions: EventFilter, tsquery: str) -> None:
-        """An empty `tsquery` means that an ordinary index of `rows` finds them in order."""
+        """An empty `tsquery`: the search needs no full-text index, because another index finds `rows` in order."""
         self._rows = rows
         self._tsquery = tsquery
         self._since = conditions.since
-        # An end in the future means "up to the newest event", even if a wrong clock has written later times.
+        # A limit in the future is no limit. Otherwise events with a later time, from a wrong clock, would be missing.
         self._until = conditions.until if conditions.until and conditions.until <= timezone.now() else None
 
     @classmethod
     def of(cls, actor: Actor, conditions: EventFilter) -> Self:
-        """Reads the actor's roles in one statement, unless the actor may read everything."""
+        """The query of the actor for these conditions. Reads the actor's roles, in at most one statement."""
         rows: QuerySet[Any] = Event.objects.visible_to(actor)
         exact, tsqueries = conditions.exact(), conditions.word_conditions()
         if not Event.objects.sees_everything(actor) and (visible := _visible_to(actor)) is not None:
@@ -117,7 +118,7 @@ class EventQuery:
         return cls(rows, conditions, " & ".join(tsqueries))
 
     def page(self, cursor: str, size: int) -> paging.Page:
-        """One page, newest first, in one statement."""
+        """One page, the newest event first, in one statement."""
 
         def fetch(start: paging.Cursor | None, limit: int) -> list[Any]:
             if start is None:
@@ -165,7 +166,7 @@ class EventQuery:
 
 
 def _visible_to(actor: Actor) -> str | None:
-    """The tsquery for the events that a person or key may read; None if a system role lets it read all."""
+    """The tsquery for the events that a person or key may read; None for a person with a system role, who reads all."""
     if actor.id is None:
         return _any_of([])
     if actor.kind is ActorKind.KEY:
@@ -194,13 +195,14 @@ def _column_is(column: str, value: object) -> str:
 
 
 def _any_of(conditions: Sequence[str]) -> str:
-    """The tsquery that one of the conditions holds; without conditions, one that matches no event."""
+    """The tsquery for events that match any of the conditions; without conditions, for no event."""
     return f"({' | '.join(conditions or [_quoted('nothing')])})"
 
 
 def _name_conditions(text: str, mark: str) -> list[str]:
-    """A condition for each word. Only the last may be a beginning: for a common beginning the index reads every word
-    that it starts, even if the next word of the name is rare.
+    """A tsquery for each word of a name. Only the last may be the beginning of a word.
+
+    For a frequent beginning the index reads the terms of all words that start with it, even if another word is rare.
     """
     if _uuid_or_empty(text):
         return []
@@ -218,7 +220,7 @@ def _split(text: str) -> list[str]:
 
 
 def _quoted(term: str) -> str:
-    """A term of a tsquery. It needs no escape: words contain no quotation marks and no backslashes."""
+    """A term of a tsquery in quotation marks. Words contain no quotation marks or backslashes that need an escape."""
     return f"'{_PARTITION_MARK}{term}'"
 
 

@@ -1,7 +1,8 @@
-"""The registry of event types: one entry for each, with everything that history, pages, API and commands need of it.
+"""The registry of event types, for history, pages, API and commands.
 
-To add a type, add one member to EventType, and its new fields to FIELDS. `audit.record` raises for a field that the
-type does not declare. Types and fields of old events must stay, because history is never rewritten.
+To add a type, add one member to EventType, and its new fields to FIELDS. `audit.record` raises ValueError for a field
+that the type does not declare. Types and fields that a release has recorded must stay, because history is never
+rewritten.
 """
 
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ type Text = str | Promise
 
 
 class Effect(StrEnum):
-    """What an event does to its target. Decides which side of a change is shown: an added target has no old values."""
+    """What an event does to its target. Pages show new values for ADDS, old ones for REMOVES, and both for CHANGES."""
 
     ADDS = "adds"
     CHANGES = "changes"
@@ -28,8 +29,9 @@ class Effect(StrEnum):
 class EventField:
     """A field of `Event.changes`.
 
-    `empty` is the text for an empty value, if emptiness means something. Fields that are not `in_summary` say what the
-    event type or the target says already; fields that are not `in_details` are for programs only.
+    `empty` is the text for an empty value, such as "Never"; "" if an empty value is not shown. `in_summary` is False
+    for fields that repeat what the event type or the target says. `in_details` is False for fields that only programs
+    read.
     """
 
     label: Text
@@ -115,10 +117,11 @@ _PERSON: Final = ("name", "email", "system_role", "role")
 
 @dataclass(frozen=True, slots=True)
 class _Details:
-    """`sentence` follows the actor's name and precedes the target's; a mapping has one for each kind of target.
+    """Everything about an event type except its value and its label.
 
-    `icon` is a lucide icon. `fields` are the keys that `Event.changes` may have. `is_edit`: the event counts up the
-    target's revision, so it is named to an editor whose revision is stale.
+    `sentence` is the text between the actor's name and the target's; a mapping has one for each kind of target. `icon`
+    is the name of a lucide icon. `fields` are the keys that `Event.changes` may have. `is_edit` is True if the
+    operation increments the target's revision; an editor whose revision is stale shows the last such event.
     """
 
     sentence: Text | Mapping[str, Text]
@@ -132,7 +135,7 @@ _NO_DETAILS: Final = _Details("", "")
 
 
 class EventType(models.TextChoices):
-    """Value, details and label of every event type."""
+    """Each event type: (value, details, label)."""
 
     ORGANISATION_CREATED = (
         "organisation.created",
@@ -279,7 +282,7 @@ class EventType(models.TextChoices):
     )
     GRACE_ENDED = (
         "key.grace_ended",
-        _Details(_("ended the old secret of the key"), "timer-off", ("old_secret_until",)),
+        _Details(_("ended the grace period of the old secret of the key"), "timer-off", ("old_secret_until",)),
         _("Old secret ended"),
     )
 
@@ -366,13 +369,13 @@ class EventType(models.TextChoices):
 
     NOTICE_SENT = (
         "notice.sent",
-        _Details(_("sent a notice of keys that expire to"), "mail", ("expiring",)),
+        _Details(_("sent an expiry notice to"), "mail", ("expiring",)),
         _("Expiry notice sent"),
     )
     USAGE_PRUNED = (
         "usage.pruned",
-        _Details(_("removed old usage of"), "trash-2", ("since",)),
-        _("Old usage removed"),
+        _Details(_("deleted old usage data of"), "trash-2", ("since",)),
+        _("Old usage data deleted"),
     )
     REVIEW_EXPORTED = (
         "review.exported",
@@ -391,7 +394,7 @@ class EventType(models.TextChoices):
     )
 
     SIGNED_IN = ("session.signed_in", _Details(_("signed in"), "log-in"), _("Signed in"))
-    SIGN_IN_FAILED = ("session.sign_in_failed", _Details(_("could not sign in"), "shield-alert"), _("Sign-in failed"))
+    SIGN_IN_FAILED = ("session.sign_in_failed", _Details(_("failed to sign in"), "shield-alert"), _("Sign-in failed"))
     SIGNED_OUT = ("session.signed_out", _Details(_("signed out"), "log-out"), _("Signed out"))
     SIGNED_OUT_EVERYWHERE = (
         "session.signed_out_everywhere",
@@ -400,7 +403,7 @@ class EventType(models.TextChoices):
     )
     TOKEN_REFRESHED = (
         "session.token_refreshed",
-        _Details(_("refreshed their token"), "history"),
+        _Details(_("refreshed their access token"), "history"),
         _("Token refreshed"),
     )
     REFRESH_TOKEN_REUSED = (
@@ -412,7 +415,7 @@ class EventType(models.TextChoices):
     details: _Details
 
     def __new__(cls, value: str, details: _Details = _NO_DETAILS) -> Self:
-        # Every member passes its details. The default is for type checkers, which take `EventType(value)` for a call.
+        # Every member has details. The default is for type checkers, which read `EventType(value)` as a call of this.
         member = str.__new__(cls, value)
         member._value_ = value
         member.details = details
@@ -420,16 +423,16 @@ class EventType(models.TextChoices):
 
     @classmethod
     def from_value(cls, value: str) -> Self | None:
-        """The type with that value; None for a type that only a newer version knows."""
+        """The type with that value; None if this version does not know it."""
         return cls(value) if value in cls else None
 
     @classmethod
     def edits(cls) -> list[Self]:
-        """The types that count up the revision of their target."""
+        """The types whose operation increments the target's revision."""
         return [event_type for event_type in cls if event_type.details.is_edit]
 
     def sentence(self, target_kind: str) -> str:
-        """What the actor did, such as "created the key"; the target's name follows."""
+        """What the actor did, such as "created the key", to be followed by the target's name."""
         sentence = self.details.sentence
         if isinstance(sentence, Mapping):
             return str(sentence.get(target_kind, self.label))

@@ -4,12 +4,12 @@ from typing import Any, Final
 
 from django.db import models
 
-#: Counts stop here. A result of COUNT_LIMIT + 1 means "more than COUNT_LIMIT".
+#: Counts for pages stop here. A count of COUNT_LIMIT + 1 means "more than COUNT_LIMIT".
 COUNT_LIMIT: Final = 1_000
 
 
 class EqualsAny(models.Func):
-    """`value = ANY(array)`: whether an array contains a value."""
+    """`EqualsAny(value, array)` is `value = ANY(array)`: whether the array contains the value."""
 
     template = "(%(expressions)s))"
     arg_joiner = " = ANY("
@@ -23,7 +23,7 @@ class CappedCount(models.Subquery):
     output_field = models.IntegerField()
 
     def __init__(self, rows: models.Manager[Any], column: str) -> None:
-        # A range of one value makes PostgreSQL use the index. For an equality it may assume that matching rows are
-        # common and read the whole table in search of the first thousand, although there is none.
+        # Two comparisons instead of an equality, so that PostgreSQL uses the index. For an equality it may estimate
+        # that matching rows are frequent, and read the whole table to find the first COUNT_LIMIT.
         same_row = {f"{column}__{bound}": models.OuterRef("pk") for bound in ("gte", "lte")}
         super().__init__(rows.filter(**same_row).order_by().values("pk")[: COUNT_LIMIT + 1])

@@ -1,4 +1,4 @@
-"""Idempotency keys that have been used, so that a repeated request creates nothing twice."""
+"""Idempotency keys that were used. They make sure that a repeated request is carried out once."""
 
 import uuid
 
@@ -11,9 +11,9 @@ class IdempotencyRecord(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     actor_id = models.UUIDField()
     idempotency_key = models.CharField(max_length=255)
-    #: SHA-256 of the request in hexadecimal. Empty where a repetition is always the same request, as with forms.
+    #: SHA-256 of the request in hexadecimal. Empty for forms, whose repetition is always the same request.
     request_digest = models.CharField(max_length=64, blank=True, default="")
-    #: The primary key of the row.
+    #: The primary key of the row that the request created or changed.
     result_id = models.CharField(max_length=64)
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 

@@ -23,10 +23,13 @@ from keyadmin.models.organisation import Organisation
 from keyadmin.models.secret import Secret
 from keyadmin.models.usage import AddressDay, LastDenial, SecretUse
 
+#: A key that expires within this time has the status EXPIRING.
 EXPIRING_SOON: Final = timedelta(days=7)
 
 
 class KeyKind(models.TextChoices):
+    """The kind of a key. Only a master key may act for people. A public key has no expiry; an organisation has one."""
+
     MASTER = "master", _("Master User API key")
     STANDARD = "standard", _("API key")
     BOT = "bot", _("Bot API key")
@@ -34,7 +37,7 @@ class KeyKind(models.TextChoices):
 
 
 class KeyStatus(models.TextChoices):
-    """The status of a key: the first of these that applies."""
+    """The status of a key: the first of these that applies. A key is paused if its bot or organisation is disabled."""
 
     REVOKED = "revoked", _("Revoked")
     EXPIRED = "expired", _("Expired")
@@ -43,19 +46,20 @@ class KeyStatus(models.TextChoices):
     ACTIVE = "active", _("Active")
 
 
-def _list(values: "models.Field[Any, Any]", query: str, of: str = "id") -> models.Func:
-    """A column of another table as an array; {} stands for the key's column `of`.
+def _array(element: "models.Field[Any, Any]", query: str, column: str = "id") -> models.Func:
+    """The values that a query of one column returns, as an array. `{}` in the query is the key's `column`.
 
-    Building the same sub-query with Django takes five times as long as running it.
+    Written in SQL, because Django takes five times as long to build such a sub-query as PostgreSQL to run it.
     """
     template = f"ARRAY({query.format('%(expressions)s')})"
-    return models.Func(models.F(of), template=template, output_field=ArrayField(values))
+    return models.Func(models.F(column), template=template, output_field=ArrayField(element))
 
 
-class _End(models.Func):
+class _ExpiryOrInfinity(models.Func):
     """The expiry of a key, infinity if it has none.
 
-    About half of all keys expire later, so PostgreSQL should not use the index of `expires_at` for this comparison.
+    Also keeps PostgreSQL from using the index of `expires_at`, which is slower for a condition that about half of all
+    keys meet.
     """
 
     template = "coalesce(%(expressions)s, 'infinity')"
@@ -63,7 +67,10 @@ class _End(models.Func):
 
 
 def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
-    """The keys of disabled owners. An array is looked up in the index of keys; a join would read every key."""
+    """The condition that the owner in `column` is disabled.
+
+    PostgreSQL looks an array up in the index of keys. For a join it would read every key.
+    """
     return Q(
         EqualsAny(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id")))
     )
@@ -85,7 +92,7 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def in_status(self, status: str) -> Self:
-        """The keys with that `with_status`, by conditions that indexes support."""
+        """The keys that have that Status now. Unlike a filter on `status_now`, the conditions use indexes."""
         if status == KeyStatus.REVOKED:
             return self.filter(revoked_at__isnull=False)
         if status == KeyStatus.EXPIRED:
@@ -96,11 +103,11 @@ class KeyQuerySet(ActorQuerySet):
             )
         if status == KeyStatus.EXPIRING:
             return self.usable().filter(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRING_SOON)
-        return self.usable().filter(Q(GreaterThan(_End(F("expires_at")), Now() + EXPIRING_SOON)))
+        return self.usable().filter(Q(GreaterThan(_ExpiryOrInfinity(F("expires_at")), Now() + EXPIRING_SOON)))
 
     def valid(self) -> Self:
         """Neither revoked nor expired."""
-        return self.filter(Q(GreaterThan(_End(F("expires_at")), Now())), revoked_at__isnull=True)
+        return self.filter(Q(GreaterThan(_ExpiryOrInfinity(F("expires_at")), Now())), revoked_at__isnull=True)
 
     def usable(self) -> Self:
         """Neither revoked nor expired nor paused: the keys whose calls are not denied for their status."""
@@ -112,7 +119,10 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(**{column: F(f"meter__{column}") for column in columns})
 
     def with_last_call(self) -> Self:
-        """Adds `last_call`, the request line of the last call, to keys `with_usage`. It may be a second late."""
+        """Adds `last_call`, the redacted request line of the last allowed call, about a second after the call.
+
+        Needs `with_usage`.
+        """
         of_day = AddressDay.objects.filter(key_id=models.OuterRef("id"), day=models.OuterRef("last_used_day"))
         calls = of_day.filter(address=models.OuterRef("last_used_ip")).values("call")
         return self.annotate(last_call=models.Subquery(calls))
@@ -123,12 +133,12 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(old_secret_until=models.Subquery(old.values("not_after")[:1]))
 
     def with_old_secret_use(self) -> Self:
-        """Adds `old_secret_used_at`, the last call with the previous secret since the current one exists, or None."""
+        """Adds `old_secret_used_at`: when the old secret was last used since its replacement; None if it was not."""
         secrets = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")))
-        present = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")), not_after__isnull=True)
+        current = Secret.objects.filter(key=models.OuterRef(models.OuterRef("id")), not_after__isnull=True)
         use = SecretUse.objects.filter(
             secret_id__in=secrets.filter(not_after__gt=Now()).values("id"),
-            last_used_at__gt=models.Subquery(present.values("created_at")),
+            last_used_at__gt=models.Subquery(current.values("created_at")),
         )
         return self.annotate(old_secret_used_at=models.Subquery(use.values("last_used_at")[:1]))
 
@@ -143,9 +153,10 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_hourly_usage(self) -> Self:
-        """Adds `used_now`, the calls of the rolling hour, from the meters.
+        """Adds `used_now`: the calls in the rolling hour that ends now.
 
-        Also adds `running_minute`, the newest minute, and `running_calls`, its calls, which the ledger lacks.
+        Also adds the meter's newest minute, which is not in the ledger yet: `newest_minute` (minutes since the epoch)
+        and `newest_minute_calls`.
         """
         parts = (F("meter__minute"), F("meter__cells"), F("meter__used"))
         used = models.Func(*parts, function="meter_used", output_field=models.BigIntegerField())
@@ -156,24 +167,27 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_lists(self) -> Self:
-        """Adds lists from other tables: `scope_names`, `channel_ids`, `own_networks` and `bot_networks`."""
+        """Adds the arrays `scope_names`, `channel_ids`, `own_networks` and `bot_networks`.
+
+        They are the key's own; inherited scopes are not included.
+        """
         return self.annotate(
-            scope_names=_list(models.CharField(), "SELECT scope_id FROM key_scope WHERE key_id = {} ORDER BY 1"),
-            channel_ids=_list(models.UUIDField(), "SELECT channel_id FROM key_channel WHERE key_id = {}"),
-            own_networks=_list(
+            scope_names=_array(models.CharField(), "SELECT scope_id FROM key_scope WHERE key_id = {} ORDER BY 1"),
+            channel_ids=_array(models.UUIDField(), "SELECT channel_id FROM key_channel WHERE key_id = {}"),
+            own_networks=_array(
                 CidrField(), "SELECT network FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
             ),
-            bot_networks=_list(
+            bot_networks=_array(
                 CidrField(),
                 "SELECT network FROM allow_list_entry WHERE bot_id = {} ORDER BY created_at, id",
-                of="bot_id",
+                column="bot_id",
             ),
         )
 
     def with_channel_slugs(self) -> Self:
         """Adds `channel_slugs`, in ascending order."""
         channels = "SELECT slug FROM channel JOIN key_channel ON channel.id = channel_id WHERE key_id = {} ORDER BY 1"
-        return self.annotate(channel_slugs=_list(models.SlugField(), channels))
+        return self.annotate(channel_slugs=_array(models.SlugField(), channels))
 
     def with_network_count(self) -> Self:
         """Adds `network_count`, the number of entries on the key's own list and its bot's."""
@@ -184,19 +198,22 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(network_count=counts[0] + counts[1])
 
     def search(self, text: str) -> Self:
-        """Keys whose name, key ID or bot's name contains the text, or whose recognition begins with it."""
+        """Keys whose name, key ID or bot's name contains the text, or whose `recognition` begins with it."""
         bots = Bot.objects.filter(name__icontains=text).order_by().values("id")
         return self.filter(
             Q(name__icontains=text)
             | Q(key_id__icontains=text)
             | Q(recognition__istartswith=text)
-            # An array is looked up in the index of `bot_id`; a join would read every key.
+            # PostgreSQL looks an array up in the index of `bot_id`. For a join it would read every key.
             | Q(EqualsAny(F("bot_id"), ArraySubquery(bots)))
         )
 
 
 class Key(RevisionedModel):
-    """A key of an organisation or of one of its bots. Disabled owners pause it, which is derived and never stored."""
+    """A key of an organisation or of one of its bots.
+
+    A disabled organisation or bot pauses its keys. This is derived from the owner's row, and not stored with the key.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="keys")
@@ -206,12 +223,12 @@ class Key(RevisionedModel):
     description = models.CharField(_("description"), max_length=500, blank=True, default="")
     prefix = models.CharField(max_length=12)
     format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in KeyFormat])
-    #: The public half of a key in the default format, `<prefix>_<id16>`; a compact key has none.
+    #: The public part of a key in the default format, `<prefix>_<id16>`; NULL in the compact format.
     key_id = models.CharField(max_length=40, null=True, blank=True, unique=True)
-    #: The eight characters after the prefix, by which people recognise the key. Calls are never looked up by them.
+    #: The eight characters after the prefix, which pages show to tell keys apart. Calls are not looked up by them.
     recognition = models.CharField(max_length=8)
     tier = models.ForeignKey("keyadmin.Tier", on_delete=models.PROTECT, related_name="keys")
-    #: The key has no scopes of its own, but those of its creator's current roles in the organisation.
+    #: Instead of scopes of its own, the key has those of its creator's current roles in the organisation.
     inherits = models.BooleanField(default=False)
     creator = models.ForeignKey(
         "keyadmin.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="created_keys"
@@ -238,12 +255,12 @@ class Key(RevisionedModel):
                 condition=Q(revoked_at=None),
                 name="key_not_revoked",
             ),
-            # For the few master keys among all keys.
+            # Master keys are few among all keys.
             models.Index(fields=("organisation",), condition=Q(kind=KeyKind.MASTER), name="key_master"),
             models.Index(fields=("name", "id"), name="key_by_name"),
             models.Index(F("expires_at").desc(nulls_last=True), F("id").desc(), name="key_by_expiry"),
             models.Index(fields=("revoked_at",), condition=Q(revoked_at__isnull=False), name="key_revoked"),
-            # For icontains and istartswith. One index for all columns, since any of them may match.
+            # For `search`. One index for all columns, because any of them may match.
             GinIndex(
                 *(OpClass(Upper(column), "gin_trgm_ops") for column in ("name", "key_id", "recognition")),
                 name="key_search",
@@ -274,13 +291,14 @@ class Key(RevisionedModel):
 
     @property
     def masked(self) -> str:
-        """Prefix and recognition, such as `kad_a1b2c3d4`: the only part of the key that is shown again."""
+        """Prefix and `recognition`, such as `kad_a1b2c3d4`: what pages show of the key."""
         return f"{self.prefix}_{self.recognition}"
 
     def is_expired_at(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at <= now
 
     def status_at(self, now: datetime) -> KeyStatus:
+        """The status at a time of the database's clock."""
         if self.revoked_at is not None:
             return KeyStatus.REVOKED
         if self.is_expired_at(now):
@@ -293,5 +311,6 @@ class Key(RevisionedModel):
 
     @property
     def status(self) -> KeyStatus:
+        """The status now: `status_now` of `with_status`, else by this machine's clock."""
         known: Any = getattr(self, "status_now", None)
         return KeyStatus(known) if known else self.status_at(timezone.now())

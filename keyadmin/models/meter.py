@@ -9,14 +9,17 @@ from uuid import UUID
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-#: 60 whole minutes and the current one.
+#: Cells of a meter: 60 full minutes and the current one.
 CELLS: Final = 61
-#: The subject of the version of the catalogue: scopes, routes, tiers and system roles.
+#: The subject of the version of what all organisations share: scopes, routes, tiers and system roles.
 CATALOGUE: Final = UUID(int=0)
 
 
 class Version(models.Model):
-    """A counter that every change to its subject increments: one row for each organisation, one for the catalogue."""
+    """A counter that every change to its subject increments. A snapshot with an older number is stale.
+
+    There is one row for each organisation and one for the catalogue. The version of a key is in its meter.
+    """
 
     subject = models.UUIDField(primary_key=True)
     number = models.BigIntegerField(default=1)
@@ -31,26 +34,26 @@ class Version(models.Model):
 class Meter(models.Model):
     """The calls of a key: minute by minute for the rolling hour, and in total."""
 
-    #: Without a constraint in the database.
+    #: Not a foreign key in the database; see above.
     key = models.OneToOneField(
         "keyadmin.Key", primary_key=True, db_constraint=False, on_delete=models.DO_NOTHING, related_name="meter"
     )
     version = models.BigIntegerField(default=1)
-    #: The minute of `cells[1]`, the newest cell, in minutes since the epoch.
+    #: The minute of the newest cell, in minutes since the epoch.
     minute = models.BigIntegerField(default=0)
     #: Sum of all cells.
     used = models.BigIntegerField(default=0)
-    #: Calls by minute, the newest first.
+    #: Calls by minute, the newest first: `cells[1]` in SQL, `cells[0]` here.
     cells = ArrayField(models.IntegerField(), size=CELLS)
     total = models.BigIntegerField(default=0)
     last_used_at = models.DateTimeField(null=True)
     last_used_ip = models.GenericIPAddressField(null=True)
-    #: Written only when the day changes: an update that changes no indexed column is cheaper (HOT).
+    #: Written only when the day changes: an update that changes no indexed column is cheaper (heap-only tuple, HOT).
     last_used_day = models.DateField(null=True, db_index=True)
 
     class Meta:
         db_table = "meter"
-        # The keys used last come first, and those never used come last.
+        # For lists by last use, in which keys that were never used come last.
         indexes = (models.Index(models.F("last_used_day").desc(nulls_last=True), name="meter_by_day"),)
         constraints = (
             models.CheckConstraint(condition=models.Q(cells__len=CELLS), name="meter_cells_61"),

@@ -21,9 +21,9 @@ else:  # Django's fields cannot be subscripted at run time.
 
 
 class CidrField(_Field):
-    """PostgreSQL's `cidr`: an IPv4 or IPv6 network without host bits, as an ip_network object.
+    """PostgreSQL's `cidr`: a network without host bits, as an IPv4Network or IPv6Network.
 
-    Migration 0001 imports this class from here.
+    Migration 0001 imports this class by this name.
     """
 
     def db_type(self, connection: Any) -> str:
@@ -53,7 +53,7 @@ class ContainsAddress(models.Lookup):
 
 
 class Masklen(models.Func):
-    """24 for 203.0.113.0/24."""
+    """The prefix length of a network: 24 for 203.0.113.0/24."""
 
     function = "masklen"
     output_field = models.IntegerField()
@@ -61,18 +61,19 @@ class Masklen(models.Func):
 
 class AllowListQuerySet(ActorQuerySet):
     def visible_to(self, actor: Any) -> "AllowListQuerySet":
+        """The entries of the keys and bots that the actor may read."""
         if self.sees_everything(actor):
             return self
         if actor.has_system_role:
             return self.filter(Exists(self.person_with_system_role(actor)))
         readable = self.readable_organisations(actor)
-        return self._of(Q(organisation__in=readable) & self.in_known_organisations(actor, "organisation"))
+        return self._of_owners(Q(organisation__in=readable) & self.in_known_organisations(actor, "organisation"))
 
     def of_organisation(self, organisation: Any) -> Self:
-        return self._of(Q(organisation=organisation))
+        return self._of_owners(Q(organisation=organisation))
 
-    def _of(self, owners: Q) -> Self:
-        """The entries of those bots and keys. A union, as each half uses an index and one join would use none."""
+    def _of_owners(self, owners: Q) -> Self:
+        """The entries of the bots and keys that meet the condition. Each part of the union uses an index."""
         parts = []
         for name in ("bot", "key"):
             owner: Any = AllowListEntry._meta.get_field(name).related_model
@@ -81,11 +82,11 @@ class AllowListQuerySet(ActorQuerySet):
         return self.filter(id__in=parts[0].union(parts[1], all=True))
 
     def with_owner(self) -> Self:
-        """Adds `owner_id`, the ID of the bot or key, which has an index."""
+        """Adds `owner_id`, the ID of the bot or key. The expression has an index."""
         return self.annotate(owner_id=Coalesce("bot_id", "key_id"))
 
     def with_sort_key(self) -> Self:
-        """Adds `sort_key`, which sorts entries by organisation, name of the bot or key, and its ID."""
+        """Adds `sort_key`, a text that sorts entries by organisation, name of the bot or key, and its ID."""
         slug = Coalesce("bot__organisation__slug", "key__organisation__slug")
         name = Left(Coalesce("bot__name", "key__name"), 24)
         owner = Cast(Coalesce("bot_id", "key_id"), models.CharField())
@@ -109,9 +110,9 @@ class AllowListEntry(RevisionedModel):
         db_table = "allow_list_entry"
         ordering = ("created_at", "id")
         indexes = (
-            # For the keys that an address may use.
+            # For the keys that can be used from an address.
             GistIndex(fields=("network",), name="allow_list_network", opclasses=["inet_ops"]),
-            # For lists that are too long to sort by name.
+            # For `with_owner`: the order of lists that are too long to sort by name.
             models.Index(Coalesce("bot_id", "key_id"), "id", name="allow_list_owner"),
         )
         constraints = (
@@ -126,10 +127,10 @@ class AllowListEntry(RevisionedModel):
 
 
 def usable_from_address(keys: QuerySet[Any], address: str) -> QuerySet[Any]:
-    """The keys that have a list, own or bot's, and whose lists all contain the address."""
+    """The keys that have an allow-list, of their own or of their bot, and whose lists all contain the address."""
     entries = AllowListEntry.objects.all()
     containing = entries.filter(network__contains_address=address)
-    # Arrays are looked up in the indexes of keys. For a condition with two sub-queries PostgreSQL reads every key.
+    # PostgreSQL looks arrays up in the indexes of keys. For a condition with two sub-queries it would read every key.
     owners = {
         name: ArraySubquery(containing.filter(**{f"{name}__isnull": False}).values(name)) for name in ("key", "bot")
     }

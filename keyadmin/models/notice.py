@@ -1,4 +1,4 @@
-"""Expiry notices: which notice of which key was sent to whom, so that none is sent twice."""
+"""Expiry notices: mails about keys that expire soon. A row for each notice keeps it from being sent twice."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -10,14 +10,14 @@ from django.db.models.functions import Now
 from keyadmin.models.key import Key, KeyKind
 from keyadmin.models.person import Membership, Person, Role, SystemRole
 
-#: Days before the expiry on which a notice is sent, the last notice first.
+#: The days before the expiry of a key at which a notice is sent, the last notice first.
 NOTICE_DAYS: Final = (1, 7, 14)
 
 
 class ExpiryNotice(models.Model):
-    """A notice to a person that a key expires at a time. A new expiry time gets notices of its own.
+    """A notice to a person that a key expires at `expires_at`, in about `days` days.
 
-    There are no foreign keys, because a notice may outlive its key.
+    A key with a new expiry gets new notices. There are no foreign keys, because a key may be deleted before its notice.
     """
 
     pk = models.CompositePrimaryKey("key_id", "person_id", "expires_at", "days")
@@ -37,18 +37,19 @@ class ExpiryNotice(models.Model):
 
 
 def recipients() -> QuerySet[Any]:
-    """The people who get notices: active owners of an organisation, and system administrators."""
+    """The people who get notices: owners of an organisation and system administrators, if active; by email."""
     owner = Membership.objects.filter(person=OuterRef("pk"), role=Role.OWNER)
     rows: QuerySet[Any] = Person.objects.active().filter(Exists(owner) | Q(system_role=SystemRole.ADMINISTRATOR))
     return rows.order_by("email", "id")
 
 
 def due_for(person: Person) -> QuerySet[Any]:
-    """The keys for which the person is due a notice, the next expiry first, each with `days`, the notice that is due.
+    """The keys about which the person has to be sent a notice now, the next expiry first.
 
-    If notices were missed, only the nearest to the expiry is due. A notice whose day was before the key was created is
-    never due. Owners get notices of the keys of their organisations and bots; administrators of master keys, and of the
-    keys of organisations without an active owner.
+    Each key has `days`, the one of NOTICE_DAYS that is due. If several are due, only the smallest is sent. A notice
+    whose day was before the key's creation is not sent. Owners get notices about the keys of their organisations and
+    bots, except master keys. System administrators get notices about master keys, and about the keys of organisations
+    without an active owner.
     """
     owned = Membership.objects.filter(person=person.id, role=Role.OWNER)
     condition: Any = Q(organisation__in=owned.values("organisation")) & ~Q(kind=KeyKind.MASTER)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
-#: The shortest and the longest retention that an organisation may choose. Charts need 90 days.
+#: (shortest, longest) retention of usage that an organisation may choose, in days. Charts need 90 days.
 USAGE_RETENTION_DAYS: Final = (90, 3650)
 
 

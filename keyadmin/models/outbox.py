@@ -1,4 +1,4 @@
-"""Background work: the outbox of jobs, the workers that process it, and the last run of each maintenance task."""
+"""Background work: the outbox of jobs, its worker processes, and the last run of each maintenance task."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,21 +14,24 @@ class JobKind(models.TextChoices):
 
 
 class OutboxJob(models.Model):
-    """One job. It is deleted when done. A job that failed permanently stays, without its payload, until pruned."""
+    """One job, which is deleted when it is done.
+
+    A job that has failed and is not tried again stays for a while, without its payload; see operations/outbox.py.
+    """
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=40)
-    #: What the handler needs. Never a secret: see operations/outbox.py.
+    #: The arguments of the handler, never a secret: see operations/outbox.py.
     payload = models.JSONField()
     created_at = models.DateTimeField(db_default=Now())
-    #: A worker may claim the job from this time on. A claim moves it to the time at which the claim expires.
+    #: A worker may claim the job from this time on. A claim sets it to the time at which the claim expires.
     due_at = models.DateTimeField(db_default=Now())
-    #: The job fails for good if it is not done by this time.
+    #: The job is not tried again after this time.
     expires_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
-    #: Identifies the current claim. A worker whose claim has expired cannot complete the job any more.
+    #: Identifies the current claim. A worker whose claim was replaced by another can no longer complete the job.
     claim = models.UUIDField(null=True)
-    #: The type of the last exception. Its message may hold an address or a link.
+    #: The type of the last exception, without its message, which may contain an email or a link.
     last_error = models.CharField(max_length=100, blank=True, default="")
     failed_at = models.DateTimeField(null=True)
 
@@ -41,7 +44,7 @@ class OutboxJob(models.Model):
 
 
 class WorkerProcess(models.Model):
-    """A `keyadmin worker`. It says every few seconds that it is alive."""
+    """A `keyadmin worker` process. It updates `seen_at` every few seconds."""
 
     #: Host name and process id.
     name = models.CharField(max_length=300, primary_key=True)

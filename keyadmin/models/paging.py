@@ -1,4 +1,4 @@
-"""Keyset pagination: a page is found by the row before it, so every page costs the same, however deep it is."""
+"""Keyset pagination: a page starts after the sort key of a row, so each page of a long list costs the same."""
 
 import base64
 import json
@@ -20,11 +20,11 @@ _MAX_CURSOR_LENGTH: Final = 1500
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The order of a list: a column, and a unique `tiebreaker` for rows with the same value.
+    """The order of a list: by a column, and by a unique `tiebreaker` among rows with the same value.
 
-    `parse` and `parse_pk` convert the text of a cursor back into values of the two columns, or raise ValueError.
-    `nullable` columns sort rows without a value last, in either direction. `day` names an indexed column with the
-    day (UTC) of a column of times, for a column that has no index itself.
+    `parse` and `parse_pk` convert the texts in a cursor back into values of `column` and `tiebreaker`, or raise
+    ValueError. With `nullable`, rows without a value come last, in either direction. `day` is for a column of times
+    that has no index: it names an indexed column with the day (UTC) of that time.
     """
 
     column: str
@@ -36,7 +36,7 @@ class Order:
     day: str = ""
 
     def columns(self, *, backwards: bool) -> list[Any]:
-        """The arguments of `order_by`."""
+        """The arguments of `order_by`; `backwards` reverses the order."""
         descending = self.descending is not backwards
         sign = "-" if descending else ""
         if not self.nullable:
@@ -51,7 +51,7 @@ class Order:
     def after(self, value: Any, pk: Any, *, backwards: bool) -> Q:
         """The condition for the rows after the row with that value and tiebreaker, or before it if `backwards`.
 
-        The comparison with the column alone is redundant. It lets PostgreSQL scan an index from there.
+        The comparison of the column alone is redundant, but lets PostgreSQL start an index scan at the value.
         """
         comparison = "lt" if self.descending is not backwards else "gt"
         if self.column == self.tiebreaker:
@@ -75,7 +75,10 @@ NEWEST_FIRST: Final = Order("created_at", True, datetime.fromisoformat, UUID)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """The place where a page begins. It grants nothing: every page applies the reader's permissions anew."""
+    """The row after which a page begins, or before which it ends if `backwards`.
+
+    A cursor is sent to clients and is not signed: the query that it is applied to restricts what the reader may see.
+    """
 
     backwards: bool
     value: Any
@@ -92,7 +95,7 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str, order: Order) -> Self | None:
-        """The cursor of a text that `at` made for this order. None for any other text: the first page is shown."""
+        """The cursor of a text that `encode` made for this order; None, which means the first page, for other texts."""
         if not text or len(text) > _MAX_CURSOR_LENGTH:
             return None
         try:
@@ -109,9 +112,9 @@ class Cursor:
 
 
 def _valid_for_postgres(value: Any) -> Any:
-    """The value, if PostgreSQL accepts it as a parameter; ValueError otherwise.
+    """The value, in a form that PostgreSQL accepts. Raises ValueError for lone surrogates and for naive times.
 
-    Python accepts what PostgreSQL rejects: UTC offsets of up to 24 hours, times without an offset, lone surrogates.
+    Times are converted to UTC: Python accepts offsets of up to 24 hours, PostgreSQL does not.
     """
     if isinstance(value, str):
         value.encode()
@@ -124,7 +127,7 @@ def _valid_for_postgres(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in order, and the cursors of the pages before and after ("" if there is none)."""
+    """The rows of a page in order, and the cursors of the pages before and after it; "" if there is none."""
 
     rows: list[Any]
     before: str
@@ -133,7 +136,7 @@ class Page:
 
 
 def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
-    """One page of a query, in one statement. It reads one row more than `size` to learn whether more follow."""
+    """One page of a query, in one statement. Reads `size` + 1 rows, to find out whether more rows follow."""
 
     def fetch(start: Cursor | None, limit: int) -> list[Any]:
         backwards = start is not None and start.backwards
@@ -144,9 +147,9 @@ def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
 
 
 def materialize_ids_first(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """The same rows for a query that matches few: PostgreSQL finds their IDs before it sorts.
+    """The same rows, for a query that matches few: PostgreSQL finds their IDs first and then sorts.
 
-    Without this, PostgreSQL expects many matches and scans the whole table along an index of the order.
+    Otherwise PostgreSQL may expect many matches, and scan the whole table in the order of an index.
     """
     return rows.filter(EqualsAny(F("pk"), ArraySubquery(rows.order_by().values("pk"))))
 
@@ -158,7 +161,11 @@ def materialize_ids_first_if_few(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cursor: str, size: int) -> Page:
-    """`page` for rows that `fetch(start, limit)` returns: at most `limit` rows from `start` on, the nearest first."""
+    """One page of the rows that `fetch(start, limit)` returns.
+
+    `fetch` returns at most `limit` rows after the cursor `start`, or before it if `start.backwards`, the nearest first.
+    `start` is None for the first page.
+    """
     start = Cursor.decode(cursor, order)
     backwards = start is not None and start.backwards
     rows = fetch(start, size + 1)
@@ -172,7 +179,7 @@ def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cu
 
 
 def page_list(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page:
-    """`page` for a list that is already in order. The order must be descending and the column without nulls."""
+    """One page of a sorted list. The order must be descending, and the column must not contain None."""
     start = Cursor.decode(cursor, order)
     if start is None:
         before, after = [], list(rows)

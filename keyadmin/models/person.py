@@ -1,4 +1,4 @@
-"""People and their roles: at most one system role, and at most one role in each organisation."""
+"""People and their roles. A person has at most one system role, and at most one role in each organisation."""
 
 import uuid
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class SystemRole(models.TextChoices):
-    """A role in every organisation."""
+    """A role in the whole installation, and so in every organisation."""
 
     ADMINISTRATOR = "administrator", _("System administrator")
     AUDITOR = "auditor", _("System auditor")
@@ -45,14 +45,14 @@ class MembershipQuerySet(ActorQuerySet):
 
 class PersonQuerySet(ActorQuerySet):
     def visible_to(self, actor: Actor) -> "PersonQuerySet":
-        """The actor, and the people of the organisations that it may read. A system role sees all people."""
+        """The actor, and the people of the organisations that it may read. A person with a system role sees all."""
         if self.sees_everything(actor):
             return self
         shared = Membership.objects.filter(organisation__in=self.readable_organisations(actor))
         visible = models.Q(id__in=shared.values("person"))
         if actor.kind is ActorKind.PERSON:
-            system = Person.objects.active().filter(id=actor.id).exclude(system_role="")
-            visible |= models.Q(id=actor.id) | models.Q(models.Exists(system))
+            has_system_role = models.Exists(self.person_with_system_role(actor))
+            visible |= models.Q(id=actor.id) | models.Q(has_system_role)
         return self.filter(visible)
 
     def active(self) -> "PersonQuerySet":
@@ -71,12 +71,12 @@ class PersonQuerySet(ActorQuerySet):
         )
 
     def with_memberships_outside(self, organisations: Collection[UUID]) -> Self:
-        """Adds `has_memberships_outside`: whether the person has a role in any other organisation."""
+        """Adds `has_memberships_outside`: whether the person has a role in an organisation that is not one of these."""
         outside = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
         return self.annotate(has_memberships_outside=models.Exists(outside))
 
     def with_memberships_visible_to(self, actor: Actor) -> Self:
-        """Prefetches `visible_memberships`: the roles in organisations that the actor may read, by name."""
+        """Prefetches `visible_memberships`: those in organisations that the actor may read, sorted by organisation."""
         visible = Membership.objects.visible_to(actor).select_related("organisation").order_by("organisation__name")
         return self.prefetch_related(models.Prefetch("memberships", queryset=visible, to_attr="visible_memberships"))
 
@@ -100,7 +100,7 @@ class PersonQuerySet(ActorQuerySet):
 
 
 class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ignore[misc]
-    """Looks people up by e-mail address, ignoring case."""
+    """Looks people up by email, ignoring case."""
 
     def get_by_natural_key(self, username: str | None) -> "Person":
         person: Person = self.get(email__iexact=username)
@@ -115,7 +115,7 @@ class Person(RevisionedModel, AbstractBaseUser):
     name = models.CharField(_("name"), max_length=120)
     system_role = models.CharField(max_length=16, choices=SystemRole, blank=True, default="")
     is_active = models.BooleanField(default=True)
-    #: A name of `zoneinfo`. Empty: the time zone of the browser.
+    #: A name of `zoneinfo`; empty for the time zone of the browser.
     time_zone = models.CharField(max_length=64, blank=True, default="")
     #: The number of password links created for the person. Only the latest works.
     password_link_count = models.PositiveIntegerField(default=0)
@@ -150,6 +150,7 @@ class Person(RevisionedModel, AbstractBaseUser):
 
     @property
     def account_status(self) -> AccountStatus:
+        """`account_status_now` of `with_account_status`, else computed from the row."""
         known: Any = getattr(self, "account_status_now", None)
         if known:
             return AccountStatus(known)
@@ -158,7 +159,7 @@ class Person(RevisionedModel, AbstractBaseUser):
         return AccountStatus.ACTIVE if self.last_login or self.has_usable_password() else AccountStatus.INVITED
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
-        """Django binds sessions to this hash. It changes with the password and with `session_generation`."""
+        """The hash that Django stores in sessions. A session ends when its person's hash is a different one."""
         state = f"{self.password}:{self.session_generation}"
         return salted_hmac("keyadmin.Person.session", state, secret=secret, algorithm="sha256").hexdigest()
 

@@ -1,7 +1,7 @@
-"""The review report: findings about keys that may still be used, such as "never used" or "open to any IP".
+"""The review report: findings about keys that are neither revoked nor expired, such as "never used".
 
-`review_keys` computes the findings of a set of keys. For many keys that takes too long for a page: `ReviewFinding` has
-the findings of the last time the report was built.
+`review_keys` computes the findings of some keys. For all keys of a large installation this takes too long for a page,
+so `ReviewFinding` has the findings as of the last build of the report.
 """
 
 from collections.abc import Collection, Iterator
@@ -26,7 +26,7 @@ from keyadmin.models.person import Membership
 from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
 
-#: A key that was not used for this long is a finding.
+#: Without a call for this time, a key or a permission counts as unused.
 UNUSED_AFTER: Final = timedelta(days=90)
 
 
@@ -45,7 +45,7 @@ class Finding(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class KeyReview:
-    """The findings of a key. `scopes` are those it has or inherits; `unused` those without a call for 90 days."""
+    """The findings of a key. `scopes` are its own or inherited ones; `unused` are those without a call for 90 days."""
 
     key: UUID
     organisation: UUID
@@ -55,45 +55,50 @@ class KeyReview:
 
     @property
     def pk(self) -> UUID:
+        """The tiebreaker of `paging`."""
         return self.key
 
     @property
     def total(self) -> int:
+        """The number of findings."""
         return len(self.findings)
 
 
 def reviewable(keys: KeyQuerySet) -> KeyQuerySet:
-    """The keys that are neither revoked nor expired. Paused keys may be used again, so they are included."""
+    """The keys that are neither revoked nor expired. Paused keys are included, because they may be resumed."""
     return keys.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=Now()), revoked_at__isnull=True)
 
 
 def review_keys(keys: QuerySet[Any]) -> list[KeyReview]:
-    """The findings of each key, in the order of the query. Two statements."""
+    """The findings of each key, in the order of the query. Sends two statements."""
     catalogue = frozenset(Scope.objects.values_list("name", flat=True))
     now = timezone.now()
     since = (now - UNUSED_AFTER).astimezone(UTC).date()
-    return [_examined(facts, catalogue, now) for facts in _facts(keys, since)]
+    return [_review(facts, catalogue, now) for facts in _facts(keys, since)]
 
 
-def iterate(keys: KeyQuerySet, size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
-    """The keys with findings, the newest first, with organisation, bot, status and usage.
+def iterate(keys: KeyQuerySet, batch_size: int = 500) -> Iterator[tuple[Any, KeyReview]]:
+    """(key, review) for each of the keys that has findings, the newest key first.
 
-    Reads `size` keys at a time, so that statements are short and memory does not grow.
+    The keys have organisation, bot, status and usage. Reads `batch_size` keys at a time, so that statements are short
+    and memory does not grow.
     """
     rows = reviewable(keys).with_status().with_usage().select_related("organisation", "bot")
     cursor = ""
     while True:
-        page = paging.page(rows, paging.NEWEST_FIRST, cursor, size)
-        examined = {row.key: row for row in review_keys(Key.objects.filter(id__in=[key.id for key in page.rows]))}
-        # A key may have been deleted since the first statement.
-        reviewed = ((key, examined.get(key.id)) for key in page.rows)
-        yield from ((key, row) for key, row in reviewed if row and row.findings)
+        page = paging.page(rows, paging.NEWEST_FIRST, cursor, batch_size)
+        reviews = {row.key: row for row in review_keys(Key.objects.filter(id__in=[key.id for key in page.rows]))}
+        for key in page.rows:
+            review = reviews.get(key.id)  # None if the key was deleted since the first statement
+            if review and review.findings:
+                yield key, review
         cursor = page.after
         if not cursor:
             return
 
 
 def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
+    """What the findings of each key depend on. Scopes count as used if they opened a call after the day `since`."""
     entries = AllowListEntry.objects.order_by()
     roles = Membership.objects.filter(person=OuterRef("creator"), organisation=OuterRef("organisation"))
     granted = Key.scopes.through.objects.filter(key=OuterRef("pk")).order_by().values("scope")
@@ -113,13 +118,14 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
         is_open=~Exists(entries.filter(key=OuterRef("pk"))) & ~Exists(entries.filter(bot=OuterRef("bot"))),
         role=Coalesce(Subquery(roles.values("role")), models.Value("")),
         granted=ArraySubquery(granted),
-        # Scopes of the key's own list without a call; and, because inherited scopes are not listed, scopes with calls.
+        # `idle`: the key's own scopes without a call. `used`: for a key that inherits, whose scopes are not in the
+        # database, the scopes with calls.
         idle=ArraySubquery(idle),
         used=ArraySubquery(used.values("scope").distinct()),
     )
 
 
-def _examined(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> KeyReview:
+def _review(facts: dict[str, Any], catalogue: Collection[str], now: datetime) -> KeyReview:
     scopes, unused = frozenset(facts["granted"]), frozenset(facts["idle"])
     is_gone = facts["creator"] is not None and not (
         facts["creator__is_active"] and (facts["role"] or facts["creator__system_role"])
@@ -148,16 +154,16 @@ class ReviewFindingQuerySet(ActorQuerySet):
     organisation_path = "organisation_id"
 
     def of(self, finding: str) -> Self:
-        """The rows of keys with that finding; of keys with any finding if it is ""."""
+        """One row for each key with that finding, or with any finding if it is ""."""
         return self.filter(finding=finding or ANY)
 
 
-#: The finding of the row that each key with a finding has besides.
+#: A key with findings has one more row, with this value, so that one index finds the keys with any finding.
 ANY: Final = "any"
 
 
 class ReviewFinding(models.Model):
-    """A finding of a key when the report was built. `total` is the number of findings of the key.
+    """A finding of a key as of the last build. `total` is the number of findings of the key.
 
     There are no foreign keys, because the key may be deleted later.
     """

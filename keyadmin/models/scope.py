@@ -1,4 +1,4 @@
-"""Scopes, the routes that each allows, and the scopes that a role amounts to. Pages call a scope a permission."""
+"""Scopes, the routes that each opens, and the scopes of roles. Pages call a scope a permission."""
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
@@ -16,16 +16,17 @@ from keyadmin.models.person import Role, SystemRole
 from keyadmin.models.usage import ScopeDay
 
 IMPERSONATE: Final = "users:impersonate"
-#: The scopes of keyadmin itself. Their endpoints are declared in code, not as routes.
+#: The scopes of keyadmin's own API. Their routes are in core/endpoints.py, not in the database.
 OWN_SCOPES: Final = frozenset({IMPERSONATE, "keys:read", "keys:write", "keys:verify", "history:read"})
-#: The scopes of an auditor's role, for a key that inherits it.
+#: The scopes that a key inherits from an auditor.
 READING_SCOPES: Final = frozenset({"keys:read", "history:read"})
 
 
 def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> frozenset[str]:
-    """The scopes of the catalogue that a person's roles amount to in an organisation; empty without a role.
+    """The scopes of a person in an organisation; empty without a role.
 
-    The person may grant these, and a key that inherits from the person has these.
+    The person can give these scopes to a key, and a key that inherits from the person has them. `system_role` is a
+    value of SystemRole or ""; `role` is a value of Role or "". `catalogue` is the names of all scopes.
     """
     if system_role == SystemRole.ADMINISTRATOR:
         return frozenset(catalogue)
@@ -37,20 +38,20 @@ def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> 
 
 
 def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
-    """The scopes that a key of the kind may have. Only a master key may act for people."""
+    """Those of the scopes that a key of the kind may have. Only a master key may act for people."""
     return frozenset(scopes) if kind == KeyKind.MASTER else frozenset(scopes) - {IMPERSONATE}
 
 
 class ScopeQuerySet(CatalogueQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`: the number of keys that have the scope on their own list, capped."""
+        """Adds `key_count`: the number of keys with the scope, without keys that inherit; at most COUNT_LIMIT + 1."""
         return self.annotate(key_count=CappedCount(Key.scopes.through.objects, "scope")).order_by("position", "name")
 
     def with_use_by_key(self, key: UUID) -> Self:
-        """Adds `last_used` and `calls_this_week`, for one key; None if there were no calls.
+        """Adds `last_used` and `calls_this_week` of one key; None if there were no calls.
 
-        `last_used` is the last day on which the scope allowed a call. `calls_this_week` counts the calls of the last
-        seven days, today included (UTC, by the database's clock).
+        `last_used` is the last day on which the scope opened a call. `calls_this_week` is the number of calls that it
+        opened in the last seven days, today included. Days are UTC, by the database's clock.
         """
         days = ScopeDay.objects.filter(key_id=key, scope=models.OuterRef("name"))
         week = days.filter(day__gt=TruncDate(Now() - timedelta(days=7), tzinfo=UTC)).order_by().values("scope")
@@ -69,7 +70,7 @@ class Scope(RevisionedModel):
     #: A few words beside a checkbox, such as "List and open". `explanation` says it in full.
     caption = models.CharField(_("caption"), max_length=60, blank=True, default="")
     explanation = models.CharField(_("explanation"), max_length=300)
-    #: Completes the sentence "The key can …": "read chats".
+    #: Completes the sentence "The key can …", for example "read chats".
     ability = models.CharField(max_length=80)
     #: Pages warn about a key that has this scope and may be used from any address.
     is_sensitive = models.BooleanField(default=False)
@@ -104,7 +105,7 @@ class ChannelSource(models.TextChoices):
 
 
 class ScopeRoute(models.Model):
-    """A method and path pattern that a scope allows. Several scopes may allow the same one."""
+    """A method and path pattern that a scope opens; core/routes.py describes patterns. Scopes may share a route."""
 
     scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="routes")
     method = models.CharField(max_length=10)

@@ -8,11 +8,15 @@ from django.db.models.lookups import Exact
 
 
 class Secret(models.Model):
-    """The digest of a secret. A key has one, or two while the old one is in its grace period (until `not_after`)."""
+    """The digest of a secret of a key.
+
+    A key has one current secret, whose `not_after` is NULL. After a regeneration it may also have an old one, which is
+    valid until `not_after`: its grace period.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     key = models.ForeignKey("keyadmin.Key", on_delete=models.CASCADE, related_name="secrets")
-    #: HMAC-SHA256 of the whole key under the pepper `pepper_id`, 32 bytes. Calls look keys up by nothing else.
+    #: HMAC-SHA256 of the whole key under the pepper `pepper_id`, 32 bytes. Calls look keys up by this column only.
     digest = models.BinaryField(unique=True)
     pepper_id = models.PositiveIntegerField(db_index=True)
     not_after = models.DateTimeField(null=True, blank=True)

@@ -14,7 +14,11 @@ from keyadmin.models.organisation import Organisation
 
 class TierQuerySet(CatalogueQuerySet):
     def with_key_count(self) -> Self:
-        """Adds `key_count`, the keys in the tier, and `organisation_count`, those whose default tier it is; capped."""
+        """Adds `key_count`, the number of keys in the tier, and `organisation_count`, of those whose default tier it
+        is.
+
+        Both are at most COUNT_LIMIT + 1.
+        """
         return self.annotate(
             key_count=CappedCount(Key.objects, "tier"),
             organisation_count=CappedCount(Organisation.objects, "default_tier"),
@@ -22,7 +26,7 @@ class TierQuerySet(CatalogueQuerySet):
 
 
 class Tier(RevisionedModel):
-    """A named limit. Tiers belong to the catalogue, which all organisations share."""
+    """A named rate limit. Tiers belong to the catalogue, which all organisations share."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=60, unique=True)

@@ -1,8 +1,11 @@
-"""The ledgers of calls: by key, hour and outcome; by scope, address and secret; and the last denials.
+"""Usage: the ledger of calls by key, hour and outcome; calls by scope, address and secret; and the last denials.
 
-No ledger has a foreign key: the lock that a foreign key takes would deadlock with operations, and the hours of a key
-outlive it. The meter adds allowed calls to `UsageHour` when a minute is over, exactly once. `keyadmin.callpath.usage`
-adds everything else within about a second. Days and hours are UTC, by the database's clock.
+When a minute is over, its allowed calls move from the meter to `UsageHour`, each exactly once.
+`keyadmin.callpath.usage` writes all other rows about a second after the calls. Days and hours are UTC, by the
+database's clock.
+
+No table has a foreign key. The lock that a foreign key takes would deadlock with operations, and the hours of a deleted
+key stay.
 """
 
 from collections.abc import Collection
@@ -20,14 +23,14 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.denials import ALLOWED, DenialReason
 from keyadmin.core.redaction import MAX_REQUEST_LINE_LENGTH
 
-#: Addresses that pages show of a key's day. As many more are kept as candidates.
+#: Addresses of each key and day that pages show. The same number is kept in addition, as candidates.
 MAX_ADDRESSES_PER_DAY: Final = 20
-#: ID of the advisory lock that writers of these rows share. The deletion of a key's rows takes it exclusively.
+#: ID of the advisory lock of these tables. Writers of usage share it; the deletion of a key or secret excludes them.
 USAGE_WRITE_LOCK_ID: Final = 0x6B61645F75736564
 
 
 class CallOutcomeGroup(models.TextChoices):
-    """The groups that charts show."""
+    """The groups of outcomes that charts show."""
 
     OK = "ok", _("Allowed")
     PERMISSION = "permission", _("No permission")
@@ -37,6 +40,7 @@ class CallOutcomeGroup(models.TextChoices):
 
 
 def _choice(reason: DenialReason) -> tuple[str, Promise]:
+    """The value and label of the outcome of a call that is denied for the reason."""
     return reason.label, _(reason.title)
 
 
@@ -57,7 +61,7 @@ class CallOutcome(models.TextChoices):
 
     @property
     def phrase(self) -> str:
-        """A short, untranslated phrase for the middle of a sentence; "" for an allowed call."""
+        """A phrase for the middle of a sentence, not translated; "" for an allowed call."""
         return "" if self == ALLOWED else DenialReason[self.name].phrase
 
     @property
@@ -76,7 +80,7 @@ class UsageHourQuerySet(models.QuerySet[Any]):
         return [(reason, int(count)) for reason, count in calls.values_list("outcome", "calls")]
 
     def by_hour(self, order: str) -> models.QuerySet[Any]:
-        """(hour, reasons, calls of each reason), ordered by "hour" or "-hour"."""
+        """(hour, reasons, calls for each of the reasons), in the `order` "hour" or "-hour"."""
         lists = {"reasons": ArrayAgg("outcome", order_by="outcome"), "calls": ArrayAgg("count", order_by="outcome")}
         rows: models.QuerySet[Any] = self.values("hour").annotate(**lists).order_by(order)
         return rows.values_list("hour", "reasons", "calls")
@@ -108,7 +112,7 @@ class UsageHour(models.Model):
 def calls_by_day(key: Any, first: date) -> dict[date, dict[str, int]]:
     """The key's calls by day (UTC) and CallOutcomeGroup, from the day `first` on.
 
-    Adds the newest minute, which is still in the meter, to the ledger's hours. The key must come `with_window`.
+    Includes the newest minute, which is still in the meter. The key must have been read `with_hourly_usage`.
     """
     rows = UsageHour.objects.filter(key_id=key.id, hour__gte=datetime.combine(first, time.min, tzinfo=UTC))
     sums = rows.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=models.Sum("count"))
@@ -161,15 +165,15 @@ class LastDenial(models.Model):
 
 class ScopeDayQuerySet(models.QuerySet[Any]):
     def calls_since(self, key: UUID, first: date) -> dict[str, int]:
-        """By scope, the calls that it allowed the key from the day `first` on."""
+        """By scope, the number of the key's calls that it opened from the day `first` on."""
         calls = self.filter(key_id=key, day__gte=first).values("scope").annotate(calls=models.Sum("count"))
         return {scope: int(count) for scope, count in calls.values_list("scope", "calls")}
 
 
 class ScopeDay(models.Model):
-    """Allowed calls by the scope that allowed them. A call that several scopes allow counts for each of them."""
+    """Allowed calls of a key on a day, by scope that opened them. A call that several scopes open counts for each."""
 
-    #: The order of the columns makes the last day of a key's scope one look-up.
+    #: In this order of columns, the last day of a key's scope is one look-up in the index.
     pk = models.CompositePrimaryKey("key_id", "scope", "day")
     key_id = models.UUIDField()
     day = models.DateField()
@@ -188,26 +192,27 @@ class ScopeDay(models.Model):
 
 class AddressDayQuerySet(models.QuerySet[Any]):
     def today(self) -> Self:
-        """By the database's clock, UTC."""
+        """The rows of the current day (UTC, by the database's clock)."""
         return self.filter(day=TruncDate(Now(), tzinfo=UTC))
 
     def yesterday(self) -> Self:
-        """By the database's clock, UTC."""
+        """The rows of the previous day (UTC, by the database's clock)."""
         return self.filter(day=TruncDate(Now() - timedelta(days=1), tzinfo=UTC))
 
     def by_address(self, keys: Collection[UUID] | models.QuerySet[Any]) -> dict[str, int]:
-        """By address, the calls of all the keys."""
+        """By address, the sum of the calls of the keys."""
         calls = self.filter(key_id__in=keys).values("address").annotate(calls=models.Sum("count"))
         return {address: int(count) for address, count in calls.values_list("address", "calls")}
 
 
 class AddressDay(models.Model):
-    """Allowed calls by source address: the busiest addresses of each key's day, and candidates.
+    """Allowed calls of a key on a day by client address, for the busiest addresses and for candidates.
 
-    `count` never exceeds the true number. `call` is the redacted request line of the last call. `weight` decides which
-    candidates stay, by the "space-saving" algorithm of Metwally, Agrawal and El Abbadi: when all places are taken, a
-    new address starts with the weight of the one that it replaces. An address that appears late and calls often
-    therefore gets a place, while many addresses that call once only replace each other.
+    `count` is the number of calls since the row exists, so it is never too high. `call` is the redacted request line of
+    the last call. `weight` decides which candidates stay, by the "space-saving" algorithm of Metwally, Agrawal and
+    El Abbadi: when the number of rows has reached its limit, a new address starts with the weight of the candidate that
+    it replaces. So an address that appears late and calls often stays, while addresses that call once replace each
+    other.
     """
 
     pk = models.CompositePrimaryKey("key_id", "day", "address")
@@ -229,7 +234,7 @@ class AddressDay(models.Model):
 
 
 class SecretUse(models.Model):
-    """The last time a call with the secret was allowed."""
+    """The last allowed call with a secret that has been replaced."""
 
     secret_id = models.UUIDField(primary_key=True)
     last_used_at = models.DateTimeField()

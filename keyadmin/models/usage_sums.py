@@ -1,8 +1,8 @@
-"""The roll-up of usage: sums of the ledger, so that a page does not add up a hundred thousand keys.
+"""The roll-up of usage: daily sums, so that a page does not have to add up the hours of a hundred thousand keys.
 
-`UsageDay` has the daily sums of organisations, bots and the whole installation; `KeyDay` has the finished days of each
-key. `UsageRollUp` says how far they reach. Later calls are in `UsageHour`, and the newest minute of each key is in its
-meter. The sum of a finished hour is final: if the hour's last minute was still in a meter, it was added from there.
+`UsageDay` has the sums of organisations, bots and the whole installation; `KeyDay` has those of each key, for finished
+days. `UsageRollUp` says up to which time. Later calls are in `UsageHour`, and those of a key's newest minute are in its
+meter. The sum of a finished hour does not change any more: it includes a minute that is still in a meter.
 """
 
 from collections.abc import Collection
@@ -21,23 +21,23 @@ from keyadmin.models.expressions import EqualsAny
 from keyadmin.models.meter import Meter
 from keyadmin.models.usage import CallOutcome, UsageHour
 
-#: The subject of the sums over all organisations.
+#: The subject of the sums of all keys.
 INSTALLATION: Final = UUID(int=0)
 type Keys = Collection[UUID] | QuerySet[Any]
-"""IDs of keys, or a query that returns them."""
+"""IDs of keys, or a query that returns IDs of keys."""
 
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class KeySubset(models.TextChoices):
-    """Which keys of a subject a sum covers."""
+    """Which keys of a subject a sum covers. OWN leaves out the keys of bots."""
 
     ALL = "all", _("All keys")
     OWN = "own", _("Keys of no bot")
 
 
 class Subject(NamedTuple):
-    """An organisation, a bot, or INSTALLATION; and which of its keys."""
+    """What a sum covers: the keys of an organisation, of a bot, or of the installation (INSTALLATION)."""
 
     id: UUID
     key_subset: KeySubset = KeySubset.ALL
@@ -93,9 +93,9 @@ class KeyDay(models.Model):
 
 
 class UsageRollUp(models.Model):
-    """How far the sums reach, in one row.
+    """Up to which time usage is summed, in one row.
 
-    The hours before `hours_until` are in UsageDay, the days before `days_until` in KeyDay.
+    The hours before `hours_until` are in UsageDay, and the days before `days_until` are in KeyDay.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
@@ -111,17 +111,17 @@ class UsageRollUp(models.Model):
 
 
 def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> list[tuple[date, str, int]]:
-    """(day, outcome, calls) from the day `first` (UTC) on, in one statement. A day may come several times.
+    """(day, outcome, calls) from the day `first` (UTC) on, in one statement. The caller adds up rows of the same day.
 
-    Adds to the sums of the subjects the later calls of `keys`. If `keys` is None, returns the sums alone.
+    The rows are the sums of the subjects and, unless `keys` is None, the calls of these keys that are not summed yet.
     """
     added = UsageDay.objects.of(subjects).filter(day__gte=first).values("day", "outcome").annotate(calls=Sum("count"))
     parts: list[Any] = [added.values_list("day", "outcome", "calls")]
     if keys is not None:
-        until = _reached("hours_until")
-        hours = _of(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until)
+        until = _summed_until("hours_until")
+        hours = _of_keys(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until)
         days = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
-        minutes = _running(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
+        minutes = _newest_minutes(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
         running = (
             minutes.annotate(outcome=_text(CallOutcome.OK)).values("day", "outcome").annotate(calls=Sum("cells__0"))
         )
@@ -131,19 +131,19 @@ def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> lis
 
 
 def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
-    """(key, *by, allowed, denied) from the day `first` (UTC) on, in one statement; `by` may be "day".
+    """(key, allowed, denied), or (key, day, allowed, denied) if `by` is "day", from the day `first` (UTC) on.
 
-    A key, or a day of a key, may come several times.
+    One statement. The caller adds up rows of the same key and day.
     """
-    until = _reached("days_until")
+    until = _summed_until("days_until")
     names = ("key_id", *by, "allowed", "denied")
-    finished = _of(KeyDay.objects, keys).filter(day__gte=first).order_by()
+    finished = _of_keys(KeyDay.objects, keys).filter(day__gte=first).order_by()
     finished = finished.values("key_id", *by).annotate(a=Sum("allowed"), d=Sum("denied"))
     ok = Q(outcome=CallOutcome.OK)
-    hours = _of(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until).order_by()
+    hours = _of_keys(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until).order_by()
     hours = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("key_id", *by)
     hours = hours.annotate(allowed=Sum("count", filter=ok, default=0), denied=Sum("count", filter=~ok, default=0))
-    minutes = _running(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
+    minutes = _newest_minutes(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
     running = minutes.annotate(
         allowed=Cast("cells__0", models.DecimalField()), denied=Value(0, models.DecimalField())
     ).values_list(*names)
@@ -151,28 +151,28 @@ def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
     return [(*row[:-2], int(row[-2]), int(row[-1])) for row in rows]
 
 
-def _of(rows: Any, keys: Keys) -> QuerySet[Any]:
+def _of_keys(rows: Any, keys: Keys) -> QuerySet[Any]:
     """The rows of the keys.
 
-    An array is looked up in the index, while a join may read the whole ledger, and hundreds of parameters take longer
-    to send than to look up.
+    PostgreSQL looks an array up in the index. For a join it may read the whole ledger, and sending hundreds of
+    parameters takes longer than the look-up.
     """
     ids: Any = ArraySubquery(keys) if isinstance(keys, QuerySet) else Value(list(keys), ArrayField(models.UUIDField()))
     of_keys: QuerySet[Any] = rows.filter(EqualsAny(F("key_id"), ids))
     return of_keys
 
 
-def _running(keys: Keys, first: date) -> QuerySet[Any]:
-    """The meters of the keys whose newest minute is not in the ledger yet, with `at`, the time of that minute."""
+def _newest_minutes(keys: Keys, first: date) -> QuerySet[Any]:
+    """The meters of the keys with calls in the newest minute, which is not in the ledger, and its time as `at`."""
     at = Func(F("minute") * 60, function="to_timestamp", output_field=models.DateTimeField())
-    meters: QuerySet[Any] = _of(Meter.objects, keys).filter(cells__0__gt=0).annotate(at=at)
+    meters: QuerySet[Any] = _of_keys(Meter.objects, keys).filter(cells__0__gt=0).annotate(at=at)
     return meters.filter(at__gte=_midnight(first))
 
 
-def _reached(field: str) -> Any:
-    """A column of UsageRollUp, read by the same statement as the sums; 1970 before the first roll-up."""
-    reached = UsageRollUp.objects.values(field)[:1]
-    return Coalesce(models.Subquery(reached), Value(_NEVER), output_field=models.DateTimeField())
+def _summed_until(field: str) -> Any:
+    """A column of UsageRollUp, read by the same statement as the sums; the epoch before the first roll-up."""
+    until = UsageRollUp.objects.values(field)[:1]
+    return Coalesce(models.Subquery(until), Value(_EPOCH), output_field=models.DateTimeField())
 
 
 def _text(value: str) -> Any:
