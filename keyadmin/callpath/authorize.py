@@ -1,4 +1,4 @@
-"""Decides a call: snapshot → rules → consumption → verdict."""
+"""Decides a call: loads the key's snapshot, applies the rules, consumes, and returns the verdict."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,12 +16,12 @@ from keyadmin.core.callers import Caller, Person, Verdict
 from keyadmin.core.denials import Denial, DenialReason, Quota
 from keyadmin.core.endpoints import KEY_ROUTE_TABLE
 
-#: Times that a snapshot is loaded for one call, if the key changes between loading and consuming.
+#: How often a snapshot is loaded for one call. It is loaded again if the key changes between loading and consuming.
 MAX_LOADS: Final = 4
 
 
 class AuthorizedCall(NamedTuple):
-    """A call that every rule allows. It is not counted yet."""
+    """A call that all rules allow, and that still has to be consumed. `match` is its route."""
 
     snapshot: Snapshot
     call: Call
@@ -30,9 +30,10 @@ class AuthorizedCall(NamedTuple):
 
 
 def authorize(token: tokens.Token, call: Call, *, is_stale: bool = False) -> Verdict:
-    """Decides a call and records the verdict. Never raises for a bad key or an unavailable database.
+    """Decides a call and records the verdict.
 
-    `is_stale`: the cached snapshot is known to be out of date; load it first.
+    `is_stale`: the cached snapshot is known to be out of date; skip it. Does not raise for an invalid key or an
+    unavailable database, which are denials.
     """
     verdict = _decide(token, call, is_stale)
     state.usage.record(verdict, call.address, call.cost, call)
@@ -40,7 +41,7 @@ def authorize(token: tokens.Token, call: Call, *, is_stale: bool = False) -> Ver
 
 
 def authorize_from_cache(token: tokens.Token, call: Call) -> AuthorizedCall | None:
-    """The call, if the cached snapshot allows it and only consumption is left; else None: use `authorize`.
+    """The call, if the cached snapshot allows it and only consumption is left. Otherwise None: use `authorize`.
 
     Sends no statement.
     """
@@ -52,7 +53,7 @@ def authorize_from_cache(token: tokens.Token, call: Call) -> AuthorizedCall | No
 
 
 def verdict_of(authorized: AuthorizedCall, result: ConsumeResult) -> Verdict | None:
-    """The verdict that follows from consumption; None if it found the snapshot stale."""
+    """The verdict on a call after its consumption; None if the snapshot is stale."""
     key, scopes = authorized.snapshot.key, authorized.snapshot.scopes
     if result.outcome is ConsumeOutcome.STALE:
         return None
@@ -64,7 +65,7 @@ def verdict_of(authorized: AuthorizedCall, result: ConsumeResult) -> Verdict | N
 
 
 def evaluate_rules(snapshot: Snapshot, call: Call) -> AuthorizedCall | Denial:
-    """Applies every rule except the limit. Raises DatabaseUnavailableError."""
+    """Applies all rules except the limit. Raises DatabaseUnavailableError."""
     key = snapshot.key
     if call.organisation not in (None, key.organisation_id):
         return Denial(DenialReason.INVALID_CREDENTIAL)
@@ -85,7 +86,7 @@ def evaluate_rules(snapshot: Snapshot, call: Call) -> AuthorizedCall | Denial:
 
 
 def find_route(snapshot: Snapshot, call: Call) -> routes.Match | None:
-    """The route of the call: one of keyadmin's own endpoints, else of the catalogue.
+    """The route of the call: of keyadmin's own API, else of the catalogue. None if no route matches.
 
     Raises DatabaseUnavailableError.
     """
@@ -104,7 +105,7 @@ def _decide(token: tokens.Token, call: Call, is_stale: bool) -> Verdict:
     with suppress(DatabaseUnavailableError):
         snapshot = None if is_stale else state.snapshots.get(digest)
         verdict = snapshot and _evaluate_and_consume(snapshot, call)
-        # A cached snapshot may allow but not deny. The limit is not the snapshot's: the database has said so just now.
+        # A cached snapshot may allow a call but not deny it. A full limit is final: the database has just checked it.
         if isinstance(verdict, Caller) or (verdict and verdict.reason is DenialReason.LIMITED):
             return verdict
         for _ in range(MAX_LOADS):
@@ -119,7 +120,7 @@ def _decide(token: tokens.Token, call: Call, is_stale: bool) -> Verdict:
 
 
 def _evaluate_and_consume(snapshot: Snapshot, call: Call) -> Verdict | None:
-    """The verdict by one snapshot; None if consumption found it stale."""
+    """The verdict by this snapshot; None if the snapshot is stale."""
     authorized = evaluate_rules(snapshot, call)
     if isinstance(authorized, Denial):
         return authorized
@@ -127,7 +128,7 @@ def _evaluate_and_consume(snapshot: Snapshot, call: Call) -> Verdict | None:
 
 
 def _older_digests(token: tokens.Token) -> Iterator[bytes]:
-    """Under every pepper except the current one."""
+    """The digests of the token under all peppers except the current one."""
     for pepper_id, pepper in conf.peppers.items():
         if pepper_id != conf.current_pepper:
             yield tokens.digest(token.value, pepper)

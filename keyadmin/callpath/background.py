@@ -1,4 +1,4 @@
-"""Background threads that survive errors."""
+"""Background threads that keep running after an error."""
 
 import threading
 from collections.abc import Callable
@@ -9,11 +9,11 @@ log = structlog.get_logger("keyadmin.background")
 
 
 class PeriodicThread:
-    """Runs `task` every `interval` seconds in a daemon thread. An exception is logged, and the next run takes place."""
+    """Runs `task` every `interval_seconds` in a daemon thread. An exception is logged and the thread continues."""
 
-    def __init__(self, name: str, interval: float, task: Callable[[], None]) -> None:
+    def __init__(self, name: str, interval_seconds: float, task: Callable[[], None]) -> None:
         self.name = name
-        self._interval = interval
+        self._interval_seconds = interval_seconds
         self._task = task
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -38,7 +38,7 @@ class PeriodicThread:
     def _run(self) -> None:
         pause = threading.Event()
         while True:
-            pause.wait(self._interval)
+            pause.wait(self._interval_seconds)
             try:
                 self._task()
             except Exception:

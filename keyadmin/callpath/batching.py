@@ -1,14 +1,14 @@
-"""Group commit for consumption: threads that arrive while a statement is in progress share the next one.
+"""Batches of consumptions: threads that arrive while a statement is in progress share the next statement.
 
-A single call is sent at once. Under load one statement, one transaction and one round trip serve many calls.
-A call does not join a batch, and sends its own statement, if
+While no statement is in progress, a call is sent at once. Under load, one statement, one transaction and one round trip
+count many calls. A call does not join a batch, and its thread sends its own statement, if
 
-- another call on the same row waits or is in progress,
+- another call with the same key is queued or in progress,
 - it has waited for MAX_QUEUE_WAIT_SECONDS, or has less than MIN_SECONDS_LEFT until its deadline, or
-- its row belonged to a batch that met a locked row within the last BYPASS_SECONDS.
+- its key was in a batch that met a locked row within the last BYPASS_SECONDS.
 
-The batcher's connection gives up on a locked row after BATCH_LOCK_TIMEOUT_MS: the row of one key must not delay the
-calls of others. No library is used: those for request coalescing are for asyncio, and these are threads.
+A batch waits for a locked row for BATCH_LOCK_TIMEOUT_MS at most, so that the row of one key does not delay the calls of
+other keys. No library is used: those that coalesce requests are for asyncio, and these are threads.
 """
 
 import threading
@@ -30,22 +30,22 @@ type Values = Sequence[bytes | None]
 
 #: Calls in one statement. The statement then fits into the send buffer of a socket.
 MAX_BATCH_SIZE: Final = 100
-#: Milliseconds for which the statement of a batch waits for a locked row.
+#: Milliseconds for which a batch waits for a locked row.
 BATCH_LOCK_TIMEOUT_MS: Final = 30
-#: Seconds for which the rows of a batch that met a locked row are not batched again.
+#: Seconds for which calls with the keys of a batch that met a locked row do not join a batch.
 BYPASS_SECONDS: Final = 1.0
-#: Seconds for which a call waits for its turn in the queue.
+#: Seconds for which a call waits in the queue.
 MAX_QUEUE_WAIT_SECONDS: Final = 0.1
-#: Seconds that a call must have left. A batch ends with the earliest deadline of its calls.
+#: Seconds that a call must have until its deadline to join a batch, which ends with the earliest deadline in it.
 MIN_SECONDS_LEFT: Final = 0.5
-#: Of the batcher's session: its lock time-out, and the plan that locks rows in the order of the arrays.
+#: Settings of the batcher's session: the lock time-out, and the only plan that locks rows in the order of the arrays.
 SESSION_OPTIONS: Final = (
     f"-c lock_timeout={BATCH_LOCK_TIMEOUT_MS}ms -c enable_hashjoin=off -c enable_mergejoin=off -c enable_seqscan=off"
 )
 
 
 class HotKeyBypass:
-    """The keys whose calls are not batched for a while, because a batch that contained them met a locked row."""
+    """The keys whose calls do not join a batch for BYPASS_SECONDS, because a batch with them met a locked row."""
 
     def __init__(self) -> None:
         self._until: dict[bytes | None, float] = {}
@@ -61,10 +61,11 @@ class HotKeyBypass:
 
 @dataclass(slots=True, eq=False)
 class PendingConsume:
-    """One call in the queue.
+    """A call in the queue.
 
-    `ready` is released when the call has a result, or when `is_leader` is set and its thread must send the next batch.
-    A finished call with neither `row` nor `is_locked` got no answer from the server.
+    `deadline` is by `time.monotonic()`. Its thread waits for the lock `ready`, which is released when the call is
+    finished, or when the call became the leader, whose thread must send the next batch. A finished call has a `row`, or
+    `is_locked` if the batch met a locked row; otherwise the server did not answer.
     """
 
     values: Values
@@ -76,10 +77,11 @@ class PendingConsume:
 
 
 class ConsumeBatcher:
-    """Batches the calls of this process's threads.
+    """Batches the calls of this process's threads. Thread-safe.
 
-    `single` takes the values of one call, the first of which identifies its key. `many` takes one array for each value,
-    ordered by key, each key once. It returns what `single` returns for each, after the position in the arrays.
+    The statement `single` counts one call. Its first value is the id of the key. The statement `many` counts several
+    calls of different keys. It takes an array of each value, ordered by key, and returns for each call its position in
+    the arrays, from 1, and the columns that `single` returns.
     """
 
     def __init__(self, database: Database, single: Statement, many: Statement) -> None:
@@ -93,7 +95,7 @@ class ConsumeBatcher:
         self._keys: set[bytes | None] = set()
 
     def consume(self, values: Values) -> RawRow | None:
-        """The row that `single` returns for the values; None if the caller must send its own statement.
+        """The row that `single` returns for the values. None if the caller must send its own statement.
 
         Returns before the call's deadline. Raises DatabaseUnavailableError.
         """
@@ -124,7 +126,7 @@ class ConsumeBatcher:
         return pending.row
 
     def _wait_until_ready(self, pending: PendingConsume) -> bool:
-        """False: the call waited too long and has left the queue."""
+        """Waits until the call is finished or leads. False if it has waited too long and has left the queue."""
         if pending.ready.acquire(timeout=MAX_QUEUE_WAIT_SECONDS):
             return True
         with self._lock:
@@ -133,10 +135,10 @@ class ConsumeBatcher:
             if pending in self._queue:
                 self._dequeue(pending)
                 return False
-        return pending.ready.acquire()  # its batch is in progress, and ends with the earliest deadline in it
+        return pending.ready.acquire()  # its batch is in progress, and ends before the call's deadline
 
     def _abandon(self, pending: PendingConsume) -> None:
-        """Removes a call whose thread stops waiting. If it was the leader, the next call leads."""
+        """Removes a call whose thread has stopped waiting. If it was the leader, the next call leads."""
         with self._lock:
             if pending in self._queue:
                 self._dequeue(pending)
@@ -181,10 +183,10 @@ class ConsumeBatcher:
             self.bypass.add([pending.values[0] for pending in batch])
             for pending in batch:
                 pending.is_locked = True
-        except DatabaseUnavailableError:  # every call without a row raises it in its own thread
+        except DatabaseUnavailableError:  # `consume` raises it in the thread of each call, which has no row
             return
 
 
 def columns_as_arrays(rows: Sequence[Values]) -> list[bytes | None]:
-    """The columns of the rows as array literals of PostgreSQL. Values contain neither blanks nor quotes."""
+    """Each column of the rows as a PostgreSQL array literal. No value needs quotes."""
     return [b"{%b}" % b",".join([text or b"NULL" for text in column]) for column in zip(*rows, strict=True)]

@@ -1,21 +1,24 @@
 """A circuit breaker for PostgreSQL: after a failure, calls are denied at once instead of waiting for a time-out.
 
-It opens for OPEN_SECONDS. Then one caller tries, and the others are denied until that trial has succeeded. The pages'
-database backend shares it. Libraries count failures per function; one failure of this server concerns every caller.
+After a failure it is open for OPEN_SECONDS. Then one statement is sent as a trial, and all others are denied until the
+trial has succeeded. The pages' database backend uses the same breaker.
+
+No library is used: those count several failures of one function before they open, while one failure of PostgreSQL
+concerns all statements of the process.
 """
 
 from threading import Lock
 from time import monotonic
 from typing import Final
 
-#: Seconds for which no request is allowed after a failure.
+#: Seconds after a failure in which no statement is sent.
 OPEN_SECONDS: Final = 0.5
-#: Seconds after which a trial that reported neither success nor failure is given up, and another one is allowed.
+#: Seconds after which another trial may start, if the last one has recorded neither success nor failure.
 TRIAL_SECONDS: Final = 2.0
 
 
 class CircuitBreaker:
-    """Closed while the server answers. A caller that was allowed must record a success or a failure."""
+    """Closed while PostgreSQL answers. After `allow_request` returned True, record a success or a failure."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -23,17 +26,17 @@ class CircuitBreaker:
         self._open_until = 0.0
 
     def record_failure(self) -> None:
-        """The server did not answer: opens the breaker."""
+        """Opens the breaker, because the server did not answer."""
         with self._lock:
             self._has_failed, self._open_until = True, monotonic() + OPEN_SECONDS
 
     def record_success(self) -> None:
-        """The server answered: closes the breaker."""
+        """Closes the breaker, because the server answered."""
         if self._has_failed:
             self._has_failed = False
 
     def allow_request(self) -> bool:
-        """Whether to send a statement now. While open, True is the answer for a trial only."""
+        """Whether to send a statement now. After a failure, True starts a trial."""
         if not self._has_failed:
             return True
         with self._lock:

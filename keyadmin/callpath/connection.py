@@ -1,8 +1,8 @@
 """The call path's connections to PostgreSQL: autocommit, prepared statements, and a deadline for every call.
 
-Each thread has its own connection, and so does each batcher. The client enforces the deadline, because a frozen server
-cannot: a watchdog thread shuts down the socket of a connection whose statement is late. Such a connection is discarded.
-After a failure the circuit breaker denies calls for a moment, so that they do not queue up behind the server.
+Each thread has a connection of its own, and so has each batcher. The deadline is enforced here, because a server that
+hangs cannot enforce it: a watchdog thread shuts down the socket of a connection whose statement is late, and the
+connection is discarded. After a failure the circuit breaker denies calls for a moment, so that they do not all wait.
 
 psycopg's pool is not used: it has no deadline that covers connecting and statements together.
 """
@@ -30,16 +30,16 @@ from keyadmin.callpath.circuit_breaker import CircuitBreaker
 from keyadmin.callpath.metrics import CallPathMetrics
 from keyadmin.conf import conf
 
-#: The columns of a row as PostgreSQL sends them: text, or None for NULL.
+#: The columns of a row as PostgreSQL sends them: encoded text, or None for NULL.
 type RawRow = tuple[bytes | None, ...]
 
-#: Errors of a statement that waited for a locked row. Nothing took effect.
+#: Errors of a statement that waited for a locked row. The statement had no effect.
 LOCK_ERRORS: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
-#: Seconds after a statement during which the connection is reused without a look at its socket.
+#: Seconds after a statement in which the connection is reused without checking its socket.
 REUSE_WITHOUT_CHECK_SECONDS: Final = 0.01
-#: Seconds between two rounds of the watchdog: how late an answer may be noticed to be late.
+#: Seconds between two checks of the watchdog.
 WATCHDOG_INTERVAL_SECONDS: Final = 0.05
-#: Seconds that a call has left at least, so that an answer that has already arrived is still read.
+#: Seconds for which a statement waits at least, so that an answer that has already arrived is read.
 MIN_SECONDS_LEFT: Final = 0.01
 
 
@@ -48,18 +48,18 @@ class DatabaseUnavailableError(Exception):
 
 
 class RowLockedError(DatabaseUnavailableError):
-    """PostgreSQL answered that another transaction has locked a row for too long. Nothing took effect."""
+    """Another transaction has locked a row for too long. The statement had no effect."""
 
 
 class Statement:
-    """A named statement for `execute_prepared`. Parameters are $1, $2, …; all values are text."""
+    """A statement to be prepared under a name. Its parameters are $1, $2, …, and all values are text."""
 
     def __init__(self, name: str, sql: str) -> None:
         self.name, self.sql = name.encode(), sql.encode()
 
 
 class CallDeadline(threading.local):
-    """The moment, by `time.monotonic()`, at which the current call of this thread must have ended."""
+    """The deadline of this thread's current call, by `time.monotonic()`."""
 
     moment: float
 
@@ -67,12 +67,12 @@ class CallDeadline(threading.local):
         self.moment = monotonic() + seconds
 
     def seconds_left(self) -> float:
-        """At least MIN_SECONDS_LEFT."""
+        """Seconds until the deadline, at least MIN_SECONDS_LEFT."""
         return max(MIN_SECONDS_LEFT, self.moment - monotonic())
 
     @contextmanager
     def limited_to(self, moment: float) -> Iterator[None]:
-        """An earlier deadline for the statements in the block."""
+        """Sets an earlier deadline for the statements in the block."""
         outer, self.moment = self.moment, moment
         try:
             yield
@@ -81,24 +81,24 @@ class CallDeadline(threading.local):
 
 
 class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection whose statements end with the deadline of the thread's call."""
+    """A connection whose statements end at the deadline of the thread's call."""
 
     call_deadline: CallDeadline
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: When the statement in progress must be answered. The watchdog reads it from its own thread.
+        #: The deadline of the statement in progress, by `time.monotonic()`. The watchdog's thread reads it.
         self.statement_deadline: float | None = None
         self._prepared_names: set[bytes] = set()
         self._last_used = 0.0
         self._readable = select.poll()  # select() fails in a process with more than a thousand open files
         self._readable.register(self.fileno(), select.POLLIN)
-        # A duplicate descriptor: after libpq has closed its own, that number may belong to another file.
+        # A duplicate of the descriptor. After libpq has closed its own, the number may belong to another file.
         self._socket = socket.socket(fileno=os.dup(self.fileno()))
 
     @classmethod
     def open(cls, conninfo: str, call_deadline: CallDeadline) -> Self:
-        """Connects before the deadline. libpq's connect_timeout cannot be less than two seconds."""
+        """Connects before the deadline; libpq's connect_timeout cannot be less than two seconds."""
         left = call_deadline.seconds_left()
         connection: Self = waiting.wait_conn(cls._connect_gen(conninfo), interval=left, timeout=left)
         connection.call_deadline = call_deadline
@@ -110,8 +110,10 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         return super().wait(gen, interval, timeout=self.call_deadline.seconds_left())
 
     def is_reusable(self) -> bool:
-        """Whether the server has sent nothing since the last statement. A server that closes a connection sends
-        something first. Right after a statement the socket is not looked at.
+        """Whether the connection is open and the server has sent nothing since the last statement.
+
+        A server that closes a connection sends something first. The socket is not checked within
+        REUSE_WITHOUT_CHECK_SECONDS after a statement.
         """
         return not self.closed and (
             monotonic() - self._last_used < REUSE_WITHOUT_CHECK_SECONDS or not self._readable.poll(0)
@@ -124,13 +126,14 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
             self._prepared_names.add(statement.name)
 
     def execute_prepared(self, statement: Statement, values: Sequence[bytes | None]) -> list[RawRow]:
-        """The rows of a statement, by one call of libpq. A cursor costs several times as much: each step of its wait
-        lets another thread take the interpreter.
+        """The rows of a statement, in one call of libpq.
+
+        A cursor takes several times as long, because each step of its wait releases the GIL.
         """
         self.statement_deadline = self.call_deadline.moment
         try:
             self.prepare(statement)
-            nullable = cast("Sequence[bytes]", values)  # psycopg's type excludes NULL here
+            nullable = cast("Sequence[bytes]", values)  # psycopg's annotation excludes NULL
             rows = raw_rows(self._checked(self.pgconn.exec_prepared(statement.name, nullable)))
         finally:
             self.statement_deadline = None
@@ -145,12 +148,12 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
             return cast("list[Row]", cursor.execute(sql, parameters).fetchall())
 
     def abort(self) -> None:
-        """Shuts the socket down, from another thread: the thread that waits for an answer gets an error."""
+        """Shuts the socket down. A thread that waits for an answer gets an error. Call it from another thread."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
-        """Closes the connection and sends nothing to the server."""
+        """Closes the connection without sending anything to the server."""
         self._socket.close()
         self.pgconn.finish()
 
@@ -164,12 +167,13 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
 
 def raw_rows(result: PGresult) -> list[RawRow]:
+    """The rows of a result."""
     columns = range(result.nfields)
     return [tuple(result.get_value(row, column) for column in columns) for row in range(result.ntuples)]
 
 
 class DeadlineWatchdog:
-    """Aborts connections whose statement is late. Its thread starts with the process's first connection."""
+    """Aborts connections whose statement is late. Its thread starts with the first connection of the process."""
 
     def __init__(self) -> None:
         self._connections: WeakSet[DeadlineConnection] = WeakSet()
@@ -191,7 +195,7 @@ class DeadlineWatchdog:
 
 
 class ConnectionSlot:
-    """Keeps a connection between calls. `options` are settings of its session, as `-c name=value`."""
+    """A place that keeps a connection between calls. `options` are settings of its session, as `-c name=value`."""
 
     def __init__(self, options: str = "") -> None:
         self.options = options
@@ -204,7 +208,7 @@ class _ThreadSlot(threading.local):
 
 
 class Database:
-    """Runs the call path's statements. Call `start_call` first; the deadline covers all statements of the call."""
+    """Sends the call path's statements. Call `start_call` first: it sets the deadline of all statements of a call."""
 
     def __init__(self, circuit_breaker: CircuitBreaker, metrics: CallPathMetrics) -> None:
         self.circuit_breaker = circuit_breaker
@@ -233,7 +237,7 @@ class Database:
         return self._run(slot or self._thread.slot, lambda connection: connection.execute_prepared(statement, values))
 
     def connect(self, options: str = "") -> DeadlineConnection:
-        """A new connection that belongs to the caller. Ends with the call's deadline; raises OperationalError."""
+        """Opens a connection, which the caller must close. Raises OperationalError at the call's deadline."""
         connection = DeadlineConnection.open(conninfo(options), self.deadline)
         self.watchdog.register(connection)
         return connection
@@ -247,7 +251,7 @@ class Database:
             self.metrics.connection_closed()
 
     def _run[Result](self, slot: ConnectionSlot, send: Callable[[DeadlineConnection], Result]) -> Result:
-        """Sends a statement, never twice."""
+        """Sends a statement on the connection of the slot, once. Raises DatabaseUnavailableError."""
         if not self.circuit_breaker.allow_request():
             raise DatabaseUnavailableError
         try:
@@ -270,7 +274,10 @@ class Database:
 
 
 def conninfo(options: str = "") -> str:
-    """Django's parameters for `conf.database_alias` without those of Django itself, and the call path's settings."""
+    """The connection string: Django's parameters for `conf.database_alias`, and the call path's session settings.
+
+    `options` are further settings, as `-c name=value`.
+    """
     django_connection = connections[conf.database_alias]
     django_only = ("cursor_factory", "context", "prepare_threshold", "server_side_binding")
     parameters = {
@@ -278,10 +285,10 @@ def conninfo(options: str = "") -> str:
     }
     parameters |= conf.calls_database_overrides
     durable = "on" if conf.durable_counts else "off"
-    # Ends before the deadline, so that a locked row is not mistaken for an unavailable server. A statement that is not
-    # the first to wait for a row waits twice: for the lock of the queue, and for the row.
+    # In milliseconds, 0.35 of the deadline. A statement may wait for two locks, of the row and of the queue for it, and
+    # must end before the deadline. Otherwise a locked row would look like an unavailable server.
     lock_timeout = int(conf.call_deadline_seconds * 350)
-    # One plan for all values of a statement: planning a look-up takes longer than the look-up.
+    # One plan for all values of a statement, because planning a look-up takes longer than the look-up.
     generic_plans = "-c plan_cache_mode=force_generic_plan"
     session = f"-c synchronous_commit={durable} -c lock_timeout={lock_timeout}ms -c timezone=UTC {generic_plans}"
     parameters["options"] = f"{parameters.get('options', '')} {session} {options}"

@@ -1,4 +1,4 @@
-"""The headers of a call → the one token that they present, or a denial. Sends no statement."""
+"""Reads the one token from the headers of a call. Sends no statement."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,13 +7,16 @@ from keyadmin.core import tokens
 from keyadmin.core.denials import Denial, DenialReason
 
 type Headers = Mapping[str, Sequence[str]]
-"""Lower-case name → values in the order received. A server may have joined repeated headers by commas."""
+"""Lower-case name → values, in the order received. The server may have joined the values of a header by commas."""
 
 CREDENTIAL_HEADERS: Final = ("x-api-key", "x-api-key-id", "x-api-key-secret", "authorization")
 
 
 def parse_credentials(headers: Headers) -> tokens.Token | Denial:
-    """Accepts exactly one of X-API-Key, a Bearer token, or the pair X-API-Key-Id and X-API-Key-Secret."""
+    """The token from X-API-Key, or from a Bearer token, or from X-API-Key-Id and X-API-Key-Secret.
+
+    A denial if there is not exactly one of these, or if it is not a valid key.
+    """
     try:
         key, key_id, secret, authorization = [single_value(headers, name) for name in CREDENTIAL_HEADERS]
     except ValueError:
@@ -30,7 +33,10 @@ def parse_credentials(headers: Headers) -> tokens.Token | Denial:
 
 
 def single_value(headers: Headers, name: str) -> str | None:
-    """The header's one value without blanks around it, or None. Raises ValueError for a repeated or an empty one."""
+    """The value of the header, without surrounding blanks; None if it is absent.
+
+    Raises ValueError if the header is empty, or has several values.
+    """
     values = headers.get(name)
     if not values:
         return None

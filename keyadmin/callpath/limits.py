@@ -1,4 +1,7 @@
-"""Consumption: counts a call against its key's limit, if the snapshot is current and the rolling hour has room."""
+"""Consumption: counts a call against its key's limit, if the snapshot is current and the rolling hour has room.
+
+The SQL functions are described in migrations/sql: meter_consume.sql, meter_consume_many.sql, meter_consume_slow.sql.
+"""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +15,7 @@ from keyadmin.core.cidr import Address
 
 
 class ConsumeOutcome(StrEnum):
-    """STALE: the snapshot is not current, or the key has expired since it was loaded. The others are final."""
+    """CONSUMED: the call is counted. FULL: the limit is used up. STALE: load the snapshot again, then decide again."""
 
     CONSUMED = "consumed"
     FULL = "full"
@@ -20,21 +23,22 @@ class ConsumeOutcome(StrEnum):
 
 
 class ConsumeResult(NamedTuple):
-    """`used` calls of the rolling hour, this call included. When full, `wait` seconds until there is room."""
+    """`used` is the number of calls in the rolling hour, this one included. `wait` is in seconds, None unless FULL."""
 
     outcome: ConsumeOutcome
     used: int
     wait: int | None
 
 
-#: CONSUME takes the values of one call. CONSUME_MANY takes an array for each value, and returns a position first.
+#: CONSUME takes the values of one call. CONSUME_MANY takes an array of each value. Its rows begin with the position of
+#: the call in the arrays, from 1.
 CONSUME, CONSUME_MANY = (
     Statement(name, Path(__file__).with_name(f"{name}.sql").read_text()) for name in ("consume", "consume_many")
 )
 
 
 class Limits:
-    """Consumes for the threads of this process."""
+    """Counts the calls of this process's threads. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,12 +54,12 @@ class Limits:
 
 
 def consume_values(snapshot: Snapshot, cost: int, address: Address | None) -> list[bytes | None]:
-    """The parameters of CONSUME."""
+    """The parameters of CONSUME: those of the snapshot, the cost, and the client's address."""
     return [*snapshot.consume_params, str(cost).encode(), address.text.encode() if address else None]
 
 
 def parse_result(row: RawRow) -> ConsumeResult:
-    """From a row of CONSUME, or of CONSUME_MANY without its position."""
+    """The result in a row of CONSUME, or in one of CONSUME_MANY without its position."""
     outcome, used, wait = row
     return ConsumeResult(_OUTCOMES[outcome], int(used or 0), int(wait) if wait else None)
 

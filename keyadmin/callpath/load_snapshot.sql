@@ -1,5 +1,5 @@
--- A key by the digest of its secret, together with the versions of what is read here. Columns: SnapshotRow.
--- LIMIT tells the planner what it cannot know: of a token's digests, one for each pepper, at most one exists.
+-- The key whose secret has one of the digests, with the versions of everything read here. SnapshotRow has the columns.
+-- The digests are of one token under each pepper, so at most one row matches. LIMIT 1 tells the planner so.
 SELECT s.id AS secret_id, s.pepper_id, s.not_after IS NOT NULL AS is_in_grace,
     least(k.expires_at, s.not_after) AS expires_at,
     k.revoked_at IS NOT NULL AS is_revoked,
@@ -10,7 +10,7 @@ SELECT s.id AS secret_id, s.pepper_id, s.not_after IS NOT NULL AS is_in_grace,
     k.id, k.key_id, k.name, k.kind,
     o.id AS organisation_id, o.slug AS organisation_slug, o.name AS organisation_name,
     b.id AS bot_id, b.name AS bot_name, t.name AS tier, t.hourly_limit AS "limit",
-    -- A key that inherits gets the whole catalogue here. Only a master key may act for people.
+    -- For a key that inherits: all scopes that its kind may have. Only a master key may act for people.
     CASE WHEN k.inherits THEN ARRAY(SELECT name FROM scope WHERE k.kind = 'master' OR name <> 'users:impersonate')
         ELSE ARRAY(SELECT scope_id FROM key_scope WHERE key_id = k.id) END AS scopes,
     ARRAY(SELECT c.slug FROM key_channel kc JOIN channel c ON c.id = kc.channel_id WHERE kc.key_id = k.id) AS channels,

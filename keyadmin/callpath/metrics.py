@@ -11,9 +11,10 @@ CONSUME_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0
 
 @dataclass(slots=True)
 class Measurements:
-    """Totals since the process started; `open_connections` is the number open now.
+    """Totals since the process started, except `open_connections`, the number of connections that are open now.
 
-    `consumes_by_bucket` has one count for each of CONSUME_BUCKETS, and a last one for durations above all of them.
+    `consumes_by_bucket` counts consumptions by duration: one count for each of CONSUME_BUCKETS, not cumulative, and a
+    last one for longer durations. `consume_seconds` is the sum of the durations.
     """
 
     consumes_by_bucket: list[int] = field(default_factory=lambda: [0] * (len(CONSUME_BUCKETS) + 1))
@@ -24,7 +25,7 @@ class Measurements:
 
 
 class CallPathMetrics:
-    """Thread-safe. An observation costs about a microsecond."""
+    """Counts what the call path does. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = Lock()

@@ -1,4 +1,4 @@
-"""The rule about On-Behalf-Of: which person a call names, and whether the key may act for people."""
+"""The rule about On-Behalf-Of: the key must be allowed to act for people, and the header must name an active person."""
 
 from pathlib import Path
 from uuid import UUID
@@ -14,9 +14,9 @@ from keyadmin.models.scope import IMPERSONATE
 
 
 def check_on_behalf_of(database: Database, snapshot: Snapshot, call: Call) -> tuple[DenialReason | None, Person | None]:
-    """The reason to deny the call, if any, and the person that it names, if any.
+    """(reason to deny the call or None, person that it acts for or None).
 
-    The person is read for every call, so that a deactivation takes effect with the next one. Raises
+    The person is read for each call, so that a deactivation applies from the next call on. Raises
     DatabaseUnavailableError.
     """
     if call.on_behalf_of is None:
@@ -28,7 +28,7 @@ def check_on_behalf_of(database: Database, snapshot: Snapshot, call: Call) -> tu
 
 
 def _find_person(database: Database, organisation: UUID, text: str) -> Person | None:
-    """The active person of the organisation whose UUID or e-mail address `text` is."""
+    """The active person of the organisation with this id or email."""
     try:
         person_id = UUID(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A request as a server received it → the verdict on it. Every integration and `POST /api/verify` start here."""
+"""Decides a request as a server received it. Every integration and `POST /api/verify` start here."""
 
 from typing import Final
 from uuid import UUID
@@ -28,8 +28,8 @@ def decide(
 ) -> Verdict:
     """Decides a request and records the verdict.
 
-    `path` is as sent, without the query. `peer` is the address at the other end of the connection. For the rest see
-    `Call`.
+    `path` is as sent, without the query. `headers` has at least those of REQUEST_HEADERS that were sent. `peer` is the
+    address at the other end of the connection. For the other parameters see `Call`.
     """
     parsed = parse_request(method, path, headers, peer, declared_route, cost, organisation)
     return state.usage.record_denial(parsed) if isinstance(parsed, Denial) else authorize(*parsed)
@@ -44,7 +44,7 @@ def parse_request(
     cost: int = 1,
     organisation: UUID | None = None,
 ) -> tuple[tokens.Token, Call] | Denial:
-    """The arguments of `authorize`, or the denial of a request that needs no look-up. Sends no statement."""
+    """The arguments of `authorize`, or a denial. Sends no statement. See `decide` for the parameters."""
     if method == "TRACE":
         return Denial(DenialReason.METHOD)
     token = parse_credentials(headers)

@@ -1,4 +1,4 @@
-"""The catalogue's routes, compiled once per process and catalogue version."""
+"""The catalogue's routes, loaded and compiled once in each process for each version of the catalogue."""
 
 from operator import itemgetter
 from threading import Lock
@@ -10,7 +10,7 @@ from keyadmin.core import routes
 
 
 class RouteTableCache:
-    """Keeps the newest route table that this process has loaded."""
+    """Keeps the newest route table that this process has loaded. Thread-safe."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -18,9 +18,9 @@ class RouteTableCache:
         self._newest: tuple[int, routes.Table] = (0, routes.compile_table(()))
 
     def get(self, version: int) -> routes.Table:
-        """The table of that catalogue version or a newer one; `consume` compares versions afterwards.
+        """The table of that version of the catalogue, or of a newer one: consumption checks the version afterwards.
 
-        Loads the table if this process has none that new. Raises DatabaseUnavailableError.
+        Loads the table if this process has only an older one. Raises DatabaseUnavailableError.
         """
         known = self._newest
         if known[0] < version:

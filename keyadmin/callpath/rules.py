@@ -1,7 +1,7 @@
-"""The rules about a call, as pure functions of snapshot and call: the reason to deny it, or None.
+"""The rules about a call: pure functions that return the reason to deny it, or None.
 
-`authorize` applies them in the order of this module. `keyadmin.explain` evaluates each of them. The rule about
-On-Behalf-Of reads the database, and is in `on_behalf_of.py`.
+`authorize` applies them in the order of this module and stops at the first denial. `keyadmin.explain` evaluates all of
+them. The rule about On-Behalf-Of is in `on_behalf_of.py`, because it reads the database.
 """
 
 from typing import NamedTuple
@@ -11,16 +11,17 @@ from keyadmin.callpath.snapshot import Snapshot
 from keyadmin.core import cidr, routes
 from keyadmin.core.denials import DenialReason
 
-#: In the scopes of a route that every key may call.
+#: The scope of routes that every key may call.
 ANY_KEY = ""
 
 
 class Call(NamedTuple):
-    """A call to decide. `path` is as sent, without the query; `address` is None if it cannot be determined.
+    """A call to decide.
 
-    `channel` and `on_behalf_of` are the values of X-Channel and On-Behalf-Of. If `organisation` is set, only its keys
-    are accepted. `declared_route` is what the answering view declares that it needs; if None, keyadmin's own endpoints
-    and the catalogue decide.
+    `path` is as sent, without the query. `address` is the client's, None if it cannot be determined. `channel` and
+    `on_behalf_of` are the values of the headers X-Channel and On-Behalf-Of. `cost` is the number of calls that it
+    counts as. If `organisation` is set, only keys of that organisation are accepted. `declared_route` is the route that
+    the view declares (`keyadmin.integrations.django.requires`); if None, the route is looked up by method and path.
     """
 
     method: str
@@ -34,6 +35,7 @@ class Call(NamedTuple):
 
 
 def check_key_state(snapshot: Snapshot) -> DenialReason | None:
+    """The key must be neither revoked nor expired nor paused."""
     if snapshot.is_revoked:
         return DenialReason.REVOKED
     if snapshot.is_expired:
@@ -49,21 +51,21 @@ def check_allow_list(networks: cidr.CompiledNetworks, address: cidr.Address | No
 
 
 def check_address(snapshot: Snapshot, call: Call) -> DenialReason | None:
-    """Both the key's and the bot's allow-list must contain the address."""
+    """The allow-lists of the key and of its bot must both allow the address."""
     return check_allow_list(snapshot.key_allow_list, call.address) or check_allow_list(
         snapshot.bot_allow_list, call.address
     )
 
 
 def check_permission(snapshot: Snapshot, match: routes.Match | None) -> DenialReason | None:
-    """`match` is the route of the call; a call without a route is denied."""
+    """The key must have one of the scopes of the call's route, `match`. A call without a route is denied."""
     if match is None:
         return DenialReason.UNMAPPED
     return None if ANY_KEY in match.scopes or match.scopes & snapshot.scopes else DenialReason.SCOPE
 
 
 def check_channel(snapshot: Snapshot, call: Call, match: routes.Match | None) -> DenialReason | None:
-    """A key that is restricted to channels must name one of them, on a route that concerns channels."""
+    """A call of a key that is restricted to channels must name one of them, if its route has a channel."""
     if not snapshot.channels or match is None or not match.channel_from:
         return None
     named = match.channel if match.channel_from == "path" else call.channel

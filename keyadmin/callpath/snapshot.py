@@ -1,8 +1,10 @@
-"""The snapshot of a key: an immutable value with everything that its calls are decided by, cached in this process.
+"""Snapshots: immutable views of keys with everything that decides their calls, cached in this process.
 
-A cached snapshot may allow a call but never deny one: consumption notices that it is stale, and before a denial the
-snapshot is loaded again. One statement loads the key together with its versions. Two statements could pair a new
-version with old fields, and nothing would ever notice.
+A cached snapshot may allow a call, because consumption checks that its versions are the current ones. It never denies
+a call: before a denial the snapshot is loaded again.
+
+One statement loads a key together with its versions. With two, a change between them could pair old fields with the
+new version, and consumption would accept the stale snapshot.
 """
 
 from collections import OrderedDict
@@ -25,8 +27,10 @@ from keyadmin.models.scope import scopes_of_role
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """The columns of load_snapshot.sql. `scopes` of a key that inherits are the catalogue's, before the roles of its
-    creator are applied.
+    """A row of load_snapshot.sql.
+
+    For a key that inherits, `scopes` has all scopes that its kind may have. `build_snapshot` reduces them to those of
+    its creator's roles.
     """
 
     secret_id: UUID
@@ -63,9 +67,11 @@ class SnapshotRow:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A key by one of its secrets. `is_in_grace`: the secret has been replaced and is still valid for a while.
+    """A key, as its calls with one of its secrets see it.
 
-    `is_revoked`, `is_expired`, `is_paused` and `used` (calls of the rolling hour) are as of the loading.
+    `is_in_grace`: the secret has been replaced and is in its grace period. `expires_at` is the expiry of the key or the
+    end of the grace period, whichever is earlier. `is_revoked`, `is_expired`, `is_paused` and `used` (calls in the
+    rolling hour) are as of the time of loading.
     """
 
     secret_id: UUID
@@ -82,12 +88,15 @@ class Snapshot:
     channels: frozenset[str]
     key_allow_list: cidr.CompiledNetworks
     bot_allow_list: cidr.CompiledNetworks
-    #: The constant parameters of consume.sql, as text: key, versions, expiry and limit.
+    #: Parameters 1 to 7 of consume.sql as text, the same for each call: key, organisation, versions, expiry and limit.
     consume_params: tuple[bytes | None, ...]
 
 
 class SnapshotCache:
-    """The snapshots that this process used last, at most `conf.max_cached_snapshots`, by the digest of the token."""
+    """The most recently used snapshots, at most `conf.max_cached_snapshots`, by the current digest of their token.
+
+    Thread-safe.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -102,9 +111,10 @@ class SnapshotCache:
             return self._snapshots.get(digest)
 
     def load(self, digests: Sequence[bytes]) -> Snapshot | None:
-        """Loads the key that has one of the digests, and caches it by the first, the current pepper's.
+        """Loads the key whose secret has one of the digests, and caches it.
 
-        None if there is no such key. Raises DatabaseUnavailableError.
+        The first digest is the one under the current pepper. None if there is no such key. Raises
+        DatabaseUnavailableError.
         """
         row = self.load_row(digests)
         snapshot = build_snapshot(row) if row else None
@@ -117,12 +127,12 @@ class SnapshotCache:
         return snapshot
 
     def load_row(self, digests: Sequence[bytes]) -> SnapshotRow | None:
-        """Loads without caching. Raises DatabaseUnavailableError."""
+        """As `load`, but returns the row and does not cache."""
         rows = self._database.fetch(_LOAD, {"digests": list(digests)}, class_row(SnapshotRow))
         return rows[0] if rows else None
 
     def redigest(self, snapshot: Snapshot, digest: bytes, pepper_id: int) -> None:
-        """Stores the secret's digest under the current pepper. Raises DatabaseUnavailableError."""
+        """Replaces the stored digest by `digest`, made with the pepper `pepper_id`. Raises DatabaseUnavailableError."""
         parameters = {"digest": digest, "pepper": pepper_id, "secret": snapshot.secret_id}
         self._database.fetch(_REDIGEST, parameters, scalar_row)
 
@@ -132,6 +142,7 @@ class SnapshotCache:
 
 
 def build_snapshot(row: SnapshotRow) -> Snapshot:
+    """The snapshot of a loaded row."""
     scopes: Iterable[str] = row.scopes
     if row.inherits:
         granted = scopes_of_role(system_role=row.creator_system_role, role=row.creator_role, catalogue=row.scopes)

@@ -1,4 +1,4 @@
-"""The state that the call path keeps in a process: one object, built at start-up and rebuilt in a forked child."""
+"""The state of the call path in a process: one object, built at start-up and built anew in a forked child."""
 
 import atexit
 import os
@@ -15,7 +15,7 @@ from keyadmin.callpath.usage.recorder import UsageRecorder
 
 
 class CallPathState:
-    """Building it opens no connection and starts no thread: both happen on first use."""
+    """The objects that calls share. Connections are opened, and threads started, at their first use."""
 
     def __init__(self) -> None:
         self._build()
@@ -30,12 +30,12 @@ class CallPathState:
         self.usage = UsageRecorder(self.database)
 
     def reset_after_fork(self) -> None:
-        """Gives a child process its own state. The parent keeps its connections and writes its own usage."""
+        """Builds new state for a child process. The parent keeps its connections and writes its usage itself."""
         atexit.unregister(self.usage.flush)
         self._build()
 
     def dead_threads(self) -> list[str]:
-        """The names of background threads that were started and have ended."""
+        """The names of background threads that were started and have ended. `/readyz` reports them."""
         threads: tuple[PeriodicThread, ...] = (self.database.watchdog.thread, self.usage.thread)
         return [thread.name for thread in threads if thread.is_dead]
 

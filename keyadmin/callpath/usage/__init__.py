@@ -1,1 +1,1 @@
-"""Usage: counts of decided calls, kept in memory and written every second. Start reading at `recorder.py`."""
+"""Usage: counts verdicts in memory and writes the counts every second. Read `recorder.py` first."""

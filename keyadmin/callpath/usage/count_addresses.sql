@@ -1,7 +1,8 @@
--- Counts allowed calls by address. See AddressDay for the algorithm: where all places of a key's day are taken, a new
--- address starts with the weight of the candidate that it displaces.
--- Returns the keys that have one address more now. `xmax = 0` is true for a row that this statement has inserted, and
--- false for one that it has updated.
+-- Counts allowed calls by client address. See AddressDay for the algorithm: if a key's day has the maximum number of
+-- rows, a new address starts with the weight of the candidate that it replaces. keep_busiest_addresses.sql then deletes
+-- that candidate.
+-- Returns the keys with a new address. `xmax = 0` is true for a row that this statement has inserted, and false for one
+-- that it has updated.
 WITH today AS MATERIALIZED (SELECT (clock_timestamp() AT TIME ZONE 'UTC')::date AS day), written AS (
     INSERT INTO address_day (key_id, day, address, count, weight, call)
     SELECT counted.key_id, today.day, counted.address, calls, calls + displaced.weight, called

@@ -1,5 +1,4 @@
--- Counts denied calls of known keys by hour and reason. The rows stay when the key is deleted, as those of allowed
--- calls do.
+-- Counts denied calls of known keys by hour and reason. Also for deleted keys, whose hours stay.
 INSERT INTO usage_hour (key_id, hour, outcome, count)
 SELECT key_id, date_trunc('hour', clock_timestamp(), 'UTC'), reason, calls
 FROM unnest(%(keys)s::uuid[], %(reasons)s::text[], %(calls)s::bigint[]) AS counted (key_id, reason, calls)

@@ -1,17 +1,17 @@
-"""Counts of decided calls in memory, bounded in number: a count that finds no room is dropped."""
+"""Counts of verdicts in memory. Their number is limited; a count above the limit is dropped."""
 
 from collections.abc import Iterable, Sized
 from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
-#: Rows of each kind (key and scope, key and reason, …) that wait to be written.
+#: Counts of each kind (by key and scope, by key and reason, …) in memory. Each becomes a row of the database.
 MAX_ROWS: Final = 10_000
-#: Different addresses of one key among them.
+#: Counts of different addresses of one key.
 MAX_ADDRESSES_PER_KEY: Final = 100
 
 
 class RequestLine(Protocol):
-    """Method and path of a call. The path is as sent, without the query."""
+    """Method and path of a call; the path is as sent, without the query."""
 
     @property
     def method(self) -> str: ...
@@ -27,7 +27,7 @@ class LastCall(NamedTuple):
 
 
 class LastDenial(NamedTuple):
-    """A key's latest denied call for a reason. `moment` is of `time.monotonic()`."""
+    """A key's latest denied call for a reason. `moment` is by `time.monotonic()`."""
 
     moment: float
     address: str | None
@@ -35,7 +35,12 @@ class LastDenial(NamedTuple):
 
 
 class UsageCounters:
-    """`secrets` maps a replaced secret to the moment, by `time.monotonic()`, of its last allowed call."""
+    """Counts of allowed and denied calls. Not thread-safe.
+
+    `scopes` counts allowed calls by (key, scope), `addresses` by key and address, and `denials` counts denied calls by
+    (key, label of the reason). `secrets` has the moment, by `time.monotonic()`, of the last allowed call with a
+    replaced secret. `dropped` is the number of counts above the limits.
+    """
 
     __slots__ = (
         "_address_rows",
@@ -53,10 +58,8 @@ class UsageCounters:
         self.addresses: dict[UUID, dict[str, int]] = {}
         self.last_calls: dict[UUID, LastCall] = {}
         self.secrets: dict[UUID, float] = {}
-        #: By key and label of the reason.
         self.denials: dict[tuple[UUID, str], int] = {}
         self.last_denials: dict[tuple[UUID, str], LastDenial] = {}
-        #: Counts that found no room.
         self.dropped = 0
         self._address_rows = 0
 
@@ -84,7 +87,7 @@ class UsageCounters:
         moment: float,
         request: RequestLine | None = None,
     ) -> None:
-        """`secret` is a replaced one that the call used; `scopes` are those that opened the call."""
+        """Counts an allowed call as `calls` calls. `secret` is set if it was replaced; `scopes` opened the call."""
         for scope in scopes:
             self._add(self.scopes, (key, scope), calls)
         if address is not None:
@@ -117,7 +120,7 @@ class UsageCounters:
         self.dropped += later.dropped
 
     def _add[Row](self, rows: dict[Row, int], row: Row, calls: int) -> bool:
-        """Whether the row is counted."""
+        """Adds calls to a row. False if the row was dropped."""
         known = rows.get(row)
         if known is None and not self._has_room(rows):
             return False

@@ -1,5 +1,5 @@
--- Keeps of each key's day the busiest addresses and as many candidates; deletes the rest. Skips rows that another
--- process has locked: these rows are locked in no common order, and waiting for them could deadlock.
+-- Deletes, for each of the keys and days, all addresses but the busiest and the same number of candidates. Skips rows
+-- that another process has locked: they are not locked in a common order, so waiting for them could deadlock.
 WITH ranked AS (
     SELECT key_id, day, address, weight,
         row_number() OVER (PARTITION BY key_id, day ORDER BY count DESC, address) AS position

@@ -1,4 +1,4 @@
--- Records each key's latest denied call for a reason. Two processes may write in the wrong order: the later call stays.
+-- Records the last denied call of a key for a reason. Processes do not write in the order of the calls: the later stays.
 INSERT INTO last_denial (key_id, reason, at, address, call)
 SELECT key_id, reason, clock_timestamp() - age * interval '1 second', address, call
 FROM unnest(%(keys)s::uuid[], %(reasons)s::text[], %(ages)s::float8[], %(addresses)s::inet[], %(called)s::text[])

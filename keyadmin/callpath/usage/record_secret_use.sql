@@ -1,4 +1,4 @@
--- Records the last allowed call of each replaced secret. Two processes may write in the wrong order: the later stays.
+-- Records the last allowed call with a replaced secret. Processes do not write in the order of the calls: the later stays.
 INSERT INTO secret_use (secret_id, last_used_at)
 SELECT secret_id, clock_timestamp() - age * interval '1 second'
 FROM unnest(%(secrets)s::uuid[], %(ages)s::float8[]) AS used (secret_id, age)

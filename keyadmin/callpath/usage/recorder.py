@@ -1,9 +1,10 @@
-"""Records the verdicts of this process: counted as they are decided, written by a background thread.
+"""Records the verdicts of this process: counts them in memory, and writes the counts in a background thread.
 
-The thread runs every second. Where many keys call, counts of allowed calls wait for up to MAX_DEFERRAL_SECONDS: a key
-that is called once a second would otherwise cost a second write for each of its calls. A process that ends writes the
-rest first; one that is killed loses it. While PostgreSQL is unavailable the counts wait, within the bounds of
-`counters.py`.
+The thread writes every second. If many keys are used, it writes counts of allowed calls only every
+MAX_DEFERRAL_SECONDS. Otherwise each call of a key that is used once a second would cost one more write.
+
+A process that ends writes its counts first; a process that is killed loses them. While PostgreSQL is unavailable, the
+counts stay in memory, within the limits of `counters.py`.
 """
 
 import atexit
@@ -24,20 +25,18 @@ from keyadmin.core.denials import ALLOWED, Denial, DenialReason
 log = structlog.get_logger("keyadmin.callpath.usage")
 
 WRITE_INTERVAL_SECONDS: Final = 1.0
-#: Counts of allowed calls are deferred if they have more rows than the first number and fewer than the second.
+#: Counts of allowed calls are deferred if there are more than MIN_DEFERRED_ROWS and fewer than MAX_DEFERRED_ROWS.
 MIN_DEFERRED_ROWS: Final = 100
 MAX_DEFERRED_ROWS: Final = MAX_ROWS // 4
 MAX_DEFERRAL_SECONDS: Final = 15.0
 
 
 class UsageRecorder:
-    """Thread-safe. Its thread starts with the first verdict about a known key."""
+    """Counts verdicts and writes the counts. Thread-safe. The thread starts with the first verdict on a known key."""
 
     def __init__(self, database: Database) -> None:
         self.writer = UsageWriter(database)
-        self.thread = PeriodicThread(
-            "usage-writer", WRITE_INTERVAL_SECONDS, lambda: self.writer.write(self.drain_due())
-        )
+        self.thread = PeriodicThread("usage-writer", WRITE_INTERVAL_SECONDS, self._write_due)
         self._decisions = dict.fromkeys([ALLOWED, *(reason.label for reason in DenialReason)], 0)
         self._failures = 0
         self._counters = UsageCounters()
@@ -46,19 +45,19 @@ class UsageRecorder:
 
     @property
     def decisions(self) -> dict[str, int]:
-        """Decisions since the process started, by "ok" or the label of the reason."""
+        """The number of verdicts since the process started, by "ok" or the label of the denial reason."""
         return dict(self._decisions)
 
     @property
     def dropped(self) -> int:
-        """Counts since the process started that found no room, or that PostgreSQL rejected."""
+        """The number of counts since the process started that were dropped, or that PostgreSQL rejected."""
         return self._failures + self.writer.dropped
 
     def record(self, verdict: Verdict, address: Address | None, cost: int, request: RequestLine | None = None) -> None:
-        """Counts a verdict. Never raises, and waits for nothing but other threads that record.
+        """Counts a verdict. Never raises, and only waits for other threads that record.
 
-        An allowed call counts as `cost` calls, as in its limit; a denied call counts as one. A denial about no known
-        key is counted in `decisions` only.
+        An allowed call counts as `cost` calls, a denied call as one. A denial without a known key is counted in
+        `decisions` only.
         """
         try:
             self._count(verdict, address.text if address else None, cost, request)
@@ -67,23 +66,23 @@ class UsageRecorder:
             self._failures += 1
 
     def record_denial(self, denial: Denial) -> Denial:
-        """Counts the denial of a request that was not read or whose key is not known, and returns it."""
+        """Counts a denial without a known key, and returns it."""
         self.record(denial, None, 1)
         return denial
 
     def flush(self) -> None:
-        """Writes what has been counted, within a few seconds. What cannot be written is kept."""
+        """Writes all counts, within a few seconds. Counts that cannot be written are kept."""
         self.writer.write(self.drain())
 
     def drain(self) -> UsageCounters:
-        """Takes all counts out."""
+        """Removes and returns all counts."""
         with self._lock:
             drained, self._counters = self._counters, UsageCounters()
             self._drained_at = monotonic()
         return drained
 
     def drain_due(self) -> UsageCounters:
-        """Takes out the counts that must not be deferred any longer."""
+        """Removes and returns the counts that are not deferred."""
         with self._lock:
             is_deferrable = MIN_DEFERRED_ROWS < len(self._counters) < MAX_DEFERRED_ROWS
             if is_deferrable and monotonic() - self._drained_at < MAX_DEFERRAL_SECONDS:

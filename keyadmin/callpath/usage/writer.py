@@ -1,7 +1,7 @@
-"""Writes usage counters: one short transaction on a connection of its own, with a deadline.
+"""Writes usage counters in one short transaction, on a connection of its own, with a deadline.
 
-Several processes write at once, each its rows in the same order, so that no two deadlock. Counters that could not be
-written are kept, and written together with later ones.
+Several processes write at the same time. All write the rows in the same order, so that they do not deadlock. Counters
+that could not be written are kept, and written together with later ones.
 """
 
 import threading
@@ -23,39 +23,39 @@ log = structlog.get_logger("keyadmin.callpath.usage")
 
 #: Seconds for one transaction, connecting included.
 WRITE_TIMEOUT_SECONDS: Final = 2.0
-#: The transaction's id tells later whether it took effect, if its commit was not answered. The shared lock keeps the
-#: deletion of a key or secret apart: no count of it is written afterwards. The time-out ends the transaction of a
-#: process that froze here, so that a deletion does not wait for it.
+#: The transaction's id shows later whether it was committed, if the server does not answer the commit. The shared lock
+#: excludes the deletion of a key or secret, so that no count is written after the deletion. The time-out ends the
+#: transaction of a process that hangs, so that a deletion does not wait for it.
 _BEGIN: Final = """SELECT pg_current_xact_id()::text, pg_advisory_xact_lock_shared(%s),
     set_config('idle_in_transaction_session_timeout', '2s', true)"""
 _STATUS: Final = "SELECT pg_xact_status(%s::xid8)"
 
 
 class _Transaction(NamedTuple):
-    """A transaction whose commit was not answered, and the counters that it was to write."""
+    """A transaction whose commit the server did not answer, and the counters that it wrote."""
 
     id: str
     counters: UsageCounters
 
 
 class UsageWriter:
-    """Thread-safe. `dropped` is the number of counts that found no room or that PostgreSQL rejected."""
+    """Writes counters. Thread-safe. `dropped`: the number of counts that were dropped or that PostgreSQL rejected."""
 
     def __init__(self, database: Database) -> None:
         self.dropped = 0
         self._database = database
-        self._waiting = UsageCounters()
+        self._kept = UsageCounters()
         self._in_doubt: _Transaction | None = None
         self._connection: DeadlineConnection | None = None
         self._is_failing = False
         self._lock = threading.Lock()
 
     def write(self, counters: UsageCounters) -> None:
-        """Writes the counters and those that wait. Never raises; the first of several failures is logged."""
+        """Writes the counters and those that were kept. Never raises; logs the first of consecutive failures."""
         with self._lock:
-            self._waiting.merge(counters)
-            self.dropped, self._waiting.dropped = self.dropped + self._waiting.dropped, 0
-            if not self._waiting and self._in_doubt is None:
+            self._kept.merge(counters)
+            self.dropped, self._kept.dropped = self.dropped + self._kept.dropped, 0
+            if not self._kept and self._in_doubt is None:
                 return
             try:
                 self._write()
@@ -79,7 +79,7 @@ class UsageWriter:
             self.close()
             self._connection = self._database.connect()
         self._resolve_in_doubt(self._connection)
-        counters, self._waiting = self._waiting, UsageCounters()
+        counters, self._kept = self._kept, UsageCounters()
         transaction_id = ""
         try:
             with self._connection.transaction(), self._connection.cursor() as cursor:
@@ -89,19 +89,17 @@ class UsageWriter:
                     if statement is _COUNT_ADDRESSES and (grown := [key for (key,) in result.fetchall()]):
                         cursor.execute(_KEEP_BUSIEST_ADDRESSES, {"keys": grown, "busiest": MAX_ADDRESSES_PER_DAY})
         except (psycopg.DataError, psycopg.IntegrityError):
-            self.dropped += (
-                len(counters.scopes) + len(counters.addresses) + len(counters.secrets) + len(counters.denials)
-            )
+            self.dropped += len(counters) + len(counters.denials)
             raise
         except BaseException:
             if transaction_id:
                 self._in_doubt = _Transaction(transaction_id, counters)
             else:
-                self._waiting = counters
+                self._kept = counters
             raise
 
     def _resolve_in_doubt(self, connection: DeadlineConnection) -> None:
-        """Finds out whether the unanswered transaction was committed; if not, its counters wait again.
+        """Finds out whether the last transaction was committed, if that is unknown. If not, keeps its counters.
 
         Raises DatabaseUnavailableError while the transaction is in progress.
         """
@@ -109,18 +107,18 @@ class UsageWriter:
             return
         try:
             ((status,),) = connection.cursor().execute(_STATUS, [self._in_doubt.id]).fetchall()
-        except psycopg.DataError:  # the server crashed, and does not know the transaction any more
+        except psycopg.DataError:  # the server has crashed since and does not know the transaction
             status = None
         if status == "in progress":
             raise DatabaseUnavailableError
         counters, self._in_doubt = self._in_doubt.counters, None
         if status != "committed":
-            counters.merge(self._waiting)
-            self._waiting = counters
+            counters.merge(self._kept)
+            self._kept = counters
 
 
 def _statements(counters: UsageCounters) -> Iterator[tuple[LiteralString, dict[str, Any]]]:
-    """The statements that write the counters, in the order that every process keeps."""
+    """The statements that write the counters, in the same order in every process."""
     now = monotonic()
     if counters.denials:
         keys, reasons = zip(*counters.denials, strict=True)
@@ -168,12 +166,12 @@ def _statements(counters: UsageCounters) -> Iterator[tuple[LiteralString, dict[s
 
 
 def _array(values: Iterable[UUID | str | float | None]) -> str:
-    """An array literal of values that need no quotes. psycopg would look at each value to find that out."""
+    """A PostgreSQL array literal of values that need no quotes. psycopg would check each value for that."""
     return "{" + ",".join("NULL" if value is None else str(value) for value in values) + "}"
 
 
 def _request_lines(requests: Iterable[RequestLine | None]) -> str:
-    """An array literal of redacted request lines, "" for None."""
+    """A PostgreSQL array literal of redacted request lines, "" for None."""
     lines = (redacted_request_line(request.method, request.path) if request else "" for request in requests)
     return "{" + ",".join('"' + line.replace("\\", "\\\\").replace('"', '\\"') + '"' for line in lines) + "}"
 

@@ -116,7 +116,7 @@ def deadlocks() -> int:
 def written(own: UsageWriter) -> bool:
     """Whether everything is written, after some attempts: on a busy machine a transaction may time out."""
     for _ in range(20):
-        if not own._waiting and own._in_doubt is None:
+        if not own._kept and own._in_doubt is None:
             return True
         sleep(0.25)
         own.write(UsageCounters())
@@ -136,7 +136,7 @@ def test_concurrent_writers_lose_nothing_and_do_not_deadlock(rows: CommittedRows
                 for place in dice.sample(range(60), 12):
                     count = allowed_by_id(one, f"10.0.0.{place}")
                     count.merge(denied(one, DenialReason.SCOPE))
-                    own._waiting.merge(count)
+                    own._kept.merge(count)
             own.write(UsageCounters())
         failures.append(not written(own))
 
