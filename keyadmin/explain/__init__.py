@@ -1,5 +1,6 @@
-"""Explains whether a key would be allowed a call, and which rule decides. The rules are the call path's own.
+"""Explains whether a key may make a call, which rule decides, and what would allow the call.
 
-Read the modules in this order: `inputs.py` (key and call), `rules.py` (every rule's result), `explanation.py` (the
-explanation, and its JSON), `context.py`, `messages.py` and `remedies.py` (its texts).
+It evaluates the rules of `keyadmin.callpath` and has none of its own. Read the modules in this order: `inputs.py` (key
+and call), `rules.py` (the result of each rule), `explanation.py` (the explanation and its JSON), `context.py`,
+`messages.py` and `remedies.py` (its texts).
 """

@@ -1,4 +1,4 @@
-"""The context of an explanation, which its messages and remedies describe."""
+"""What the messages and remedies of an explanation are written from."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,16 @@ from keyadmin.core.routes import Match
 from keyadmin.explain.rules import LoadedKey
 from keyadmin.models import Key
 
-#: Names in a list. A longer list ends with the number of further names.
+#: Names in a sentence. A longer list ends with the number of further names.
 _MAX_LISTED_NAMES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainContext:
-    """`match`: the route of the call. `scope_labels`: label by name.
+    """The key, the call, and what was loaded about them.
 
-    `is_for_people`: no key may make the call, but a person may.
+    `match` is the route of the call, None if there is none. `scope_labels` has the labels of all scopes that texts
+    mention, by name. `is_person_route`: no key may make the call, but a person may.
     """
 
     key: Key
@@ -40,7 +41,7 @@ class ExplainContext:
 
     @property
     def channel(self) -> str | None:
-        """The channel that the call names in its path or in X-Channel."""
+        """The channel that the call names, in its path or in X-Channel; None if it names none."""
         return self.match.channel if self.match and self.match.channel_from == "path" else self.call.channel
 
     def labels_of(self, scopes: Collection[str]) -> list[str]:
@@ -49,10 +50,12 @@ class ExplainContext:
 
 
 def join_with_and(names: Collection[str]) -> str:
+    """The names as in "a, b and c"."""
     return _join(names, _("%(some)s and %(last)s"))
 
 
 def join_with_or(names: Collection[str]) -> str:
+    """The names as in "a, b or c"."""
     return _join(names, _("%(some)s or %(last)s"))
 
 

@@ -24,9 +24,10 @@ from keyadmin.models.scope import IMPERSONATE
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rule: why it denies the call, or None; its message; and what would make it pass.
+    """The result of one rule: the reason to deny the call or None, the message, and the remedies.
 
-    A rule after the deciding one is not reached. It still has a reason and a message.
+    The call path stops at the first rule that denies the call, so later rules are not reached. Their reason and message
+    are what they would be.
     """
 
     rule: Rule
@@ -37,11 +38,12 @@ class Step:
 
     @property
     def decides(self) -> bool:
+        """Whether the call is denied because of this rule."""
         return self.is_reached and self.reason is not None
 
     @property
     def state(self) -> str:
-        """`pass`, `decides` or `not_reached`"""
+        """`pass`, `decides` or `not_reached`."""
         if not self.is_reached:
             return "not_reached"
         return "decides" if self.reason else "pass"
@@ -49,7 +51,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`needs`: scopes of which any opens the call. `quota`: before the call."""
+    """What would happen to a call. A key needs one of the scopes `needs`; `quota` is as of before the call."""
 
     key: Key
     call: Call
@@ -59,7 +61,7 @@ class Explanation:
 
     @property
     def deciding(self) -> Step | None:
-        """The rule that denies the call; None if all let it pass."""
+        """The rule that denies the call; None if the call is allowed."""
         return next((step for step in self.steps if step.decides), None)
 
     @property
@@ -73,11 +75,11 @@ class Explanation:
 
     @property
     def remedies(self) -> list[Remedy]:
-        """Everything that would have to change, including what rules that are not reached need."""
+        """Everything that must change to allow the call, including what rules need that are not reached."""
         return [remedy for step in self.steps for remedy in step.remedies]
 
     def as_json(self) -> dict[str, Any]:
-        """For the API and the command line."""
+        """JSON values for the API and the command line. api/resources/explain.py describes the fields."""
         key, call, reason = self.key, self.call, self.reason
         return {
             "allowed": reason is None,
@@ -110,10 +112,10 @@ class Explanation:
 
 
 def explain(key: Key, call: Call) -> Explanation:
-    """Explains the call. The key must have been loaded with its organisation and bot.
+    """Explain what would happen to the call. `key` must have been read with its organisation and bot.
 
-    Raises NotFoundError if the key has been deleted meanwhile, and OperationalError if PostgreSQL does not answer
-    before the deadline of a call.
+    Raises NotFoundError if the key has been deleted since, and OperationalError if PostgreSQL does not answer before
+    the deadline of a call.
     """
     state.database.start_call()
     try:

@@ -1,4 +1,4 @@
-"""The inputs of an explanation: a key that the actor may read, and a call. Text with a secret in it is rejected."""
+"""Reads the inputs of an explanation: a key that the actor may read, and a call. Rejects texts with a secret."""
 
 from enum import StrEnum
 from typing import Final
@@ -26,14 +26,15 @@ class Method(StrEnum):
 
 
 METHODS: Final = tuple(method.value for method in Method)
-#: Characters of each input.
+#: Characters of one input.
 MAX_INPUT_LENGTH: Final = 2000
 
 
 def find_key(actor: Actor, text: str) -> Key:
-    """The key with this id or key ID, with its organisation and bot.
+    """The key with this primary key or key ID, with its organisation and bot.
 
-    Raises NotFoundError, and InvalidInputError for a text that is neither. No message repeats the text.
+    Raises InvalidInputError if the text is neither, and NotFoundError if the actor can read no such key. No message
+    repeats the text, which may be a secret.
     """
     text = text.strip()
     if tokens.contains_secret(text):
@@ -44,12 +45,12 @@ def find_key(actor: Actor, text: str) -> Key:
     keys = Key.objects.visible_to(actor).select_related("organisation", "bot")
     key: Key | None = keys.filter(condition).first()
     if key is None:
-        raise NotFoundError(_("There is no such key."))
+        raise NotFoundError(_("There is no key with this ID."))
     return key
 
 
 def is_key_identifier(text: str) -> bool:
-    """Whether the text has the form of a key's id or key ID. Such a text is no secret, and may be shown again."""
+    """Whether the text has the form of a key's primary key or key ID. Neither is secret, so it may be shown again."""
     if tokens.is_key_id(text):
         return True
     try:
@@ -59,9 +60,9 @@ def is_key_identifier(text: str) -> bool:
 
 
 def parse_call(*, method: str, path: str, address: str = "", channel: str = "", on_behalf_of: str = "") -> Call:
-    """The call. A query is removed from the path. An empty address is one that cannot be determined.
+    """The call from texts that a person or program has entered. Raises InvalidInputError; no message repeats an input.
 
-    Raises InvalidInputError; no message repeats the input.
+    A query is removed from the path. Empty texts are: an address that cannot be determined, no channel, no person.
     """
     fields = {"path": path.partition("?")[0], "address": address, "channel": channel, "on_behalf_of": on_behalf_of}
     fields = {name: text.strip(" \t") for name, text in fields.items()}
@@ -77,7 +78,7 @@ def parse_call(*, method: str, path: str, address: str = "", channel: str = "", 
 def _error_in(name: str, text: str) -> str:
     """The error message for a field, or ""."""
     if tokens.contains_secret(text):
-        return _("This looks like a secret, and was not stored. Enter something else.")
+        return _("This contains a secret, which was not stored. Remove it.")
     if len(text) > MAX_INPUT_LENGTH:
         return _("Use at most %(count)s characters.") % {"count": MAX_INPUT_LENGTH}
     if has_unsendable_characters(text):

@@ -1,4 +1,4 @@
-"""The title of each rule, and its message about a call."""
+"""The title of each rule, and its message about a call: one or two sentences that say what the rule found."""
 
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
@@ -30,13 +30,13 @@ TITLES: Final[dict[Rule, Promise]] = {
 
 
 def message(context: ExplainContext, rule: Rule, reason: DenialReason | None) -> str:
-    """What the rule found. `reason`: why it denies the call; None if it lets the call pass."""
+    """The message of a rule. `reason` is why the rule denies the call, None if it allows the call."""
     return _MESSAGES[rule](context, reason)
 
 
 def _request(context: ExplainContext, reason: DenialReason | None) -> str:
     if reason:
-        return _("The path or a header can be read in more than one way. No other rule is applied.")
+        return _("The path or a header is ambiguous, so no other rule is applied.")
     return _("%(call)s is unambiguous.") % {"call": context.request_line}
 
 
@@ -83,8 +83,10 @@ def _address_on_list(context: ExplainContext, networks: Collection[str], reason:
         return _("The address is unknown, so it is not in %(networks)s.") % {"networks": join_with_or(networks)}
     if reason:
         return _("%(address)s is not in %(networks)s.") % {"address": address.text, "networks": join_with_or(networks)}
-    holding = [network for network in networks if cidr.contains(cidr.compile_networks([ip_network(network)]), address)]
-    return _("%(address)s is in %(networks)s.") % {"address": address.text, "networks": join_with_and(holding)}
+    containing = [
+        network for network in networks if cidr.contains(cidr.compile_networks([ip_network(network)]), address)
+    ]
+    return _("%(address)s is in %(networks)s.") % {"address": address.text, "networks": join_with_and(containing)}
 
 
 def _permission(context: ExplainContext, reason: DenialReason | None) -> str:
@@ -94,7 +96,7 @@ def _permission(context: ExplainContext, reason: DenialReason | None) -> str:
             return _("%(call)s is for people only, so every key is denied.") % {"call": context.request_line}
         return _("No permission allows %(call)s, so every key is denied.") % {"call": context.request_line}
     if match is None:
-        return _("Not looked up, because the path is ambiguous.")
+        return _("Not checked, because the path is ambiguous.")
     if "" in match.scopes:
         return _("%(call)s is allowed for every key.") % {"call": context.request_line}
     names = {"call": context.request_line, "needs": join_with_or(context.labels_of(match.scopes))}
@@ -116,7 +118,7 @@ def _channel(context: ExplainContext, reason: DenialReason | None) -> str:
     if match is None or not match.channel_from:
         return _("This request does not concern a channel.")
     if context.channel is None:
-        return _("X-Channel names no channel. The key may use %(channels)s only.") % {
+        return _("The request names no channel in X-Channel. The key may use %(channels)s only.") % {
             "channels": join_with_and(allowed)
         }
     names = {"channel": context.channel, "channels": join_with_and(allowed)}
@@ -130,9 +132,11 @@ def _on_behalf_of(context: ExplainContext, reason: DenialReason | None) -> str:
     if context.call.on_behalf_of is None:
         return _("The request names no person.")
     if reason is DenialReason.IMPERSONATION:
-        return _("The key may not act for a person: it lacks %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
+        return _("The key may not act for people, because it lacks %(scope)s.") % {
+            "scope": context.scope_labels[IMPERSONATE]
+        }
     if reason:
-        return _("No active person of %(organisation)s is %(person)s.") % names
+        return _("%(person)s is not an active person of %(organisation)s.") % names
     return _("%(person)s is active in %(organisation)s.") % names
 
 

@@ -1,4 +1,4 @@
-"""Remedies: what would have to change for a rule that denies a call to let it pass."""
+"""Remedies: what must change so that a rule that denies a call allows it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from keyadmin.models.scope import IMPERSONATE
 
 
 class RemedyKind(StrEnum):
-    """What would have to change."""
+    """What must change."""
 
     REQUEST = "request"
     REACTIVATE = "reactivate"
@@ -35,12 +35,14 @@ class RemedyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
+    """`detail` is a sentence that says what to do."""
+
     kind: RemedyKind
     detail: str
 
 
 def remedies(context: ExplainContext, rule: Rule, reason: DenialReason | None) -> tuple[Remedy, ...]:
-    """All that the rule needs to let the call pass: at least one remedy if it denies the call for a reason."""
+    """Everything that the rule needs to allow the call; empty if `reason` is None, because it allows the call."""
     if reason is None:
         return ()
     match rule:
@@ -58,12 +60,12 @@ def remedies(context: ExplainContext, rule: Rule, reason: DenialReason | None) -
             detail = _("Wait until its oldest requests are an hour old, or give the key a tier with a higher limit.")
             return (Remedy(RemedyKind.TIER, detail),)
         case _:
-            detail = _("Send the path without //, dot segments or needless escapes, and each header once.")
+            detail = _("Send the path without //, dot segments and unnecessary escapes, and each header once.")
             return (Remedy(RemedyKind.REQUEST, detail),)
 
 
 def _for_key_state(context: ExplainContext) -> Iterator[Remedy]:
-    """A key can be revoked, expired and paused at once."""
+    """One remedy for each of revoked, expired and paused, which may apply together."""
     key, snapshot = context.key, context.snapshot
     if snapshot.is_revoked:
         yield Remedy(RemedyKind.REACTIVATE, _("Reactivate the key."))
@@ -101,8 +103,8 @@ def _for_permission(context: ExplainContext, reason: DenialReason) -> Remedy:
 def _for_channel(context: ExplainContext) -> Remedy:
     names = {"channel": context.channel, "channels": join_with_or(sorted(context.snapshot.channels))}
     if context.channel is None:
-        return Remedy(RemedyKind.CHANNELS, _("Name one of the key’s channels: %(channels)s.") % names)
-    detail = _("Use one of the key’s channels, %(channels)s, or let the key use %(channel)s.") % names
+        return Remedy(RemedyKind.CHANNELS, _("Name one of the key’s channels in X-Channel: %(channels)s.") % names)
+    detail = _("Name one of the key’s channels, %(channels)s, or add %(channel)s to them.") % names
     return Remedy(RemedyKind.CHANNELS, detail)
 
 

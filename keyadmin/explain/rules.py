@@ -1,4 +1,4 @@
-"""Evaluates every rule of the call path for a call, in the call path's order."""
+"""Evaluates all rules of the call path for a call, in the order of the call path."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,12 +17,12 @@ from keyadmin.callpath.state import state
 from keyadmin.core import routes
 from keyadmin.core.denials import DenialReason
 
-#: Times that a key is loaded, if its secret is replaced in between.
+#: How often a key is loaded. It is loaded again if its secret is replaced between the two statements.
 _MAX_LOADS: Final = 4
 
 
 class Rule(StrEnum):
-    """In the call path's order. BOT_ADDRESSES applies to keys of bots only."""
+    """The rules, in the order of the call path. BOT_ADDRESSES applies only to keys of bots."""
 
     REQUEST = "request"
     KEY = "key"
@@ -36,7 +36,7 @@ class Rule(StrEnum):
 
 
 class RuleResult(NamedTuple):
-    """`reason`: why the rule denies the call; None if it lets the call pass."""
+    """A rule, and why it denies the call; None if it allows the call."""
 
     rule: Rule
     reason: DenialReason | None
@@ -44,7 +44,7 @@ class RuleResult(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LoadedKey:
-    """The snapshot by a key's current secret, and the networks of its allow-lists as text, sorted."""
+    """The snapshot of a key with its current secret, and the networks of its allow-lists as texts, sorted."""
 
     snapshot: Snapshot
     key_networks: tuple[str, ...]
@@ -52,9 +52,9 @@ class LoadedKey:
 
 
 def load(key: UUID) -> LoadedKey | None:
-    """Loads what the call path would load for the key now, and caches nothing.
+    """Loads what the call path would load for the key now, without caching it.
 
-    None if there is no such key. The call must have been started. Raises DatabaseUnavailableError.
+    None if there is no such key. Call `state.database.start_call` first. Raises DatabaseUnavailableError.
     """
     for _ in range(_MAX_LOADS):
         digests = state.database.fetch(_CURRENT_DIGEST, {"key": key}, scalar_row)
@@ -67,19 +67,19 @@ def load(key: UUID) -> LoadedKey | None:
 
 
 def is_unambiguous(call: Call) -> bool:
-    """Whether the call can be read in one way only."""
+    """Whether the call path would accept the headers and the path of the call."""
     try:
-        single_value({"value": [call.channel or "-"]}, "value")
-        single_value({"value": [call.on_behalf_of or "-"]}, "value")
+        for value in filter(None, (call.channel, call.on_behalf_of)):
+            single_value({"header": [value]}, "header")
     except ValueError:
         return False
     return routes.is_canonical(call.path)
 
 
 def evaluate(loaded: LoadedKey, call: Call) -> tuple[routes.Match | None, list[RuleResult]]:
-    """The route of the call, and the result of every rule, also of those after the one that decides.
+    """The route of the call, and the results of all rules, also of those after the first that denies the call.
 
-    The route is None if no permission opens the call, or if its path is ambiguous. Raises DatabaseUnavailableError.
+    The route is None if no scope opens the call or if the call is ambiguous. Raises DatabaseUnavailableError.
     """
     snapshot, is_clear = loaded.snapshot, is_unambiguous(call)
     match = find_route(snapshot, call) if is_clear else None

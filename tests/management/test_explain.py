@@ -56,7 +56,7 @@ def test_explain_prints_a_table_of_rules(shell: Shell) -> None:
     assert "decides" in rules[5]
     assert rules[-2:] == [
         "To allow this call: Give the key Export data.",
-        "To allow this call: Name one of the key’s channels: whatsapp.",
+        "To allow this call: Name one of the key’s channels in X-Channel: whatsapp.",
     ]
 
     allowed = shell("explain", key_id(shell, "CRM integration"), *CALL)
@@ -66,7 +66,7 @@ def test_explain_prints_a_table_of_rules(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (("kad_0123456789abcdef", *CALL), 3, "There is no such key."),
+        (("kad_0123456789abcdef", *CALL), 3, "There is no key with this ID."),
         (("CRM integration", *CALL), 6, "key: Enter a key ID"),
         (("kad_0123456789abcdef", "TRACE", "/api/chats"), 1, "invalid choice"),
         (("{key}", "GET", "api/chats"), 6, "path: Start the path with a slash"),
