@@ -1,4 +1,4 @@
-"""The schema. Functions and triggers follow in 0002, the first rows in 0003.
+"""The tables. Migration 0002 adds functions and triggers, and 0003 the first rows.
 
 These three migrations create the schema of the first release and cannot be reversed: drop the database instead.
 """
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
     dependencies = []
 
     operations = [
-        # key_search is an index of trigrams.
+        # For the index key_search.
         TrigramExtension(),
         # People
         migrations.CreateModel(

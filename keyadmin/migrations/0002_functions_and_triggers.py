@@ -1,4 +1,4 @@
-"""What the models cannot express: functions, the triggers that protect history, and settings of tables."""
+"""What the models cannot express: storage settings, functions, and the triggers that protect history."""
 
 from django.db import migrations
 
@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     operations = [
         *run("tables"),
-        # The call path. A function follows those that it calls.
+        # The call path. A function comes after those that it calls.
         *run("meter_minute", "meter_used", "meter_to_ledger", "meter_close"),
         *run("meter_consume_slow", "meter_consume", "meter_consume_many"),
         # History: append-only, and searched by one index.

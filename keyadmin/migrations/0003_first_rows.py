@@ -1,4 +1,4 @@
-"""The first rows: the catalogue of scopes, routes and tiers, its version, the head of history, and the cache table."""
+"""The first rows: the catalogue (scopes, routes and tiers), its version, the chain head, and the cache table."""
 
 from typing import Any
 from uuid import UUID
@@ -150,8 +150,8 @@ ROUTES = [
     ("templates:send", "POST", "/api/templates/{template}/send", "header"),
 ]
 
+# name, calls in a rolling hour
 TIERS = [("Standard", 1_000), ("Admin", 5_000)]
-
 
 #: The subject of the version of the catalogue.
 CATALOGUE = UUID(int=0)

@@ -1,4 +1,4 @@
-"""The outbox of background jobs, its workers, and the runs of maintenance tasks."""
+"""The outbox of background jobs, its worker processes, and the last runs of maintenance tasks."""
 
 import django.db.models.functions.datetime
 from django.db import migrations, models

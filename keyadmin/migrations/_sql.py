@@ -1,4 +1,4 @@
-"""SQL that migrations install, one file for each function, in the folder `sql`."""
+"""The SQL files of the folder `sql`, one for each function, as migration operations."""
 
 from pathlib import Path
 
@@ -8,5 +8,5 @@ _FOLDER = Path(__file__).parent / "sql"
 
 
 def run(*names: str) -> list[RunSQL]:
-    """Operations that run the files `<name>.sql` in this order. They cannot be reversed: see 0001_initial."""
+    """One operation for each name, which runs the file `<name>.sql`. It cannot be reversed: see 0001_initial.py."""
     return [RunSQL((_FOLDER / f"{name}.sql").read_text()) for name in names]

@@ -1,5 +1,5 @@
--- The trigger function of chain_head. It lets the head move to a later number, and then take the hash of that event.
--- Every other change is an error, so the head cannot be set back to hide events that were cut off.
+-- Trigger function of chain_head: allows a higher number, and then the hash of the event with that number. Every other
+-- change is an error. So the head cannot be set back to hide that the newest events were removed.
 CREATE FUNCTION chain_head_require_advance() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'UPDATE' THEN

@@ -1,16 +1,16 @@
--- The numbers of the first `max_results` events that match `query`, from `lowest` to `highest` and from `since`
--- (inclusive) to `until` (exclusive), newest first, or oldest first if `ascending`. In `query`, a tsquery, chr(1)
--- stands for the partition at the beginning of each term.
+-- The numbers of the first `max_results` events that match `query`, with numbers from `lowest` to `highest` and times
+-- from `since` (inclusive) to `until` (exclusive). The newest come first, or the oldest if `ascending`. `query` is a
+-- tsquery in which each term begins with chr(1), which stands for the partition; event_terms.sql describes the terms.
 --
--- The scan goes through history partition by partition and stops when it has enough results. A term that is frequent
--- costs one partition; one that is rare costs one look-up in each partition (153 of them for 10,000,000 events); and
--- terms that must occur together are intersected in the index, within the partition. Where matches are so frequent
--- that one bucket of 1,024 events fills a page, the scan goes by buckets instead of whole partitions.
+-- The scan reads one partition after the other, and stops when it has enough results. For a frequent term it reads one
+-- partition. For a rare term it makes one look-up in each partition, of which 10,000,000 events have 153. Terms that
+-- must occur together are intersected in the index, within a partition. Where matches are frequent, the scan reads
+-- buckets of 1,024 events instead of whole partitions.
 CREATE FUNCTION event_find(
     query text, lowest bigint, highest bigint, since timestamptz, until timestamptz, ascending boolean,
     max_results integer
 ) RETURNS SETOF bigint LANGUAGE plpgsql STABLE ROWS 50
-    -- The expression has no statistics to choose a plan by, and only the inverted index is ever right.
+    -- The planner has no statistics of the expression, and the inverted index is the best plan for every query.
     SET enable_seqscan = off SET enable_indexscan = off SET max_parallel_workers_per_gather = 0
 AS $$
 DECLARE
@@ -18,7 +18,7 @@ DECLARE
     newest constant bigint := least(highest, (SELECT number FROM chain_head));
     next_number bigint := CASE WHEN ascending THEN lowest ELSE newest END;
     partition text;
-    bits integer := 10;  -- The size of the next step: 10 is a bucket, 16 a partition.
+    bits integer := 10;  -- The next step has 2^bits events: 10 is a bucket, 16 a partition.
     low bigint;
     high bigint;
     missing integer := max_results;
@@ -40,14 +40,15 @@ BEGIN
                         WHEN 10 THEN format(' & ''%ss=%s''', partition, to_hex(next_number >> 10 & 63)) ELSE ''
                     END
                 )::tsquery
-                OFFSET 0  -- Keeps PostgreSQL from reading the index of `at` as well.
+                OFFSET 0  -- Otherwise PostgreSQL also reads the index of `at`.
             ) AS hit
             WHERE hit.number BETWEEN low AND high AND hit.at >= since AND hit.at < until
             ORDER BY hit.number * direction LIMIT missing;
         GET DIAGNOSTICS found_now = ROW_COUNT;
         missing := missing - found_now;
         next_number := CASE WHEN ascending THEN high + 1 ELSE low - 1 END;
-        -- If the partition is as dense as what was just read, it has more matches than are missing: go by buckets.
+        -- If matches are as frequent in the rest of the partition as in this step, it has more than are missing: then
+        -- the next step is a bucket.
         bits := CASE WHEN missing <= found_now * CASE bits WHEN 10 THEN 63 ELSE 1 END THEN 10 ELSE 16 END;
     END LOOP;
 END $$;

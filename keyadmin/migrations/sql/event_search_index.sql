@@ -1,5 +1,5 @@
--- The inverted index of the search terms. Without the list of pending entries (fastupdate): every look-up would read
--- all of it.
+-- The inverted index of the search terms. fastupdate is off, because every look-up would read the whole list of pending
+-- entries.
 CREATE INDEX event_search_terms ON event USING gin (
     event_terms(
         number, type, actor_id, actor_label, organisation_id, organisation_label,
@@ -7,5 +7,5 @@ CREATE INDEX event_search_terms ON event USING gin (
     )
 ) WITH (fastupdate = off);
 
--- No plan uses statistics of this expression, and ANALYZE would compute the terms of 30,000 events.
+-- event_find needs no statistics of this expression, and for them ANALYZE would compute the terms of 30,000 events.
 ALTER INDEX event_search_terms ALTER COLUMN 1 SET STATISTICS 0;

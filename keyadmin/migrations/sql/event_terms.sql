@@ -1,12 +1,12 @@
--- The search terms of an event. Each begins with a blank (not part of the term) and the number of the event's
--- partition in hexadecimal, such as "5f/"; a partition is 65,536 consecutive events.
+-- The search terms of an event. Each begins with the number of the event's partition in hexadecimal, such as "5f/". A
+-- partition is 65,536 consecutive events. After it comes one of:
 --   e=key.edited  i=<actor's ID>  o=<organisation's ID>  g=<target's ID>     exact values
---   s=3f                          the bucket of 1,024 events within the partition
+--   s=3f                          the number of the event's bucket within the partition; a bucket is 1,024 events
 --   w~retired                     words of all texts
 --   a~maya  t~crm                 words of the actor's label and of the target's label
 --   n~203.0.113.0/24              IP addresses and ranges, with ";" for ":"
--- A word is a run of letters, digits and characters outside ASCII; models/event_search.py splits queries the same way.
--- Words are cut after 60 characters, and all texts together after 20,000.
+-- A word is a run of letters, digits and characters outside ASCII. models/event_search.py splits queries in the same way.
+-- Words are cut to 60 characters, and all texts together to 20,000.
 CREATE FUNCTION event_terms(
     number bigint, type text, actor_id uuid, actor_label text, organisation_id uuid, organisation_label text,
     target_id text, target_label text, ip inet, request_id text, changes jsonb, reason text
@@ -19,7 +19,7 @@ DECLARE
     ), 20000);
     ranges text;
 BEGIN
-    IF octet_length(texts) > 1500 THEN  -- A longer word would be an error, and the event could not be stored.
+    IF octet_length(texts) > 1500 THEN  -- Cuts words: PostgreSQL rejects terms above 2,046 bytes, and with them the event.
         texts := regexp_replace(texts, replace('([^-]{60})[^-]+', '-', btrim(separators, '[]+')), '\1', 'g');
     END IF;
     IF jsonb_exists(changes, 'networks') THEN

@@ -1,4 +1,4 @@
--- Deletes the meter of a key that is deleted, and adds the minute that is not yet in the ledger to it.
+-- Deletes the meter of a deleted key, and adds the calls of its newest minute to the ledger.
 CREATE FUNCTION meter_close(a_key uuid) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     m meter%ROWTYPE;

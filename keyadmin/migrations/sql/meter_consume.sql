@@ -1,6 +1,7 @@
--- Counts one call against its key's limit. The usual case is one UPDATE: it counts the call if the snapshot's versions
--- are the current ones, nothing has expired, the newest cell is of the current minute and the rolling hour has room.
--- In every other case meter_consume_slow decides; see there for the outcomes.
+-- Counts one call against its key's limit. Returns the outcome ("consumed", "full" or "stale"), the calls in the rolling
+-- hour, and the seconds to wait; meter_consume_slow.sql describes them.
+-- Usually one UPDATE counts the call: if the snapshot's versions are the current ones, the key has not expired, the
+-- newest cell is of the current minute, and the rolling hour has room. In all other cases meter_consume_slow decides.
 CREATE FUNCTION meter_consume(
     a_key uuid, a_version bigint, an_organisation uuid, an_organisation_version bigint, a_catalogue_version bigint,
     an_expiry timestamptz, a_limit bigint, a_cost integer, an_address inet,

@@ -1,5 +1,6 @@
--- Counts one call of each of many keys in one transaction. The keys are distinct and in ascending order, which is the
--- order in which their rows are locked. `place` is the position of a call in the arrays, from 1.
+-- Counts one call of each of many keys in one transaction. The arrays have one element for each call. The keys must be
+-- distinct and in ascending order, which is the order in which their meters are locked. Returns a row for each call:
+-- `place` is its position in the arrays, from 1; the other columns are those of meter_consume.
 CREATE FUNCTION meter_consume_many(
     keys uuid[], versions bigint[], organisations uuid[], organisation_versions bigint[], catalogue_versions bigint[],
     expiries timestamptz[], limits bigint[], costs integer[], addresses inet[]

@@ -1,8 +1,9 @@
--- Counts a call that the single UPDATE of meter_consume did not count: locks the meter, moves its cells to the current
--- minute, and decides. Outcomes:
---   consumed  counted; `used` is the number of calls in the rolling hour, this one included
---   full      the rolling hour has no room; `wait` is the number of seconds until it has
---   stale     the snapshot's versions are not the current ones, or the key has expired: reload and decide again
+-- Decides a call that the UPDATE of meter_consume has not counted: locks the meter, moves its cells to the current
+-- minute, and returns the outcome:
+--   consumed  the call is counted; `used` is the number of calls in the rolling hour, this one included
+--   full      the rolling hour has no room for `a_cost` calls; `wait` is the number of seconds until it has
+--   stale     the snapshot's versions are not the current ones, or the key has expired: load it and decide again
+-- `a_limit` is the number of calls in a rolling hour. `a_cost` is the number of calls that this one counts as.
 CREATE FUNCTION meter_consume_slow(
     a_key uuid, a_version bigint, an_organisation uuid, an_organisation_version bigint, a_catalogue_version bigint,
     an_expiry timestamptz, a_limit bigint, a_cost integer, an_address inet,
@@ -35,8 +36,9 @@ BEGIN
         m.minute := this_minute;
         has_moved := true;
     ELSIF m.minute > this_minute THEN
-        -- The clock was set back. It was read under the row's lock, so no other call is ahead of it. The counts keep
-        -- their age, so no call waits longer than one window.
+        -- The clock was set back. (It is read under the row's lock, so no other call can have moved the cells to a later
+        -- minute since.) The cells are taken as counts of the minutes before the new time. So no call waits for longer
+        -- than an hour.
         m.minute := this_minute;
         has_moved := true;
     END IF;

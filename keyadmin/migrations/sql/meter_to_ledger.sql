@@ -1,5 +1,4 @@
--- Adds the calls of a finished minute to the ledger. The caller holds the lock of the meter's row and calls this once
--- for each cell.
+-- Adds the calls of a finished minute to the ledger, usage_hour. Call it once for each minute, with the meter locked.
 CREATE FUNCTION meter_to_ledger(a_key uuid, a_minute bigint, calls integer) RETURNS void LANGUAGE sql VOLATILE
 BEGIN ATOMIC
     INSERT INTO usage_hour (key_id, hour, outcome, count)

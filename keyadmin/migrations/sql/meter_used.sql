@@ -1,4 +1,5 @@
--- The calls in the rolling hour that ends now, from columns of a meter. `minute` is the minute of cells[1], the newest.
+-- The calls in the rolling hour that ends now. The parameters are columns of a meter; `minute` is that of cells[1], the
+-- newest cell.
 CREATE FUNCTION meter_used(minute bigint, cells integer[], used bigint) RETURNS bigint LANGUAGE sql VOLATILE
 RETURN CASE
     WHEN meter_minute() <= minute THEN used

@@ -1,4 +1,4 @@
--- The triggers that protect history. ENABLE ALWAYS: session_replication_role cannot switch them off.
+-- The triggers that protect history. With ENABLE ALWAYS, session_replication_role cannot disable them.
 CREATE TRIGGER event_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON event
     FOR EACH STATEMENT EXECUTE FUNCTION event_deny_change();
 ALTER TABLE event ENABLE ALWAYS TRIGGER event_append_only;
