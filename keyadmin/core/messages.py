@@ -1,4 +1,4 @@
-"""Texts for people. `core` does not import Django, so it marks the texts, and operations and interfaces translate them."""
+"""Texts for people. `core` does not import Django, so it only marks them. Operations and pages translate."""
 
 
 def marked(text: str) -> str:

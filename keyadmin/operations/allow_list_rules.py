@@ -1,4 +1,4 @@
-"""Which networks an IP allow-list accepts, and what an empty list allows. Keys and bots share these rules."""
+"""The rules of IP allow-lists, of keys and of bots: accepted networks, and the effect of an empty list."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,14 +11,14 @@ from keyadmin.core.errors import InvalidInputError
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.validation import FieldErrors, translate
 
-#: Entries of one list. A call is compared with all of them.
+#: Entries of one list. Each call is compared with all of them.
 MAX_ENTRIES: Final = 100
 
 
 def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network:
-    """The network as a new entry beside `others`. Raises InvalidInputError for the field `network`.
+    """The network of a new entry; `others` are the other networks of the list. `narrow_only`: see `cidr.parse`.
 
-    `narrow_only` applies the shortest prefix that a bot's list accepts.
+    Raises InvalidInputError for the field `network`.
     """
     try:
         network = cidr.parse(text, narrow_only=narrow_only)
@@ -32,7 +32,7 @@ def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: boo
 
 
 def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> None:
-    """Check a key's whole list: at most MAX_ENTRIES, no /0, and no entry that an earlier one covers."""
+    """Add errors of a key's whole list: more than MAX_ENTRIES, a /0, or an entry that an earlier one covers."""
     if len(networks) > MAX_ENTRIES:
         errors.add("networks", _too_many())
         return
@@ -44,13 +44,13 @@ def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> Non
 
 
 def require_confirmation(owner: Bot | Key, allow_any: bool) -> None:
-    """Raise InvalidInputError for the field `allow_any`, unless the actor confirmed that the list becomes empty."""
+    """Raise InvalidInputError for the field `allow_any`, unless `allow_any` confirms that the list becomes empty."""
     if not allow_any:
         raise InvalidInputError({"allow_any": [effect_of_emptying(owner)]})
 
 
 def effect_of_emptying(owner: Bot | Key) -> str:
-    """A sentence: which addresses are allowed once the owner's list is empty. Other lists still apply."""
+    """A sentence that says which addresses will be allowed when the owner's list is empty."""
     if isinstance(owner, Key):
         bot_entries = AllowListEntry.objects.filter(bot=owner.bot_id) if owner.bot_id else []
         if networks := ", ".join(map(str, bot_entries)):
@@ -71,7 +71,7 @@ def effect_of_emptying(owner: Bot | Key) -> str:
 
 
 def _too_many() -> str:
-    return _("An allow-list holds at most %(count)d IP ranges. Use wider ones.") % {"count": MAX_ENTRIES}
+    return _("An IP allow-list has at most %(count)d IP ranges. Use fewer, wider ranges.") % {"count": MAX_ENTRIES}
 
 
 def _already_covered(network: cidr.Network, covering: cidr.Network) -> str:

@@ -1,7 +1,7 @@
-"""Privilege ceilings: no actor creates or changes a key that would have more privileges than the actor.
+"""Privilege ceilings: an actor cannot give a key more privileges than the actor has.
 
-A ceiling has scopes, channels, allow-lists and an expiry. A key's ceiling is what it may do; an actor's ceiling is the
-most that a key created by the actor may do.
+Privileges are scopes, channels, allow-lists and an expiry. The ceiling of an actor is the most that a key may have that
+the actor creates or changes.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,9 +21,10 @@ from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 
 @dataclass(frozen=True, slots=True)
 class PrivilegeCeiling:
-    """Privileges of a key or of an actor. Without channels, lists or expiry there is no restriction of that kind.
+    """The privileges of a key, or the most that an actor can give to a key.
 
-    `lists` are the allow-lists that apply, without empty ones: an address must be on each of them.
+    No `channels`, no `lists` or no `expires_at` means no restriction of that kind. `lists` are the non-empty
+    allow-lists that apply; an address must be on each of them.
     """
 
     scopes: frozenset[str]
@@ -33,17 +34,17 @@ class PrivilegeCeiling:
 
 
 def effective_scopes(key: Any) -> frozenset[str]:
-    """The scopes that the key, read `with_lists`, has now: its own, or those of its creator's roles."""
+    """The scopes that the key has now: its own, or those that it inherits. The key must be read `with_lists`."""
     return inherited_scopes(key) if key.inherits else frozenset(key.scope_names)
 
 
 def inherited_scopes(key: Key) -> frozenset[str]:
-    """The scopes that the key has now if it inherits them from its creator."""
+    """The scopes that the key has now if it inherits from its creator."""
     return allowed_for_kind(key.kind, _scopes_of_person(key.creator_id, key.organisation_id))
 
 
 def ceiling_of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
-    """The ceiling of keys that the actor creates in the organisation."""
+    """The most that a key in the organisation may have that the actor creates or changes."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
         return PrivilegeCeiling(_all_scopes())
     if actor.kind is ActorKind.PERSON:
@@ -53,7 +54,7 @@ def ceiling_of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
 
 
 def ceiling_of_key(key: Key) -> PrivilegeCeiling:
-    """The ceiling of the saved key, but with the expiry of this instance, which may not be saved yet."""
+    """The privileges of the key as saved, but with the expiry of this instance, which may not be saved yet."""
     return replace(_of_row(Key.objects.with_lists().get(id=key.id)), expires_at=key.expires_at)
 
 
@@ -63,12 +64,12 @@ def networks_of_bot(key: Key) -> tuple[cidr.Network, ...]:
 
 
 def non_empty_lists(*lists: Sequence[cidr.Network]) -> tuple[tuple[cidr.Network, ...], ...]:
-    """The allow-lists that restrict addresses: an empty one allows any."""
+    """The lists that are not empty. An empty list allows any address."""
     return tuple(tuple(networks) for networks in lists if networks)
 
 
 def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> None:
-    """Raise ForbiddenError if `requested` exceeds `ceiling`."""
+    """Raise ForbiddenError if `requested` has a privilege that `ceiling` does not have."""
     if missing := requested.scopes - ceiling.scopes:
         names = ", ".join(sorted(missing))
         raise ForbiddenError(_("You can’t give a key permissions that you don’t have: %(scopes)s.") % {"scopes": names})
@@ -81,7 +82,7 @@ def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> No
 
 
 def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:
-    """Return whether `new` allows a call, at any time, that `old` does not allow."""
+    """Whether `new` has a privilege that `old` does not have."""
     try:
         require_within(new, old)
     except ForbiddenError:
@@ -90,12 +91,12 @@ def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:
 
 
 def scopes_of_owner() -> frozenset[str]:
-    """The scopes of an organisation's owner: all but impersonation."""
+    """The scopes of an organisation's owner."""
     return scopes_of_role(system_role="", role=Role.OWNER, catalogue=_all_scopes())
 
 
 def _of_row(key: Any) -> PrivilegeCeiling:
-    """The ceiling of a key that was read `with_lists`."""
+    """The privileges of a key that was read `with_lists`."""
     lists = non_empty_lists(key.own_networks, key.bot_networks)
     return PrivilegeCeiling(effective_scopes(key), frozenset(key.channel_ids), lists, key.expires_at)
 

@@ -17,21 +17,21 @@ from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.people import InvitedPerson
 from keyadmin.operations.validation import FieldErrors
 
-#: How long a repetition is recognised.
+#: The time for which a repetition is recognised.
 RETENTION: Final = timedelta(days=30)
 _MAX_KEY_LENGTH: Final = 255
-#: The actor of commands and of the system, which have no id.
-_NO_ACTOR: Final = UUID(int=0)
+#: The `actor_id` of commands and of the system, which have no id.
+_NO_ACTOR_ID: Final = UUID(int=0)
 
 
 def run_once[Result](
     *, actor: Actor, idempotency_key: str, operation: Callable[[], Result], request_digest: str = ""
 ) -> Result:
-    """Run `operation` and record its result under the actor's idempotency key, in one transaction.
+    """Run `operation`, and record its result with the actor's idempotency key in the same transaction.
 
-    Raises DuplicateRequestError if the actor used the key within RETENTION. A repetition that arrives while the first
-    request is still running waits for it. `request_digest` is stored, so that the caller can tell a repetition from
-    another request with the same key. Without an idempotency key ("") the operation simply runs.
+    Raises DuplicateRequestError if the actor has used the key within RETENTION. A repetition that arrives while the
+    first request is running waits for it. `request_digest` is stored, so that the caller can distinguish a repetition
+    from another request with the same key. If the idempotency key is "", the operation runs without a record.
     """
     if not idempotency_key:
         return operation()
@@ -46,12 +46,12 @@ def run_once[Result](
 
 
 def delete_expired() -> int:
-    """Delete the records that are older than RETENTION, without an event; returns their number."""
+    """Delete the records that are older than RETENTION, and return their number. Records no event."""
     return IdempotencyRecord.objects.filter(created_at__lt=Now() - RETENTION).delete()[0]
 
 
 def id_of(result: Any) -> str:
-    """The primary key of the row that an operation returned."""
+    """The primary key of the row in the result of an operation."""
     match result:
         case IssuedKey():
             return str(result.key.pk)
@@ -62,7 +62,7 @@ def id_of(result: Any) -> str:
 
 def _insert(actor: Actor, idempotency_key: str, request_digest: str) -> UUID:
     """Insert the record and return its id. This takes the first lock of the transaction."""
-    actor_id, record = actor.id or _NO_ACTOR, uuid4()
+    actor_id, record = actor.id or _NO_ACTOR_ID, uuid4()
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO idempotency_record (id, actor_id, idempotency_key, request_digest, result_id, created_at)"

@@ -1,4 +1,4 @@
-"""Advisory locks: for work of one process at a time that takes many short transactions, so no row lock would last."""
+"""Advisory locks, for work that one process does at a time in many transactions: row locks end with a transaction."""
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -10,9 +10,10 @@ from keyadmin.core.errors import ConflictError
 
 @contextmanager
 def advisory_lock(lock_id: int, conflict_message: str) -> Generator[None]:
-    """Hold PostgreSQL's advisory lock; raise ConflictError with the message if another session holds it.
+    """Hold PostgreSQL's advisory lock `lock_id` in the block.
 
-    The lock belongs to the session. If the process dies, PostgreSQL releases it.
+    Raises ConflictError with the message if another session holds it. PostgreSQL releases the lock when the session
+    ends, also if the process is killed.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [lock_id])
@@ -21,5 +22,5 @@ def advisory_lock(lock_id: int, conflict_message: str) -> Generator[None]:
     try:
         yield
     finally:
-        with suppress(Error), connection.cursor() as cursor:  # A lost session has lost its locks.
+        with suppress(Error), connection.cursor() as cursor:  # if the session was lost, so was the lock
             cursor.execute("SELECT pg_advisory_unlock(%s)", [lock_id])

@@ -1,7 +1,7 @@
-"""Maintenance: what must be done regularly, and when each task is due.
+"""Maintenance: the tasks that must run regularly, and their intervals.
 
-`keyadmin worker` runs the tasks that are due; `manage.py run_maintenance` does the same once. One process at a time
-does it, on whichever host: an advisory lock decides. A task that fails does not keep the others from running.
+`keyadmin worker` runs the tasks that are due, again and again; `manage.py run_maintenance` runs them once. An advisory
+lock makes sure that one process of all hosts runs maintenance at a time. If a task fails, the others still run.
 """
 
 from collections.abc import Callable
@@ -24,13 +24,13 @@ from keyadmin.operations.usage import pruning, roll_up
 
 log = structlog.get_logger("keyadmin.maintenance")
 
-#: PostgreSQL's advisory lock of the process that runs maintenance.
+#: ID of the advisory lock: one process runs maintenance at a time.
 MAINTENANCE_LOCK_ID: Final = 7_302_211
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`run` returns what it did as text, "" if there was nothing to do."""
+    """A maintenance task. `run` returns a text about what it did, "" if there was nothing to do."""
 
     name: str
     interval: timedelta
@@ -39,7 +39,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What a task did, or the error that ended it."""
+    """What a task did (`summary`), or why it failed (`error`)."""
 
     name: str
     summary: str = ""
@@ -47,8 +47,8 @@ class TaskResult:
 
 
 def run(actor: Actor, *, only_due: bool = True) -> list[TaskResult]:
-    """Run every task that is due, or all of them. Raises ConflictError while another process runs maintenance."""
-    with locks.advisory_lock(MAINTENANCE_LOCK_ID, "Another process is running the maintenance."):
+    """Run the tasks that are due, or all tasks. Raises ConflictError while another process runs maintenance."""
+    with locks.advisory_lock(MAINTENANCE_LOCK_ID, "Another process is running maintenance. Try again later."):
         now = database_time()
         last_runs = dict(MaintenanceRun.objects.values_list("task", "succeeded_at"))
         results = []
@@ -62,7 +62,7 @@ def run(actor: Actor, *, only_due: bool = True) -> list[TaskResult]:
 def _run_task(task: Task, actor: Actor) -> TaskResult:
     try:
         summary = task.run(actor)
-    except ConflictError as conflict:  # another process is doing this task by its own command
+    except ConflictError as conflict:  # another process runs this task by its own command
         return TaskResult(task.name, summary=str(conflict))
     except OperationError as error:
         return TaskResult(task.name, error=str(error) or type(error).__name__)
@@ -101,7 +101,7 @@ TASKS: Final = (
     Task("prune_usage", timedelta(hours=1), _prune_usage),
     Task("delete_idempotency_records", timedelta(hours=1), lambda actor: str(idempotency.delete_expired() or "")),
     Task("roll_up_usage", timedelta(minutes=5), _roll_up_usage),
-    # On an installation with many keys this reads for minutes.
+    # Takes minutes on an installation with many keys.
     Task("build_review", timedelta(hours=1), _build_review),
     Task("expiry_notices", timedelta(minutes=15), _queue_expiry_notices),
     Task("clear_sessions", timedelta(days=1), _clear_sessions),

@@ -1,21 +1,23 @@
-"""The outbox: work that must survive a restart is a row, written in the transaction of the operation that needs it.
+"""The outbox: background jobs that survive a restart.
 
-`keyadmin worker` claims the rows. PostgreSQL does the hard part (`FOR UPDATE SKIP LOCKED`). No library is used:
-Django's own task backends keep tasks in memory or run them at once, `django-tasks-db` does not recover a task whose
-worker was killed, and Celery and its like need a broker beside the database, which cannot share its transactions.
+An operation adds a job as a row in its own transaction, so that the job exists if and only if the operation is
+committed. `keyadmin worker` claims jobs with `FOR UPDATE SKIP LOCKED` and runs them.
+
+No library is used. Django's task backends keep tasks in memory or run them immediately. `django-tasks-db` does not
+recover a task whose worker was killed. Celery and similar systems need a broker, which is not part of the database's
+transactions.
 
 **Delivery is at least once.** A claim gives a job to one worker for CLAIM_SECONDS. If the worker is killed, the claim
-expires and another worker takes the job. A handler must therefore tolerate a second run of the same job.
+expires and another worker takes the job. So a handler must tolerate that a job runs twice.
 
-**Retries.** A job that raises is due again after a delay that doubles from FIRST_RETRY_SECONDS to MAX_RETRY_SECONDS,
-until the job's own `expires_at`. Then it fails for good: it is logged, counted in the metrics, and kept for
-FAILED_JOBS_KEPT without its payload.
+**Retries.** If a handler raises, the job is due again after a delay, which doubles from FIRST_RETRY_SECONDS to
+MAX_RETRY_SECONDS. After its `expires_at` the job is not tried again: the failure is logged and counted in the metrics,
+and the row is kept for FAILED_JOB_RETENTION without its payload.
 
-**Secrets.** A payload holds no secret. A mail with a password link is sent from the person's id and a keyed digest of
-the state for which the link was requested (`passwords.state_of`). The worker makes the link when it sends the mail, and
-only if the state is still the same: a link that was used or replaced in the meantime is not made again. The table,
-or a backup of it, does not suffice to make the link: that takes DJANGO_SECRET_KEY. The row is deleted when the job is
-done.
+**Secrets.** A payload contains no secret. For a mail with a password link, it contains the person's id and a keyed
+digest of the state for which the link was requested (`passwords.state_of`). The worker creates the link when it sends
+the mail, if the state is still the same: a link that has been used or replaced is not created again. The link cannot be
+created from the table or a backup alone, because that also needs DJANGO_SECRET_KEY.
 """
 
 import json
@@ -31,19 +33,19 @@ from psycopg.rows import kwargs_row
 
 from keyadmin.models.outbox import JobKind, OutboxJob, WorkerProcess
 
-#: Longer than any handler may take: mail servers are given 20 seconds for each step.
+#: Must be longer than a handler takes. The time-out for each step of sending a mail is 20 seconds.
 CLAIM_SECONDS: Final = 300
 FIRST_RETRY_SECONDS: Final = 15
 MAX_RETRY_SECONDS: Final = 3600
 FAILED_JOB_RETENTION: Final = timedelta(days=30)
-#: A worker that was not seen for so long is forgotten.
+#: The row of a worker is deleted if the worker was not seen for this time.
 WORKER_RETENTION: Final = timedelta(days=7)
-#: Django's mail backends that send nothing.
-_SENDS_NOTHING: Final = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
+#: Mail backends of Django that do not send mails.
+_NON_SENDING_BACKENDS: Final = {f"django.core.mail.backends.{name}.EmailBackend" for name in ("console", "dummy")}
 
 
 class ClaimedJob(NamedTuple):
-    """A job that this process has claimed. `has_expired`: it must not be tried again."""
+    """A job that this process has claimed. `has_expired`: if it fails now, it must not be tried again."""
 
     id: int
     kind: str
@@ -54,9 +56,9 @@ class ClaimedJob(NamedTuple):
 
 
 def enqueue(kind: JobKind, payload: Mapping[str, Any], *, expires_in: timedelta) -> None:
-    """Add a job. It exists if and only if the current transaction commits.
+    """Add a job, which expires after `expires_in`. It exists if and only if the current transaction is committed.
 
-    Raises RuntimeError outside a transaction: the job would not belong to the change that needs it.
+    `payload` has JSON values. Raises RuntimeError outside a transaction.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("A job is added in the transaction of the operation that needs it.")
@@ -67,7 +69,7 @@ def enqueue(kind: JobKind, payload: Mapping[str, Any], *, expires_in: timedelta)
 
 
 def claim() -> ClaimedJob | None:
-    """Claim the job that has been due for the longest time; None if no job is due. Not within a transaction."""
+    """Claim the job that has been due for the longest time; None if no job is due. Call it outside a transaction."""
     connection.ensure_connection()
     with (
         connection.wrap_database_errors,
@@ -90,30 +92,30 @@ def retry(job: ClaimedJob, error: str) -> None:
 
 
 def fail(job: ClaimedJob) -> None:
-    """Give a job up. Its payload is removed."""
+    """Mark a job as failed, and remove its payload. It is not tried again."""
     with connection.cursor() as cursor:
         cursor.execute(_FAIL, {"id": job.id, "claim": job.claim})
 
 
 def has_mail_server() -> bool:
-    """Whether the mails of jobs reach people. Without a mail server, links are copied from the page."""
-    return settings.MAILERS["default"]["BACKEND"] not in _SENDS_NOTHING
+    """Whether mails are sent. Without a mail server, people copy links from pages."""
+    return settings.MAILERS["default"]["BACKEND"] not in _NON_SENDING_BACKENDS
 
 
 def remove_old() -> int:
-    """Delete jobs that failed permanently before FAILED_JOBS_KEPT, and ended workers. Returns the number of jobs."""
+    """Delete failed jobs and ended workers whose retention is over. Returns the number of deleted jobs."""
     WorkerProcess.objects.filter(seen_at__lt=Now() - WORKER_RETENTION).delete()
     return OutboxJob.objects.filter(failed_at__lt=Now() - FAILED_JOB_RETENTION).delete()[0]
 
 
 def record_worker(name: str) -> None:
-    """Note that the worker is alive."""
+    """Save that the worker process is alive. `name` is its host name and process id."""
     with connection.cursor() as cursor:
         cursor.execute(_RECORD_WORKER, {"name": name})
 
 
 def remove_worker(name: str) -> None:
-    """Note that the worker has stopped by request."""
+    """Delete the row of a worker that has been stopped."""
     WorkerProcess.objects.filter(name=name).delete()
 
 

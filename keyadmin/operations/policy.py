@@ -1,4 +1,4 @@
-"""Permissions: one table of what each principal role allows, read by pages, API and commands."""
+"""Permissions of actors: one table of what each principal role allows, which pages, API and commands read."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -16,7 +16,7 @@ from keyadmin.operations.grants import effective_scopes
 
 
 class Permission(StrEnum):
-    """A permission in one organisation or, for the last group, in the whole installation."""
+    """What an actor may do in an organisation or, for the last group, in the whole installation."""
 
     #: See the organisation itself, its bots, channels and allow-lists.
     READ_ORGANISATION = "read_organisation"
@@ -55,7 +55,10 @@ class Permission(StrEnum):
 
 
 class PrincipalRole(StrEnum):
-    """A role of an actor in an organisation. A key has one for each management scope that it has."""
+    """What an actor is in an organisation: the role of a person, or a scope of a key for keyadmin's own API.
+
+    OPERATOR is the role of commands and background work.
+    """
 
     OPERATOR = "operator"
     ADMINISTRATOR = "system administrator"
@@ -99,7 +102,7 @@ _BY_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
     Role.MEMBER: frozenset({PrincipalRole.MEMBER}),
 }
 
-#: Completes "You don't have permission to …".
+#: By permission, the text that completes "You do not have permission to …".
 _DESCRIPTIONS: Final[dict[Permission, Promise]] = {
     P.READ_ORGANISATION: gettext_lazy("see this organisation"),
     P.READ_KEYS: gettext_lazy("see keys"),
@@ -124,6 +127,7 @@ _DESCRIPTIONS: Final[dict[Permission, Promise]] = {
     P.MANAGE_SCOPES: gettext_lazy("manage permissions"),
     P.MANAGE_TIERS: gettext_lazy("manage tiers"),
 }
+#: By kind of key, the permission that operations on such a key need in addition.
 _EXTRA_BY_KIND: Final = {KeyKind.MASTER: P.MASTER_KEYS, KeyKind.PUBLIC: P.PUBLIC_KEY}
 
 
@@ -133,11 +137,12 @@ def permissions(actor: Actor, organisation: UUID | None) -> frozenset[Permission
 
 
 def permissions_of(roles: Iterable[PrincipalRole]) -> frozenset[Permission]:
-    """The permissions of all the roles together."""
+    """The permissions that any of the roles has."""
     return frozenset[Permission]().union(*(TABLE[role] for role in roles))
 
 
 def allows(actor: Actor, permission: Permission, organisation: UUID | None) -> bool:
+    """Whether the actor has the permission in the organisation; with None, in the whole installation."""
     return permission in permissions(actor, organisation)
 
 
@@ -146,7 +151,7 @@ def require(
 ) -> None:
     """Raise ForbiddenError if the actor lacks the permission, or NotFoundError if it may not see the organisation.
 
-    The message names the permission `attempted`, by default the required one.
+    The message says that the actor may not do what `attempted` allows, by default the required permission.
     """
     if allows(actor, permission, organisation.id if organisation else None):
         return
@@ -158,27 +163,27 @@ def require(
 
 
 def require_for_key(actor: Actor, permission: Permission, organisation: Organisation, kind: str) -> None:
-    """As `require`, with the permission that the kind of key needs in addition."""
+    """As `require`, but also requires the additional permission for keys of that kind, if there is one."""
     require(actor, permission, organisation)
     if extra := _EXTRA_BY_KIND.get(KeyKind(kind)):
         require(actor, extra, organisation, attempted=permission)
 
 
 def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | None = None) -> frozenset[Permission]:
-    """The actor's permissions on this key. `known` is `permissions(actor, organisation)`, if already computed."""
+    """The actor's permissions on this key. Pass the result of `permissions` as `known` if you have it."""
     granted = permissions(actor, key.organisation_id) if known is None else known
     extra = _EXTRA_BY_KIND.get(KeyKind(key.kind))
     return granted if extra is None or extra in granted else granted - _WRITING_KEYS
 
 
 def forbidden(attempted: Permission, required: Permission, organisation: Organisation | None) -> ForbiddenError:
-    """The error, whose message says what was denied and whom to ask."""
+    """The error for a denied operation. Its message says what was attempted and whom to ask for the permission."""
     denied = _("You don’t have permission to %(act)s.") % {"act": _DESCRIPTIONS[attempted]}
     if organisation is not None and required in TABLE[PrincipalRole.OWNER]:
-        whom_to_ask = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
+        advice = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
     else:
-        whom_to_ask = _("Ask a system administrator.")
-    return ForbiddenError(f"{denied} {whom_to_ask}")
+        advice = _("Ask a system administrator.")
+    return ForbiddenError(f"{denied} {advice}")
 
 
 def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
@@ -195,14 +200,14 @@ def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[Princi
 
 
 def principal_roles_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
-    """The principal roles of an active person. "" is no role."""
+    """The principal roles of an active person. `system_role` and `role` are "" for none."""
     return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
 
 
 def _principal_roles_of_key(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:
-    """The roles of the management scopes that the key has now.
+    """The principal roles of a key, by the scopes that it has now.
 
-    None outside its organisation, and none if it is revoked, expired or paused.
+    Empty in other organisations, and if the key is revoked, expired or paused.
     """
     key = Key.objects.with_status().with_lists().filter(id=actor.id, organisation=organisation).first()
     if key is None or key.status not in (KeyStatus.ACTIVE, KeyStatus.EXPIRING):

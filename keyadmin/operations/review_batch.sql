@@ -1,5 +1,5 @@
--- Replaces the findings of the keys after one id and up to another. Unchanged rows are not written, so that building the
--- report again costs few writes.
+-- Replaces the saved findings of the keys with ids above one id and up to another. Does not write unchanged rows, so that
+-- building the report again costs few writes.
 WITH found AS MATERIALIZED (
     SELECT * FROM unnest(%(keys)s::uuid[], %(organisations)s::uuid[], %(findings)s::text[], %(totals)s::smallint[])
         AS found (key_id, organisation_id, finding, total)

@@ -1,4 +1,4 @@
-"""Optimistic concurrency: an edit of a revision that is no longer the current one is rejected."""
+"""Optimistic concurrency: an edit is rejected if the row has changed since the editor read it."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,9 +12,9 @@ from keyadmin.operations.audit import database_time
 
 
 def require(row: Any, revision: int | None) -> None:
-    """Raise StaleRevisionError if the locked row has changed since an editor read `revision`; None accepts any.
+    """Raise StaleRevisionError if `revision`, which an editor has read, is not that of the locked row.
 
-    The error has the last event that changed the row, so that the editor can show it.
+    None accepts any revision. The error has the last event that changed the row, so that the editor can show it.
     """
     if revision is None or revision == row.revision:
         return
@@ -30,6 +30,7 @@ def require(row: Any, revision: int | None) -> None:
 
 
 def _ago(age: timedelta) -> str:
+    """An age as text, such as "10 seconds ago"."""
     seconds = max(1, int(age.total_seconds()))
     if seconds < 60:
         return ngettext("%(count)d second ago", "%(count)d seconds ago", seconds) % {"count": seconds}

@@ -1,4 +1,4 @@
-"""Cleaning and checking of the values that operations save."""
+"""Cleans and checks the values that operations save."""
 
 import unicodedata
 from enum import Enum
@@ -13,40 +13,43 @@ from keyadmin.core.messages import TranslatableError
 
 
 class Unset(Enum):
-    """The type of UNSET."""
+    """The type of UNSET, for annotations."""
 
     UNSET = "unset"
 
 
-#: The default of an edit's optional arguments: leave the field as it is. None can be a value.
+#: The default of the arguments of edits: do not change the field. Not None, which is a value of some fields.
 UNSET: Final = Unset.UNSET
-#: The field name of messages about the request as a whole.
+#: The field of messages about the request as a whole.
 WHOLE_REQUEST: Final = "__all__"
+#: Characters of the reason that an actor gives for an operation.
 MAX_REASON_LENGTH: Final = 300
 #: ZERO WIDTH NON-JOINER and ZERO WIDTH JOINER.
 _JOINERS: Final = "\u200c\u200d"
 
 
 class FieldErrors:
-    """Collects the messages of all fields, so that one InvalidInputError reports every problem at once."""
+    """Collects messages by field, so that one InvalidInputError reports all problems at once."""
 
     def __init__(self) -> None:
         self.messages: dict[str, list[str]] = {}
 
     def add(self, field: str, message: str) -> None:
+        """Add a message to a field."""
         self.messages.setdefault(field, []).append(message)
 
     def raise_if_any(self) -> None:
+        """Raise InvalidInputError if there is any message."""
         if self.messages:
             raise InvalidInputError(self.messages)
 
     def clean_text(
         self, field: str, value: str, max_length: int, *, required: bool = True, multiline: bool = False
     ) -> str:
-        """The text without surrounding white space; adds a message for each rule that it breaks.
+        """The text without surrounding white space. Adds a message for each rule that it breaks.
 
-        Returns "" for text with characters that PostgreSQL cannot store or that readers cannot see. `multiline`
-        allows line feeds.
+        The result is "" if the text has characters that PostgreSQL cannot store or that readers cannot see.
+        `max_length` is in characters. `multiline` allows line feeds.
         """
         text = value.replace("\r\n", "\n").strip()
         if required and not text.strip(_JOINERS):
@@ -54,10 +57,10 @@ class FieldErrors:
         if len(text) > max_length:
             self.add(field, _("Use at most %(count)d characters.") % {"count": max_length})
         if any(_is_control(char) and not (multiline and char == "\n") for char in text):
-            self.add(field, _("Control characters are not allowed."))
+            self.add(field, _("Remove control characters, such as line breaks."))
             return ""
         if any(_is_invisible(before, char) for before, char in pairwise(f" {text}")):
-            self.add(field, _("Invisible characters are not allowed."))
+            self.add(field, _("Remove invisible characters."))
             return ""
         return text
 
@@ -83,7 +86,7 @@ def clean_reason(reason: str) -> str:
 
 
 def require_changes(changes: object) -> None:
-    """Raise InvalidInputError if an edit changes nothing."""
+    """Raise InvalidInputError if `changes` is empty or False: an edit that changes nothing."""
     if not changes:
         raise InvalidInputError({WHOLE_REQUEST: [_("No changes to save.")]})
 
@@ -94,8 +97,9 @@ def _is_control(char: str) -> bool:
 
 
 def _is_invisible(before: str, char: str) -> bool:
-    """Format characters, which have no shape or reverse the text, so that two different names could look the same.
+    """Whether `char` is a format character, after the character `before`.
 
-    Joiners are allowed after characters outside ASCII: some scripts and emoji need them, Latin letters do not.
+    Format characters have no shape or change the direction of text, so two different names could look the same. Joiners
+    are allowed after characters outside ASCII, because some scripts and emoji need them.
     """
     return unicodedata.category(char) == "Cf" and not (char in _JOINERS and ord(before) > 127)

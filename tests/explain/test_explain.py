@@ -125,8 +125,8 @@ def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None
             {},
             "GET",
             "/api//chats",
-            "The path or a header can be read in more than one way. No other rule is applied.",
-            "Send the path without //, dot segments or needless escapes, and each header once.",
+            "The path or a header is ambiguous, so no other rule is applied.",
+            "Send the path without //, dot segments and unnecessary escapes, and each header once.",
         ),
     ],
 )
@@ -153,9 +153,9 @@ def test_channel_rule_is_explained(rows: CommittedRows) -> None:
     organisation = rows.organisation()
     sms = rows.channel(organisation, "sms")
     created = rows.key(organisation, channels=(sms,), scopes=("chats:read", "messages:send", "contacts:manage"))
-    unnamed = "X-Channel names no channel. The key may use sms only."
-    assert said(explained(created)) == (unnamed, ["Name one of the key’s channels: sms."])
-    other = ["Use one of the key’s channels, sms, or let the key use web."]
+    unnamed = "The request names no channel in X-Channel. The key may use sms only."
+    assert said(explained(created)) == (unnamed, ["Name one of the key’s channels in X-Channel: sms."])
+    other = ["Name one of the key’s channels, sms, or add web to them."]
     assert said(explained(created, channel="web")) == ("web is not one of the key’s channels: sms.", other)
     by_path = explained(created, "/api/channels/web/messages", "POST", channel="sms")
     assert said(by_path) == ("web is not one of the key’s channels: sms.", other)
@@ -169,10 +169,10 @@ def test_on_behalf_of_rule_is_explained(rows: CommittedRows) -> None:
     may = rows.key(organisation, kind="master", scopes=("chats:read", "users:impersonate"))
     assert explained(may, on_behalf_of=sam.email).status == 200
     assert said(explained(may, on_behalf_of="x@y.z")) == (
-        "No active person of Northwind is x@y.z.",
+        "x@y.z is not an active person of Northwind.",
         ["In On-Behalf-Of, name an active person of Northwind by email address or ID."],
     )
-    lacking = "The key may not act for a person: it lacks Act for a person."
+    lacking = "The key may not act for people, because it lacks Act for a person."
     master, standard = rows.key(organisation, kind="master"), rows.key(organisation)
     assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
     assert said(explained(standard, on_behalf_of=sam.email))[1] == [

@@ -116,14 +116,14 @@ def test_task_that_another_process_is_running_is_left_to_it(command: Command, us
         printed = command("run_maintenance")
     assert printed.splitlines() == [
         "prune_usage: usage_hour 1",
-        "roll_up_usage: Usage is being added up already.",
+        "roll_up_usage: Usage is already being summed. Try again later.",
     ]
 
 
 def test_maintenance_runs_in_one_process_at_a_time(command: Command, used: None) -> None:
     with (
         advisory_lock(maintenance.MAINTENANCE_LOCK_ID),
-        pytest.raises(CommandError, match="Another process is running the maintenance") as failed,
+        pytest.raises(CommandError, match="Another process is running maintenance") as failed,
     ):
         command("run_maintenance")
     assert failed.value.returncode == 5

@@ -50,7 +50,7 @@ def test_database_of_version_0_1_is_rejected_with_one_line(django_db_setup: None
         recorder = MigrationRecorder(connection)
         recorder.record_applied("keyadmin", "0002_meter")
         try:
-            with pytest.raises(CommandError, match=r"^This database was made by keyadmin 0\.1 .*[^\n]*$") as error:
+            with pytest.raises(CommandError, match=r"^This database was created by keyadmin 0\.1 .*[^\n]*$") as error:
                 call_command("migrate", verbosity=0)
         finally:
             recorder.record_unapplied("keyadmin", "0002_meter")

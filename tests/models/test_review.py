@@ -136,5 +136,5 @@ def test_key_whose_creator_left_is_found(
 def test_iteration_returns_all_keys_in_small_pages(quiet: Callable[..., Key]) -> None:
     made = [quiet(networks=[], created_at=NOW - timedelta(hours=hour)) for hour in range(5)]
     quiet(created_at=NOW)
-    assert [key.id for key, _row in review.iterate(Key.objects.all(), size=2)] == [key.id for key in made]
+    assert [key.id for key, _row in review.iterate(Key.objects.all(), batch_size=2)] == [key.id for key in made]
     assert list(review.iterate(Key.objects.none())) == []

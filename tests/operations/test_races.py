@@ -62,7 +62,7 @@ def test_new_key_keeps_its_scope(committed_organisation: Organisation, scope: Sc
         issue(committed_organisation, scopes=[scope.name]), partial(scopes.remove, actor=OPERATOR, scope=scope.name)
     )
     assert made.key.scopes.get() == scope
-    assert raised.message == "1 key has this permission."
+    assert raised.message == "1 key has this permission. Remove it from the key first."
 
 
 def test_edited_key_keeps_its_scope(committed_organisation: Organisation, scope: Scope) -> None:
@@ -72,7 +72,7 @@ def test_edited_key_keeps_its_scope(committed_organisation: Organisation, scope:
         partial(scopes.remove, actor=OPERATOR, scope=scope.name),
     )
     assert edited == key
-    assert raised.message == "1 key has this permission."
+    assert raised.message == "1 key has this permission. Remove it from the key first."
 
 
 def test_new_key_keeps_its_tier(committed_organisation: Organisation) -> None:
@@ -81,7 +81,7 @@ def test_new_key_keeps_its_tier(committed_organisation: Organisation) -> None:
         issue(committed_organisation, tier=tier.id), partial(tiers.remove, actor=OPERATOR, tier=tier.id)
     )
     assert made.key.tier == tier
-    assert raised.message == "1 key is in this tier."
+    assert raised.message == "1 key has this tier. Give it another tier first."
 
 
 def test_key_with_a_removed_tier_is_not_issued(committed_organisation: Organisation) -> None:
@@ -90,7 +90,7 @@ def test_key_with_a_removed_tier_is_not_issued(committed_organisation: Organisat
         partial(tiers.remove, actor=OPERATOR, tier=tier.id), issue(committed_organisation, tier=tier.id)
     )
     assert removed is None
-    assert "excludes this one" in raised.message
+    assert "conflicts with yours" in raised.message
 
 
 def test_deactivated_administrator_writes_nothing_afterwards(

@@ -117,9 +117,9 @@ def _put_into_no_tier(key: Key) -> None:
 
 
 def test_only_a_lost_race_is_a_conflict(db: None) -> None:
-    with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
+    with pytest.raises(ConflictError, match="conflicts with yours"), audit.audited_transaction():
         OrganisationFactory.create(slug=OrganisationFactory.create().slug)
-    with pytest.raises(ConflictError, match="excludes this one"), audit.audited_transaction():
+    with pytest.raises(ConflictError, match="conflicts with yours"), audit.audited_transaction():
         _put_into_no_tier(KeyFactory.create())
     with pytest.raises(IntegrityError, match="key_kind_known"), audit.audited_transaction():
         KeyFactory.create(kind="other")

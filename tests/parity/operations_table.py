@@ -38,7 +38,7 @@ _NEW_KEY: Final = {
 }
 _KEY_IDENTITY: Final = frozenset({"masked", "key_id"})
 _INVISIBLE: Final = "\u202ex"
-_NOT_INVISIBLE: Final = "Invisible characters are not allowed."
+_NOT_INVISIBLE: Final = "Remove invisible characters."
 _REQUIRED: Final = "This field is required."
 _ORGANISATION: Final = ("--organisation", "{slug}")
 _SCOPE: Final = {"resource": "Notes", "label": "Read notes", "explanation": "Reads notes.", "ability": "read notes"}
@@ -115,7 +115,7 @@ KEYS: Final = {
         ("/keys/{key}/end-grace/", {}),
         ("POST", "/api/keys/{key}/end-grace", None),
         ("keys", "end-grace", "{key}"),
-        repeated="The old secret has already ended.",
+        repeated="The old secret has already stopped working.",
     ),
     "keys.revoke": InterfaceCase(
         ("/keys/{key}/revoke/", {"reason": "Lost"}),
@@ -134,7 +134,7 @@ KEYS: Final = {
         ("/keys/{revoked}/reactivate/", {"reason": "Found"}),
         ("POST", "/api/keys/{revoked}/reactivate", {"reason": "Found"}),
         ("keys", "reactivate", "{revoked}", "--reason", "Found"),
-        repeated="This key is not revoked.",
+        repeated="This key is neither revoked nor expired.",
     ),
     "keys.delete": InterfaceCase(
         ("/keys/{key}/delete/", {"name": "{key_name}"}),
@@ -340,8 +340,13 @@ SYSTEM: Final = {
         ("/organisations/create/", {"name": "Fabrikam", "slug": "fabrikam"}),
         ("POST", "/api/organisations", {"name": "Fabrikam", "slug": "fabrikam"}),
         ("organisations", "create", "--name", "Fabrikam", "--slug", "fabrikam"),
-        invalid=({"slug": "a b"}, {"slug": "a b"}, {"fabrikam": "a b"}, "Use lower-case letters, digits and hyphens."),
-        repeated="There is already an organisation with this short name.",
+        invalid=(
+            {"slug": "a b"},
+            {"slug": "a b"},
+            {"fabrikam": "a b"},
+            "Use lower-case letters, digits and single hyphens between them.",
+        ),
+        repeated="There is already an organisation with this short name. Choose another.",
     ),
     "organisations.disable": InterfaceCase(
         ("/organisations/{slug}/disable/", {"reason": "Night"}),

@@ -83,7 +83,7 @@ def test_channel_in_use_is_not_removed(jonas: Person, northwind: Organisation, s
     assert "Remove channel</button>" not in html
     response = client.post(url)
     assert response.status_code == 409
-    assert "1 key is restricted to this channel." in response.content.decode()
+    assert "1 key is restricted to this channel. Remove the channel from the key first." in response.content.decode()
     key.channels.clear()
     assert client.post(url).status_code == 302
     assert not Channel.objects.exists()

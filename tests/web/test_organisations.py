@@ -51,7 +51,7 @@ def test_created_organisation_has_a_page(maya: Person, signed_in: SignedIn) -> N
     assert client.post("/organisations/create/", {"name": ""}).status_code == 422
     assert client.post("/organisations/create/", {"name": "Blue Sky"})["Location"] == "/organisations/blue-sky/"
     again = client.post("/organisations/create/", {"name": "Blue sky"})
-    assert "There is already an organisation with this short name." in again.content.decode()
+    assert "There is already an organisation with this short name. Choose another." in again.content.decode()
     assert Event.objects.filter(type=EventType.ORGANISATION_CREATED).count() == 1
 
 

@@ -57,7 +57,10 @@ def test_created_permission_has_its_routes(maya: Person, signed_in: SignedIn) ->
         ({"pattern": ["/api/a", "/api/a", ""]}, "This route is listed twice."),
         ({"pattern": ["/" + "a" * 200, "/api/a", ""]}, "Use at most 200 characters."),
         ({"method": ["BREW", "GET", "GET"]}, "Choose a method and a channel source from the lists."),
-        ({"channel_from": ["path", "", ""]}, "a channel from the path and {channel} in it go together."),
+        (
+            {"channel_from": ["path", "", ""]},
+            "use {channel} in the pattern if and only if the channel comes from the path.",
+        ),
     ],
 )
 def test_create_with_invalid_input_shows_the_error(
@@ -115,7 +118,7 @@ def test_permission_is_removed_unless_a_key_has_it(maya: Person, northwind: Orga
     assert "Remove permission</button>" not in html
     response = client.post(url)
     assert response.status_code == 409
-    assert "1 key has this permission." in response.content.decode()
+    assert "1 key has this permission. Remove it from the key first." in response.content.decode()
     key.scopes.clear()
     assert client.post(url).status_code == 302
     assert not Scope.objects.filter(name="chats:export").exists()

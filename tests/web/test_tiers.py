@@ -58,7 +58,7 @@ def test_tier_in_use_is_not_removed(maya: Person, signed_in: SignedIn) -> None:
     assert "<b>1 key is in it.</b>" in html
     assert "It is the default tier of 1 organisation." in html
     assert "Remove tier</button>" not in html
-    assert "1 key is in this tier." in client.post(url).content.decode()
+    assert "1 key has this tier. Give it another tier first." in client.post(url).content.decode()
     key.delete()
     response = client.post(url)
     assert response.status_code == 409

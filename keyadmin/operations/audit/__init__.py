@@ -1,6 +1,7 @@
-"""The audit log: every change is one `audited_transaction` whose last line records one event.
+"""Audited transactions: every change is one `audited_transaction`, whose last line records one event.
 
-`chain` verifies the hash chain; `export` writes history as CSV and JSON Lines.
+`canonical` computes the hash of an event, `chain` verifies the hash chain, and `export` writes history as CSV and JSON
+Lines.
 """
 
 from keyadmin.operations.audit.canonical import hash_of

@@ -1,8 +1,8 @@
 """The canonical forms of events, from which their hashes are computed.
 
-Every event stores the number of its format, and the number is part of the form. A format that a release has written
-is never changed: verification needs it for the events of that time. To change the form, add a function to FORMATS and
-set CURRENT_FORMAT.
+A form is the text of all fields of an event. Each event stores the number of its form in `format`. Do not change a form
+that a release has used, because the hashes of existing events are computed from it. To change the form of new events,
+add a function to FORMATS and set CURRENT_FORMAT.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ class UnknownFormatError(Exception):
 
 
 def hash_of(event: Any) -> bytes:
-    """SHA-256 of the previous hash and the canonical form of an Event, or of a row with the same field names.
+    """SHA-256 of the previous hash and the canonical form. `event` is an Event, or a row with the same field names.
 
     Raises UnknownFormatError if the event's format is not in FORMATS.
     """
@@ -33,7 +33,7 @@ def hash_of(event: Any) -> bytes:
 
 
 def _format_1(event: Any) -> str:
-    """JSON of all fields but the hashes: sorted names, no white space, non-ASCII characters as they are."""
+    """JSON of all fields except the hashes: names sorted, no white space, non-ASCII characters not escaped."""
     return _encode(
         {
             "format": 1,
@@ -58,10 +58,10 @@ def _format_1(event: Any) -> str:
     )
 
 
-#: By format number, the function that writes the canonical form.
+#: By number of the format, the function that writes the canonical form.
 FORMATS: Final[dict[int, Callable[[Any], str]]] = {1: _format_1}
 
-#: One encoder for all events: `json.dumps` with options would create one for each of ten million.
+#: One encoder for all events, because `json.dumps` with options would create an encoder for each event.
 _encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 

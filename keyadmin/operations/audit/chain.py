@@ -1,8 +1,8 @@
 """The hash chain of history: verification, and signed checkpoints.
 
-Each event contains the hash of the event before it, so a change of one event requires a change of all later ones.
-Write access to the database suffices for that, or for cutting off the newest events. A checkpoint, kept where this
-access does not reach, detects both.
+Each event contains the hash of the event before it. To change an event without a trace, an attacker with write access
+to the database must change all later events as well, or remove them. A checkpoint detects both, if it is kept where the
+attacker cannot change it.
 """
 
 import json
@@ -20,19 +20,19 @@ from keyadmin.core.time import rfc3339
 from keyadmin.models import ChainCheck, ChainHead, Event
 from keyadmin.operations.audit.canonical import UnknownFormatError, hash_of
 
-#: Events read by one statement. Each statement is a transaction of its own, so that verification delays no change.
+#: Events in one statement. Each statement is a transaction of its own, so that verification does not delay operations.
 BATCH_SIZE: Final = 2000
 #: The previous hash of the first event.
 ZERO_HASH: Final = bytes(32)
 
 _FIELDS: Final = [field.attname for field in Event._meta.concrete_fields]
-_DIFFERS_FROM_HEAD: Final = "it is not the event that the head of history names"
-_DIFFERS_FROM_CHECKPOINT: Final = "it is not the event of the checkpoint: the past was rewritten"
+_DIFFERS_FROM_HEAD: Final = "its hash differs from that of the chain head"
+_DIFFERS_FROM_CHECKPOINT: Final = "its hash differs from that of the checkpoint: history was rewritten"
 _MISSING: Final = "it is missing"
 
 
 class BrokenChainError(Exception):
-    """The chain is intact up to the event before `number`; `reason` says what is wrong with that one."""
+    """The chain is broken at the event `number`, for `reason`. All events before it are intact."""
 
     def __init__(self, number: int, reason: str) -> None:
         super().__init__(f"Event {number}: {reason}")
@@ -40,12 +40,12 @@ class BrokenChainError(Exception):
 
 
 class InvalidCheckpointError(Exception):
-    """The text is not a checkpoint, or none of the known keys signed it."""
+    """The text is not a checkpoint, its signature is not valid, or it was not signed with a known key."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChainPosition:
-    """A verified event. Before the first event, `number` is 0 and `at` is None."""
+    """A position in the chain, after a verified event. Before the first event, `number` is 0 and `at` is None."""
 
     number: int
     hash: bytes
@@ -54,7 +54,10 @@ class ChainPosition:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The head of the chain at a time, signed with Ed25519. `hash`, `key` (public) and `signature` are hexadecimal."""
+    """The number and hash of the newest event at the time `at` (RFC 3339), signed with Ed25519.
+
+    `hash`, `key` (the public key) and `signature` are hexadecimal.
+    """
 
     number: int
     hash: str
@@ -63,10 +66,11 @@ class Checkpoint:
     signature: str = ""
 
     def text(self) -> str:
+        """The checkpoint as JSON, which `parse_checkpoint` reads."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
     def signed_bytes(self) -> bytes:
-        """What the signature covers: canonical JSON of all other fields."""
+        """The text that is signed: canonical JSON of all fields except the signature."""
         fields = {name: value for name, value in asdict(self).items() if name != "signature"}
         return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()
 
@@ -77,10 +81,11 @@ def verify(
     after: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ChainPosition:
-    """Verify the chain, or only the events after a checkpoint, and return its end. Raises BrokenChainError.
+    """Verify the chain, or only the events after the checkpoint `after`, and return its end.
 
-    Events that are recorded meanwhile are verified as well. `progress` is called with the number of the last verified
-    event and the number of the newest event.
+    Also compares the chain with the `checkpoints`. Includes events that are recorded in the meantime. `progress` is
+    called after each batch with the numbers of the last verified event and of the newest event. Raises
+    BrokenChainError.
     """
     head = ChainHead.objects.get()
     expected: dict[int, list[tuple[str, str]]] = {head.number: [(bytes(head.hash).hex(), _DIFFERS_FROM_HEAD)]}
@@ -99,17 +104,19 @@ def verify(
         if progress:
             progress(position.number, max(head.number, position.number))
     if position.number < max(expected):
-        raise BrokenChainError(position.number + 1, "it is missing, and all after it: the end was cut off")
+        raise BrokenChainError(
+            position.number + 1, "it is missing, and so are all later events: the end of history was removed"
+        )
     if position.number > (newest := ChainHead.objects.get().number):
-        raise BrokenChainError(newest + 1, "the head of history does not know it: it was not recorded by keyadmin")
+        raise BrokenChainError(newest + 1, "it is newer than the chain head, so keyadmin has not recorded it")
     return position
 
 
 def save_check(number: int, problem: str, *, since: int = 0) -> bool:
-    """Store the result of a verification: the chain is intact up to the event `number`; the next has the problem.
+    """Store the result of a verification: the chain is intact up to the event `number`; `problem` is in the next one.
 
-    `since` is the checkpoint after which the verification began. Returns False, and stores nothing, if no earlier
-    verification covers the events up to there: the result would claim too much.
+    `since` is the number of the event after which the verification started. Stores nothing and returns False if the
+    events up to there were not verified before, because the result would then be wrong.
     """
     previous = ChainCheck.objects.first()
     if since and not problem and (previous is None or previous.problem or previous.number < since):
@@ -120,7 +127,7 @@ def save_check(number: int, problem: str, *, since: int = 0) -> bool:
 
 
 def create_checkpoint(private_key: Ed25519PrivateKey) -> Checkpoint:
-    """The current head, signed. Raises BrokenChainError if the head is not the newest event's."""
+    """A signed checkpoint of the chain head. Raises BrokenChainError if its event is missing or differs."""
     head = ChainHead.objects.get()
     public_key = private_key.public_key().public_bytes_raw().hex()
     unsigned = Checkpoint(head.number, bytes(head.hash).hex(), rfc3339(timezone.now()), public_key)
@@ -132,8 +139,8 @@ def create_checkpoint(private_key: Ed25519PrivateKey) -> Checkpoint:
 def parse_checkpoint(text: str, known_keys: Collection[str]) -> Checkpoint:
     """Parse a checkpoint and verify its signature. Raises InvalidCheckpointError.
 
-    `known_keys` are the accepted public keys in hexadecimal. If it is empty, any key is accepted: the signature then
-    only shows that the text was not changed.
+    `known_keys` are the accepted public keys, in hexadecimal. If there are none, every key is accepted; the signature
+    then shows only that the text was not changed by accident.
     """
     try:
         fields: dict[str, Any] = json.loads(text)
@@ -147,12 +154,14 @@ def parse_checkpoint(text: str, known_keys: Collection[str]) -> Checkpoint:
     if not isinstance(checkpoint.number, int) or len(checkpoint.hash) != 2 * len(ZERO_HASH):
         raise InvalidCheckpointError("This is not a checkpoint.")
     if known_keys and checkpoint.key not in known_keys:
-        raise InvalidCheckpointError(f"The checkpoint was signed by {checkpoint.key}, which is none of the known keys.")
+        raise InvalidCheckpointError(
+            f"The checkpoint was signed with {checkpoint.key}, which is not one of the known keys."
+        )
     return checkpoint
 
 
 def _require_unchanged(checkpoint: Checkpoint) -> Any:
-    """The event that the checkpoint names. Raises BrokenChainError if it is missing or differs."""
+    """The event of the checkpoint. Raises BrokenChainError if it is missing or differs."""
     event = next(iter(_events_after(checkpoint.number - 1)[:1]), None)
     if event is None or event.number != checkpoint.number:
         raise BrokenChainError(checkpoint.number, _MISSING)
@@ -169,20 +178,20 @@ def _compare(position: ChainPosition, expected: Iterable[tuple[str, str]]) -> No
 
 
 def _check(event: Any, previous_number: int, previous_hash: bytes) -> None:
-    """Check that the event follows that number and hash, and that its content matches its own hash."""
+    """Check that the event follows the previous one, and that its content has its hash. Raises BrokenChainError."""
     if event.number != previous_number + 1:
         raise BrokenChainError(previous_number + 1, _MISSING)
     if event.previous_hash != previous_hash:
-        raise BrokenChainError(event.number, "it does not follow the event before it")
+        raise BrokenChainError(event.number, "its previous hash is not the hash of the event before it")
     try:
         computed = hash_of(event)
     except UnknownFormatError as error:
-        reason = f"its format {event.format} is unknown to this version of keyadmin: verify with a newer one"
+        reason = f"its format {event.format} is unknown to this version of keyadmin: verify with a newer version"
         raise BrokenChainError(event.number, reason) from error
     if computed != event.hash:
-        raise BrokenChainError(event.number, "its content is not what was recorded")
+        raise BrokenChainError(event.number, "its content was changed")
 
 
 def _events_after(number: int) -> QuerySet[Any, Any]:
-    """The next batch of events, as named tuples: model instances would make verification slower."""
+    """The next batch of events after `number`, as named tuples, which are faster than model instances."""
     return Event.objects.filter(number__gt=number).order_by("number").values_list(*_FIELDS, named=True)[:BATCH_SIZE]

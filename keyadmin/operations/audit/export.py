@@ -16,9 +16,9 @@ from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations import audit
 from keyadmin.operations.audit.transaction import Target
 
-#: Events read by one statement. No transaction is open between two, however slow the reader is.
+#: Events in one statement. No transaction is open between two statements, even if the client reads slowly.
 BATCH_SIZE: Final = 1000
-#: Organisations that the label of an export names.
+#: Organisations whose names are in the label of an export.
 _MAX_NAMES: Final = 3
 _COLUMNS: Final = (
     "number",
@@ -43,8 +43,10 @@ _COLUMNS: Final = (
 
 
 class ExportFormat(StrEnum):
+    """The format of an export. The value is the extension of the file."""
+
     CSV = "csv"
-    #: One JSON object a line, with everything that the hash is computed from.
+    #: One JSON object in each line, with all fields that the hash covers.
     JSON_LINES = "jsonl"
 
 
@@ -54,7 +56,7 @@ _FORMAT_NAMES: Final = {ExportFormat.CSV: "CSV", ExportFormat.JSON_LINES: "JSON 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """The name, media type and text of a file. `pieces` can be read once; the newest event comes first."""
+    """A file: its name, media type and text. `pieces` can be read once; the newest event comes first."""
 
     name: str
     media_type: str
@@ -62,7 +64,10 @@ class Export:
 
 
 def history(*, actor: Actor, conditions: EventFilter, export_format: ExportFormat) -> Export:
-    """Export the events that the actor may read and that meet the conditions, up to the event of this export."""
+    """Export the events that the actor may read and that meet the conditions.
+
+    Records an event, before the first line is written. The file has only events before that one.
+    """
     query = EventQuery.of(actor, conditions)
     organisation, label = _subject(actor, conditions)
     parameters = {"format": _FORMAT_NAMES[export_format], **_recorded_conditions(conditions)}
@@ -122,7 +127,7 @@ def _cells(event: Event) -> tuple[Any, ...]:
 
 
 def _recorded_conditions(conditions: EventFilter) -> dict[str, str | None]:
-    """The conditions for the event of the export. Keys in them are masked: a search may contain a whole key."""
+    """The conditions as the event of the export records them. Keys are masked, because a search may contain one."""
     texts = {"text": conditions.text, "actor": conditions.actor, "target": conditions.target}
     recorded: dict[str, str | None] = {
         name: re.sub(KEY_SHAPED, "•••", text, flags=re.IGNORECASE | re.VERBOSE) for name, text in texts.items()
@@ -136,9 +141,9 @@ def _recorded_conditions(conditions: EventFilter) -> dict[str, str | None]:
 
 
 def _subject(actor: Actor, conditions: EventFilter) -> tuple[Organisation | None, str]:
-    """The organisation whose history is exported, if it is only one, and the label of the event's target.
+    """The organisation of the export's event, if all exported events are of one, and the label of its target.
 
-    An event without an organisation is visible to its actor and to people with a system role.
+    An event without an organisation is visible only to its actor and to people with a system role.
     """
     organisations = Organisation.objects.visible_to(actor).order_by("name", "id")
     if conditions.organisation:

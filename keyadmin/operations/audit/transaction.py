@@ -1,9 +1,10 @@
-"""The audited transaction, the one way to change data, and the event that is the last statement of each.
+"""The audited transaction, in which every operation changes data, and the event that it records.
 
-An operation is one `audited_transaction(actor)` block whose last line is `record(…)`. Locks are taken in one order
-everywhere: people → organisation → bot → key → the rows that changed rows refer to → chain head → versions and meters;
-several rows of one kind by ascending ID. `audited_transaction` locks the acting person. `record` takes the locks from
-the referred rows on, so nothing that follows it in the transaction may take a lock.
+An operation is one block `with audited_transaction(actor)`, whose last line is `record(…)`.
+
+All operations take locks in the same order: people → organisation → bot → key → rows to which the changed rows refer →
+chain head → versions and meters. Several rows of one kind are locked by ascending ID. `audited_transaction` locks the
+acting person. `record` takes the locks from the referenced rows on, so no statement after it may take a lock.
 """
 
 from collections.abc import Collection, Generator, Iterable, Mapping
@@ -23,22 +24,22 @@ from keyadmin.models.meter import CATALOGUE
 from keyadmin.operations.audit.canonical import CURRENT_FORMAT, hash_of
 
 type Changes = Mapping[str, tuple[Any, Any]]
-"""Field → (before, after), in JSON values that people can read; never a secret, a digest or a password."""
+"""Field → (before, after), as JSON values that people can read; never a secret, a digest or a password."""
 
-#: SQLSTATEs of a change that excludes this one and was committed first: unique_violation, foreign_key_violation.
+#: SQLSTATEs if a conflicting change was committed first: unique_violation, foreign_key_violation.
 _CONFLICT_STATES: Final = {"23505", "23503"}
-#: SQLSTATEs of a change that waits for another one: lock_not_available, deadlock_detected.
+#: SQLSTATEs if another transaction held a lock for too long: lock_not_available, deadlock_detected.
 _LOCK_STATES: Final = {"55P03", "40P01"}
 _LOCK_ACTOR: Final = {
     ActorKind.PERSON: "SELECT 1 FROM person WHERE id = %s FOR SHARE",
-    # The permissions of an inheriting key are those of its creator.
+    # A key that inherits has the permissions of its creator.
     ActorKind.KEY: "SELECT 1 FROM person WHERE id = (SELECT creator_id FROM key WHERE id = %s AND inherits) FOR SHARE",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The target of an event, for a target that has no row or no longer has one."""
+    """The target of an event: the kind of thing, its id, and the label that history shows."""
 
     kind: str
     id: UUID | str
@@ -47,7 +48,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Invalidation:
-    """The subjects whose cached snapshots become stale. `deleted_keys` are deleted keys, whose meters are closed."""
+    """Whose cached snapshots become stale. `deleted_keys` are keys of this transaction, whose meters are closed."""
 
     keys: Collection[UUID] = ()
     deleted_keys: Collection[UUID] = ()
@@ -57,12 +58,12 @@ class Invalidation:
 
 @contextmanager
 def audited_transaction(actor: Actor | None = None) -> Generator[None]:
-    """One change, committed as a whole or not at all.
+    """The transaction of one operation.
 
-    A person who is the actor cannot lose roles or the account before the commit. `actor` is None for operations
-    without a permission check, and for operations on people, which lock several people at once (`people.rows.lock`).
-    Raises ConflictError if another change that excludes this one was committed first, and LockTimeoutError if another
-    change holds a lock for too long.
+    Locks the row of the actor, so that a person cannot be deactivated or lose a role before the commit. Pass None for
+    operations without a permission check, and for operations on people, which lock several people (`people.rows.lock`).
+    Raises ConflictError if a conflicting change was committed first, and LockTimeoutError if another transaction held a
+    lock for too long.
     """
     try:
         with transaction.atomic():
@@ -90,20 +91,21 @@ def record(
     reason: str = "",
     invalidate: Invalidation | None = None,
 ) -> Event:
-    """Append an event to the chain, then make snapshots stale. Call it last in an audited transaction.
+    """Append an event to the chain, and make snapshots stale. Call it last in an audited transaction.
 
-    Raises ValueError for a field of `changes` that the event type does not declare, and RuntimeError outside a
-    transaction.
+    `target` is the changed row, or a Target if the row does not exist or was deleted. `organisation` decides who may
+    read the event. Raises ValueError if `changes` has a field that the event type does not declare, and RuntimeError
+    outside a transaction.
     """
     if not connection.in_atomic_block:
-        raise RuntimeError("history is written in the transaction of the change")
+        raise RuntimeError("audit.record must be called within an audited transaction")
     if undeclared := set(changes or {}) - set(event_type.details.fields):
         raise ValueError(f"{event_type} does not declare the fields {sorted(undeclared)}: see models/event_types.py")
     event = _event(event_type, actor, target if isinstance(target, Target) else target_of(target), organisation)
     event.changes = {field: list(pair) for field, pair in (changes or {}).items()}
     event.reason = _storable(reason, 300)
-    # The checks of foreign keys lock the rows that changed rows refer to. At the commit, after the lock of the chain
-    # head, they would deadlock with the removal of a tier or scope.
+    # Check foreign keys now, because the checks lock the referenced rows. At the commit, after the chain head is
+    # locked, they would deadlock with the removal of a tier or scope.
     connection.check_constraints()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE chain_head SET number = number + 1 RETURNING number, hash, clock_timestamp()")
@@ -116,28 +118,28 @@ def record(
 
 
 def target_of(row: models.Model) -> Target:
-    """A row as a target: the name of its table, its primary key and its label."""
+    """The target that is this row: the name of its table, its primary key and its label."""
     return Target(str(row._meta.db_table), row.pk, str(row))
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The changes between two descriptions of a row: the fields that differ."""
+    """The changes between two descriptions of a row: the fields whose values differ."""
     fields: Iterable[str] = dict.fromkeys([*before, *after])
     return {name: (before.get(name), after.get(name)) for name in fields if before.get(name) != after.get(name)}
 
 
 def created(after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The changes of a new row: its fields, without empty ones."""
+    """The changes of a new row: its fields that are not empty."""
     return {name: (None, value) for name, value in after.items() if value not in (None, "", [])}
 
 
 def removed(before: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The changes of a removed row: its fields, without empty ones."""
+    """The changes of a removed row: its fields that were not empty."""
     return {name: (value, None) for name, value in before.items() if value not in (None, "", [])}
 
 
 def database_time() -> datetime:
-    """The current time of the database's clock, which decides everywhere."""
+    """The time by the database's clock, by which all operations decide. Not the start of the transaction."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
@@ -145,7 +147,7 @@ def database_time() -> datetime:
 
 
 def _event(event_type: EventType, actor: Actor, target: Target, organisation: Organisation | None) -> Event:
-    """The event without its place in the chain."""
+    """The event, without its number, time and hashes."""
     return Event(
         format=CURRENT_FORMAT,
         type=event_type.value,
@@ -165,7 +167,10 @@ def _event(event_type: EventType, actor: Actor, target: Target, organisation: Or
 
 
 def _invalidate(invalidation: Invalidation) -> None:
-    """Increment the versions of the subjects. A missing version is an error: stale permissions would stay in force."""
+    """Increment versions, and close the meters of deleted keys.
+
+    A missing version is an error, because stale snapshots would stay in use.
+    """
     subjects = sorted({*invalidation.organisations, *([CATALOGUE] if invalidation.catalogue else [])})
     with connection.cursor() as cursor:
         for subject in subjects:
@@ -184,6 +189,6 @@ def _require_one_row(row_count: int, subject: UUID) -> None:
 
 
 def _storable(text: str, max_length: int) -> str:
-    """Text from outside as PostgreSQL can store it: without NUL and lone surrogates, cut to the column's length."""
+    """Text from a client in a form that PostgreSQL can store: no NUL, no lone surrogates, cut to `max_length`."""
     valid = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return valid[:max_length]

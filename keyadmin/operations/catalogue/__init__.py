@@ -1,1 +1,1 @@
-"""Operations on what keys are made of: scopes with their routes, tiers, and the channels of organisations."""
+"""Operations on what keys refer to: scopes with their routes, tiers, and the channels of organisations."""

@@ -20,7 +20,7 @@ _MAX_SLUG_LENGTH: Final = 50
 
 
 def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
-    """Create a channel. Calls refer to it by a slug that is made of its first name."""
+    """Create a channel. Its slug, by which calls name it, is made from the name."""
     with audit.audited_transaction(actor):
         owner = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_CHANNELS, owner)
@@ -35,7 +35,7 @@ def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
 
 
 def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = None) -> Channel:
-    """Rename the channel. Its slug stays, so that programs that use it keep working."""
+    """Rename the channel. Its slug does not change, so that programs that use it keep working."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)
         revisions.require(row, revision)
@@ -51,14 +51,14 @@ def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = Non
 
 
 def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
-    """Remove a channel to which no key is restricted. Without its only channel a key could reach all of them."""
+    """Remove a channel to which no key is restricted. A key that loses its only channel could use all channels."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)
         revisions.require(row, revision)
         if key_count := row.keys.count():
             message = ngettext(
-                "%(count)d key is restricted to this channel.",
-                "%(count)d keys are restricted to this channel.",
+                "%(count)d key is restricted to this channel. Remove the channel from the key first.",
+                "%(count)d keys are restricted to this channel. Remove the channel from them first.",
                 key_count,
             )
             raise ConflictError(message % {"count": key_count})
@@ -69,7 +69,7 @@ def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
 
 
 def _lock(actor: Actor, channel: UUID) -> Channel:
-    """The channel, protected by the lock on its organisation."""
+    """The channel. The lock on its organisation protects it."""
     visible = Channel.objects.visible_to(actor).filter(id=channel)
     organisation_id = visible.values_list("organisation_id", flat=True).first()
     if organisation_id is None:
@@ -83,7 +83,7 @@ def _lock(actor: Actor, channel: UUID) -> Channel:
 
 
 def _clean(channel: Channel) -> None:
-    """Clean the name of the row. Raises InvalidInputError."""
+    """Clean the name. Raises InvalidInputError."""
     errors = FieldErrors()
     others = Channel.objects.filter(organisation=channel.organisation_id).exclude(id=channel.id)
     channel.name = errors.clean_unique_name(

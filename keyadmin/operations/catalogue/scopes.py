@@ -1,4 +1,4 @@
-"""Operations on scopes and their routes: create, edit, remove. keyadmin's own scopes cannot be changed."""
+"""Operations on scopes and their routes: create, edit, remove. The scopes of keyadmin's own API cannot be changed."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_ch
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 MAX_PATTERN_LENGTH: Final = 200
 _MAX_NAME_LENGTH: Final = 60
-#: Maximum length by field.
+#: The required texts, with their maximum lengths in characters.
 _REQUIRED_TEXTS: Final = {"resource": 60, "label": 80, "explanation": 300, "ability": 80}
 _MAX_CAPTION_LENGTH: Final = 60
 _is_name: Final = re.compile(r"[a-z][a-z-]*:[a-z][a-z-]*").fullmatch
@@ -39,9 +39,9 @@ def create(
     position: int = 100,
     routes: Sequence[Route] = (),
 ) -> Scope:
-    """Create a scope with the routes that it allows.
+    """Create a scope with the routes that it opens.
 
-    `ability` completes "This key can …", such as "read chats". The `scope` of the routes is ignored.
+    `ability` completes the sentence "This key can …", for example "read chats". `Route.scope` is ignored.
     """
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_SCOPES, None)
@@ -76,7 +76,10 @@ def edit(
     position: int | Unset = UNSET,
     routes: Sequence[Route] | Unset = UNSET,
 ) -> Scope:
-    """Change the fields that are set. New routes apply from the next call of each key that has the scope."""
+    """Change the fields that are not UNSET. New routes apply from the next call of each key on.
+
+    `Route.scope` is ignored.
+    """
     fields: Mapping[str, Any] = {
         "resource": resource,
         "label": label,
@@ -110,7 +113,11 @@ def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
         row = _lock(actor, scope, to_remove=True)
         revisions.require(row, revision)
         if key_count := row.keys.count():
-            message = ngettext("%(count)d key has this permission.", "%(count)d keys have this permission.", key_count)
+            message = ngettext(
+                "%(count)d key has this permission. Remove it from the key first.",
+                "%(count)d keys have this permission. Remove it from them first.",
+                key_count,
+            )
             raise ConflictError(message % {"count": key_count})
         target, changes = audit.target_of(row), audit.removed(_describe(row))
         row.delete()
@@ -118,7 +125,7 @@ def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
 
 
 def _lock(actor: Actor, name: str, *, to_remove: bool = False) -> Scope:
-    """The scope, locked. `to_remove` also blocks new references to it, so that the count of its keys stays correct."""
+    """The scope, locked. `to_remove` also blocks new references to it, so that the count of its keys stays true."""
     policy.require(actor, Permission.MANAGE_SCOPES, None)
     rows = Scope.objects.select_for_update(no_key=not to_remove).filter(name=name)
     row: Scope | None = rows.first() if _is_name(name) else None
@@ -145,22 +152,26 @@ def _clean(scope: Scope, routes: Sequence[Route], *, is_new: bool) -> None:
         setattr(scope, field, errors.clean_text(field, getattr(scope, field), max_length))
     scope.caption = errors.clean_text("caption", scope.caption, _MAX_CAPTION_LENGTH, required=False)
     if not 0 <= scope.position < 2**31:
-        errors.add("position", _("Enter a whole number of at least 0."))
+        errors.add("position", _("Enter a whole number from 0 to 2,147,483,647."))
     _check_routes(errors, routes)
     errors.raise_if_any()
 
 
 def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
+    """Add errors of the routes to the field `routes`."""
     seen = set()
     for route in routes:
         if route.method not in METHODS:
             errors.add(
-                "routes", _("%(method)s is not one of GET, POST, PUT, PATCH, DELETE.") % {"method": route.method}
+                "routes",
+                _("%(method)s is not a method. Use GET, POST, PUT, PATCH or DELETE.") % {"method": route.method},
             )
         if len(route.pattern) > MAX_PATTERN_LENGTH:
             errors.add("routes", _("Use at most %(count)d characters.") % {"count": MAX_PATTERN_LENGTH})
         if (route.method, route.pattern) in seen:
-            errors.add("routes", _("%(route)s is listed twice.") % {"route": f"{route.method} {route.pattern}"})
+            errors.add(
+                "routes", _("%(route)s is listed twice. Remove one.") % {"route": f"{route.method} {route.pattern}"}
+            )
         seen.add((route.method, route.pattern))
         try:
             _check_overlap_with_own_routes(errors, route)
@@ -169,7 +180,7 @@ def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
 
 
 def _check_overlap_with_own_routes(errors: FieldErrors, route: Route) -> None:
-    """keyadmin's own endpoints are allowed only by its own scopes."""
+    """Add an error for each route of keyadmin's own API that matches a call of this route."""
     for own in filter(partial(overlaps, route), OWN_ROUTES):
         message = _("%(route)s covers %(own)s, an endpoint of keyadmin. Enter a narrower path.")
         names = {"route": f"{route.method} {route.pattern}", "own": f"{own.method} {own.pattern}"}
@@ -185,6 +196,7 @@ def _set_routes(scope: Scope, routes: Sequence[Route]) -> None:
 
 
 def _describe(scope: Scope) -> dict[str, Any]:
+    """The fields and routes for history."""
     routes = sorted(
         f"{method} {pattern}" + (f" (channel: {channel_from})" if channel_from else "")
         for method, pattern, channel_from in scope.routes.values_list("method", "pattern", "channel_from")

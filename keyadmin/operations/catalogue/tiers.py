@@ -13,13 +13,13 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
-#: The highest count that one cell of a meter can hold.
+#: The highest number that one cell of a meter can store.
 MAX_HOURLY_LIMIT: Final = 2**31 - 1
 _MAX_NAME_LENGTH: Final = 60
 
 
 def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
-    """Create a tier. `hourly_limit` is the number of calls that each of its keys may make in any rolling hour."""
+    """Create a tier. `hourly_limit` is the number of calls that each key of the tier may make in a rolling hour."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_TIERS, None)
         tier = Tier(name=name, hourly_limit=hourly_limit)
@@ -39,7 +39,7 @@ def edit(
     name: str | Unset = UNSET,
     hourly_limit: int | Unset = UNSET,
 ) -> Tier:
-    """Change the fields that are set. A new limit applies from the next call of each key of the tier."""
+    """Change the fields that are not UNSET. A new limit applies from the next call of each key of the tier on."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier)
         revisions.require(row, revision)
@@ -58,26 +58,28 @@ def edit(
 
 
 def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
-    """Remove a tier that no key has and that is no organisation's default."""
+    """Remove a tier that no key has and that is not the default of an organisation."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier, to_remove=True)
         revisions.require(row, revision)
         if key_count := row.keys.count():
-            message = ngettext("%(count)d key is in this tier.", "%(count)d keys are in this tier.", key_count)
+            message = ngettext(
+                "%(count)d key has this tier. Give it another tier first.",
+                "%(count)d keys have this tier. Give them another tier first.",
+                key_count,
+            )
             raise ConflictError(message % {"count": key_count})
         organisation = Organisation.objects.filter(default_tier=row).first()
         if organisation is not None:
-            raise ConflictError(
-                _("This is the default tier of %(organisation)s. Choose another default there first.")
-                % {"organisation": organisation.name}
-            )
+            message = _("This is the default tier of %(organisation)s. Choose another default there first.")
+            raise ConflictError(message % {"organisation": organisation.name})
         target, changes = audit.target_of(row), audit.removed(_describe(row))
         row.delete()
         _record(EventType.TIER_REMOVED, actor, target, changes)
 
 
 def _lock(actor: Actor, tier: UUID, *, to_remove: bool = False) -> Tier:
-    """The tier, locked. `to_remove` also blocks new references to it, so that the count of its keys stays correct."""
+    """The tier, locked. `to_remove` also blocks new references to it, so that the count of its keys stays true."""
     policy.require(actor, Permission.MANAGE_TIERS, None)
     row: Tier | None = Tier.objects.select_for_update(no_key=not to_remove).filter(id=tier).first()
     if row is None:
@@ -93,7 +95,7 @@ def _clean(tier: Tier) -> None:
         tier.name, _MAX_NAME_LENGTH, others, _("There is already a tier with this name.")
     )
     if not 1 <= tier.hourly_limit <= MAX_HOURLY_LIMIT:
-        errors.add("hourly_limit", _("Enter a whole number of at least 1."))
+        errors.add("hourly_limit", _("Enter a whole number from 1 to 2,147,483,647."))
     errors.raise_if_any()
 
 

@@ -15,7 +15,7 @@ LENA: Final = "lena@contoso.example"
 
 @dataclass(frozen=True, slots=True)
 class DemoPerson:
-    """A person who can sign in, with their role in the organisation."""
+    """A person who can sign in. `organisation` is the slug of their organisation, in which they have the `role`."""
 
     email: str
     name: str
@@ -37,6 +37,8 @@ class DemoPerson:
 
 @dataclass(frozen=True, slots=True)
 class DemoBot:
+    """A bot of Northwind. `networks` is its IP allow-list."""
+
     name: str
     description: str
     is_conversational: bool = True
@@ -46,7 +48,10 @@ class DemoBot:
 
 @dataclass(frozen=True, slots=True)
 class DemoKey:
-    """A key and its history. `created` is in days ago, `expires` in days from now; None never expires."""
+    """A key and its usage.
+
+    `created` is in days before now. `expires` is in days from now, None for never. `by` is the email of its creator.
+    """
 
     name: str
     created: int
@@ -60,20 +65,20 @@ class DemoKey:
     inherits: bool = False
     networks: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    #: Empty for the organisation's default; only administrators can choose another.
+    #: Empty for the organisation's default. Only system administrators can choose another.
     tier: str = ""
-    #: The reason for its revocation; empty if it is not revoked.
+    #: The reason of its revocation; empty if it is not revoked.
     revoked: str = ""
-    #: How long the previous secret keeps working.
+    #: The grace period of the previous secret.
     grace: timedelta | None = None
-    #: Allowed calls on a weekday, and the time since the last one; None if it was never used.
+    #: Allowed calls on a weekday, and the time since the last one, None if the key was never used.
     calls: int = 0
     idle: timedelta | None = None
     #: Nearly all calls are made between 01:00 and 03:00 UTC.
     at_night: bool = False
-    #: Those of its scopes that no call has used.
+    #: Those of its scopes that have opened no call.
     unused: tuple[str, ...] = ()
-    #: Denied calls as shares of the allowed ones, by outcome.
+    #: By outcome, the number of denied calls as a fraction of the allowed ones.
     denied: dict[CallOutcome, float] = field(default_factory=dict)
 
 

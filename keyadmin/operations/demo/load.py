@@ -1,7 +1,7 @@
-"""Load the demonstration data, once.
+"""Loads the demonstration data.
 
-Operations create everything that has an operation, so that the history is complete. This module writes only what no
-operation can: times in the past, such as the creation and the expiry of a key, and past usage.
+Operations create the rows, so that history is complete. This module writes only what no operation can write: times in
+the past, such as the creation and the expiry of a key, and past usage.
 """
 
 import random
@@ -50,14 +50,14 @@ from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.usage import roll_up
 
 ACTOR: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="Demo data", interface=Interface.COMMAND)
-#: Number of the advisory lock: one process loads at a time.
-_LOCK: Final = 0x6B61645F64656D6F
+#: ID of the advisory lock: one process loads at a time.
+_LOCK_ID: Final = 0x6B61645F64656D6F
 #: A constant seed, so that every installation has the same usage.
 _SEED: Final = 2026
 
 
 class DemoState(Enum):
-    """The content of the database before. The data is loaded only into a database with NOTHING of it."""
+    """What the database contained before. The data is loaded only if the state is NOTHING."""
 
     NOTHING = "nothing"
     DEMO = "demo"
@@ -66,14 +66,14 @@ class DemoState(Enum):
 
 
 def load(*, password: str) -> DemoState:
-    """Load all of the data if none of it is there; returns what was there before.
+    """Load the data if the database has none of it, and return what it contained before.
 
-    All people get the `password`. A second process that loads at the same time waits and then finds the data loaded.
+    All people get the `password`. If another process is loading the data, this one waits until it has finished.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', '60s', true)")
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
         if (state := _state()) is not DemoState.NOTHING:
             return state
         _create_organisations()
@@ -90,6 +90,7 @@ def load(*, password: str) -> DemoState:
 
 
 def _state() -> DemoState:
+    """What the database contains."""
     emails = [person.email for person in PEOPLE]
     if Event.objects.filter(actor_kind=ACTOR.kind, actor_label=ACTOR.label).exists():
         return DemoState.DEMO
@@ -99,13 +100,13 @@ def _state() -> DemoState:
 
 
 def _create_organisations() -> None:
-    """One issues keys in the default format, the other in the compact format."""
+    """Northwind has keys in the default format, Contoso in the compact format."""
     organisations.create(actor=ACTOR, name="Northwind", slug=NORTHWIND)
     organisations.create(actor=ACTOR, name="Contoso", slug=CONTOSO, key_prefix="whm", key_format="compact")
 
 
 def _create_people(password: str) -> dict[str, Actor]:
-    """Each person as an actor, by email."""
+    """Create the people. Returns each as an actor, by email."""
     actors = {}
     for spec in PEOPLE:
         person = people.create(
@@ -138,7 +139,7 @@ def _create_channels_and_bots(actor: Actor) -> None:
 
 
 def _issue_key(spec: DemoKey, actor: Actor) -> UUID:
-    """Issue the key, then regenerate or revoke it as its description says. Its secrets are not kept."""
+    """Issue the key, and regenerate or revoke it if the spec says so. Its secrets are not kept."""
     owner = Organisation.objects.get(slug=spec.organisation).id
     key = keys.issue(
         actor=actor,
@@ -165,7 +166,7 @@ def _issue_key(spec: DemoKey, actor: Actor) -> UUID:
 def _write_past(issued: list[tuple[DemoKey, UUID]]) -> None:
     """Move the keys into the past and write their usage."""
     now = timezone.now()
-    generator = random.Random(_SEED)  # noqa: S311 - invented usage, not a secret
+    generator = random.Random(_SEED)  # noqa: S311 - generated usage, not a secret
     ledger: list[UsageHour] = []
     for spec, key in issued:
         times = {"created_at": now - timedelta(days=spec.created)}

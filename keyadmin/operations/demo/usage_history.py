@@ -1,4 +1,4 @@
-"""A plausible usage history for a demonstration key: fewer calls at night and at weekends."""
+"""Generates the usage of a demonstration key: fewer calls at night and at weekends."""
 
 import math
 from collections import Counter
@@ -14,17 +14,17 @@ from keyadmin.operations.demo.data import DemoKey
 DAYS: Final = 30
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
-#: Calls at weekends as a share of those on weekdays.
+#: The number of calls on a day of the weekend, as a fraction of that on a weekday.
 _WEEKEND_SHARE: Final = 0.25
 #: The hourly limit of the Standard tier.
 _HOURLY_LIMIT: Final = 1_000
-#: Calls of the last minutes are computed by minute, so that the meter's cells and the ledger agree.
+#: The last minutes are generated minute by minute, so that the meter's cells and the ledger have the same calls.
 _DETAILED_MINUTES: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
 class UsageHistory:
-    """Calls by hour and outcome, the meter's cells (newest first, the present minute empty) and its total."""
+    """Calls by hour and outcome; the cells of the meter, newest first, the current minute empty; and its total."""
 
     hours: dict[tuple[datetime, CallOutcome], int]
     cells: list[int]
@@ -32,7 +32,7 @@ class UsageHistory:
 
 
 def generate_history(spec: DemoKey, now: datetime, generator: Random) -> UsageHistory:
-    """The last 30 days of the key until `now`, and a total since its creation."""
+    """The usage of the key in the DAYS before `now`, and a total since its creation."""
     if spec.idle is None:
         return UsageHistory({}, [0] * CELLS, 0)
     cells = [0] * CELLS
@@ -79,7 +79,7 @@ def _denied_calls(
 def _calls_after_expiry(
     spec: DemoKey, last: datetime, until: datetime, generator: Random
 ) -> dict[tuple[datetime, CallOutcome], int]:
-    """Calls of a client that used the expired key for some more days."""
+    """Denied calls of a client that still uses the expired key for some days."""
     denied = {}
     hour = last.replace(minute=0) + _HOUR
     while hour < min(until, last + timedelta(days=5)):
@@ -90,7 +90,7 @@ def _calls_after_expiry(
 
 
 def _random_calls(spec: DemoKey, at: datetime, generator: Random, share_of_hour: float) -> int:
-    """Allowed calls in a part of the hour `at`."""
+    """A random number of allowed calls in `share_of_hour` of the hour `at`."""
     if spec.at_night:
         hour_factor = 9.5 if at.hour in (1, 2) else 0.2
     else:
@@ -102,5 +102,5 @@ def _random_calls(spec: DemoKey, at: datetime, generator: Random, share_of_hour:
 
 
 def _round_randomly(expected: float, generator: Random) -> int:
-    """A whole number whose mean is `expected`."""
+    """One of the two nearest whole numbers, at random, so that the mean is `expected`."""
     return int(expected) + (generator.random() < expected % 1)

@@ -1,4 +1,4 @@
-"""Rows of past usage of a demonstration key: by scope, by address, the last denials, and the last use of its secret."""
+"""The rows of past usage of a demonstration key: by scope, by address, last denials, and last use of its secret."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,11 @@ from keyadmin.models import AddressDay, CallOutcome, LastDenial, ScopeDay, Secre
 from keyadmin.operations.demo.data import BOTS, DemoKey
 from keyadmin.operations.demo.usage_history import UsageHistory
 
-#: Shares of the calls by scope and by address, the most used first.
+#: The fractions of the calls for each scope and for each address, the most used first.
 _SHARES: Final = (0.62, 0.27, 0.08, 0.03)
 #: An address that is on no allow-list.
 _DENIED_ADDRESS: Final = "192.0.2.211"
-#: A call that each scope allows.
+#: By scope, a request line that it opens.
 _CALLS: Final = {
     "chats:read": "GET /api/chats",
     "chats:write": "POST /api/chats",
@@ -42,7 +42,7 @@ class UsageRows:
 def usage_rows(
     spec: DemoKey, key: UUID, secret: UUID, history: UsageHistory, now: datetime, generator: Random
 ) -> UsageRows:
-    """The rows for the history of the key. `secret` is the id of the secret that the last call used."""
+    """The rows of the key's usage. `secret` is the id of the secret that the last call used."""
     by_day: Counter[date] = Counter()
     for (hour, outcome), calls in history.hours.items():
         if outcome == CallOutcome.OK:
@@ -75,7 +75,7 @@ def usage_rows(
 
 
 def addresses(spec: DemoKey) -> list[str]:
-    """The addresses that call with the key, which its allow-lists allow; the busiest first."""
+    """The client addresses of the key, which its allow-lists allow; the most used first."""
     lists = [bot.networks for bot in BOTS if bot.name == spec.bot] + [spec.networks]
     allowed = next((listed for listed in reversed(lists) if listed), ("198.51.100.0/24",))
     network = cidr.parse(allowed[0])
@@ -84,7 +84,7 @@ def addresses(spec: DemoKey) -> list[str]:
 
 
 def _spread(calls: int, names: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """Distribute the calls over the names by _SHARES. The first name gets the remainder."""
+    """The calls distributed over the names by _SHARES. The first name gets the remainder."""
     rest = {name: round(calls * share) for name, share in zip(names[1:], _SHARES[1:], strict=False)}
     yield names[0], calls - sum(rest.values())
     yield from ((name, count) for name, count in rest.items() if count)
@@ -109,7 +109,7 @@ def _call(scope: str) -> str:
 
 
 def _call_without_scope(spec: DemoKey) -> str:
-    """A call that none of the key\'s scopes allows."""
+    """A request line that none of the key's scopes opens."""
     return next((call for scope, call in reversed(_CALLS.items()) if scope not in spec.scopes), "GET /api/export")
 
 

@@ -1,8 +1,8 @@
-"""Operations on API keys: issue, edit, regenerate, revoke, reactivate and delete.
+"""Operations on API keys: issue, edit, regenerate, revoke, reactivate, delete; and end the grace period of a secret.
 
-`lifecycle` has the operations, `secrets` those that replace or end a secret. `values` validates and saves what can be
-chosen about a key; `rows` locks keys and records their events. A page calls `require_…` before it shows the form of an
-operation that the key's present state would reject.
+`lifecycle` has the operations on the key, `secrets` those on its secrets, and `expiry_notices` sends mails before keys
+expire. `values` validates and saves the values of a key that can be chosen; `rows` locks keys and records their events.
+Pages call the functions `require_…` before they show a form, because the operation may reject the state of the key.
 """
 
 from keyadmin.operations.keys.lifecycle import (

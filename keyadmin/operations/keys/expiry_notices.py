@@ -1,7 +1,7 @@
-"""Notices about keys that expire: queued in the outbox once, sent by the worker, then recorded in the history.
+"""Mails about keys that expire soon: queued in the outbox, sent by the worker, and then recorded in history.
 
-The rows of `expiry_notice` keep two processes from queueing the same notice. The outbox delivers at least once: if a
-worker dies between sending a mail and recording it, the mail is sent again.
+A row of ExpiryNotice for each notice keeps two processes from queueing the same notice. The outbox delivers at least
+once: if a worker is killed after sending a mail and before recording it, the mail is sent again.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,22 +21,22 @@ from keyadmin.models.outbox import JobKind
 from keyadmin.operations import audit, outbox, policy
 from keyadmin.operations.policy import Permission
 
-#: The keys that one mail names; the next run queues a mail about the others.
+#: Keys in one mail. The next run queues a mail about the others.
 MAX_KEYS_PER_MAIL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One mail: its recipient and the keys that it is about, each with `days`."""
+    """One mail: its recipient and its keys, each with `days`, one of NOTICE_DAYS."""
 
     person: Person
     keys: Sequence[Any]
 
 
 def queue_due(*, is_dry_run: bool = False) -> list[Notice]:
-    """Queue one mail for each person about the keys that expire soon. Returns the mails.
+    """Queue one mail to each person about the keys for which notices are due. Returns the mails.
 
-    Queues nothing in a dry run, and nothing without a mail server.
+    A dry run queues nothing. Without a mail server, nothing is queued and the result is empty.
     """
     if not is_dry_run:
         if not outbox.has_mail_server():
@@ -53,9 +53,10 @@ def queue_due(*, is_dry_run: bool = False) -> list[Notice]:
 
 
 def unsent(person: Person, notices: Collection[dict[str, Any]]) -> list[Any]:
-    """The keys of a queued mail that it is still to name, each with `days`, in the order of their expiry.
+    """The keys about which a queued mail still has to inform the person, each with `days`, by expiry.
 
-    Leaves out keys that were deleted, revoked or given another expiry, and notices that were sent already.
+    `notices` is from the payload of the job. Leaves out keys that have been deleted or revoked, keys with a new expiry,
+    and notices that have been sent.
     """
     queued = {(UUID(notice["key"]), notice["days"]) for notice in notices}
     rows = {
@@ -73,7 +74,7 @@ def unsent(person: Person, notices: Collection[dict[str, Any]]) -> list[Any]:
 
 
 def record_sent(*, actor: Actor, person: Person, keys: Collection[Any]) -> None:
-    """Record that the mail about these keys was sent."""
+    """Record that a mail about these keys was sent to the person. The keys are those that `unsent` returned."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         now = audit.database_time()
@@ -94,7 +95,7 @@ def record_sent(*, actor: Actor, person: Person, keys: Collection[Any]) -> None:
 
 
 def _queue(person: Person, keys: Collection[Any]) -> list[Any]:
-    """The keys that this process has queued; another one may have been faster."""
+    """Queue a mail about the keys, without those that another process has queued. Returns the queued keys."""
     values: dict[str, Any] = {
         "person": person.id,
         "keys": [key.id for key in keys],

@@ -37,22 +37,23 @@ def issue(
     expires_at: datetime | None = None,
     tier: UUID | None = None,
 ) -> IssuedKey:
-    """Create a key. The result is the only place where its secret can be read.
+    """Create a key. The result contains the only copy of its secret.
 
-    `kind` defaults to a bot's key if there is a bot, else to a standard key. A public key without scopes gets all
-    scopes of an owner. No channels or networks: no restriction. `tier` defaults to the organisation's.
+    `kind` defaults to BOT if a bot is given, else to STANDARD. A public key without `scopes` gets all scopes of an
+    owner. Without `channels` or `networks` the key is not restricted. `expires_at` None means that the key never
+    expires. `tier` defaults to that of the organisation.
     """
     with audit.audited_transaction(actor):
-        # An organisation has one public key, so two issuers must not run at once.
+        # An organisation has at most one public key, so only one public key may be created at a time.
         lock = owners.lock_organisation if kind == KeyKind.PUBLIC else owners.lock_organisation_shared
         owner = lock(actor, organisation)
         rows.lock_acting_key_shared(actor)
         key = _new_key(actor, owner, owners.get_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
-        _require_owner_accepts(key)
+        _require_owner_can_have(key)
         if key.kind == KeyKind.PUBLIC and not inherits:
             scopes = scopes or grants.scopes_of_owner()
-        values = key_values.Values(
+        values = key_values.KeyValues(
             name,
             description,
             frozenset(scopes),
@@ -83,9 +84,9 @@ def edit(
     tier: UUID | Unset = UNSET,
     allow_any: bool = False,
 ) -> Key:
-    """Change the fields that are set. `revision` is the one that the actor read; None accepts any.
+    """Change the fields that are not UNSET. `revision` is the one that the actor has read; None accepts any.
 
-    Removing the last network allows any address and needs `allow_any`.
+    `allow_any` confirms the removal of the last network, after which any address is allowed.
     """
     fields: dict[str, Any] = {
         "name": name,
@@ -100,8 +101,8 @@ def edit(
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
         revisions.require(row, revision)
-        old = key_values.of(row)
-        new = key_values.replaced(old, fields)
+        old = key_values.values_of(row)
+        new = key_values.apply_fields(old, fields)
         new = key_values.validate(actor, row, new, old, audit.database_time())
         if old.networks and not new.networks:
             allow_list_rules.require_confirmation(row, allow_any)
@@ -114,19 +115,19 @@ def edit(
 
 
 def require_revocable(key: Key) -> None:
-    """Raise ConflictError for a revoked key."""
+    """Raise ConflictError if the key is revoked."""
     if key.revoked_at is not None:
         raise ConflictError(_("This key is already revoked."))
 
 
 def require_ended(key: Key, now: datetime) -> None:
-    """Raise ConflictError for a key that is neither revoked nor expired."""
+    """Raise ConflictError if the key is neither revoked nor expired."""
     if key.revoked_at is None and not key.is_expired_at(now):
-        raise ConflictError(_("This key is not revoked."))
+        raise ConflictError(_("This key is neither revoked nor expired."))
 
 
 def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
-    """Deny the key's calls from now on. A revoked key can be reactivated."""
+    """Revoke the key: its calls are denied from now on. A revoked key can be reactivated."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REVOKE_KEYS)
         require_revocable(row)
@@ -139,7 +140,7 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
 
 
 def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None = UNSET, reason: str = "") -> Key:
-    """Allow a revoked or expired key to be used again. An expired key needs a new `expires_at`."""
+    """Make a revoked or expired key valid again. An expired key needs a new `expires_at`."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REACTIVATE_KEYS)
         now = audit.database_time()
@@ -159,13 +160,13 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
 
 
 def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
-    """Delete the key with its secrets and lists. Its history and its hourly usage stay."""
+    """Delete the key with its secrets and allow-list. Its history and its hourly usage stay."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.DELETE_KEYS)
         revisions.require(row, revision)
-        before = rows.audit_identity(row) | rows.deletion_snapshot(row) | key_values.describe(key_values.of(row))
+        before = rows.audit_identity(row) | rows.deletion_snapshot(row) | key_values.describe(key_values.values_of(row))
         target, organisation = audit.target_of(row), row.organisation
-        secrets.remove(row.secrets.all())
+        secrets.delete_secrets(row.secrets.all())
         for model in (LastDenial, ScopeDay, AddressDay, KeyDay):
             model.objects.filter(key_id=key).delete()
         row.delete()
@@ -180,40 +181,40 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
 
 
 def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: KeyKind | None) -> Key:
-    """An unsaved key of the owner."""
+    """An unsaved key of the bot, or of the organisation if there is none."""
     kind = kind or (KeyKind.BOT if bot else KeyKind.STANDARD)
     if (kind == KeyKind.BOT) != (bot is not None):
-        raise InvalidInputError({"kind": [_("A bot’s key must belong to a bot, and only a bot’s key can.")]})
+        raise InvalidInputError({"kind": [_("Choose a bot for a bot’s key, and no bot for any other key.")]})
     creator = actor.id if actor.kind is ActorKind.PERSON else None
     return Key(organisation=organisation, bot=bot, kind=kind, creator_id=creator, created_by=actor.label[:200])
 
 
-def _require_owner_accepts(key: Key) -> None:
-    """Raise ConflictError if the owner is disabled or already has a public key."""
+def _require_owner_can_have(key: Key) -> None:
+    """Raise ConflictError if the owner is disabled, or if it already has a public key and this is another."""
     owners.require_active(key.organisation, key.bot)
     if key.kind == KeyKind.PUBLIC and key.organisation.keys.filter(kind=KeyKind.PUBLIC).exists():
         message = _("%(organisation)s already has a public key. Delete it first.")
         raise ConflictError(message % {"organisation": key.organisation.name})
 
 
-def _create_rows(actor: Actor, key: Key, values: key_values.Values) -> tuple[tokens.Token, dict[str, Any]]:
-    """Validate the values, create the token, and save key, secret and meter.
+def _create_rows(actor: Actor, key: Key, values: key_values.KeyValues) -> tuple[tokens.Token, dict[str, Any]]:
+    """Validate the values, create the token, and save the key, its secret and its meter.
 
-    Returns the token and the fields of the key that history shows.
+    Returns the token and the fields of the key for history.
     """
     key.created_at = audit.database_time()
     values = key_values.validate(actor, key, values, None, key.created_at)
     token = tokens.mint(key.organisation.key_prefix, tokens.KeyFormat(key.organisation.key_format))
     secrets.copy_public_part(key, token)
     key_values.save(key, values, None)
-    secrets.store(key, token, key.created_at)
+    secrets.store_secret(key, token, key.created_at)
     Meter.objects.create(key_id=key.id, version=1, cells=[0] * CELLS)
     ownership = {"kind": str(key.kind), "bot": key.bot.name if key.bot else None}
     return token, rows.audit_identity(key) | ownership | key_values.describe(values)
 
 
 def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
-    """Set the expiry on the row, unsaved, and end an old secret's grace with it."""
+    """Set the expiry of the key, which the caller saves. The grace period of an old secret ends with it."""
     errors = FieldErrors()
     key_values.check_expiry(errors, key, expires_at, now)
     errors.raise_if_any()

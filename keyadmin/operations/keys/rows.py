@@ -1,4 +1,4 @@
-"""Rows of keys: lock them for an operation, describe them for history, record the event."""
+"""What operations on keys share: locks, descriptions for history, and the record of the event."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,10 +14,10 @@ from keyadmin.operations.organisations import owners
 
 
 def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
-    """The key, locked, with its organisation locked in share mode before it.
+    """The key, locked. Locks its organisation in share mode first.
 
-    Raises NotFoundError if the actor may not see the key, ForbiddenError if the permission is missing. If the actor is
-    a key itself, both keys are locked in the order of their ids.
+    Raises NotFoundError if the actor may not see the key, and ForbiddenError if it lacks the permission. If the actor
+    is a key, that key is locked as well; the two are locked in the order of their ids.
     """
     organisation = owners.lock_organisation_shared(actor, Key.objects.filter(id=key).values("organisation")[:1])
     if actor.kind is ActorKind.KEY and actor.id and actor.id < key:
@@ -33,19 +33,19 @@ def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
 
 
 def lock_acting_key_shared(actor: Actor) -> None:
-    """If the actor is a key, prevent until the commit that it is revoked, restricted or deleted."""
+    """If the actor is a key, lock it, so that it cannot be revoked, restricted or deleted before the commit."""
     if actor.kind is ActorKind.KEY:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM key WHERE id = %s FOR SHARE", [actor.id])
 
 
 def audit_identity(key: Key) -> dict[str, str | None]:
-    """The fields by which history identifies a key, in addition to its name."""
+    """The fields that identify a key in history, in addition to its name."""
     return {"masked": key.masked, "key_id": key.key_id}
 
 
 def deletion_snapshot(key: Key) -> dict[str, str | None]:
-    """The fields that history keeps of a deleted key, in addition to its identity and its values."""
+    """The fields that history keeps of a deleted key, in addition to `audit_identity` and its values."""
     return {
         "kind": key.kind,
         "bot": key.bot.name if key.bot else None,
@@ -58,7 +58,7 @@ def deletion_snapshot(key: Key) -> dict[str, str | None]:
 
 
 def record(event_type: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
-    """Record the event of a change to one key, which invalidates its cached snapshots."""
+    """Record the event of a change of one key, and make its snapshots stale."""
     audit.record(
         event_type,
         actor=actor,

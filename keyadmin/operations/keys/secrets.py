@@ -1,4 +1,4 @@
-"""Secrets of keys: create, store as digests, regenerate, end."""
+"""Operations on the secrets of keys: regenerate, and end a grace period. Also stores and deletes secrets."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,12 +20,13 @@ from keyadmin.operations import audit, grants
 from keyadmin.operations.keys import rows
 from keyadmin.operations.policy import Permission
 
+#: The longest grace period of an old secret.
 MAX_GRACE: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key and its token, the only copy of the secret: show it in one response and store it nowhere."""
+    """A key and its token, the only copy of the secret: return it in one response, and do not store it."""
 
     key: Key
     token: tokens.Token = field(repr=False)
@@ -34,21 +35,21 @@ class IssuedKey:
 def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> IssuedKey:
     """Replace the key's secret. The key ID stays.
 
-    The present secret works for another `grace`, at most until the key expires; without grace it stops at once. A
-    secret that was already in its grace period stops at once in either case.
+    The current secret works for another `grace`, at most until the key expires; without grace it stops immediately. An
+    older secret that is in its grace period stops immediately in any case.
     """
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
         require_regenerable(row, now)
         grants.require_within(grants.ceiling_of_key(row), grants.ceiling_of_actor(actor, row.organisation_id))
-        old_secret_until = _retire_present_secret(row, now, grace)
+        old_secret_until = _retire_current_secret(row, now, grace)
         before = rows.audit_identity(row)
         token = tokens.mint(row.prefix, tokens.KeyFormat(row.format), row.key_id)
         copy_public_part(row, token)
         row.revision += 1
         row.save(update_fields=("recognition", "revision"))
-        store(row, token, now)
+        store_secret(row, token, now)
         changes = audit.changed(before, rows.audit_identity(row))
         changes["old_secret_until"] = (None, rfc3339(old_secret_until))
         rows.record(EventType.KEY_REGENERATED, actor, row, changes)
@@ -61,13 +62,13 @@ def end_grace(*, actor: Actor, key: UUID) -> Key:
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         old = require_grace(row, audit.database_time())
         changes = {"old_secret_until": (rfc3339(old.not_after), None)}
-        remove(row.secrets.filter(id=old.id))
+        delete_secrets(row.secrets.filter(id=old.id))
         rows.record(EventType.GRACE_ENDED, actor, row, changes)
     return row
 
 
 def require_regenerable(key: Key, now: datetime) -> None:
-    """Raise ConflictError for a revoked or expired key."""
+    """Raise ConflictError if the key is revoked or expired."""
     if key.status_at(now) in (KeyStatus.REVOKED, KeyStatus.EXPIRED):
         raise ConflictError(_("A revoked or expired key can’t be regenerated. Reactivate it first."))
 
@@ -76,21 +77,21 @@ def require_grace(key: Key, now: datetime) -> Secret:
     """The key's old secret. Raises ConflictError if its grace period has ended."""
     old = Secret.objects.filter(key=key, not_after__gt=now).first()
     if old is None:
-        raise ConflictError(_("The old secret has already ended."))
+        raise ConflictError(_("The old secret has already stopped working."))
     return old
 
 
-def store(key: Key, token: tokens.Token, now: datetime) -> None:
-    """Save the token's digest, made with the newest pepper, as the key's current secret."""
+def store_secret(key: Key, token: tokens.Token, now: datetime) -> None:
+    """Save the token's digest under the current pepper as the key's current secret."""
     pepper_id = conf.current_pepper
     digest = tokens.digest(token.value, conf.peppers[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, created_at=now)
 
 
-def remove(secrets: QuerySet[Secret]) -> None:
+def delete_secrets(secrets: QuerySet[Secret]) -> None:
     """Delete the secrets and the times of their last use.
 
-    The advisory lock waits for a usage writer that is under way, so that it cannot insert such a time afterwards.
+    The advisory lock waits for usage writers, so that none inserts such a time afterwards.
     """
     with connections[secrets.db].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [USAGE_WRITE_LOCK_ID])
@@ -99,19 +100,19 @@ def remove(secrets: QuerySet[Secret]) -> None:
 
 
 def copy_public_part(key: Key, token: tokens.Token) -> None:
-    """Set on the row, unsaved, what may be shown of a token: prefix, format, key ID and recognition characters."""
+    """Set the public fields of the token on the key, which the caller saves: prefix, format, key ID, `recognition`."""
     key.prefix, key.format = token.prefix, token.format.value
     key.key_id, key.recognition = token.key_id, token.recognition
 
 
-def _retire_present_secret(key: Key, now: datetime, grace: timedelta) -> datetime:
-    """Remove an older secret and give the present one its grace; returns the time at which the present one ends."""
+def _retire_current_secret(key: Key, now: datetime, grace: timedelta) -> datetime:
+    """Delete an older secret, and end the current one after `grace`. Returns the time at which it ends."""
     if not timedelta(0) <= grace <= MAX_GRACE:
-        raise InvalidInputError({"grace": [_("The old secret can keep working for at most 7 days.")]})
+        raise InvalidInputError({"grace": [_("Choose a grace period of at most 7 days.")]})
     if not grace:
-        remove(key.secrets.all())
+        delete_secrets(key.secrets.all())
         return now
-    remove(key.secrets.filter(not_after__isnull=False))
+    delete_secrets(key.secrets.filter(not_after__isnull=False))
     until = min(now + grace, key.expires_at) if key.expires_at else now + grace
     key.secrets.update(not_after=until)
     return until

@@ -1,4 +1,4 @@
-"""The values of a key that an actor chooses: read, validate, compare, describe for history, save."""
+"""The values of a key that an actor can choose: reads, validates, compares and saves them, and describes them."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -24,8 +24,8 @@ _MAX_DESCRIPTION_LENGTH: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Values:
-    """The chosen values of one key. `channels` and `tier` are ids; no channels or networks means no restriction."""
+class KeyValues:
+    """The values of one key. `channels` and `tier` are ids. No channels or no networks means no such restriction."""
 
     name: str
     description: str
@@ -37,10 +37,10 @@ class Values:
     tier: UUID
 
 
-def of(key: Key) -> Values:
+def values_of(key: Key) -> KeyValues:
     """The values of a saved key."""
     lists: Any = Key.objects.with_lists().get(id=key.id)
-    return Values(
+    return KeyValues(
         name=key.name,
         description=key.description,
         scopes=frozenset(lists.scope_names),
@@ -52,20 +52,20 @@ def of(key: Key) -> Values:
     )
 
 
-def replaced(old: Values, new_fields: Mapping[str, Any]) -> Values:
-    """The old values with each field of `new_fields` that is not UNSET. The order of networks is not a change."""
+def apply_fields(old: KeyValues, new_fields: Mapping[str, Any]) -> KeyValues:
+    """The old values with the `new_fields` that are not UNSET. Another order of the networks is not a change."""
     new = replace(old, **{field: value for field, value in new_fields.items() if value is not UNSET})
     same_networks = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
     return replace(new, networks=old.networks) if same_networks else new
 
 
-def describe(values: Values) -> dict[str, Any]:
+def describe(values: KeyValues) -> dict[str, Any]:
     """The values as history records them, by field."""
     return {name: _for_history(name, getattr(values, name)) for name in _FIELDS}
 
 
-def changes(old: Values, new: Values) -> dict[str, tuple[Any, Any]]:
-    """The fields that differ, each with its old and new value as history records them."""
+def changes(old: KeyValues, new: KeyValues) -> dict[str, tuple[Any, Any]]:
+    """The fields that differ, with old and new value as history records them."""
     pairs = {name: (getattr(old, name), getattr(new, name)) for name in _FIELDS}
     return {
         name: (_for_history(name, before), _for_history(name, after))
@@ -74,26 +74,27 @@ def changes(old: Values, new: Values) -> dict[str, tuple[Any, Any]]:
     }
 
 
-def validate(actor: Actor, key: Key, values: Values, old: Values | None, now: datetime) -> Values:
-    """The cleaned values. `old` is None for a new key.
+def validate(actor: Actor, key: Key, values: KeyValues, old: KeyValues | None, now: datetime) -> KeyValues:
+    """The cleaned values. `old` is None for a new key. `now` is the database's time.
 
-    Raises ForbiddenError if the key would exceed the actor's privilege ceiling, then InvalidInputError.
+    Raises ForbiddenError if the values exceed the actor's privilege ceiling, otherwise InvalidInputError if they are
+    not valid.
     """
-    had = old.scopes if old else frozenset()
-    added = values.scopes - had
+    old_scopes = old.scopes if old else frozenset()
+    added = values.scopes - old_scopes
     existing = Scope.objects.filter(name__in=added).values_list("name", flat=True) if added else ()
-    known = had.union(existing)
+    known = old_scopes.union(existing)
     require_within_ceiling(actor, key, replace(values, scopes=values.scopes & known), old)
     return _cleaned(actor, key, values, old, now, known)
 
 
-def require_within_ceiling(actor: Actor, key: Key, values: Values, old: Values | None) -> None:
-    """Raise ForbiddenError if the values would give the key more privileges than the actor may grant.
+def require_within_ceiling(actor: Actor, key: Key, values: KeyValues, old: KeyValues | None) -> None:
+    """Raise ForbiddenError if the values exceed the actor's privilege ceiling. `old` is None for a new key.
 
-    An edit that widens nothing is allowed, even if the key already exceeds the actor's ceiling.
+    An edit that adds no privilege is allowed, even if the key exceeds the ceiling.
     """
     if values.expires_at is not None and timezone.is_naive(values.expires_at):
-        # It cannot be compared.
+        # A naive time cannot be compared.
         raise InvalidInputError({"expires_at": [_("Add the time zone, as in 2027-03-01T12:00:00Z.")]})
     if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
         raise ForbiddenError(_("A key can’t give another key full access. Choose its permissions."))
@@ -103,10 +104,10 @@ def require_within_ceiling(actor: Actor, key: Key, values: Values, old: Values |
         grants.require_within(requested, grants.ceiling_of_actor(actor, key.organisation_id))
 
 
-def save(key: Key, values: Values, old: Values | None) -> None:
-    """Write the values. `old` is None for a new key; otherwise the key is locked.
+def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
+    """Save the values. `old` is None for a new key; otherwise the key must be locked.
 
-    A new expiry also ends the grace period of an old secret.
+    The grace period of an old secret is cut to a new expiry.
     """
     for field in ("name", "description", "inherits", "expires_at"):
         setattr(key, field, getattr(values, field))
@@ -120,11 +121,11 @@ def save(key: Key, values: Values, old: Values | None) -> None:
 
 
 def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now: datetime) -> None:
-    """Check an expiry against the organisation's rules. `now` is the database's time."""
+    """Add an error if the organisation's rules do not allow the expiry. `now` is the database's time."""
     organisation = key.organisation
     if key.kind == KeyKind.PUBLIC:
         if expires_at is not None:
-            errors.add("expires_at", _("The public key is valid until it is deleted."))
+            errors.add("expires_at", _("A public key can’t expire. Leave the expiry empty."))
     elif expires_at is None:
         if not organisation.may_never_expire:
             message = _("Set an expiry. Keys of %(organisation)s must have one.")
@@ -139,7 +140,7 @@ def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now
 
 
 def _save_list(key: Key, model: Any, column: str, old: Collection[Any], new: Collection[Any]) -> None:
-    """Delete the rows of values that are gone and insert those of new values, in their order."""
+    """Delete the rows of values that are not in `new`, and insert those that are not in `old`, in their order."""
     if removed := [value for value in old if value not in new]:
         model.objects.filter(key=key, **{f"{column}__in": removed}).delete()
     if added := [value for value in new if value not in old]:
@@ -147,9 +148,9 @@ def _save_list(key: Key, model: Any, column: str, old: Collection[Any], new: Col
 
 
 def _cleaned(
-    actor: Actor, key: Key, values: Values, old: Values | None, now: datetime, known: frozenset[str]
-) -> Values:
-    """The values cleaned; a field that an edit leaves as it is, is not checked again. `known`: scopes that exist."""
+    actor: Actor, key: Key, values: KeyValues, old: KeyValues | None, now: datetime, known: frozenset[str]
+) -> KeyValues:
+    """The values, cleaned. Does not check fields that an edit does not change. `known` are the scopes that exist."""
     errors = FieldErrors()
     values = replace(
         values,
@@ -176,7 +177,7 @@ def _check_channels(errors: FieldErrors, key: Key, channels: Collection[UUID]) -
         errors.add("channels", _("Choose channels of this organisation."))
 
 
-def _check_scopes(errors: FieldErrors, key: Key, values: Values, known: frozenset[str]) -> None:
+def _check_scopes(errors: FieldErrors, key: Key, values: KeyValues, known: frozenset[str]) -> None:
     if values.inherits:
         if key.creator_id is None:
             errors.add("inherits", _("Only a key that a person created can have full access. Choose its permissions."))
@@ -184,21 +185,21 @@ def _check_scopes(errors: FieldErrors, key: Key, values: Values, known: frozense
     if not values.scopes:
         errors.add("scopes", _("Choose at least one permission. A key without permissions can’t make any request."))
     for name in sorted(values.scopes - known):
-        errors.add("scopes", _("%(scope)s is not a permission.") % {"scope": name})
+        errors.add("scopes", _("There is no permission %(scope)s.") % {"scope": name})
     if allowed_for_kind(key.kind, values.scopes) != values.scopes:
         errors.add("scopes", _("Only a Master User API key can act on behalf of users. Remove this permission."))
 
 
-def _check_tier(errors: FieldErrors, actor: Actor, organisation: Organisation, tier: UUID, present: UUID) -> None:
-    """Any tier other than `present`, the key's own or the organisation's default, needs CHOOSE_TIERS."""
-    if tier == present:
+def _check_tier(errors: FieldErrors, actor: Actor, organisation: Organisation, tier: UUID, current: UUID) -> None:
+    """`current` is the tier of the key, or the organisation's default. Any other tier needs CHOOSE_TIERS."""
+    if tier == current:
         return
     policy.require(actor, policy.Permission.CHOOSE_TIERS, organisation)
     if not Tier.objects.filter(id=tier).exists():
         errors.add("tier", _("Choose one of the tiers."))
 
 
-def _ceiling_of(key: Key, values: Values, bot_networks: Sequence[cidr.Network]) -> grants.PrivilegeCeiling:
+def _ceiling_of(key: Key, values: KeyValues, bot_networks: Sequence[cidr.Network]) -> grants.PrivilegeCeiling:
     """The privileges that the key has with the values."""
     scopes = grants.inherited_scopes(key) if values.inherits else values.scopes
     lists = grants.non_empty_lists(values.networks, bot_networks)
@@ -215,7 +216,7 @@ def _name_of_tier(tier: UUID) -> str | None:
     return Tier.objects.filter(id=tier).values_list("name", flat=True).first()
 
 
-#: From the value of a field to what history records; fields that are not here are recorded as they are.
+#: By field, the function from its value to what history records. Other values are recorded as they are.
 _HISTORY_FORMAT: Final[dict[str, Callable[[Any], Any]]] = {
     "scopes": sorted,
     "channels": _names_of_channels,
@@ -223,7 +224,7 @@ _HISTORY_FORMAT: Final[dict[str, Callable[[Any], Any]]] = {
     "expires_at": rfc3339,
     "tier": _name_of_tier,
 }
-_FIELDS: Final = tuple(field.name for field in fields(Values))
+_FIELDS: Final = tuple(field.name for field in fields(KeyValues))
 
 
 def _for_history(field: str, value: Any) -> Any:

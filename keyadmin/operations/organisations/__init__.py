@@ -1,6 +1,6 @@
-"""Operations on organisations; `bots` and `allow_lists` have those on their bots and IP allow-lists.
+"""Operations on organisations. `bots` and `allow_lists` have those on bots and IP allow-lists.
 
-`owners` locks organisations and bots for every operation on what they own.
+`owners` locks organisations and bots, for all operations on what they own.
 """
 
 from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable, require_change

@@ -20,7 +20,7 @@ from keyadmin.operations.validation import require_changes
 
 @dataclass(frozen=True, slots=True)
 class _AllowList:
-    """The list of a locked bot or key."""
+    """The IP allow-list of a bot or key, which is locked."""
 
     actor: Actor
     organisation: Organisation
@@ -37,18 +37,18 @@ class _AllowList:
         return allow_list_rules.parse_network(text, others, narrow_only=isinstance(self.owner, Bot))
 
     def require_within_ceiling(self, networks: Sequence[cidr.Network]) -> None:
-        """Raise ForbiddenError if the networks would make a key usable from more addresses than the actor may allow."""
+        """Raise ForbiddenError if the list with these networks exceeds the actor's privilege ceiling."""
         if isinstance(self.owner, Key):
-            old = values.of(self.owner)
+            old = values.values_of(self.owner)
             values.require_within_ceiling(self.actor, self.owner, replace(old, networks=tuple(networks)), old)
 
 
 def add(
     *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, since: datetime | None = None
 ) -> AllowListEntry:
-    """Add a network to the list of the bot or the key. The first entry denies all other addresses.
+    """Add a network to the list of the bot or of the key; give one of them. The first entry denies all other addresses.
 
-    `since` puts a removed entry back: its first `created_at`, which restores its place in the list.
+    To restore a removed entry, pass its `created_at` as `since`: it then has the same position in the list.
     """
     with audit.audited_transaction(actor):
         allow_list = _lock(actor, bot, key)
@@ -81,7 +81,7 @@ def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = No
 
 
 def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int | None = None) -> None:
-    """Remove the entry. Removing the last one makes the list allow any address and needs `allow_any`."""
+    """Remove the entry. `allow_any` confirms the removal of the last one, after which the list allows any address."""
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
@@ -94,9 +94,9 @@ def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int 
 
 
 def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
-    """The list of the bot or the key, one of which is given."""
+    """The list of the bot or of the key, one of which is given; locks the owner."""
     if (bot is None) == (key is None):
-        raise ValueError("an allow-list belongs to a bot or to a key")
+        raise ValueError("pass either a bot or a key")
     if key is not None:
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
         return _AllowList(actor, row.organisation, row)
@@ -107,6 +107,7 @@ def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
 
 
 def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
+    """The list of the entry, whose owner is locked, and the entry. Raises NotFoundError."""
     visible = AllowListEntry.objects.visible_to(actor).filter(id=entry).first()
     if visible is None:
         raise NotFoundError
@@ -118,7 +119,7 @@ def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
 
 
 def _record(event_type: EventType, allow_list: _AllowList, before: Sequence[cidr.Network]) -> None:
-    """Record the whole list before and after. The owner's new revision makes other edits of it stale."""
+    """Record the whole list before and after. Increments the owner's revision, which makes other edits of it stale."""
     owner = allow_list.owner
     owner.revision += 1
     owner.save(update_fields=("revision",))

@@ -43,7 +43,7 @@ def edit(
     description: str | Unset = UNSET,
     is_conversational: bool | Unset = UNSET,
 ) -> Bot:
-    """Change the fields that are set. `revision` is the one that the actor read; None accepts any."""
+    """Change the fields that are not UNSET. `revision` is the one that the actor has read; None accepts any."""
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
         revisions.require(row, revision)

@@ -18,10 +18,11 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
+#: The highest number of days of the rules for the expiry of keys.
 MAX_EXPIRY_DAYS: Final = 36_500
 _MAX_NAME_LENGTH: Final = 120
 _MAX_SLUG_LENGTH: Final = 60
-#: Slugs that would collide with the URL of a page.
+#: Slugs that are part of the path of another page.
 _RESERVED_SLUGS: Final = frozenset({"create"})
 _is_slug: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
 _is_prefix: Final = re.compile(PREFIX_PATTERN).fullmatch
@@ -36,7 +37,7 @@ def create(
     key_format: str = KeyFormat.DEFAULT.value,
     tier: UUID | None = None,
 ) -> Organisation:
-    """Create an organisation. `slug` defaults to one made of the name, `tier` to the tier with the lowest limit."""
+    """Create an organisation. `slug` defaults to one made from the name, `tier` to the one with the lowest limit."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         organisation = Organisation(
@@ -67,7 +68,7 @@ def edit(
     may_never_expire: bool | Unset = UNSET,
     usage_retention_days: int | Unset = UNSET,
 ) -> Organisation:
-    """Change the fields that are set. New rules for keys apply to keys that are issued or edited from now on."""
+    """Change the fields that are not UNSET. New rules for keys apply to keys that are created or edited from now on."""
     fields: Mapping[str, Any] = {
         "name": name,
         "key_prefix": key_prefix,
@@ -132,11 +133,11 @@ def _clean(organisation: Organisation) -> None:
     errors = FieldErrors()
     organisation.name = errors.clean_text("name", organisation.name, _MAX_NAME_LENGTH)
     if not _is_slug(organisation.slug) or len(organisation.slug) > _MAX_SLUG_LENGTH:
-        errors.add("slug", _("Use lower-case letters, digits and hyphens."))
+        errors.add("slug", _("Use lower-case letters, digits and single hyphens between them."))
     elif organisation.slug in _RESERVED_SLUGS:
         errors.add("slug", _("This short name is reserved. Choose another one."))
     elif Organisation.objects.filter(slug=organisation.slug).exclude(id=organisation.id).exists():
-        errors.add("slug", _("There is already an organisation with this short name."))
+        errors.add("slug", _("There is already an organisation with this short name. Choose another."))
     if not _is_prefix(organisation.key_prefix):
         errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, beginning with a letter."))
     if organisation.key_format not in [known.value for known in KeyFormat]:

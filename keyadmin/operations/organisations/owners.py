@@ -1,8 +1,8 @@
-"""Locks on the owners of keys, which an operation takes before those on keys.
+"""Locks on the owners of keys. An operation takes them before locks on keys.
 
-An operation on an organisation, or on anything in it but one key, locks the organisation. An operation on one key locks
-it in share mode: many keys of an organisation can change at the same time, but none while the organisation itself or
-its bots, channels or roles change.
+An operation on one key locks its organisation in share mode. All other operations on an organisation, or on something
+in it, lock it exclusively. So many keys of an organisation can be changed at the same time, but not while the
+organisation or its bots, channels or roles are changed.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ def lock_organisation(actor: Actor, organisation: UUID) -> Organisation:
 
 
 def lock_organisation_shared(actor: Actor, organisation: Any) -> Organisation:
-    """The organisation, locked in share mode. `organisation` is an id or a subquery that returns one.
+    """The organisation, locked in share mode. `organisation` is an id, or a sub-query that returns one.
 
     Raises NotFoundError if the actor may not see it.
     """
@@ -40,7 +40,7 @@ def lock_organisation_shared(actor: Actor, organisation: Any) -> Organisation:
 
 
 def get_bot(organisation: Organisation, bot: UUID) -> Bot:
-    """The bot. The lock on its organisation, in either mode, also protects it."""
+    """The bot. The lock on its organisation, in either mode, protects it. Raises NotFoundError."""
     row: Bot | None = Bot.objects.filter(id=bot, organisation=organisation).first()
     if row is None:
         raise NotFoundError
@@ -48,14 +48,14 @@ def get_bot(organisation: Organisation, bot: UUID) -> Bot:
 
 
 def require_active(organisation: Organisation, bot: Bot | None = None) -> None:
-    """Raise ConflictError if the organisation or the bot is disabled: a new key would be paused from the start."""
+    """Raise ConflictError if the organisation or the bot is disabled, because a new key of it would be paused."""
     for owner in (organisation, bot):
         if owner is not None and not owner.is_active:
             raise ConflictError(_("%(owner)s is disabled. Enable it first.") % {"owner": owner.name})
 
 
 def lock_bot(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
-    """The bot and its organisation, locked. Raises NotFoundError if the actor may not see the bot."""
+    """The organisation of the bot, locked, and the bot. Raises NotFoundError if the actor may not see the bot."""
     organisation_id = Bot.objects.visible_to(actor).filter(id=bot).values_list("organisation_id", flat=True).first()
     if organisation_id is None:
         raise NotFoundError

@@ -1,6 +1,7 @@
 """Operations on people and their roles.
 
-`passwords`, `sessions` and `token_sessions` have those on passwords and sessions. `sign_in` limits failed sign-ins.
+`passwords`, `sessions` and `token_sessions` have those on passwords and sessions. `sign_in` checks passwords and limits
+failed sign-ins. `rows` has what these modules share.
 """
 
 from keyadmin.operations.people.accounts import (

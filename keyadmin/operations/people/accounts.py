@@ -18,7 +18,7 @@ from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_ch
 
 @dataclass(frozen=True, slots=True)
 class InvitedPerson:
-    """An invited person. `token` is for the link by which a new person chooses a password, "" for an existing one."""
+    """An invited person. `token` is that of the password link, "" for a person who had an account before."""
 
     person: Person
     token: str = field(repr=False)
@@ -34,7 +34,7 @@ def create(
     organisation: UUID | None = None,
     role: str = "",
 ) -> Person:
-    """Create a person, with a role in the organisation if one is given. Without a password they cannot sign in yet."""
+    """Create a person, with a role in the organisation if one is given. Without a password they cannot sign in."""
     with audit.audited_transaction(actor):
         owner = _lock_organisation_to_join(actor, organisation, system_role)
         person = Person(email=email, name=name, system_role=system_role)
@@ -52,11 +52,12 @@ def invite(
     role: str = "",
     mail_base_url: str = "",
 ) -> InvitedPerson:
-    """Create a person without a password; the result has their link's token.
+    """Create a person without a password. The result has the token of a link with which they choose one.
 
     With `mail_base_url`, the scheme and host of the pages, a new person also gets the link by mail.
 
-    An existing person, whether the actor may see them or not, gets the role and is otherwise unchanged.
+    If a person with this email exists, they get the role in the organisation, and nothing else changes. This also
+    applies if the actor may not see the person.
     """
     with audit.audited_transaction(actor):
         owner = _lock_organisation_to_join(actor, organisation, system_role)
@@ -73,9 +74,9 @@ def invite(
 
 
 def create_password_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> InvitedPerson:
-    """Create a link by which the person chooses a password. Earlier links become invalid.
+    """Create a link with which the person chooses a password. Earlier links become invalid.
 
-    With `mail_base_url`, the scheme and host of the pages, they also get it by mail.
+    With `mail_base_url`, the scheme and host of the pages, the person also gets the link by mail.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
@@ -100,9 +101,9 @@ def edit(
     email: str | Unset = UNSET,
     time_zone: str | Unset = UNSET,
 ) -> Person:
-    """Change the fields that are set.
+    """Change the fields that are not UNSET.
 
-    People may change their own name and time zone. Their email, by which they sign in, needs a permission.
+    People may change their own name and time zone. A change of an email, with which people sign in, needs a permission.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
@@ -121,14 +122,14 @@ def edit(
         row.revision += 1
         row.save(update_fields=(*fields, "revision"))
         if "email" in changes:
-            # allauth's copy of the old address could otherwise still sign in and receive password resets.
+            # Delete allauth's copy: with the old email the person could otherwise still sign in and reset the password.
             apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
         rows.record(EventType.PERSON_EDITED, actor, row, rows.sole_organisation(row), changes)
     return row
 
 
 def deactivate(*, actor: Actor, person: UUID) -> Person:
-    """End the person's access now. Keys that inherit from them lose all permissions."""
+    """End the person's access. Keys that inherit from them lose all permissions."""
     return _set_active(actor, person, EventType.PERSON_DEACTIVATED, active=False)
 
 
@@ -172,7 +173,7 @@ def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int
 
 
 def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: int | None = None) -> Person:
-    """Give the person this system role, or none with "". The last administrator cannot lose theirs."""
+    """Give the person this system role, "" for none. The last system administrator cannot lose the role."""
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
@@ -209,7 +210,7 @@ def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bo
         require_change(row, active=active)
         if not active:
             rows.require_another_administrator(row)
-            row.session_generation += 1  # otherwise the old sessions would work again after a reactivation
+            row.session_generation += 1  # otherwise earlier sessions would be valid again after a reactivation
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "session_generation", "revision"))
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
@@ -220,13 +221,13 @@ def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bo
 
 
 def _increment_revision(person: Person) -> None:
-    """The roles of a person belong to what an editor sees of them, so a changed role makes other edits stale."""
+    """Increment the revision after a change of a role. Editors show the roles of a person, so other edits are stale."""
     person.revision += 1
     person.save(update_fields=("revision",))
 
 
 def _lock_organisation_to_join(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
-    """The organisation of a new person, locked, after checking that the actor may give them these roles."""
+    """The organisation of a new person, locked. Checks that the actor may give a person these roles."""
     owner = owners.lock_organisation(actor, organisation) if organisation else None
     policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_ALL_PEOPLE, owner)
     if system_role:
@@ -268,5 +269,5 @@ def _join(actor: Actor, person: Person, organisation: Organisation, role: str) -
 
 
 def _clean_email(email: str) -> str:
-    """The address as it would be stored; "" if it cannot be stored."""
+    """The email as it would be stored; "" if it is not valid."""
     return FieldErrors().clean_text("email", email, rows.MAX_EMAIL_LENGTH).lower()

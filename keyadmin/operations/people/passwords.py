@@ -1,8 +1,8 @@
-"""Passwords, and the links by which people choose one.
+"""Operations on passwords, and the links with which people choose a password.
 
-The token of a link is signed and valid for a week. It contains the person's id and a digest of their password, email,
-last sign-in and number of links, so that choosing a password, signing in or a newer link invalidates it. It is one run
-of letters and digits, which the logs redact, and it is never stored.
+The token of a link is signed, and valid for LINK_LIFETIME. It contains the person's id and a digest of their password,
+email, last sign-in and number of links. So it becomes invalid when the person chooses a password or signs in, and when
+a newer link is created. It consists of letters and digits, so that logs redact it, and it is never stored.
 """
 
 from datetime import timedelta
@@ -24,13 +24,14 @@ from keyadmin.operations.validation import FieldErrors
 LINK_LIFETIME: Final = timedelta(days=7)
 _SALT: Final = "keyadmin.password-link"
 _MAX_TOKEN_LENGTH: Final = 400
-#: A mail that could not be sent for so long is dropped: the link has been passed on otherwise, or requested again.
+#: The time for which sending a mail is tried. Later, the link has probably been copied from the page, or requested
+#: again.
 _LINK_MAIL_LIFETIME: Final = timedelta(days=1)
 _RESET_MAIL_LIFETIME: Final = timedelta(hours=1)
 
 
 class LinkUsedError(OperationError):
-    """A genuine link that is no longer valid; the message says why."""
+    """The link has a valid signature, but is no longer valid; the message says why."""
 
 
 def token_of(person: Person) -> str:
@@ -42,14 +43,14 @@ def token_of(person: Person) -> str:
 def person_of(token: str) -> Person:
     """The person of the link.
 
-    Raises NotFoundError for a token that was never valid and LinkUsedError for one that no longer is.
+    Raises NotFoundError if the token was never valid, and LinkUsedError if it is no longer valid.
     """
     person_id, state_digest = _parse(token)
     return _require_valid(Person.objects.filter(id=person_id).first(), state_digest)
 
 
 def choose(*, actor: Actor, token: str, password: str) -> Person:
-    """Set the password of the link's person. The link becomes invalid and all their sessions end."""
+    """Set the password of the link's person. The link becomes invalid, and all sessions of the person end."""
     with audit.audited_transaction():
         person_id, state_digest = _parse(token)
         locked = Person.objects.select_for_update(no_key=True).filter(id=person_id).first()
@@ -61,7 +62,7 @@ def choose(*, actor: Actor, token: str, password: str) -> Person:
 
 
 def change(*, actor: Actor, person: UUID, password: str) -> Person:
-    """Set the actor's own password; the caller has checked the old one. All their sessions end."""
+    """Set the password of the actor, who is `person`. Their sessions end. The caller must check the old password."""
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         if actor.id != row.id:
@@ -74,8 +75,8 @@ def change(*, actor: Actor, person: UUID, password: str) -> Person:
 def request_reset(*, actor: Actor, person: UUID | None, base_url: str = "") -> None:
     """Mail the person a link to reset their password. `base_url`: scheme and host of the pages.
 
-    `person` None means that no active person has the email, which is not recorded. Both cases execute the same
-    statements, and the worker sends the mail, so that the response time does not show whether the account exists.
+    `person` is None if no active person has the email that was entered. Both cases execute the same statements, and the
+    worker sends the mail, so that the response time does not show whether the account exists.
     """
     with audit.audited_transaction():
         row = Person.objects.filter(id=person or uuid4()).first() or Person()
@@ -87,7 +88,7 @@ def request_reset(*, actor: Actor, person: UUID | None, base_url: str = "") -> N
 
 
 def record_reset(*, actor: Actor) -> None:
-    """Record that the actor chose a password by a mailed reset link. allauth saves it in the same transaction."""
+    """Record that the actor has reset the password. allauth saves the password in the same transaction."""
     with audit.audited_transaction():
         row = Person.objects.filter(id=actor.id).first()
         if row is None:
@@ -96,9 +97,9 @@ def record_reset(*, actor: Actor) -> None:
 
 
 def queue_link_mail(person: Person, *, base_url: str, sender: str, is_invitation: bool) -> None:
-    """Mail the person their newest link, if there is a mail server. `base_url`: scheme and host of the pages.
+    """Mail the person their newest link, if there is a mail server. Call it within the operation's transaction.
 
-    Part of the caller's transaction.
+    `base_url` is the scheme and host of the pages. The mail names `sender` as the person who sends it.
     """
     if not outbox.has_mail_server():
         return
@@ -113,7 +114,7 @@ def queue_link_mail(person: Person, *, base_url: str, sender: str, is_invitation
 
 
 def is_current(person: Person, state: str) -> bool:
-    """Return whether links that were created in that state are still valid."""
+    """Whether links for that state (`state_of`) are still valid."""
     return person.is_active and constant_time_compare(state_of(person), state)
 
 
@@ -126,7 +127,7 @@ def _set_password(person: Person, password: str) -> None:
 
 
 def _parse(token: str) -> tuple[UUID, str]:
-    """The person's id and the digest of their state, from a token with a valid signature."""
+    """The person's id and the digest of their state, from a token. Raises as `person_of`."""
     try:
         signed = bytes.fromhex(token[:_MAX_TOKEN_LENGTH]).decode()
         signer = signing.TimestampSigner(salt=_SALT)

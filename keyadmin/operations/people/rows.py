@@ -1,4 +1,4 @@
-"""Rows of people: lock them for an operation, check them, record the event."""
+"""What operations on people share: locks, checks of their fields, and the record of the event."""
 
 from functools import cache
 from typing import Any, Final
@@ -24,10 +24,10 @@ _MAX_NAME_LENGTH: Final = 120
 
 
 def lock(actor: Actor, person: UUID) -> Person:
-    """The person, locked together with the acting person and all active administrators.
+    """The person, locked. Also locks the actor and all active system administrators, in the order of their ids.
 
-    So two administrators who remove each other do it one after the other, and a person who is being removed can do
-    nothing more. Raises NotFoundError if the actor may not see the person.
+    So two administrators cannot remove each other at the same time, and a person cannot act while being deactivated.
+    Raises NotFoundError if the actor may not see the person.
     """
     sees_all_people = policy.allows(actor, Permission.READ_PEOPLE, None)
     if not sees_all_people and not Person.objects.visible_to(actor).filter(id=person).exists():
@@ -45,7 +45,7 @@ def lock(actor: Actor, person: UUID) -> Person:
 
 
 def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tuple[Organisation, Person]:
-    """The organisation and the person, locked in the general order: people before organisations."""
+    """The organisation and the person, both locked. The actor must have MANAGE_PEOPLE in the organisation."""
     row = lock(actor, person)
     owner = owners.lock_organisation(actor, organisation)
     policy.require(actor, Permission.MANAGE_PEOPLE, owner)
@@ -53,9 +53,9 @@ def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tu
 
 
 def require_authority_over(actor: Actor, person: Person) -> None:
-    """Raise ForbiddenError unless the actor may change the person everywhere.
+    """Raise ForbiddenError unless the actor may change the person as a whole: name, email, activity, password link.
 
-    An owner may not rename, readdress or deactivate a person who has a system role or belongs to another organisation.
+    An owner may do this only if the person has no system role and belongs only to organisations of the owner.
     """
     if policy.allows(actor, Permission.MANAGE_ALL_PEOPLE, None):
         return
@@ -66,7 +66,7 @@ def require_authority_over(actor: Actor, person: Person) -> None:
 
 
 def is_last_administrator(person: Person) -> bool:
-    """Return whether the person is the only active system administrator."""
+    """Whether the person is the only active system administrator."""
     if not person.is_active or person.system_role != SystemRole.ADMINISTRATOR:
         return False
     others = Person.objects.active().filter(system_role=SystemRole.ADMINISTRATOR).exclude(id=person.id)
@@ -74,7 +74,7 @@ def is_last_administrator(person: Person) -> bool:
 
 
 def require_another_administrator(person: Person) -> None:
-    """Raise ConflictError if the person, locked by `lock`, is the last administrator."""
+    """Raise ConflictError if the person is the last system administrator. Lock the person with `lock` first."""
     if is_last_administrator(person):
         raise ConflictError(
             _("%(person)s is the last system administrator. Give this role to another person first.")
@@ -83,7 +83,7 @@ def require_another_administrator(person: Person) -> None:
 
 
 def clean(person: Person, password: str | None = None, role: str | None = None) -> None:
-    """Clean the fields of the row; check the new password and the new role, if any. Raises InvalidInputError."""
+    """Clean the fields of the person, and check the new password and role unless None. Raises InvalidInputError."""
     errors = FieldErrors()
     person.name = errors.clean_text("name", person.name, _MAX_NAME_LENGTH)
     person.email = errors.clean_text("email", person.email, MAX_EMAIL_LENGTH).lower()
@@ -105,6 +105,7 @@ def clean(person: Person, password: str | None = None, role: str | None = None) 
 
 
 def check_password(errors: FieldErrors, person: Person, password: str) -> None:
+    """Add errors to the field `password` if Django's validators do not accept the password."""
     try:
         validate_password(password, person)
     except ValidationError as error:
@@ -112,20 +113,21 @@ def check_password(errors: FieldErrors, person: Person, password: str) -> None:
 
 
 def check_role(errors: FieldErrors, role: str) -> None:
+    """Add an error to the field `role` if it is not a value of Role."""
     if role not in Role.values:
         errors.add("role", _("Choose one of the roles."))
 
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The names of the time zones of places, such as Europe/Berlin, without historical abbreviations."""
+    """The names of time zones of places, such as Europe/Berlin; without abbreviations and fixed offsets."""
     return frozenset(
         name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
     )
 
 
 def sole_organisation(person: Person) -> Organisation | None:
-    """The organisation under which an event about the person is recorded; None if they belong to none or several."""
+    """The organisation of an event about the person: their only one; None if they belong to none or to several."""
     memberships: list[Any] = list(person.memberships.select_related("organisation")[:2])
     return memberships[0].organisation if len(memberships) == 1 else None
 
@@ -138,6 +140,7 @@ def record(
     changes: audit.Changes,
     invalidate: audit.Invalidation | None = None,
 ) -> None:
+    """Record the event of a change of one person."""
     audit.record(
         event_type, actor=actor, target=person, organisation=organisation, changes=changes, invalidate=invalidate
     )

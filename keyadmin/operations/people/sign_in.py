@@ -1,9 +1,9 @@
-"""Password sign-in for pages and API: one check of the password and one rate limit of failures.
+"""Sign-in with a password, for pages and API: the check of the password, and the rate limit of failures.
 
-Failures are counted by address, and by address and account together. A count by account alone would let an attacker
-lock the account's owner out.
+Failures are counted by client address, and by client address and account together. With a count by account alone, an
+attacker could lock the owner of the account out.
 
-The limits are those of django-allauth, whose adapter needs the HTTP request; pages and API both use this subclass.
+The limits are those of django-allauth. Its adapter needs the HTTP request.
 """
 
 import math
@@ -27,20 +27,17 @@ _UNKNOWN_ADDRESS: Final = "unknown"
 
 
 class SignInAdapter(DefaultAccountAdapter):
-    """allauth's adapter with keyadmin's client address.
-
-    `authenticate` raises ValidationError after too many failures. Otherwise it takes as long for an unknown account as
-    for a known one.
-    """
+    """allauth's adapter, with the client address as keyadmin determines it."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The client's address. Clients without a known address share one limit."""
+        """The client's address. Clients whose address cannot be determined share one limit."""
         return client_ip(request.META, conf.trusted_proxies) or _UNKNOWN_ADDRESS
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """The active person with these credentials, or None.
+        """The active person with these credentials, or None. Raises ValidationError after too many failures.
 
-        allauth's own method would not count the failures of a deactivated person who knows the password.
+        Takes the same time for unknown and known accounts. allauth's method would not count the failures of a
+        deactivated person with the right password.
         """
         self.pre_authenticate(request, **credentials)
         user = authenticate(request, **credentials)
@@ -52,7 +49,7 @@ class SignInAdapter(DefaultAccountAdapter):
         return user
 
     def seconds_left(self, request: HttpRequest, **credentials: Any) -> int:
-        """Seconds until these credentials can be tried again; at least 1."""
+        """Seconds until the account of these credentials can be tried again, at least 1."""
         return seconds_left(request, self._get_login_attempts_cache_key(request, **credentials))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
@@ -61,7 +58,7 @@ class SignInAdapter(DefaultAccountAdapter):
 
 
 def seconds_left(request: HttpRequest, key: str | None = None) -> int:
-    """Seconds until none of the limits that this request has reached denies it any more; at least 1."""
+    """Seconds until no limit denies this request any more, at least 1. `key` is allauth's cache key of the account."""
     now = time.time()
     waits = [1.0]
     for action in _ACTIONS:

@@ -1,4 +1,4 @@
-"""API sessions of people: begin, refresh, end. Each refresh token is used once and replaced by the next."""
+"""Operations on API sessions of people: begin, refresh, end. A refresh token can be used once; it is then replaced."""
 
 import hashlib
 import hmac
@@ -19,7 +19,7 @@ from keyadmin.operations import audit
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
-    """A session and the only copy of its newest refresh token. `at` is the database's time of the grant."""
+    """A session, and `refresh`, the only copy of its newest refresh token. `at` is the database's time."""
 
     session: UUID
     person: UUID
@@ -30,8 +30,8 @@ class SessionGrant:
 def begin(*, actor: Actor, binding: str) -> SessionGrant:
     """Begin a session of the actor, who has signed in.
 
-    `binding` is the session hash of the person whose password was checked. Raises NotFoundError if the password has
-    changed since.
+    `binding` is the person's `get_session_auth_hash` at the check of the password. Raises NotFoundError if the hash is
+    a different one now, because the password has changed.
     """
     with audit.audited_transaction(actor):
         person = Person.objects.active().filter(id=actor.id).first()
@@ -49,8 +49,8 @@ def begin(*, actor: Actor, binding: str) -> SessionGrant:
 def refresh(*, actor: Actor, token: str) -> SessionGrant | None:
     """Replace the refresh token by a new one.
 
-    A token that was used before must have been copied: its session ends and the result is None. Raises NotFoundError
-    if the token has no live session.
+    If the token was used before, it has probably been stolen: the session ends, and the result is None. Raises
+    NotFoundError if the token is unknown or its session has ended.
     """
     with audit.audited_transaction(actor):
         row = _lock(actor, token)
@@ -75,20 +75,20 @@ def end(*, actor: Actor, token: str) -> None:
 
 
 def person_of(token: str) -> Person | None:
-    """The person of the refresh token, whether it was used or not."""
+    """The person of the refresh token, which may have been used; None if it is unknown."""
     row = RefreshToken.objects.select_related("session__person").filter(digest=_digest(token)).first()
     return row.session.person if row else None
 
 
 def _lock(actor: Actor, token: str) -> RefreshToken:
-    """The refresh token, with its live session locked."""
+    """The refresh token, with its session, which is alive and locked. Raises NotFoundError."""
     row = RefreshToken.objects.filter(digest=_digest(token), session__person=actor.id).first()
     if row is None:
         raise NotFoundError
     session = TokenSession.objects.alive().select_for_update(of=("self",)).filter(id=row.session_id).first()
     if session is None or not session.is_bound:
         raise NotFoundError
-    row.refresh_from_db(fields=("used_at",))  # the previous holder of the lock may have used it
+    row.refresh_from_db(fields=("used_at",))  # another request may have used it before this one got the lock
     row.session = session
     return row
 

@@ -1,1 +1,1 @@
-"""Maintenance of usage: `roll_up` sums calls by day, `pruning` deletes old rows."""
+"""Maintenance of usage data: `roll_up` sums calls by day, `pruning` deletes old rows."""

@@ -1,4 +1,4 @@
-"""Delete usage that is older than its organisation keeps it."""
+"""Deletes usage data that is older than the retention of its organisation."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from keyadmin.operations import audit, policy
 from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.policy import Permission
 
-#: Rows in one statement, which is a transaction of its own, so that locks are short.
+#: Rows in one statement. Each statement is a transaction of its own, so that locks are held for a short time.
 BATCH_SIZE: Final = 10_000
-#: Number of the advisory lock: one process prunes at a time.
+#: ID of the advisory lock: one process prunes at a time.
 PRUNING_LOCK_ID: Final = 0x6B61645F7072756E
 
 _JOIN_BY_KEY: Final = (
@@ -32,14 +32,13 @@ _DELETE: Final = """DELETE FROM {table} WHERE ctid = ANY(ARRAY(
         AND %(day)s < %(today)s::date - coalesce(organisation.usage_retention_days, %(longest)s)
     LIMIT %(batch_size)s
 ))"""
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UsageTable(NamedTuple):
-    """A table of usage, its time column, and the join from its rows to their organisation.
+    """A table with usage data, its time column, and the join from its rows to their organisation.
 
-    Rows without an organisation, such as those of deleted keys, are kept as long as the organisation with the longest
-    retention keeps its own.
+    Rows without an organisation, such as those of deleted keys, have the longest retention of all organisations.
     """
 
     table: str
@@ -57,25 +56,27 @@ _TABLES: Final = (
 
 
 class Retention(NamedTuple):
-    """The shortest and the longest time, in days, for which any organisation keeps its usage."""
+    """The shortest and the longest retention of all organisations, in days."""
 
     shortest: int
     longest: int
 
 
 class DeletedBatch(NamedTuple):
+    """The number of rows of one table and day that one statement has deleted."""
+
     table: str
     rows: int
     day: date
 
 
 def prune(*, actor: Actor) -> dict[str, int]:
-    """Delete usage that is too old; returns the number of rows by table.
+    """Delete usage data whose retention is over, and return the number of deleted rows by table.
 
-    If there is any, one event records it, in the transaction of the first batch. An interrupted run is completed by the
-    next. Raises ConflictError while another process prunes.
+    If there is any, the transaction of the first batch records one event for all. The next run completes a run that was
+    interrupted. Raises ConflictError while another process prunes.
     """
-    with advisory_lock(PRUNING_LOCK_ID, _("Old usage is being removed already.")):
+    with advisory_lock(PRUNING_LOCK_ID, _("Old usage data is already being deleted. Try again later.")):
         today = audit.database_time().astimezone(UTC).date()
         retention, deleted = get_retention(), Counter[str]()
         batches = _delete_old(today, retention)
@@ -93,17 +94,17 @@ def prune(*, actor: Actor) -> dict[str, int]:
 
 
 def get_retention() -> Retention:
-    """Over all organisations; without any, the default of a new one."""
+    """The retention over all organisations. Without organisations, the default of a new one."""
     default = Organisation._meta.get_field("usage_retention_days").default
     days = Organisation.objects.aggregate(least=Min("usage_retention_days"), most=Max("usage_retention_days"))
     return Retention(days["least"] or default, days["most"] or default)
 
 
 def _delete_old(today: date, retention: Retention) -> Iterator[DeletedBatch]:
-    """Delete batch after batch, the oldest first, and yield each."""
+    """Delete batch after batch, the oldest day of each table first, and yield each batch after its deletion."""
     limit = today - timedelta(days=retention.shortest)
     for table in _TABLES:
-        after: datetime | date = _LONG_AGO
+        after: datetime | date = _EPOCH
         while (moment := _oldest(table, after=after, limit=limit)) is not None:
             day = moment.astimezone(UTC).date() if isinstance(moment, datetime) else moment
             while rows := _delete_batch(table, moment=moment, day=day, today=today, longest=retention.longest):
@@ -112,6 +113,7 @@ def _delete_old(today: date, retention: Retention) -> Iterator[DeletedBatch]:
 
 
 def _oldest(table: UsageTable, *, after: datetime | date, limit: date) -> datetime | date | None:
+    """The oldest value of the time column after `after` and before `limit`."""
     with connection.cursor() as cursor:
         cursor.execute(_SELECT_OLDEST.format(**table._asdict()), {"after": after, "limit": limit})
         (moment,) = cursor.fetchone()
@@ -120,7 +122,7 @@ def _oldest(table: UsageTable, *, after: datetime | date, limit: date) -> dateti
 
 
 def _delete_batch(table: UsageTable, **parameters: Any) -> int:
-    """The number of rows deleted."""
+    """Delete at most BATCH_SIZE rows whose retention is over, and return their number."""
     with connection.cursor() as cursor:
         cursor.execute(_DELETE.format(**table._asdict()), parameters | {"batch_size": BATCH_SIZE})
         deleted: int = cursor.rowcount

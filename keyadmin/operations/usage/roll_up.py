@@ -1,4 +1,4 @@
-"""Sum usage by day: of each key, bot and organisation, and of the installation."""
+"""The roll-up: sums usage by day, of each key, bot and organisation, and of the installation."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -17,26 +17,26 @@ from keyadmin.operations.audit import database_time
 from keyadmin.operations.locks import advisory_lock
 from keyadmin.operations.usage.pruning import get_retention
 
-#: Delay after which all calls of an hour are in the ledger or in the meters.
-GRACE: Final = timedelta(minutes=1)
+#: The time after the end of an hour at which all its calls are in the ledger or in meters.
+HOUR_END_DELAY: Final = timedelta(minutes=1)
 #: Keys in one statement.
 BATCH_SIZE: Final = 1_000
-#: Number of the advisory lock: one process sums at a time.
+#: ID of the advisory lock: one process runs the roll-up at a time.
 ROLL_UP_LOCK_ID: Final = 0x6B61645F726F6C6C
 _DAY: Final = timedelta(days=1)
-_LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ADD_HOURS, _WRITE_KEYS = (Path(__file__).with_name(f"roll_up_{name}.sql").read_text() for name in ("hours", "keys"))
 
 
 def roll_up(*, again_from: date | None = None) -> UsageRollUp:
-    """Add each finished hour that is not included yet to the sums, exactly once, and sum the finished days of each key.
+    """Add the finished hours that are not summed yet, each exactly once, and write the finished days of each key.
 
-    `again_from` deletes the sums of that day and later and computes them again, which is needed after a clock was set
-    back or rows were inserted for the past. Raises InvalidInputError if hours of that time have been pruned, and
-    ConflictError while another process sums.
+    `again_from` deletes the sums from that day on and computes them again. This is needed after a clock was set back,
+    or after rows of the past were inserted. Raises InvalidInputError if hours of that time may have been pruned, and
+    ConflictError while another process runs the roll-up.
     """
-    with advisory_lock(ROLL_UP_LOCK_ID, _("Usage is being added up already.")):
-        until = _hour(database_time() - GRACE)
+    with advisory_lock(ROLL_UP_LOCK_ID, _("Usage is already being summed. Try again later.")):
+        until = _hour(database_time() - HOUR_END_DELAY)
         state = _begin(until, again_from)
         while state.hours_until < until:
             _skip_gap(state, until)
@@ -52,15 +52,17 @@ def roll_up(*, again_from: date | None = None) -> UsageRollUp:
 
 
 def _begin(until: datetime, again_from: date | None) -> UsageRollUp:
-    """The state of the sums, moved back to `again_from`. The first run starts with the hour of the first call."""
+    """The state of the roll-up, set back to `again_from` if given. The first run starts at the first call."""
     state = UsageRollUp.objects.first()
     if state is None:
-        first = min(_next_call(_LONG_AGO) or until, until)
+        first = min(_next_call(_EPOCH) or until, until)
         day = datetime.combine(first.astimezone(UTC), time.min, tzinfo=UTC)
         return UsageRollUp.objects.create(hours_until=_hour(first), days_until=day)
     if again_from is not None:
         if again_from <= (until - timedelta(days=get_retention().shortest)).date():
-            raise InvalidInputError({"again_from": [_("The hours of that day may have been removed already.")]})
+            raise InvalidInputError(
+                {"again_from": [_("Choose a later day: the hours of that day may have been deleted.")]}
+            )
         midnight = datetime.combine(again_from, time.min, tzinfo=UTC)
         with transaction.atomic():
             UsageDay.objects.filter(day__gte=again_from).delete()
@@ -79,7 +81,10 @@ def _skip_gap(state: UsageRollUp, until: datetime) -> None:
 
 
 def _next_call(since: datetime) -> datetime | None:
-    """About when the first call since then was made: exact if it is more than a day later."""
+    """The hour or minute of the first call since then; exact only if it is more than a day later.
+
+    None if there is none.
+    """
     hour: datetime | None = UsageHour.objects.filter(hour__gte=since).aggregate(first=Min("hour"))["first"]
     if hour is not None and hour <= since + _DAY:
         return hour
@@ -100,6 +105,7 @@ def _add_hours(state: UsageRollUp, until: datetime) -> None:
 
 
 def _key_batches() -> Iterator[list[UUID]]:
+    """The ids of all keys, in batches of BATCH_SIZE."""
     after = UUID(int=0)
     while keys := list(Key.objects.filter(id__gt=after).order_by("id").values_list("id", flat=True)[:BATCH_SIZE]):
         yield keys
@@ -107,6 +113,7 @@ def _key_batches() -> Iterator[list[UUID]]:
 
 
 def _hour(moment: datetime) -> datetime:
+    """The start of the hour (UTC)."""
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 

@@ -1,10 +1,10 @@
--- Adds the calls of finished hours of one day to the day of the organisations and bots that own the keys, and of the
--- whole installation.
--- The last minute of a key that was not used since is still in its meter. It moves to the ledger of its hour when the
--- key is used next; the hour is not added again then, so it is counted here.
--- The owner of a key that was deleted since is taken from its history.
--- last_used_day narrows the search: a meter whose minute has calls was used on that day, or on the next if the clock was
--- set back.
+-- Adds the calls of finished hours of one day to the daily sums of the organisations and bots that own the keys, and of
+-- the whole installation.
+-- The last minute of a key that was not used since is still in its meter. It is counted here, because it moves to the
+-- ledger only at the next call, and these hours are not added again.
+-- The owner of a deleted key is taken from the event of its deletion.
+-- last_used_day has an index: a meter whose minute has calls was used on the day of that minute, or on the next day if
+-- the clock was set back.
 WITH calls AS MATERIALIZED (
     SELECT key_id, outcome, sum(count)::bigint AS count
     FROM (

@@ -1,5 +1,5 @@
--- Writes the days of these keys from one midnight to another: the calls in the ledger and the last minute in the meter.
--- It replaces earlier sums, so that it can be run again.
+-- Writes the daily sums of the keys between two midnights, from the ledger and from the newest minute in the meters.
+-- Replaces earlier sums, so that it can run again.
 WITH given AS MATERIALIZED (SELECT unnest(%(keys)s::uuid[]) AS key_id), counted AS (
     SELECT given.key_id, (hour AT TIME ZONE 'UTC')::date AS day, outcome = 'ok' AS is_allowed, count
     FROM given JOIN usage_hour ON usage_hour.key_id = given.key_id AND hour >= %(first)s AND hour < %(until)s

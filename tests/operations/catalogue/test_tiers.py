@@ -52,7 +52,7 @@ def test_used_tier_is_not_removed(northwind: Organisation) -> None:
     with pytest.raises(ConflictError, match="default tier of Northwind"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
     KeyFactory.create(organisation=northwind)
-    with pytest.raises(ConflictError, match="1 key is in this tier"):
+    with pytest.raises(ConflictError, match="1 key has this tier"):
         tiers.remove(actor=OPERATOR, tier=northwind.default_tier_id)
 
 

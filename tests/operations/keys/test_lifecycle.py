@@ -88,7 +88,7 @@ def test_reactivation_follows_the_organisations_expiry_rules(northwind: Organisa
 
 
 def test_working_key_cannot_be_reactivated(northwind: Organisation) -> None:
-    with pytest.raises(ConflictError, match="not revoked"):
+    with pytest.raises(ConflictError, match="neither revoked nor expired"):
         keys.reactivate(actor=OPERATOR, key=KeyFactory.create(organisation=northwind).id)
 
 

@@ -130,5 +130,5 @@ def test_grace_of_the_old_secret_can_be_ended_early(northwind: Organisation) -> 
 
 
 def test_ended_grace_cannot_be_ended_again(key: Key) -> None:
-    with pytest.raises(ConflictError, match="already ended"):
+    with pytest.raises(ConflictError, match="already stopped working"):
         keys.end_grace(actor=OPERATOR, key=key.id)

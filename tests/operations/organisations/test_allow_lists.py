@@ -90,7 +90,7 @@ def test_list_holds_at_most_a_hundred_entries(bot: Bot, northwind: Organisation,
     add(network="203.0.113.24")
     with pytest.raises(InvalidInputError) as raised:
         add(network="203.0.113.25")
-    assert words(raised) == ["An allow-list holds at most 100 IP ranges. Use wider ones."]
+    assert words(raised) == ["An IP allow-list has at most 100 IP ranges. Use fewer, wider ranges."]
     allow_lists.change(actor=OPERATOR, entry=of.allow_list.all()[0].id, network="198.51.100.0/24")
 
 
@@ -103,7 +103,7 @@ def test_new_key_has_at_most_a_hundred_networks(northwind: Organisation) -> None
     assert issue(networks=many[:100]).key.allow_list.count() == 100
     with pytest.raises(InvalidInputError) as raised:
         issue(networks=many)
-    assert raised.value.errors == {"networks": ["An allow-list holds at most 100 IP ranges. Use wider ones."]}
+    assert raised.value.errors == {"networks": ["An IP allow-list has at most 100 IP ranges. Use fewer, wider ranges."]}
 
 
 def test_wider_network_may_be_added(bot: Bot) -> None:
@@ -193,7 +193,7 @@ def test_entry_that_the_actor_cannot_see_is_not_found(bot: Bot, lena: Person) ->
 
 
 def test_list_belongs_to_a_bot_or_a_key(bot: Bot) -> None:
-    with pytest.raises(ValueError, match="a bot or to a key"):
+    with pytest.raises(ValueError, match="either a bot or a key"):
         allow_lists.add(actor=OPERATOR, network="10.0.0.0/16")
 
 

@@ -164,7 +164,7 @@ def test_unfinished_hours_are_not_summed(northwind: Organisation, monkeypatch: p
     roll_up.roll_up()
     assert (day_of(northwind), state().hours_until) == ({"ok": 1}, at(YESTERDAY, 6))
     assert not KeyDay.objects.exists()
-    clock(at(YESTERDAY, 7) + roll_up.GRACE)
+    clock(at(YESTERDAY, 7) + roll_up.HOUR_END_DELAY)
     roll_up.roll_up()
     assert day_of(northwind) == {"ok": 11}
 
@@ -229,7 +229,7 @@ def test_second_process_gets_a_conflict(db: None, lock: str) -> None:
 def test_pruned_days_are_not_summed_again(northwind: Organisation) -> None:
     roll_up.roll_up()
     Organisation.objects.update(usage_retention_days=90)
-    with pytest.raises(InvalidInputError, match="removed"):
+    with pytest.raises(InvalidInputError, match="deleted"):
         roll_up.roll_up(again_from=TODAY - timedelta(days=90))
     roll_up.roll_up(again_from=TODAY - timedelta(days=88))
 
