@@ -5,6 +5,7 @@ because programs disagree about their meaning. The standard library's `ipaddress
 comparison is about ten times slower.
 """
 
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Address, IPv6Network
@@ -18,6 +19,7 @@ type Network = IPv4Network | IPv6Network
 type CompiledNetworks = tuple[tuple[int, int, int], ...]
 """One (IP version, network address, mask) for each network. `contains` takes this form."""
 
+_SEPARATORS = re.compile(r"[\s,;]+")
 _IPV4_MAPPED_PREFIX = bytes(10) + b"\xff\xff"
 
 
@@ -34,11 +36,15 @@ class CidrProblem(StrEnum):
 
 
 class CidrError(TranslatableError):
-    """The text is not accepted as a network. `code` is for programs."""
+    """The text is not accepted as a network. `code` is for programs.
+
+    `suggestions` are networks and addresses that would be accepted instead; the message contains them.
+    """
 
     def __init__(self, code: CidrProblem, template: str, **values: object) -> None:
         super().__init__(template, **values)
         self.code = code
+        self.suggestions: tuple[str, ...] = ()
 
 
 class Address(NamedTuple):
@@ -89,9 +95,18 @@ def parse(text: str, *, narrow_only: bool = False) -> Network:
     cls = IPv4Network if address.version == 4 else IPv6Network
     network = cls((address.value, length), strict=False)
     if int(network.network_address) != address.value:
-        message = _("%(text)s has host bits set. Did you mean %(network)s?")
-        raise CidrError(CidrProblem.HOST_BITS, message, text=text, network=network)
+        message = _(
+            "%(text)s is an address inside a range. Use %(network)s for the range, or %(address)s for the address."
+        )
+        error = CidrError(CidrProblem.HOST_BITS, message, text=text, network=network, address=address.text)
+        error.suggestions = (str(network), address.text)
+        raise error
     return network
+
+
+def split(text: str) -> list[str]:
+    """The parts of a pasted list: they are separated by blanks, lines, commas or semicolons."""
+    return [part for part in _SEPARATORS.split(text) if part]
 
 
 def compile_networks(networks: Iterable[Network]) -> CompiledNetworks:

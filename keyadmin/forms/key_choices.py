@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext
 
 from keyadmin.core.actors import Actor
+from keyadmin.core.cidr import Network
 from keyadmin.models import Bot, Channel, KeyKind, Organisation, Scope, Tier
 from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 from keyadmin.operations.policy import Permission
@@ -102,9 +103,9 @@ class KeyFormChoices:
         )
 
     @property
-    def bot_networks(self) -> list[str]:
-        """The allow-list of the selected bot, which applies to all its keys."""
-        return [str(entry) for entry in self.owner.bot.allow_list.all()] if self.owner.bot else []
+    def bot_networks(self) -> list[Network]:
+        """The allow-list of the selected bot, which applies to every key of it."""
+        return [entry.network for entry in self.owner.bot.allow_list.all()] if self.owner.bot else []
 
     @property
     def owner_choices(self) -> list[Any]:

@@ -16,7 +16,8 @@ from keyadmin.core import cidr
 from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, KeyKind
-from keyadmin.operations.validation import UNSET, Unset, translate
+from keyadmin.operations.allow_list_rules import RejectedNetwork, parse_networks
+from keyadmin.operations.validation import UNSET, Unset
 
 NEVER: Final = "never"
 CUSTOM: Final = "custom"
@@ -76,26 +77,34 @@ _MERGED_FIELDS: Final = (
 
 
 class NetworksInput(forms.TextInput):
-    """Several text inputs with the same name. Empty and repeated values are ignored."""
+    """The texts of the allow-list editor: its rows, and what is in the field for new ones. Repetitions are ignored."""
+
+    #: The name of the field for new rows.
+    draft_name = "network"
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
-        values = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
-        return list(dict.fromkeys(text for value in values if (text := value.strip())))
+        rows = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
+        texts = [*rows, data.get(self.draft_name) or ""]
+        return list(dict.fromkeys(part for text in texts for part in cidr.split(text)))
 
 
 class NetworksField(forms.Field):
-    """Cleans to a list of networks, in the submitted order, without repetitions."""
+    """Cleans to a list of networks, in the order in which they were typed. Each rejected text has its own error."""
 
     widget = NetworksInput
 
     def clean(self, value: list[str] | None) -> list[cidr.Network]:
-        networks = []
-        for text in value or []:
-            try:
-                networks.append(cidr.parse(text))
-            except cidr.CidrError as error:
-                raise ValidationError(translate(error), code=error.code) from error
-        return list(dict.fromkeys(networks))
+        networks, rejected = parse_networks(value or [], ())
+        if rejected:
+            raise ValidationError([each.message for each in rejected])
+        return networks
+
+
+class Expiry(NamedTuple):
+    """When a key expires: `at` is None if never. While no date is chosen, `is_chosen` is False."""
+
+    is_chosen: bool
+    at: datetime | None = None
 
 
 class KeyValuesForm(OperationForm):
@@ -123,15 +132,20 @@ class KeyValuesForm(OperationForm):
         self._set_choices("expires", expiry_choices(choices))
         self.fields["channels"].error_messages["invalid_choice"] = gettext("Choose channels of this organisation.")
 
-    @property
-    def network_rows(self) -> list[str]:
-        """The networks to show as rows."""
-        return _split_networks(self["networks"].value() or [])[0]
+    def parse_networks(self) -> tuple[list[cidr.Network], list[RejectedNetwork]]:
+        """The networks as they are in the form at present, and the texts that are none."""
+        return parse_networks(self["networks"].value() or [], ())
 
-    @property
-    def network_draft(self) -> str:
-        """The first text that is not a network, for the input for new entries; "" if there is none."""
-        return _split_networks(self["networks"].value() or [])[1]
+    def expiry(self) -> Expiry:
+        """The expiry as it is in the form at present, valid or not."""
+        choice = str(self["expires"].value() or "")
+        if choice == NEVER:
+            return Expiry(is_chosen=True)
+        if choice == CUSTOM:
+            return self._custom_expiry()
+        if choice.isdigit() and choice in dict(EXPIRY_CHOICES):
+            return Expiry(is_chosen=True, at=timezone.now() + timedelta(days=int(choice)))
+        return Expiry(is_chosen=False)
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -160,12 +174,14 @@ class KeyValuesForm(OperationForm):
         return super().form_field(operation_field)
 
     def _expires_at(self) -> datetime | Unset | None:
-        choice = self.cleaned_data["expires"]
-        if choice == NEVER:
-            return None
-        if choice == CUSTOM:
-            return end_of(self.cleaned_data["expires_on"])
-        return timezone.now() + timedelta(days=int(choice))
+        return self.expiry().at
+
+    def _custom_expiry(self) -> Expiry:
+        try:
+            day = self.fields["expires_on"].clean(self["expires_on"].value())
+        except ValidationError:
+            day = None
+        return Expiry(is_chosen=True, at=end_of(day)) if day else Expiry(is_chosen=False)
 
     def _set_choices(self, name: str, choices: Collection[Any]) -> None:
         self.typed_field(name, forms.ChoiceField).choices = choices
@@ -232,6 +248,7 @@ class EditForm(KeyValuesForm):
 
     def __init__(self, *args: Any, choices: KeyFormChoices, key: Key, **kwargs: Any) -> None:
         super().__init__(*args, choices=choices, **kwargs)
+        self._key_expires_at = key.expires_at
         keep = (KEEP, gettext("Keep")) if key.expires_at else (NEVER, gettext("Never"))
         is_public = key.kind == KeyKind.PUBLIC
         others = [] if is_public else [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]
@@ -269,6 +286,11 @@ class EditForm(KeyValuesForm):
             "tier": UUID(tier) if tier and self.choices.may_choose_tier else UNSET,
             "revision": self.cleaned_data["revision"],
         }
+
+    def expiry(self) -> Expiry:
+        if self["expires"].value() == KEEP:
+            return Expiry(is_chosen=True, at=self._key_expires_at)
+        return super().expiry()
 
     def _expires_at(self) -> datetime | Unset | None:
         return UNSET if self.cleaned_data["expires"] == KEEP else super()._expires_at()
@@ -381,16 +403,6 @@ def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
 def end_of(day: date) -> datetime:
     """The last second of the day in UTC, so that a key works on the day of its expiry."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
-
-
-def _split_networks(texts: list[str]) -> tuple[list[str], str]:
-    """(texts without the first one that is not a network, that text or "")."""
-    for position, text in enumerate(texts):
-        try:
-            cidr.parse(text)
-        except cidr.CidrError:
-            return texts[:position] + texts[position + 1 :], text
-    return texts, ""
 
 
 def _parse_base(text: str) -> dict[str, Any]:

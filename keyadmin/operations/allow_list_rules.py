@@ -1,7 +1,8 @@
 """The rules of IP allow-lists, of keys and of bots: accepted networks, and the effect of an empty list."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -13,6 +14,32 @@ from keyadmin.operations.validation import FieldErrors, translate
 
 #: Entries of one list. Each call is compared with all of them.
 MAX_ENTRIES: Final = 100
+#: Texts of one submission that are parsed one by one.
+MAX_TEXTS: Final = 2 * MAX_ENTRIES
+
+
+class MessagePart(NamedTuple):
+    text: str
+    is_suggestion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedNetwork:
+    """A text that a list does not accept. The message contains the `suggestions`, which are networks to use instead."""
+
+    text: str
+    message: str
+    suggestions: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> list[MessagePart]:
+        """The message, cut at its suggestions. The rejected text may contain one, so the last occurrence counts."""
+        parts: list[MessagePart] = []
+        rest = self.message
+        for suggestion in reversed(self.suggestions):
+            rest, _found, after = rest.rpartition(suggestion)
+            parts = [MessagePart(suggestion, is_suggestion=True), MessagePart(after.strip()), *parts]
+        return [MessagePart(rest.strip()), *parts]
 
 
 def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network:
@@ -20,14 +47,38 @@ def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: boo
 
     Raises InvalidInputError for the field `network`.
     """
+    result = _parse(text, others, narrow_only=narrow_only)
+    if isinstance(result, RejectedNetwork):
+        raise InvalidInputError({"network": [result.message]})
+    return result
+
+
+def parse_networks(
+    texts: Sequence[str], others: Sequence[cidr.Network], *, narrow_only: bool = False
+) -> tuple[list[cidr.Network], list[RejectedNetwork]]:
+    """The texts that are accepted as new entries beside `others`, and those that are not."""
+    accepted: list[cidr.Network] = []
+    rejected: list[RejectedNetwork] = []
+    for text in texts[:MAX_TEXTS]:
+        result = _parse(text, [*others, *accepted], narrow_only=narrow_only)
+        if isinstance(result, RejectedNetwork):
+            rejected.append(result)
+        else:
+            accepted.append(result)
+    if rest := texts[MAX_TEXTS:]:
+        rejected.append(RejectedNetwork(" ".join(rest), _too_many()))
+    return accepted, rejected
+
+
+def _parse(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network | RejectedNetwork:
     try:
         network = cidr.parse(text, narrow_only=narrow_only)
     except cidr.CidrError as error:
-        raise InvalidInputError({"network": [translate(error)]}) from error
+        return RejectedNetwork(text, translate(error), error.suggestions)
     if len(others) >= MAX_ENTRIES:
-        raise InvalidInputError({"network": [_too_many()]})
+        return RejectedNetwork(text, _too_many())
     if covering := cidr.find_covering(others, network):
-        raise InvalidInputError({"network": [_already_covered(network, covering)]})
+        return RejectedNetwork(text, _already_covered(network, covering))
     return network
 
 

@@ -91,6 +91,11 @@ function reportFailure(detail) {
   send(document, "toast", { message: messageFor(detail), level: "error", retry });
 }
 
+// When the session has ended, a request that repeats does not lead away from the page and from what was typed.
+onDetail("htmx:beforeOnLoad", ({ elt, xhr }, event) => {
+  if (elt.matches("[data-poll]") && xhr.getResponseHeader("HX-Redirect")) event.preventDefault();
+});
+
 onDetail("htmx:responseError", reportFailure);
 onDetail("htmx:sendError", reportFailure);
 onDetail("htmx:timeout", reportFailure);

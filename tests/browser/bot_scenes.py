@@ -77,7 +77,7 @@ def _range_added(page: Page) -> None:
 def _range_invalid(page: Page) -> None:
     open_editor(page)
     add_range(page, "203.0.113.24/24")
-    expect(page.get_by_text("Did you mean 203.0.113.0/24?")).to_be_visible()
+    expect(page.get_by_text("203.0.113.24/24 is an address inside a range.")).to_be_visible()
 
 
 def _range_edited(page: Page) -> None:

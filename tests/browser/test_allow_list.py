@@ -23,7 +23,7 @@ def test_add_button_is_enabled_only_for_a_valid_range(editor: Page) -> None:
     field.fill("192.0.2.64/26")
     expect(add_button).to_have_attribute("aria-disabled", "false")
     add_button.click()
-    expect(editor.locator("#network-status")).to_have_text("192.0.2.64/26 added")
+    expect(editor.locator("#networks-status")).to_have_text("192.0.2.64/26 added")
     expect(field).to_be_focused()
     expect(field).to_have_value("")
     expect(add_button).to_have_attribute("aria-disabled", "true")
@@ -45,7 +45,7 @@ def test_range_is_edited_in_place(editor: Page) -> None:
     editor.get_by_role("button", name="Edit 203.0.113.0/24").press("Enter")
     field.fill("203.0.0.0/16")
     field.press("Enter")
-    expect(editor.locator("#network-status")).to_have_text("203.0.113.0/24 is now 203.0.0.0/16")
+    expect(editor.locator("#networks-status")).to_have_text("203.0.113.0/24 is now 203.0.0.0/16")
     expect(editor.get_by_label(RANGE_FIELD)).to_be_focused()
 
 
@@ -55,7 +55,7 @@ def test_removed_range_can_be_restored_for_eight_seconds(page: Page, demo: Demo)
     open_editor(page)
     add_range(page, "192.0.2.64/26")
     remove_range(page, "192.0.2.64/26")
-    expect(page.locator("#network-status")).to_have_text("192.0.2.64/26 removed")
+    expect(page.locator("#networks-status")).to_have_text("192.0.2.64/26 removed")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Remove 192.0.2.64/26")).to_be_visible()
     remove_range(page, "192.0.2.64/26")
@@ -83,6 +83,27 @@ def test_ranges_are_added_removed_and_restored_without_javascript(signed_in_page
     remove_range(page, "192.0.2.64/26")
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("button", name="Remove 192.0.2.64/26")).to_be_visible()
+
+
+def test_pasted_list_is_added_and_wrong_entries_stay(editor: Page) -> None:
+    field = editor.get_by_label(RANGE_FIELD)
+    field.fill("192.0.2.64/26, 203.0.113.24/24\n10.0.0.0/8")
+    field.press("Enter")
+    expect(editor.locator("#networks-status")).to_have_text("192.0.2.64/26 added")
+    expect(editor.get_by_text("/8 is too wide. Use a suffix from /16 to /32.")).to_be_visible()
+    expect(editor.get_by_text("203.0.113.24/24 is an address inside a range.")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("203.0.113.24/24 10.0.0.0/8")
+
+
+def test_suggestion_is_added_by_a_click(editor: Page) -> None:
+    field = editor.get_by_label(RANGE_FIELD)
+    field.fill("198.51.100.7/24")
+    field.press("Enter")
+    editor.get_by_role("button", name="198.51.100.0/24", exact=True).click()
+    expect(editor.locator("#networks-status")).to_have_text("198.51.100.0/24 added")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("")
 
 
 def test_owner_generates_the_public_key(signed_in_page: SignedInPage, demo: Demo) -> None:

@@ -46,7 +46,7 @@ def create_key_of_bot(page: Page) -> None:
     form = fill_create(page, MARKUP)
     form.get_by_label("Description").fill(MARKUP)
     form.get_by_label("Owner").select_option(label=MARKUP_BOT)
-    expect(form.locator("p[data-sentence]")).to_contain_text(MARKUP)
+    expect(form.locator("#key-sentence")).to_contain_text(MARKUP)
     form.get_by_role("button", name="Create key").click()
     reveal = modal(page)
     expect(reveal.locator("#dialog-about")).to_contain_text(MARKUP)

@@ -2,10 +2,14 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+from keyadmin.models import Key
+from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import KEYS, fill_create, modal, open_create, open_list
 
-HOST_BITS = "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"
+HOST_BITS = (
+    "203.0.113.24/24 is an address inside a range. Use 203.0.113.0/24 for the range, or 203.0.113.24 for the address."
+)
 
 
 def test_invalid_form_keeps_input_and_links_to_fields(page: Page, demo: Demo) -> None:
@@ -44,6 +48,7 @@ def send_with_errors(page: Page) -> Locator:
     network = form.get_by_label("Add an IP address or range")
     network.fill("198.51.100.0/24")
     network.press("Enter")
+    expect(form.get_by_role("button", name="Remove 198.51.100.0/24")).to_be_visible()
     network.fill("203.0.113.24/24")
     form.get_by_role("radio", name="Custom date").check()
     form.get_by_role("radio", name="Admin").check()
@@ -91,7 +96,7 @@ def test_summary_sentence_follows_presets_and_permissions(page: Page, demo: Demo
     demo.add_rows()
     form = open_create(page)
     form.get_by_role("textbox", name="Name", exact=True).fill("Nightly")
-    sentence = form.locator("p[data-sentence]")
+    sentence = form.locator("#key-sentence")
     expect(sentence).to_contain_text("Nightly can read chats on all channels, from any IP address, until")
     form.get_by_role("radio", name="Data export").check()
     expect(sentence).to_contain_text("Nightly can read chats and export every chat on")
@@ -105,21 +110,94 @@ def test_summary_sentence_follows_presets_and_permissions(page: Page, demo: Demo
     form.get_by_label("Add an IP address or range").fill("203.0.113.9")
     form.get_by_role("button", name="Add range").click()
     expect(warning).to_be_hidden()
-    expect(sentence).to_contain_text("from 203.0.113.9,")
-    form.get_by_role("button", name="Remove 203.0.113.9").click()
+    expect(sentence).to_contain_text("from 203.0.113.9/32,")
+    form.get_by_role("button", name="Remove 203.0.113.9/32").click()
     expect(form.get_by_label("Add an IP address or range")).to_be_focused()
     form.get_by_role("radio", name="Never").check()
     expect(form.get_by_text("Never expires. The review report will list it.")).to_be_visible()
     form.get_by_role("checkbox", name="Full access").check()
     expect(sentence).to_contain_text("Nightly can do everything you can")
     form.get_by_role("button", name="Add my address").click()
-    expect(sentence).to_contain_text("from 127.0.0.1")
+    expect(sentence).to_contain_text("from 127.0.0.1/32")
+
+
+def test_pasted_list_becomes_rows_and_wrong_entries_stay(page: Page, demo: Demo) -> None:
+    form = fill_create(page)
+    field = form.get_by_label("Add an IP address or range")
+    field.fill("198.51.100.0/24, 203.0.113.24/24\n198.51.100.7")
+    field.press("Enter")
+    expect(form.locator("#id_networks-status")).to_have_text("198.51.100.0/24 added")
+    expect(form.get_by_text("198.51.100.7/32 is already covered by 198.51.100.0/24.")).to_be_visible()
+    expect(field).to_be_focused()
+    expect(field).to_have_value("203.0.113.24/24 198.51.100.7")
+    form.get_by_role("button", name="203.0.113.0/24", exact=True).click()
+    expect(form.get_by_role("button", name="Remove 203.0.113.0/24")).to_be_visible()
+    expect(field).to_have_value("198.51.100.7")
+    field.fill("")
+    expect(form.locator("#key-sentence")).to_contain_text("from 198.51.100.0/24 and 203.0.113.0/24,")
+    expect(form.get_by_role("heading", name="Create API key")).to_be_visible()
+
+
+def test_removed_row_of_a_form_is_restored_by_undo(page: Page, demo: Demo) -> None:
+    form = fill_create(page)
+    form.get_by_role("button", name="Add my address").click()
+    form.get_by_role("button", name="Remove 127.0.0.1/32").click()
+    expect(form.locator("#id_networks-status")).to_have_text("127.0.0.1/32 removed")
+    form.get_by_role("button", name="Undo").click()
+    expect(form.get_by_role("button", name="Remove 127.0.0.1/32")).to_be_visible()
+
+
+def test_removed_row_counts_as_unsaved_input(page: Page, demo: Demo) -> None:
+    added = demo.add_key("CRM integration", networks=("10.0.0.0/8", "192.0.2.0/24"))
+    page.goto(f"/keys/{added.key.id}/edit/")
+    modal(page).get_by_role("button", name="Remove 192.0.2.0/24").click()
+    expect(modal(page).get_by_role("button", name="Undo")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(modal(page).get_by_text("You have unsaved changes.")).to_be_visible()
+
+
+def test_preview_leaves_focus_and_typed_text_alone(page: Page, demo: Demo) -> None:
+    form = open_create(page)
+    name = form.get_by_role("textbox", name="Name", exact=True)
+    for letter in "Nightly export":
+        name.press_sequentially(letter, delay=60)
+    expect(form.locator("#key-sentence")).to_contain_text("Nightly export can")
+    expect(name).to_be_focused()
+    expect(name).to_have_value("Nightly export")
+
+
+def test_form_opened_as_a_page_follows_its_owner(page: Page, demo: Demo) -> None:
+    demo.add_rows()
+    page.goto("/keys/create/?organisation=northwind")
+    form = modal(page)
+    form.get_by_label("Owner").select_option(label="Concierge")
+    expect(form.locator("#key-no-networks")).to_have_text("Its bot’s addresses: 203.0.113.0/24")
+
+
+def test_key_is_created_and_edited_without_javascript(signed_in_page: SignedInPage, demo: Demo) -> None:
+    page = signed_in_page("jonas", java_script_enabled=False)
+    page.goto("/keys/create/")
+    expect(page.locator("#key-sentence")).to_be_hidden()
+    page.get_by_role("textbox", name="Name", exact=True).fill("Plain")
+    page.get_by_label("Add an IP address or range").fill("192.0.2.0/24, 203.0.113.24/24")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_text("203.0.113.24/24 is an address inside a range.").first).to_be_visible()
+    page.get_by_label("Add an IP address or range").fill("203.0.113.0/24")
+    page.get_by_role("button", name="Create key").click()
+    expect(page.get_by_role("heading", name="Save your secret now")).to_be_visible()
+    key = Key.objects.get(name="Plain")
+    assert {str(entry) for entry in key.allow_list.all()} == {"192.0.2.0/24", "203.0.113.0/24"}
+    page.goto(f"/keys/{key.id}/edit/")
+    page.get_by_role("checkbox", name="Keep 192.0.2.0/24").uncheck()
+    page.get_by_role("button", name="Save changes").click()
+    expect(page.get_by_text("Key changed")).to_be_visible()
+    assert {str(entry) for entry in key.allow_list.all()} == {"203.0.113.0/24"}
 
 
 def test_choosing_a_bot_as_owner_shows_its_ranges(page: Page, demo: Demo) -> None:
     demo.add_rows()
     form = open_create(page)
-    placeholder = form.locator("[data-none]")
+    placeholder = form.locator("#key-no-networks")
     expect(placeholder).to_have_text("Any IP address. Add one to restrict this key.")
     form.get_by_label("Owner").select_option(label="Concierge")
     expect(placeholder).to_have_text("Its bot’s addresses: 203.0.113.0/24")

@@ -57,21 +57,18 @@ def test_network_is_parsed(text, network):
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        (
-            "203.0.113.24/24",
-            CidrProblem.HOST_BITS,
-            "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?",
-        ),
-        ("10.0.0.1/8", CidrProblem.HOST_BITS, "10.0.0.1/8 has host bits set. Did you mean 10.0.0.0/8?"),
-        (
-            "2001:db8::1/64",
-            CidrProblem.HOST_BITS,
-            "2001:db8::1/64 has host bits set. Did you mean 2001:db8::/64?",
-        ),
-        (
-            "::ffff:10.1.2.3/104",
-            CidrProblem.HOST_BITS,
-            "::ffff:10.1.2.3/104 has host bits set. Did you mean 10.0.0.0/8?",
+        *(
+            (
+                text,
+                CidrProblem.HOST_BITS,
+                f"{text} is an address inside a range. Use {network} for the range, or {address} for the address.",
+            )
+            for text, network, address in [
+                ("203.0.113.24/24", "203.0.113.0/24", "203.0.113.24"),
+                ("10.0.0.1/8", "10.0.0.0/8", "10.0.0.1"),
+                ("2001:db8::1/64", "2001:db8::/64", "2001:db8::1"),
+                ("::ffff:10.1.2.3/104", "10.0.0.0/8", "10.1.2.3"),
+            ]
         ),
         ("0.0.0.0/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /1 to /32."),
         ("10.0.0.1/0", CidrProblem.TOO_WIDE, "/0 is too wide. Use a suffix from /1 to /32."),
@@ -126,6 +123,17 @@ def test_invalid_network_is_rejected_with_a_message(text, code, message):
     with pytest.raises(cidr.CidrError) as refusal:
         cidr.parse(text)
     assert (str(refusal.value), refusal.value.code) == (message, code)
+
+
+def test_address_inside_a_range_comes_with_suggestions():
+    with pytest.raises(cidr.CidrError) as error:
+        cidr.parse("203.0.113.24/24")
+    assert error.value.suggestions == ("203.0.113.0/24", "203.0.113.24")
+
+
+def test_pasted_list_is_split_at_commas_semicolons_blanks_and_lines():
+    assert cidr.split(" 192.0.2.1,192.0.2.2;\t::1\r\n10.0.0.0/8, ") == ["192.0.2.1", "192.0.2.2", "::1", "10.0.0.0/8"]
+    assert cidr.split(" ,\n") == []
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_keys_issue_names_the_key_that_could_not_be_printed(shell: Shell) -> Non
     ("arguments", "code", "said"),
     [
         (("--name", "CI"), 2, "--organisation"),
-        (("--network", "10.0.0.1/8"), 2, "10.0.0.1/8 has host bits set. Did you mean 10.0.0.0/8?"),
+        (("--network", "10.0.0.1/8"), 2, "Use 10.0.0.0/8 for the range, or 10.0.0.1 for the address."),
         (("--expires-at", "2030-01-01T00:00:00"), 2, "is none of 90d, never, or a time such as"),
         (("--expires-at", "soon"), 2, "is none of"),
         (("--organisation", "nowhere"), 3, "There is no organisation 'nowhere'."),

@@ -149,7 +149,7 @@ KEYS: Final = {
             {"network": "203.0.113.9/24"},
             {"network": "203.0.113.9/24"},
             {"203.0.113.0/24": "203.0.113.9/24"},
-            "Did you mean 203.0.113.0/24?",
+            "203.0.113.9/24 is an address inside a range.",
         ),
         repeated="203.0.113.0/24 is already on the list.",
     ),

@@ -39,9 +39,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "/bots/{disabled}/enable/": (200, 403, 200, 403, 404, 404),
     "/bots/{bot}/keys/create/": (200, 403, 200, 403, 404, 404),
     "/bots/{bot}/networks/": (200, 200, 200, 200, 404, 404),
-    "/bots/{bot}/networks/check/": (200, 403, 200, 403, 404, 404),
     "/keys/{key}/networks/": (200, 200, 200, 200, 404, 404),
-    "/keys/{key}/networks/check/": (200, 403, 200, 403, 404, 404),
     "/networks/{range}/": (200, 403, 200, 403, 404, 404),
     "/security/public-keys/": (200, 200, 200, 200, 403, 200),
     "/security/allow-lists/": (200, 200, 200, 200, 403, 200),
@@ -93,7 +91,18 @@ ACTIONS = {
     "/organisations/northwind/disable/": (302, 403, 403, 403, 404, 404),
     "/organisations/northwind/public-key/": (200, 403, 200, 403, 404, 404),
 }
-#: Valid data for the forms of all ACTIONS.
+#: What forms send while they are filled in. Nothing is saved: the status of a POST request for each of ROLES.
+PREVIEWS = {
+    "/keys/create/preview/": (200, 403, 200, 403, 404, 200),
+    "/keys/create/limits/": (200, 403, 200, 403, 404, 200),
+    "/keys/{key}/edit/preview/": (200, 403, 200, 403, 404, 404),
+    "/keys/{master}/edit/preview/": (200, 403, 403, 403, 404, 404),
+    "/bots/{bot}/networks/check/": (200, 403, 200, 403, 404, 404),
+    "/keys/{key}/networks/check/": (200, 403, 200, 403, 404, 404),
+    "/networks/draft/": (200,) * 6,
+    "/networks/draft/check/": (200,) * 6,
+}
+#: Valid data for the forms of all ACTIONS and PREVIEWS.
 FORM_DATA = {
     "name": "CRM",
     "reason": "Test",

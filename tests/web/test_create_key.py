@@ -84,7 +84,7 @@ def test_htmx_gets_the_dialog_alone(jonas: Person, htmx: SignedIn, new_key: dict
     client = htmx(jonas)
     form = client.get(CREATE).content.decode()
     assert form.lstrip().startswith("<dialog")
-    assert "hx-post" in form
+    assert 'hx-target="closest dialog"' in form
     revealed = client.post(CREATE, new_key)
     assert revealed.content.decode().lstrip().startswith("<dialog")
     assert revealed["HX-Trigger-After-Swap"] == '{"keys:changed": {}}'
@@ -106,7 +106,7 @@ def test_plain_request_gets_a_page(jonas: Person, signed_in: SignedIn) -> None:
     page = signed_in(jonas).get(CREATE).content.decode()
     assert "<!doctype html>" in page
     assert "<dialog" in page
-    assert "hx-post" not in page
+    assert 'hx-target="closest dialog"' not in page
 
 
 def test_each_form_has_its_own_idempotency_key(jonas: Person, signed_in: SignedIn) -> None:
@@ -125,7 +125,8 @@ def test_each_form_has_its_own_idempotency_key(jonas: Person, signed_in: SignedI
         ({"scopes": []}, "Choose at least one permission"),
         ({"scopes": ["no:such"]}, "Permissions: Select a valid choice."),
         ({"scopes": ["users:impersonate"]}, "Permissions: Select a valid choice."),
-        ({"networks": "203.0.113.24/24"}, "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+        ({"networks": "203.0.113.24/24"}, "Use 203.0.113.0/24 for the range, or 203.0.113.24 for the address."),
+        ({"network": "10.0.0.0/8, 10.1.0.0/16"}, "10.1.0.0/16 is already covered by 10.0.0.0/8."),
         ({"networks": ["10.0.0.0/8", "10.1.0.0/16"]}, "10.1.0.0/16 is already covered by 10.0.0.0/8."),
         ({"expires": "custom"}, "Expiry date: Choose a date."),
         ({"expires": "custom", "expires_on": "2020-01-01"}, "Expiry date: Choose a time in the future."),
@@ -164,10 +165,20 @@ def test_invalid_form_keeps_all_input(
     assert 'value="Nightly"' in page
     assert re.search(r'value="contacts:manage"[^>]* checked', page)
     assert re.search(rf'value="{channel.id}"[^>]* checked', page)
-    assert '<input type="hidden" name="networks" value="192.0.2.0/24">' in page
-    assert re.search(r'id="id_networks"[^>]* value="10.0.0.1/8"', page)
+    assert re.search(r'type="checkbox" name="networks" value="192.0.2.0/24" checked', page)
+    assert re.search(r'<textarea id="id_networks"[^>]*>10.0.0.1/8</textarea>', page)
     assert re.search(r'name="expires" value="30"[^>]*\schecked', page)
     assert 'name="idempotency_key" value="a-nonce-of-this-form"' in page
+
+
+def test_each_rejected_network_has_its_own_error(jonas: Person, htmx: SignedIn, new_key: dict[str, Any]) -> None:
+    sent = new_key | {"network": "192.0.2.0/24, 10.0.0.1/8\nnonsense"}
+    page = htmx(jonas).post(CREATE, sent).content.decode()
+    assert "Allowed IP addresses: 10.0.0.1/8 is an address inside a range." in page
+    assert "Allowed IP addresses: Enter an IP address or a network" in page
+    assert re.search(r'name="networks" value="192.0.2.0/24" checked', page)
+    assert ">10.0.0.1/8 nonsense</textarea>" in page
+    assert re.findall(r'name="use" value="([^"]*)"', page) == ["10.0.0.1/8 10.0.0.0/8", "10.0.0.1/8 10.0.0.1"]
 
 
 def test_every_field_is_saved(
@@ -180,7 +191,8 @@ def test_every_field_is_saved(
         "owner": f"bot:{bot.id}",
         "scopes": ["chats:read", "chats:export"],
         "channels": [str(channel.id)],
-        "networks": ["192.0.2.1", "2001:db8::/32"],
+        "networks": ["192.0.2.1"],
+        "network": "2001:db8::/32, 198.51.100.0/24",
         "expires": "custom",
         "expires_on": day.isoformat(),
     }
@@ -189,7 +201,11 @@ def test_every_field_is_saved(
     assert (key.bot, key.kind, key.description) == (bot, KeyKind.BOT, "Reads")
     assert {scope.name for scope in key.scopes.all()} == {"chats:read", "chats:export"}
     assert list(key.channels.all()) == [channel]
-    assert {str(entry) for entry in key.allow_list.all()} == {"192.0.2.1/32", "2001:db8::/32"}
+    assert {str(entry) for entry in key.allow_list.all()} == {
+        "192.0.2.1/32",
+        "2001:db8::/32",
+        "198.51.100.0/24",
+    }
     assert key.expires_at
     assert key.expires_at.isoformat() == f"{day}T23:59:59+00:00"
     assert key.creator == jonas

@@ -11,7 +11,7 @@ from keyadmin.operations import policy
 from keyadmin.web.common.current_user import CurrentUser
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.fixtures.clients import SignedIn
-from tests.web.role_matrix import ACTIONS, FORM_DATA, PAGES, ROLES
+from tests.web.role_matrix import ACTIONS, FORM_DATA, PAGES, PREVIEWS, ROLES
 
 
 @pytest.fixture
@@ -47,6 +47,18 @@ def test_action_status_depends_on_role(
     assert Event.objects.count() == before + (response.status_code in (200, 302))
 
 
+@pytest.mark.parametrize("page", PREVIEWS)
+def test_preview_status_depends_on_role_and_nothing_changes(
+    cast: dict[str, Person], ids: dict[str, str], signed_in: SignedIn, page: str
+) -> None:
+    clients = {role: signed_in(cast[role]) for role in ROLES}
+    before = list(Key.objects.order_by("id").values()), Event.objects.count()
+    url, data = page.format(**ids), FORM_DATA | {"key": ids["key"]}
+    got = {role: client.post(url, data).status_code for role, client in clients.items()}
+    assert got == dict(zip(ROLES, PREVIEWS[page], strict=True))
+    assert (list(Key.objects.order_by("id").values()), Event.objects.count()) == before
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_page_redirects_to_sign_in_when_signed_out(client: Client, ids: dict[str, str], page: str) -> None:
     response = client.get(page.format(**ids))
@@ -77,6 +89,9 @@ def test_pages_are_not_stored_by_caches(maya: Person, ids: dict[str, str], signe
         ("post", "/history/1/"),
         ("get", "/history/export/"),
         ("get", "/keys/create/limits/"),
+        ("get", "/keys/create/preview/"),
+        ("get", "/keys/{key}/edit/preview/"),
+        ("get", "/networks/draft/"),
         ("delete", "/keys/{key}/edit/"),
         ("put", "/keys/{key}/regenerate/"),
     ],

@@ -11,6 +11,8 @@ urlpatterns = [
     path("bots/<uuid:bot>/networks/check/", views.check_bot, name="check-bot"),
     path("keys/<uuid:key>/networks/", views.of_key, name="of-key"),
     path("keys/<uuid:key>/networks/check/", views.check_key, name="check-key"),
+    path("networks/draft/", views.draft, name="draft"),
+    path("networks/draft/check/", views.check_draft, name="check-draft"),
     path("networks/<uuid:entry>/", views.entry, name="entry"),
     path("networks/<uuid:entry>/remove/", views.remove, name="remove"),
 ]

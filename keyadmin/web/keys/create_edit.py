@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
+from django_htmx.http import trigger_client_event
 
 from keyadmin.core.errors import (
     ConflictError,
@@ -27,12 +28,12 @@ from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
 from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission
-from keyadmin.web.allow_lists import lockout
+from keyadmin.web.allow_lists import editor, lockout
 from keyadmin.web.common import htmx
-from keyadmin.web.common.actors import client_ip
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.keys import secret_reveal
 from keyadmin.web.keys.dialogs import get_key, key_changed
+from keyadmin.web.keys.preview import KeyPreview
 
 
 class AllowListWarning(NamedTuple):
@@ -65,7 +66,15 @@ def limits(request: PageRequest) -> HttpResponse:
     """The parts of the form that depend on the owner, after another owner was chosen. Saves nothing."""
     choices = _create_choices(request, get_current_user(request))
     form = KeyForm(initial=KeyForm.carry_over(choices, request.POST), choices=choices)
-    return render(request, "keys/_rules.html", _form_context(request, form) | {"oob": True})
+    response = render(request, "keys/_rules.html", _form_context(request, form) | {"oob": True})
+    return trigger_client_event(response, "keyform:changed", after="settle")
+
+
+@require_POST
+def preview(request: PageRequest) -> HttpResponse:
+    """What the form says about the key that it would create. Saves nothing."""
+    form = KeyForm(request.POST, choices=_create_choices(request, get_current_user(request)))
+    return render(request, "keys/preview.html", {"preview": _preview(request, form)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -89,6 +98,16 @@ def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
         return _conflict_form(request, user, form, error, row.id)
     is_renamed = form.cleaned_data["name"] != row.name
     return key_changed(request, row, gettext("Key changed"), is_renamed=is_renamed)
+
+
+@require_POST
+def preview_edit(request: PageRequest, key: UUID) -> HttpResponse:
+    """What the form says about the key as it would be after the edit. Saves nothing."""
+    user = get_current_user(request)
+    row = get_key(user, key, Permission.EDIT_KEYS, with_lists=True)
+    form = EditForm(request.POST, choices=_edit_choices(user, row), key=row)
+    annotate_calls_this_week(row, form.choices.catalogue, set(row.scope_names))
+    return render(request, "keys/preview.html", {"preview": _preview(request, form, row)})
 
 
 def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
@@ -140,18 +159,20 @@ def _allow_list_warning(request: HttpRequest, user: CurrentUser, key: Any, form:
 
 
 def _create_form(request: HttpRequest, form: KeyForm) -> HttpResponse:
-    context = _form_context(request, form) | {"may_inherit": True, "back_url": reverse("keys:list")}
+    context = _form_context(request, form) | {
+        "may_inherit": True,
+        "preview_url": reverse("keys:preview"),
+        "back_url": reverse("keys:list"),
+    }
     return render(request, "keys/create.html", context, status=htmx.form_status(form))
 
 
 def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **extra: Any) -> HttpResponse:
-    held = set(key.scope_names)
-    context = _form_context(request, form) | {
+    annotate_calls_this_week(key, form.choices.catalogue, set(key.scope_names))
+    context = _form_context(request, form, key) | {
         "key": key,
-        "bot_networks": key.bot_networks,
         "may_inherit": key.creator is not None,
-        "held": held,
-        "is_used": annotate_calls_this_week(key, form.choices.catalogue, held),
+        "preview_url": reverse("keys:preview-edit", args=[key.id]),
         "back_url": reverse("keys:detail", args=[key.id]),
     }
     return render(request, "keys/edit.html", context | extra, status=status)
@@ -167,8 +188,8 @@ def _conflict_form(
     return _edit_form(request, row, merged, status=409, conflict=error.message, event=error.event)
 
 
-def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
-    """The context that both forms share."""
+def _form_context(request: HttpRequest, form: KeyValuesForm, key: Any = None) -> dict[str, Any]:
+    """What both forms show. `key` is the one that is edited."""
     choices = form.choices
     return {
         "form": form,
@@ -176,17 +197,20 @@ def _form_context(request: HttpRequest, form: KeyValuesForm) -> dict[str, Any]:
         "presets": PRESETS,
         "channels": choices.channels,
         "tiers": choices.tiers,
-        "bot_networks": choices.bot_networks,
-        "network_rows": form.network_rows,
-        "network_draft": form.network_draft,
-        "my_address": client_ip(request) or "",
+        "editor": editor.of_form(request, form),
+        "preview": _preview(request, form, key),
         "earliest_date": timezone.now().date(),
         "section": "keys",
     }
 
 
-def annotate_calls_this_week(key: Any, scopes: Collection[Any], held: Collection[str]) -> bool:
-    """Set `calls` on each scope: how often the key used it in the last 7 days. Return whether it used any.
+def _preview(request: HttpRequest, form: KeyValuesForm, key: Any = None) -> KeyPreview:
+    networks = form.choices.bot_networks if key is None else key.bot_networks
+    return KeyPreview.of(form, person=get_current_user(request).person, bot_networks=networks, key=key)
+
+
+def annotate_calls_this_week(key: Any, scopes: Collection[Any], held: Collection[str]) -> None:
+    """Set `calls` on each scope: how often the key used it in the last 7 days.
 
     A key with full access holds no scopes of its own, and each of its uses counts. Other scopes count only if the key
     holds them.
@@ -195,4 +219,3 @@ def annotate_calls_this_week(key: Any, scopes: Collection[Any], held: Collection
     calls = ScopeDay.objects.calls_since(key.id, first_day)
     for scope in scopes:
         scope.calls = calls.get(scope.name, 0) if key.inherits or scope.name in held else 0
-    return any(scope.calls for scope in scopes)

@@ -57,7 +57,13 @@ def test_network_is_added_to_a_keys_list(northwind: Organisation, jonas: Person)
     ("text", "said"),
     [
         ("10.0.0.0/8", "/8 is too wide. Use a suffix from /16 to /32."),
-        ("203.0.113.24/24", "203.0.113.24/24 has host bits set. Did you mean 203.0.113.0/24?"),
+        (
+            "203.0.113.24/24",
+            (
+                "203.0.113.24/24 is an address inside a range. "
+                "Use 203.0.113.0/24 for the range, or 203.0.113.24 for the address."
+            ),
+        ),
         ("192.0.2.64/26", "192.0.2.64/26 is already on the list."),
         ("192.0.2.65", "192.0.2.65/32 is already covered by 192.0.2.64/26."),
     ],
