@@ -116,7 +116,7 @@ def open_settings(page: Page) -> None:
 
 def _settings_invalid(page: Page) -> None:
     open_settings(page)
-    page.get_by_label("Key prefix").fill("9 lives")
+    page.get_by_role("textbox", name="Key prefix").fill("9 lives")
     page.get_by_role("button", name="Save settings").click()
     expect(page.get_by_text("Fix 1 problem to save the settings.")).to_be_visible()
 
