@@ -410,7 +410,7 @@ class TestDraft:
         typed = " ".join(f"10.{n // 256}.{n % 256}.0/24" for n in range(400))
         html = htmx(jonas).post(self.url, {"network": typed}).content.decode()
         assert len(self.rows(html)) == 100
-        assert html.count("An allow-list holds at most 100 IP ranges.") == 101
+        assert html.count("An IP allow-list has at most 100 IP ranges.") == 101
 
     def test_signed_out_visitor_is_led_to_sign_in(self, client: Client) -> None:
         assert client.post(self.url).status_code == 302
