@@ -78,6 +78,7 @@ def _create_with_warning(page: Page) -> None:
     form.get_by_role("radio", name="Data export").check()
     form.get_by_role("radio", name="Never").check()
     expect(form.get_by_text("from any IP address.")).to_be_visible()
+    expect(form.get_by_text("Never expires.")).to_be_visible()
 
 
 def _create_filled(page: Page) -> None:
