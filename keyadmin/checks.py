@@ -1,6 +1,7 @@
 """System checks of settings that would open keyadmin to callers without a right, or close it to all callers.
 
-The checks of the database run with `check --deploy --database default`; `migrate` runs `check_own_endpoints` too.
+The checks of the database run with `check --deploy --database default`; `migrate` runs `check_own_endpoints` and
+`check_email_addresses` too.
 """
 
 from collections.abc import Collection, Iterable
@@ -11,10 +12,11 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register  # n
 from django.db import connections
 
 from keyadmin.conf import conf
+from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.core.endpoints import OWN_ROUTES
 from keyadmin.core.routes import Route, overlaps
 from keyadmin.db import roles, urls
-from keyadmin.models import ScopeRoute, Secret
+from keyadmin.models import Person, ScopeRoute, Secret
 
 PEPPER_LENGTH_BYTES: Final = 32
 #: Networks of proxies with a shorter prefix are an error.
@@ -29,6 +31,7 @@ def register_all() -> None:
     register(check_trusted_proxies, Tags.security, deploy=True)
     register(check_allowed_hosts, Tags.security, deploy=True)
     register(check_own_endpoints, Tags.database)
+    register(check_email_addresses, Tags.database)
     register(check_peppers_in_use, Tags.database, deploy=True)
     register(check_history_privileges, Tags.database, deploy=True)
 
@@ -89,6 +92,31 @@ def check_own_endpoints(
         hint = "Edit these permissions so that their routes match other paths: the endpoint takes precedence."
         return [Warning(message, hint=hint, id="keyadmin.W008")]
     return []
+
+
+def check_email_addresses(
+    app_configs: object, databases: Collection[str] | None = None, **kwargs: object
+) -> list[CheckMessage]:
+    """People whose email address has no normal form or equals another's in it. The database refuses new ones."""
+    if not _is_checked(databases, Person._meta.db_table):
+        return []
+    by_form: dict[str, list[str]] = {}
+    for person_id, email in Person.objects.order_by("email", "id").values_list("id", "email"):
+        try:
+            form = normal_form(email)
+        except EmailAddressError:
+            form = ""
+        by_form.setdefault(form, []).append(f"{email} ({person_id})")
+    messages: list[CheckMessage] = []
+    if people := by_form.pop("", []):
+        message = f"People have an email address that cannot be kept: {', '.join(people)}."
+        hint = "Before the @ only ASCII characters are allowed. Change these addresses, then migrate."
+        messages.append(Error(message, hint=hint, id="keyadmin.E011"))
+    for form, people in by_form.items():
+        if len(people) > 1:
+            message = f"People have the same email address {form}: {', '.join(people)}."
+            messages.append(Error(message, hint="Change all but one of them, then migrate.", id="keyadmin.E012"))
+    return messages
 
 
 def check_peppers_in_use(

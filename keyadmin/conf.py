@@ -59,6 +59,9 @@ class Conf:
     database_roles = Setting[Roles | None](None)
     """PostgreSQL roles of owner, application and call path. None: one role does everything."""
 
+    device_cookie_name = Setting[str]("device")
+    """Name of the cookie of a browser in which a person has signed in before."""
+
     durable_counts = Setting[bool](False)
     """Whether counting a call waits for PostgreSQL's disk. If not, a crash of PostgreSQL may lose the last counts."""
 
@@ -98,6 +101,16 @@ class Conf:
         """Id in `peppers` of the pepper that digests new secrets. Default: the highest id."""
         current: int | None = getattr(settings, "KEYADMIN_CURRENT_PEPPER", None)
         return max(self.peppers) if current is None else current
+
+    def site_url(self, request_url: str = "") -> str:
+        """Scheme and host for links to pages, without a slash at the end: `base_url`, else the first allowed host.
+
+        The URL of a request counts only outside production, because its Host header comes from the client.
+        """
+        host = next(iter(settings.ALLOWED_HOSTS), "")
+        if not self.base_url and getattr(settings, "PRODUCTION", False) and host and host[0] not in ".*":
+            return f"https://{host}"
+        return (self.base_url or request_url).rstrip("/")
 
     def forget_changed(self, *, setting: str, **_: Any) -> None:
         """Receive `setting_changed`: forget all values if one of keyadmin's settings was changed."""

@@ -112,17 +112,15 @@ CACHES = {
 }
 
 AUTH_USER_MODEL = "keyadmin.Person"
-# W004: the e-mail address is unique by a constraint that ignores case, which the check does not recognise.
-SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "keyadmin.operations.people.password_rules.PredictablePasswordValidator"},
 ]
 LOGIN_URL = "account_login"
-PASSWORD_RESET_TIMEOUT = 60 * 60
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "keyadmin.web.account.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -133,9 +131,8 @@ ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-# allauth's generator runs more queries if the address exists, so that the response time would reveal it.
-ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105 - a class
-ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,8/5m/key"}
+# By client address. Limits by account, across addresses, are in keyadmin/operations/people/throttle.py.
+ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "10/m/ip,8/5m/key", "reset_password": "20/m/ip"}
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -143,6 +140,7 @@ SESSION_COOKIE_AGE = 60 * 60 * 12
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 if PRODUCTION:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    KEYADMIN_DEVICE_COOKIE_NAME = "__Host-device"
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     if env.flag("KEYADMIN_TRUST_FORWARDED_PROTO", default=False):

@@ -20,11 +20,14 @@ from keyadmin.models import (
     AllowListEntry,
     Bot,
     Channel,
+    Invitation,
     Key,
     KeyKind,
+    LinkPurpose,
     Membership,
     Meter,
     Organisation,
+    PasswordLink,
     Person,
     RefreshToken,
     Role,
@@ -36,6 +39,7 @@ from keyadmin.models import (
     Version,
 )
 from keyadmin.models.meter import CELLS
+from keyadmin.operations.people import links
 
 PASSWORD = "correct horse battery staple"
 #: The actor of commands, which has every permission.
@@ -85,9 +89,11 @@ class PersonFactory(DjangoModelFactory[Person]):
         administrator = Trait(system_role=SystemRole.ADMINISTRATOR)
         auditor = Trait(system_role=SystemRole.AUDITOR)
         deactivated = Trait(is_active=False)
+        unverified = Trait(email_verified_at=None)
 
     name = Sequence(lambda n: f"Person {n}")
     email = Sequence(lambda n: f"person-{n}@example.com")
+    email_verified_at = LazyFunction(timezone.now)
 
     @classmethod
     def _create(cls, model_class: Any, *args: Any, signs_in: bool = False, **kwargs: Any) -> Any:
@@ -121,6 +127,21 @@ def token_session(person: Person, **fields: Any) -> str:
     digest = hmac.digest(settings.KEYADMIN_JWT_KEY, token.encode(), "sha256")
     RefreshToken.objects.create(session=session, digest=digest)
     return token
+
+
+def invitation(organisation: Organisation | None, **fields: Any) -> Invitation:
+    """An open invitation, made by a command."""
+    given = {"name": "Invited Person", "role": Role.MEMBER if organisation else "", "maker_label": "command line"}
+    expires_at, fingerprint = timezone.now() + timedelta(days=7), links.fingerprint(None, fields.get("maker"))
+    values = given | {"organisation": organisation, "expires_at": expires_at, "fingerprint": fingerprint} | fields
+    return Invitation.objects.create(**values)
+
+
+def password_link(person: Person, purpose: LinkPurpose = LinkPurpose.GIVEN, **fields: Any) -> PasswordLink:
+    """An open link of the person, made by a command."""
+    fingerprint = links.fingerprint(person, fields.get("maker"))
+    given = {"expires_at": timezone.now() + timedelta(days=7), "fingerprint": fingerprint, "maker_label": ""}
+    return PasswordLink.objects.create(person=person, purpose=purpose, **given | fields)
 
 
 class BotFactory(DjangoModelFactory[Bot]):

@@ -14,6 +14,7 @@ from uuid import UUID
 import jwt
 import structlog
 from django.http import HttpRequest
+from django.urls import reverse
 
 from keyadmin.api.errors import CallDeniedError
 from keyadmin.callpath.credentials import CREDENTIAL_HEADERS
@@ -167,3 +168,13 @@ def actor_of(request: ApiRequest) -> Actor:
         interface=Interface.API,
         organisations=(key.organisation_id,),
     )
+
+
+def site_url(request: HttpRequest) -> str:
+    """Scheme and host of the pages, for links."""
+    return conf.site_url(request.build_absolute_uri("/"))
+
+
+def link_url(request: HttpRequest, token: str) -> str | None:
+    """The URL of the page of a link; None without a token."""
+    return f"{site_url(request)}{reverse('choose_password', args=[token])}" if token else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from ninja import Status
 
 from keyadmin.api.auth import ApiRequest, actor_of
@@ -22,11 +22,18 @@ None: only the first response shows the secret.
 
 
 def run_creation[Result, Shape](
-    request: ApiRequest, response: HttpResponse, operation: Callable[[], Result], render: Render[Result, Shape]
+    request: ApiRequest,
+    response: HttpResponse,
+    operation: Callable[[], Result],
+    render: Render[Result, Shape],
+    collection: str = "",
 ) -> Status[Shape]:
-    """Run an operation that creates a row: 201 with Location. A repeated request gets 200 with the existing row."""
+    """Run the operation and answer 201 with Location; a repeated request is answered 200 with what exists.
+
+    `collection` is the path of the new object's list, by default that of the request.
+    """
     row_id, body, is_new = _run(request, operation, render)
-    response["Location"] = f"{request.path}/{row_id}"
+    response["Location"] = f"{collection or request.path}/{row_id}"
     return Status(201 if is_new else 200, body)
 
 
@@ -61,7 +68,7 @@ def _run[Result, Shape](
     return row_id, render(row_id, result), True
 
 
-def _idempotency_key(request: HttpRequest) -> str:
+def _idempotency_key(request: ApiRequest) -> str:
     """Return the header's value, "" without one. Raises InvalidInputError for a value that cannot be stored."""
     value: str | None = request.headers.get("Idempotency-Key")
     if value is None:
@@ -71,7 +78,7 @@ def _idempotency_key(request: HttpRequest) -> str:
     return value
 
 
-def _request_digest(request: HttpRequest) -> str:
-    """Return SHA-256 of method, URL and body, without regard to white space and the order of fields in the JSON."""
+def _request_digest(request: ApiRequest) -> str:
+    """Return SHA-256 of method, URL and body. White space and the order of fields in the JSON do not matter."""
     body = json.dumps(json.loads(request.body or "null"), sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.get_full_path()}\n{body}".encode()).hexdigest()

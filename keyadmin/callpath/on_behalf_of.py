@@ -1,5 +1,6 @@
 """The rule about On-Behalf-Of: the key must be allowed to act for people, and the header must name an active person."""
 
+from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -10,6 +11,7 @@ from keyadmin.callpath.rules import Call
 from keyadmin.callpath.snapshot import Snapshot
 from keyadmin.core.callers import Person
 from keyadmin.core.denials import DenialReason
+from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.models.scope import IMPERSONATE
 
 
@@ -28,12 +30,16 @@ def check_on_behalf_of(database: Database, snapshot: Snapshot, call: Call) -> tu
 
 
 def _find_person(database: Database, organisation: UUID, text: str) -> Person | None:
-    """The active person of the organisation with this id or email."""
+    """The active person of the organisation whose UUID or email address `text` is."""
+    person_id = email = None
     try:
         person_id = UUID(text)
     except ValueError:
-        person_id = None
-    parameters = {"organisation": organisation, "id": person_id, "email": text}
+        with suppress(EmailAddressError):
+            email = normal_form(text)
+    if person_id is None and email is None:
+        return None
+    parameters = {"organisation": organisation, "id": person_id, "email": email}
     people = database.fetch(_FIND_PERSON, parameters, class_row(Person))
     return people[0] if people else None
 

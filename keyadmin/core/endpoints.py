@@ -79,11 +79,21 @@ PERSON_ROUTES: Final = _for_people(
     "GET /api/people/{id}",
     "PATCH /api/people/{id}",
     "POST /api/people/{id}/link",
+    "GET /api/people/{id}/links",
+    "DELETE /api/people/{id}/links/{link}",
+    "POST /api/people/{id}/verify-email",
     "POST /api/people/{id}/deactivate",
     "POST /api/people/{id}/reactivate",
     "PUT /api/people/{id}/system-role",
     "PUT /api/people/{id}/roles/{organisation}",
     "DELETE /api/people/{id}/roles/{organisation}",
+    "GET /api/invitations",
+    "GET /api/invitations/own",
+    "GET /api/invitations/{id}",
+    "DELETE /api/invitations/{id}",
+    "POST /api/invitations/{id}/link",
+    "POST /api/invitations/{id}/accept",
+    "POST /api/invitations/{id}/decline",
 )
 
 #: Every route of keyadmin's API.

@@ -46,6 +46,10 @@ class ConflictError(OperationError):
         self.event = event
 
 
+class OrganisationDisabledError(ConflictError):
+    """The organisation is disabled: its people may read it and change nothing."""
+
+
 class StaleRevisionError(ConflictError):
     """The object has changed since the actor read it."""
 

@@ -46,15 +46,21 @@ class SystemRoleForm(OperationForm):
 
 class PersonForm(OperationForm):
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
-    email = forms.EmailField(
+    #: Not an EmailField: the operation accepts every form of an address that has a normal form.
+    email = forms.CharField(
         label=gettext_lazy("Email"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
 
+    def __init__(self, *args: Any, may_change_email: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not may_change_email:
+            del self.fields["email"]
+
 
 class InviteForm(PersonForm):
-    """A new person. The organisation is optional for a user who may give system roles."""
+    """A new invitation. A user who may give a system role may leave out the organisation, and its role with it."""
 
     organisation = OrganisationField()
     role = forms.ChoiceField(label=gettext_lazy("Role"), choices=Role)
@@ -71,13 +77,22 @@ class InviteForm(PersonForm):
 
     def values(self) -> dict[str, Any]:
         """The keyword arguments of `operations.people.invite`, except the actor."""
-        return {"system_role": "", **self.cleaned_data}
+        values = {"system_role": "", **self.cleaned_data}
+        if values["system_role"] and values["organisation"] is None:
+            values["role"] = ""  # the form always sends one
+        return values
 
 
 class PasswordForm(OperationForm):
     password = forms.CharField(
         label=gettext_lazy("New password"), strip=False, max_length=1000, widget=forms.PasswordInput
     )
+
+
+class ResetForm(OperationForm):
+    """A request for a link to reset a password."""
+
+    email = forms.EmailField(label=gettext_lazy("Email"), max_length=254)
 
 
 class ChangePasswordForm(PasswordForm):

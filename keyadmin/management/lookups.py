@@ -43,7 +43,7 @@ def tier(text: str) -> UUID:
 
 def person(text: str) -> Person:
     """By email address or id."""
-    row: Person | None = Person.objects.filter(Q(email__iexact=text) | Q(id=uuid(text))).first()
+    row: Person | None = Person.objects.with_email(text).first() or Person.objects.filter(id=uuid(text)).first()
     return row or not_found(f"There is no person {text!r}.")
 
 

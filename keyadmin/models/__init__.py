@@ -6,6 +6,7 @@ from keyadmin.models.event import ChainCheck, ChainHead, Event
 from keyadmin.models.event_types import EventType
 from keyadmin.models.idempotency import IdempotencyRecord
 from keyadmin.models.key import Key, KeyKind, KeyStatus
+from keyadmin.models.link import Invitation, LinkPurpose, PasswordLink
 from keyadmin.models.meter import Meter, Version
 from keyadmin.models.network import AllowListEntry
 from keyadmin.models.notice import ExpiryNotice
@@ -15,6 +16,7 @@ from keyadmin.models.person import AccountStatus, Membership, Person, Role, Syst
 from keyadmin.models.review import Finding, ReviewBuild, ReviewFinding
 from keyadmin.models.scope import ChannelSource, Scope, ScopeRoute
 from keyadmin.models.secret import Secret
+from keyadmin.models.sign_in import AttemptCount, AttemptKind, UnrecordedAttempts
 from keyadmin.models.tier import Tier
 from keyadmin.models.token_session import RefreshToken, TokenSession
 from keyadmin.models.usage import AddressDay, CallOutcome, CallOutcomeGroup, LastDenial, ScopeDay, SecretUse, UsageHour
@@ -24,6 +26,8 @@ __all__ = [
     "AccountStatus",
     "AddressDay",
     "AllowListEntry",
+    "AttemptCount",
+    "AttemptKind",
     "Bot",
     "CallOutcome",
     "CallOutcomeGroup",
@@ -36,17 +40,20 @@ __all__ = [
     "ExpiryNotice",
     "Finding",
     "IdempotencyRecord",
+    "Invitation",
     "JobKind",
     "Key",
     "KeyDay",
     "KeyKind",
     "KeyStatus",
     "LastDenial",
+    "LinkPurpose",
     "MaintenanceRun",
     "Membership",
     "Meter",
     "Organisation",
     "OutboxJob",
+    "PasswordLink",
     "Person",
     "RefreshToken",
     "ReviewBuild",
@@ -60,6 +67,7 @@ __all__ = [
     "SystemRole",
     "Tier",
     "TokenSession",
+    "UnrecordedAttempts",
     "UsageDay",
     "UsageHour",
     "UsageRollUp",

@@ -43,6 +43,8 @@ class EventField:
 FIELDS: Final[Mapping[str, EventField]] = {
     "ability": EventField(_("Ability")),
     "actor": EventField(_("Actor")),
+    "addresses": EventField(_("Client addresses")),
+    "attempts": EventField(_("Attempts")),
     "bot": EventField(_("Bot")),
     "caption": EventField(_("Caption")),
     "channels": EventField(_("Channels"), empty=_("All channels")),
@@ -50,7 +52,8 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "created_by": EventField(_("Created by")),
     "default_expiry_days": EventField(_("Default expiry (days)")),
     "description": EventField(_("Description")),
-    "email": EventField(_("Email")),
+    "email": EventField(_("Email address")),
+    "email_verified": EventField(_("Email address verified")),
     "expires_at": EventField(_("Expires"), empty=_("Never")),
     "expiring": EventField(_("Expiring")),
     "explanation": EventField(_("Explanation")),
@@ -80,6 +83,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "revoked_at": EventField(_("Revoked"), in_summary=False),
     "revoked_reason": EventField(_("Reason for revoking")),
     "role": EventField(_("Role")),
+    "roles": EventField(_("Roles"), empty=_("None")),
     "routes": EventField(_("Routes")),
     "scopes": EventField(_("Permissions")),
     "since": EventField(_("From")),
@@ -112,7 +116,8 @@ _ORGANISATION: Final = (
     "usage_retention_days",
     "tier",
 )
-_PERSON: Final = ("name", "email", "system_role", "role")
+_ATTEMPTS: Final = ("attempts", "addresses", "since", "until")
+_PERSON: Final = ("name", "email", "email_verified", "system_role", "role")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +173,44 @@ class EventType(models.TextChoices):
         _Details(_("invited the person"), "mail-plus", _PERSON),
         _("Person invited"),
     )
+    INVITATION_RENEWED = (
+        "invitation.renewed",
+        _Details(_("created a new invitation link for"), "link", ("expires_at",)),
+        _("Invitation renewed"),
+    )
+    INVITATION_ACCEPTED = (
+        "invitation.accepted",
+        _Details(_("accepted the invitation of"), "user-check", (*_PERSON, "roles"), is_edit=True),
+        _("Invitation accepted"),
+    )
+    INVITATION_DECLINED = (
+        "invitation.declined",
+        _Details(_("declined the invitation of"), "user-x", _PERSON, Effect.REMOVES),
+        _("Invitation declined"),
+    )
+    INVITATION_WITHDRAWN = (
+        "invitation.withdrawn",
+        _Details(_("withdrew the invitation of"), "user-x", _PERSON, Effect.REMOVES),
+        _("Invitation withdrawn"),
+    )
     PASSWORD_LINK_CREATED = (
         "person.password_link_created",
-        _Details(_("created a password link for the person"), "link", ("password_link_count",)),
+        _Details(_("created a password link for the person"), "link", ("password_link", "password_link_count")),
         _("Password link created"),
+    )
+    PASSWORD_LINK_ENDED = (
+        "person.password_link_ended",
+        _Details(_("ended a password link of the person"), "link-2-off", ("password_link",)),
+        _("Password link ended"),
+    )
+    EMAIL_VERIFIED = (
+        "person.email_verified",
+        _Details(_("verified the email address of the person"), "mail-check", ("email_verified", "roles")),
+        _("Email address marked as verified"),
     )
     PASSWORD_CHOSEN = (
         "person.password_chosen",
-        _Details(_("chose a password"), "lock-keyhole", ("password_link",)),
+        _Details(_("chose a password"), "lock-keyhole", ("password_link", "email_verified", "roles")),
         _("Password chosen"),
     )
     PASSWORD_CHANGED = (
@@ -185,7 +220,7 @@ class EventType(models.TextChoices):
     )
     PASSWORD_RESET_REQUESTED = (
         "person.password_reset_requested",
-        _Details(_("requested a new password"), "lock-keyhole", ("password_link_count",)),
+        _Details(_("recorded requests for a new password of"), "lock-keyhole", (*_ATTEMPTS, "password_link_count")),
         _("Password reset requested"),
     )
     PASSWORD_RESET = (
@@ -195,7 +230,12 @@ class EventType(models.TextChoices):
     )
     PERSON_EDITED = (
         "person.edited",
-        _Details(_("changed the person"), "sliders-horizontal", ("name", "email", "time_zone"), is_edit=True),
+        _Details(
+            _("changed the person"),
+            "sliders-horizontal",
+            ("name", "email", "email_verified", "time_zone"),
+            is_edit=True,
+        ),
         _("Person changed"),
     )
     PERSON_DEACTIVATED = (
@@ -394,7 +434,11 @@ class EventType(models.TextChoices):
     )
 
     SIGNED_IN = ("session.signed_in", _Details(_("signed in"), "log-in"), _("Signed in"))
-    SIGN_IN_FAILED = ("session.sign_in_failed", _Details(_("failed to sign in"), "shield-alert"), _("Sign-in failed"))
+    SIGN_IN_FAILED = (
+        "session.sign_in_failed",
+        _Details(_("recorded failed sign-ins of"), "shield-alert", _ATTEMPTS),
+        _("Sign-ins failed"),
+    )
     SIGNED_OUT = ("session.signed_out", _Details(_("signed out"), "log-out"), _("Signed out"))
     SIGNED_OUT_EVERYWHERE = (
         "session.signed_out_everywhere",

@@ -8,8 +8,10 @@ from django.db.models.functions import Now
 class JobKind(models.TextChoices):
     """What a job does. `server/jobs.py` has one handler for each kind."""
 
+    INVITATION_MAIL = "invitation_mail"
     PASSWORD_LINK_MAIL = "password_link_mail"  # noqa: S105 - the name of a job
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - the name of a job
+    FAILED_SIGN_INS_MAIL = "failed_sign_ins_mail"
     EXPIRY_NOTICE_MAIL = "expiry_notice_mail"
 
 

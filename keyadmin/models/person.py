@@ -13,6 +13,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
@@ -71,9 +72,12 @@ class PersonQuerySet(ActorQuerySet):
         )
 
     def with_memberships_outside(self, organisations: Collection[UUID]) -> Self:
-        """Adds `has_memberships_outside`: whether the person has a role in an organisation that is not one of these."""
-        outside = Membership.objects.filter(person=models.OuterRef("id")).exclude(organisation__in=organisations)
-        return self.annotate(has_memberships_outside=models.Exists(outside))
+        """Adds `has_memberships_outside`: whether the person has a role in any other organisation; and `is_owner`."""
+        memberships = Membership.objects.filter(person=models.OuterRef("id"))
+        return self.annotate(
+            has_memberships_outside=models.Exists(memberships.exclude(organisation__in=organisations)),
+            is_owner=models.Exists(memberships.filter(role=Role.OWNER)),
+        )
 
     def with_memberships_visible_to(self, actor: Actor) -> Self:
         """Prefetches `visible_memberships`: those in organisations that the actor may read, sorted by organisation."""
@@ -95,15 +99,24 @@ class PersonQuerySet(ActorQuerySet):
     def with_system_role(self, system_role: str) -> Self:
         return self.filter(system_role=system_role)
 
+    def with_email(self, address: str) -> Self:
+        """The person with this address, in any of its forms."""
+        try:
+            return self.filter(email=normal_form(address))
+        except EmailAddressError:
+            return self.none()
+
     def search(self, text: str) -> Self:
         return self.filter(models.Q(name__icontains=text) | models.Q(email__icontains=text))
 
 
 class PersonManager(BaseUserManager.from_queryset(PersonQuerySet)):  # type: ignore[misc]
-    """Looks people up by email, ignoring case."""
+    """Looks people up by email address, in any of its forms."""
 
     def get_by_natural_key(self, username: str | None) -> "Person":
-        person: Person = self.get(email__iexact=username)
+        person: Person | None = self.with_email(username or "").first()
+        if person is None:
+            raise Person.DoesNotExist
         return person
 
 
@@ -111,15 +124,23 @@ class Person(RevisionedModel, AbstractBaseUser):
     """A person who signs in. People are deactivated, never deleted, because history refers to them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(_("e-mail address"), max_length=254)
+    #: In its normal form: see `core.email_address`.
+    email = models.EmailField(_("email address"), max_length=254)
     name = models.CharField(_("name"), max_length=120)
     system_role = models.CharField(max_length=16, choices=SystemRole, blank=True, default="")
     is_active = models.BooleanField(default=True)
     #: A name of `zoneinfo`; empty for the time zone of the browser.
     time_zone = models.CharField(max_length=64, blank=True, default="")
-    #: The number of password links created for the person. Only the latest works.
-    password_link_count = models.PositiveIntegerField(default=0)
-    #: Incremented when the person signs out everywhere or is deactivated, which ends all earlier sessions.
+    #: When a link that was mailed to `email` was first used, or an administrator marked the address as verified.
+    #: None: the account may belong to a person who does not read mail to the address.
+    email_verified_at = models.DateTimeField(null=True, blank=True)
+    #: The organisation that may deactivate the person, whichever others they belong to: the first one whose invitation
+    #: they accepted with a verified address.
+    home_organisation = models.ForeignKey(
+        "keyadmin.Organisation", on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    #: Incremented when the person signs out everywhere, is deactivated or first verifies the address, which ends all
+    #: earlier sessions.
     session_generation = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -133,7 +154,11 @@ class Person(RevisionedModel, AbstractBaseUser):
         db_table = "person"
         ordering = ("name", "id")
         constraints = (
-            models.UniqueConstraint(Lower("email"), name="person_email_unique"),
+            models.UniqueConstraint(fields=("email",), name="person_email_unique"),
+            models.CheckConstraint(
+                condition=models.Q(email=Lower("email"), email__regex=r"^[!-?A-~]+@[!-?A-~]+$"),
+                name="person_email_normal",
+            ),
             models.CheckConstraint(
                 condition=models.Q(system_role__in=["", *SystemRole.values]), name="person_system_role_known"
             ),
@@ -147,6 +172,10 @@ class Person(RevisionedModel, AbstractBaseUser):
 
     def get_short_name(self) -> str:
         return self.name.split(" ", 1)[0]
+
+    @property
+    def is_email_verified(self) -> bool:
+        return self.email_verified_at is not None
 
     @property
     def account_status(self) -> AccountStatus:

@@ -14,7 +14,8 @@ from keyadmin.core.errors import DuplicateRequestError
 from keyadmin.models import IdempotencyRecord
 from keyadmin.operations import audit
 from keyadmin.operations.keys.secrets import IssuedKey
-from keyadmin.operations.people import InvitedPerson
+from keyadmin.operations.people import MadeLink
+from keyadmin.operations.people.invitations import MadeInvitation
 from keyadmin.operations.validation import FieldErrors
 
 #: The time for which a repetition is recognised.
@@ -55,8 +56,10 @@ def id_of(result: Any) -> str:
     match result:
         case IssuedKey():
             return str(result.key.pk)
-        case InvitedPerson():
+        case MadeLink():
             return str(result.person.pk)
+        case MadeInvitation():
+            return str(result.invitation.pk)
     return str(result.pk)
 
 

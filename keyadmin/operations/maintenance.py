@@ -20,6 +20,7 @@ from keyadmin.models.outbox import MaintenanceRun
 from keyadmin.operations import idempotency, locks, outbox, review
 from keyadmin.operations.audit import database_time
 from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.people import attempts, throttle
 from keyadmin.operations.usage import pruning, roll_up
 
 log = structlog.get_logger("keyadmin.maintenance")
@@ -100,6 +101,8 @@ def _queue_expiry_notices(actor: Actor) -> str:
 TASKS: Final = (
     Task("prune_usage", timedelta(hours=1), _prune_usage),
     Task("delete_idempotency_records", timedelta(hours=1), lambda actor: str(idempotency.delete_expired() or "")),
+    Task("record_attempts", timedelta(minutes=1), lambda actor: str(attempts.record_due(actor) or "")),
+    Task("forget_attempts", timedelta(hours=1), lambda actor: str(throttle.remove_old() or "")),
     Task("roll_up_usage", timedelta(minutes=5), _roll_up_usage),
     # Takes minutes on an installation with many keys.
     Task("build_review", timedelta(hours=1), _build_review),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from keyadmin.core.actors import Actor, ActorKind
-from keyadmin.core.errors import ForbiddenError, NotFoundError
+from keyadmin.core.errors import ForbiddenError, NotFoundError, OrganisationDisabledError
 from keyadmin.models import Key, KeyKind, KeyStatus, Membership, Organisation, Person, Role, SystemRole
 from keyadmin.operations.grants import effective_scopes
 
@@ -96,11 +96,12 @@ _BY_SYSTEM_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
     SystemRole.AUDITOR: frozenset({PrincipalRole.SYSTEM_AUDITOR}),
 }
 _BY_ROLE: Final[dict[str, frozenset[PrincipalRole]]] = {
-    "": frozenset(),
     Role.OWNER: frozenset({PrincipalRole.OWNER}),
     Role.AUDITOR: frozenset({PrincipalRole.AUDITOR}),
     Role.MEMBER: frozenset({PrincipalRole.MEMBER}),
 }
+#: The people of a disabled organisation may read what they could read before.
+_BY_ROLE_IF_DISABLED: Final = _BY_ROLE | {Role.OWNER: frozenset({PrincipalRole.AUDITOR})}
 
 #: By permission, the text that completes "You do not have permission to …".
 _DESCRIPTIONS: Final[dict[Permission, Promise]] = {
@@ -151,7 +152,8 @@ def require(
 ) -> None:
     """Raise ForbiddenError if the actor lacks the permission, or NotFoundError if it may not see the organisation.
 
-    The message says that the actor may not do what `attempted` allows, by default the required permission.
+    Raises OrganisationDisabledError for what an owner could do if the organisation were enabled. The message names the
+    permission `attempted`, by default the required one.
     """
     if allows(actor, permission, organisation.id if organisation else None):
         return
@@ -176,8 +178,13 @@ def permissions_for_key(actor: Actor, key: Key, known: frozenset[Permission] | N
     return granted if extra is None or extra in granted else granted - _WRITING_KEYS
 
 
-def forbidden(attempted: Permission, required: Permission, organisation: Organisation | None) -> ForbiddenError:
-    """The error for a denied operation. Its message says what was attempted and whom to ask for the permission."""
+def forbidden(
+    attempted: Permission, required: Permission, organisation: Organisation | None
+) -> ForbiddenError | OrganisationDisabledError:
+    """The error, whose message says what was denied and whom to ask."""
+    if organisation is not None and not organisation.is_active and required in TABLE[PrincipalRole.OWNER]:
+        message = _("%(organisation)s is disabled and can only be read. A system administrator can enable it.")
+        return OrganisationDisabledError(message % {"organisation": organisation.name})
     denied = _("You don’t have permission to %(act)s.") % {"act": _DESCRIPTIONS[attempted]}
     if organisation is not None and required in TABLE[PrincipalRole.OWNER]:
         advice = _("Ask an owner of %(organisation)s.") % {"organisation": organisation.name}
@@ -195,13 +202,17 @@ def principal_roles(actor: Actor, organisation: UUID | None) -> frozenset[Princi
     person = Person.objects.active().filter(id=actor.id).first()
     if person is None:
         return frozenset()
-    role = Membership.objects.filter(person=person, organisation=organisation).values_list("role", flat=True).first()
-    return principal_roles_of(system_role=person.system_role, role=role or "")
+    membership = Membership.objects.filter(person=person, organisation=organisation).select_related("organisation")
+    return principal_roles_of(system_role=person.system_role, membership=membership.first())
 
 
-def principal_roles_of(*, system_role: str, role: str) -> frozenset[PrincipalRole]:
-    """The principal roles of an active person. `system_role` and `role` are "" for none."""
-    return _BY_SYSTEM_ROLE[system_role] | _BY_ROLE[role]
+def principal_roles_of(*, system_role: str, membership: Membership | None) -> frozenset[PrincipalRole]:
+    """The principal roles of an active person in the organisation of the membership."""
+    by_system_role = _BY_SYSTEM_ROLE[system_role]
+    if membership is None:
+        return by_system_role
+    by_role = _BY_ROLE if membership.organisation.is_active else _BY_ROLE_IF_DISABLED
+    return by_system_role | by_role[membership.role]
 
 
 def _principal_roles_of_key(actor: Actor, organisation: UUID | None) -> frozenset[PrincipalRole]:

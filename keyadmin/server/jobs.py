@@ -6,11 +6,8 @@ longer needed. If it raises an exception, the job is retried later.
 
 from collections.abc import Callable
 from typing import Any, Final
-from urllib.parse import quote
+from uuid import UUID
 
-from allauth.account import app_settings
-from allauth.account.utils import user_pk_to_url_str
-from django.conf import settings
 from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -18,10 +15,10 @@ from django.utils.translation import gettext, ngettext
 
 from keyadmin.conf import conf
 from keyadmin.core.actors import Actor, ActorKind, Interface
-from keyadmin.models import Key, Person
+from keyadmin.models import AccountStatus, Invitation, Key, LinkPurpose, PasswordLink, Person
 from keyadmin.models.outbox import JobKind
 from keyadmin.operations.keys import expiry_notices
-from keyadmin.operations.people import passwords
+from keyadmin.operations.people import links, passwords
 
 type Payload = dict[str, Any]
 
@@ -29,38 +26,48 @@ type Payload = dict[str, Any]
 WORKER: Final = Actor(kind=ActorKind.SYSTEM, id=None, label="keyadmin worker", interface=Interface.BACKGROUND)
 
 
-def send_password_link(payload: Payload) -> None:
-    """Mail the link that an administrator made for an invited person, or for one who lost their password.
+def send_invitation(payload: Payload) -> None:
+    """Mail an invited address the link of its invitation."""
+    invitation = Invitation.objects.select_related("organisation", "maker").filter(id=payload["link"]).first()
+    if invitation is not None and links.is_open(invitation):
+        context = {"invitation": invitation, "link": _link(payload, invitation), "days": links.INVITATION_LIFETIME.days}
+        _send(invitation.email, gettext("Your invitation to keyadmin"), "people/mail/invitation.txt", context)
 
-    Payload: `person` (id), `state` (digest of `passwords.state_of`), `is_invitation`, `sender` (name), `base_url`.
-    """
-    if (person := _person_in_state(payload)) is None:
+
+def send_password_link(payload: Payload) -> None:
+    """Mail a person a link that was made for them, or the one that verifies their address."""
+    link = PasswordLink.objects.select_related("person", "maker").filter(id=payload["link"]).first()
+    if link is None or not links.is_open(link):
         return
-    path = reverse("choose_password", args=[passwords.token_of(person)])
-    is_invitation = payload["is_invitation"]
+    purpose = LinkPurpose(link.purpose)
     context = {
-        "person": person,
-        "link": f"{payload['base_url']}{path}",
-        "days": passwords.LINK_LIFETIME.days,
-        "sender": payload["sender"],
+        "person": link.person,
+        "link": _link(payload, link),
+        "days": links.LIFETIMES[purpose].days,
+        "sender": link.maker_label,
     }
-    subject = gettext("Your keyadmin account") if is_invitation else gettext("Choose a new keyadmin password")
-    template = "people/mail/invitation.txt" if is_invitation else "people/mail/password.txt"
-    _send(person, subject, template, context)
+    if purpose is LinkPurpose.CONFIRMATION:
+        _send(link.person.email, gettext("Confirm your email address"), "account/mail/confirmation.txt", context)
+    elif link.person.account_status == AccountStatus.INVITED:
+        _send(link.person.email, gettext("Your keyadmin account"), "people/mail/account.txt", context)
+    else:
+        _send(link.person.email, gettext("Choose a new keyadmin password"), "people/mail/password.txt", context)
 
 
 def send_password_reset(payload: Payload) -> None:
-    """Mail the link that was requested on the sign-in page. For an unknown address nothing is sent.
+    """Mail the link that was requested on the sign-in page. For an unknown address nothing is sent."""
+    link = passwords.make_reset_link(payload["person"], UUID(payload["link"])) if payload["person"] else None
+    if link is not None:
+        context = {"person": link.person, "link": _link(payload, link)}
+        subject = gettext("Choose a new keyadmin password")
+        _send(link.person.email, subject, "account/mail/password_reset.txt", context)
 
-    Payload: `person` (id, or None for an unknown address), `state` (digest of `passwords.state_of`), `base_url`.
-    """
-    if (person := _person_in_state(payload)) is None:
-        return
-    token = app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(person)
-    key = quote(f"{user_pk_to_url_str(person)}-{token}")
-    path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"}).replace("UID-KEY", key)
-    context = {"person": person, "link": f"{payload['base_url']}{path}"}
-    _send(person, gettext("Choose a new keyadmin password"), "account/mail/password_reset.txt", context)
+
+def send_failed_sign_ins(payload: Payload) -> None:
+    """Tell a person that sign-ins to their account fail repeatedly. For an unknown address nothing is sent."""
+    person = Person.objects.active().filter(id=payload["person"]).first() if payload["person"] else None
+    if person is not None:
+        _send(person.email, gettext("Failed sign-ins to your account"), "account/mail/failed.txt", {"person": person})
 
 
 def send_expiry_notice(payload: Payload) -> None:
@@ -79,34 +86,30 @@ def send_expiry_notice(payload: Payload) -> None:
         "The key %(name)s expires on %(day)s", "%(count)s keys expire, the first on %(day)s", len(keys)
     ) % {"name": first.name, "count": len(keys), "day": f"{first.expires_at:%-d %b %Y}"}
     context = {"person": person, "rows": [(key, _key_page_url(key)) for key in keys]}
-    _send(person, subject, "keys/mail/expiring.txt", context)
+    _send(person.email, subject, "keys/mail/expiring.txt", context)
     expiry_notices.record_sent(actor=WORKER, person=person, keys=keys)
 
 
 HANDLERS: Final[dict[str, Callable[[Payload], None]]] = {
+    JobKind.INVITATION_MAIL: send_invitation,
     JobKind.PASSWORD_LINK_MAIL: send_password_link,
     JobKind.PASSWORD_RESET_MAIL: send_password_reset,
+    JobKind.FAILED_SIGN_INS_MAIL: send_failed_sign_ins,
     JobKind.EXPIRY_NOTICE_MAIL: send_expiry_notice,
 }
 
 
-def _person_in_state(payload: Payload) -> Person | None:
-    """The person, unless they were deactivated or their links have ended since the job was queued."""
-    person: Person | None = Person.objects.filter(id=payload["person"]).first()
-    return person if person is not None and passwords.is_current(person, payload["state"]) else None
+def _link(payload: Payload, link: Invitation | PasswordLink) -> str:
+    """The address of the page of the link. Its token proves that the mail was read."""
+    path = reverse("choose_password", args=[links.token_of(link, is_mailed=True)])
+    return f"{payload['base_url']}{path}"
 
 
-def _send(person: Person, subject: str, template: str, context: dict[str, Any]) -> None:
-    send_mail(subject, render_to_string(template, context), None, [person.email])
+def _send(email: str, subject: str, template: str, context: dict[str, Any]) -> None:
+    send_mail(subject, render_to_string(template, context), None, [email])
 
 
 def _key_page_url(key: Key) -> str:
-    """The URL of the key's page; "" if the URL of the server is unknown."""
-    base_url = conf.base_url or _base_url_of_allowed_host()
-    return f"{base_url.rstrip('/')}{reverse('keys:detail', args=[key.id])}" if base_url else ""
-
-
-def _base_url_of_allowed_host() -> str:
-    """In production, a URL with the first host name of KEYADMIN_ALLOWED_HOSTS; "" if that is a pattern."""
-    host = next(iter(settings.ALLOWED_HOSTS), "")
-    return f"https://{host}" if settings.PRODUCTION and host and host[0] not in ".*" else ""
+    """The address of the key's page; "" if the address of the server is unknown."""
+    base_url = conf.site_url()
+    return f"{base_url}{reverse('keys:detail', args=[key.id])}" if base_url else ""

@@ -27,9 +27,11 @@ MAKING: Final[list[tuple[str, Any, str, tuple[str, ...]]]] = [
     (
         "/api/people",
         {"email": "{new}@example.com", "name": "x", "organisation": "{home}", "role": "member"},
-        "person.id",
+        "invitation.id",
         ("link",),
     ),
+    ("/api/invitations/{invitation}/link", None, "invitation.id", ("link",)),
+    ("/api/people/{newcomer}/verify-email", None, "person.id", ("link",)),
     ("/api/people/{person}/link", None, "person.id", ("link",)),
     ("/api/tiers", {"name": "Tier {new}", "hourly_limit": 5}, "id", ()),
     (
@@ -89,7 +91,7 @@ def test_repeated_request_creates_nothing_and_shows_no_secret(
     first = post(world, address, body, "n-1")
     events = Event.objects.count()
     again = post(world, address, body, "n-1")
-    renews = address.endswith(("/regenerate", "/link"))
+    renews = address.endswith(("/regenerate", "/link", "/verify-email"))
     assert (first.status_code, again.status_code) == (200 if renews else 201, 200)
     assert again.json() == without(first.json(), secrets)
     assert (again.get("Location"), again.get("ETag")) == (first.get("Location"), first.get("ETag"))
@@ -98,7 +100,8 @@ def test_repeated_request_creates_nothing_and_shows_no_secret(
     for step in place.split("."):
         identity = identity[step]
     if not renews:
-        assert first["Location"] == f"{address.partition('?')[0]}/{identity}"
+        collection = address.partition("?")[0].replace("/people", "/invitations")
+        assert first["Location"] == f"{collection}/{identity}"
 
 
 def test_idempotency_key_of_another_request_is_422(world: World) -> None:

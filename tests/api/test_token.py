@@ -16,7 +16,16 @@ from django.test import Client
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from keyadmin.models import Event, EventType, Organisation, Person, RefreshToken, Role, TokenSession
+from keyadmin.models import (
+    Event,
+    EventType,
+    Organisation,
+    Person,
+    RefreshToken,
+    Role,
+    TokenSession,
+    UnrecordedAttempts,
+)
 from keyadmin.operations import audit, people
 from keyadmin.operations.people import sessions
 from tests.api.calling import bearer
@@ -236,9 +245,16 @@ def test_failed_sign_ins_are_answered_alike(jonas: Person, northwind: Organisati
     ]
     assert {answer.status_code for answer in answers} == {401}
     assert len({str(alike(answer)) for answer in answers}) == 1
-    failed = list(Event.objects.values_list("type", "interface", "actor_label"))
-    assert failed[-1] == (EventType.SIGN_IN_FAILED, "api", EMAIL)
-    assert len(failed) == 4
+    counts = UnrecordedAttempts.objects.values_list("kind", "person", "count")
+    assert set(counts) == {("sign_in", jonas.id, 1), ("sign_in", None, 1), ("sign_in", gone.id, 2)}
+    assert not Event.objects.exists()
+
+
+def test_guesses_from_many_addresses_are_throttled(jonas: Person) -> None:
+    statuses = [sign_in(password="wrong", REMOTE_ADDR=f"203.0.113.{number}").status_code for number in range(25)]
+    assert statuses == [401] * 10 + [429] * 15
+    throttled = sign_in(REMOTE_ADDR="198.51.100.7")
+    assert (throttled.status_code, throttled["Retry-After"]) == (429, "1")
 
 
 def test_every_failed_sign_in_costs_one_hash(jonas: Person, northwind: Organisation) -> None:

@@ -8,7 +8,7 @@ from keyadmin.api.auth import issue_access_token
 from keyadmin.models import Channel, Event, Organisation, Person, Scope, ScopeRoute
 from keyadmin.operations.people import token_sessions
 from tests.api.calling import bearer
-from tests.factories import ChannelFactory, KeyFactory, as_actor
+from tests.factories import ChannelFactory, KeyFactory, as_actor, invitation, password_link
 from tests.fixtures.committed_rows import CommittedRows
 
 PEOPLE: Final = ("administrator", "system auditor", "owner", "auditor", "member")
@@ -61,6 +61,9 @@ class World:
             "channel": lambda o: str(ChannelFactory.create(organisation=o).id),
             "entry": self._entry,
             "person": lambda o: str(rows.person(o).id),
+            "newcomer": lambda o: str(rows.person(o, unverified=True).id),
+            "invitation": lambda o: str(invitation(o, email=f"{uuid4().hex}@example.com").id),
+            "link": lambda o: str(password_link(rows.person(o)).id),
             "leaver": lambda o: str(rows.person(o, is_active=False).id),
             "tier": lambda o: str(rows.tier(10).id),
             "scope": self._scope,

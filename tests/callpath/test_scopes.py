@@ -145,8 +145,8 @@ def test_on_behalf_of_accepts_an_active_person_of_the_organisation(
     server: Server, rows: CommittedRows, impersonator: CreatedKey
 ) -> None:
     organisation = impersonator.key.organisation
-    person = rows.person(organisation, email=f"Sam.{uuid4().hex[:8]}@Example.com", name="Sam Reyes")
-    for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.lower()):
+    person = rows.person(organisation, email=f"sam.{uuid4().hex[:8]}@example.com", name="Sam Reyes")
+    for named in (str(person.id), str(person.id).upper(), person.email, person.email.upper(), person.email.title()):
         answer = server.request("/api/chats", [*impersonator.headers, ("On-Behalf-Of", f" {named} ")])
         assert answer.status == 200, named
         assert answer.json["on_behalf_of"] == {"id": str(person.id), "email": person.email, "name": "Sam Reyes"}

@@ -9,8 +9,8 @@ from django.core.management import CommandError
 from django.utils import timezone
 
 from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person, Scope, Tier, UsageHour
-from keyadmin.operations.people import passwords
-from tests.factories import ChannelFactory, KeyFactory, member_of
+from keyadmin.operations.people import links, passwords
+from tests.factories import OPERATOR, PASSWORD, ChannelFactory, KeyFactory, member_of
 from tests.fixtures.commands import Shell
 
 type RunJson = Callable[..., Any]
@@ -126,7 +126,9 @@ def test_network_of_a_bot_must_not_be_too_wide(run_json: RunJson, northwind: Org
 
 def test_people_are_added_edited_and_given_roles(run_json: RunJson, northwind: Organisation, maya: Person) -> None:
     mine = ("--organisation", "northwind")
-    made = run_json("people", "add", "--email", "kim@example.com", "--name", "Kim", *mine, "--role", "member")
+    new = ("--email", "kim@example.com", "--name", "Kim", "--verified")
+    made = run_json("people", "add", *new, *mine, "--role", "member")
+    assert made["email_verified"]
     assert made["roles"] == ["northwind:member"]
     assert run_json("people", "set-role", "kim@example.com", *mine, "--role", "auditor")["roles"] == [
         "northwind:auditor"
@@ -177,22 +179,39 @@ def test_keys_are_edited_regenerated_revoked_reactivated_and_deleted(
     ]
 
 
-def test_password_links_are_printed_once_and_replace_earlier_ones(
+def test_links_are_printed_once_and_replace_earlier_ones(
     run_json: RunJson, command: Callable[..., str], northwind: Organisation, settings: Any, maya: Person
 ) -> None:
     settings.KEYADMIN_BASE_URL = "https://keys.example.com/"
-    new = ("--email", "kim@example.com", "--name", "Kim")
-    link = command("people", "invite", *new, "--organisation", "northwind", "--role", "owner").strip()
-    assert passwords.person_of(link.removeprefix("https://keys.example.com/welcome/").rstrip("/")).name == "Kim"
+
+    def token_of(link: str) -> str:
+        return link.removeprefix("https://keys.example.com/welcome/").rstrip("/\n")
+
+    new = ("--email", "kim@example.com", "--name", "Kim", "--organisation", "northwind", "--role", "owner")
+    invited = command("people", "invite", *new)
+    [row] = run_json("people", "invitations")
+    assert (row["email"], row["organisation"], row["role"]) == ("kim@example.com", "northwind", "owner")
+    renewed = command("people", "renew-invitation", row["id"])
+    with pytest.raises(links.LinkEndedError):
+        links.find(token_of(invited))
+    passwords.choose(actor=OPERATOR, token=token_of(renewed), password=PASSWORD)
+    made = run_json("people", "verify-email", "KIM@example.com")
+    assert (made["email"], made["email_verified"], made["roles"]) == ("kim@example.com", True, ["northwind:owner"])
     again = run_json("people", "link", "kim@example.com")
-    assert (again["email"], again["link"] != link) == ("kim@example.com", True)
-    with pytest.raises(passwords.LinkUsedError):
-        passwords.person_of(link.rstrip("/").rpartition("/")[2])
-    here = run_json(
-        "people", "invite", "--email", maya.email, "--name", "M", "--organisation", "northwind", "--role", "owner"
-    )
-    assert (here["link"], here["roles"]) == (None, ["northwind:owner"])
-    assert event_types() == ["person.invited", "person.password_link_created", "person.role_changed"]
+    with pytest.raises(links.LinkEndedError):
+        links.find(token_of(made["link"]))
+    [link] = run_json("people", "links", "kim@example.com")
+    command("people", "end-link", "kim@example.com", link["id"])
+    with pytest.raises(links.LinkEndedError):
+        links.find(token_of(again["link"]))
+    theirs = ("--email", maya.email, "--name", "M", "--organisation", "northwind", "--role", "owner")
+    here = run_json("people", "invite", *theirs)
+    assert not maya.memberships.exists()
+    run_json("people", "withdraw-invitation", here["id"])
+    assert run_json("people", "invitations") == []
+    with pytest.raises(CommandError) as refused:
+        run_json("people", "withdraw-invitation", here["id"])
+    assert refused.value.returncode == 3
 
 
 def test_restrictions_of_a_key_are_removed(run_json: RunJson, northwind: Organisation) -> None:

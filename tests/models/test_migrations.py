@@ -6,19 +6,28 @@
         > tests/models/migrations.sha256
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.recorder import MigrationRecorder
 
 from keyadmin import migrations
+from keyadmin.checks import check_email_addresses
+from keyadmin.models import Person
+from tests.factories import PersonFactory
 from tests.owner import as_owner
 
 FOLDER = Path(migrations.__path__[0])
+NORMALISE = import_module("keyadmin.migrations.0005_email_normal_form").normalise_addresses
+VERIFY_SYSTEM_ROLES = import_module("keyadmin.migrations.0006_links").verify_system_roles
 LIST = Path(__file__).with_name("migrations.sha256")
 
 
@@ -43,6 +52,66 @@ def test_migrations_on_main_are_unchanged() -> None:
 def test_every_sql_file_is_installed_by_a_migration() -> None:
     text = "".join(file.read_text() for file in FOLDER.glob("[0-9]*.py"))
     assert all(f'"{file.stem}"' in text for file in (FOLDER / "sql").glob("*.sql"))
+
+
+@contextmanager
+def addresses_before_0005(*emails: str) -> Generator[None]:
+    """A transaction, rolled back at the end, with a person for each address, as they could be before 0005."""
+    with as_owner(), transaction.atomic():
+        with connection.cursor() as cursor:
+            for name in ("person_email_normal", "person_email_unique"):
+                cursor.execute(f"ALTER TABLE person DROP CONSTRAINT {name}")
+        for email in emails:
+            Person.objects.create(name="Kim", email=email)
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize(
+    "emails",
+    [
+        ("kim@example.com", "ｋim@example.com"),
+        ("kim@bücher.example", "kim@xn--bcher-kva.example", "kim@BÜCHER.example"),
+        ("jürgen@example.com",),
+    ],
+)
+def test_addresses_without_a_normal_form_of_their_own_stop_the_migration(
+    django_db_setup: None, django_db_blocker: Any, emails: tuple[str, ...]
+) -> None:
+    with django_db_blocker.unblock(), addresses_before_0005("fine@example.com", *emails):
+        ids = Person.objects.filter(email__in=emails).values_list("id", flat=True)
+        with (
+            pytest.raises(RuntimeError, match="without a normal form") as stopped,
+            connection.schema_editor() as editor,
+        ):
+            NORMALISE(apps, editor)
+        assert all(str(id_) in str(stopped.value) for id_ in ids)
+        assert "fine@" not in str(stopped.value)
+        messages = " ".join(message.msg for message in check_email_addresses(None, databases=["default"]))
+        assert all(email in messages for email in emails)
+        assert "fine@" not in messages
+
+
+def test_addresses_get_their_normal_form_by_the_migration(django_db_setup: None, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock(), addresses_before_0005("kim@BÜCHER.example", "ｓam@example.com"):
+        assert check_email_addresses(None, databases=["default"]) == []
+        with connection.schema_editor() as editor:
+            NORMALISE(apps, editor)
+        assert set(Person.objects.filter(name="Kim").values_list("email", flat=True)) == {
+            "kim@xn--bcher-kva.example",
+            "sam@example.com",
+        }
+
+
+def test_people_with_a_system_role_count_as_verified_after_the_migration(db: None) -> None:
+    """Others verify their address at their next sign-in."""
+    administrator = PersonFactory.create(administrator=True, unverified=True)
+    auditor, person = PersonFactory.create(auditor=True, unverified=True), PersonFactory.create(unverified=True)
+    with connection.schema_editor() as editor:
+        VERIFY_SYSTEM_ROLES(apps, editor)
+    verified = Person.objects.exclude(email_verified_at=None)
+    assert set(verified) == {administrator, auditor}
+    assert Person.objects.get(id=person.id).home_organisation is None
 
 
 def test_database_of_version_0_1_is_rejected_with_one_line(django_db_setup: None, django_db_blocker: Any) -> None:

@@ -13,17 +13,21 @@ from keyadmin.core.cidr import parse
 from keyadmin.core.routes import Route
 from keyadmin.models import (
     AllowListEntry,
+    AttemptKind,
     Bot,
     CallOutcome,
     Channel,
+    Invitation,
     Key,
     KeyKind,
     Organisation,
+    PasswordLink,
     Person,
     Role,
     Scope,
     SystemRole,
     Tier,
+    UnrecordedAttempts,
     UsageHour,
 )
 from keyadmin.models.event_search import EventFilter
@@ -32,9 +36,10 @@ from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.keys import expiry_notices
 from keyadmin.operations.organisations import allow_lists, bots
-from keyadmin.operations.people import sessions, token_sessions
+from keyadmin.operations.people import attempts, invitations, links, passwords, sessions, token_sessions
 from keyadmin.operations.usage import pruning
 from tests.factories import (
+    PASSWORD,
     BotFactory,
     ChannelFactory,
     KeyFactory,
@@ -42,7 +47,9 @@ from tests.factories import (
     OrganisationFactory,
     TierFactory,
     as_actor,
+    invitation,
     member_of,
+    password_link,
     token_session,
 )
 
@@ -66,6 +73,15 @@ class World:
     tier: Tier
     scope: Scope
     refresh_token: str
+    #: An invitation to the organisation, and one of `person` to another.
+    invitation: Invitation
+    own_invitation: Invitation
+    #: An open link of `person` with its token.
+    link: PasswordLink
+    token: str
+    #: A member whose email address is not verified.
+    newcomer: Person
+    attempts: UnrecordedAttempts
 
 
 def world(organisation: Organisation) -> World:
@@ -75,6 +91,7 @@ def world(organisation: Organisation) -> World:
     long_ago = timezone.now() - timedelta(days=4_000)
     UsageHour.objects.create(key_id=key.id, hour=long_ago, outcome=CallOutcome.OK, count=1)
     entries = AllowListEntry.objects
+    link = password_link(person)
     return World(
         organisation=organisation,
         closed=OrganisationFactory.create(disabled=True),
@@ -93,6 +110,14 @@ def world(organisation: Organisation) -> World:
             name="reports:read", resource="Reports", label="Read reports", explanation="Reads.", ability="read reports"
         ),
         refresh_token=token_session(person),
+        invitation=invitation(organisation, email="invited@example.com"),
+        own_invitation=invitation(OrganisationFactory.create(), email=person.email),
+        link=link,
+        token=links.token_of(link, is_mailed=True),
+        newcomer=member_of(organisation, unverified=True),
+        attempts=UnrecordedAttempts.objects.create(
+            kind=AttemptKind.SIGN_IN, count=3, addresses=["192.0.2.1"], first_at=long_ago, last_at=long_ago
+        ),
     )
 
 
@@ -146,13 +171,13 @@ OWNER_CASES: Final[dict[str, Operation]] = {
     "channels.rename": lambda w, a: channels.rename(actor=a, channel=w.channel.id, name="Telegram"),
     "channels.remove": lambda w, a: channels.remove(actor=a, channel=w.channel.id),
     "organisations.edit": lambda w, a: organisations.edit(actor=a, organisation=w.organisation.id, name="New"),
-    "people.create": lambda w, a: people.create(
+    "invitations.invite": lambda w, a: invitations.invite(
         actor=a, email="New@Example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
     ),
-    "people.invite": lambda w, a: people.invite(
-        actor=a, email="new@example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
-    ),
+    "invitations.renew": lambda w, a: invitations.renew(actor=a, invitation=w.invitation.id),
+    "invitations.withdraw": lambda w, a: invitations.withdraw(actor=a, invitation=w.invitation.id),
     "people.create_password_link": lambda w, a: people.create_password_link(actor=a, person=w.person.id),
+    "people.end_link": lambda w, a: people.end_link(actor=a, person=w.person.id, link=w.link.id),
     "people.edit": lambda w, a: people.edit(actor=a, person=w.person.id, email="other@example.com"),
     "people.deactivate": lambda w, a: people.deactivate(actor=a, person=w.person.id),
     "people.reactivate": lambda w, a: people.reactivate(actor=a, person=w.leaver.id),
@@ -172,6 +197,7 @@ ADMINISTRATOR_CASES: Final[dict[str, Operation]] = {
     "allow_lists.add master": lambda w, a: allow_lists.add(actor=a, key=w.master.id, network="203.0.113.0/24"),
     "organisations.edit tier": lambda w, a: organisations.edit(actor=a, organisation=w.organisation.id, tier=w.tier.id),
     "organisations.disable": lambda w, a: organisations.disable(actor=a, organisation=w.organisation.id),
+    "people.verify_email": lambda w, a: people.verify_email(actor=a, person=w.newcomer.id),
     "people.set_system_role": lambda w, a: people.set_system_role(
         actor=a, person=w.person.id, system_role=SystemRole.AUDITOR
     ),
@@ -179,8 +205,18 @@ ADMINISTRATOR_CASES: Final[dict[str, Operation]] = {
 #: For system administrators only, about the whole installation.
 SYSTEM_CASES: Final[dict[str, Operation]] = {
     "organisations.create": lambda w, a: organisations.create(actor=a, name="Fabrikam"),
+    "people.create": lambda w, a: people.create(
+        actor=a, email="New@Example.com", name="New", organisation=w.organisation.id, role=Role.OWNER
+    ),
     "people.create alone": lambda w, a: people.create(actor=a, email="new@example.com", name="New"),
     "people.create administrator": lambda w, a: people.create(
+        actor=a,
+        email="new@example.com",
+        name="New",
+        is_email_verified=True,
+        system_role=SystemRole.ADMINISTRATOR,
+    ),
+    "invitations.invite administrator": lambda w, a: invitations.invite(
         actor=a, email="new@example.com", name="New", system_role=SystemRole.ADMINISTRATOR
     ),
     "expiry_notices.record_sent": lambda w, a: expiry_notices.record_sent(
@@ -208,13 +244,20 @@ ALL_CASES: Final[dict[str, Operation]] = (
 #: Operations of people on their own sessions, after authentication.
 SESSION_CASES: Final[dict[str, Operation]] = {
     "sessions.sign_in": lambda w, a: sessions.sign_in(actor=as_actor(w.person)),
-    "sessions.record_failed_sign_in": lambda w, a: sessions.record_failed_sign_in(actor=a),
+    "attempts.record": lambda w, a: attempts.record(actor=a, attempts=w.attempts.id),
     "sessions.sign_out": lambda w, a: sessions.sign_out(actor=as_actor(w.person)),
     "token_sessions.begin": lambda w, a: token_sessions.begin(
         actor=as_actor(w.person), binding=w.person.get_session_auth_hash()
     ),
     "token_sessions.refresh": lambda w, a: token_sessions.refresh(actor=as_actor(w.person), token=w.refresh_token),
     "token_sessions.end": lambda w, a: token_sessions.end(actor=as_actor(w.person), token=w.refresh_token),
+    "sessions.request_confirmation": lambda w, a: sessions.request_confirmation(
+        actor=as_actor(w.newcomer), base_url="https://keys.example.com"
+    ),
+    "invitations.accept": lambda w, a: invitations.accept(actor=as_actor(w.person), invitation=w.own_invitation.id),
+    "invitations.decline": lambda w, a: invitations.decline(actor=as_actor(w.person), invitation=w.own_invitation.id),
+    "passwords.choose": lambda w, a: passwords.choose(actor=a, token=w.token, password=PASSWORD),
+    "passwords.change": lambda w, a: passwords.change(actor=as_actor(w.person), person=w.person.id, password=PASSWORD),
     "sessions.end_all": lambda w, a: sessions.end_all(actor=as_actor(w.person)),
 }
 #: Operations that change nothing and are recorded.

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from keyadmin.core.errors import DuplicateRequestError, InvalidInputError
 from keyadmin.models import Bot, Event, IdempotencyRecord, Key, KeyKind, Organisation, Person, Role
-from keyadmin.operations import idempotency, keys, people
+from keyadmin.operations import idempotency, keys
 from keyadmin.operations.organisations import bots
+from keyadmin.operations.people import invitations
 from tests.factories import OPERATOR, KeyFactory, as_actor, member_of
 from tests.operations.helpers import issue
 
@@ -74,12 +75,13 @@ def test_secret_is_regenerated_once(northwind: Organisation, jonas: Person) -> N
 @pytest.mark.parametrize("invites", [True, False])
 def test_other_objects_are_created_once(northwind: Organisation, jonas: Person, invites: bool) -> None:
     owner = as_actor(jonas)
-    act: Any = partial(people.invite, email="kim@example.com", role=Role.MEMBER) if invites else bots.create
+    email: dict[str, Any] = {"email": "kim@example.com", "role": Role.MEMBER}
+    act: Any = partial(invitations.invite, **email) if invites else bots.create
     request = partial(act, actor=owner, organisation=northwind.id, name="Kim")
     made = idempotency.run_once(actor=owner, idempotency_key="n-1", operation=request, request_digest="this")
     with pytest.raises(DuplicateRequestError) as raised:
         idempotency.run_once(actor=owner, idempotency_key="n-1", operation=request, request_digest="that")
-    row = made.person if invites else Bot.objects.get()
+    row = made.invitation if invites else Bot.objects.get()
     assert (raised.value.result_id, raised.value.request_digest) == (str(row.pk), "this")
 
 

@@ -159,7 +159,8 @@ def test_pages_and_operations_derive_the_same_roles(northwind: Organisation, sys
     person = (
         member_of(northwind, role, system_role=system_role) if role else PersonFactory.create(system_role=system_role)
     )
-    principal_roles = policy.principal_roles_of(system_role=system_role, role=role)
+    membership = person.memberships.select_related("organisation").first()
+    principal_roles = policy.principal_roles_of(system_role=system_role, membership=membership)
     assert policy.principal_roles(as_actor(person), northwind.id) == principal_roles
     assert policy.permissions(as_actor(person), northwind.id) == policy.permissions_of(principal_roles)
     assert len(principal_roles) == bool(system_role) + bool(role)

@@ -154,7 +154,7 @@ def test_creator_of_an_inheriting_key_is_locked(committed_organisation: Organisa
 def test_people_who_change_each_other_do_not_deadlock(committed_organisation: Organisation) -> None:
     people_here = [member_of(committed_organisation, Role.OWNER) for _ in range(4)]
     renames = [
-        partial(people.edit, actor=as_actor(one), person=other.id, email=f"{one.id}-{other.id}@example.com")
+        partial(people.edit, actor=as_actor(one), person=other.id, name=f"{one.id} {other.id}")
         for one in people_here
         for other in people_here
         if one != other

@@ -19,7 +19,7 @@ from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
 from keyadmin.operations.keys import expiry_notices
 from keyadmin.operations.organisations import allow_lists, bots
-from keyadmin.operations.people import sessions, token_sessions
+from keyadmin.operations.people import attempts, invitations, passwords, sessions, token_sessions
 from keyadmin.operations.usage import pruning
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor
 from tests.operations import cases
@@ -29,10 +29,13 @@ from tests.owner import events_rejected
 MODULES = (
     bots,
     channels,
+    attempts,
     export,
     keys,
     allow_lists,
     expiry_notices,
+    invitations,
+    passwords,
     pruning,
     organisations,
     people,

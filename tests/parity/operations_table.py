@@ -285,7 +285,7 @@ OWNED: Final = {
             "Use 2 to 12 lower-case letters and digits",
         ),
     ),
-    "people.invite": InterfaceCase(
+    "invitations.invite": InterfaceCase(
         (
             "/people/invite/",
             {"email": "n@example.com", "name": "N", "organisation": "{organisation}", "role": "member"},
@@ -298,6 +298,27 @@ OWNED: Final = {
             {"n@example.com": "not-an-email"},
             "Enter a valid email address.",
         ),
+    ),
+    "invitations.renew": InterfaceCase(
+        ("/people/invitations/{invitation}/link/", {}),
+        ("POST", "/api/invitations/{invitation}/link", None),
+        ("people", "renew-invitation", "{invitation}"),
+        random_fields=frozenset({"expires_at"}),
+    ),
+    "invitations.withdraw": InterfaceCase(
+        ("/people/invitations/{invitation}/withdraw/", {}),
+        ("DELETE", "/api/invitations/{invitation}", None),
+        ("people", "withdraw-invitation", "{invitation}"),
+    ),
+    "people.end_link": InterfaceCase(
+        ("/people/{person}/links/{link}/end/", {}),
+        ("DELETE", "/api/people/{person}/links/{link}", None),
+        ("people", "end-link", "{person}", "{link}"),
+    ),
+    "people.verify_email": InterfaceCase(
+        ("/people/{newcomer}/verify-email/", {}),
+        ("POST", "/api/people/{newcomer}/verify-email", None),
+        ("people", "verify-email", "{newcomer}"),
     ),
     "people.create_password_link": InterfaceCase(
         ("/people/{person}/link/", {}),

@@ -20,8 +20,8 @@ from keyadmin.env import ROOT
 from keyadmin.models import MaintenanceRun, Organisation, OutboxJob, Person, WorkerProcess
 from keyadmin.models.outbox import JobKind
 from keyadmin.operations import outbox
-from keyadmin.operations.people import passwords
-from tests.factories import PersonFactory
+from keyadmin.operations.people import links
+from tests.factories import PersonFactory, password_link
 from tests.jobs import run_due_jobs
 from tests.live.servers import database_url_of, free_port
 from tests.owner import database_environ
@@ -92,7 +92,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 def queue_mail(person: Person) -> None:
     with transaction.atomic():
-        passwords.queue_link_mail(person, base_url="http://testserver", sender="Maya", is_invitation=True)
+        links.queue_mail(password_link(person), "http://testserver")
 
 
 def no_job_is_left() -> bool:

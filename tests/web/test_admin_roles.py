@@ -6,17 +6,21 @@ import pytest
 from django.test import Client
 
 from keyadmin.models import Event, Organisation, Person
-from tests.factories import ChannelFactory, TierFactory, member_of
+from tests.factories import ChannelFactory, TierFactory, invitation, member_of, password_link
 from tests.fixtures.clients import SignedIn
 from tests.web.role_matrix import ADMIN_ACTIONS, ADMIN_PAGES, ROLES
 
 
 @pytest.fixture
 def ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
+    person = member_of(northwind)
     return {
         "organisation": str(northwind.id),
         "contoso": str(contoso.id),
-        "person": str(member_of(northwind).id),
+        "person": str(person.id),
+        "link": str(password_link(person).id),
+        "newcomer": str(member_of(northwind, unverified=True).id),
+        "invitation": str(invitation(northwind, email="invited@example.com").id),
         "leaver": str(member_of(northwind, deactivated=True).id),
         "channel": str(ChannelFactory.create(organisation=northwind).id),
         "tier": str(TierFactory.create().id),

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
+from keyadmin.models import Invitation, Membership, Organisation, Person, Role, SystemRole
 from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
 from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
@@ -216,7 +216,7 @@ def test_dialogs_of_a_missing_role_are_404(
     assert Membership.objects.filter(person=shared).count() == 2
 
 
-def test_administrator_adds_a_role_in_another_organisation(
+def test_administrator_invites_to_another_organisation(
     maya: Person, sam: Person, contoso: Organisation, signed_in: SignedIn
 ) -> None:
     url = f"/people/{sam.id}/roles/add/"
@@ -225,8 +225,18 @@ def test_administrator_adds_a_role_in_another_organisation(
     assert ">Northwind</option>" not in html
     sent = {"organisation": str(contoso.id), "role": "auditor"}
     assert signed_in(maya).post(url, sent).status_code == 302
-    assert sam.memberships.get(organisation=contoso).role == Role.AUDITOR
-    assert signed_in(maya).post(url, sent).status_code == 403
+    assert not sam.memberships.filter(organisation=contoso).exists()
+    invited = Invitation.objects.get()
+    assert (invited.email, invited.organisation, invited.role) == (sam.email, contoso, Role.AUDITOR)
+
+
+def test_administrator_gives_an_unverified_person_no_system_role(
+    maya: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    person = member_of(northwind, unverified=True)
+    response = signed_in(maya).post(f"/people/{person.id}/system-role/", {"system_role": "administrator"})
+    assert response.status_code == 422
+    assert "is not verified" in response.content.decode()
 
 
 def test_owner_may_not_add_a_role_in_another_organisation(

@@ -119,6 +119,8 @@ def test_menu_shows_name_and_role(maya: Person, sam: Person, signed_in: SignedIn
     assert signed_in(maya).get("/keys/").context["me"] == {
         "name": "Maya Okafor",
         "email": "maya@northwind.example",
+        "is_email_verified": True,
+        "disabled_organisations": [],
         "role": "System administrator",
         "time_zone": "",
     }

@@ -1,4 +1,4 @@
-"""`/api/people`: people, their roles and invitations. Only for people; no key manages people."""
+"""`/api/people`: people, their roles and password links. Only for people; no key manages people."""
 
 from datetime import datetime
 from functools import partial
@@ -12,17 +12,18 @@ from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
-from keyadmin.api.auth import ApiRequest, actor_of
+from keyadmin.api.auth import ApiRequest, actor_of, link_url, site_url
 from keyadmin.api.crud import expected_revision, get_or_404, organisation_of, render, render_page
+from keyadmin.api.resources.invitations import InvitationIn, InvitedOut, SystemRoleName, render_invited
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, RoleOut, Text
 from keyadmin.core.actors import Actor
-from keyadmin.models import AccountStatus, Organisation, Person, Role, paging
+from keyadmin.models import AccountStatus, LinkPurpose, Organisation, PasswordLink, Person, Role, paging
 from keyadmin.operations import people
-from keyadmin.operations.people import InvitedPerson
+from keyadmin.operations.people import MadeLink, invitations, rows
+from keyadmin.operations.people import links as people_links
 
 router = Router(tags=["People"])
 
-SystemRoleName = Literal["administrator", "auditor", ""]
 RoleName = Literal["owner", "auditor", "member", "system-administrator", "system-auditor"]
 
 
@@ -36,6 +37,7 @@ class PersonOut(BaseModel):
     id: UUID
     name: str = Field(examples=["Jonas Lind"])
     email: str = Field(examples=["jonas@northwind.example"])
+    email_verified: bool = Field(description="Whether a link that was mailed to this address was used.")
     status: AccountStatus
     system_role: SystemRoleName
     roles: list[RoleOut]
@@ -52,6 +54,7 @@ class PersonOut(BaseModel):
             id=row.id,
             name=row.name,
             email=row.email,
+            email_verified=row.is_email_verified,
             status=row.account_status,
             system_role=row.system_role,
             roles=roles,
@@ -60,11 +63,29 @@ class PersonOut(BaseModel):
         )
 
 
-class InvitedOut(BaseModel):
+class LinkedOut(BaseModel):
     person: PersonOut
     link: str | None = Field(
-        description="Link with which a new person chooses a password, shown once. null: the person exists already."
+        description="Link by which the person chooses a password, shown once. null: it is only mailed to them."
     )
+
+
+class OpenLink(BaseModel):
+    id: UUID
+    purpose: LinkPurpose
+    created_by: str = Field(description="Empty: the person requested it.", examples=["Jonas Lind"])
+    created_at: datetime
+    expires_at: datetime
+
+    @classmethod
+    def of(cls, row: PasswordLink) -> Self:
+        return cls(
+            id=row.id,
+            purpose=LinkPurpose(row.purpose),
+            created_by=row.maker_label,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+        )
 
 
 class ChangedPerson(Body):
@@ -72,16 +93,6 @@ class ChangedPerson(Body):
 
     name: Text = Field(default="", examples=["Sam Reyes"])
     email: Text = ""
-
-
-class Invitation(Body):
-    """Only system administrators may leave out the organisation, or give a system role."""
-
-    email: Text = Field(examples=["new@northwind.example"])
-    name: Text = Field(examples=["Sam Reyes"])
-    organisation: str = Field(default="", description="A slug.", examples=["northwind"])
-    role: Annotated[Role | None, Field(strict=False, examples=["member"])] = None
-    system_role: SystemRoleName = ""
 
 
 class SystemRoleIn(Body):
@@ -119,30 +130,30 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]
         InvitedOut,
         scope=None,
         links=openapi.links_to(
-            "person",
-            "people_view",
-            "people_edit",
-            "people_link",
-            "people_deactivate",
-            "people_reactivate",
-            "people_system_role",
-            pointer="person/id",
+            "invitation",
+            *(f"invitations_{action}" for action in ("view", "renew", "withdraw", "accept", "decline")),
+            pointer="invitation/id",
         ),
     ),
 )
-def invite(request: ApiRequest, response: HttpResponse, new: Invitation) -> Any:
-    """Invite a person. An existing person gets the role. Only the first response to an Idempotency-Key has the link."""
+def invite(request: ApiRequest, response: HttpResponse, new: InvitationIn) -> Any:
+    """Invite a person. They have the role when they accept. Only the first response to an Idempotency-Key has the link.
+
+    The response is the same whether the address has an account or not.
+    """
     owner = organisation_of(request, new.organisation).id if new.organisation else None
     operation = partial(
-        people.invite,
+        invitations.invite,
         actor=actor_of(request),
         email=new.email,
         name=new.name,
         organisation=owner,
         role=new.role or "",
         system_role=new.system_role,
+        base_url=site_url(request),
     )
-    return idempotency.run_creation(request, response, operation, partial(_render_invited, request, response))
+    render = partial(render_invited, request)
+    return idempotency.run_creation(request, response, operation, render, collection=reverse("api:invitations"))
 
 
 @router.get("/people/{uuid:person}", url_name="person", **openapi.row(PersonOut, scope=None))
@@ -160,12 +171,46 @@ def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: Cha
 
 
 @router.post(
-    "/people/{uuid:person}/link", url_name="person-link", **openapi.action(InvitedOut, scope=None, is_idempotent=True)
+    "/people/{uuid:person}/link", url_name="person-link", **openapi.action(LinkedOut, scope=None, is_idempotent=True)
 )
 def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
-    """Create a link to choose a password. It replaces earlier links and is shown once."""
-    operation = partial(people.create_password_link, actor=_actor_who_sees(request, person), person=person)
-    return idempotency.run(request, operation, partial(_render_invited, request, response))
+    """Create a link to choose a password. It replaces earlier ones and is mailed to the person.
+
+    The response has the link only if the person has a lower role than the caller and no other organisation.
+    """
+    actor = _actor_who_sees(request, person)
+    operation = partial(people.create_password_link, actor=actor, person=person, base_url=site_url(request))
+    return idempotency.run(request, operation, partial(_render_link, request, response))
+
+
+@router.get("/people/{uuid:person}/links", url_name="person-links", **openapi.row(list[OpenLink], scope=None))
+def links(request: ApiRequest, person: UUID) -> Any:
+    """List the open links of a person. Only for callers who may end them."""
+    actor = _actor_who_sees(request, person)
+    row = get_or_404(_readable(actor), id=person)
+    rows.require_authority_over(actor, row)
+    return [OpenLink.of(each) for each in people_links.open_links(row)]
+
+
+@router.delete(
+    "/people/{uuid:person}/links/{uuid:link_id}", url_name="person-end-link", **openapi.action(None, scope=None)
+)
+def end_link(request: ApiRequest, person: UUID, link_id: UUID) -> Any:
+    """End an open link."""
+    people.end_link(actor=_actor_who_sees(request, person), person=person, link=link_id)
+    return Status(204, None)
+
+
+@router.post(
+    "/people/{uuid:person}/verify-email",
+    url_name="person-verify-email",
+    **openapi.action(LinkedOut, scope=None, is_idempotent=True),
+)
+def verify_email(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
+    """Mark the email address as verified. Earlier passwords, sessions and links of the person end."""
+    actor = _actor_who_sees(request, person)
+    operation = partial(people.verify_email, actor=actor, person=person, base_url=site_url(request))
+    return idempotency.run(request, operation, partial(_render_link, request, response))
 
 
 @router.post("/people/{uuid:person}/deactivate", url_name="deactivate", **openapi.action(None, scope=None))
@@ -184,7 +229,7 @@ def reactivate(request: ApiRequest, person: UUID) -> Any:
 
 @router.put("/people/{uuid:person}/system-role", url_name="system-role", **openapi.edit(None, scope=None))
 def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
-    """Set the system role; empty removes it. The role of the last administrator cannot be removed."""
+    """Set the system role; empty removes it. It needs a verified address. The last administrator keeps theirs."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
     return Status(204, None)
@@ -192,7 +237,7 @@ def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
 
 @router.put("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
 def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
-    """Set the role in the organisation. It replaces any other."""
+    """Set the role of a person who belongs to the organisation. People join by an invitation."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.set_role(actor=actor, person=person, organisation=organisation, role=body.role, revision=revision)
     return Status(204, None)
@@ -200,7 +245,7 @@ def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) ->
 
 @router.delete("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
 def remove_role(request: ApiRequest, person: UUID, organisation: UUID) -> Any:
-    """Remove the person from the organisation."""
+    """Remove the person from the organisation. Callers may remove themselves."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.remove_role(actor=actor, person=person, organisation=organisation, revision=revision)
     return Status(204, None)
@@ -223,9 +268,6 @@ def _actor_who_sees(request: ApiRequest, person: UUID) -> Actor:
     return actor
 
 
-@sensitive_variables("invited", "path")
-def _render_invited(
-    request: ApiRequest, response: HttpResponse, person: str, invited: InvitedPerson | None
-) -> InvitedOut:
-    path = reverse("choose_password", args=[invited.token]) if invited and invited.token else None
-    return InvitedOut(person=_render(request, response, person), link=path and request.build_absolute_uri(path))
+@sensitive_variables("made", "path")
+def _render_link(request: ApiRequest, response: HttpResponse, person: str, made: MadeLink | None) -> LinkedOut:
+    return LinkedOut(person=_render(request, response, person), link=link_url(request, made.token if made else ""))

@@ -27,6 +27,7 @@ class Command(OperatorCommand):
             email=options.email,
             name=options.name,
             password=first_line() if options.password_stdin else password_from_terminal(),
+            is_email_verified=True,
             system_role=SystemRole.ADMINISTRATOR,
         )
         if self.json:

@@ -2,24 +2,29 @@
 
 from argparse import Namespace
 from typing import Any, Final
+from uuid import UUID
 
 from django.urls import reverse
 
 from keyadmin.conf import conf
+from keyadmin.core.time import rfc3339
 from keyadmin.management import lookups
-from keyadmin.management.base import printable
+from keyadmin.management.base import not_found, printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
-from keyadmin.models import Person, Role, SystemRole
+from keyadmin.models import Invitation, PasswordLink, Person, Role, SystemRole
 from keyadmin.operations import people
-from keyadmin.operations.people import InvitedPerson
+from keyadmin.operations.people import MadeLink, invitations, links
+from keyadmin.operations.people.invitations import MadeInvitation
 
 PERSON: Final = argument("person", metavar="EMAIL", help="The email address or id of the person.")
+INVITATION: Final = argument("invitation", metavar="ID", help="The id, which `people invitations` lists.")
 ORGANISATION: Final = argument("--organisation", required=True, metavar="SLUG", help="The organisation (slug or id).")
 ROLE: Final = argument("--role", required=True, choices=Role.values, help="The role in the organisation.")
 EMAIL: Final = argument("--email", required=True, help="The address with which the person signs in.")
 NAME: Final = argument("--name", required=True, help="The full name of the person.")
 NEW_EMAIL: Final = argument("--email", help="The new address.")
 NEW_NAME: Final = argument("--name", help="The new name.")
+LINK: Final = argument("link", metavar="ID", help="The id, which `people links` lists.")
 NO_ROLE: Final = "none"
 
 
@@ -33,15 +38,17 @@ class Command(SubcommandCommand):
         NAME,
         ORGANISATION,
         ROLE,
+        argument("--verified", action="store_true", help="You vouch that the address is this person's."),
     )
     def add(self, options: Namespace) -> None:
         owner = lookups.organisation(options.organisation, actor=self.actor)
         fields = provided(options, "email", "name", "role")
-        self._print_result(people.create(actor=self.actor, organisation=owner.id, **fields), "Added")
+        row = people.create(actor=self.actor, organisation=owner.id, is_email_verified=options.verified, **fields)
+        self._print_result(row, "Added")
 
     @subcommand(
         "invite",
-        "Add a person, and print the link with which they choose a password. It is not shown again.",
+        "Invite an address, and print the link with which a new person chooses a password. It is not shown again.",
         EMAIL,
         NAME,
         argument("--organisation", metavar="SLUG", help="The organisation (slug or id)."),
@@ -52,19 +59,63 @@ class Command(SubcommandCommand):
         fields = provided(options, "email", "name", "role", "system_role")
         if options.organisation:
             fields["organisation"] = lookups.organisation(options.organisation, actor=self.actor).id
-        self._print_link(people.invite(actor=self.actor, **fields), "Invited")
+        self._print_invitation(invitations.invite(actor=self.actor, base_url=conf.site_url(), **fields), "Invited")
+
+    @subcommand("invitations", "List the open invitations.")
+    def invitations(self, options: Namespace) -> None:
+        rows = Invitation.objects.open().select_related("organisation").order_by("email", "id")
+        self.print_table(
+            [invitation_as_json(row) for row in rows],
+            ("id", "email", "name", "organisation", "role", "system_role", "invited_by", "expires_at"),
+        )
+
+    @subcommand("renew-invitation", "Print a new link of an invitation. Earlier links stop working.", INVITATION)
+    def renew_invitation(self, options: Namespace) -> None:
+        made = invitations.renew(
+            actor=self.actor, invitation=_id(options.invitation, "invitation"), base_url=conf.site_url()
+        )
+        self._print_invitation(made, "Created a link for")
+
+    @subcommand("withdraw-invitation", "End an invitation that was not accepted yet.", INVITATION)
+    def withdraw_invitation(self, options: Namespace) -> None:
+        invitation = _id(options.invitation, "invitation")
+        invitations.withdraw(actor=self.actor, invitation=invitation)
+        self.print_object({"id": str(invitation)}, "Withdrawn.")
 
     @subcommand("link", "Print a new link with which a person chooses a password. Earlier links stop working.", PERSON)
     def link(self, options: Namespace) -> None:
-        self._print_link(
-            people.create_password_link(actor=self.actor, person=lookups.person(options.person).id),
-            "Created a link for",
-        )
+        person = lookups.person(options.person)
+        made = people.create_password_link(actor=self.actor, person=person.id, base_url=conf.site_url())
+        self._print_made_link(made, "Created a link for")
+
+    @subcommand("links", "List the open links of a person.", PERSON)
+    def links(self, options: Namespace) -> None:
+        rows = links.open_links(lookups.person(options.person))
+        self.print_table([link_as_json(row) for row in rows], ("id", "purpose", "created_by", "expires_at"))
+
+    @subcommand("end-link", "End an open link of a person.", PERSON, LINK)
+    def end_link(self, options: Namespace) -> None:
+        person = lookups.person(options.person)
+        row = people.end_link(actor=self.actor, person=person.id, link=_id(options.link, "link"))
+        self._print_result(row, "Ended a link of")
+
+    @subcommand(
+        "verify-email",
+        "Mark a person's address as verified, and print a link to choose a new password. Earlier passwords, sessions "
+        "and links end.",
+        PERSON,
+    )
+    def verify_email(self, options: Namespace) -> None:
+        person = lookups.person(options.person)
+        made = people.verify_email(actor=self.actor, person=person.id, base_url=conf.site_url())
+        self._print_made_link(made, "Verified the address of")
 
     @subcommand("list", "List all people.")
     def list_(self, options: Namespace) -> None:
         rows = Person.objects.prefetch_related("memberships__organisation").order_by("email")
-        self.print_table([as_json(row) for row in rows], ("email", "name", "is_active", "system_role", "roles"))
+        self.print_table(
+            [as_json(row) for row in rows], ("email", "email_verified", "name", "is_active", "system_role", "roles")
+        )
 
     @subcommand("edit", "Change the given fields.", PERSON, NEW_EMAIL, NEW_NAME)
     def edit(self, options: Namespace) -> None:
@@ -73,7 +124,7 @@ class Command(SubcommandCommand):
 
     @subcommand(
         "set-role",
-        "Give a person a role in an organisation. It replaces their present role there.",
+        "Change a person's role in an organisation to which they belong.",
         PERSON,
         ORGANISATION,
         ROLE,
@@ -109,17 +160,24 @@ class Command(SubcommandCommand):
         row = people.reactivate(actor=self.actor, person=lookups.person(options.person).id)
         self._print_result(row, "Reactivated")
 
-    def _print_link(self, invited: InvitedPerson, done: str) -> None:
-        """Print only the link on standard output. A person who already had an account gets none."""
-        path = reverse("choose_password", args=[invited.token]) if invited.token else None
-        link = path and f"{conf.base_url.rstrip('/')}{path}"
+    def _print_invitation(self, made: MadeInvitation, done: str) -> None:
+        row = made.invitation
+        self._print_link(invitation_as_json(row), made.token, f"{done} {printable(row.name)} <{row.email}>.")
+
+    def _print_made_link(self, made: MadeLink, done: str) -> None:
+        row = made.person
+        self._print_link(as_json(row), made.token, f"{done} {printable(row.name)} <{row.email}>.")
+
+    def _print_link(self, document: dict[str, Any], token: str, done: str) -> None:
+        """Print the link alone on standard output: it is a secret."""
+        link = f"{conf.site_url()}{reverse('choose_password', args=[token])}"
         if self.json:
-            self.document({**as_json(invited.person), "link": link})
-        elif link:
+            self.document({**document, "link": link})
+        else:
             self.result(link)
-        self.note(f"{done} {printable(invited.person.name)} <{invited.person.email}>.")
-        if link and not conf.base_url:
-            self.note("Add the URL of your server in front of the link, or set KEYADMIN_BASE_URL.")
+        self.note(done)
+        if not conf.site_url():
+            self.note("Put the address of your server before the link, or set KEYADMIN_BASE_URL.")
 
     def _print_result(self, person: Person, done: str) -> None:
         self.print_object(as_json(person), f"{done} {printable(person.name)} <{person.email}>.")
@@ -131,8 +189,37 @@ def as_json(person: Person) -> dict[str, Any]:
     return {
         "id": str(person.id),
         "email": person.email,
+        "email_verified": person.is_email_verified,
         "name": person.name,
         "is_active": person.is_active,
         "system_role": person.system_role,
         "roles": roles,
     }
+
+
+def invitation_as_json(invitation: Invitation) -> dict[str, Any]:
+    """An invitation as JSON."""
+    return {
+        "id": str(invitation.id),
+        "email": invitation.email,
+        "name": invitation.name,
+        "organisation": invitation.organisation.slug if invitation.organisation else None,
+        "role": invitation.role,
+        "system_role": invitation.system_role,
+        "invited_by": invitation.maker_label,
+        "expires_at": rfc3339(invitation.expires_at),
+    }
+
+
+def link_as_json(link: PasswordLink) -> dict[str, Any]:
+    """A password link as JSON, without its token."""
+    return {
+        "id": str(link.id),
+        "purpose": link.purpose,
+        "created_by": link.maker_label,
+        "expires_at": rfc3339(link.expires_at),
+    }
+
+
+def _id(text: str, noun: str) -> UUID:
+    return lookups.uuid(text) or not_found(f"There is no {noun} {text!r}.")

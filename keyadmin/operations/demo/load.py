@@ -11,7 +11,6 @@ from typing import Final
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models.functions import Lower
 from django.utils import timezone
 
 from keyadmin.core import cidr
@@ -95,7 +94,7 @@ def _state() -> DemoState:
     if Event.objects.filter(actor_kind=ACTOR.kind, actor_label=ACTOR.label).exists():
         return DemoState.DEMO
     taken = Organisation.objects.filter(slug__in=(NORTHWIND, CONTOSO)).exists()
-    taken = taken or Person.objects.annotate(lower=Lower("email")).filter(lower__in=emails).exists()
+    taken = taken or Person.objects.filter(email__in=emails).exists()
     return DemoState.OTHERS if taken else DemoState.NOTHING
 
 
@@ -114,6 +113,7 @@ def _create_people(password: str) -> dict[str, Actor]:
             email=spec.email,
             name=spec.name,
             password=password,
+            is_email_verified=True,
             system_role=spec.system_role or "",
             organisation=Organisation.objects.get(slug=spec.organisation).id,
             role=spec.role,

@@ -1,35 +1,38 @@
 """Operations on people and their roles.
 
-`passwords`, `sessions` and `token_sessions` have those on passwords and sessions. `sign_in` checks passwords and limits
-failed sign-ins. `rows` has what these modules share.
+`invitations` has those by which people join, `passwords`, `sessions` and `token_sessions` those on passwords and
+sessions. `links` are what invitations and password links have in common. `sign_in` limits failed sign-ins.
+docs/architecture/people.md describes the whole.
 """
 
 from keyadmin.operations.people.accounts import (
-    InvitedPerson,
+    MadeLink,
     create,
     create_password_link,
     deactivate,
     edit,
-    invite,
+    end_link,
     reactivate,
     remove_role,
     require_active,
     require_change,
     set_role,
     set_system_role,
+    verify_email,
 )
 
 __all__ = [
-    "InvitedPerson",
+    "MadeLink",
     "create",
     "create_password_link",
     "deactivate",
     "edit",
-    "invite",
+    "end_link",
     "reactivate",
     "remove_role",
     "require_active",
     "require_change",
     "set_role",
     "set_system_role",
+    "verify_email",
 ]

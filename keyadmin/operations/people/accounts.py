@@ -1,4 +1,4 @@
-"""Operations on people and their roles: create, invite, edit, deactivate, reactivate, set and remove roles."""
+"""Operations on people and their roles: create, edit, verify, deactivate, reactivate, set and remove roles."""
 
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -7,20 +7,22 @@ from django.apps import apps
 from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor, ActorKind
-from keyadmin.core.errors import ConflictError
-from keyadmin.models import AccountStatus, EventType, Membership, Organisation, Person, SystemRole
+from keyadmin.core.errors import ConflictError, ForbiddenError, NotFoundError
+from keyadmin.models import EventType, Membership, PasswordLink, Person, SystemRole
+from keyadmin.models.link import LinkPurpose
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import owners
-from keyadmin.operations.people import passwords, rows
+from keyadmin.operations.people import links, passwords, rows
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 
 @dataclass(frozen=True, slots=True)
-class InvitedPerson:
-    """An invited person. `token` is that of the password link, "" for a person who had an account before."""
+class MadeLink:
+    """A link by which the person chooses a password. `token` is for its maker, "" if it is only mailed."""
 
     person: Person
+    is_mailed: bool
     token: str = field(repr=False)
 
 
@@ -30,66 +32,85 @@ def create(
     email: str,
     name: str,
     password: str | None = None,
+    is_email_verified: bool = False,
     system_role: str = "",
     organisation: UUID | None = None,
     role: str = "",
 ) -> Person:
-    """Create a person, with a role in the organisation if one is given. Without a password they cannot sign in."""
+    """Create a person, with a role in the organisation if one is given. Without a password they cannot sign in yet.
+
+    A system role needs `is_email_verified`: that the actor vouches for the address.
+    """
     with audit.audited_transaction(actor):
-        owner = _lock_organisation_to_join(actor, organisation, system_role)
+        policy.require(actor, Permission.MANAGE_ALL_PEOPLE, None)
+        owner = owners.lock_organisation(actor, organisation) if organisation else None
+        if system_role:
+            policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
         person = Person(email=email, name=name, system_role=system_role)
-        _create(EventType.PERSON_CREATED, actor, person, owner, role, password)
+        rows.clean(person, password, role if owner else None)
+        if system_role and not is_email_verified:
+            raise _not_verified(person)
+        if is_email_verified:
+            person.email_verified_at = audit.database_time()
+            person.home_organisation = owner
+        person.set_password(password)
+        person.save(force_insert=True)
+        if owner:
+            Membership.objects.create(person=person, organisation=owner, role=role)
+        fields = {"name": person.name, "email": person.email, "system_role": person.system_role}
+        changes = audit.created(fields | {"role": role if owner else "", "email_verified": is_email_verified})
+        # No key inherits from a new person, so no cached snapshot becomes stale.
+        rows.record(EventType.PERSON_CREATED, actor, person, owner, changes)
     return person
 
 
-def invite(
-    *,
-    actor: Actor,
-    email: str,
-    name: str,
-    system_role: str = "",
-    organisation: UUID | None = None,
-    role: str = "",
-    mail_base_url: str = "",
-) -> InvitedPerson:
-    """Create a person without a password. The result has the token of a link with which they choose one.
+def create_password_link(*, actor: Actor, person: UUID, base_url: str = "") -> MadeLink:
+    """Create a link by which the person chooses a password. It ends the earlier ones that were made for them.
 
-    With `mail_base_url`, the scheme and host of the pages, a new person also gets the link by mail.
-
-    If a person with this email exists, they get the role in the organisation, and nothing else changes. This also
-    applies if the actor may not see the person.
-    """
-    with audit.audited_transaction(actor):
-        owner = _lock_organisation_to_join(actor, organisation, system_role)
-        if owner and not system_role:
-            existing = Person.objects.filter(email__iexact=_clean_email(email)).first()
-            if existing:
-                _join(actor, existing, owner, role)
-                return InvitedPerson(existing, token="")
-        person = Person(email=email, name=name, system_role=system_role, password_link_count=1)
-        _create(EventType.PERSON_INVITED, actor, person, owner, role, None)
-        if mail_base_url:
-            passwords.queue_link_mail(person, base_url=mail_base_url, sender=actor.label, is_invitation=True)
-    return InvitedPerson(person, passwords.token_of(person))
-
-
-def create_password_link(*, actor: Actor, person: UUID, mail_base_url: str = "") -> InvitedPerson:
-    """Create a link with which the person chooses a password. Earlier links become invalid.
-
-    With `mail_base_url`, the scheme and host of the pages, the person also gets the link by mail.
+    With `base_url`, the scheme and host of the pages, they get it by mail. The result has the token only if the actor
+    may see it.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
         require_active(row)
-        row.password_link_count += 1
-        row.save(update_fields=("password_link_count",))
-        changes = {"password_link_count": (row.password_link_count - 1, row.password_link_count)}
+        made = _make_link(actor, row, base_url)
+        changes = {"password_link": (None, "open")}
         rows.record(EventType.PASSWORD_LINK_CREATED, actor, row, rows.sole_organisation(row), changes)
-        if mail_base_url:
-            is_invitation = row.account_status == AccountStatus.INVITED
-            passwords.queue_link_mail(row, base_url=mail_base_url, sender=actor.label, is_invitation=is_invitation)
-    return InvitedPerson(row, passwords.token_of(row))
+    return made
+
+
+def end_link(*, actor: Actor, person: UUID, link: UUID) -> Person:
+    """End an open link of the person."""
+    with audit.audited_transaction():
+        row = rows.lock(actor, person)
+        rows.require_authority_over(actor, row)
+        if not PasswordLink.objects.filter(id=link, person=row).delete()[0]:
+            raise NotFoundError
+        changes = {"password_link": ("open", "ended")}
+        rows.record(EventType.PASSWORD_LINK_ENDED, actor, row, rows.sole_organisation(row), changes)
+    return row
+
+
+def verify_email(*, actor: Actor, person: UUID, base_url: str = "") -> MadeLink:
+    """Mark the person's address as verified, on the actor's word, for installations without a mail server.
+
+    It ends the password, the sessions and the links that were set up before, as the first mailed link does. The result
+    is a link for the person to choose a new password.
+    """
+    with audit.audited_transaction():
+        row = rows.lock(actor, person)
+        policy.require(actor, Permission.MANAGE_ALL_PEOPLE, None)
+        require_active(row)
+        if row.is_email_verified:
+            raise ConflictError(_("This email address is already verified."))
+        changes, _left = passwords.verify(row)
+        row.set_password(None)
+        row.save(update_fields=("password",))
+        PasswordLink.objects.filter(person=row).delete()
+        made = _make_link(actor, row, base_url)
+        rows.record(EventType.EMAIL_VERIFIED, actor, row, rows.sole_organisation(row), changes)
+    return made
 
 
 def edit(
@@ -101,9 +122,10 @@ def edit(
     email: str | Unset = UNSET,
     time_zone: str | Unset = UNSET,
 ) -> Person:
-    """Change the fields that are not UNSET.
+    """Change the fields that are set. A new address is not verified.
 
-    People may change their own name and time zone. A change of an email, with which people sign in, needs a permission.
+    People may change their own name and time zone. Their email, by which they sign in, needs a permission. The actor
+    could read mail to the new address, so they must be allowed to act as the person.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
@@ -119,8 +141,17 @@ def edit(
         rows.clean(row)
         changes = audit.changed(before, {field: getattr(row, field) for field in fields})
         require_changes(changes)
+        if "email" in changes:
+            if actor.id != row.id and not rows.may_act_as(actor, row):
+                raise ForbiddenError(
+                    _("You can’t change the email address of this person. Ask a system administrator.")
+                )
+            if row.is_email_verified:
+                changes["email_verified"] = (True, False)
+            row.email_verified_at = None
+            links.end_all(row)
         row.revision += 1
-        row.save(update_fields=(*fields, "revision"))
+        row.save(update_fields=(*fields, "email_verified_at", "revision"))
         if "email" in changes:
             # Delete allauth's copy: with the old email the person could otherwise still sign in and reset the password.
             apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
@@ -139,7 +170,7 @@ def reactivate(*, actor: Actor, person: UUID) -> Person:
 
 
 def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revision: int | None = None) -> Person:
-    """Give the person this role in the organisation, in place of any other."""
+    """Give the person, who belongs to the organisation, this role there. People join by an invitation."""
     with audit.audited_transaction():
         owner, row = rows.lock_with_organisation(actor, organisation, person)
         revisions.require(row, revision)
@@ -147,18 +178,30 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revis
         rows.check_role(errors, role)
         errors.raise_if_any()
         membership = Membership.objects.filter(person=row, organisation=owner).first()
-        changes = audit.changed({"role": membership.role if membership else None}, {"role": role})
+        if membership is None:
+            raise ConflictError(
+                _("%(person)s has no role in %(organisation)s. Invite them.") % {"person": row, "organisation": owner}
+            )
+        changes = audit.changed({"role": membership.role}, {"role": role})
         require_changes(changes)
-        Membership.objects.update_or_create(person=row, organisation=owner, defaults={"role": role})
+        membership.role = role
+        membership.save(update_fields=("role",))
+        links.end_all(row)
         _increment_revision(row)
         rows.record(EventType.ROLE_CHANGED, actor, row, owner, changes, audit.Invalidation(organisations=[owner.id]))
     return row
 
 
 def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int | None = None) -> Person:
-    """Remove the person from the organisation."""
+    """Remove the person from the organisation. People may leave by themselves."""
     with audit.audited_transaction():
-        owner, row = rows.lock_with_organisation(actor, organisation, person)
+        if actor.kind is ActorKind.PERSON and actor.id == person:
+            row = rows.lock(actor, person)
+            owner = next((each.organisation for each in rows.lock_memberships(row, [organisation])), None)
+            if owner is None:
+                raise NotFoundError
+        else:
+            owner, row = rows.lock_with_organisation(actor, organisation, person)
         revisions.require(row, revision)
         membership = Membership.objects.filter(person=row, organisation=owner).first()
         if membership is None:
@@ -167,13 +210,20 @@ def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int
             )
         changes = {"role": (membership.role, None)}
         membership.delete()
+        if row.home_organisation_id == owner.id:
+            row.home_organisation_id = rows.oldest_organisation(row)
+            row.save(update_fields=("home_organisation",))
+        links.end_all(row)
         _increment_revision(row)
         rows.record(EventType.ROLE_REMOVED, actor, row, owner, changes, audit.Invalidation(organisations=[owner.id]))
     return row
 
 
 def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: int | None = None) -> Person:
-    """Give the person this system role, "" for none. The last system administrator cannot lose the role."""
+    """Give the person, whose address is verified, this system role, or none with "".
+
+    The last administrator cannot lose theirs.
+    """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
@@ -185,8 +235,11 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
         rows.clean(row)
         changes = audit.changed(before, {"system_role": row.system_role})
         require_changes(changes)
+        if row.system_role and not row.is_email_verified:
+            raise _not_verified(row)
         row.revision += 1
         row.save(update_fields=("system_role", "revision"))
+        links.end_all(row)
         rows.record(EventType.SYSTEM_ROLE_CHANGED, actor, row, None, changes, audit.Invalidation(catalogue=True))
     return row
 
@@ -213,6 +266,7 @@ def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bo
             row.session_generation += 1  # otherwise earlier sessions would be valid again after a reactivation
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "session_generation", "revision"))
+        links.end_all(row)
         organisations = list(row.memberships.values_list("organisation_id", flat=True))
         invalidate = audit.Invalidation(organisations=organisations, catalogue=bool(row.system_role))
         changes = {"is_active": (not active, active)}
@@ -226,48 +280,20 @@ def _increment_revision(person: Person) -> None:
     person.save(update_fields=("revision",))
 
 
-def _lock_organisation_to_join(actor: Actor, organisation: UUID | None, system_role: str) -> Organisation | None:
-    """The organisation of a new person, locked. Checks that the actor may give a person these roles."""
-    owner = owners.lock_organisation(actor, organisation) if organisation else None
-    policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_ALL_PEOPLE, owner)
-    if system_role:
-        policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
-    return owner
+def _not_verified(person: Person) -> ConflictError:
+    return ConflictError(_("The email address of %(person)s is not verified.") % {"person": person})
 
 
-def _create(
-    event_type: EventType,
-    actor: Actor,
-    person: Person,
-    organisation: Organisation | None,
-    role: str,
-    password: str | None,
-) -> None:
-    """Save the new person with their role and record the event."""
-    rows.clean(person, password, role if organisation else None)
-    person.set_password(password)
-    person.save(force_insert=True)
-    if organisation:
-        Membership.objects.create(person=person, organisation=organisation, role=role)
-    fields = {"name": person.name, "email": person.email, "system_role": person.system_role, "role": role}
-    # No key inherits from a new person, so no cached snapshot becomes stale.
-    rows.record(event_type, actor, person, organisation, audit.created(fields))
-
-
-def _join(actor: Actor, person: Person, organisation: Organisation, role: str) -> None:
-    """Give an existing person a role in the organisation and record the event."""
-    errors = FieldErrors()
-    rows.check_role(errors, role)
-    if Membership.objects.filter(person=person, organisation=organisation).exists():
-        message = _("This person already has a role in %(organisation)s.") % {"organisation": organisation.name}
-        errors.add("email", message)
-    errors.raise_if_any()
-    Membership.objects.create(person=person, organisation=organisation, role=role)
-    _increment_revision(person)
-    invalidate = audit.Invalidation(organisations=[organisation.id])
-    rows.record(EventType.ROLE_CHANGED, actor, person, organisation, {"role": (None, role)}, invalidate)
-
-
-def _clean_email(email: str) -> str:
-    """The email as it would be stored; "" if it is not valid."""
-    return FieldErrors().clean_text("email", email, rows.MAX_EMAIL_LENGTH).lower()
+def _make_link(actor: Actor, person: Person, base_url: str) -> MadeLink:
+    link = links.create(person, LinkPurpose.GIVEN, actor)
+    is_mailed = links.queue_mail(link, base_url)
+    is_shown = rows.may_act_as(actor, person)
+    if not is_shown and not is_mailed:
+        raise ConflictError(
+            _(
+                "Only %(person)s may get this link, and there is no mail server. The operator of the server can create "
+                "it with `manage.py people link`."
+            )
+            % {"person": person}
+        )
+    return MadeLink(person, is_mailed, links.token_of(link, is_mailed=False) if is_shown else "")

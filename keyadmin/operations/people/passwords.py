@@ -1,156 +1,143 @@
-"""Operations on passwords, and the links with which people choose a password.
+"""Passwords: choose one by a link, change one's own, and request a link to reset it."""
 
-The token of a link is signed, and valid for LINK_LIFETIME. It contains the person's id and a digest of their password,
-email, last sign-in and number of links. So it becomes invalid when the person chooses a password or signs in, and when
-a newer link is created. It consists of letters and digits, so that logs redact it, and it is never stored.
-"""
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
 
-from datetime import timedelta
-from typing import Final
-from uuid import UUID, uuid4
-
-from django.core import signing
-from django.utils.crypto import constant_time_compare, salted_hmac
-from django.utils.translation import gettext as _
+from django.contrib.auth.hashers import make_password
 
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import NotFoundError, OperationError
-from keyadmin.models import EventType, Person
-from keyadmin.models.outbox import JobKind
-from keyadmin.operations import audit, outbox
-from keyadmin.operations.people import rows
-from keyadmin.operations.validation import FieldErrors
-
-LINK_LIFETIME: Final = timedelta(days=7)
-_SALT: Final = "keyadmin.password-link"
-_MAX_TOKEN_LENGTH: Final = 400
-#: The time for which sending a mail is tried. Later, the link has probably been copied from the page, or requested
-#: again.
-_LINK_MAIL_LIFETIME: Final = timedelta(days=1)
-_RESET_MAIL_LIFETIME: Final = timedelta(hours=1)
+from keyadmin.core.errors import NotFoundError
+from keyadmin.models import EventType, Invitation, LinkPurpose, Organisation, PasswordLink, Person
+from keyadmin.models.sign_in import AttemptKind
+from keyadmin.operations import audit
+from keyadmin.operations.people import attempts, invitations, links, rows, throttle
+from keyadmin.operations.people.links import FoundLink
 
 
-class LinkUsedError(OperationError):
-    """The link has a valid signature, but is no longer valid; the message says why."""
+def choose(*, actor: Actor, token: str, password: str, leave: Collection[UUID] = ()) -> Person | None:
+    """Set the password of the person to whom the link belongs, and accept its invitation, if it is one.
 
+    The link and all other links of the person end, and so do their sessions. A mailed link verifies the address. The
+    first one that does so also removes the person from the organisations in `leave`, because the memberships may have
+    been set up by another person.
 
-def token_of(person: Person) -> str:
-    """The token of the person's newest link, in hexadecimal."""
-    signed = signing.TimestampSigner(salt=_SALT).sign(f"{person.id.hex}.{state_of(person)}")
-    return signed.encode().hex()
-
-
-def person_of(token: str) -> Person:
-    """The person of the link.
-
-    Raises NotFoundError if the token was never valid, and LinkUsedError if it is no longer valid.
+    Returns None for an invitation of an address whose account can accept it only after signing in. Raises
+    LinkEndedError and NotFoundError as `links.find`.
     """
-    person_id, state_digest = _parse(token)
-    return _require_valid(Person.objects.filter(id=person_id).first(), state_digest)
-
-
-def choose(*, actor: Actor, token: str, password: str) -> Person:
-    """Set the password of the link's person. The link becomes invalid, and all sessions of the person end."""
     with audit.audited_transaction():
-        person_id, state_digest = _parse(token)
-        locked = Person.objects.select_for_update(no_key=True).filter(id=person_id).first()
-        person = _require_valid(locked, state_digest)
+        found = links.lock(token)
+        if isinstance(found.link, Invitation):
+            return _choose_by_invitation(actor, found, found.link, password, leave)
+        person = found.link.person
+        changes: dict[str, Any] = {"password_link": ("open", "used")}
+        left: list[Organisation] = []
+        if found.is_first_proof:
+            verification, left = verify(person, leave)
+            changes |= verification
         _set_password(person, password)
-        changes = {"password_link": ("open", "used")}
-        rows.record(EventType.PASSWORD_CHOSEN, actor, person, rows.sole_organisation(person), changes)
+        PasswordLink.objects.filter(person=person).delete()
+        rows.record(
+            EventType.PASSWORD_CHOSEN,
+            replace(actor, id=person.id, label=str(person)),
+            person,
+            rows.sole_organisation(person),
+            changes,
+            audit.Invalidation(organisations=[organisation.id for organisation in left]),
+        )
+    return person
+
+
+def _choose_by_invitation(
+    actor: Actor, found: FoundLink, invitation: Invitation, password: str, leave: Collection[UUID]
+) -> Person | None:
+    if found.person is None:
+        return invitations.create_account(actor, invitation, password, is_verified=found.is_mailed)
+    if not found.is_first_proof:
+        # The same work as for an address without an account, so that the maker does not learn which one it is.
+        rows.check_new_password(Person(email=invitation.email, name=invitation.name), password)
+        make_password(password)
+        return None
+    person = found.person
+    verification, left = verify(person, leave)
+    _set_password(person, password)
+    PasswordLink.objects.filter(person=person).delete()
+    by_person = replace(actor, id=person.id, label=str(person))
+    invitations.take_roles(by_person, person, invitation, verification, left)
     return person
 
 
 def change(*, actor: Actor, person: UUID, password: str) -> Person:
-    """Set the password of the actor, who is `person`. Their sessions end. The caller must check the old password."""
+    """Set the actor's own password; the caller has checked the old one. All their sessions and links end.
+
+    The links of a person whose address is not verified stay open: their mailbox may belong to another person, who must
+    be able to take the account over.
+    """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         if actor.id != row.id:
             raise NotFoundError
         _set_password(row, password)
+        if row.is_email_verified:
+            PasswordLink.objects.filter(person=row).delete()
         rows.record(EventType.PASSWORD_CHANGED, actor, row, rows.sole_organisation(row), {})
     return row
 
 
-def request_reset(*, actor: Actor, person: UUID | None, base_url: str = "") -> None:
-    """Mail the person a link to reset their password. `base_url`: scheme and host of the pages.
+def request_reset(*, email: str, ip: str | None, device: str = "", base_url: str = "") -> None:
+    """Mail the address a link to reset the password, if it has an account. `base_url`: scheme and host of the pages.
 
-    `person` is None if no active person has the email that was entered. Both cases execute the same statements, and the
-    worker sends the mail, so that the response time does not show whether the account exists.
+    An address gets throttle.MAX_RESETS mails in throttle.RESET_WINDOW, and each known browser (`device`) as many of its
+    own, so that others cannot use up the mails of a person; a link that was mailed stays open. Known and unknown
+    addresses execute the same statements, and the worker makes the link, so that the response time shows no account.
     """
     with audit.audited_transaction():
-        row = Person.objects.filter(id=person or uuid4()).first() or Person()
-        target = audit.target_of(row) if row.id == person else audit.Target("person", "", _("Unknown address"))
-        organisation = rows.sole_organisation(row)
-        payload = {"person": str(person) if person else None, "state": state_of(row), "base_url": base_url}
-        outbox.enqueue(JobKind.PASSWORD_RESET_MAIL, payload, expires_in=_RESET_MAIL_LIFETIME)
-        audit.record(EventType.PASSWORD_RESET_REQUESTED, actor=actor, target=target, organisation=organisation)
+        subject = throttle.subject_of("reset by browser", device) if device else throttle.subject_of("reset", email)
+        person = Person.objects.active().with_email(email).values_list("id", flat=True).first()
+        attempts.count(AttemptKind.RESET, person=person, ip=ip)
+        if throttle.count_mail(subject):
+            links.queue_reset_mail(person, base_url)
 
 
-def record_reset(*, actor: Actor) -> None:
-    """Record that the actor has reset the password. allauth saves the password in the same transaction."""
+def make_reset_link(person: UUID, link: UUID) -> PasswordLink | None:
+    """The link with this id, which the person requested; it is created by the first call.
+
+    None if the person is deactivated, or the link has ended since. The request was recorded when it was made.
+    """
     with audit.audited_transaction():
-        row = Person.objects.filter(id=actor.id).first()
+        row = Person.objects.active().select_for_update(no_key=True).filter(id=person).first()
         if row is None:
-            raise NotFoundError
-        rows.record(EventType.PASSWORD_RESET, actor, row, rows.sole_organisation(row), {})
+            return None
+        made = PasswordLink.objects.filter(id=link).first()
+        return made or links.create(row, LinkPurpose.RESET, link_id=link)
 
 
-def queue_link_mail(person: Person, *, base_url: str, sender: str, is_invitation: bool) -> None:
-    """Mail the person their newest link, if there is a mail server. Call it within the operation's transaction.
+def verify(person: Person, leave: Collection[UUID] = ()) -> tuple[dict[str, Any], list[Organisation]]:
+    """The address of the locked person is verified for the first time: end what was set up before.
 
-    `base_url` is the scheme and host of the pages. The mail names `sender` as the person who sends it.
+    Sets the fields of the row, which the caller saves with a new password. Returns the changes for the event, and the
+    organisations that the person left.
     """
-    if not outbox.has_mail_server():
-        return
-    payload = {
-        "person": str(person.id),
-        "state": state_of(person),
-        "base_url": base_url,
-        "sender": sender,
-        "is_invitation": is_invitation,
-    }
-    outbox.enqueue(JobKind.PASSWORD_LINK_MAIL, payload, expires_in=_LINK_MAIL_LIFETIME)
-
-
-def is_current(person: Person, state: str) -> bool:
-    """Whether links for that state (`state_of`) are still valid."""
-    return person.is_active and constant_time_compare(state_of(person), state)
+    person.email_verified_at = audit.database_time()
+    person.session_generation += 1
+    changes: dict[str, Any] = {"email_verified": (False, True)}
+    left = []
+    if leave:
+        before = rows.describe_roles(person)
+        for membership in rows.lock_memberships(person, leave):
+            left.append(membership.organisation)
+            membership.delete()
+        if left:
+            links.end_all(person)
+            person.revision += 1
+            changes["roles"] = (before, rows.describe_roles(person))
+    person.home_organisation_id = rows.oldest_organisation(person)
+    person.save(update_fields=("email_verified_at", "session_generation", "home_organisation", "revision"))
+    return changes, left
 
 
 def _set_password(person: Person, password: str) -> None:
-    errors = FieldErrors()
-    rows.check_password(errors, person, password)
-    errors.raise_if_any()
+    rows.check_new_password(person, password)
     person.set_password(password)
     person.save(update_fields=("password",))
-
-
-def _parse(token: str) -> tuple[UUID, str]:
-    """The person's id and the digest of their state, from a token. Raises as `person_of`."""
-    try:
-        signed = bytes.fromhex(token[:_MAX_TOKEN_LENGTH]).decode()
-        signer = signing.TimestampSigner(salt=_SALT)
-        person_id, _dot, state_digest = signer.unsign(signed, max_age=LINK_LIFETIME).partition(".")
-        return UUID(person_id), state_digest
-    except signing.SignatureExpired as error:
-        raise LinkUsedError(_("It is more than a week old.")) from error
-    except (signing.BadSignature, ValueError) as error:
-        raise NotFoundError from error
-
-
-def _require_valid(person: Person | None, state_digest: str) -> Person:
-    if person is None:
-        raise NotFoundError
-    if not person.is_active:
-        raise LinkUsedError(_("This account is deactivated."))
-    if not constant_time_compare(state_of(person), state_digest):
-        raise LinkUsedError(_("It has been used, or there is a newer one."))
-    return person
-
-
-def state_of(person: Person) -> str:
-    """A keyed digest of the person's password, email, last sign-in and number of links. It is not secret."""
-    signed_in = person.last_login.isoformat() if person.last_login else ""
-    state = f"{person.password}\n{person.email}\n{signed_in}\n{person.password_link_count}"
-    return salted_hmac(_SALT, state, algorithm="sha256").hexdigest()[:32]

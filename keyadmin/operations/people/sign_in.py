@@ -1,13 +1,12 @@
-"""Sign-in with a password, for pages and API: the check of the password, and the rate limit of failures.
+"""Password sign-in for pages and API: one check of the password, and the limits of failures.
 
-Failures are counted by client address, and by client address and account together. With a count by account alone, an
-attacker could lock the owner of the account out.
-
-The limits are those of django-allauth. Its adapter needs the HTTP request.
+Failures are counted by address, and by address and account together, with the limits of django-allauth, whose adapter
+needs the HTTP request; pages and API both use this subclass. `throttle` counts them by account across addresses.
 """
 
 import math
 import time
+from contextlib import suppress
 from typing import Any, Final
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -19,9 +18,11 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 from keyadmin.conf import conf
+from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.core.request_origin import client_ip
+from keyadmin.operations.people import notices, throttle
 
-_ACTIONS: Final = ("login", "login_failed", "reset_password", "reset_password_from_key")
+_ACTIONS: Final = ("login_failed",)
 _APP: Final = "allauth.account"
 _UNKNOWN_ADDRESS: Final = "unknown"
 
@@ -29,9 +30,30 @@ _UNKNOWN_ADDRESS: Final = "unknown"
 class SignInAdapter(DefaultAccountAdapter):
     """allauth's adapter, with the client address as keyadmin determines it."""
 
+    #: Seconds that the account, or the known browser, has to wait.
+    _account_wait = 0
+    #: What `throttle` counts for this attempt.
+    _subject = b""
+
     def get_client_ip(self, request: HttpRequest) -> str:
-        """The client's address. Clients whose address cannot be determined share one limit."""
         return client_ip(request.META, conf.trusted_proxies) or _UNKNOWN_ADDRESS
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Count the attempt. Raises ValidationError if a limit is reached.
+
+        A browser in which this person signed in before has a count of its own, which no other client can use up.
+        Clients without a known address share no limit.
+        """
+        email = str(credentials.get("email", ""))
+        device = throttle.known_device(request.COOKIES.get(conf.device_cookie_name, ""), email)
+        if not device and self.get_client_ip(request) != _UNKNOWN_ADDRESS:
+            super().pre_authenticate(request, **credentials)
+        self._subject = throttle.subject_of("browser", device) if device else throttle.subject_of("account", email)
+        self._account_wait, failures = throttle.count_guess(self._subject)
+        if self._account_wait:
+            raise self.validation_error("too_many_login_attempts")
+        if failures == throttle.FREE_FAILURES and not device:
+            notices.queue_failed_sign_ins(email)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
         """The active person with these credentials, or None. Raises ValidationError after too many failures.
@@ -39,17 +61,23 @@ class SignInAdapter(DefaultAccountAdapter):
         Takes the same time for unknown and known accounts. allauth's method would not count the failures of a
         deactivated person with the right password.
         """
+        with suppress(EmailAddressError):
+            credentials["email"] = normal_form(str(credentials.get("email", "")))
         self.pre_authenticate(request, **credentials)
         user = authenticate(request, **credentials)
         AuthenticationBackend.unstash_authenticated_user()
         if user is None:
             self.authentication_failed(request, **credentials)
         else:
-            self._rollback_login_failed_rl_usage()
+            throttle.forget(self._subject)
+            if getattr(self, "_login_failed_rl_usage", None):
+                self._rollback_login_failed_rl_usage()
         return user
 
     def seconds_left(self, request: HttpRequest, **credentials: Any) -> int:
-        """Seconds until the account of these credentials can be tried again, at least 1."""
+        """Seconds until these credentials can be tried again; at least 1."""
+        if self._account_wait:
+            return self._account_wait
         return seconds_left(request, self._get_login_attempts_cache_key(request, **credentials))
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:

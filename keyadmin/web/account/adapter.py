@@ -10,8 +10,12 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
+from keyadmin.models import Person
+from keyadmin.operations.people import invitations
 from keyadmin.operations.people.sign_in import SignInAdapter
+from keyadmin.web.account import devices
 from keyadmin.web.common import errors
 
 #: Messages of django-allauth that are not shown, because the next page shows that the person has signed in or out.
@@ -30,7 +34,21 @@ class AccountAdapter(SignInAdapter):
             super().pre_authenticate(request, **credentials)
         except ValidationError as error:
             seconds = self.seconds_left(request, **credentials)
-            raise ImmediateHttpResponse(errors.too_many_attempts_response(request, seconds)) from error
+            raise ImmediateHttpResponse(errors.too_many_attempts_response(request, seconds, may_reset=True)) from error
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> HttpResponse:
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        if isinstance(user, Person):
+            devices.remember(request, response, user)
+        return response
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """The page after sign-in, if the request names none: open invitations first."""
+        person = request.user
+        if isinstance(person, Person) and invitations.of_person(person):
+            return reverse("invitations")
+        url: str = super().get_login_redirect_url(request)
+        return url
 
     def respond_user_inactive(self, request: HttpRequest, user: AbstractBaseUser) -> HttpResponse:
         return redirect("account_login")

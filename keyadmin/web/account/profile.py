@@ -14,8 +14,8 @@ from keyadmin.core.errors import InvalidInputError
 from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import ChangePasswordForm, ProfileForm
 from keyadmin.models import Person
-from keyadmin.operations import people
-from keyadmin.operations.people import passwords, sessions
+from keyadmin.operations import outbox, people
+from keyadmin.operations.people import invitations, passwords, sessions
 from keyadmin.web.common import errors, htmx, preferences
 from keyadmin.web.common.current_user import PageRequest, get_current_user
 
@@ -37,7 +37,14 @@ def profile(request: PageRequest) -> HttpResponseBase:
         else:
             messages.success(request, gettext("Profile saved"))
             return redirect("profile")
-    context = {"form": form, "person": person, "section": "profile"}
+    context = {
+        "form": form,
+        "person": person,
+        "memberships": list(user.memberships.values()),
+        "invitations": invitations.of_person(person),
+        "has_mail": outbox.has_mail_server(),
+        "section": "profile",
+    }
     return render(request, "profile/profile.html", context, status=htmx.form_status(form))
 
 

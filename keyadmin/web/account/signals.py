@@ -1,23 +1,19 @@
 """Receivers of signals of Django and django-allauth. Each records an event.
 
-Django and django-allauth announce sign-in, failed sign-in, sign-out and password reset only by signals.
+Django and django-allauth announce sign-in, failed sign-in and sign-out by signal only. Changes of passwords have views
+of ours, which need no signal.
 """
 
-from typing import Any, Final
+from typing import Any
 
-from allauth.account.signals import password_reset
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from keyadmin.core.actors import Interface
-from keyadmin.core.request_origin import without_control_characters
 from keyadmin.models import Person
-from keyadmin.operations.people import passwords, sessions
+from keyadmin.models.sign_in import AttemptKind
+from keyadmin.operations.people import attempts, sessions
 from keyadmin.web.common import actors
-from keyadmin.web.common.middleware import is_api
-
-_MAX_EMAIL_LENGTH: Final = 254
 
 
 def connect() -> None:
@@ -27,7 +23,6 @@ def connect() -> None:
     user_logged_in.connect(record_sign_in, dispatch_uid="keyadmin.signed_in")
     user_login_failed.connect(record_failed_sign_in, dispatch_uid="keyadmin.sign_in_failed")
     user_logged_out.connect(record_sign_out, dispatch_uid="keyadmin.signed_out")
-    password_reset.connect(record_password_reset, dispatch_uid="keyadmin.password_reset")
 
 
 def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
@@ -35,7 +30,9 @@ def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
     if request is None:
         return
     try:
-        sessions.sign_in(actor=actors.person_actor(request, user))
+        # The test client signs people in without a server.
+        base_url = actors.site_url(request) if "SERVER_NAME" in request.META else ""
+        sessions.sign_in(actor=actors.person_actor(request, user), base_url=base_url)
     except Exception:
         request.user = AnonymousUser()
         request.session.flush()
@@ -43,18 +40,13 @@ def record_sign_in(request: HttpRequest | None, user: Person, **_: Any) -> None:
 
 
 def record_failed_sign_in(request: HttpRequest | None, credentials: dict[str, Any], **_: Any) -> None:
-    """Record a failed sign-in. The signal is not sent above the rate limit, which bounds the number of events."""
+    """Not sent for attempts above the rate limit. The address that was typed is not stored: it may be a password."""
     if request is None:
         return
-    email = without_control_characters(str(credentials.get("email", "")), _MAX_EMAIL_LENGTH)
-    interface = Interface.API if is_api(request) else Interface.PAGE
-    sessions.record_failed_sign_in(actor=actors.anonymous_actor(request, email, interface))
+    person = Person.objects.with_email(str(credentials.get("email", ""))).values_list("id", flat=True).first()
+    attempts.count(AttemptKind.SIGN_IN, person=person, ip=actors.client_ip(request))
 
 
 def record_sign_out(request: HttpRequest | None, user: Person | None, **_: Any) -> None:
     if request is not None and user is not None:
         sessions.sign_out(actor=actors.person_actor(request, user))
-
-
-def record_password_reset(request: HttpRequest, user: Person, **_: Any) -> None:
-    passwords.record_reset(actor=actors.person_actor(request, user))

@@ -31,6 +31,11 @@ def anonymous_actor(request: HttpRequest, label: str, interface: Interface = Int
     )
 
 
+def site_url(request: HttpRequest) -> str:
+    """Scheme and host of the pages, for links."""
+    return conf.site_url(request.build_absolute_uri("/"))
+
+
 def client_ip(request: HttpRequest) -> str | None:
     """The client's address; None if it cannot be determined."""
     return request_origin.client_ip(request.META, conf.trusted_proxies)

@@ -118,8 +118,16 @@ class CurrentUser:
 
     def permissions(self, organisation: UUID) -> frozenset[Permission]:
         """As `policy.permissions`, without a statement for each organisation."""
-        roles = policy.principal_roles_of(system_role=self.person.system_role, role=self.role_in(organisation))
+        membership = self.memberships.get(organisation)
+        roles = policy.principal_roles_of(system_role=self.person.system_role, membership=membership)
         return policy.permissions_of(roles)
+
+    @property
+    def disabled_organisations(self) -> list[str]:
+        """The names of the person's organisations that are disabled. A system role is not limited by that."""
+        if self.person.system_role:
+            return []
+        return [row.organisation.name for row in self.memberships.values() if not row.organisation.is_active]
 
     def may_in_any(self, permission: Permission, organisation: Organisation | None = None) -> bool:
         """Whether the person has the permission in the organisation; without one, in any of `organisations`."""

@@ -8,7 +8,13 @@ from django.template import loader
 from django.utils.translation import gettext
 from django.views.decorators.csrf import requires_csrf_token
 
-from keyadmin.core.errors import ConflictError, ForbiddenError, NotFoundError, OperationError
+from keyadmin.core.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    OperationError,
+    OrganisationDisabledError,
+)
 from keyadmin.operations.people.sign_in import seconds_left
 from keyadmin.web.common import htmx
 from keyadmin.web.common.preferences import get_theme
@@ -27,6 +33,8 @@ def operation_error_response(request: HttpRequest, error: OperationError) -> Htt
             return htmx.error_response(request, 404, "404.html")
         case ForbiddenError():
             return htmx.error_response(request, 403, "403.html", error.message)
+        case OrganisationDisabledError():
+            return htmx.error_response(request, 409, "organisation_disabled.html", error.message)
         case ConflictError():
             return htmx.error_response(request, 409, "409.html", error.message)
         case _:
@@ -57,10 +65,13 @@ def too_many_attempts(request: HttpRequest) -> HttpResponse:
     return too_many_attempts_response(request, seconds_left(request))
 
 
-def too_many_attempts_response(request: HttpRequest, seconds: int) -> HttpResponse:
-    """429, with the seconds after which the next attempt is possible."""
+def too_many_attempts_response(request: HttpRequest, seconds: int, *, may_reset: bool = False) -> HttpResponse:
+    """429, with the seconds after which the next attempt is possible.
+
+    `may_reset`: a link to reset the password lets the person in at once.
+    """
     message = gettext("Too many attempts. Try again in %(seconds)s seconds.") % {"seconds": seconds}
-    response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds)
+    response = htmx.error_response(request, 429, "429.html", message, retry_after=seconds, may_reset=may_reset)
     response["Retry-After"] = str(seconds)
     return response
 

@@ -157,9 +157,16 @@ class Shell:
         self._user = user
 
     @property
-    def me(self) -> dict[str, str]:
+    def me(self) -> dict[str, Any]:
         user, person = self._user, self._user.person
-        return {"name": str(person), "email": person.email, "role": user.role_label, "time_zone": person.time_zone}
+        return {
+            "name": str(person),
+            "email": person.email,
+            "is_email_verified": person.is_email_verified,
+            "disabled_organisations": user.disabled_organisations,
+            "role": user.role_label,
+            "time_zone": person.time_zone,
+        }
 
     @property
     def navigation(self) -> list[dict[str, Any]]:

@@ -17,9 +17,9 @@ from django_htmx.http import trigger_client_event
 
 from keyadmin.core.errors import (
     ConflictError,
-    ForbiddenError,
     InvalidInputError,
     NotFoundError,
+    OperationError,
 )
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
@@ -130,8 +130,8 @@ def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
     )
 
 
-def _create_error(user: CurrentUser) -> ForbiddenError | NotFoundError:
-    """The error that says why the user cannot create a key in any organisation."""
+def _create_error(user: CurrentUser) -> OperationError:
+    """Why the user cannot create a key in any organisation."""
     if not user.organisations:
         return NotFoundError()
     return policy.forbidden(Permission.ISSUE_KEYS, Permission.ISSUE_KEYS, user.organisations[0])

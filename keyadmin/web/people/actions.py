@@ -14,9 +14,10 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.forms.people import AddRoleForm, PersonForm, RoleForm, SystemRoleForm
 from keyadmin.models import Key, Person, Role
 from keyadmin.operations import people, policy
+from keyadmin.operations.people import invitations
 from keyadmin.operations.people import rows as people_rows
 from keyadmin.operations.policy import Permission
-from keyadmin.web.common import capped_count, htmx
+from keyadmin.web.common import actors, capped_count, htmx
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.people.views import get_person_or_404, managed_organisations
 
@@ -27,7 +28,8 @@ _require_form_methods = require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    form = PersonForm(htmx.submitted(request), initial={"name": person.name, "email": person.email})
+    initial = {"name": person.name, "email": person.email}
+    form = PersonForm(htmx.submitted(request), initial=initial, may_change_email=person.may["email"])
     if form.is_valid():
         try:
             people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
@@ -49,11 +51,19 @@ def add_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     form = AddRoleForm(htmx.submitted(request), organisations=organisations, initial={"role": Role.MEMBER})
     if form.is_valid():
         try:
-            people.set_role(actor=user.actor, person=person.id, **form.cleaned_data)
+            invitations.invite(
+                actor=user.actor,
+                email=person.email,
+                name=person.name,
+                base_url=actors.site_url(request),
+                **form.cleaned_data,
+            )
         except InvalidInputError as error:
             form.add_operation_errors(error)
+        except ConflictError as error:
+            form.add_error(None, error.message)
         else:
-            return _close(request, person, gettext("Role added"))
+            return _close(request, person, gettext("Invited. The role counts when they accept."))
     return _dialog(request, "people/add_role.html", person, form, reverse("people:add_role", args=[person.id]))
 
 
@@ -149,7 +159,7 @@ def get_manageable_person(user: CurrentUser, person_id: UUID) -> Any:
     """The person, as from `get_person_or_404`. Raises ForbiddenError if the user may see but not manage them."""
     person = get_person_or_404(user, person_id)
     if not person.may["edit"]:
-        raise policy.forbidden(Permission.MANAGE_ALL_PEOPLE, Permission.MANAGE_ALL_PEOPLE, None)
+        people_rows.require_authority_over(user.actor, person)
     return person
 
 

@@ -13,14 +13,17 @@ from django.views.decorators.http import require_safe
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms.filters import ROLES, PeopleFilters
-from keyadmin.models import AccountStatus, Event, Organisation, Person, paging
+from keyadmin.models import AccountStatus, Event, Invitation, Organisation, Person, SystemRole, paging
+from keyadmin.operations.people import links
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.common.list_view import Listing
 
 PAGE_SIZE: Final = 20
-#: The number of events on a person's page.
+#: Invitations that the list shows.
+MAX_INVITATIONS: Final = 100
+#: Events that a person's page shows.
 MAX_EVENTS: Final = 8
 
 
@@ -38,6 +41,7 @@ def list_(request: PageRequest) -> HttpResponse:
         "filters": _filter_chips(listing),
         "roles": ROLES,
         "organisations": [(each.slug, each.name) for each in user.organisations] if len(user.organisations) > 1 else [],
+        "invitations": _open_invitations(user, listing.organisation),
         "may_invite": user.is_administrator or user.may_in_any(Permission.MANAGE_PEOPLE),
         "is_filtered": bool(listing.filters),
         "list_url": request.get_full_path(),
@@ -57,6 +61,7 @@ def detail(request: PageRequest, person_id: UUID) -> HttpResponse:
     context = {
         "person": person,
         "may_add_role": bool(managed - organisations) and person.account_status != AccountStatus.DEACTIVATED,
+        "links": links.open_links(person) if person.may["link"] else [],
         "events": Event.objects.visible_to(user.actor).of_target(str(person.id))[:MAX_EVENTS],
         "section": "people",
     }
@@ -82,9 +87,10 @@ def get_person_or_404(user: CurrentUser, person_id: UUID) -> Any:
 
 
 def visible_people(user: CurrentUser) -> QuerySet[Any]:
-    """The people whom the user may see, with `account_status_now`, `visible_memberships`, `has_memberships_outside`.
+    """The people whom the user may see.
 
-    `has_memberships_outside`: the person has a role in an organisation that the user does not manage.
+    With `account_status_now`, `visible_memberships`, `is_owner`, and `has_memberships_outside`: whether a person has a
+    role in an organisation that the user does not manage.
     """
     people = Person.objects.visible_to(user.actor).with_account_status().with_memberships_visible_to(user.actor)
     managed = [organisation.id for organisation in managed_organisations(user)]
@@ -95,22 +101,42 @@ def visible_people(user: CurrentUser) -> QuerySet[Any]:
 def set_allowed_actions(people: Iterable[Any], user: CurrentUser) -> None:
     """Set `may` on each person: action → whether the user is permitted and the person's state allows it.
 
-    An owner manages only people whose roles are all in organisations that the owner manages. The operations apply the
-    same rule.
+    An owner manages the people whose home organisation it is, and those without one whose roles are all in
+    organisations that the owner manages. The operations apply the same rules: see `operations.people.rows`.
     """
+    managed = {organisation.id for organisation in managed_organisations(user)}
     for person in people:
-        has_only_managed_roles = (
-            not person.system_role and person.visible_memberships and not person.has_memberships_outside
-        )
-        may_manage = user.is_administrator or has_only_managed_roles
+        has_only_managed_roles = person.visible_memberships and not person.has_memberships_outside
+        home = person.home_organisation_id
+        has_authority = not person.system_role and (home in managed if home else has_only_managed_roles)
+        may_manage = user.is_administrator or has_authority
+        if user.is_administrator:
+            may_act_as = person.system_role != SystemRole.ADMINISTRATOR
+        else:
+            may_act_as = has_authority and has_only_managed_roles and not person.is_owner
         is_active = person.account_status != AccountStatus.DEACTIVATED
         person.may = {
             "edit": may_manage,
+            "email": may_manage and (may_act_as or person.id == user.person.id),
+            "verify": user.is_administrator and is_active and not person.is_email_verified,
             "link": may_manage and is_active,
             "deactivate": may_manage and is_active and person.id != user.person.id,
             "reactivate": may_manage and not is_active,
             "system_role": user.is_administrator,
         }
+
+
+def _open_invitations(user: CurrentUser, organisation: Organisation | None) -> list[Any]:
+    """The newest open invitations that the user may see, with `may_change`."""
+    rows = Invitation.objects.visible_to(user.actor).open().select_related("organisation")
+    if organisation is not None:
+        rows = rows.filter(organisation=organisation)
+    managed = {each.id for each in managed_organisations(user)}
+    found = list(rows.order_by("-created_at", "id")[:MAX_INVITATIONS])
+    for invitation in found:
+        is_managed = invitation.organisation_id in managed and not invitation.system_role
+        invitation.may_change = user.is_administrator or is_managed
+    return found
 
 
 def _filtered_people(user: CurrentUser, listing: Listing) -> QuerySet[Any]:

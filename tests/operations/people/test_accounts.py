@@ -1,9 +1,11 @@
 """People and roles."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from allauth.account.models import EmailAddress
+from django.db import IntegrityError, transaction
 
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
 from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
@@ -14,9 +16,9 @@ from tests.operations.helpers import dump, latest_event, version
 # Create
 
 
-def test_owner_adds_a_person(northwind: Organisation, jonas: Person) -> None:
+def test_command_adds_a_person(northwind: Organisation) -> None:
     person = people.create(
-        actor=as_actor(jonas),
+        actor=OPERATOR,
         email=" New@Example.COM ",
         name="New",
         password=PASSWORD,
@@ -29,8 +31,25 @@ def test_owner_adds_a_person(northwind: Organisation, jonas: Person) -> None:
     assert row.memberships.get().role == Role.AUDITOR
     event = latest_event()
     assert (event.type, event.target_id, event.organisation_id) == ("person.created", str(row.id), northwind.id)
-    assert event.changes == {"name": [None, "New"], "email": [None, "new@example.com"], "role": [None, "auditor"]}
+    created = {"name": "New", "email": "new@example.com", "role": "auditor", "email_verified": False}
+    assert event.changes == {name: [None, value] for name, value in created.items()}
+    assert (row.is_email_verified, row.home_organisation) == (False, None)
     assert (version(northwind), version()) == (1, 1)  # nothing cached is stale
+
+
+def test_address_in_any_form_names_one_person(db: None) -> None:
+    person = people.create(actor=OPERATOR, email="Ann@Bücher.example", name="Ann")
+    assert person.email == "ann@xn--bcher-kva.example"
+    for form in ("ANN@BÜCHER.example", "ann@xn--bcher-kva.example", "ａnn@bücher.example"):
+        assert Person.objects.with_email(form).get() == person
+        with pytest.raises(InvalidInputError, match="already a person with this email"):
+            people.create(actor=OPERATOR, email=form, name="Another")
+
+
+@pytest.mark.parametrize("email", ["Sam@northwind.example", "sám@northwind.example", "sam@bücher.example", "sam"])
+def test_database_refuses_an_address_in_another_form(sam: Person, email: str) -> None:
+    with pytest.raises(IntegrityError, match="person_email_"), transaction.atomic():
+        Person.objects.filter(id=sam.id).update(email=email)
 
 
 def test_person_without_a_password_cannot_sign_in(db: None) -> None:
@@ -40,20 +59,21 @@ def test_person_without_a_password_cannot_sign_in(db: None) -> None:
 
 
 def test_command_creates_the_first_administrator(db: None) -> None:
-    person = people.create(actor=OPERATOR, email="a@example.com", name="A", system_role=SystemRole.ADMINISTRATOR)
-    assert Person.objects.get(id=person.id).system_role == SystemRole.ADMINISTRATOR
+    given: dict[str, Any] = {"email": "a@example.com", "name": "A", "system_role": SystemRole.ADMINISTRATOR}
+    with pytest.raises(ConflictError, match="not verified"):
+        people.create(actor=OPERATOR, **given)
+    person = people.create(actor=OPERATOR, is_email_verified=True, **given)
+    row = Person.objects.get(id=person.id)
+    assert (row.system_role, row.is_email_verified) == (SystemRole.ADMINISTRATOR, True)
+    assert latest_event().changes["email_verified"] == [None, True]
     assert version() == 1  # nothing cached is stale
 
 
-def test_owner_cannot_give_a_system_role(northwind: Organisation, jonas: Person) -> None:
-    with pytest.raises(ForbiddenError, match="system roles"):
+def test_owner_cannot_create_a_person(northwind: Organisation, jonas: Person) -> None:
+    """They would choose the password of an address that may be another person's."""
+    with pytest.raises(ForbiddenError):
         people.create(
-            actor=as_actor(jonas),
-            email="a@example.com",
-            name="A",
-            system_role="auditor",
-            organisation=northwind.id,
-            role=Role.MEMBER,
+            actor=as_actor(jonas), email="a@example.com", name="A", organisation=northwind.id, role=Role.MEMBER
         )
 
 
@@ -64,6 +84,10 @@ def test_owner_cannot_give_a_system_role(northwind: Organisation, jonas: Person)
         ("email", "no address"),
         ("email", "a" * 250 + "@example.com"),
         ("email", "SAM@northwind.example"),
+        ("email", "ſam@northwind.example"),
+        ("email", "ｓam@northwind.example"),
+        ("email", "jürgen@example.com"),
+        ("email", '"sam"@northwind.example'),
         ("name", " "),
         ("name", "a\x00"),
         ("password", "short"),
@@ -76,7 +100,7 @@ def test_owner_cannot_give_a_system_role(northwind: Organisation, jonas: Person)
 def test_invalid_person_is_rejected(northwind: Organisation, sam: Person, field: str, value: str) -> None:
     rows = {"email": "a@example.com", "name": "A", "role": Role.MEMBER} | {field: value}
     with pytest.raises(InvalidInputError) as raised:
-        people.create(actor=OPERATOR, organisation=northwind.id, **rows)
+        people.create(actor=OPERATOR, is_email_verified=True, organisation=northwind.id, **rows)
     assert list(raised.value.errors) == [field]
 
 
@@ -90,6 +114,7 @@ def test_administrator_edits_any_person(priya: Person, maya: Person) -> None:
     assert latest_event().changes == {
         "name": ["Priya Raman", "P. Raman"],
         "email": ["priya@northwind.example", "p@example.com"],
+        "email_verified": [True, False],
     }
 
 
@@ -109,6 +134,59 @@ def test_person_edits_their_own_name_but_not_their_email(sam: Person) -> None:
 
 def test_owner_edits_a_person_of_their_organisation_only(jonas: Person, sam: Person) -> None:
     people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
+
+
+@pytest.mark.parametrize("role", [Role.MEMBER, Role.AUDITOR, Role.OWNER])
+def test_owner_changes_the_address_of_people_with_a_lower_role_only(
+    northwind: Organisation, jonas: Person, role: str
+) -> None:
+    person = member_of(northwind, role, email="kim@example.com")
+    people.edit(actor=as_actor(jonas), person=person.id, name="Kim")
+    if role == Role.OWNER:
+        with pytest.raises(ForbiddenError, match="email address of this person"):
+            people.edit(actor=as_actor(jonas), person=person.id, email="jonas+kim@example.com")
+    else:
+        people.edit(actor=as_actor(jonas), person=person.id, email="jonas+kim@example.com")
+    person.refresh_from_db()
+    assert person.is_email_verified == (role == Role.OWNER)
+
+
+def test_owner_at_home_deactivates_a_person_with_another_organisation_but_cannot_take_the_account(
+    northwind: Organisation, contoso: Organisation, jonas: Person, lena: Person
+) -> None:
+    person = member_of(northwind, email="kim@example.com", home_organisation=northwind)
+    MembershipFactory.create(person=person, organisation=contoso)
+    with pytest.raises(ForbiddenError):
+        people.edit(actor=as_actor(jonas), person=person.id, email="jonas+kim@example.com")
+    made = people.create_password_link(actor=as_actor(jonas), person=person.id, base_url="https://keys.example.com")
+    assert made.token == ""
+    for act in (people.deactivate, people.create_password_link):
+        with pytest.raises(ForbiddenError):
+            act(actor=as_actor(lena), person=person.id)
+    people.deactivate(actor=as_actor(jonas), person=person.id)
+    people.reactivate(actor=as_actor(jonas), person=person.id)
+    people.remove_role(actor=as_actor(lena), person=person.id, organisation=contoso.id)
+    assert person.memberships.get().organisation == northwind
+
+
+def test_home_organisation_moves_to_the_oldest_when_the_person_leaves_it(
+    northwind: Organisation, contoso: Organisation, jonas: Person
+) -> None:
+    person = member_of(northwind, home_organisation=northwind)
+    MembershipFactory.create(person=person, organisation=contoso)
+    people.remove_role(actor=as_actor(jonas), person=person.id, organisation=northwind.id)
+    assert Person.objects.get(id=person.id).home_organisation == contoso
+
+
+def test_person_leaves_an_organisation_by_themselves(
+    northwind: Organisation, contoso: Organisation, sam: Person
+) -> None:
+    MembershipFactory.create(person=sam, organisation=contoso)
+    people.remove_role(actor=as_actor(sam), person=sam.id, organisation=northwind.id)
+    assert sam.memberships.get().organisation == contoso
+    assert (latest_event().type, latest_event().actor_id) == ("person.role_removed", sam.id)
+    with pytest.raises(NotFoundError):
+        people.remove_role(actor=as_actor(sam), person=sam.id, organisation=northwind.id)
 
 
 @pytest.mark.parametrize("also", ["administrator", "auditor", "another organisation"])
@@ -184,10 +262,14 @@ def test_role_is_set_changed_and_removed(northwind: Organisation, sam: Person, j
     assert version(northwind) == 3
 
 
-def test_administrator_adds_a_person_to_another_organisation(contoso: Organisation, sam: Person, maya: Person) -> None:
-    people.set_role(actor=as_actor(maya), person=sam.id, organisation=contoso.id, role=Role.MEMBER)
-    assert sam.memberships.count() == 2
-    assert latest_event().changes == {"role": [None, "member"]}
+@pytest.mark.parametrize("by_command", [True, False])
+def test_nothing_adds_a_person_to_another_organisation_without_consent(
+    contoso: Organisation, sam: Person, maya: Person, by_command: bool
+) -> None:
+    actor = OPERATOR if by_command else as_actor(maya)
+    with pytest.raises(ConflictError, match="has no role in Contoso"):
+        people.set_role(actor=actor, person=sam.id, organisation=contoso.id, role=Role.MEMBER)
+    assert sam.memberships.count() == 1
 
 
 def test_owner_cannot_see_people_of_other_organisations(contoso: Organisation, sam: Person, lena: Person) -> None:
@@ -220,6 +302,16 @@ def test_system_role_is_set_and_removed(maya: Person, sam: Person) -> None:
     people.set_system_role(actor=as_actor(sam), person=maya.id, system_role="")
     assert Person.objects.get(id=maya.id).system_role == ""
     assert version() == 3
+
+
+@pytest.mark.parametrize("role", [SystemRole.ADMINISTRATOR, SystemRole.AUDITOR])
+def test_unverified_person_gets_no_system_role(northwind: Organisation, maya: Person, role: str) -> None:
+    person = member_of(northwind, unverified=True)
+    for actor in (as_actor(maya), OPERATOR):
+        with pytest.raises(ConflictError, match="is not verified"):
+            people.set_system_role(actor=actor, person=person.id, system_role=role)
+    people.verify_email(actor=as_actor(maya), person=person.id)
+    people.set_system_role(actor=as_actor(maya), person=person.id, system_role=role)
 
 
 @pytest.mark.parametrize("role", ["", SystemRole.AUDITOR])

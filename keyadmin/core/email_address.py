@@ -1,0 +1,30 @@
+"""The one form of an email address. It is stored, and every comparison uses it."""
+
+import unicodedata
+
+
+class EmailAddressError(ValueError):
+    """Text that is no address that can be stored. `is_local_part_foreign`: only because of characters before the @."""
+
+    def __init__(self, *, is_local_part_foreign: bool = False) -> None:
+        super().__init__("not an email address")
+        self.is_local_part_foreign = is_local_part_foreign
+
+
+def normal_form(address: str) -> str:
+    """The address in NFKC, case-folded, with the domain in ASCII (IDNA). The part before the @ must be ASCII.
+
+    So addresses that reach one mailbox, or that look alike, are equal: `Ann@Bücher.example` and
+    `ann@xn--bcher-kva.example`. Raises EmailAddressError. The result need not be a valid address in other respects.
+    """
+    text = unicodedata.normalize("NFKC", address.strip()).casefold()
+    local_part, at, domain = text.rpartition("@")
+    if not at or not local_part or '"' in local_part:  # quotes would give a mailbox a second address
+        raise EmailAddressError
+    try:
+        ascii_domain = domain.encode("idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise EmailAddressError from error
+    if not local_part.isascii():
+        raise EmailAddressError(is_local_part_foreign=True)
+    return f"{local_part}@{ascii_domain}"
