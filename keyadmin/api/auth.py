@@ -19,6 +19,7 @@ from django.urls import reverse
 from keyadmin.api.errors import CallDeniedError
 from keyadmin.callpath.credentials import CREDENTIAL_HEADERS
 from keyadmin.callpath.request import REQUEST_HEADERS, decide
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core import environ, request_origin
 from keyadmin.core.actors import Actor, ActorKind, Interface
@@ -94,7 +95,8 @@ def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Calle
 
 def _access_token(headers: dict[str, list[str]]) -> str:
     """Return the value of a bearer header that looks like a JWT, if it is the only credential; else ""."""
-    if not conf.jwt_key or [name for name in CREDENTIAL_HEADERS if name in headers] != ["authorization"]:
+    sent = [name for name in CREDENTIAL_HEADERS if any(value.strip(" \t") for value in headers.get(name, ()))]
+    if not conf.jwt_key or sent != ["authorization"]:
         return ""
     values = headers["authorization"]
     match = _match_bearer_jwt(values[0].strip(" \t")) if len(values) == 1 else None
@@ -145,7 +147,7 @@ def person_actor(request: HttpRequest, person: Person) -> Actor:
     """Return `person` as the actor of an operation called through the API."""
     return request_origin.build_actor(
         request.META,
-        conf.trusted_proxies,
+        state.client_addresses.find_text(request.META),
         kind=ActorKind.PERSON,
         actor_id=person.id,
         label=str(person),
@@ -161,7 +163,7 @@ def actor_of(request: ApiRequest) -> Actor:
     key = request.auth.key
     return request_origin.build_actor(
         request.META,
-        conf.trusted_proxies,
+        state.client_addresses.find_text(request.META),
         kind=ActorKind.KEY,
         actor_id=key.id,
         label=key.name,

@@ -33,14 +33,14 @@ def parse_credentials(headers: Headers) -> tokens.Token | Denial:
 
 
 def single_value(headers: Headers, name: str) -> str | None:
-    """The value of the header, without surrounding blanks; None if it is absent.
+    """The value of the header, without surrounding blanks; None if it is absent or empty.
 
-    Raises ValueError if the header is empty, or has several values.
+    Raises ValueError if the header has several values.
     """
     values = headers.get(name)
     if not values:
         return None
     value = values[0].strip(" \t")
-    if len(values) > 1 or not value or "," in value:
+    if len(values) > 1 or "," in value:
         raise ValueError(name)
-    return value
+    return value or None

@@ -7,10 +7,8 @@ from keyadmin.callpath.authorize import authorize
 from keyadmin.callpath.credentials import CREDENTIAL_HEADERS, Headers, parse_credentials, single_value
 from keyadmin.callpath.rules import Call
 from keyadmin.callpath.state import state
-from keyadmin.conf import conf
 from keyadmin.core import routes, tokens
 from keyadmin.core.callers import Verdict
-from keyadmin.core.client_address import client_address
 from keyadmin.core.denials import Denial, DenialReason
 
 #: Every header that a verdict depends on, in lower case.
@@ -56,5 +54,5 @@ def parse_request(
         return Denial(DenialReason.AMBIGUOUS_REQUEST)
     if not routes.is_canonical(path):
         return Denial(DenialReason.AMBIGUOUS_REQUEST)
-    address = client_address(peer, headers.get("x-forwarded-for", ()), conf.trusted_proxies)
+    address = state.client_addresses.find(peer, headers.get("x-forwarded-for", ()))
     return token, Call(method, path, address, channel, person, cost, organisation, declared_route)

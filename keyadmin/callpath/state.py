@@ -6,6 +6,7 @@ from typing import Final
 
 from keyadmin.callpath.background import PeriodicThread
 from keyadmin.callpath.circuit_breaker import CircuitBreaker
+from keyadmin.callpath.client_addresses import ClientAddresses
 from keyadmin.callpath.connection import Database
 from keyadmin.callpath.limits import Limits
 from keyadmin.callpath.metrics import CallPathMetrics
@@ -21,6 +22,7 @@ class CallPathState:
         self._build()
 
     def _build(self) -> None:
+        self.client_addresses = ClientAddresses()
         self.metrics = CallPathMetrics()
         self.circuit_breaker = CircuitBreaker()
         self.database = Database(self.circuit_breaker, self.metrics)

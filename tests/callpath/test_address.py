@@ -8,8 +8,8 @@ from tests.live.servers import Server
 
 @pytest.fixture
 def key(rows: CommittedRows) -> CreatedKey:
-    """A key with the allow-list 10.0.0.0/8."""
-    return rows.key(networks=("10.0.0.0/8",))
+    """A key with the allow-list 10.0.0.0/8 and 2001:db8::/32."""
+    return rows.key(networks=("10.0.0.0/8", "2001:db8::/32"))
 
 
 def status(server: Server, created: CreatedKey, *forwarded: str | bytes) -> int:
@@ -41,7 +41,21 @@ def status(server: Server, created: CreatedKey, *forwarded: str | bytes) -> int:
         (["10.1.2.3%eth0"], 403),
         (["10.1.2.3, garbage"], 403),
         (["10.1.2.3,"], 403),
-        (["10.1.2.3:443"], 403),
+        (["10.1.2.3", ""], 403),
+        (["", ""], 403),
+        (["10.1.2.3:443"], 200),
+        (["8.8.8.8:1, 10.1.2.3:65535"], 200),
+        (["10.1.2.3:443", "8.8.8.8:443"], 403),
+        (["10.1.2.3:65536"], 403),
+        (["10.1.2.3:"], 403),
+        (["10.1.2.3:http"], 403),
+        (["[10.1.2.3]:443"], 403),
+        (["[::ffff:10.1.2.3]:443"], 200),
+        (["[2001:db8::7]:443"], 200),
+        (["[2001:db8::7]"], 200),
+        (["2001:db8::7"], 200),
+        (["[2001:db8::7]x"], 403),
+        (["[2001:db9::7]:443"], 403),
         (["010.1.2.3"], 403),
         (["10.1.2"], 403),
         (["167838211"], 403),
@@ -109,6 +123,14 @@ def test_call_denied_by_address_changes_neither_quota_nor_last_use(
     assert {name: after[name] for name in after if name != "_state"} == {
         name: before[name] for name in before if name != "_state"
     }
+
+
+def test_unreadable_forwarded_address_is_logged_once_a_minute_and_process(proxied: Server, key: CreatedKey) -> None:
+    for number in range(12):
+        assert status(proxied, key, f"unreadable-{number}") == 403
+    lines = [line for line in proxied.log.read_text().splitlines() if "X-Forwarded-For is not readable" in line]
+    assert 1 <= len(lines) <= len(proxied.workers())
+    assert "127.0.0.1" in lines[-1]
 
 
 def test_invalid_forwarded_address_is_escaped_in_the_log(proxied: Server, key: CreatedKey) -> None:

@@ -14,7 +14,7 @@ strangers = st.one_of(
     st.ip_addresses(v=4, network="198.51.100.0/24"), st.ip_addresses(v=6, network="2001:db9::/32")
 ).map(str)
 garbage = st.sampled_from(
-    ["", "unknown", "_hidden", "::1%eth0", "010.0.0.1", "10.0.0.1:80", "[::1]", "1.2.3", "é", "\x00"]
+    ["", "unknown", "_hidden", "::1%eth0", "010.0.0.1", "10.0.0.1:", "[10.0.0.1]", "[::1", "1.2.3", "é", "\x00"]
 )
 claims = st.lists(st.one_of(proxies, strangers, garbage, st.text(max_size=20)), max_size=5)
 
@@ -63,7 +63,7 @@ def test_leftmost_address_is_the_client_if_all_are_trusted(peer, chain, cuts):
     assert client_address(peer, as_headers(chain, cuts), TRUSTED) == address(chain[0])
 
 
-@pytest.mark.parametrize("forwarded", [[], [""], [" \t"], ["", ""]])
+@pytest.mark.parametrize("forwarded", [[], [""], [" \t"]])
 def test_trusted_peer_without_header_is_the_client(forwarded):
     assert client_address("10.0.0.1", forwarded, TRUSTED) == address("10.0.0.1")
 
@@ -86,10 +86,47 @@ def test_entries_are_read_from_the_right(forwarded, client):
 
 
 @pytest.mark.parametrize(
-    "entry", ["8.8.8.8,", ",", "8.8.8.8, ,10.1.2.3", "8.8.8.8%eth0", "8.8.8.8\n", "8.8.8.8:443", "\udcff"]
+    "entry",
+    [
+        "8.8.8.8,",
+        ",",
+        "8.8.8.8, ,10.1.2.3",
+        "8.8.8.8%eth0",
+        "8.8.8.8\n",
+        "8.8.8.8:",
+        "8.8.8.8:65536",
+        "8.8.8.8:٣",
+        "\udcff",
+    ],
 )
 def test_invalid_entry_makes_the_client_unknown(entry):
     assert client_address("10.0.0.1", [entry], TRUSTED) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "client"),
+    [
+        ("198.51.100.7:5678", "198.51.100.7"),
+        ("198.51.100.7:0", "198.51.100.7"),
+        ("[2001:db9::7]", "2001:db9::7"),
+        ("[2001:DB9::7]:443", "2001:db9::7"),
+        ("[::ffff:198.51.100.7]:443", "198.51.100.7"),
+        ("2001:db9::7:443", "2001:db9::7:443"),  # an address as it stands
+        ("198.51.100.7:1, 10.0.0.2:2, [2001:db8::1]:3", "198.51.100.7"),
+    ],
+)
+def test_port_and_brackets_of_an_entry_are_removed(entry, client):
+    assert client_address("10.0.0.1", [entry], TRUSTED) == address(client)
+
+
+@pytest.mark.parametrize("entry", ["[198.51.100.7]", "[2001:db9::7", "2001:db9::7]", "[2001:db9::7]:", "[]:80", ":80"])
+def test_unbalanced_brackets_and_missing_parts_make_the_client_unknown(entry):
+    assert client_address("10.0.0.1", [entry], TRUSTED) is None
+
+
+@pytest.mark.parametrize("lines", [["198.51.100.7", ""], ["", "198.51.100.7", " "], ["", ""]])
+def test_lines_mean_the_same_joined_and_apart(lines):
+    assert client_address("10.0.0.1", lines, TRUSTED) == client_address("10.0.0.1", [",".join(lines)], TRUSTED) is None
 
 
 def test_mapped_peer_is_recognised_as_trusted():

@@ -279,13 +279,15 @@ def test_forged_forwarded_address_does_not_avoid_throttling(maya: Person) -> Non
     assert statuses[-1] == 429
 
 
-def test_attempts_behind_a_trusted_proxy_are_counted_by_client(maya: Person) -> None:
+@pytest.mark.parametrize("port", ["", ":{}"])
+def test_attempts_behind_a_trusted_proxy_are_counted_by_client(maya: Person, port: str) -> None:
     proxies = cidr.compile_networks([cidr.parse("127.0.0.1")])
     with override_settings(KEYADMIN_TRUSTED_PROXIES=proxies):
-        for _ in range(20):
-            attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"})
+        for number in range(20):
+            attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1" + port.format(5000 + number)})
         assert attempt(maya.email, headers={"X-Forwarded-For": "203.0.113.1"}).status_code == 429
-        assert attempt(maya.email, PASSWORD, headers={"X-Forwarded-For": "203.0.113.2"}).status_code == 302
+        other = "203.0.113.2" + port.format(5678)
+        assert attempt(maya.email, PASSWORD, headers={"X-Forwarded-For": other}).status_code == 302
     assert latest_event().ip == "203.0.113.2"
 
 

@@ -17,9 +17,9 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core.email_address import EmailAddressError, normal_form
-from keyadmin.core.request_origin import client_ip
 from keyadmin.operations.people import notices, throttle
 
 _ACTIONS: Final = ("login_failed",)
@@ -36,7 +36,7 @@ class SignInAdapter(DefaultAccountAdapter):
     _subject = b""
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        return client_ip(request.META, conf.trusted_proxies) or _UNKNOWN_ADDRESS
+        return state.client_addresses.find_text(request.META) or _UNKNOWN_ADDRESS
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         """Count the attempt. Raises ValidationError if a limit is reached.

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core import request_origin
 from keyadmin.core.actors import Actor, ActorKind, Interface
@@ -14,7 +15,7 @@ def person_actor(request: HttpRequest, person: Person, organisations: tuple[UUID
     """The actor of a request that `person` sent. `organisations`: those that the person may read, as in Actor."""
     return request_origin.build_actor(
         request.META,
-        conf.trusted_proxies,
+        client_ip(request),
         kind=ActorKind.PERSON,
         actor_id=person.id,
         label=str(person),
@@ -27,7 +28,7 @@ def person_actor(request: HttpRequest, person: Person, organisations: tuple[UUID
 def anonymous_actor(request: HttpRequest, label: str, interface: Interface = Interface.PAGE) -> Actor:
     """The actor of a request without a signed-in person. `label` is what history shows for it."""
     return request_origin.build_actor(
-        request.META, conf.trusted_proxies, kind=ActorKind.PERSON, actor_id=None, label=label, interface=interface
+        request.META, client_ip(request), kind=ActorKind.PERSON, actor_id=None, label=label, interface=interface
     )
 
 
@@ -38,4 +39,4 @@ def site_url(request: HttpRequest) -> str:
 
 def client_ip(request: HttpRequest) -> str | None:
     """The client's address; None if it cannot be determined."""
-    return request_origin.client_ip(request.META, conf.trusted_proxies)
+    return state.client_addresses.find_text(request.META)

@@ -109,6 +109,11 @@ def test_credentials_are_decided_as_everywhere(verify: Verify, rows: CommittedRo
         (400, [("X-API-Key", f"{key}, {key}")]),
         (400, [("X-API-Key", key), ("Authorization", f"Bearer {key}")]),
         (400, [("X-API-Key-Id", identity)]),
+        (204, [("X-API-Key", key), ("Authorization", "")]),
+        (204, [("X-API-Key", ""), ("Authorization", f"Bearer {key}")]),
+        (204, [("X-API-Key", key), ("On-Behalf-Of", ""), ("X-Channel", " ")]),
+        (401, [("X-API-Key", ""), ("Authorization", " ")]),
+        (400, [("X-API-Key", key), ("X-API-Key", "")]),
     ]
     for status, headers in cases:
         answer = verify.request(headers)
@@ -139,6 +144,10 @@ def test_trace_is_denied(verify: Verify, rows: CommittedRows) -> None:
         (["10.1.2.3", "8.8.8.8"], 403),
         (["::ffff:10.1.2.3"], 204),
         (["unknown"], 403),
+        (["10.1.2.3:5678"], 204),
+        (["8.8.8.8:5678"], 403),
+        (["[::ffff:10.1.2.3]:5678"], 204),
+        (["10.1.2.3", ""], 403),
         ([], 403),
     ],
 )
