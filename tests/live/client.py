@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from http.client import HTTPMessage, HTTPResponse
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+#: KEYADMIN_METRICS_TOKEN of all servers that tests start, and the header with it.
+METRICS_TOKEN: Final = "for-tests-only-metrics"
+METRICS_HEADERS: Final = [("Authorization", f"Bearer {METRICS_TOKEN}")]
 
 type Headers = Iterable[tuple[str | bytes, str | bytes]]
 

@@ -1,13 +1,24 @@
 """Logs contain no key and no control character, in every format. The logging program is a process of its own."""
 
+import fcntl
 import json
+import os
+import re
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from keyadmin.core import redaction
 from keyadmin.env import ROOT
+from keyadmin.server import metrics
+from keyadmin.server.run import end_group, services
+from tests.integrations.gateway import servers
+from tests.live.client import METRICS_HEADERS
+from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port
+from tests.owner import database_environ
 
 SECRET = ("Qw7eR2tYx" * 6)[:49]
 DEFAULT = f"whm_A1b2C3d4E5f6G7h8_{SECRET}"
@@ -78,3 +89,82 @@ def test_key_is_redacted_whatever_surrounds_it(around: str, hidden: str) -> None
 )
 def test_text_without_a_secret_is_not_redacted(text: str) -> None:
     assert redaction.redact(text) == text
+
+
+@pytest.mark.parametrize("name", ["web server", "verify server"])
+def test_log_that_is_not_read_stops_no_call(database_url: str, tmp_path: Path, name: str) -> None:
+    """Of 2,600 denials at most 2,000 wait in the process; the others are dropped and counted."""
+    port = free_port()
+    command = services(port, port)[name == "verify server"].command
+    environ = servers.SETTINGS | database_environ(database_url)
+    environ |= {"WEB_CONCURRENCY": "1", "KEYADMIN_VERIFY_WORKERS": "1", "KEYADMIN_METRICS_DIR": str(tmp_path)}
+    read_end, write_end = os.pipe()
+    fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, 4096)
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, stderr=write_end, start_new_session=True)
+    os.close(write_end)
+    try:
+        server = Server(process, port, tmp_path)
+        wait_until_up(server)
+        asked = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats")]
+        for _ in range(2600):
+            assert server.request("/verify" if name == "verify server" else "/api/chats", asked).status == 401
+        began = time.monotonic()
+        assert server.request("/healthz").status == 200
+        assert time.monotonic() - began < 1
+        time.sleep(2 * metrics.PUBLISH_INTERVAL_SECONDS)
+        exposition = server.request("/metrics", METRICS_HEADERS).body.decode()
+        dropped = re.search(r"^keyadmin_log_lines_dropped_total ([0-9.]+)$", exposition, re.MULTILINE)
+        assert dropped is not None
+        assert float(dropped[1]) >= 400
+    finally:
+        os.close(read_end)
+        end_group(process)
+
+
+def wait_until_up(server: Server) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        try:
+            server.request("/healthz")
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        else:
+            return
+
+
+def test_log_on_a_full_disk_stops_no_program() -> None:
+    program = PROGRAM + "\nlog.warning('still here')\nlogs.writer.flush()\nprint(logs.writer.dropped)\n"
+    with Path("/dev/full").open("wb") as full:
+        arguments = [sys.executable, "-c", program, "production", DEFAULT, SECRET, COMPACT]
+        done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, check=True)
+    assert done.stdout == "15\n"
+
+
+def test_log_without_a_reader_stops_no_program() -> None:
+    program = PROGRAM + "\nlogs.writer.flush()\nprint(logs.writer.dropped)\n"
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    arguments = [sys.executable, "-c", program, "production", DEFAULT, SECRET, COMPACT]
+    done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=write_end, text=True, check=True)
+    os.close(write_end)
+    assert done.stdout == "14\n"
+
+
+def test_forked_child_writes_its_own_lines_once() -> None:
+    program = """
+import os, sys
+import structlog
+from keyadmin.server import logs
+logs.configure("production")
+log = structlog.get_logger("keyadmin.test")
+log.warning("of the parent")
+logs.writer.flush()
+if os.fork() == 0:
+    log.warning("of the child")
+    sys.exit()
+os.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert [event for event in events if event.startswith("of the")] == ["of the parent", "of the child"]
