@@ -24,6 +24,7 @@ from keyadmin.callpath.connection import (
     RawRow,
     RowLockedError,
     Statement,
+    StatementFailedError,
 )
 
 type Values = Sequence[bytes | None]
@@ -65,14 +66,14 @@ class PendingConsume:
 
     `deadline` is by `time.monotonic()`. Its thread waits for the lock `ready`, which is released when the call is
     finished, or when the call became the leader, whose thread must send the next batch. A finished call has a `row`, or
-    `is_locked` if the batch met a locked row; otherwise the server did not answer.
+    `has_failed` if the server rejected the statement of the batch; otherwise the server did not answer.
     """
 
     values: Values
     deadline: float
     ready: threading.Lock = field(default_factory=threading.Lock)
     is_leader: bool = False
-    is_locked: bool = False
+    has_failed: bool = False
     row: RawRow | None = None
 
 
@@ -121,7 +122,7 @@ class ConsumeBatcher:
         except BaseException:  # including an exception that another thread has raised in this one
             self._abandon(pending)
             raise
-        if pending.row is None and not pending.is_locked:
+        if pending.row is None and not pending.has_failed:
             raise DatabaseUnavailableError
         return pending.row
 
@@ -182,7 +183,10 @@ class ConsumeBatcher:
         except RowLockedError:
             self.bypass.add([pending.values[0] for pending in batch])
             for pending in batch:
-                pending.is_locked = True
+                pending.has_failed = True
+        except StatementFailedError:  # not repeated for a single call: it would fail again
+            for pending in batch:
+                pending.has_failed = len(batch) > 1
         except DatabaseUnavailableError:  # `consume` raises it in the thread of each call, which has no row
             return
 

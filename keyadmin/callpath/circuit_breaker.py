@@ -11,6 +11,10 @@ from threading import Lock
 from time import monotonic
 from typing import Final
 
+import structlog
+
+log = structlog.get_logger("keyadmin.callpath")
+
 #: Seconds after a failure in which no statement is sent.
 OPEN_SECONDS: Final = 0.5
 #: Seconds after which another trial may start, if the last one has recorded neither success nor failure.
@@ -25,15 +29,22 @@ class CircuitBreaker:
         self._has_failed = False
         self._open_until = 0.0
 
-    def record_failure(self) -> None:
-        """Opens the breaker, because the server did not answer."""
+    def record_failure(self, reason: str = "") -> None:
+        """Opens the breaker, because the server did not answer. `reason` is for the log."""
         with self._lock:
+            was_closed = not self._has_failed
             self._has_failed, self._open_until = True, monotonic() + OPEN_SECONDS
+        if was_closed:
+            log.warning("circuit breaker opened: PostgreSQL does not answer", reason=reason)
 
     def record_success(self) -> None:
         """Closes the breaker, because the server answered."""
-        if self._has_failed:
-            self._has_failed = False
+        if not self._has_failed:
+            return
+        with self._lock:
+            has_closed, self._has_failed = self._has_failed, False
+        if has_closed:
+            log.warning("circuit breaker closed: PostgreSQL answers again")
 
     def allow_request(self) -> bool:
         """Whether to send a statement now. After a failure, True starts a trial."""

@@ -18,6 +18,7 @@ from typing import Any, Final, LiteralString, Self, cast
 from weakref import WeakSet
 
 import psycopg
+import structlog
 from django.db import connections
 from psycopg import waiting
 from psycopg.abc import PQGen
@@ -30,9 +31,13 @@ from keyadmin.callpath.circuit_breaker import CircuitBreaker
 from keyadmin.callpath.metrics import CallPathMetrics
 from keyadmin.conf import conf
 
+log = structlog.get_logger("keyadmin.callpath")
+
 #: The columns of a row as PostgreSQL sends them: encoded text, or None for NULL.
 type RawRow = tuple[bytes | None, ...]
 
+#: SQLSTATEs of a lost connection: connection exception, and a shutdown or crash of the server.
+_LOST_CONNECTION: Final = ("08", "57P")
 #: Errors of a statement that waited for a locked row. The statement had no effect.
 LOCK_ERRORS: Final = (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected)
 #: Seconds after a statement in which the connection is reused without checking its socket.
@@ -47,8 +52,12 @@ class DatabaseUnavailableError(Exception):
     """PostgreSQL did not answer in time. Whether the statement took effect is unknown."""
 
 
-class RowLockedError(DatabaseUnavailableError):
-    """Another transaction has locked a row for too long. The statement had no effect."""
+class StatementFailedError(DatabaseUnavailableError):
+    """PostgreSQL answered with an error, so it is available. Nothing took effect."""
+
+
+class RowLockedError(StatementFailedError):
+    """PostgreSQL answered that another transaction has locked a row for too long."""
 
 
 class Statement:
@@ -87,8 +96,11 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        #: The deadline of the statement in progress, by `time.monotonic()`. The watchdog's thread reads it.
-        self.statement_deadline: float | None = None
+        #: When the statement in progress must be answered. The lock makes one step of the watchdog's check and abort:
+        #: without it, the next statement could be the one that is aborted.
+        self._statement_deadline: float | None = None
+        self._statement_lock = threading.Lock()
+        self._is_aborted = False
         self._prepared_names: set[bytes] = set()
         self._last_used = 0.0
         self._readable = select.poll()  # select() fails in a process with more than a thousand open files
@@ -115,9 +127,9 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         A server that closes a connection sends something first. The socket is not checked within
         REUSE_WITHOUT_CHECK_SECONDS after a statement.
         """
-        return not self.closed and (
-            monotonic() - self._last_used < REUSE_WITHOUT_CHECK_SECONDS or not self._readable.poll(0)
-        )
+        if self._is_aborted or self.closed:
+            return False
+        return monotonic() - self._last_used < REUSE_WITHOUT_CHECK_SECONDS or not self._readable.poll(0)
 
     def prepare(self, statement: Statement) -> None:
         """Prepares the statement, unless this connection has already done so."""
@@ -130,13 +142,14 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
 
         A cursor takes several times as long, because each step of its wait releases the GIL.
         """
-        self.statement_deadline = self.call_deadline.moment
+        self._statement_deadline = self.call_deadline.moment
         try:
             self.prepare(statement)
             nullable = cast("Sequence[bytes]", values)  # psycopg's annotation excludes NULL
             rows = raw_rows(self._checked(self.pgconn.exec_prepared(statement.name, nullable)))
         finally:
-            self.statement_deadline = None
+            with self._statement_lock:
+                self._statement_deadline = None
         self._last_used = monotonic()
         return rows
 
@@ -147,10 +160,17 @@ class DeadlineConnection(psycopg.Connection[tuple[Any, ...]]):
         with self.cursor(row_factory=cast("Any", row_factory)) as cursor:
             return cast("list[Row]", cursor.execute(sql, parameters).fetchall())
 
-    def abort(self) -> None:
-        """Shuts the socket down. A thread that waits for an answer gets an error. Call it from another thread."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+    def abort_if_late(self) -> None:
+        """Shuts the socket down if the statement in progress is late: the thread that waits for it gets an error.
+
+        The watchdog calls this from its own thread. The connection is not used again, even if the answer arrived.
+        """
+        with self._statement_lock:
+            if self._statement_deadline is None or monotonic() <= self._statement_deadline:
+                return
+            self._is_aborted = True
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def discard(self) -> None:
         """Closes the connection without sending anything to the server."""
@@ -189,9 +209,7 @@ class DeadlineWatchdog:
         with self._lock:
             watched = list(self._connections)
         for connection in watched:
-            deadline = connection.statement_deadline
-            if deadline is not None and monotonic() > deadline:
-                connection.abort()
+            connection.abort_if_late()
 
 
 class ConnectionSlot:
@@ -265,12 +283,31 @@ class Database:
         except LOCK_ERRORS as error:
             self.circuit_breaker.record_success()
             raise RowLockedError from error
-        except psycopg.OperationalError as error:
+        except psycopg.Error as error:
             self.discard(slot)
-            self.circuit_breaker.record_failure()
-            raise DatabaseUnavailableError from error
+            raise record_error(self.circuit_breaker, error) from error
         self.circuit_breaker.record_success()
         return result
+
+
+def record_error(circuit_breaker: CircuitBreaker, error: psycopg.Error) -> DatabaseUnavailableError:
+    """Tells the circuit breaker whether the server answered, and returns the error to raise.
+
+    A statement that was cancelled, or that the server refuses, is an answer: it opens no circuit breaker.
+    """
+    if is_lost_connection(error):
+        circuit_breaker.record_failure(str(error).strip())
+        return DatabaseUnavailableError()
+    circuit_breaker.record_success()
+    log.warning("statement failed", sqlstate=error.sqlstate, error=str(error).strip())
+    return StatementFailedError()
+
+
+def is_lost_connection(error: psycopg.Error) -> bool:
+    """Whether the error means that the server gave no answer."""
+    if error.sqlstate is None:  # libpq's or psycopg's own error
+        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    return error.sqlstate.startswith(_LOST_CONNECTION)
 
 
 def conninfo(options: str = "") -> str:

@@ -3,19 +3,20 @@
 import resource
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, LiteralString
 
 import psycopg
 import pytest
 from django.db import connection, transaction
-from psycopg.rows import scalar_row
+from psycopg.rows import scalar_row, tuple_row
 
 from keyadmin.callpath import connection as callpath_connection
 from keyadmin.callpath.authorize import authorize
 from keyadmin.callpath.circuit_breaker import OPEN_SECONDS
-from keyadmin.callpath.connection import DatabaseUnavailableError
+from keyadmin.callpath.connection import DatabaseUnavailableError, Statement
 from keyadmin.callpath.rules import Call
 from keyadmin.callpath.state import state
 from keyadmin.core.callers import Caller
@@ -96,6 +97,130 @@ def test_deadline_covers_all_statements_of_a_call(rows: CommittedRows) -> None:
         state.database.fetch("SELECT pg_sleep(0.4)", {}, scalar_row)
     assert time.monotonic() - began < 2
     time.sleep(OPEN_SECONDS)
+
+
+REFUSED: Final = [
+    "SELECT 1 / 0",
+    "SELECT * FROM no_such_table",
+    "SELECT pg_read_file('postgresql.conf')",
+    "SELECT 'x'::int",
+    "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE; CREATE TABLE pg_catalog.x (y int)",
+]
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_refused_statement_fails_alone(rows: CommittedRows, sql: LiteralString) -> None:
+    """PostgreSQL has answered: no circuit breaker opens, and the next call is decided."""
+    created = rows.key()
+    for _ in range(3):
+        state.database.start_call()
+        with pytest.raises(DatabaseUnavailableError):
+            state.database.fetch(sql, {}, scalar_row)
+        assert isinstance(authorize(created.token, CHATS), Caller)
+
+
+def test_cancelled_statement_fails_alone(rows: CommittedRows) -> None:
+    created = rows.key()
+    assert isinstance(authorize(created.token, CHATS), Caller)
+    with ThreadPoolExecutor(1) as pool:
+        cancelled = pool.submit(fetch_slowly, "SELECT pg_sleep(0.9), 'cancel me'")
+        wait_for_statement(CANCEL, "cancel me")
+        with pytest.raises(DatabaseUnavailableError):
+            cancelled.result()
+        pool.submit(state.database.discard).result()
+    assert isinstance(authorize(created.token, CHATS), Caller)
+
+
+def test_terminated_connection_opens_the_circuit_breaker(rows: CommittedRows) -> None:
+    """SQLSTATE 57P01 is what a server that shuts down sends: it counts as no answer."""
+    created = rows.key()
+    with ThreadPoolExecutor(1) as pool:
+        ended = pool.submit(fetch_slowly, "SELECT pg_sleep(0.9), 'terminate me'")
+        wait_for_statement(TERMINATE, "terminate me")
+        with pytest.raises(DatabaseUnavailableError):
+            ended.result()
+    assert state.circuit_breaker.is_open()
+    assert authorize(created.token, CHATS) == AWAY
+    time.sleep(OPEN_SECONDS)
+    assert isinstance(authorize(created.token, CHATS), Caller)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (psycopg.OperationalError("connection failed"), True),
+        (psycopg.InterfaceError("the connection is closed"), True),
+        (psycopg.errors.ConnectionFailure(), True),
+        (psycopg.errors.SqlclientUnableToEstablishSqlconnection(), True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.errors.CrashShutdown(), True),
+        (psycopg.errors.CannotConnectNow(), True),
+        (psycopg.ProgrammingError("the query has 2 placeholders but 1 parameter was passed"), False),
+        (psycopg.errors.QueryCanceled(), False),
+        (psycopg.errors.LockNotAvailable(), False),
+        (psycopg.errors.DiskFull(), False),
+        (psycopg.errors.OutOfMemory(), False),
+        (psycopg.errors.InsufficientPrivilege(), False),
+        (psycopg.errors.ReadOnlySqlTransaction(), False),
+        (psycopg.errors.SerializationFailure(), False),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_only_no_answer_is_a_lost_connection(error: psycopg.Error, expected: bool) -> None:
+    assert callpath_connection.is_lost_connection(error) is expected
+
+
+def fetch_slowly(sql: LiteralString) -> None:
+    state.database.start_call()
+    state.database.fetch(sql, {}, tuple_row)
+
+
+CANCEL: Final = """SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()"""
+TERMINATE: Final = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()"""
+
+
+def wait_for_statement(act: LiteralString, text: str) -> None:
+    """Cancels or terminates the statement that contains the text, as soon as it runs."""
+    deadline = time.monotonic() + 5
+    while not execute_as_owner(act, [f"%{text}%"]):
+        assert time.monotonic() < deadline
+
+
+SLEEP: Final = Statement("sleep", "SELECT pg_sleep($1::float8)")
+ONE: Final = Statement("one", "SELECT 1")
+
+
+def test_late_statement_never_ends_the_next_one(rows: CommittedRows) -> None:
+    """Statements end at about their deadline, where the watchdog's check and the end of a statement meet."""
+    for delay in range(-20, 21):
+        state.database.start_call(0.1)
+        with suppress(DatabaseUnavailableError):
+            state.database.execute_prepared(SLEEP, [str(0.1 + delay / 1000).encode()])
+        state.circuit_breaker.record_success()
+        state.database.start_call(1.0)
+        assert state.database.execute_prepared(ONE, []) == [(b"1",)]
+    state.database.discard()
+
+
+def test_watchdog_waits_for_the_end_of_a_statement_before_its_check(rows: CommittedRows) -> None:
+    """The check and the shutdown are one step: a statement that ends in between is not followed by a shutdown."""
+    state.database.start_call(0.0)
+    watched = state.database.connect()
+    watched._statement_deadline = time.monotonic() - 1
+    with watched._statement_lock, ThreadPoolExecutor(1) as pool:
+        aborting = pool.submit(watched.abort_if_late)
+        time.sleep(0.1)
+        watched._statement_deadline = None
+        watched._statement_lock.release()
+        aborting.result()
+        watched._statement_lock.acquire()
+    assert watched.is_reusable()
+    watched._statement_deadline = time.monotonic() - 1
+    watched.abort_if_late()
+    assert not watched.is_reusable()
+    watched.discard()
 
 
 @pytest.fixture

@@ -19,7 +19,14 @@ from psycopg.pq.abc import PGresult
 
 from keyadmin.callpath.authorize import AuthorizedCall
 from keyadmin.callpath.batching import MAX_BATCH_SIZE, SESSION_OPTIONS, columns_as_arrays
-from keyadmin.callpath.connection import LOCK_ERRORS, DatabaseUnavailableError, DeadlineConnection, raw_rows
+from keyadmin.callpath.connection import (
+    LOCK_ERRORS,
+    DatabaseUnavailableError,
+    DeadlineConnection,
+    is_lost_connection,
+    raw_rows,
+    record_error,
+)
 from keyadmin.callpath.limits import (
     CONSUME,
     CONSUME_MANY,
@@ -32,8 +39,8 @@ from keyadmin.callpath.snapshot import Snapshot
 from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 
-#: SQLSTATEs of a statement that waited for a locked row.
-_LOCK_SQLSTATES: Final = tuple((error.sqlstate or "").encode() for error in LOCK_ERRORS)
+#: Seconds between two attempts to open a connection, after the server has refused one or its statements.
+RECONNECT_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -73,6 +80,7 @@ class AsyncConsumeBatcher:
         self._connection: DeadlineConnection | None = None
         self._opener = ThreadPoolExecutor(1, thread_name_prefix="batcher-connect")
         self._is_opening = False
+        self._open_after = 0.0
         self._is_send_scheduled = False
         self._waiting: dict[UUID, _KeyCalls] = {}
         self._sent: list[_KeyCalls] = []
@@ -121,8 +129,8 @@ class AsyncConsumeBatcher:
             else:
                 pgconn.send_query_prepared(CONSUME_MANY.name, columns_as_arrays(rows))
             self._flush()
-        except psycopg.OperationalError:
-            self._fail()
+        except psycopg.OperationalError as error:
+            self._fail(str(error).strip())
             return
         state.metrics.count_statement()
         self._timeout_handle = self._loop.call_later(conf.call_deadline_seconds, self._fail)
@@ -151,8 +159,8 @@ class AsyncConsumeBatcher:
                     self._finish()
                     return
                 self._result = result
-        except psycopg.OperationalError:
-            self._fail()
+        except psycopg.OperationalError as error:
+            self._fail(str(error).strip())
 
     def _finish(self) -> None:
         result, self._result = self._result, None
@@ -173,12 +181,25 @@ class AsyncConsumeBatcher:
         self._send()
 
     def _finish_with_error(self, result: PGresult | None) -> None:
-        """After a lock timeout nothing was counted: the keys bypass the batcher. Any other error is a failure."""
-        if result is None or result.error_field(DiagnosticField.SQLSTATE) not in _LOCK_SQLSTATES:
+        """If the server answered, nothing was counted, and the executor decides each call of the batch.
+
+        The keys of a batch that met a locked row bypass the batcher for a while. After any other error the connection
+        is replaced.
+        """
+        if result is None or result.error_field(DiagnosticField.SQLSTATE) is None:
             self._fail()
             return
+        error = psycopg.errors.error_from_result(result)
+        if is_lost_connection(error):
+            self._fail(str(error).strip())
+            return
         batch = self._take_sent()
-        state.limits.batcher.bypass.add([key_calls.snapshot.consume_params[0] for key_calls in batch])
+        if isinstance(error, LOCK_ERRORS):
+            state.limits.batcher.bypass.add([key_calls.snapshot.consume_params[0] for key_calls in batch])
+        else:
+            record_error(state.circuit_breaker, error)
+            self._open_after = self._loop.time() + RECONNECT_SECONDS
+            self._disconnect()
         for key_calls in batch:
             key_calls.distribute(None)
         self._send()
@@ -189,9 +210,9 @@ class AsyncConsumeBatcher:
         sent, self._sent = self._sent, []
         return sent
 
-    def _fail(self) -> None:
-        """The server does not answer. It is unknown whether the statement took effect, so it is not sent again."""
-        state.circuit_breaker.record_failure()
+    def _fail(self, reason: str = "") -> None:
+        """The server does not answer. Whether the statement took effect is unknown; nothing is sent twice."""
+        state.circuit_breaker.record_failure(reason)
         self._disconnect()
 
     def _disconnect(self) -> None:
@@ -210,14 +231,17 @@ class AsyncConsumeBatcher:
             key_calls.distribute(None)
 
     def _open(self) -> None:
-        if not self._is_opening and state.circuit_breaker.allow_request():
+        is_due = self._loop.time() >= self._open_after
+        if is_due and not self._is_opening and state.circuit_breaker.allow_request():
             self._is_opening = True
             self._loop.run_in_executor(self._opener, _connect).add_done_callback(self._on_connected)
 
     def _on_connected(self, future: Future[DeadlineConnection | None]) -> None:
         self._is_opening = False
         self._connection = future.result()
-        if self._connection is not None:
+        if self._connection is None:
+            self._open_after = self._loop.time() + RECONNECT_SECONDS
+        else:
             self._loop.add_reader(self._connection.fileno(), self._read)
 
 
@@ -229,8 +253,8 @@ def _connect() -> DeadlineConnection | None:
         for statement in (CONSUME, CONSUME_MANY):
             connection.prepare(statement)
         connection.pgconn.nonblocking = 1
-    except psycopg.OperationalError:
-        state.circuit_breaker.record_failure()
+    except psycopg.Error as error:
+        record_error(state.circuit_breaker, error)
         return None
     state.circuit_breaker.record_success()
     state.metrics.connection_opened()
