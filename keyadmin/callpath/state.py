@@ -4,7 +4,6 @@ import atexit
 import os
 from typing import Final
 
-from keyadmin.callpath.background import PeriodicThread
 from keyadmin.callpath.circuit_breaker import CircuitBreaker
 from keyadmin.callpath.client_addresses import ClientAddresses
 from keyadmin.callpath.connection import Database
@@ -35,11 +34,6 @@ class CallPathState:
         """Builds new state for a child process. The parent keeps its connections and writes its usage itself."""
         atexit.unregister(self.usage.flush)
         self._build()
-
-    def dead_threads(self) -> list[str]:
-        """The names of background threads that were started and have ended. `/readyz` reports them."""
-        threads: tuple[PeriodicThread, ...] = (self.database.watchdog.thread, self.usage.thread)
-        return [thread.name for thread in threads if thread.is_dead]
 
 
 state: Final = CallPathState()

@@ -1,8 +1,8 @@
 """Health for load balancers: `/healthz` says that the process is alive, `/readyz` whether it can decide calls.
 
 Both answer without a credential and reveal no secret. They answer before the host name, HTTPS and the session are
-checked. `/readyz` also names background work that has stopped. That does not make it fail: the process still decides
-calls, and a load balancer that takes it out of service would not bring the worker back.
+checked. `/readyz` also names workers that have stopped and background threads that have failed. That does not make it
+fail: the process still decides calls, and a load balancer that takes it out of service would not repair them.
 """
 
 import json
@@ -17,11 +17,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from psycopg.rows import scalar_row, tuple_row
 
 from keyadmin import __version__
+from keyadmin.callpath.background import background_threads
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core.problems import Response
-from keyadmin.server import metrics, worker_status
+from keyadmin.server import worker_status
 
 PATHS: Final = ("/healthz", "/readyz")
 #: Seconds for which a result is reused, so that frequent requests do not load PostgreSQL.
@@ -78,10 +79,12 @@ _CHECKER: Final = ReadinessChecker()
 
 
 def _check() -> Readiness:
-    if dead := state.dead_threads():
+    problems = background_threads.problems()
+    background_threads.restart_dead()
+    if dead := [thread.name for thread in background_threads if thread.is_dead]:
         return Readiness({"threads": f"Not running: {', '.join(dead)}."}, {})
+    warnings = {"threads": problems} if problems else {}
     state.database.start_call()
-    warnings = {"metrics": "This process has stopped publishing."} if metrics.is_dead() else {}
     try:
         missing = {"migrations": _missing_migrations(), "peppers": _missing_peppers()}
         failures = {check: f"Missing: {', '.join(sorted(names))}." for check, names in missing.items() if names}

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from keyadmin.callpath.background import PeriodicThread
+from keyadmin.callpath.background import PeriodicThread, background_threads
 from keyadmin.core.errors import ConflictError
 from keyadmin.operations import maintenance, outbox
 from keyadmin.server import jobs
@@ -42,7 +42,7 @@ class Worker:
     def __init__(self) -> None:
         self.name = name_of(os.getpid())
         self._stopping = threading.Event()
-        self._maintenance = PeriodicThread("maintenance", MAINTENANCE_POLL_SECONDS, run_due_maintenance)
+        self._maintenance = PeriodicThread("maintenance", MAINTENANCE_POLL_SECONDS, run_due_maintenance, may_stall=True)
         self._next_heartbeat = 0.0
 
     def run(self) -> None:
@@ -62,6 +62,7 @@ class Worker:
         """Process at most one job. Returns the seconds to wait before the next step."""
         try:
             close_old_connections()
+            background_threads.restart_dead()
             # A worker whose maintenance thread is dead stops reporting, so that `/readyz` warns.
             if time.monotonic() >= self._next_heartbeat and not self._maintenance.is_dead:
                 outbox.record_worker(self.name)

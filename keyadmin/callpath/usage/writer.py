@@ -51,7 +51,10 @@ class UsageWriter:
         self._lock = threading.Lock()
 
     def write(self, counters: UsageCounters) -> None:
-        """Writes the counters and those that were kept. Never raises; logs the first of consecutive failures."""
+        """Writes the counters and those that were kept. Never raises.
+
+        Of several failures to reach PostgreSQL the first is logged; every other error is logged.
+        """
         with self._lock:
             self._kept.merge(counters)
             self.dropped, self._kept.dropped = self.dropped + self._kept.dropped, 0
@@ -59,10 +62,14 @@ class UsageWriter:
                 return
             try:
                 self._write()
-            except Exception as error:
+            except (DatabaseUnavailableError, psycopg.OperationalError) as error:
                 self.close()
                 if not self._is_failing:
-                    log.warning("usage not written", error=type(error).__name__)
+                    log.warning("usage not written; it is kept", error=type(error).__name__, reason=str(error).strip())
+                self._is_failing = True
+            except Exception:
+                self.close()
+                log.exception("usage not written", dropped=self.dropped)
                 self._is_failing = True
             else:
                 self._is_failing = False
