@@ -85,8 +85,10 @@ def _worker() -> int:
         django.setup()
     except env.ConfigurationError as error:
         return _fail(str(error), USAGE_ERROR)
+    from keyadmin.server import processes
     from keyadmin.server.worker import Worker
 
+    processes.end_with_runner()
     Worker().run()
     return DONE
 

@@ -7,10 +7,8 @@ use `gunicorn --config python:keyadmin.server.gunicorn_conf keyadmin.wsgi`.
 import sys
 from typing import TYPE_CHECKING
 
-from gunicorn.workers import gthread
-
 from keyadmin import env
-from keyadmin.server import logs, metrics
+from keyadmin.server import logs, metrics, processes
 
 if TYPE_CHECKING:
     from gunicorn.arbiter import Arbiter
@@ -28,8 +26,8 @@ except env.ConfigurationError as error:
     sys.exit(2)
 
 worker_class = "keyadmin.server.gunicorn_worker.Worker"
-# A thread does not wait for data that a client has not sent yet: silent connections wait in the event loop.
-gthread.DEFAULT_WORKER_DATA_TIMEOUT = 0.1
+worker_connections = 1000  # of each process
+sendfile = False  # it would keep a thread until the client has read a file
 timeout = 30
 graceful_timeout = 10
 
@@ -49,6 +47,8 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 
 def on_starting(server: "Arbiter") -> None:
     """Create the metrics folder before any worker starts."""
+    processes.end_with_runner()
+    processes.allow_many_connections()
     try:
         metrics.prepare("web")
     except env.ConfigurationError as error:
@@ -57,7 +57,8 @@ def on_starting(server: "Arbiter") -> None:
 
 
 def post_worker_init(worker: "Worker") -> None:
-    """Publish metrics in each worker."""
+    """Publish metrics in each worker, and end it with its parent."""
+    processes.end_with(worker.ppid)
     metrics.start()
 
 

@@ -24,6 +24,7 @@ import psycopg
 
 from keyadmin import env
 from keyadmin.db import urls
+from keyadmin.server import processes
 
 if TYPE_CHECKING:
     from keyadmin.server.embedded_postgres import EmbeddedPostgres
@@ -83,7 +84,7 @@ class Runner:
         self.worker = Service("worker", [*_KEYADMIN, "worker"])
         self.servers = services(self.port)
         # The children run in another folder, on which the default of KEYADMIN_LOCAL may depend.
-        self.environ = os.environ | {"KEYADMIN_LOCAL": str(env.local_folder())}
+        self.environ = os.environ | {"KEYADMIN_LOCAL": str(env.local_folder()), processes.VARIABLE: str(os.getpid())}
         self._stop_requested = False
         self._database: EmbeddedPostgres | None = None
 
