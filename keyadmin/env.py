@@ -207,6 +207,16 @@ def jwt_key() -> bytes:
     return value.encode()
 
 
+def metrics_token() -> str:
+    """KEYADMIN_METRICS_TOKEN, of at least 16 characters. Empty if it is not set, except in development."""
+    value = secret("KEYADMIN_METRICS_TOKEN")
+    if not value and environment() == DEVELOPMENT:
+        value = generated("secrets/metrics-token", lambda: secrets.token_urlsafe(32))
+    if value and (len(value) < 16 or not value.isascii() or not value.isprintable() or " " in value):
+        raise InvalidVariableError("KEYADMIN_METRICS_TOKEN must be at least 16 printable ASCII characters, no blanks.")
+    return value
+
+
 def local_folder() -> Path:
     """The folder of generated files: KEYADMIN_LOCAL, by default `.local` beside manage.py.
 

@@ -2,14 +2,15 @@
 
 The processes of one server share a folder of files, as prometheus_client's multiprocess mode needs it. The folders of
 all servers of this machine are side by side in KEYADMIN_METRICS_DIR. The state of background work comes from the
-database. `/metrics` answers programs on this machine, and requests with KEYADMIN_METRICS_TOKEN; all others get 404.
+database. `/metrics` answers requests with KEYADMIN_METRICS_TOKEN; all others get 404. The address of a client proves
+nothing: a reverse proxy on this machine passes on requests of the whole world.
 """
 
 import hmac
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -17,11 +18,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from keyadmin import __version__, env
-from keyadmin.callpath.background import PeriodicThread
+from keyadmin.callpath.background import PeriodicThread, background_threads
 from keyadmin.callpath.metrics import CONSUME_BUCKETS, Measurements
 from keyadmin.conf import conf
-from keyadmin.core import cidr
 from keyadmin.core.problems import Response
+from keyadmin.server import logs
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
 PATH: Final = "/metrics"
 PUBLISH_INTERVAL_SECONDS: Final = 1.0
 _FOLDER_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"
-_LOOPBACK: Final = cidr.compile_networks([cidr.parse("127.0.0.0/8"), cidr.parse("::1")])
-#: Headers that proxies add. A request with one of them comes from a client whose address is not the peer's.
-_PROXY_HEADERS: Final = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 
 class MetricsMiddleware:
@@ -45,8 +43,7 @@ class MetricsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         if request.path_info != PATH:
             return self.get_response(request)
-        headers = {name.lower(): [value] for name, value in request.headers.items()}
-        response = answer(str(request.method), request.META.get("REMOTE_ADDR", ""), headers)
+        response = answer(str(request.method), [request.META.get("HTTP_AUTHORIZATION", "")])
         return HttpResponse(response.body, status=response.status, headers=response.headers)
 
 
@@ -77,14 +74,12 @@ def start() -> None:
         _PUBLISHER.thread.start()
 
 
-def is_dead() -> bool:
-    """Whether this process has started to publish and has stopped."""
-    return _PUBLISHER.thread.is_dead
+def answer(method: str, authorization: Sequence[str]) -> Response:
+    """The metrics of all processes, or 404 for a client that may not read them.
 
-
-def answer(method: str, peer: str, headers: Mapping[str, Sequence[str]]) -> Response:
-    """The metrics of all processes, or 404 for a client that may not read them. Header names are in lower case."""
-    if method not in ("GET", "HEAD") or not _may_read(peer, headers):
+    `authorization`: the values of the headers of that name.
+    """
+    if method not in ("GET", "HEAD") or not _may_read(authorization):
         return Response(
             404, {"Content-Type": "text/plain; charset=utf-8", "Cache-Control": "no-store"}, b"Not found.\n"
         )
@@ -100,7 +95,11 @@ class _Published(NamedTuple):
 
     measurements: Measurements
     decisions: dict[str, int]
-    dropped: int
+    usage_dropped: int
+    log_lines_dropped: int
+    #: By the name of the background thread.
+    thread_failures: dict[str, int]
+    thread_restarts: dict[str, int]
 
 
 class Publisher:
@@ -110,7 +109,7 @@ class Publisher:
         self.thread = PeriodicThread("metrics", PUBLISH_INTERVAL_SECONDS, self.publish)
         self._lock = threading.Lock()
         self._instruments: _Instruments | None = None
-        self._published = _Published(Measurements(), {}, 0)
+        self._published = _Published(Measurements(), {}, 0, 0, {}, {})
 
     def publish(self) -> None:
         """Publish the counts of this process."""
@@ -121,7 +120,14 @@ class Publisher:
         with self._lock:
             if self._instruments is None:
                 self._instruments = _Instruments()
-            now = _Published(state.metrics.read(), state.usage.decisions, state.usage.dropped)
+            now = _Published(
+                state.metrics.read(),
+                state.usage.decisions,
+                state.usage.dropped,
+                logs.writer.dropped,
+                {thread.name: thread.failures for thread in background_threads},
+                {thread.name: thread.restarts for thread in background_threads},
+            )
             self._instruments.add(now, self._published, is_breaker_open=state.circuit_breaker.is_open())
             self._published = now
 
@@ -139,6 +145,15 @@ class _Instruments:
         self.statements = Counter("keyadmin_statements", "Statements of the call path.")
         self.connections_opened = Counter("keyadmin_connections_opened", "Connections that the call path opened.")
         self.usage_dropped = Counter("keyadmin_usage_dropped", "Usage counts that were never written.")
+        self.log_lines_dropped = Counter(
+            "keyadmin_log_lines_dropped", "Lines that were not logged, because the log was blocked or full."
+        )
+        self.thread_failures = Counter(
+            "keyadmin_background_failures", "Runs of background threads that failed.", ["thread"]
+        )
+        self.thread_restarts = Counter(
+            "keyadmin_background_restarts", "Background threads that had ended and were started again.", ["thread"]
+        )
         gauge = partial(Gauge, multiprocess_mode="livesum")
         self.connections = gauge("keyadmin_connections", "Open connections of the call path.")
         self.circuit_breakers_open = gauge(
@@ -157,9 +172,15 @@ class _Instruments:
         self.connections_opened.inc(current.connections_opened - previous.connections_opened)
         self.connections.set(current.open_connections)
         self.circuit_breakers_open.set(is_breaker_open)
-        for reason, count in now.decisions.items():
-            self.decisions.labels(reason).inc(count - before.decisions.get(reason, 0))
-        self.usage_dropped.inc(now.dropped - before.dropped)
+        self.usage_dropped.inc(now.usage_dropped - before.usage_dropped)
+        self.log_lines_dropped.inc(now.log_lines_dropped - before.log_lines_dropped)
+        for counter, counts, counts_before in (
+            (self.decisions, now.decisions, before.decisions),
+            (self.thread_failures, now.thread_failures, before.thread_failures),
+            (self.thread_restarts, now.thread_restarts, before.thread_restarts),
+        ):
+            for label, count in counts.items():
+                counter.labels(label).inc(count - counts_before.get(label, 0))
 
 
 _PUBLISHER: Final = Publisher()
@@ -249,15 +270,14 @@ def _is_alive(name: str) -> bool:
     return True
 
 
-def _may_read(peer: str, headers: Mapping[str, Sequence[str]]) -> bool:
-    credentials = headers.get("authorization", ())
-    if token := conf.metrics_token.encode():
-        expected = b"Bearer " + token
-        if len(credentials) == 1 and hmac.compare_digest(credentials[0].encode("utf-8", "surrogateescape"), expected):
-            return True
-    address = cidr.address_of(peer)
-    is_direct = not any(name in headers for name in _PROXY_HEADERS)
-    return address is not None and cidr.contains(_LOOPBACK, address) and is_direct
+def _may_read(authorization: Sequence[str]) -> bool:
+    if not conf.metrics_token or len(authorization) != 1:
+        return False
+    scheme, _, token = authorization[0].partition(" ")
+    expected = conf.metrics_token.encode()
+    return scheme.lower() == "bearer" and hmac.compare_digest(
+        token.strip(" ").encode("utf-8", "surrogateescape"), expected
+    )
 
 
 def _root() -> Path:

@@ -20,7 +20,7 @@ from keyadmin.core.headers import request_id as valid_request_id  # noqa: E402
 from keyadmin.integrations.gateway import responses  # noqa: E402
 from keyadmin.integrations.gateway.responses import AsgiResponse  # noqa: E402
 from keyadmin.integrations.gateway.verify import VerifyEndpoint  # noqa: E402
-from keyadmin.server import health, metrics  # noqa: E402
+from keyadmin.server import health, logs, metrics, processes  # noqa: E402
 
 log = structlog.get_logger("keyadmin.integrations.gateway")
 
@@ -30,7 +30,7 @@ class VerifyApplication:
 
     def __init__(self) -> None:
         self._endpoint: VerifyEndpoint | None = None
-        #: Health and metrics block, so they do not run in the event loop.
+        #: `/readyz` and `/metrics` block, so they do not run in the event loop.
         self._blocking = ThreadPoolExecutor(1, thread_name_prefix="health")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -51,12 +51,15 @@ class VerifyApplication:
             if self._endpoint is None:
                 self._endpoint = VerifyEndpoint()
             return await self._endpoint.handle(scope)
-        if path in health.PATHS:
+        if path == "/healthz":
+            return responses.as_asgi(health.answer(path))
+        if path == "/readyz":
             return await self._in_thread(health.answer, path)
         if path == metrics.PATH:
-            peer = scope["client"][0] if scope["client"] else ""
-            headers = {name.decode("latin-1").lower(): [value.decode("latin-1")] for name, value in scope["headers"]}
-            return await self._in_thread(metrics.answer, scope["method"], peer, headers)
+            authorization = [
+                value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"authorization"
+            ]
+            return await self._in_thread(metrics.answer, scope["method"], authorization)
         return _problem(404, "not-found", "There is nothing at this path. Gateways use /verify.")
 
     async def _in_thread(self, function: Callable[..., problems.Response], *arguments: Any) -> AsgiResponse:
@@ -69,6 +72,7 @@ class VerifyApplication:
             await send({"type": f"{message['type']}.complete"})
         if self._endpoint is not None:
             self._endpoint.close()
+        logs.writer.flush()
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -77,5 +81,6 @@ def _problem(status: int, slug: str, detail: str) -> AsgiResponse:
     return responses.problem(problems.problem_response(status, slug, detail, request_id), request_id)
 
 
+processes.end_with_granian()
 metrics.start()
 application: Final = VerifyApplication()

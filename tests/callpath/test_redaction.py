@@ -13,7 +13,7 @@ from django.db import connection
 
 from keyadmin.core.tokens import KeyFormat, mint
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey, Pairs
-from tests.live.client import Connection
+from tests.live.client import METRICS_HEADERS, Connection
 from tests.live.servers import Server, free_port, gunicorn, run_server
 
 PASSWORD: Final = "correct-horse-staple-battery"
@@ -137,7 +137,8 @@ def test_no_log_or_table_contains_a_secret(pages: Server, gateway: Server, rows:
     time.sleep(2)  # what is written every second
     sinks = {path.name: path.read_text(errors="replace") for path in (folder / "log", folder / "gateway")}
     sinks |= {"database": dump()}
-    sinks |= {f"metrics {n}": server.request("/metrics").body.decode() for n, server in enumerate((pages, gateway))}
+    for number, server in enumerate((pages, gateway)):
+        sinks[f"metrics {number}"] = server.request("/metrics", METRICS_HEADERS).body.decode()
     hidden = {created.token.value, created.token.secret, unknown.value, unknown.secret, compact.value, PASSWORD}
     for name, sink in sinks.items():
         assert sink

@@ -14,6 +14,7 @@ from keyadmin.server.health import CACHE_SECONDS
 from keyadmin.server.run import services
 from tests.fixtures.committed_rows import CommittedRows
 from tests.integrations.gateway import servers
+from tests.live.client import METRICS_HEADERS
 from tests.live.servers import Server, free_port, run_server
 from tests.owner import database_environ, url_as
 
@@ -76,7 +77,7 @@ def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
                 answer = server.request("/readyz")
                 assert answer.status == 200
                 assert "No worker has reported for 11 minutes" in answer.json["worker"]
-                metrics = server.request("/metrics").body.decode()
+                metrics = server.request("/metrics", METRICS_HEADERS).body.decode()
                 assert f'keyadmin_build_info{{version="{__version__}"}} 1.0' in metrics
                 assert "keyadmin_worker_seen_seconds 69" in metrics
                 assert "keyadmin_outbox_jobs 0.0" in metrics
