@@ -76,7 +76,10 @@ class Conf:
     """Key snapshots that a process caches. The least recently used is removed first."""
 
     metrics_token = Setting[str]("")
-    """Bearer token that opens /metrics to other machines. Empty: /metrics answers this machine only."""
+    """Bearer token that opens /metrics. Empty: /metrics is closed."""
+
+    open_requests_per_minute = Setting[int](120)
+    """Requests without credentials, such as sign-ins, that one client address may send to one process in a minute."""
 
     page_deadline_seconds = Setting[float](5.0)
     """Seconds that a page waits for one statement."""

@@ -6,7 +6,7 @@ from django.utils.csp import CSP
 
 from keyadmin import env
 from keyadmin.db import urls
-from keyadmin.server import logs
+from keyadmin.server import body_sizes, logs
 
 # The wheel has templates, translations and the collected static files inside the package.
 BASE_DIR = env.ROOT if env.IS_CHECKOUT else env.ROOT / "keyadmin"
@@ -26,9 +26,10 @@ KEYADMIN_BASE_URL = env.text("KEYADMIN_BASE_URL", "")
 KEYADMIN_CALLS_DATABASE_OVERRIDES = urls.overrides(urls.CALLS)
 KEYADMIN_OWNER_DATABASE_OVERRIDES = urls.overrides(urls.OWNER)
 KEYADMIN_DATABASE_ROLES = urls.roles()
-KEYADMIN_METRICS_TOKEN = env.secret("KEYADMIN_METRICS_TOKEN")
+KEYADMIN_METRICS_TOKEN = env.metrics_token()
 KEYADMIN_MAX_CACHED_SNAPSHOTS = env.integer("KEYADMIN_MAX_CACHED_SNAPSHOTS", 20_000, minimum=1)
 KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 8, minimum=1)
+KEYADMIN_OPEN_REQUESTS_PER_MINUTE = env.integer("KEYADMIN_OPEN_REQUESTS_PER_MINUTE", 120, minimum=1)
 KEYADMIN_DURABLE_COUNTS = env.flag("KEYADMIN_DURABLE_COUNTS", default=False)
 
 INSTALLED_APPS = [
@@ -64,6 +65,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "keyadmin.server.request_limits.RequestLimitsMiddleware",  # behind what its error pages need
     "keyadmin.web.common.middleware.PageMiddleware",
 ]
 
@@ -113,7 +115,7 @@ CACHES = {
 
 AUTH_USER_MODEL = "keyadmin.Person"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["keyadmin.operations.people.password_hasher.BoundedArgon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -133,6 +135,8 @@ ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # By client address. Limits by account, across addresses, are in keyadmin/operations/people/throttle.py.
 ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "10/m/ip,8/5m/key", "reset_password": "20/m/ip"}
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = body_sizes.MAX_BODY_SIZE
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

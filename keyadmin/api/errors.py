@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -17,6 +18,10 @@ from keyadmin.core.denials import Denial
 
 log = structlog.get_logger("keyadmin.api")
 
+#: Messages in one response.
+MAX_ERRORS: Final = 20
+#: Characters of the name of a field that a response repeats.
+MAX_NAME_LENGTH: Final = 100
 #: Tags of the two shapes of a body in resources/verify.py. Pydantic puts them into the location of an error.
 ONE_CALL: Final = "one call"
 MANY_CALLS: Final = "many calls"
@@ -78,8 +83,12 @@ def server_error(request: HttpRequest, exception: Exception | None = None) -> Ht
 
 
 def invalid(request: HttpRequest, errors: Mapping[str, Sequence[str]]) -> HttpResponse:
-    """Return 422 with messages by field. `calls.3.path` is a field of the fourth item of `calls`."""
-    return problem(request, 422, "invalid", "Some fields are invalid. `errors` has a message for each.", errors)
+    """Answer 422 with at most MAX_ERRORS messages by field; `calls.3.path` is a field of the fourth item of `calls`."""
+    first: dict[str, list[str]] = {}
+    all_messages = ((name, text) for name, texts in errors.items() for text in texts)
+    for name, text in islice(all_messages, MAX_ERRORS):
+        first.setdefault(name[:MAX_NAME_LENGTH], []).append(text)
+    return problem(request, 422, "invalid", "Some fields are invalid. `errors` has a message for each.", first)
 
 
 def not_signed_in(request: HttpRequest, detail: str) -> HttpResponse:
@@ -96,6 +105,13 @@ def too_many_attempts(request: HttpRequest, seconds: int) -> HttpResponse:
     return response
 
 
+def busy(request: HttpRequest, detail: str, seconds: int) -> HttpResponse:
+    """Answer 503 to what this process has no room for now."""
+    response = problem(request, 503, "overloaded", detail)
+    response["Retry-After"] = str(seconds)
+    return response
+
+
 def install(api: NinjaAPI) -> None:
     """Register the handlers, so that every exception inside the API gets a problem as its response."""
     handlers: dict[Any, Any] = {
@@ -105,6 +121,7 @@ def install(api: NinjaAPI) -> None:
         ValidationError: _validation_error,
         errors.NotFoundError: not_found,
         errors.ForbiddenError: lambda request, error: problem(request, 403, "forbidden", error.message),
+        errors.BusyError: lambda request, error: busy(request, error.message, error.retry_after),
         errors.LockTimeoutError: _lock_timeout,
         errors.StaleRevisionError: lambda request, error: problem(request, 412, "precondition-failed", error.message),
         errors.ConflictError: lambda request, error: problem(request, 409, "conflict", error.message),

@@ -58,7 +58,7 @@ _PROBLEM_HEADERS: Final = {
     429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
     503: ["Retry-After"],
 }
-_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 412, 422, 429, 503)
+_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 411, 412, 413, 422, 429, 503)
 _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -152,7 +152,7 @@ def _declare(
     headers: list[str] | None = None,
     parameters: list[Json] | None = None,
 ) -> Declaration:
-    problems = {400, 401, 403, 429, 503} | errors
+    problems = {400, 401, 403, 429, 503} | errors | ({411, 413} if 409 in errors else set())  # a request with a body
     names = ["X-Request-Id", *(["RateLimit", "RateLimit-Policy"] if scope is not None else []), *(headers or [])]
     return {
         "response": successes | dict.fromkeys(sorted(problems), Problem),

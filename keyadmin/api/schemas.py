@@ -16,6 +16,9 @@ from keyadmin.models import Role
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
+#: Fields of one object of a body. No resource has as many.
+MAX_FIELDS: Final = 200
+
 Text = Annotated[str, Field(max_length=2000)]
 Slug = Annotated[str, Field(description="The organisation's slug. Callers with several organisations must send it.")]
 Revision = Annotated[int, Field(description="Changes with each edit. If-Match compares it.", examples=[1])]
@@ -27,7 +30,10 @@ def is_storable(text: str) -> bool:
 
 
 class StrictParser(Parser):
-    """Reject JSON that parsers read differently: a repeated field name, NaN and Infinity."""
+    """Reject JSON that parsers read differently: a repeated field name, NaN and Infinity.
+
+    An object may have MAX_FIELDS fields: Pydantic builds one error for each unknown field before any can be left out.
+    """
 
     def parse_body(self, request: HttpRequest) -> dict[str, Any]:
         body: dict[str, Any] = json.loads(
@@ -37,6 +43,8 @@ class StrictParser(Parser):
 
 
 def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(pairs) > MAX_FIELDS:
+        raise ValueError(f"an object has more than {MAX_FIELDS} fields")
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a field name is repeated")

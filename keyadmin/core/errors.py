@@ -70,6 +70,14 @@ class LockTimeoutError(ConflictError):
     """Another transaction held a lock on the rows for too long. The request can be repeated."""
 
 
+class BusyError(OperationError):
+    """This process has no room for the operation now. It can be sent again after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class InvalidInputError(OperationError):
     """Some values are not valid. `errors` has the messages by field name; `__all__` is the request as a whole."""
 

@@ -20,6 +20,7 @@ from django.http import HttpRequest
 from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core.email_address import EmailAddressError, normal_form
+from keyadmin.core.errors import BusyError
 from keyadmin.operations.people import notices, throttle
 
 _ACTIONS: Final = ("login_failed",)
@@ -56,15 +57,22 @@ class SignInAdapter(DefaultAccountAdapter):
             notices.queue_failed_sign_ins(email)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
-        """The active person with these credentials, or None. Raises ValidationError after too many failures.
+        """The active person with these credentials, or None.
 
+        Raises ValidationError after too many failures, and BusyError while too many people sign in.
         Takes the same time for unknown and known accounts. allauth's method would not count the failures of a
         deactivated person with the right password.
         """
         with suppress(EmailAddressError):
             credentials["email"] = normal_form(str(credentials.get("email", "")))
         self.pre_authenticate(request, **credentials)
-        user = authenticate(request, **credentials)
+        try:
+            user = authenticate(request, **credentials)
+        except BusyError:  # the password was not checked, so this is no failure
+            throttle.undo_guess(self._subject)
+            if getattr(self, "_login_failed_rl_usage", None):
+                self._rollback_login_failed_rl_usage()
+            raise
         AuthenticationBackend.unstash_authenticated_user()
         if user is None:
             self.authentication_failed(request, **credentials)

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 
 from django.core import signing
 from django.db import connection
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.crypto import salted_hmac
 
@@ -53,6 +54,13 @@ def count_guess(subject: bytes) -> tuple[int, int]:
         cursor.execute(_SECONDS_LEFT, parameters)
         row = cursor.fetchone()
     return (max(1, math.ceil(row[0])), row[1]) if row else (1, FREE_FAILURES)
+
+
+def undo_guess(subject: bytes) -> None:
+    """The password was not checked: the attempt does not count, and may be made again at once."""
+    counts = AttemptCount.objects.filter(subject=subject)
+    counts.filter(count=1).delete()
+    counts.update(count=F("count") - 1, next_at=Now())
 
 
 def forget(subject: bytes) -> None:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import requires_csrf_token
 
 from keyadmin.core.errors import (
+    BusyError,
     ConflictError,
     ForbiddenError,
     NotFoundError,
@@ -35,6 +36,8 @@ def operation_error_response(request: HttpRequest, error: OperationError) -> Htt
             return htmx.error_response(request, 403, "403.html", error.message)
         case OrganisationDisabledError():
             return htmx.error_response(request, 409, "organisation_disabled.html", error.message)
+        case BusyError():
+            return busy(request, error.message, error.retry_after)
         case ConflictError():
             return htmx.error_response(request, 409, "409.html", error.message)
         case _:
@@ -58,6 +61,13 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 @requires_csrf_token
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return htmx.error_response(request, 404, "404.html")
+
+
+def busy(request: HttpRequest, message: str, seconds: int) -> HttpResponse:
+    """The response to what this process has no room for now."""
+    response = htmx.error_response(request, 503, "503.html", message)
+    response["Retry-After"] = str(seconds)
+    return response
 
 
 def too_many_attempts(request: HttpRequest) -> HttpResponse:
