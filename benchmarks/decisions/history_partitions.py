@@ -1,4 +1,4 @@
-"""History in one table with a partitioned search index, against declarative range partitioning.
+"""History in one table that is searched block by block, against declarative range partitioning.
 
     python -m benchmarks.decisions.history_partitions [--events 10000000] [--bits 20] [--folder FOLDER]
 
@@ -47,7 +47,7 @@ SERVER: Final = {
     "maintenance_work_mem": "1GB",
     "autovacuum": "off",
     "jit": "off",
-    # Starting workers takes longer than a look-up in one index partition.
+    # Starting workers takes longer than a look-up in one block of events.
     "max_parallel_workers_per_gather": "0",
 }
 B_TREES: Final[tuple[LiteralString, ...]] = (

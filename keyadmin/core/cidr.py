@@ -77,10 +77,10 @@ def address_of(text: str) -> Address | None:
     return Address(6, int.from_bytes(packed), normal)
 
 
-def parse(text: str, *, narrow_only: bool = False) -> Network:
+def parse(text: str, *, reject_wide: bool = False) -> Network:
     """The network; a bare address is a network of one address. Surrounding space is ignored.
 
-    /0 is rejected, because an empty list already allows any address. `narrow_only` also rejects prefixes shorter than
+    /0 is rejected, because an empty list already allows any address. `reject_wide` also rejects prefixes shorter than
     /16 for IPv4 and /32 for IPv6: the rule for the lists of bots. Raises CidrError.
     """
     text = text.strip()
@@ -91,7 +91,7 @@ def parse(text: str, *, narrow_only: bool = False) -> Network:
     # An IPv4-mapped network is typed with a suffix that is 96 more than that of its IPv4 network.
     shift = 96 if address.version == 4 and ":" in host else 0
     bits = 32 if address.version == 4 else 128
-    length = _parse_prefix_length(suffix, shift, bits, narrow_only) if slash else bits
+    length = _parse_prefix_length(suffix, shift, bits, reject_wide) if slash else bits
     cls = IPv4Network if address.version == 4 else IPv6Network
     network = cls((address.value, length), strict=False)
     if int(network.network_address) != address.value:
@@ -142,12 +142,12 @@ def intersection(left: Iterable[Network], right: Iterable[Network]) -> tuple[Net
     return tuple(dict.fromkeys(narrower))
 
 
-def _parse_prefix_length(suffix: str, shift: int, bits: int, narrow_only: bool) -> int:
+def _parse_prefix_length(suffix: str, shift: int, bits: int, reject_wide: bool) -> int:
     """The prefix length of a suffix. `shift` is 96 for an IPv4-mapped network, otherwise 0. Raises CidrError."""
     if "." in suffix or ":" in suffix:
         raise CidrError(CidrProblem.MASK, _("Replace the mask by a suffix such as /24."))
     narrowest = bits + shift
-    widest = shift + ((16 if bits == 32 else 32) if narrow_only else 1)
+    widest = shift + ((16 if bits == 32 else 32) if reject_wide else 1)
     limits = {"widest": widest, "narrowest": narrowest}
     is_number = suffix.isascii() and suffix.isdigit() and len(suffix) <= 3
     if not is_number or str(int(suffix)) != suffix or int(suffix) > narrowest:

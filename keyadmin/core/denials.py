@@ -1,7 +1,10 @@
-"""Denied calls. `DenialReason` is the table of reasons that usage, charts, metrics, the API and explanations read.
+"""Denied calls. The enum `DenialReason` lists all reasons. Usage, charts, metrics, the API and `explain/` read it.
 
-To add a reason, add one entry here. If it concerns known keys, also add a member to `models.usage.CallOutcome` and a
-migration that adds its label to the labels that the database accepts.
+A key is *identified* if one of its secrets matches the credential of the call. Some reasons apply only after that, for
+example EXPIRED; others, for example NO_CREDENTIAL, mean that no key was identified. docs/contributing/how-to-extend.md
+lists the steps to add a reason.
+
+Scopes are called permissions in the texts, as on pages.
 """
 
 from dataclasses import dataclass
@@ -16,15 +19,17 @@ ALLOWED: Final = "ok"
 
 
 class DenialGroup(StrEnum):
-    """Groups of reasons: charts and sums show one number for each."""
+    """Groups of reasons: charts and the API's totals have one number for each group."""
 
     PERMISSION = "permission"
     ADDRESS = "address"
     LIMITED = "limited"
+    #: The key is expired, revoked or paused. Pages call this group "Inactive key".
     EXPIRED = "expired"
 
 
-# The same response for all of these: a caller cannot distinguish an unknown key from a revoked one.
+# The response for all reasons with status 401. It is the same, so that a client cannot distinguish an unknown key from
+# a revoked one.
 _INVALID_KEY = (401, "unauthenticated", "A valid API key is required.")
 
 
@@ -32,7 +37,8 @@ class DenialReason(Enum):
     """Why a call is denied: label, HTTP status, slug of the problem type, and detail.
 
     `label` is the value in logs, metrics, the database and the API. `detail` is the message to the program that called.
-    Calls that are denied for a reason that concerns a known key are counted for that key. Such a reason also has a
+
+    If a key was identified, the denied call is counted for that key. The reasons for which this is possible also have a
     title for pages, a phrase for the middle of a sentence, and a group.
     """
 
@@ -49,12 +55,14 @@ class DenialReason(Enum):
         "ambiguous-request",
         "The path or a header is ambiguous. Send a path without //, dot segments or unnecessary escapes.",
     )
+    #: The method is TRACE. All other methods are left to the routes.
     METHOD = ("method", 405, "method-not-allowed", "The method TRACE is not allowed.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
-    #: The credential has a wrong form or checksum, or no secret matches it.
+    #: The credential is malformed, its checksum is wrong, or no secret matches it.
     INVALID_CREDENTIAL = ("invalid_credential", *_INVALID_KEY)
     REVOKED = ("revoked", *_INVALID_KEY, _("Revoked"), _("revoked"), DenialGroup.EXPIRED)
     EXPIRED = ("expired", *_INVALID_KEY, _("Expired"), _("expired"), DenialGroup.EXPIRED)
+    #: The key's bot or organisation is disabled.
     PAUSED = ("paused", *_INVALID_KEY, _("Paused"), _("paused"), DenialGroup.EXPIRED)
     ADDRESS = (
         "address",
@@ -65,7 +73,7 @@ class DenialReason(Enum):
         _("IP denied"),
         DenialGroup.ADDRESS,
     )
-    #: No scope has a route for the method and path.
+    #: No route matches the method and path, so no key may make this call.
     UNMAPPED = (
         "unmapped",
         403,
@@ -75,6 +83,7 @@ class DenialReason(Enum):
         _("no permission allows the request"),
         DenialGroup.PERMISSION,
     )
+    #: A route matches the method and path, but the key has none of its scopes.
     SCOPE = (
         "scope",
         403,
@@ -84,6 +93,7 @@ class DenialReason(Enum):
         _("no permission"),
         DenialGroup.PERMISSION,
     )
+    #: The call does not name one of the channels to which the key is restricted.
     CHANNEL = (
         "channel",
         403,
@@ -93,6 +103,7 @@ class DenialReason(Enum):
         _("channel not allowed"),
         DenialGroup.PERMISSION,
     )
+    #: The call has the header On-Behalf-Of, but the key lacks the scope to act on behalf of people.
     IMPERSONATION = (
         "impersonation",
         403,
@@ -102,6 +113,7 @@ class DenialReason(Enum):
         _("may not act on behalf of users"),
         DenialGroup.PERMISSION,
     )
+    #: The key may act on behalf of people, but On-Behalf-Of names no active person of the organisation.
     ON_BEHALF_OF = (
         "on_behalf_of",
         403,
@@ -136,13 +148,13 @@ class DenialReason(Enum):
         self.title, self.phrase, self.group = title, phrase, group
 
     @classmethod
-    def of_known_keys(cls) -> list["DenialReason"]:
-        """The reasons that are counted per key, in the order of the table."""
+    def counted_per_key(cls) -> list["DenialReason"]:
+        """The reasons whose denials are counted per key, in the order of their definition."""
         return [reason for reason in cls if reason.group is not None]
 
 
 class Quota(NamedTuple):
-    """Calls in a rolling hour: the `limit` of the key's tier, and the number that is `remaining`."""
+    """`limit` is the number of calls that the key's tier allows in a rolling hour; `remaining` of them are left."""
 
     limit: int
     remaining: int
@@ -152,9 +164,9 @@ class Quota(NamedTuple):
 class Denial:
     """The verdict on a denied call.
 
-    `key` is the id of the key, if the key is known. `quota` is set for the responses that have rate-limit headers.
-    `sufficient_scopes` are set if a scope is missing: with any of them the key could make the call. `retry_after` is in
-    seconds.
+    `key` is the id of the identified key. `quota` is set if the key was identified and the status is not 401; the
+    response then has rate-limit headers. `sufficient_scopes` is set for the reason SCOPE: any one of these scopes would
+    allow the call. `retry_after` is in seconds.
     """
 
     reason: DenialReason

@@ -32,8 +32,8 @@ MAX_EVENT_NUMBER: Final = 2**63 - 1
 #: limit of numbers, wider by this tolerance, and then compared with the time of each event.
 _CLOCK_TOLERANCE: Final = timedelta(hours=1)
 
-#: At the beginning of a term: `event_find` replaces it by the number of the partition that it scans.
-_PARTITION_MARK: Final = "\x01"
+#: At the beginning of a term: `event_find` replaces it by the number of the block of events that it scans.
+_BLOCK_MARK: Final = "\x01"
 #: The characters between words. Keep them equal to those in `event_terms`.
 _SEPARATORS: Final = re.compile(r"[\x00-/:-@\[-`{-\x7f\u00a0\u2000-\u206f\u3000\s]+")
 _ADDRESS: Final = re.compile(r"(?=.*[0-9a-f])[0-9a-f]*[.:][0-9a-f]*[.:][0-9a-f.:]*(/[0-9]*)?", re.IGNORECASE)
@@ -221,7 +221,7 @@ def _split(text: str) -> list[str]:
 
 def _quoted(term: str) -> str:
     """A term of a tsquery in quotation marks. Words contain no quotation marks or backslashes that need an escape."""
-    return f"'{_PARTITION_MARK}{term}'"
+    return f"'{_BLOCK_MARK}{term}'"
 
 
 def _uuid_or_empty(text: str) -> str:

@@ -45,7 +45,7 @@ def _choice(reason: DenialReason) -> tuple[str, Promise]:
 
 
 class CallOutcome(models.TextChoices):
-    """The outcome of a call with a known key: allowed, or the denial reason. `DenialReason` has their texts."""
+    """The outcome of a call with an identified key: allowed, or the denial reason. `DenialReason` has their texts."""
 
     OK = ALLOWED, _("Allowed")
     REVOKED = _choice(DenialReason.REVOKED)

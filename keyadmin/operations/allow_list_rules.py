@@ -42,25 +42,25 @@ class RejectedNetwork:
         return [MessagePart(rest.strip()), *parts]
 
 
-def parse_network(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network:
-    """The network of a new entry; `others` are the other networks of the list. `narrow_only`: see `cidr.parse`.
+def parse_network(text: str, others: Sequence[cidr.Network], *, reject_wide: bool) -> cidr.Network:
+    """The network of a new entry; `others` are the other networks of the list. `reject_wide`: see `cidr.parse`.
 
     Raises InvalidInputError for the field `network`.
     """
-    result = _parse(text, others, narrow_only=narrow_only)
+    result = _parse(text, others, reject_wide=reject_wide)
     if isinstance(result, RejectedNetwork):
         raise InvalidInputError({"network": [result.message]})
     return result
 
 
 def parse_networks(
-    texts: Sequence[str], others: Sequence[cidr.Network], *, narrow_only: bool = False
+    texts: Sequence[str], others: Sequence[cidr.Network], *, reject_wide: bool = False
 ) -> tuple[list[cidr.Network], list[RejectedNetwork]]:
     """The texts that are accepted as new entries beside `others`, and those that are not."""
     accepted: list[cidr.Network] = []
     rejected: list[RejectedNetwork] = []
     for text in texts[:MAX_TEXTS]:
-        result = _parse(text, [*others, *accepted], narrow_only=narrow_only)
+        result = _parse(text, [*others, *accepted], reject_wide=reject_wide)
         if isinstance(result, RejectedNetwork):
             rejected.append(result)
         else:
@@ -70,9 +70,9 @@ def parse_networks(
     return accepted, rejected
 
 
-def _parse(text: str, others: Sequence[cidr.Network], *, narrow_only: bool) -> cidr.Network | RejectedNetwork:
+def _parse(text: str, others: Sequence[cidr.Network], *, reject_wide: bool) -> cidr.Network | RejectedNetwork:
     try:
-        network = cidr.parse(text, narrow_only=narrow_only)
+        network = cidr.parse(text, reject_wide=reject_wide)
     except cidr.CidrError as error:
         return RejectedNetwork(text, translate(error), error.suggestions)
     if len(others) >= MAX_ENTRIES:

@@ -1,4 +1,4 @@
-"""Permissions of a known key: scopes by route, channels, and On-Behalf-Of."""
+"""Permissions of an identified key: scopes by route, channels, and On-Behalf-Of."""
 
 from functools import partial
 from uuid import uuid4

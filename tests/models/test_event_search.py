@@ -15,7 +15,7 @@ from keyadmin.models.event_search import EventFilter, EventQuery
 from tests.factories import OPERATOR, KeyFactory, OrganisationFactory, as_actor, member_of
 
 #: Events of one part of the index, as in history_parts.sql.
-PARTITION_SIZE = 65536
+BLOCK_SIZE = 65536
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEY = "20000000-0000-4000-8000-000000000001"
 
@@ -178,11 +178,11 @@ def test_actor_finds_only_visible_events(
     member_of_contoso = member_of(contoso, "owner")
     key = KeyFactory.create(organisation=northwind)
     write(
-        event(PARTITION_SIZE, organisation_id=northwind.id, actor_id=maya.id),
-        event(3 * PARTITION_SIZE, organisation_id=contoso.id, actor_id=maya.id),
-        event(5 * PARTITION_SIZE, actor_id=jonas.id),
-        event(6 * PARTITION_SIZE, actor_id=sam.id),
-        event(7 * PARTITION_SIZE, organisation_id=contoso.id, actor_id=both.id),
+        event(BLOCK_SIZE, organisation_id=northwind.id, actor_id=maya.id),
+        event(3 * BLOCK_SIZE, organisation_id=contoso.id, actor_id=maya.id),
+        event(5 * BLOCK_SIZE, actor_id=jonas.id),
+        event(6 * BLOCK_SIZE, actor_id=sam.id),
+        event(7 * BLOCK_SIZE, organisation_id=contoso.id, actor_id=both.id),
     )
     expected: dict[str, tuple[Person | Key, list[int]]] = {
         "maya": (maya, [7, 6, 5, 3, 1]),
@@ -193,22 +193,22 @@ def test_actor_finds_only_visible_events(
         "lena": (member_of_contoso, [7, 3]),
         "key": (key, [1]),
     }
-    for name, (who, partitions) in expected.items():
+    for name, (who, blocks) in expected.items():
         for conditions in (EventFilter(), EventFilter(text="crm"), EventFilter(target=KEY, type="key.edited")):
-            assert numbers(conditions, as_actor(who)) == [partition * PARTITION_SIZE for partition in partitions], name
+            assert numbers(conditions, as_actor(who)) == [block * BLOCK_SIZE for block in blocks], name
     assert numbers(EventFilter(organisation=contoso.id), as_actor(jonas)) == []
     Person.objects.filter(id=jonas.id).update(is_active=False)
-    assert numbers(EventFilter(), as_actor(jonas)) == [5 * PARTITION_SIZE]
+    assert numbers(EventFilter(), as_actor(jonas)) == [5 * BLOCK_SIZE]
 
 
 @given(
-    st.lists(st.integers(1, 6 * PARTITION_SIZE), min_size=1, unique=True, max_size=60),
+    st.lists(st.integers(1, 6 * BLOCK_SIZE), min_size=1, unique=True, max_size=60),
     st.integers(1, 12),
     st.booleans(),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 def test_pages_show_every_event_in_order_both_ways(db: None, places: list[int], size: int, rare: bool) -> None:
-    """Pages cross partitions, empty partitions, and events that do not match."""
+    """Pages cross blocks, empty blocks, and events that do not match."""
     reason = {True: "seldom", False: "often"}
     with connection.cursor() as cursor:
         cursor.execute("SAVEPOINT before")

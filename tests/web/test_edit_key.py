@@ -229,7 +229,7 @@ class TestDescription:
     def test_cancelled_or_unchanged_description_saves_nothing(self, jonas: Person, key: Key, htmx: SignedIn) -> None:
         client = htmx(jonas)
         for response in (
-            client.get(f"{self.address(key)}?shown"),
+            client.get(f"{self.address(key)}?cancel"),
             client.post(self.address(key), {"description": "Old", "original": "Old"}),
         ):
             assert response.status_code == 200

@@ -1,4 +1,4 @@
--- Counts denied calls of known keys by hour and reason. Also for deleted keys, whose hours stay.
+-- Counts denied calls of identified keys by hour and reason. Also for deleted keys, whose hours stay.
 INSERT INTO usage_hour (key_id, hour, outcome, count)
 SELECT key_id, date_trunc('hour', clock_timestamp(), 'UTC'), reason, calls
 FROM unnest(%(keys)s::uuid[], %(reasons)s::text[], %(calls)s::bigint[]) AS counted (key_id, reason, calls)

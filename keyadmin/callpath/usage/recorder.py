@@ -32,7 +32,11 @@ MAX_DEFERRAL_SECONDS: Final = 15.0
 
 
 class UsageRecorder:
-    """Counts verdicts and writes the counts. Thread-safe. The thread starts with the first verdict on a known key."""
+    """Counts verdicts and writes the counts. Thread-safe.
+
+    A key is identified if one of its secrets matches the call's credential. The thread starts with the first verdict on
+    an identified key.
+    """
 
     def __init__(self, database: Database) -> None:
         self.writer = UsageWriter(database)
@@ -56,7 +60,7 @@ class UsageRecorder:
     def record(self, verdict: Verdict, address: Address | None, cost: int, request: RequestLine | None = None) -> None:
         """Counts a verdict. Never raises, and only waits for other threads that record.
 
-        An allowed call counts as `cost` calls, a denied call as one. A denial without a known key is counted in
+        An allowed call counts as `cost` calls, a denied call as one. A denial without an identified key is counted in
         `decisions` only.
         """
         try:
@@ -66,7 +70,7 @@ class UsageRecorder:
             self._failures += 1
 
     def record_denial(self, denial: Denial) -> Denial:
-        """Counts a denial without a known key, and returns it."""
+        """Counts a denial without an identified key, and returns it."""
         self.record(denial, None, 1)
         return denial
 

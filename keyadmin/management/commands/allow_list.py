@@ -65,7 +65,7 @@ class Command(SubcommandCommand):
         if options.key:
             return lookups.key(options.key, actor=self.actor)
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        return lookups.bot(options.bot, owner=owner, actor=self.actor)
+        return lookups.bot(options.bot, organisation=owner, actor=self.actor)
 
     def _entries(self, options: Namespace) -> QuerySet[AllowListEntry]:
         owner = self._owner(options)

@@ -63,7 +63,7 @@ class Command(SubcommandCommand):
 
     def _find(self, options: Namespace) -> Bot:
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        return lookups.bot(options.bot, owner=owner, actor=self.actor)
+        return lookups.bot(options.bot, organisation=owner, actor=self.actor)
 
     def _print_result(self, bot: Bot, done: str) -> None:
         self.print_object(as_json(bot), f"{done} {printable(bot.name)} (id {bot.id}).")

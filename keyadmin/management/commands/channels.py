@@ -43,7 +43,7 @@ class Command(SubcommandCommand):
 
     def _find(self, options: Namespace) -> UUID:
         owner = lookups.organisation(options.organisation, actor=self.actor)
-        return lookups.channels([options.channel], owner=owner, actor=self.actor)[0]
+        return lookups.channels([options.channel], organisation=owner, actor=self.actor)[0]
 
     def _print_result(self, channel: Channel, done: str) -> None:
         self.print_object(as_json(channel), f"{done} {printable(channel.name)} ({channel.slug}).")

@@ -85,7 +85,7 @@ class Command(OperatorCommand):
         key = ""
         if options.key:
             # A deleted key is only in the history.
-            key = str(lookups.uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
+            key = str(lookups.parse_uuid(options.key) or lookups.key(options.key, actor=self.actor).id)
         return EventFilter(
             organisation=owner.id if owner else None,
             target=key,

@@ -75,10 +75,10 @@ class Command(SubcommandCommand):
         issued = keys.issue(
             actor=self.actor,
             organisation=owner.id,
-            bot=lookups.bot(options.bot, owner=owner, actor=self.actor).id if options.bot else None,
+            bot=lookups.bot(options.bot, organisation=owner, actor=self.actor).id if options.bot else None,
             kind=KeyKind(options.kind) if options.kind else None,
             name=options.name,
-            channels=lookups.channels(options.channels or (), owner=owner, actor=self.actor),
+            channels=lookups.channels(options.channels or (), organisation=owner, actor=self.actor),
             expires_at=_expiry_of_new_key(options, owner),
             tier=lookups.tier(options.tier) if options.tier else None,
             **provided(options, "description", "scopes", "inherits", "networks"),
@@ -182,7 +182,7 @@ class Command(SubcommandCommand):
         key = lookups.key(options.key, actor=self.actor)
         fields = provided(options, "name", "description", "scopes", "inherits", "networks")
         if options.channels is not None:
-            fields["channels"] = lookups.channels(options.channels, owner=key.organisation, actor=self.actor)
+            fields["channels"] = lookups.channels(options.channels, organisation=key.organisation, actor=self.actor)
         if options.tier is not None:
             fields["tier"] = lookups.tier(options.tier)
         if options.expires_at is not None:

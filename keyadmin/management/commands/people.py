@@ -222,4 +222,4 @@ def link_as_json(link: PasswordLink) -> dict[str, Any]:
 
 
 def _id(text: str, noun: str) -> UUID:
-    return lookups.uuid(text) or not_found(f"There is no {noun} {text!r}.")
+    return lookups.parse_uuid(text) or not_found(f"There is no {noun} {text!r}.")

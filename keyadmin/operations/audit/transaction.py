@@ -122,18 +122,18 @@ def target_of(row: models.Model) -> Target:
     return Target(str(row._meta.db_table), row.pk, str(row))
 
 
-def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The changes between two descriptions of a row: the fields whose values differ."""
     fields: Iterable[str] = dict.fromkeys([*before, *after])
     return {name: (before.get(name), after.get(name)) for name in fields if before.get(name) != after.get(name)}
 
 
-def created(after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def changes_of_new(after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The changes of a new row: its fields that are not empty."""
     return {name: (None, value) for name, value in after.items() if value not in (None, "", [])}
 
 
-def removed(before: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+def changes_of_removed(before: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """The changes of a removed row: its fields that were not empty."""
     return {name: (value, None) for name, value in before.items() if value not in (None, "", [])}
 

@@ -28,7 +28,7 @@ def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
         _clean(channel)
         channel.slug = _free_slug(channel)
         channel.save(force_insert=True)
-        changes = audit.created({"name": channel.name, "slug": channel.slug})
+        changes = audit.changes_of_new({"name": channel.name, "slug": channel.slug})
         # No key is restricted to a new channel, so no cached snapshot becomes stale.
         audit.record(EventType.CHANNEL_CREATED, actor=actor, target=channel, organisation=owner, changes=changes)
     return channel
@@ -42,7 +42,7 @@ def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = Non
         before = {"name": row.name}
         row.name = name
         _clean(row)
-        changes = audit.changed(before, {"name": row.name})
+        changes = audit.changes_between(before, {"name": row.name})
         require_changes(changes)
         row.revision += 1
         row.save(update_fields=("name", "revision"))
@@ -63,7 +63,7 @@ def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
             )
             raise ConflictError(message % {"count": key_count})
         target = audit.target_of(row)
-        changes = audit.removed({"name": row.name, "slug": row.slug})
+        changes = audit.changes_of_removed({"name": row.name, "slug": row.slug})
         row.delete()
         _record(EventType.CHANNEL_REMOVED, actor, row, target, changes)
 

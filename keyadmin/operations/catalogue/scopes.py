@@ -58,7 +58,7 @@ def create(
         _clean(scope, routes, is_new=True)
         scope.save(force_insert=True)
         _set_routes(scope, routes)
-        _record(EventType.SCOPE_CREATED, actor, audit.target_of(scope), audit.created(_describe(scope)))
+        _record(EventType.SCOPE_CREATED, actor, audit.target_of(scope), audit.changes_of_new(_describe(scope)))
     return scope
 
 
@@ -101,7 +101,7 @@ def edit(
         row.save()
         if routes is not UNSET:
             _set_routes(row, routes)
-        changes = audit.changed(before, _describe(row))
+        changes = audit.changes_between(before, _describe(row))
         require_changes(changes)
         _record(EventType.SCOPE_EDITED, actor, audit.target_of(row), changes)
     return row
@@ -119,7 +119,7 @@ def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
                 key_count,
             )
             raise ConflictError(message % {"count": key_count})
-        target, changes = audit.target_of(row), audit.removed(_describe(row))
+        target, changes = audit.target_of(row), audit.changes_of_removed(_describe(row))
         row.delete()
         _record(EventType.SCOPE_REMOVED, actor, target, changes)
 

@@ -25,7 +25,7 @@ def create(*, actor: Actor, name: str, hourly_limit: int) -> Tier:
         tier = Tier(name=name, hourly_limit=hourly_limit)
         _clean(tier)
         tier.save(force_insert=True)
-        changes = audit.created(_describe(tier))
+        changes = audit.changes_of_new(_describe(tier))
         # No key has a new tier, so no cached snapshot becomes stale.
         audit.record(EventType.TIER_CREATED, actor=actor, target=tier, changes=changes)
     return tier
@@ -49,7 +49,7 @@ def edit(
         if hourly_limit is not UNSET:
             row.hourly_limit = hourly_limit
         _clean(row)
-        changes = audit.changed(before, _describe(row))
+        changes = audit.changes_between(before, _describe(row))
         require_changes(changes)
         row.revision += 1
         row.save()
@@ -73,7 +73,7 @@ def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
         if organisation is not None:
             message = _("This is the default tier of %(organisation)s. Choose another default there first.")
             raise ConflictError(message % {"organisation": organisation.name})
-        target, changes = audit.target_of(row), audit.removed(_describe(row))
+        target, changes = audit.target_of(row), audit.changes_of_removed(_describe(row))
         row.delete()
         _record(EventType.TIER_REMOVED, actor, target, changes)
 

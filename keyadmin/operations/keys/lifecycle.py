@@ -64,7 +64,7 @@ def issue(
             tier or owner.default_tier_id,
         )
         token, description_for_history = _create_rows(actor, key, values)
-        changes = audit.created(description_for_history)
+        changes = audit.changes_of_new(description_for_history)
         audit.record(EventType.KEY_ISSUED, actor=actor, target=key, organisation=owner, changes=changes)
     return IssuedKey(key, token)
 
@@ -155,7 +155,7 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
         after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
-        rows.record(EventType.KEY_REACTIVATED, actor, row, audit.changed(before, after), reason)
+        rows.record(EventType.KEY_REACTIVATED, actor, row, audit.changes_between(before, after), reason)
     return row
 
 
@@ -175,7 +175,7 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
             actor=actor,
             target=target,
             organisation=organisation,
-            changes=audit.removed(before),
+            changes=audit.changes_of_removed(before),
             invalidate=audit.Invalidation(deleted_keys=[key]),
         )
 

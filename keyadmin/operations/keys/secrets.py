@@ -50,7 +50,7 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> I
         row.revision += 1
         row.save(update_fields=("recognition", "revision"))
         store_secret(row, token, now)
-        changes = audit.changed(before, rows.audit_identity(row))
+        changes = audit.changes_between(before, rows.audit_identity(row))
         changes["old_secret_until"] = (None, rfc3339(old_secret_until))
         rows.record(EventType.KEY_REGENERATED, actor, row, changes)
     return IssuedKey(row, token)

@@ -3,6 +3,6 @@
 `owners` locks organisations and bots, for all operations on what they own.
 """
 
-from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable, require_change
+from keyadmin.operations.organisations.lifecycle import create, disable, edit, enable, require_state_change
 
-__all__ = ["create", "disable", "edit", "enable", "require_change"]
+__all__ = ["create", "disable", "edit", "enable", "require_state_change"]

@@ -20,7 +20,7 @@ from keyadmin.operations.validation import require_changes
 
 @dataclass(frozen=True, slots=True)
 class _AllowList:
-    """The IP allow-list of a bot or key, which is locked."""
+    """The IP allow-list of a bot or key (`owner`). The database rows of the owner are locked."""
 
     actor: Actor
     organisation: Organisation
@@ -34,31 +34,37 @@ class _AllowList:
         return list(self.entries.values_list("network", flat=True))
 
     def parse(self, text: str, others: Sequence[cidr.Network]) -> cidr.Network:
-        return allow_list_rules.parse_network(text, others, narrow_only=isinstance(self.owner, Bot))
+        return allow_list_rules.parse_network(text, others, reject_wide=isinstance(self.owner, Bot))
 
     def require_within_ceiling(self, networks: Sequence[cidr.Network]) -> None:
-        """Raise ForbiddenError if the list with these networks exceeds the actor's privilege ceiling."""
+        """Raise ForbiddenError if the actor may not let the key be used from all these networks.
+
+        An actor cannot give a key more privileges than the actor has (see `operations/grants.py`). The addresses of an
+        actor are restricted only if the actor is a key. Keys cannot edit the lists of bots, so those need no check.
+        """
         if isinstance(self.owner, Key):
             old = values.values_of(self.owner)
             values.require_within_ceiling(self.actor, self.owner, replace(old, networks=tuple(networks)), old)
 
 
 def add(
-    *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, since: datetime | None = None
+    *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, created_at: datetime | None = None
 ) -> AllowListEntry:
-    """Add a network to the list of the bot or of the key; give one of them. The first entry denies all other addresses.
+    """Add a network to the list of a bot or of a key: pass exactly one of `bot` and `key`.
 
-    To restore a removed entry, pass its `created_at` as `since`: it then has the same position in the list.
+    An empty list allows every address. A list with entries allows only the addresses in its entries.
+
+    To restore a removed entry, pass its `created_at`: it then has the same position in the list.
     """
     with audit.audited_transaction(actor):
         allow_list = _lock(actor, bot, key)
         before = allow_list.networks()
         parsed = allow_list.parse(network, before)
         allow_list.require_within_ceiling([*before, parsed])
-        owner = {"bot": allow_list.owner} if isinstance(allow_list.owner, Bot) else {"key": allow_list.owner}
-        entry = AllowListEntry.objects.create(**owner, network=parsed)
-        if since is not None:
-            entry.created_at = since
+        column = "bot" if isinstance(allow_list.owner, Bot) else "key"
+        entry = AllowListEntry.objects.create(**{column: allow_list.owner}, network=parsed)
+        if created_at is not None:
+            entry.created_at = created_at
             entry.save(update_fields=("created_at",))
         _record(EventType.ALLOW_LIST_ENTRY_ADDED, allow_list, before)
     return entry
@@ -81,7 +87,7 @@ def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = No
 
 
 def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int | None = None) -> None:
-    """Remove the entry. `allow_any` confirms the removal of the last one, after which the list allows any address."""
+    """Remove the entry. An empty list allows any address, so the removal of the last entry needs `allow_any=True`."""
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
@@ -94,7 +100,7 @@ def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int 
 
 
 def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
-    """The list of the bot or of the key, one of which is given; locks the owner."""
+    """Lock the bot or the key, and return its list. Raises NotFoundError and ForbiddenError."""
     if (bot is None) == (key is None):
         raise ValueError("pass either a bot or a key")
     if key is not None:
@@ -107,7 +113,10 @@ def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
 
 
 def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
-    """The list of the entry, whose owner is locked, and the entry. Raises NotFoundError."""
+    """Lock the bot or key to which the entry belongs, and return its list and the entry.
+
+    Raises NotFoundError and ForbiddenError.
+    """
     visible = AllowListEntry.objects.visible_to(actor).filter(id=entry).first()
     if visible is None:
         raise NotFoundError
@@ -119,13 +128,16 @@ def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
 
 
 def _record(event_type: EventType, allow_list: _AllowList, before: Sequence[cidr.Network]) -> None:
-    """Record the whole list before and after. Increments the owner's revision, which makes other edits of it stale."""
+    """Record the whole list before and after the change, and make cached snapshots of the keys concerned stale.
+
+    Increments the owner's revision, so that an edit of the owner that began before this change is a conflict.
+    """
     owner = allow_list.owner
     owner.revision += 1
     owner.save(update_fields=("revision",))
     if isinstance(owner, Key):
         invalidate = audit.Invalidation(keys=[owner.id])
-    else:
+    else:  # a snapshot contains a version of the organisation, but none of the bot
         invalidate = audit.Invalidation(organisations=[allow_list.organisation.id])
     changes = {"networks": (sorted(map(str, before)), sorted(map(str, allow_list.networks())))}
     audit.record(

@@ -28,7 +28,7 @@ def create(
         bot = Bot(organisation=owner, name=name, description=description, is_conversational=is_conversational)
         _clean(bot)
         bot.save(force_insert=True)
-        changes = audit.created(_describe(bot))
+        changes = audit.changes_of_new(_describe(bot))
         # A new bot has no keys, so no cached snapshot becomes stale.
         audit.record(EventType.BOT_CREATED, actor=actor, target=bot, organisation=owner, changes=changes)
     return bot
@@ -55,7 +55,7 @@ def edit(
         if is_conversational is not UNSET:
             row.is_conversational = is_conversational
         _clean(row)
-        changes = audit.changed(before, _describe(row))
+        changes = audit.changes_between(before, _describe(row))
         require_changes(changes)
         row.revision += 1
         row.save()
@@ -64,17 +64,17 @@ def edit(
 
 
 def disable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
-    """Pause all keys of the bot from now on."""
+    """Disable the bot. All calls with its keys are denied until it is enabled."""
     return _set_active(actor, bot, EventType.BOT_DISABLED, reason, active=False)
 
 
 def enable(*, actor: Actor, bot: UUID, reason: str = "") -> Bot:
-    """Resume the keys of the bot."""
+    """Enable the bot, so that its keys work again."""
     return _set_active(actor, bot, EventType.BOT_ENABLED, reason, active=True)
 
 
-def require_change(bot: Bot, *, active: bool) -> None:
-    """Raise ConflictError if the bot is enabled (`active`) or disabled already."""
+def require_state_change(bot: Bot, *, active: bool) -> None:
+    """Raise ConflictError if `is_active` of the bot already has the value `active`."""
     if bot.is_active == active:
         raise ConflictError(_("This bot is already enabled.") if active else _("This bot is already disabled."))
 
@@ -82,7 +82,7 @@ def require_change(bot: Bot, *, active: bool) -> None:
 def _set_active(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, active: bool) -> Bot:
     with audit.audited_transaction(actor):
         organisation, row = _lock(actor, bot)
-        require_change(row, active=active)
+        require_state_change(row, active=active)
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))
@@ -97,7 +97,7 @@ def _lock(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
 
 
 def _clean(bot: Bot) -> None:
-    """Clean the fields of the row. Raises InvalidInputError."""
+    """Clean the name and the description. Raises InvalidInputError."""
     errors = FieldErrors()
     others = Bot.objects.filter(organisation=bot.organisation_id).exclude(id=bot.id)
     bot.name = errors.clean_unique_name(bot.name, _MAX_NAME_LENGTH, others, _("There is already a bot with this name."))

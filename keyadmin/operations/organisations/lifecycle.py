@@ -18,11 +18,11 @@ from keyadmin.operations.organisations import owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
-#: The highest number of days of the rules for the expiry of keys.
+#: Upper bound of `default_expiry_days` and `max_expiry_days`.
 MAX_EXPIRY_DAYS: Final = 36_500
 _MAX_NAME_LENGTH: Final = 120
 _MAX_SLUG_LENGTH: Final = 60
-#: Slugs that are part of the path of another page.
+#: Slugs that no organisation may have: its page is /organisations/<slug>/, and these paths belong to other pages.
 _RESERVED_SLUGS: Final = frozenset({"create"})
 _is_slug: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*").fullmatch
 _is_prefix: Final = re.compile(PREFIX_PATTERN).fullmatch
@@ -37,7 +37,7 @@ def create(
     key_format: str = KeyFormat.DEFAULT.value,
     tier: UUID | None = None,
 ) -> Organisation:
-    """Create an organisation. `slug` defaults to one made from the name, `tier` to the one with the lowest limit."""
+    """Create an organisation. The default of `slug` is made from the name; that of `tier` has the lowest limit."""
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         organisation = Organisation(
@@ -48,8 +48,9 @@ def create(
             organisation.default_tier_id = default_tier
         _clean(organisation)
         organisation.save(force_insert=True)
+        # The number that operations increment to make cached snapshots of the organisation's keys stale.
         Version.objects.create(subject=organisation.id)
-        changes = audit.created(_describe(organisation))
+        changes = audit.changes_of_new(_describe(organisation))
         _record(EventType.ORGANISATION_CREATED, actor, organisation, changes)
     return organisation
 
@@ -68,7 +69,10 @@ def edit(
     may_never_expire: bool | Unset = UNSET,
     usage_retention_days: int | Unset = UNSET,
 ) -> Organisation:
-    """Change the fields that are not UNSET. New rules for keys apply to keys that are created or edited from now on."""
+    """Change the fields that are not UNSET. New rules for keys apply to keys that are created or edited afterwards.
+
+    `revision` is the one that the actor has read; None skips the check for changes by others.
+    """
     fields: Mapping[str, Any] = {
         "name": name,
         "key_prefix": key_prefix,
@@ -90,7 +94,7 @@ def edit(
             if value is not UNSET:
                 setattr(row, field, value)
         _clean(row)
-        changes = audit.changed(before, _describe(row))
+        changes = audit.changes_between(before, _describe(row))
         require_changes(changes)
         row.revision += 1
         row.save()
@@ -99,17 +103,17 @@ def edit(
 
 
 def disable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
-    """Pause all keys of the organisation from now on."""
+    """Disable the organisation. All calls with its keys, including new ones, are denied until it is enabled."""
     return _set_active(actor, organisation, EventType.ORGANISATION_DISABLED, reason, active=False)
 
 
 def enable(*, actor: Actor, organisation: UUID, reason: str = "") -> Organisation:
-    """Resume the keys of the organisation."""
+    """Enable the organisation, so that its keys work again."""
     return _set_active(actor, organisation, EventType.ORGANISATION_ENABLED, reason, active=True)
 
 
-def require_change(organisation: Organisation, *, active: bool) -> None:
-    """Raise ConflictError if the organisation is enabled (`active`) or disabled already."""
+def require_state_change(organisation: Organisation, *, active: bool) -> None:
+    """Raise ConflictError if `is_active` of the organisation already has the value `active`."""
     if organisation.is_active == active:
         raise ConflictError(
             _("This organisation is already enabled.") if active else _("This organisation is already disabled.")
@@ -120,7 +124,7 @@ def _set_active(actor: Actor, organisation: UUID, event_type: EventType, reason:
     with audit.audited_transaction(actor):
         row = owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
-        require_change(row, active=active)
+        require_state_change(row, active=active)
         reason = clean_reason(reason)
         row.is_active, row.revision = active, row.revision + 1
         row.save(update_fields=("is_active", "revision"))
@@ -129,7 +133,7 @@ def _set_active(actor: Actor, organisation: UUID, event_type: EventType, reason:
 
 
 def _clean(organisation: Organisation) -> None:
-    """Clean the fields of the row. Raises InvalidInputError."""
+    """Clean the name and check all fields. Raises InvalidInputError."""
     errors = FieldErrors()
     organisation.name = errors.clean_text("name", organisation.name, _MAX_NAME_LENGTH)
     if not _is_slug(organisation.slug) or len(organisation.slug) > _MAX_SLUG_LENGTH:
@@ -140,7 +144,7 @@ def _clean(organisation: Organisation) -> None:
         errors.add("slug", _("There is already an organisation with this short name. Choose another."))
     if not _is_prefix(organisation.key_prefix):
         errors.add("key_prefix", _("Use 2 to 12 lower-case letters and digits, beginning with a letter."))
-    if organisation.key_format not in [known.value for known in KeyFormat]:
+    if organisation.key_format not in KeyFormat:
         errors.add("key_format", _("Choose one of the formats."))
     if not Tier.objects.filter(id=organisation.default_tier_id).exists():
         errors.add("tier", _("Choose one of the tiers."))
@@ -149,11 +153,11 @@ def _clean(organisation: Organisation) -> None:
 
 
 def _check_days(errors: FieldErrors, organisation: Organisation) -> None:
-    longest, default = organisation.max_expiry_days, organisation.default_expiry_days
-    for field, days in (("max_expiry_days", longest), ("default_expiry_days", default)):
+    maximum, default = organisation.max_expiry_days, organisation.default_expiry_days
+    for field, days in (("max_expiry_days", maximum), ("default_expiry_days", default)):
         if days is not None and not 1 <= days <= MAX_EXPIRY_DAYS:
             errors.add(field, _("Enter a number of days from 1 to 36,500."))
-    if longest and (default or 0) > longest:
+    if maximum and (default or 0) > maximum:
         errors.add("default_expiry_days", _("Enter at most the maximum lifetime."))
     least, most = USAGE_RETENTION_DAYS
     if not least <= organisation.usage_retention_days <= most:

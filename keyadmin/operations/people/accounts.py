@@ -58,7 +58,7 @@ def create(
         if owner:
             Membership.objects.create(person=person, organisation=owner, role=role)
         fields = {"name": person.name, "email": person.email, "system_role": person.system_role}
-        changes = audit.created(fields | {"role": role if owner else "", "email_verified": is_email_verified})
+        changes = audit.changes_of_new(fields | {"role": role if owner else "", "email_verified": is_email_verified})
         # No key inherits from a new person, so no cached snapshot becomes stale.
         rows.record(EventType.PERSON_CREATED, actor, person, owner, changes)
     return person
@@ -139,7 +139,7 @@ def edit(
             if value is not UNSET:
                 setattr(row, field, value)
         rows.clean(row)
-        changes = audit.changed(before, {field: getattr(row, field) for field in fields})
+        changes = audit.changes_between(before, {field: getattr(row, field) for field in fields})
         require_changes(changes)
         if "email" in changes:
             if actor.id != row.id and not rows.may_act_as(actor, row):
@@ -182,7 +182,7 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revis
             raise ConflictError(
                 _("%(person)s has no role in %(organisation)s. Invite them.") % {"person": row, "organisation": owner}
             )
-        changes = audit.changed({"role": membership.role}, {"role": role})
+        changes = audit.changes_between({"role": membership.role}, {"role": role})
         require_changes(changes)
         membership.role = role
         membership.save(update_fields=("role",))
@@ -233,7 +233,7 @@ def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: i
             rows.require_another_administrator(row)
         row.system_role = system_role
         rows.clean(row)
-        changes = audit.changed(before, {"system_role": row.system_role})
+        changes = audit.changes_between(before, {"system_role": row.system_role})
         require_changes(changes)
         if row.system_role and not row.is_email_verified:
             raise _not_verified(row)
@@ -250,7 +250,7 @@ def require_active(person: Person) -> None:
         raise ConflictError(_("%(person)s is deactivated. Reactivate them first.") % {"person": person})
 
 
-def require_change(person: Person, *, active: bool) -> None:
+def require_state_change(person: Person, *, active: bool) -> None:
     """Raise ConflictError if the person is active (`active`) or deactivated already."""
     if person.is_active == active:
         raise ConflictError(_("This person is already active.") if active else _("This person is already deactivated."))
@@ -260,7 +260,7 @@ def _set_active(actor: Actor, person: UUID, event_type: EventType, *, active: bo
     with audit.audited_transaction():
         row = rows.lock(actor, person)
         rows.require_authority_over(actor, row)
-        require_change(row, active=active)
+        require_state_change(row, active=active)
         if not active:
             rows.require_another_administrator(row)
             row.session_generation += 1  # otherwise earlier sessions would be valid again after a reactivation

@@ -61,7 +61,7 @@ def invite(
         Invitation.objects.filter(email=invitation.email, organisation=owner).delete()
         made = _make(actor, invitation, base_url)
         target = audit.Target("invitation", invitation.id, invitation.name)
-        changes = audit.created(_describe(invitation))
+        changes = audit.changes_of_new(_describe(invitation))
         audit.record(EventType.PERSON_INVITED, actor=actor, target=target, organisation=owner, changes=changes)
     return made
 
@@ -233,7 +233,7 @@ def _lock_own(actor: Actor, invitation: UUID) -> tuple[Person, Invitation]:
 
 def _end(event_type: EventType, actor: Actor, invitation: Invitation) -> None:
     target = audit.Target("invitation", invitation.id, invitation.name)
-    changes = audit.removed(_describe(invitation))
+    changes = audit.changes_of_removed(_describe(invitation))
     Invitation.objects.filter(id=invitation.id).delete()
     audit.record(event_type, actor=actor, target=target, organisation=invitation.organisation, changes=changes)
 

@@ -69,7 +69,7 @@ def draft(request: PageRequest) -> HttpResponse:
 @require_POST
 def check_draft(request: PageRequest) -> HttpResponse:
     networks, _ = allow_list_rules.parse_networks(_rows(request), ())
-    return _tick(request, DraftEditor(), networks, narrow_only=False)
+    return _tick(request, DraftEditor(), networks, reject_wide=False)
 
 
 @require_POST
@@ -94,7 +94,7 @@ def entry(request: PageRequest, entry: UUID) -> HttpResponseBase:
     typed = _typed(request)
     invalid = {"editing": row.id, "draft": typed, "focus": "edit"}
     others = [other.network for other in _entries(owner) if other.id != row.id]
-    networks, rejected = allow_list_rules.parse_networks([typed], others, narrow_only=isinstance(owner, Bot))
+    networks, rejected = allow_list_rules.parse_networks([typed], others, reject_wide=isinstance(owner, Bot))
     if rejected:
         return _response(request, _editor(request, user, owner, problems=rejected, **invalid), status=422)
     if blocked := _blocked(request, user, owner, [*others, row.network], [*others, *networks], networks):
@@ -136,7 +136,7 @@ def _list(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpResp
     typed = _typed(request)
     before = [row.network for row in _entries(owner)]
     networks, rejected = allow_list_rules.parse_networks(
-        cidr.split(typed) or [""], before, narrow_only=isinstance(owner, Bot)
+        cidr.split(typed) or [""], before, reject_wide=isinstance(owner, Bot)
     )
     if not before and (blocked := _blocked(request, user, owner, before, networks, networks)):
         return _response(request, _editor(request, user, owner, draft=typed, focus="add", **blocked), status=422)
@@ -156,9 +156,9 @@ def _list(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpResp
 def _undo(request: PageRequest, user: CurrentUser, owner: Bot | Key, token: str) -> HttpResponseBase:
     """Put a removed range back in its place."""
     problems = []
-    for network, since in _undo_token_ranges(owner, token).items():
+    for network, created_at in _undo_token_ranges(owner, token).items():
         try:
-            added = allow_lists.add(actor=user.actor, network=network, since=since, **_owner_argument(owner))
+            added = allow_lists.add(actor=user.actor, network=network, created_at=created_at, **_owner_argument(owner))
         except InvalidInputError as error:
             problems.append(RejectedNetwork(network, error.message))
         else:
@@ -185,12 +185,12 @@ def _blocked(
 
 def _check(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpResponse:
     others = [row.network for row in _entries(owner)]
-    return _tick(request, _editor(request, user, owner), others, narrow_only=isinstance(owner, Bot))
+    return _tick(request, _editor(request, user, owner), others, reject_wide=isinstance(owner, Bot))
 
 
-def _tick(request: PageRequest, editor: Editor, others: list[cidr.Network], *, narrow_only: bool) -> HttpResponse:
+def _tick(request: PageRequest, editor: Editor, others: list[cidr.Network], *, reject_wide: bool) -> HttpResponse:
     """The button that adds what was typed, enabled if all of it is valid."""
-    networks, rejected = allow_list_rules.parse_networks(cidr.split(_typed(request)), others, narrow_only=narrow_only)
+    networks, rejected = allow_list_rules.parse_networks(cidr.split(_typed(request)), others, reject_wide=reject_wide)
     context = {"editor": editor, "is_valid": bool(networks) and not rejected}
     return render(request, "networks/_tick.html", context)
 

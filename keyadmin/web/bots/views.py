@@ -136,7 +136,7 @@ def description(request: PageRequest, bot: UUID) -> HttpResponseBase:
 def disable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
-    bots.require_change(row, active=False)
+    bots.require_state_change(row, active=False)
     dialog = EnableDisableDialog(
         owner_name=row.name,
         owner_url=bot_url(row),
@@ -153,7 +153,7 @@ def disable(request: PageRequest, bot: UUID) -> HttpResponseBase:
 def enable(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
-    bots.require_change(row, active=True)
+    bots.require_state_change(row, active=True)
     dialog = EnableDisableDialog(
         owner_name=row.name,
         owner_url=bot_url(row),

@@ -1,7 +1,8 @@
-"""The description of a key or a bot, edited in place on its page.
+"""Edits the description of a key or bot in place on its page.
 
-GET returns the field. For Cancel, htmx sends `?shown` and gets the text instead. Without htmx, the field is a page of
-its own. Pages include the text with `{% include "_description.html" %}`.
+The page shows the description as text (`_description.html`). A click on it requests the edit URL. With htmx, the
+response is a form (`description.html#form`) that replaces the text; its Cancel button requests the edit URL with
+`?cancel`, which returns the text. Without htmx, the response is a full page with the form.
 """
 
 from collections.abc import Callable
@@ -22,41 +23,48 @@ from keyadmin.web.common import htmx
 
 @dataclass(frozen=True, slots=True)
 class InlineDescription:
-    """The edited row, and URLs. `list_url` and `list_label` are for the breadcrumb of the page with the field."""
+    """The row whose description is edited, and the URLs and labels that the templates need."""
 
     #: A model instance with `name`, `description` and `revision`.
     row: Any
+    #: The URL of the view that calls `edit`.
     edit_url: str
+    #: The page of the row, which shows the description.
     page_url: str
+    #: The list of keys or bots, for the breadcrumb of the full page with the form.
     list_url: str
     list_label: str
+    #: The slug of the sidebar's link that is marked as current.
     section: str
 
     def edit(self, request: HttpRequest, operation: Callable[..., Any]) -> HttpResponseBase:
-        """The response to GET or POST. To save it calls `operation(revision=…, description=…)`, which returns the row.
+        """The response to a GET or POST request.
 
-        If the description was changed after the field was opened, nothing is saved: the status is 409, the field
-        keeps the submitted text, and the message shows the other text. Changes of other fields have no effect.
+        A POST calls `operation(revision=…, description=…)`, which saves the description and returns the row.
+
+        If another person has changed the description since the form was opened, nothing is saved. The response then has
+        status 409, and the form with the submitted text and a message that quotes the saved one. A change of another
+        field of the row in the meantime is no conflict.
         """
         row = self.row
         if request.method != "POST":
-            if htmx.is_htmx(request) and "shown" in request.GET:
+            if htmx.is_htmx(request) and "cancel" in request.GET:
                 return self._text_response(request, row)
-            return self._field_response(
+            return self._form_response(
                 request, DescriptionForm(initial={"description": row.description, "original": row.description})
             )
         form = DescriptionForm(request.POST)
         if not form.is_valid():
-            return self._field_response(request, form, status=422)
+            return self._form_response(request, form, status=422)
         if form.cleaned_data["original"] != row.description:
             return self._conflict_response(request, form.cleaned_data["description"])
         try:
             row = operation(revision=row.revision, description=form.cleaned_data["description"])
         except InvalidInputError as error:
-            if WHOLE_REQUEST in error.errors:
+            if WHOLE_REQUEST in error.errors:  # the description was submitted unchanged
                 return self._text_response(request, row)
             form.add_operation_errors(error)
-            return self._field_response(request, form, status=422)
+            return self._form_response(request, form, status=422)
         return self._text_response(request, row, gettext("Description saved"))
 
     def _text_response(self, request: HttpRequest, row: Any, message: str = "") -> HttpResponseBase:
@@ -68,14 +76,17 @@ class InlineDescription:
         response = render(request, "_description.html", context)
         return trigger_client_event(response, "toast", {"message": message}) if message else response
 
-    def _field_response(self, request: HttpRequest, form: DescriptionForm, status: int = 200) -> HttpResponse:
+    def _form_response(self, request: HttpRequest, form: DescriptionForm, status: int = 200) -> HttpResponse:
         part = "#form" if htmx.is_htmx(request) else ""
         context = {"inline": self, "form": form, "section": self.section}
         return render(request, f"description.html{part}", context, status=status)
 
     def _conflict_response(self, request: HttpRequest, typed: str) -> HttpResponse:
-        """The field with an error. If the user submits it again, the text replaces that of the other person."""
+        """The form with the text that the user typed, and an error that quotes the description saved meanwhile.
+
+        The form now contains the saved description as the original. If the user submits it again, their text is saved.
+        """
         form = DescriptionForm({"description": typed, "original": self.row.description})
         message = gettext("Someone else changed it to “%(text)s”. Press Enter to replace it with yours.")
         form.add_error("description", message % {"text": self.row.description})
-        return self._field_response(request, form, status=409)
+        return self._form_response(request, form, status=409)

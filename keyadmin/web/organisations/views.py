@@ -113,7 +113,7 @@ def edit(request: PageRequest, slug: str) -> HttpResponseBase:
 def disable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
-    organisations.require_change(organisation, active=False)
+    organisations.require_state_change(organisation, active=False)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
         owner_url=organisation_url(organisation),
@@ -132,7 +132,7 @@ def disable(request: PageRequest, slug: str) -> HttpResponseBase:
 def enable(request: PageRequest, slug: str) -> HttpResponseBase:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.MANAGE_ORGANISATIONS)
-    organisations.require_change(organisation, active=True)
+    organisations.require_state_change(organisation, active=True)
     dialog = EnableDisableDialog(
         owner_name=organisation.name,
         owner_url=organisation_url(organisation),

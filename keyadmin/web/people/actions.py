@@ -123,7 +123,7 @@ def set_system_role(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    people.require_change(person, active=False)
+    people.require_state_change(person, active=False)
     form = OperationForm(htmx.submitted(request))
     if form.is_valid():
         try:
@@ -147,7 +147,7 @@ def deactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
 def reactivate(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     person = get_manageable_person(user, person_id)
-    people.require_change(person, active=True)
+    people.require_state_change(person, active=True)
     if request.method == "POST":
         people.reactivate(actor=user.actor, person=person.id)
         return _close(request, person, gettext("%(person)s reactivated") % {"person": person})

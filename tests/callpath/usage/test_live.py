@@ -1,4 +1,4 @@
-"""The counts of several workers are written completely and only once. Calls without a known key write nothing."""
+"""The counts of several workers are written completely and only once. Calls with an unknown key write nothing."""
 
 import os
 import signal
@@ -173,7 +173,7 @@ def test_addresses_that_a_list_would_block_are_known(proxied: Server, rows: Comm
     assert lockout.find_blocked_address(OPERATOR, created[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
-def test_calls_without_a_known_key_write_nothing(server: Server, rows: CommittedRows) -> None:
+def test_calls_without_an_identified_key_write_nothing(server: Server, rows: CommittedRows) -> None:
     def counts() -> list[int]:
         return [model.objects.count() for model in (LastDenial, ScopeDay, AddressDay, SecretUse)]
 

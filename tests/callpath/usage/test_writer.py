@@ -31,8 +31,8 @@ from tests.callpath.usage.recorded import addresses, hours, refused, scopes, use
 from tests.factories import OPERATOR
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
-#: Reasons of calls without a known key.
-WITHOUT_KNOWN_KEY = {
+#: Reasons of calls without an identified key.
+WITHOUT_IDENTIFIED_KEY = {
     "ambiguous_credentials",
     "ambiguous_request",
     "method",
@@ -74,9 +74,9 @@ def denied(created: CreatedKey, *reasons: DenialReason, address: str | None = "2
     return one
 
 
-def test_usage_knows_every_reason_of_a_known_key() -> None:
-    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - WITHOUT_KNOWN_KEY
-    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason.of_known_keys()}
+def test_usage_knows_every_reason_of_an_identified_key() -> None:
+    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason} - WITHOUT_IDENTIFIED_KEY
+    assert set(CallOutcome.values) == {"ok"} | {reason.label for reason in DenialReason.counted_per_key()}
     assert all(outcome.phrase for outcome in CallOutcome if outcome != CallOutcome.OK)
     assert {outcome.group for outcome in CallOutcome} == {"ok", "permission", "address", "limited", "expired"}
 

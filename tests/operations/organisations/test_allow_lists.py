@@ -181,7 +181,7 @@ def test_restored_entry_keeps_its_position(bot: Bot) -> None:
     first = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     allow_lists.add(actor=OPERATOR, bot=bot.id, network="203.0.113.0/24")
     allow_lists.remove(actor=OPERATOR, entry=first.id)
-    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24", since=first.created_at)
+    allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24", created_at=first.created_at)
     assert listed(bot) == ["192.0.2.0/24", "203.0.113.0/24"]
 
 
