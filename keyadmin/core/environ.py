@@ -12,14 +12,17 @@ def sent_path(environ: Mapping[str, Any], scope: Mapping[str, Any] | None, path_
     `environ` is the WSGI environ; `scope` is the ASGI scope, None under WSGI. `path_info` is the decoded path by which
     the framework chooses the view.
 
-    If the sent path and `path_info` are not the same path, the result is "", which is never canonical: the call must
-    not be decided by one path and answered by another. If the server does not report the sent path, the result is
-    `path_info`, percent-encoded.
+    If the sent path is not UTF-8, or not the same path as `path_info`, the result is "", which is never canonical: the
+    call must not be decided by one path and answered by another. If the server does not report the sent path,
+    the result is `path_info`, percent-encoded.
     """
     raw = (scope or {}).get("raw_path") or environ.get("RAW_URI") or environ.get("REQUEST_URI")
     if not raw:
         return quote(path_info, safe="/~:@!$&'()*+,;=")
-    sent: str = (raw.decode("latin-1") if isinstance(raw, bytes) else raw).partition("?")[0]
+    try:
+        sent = (raw if isinstance(raw, bytes) else raw.encode("latin-1")).decode().partition("?")[0]
+    except UnicodeError:
+        return ""
     if unquote(sent) == path_info:
         return sent
     mount = environ.get("SCRIPT_NAME", "").rstrip("/")

@@ -5,6 +5,7 @@ A pattern starts with `/` and consists of segments: literal text; `*` or `{name}
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeGuard
@@ -24,8 +25,10 @@ _method = re.compile(r"[A-Z]+").fullmatch
 # digits and `-._~`, which need no escape and would not match a literal segment.
 _find_ambiguity = re.compile(
     r"//|/\.\.?(?:/|\Z)|[\x00-\x1f\x7f-\x9f;\\?#]"
-    r"|%(?![0-9A-Fa-f]{2})|%(?:[01].|2[5DdEeFf]|3[0-9Bb]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEeFf])"
+    r"|%(?![0-9A-Fa-f]{2})|%(?:[01].|2[35DdEeFf]|3[0-9BbFf]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEeFf])"
 ).search
+# The same for text that a server has decoded and normalised.
+_find_decoded_ambiguity = re.compile(r"//|/\.\.?(?:/|\Z)|[\x00-\x1f\x7f-\x9f;\\?#%]").search
 
 
 class RouteError(TranslatableError):
@@ -176,20 +179,26 @@ def overlaps(first: Route, second: Route) -> bool:
 
 
 def is_canonical(path: str) -> bool:
-    """Whether every server reads the path in the same way. Never raises. `path` is as sent, without the query.
+    """Whether every server reads the path in the same way. Never raises.
+
+    `path` is as sent, without the query. Bytes that the client did not escape are decoded as UTF-8.
 
     False if the path has an empty segment or a dot segment; `;`, `\\`, `?`, `#` or a control character; an escape of
-    one of these, of `/`, `%`, a letter, a digit or one of `-._~`; or escapes that are not UTF-8. One trailing slash is
-    accepted.
+    one of these, of `/`, `%`, a letter, a digit or one of `-._~`; escapes that are not UTF-8; or a character that
+    becomes one of these when a server normalises Unicode, such as U+FF0F. One trailing slash is accepted.
     """
     if path[:1] != "/" or _find_ambiguity(path):
         return False
-    if "%" in path:
-        try:
-            return not any("\x80" <= char <= "\x9f" for char in unquote(path, errors="strict"))
-        except UnicodeDecodeError:
-            return False
-    return True
+    try:
+        decoded = unquote(path, errors="strict") if "%" in path else path
+    except UnicodeDecodeError:
+        return False
+    if decoded.isascii():
+        return True
+    if any("\ud800" <= char <= "\udfff" for char in decoded):
+        return False
+    normalised = unicodedata.normalize("NFKC", decoded)
+    return normalised.count("/") == path.count("/") and not _find_decoded_ambiguity(normalised)
 
 
 def _find(node: _Node, segments: list[str], depth: int, method: str) -> _End | None:

@@ -65,7 +65,11 @@ def parse_forwarded_request(headers: Headers) -> ForwardedRequest:
     method, uri = requests[0]
     if not (method.isascii() and method.isalpha() and method.isupper()):
         raise AmbiguousForwardedRequestError("the method is not upper-case ASCII letters")
-    return ForwardedRequest(method, uri.partition("?")[0])
+    try:
+        path = uri.partition("?")[0].encode("latin-1").decode()
+    except UnicodeDecodeError:
+        raise AmbiguousForwardedRequestError("the path is not UTF-8") from None
+    return ForwardedRequest(method, path)
 
 
 def _method_and_uri(headers: Headers, names: tuple[str, str]) -> tuple[str, str] | None:

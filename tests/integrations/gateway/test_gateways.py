@@ -210,7 +210,7 @@ def test_trace_is_denied(gateway: Gateway, rows: CommittedRows) -> None:
 
 
 CANONICAL = ["/api/chats/a%20b", "/api/chats/%C3%A9", "/api/chats/a,b", "/api/chats/a:b@c", "/api/chats/"]
-DEVIOUS = [
+DEVIOUS: list[str | bytes] = [
     "/api/chats/%2e%2e/contacts",
     "/api/chats/../contacts",
     "/api/chats/./x",
@@ -227,6 +227,14 @@ DEVIOUS = [
     "/api/chats/%ff",
     "/api/chats/..",
     "/api/chats/%252e%252e/x",
+    "/api/chats%3fx",
+    "/api/chats/%3F",
+    "/api/chats%23x",
+    "/api/chats/%EF%BC%8Fx",
+    b"/api/chats/\xff",
+    b"/api/chats/\xc0\xaf",
+    b"/api/chats/\xed\xa0\x80",
+    b"/api/chats/caf\xe9?a=1",
 ]
 
 
@@ -238,12 +246,18 @@ def test_upstream_receives_the_request_that_was_decided(gateway: Gateway, rows: 
 
 
 @pytest.mark.parametrize("path", DEVIOUS)
-def test_ambiguous_path_does_not_reach_the_upstream(gateway: Gateway, rows: CommittedRows, path: str) -> None:
+def test_ambiguous_path_does_not_reach_the_upstream(gateway: Gateway, rows: CommittedRows, path: str | bytes) -> None:
     created, before = rows.key(scopes=("chats:read", "contacts:manage")), len(gateway.reached())
     answer = gateway.request(path, created.headers)
     assert answer.status == 400, answer.body
     assert len(gateway.reached()) == before
     assert rows.meter(created).used == 0
+
+
+def test_utf8_that_is_not_escaped_is_decided_as_if_it_were(gateway: Gateway, rows: CommittedRows) -> None:
+    answer = gateway.request("/api/chats/café".encode(), rows.key().headers)
+    assert answer.status == 200, answer.body
+    assert answer.json["path"] in ("/api/chats/caf%C3%A9", "/api/chats/caf\xc3\xa9")
 
 
 def test_head_and_options_are_decided(gateway: Gateway, rows: CommittedRows) -> None:
