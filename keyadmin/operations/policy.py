@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, NotFoundError, OrganisationDisabledError
 from keyadmin.models import Key, KeyKind, KeyStatus, Membership, Organisation, Person, Role, SystemRole
-from keyadmin.operations.grants import effective_scopes
+from keyadmin.operations.privileges import effective_scopes
 
 
 class Permission(StrEnum):

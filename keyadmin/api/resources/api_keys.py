@@ -23,7 +23,7 @@ from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
 from keyadmin.models import Key, KeyKind, KeyStatus, paging
 from keyadmin.models.scope import allowed_for_kind
-from keyadmin.operations import grants, keys
+from keyadmin.operations import keys, privileges
 
 router = Router(tags=["API keys (short form)"])
 
@@ -125,7 +125,7 @@ def _render_created(actor: Actor, key: str, issued: keys.IssuedKey | None) -> Ke
 
 def _grant_of_key(actor: Actor, organisation: UUID) -> dict[str, Any]:
     """The calling key's scopes, channels and networks, as far as a standard key may have them."""
-    own = grants.ceiling_of_actor(actor, organisation)
+    own = privileges.ceiling_of_actor(actor, organisation)
     return {
         "scopes": allowed_for_kind(KeyKind.STANDARD, own.scopes),
         "channels": own.channels,

@@ -11,7 +11,7 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.models import Channel, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import FieldErrors, require_changes
 
@@ -22,7 +22,7 @@ _MAX_SLUG_LENGTH: Final = 50
 def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
     """Create a channel. Its slug, by which calls name it, is made from the name."""
     with audit.audited_transaction(actor):
-        owner = owners.lock_organisation(actor, organisation)
+        owner = key_owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_CHANNELS, owner)
         channel = Channel(organisation=owner, name=name)
         _clean(channel)
@@ -74,7 +74,7 @@ def _lock(actor: Actor, channel: UUID) -> Channel:
     organisation_id = visible.values_list("organisation_id", flat=True).first()
     if organisation_id is None:
         raise NotFoundError
-    organisation = owners.lock_organisation(actor, organisation_id)
+    organisation = key_owners.lock_organisation(actor, organisation_id)
     policy.require(actor, Permission.MANAGE_CHANNELS, organisation)
     row: Channel | None = Channel.objects.filter(id=channel).select_related("organisation").first()
     if row is None:

@@ -13,11 +13,11 @@ from keyadmin.core.errors import ConflictError, InvalidInputError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import AddressDay, Bot, EventType, Key, KeyDay, KeyKind, LastDenial, Meter, Organisation, ScopeDay
 from keyadmin.models.meter import CELLS
-from keyadmin.operations import allow_list_rules, audit, grants, policy, revisions
+from keyadmin.operations import allow_list_rules, audit, policy, privileges, revisions
 from keyadmin.operations.keys import rows, secrets
 from keyadmin.operations.keys import values as key_values
 from keyadmin.operations.keys.secrets import IssuedKey
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
@@ -45,14 +45,14 @@ def issue(
     """
     with audit.audited_transaction(actor):
         # An organisation has at most one public key, so only one public key may be created at a time.
-        lock = owners.lock_organisation if kind == KeyKind.PUBLIC else owners.lock_organisation_shared
+        lock = key_owners.lock_organisation if kind == KeyKind.PUBLIC else key_owners.lock_organisation_shared
         owner = lock(actor, organisation)
         rows.lock_acting_key_shared(actor)
-        key = _new_key(actor, owner, owners.get_bot(owner, bot) if bot else None, kind)
+        key = _new_key(actor, owner, key_owners.get_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
         _require_owner_can_have(key)
         if key.kind == KeyKind.PUBLIC and not inherits:
-            scopes = scopes or grants.scopes_of_owner()
+            scopes = scopes or privileges.scopes_of_owner()
         values = key_values.KeyValues(
             name,
             description,
@@ -151,7 +151,9 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}
         if expires_at is not UNSET:
             _set_expiry(row, expires_at, now)
-        grants.require_within(grants.ceiling_of_key(row), grants.ceiling_of_actor(actor, row.organisation_id))
+        privileges.require_within(
+            privileges.ceiling_of_key(row), privileges.ceiling_of_actor(actor, row.organisation_id)
+        )
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
         after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
@@ -191,7 +193,7 @@ def _new_key(actor: Actor, organisation: Organisation, bot: Bot | None, kind: Ke
 
 def _require_owner_can_have(key: Key) -> None:
     """Raise ConflictError if the owner is disabled, or if it already has a public key and this is another."""
-    owners.require_active(key.organisation, key.bot)
+    key_owners.require_active(key.organisation, key.bot)
     if key.kind == KeyKind.PUBLIC and key.organisation.keys.filter(kind=KeyKind.PUBLIC).exists():
         message = _("%(organisation)s already has a public key. Delete it first.")
         raise ConflictError(message % {"organisation": key.organisation.name})

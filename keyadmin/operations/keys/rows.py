@@ -10,7 +10,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Key
 from keyadmin.operations import audit, policy
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 
 
 def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
@@ -19,7 +19,7 @@ def lock(actor: Actor, key: UUID, permission: policy.Permission) -> Key:
     Raises NotFoundError if the actor may not see the key, and ForbiddenError if it lacks the permission. If the actor
     is a key, that key is locked as well; the two are locked in the order of their ids.
     """
-    organisation = owners.lock_organisation_shared(actor, Key.objects.filter(id=key).values("organisation")[:1])
+    organisation = key_owners.lock_organisation_shared(actor, Key.objects.filter(id=key).values("organisation")[:1])
     if actor.kind is ActorKind.KEY and actor.id and actor.id < key:
         lock_acting_key_shared(actor)
     rows = Key.objects.select_related("organisation", "bot", "tier").select_for_update(no_key=True, of=("self",))

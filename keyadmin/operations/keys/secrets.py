@@ -16,7 +16,7 @@ from keyadmin.core.errors import ConflictError, InvalidInputError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Key, KeyStatus, Secret, SecretUse
 from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
-from keyadmin.operations import audit, grants
+from keyadmin.operations import audit, privileges
 from keyadmin.operations.keys import rows
 from keyadmin.operations.policy import Permission
 
@@ -42,7 +42,9 @@ def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> I
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
         require_regenerable(row, now)
-        grants.require_within(grants.ceiling_of_key(row), grants.ceiling_of_actor(actor, row.organisation_id))
+        privileges.require_within(
+            privileges.ceiling_of_key(row), privileges.ceiling_of_actor(actor, row.organisation_id)
+        )
         old_secret_until = _retire_current_secret(row, now, grace)
         before = rows.audit_identity(row)
         token = tokens.mint(row.prefix, tokens.KeyFormat(row.format), row.key_id)

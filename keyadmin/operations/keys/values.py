@@ -15,7 +15,7 @@ from keyadmin.core.errors import ForbiddenError, InvalidInputError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Secret, Tier
 from keyadmin.models.scope import allowed_for_kind
-from keyadmin.operations import grants, policy
+from keyadmin.operations import policy, privileges
 from keyadmin.operations.allow_list_rules import check_networks
 from keyadmin.operations.validation import UNSET, FieldErrors
 
@@ -98,10 +98,10 @@ def require_within_ceiling(actor: Actor, key: Key, values: KeyValues, old: KeyVa
         raise InvalidInputError({"expires_at": [_("Add the time zone, as in 2027-03-01T12:00:00Z.")]})
     if values.inherits and actor.kind is ActorKind.KEY and not (old and old.inherits):
         raise ForbiddenError(_("A key can’t give another key full access. Choose its permissions."))
-    bot_networks = grants.networks_of_bot(key)
+    bot_networks = privileges.networks_of_bot(key)
     requested = _ceiling_of(key, values, bot_networks)
-    if old is None or grants.is_wider(requested, _ceiling_of(key, old, bot_networks)):
-        grants.require_within(requested, grants.ceiling_of_actor(actor, key.organisation_id))
+    if old is None or privileges.is_wider(requested, _ceiling_of(key, old, bot_networks)):
+        privileges.require_within(requested, privileges.ceiling_of_actor(actor, key.organisation_id))
 
 
 def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
@@ -199,11 +199,11 @@ def _check_tier(errors: FieldErrors, actor: Actor, organisation: Organisation, t
         errors.add("tier", _("Choose one of the tiers."))
 
 
-def _ceiling_of(key: Key, values: KeyValues, bot_networks: Sequence[cidr.Network]) -> grants.PrivilegeCeiling:
+def _ceiling_of(key: Key, values: KeyValues, bot_networks: Sequence[cidr.Network]) -> privileges.Privileges:
     """The privileges that the key has with the values."""
-    scopes = grants.inherited_scopes(key) if values.inherits else values.scopes
-    lists = grants.non_empty_lists(values.networks, bot_networks)
-    return grants.PrivilegeCeiling(scopes, values.channels, lists, values.expires_at)
+    scopes = privileges.inherited_scopes(key) if values.inherits else values.scopes
+    lists = privileges.non_empty_lists(values.networks, bot_networks)
+    return privileges.Privileges(scopes, values.channels, lists, values.expires_at)
 
 
 def _names_of_channels(channels: Collection[UUID]) -> list[str]:

@@ -13,7 +13,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.models import AllowListEntry, Bot, EventType, Key, Organisation
 from keyadmin.operations import allow_list_rules, audit, policy, revisions
 from keyadmin.operations.keys import rows, values
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import require_changes
 
@@ -39,7 +39,7 @@ class _AllowList:
     def require_within_ceiling(self, networks: Sequence[cidr.Network]) -> None:
         """Raise ForbiddenError if the actor may not let the key be used from all these networks.
 
-        An actor cannot give a key more privileges than the actor has (see `operations/grants.py`). The addresses of an
+        An actor cannot give a key more privileges than the actor has (`operations/privileges.py`). The addresses of an
         actor are restricted only if the actor is a key. Keys cannot edit the lists of bots, so those need no check.
         """
         if isinstance(self.owner, Key):
@@ -107,7 +107,7 @@ def _lock(actor: Actor, bot: UUID | None, key: UUID | None) -> _AllowList:
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
         return _AllowList(actor, row.organisation, row)
     assert bot is not None  # noqa: S101 - for mypy
-    organisation, owner = owners.lock_bot(actor, bot)
+    organisation, owner = key_owners.lock_bot(actor, bot)
     policy.require(actor, Permission.MANAGE_BOTS, organisation)
     return _AllowList(actor, organisation, owner)
 

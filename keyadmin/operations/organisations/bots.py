@@ -9,7 +9,7 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import ConflictError
 from keyadmin.models import Bot, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
@@ -22,9 +22,9 @@ def create(
 ) -> Bot:
     """Create a bot in the organisation."""
     with audit.audited_transaction(actor):
-        owner = owners.lock_organisation(actor, organisation)
+        owner = key_owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_BOTS, owner)
-        owners.require_active(owner)
+        key_owners.require_active(owner)
         bot = Bot(organisation=owner, name=name, description=description, is_conversational=is_conversational)
         _clean(bot)
         bot.save(force_insert=True)
@@ -91,7 +91,7 @@ def _set_active(actor: Actor, bot: UUID, event_type: EventType, reason: str, *, 
 
 
 def _lock(actor: Actor, bot: UUID) -> tuple[Organisation, Bot]:
-    organisation, row = owners.lock_bot(actor, bot)
+    organisation, row = key_owners.lock_bot(actor, bot)
     policy.require(actor, Permission.MANAGE_BOTS, organisation)
     return organisation, row
 

@@ -14,7 +14,7 @@ from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.models import EventType, Organisation, Tier, Version
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import audit, policy, revisions
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
@@ -84,7 +84,7 @@ def edit(
         "usage_retention_days": usage_retention_days,
     }
     with audit.audited_transaction(actor):
-        row = owners.lock_organisation(actor, organisation)
+        row = key_owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.EDIT_ORGANISATION, row)
         if tier is not UNSET and tier != row.default_tier_id:
             policy.require(actor, Permission.CHOOSE_TIERS, row)
@@ -122,7 +122,7 @@ def require_state_change(organisation: Organisation, *, active: bool) -> None:
 
 def _set_active(actor: Actor, organisation: UUID, event_type: EventType, reason: str, *, active: bool) -> Organisation:
     with audit.audited_transaction(actor):
-        row = owners.lock_organisation(actor, organisation)
+        row = key_owners.lock_organisation(actor, organisation)
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, row)
         require_state_change(row, active=active)
         reason = clean_reason(reason)

@@ -11,7 +11,7 @@ from keyadmin.core.errors import ConflictError, ForbiddenError, NotFoundError
 from keyadmin.models import EventType, Membership, PasswordLink, Person, SystemRole
 from keyadmin.models.link import LinkPurpose
 from keyadmin.operations import audit, policy, revisions
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.people import links, passwords, rows
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
@@ -43,7 +43,7 @@ def create(
     """
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ALL_PEOPLE, None)
-        owner = owners.lock_organisation(actor, organisation) if organisation else None
+        owner = key_owners.lock_organisation(actor, organisation) if organisation else None
         if system_role:
             policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
         person = Person(email=email, name=name, system_role=system_role)

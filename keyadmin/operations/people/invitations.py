@@ -16,7 +16,7 @@ from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Invitation, Membership, Organisation, Person, SystemRole
 from keyadmin.operations import audit, policy
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.people import links, rows
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import FieldErrors
@@ -50,14 +50,14 @@ def invite(
     pages, the address gets the link by mail.
     """
     with audit.audited_transaction(actor):
-        owner = owners.lock_organisation(actor, organisation) if organisation else None
+        owner = key_owners.lock_organisation(actor, organisation) if organisation else None
         policy.require(actor, Permission.MANAGE_PEOPLE if owner else Permission.MANAGE_ALL_PEOPLE, owner)
         if system_role:
             policy.require(actor, Permission.MANAGE_SYSTEM_ROLES, None)
         invitation = Invitation(email=email, name=name, organisation=owner, role=role, system_role=system_role)
         _clean(invitation)
         if owner:
-            owners.require_active(owner)
+            key_owners.require_active(owner)
         Invitation.objects.filter(email=invitation.email, organisation=owner).delete()
         made = _make(actor, invitation, base_url)
         target = audit.Target("invitation", invitation.id, invitation.name)
@@ -71,7 +71,7 @@ def renew(*, actor: Actor, invitation: UUID, base_url: str = "") -> MadeInvitati
     with audit.audited_transaction(actor):
         row = _lock_as_manager(actor, invitation)
         if row.organisation:
-            owners.require_active(row.organisation)
+            key_owners.require_active(row.organisation)
         before = row.expires_at
         row.serial += 1
         made = _make(actor, row, base_url)
@@ -103,7 +103,7 @@ def accept(*, actor: Actor, invitation: UUID) -> Person:
         if not links.is_open(row):
             raise ConflictError(_("This invitation has ended. Ask for a new one."))
         if row.organisation:
-            owners.require_active(row.organisation)
+            key_owners.require_active(row.organisation)
         take_roles(actor, person, row)
     return person
 
@@ -150,7 +150,7 @@ def take_roles(
     """
     organisation, changes = invitation.organisation, dict(more_changes or {})
     if organisation:
-        owners.require_active(organisation)
+        key_owners.require_active(organisation)
         had = Membership.objects.filter(person=person, organisation=organisation).first()
         Membership.objects.update_or_create(
             person=person, organisation=organisation, defaults={"role": invitation.role}

@@ -17,7 +17,7 @@ from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.models import EventType, Membership, Organisation, Person, Role, SystemRole
 from keyadmin.operations import audit, policy
-from keyadmin.operations.organisations import owners
+from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.validation import FieldErrors
 
@@ -51,7 +51,7 @@ def lock(actor: Actor, person: UUID, also: Collection[UUID] = ()) -> Person:
 def lock_with_organisation(actor: Actor, organisation: UUID, person: UUID) -> tuple[Organisation, Person]:
     """The organisation and the person, both locked. The actor must have MANAGE_PEOPLE in the organisation."""
     row = lock(actor, person)
-    owner = owners.lock_organisation(actor, organisation)
+    owner = key_owners.lock_organisation(actor, organisation)
     policy.require(actor, Permission.MANAGE_PEOPLE, owner)
     return owner, row
 

@@ -16,7 +16,7 @@ from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm,
 from keyadmin.forms.filters import SearchFilters
 from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
 from keyadmin.operations import keys, policy
-from keyadmin.operations.organisations import bots, owners
+from keyadmin.operations.organisations import bots, key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor
 from keyadmin.web.common import capped_count, htmx, impact, querystring
@@ -170,7 +170,7 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
     """Create a key with DEFAULT_SCOPES and the organisation's default expiry. The user only enters a description."""
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.ISSUE_KEYS)
-    owners.require_active(row.organisation, row)
+    key_owners.require_active(row.organisation, row)
     scopes = list(Scope.objects.filter(name__in=DEFAULT_SCOPES))
     form = BotKeyForm(htmx.submitted(request), initial={"idempotency_key": secrets.token_urlsafe(24)})
     if form.is_valid():
@@ -243,5 +243,5 @@ def _raise_create_error(user: CurrentUser) -> Never:
     permission = Permission.MANAGE_BOTS
     for organisation in user.organisations:
         if permission in user.permissions(organisation.id):
-            owners.require_active(organisation)
+            key_owners.require_active(organisation)
     raise policy.forbidden(permission, permission, user.organisations[0])

@@ -1,4 +1,4 @@
-"""Locks on the owners of keys. An operation takes them before locks on keys.
+"""Locks on the owners of keys: organisations and their bots. An operation takes them before locks on keys.
 
 An operation on one key locks its organisation in share mode. All other operations on an organisation, or on something
 in it, lock it exclusively. So many keys of an organisation can be changed at the same time, but not while the

@@ -1,7 +1,7 @@
-"""Privilege ceilings: an actor cannot give a key more privileges than the actor has.
+"""The privileges of keys: an actor cannot give a key more privileges than the actor has.
 
-Privileges are scopes, channels, allow-lists and an expiry. The ceiling of an actor is the most that a key may have that
-the actor creates or changes.
+Privileges are scopes, channels, allow-lists and an expiry. The *privilege ceiling* of an actor is the most that the
+actor may give to a key.
 """
 
 from collections.abc import Collection, Sequence
@@ -20,7 +20,7 @@ from keyadmin.models.scope import allowed_for_kind, scopes_of_role
 
 
 @dataclass(frozen=True, slots=True)
-class PrivilegeCeiling:
+class Privileges:
     """The privileges of a key, or the most that an actor can give to a key.
 
     No `channels`, no `lists` or no `expires_at` means no restriction of that kind. `lists` are the non-empty
@@ -43,17 +43,17 @@ def inherited_scopes(key: Key) -> frozenset[str]:
     return allowed_for_kind(key.kind, _scopes_of_person(key.creator_id, key.organisation_id))
 
 
-def ceiling_of_actor(actor: Actor, organisation: UUID) -> PrivilegeCeiling:
-    """The most that a key in the organisation may have that the actor creates or changes."""
+def ceiling_of_actor(actor: Actor, organisation: UUID) -> Privileges:
+    """The privilege ceiling of the actor: the most that the actor may give to a key of the organisation."""
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
-        return PrivilegeCeiling(_all_scopes())
+        return Privileges(_all_scopes())
     if actor.kind is ActorKind.PERSON:
-        return PrivilegeCeiling(_scopes_of_person(actor.id, organisation))
+        return Privileges(_scopes_of_person(actor.id, organisation))
     key = Key.objects.with_lists().get(id=actor.id)
-    return _of_row(key) if key.organisation_id == organisation else PrivilegeCeiling(frozenset())
+    return _of_row(key) if key.organisation_id == organisation else Privileges(frozenset())
 
 
-def ceiling_of_key(key: Key) -> PrivilegeCeiling:
+def ceiling_of_key(key: Key) -> Privileges:
     """The privileges of the key as saved, but with the expiry of this instance, which may not be saved yet."""
     return replace(_of_row(Key.objects.with_lists().get(id=key.id)), expires_at=key.expires_at)
 
@@ -68,7 +68,7 @@ def non_empty_lists(*lists: Sequence[cidr.Network]) -> tuple[tuple[cidr.Network,
     return tuple(tuple(networks) for networks in lists if networks)
 
 
-def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> None:
+def require_within(requested: Privileges, ceiling: Privileges) -> None:
     """Raise ForbiddenError if `requested` has a privilege that `ceiling` does not have."""
     if missing := requested.scopes - ceiling.scopes:
         names = ", ".join(sorted(missing))
@@ -81,7 +81,7 @@ def require_within(requested: PrivilegeCeiling, ceiling: PrivilegeCeiling) -> No
         raise ForbiddenError(_("A key can’t expire later than the key that creates or edits it."))
 
 
-def is_wider(new: PrivilegeCeiling, old: PrivilegeCeiling) -> bool:
+def is_wider(new: Privileges, old: Privileges) -> bool:
     """Whether `new` has a privilege that `old` does not have."""
     try:
         require_within(new, old)
@@ -95,10 +95,10 @@ def scopes_of_owner() -> frozenset[str]:
     return scopes_of_role(system_role="", role=Role.OWNER, catalogue=_all_scopes())
 
 
-def _of_row(key: Any) -> PrivilegeCeiling:
+def _of_row(key: Any) -> Privileges:
     """The privileges of a key that was read `with_lists`."""
     lists = non_empty_lists(key.own_networks, key.bot_networks)
-    return PrivilegeCeiling(effective_scopes(key), frozenset(key.channel_ids), lists, key.expires_at)
+    return Privileges(effective_scopes(key), frozenset(key.channel_ids), lists, key.expires_at)
 
 
 def _is_covered(networks: Collection[cidr.Network], allowed: Collection[cidr.Network]) -> bool:
