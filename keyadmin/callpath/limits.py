@@ -1,4 +1,4 @@
-"""Consumption: counts a call against its key's limit, if the snapshot is current and the rolling hour has room.
+"""Consumption: counts a call against its key's limit, if the snapshot is current and the limit is not used up.
 
 The SQL functions are described in migrations/sql: meter_consume.sql, meter_consume_many.sql, meter_consume_slow.sql.
 """

@@ -43,8 +43,8 @@ class Caller(NamedTuple):
     """An allowed call, which has been counted against the key's limit.
 
     `replaced_secret` is the id of the secret that the call used, if that secret has been replaced and is in its grace
-    period; otherwise None. `scopes` are all scopes of the key, and `used_scopes` those that open the call's route.
-    `quota` is what is left after the call.
+    period; otherwise None. `scopes` are all scopes of the key, and `used_scopes` those of them that the call's route
+    accepts. `quota` is what is left after the call.
     """
 
     key: KeyIdentity

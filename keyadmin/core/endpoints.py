@@ -1,11 +1,14 @@
-"""The routes of keyadmin's own API, and the scopes that open them. Routes in the catalogue must not overlap them."""
+"""The routes of keyadmin's own API, and the scopes that allow calls of them.
+
+The routes that administrators add to permissions must not overlap these.
+"""
 
 from typing import Final
 
 from keyadmin.core import routes
 from keyadmin.core.routes import Route
 
-#: Routes for keys. The scope "" admits every key.
+#: Routes for keys. The scope "" means that every key may call the route.
 KEY_ROUTES: Final = (
     Route("GET", "/api/whoami", ""),
     Route("POST", "/api/verify", "keys:verify"),
@@ -42,7 +45,7 @@ KEY_ROUTES: Final = (
 
 
 def _for_people(*calls: str) -> tuple[Route, ...]:
-    """Routes from texts such as "GET /api/tiers". No scope opens them."""
+    """Routes from texts such as "GET /api/tiers". Keys may not call them, whatever their scopes."""
     return tuple(Route(method, pattern, "") for method, _, pattern in (call.partition(" ") for call in calls))
 
 

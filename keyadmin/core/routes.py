@@ -1,4 +1,4 @@
-"""Routes: which scopes open a method and path. The most specific pattern that matches decides.
+"""Routes: which scopes allow calls of a method and path. The most specific pattern that matches decides.
 
 A pattern starts with `/` and consists of segments: literal text; `*` or `{name}`, which match exactly one segment; and
 `**`, which matches one or more segments and can only be the last. `{channel}` is the segment that names a channel.
@@ -37,7 +37,7 @@ class RouteError(TranslatableError):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method (upper case) and path pattern that a scope opens.
+    """A method (upper case) and a path pattern. Keys with `scope` may make calls that match both.
 
     `channel_from` is the place in which a call of this route names its channel, "" if it names none.
     """
@@ -119,8 +119,8 @@ def is_channel_from(text: str) -> TypeGuard[ChannelFrom]:
 def compile_table(routes: Iterable[Route]) -> Table:
     """Compile the routes. Raises RouteError for an invalid route.
 
-    Routes with the same method that match the same paths become one route, which any of their scopes opens. If they
-    differ in `channel_from`, the strictest applies: "path", then "header", then "".
+    Routes with the same method that match the same paths become one route, for which any one of their scopes is enough.
+    If they differ in `channel_from`, the strictest applies: "path", then "header", then "".
     """
     root = _Node()
     for route in sorted(routes, key=lambda route: (route.pattern, route.method, route.scope, route.channel_from)):

@@ -27,7 +27,7 @@ def signing_key() -> Ed25519PrivateKey | None:
     return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(value)) if value else None
 
 
-def known_keys() -> set[str]:
+def accepted_keys() -> set[str]:
     """The public keys whose checkpoints are accepted: that of the private key, and KEYADMIN_CHECKPOINT_PUBLIC_KEYS.
 
     The variable lets a host verify checkpoints without the private key, and keeps replaced keys accepted.

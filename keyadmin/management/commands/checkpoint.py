@@ -1,4 +1,7 @@
-"""checkpoint: print the signed head of the history. Keep it where the owner of the database cannot write."""
+"""checkpoint: print the signed number and hash of the newest event.
+
+Keep it where the role that owns the database cannot write.
+"""
 
 from argparse import Namespace
 

@@ -1,4 +1,4 @@
-"""organisations: the owners of keys, and their rules for keys."""
+"""organisations: create, edit, disable and enable organisations, with their rules for keys."""
 
 from argparse import BooleanOptionalAction, Namespace
 from typing import Any, Final

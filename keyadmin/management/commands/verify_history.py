@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 
 from keyadmin.core.time import rfc3339
 from keyadmin.management.base import CommandError, ExitCode, OperatorCommand
-from keyadmin.management.checkpoints import known_keys
+from keyadmin.management.checkpoints import accepted_keys
 from keyadmin.operations.audit import chain
 
 _BAR_WIDTH = 40
@@ -77,7 +77,7 @@ class Command(OperatorCommand):
             self.result(f"Chain verified: {_events(end.number)}{checked}.")
 
     def _checkpoint(self, file: Path) -> chain.Checkpoint:
-        keys = known_keys()
+        keys = accepted_keys()
         try:
             checkpoint = chain.parse_checkpoint(file.read_text(encoding="utf-8"), keys)
         except (OSError, UnicodeDecodeError) as error:

@@ -136,10 +136,10 @@ def create_checkpoint(private_key: Ed25519PrivateKey) -> Checkpoint:
     return Checkpoint(**{**asdict(unsigned), "signature": private_key.sign(unsigned.signed_bytes()).hex()})
 
 
-def parse_checkpoint(text: str, known_keys: Collection[str]) -> Checkpoint:
+def parse_checkpoint(text: str, accepted_keys: Collection[str]) -> Checkpoint:
     """Parse a checkpoint and verify its signature. Raises InvalidCheckpointError.
 
-    `known_keys` are the accepted public keys, in hexadecimal. If there are none, every key is accepted; the signature
+    `accepted_keys` are public keys, in hexadecimal. If there are none, every key is accepted; the signature
     then shows only that the text was not changed by accident.
     """
     try:
@@ -153,7 +153,7 @@ def parse_checkpoint(text: str, known_keys: Collection[str]) -> Checkpoint:
         raise InvalidCheckpointError("The checkpoint's signature is not valid.") from error
     if not isinstance(checkpoint.number, int) or len(checkpoint.hash) != 2 * len(ZERO_HASH):
         raise InvalidCheckpointError("This is not a checkpoint.")
-    if known_keys and checkpoint.key not in known_keys:
+    if accepted_keys and checkpoint.key not in accepted_keys:
         raise InvalidCheckpointError(
             f"The checkpoint was signed with {checkpoint.key}, which is not one of the known keys."
         )

@@ -30,7 +30,7 @@ def enable_disable_dialog(
     operation: Callable[..., Any],
     context: dict[str, Any],
 ) -> HttpResponseBase:
-    """Show the dialog; on POST call `operation(reason=…)` and load the owner's page."""
+    """Show the dialog; on POST call `operation(reason=…)` and load the page of the bot or organisation (the owner)."""
     form = ReasonForm(htmx.submitted(request))
     if form.is_valid():
         try:

@@ -97,6 +97,6 @@ def server_error(request: HttpRequest, exception: Exception | None = None) -> Ht
 
 
 def _database_unavailable(request: HttpRequest) -> HttpResponse:
-    """503. It is unknown whether a change of the request was saved."""
+    """503. The connection may have failed at the commit, so it is unknown whether the request changed anything."""
     page = "" if htmx.is_htmx(request) else loader.get_template("503.html").render({"theme": get_theme(request)})
     return HttpResponse(page, status=503, headers={"Retry-After": "2", "Cache-Control": "no-store"})

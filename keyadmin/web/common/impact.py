@@ -1,4 +1,4 @@
-"""The effect of disabling a bot or an organisation: keys that stop working, and their requests of today."""
+"""What disabling a bot or an organisation would stop: its working keys, and how often they were used today."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
