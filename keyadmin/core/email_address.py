@@ -1,6 +1,11 @@
 """The one form of an email address. It is stored, and every comparison uses it."""
 
+import re
 import unicodedata
+from typing import Final
+
+#: The constraint `person_email_normal` demands the same, and lower case.
+_is_visible: Final = re.compile(r"[!-?A-~]+@[!-?A-~]+").fullmatch
 
 
 class EmailAddressError(ValueError):
@@ -27,4 +32,7 @@ def normal_form(address: str) -> str:
         raise EmailAddressError from error
     if not local_part.isascii():
         raise EmailAddressError(is_local_part_foreign=True)
-    return f"{local_part}@{ascii_domain}"
+    address = f"{local_part}@{ascii_domain}"
+    if not _is_visible(address):
+        raise EmailAddressError
+    return address

@@ -79,6 +79,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "old_secret_until": EventField(_("Old secret works until")),
     "password_link": EventField(_("Password link")),
     "position": EventField(_("Position")),
+    "requested_email": EventField(_("Requested email address")),
     "resource": EventField(_("Resource")),
     "revoked_at": EventField(_("Revoked"), in_summary=False),
     "revoked_reason": EventField(_("Reason for revoking")),
@@ -210,7 +211,7 @@ class EventType(models.TextChoices):
     )
     PASSWORD_CHOSEN = (
         "person.password_chosen",
-        _Details(_("chose a password"), "lock-keyhole", ("password_link", "email_verified", "roles")),
+        _Details(_("chose a password"), "lock-keyhole", ("password_link", "email", "email_verified", "roles")),
         _("Password chosen"),
     )
     PASSWORD_CHANGED = (
@@ -233,7 +234,7 @@ class EventType(models.TextChoices):
         _Details(
             _("changed the person"),
             "sliders-horizontal",
-            ("name", "email", "email_verified", "time_zone"),
+            ("name", "email", "requested_email", "email_verified", "time_zone"),
             is_edit=True,
         ),
         _("Person changed"),

@@ -94,6 +94,7 @@ class LinkPurpose(models.TextChoices):
     GIVEN = "given", _("Made by an administrator")
     RESET = "reset", _("Requested on the sign-in page")
     CONFIRMATION = "confirmation", _("To verify the address")
+    ADDRESS = "address", _("To change the address")
 
 
 class PasswordLinkQuerySet(models.QuerySet[Any]):
@@ -106,6 +107,9 @@ class PasswordLink(Link):
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="password_links")
     purpose = models.CharField(max_length=16, choices=LinkPurpose)
+    #: The new address of the person, which gets the link; "" for their present one. The person has it when they use
+    #: the link.
+    email = models.EmailField(max_length=254, blank=True, default="")
 
     objects = PasswordLinkQuerySet.as_manager()
 
@@ -113,4 +117,7 @@ class PasswordLink(Link):
         db_table = "password_link"
         constraints = (
             models.CheckConstraint(condition=models.Q(purpose__in=LinkPurpose.values), name="password_link_purpose"),
+            models.CheckConstraint(
+                condition=models.Q(purpose=LinkPurpose.ADDRESS) ^ models.Q(email=""), name="password_link_email"
+            ),
         )

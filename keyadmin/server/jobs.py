@@ -37,7 +37,7 @@ def send_invitation(payload: Payload) -> None:
 def send_password_link(payload: Payload) -> None:
     """Mail a person a link that was made for them, or the one that verifies their address."""
     link = PasswordLink.objects.select_related("person", "maker").filter(id=payload["link"]).first()
-    if link is None or not links.is_open(link):
+    if link is None or not links.is_open(link) or links.is_address_taken(link):
         return
     purpose = LinkPurpose(link.purpose)
     context = {
@@ -48,6 +48,8 @@ def send_password_link(payload: Payload) -> None:
     }
     if purpose is LinkPurpose.CONFIRMATION:
         _send(link.person.email, gettext("Confirm your email address"), "account/mail/confirmation.txt", context)
+    elif purpose is LinkPurpose.ADDRESS:
+        _send(link.email, gettext("Confirm your new email address"), "account/mail/address.txt", context)
     elif link.person.account_status == AccountStatus.INVITED:
         _send(link.person.email, gettext("Your keyadmin account"), "people/mail/account.txt", context)
     else:

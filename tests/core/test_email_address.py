@@ -35,7 +35,20 @@ def test_local_part_outside_ascii_is_rejected(address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "ann", "@example.com", '"ann"@example.com', "ann@a..b", "ann@" + "a" * 70 + ".example"]
+    "address",
+    [
+        "",
+        "ann",
+        "@example.com",
+        '"ann"@example.com',
+        "ann@a..b",
+        "ann@a b.example",
+        "a\x00nn@example.com",
+        "ann@ex\x00.example",
+        "a nn@example.com",
+        "ann@",
+        "ann@" + "a" * 70 + ".example",
+    ],
 )
 def test_text_that_is_no_address_is_rejected(address: str) -> None:
     with pytest.raises(EmailAddressError) as raised:

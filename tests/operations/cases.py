@@ -178,7 +178,9 @@ OWNER_CASES: Final[dict[str, Operation]] = {
     "invitations.withdraw": lambda w, a: invitations.withdraw(actor=a, invitation=w.invitation.id),
     "people.create_password_link": lambda w, a: people.create_password_link(actor=a, person=w.person.id),
     "people.end_link": lambda w, a: people.end_link(actor=a, person=w.person.id, link=w.link.id),
-    "people.edit": lambda w, a: people.edit(actor=a, person=w.person.id, email="other@example.com"),
+    "people.edit": lambda w, a: people.edit(
+        actor=a, person=w.person.id, email="other@example.com", base_url="https://keys.example.com"
+    ),
     "people.deactivate": lambda w, a: people.deactivate(actor=a, person=w.person.id),
     "people.reactivate": lambda w, a: people.reactivate(actor=a, person=w.leaver.id),
     "people.set_role": lambda w, a: people.set_role(

@@ -5,12 +5,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from keyadmin.models import Invitation, Membership, Organisation, Person, Role, SystemRole
 from tests.factories import KeyFactory, MembershipFactory, PersonFactory, member_of
 from tests.fixtures.clients import SignedIn, SignedInHtmx
+from tests.jobs import run_due_jobs
 from tests.operations.helpers import latest_event
 from tests.web.pages import first_group
 
@@ -172,11 +174,26 @@ def test_unknown_and_unreadable_people_get_the_same_response(jonas: Person, lena
 # Acts
 
 
-def test_edited_person_has_the_new_values(jonas: Person, sam: Person, signed_in: SignedIn) -> None:
-    response = signed_in(jonas).post(f"/people/{sam.id}/edit/", {"name": "Samuel", "email": "s@example.com"})
+def test_edited_person_has_the_new_values(maya: Person, sam: Person, signed_in: SignedIn) -> None:
+    response = signed_in(maya).post(f"/people/{sam.id}/edit/", {"name": "Samuel", "email": "s@example.com"})
     assert response["Location"] == f"/people/{sam.id}/"
     sam.refresh_from_db()
-    assert (sam.name, sam.email) == ("Samuel", "s@example.com")
+    assert (sam.name, sam.email, sam.is_email_verified) == ("Samuel", "s@example.com", False)
+
+
+@pytest.mark.parametrize("email", ["s@example.com", "lena@contoso.example"])
+def test_owner_gets_the_same_answer_for_every_new_address(
+    jonas: Person, sam: Person, lena: Person, signed_in: SignedIn, email: str
+) -> None:
+    client = signed_in(jonas)
+    page = client.post(f"/people/{sam.id}/edit/", {"name": "Samuel", "email": email}, follow=True)
+    html = page.content.decode()
+    assert "We sent a link to the new address." in html
+    assert "To change the address" in html, "the open link is listed"
+    sam.refresh_from_db()
+    assert (sam.name, sam.email) == ("Samuel", "sam@northwind.example")
+    run_due_jobs()
+    assert [letter.to for letter in mail.outbox] == ([[email]] if email == "s@example.com" else [])
 
 
 @pytest.mark.parametrize(
@@ -189,9 +206,9 @@ def test_edited_person_has_the_new_values(jonas: Person, sam: Person, signed_in:
     ],
 )
 def test_edit_with_invalid_input_shows_the_error(
-    jonas: Person, sam: Person, signed_in: SignedIn, sent: dict[str, str], words: str
+    maya: Person, jonas: Person, sam: Person, signed_in: SignedIn, sent: dict[str, str], words: str
 ) -> None:
-    response = signed_in(jonas).post(f"/people/{sam.id}/edit/", sent)
+    response = signed_in(maya).post(f"/people/{sam.id}/edit/", sent)
     assert response.status_code == 422
     assert words in response.content.decode()
 

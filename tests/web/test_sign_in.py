@@ -158,15 +158,23 @@ def test_repeated_failures_are_throttled_but_not_for_the_owner_at_another_addres
     assert event.changes["attempts"] == [None, statuses.count(200)]
 
 
+def lengthen_delay() -> None:
+    """The first delay is one second, which a slow machine could outlast."""
+    AttemptCount.objects.update(next_at=timezone.now() + timedelta(seconds=50))
+
+
 @pytest.mark.parametrize("email", ["maya@northwind.example", "unknown@northwind.example"])
 def test_guesses_from_many_addresses_are_throttled_alike_for_known_and_unknown_accounts(
     maya: Person, email: str
 ) -> None:
-    statuses = [attempt(email, REMOTE_ADDR=f"203.0.113.{number}").status_code for number in range(25)]
-    assert statuses[:10] == [200] * 10
-    assert statuses[10:] == [429] * 15
-    throttled = attempt(email, PASSWORD, REMOTE_ADDR="198.51.100.7")
-    assert (throttled.status_code, throttled["Retry-After"]) == (429, "1")
+    statuses = [attempt(email, REMOTE_ADDR=f"203.0.113.{number}").status_code for number in range(10)]
+    assert statuses == [200] * 10
+    lengthen_delay()
+    statuses = [attempt(email, REMOTE_ADDR=f"198.51.100.{number}").status_code for number in range(15)]
+    assert statuses == [429] * 15
+    throttled = attempt(email, PASSWORD, REMOTE_ADDR="192.0.2.1")
+    assert throttled.status_code == 429
+    assert 1 <= int(throttled["Retry-After"]) <= 50
 
 
 def test_delay_of_an_account_doubles_up_to_a_minute_and_ends_with_the_right_password(maya: Person) -> None:
@@ -174,7 +182,8 @@ def test_delay_of_an_account_doubles_up_to_a_minute_and_ends_with_the_right_pass
         attempt(maya.email, REMOTE_ADDR=f"203.0.113.{_}")
     waits = []
     for number in range(8):
-        waits.append(int(attempt(maya.email, REMOTE_ADDR="198.51.100.7")["Retry-After"]))
+        count = AttemptCount.objects.get()
+        waits.append((count.next_at - count.last_at).total_seconds())
         AttemptCount.objects.update(next_at=timezone.now())
         attempt(maya.email, REMOTE_ADDR=f"192.0.2.{number}")
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -190,6 +199,7 @@ def test_browser_that_signed_in_before_keeps_working_while_others_guess(maya: Pe
     for number in range(25):
         attempt(maya.email, REMOTE_ADDR=f"203.0.113.{number}")
         attempt(maya.email)  # from the same client address, too
+    lengthen_delay()
     assert attempt(maya.email, PASSWORD).status_code == 429
     assert client.post(LOGIN, {"login": maya.email, "password": PASSWORD}).status_code == 302
     cookie = client.cookies["device"]
@@ -201,11 +211,14 @@ def test_known_browser_has_a_limit_of_its_own_and_for_its_person_only(maya: Pers
     client = Client()
     client.post(LOGIN, {"login": maya.email, "password": PASSWORD})
     client.post("/account/logout/")
-    statuses = [client.post(LOGIN, {"login": maya.email, "password": WRONG}).status_code for _ in range(15)]
-    assert (statuses[9], statuses[-1]) == (200, 429)
+    statuses = [client.post(LOGIN, {"login": maya.email, "password": WRONG}).status_code for _ in range(10)]
+    assert statuses == [200] * 10
+    lengthen_delay()
+    assert client.post(LOGIN, {"login": maya.email, "password": PASSWORD}).status_code == 429
     assert attempt(maya.email, PASSWORD, REMOTE_ADDR="203.0.113.9").status_code == 302
     for number in range(12):
         attempt("other@northwind.example", REMOTE_ADDR=f"203.0.113.{number}")
+    lengthen_delay()
     sent = {"login": "other@northwind.example", "password": PASSWORD}
     assert client.post(LOGIN, sent).status_code == 429
 
@@ -223,8 +236,9 @@ def test_forged_or_ended_device_cookie_is_ignored(maya: Person) -> None:
 
 
 def test_link_by_mail_lets_the_owner_in_while_others_guess(maya: Person) -> None:
-    for number in range(25):
+    for number in range(12):
         attempt(maya.email, REMOTE_ADDR=f"203.0.113.{number}")
+    lengthen_delay()
     token = links.token_of(password_link(maya, LinkPurpose.RESET), is_mailed=True)
     client, new = Client(), "an entirely new passphrase"
     assert client.post(f"/welcome/{token}/", {"password": new}).status_code == 302

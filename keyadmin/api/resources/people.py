@@ -164,9 +164,12 @@ def view(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
 
 @router.patch("/people/{uuid:person}", url_name="person", **openapi.edit(PersonOut, scope=None))
 def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> Any:
-    """Edit a person."""
+    """Edit a person.
+
+    If an owner changes the email, a link is mailed to the new address. The email changes when the link is used.
+    """
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
-    people.edit(actor=actor, person=person, revision=revision, **changed.sent_fields())
+    people.edit(actor=actor, person=person, revision=revision, base_url=site_url(request), **changed.sent_fields())
     return _render(request, response, person)
 
 

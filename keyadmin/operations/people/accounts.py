@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from django.apps import apps
 from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor, ActorKind
@@ -121,11 +120,16 @@ def edit(
     name: str | Unset = UNSET,
     email: str | Unset = UNSET,
     time_zone: str | Unset = UNSET,
+    base_url: str = "",
 ) -> Person:
-    """Change the fields that are set. A new address is not verified.
+    """Change the fields that are set.
 
     People may change their own name and time zone. Their email, by which they sign in, needs a permission. The actor
     could read mail to the new address, so they must be allowed to act as the person.
+
+    System administrators and commands change the email now; it is then not verified. If an owner changes it, a link is
+    mailed to the new address, and the email changes when it is used: an owner must not learn which addresses have an
+    account. `base_url` is the scheme and host of the pages.
     """
     with audit.audited_transaction():
         row = rows.lock(actor, person)
@@ -135,26 +139,29 @@ def edit(
         revisions.require(row, revision)
         fields = ("name", "email", "time_zone")
         before = {field: getattr(row, field) for field in fields}
+        new_email = ""
+        if email is not UNSET and not policy.allows(actor, Permission.MANAGE_ALL_PEOPLE, None):
+            new_email, email = _clean_new_email(row, email), UNSET
         for field, value in zip(fields, (name, email, time_zone), strict=True):
             if value is not UNSET:
                 setattr(row, field, value)
         rows.clean(row)
         changes = audit.changes_between(before, {field: getattr(row, field) for field in fields})
+        if new_email:
+            changes["requested_email"] = (None, new_email)
         require_changes(changes)
+        if (new_email or "email" in changes) and actor.id != row.id and not rows.may_act_as(actor, row):
+            raise ForbiddenError(_("You can’t change the email address of this person. Ask a system administrator."))
         if "email" in changes:
-            if actor.id != row.id and not rows.may_act_as(actor, row):
-                raise ForbiddenError(
-                    _("You can’t change the email address of this person. Ask a system administrator.")
-                )
             if row.is_email_verified:
                 changes["email_verified"] = (True, False)
             row.email_verified_at = None
             links.end_all(row)
+            rows.forget_copies_of_address(row)
+        if new_email:
+            _mail_new_address(actor, row, new_email, base_url)
         row.revision += 1
         row.save(update_fields=(*fields, "email_verified_at", "revision"))
-        if "email" in changes:
-            # Delete allauth's copy: with the old email the person could otherwise still sign in and reset the password.
-            apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=row.id).delete()
         rows.record(EventType.PERSON_EDITED, actor, row, rows.sole_organisation(row), changes)
     return row
 
@@ -278,6 +285,23 @@ def _increment_revision(person: Person) -> None:
     """Increment the revision after a change of a role. Editors show the roles of a person, so other edits are stale."""
     person.revision += 1
     person.save(update_fields=("revision",))
+
+
+def _clean_new_email(person: Person, email: str) -> str:
+    """The address in its normal form; "" if the person has it already. Raises InvalidInputError."""
+    errors = FieldErrors()
+    address = rows.clean_email(errors, email)
+    errors.raise_if_any()
+    return "" if address == person.email else address
+
+
+def _mail_new_address(actor: Actor, person: Person, email: str, base_url: str) -> None:
+    """Mail the link with which the person gets the new address. Raises ConflictError without a mail server."""
+    link = links.create(person, LinkPurpose.ADDRESS, actor, email=email)
+    if not links.queue_mail(link, base_url):
+        raise ConflictError(
+            _("A new email address is confirmed by mail, and there is no mail server. Ask a system administrator.")
+        )
 
 
 def _not_verified(person: Person) -> ConflictError:

@@ -30,6 +30,7 @@ INVITATION_LIFETIME: Final = timedelta(days=7)
 LIFETIMES: Final = {
     LinkPurpose.GIVEN: timedelta(days=7),
     LinkPurpose.CONFIRMATION: timedelta(days=7),
+    LinkPurpose.ADDRESS: timedelta(days=7),
     LinkPurpose.RESET: timedelta(hours=1),
 }
 #: A mail that could not be sent for so long is dropped: the link has been passed on otherwise, or requested again.
@@ -55,7 +56,14 @@ class FoundLink:
     @property
     def is_first_proof(self) -> bool:
         """Whether using the link verifies the address of an account that exists."""
-        return self.is_mailed and self.person is not None and not self.person.is_email_verified
+        if not self.is_mailed or self.person is None:
+            return False
+        return not self.person.is_email_verified or self.new_email != ""
+
+    @property
+    def new_email(self) -> str:
+        """The address that the person has when they use the link; "" for their present one."""
+        return self.link.email if isinstance(self.link, PasswordLink) else ""
 
 
 def token_of(link: Invitation | PasswordLink, *, is_mailed: bool) -> str:
@@ -112,6 +120,11 @@ def is_open(link: Invitation | PasswordLink) -> bool:
     return True
 
 
+def is_address_taken(link: PasswordLink) -> bool:
+    """Whether the new address has an account. The link stays open for its maker, who must not learn this."""
+    return bool(link.email) and Person.objects.filter(email=link.email).exists()
+
+
 def open_links(person: Person) -> list[PasswordLink]:
     """The open links of the person, the newest first."""
     links = PasswordLink.objects.open().filter(person=person).select_related("maker").order_by("-created_at", "id")
@@ -125,7 +138,12 @@ def end_all(person: Person) -> None:
 
 
 def create(
-    person: Person, purpose: LinkPurpose, maker: Actor | None = None, link_id: UUID | None = None
+    person: Person,
+    purpose: LinkPurpose,
+    maker: Actor | None = None,
+    *,
+    link_id: UUID | None = None,
+    email: str = "",
 ) -> PasswordLink:
     """Create a link of the locked person. A link that is made for a person ends the earlier ones made for them."""
     if purpose is not LinkPurpose.RESET:
@@ -135,6 +153,7 @@ def create(
         id=link_id or uuid4(),
         person=person,
         purpose=purpose,
+        email=email,
         maker=made_by,
         maker_label=maker.label if maker else "",
         fingerprint=fingerprint(person, made_by),
@@ -210,6 +229,8 @@ def _require_open(link: Invitation | PasswordLink, person: Person | None, is_mai
     # The maker of an invitation, who holds a token that was not mailed, learns nothing of the account.
     if person is not None and not person.is_active and (is_mailed or isinstance(link, PasswordLink)):
         raise LinkEndedError(_("This account is deactivated."))
+    if isinstance(link, PasswordLink) and is_mailed and is_address_taken(link):
+        raise LinkEndedError(_("This email address has an account."))
     current = fingerprint(person if isinstance(link, PasswordLink) else None, link.maker)
     if not constant_time_compare(current, link.fingerprint):
         raise LinkEndedError(_("The account, or the one of the person who made it, has changed since."))

@@ -33,6 +33,10 @@ def choose(*, actor: Actor, token: str, password: str, leave: Collection[UUID] =
         person = found.link.person
         changes: dict[str, Any] = {"password_link": ("open", "used")}
         left: list[Organisation] = []
+        if found.new_email:
+            changes["email"] = (person.email, found.new_email)
+            person.email = found.new_email
+            rows.forget_copies_of_address(person)
         if found.is_first_proof:
             verification, left = verify(person, leave)
             changes |= verification
@@ -114,14 +118,14 @@ def make_reset_link(person: UUID, link: UUID) -> PasswordLink | None:
 
 
 def verify(person: Person, leave: Collection[UUID] = ()) -> tuple[dict[str, Any], list[Organisation]]:
-    """The address of the locked person is verified for the first time: end what was set up before.
+    """The address of the locked person is verified, the first time or a new one: end what was set up before.
 
     Sets the fields of the row, which the caller saves with a new password. Returns the changes for the event, and the
     organisations that the person left.
     """
-    person.email_verified_at = audit.database_time()
     person.session_generation += 1
-    changes: dict[str, Any] = {"email_verified": (False, True)}
+    changes: dict[str, Any] = {} if person.is_email_verified else {"email_verified": (False, True)}
+    person.email_verified_at = audit.database_time()
     left = []
     if leave:
         before = rows.describe_roles(person)
@@ -132,8 +136,9 @@ def verify(person: Person, leave: Collection[UUID] = ()) -> tuple[dict[str, Any]
             links.end_all(person)
             person.revision += 1
             changes["roles"] = (before, rows.describe_roles(person))
-    person.home_organisation_id = rows.oldest_organisation(person)
-    person.save(update_fields=("email_verified_at", "session_generation", "home_organisation", "revision"))
+    if person.home_organisation_id is None or left:
+        person.home_organisation_id = rows.oldest_organisation(person)
+    person.save(update_fields=("email", "email_verified_at", "session_generation", "home_organisation", "revision"))
     return changes, left
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import available_timezones
 
+from django.apps import apps
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -177,6 +178,11 @@ def clean_email(errors: FieldErrors, address: str) -> str:
     if len(email) > _MAX_EMAIL_LENGTH:
         errors.add("email", _("Use at most %(count)d characters.") % {"count": _MAX_EMAIL_LENGTH})
     return email
+
+
+def forget_copies_of_address(person: Person) -> None:
+    """Delete allauth's copies of the person's address, which could otherwise still sign in."""
+    apps.get_model("account", "EmailAddress")._default_manager.filter(user_id=person.id).delete()
 
 
 def check_password(errors: FieldErrors, person: Person, password: str) -> None:

@@ -32,11 +32,15 @@ def edit(request: PageRequest, person_id: UUID) -> HttpResponseBase:
     form = PersonForm(htmx.submitted(request), initial=initial, may_change_email=person.may["email"])
     if form.is_valid():
         try:
-            people.edit(actor=user.actor, person=person.id, **form.cleaned_data)
+            people.edit(actor=user.actor, person=person.id, base_url=actors.site_url(request), **form.cleaned_data)
         except InvalidInputError as error:
             form.add_operation_errors(error)
+        except ConflictError as error:
+            form.add_error(None, error.message)
         else:
-            return _close(request, person, gettext("Person changed"))
+            is_requested = not user.is_administrator and form.cleaned_data.get("email", person.email) != person.email
+            saved, requested = gettext("Person changed"), gettext("We sent a link to the new address.")
+            return _close(request, person, requested if is_requested else saved)
     return _dialog(request, "people/edit.html", person, form, reverse("people:edit", args=[person.id]))
 
 

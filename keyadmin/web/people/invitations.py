@@ -166,7 +166,8 @@ def _page_of_link(form: PasswordForm, found: FoundLink, request: PageRequest) ->
     if isinstance(link, PasswordLink):
         person = link.person
         is_invitation = person.account_status == AccountStatus.INVITED
-        return context | {"email": person.email, "name": person.get_short_name(), "is_invitation": is_invitation}
+        email = link.email or person.email
+        return context | {"email": email, "name": person.get_short_name(), "is_invitation": is_invitation}
     return context | {
         "email": link.email,
         "name": link.name.split(" ", 1)[0],
@@ -180,7 +181,7 @@ def _page_of_link(form: PasswordForm, found: FoundLink, request: PageRequest) ->
 
 def _memberships(found: FoundLink) -> list[Membership]:
     """The memberships that were set up before the address was verified, and that its owner may leave."""
-    if not found.is_first_proof or found.person is None:
+    if not found.is_first_proof or found.person is None or found.person.is_email_verified:
         return []
     return list(found.person.memberships.select_related("organisation").order_by("organisation__name", "id"))
 

@@ -1,5 +1,6 @@
 """People and roles."""
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -8,8 +9,10 @@ from allauth.account.models import EmailAddress
 from django.db import IntegrityError, transaction
 
 from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
-from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
+from keyadmin.models import Membership, Organisation, PasswordLink, Person, Role, SystemRole
 from keyadmin.operations import people
+from keyadmin.operations.people import links, passwords
+from keyadmin.operations.people.links import LinkEndedError
 from tests.factories import OPERATOR, PASSWORD, MembershipFactory, PersonFactory, as_actor, member_of
 from tests.operations.helpers import dump, latest_event, version
 
@@ -133,22 +136,61 @@ def test_person_edits_their_own_name_but_not_their_email(sam: Person) -> None:
 
 
 def test_owner_edits_a_person_of_their_organisation_only(jonas: Person, sam: Person) -> None:
-    people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
+    people.edit(actor=as_actor(jonas), person=sam.id, name="Samuel")
+
+
+BASE_URL = "https://keys.example.com"
 
 
 @pytest.mark.parametrize("role", [Role.MEMBER, Role.AUDITOR, Role.OWNER])
-def test_owner_changes_the_address_of_people_with_a_lower_role_only(
+def test_owner_requests_another_address_for_people_with_a_lower_role_only(
     northwind: Organisation, jonas: Person, role: str
 ) -> None:
     person = member_of(northwind, role, email="kim@example.com")
-    people.edit(actor=as_actor(jonas), person=person.id, name="Kim")
+    request = partial(people.edit, actor=as_actor(jonas), person=person.id, base_url=BASE_URL)
+    request(name="Kim")
     if role == Role.OWNER:
         with pytest.raises(ForbiddenError, match="email address of this person"):
-            people.edit(actor=as_actor(jonas), person=person.id, email="jonas+kim@example.com")
+            request(email="jonas+kim@example.com")
     else:
-        people.edit(actor=as_actor(jonas), person=person.id, email="jonas+kim@example.com")
+        request(email="Jonas+Kim@example.com")
+        assert latest_event().changes == {"requested_email": [None, "jonas+kim@example.com"]}
     person.refresh_from_db()
-    assert person.is_email_verified == (role == Role.OWNER)
+    assert (person.email, person.is_email_verified) == ("kim@example.com", True)
+
+
+def test_requested_address_counts_when_its_mailbox_confirms_it(northwind: Organisation, jonas: Person) -> None:
+    person = member_of(northwind, email="kim@example.com", signs_in=True)
+    people.edit(actor=as_actor(jonas), person=person.id, email="new@example.com", base_url=BASE_URL)
+    link = PasswordLink.objects.get()
+    EmailAddress.objects.create(user=person, email=person.email, verified=True, primary=True)
+    passwords.choose(actor=OPERATOR, token=links.token_of(link, is_mailed=True), password="an entirely new passphrase")
+    person.refresh_from_db()
+    assert (person.email, person.is_email_verified) == ("new@example.com", True)
+    assert not person.check_password(PASSWORD)
+    assert not EmailAddress.objects.exists()
+    assert latest_event().changes == {
+        "password_link": ["open", "used"],
+        "email": ["kim@example.com", "new@example.com"],
+    }
+
+
+def test_owner_learns_no_account_by_changing_an_address(northwind: Organisation, jonas: Person, lena: Person) -> None:
+    person = member_of(northwind)
+    for email in (lena.email, "unknown@example.com", "LENA@contoso.example"):
+        people.edit(actor=as_actor(jonas), person=person.id, email=email, base_url=BASE_URL)
+    link = PasswordLink.objects.get()
+    assert link.email == lena.email
+    with pytest.raises(LinkEndedError, match="has an account"):
+        passwords.choose(actor=OPERATOR, token=links.token_of(link, is_mailed=True), password=PASSWORD)
+    lena.refresh_from_db()
+    assert not lena.has_usable_password()
+
+
+def test_owner_cannot_change_an_address_without_a_mail_server(northwind: Organisation, jonas: Person) -> None:
+    with pytest.raises(ConflictError, match="there is no mail server"):
+        people.edit(actor=as_actor(jonas), person=member_of(northwind).id, email="new@example.com")
+    assert not PasswordLink.objects.exists()
 
 
 def test_owner_at_home_deactivates_a_person_with_another_organisation_but_cannot_take_the_account(
@@ -208,7 +250,7 @@ def test_owner_cannot_change_a_person_with_other_roles(
 def test_owner_of_both_organisations_edits_the_person(jonas: Person, sam: Person, contoso: Organisation) -> None:
     MembershipFactory.create(person=sam, organisation=contoso)
     MembershipFactory.create(person=jonas, organisation=contoso, role=Role.OWNER)
-    people.edit(actor=as_actor(jonas), person=sam.id, email="sam@example.com")
+    people.edit(actor=as_actor(jonas), person=sam.id, name="Samuel")
     assert latest_event().organisation_id is None
 
 
