@@ -70,6 +70,13 @@ def _link_expired(page: Page) -> None:
     expect(page.get_by_role("heading", name="This link no longer works")).to_be_visible()
 
 
+def _withdraw_invitation(page: Page) -> None:
+    _invited(page)
+    open_people(page)
+    page.get_by_role("link", name="Withdraw the invitation of Noor Haddad").first.click()
+    expect(modal(page).get_by_role("button", name="Withdraw")).to_be_visible()
+
+
 def _no_person_matches(page: Page) -> None:
     page.goto("/people/?q=no-such-name")
     expect(page.get_by_text("No person matches")).to_be_visible()
@@ -135,6 +142,8 @@ SCENES: Final[dict[str, Scene]] = {
     "invited": Scene(_invited),
     "welcome": Scene(_welcome),
     "link-ended": Scene(_link_expired, 410),
+    "invitation-withdraw": Scene(_withdraw_invitation),
+    "own-invitations": Scene(lambda page: open_page(page, "/invitations/", "Invitations")),
     "link": in_steps(open_person, lambda page: open_dialog(page, PASSWORD_LINK)),
     "person-edit": in_steps(open_person, lambda page: open_dialog(page, "Edit…")),
     "role": in_steps(open_person, lambda page: open_dialog(page, "Change the role in Northwind")),
@@ -163,6 +172,7 @@ SCENES: Final[dict[str, Scene]] = {
     "settings-422": Scene(_settings_invalid, 422),
     "settings-choose": Scene(lambda page: open_page(page, "/settings/", "Settings")),
     "profile": Scene(open_profile),
+    "leave": in_steps(open_profile, lambda page: open_dialog(page, "Leave Northwind")),
     "change-password": in_steps(open_profile, lambda page: open_dialog(page, "Change…")),
     "sign-out-everywhere": in_steps(open_profile, lambda page: open_dialog(page, "Sign out everywhere…")),
 }
