@@ -265,7 +265,7 @@ class Worker(ThreadWorker):
         self._attempt(conn, self._send)
 
     def murder_pending(self) -> None:
-        """Close connections that are late, or that take too much memory. The event loop calls this all the time."""
+        """Close connections that are late, or that take too much memory. Every round of the event loop calls this."""
         now = monotonic()
         if now < self._next_check:
             return

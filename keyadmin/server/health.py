@@ -18,7 +18,7 @@ from psycopg.rows import scalar_row, tuple_row
 
 from keyadmin import __version__
 from keyadmin.callpath.background import background_threads
-from keyadmin.callpath.connection import DatabaseUnavailableError
+from keyadmin.callpath.connection import DatabaseUnavailableError, StatementFailedError
 from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core.problems import Response
@@ -90,6 +90,8 @@ def _check() -> Readiness:
         failures = {check: f"Missing: {', '.join(sorted(names))}." for check, names in missing.items() if names}
         if "migrations" not in failures and (text := worker_status.warning(worker_status.read())):
             warnings["worker"] = text
+    except StatementFailedError:
+        return Readiness({"database": "PostgreSQL refuses a statement. The log says why."}, warnings)
     except DatabaseUnavailableError:
         return Readiness({"database": "PostgreSQL does not answer in time."}, warnings)
     return Readiness(failures, warnings)

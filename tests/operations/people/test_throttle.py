@@ -60,3 +60,14 @@ def test_requests_of_others_leave_a_known_browser_its_own(sam: Person) -> None:
     for _ in range(5):
         request_reset(sam.email)
     assert [request_reset(sam.email, device="a-browser") for _ in range(5)] == [4, 5, 6, 6, 6]
+
+
+@pytest.mark.parametrize("before", [0, 1, 9, 15])
+def test_undone_guess_does_not_count(db: None, before: int) -> None:
+    for _ in range(before):
+        AttemptCount.objects.update(next_at=timezone.now())
+        throttle.count_guess(SUBJECT)
+    for _ in range(3):
+        AttemptCount.objects.update(next_at=timezone.now())
+        assert throttle.count_guess(SUBJECT) == (0, before + 1)
+        throttle.undo_guess(SUBJECT)
