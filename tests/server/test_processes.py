@@ -17,7 +17,7 @@ from keyadmin.env import ROOT
 from keyadmin.server.run import services
 from tests.fixtures.committed_rows import CommittedRows
 from tests.integrations.gateway import servers
-from tests.live.servers import Server, free_port, gunicorn, run_server
+from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port, gunicorn, run_server
 from tests.owner import database_environ
 
 ENDED_WITHIN = 5.0
@@ -83,7 +83,10 @@ def test_new_verify_server_starts_after_the_workers_of_a_killed_one(database_url
         command = [sys.executable, "-m", "keyadmin.server.verify_server", "--port", str(port)]
         environ = servers.SETTINGS | database_environ(database_url)
         with run_server(command, port, tmp_path / "next.log", environ) as following:
-            assert following.workers()
+            deadline = time.monotonic() + START_TIMEOUT_SECONDS
+            while not following.workers():  # until then, workers of the killed server may answer
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
             assert not any(listens(worker) for worker in workers if runs(worker))
             expect_end(workers)
             assert following.request("/healthz").status == 200

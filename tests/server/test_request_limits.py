@@ -175,7 +175,7 @@ def test_flood_of_sign_ins_leaves_threads_to_calls(database_url: str, rows: Comm
                 began = time.monotonic()
                 statuses.append(server.request("/api/whoami", created.headers).status)
                 waits.append(time.monotonic() - began)
-        assert max(waits) < 2.0
+        assert sorted(waits)[int(len(waits) * 0.9)] < 1.0
         assert statuses.count(200) > len(statuses) * 0.9
         assert {answer.status for answer in flood} <= {401, 429, 503}
         refused = [answer for answer in flood if answer.status == 503]
