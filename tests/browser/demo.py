@@ -81,7 +81,7 @@ class Demo:
         self.add_key("Warehouse export", scopes=("chats:read", "chats:export"), networks=("10.0.0.0/8",))
         self.add_key("Open export", scopes=("chats:read", "chats:export"))
         busy = self.add_key("CRM integration", scopes=("chats:read", "chats:write", "contacts:manage"), bot=bot)
-        self._add_usage(busy.key)
+        self.add_usage(busy.key)
         renewed = self.add_key("Payroll reminders", scopes=("chats:write",), networks=("10.20.0.0/16",))
         actor = as_actor(self.people["jonas"], ip="198.51.100.7")
         operations.regenerate(actor=actor, key=renewed.key.id, grace=timedelta(hours=24))
@@ -98,7 +98,7 @@ class Demo:
         operations.reactivate(actor=actor, key=issued.key.id, reason="The holidays are over.")
         self.keys[name] = CreatedKey(issued.key, issued.token)
 
-    def _add_usage(self, key: Key) -> None:
+    def add_usage(self, key: Key) -> None:
         now = timezone.now()
         hour = now.replace(minute=0, second=0, microsecond=0)
         UsageHour.objects.bulk_create(

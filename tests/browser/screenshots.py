@@ -26,22 +26,30 @@ from tests.owner import database_environ
 SIZES: Final = {1280: 900, 390: 844}
 THEMES: Final = ("light", "dark")
 _PASSWORD: Final = "screenshots need no secret"
-_ADD_FABRIKAM: Final = """
-from keyadmin.operations import organisations
+_ADD_ROWS: Final = """
+from keyadmin.models import Organisation
+from keyadmin.operations import keys, organisations
 from keyadmin.operations.demo.load import ACTOR
+from keyadmin.operations.organisations import bots
+from tests.browser.long_rows import DESCRIPTION, long_name
 organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
+northwind = Organisation.objects.get(slug="northwind").id
+bots.create(actor=ACTOR, organisation=northwind, name=long_name("Bot"), description=DESCRIPTION)
+keys.issue(
+    actor=ACTOR, organisation=northwind, name=long_name("Key"), description=DESCRIPTION, scopes=["chats:read"]
+)
 """
 
 
 @contextmanager
 def demo_server() -> Iterator[str]:
-    """Start a server with the demonstration's rows and an organisation without keys; yields its URL."""
+    """Start a server with the demonstration's rows, long names and an organisation without keys; yields its URL."""
     with tempfile.TemporaryDirectory(prefix="keyadmin-pictures-") as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "postgres", settings={"fsync": "off"}) as database:
             demo_environ = {"KEYADMIN_LOCAL": str(folder / "local"), "KEYADMIN_DEMO_PASSWORD": _PASSWORD}
             environ = os.environ | database_environ(database.url()) | demo_environ
-            for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _ADD_FABRIKAM]):
+            for arguments in (["migrate", "-v0"], ["seed_demo"], ["shell", "-v0", "-c", _ADD_ROWS]):
                 subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, env=environ, check=True)
             with gunicorn(folder, database.url(), DJANGO_SETTINGS_MODULE="keyadmin.settings", **demo_environ) as server:
                 yield f"http://localhost:{server.port}"
