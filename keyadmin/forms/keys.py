@@ -13,6 +13,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.core import cidr
+from keyadmin.core.text import normalise
 from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, KeyKind
@@ -326,16 +327,16 @@ class ReactivateForm(ReasonForm):
 
 
 class DeleteForm(OperationForm):
-    """A confirmation by the exact name of the key."""
+    """A confirmation by the name of the key. White space and Unicode forms are compared as `normalise` says."""
 
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=120, strip=False)
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=500)
 
     def __init__(self, *args: Any, key_name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._key_name = key_name
 
     def clean_name(self) -> str:
-        if self.cleaned_data["name"] != self._key_name:
+        if normalise(self.cleaned_data["name"]) != normalise(self._key_name):
             raise forms.ValidationError(gettext("This is not the key’s name. Type it exactly as shown."))
         return self._key_name
 

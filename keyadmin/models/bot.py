@@ -1,15 +1,21 @@
 """Bots: an organisation's service accounts."""
 
 import uuid
+from typing import Self
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.text import normalise
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
 class BotQuerySet(ActorQuerySet):
     """Bots of the organisations that the actor may read."""
+
+    def search(self, text: str) -> Self:
+        """Bots whose name contains the text."""
+        return self.filter(name__icontains=normalise(text))
 
 
 class Bot(RevisionedModel):

@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.text import normalise
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key
@@ -17,6 +18,7 @@ class ChannelQuerySet(ActorQuerySet):
         return self.annotate(key_count=CappedCount(Key.channels.through.objects, "channel"))
 
     def search(self, text: str) -> Self:
+        text = normalise(text)
         return self.filter(models.Q(name__icontains=text) | models.Q(slug__icontains=text))
 
 

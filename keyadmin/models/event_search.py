@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from keyadmin.core.actors import Actor, ActorKind
+from keyadmin.core.text import normalise
 from keyadmin.models import paging
 from keyadmin.models.event import Event
 from keyadmin.models.expressions import COUNT_LIMIT
@@ -76,8 +77,8 @@ class EventFilter:
 
     def word_conditions(self) -> list[str]:
         """A tsquery for each word of `actor`, `target` and `text`, at most _MAX_WORDS; an event must match all."""
-        conditions = [*_name_conditions(self.actor, "a~"), *_name_conditions(self.target, "t~")]
-        for piece in self.text.split():
+        conditions = [*_name_conditions(normalise(self.actor), "a~"), *_name_conditions(normalise(self.target), "t~")]
+        for piece in normalise(self.text).split():
             if identifier := _uuid_or_empty(piece):
                 conditions.append(_any_of([_column_is(column, identifier) for column in _ID_COLUMNS]))
             elif _ADDRESS.fullmatch(piece):

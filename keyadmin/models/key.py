@@ -14,6 +14,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.text import normalise
 from keyadmin.core.tokens import KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.bot import Bot
@@ -199,7 +200,8 @@ class KeyQuerySet(ActorQuerySet):
 
     def search(self, text: str) -> Self:
         """Keys whose name, key ID or bot's name contains the text, or whose `recognition` begins with it."""
-        bots = Bot.objects.filter(name__icontains=text).order_by().values("id")
+        text = normalise(text)
+        bots = Bot.objects.search(text).order_by().values("id")
         return self.filter(
             Q(name__icontains=text)
             | Q(key_id__icontains=text)

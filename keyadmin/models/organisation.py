@@ -7,6 +7,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.text import normalise
 from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
@@ -19,6 +20,10 @@ class OrganisationQuerySet(ActorQuerySet):
 
     def active(self) -> Self:
         return self.filter(is_active=True)
+
+    def search(self, text: str) -> Self:
+        """Organisations whose name contains the text."""
+        return self.filter(name__icontains=normalise(text))
 
 
 class Organisation(RevisionedModel):

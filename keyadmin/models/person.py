@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.email_address import EmailAddressError, normal_form
+from keyadmin.core.text import normalise
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
@@ -107,6 +108,7 @@ class PersonQuerySet(ActorQuerySet):
             return self.none()
 
     def search(self, text: str) -> Self:
+        text = normalise(text)
         return self.filter(models.Q(name__icontains=text) | models.Q(email__icontains=text))
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.core.messages import TranslatableError
+from keyadmin.core.text import normalise
 
 
 class Unset(Enum):
@@ -46,12 +47,13 @@ class FieldErrors:
     def clean_text(
         self, field: str, value: str, max_length: int, *, required: bool = True, multiline: bool = False
     ) -> str:
-        """The text without surrounding white space. Adds a message for each rule that it breaks.
+        """The text in its normal form. Adds a message for each rule that it breaks.
 
         The result is "" if the text has characters that PostgreSQL cannot store or that readers cannot see.
-        `max_length` is in characters. `multiline` allows line feeds.
+        `max_length` is in characters. `multiline` allows line feeds, and keeps blanks between words.
         """
-        text = value.replace("\r\n", "\n").strip()
+        value = value.replace("\r\n", "\n")
+        text = unicodedata.normalize("NFC", value).strip() if multiline else normalise(value)
         if required and not text.strip(_JOINERS):
             self.add(field, _("This field is required."))
         if len(text) > max_length:

@@ -9,7 +9,7 @@
  * Hears: "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
  * Sends: "dialog:opened" and "dialog:closed" on the dialog.
  */
-import { byId, closest, find, findAll, onDetail, send, targetOf, texts } from "./dom.js";
+import { byId, closest, find, findAll, normalise, onDetail, send, targetOf, texts } from "./dom.js";
 
 const slot = byId("dialog-slot");
 /** @type {HTMLElement | null} */
@@ -156,7 +156,7 @@ document.addEventListener("input", (event) => {
 
 /** @param {HTMLInputElement} field */
 function refreshConfirmation(field) {
-  const isTyped = field.value.trim() === field.dataset.confirm;
+  const isTyped = normalise(field.value) === normalise(field.dataset.confirm ?? "");
   const button = field.form && find(field.form, "[data-confirmed]");
   button?.setAttribute("aria-disabled", String(!isTyped));
 }

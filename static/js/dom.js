@@ -29,6 +29,9 @@ export const onDetail = (name, handler) =>
 export const send = (target, name, detail) =>
   target.dispatchEvent(new CustomEvent(name, { bubbles: true, cancelable: true, detail }));
 
+/** The text in NFC, with single blanks: as keyadmin/core/text.py. @param {string} text */
+export const normalise = (text) => text.normalize("NFC").replace(/[\t\p{Zs}]+/gu, " ").trim();
+
 /** Translated texts that the page brings for scripts (templates/_toasts.html). @type {DOMStringMap} */
 export const texts = byId("script-texts")?.dataset ?? {};
 

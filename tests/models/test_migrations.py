@@ -22,11 +22,19 @@ from django.db.migrations.recorder import MigrationRecorder
 from keyadmin import migrations
 from keyadmin.checks import check_email_addresses
 from keyadmin.models import Person
-from tests.factories import PersonFactory
+from tests.factories import (
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    OrganisationFactory,
+    PersonFactory,
+    TierFactory,
+)
 from tests.owner import as_owner
 
 FOLDER = Path(migrations.__path__[0])
 NORMALISE = import_module("keyadmin.migrations.0005_email_normal_form").normalise_addresses
+NORMALISE_NAMES = import_module("keyadmin.migrations.0009_names_normal_form").normalise_names
 VERIFY_SYSTEM_ROLES = import_module("keyadmin.migrations.0006_links").verify_system_roles
 LIST = Path(__file__).with_name("migrations.sha256")
 
@@ -112,6 +120,25 @@ def test_people_with_a_system_role_count_as_verified_after_the_migration(db: Non
     verified = Person.objects.exclude(email_verified_at=None)
     assert set(verified) == {administrator, auditor}
     assert Person.objects.get(id=person.id).home_organisation is None
+
+
+def test_names_get_their_normal_form_by_the_migration(db: None) -> None:
+    """Of bots, channels and tiers whose names become equal, each but the oldest gets a number."""
+    organisation = OrganisationFactory.create(name="Cafe\u0301  Nord ")
+    key = KeyFactory.create(organisation=organisation, name="Zu\u0308rich", description="two  blanks")
+    names = ["Caf\u00e9", "Cafe\u0301", "Caf\u00e9 ", "Caf\u00e9 (2)"]
+    bots = [BotFactory.create(organisation=organisation, name=name) for name in names]
+    other = BotFactory.create(name="Cafe\u0301")
+    tiers = [TierFactory.create(name=name) for name in (" Gold", "Gold")]
+    channel = ChannelFactory.create(organisation=organisation, name="Web\u00a0 chat")
+    with connection.schema_editor() as editor:
+        NORMALISE_NAMES(apps, editor)
+    for row in (organisation, key, other, channel, *bots, *tiers):
+        row.refresh_from_db()
+    assert (organisation.name, key.name, key.description) == ("Caf\u00e9 Nord", "Z\u00fcrich", "two blanks")
+    assert [bot.name for bot in bots] == ["Caf\u00e9", "Caf\u00e9 (2)", "Caf\u00e9 (3)", "Caf\u00e9 (2) (2)"]
+    assert (other.name, channel.name) == ("Caf\u00e9", "Web chat")
+    assert {tier.name for tier in tiers} == {"Gold", "Gold (2)"}
 
 
 def test_database_of_version_0_1_is_rejected_with_one_line(django_db_setup: None, django_db_blocker: Any) -> None:

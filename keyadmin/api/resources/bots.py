@@ -68,7 +68,7 @@ class BotQuery(ListQuery):
 @router.get("/bots", url_name="bots", **openapi.page(BotOut, scope="keys:read"))
 def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
     """List bots by name."""
-    rows = filter_by_org(request, _readable(actor_of(request)).filter(name__icontains=query.q), query.organisation)
+    rows = filter_by_org(request, _readable(actor_of(request)).search(query.q), query.organisation)
     return render_page(request, response, rows, paging.BY_NAME, query, BotOut.of)
 
 

@@ -92,7 +92,7 @@ class OrganisationQuery(PageQuery):
 @router.get("/organisations", url_name="organisations", **openapi.page(OrganisationOut, scope="keys:read"))
 def list_(request: ApiRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
     """List organisations by name."""
-    rows = _readable(actor_of(request)).filter(name__icontains=query.q)
+    rows = _readable(actor_of(request)).search(query.q)
     return render_page(request, response, rows, paging.BY_NAME, query, OrganisationOut.of)
 
 

@@ -40,7 +40,7 @@ def list_(request: PageRequest) -> HttpResponse:
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
     if q := listing.filters.get("q"):
-        found = found.filter(name__icontains=q)
+        found = found.search(q)
     context = listing.page(found, paging.BY_NAME, PAGE_SIZE)
     _annotate_counts(user, context["rows"])
     context["may_create"] = user.may_in_any(Permission.MANAGE_BOTS, listing.organisation)

@@ -37,7 +37,7 @@ def list_(request: PageRequest) -> HttpResponse:
     listing = Listing(request, user, OrganisationFilters, reverse("organisations:list"))
     rows = Organisation.objects.visible_to(user.actor)
     if q := listing.filters.get("q"):
-        rows = rows.filter(name__icontains=q)
+        rows = rows.search(q)
     context = listing.page(rows, paging.BY_NAME, PAGE_SIZE)
     _set_counts(context["rows"], user)
     context |= {"may_create": user.is_administrator, "section": "organisations"}
