@@ -16,6 +16,7 @@ PRODUCTION = ENVIRONMENT == env.PRODUCTION
 SECRET_KEY = env.secret_key()
 DEBUG = False
 ALLOWED_HOSTS = env.allowed_hosts()
+CSRF_FAILURE_VIEW = "keyadmin.web.common.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS = env.csv("KEYADMIN_TRUSTED_ORIGINS")
 
 KEYADMIN_PEPPERS = env.peppers()

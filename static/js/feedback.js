@@ -74,7 +74,7 @@ function messageFor({ xhr, requestConfig }) {
  * present value, since a repeated event would be ignored by a field that waits for a change.
  * @param {any} detail
  */
-function sendAgain({ elt, requestConfig }) {
+export function sendAgain({ elt, requestConfig }) {
   if (elt.matches("form")) return elt.requestSubmit(requestConfig.triggeringEvent?.submitter ?? undefined);
   // The request's own events report whether it worked this time.
   return /** @type {any} */ (globalThis).htmx
@@ -85,6 +85,8 @@ function sendAgain({ elt, requestConfig }) {
 /** @param {any} detail */
 function reportFailure(detail) {
   if (detail.elt.matches("[data-poll]")) return; // the next repetition reports
+  if (detail.xhr.getResponseHeader("Keyadmin-Session")) return; // session.js asks to sign in
+  if (detail.xhr.getResponseHeader("Keyadmin-CSRF-Token")) return; // session.js sends it again
   if (detail.xhr.getResponseHeader("HX-Trigger")?.includes('"toast"')) return; // the server sent its own message
   const mayRetry = detail.xhr.status === 0 || detail.xhr.status >= 500;
   const retry = mayRetry ? () => sendAgain(detail) : undefined;

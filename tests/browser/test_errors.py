@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from keyadmin.models import Membership
+from keyadmin.models import Key, Membership
 from tests.browser.console import ConsoleRecorder
 from tests.browser.contexts import SignedInPage
 from tests.browser.demo import PASSWORD, Demo
-from tests.browser.scenes import KEYS, choose_action, fill_create, modal, open_list, open_menu
+from tests.browser.scenes import choose_action, fill_create, modal, open_list, open_menu
 
 NAME = "CRM integration"
 NOT_SAVED = "Not saved. Check your connection and try again."
@@ -20,16 +20,87 @@ def expect_error(page: Page, text: str | re.Pattern[str]) -> None:
     expect(page.locator("#toasts .is-error").filter(has_text=text)).to_be_visible()
 
 
-def test_expired_session_in_dialog_leads_to_sign_in_and_back(page: Page, demo: Demo, base_url: str) -> None:
-    maya = demo.people["maya"]
+def fill_sign_in(page: Page, email: str, password: str) -> None:
+    """Fill in the sign-in that has opened over the page."""
+    dialog = page.get_by_role("dialog", name="Sign in")
+    expect(dialog.get_by_text("Your session ended. Sign in to continue. What you entered is kept.")).to_be_visible()
+    dialog.get_by_label("Email").fill(email)
+    dialog.get_by_label("Password", exact=True).fill(password)
+    dialog.get_by_role("button", name="Sign in").click()
+
+
+def test_form_of_an_ended_session_is_saved_after_signing_in_over_it(
+    page: Page, demo: Demo, console: ConsoleRecorder
+) -> None:
+    console.allow_status(401)
     form = fill_create(page)
-    page.context.clear_cookies(name="sessionid")
+    page.context.clear_cookies()
     form.get_by_role("button", name="Create key").click()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
-    page.get_by_label("Email").fill(maya.email)
-    page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{base_url}{KEYS}")
+    fill_sign_in(page, demo.people["maya"].email, "wrong horse battery staple")
+    expect(page.get_by_role("dialog", name="Sign in").get_by_text("Wrong email or password")).to_be_visible()
+    fill_sign_in(page, demo.people["maya"].email, PASSWORD)
+    expect(modal(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
+    assert list(Key.objects.filter(organisation=demo.northwind).values_list("name", flat=True)) == ["CRM sync"]
+
+
+def test_dismissed_sign_in_keeps_the_form_and_what_was_typed(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow_status(401)
+    demo.add_key(NAME)
+    open_list(page)
+    form = choose_action(page, NAME, "Revoke…")
+    form.get_by_label("Reason").fill("The partner left.")
+    page.context.clear_cookies(name="sessionid")
+    form.get_by_role("button", name="Revoke key").click()
+    page.get_by_role("button", name="Not now").click()
+    expect(form.get_by_label("Reason")).to_have_value("The partner left.")
+    form.get_by_role("button", name="Revoke key").click()
+    fill_sign_in(page, demo.people["maya"].email, PASSWORD)
+    expect(page.locator("#toasts").get_by_text("Key revoked")).to_be_visible()
+    assert Key.objects.get(name=NAME).revoked_reason == "The partner left."
+
+
+def test_other_person_who_signs_in_does_not_send_the_form(page: Page, demo: Demo, console: ConsoleRecorder) -> None:
+    console.allow_status(401)
+    form = fill_create(page)
+    page.context.clear_cookies()
+    form.get_by_role("button", name="Create key").click()
+    with page.expect_navigation():
+        fill_sign_in(page, demo.people["jonas"].email, PASSWORD)
+    assert not Key.objects.filter(organisation=demo.northwind).exists()
+
+
+@pytest.mark.parametrize("cookie", [None, "replaced"])
+def test_form_with_an_old_csrf_token_is_saved(
+    page: Page, demo: Demo, console: ConsoleRecorder, base_url: str, cookie: str | None
+) -> None:
+    """As after a sign-in in another tab, or when the browser dropped the cookie."""
+    console.allow_status(403)
+    demo.add_key(NAME)
+    open_list(page)
+    form = choose_action(page, NAME, "Revoke…")
+    form.get_by_label("Reason").fill("The partner left.")
+    page.context.clear_cookies(name="csrftoken")
+    if cookie:
+        page.context.add_cookies([{"name": "csrftoken", "value": "r" * 32, "url": base_url}])
+    form.get_by_role("button", name="Revoke key").click()
+    expect(page.locator("#toasts").get_by_text("Key revoked")).to_be_visible()
+    expect(page.locator("#toasts .is-error")).to_have_count(0)
+    assert Key.objects.get(name=NAME).revoked_reason == "The partner left."
+
+
+@pytest.mark.parametrize("origin", ["null", "https://other.example"])
+def test_form_from_a_foreign_origin_names_it_and_stays(
+    page: Page, demo: Demo, console: ConsoleRecorder, origin: str
+) -> None:
+    console.allow_status(403)
+    demo.add_key(NAME)
+    open_list(page)
+    form = choose_action(page, NAME, "Revoke…")
+    form.get_by_label("Reason").fill("The partner left.")
+    page.route("**/revoke/", lambda route: route.continue_(headers=route.request.headers | {"origin": origin}))
+    form.get_by_role("button", name="Revoke key").click()
+    expect_error(page, f"the browser sent this form from “{origin}”")
+    expect(form.get_by_label("Reason")).to_have_value("The partner left.")
 
 
 def test_wrong_password_shows_an_error_and_keeps_the_email(

@@ -3,12 +3,13 @@
 from allauth.core.internal import ratelimit
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from keyadmin.core.errors import InvalidInputError
 from keyadmin.forms.base import OperationForm
@@ -21,6 +22,12 @@ from keyadmin.web.common.current_user import PageRequest, get_current_user
 
 #: Retry-After of a 429. django-allauth's limit is 5 attempts a minute.
 _RETRY_AFTER_SECONDS = 60
+
+
+@require_safe
+def resume_session(request: PageRequest) -> JsonResponse:
+    """After a sign-in over a page: whose session it is, and the token for the forms of the page (session.js)."""
+    return JsonResponse({"person": str(get_current_user(request).person.id), "token": get_token(request)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -10,6 +10,7 @@ from keyadmin.web.people import invitations
 urlpatterns = [
     path("account/login/", allauth_views.login, name="account_login"),
     path("account/logout/", allauth_views.logout, name="account_logout"),
+    path("account/session/", profile.resume_session, name="resume_session"),
     path("account/password/reset/", password_resets.request_reset, name="account_reset_password"),
     path("account/password/reset/done/", password_resets.reset_requested, name="account_reset_password_done"),
     path("profile/", profile.profile, name="profile"),

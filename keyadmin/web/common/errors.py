@@ -4,9 +4,12 @@ import sys
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
 from django.template import loader
 from django.utils.translation import gettext
 from django.views.decorators.csrf import requires_csrf_token
+from django_htmx.http import reswap
 
 from keyadmin.core.errors import (
     BusyError,
@@ -56,6 +59,39 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 @requires_csrf_token
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     return htmx.error_response(request, 403, "403.html")
+
+
+def session_ended(request: HttpRequest) -> HttpResponse:
+    """401 to a form of htmx whose session has ended: session.js asks to sign in, and sends the form again."""
+    return reswap(HttpResponse(status=401, headers={"Keyadmin-Session": "ended"}), "none")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Django's response to a form from another origin, or without the CSRF token of the present session.
+
+    htmx gets the present token, and session.js sends the form again. Only pages of this origin can read it.
+    """
+    if origin := _foreign_origin(request, reason):
+        message = gettext(
+            "Nothing was saved, because the browser sent this form from “%(origin)s”. Open keyadmin at %(own)s and try "
+            "again. If that is the address you use, a system administrator can add it to KEYADMIN_TRUSTED_ORIGINS."
+        )
+        own = f"{request.scheme}://{request.get_host()}"
+        return htmx.error_response(request, 403, "403.html", message % {"origin": origin, "own": own})
+    user = getattr(request, "user", None)
+    is_signed_in = user is not None and user.is_authenticated
+    if not htmx.is_htmx(request):
+        return render(request, "403_csrf.html", {"is_signed_in": is_signed_in}, status=403)
+    if not is_signed_in:
+        return session_ended(request)
+    return reswap(HttpResponse(status=403, headers={"Keyadmin-CSRF-Token": get_token(request)}), "none")
+
+
+def _foreign_origin(request: HttpRequest, reason: str) -> str:
+    """The origin that the browser named, if Django rejected the request because of it; else ""."""
+    if not reason.startswith(("Origin checking failed", "Referer checking failed")):
+        return ""
+    return request.headers.get("Origin") or request.headers.get("Referer") or gettext("an unknown address")
 
 
 @requires_csrf_token

@@ -26,10 +26,12 @@ class PageMiddleware(LoginRequiredMiddleware):
         return super().__call__(request)
 
     def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        """Make htmx load the sign-in page, which leads back to the page that sent the request."""
+        """For htmx: load the sign-in page, which leads back. A form stays, and the sign-in opens over it."""
         redirect = None if is_api(request) else super().process_view(request, view_func, args, kwargs)
         if redirect is None or not htmx.is_htmx(request):
             return redirect
+        if request.method == "POST":
+            return errors.session_ended(request)
         query = urlencode({self.redirect_field_name: htmx.current_page_url(request)})
         return HttpResponseClientRedirect(f"{resolve_url(self.get_login_url(view_func))}?{query}")
 

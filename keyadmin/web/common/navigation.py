@@ -160,6 +160,7 @@ class Shell:
     def me(self) -> dict[str, Any]:
         user, person = self._user, self._user.person
         return {
+            "id": str(person.id),
             "name": str(person),
             "email": person.email,
             "is_email_verified": person.is_email_verified,
