@@ -222,6 +222,18 @@ def test_misplaced_key_is_not_logged(server: Server, key: CreatedKey) -> None:
         assert hidden not in log
 
 
+@pytest.mark.parametrize("separator", ["%20", "/", "%2F", "+"])
+def test_key_that_is_split_in_a_path_is_not_logged(server: Server, key: CreatedKey, separator: str) -> None:
+    identity, secret = str(key.token.key_id), key.token.secret
+    for headers in (key.headers, []):
+        server.request(f"/api/chats/{identity}_{secret[:20]}{separator}{secret[20:]}", headers)
+        server.request(f"/elsewhere/{secret[:25]}{separator}{secret[25:]}", headers)
+    log = server.log.read_text()
+    assert "/api/chats" in log
+    for hidden in (secret[:15], secret[25:40]):
+        assert hidden not in log
+
+
 def test_key_in_the_query_is_ignored(server: Server, key: CreatedKey) -> None:
     answer = server.request(f"/api/chats?api_key={key.token.value}")
     assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, 'Bearer realm="api"')
