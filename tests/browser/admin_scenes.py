@@ -172,7 +172,6 @@ SCENES: Final[dict[str, Scene]] = {
     "settings-422": Scene(_settings_invalid, 422),
     "settings-choose": Scene(lambda page: open_page(page, "/settings/", "Settings")),
     "profile": Scene(open_profile),
-    "leave": in_steps(open_profile, lambda page: open_dialog(page, "Leave Northwind")),
     "change-password": in_steps(open_profile, lambda page: open_dialog(page, "Change…")),
     "sign-out-everywhere": in_steps(open_profile, lambda page: open_dialog(page, "Sign out everywhere…")),
 }
