@@ -201,7 +201,6 @@ def create_without_javascript(page: Page) -> str:
     """Create a key at the second attempt; returns its secret."""
     page.get_by_role("link", name="Create key").click()
     expect(page.get_by_role("radiogroup", name="Permission preset")).to_have_count(0)
-    expect(page.get_by_text("A date applies only with “Custom date”.")).to_be_visible()
     page.get_by_role("button", name="Create key").click()
     expect(page.get_by_text("Fix 1 problem to create the key.")).to_be_visible()
     page.get_by_role("textbox", name="Name", exact=True).fill(NAME)
