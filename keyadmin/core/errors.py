@@ -84,3 +84,7 @@ class InvalidInputError(OperationError):
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors: dict[str, list[str]] = {field: list(messages) for field, messages in errors.items()}
         super().__init__(" ".join(message for messages in self.errors.values() for message in messages))
+
+
+class NoChangesError(InvalidInputError):
+    """An edit whose values are those that the object already has."""

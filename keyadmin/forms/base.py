@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from keyadmin.core.errors import InvalidInputError
+from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.operations.validation import MAX_REASON_LENGTH
 
 
@@ -14,6 +14,8 @@ class OperationForm(forms.Form):
 
     #: Argument of the operation → field of this form, where the names differ.
     field_aliases: ClassVar[dict[str, str]] = {}
+    #: Whether the operation found nothing to save, which is no error.
+    is_unchanged = False
 
     def typed_field[Field: forms.Field](self, name: str, kind: type[Field]) -> Field:
         """The field `name` with its type, which `self.fields` does not have. Raises TypeError for another type."""
@@ -24,6 +26,9 @@ class OperationForm(forms.Form):
 
     def add_operation_errors(self, error: InvalidInputError) -> None:
         """Add the operation's messages to their fields. Messages about other arguments concern the form as a whole."""
+        if isinstance(error, NoChangesError):
+            self.is_unchanged = True
+            return
         for field, messages in error.errors.items():
             name = self.form_field(field)
             for message in messages:

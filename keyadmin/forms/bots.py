@@ -1,5 +1,6 @@
 """Forms of bots: create, edit, and create a key of a bot."""
 
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
@@ -28,6 +29,33 @@ class BotForm(OperationForm):
         required=False,
         help_text=gettext_lazy("Leave unticked for a bot that only owns keys."),
     )
+
+
+class EditBotForm(BotForm):
+    """Changes of a bot. `revision` and `base` (JSON) are its revision and values when the form was loaded."""
+
+    revision = forms.IntegerField(widget=forms.HiddenInput)
+    base = forms.CharField(widget=forms.HiddenInput, required=False, max_length=2_000)
+
+    @staticmethod
+    def initial_for(bot: Bot) -> dict[str, Any]:
+        values = {field: getattr(bot, field) for field in BotForm.base_fields}
+        return values | {"revision": bot.revision, "base": json.dumps(values)}
+
+    def merged_with(self, bot: Bot) -> dict[str, Any]:
+        """The present values of the bot with the fields that this form changed since it was loaded."""
+        try:
+            base = json.loads(self.data.get("base", ""))
+        except ValueError:
+            base = {}
+        base = base if isinstance(base, dict) else {}
+        submitted = {name: self[name].value() for name in BotForm.base_fields}
+        edited = {name: value for name, value in submitted.items() if name not in base or value != base[name]}
+        return self.initial_for(bot) | edited
+
+    def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.organisations.bots.edit`, except the actor and the bot."""
+        return {name: self.cleaned_data[name] for name in (*BotForm.base_fields, "revision")}
 
 
 class NewBotForm(BotForm):

@@ -272,6 +272,11 @@ class EditForm(KeyValuesForm):
         preset = next((p["value"] for p in PRESETS if p["scopes"] and set(p["scopes"]) == set(key.scope_names)), CUSTOM)
         return {**values, "preset": preset, "revision": key.revision, "base": json.dumps(values)}
 
+    def submitted_revision(self) -> int | None:
+        """The revision of the key that the form was loaded with; None if it is not a number."""
+        value = str(self.data.get("revision", ""))
+        return int(value) if value.isascii() and value.isdigit() else None
+
     def merged_with(self, present: dict[str, Any]) -> dict[str, Any]:
         """`present`, a result of `initial_for`, with the fields that this form changed since it was loaded."""
         base = _parse_base(self.data.get("base", ""))

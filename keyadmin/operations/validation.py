@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from keyadmin.core.errors import InvalidInputError
+from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.core.messages import TranslatableError
 from keyadmin.core.text import normalise
 
@@ -88,9 +88,9 @@ def clean_reason(reason: str) -> str:
 
 
 def require_changes(changes: object) -> None:
-    """Raise InvalidInputError if `changes` is empty or False: an edit that changes nothing."""
+    """Raise NoChangesError if `changes` is empty or False: an edit that changes nothing."""
     if not changes:
-        raise InvalidInputError({WHOLE_REQUEST: [_("No changes to save.")]})
+        raise NoChangesError({WHOLE_REQUEST: [_("No changes to save.")]})
 
 
 def _is_control(char: str) -> bool:

@@ -6,6 +6,7 @@
  * Reads: [data-close] closes · [data-autofocus] gets the focus · [data-back] the page that follows a page's own dialog ·
  *        [data-guard] the dialog closes only while it carries [data-released] · [data-confirm] the text to type before
  *        [data-confirmed] can be pressed · [data-stored], [data-done], [data-mask], [data-secret] the secret, shown once.
+ *        #unsaved-template the notice about unsaved input, with [data-keep], [data-discard] and [data-unsaved-esc].
  * Hears: "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
  * Sends: "dialog:opened" and "dialog:closed" on the dialog.
  */
@@ -26,7 +27,7 @@ function open(dialog) {
   focusFirst(dialog);
   dialog.addEventListener("cancel", (event) => {
     event.preventDefault();
-    closeUnlessUnsaved(dialog);
+    closeUnlessUnsaved(dialog, true);
   });
   dialog.addEventListener("close", () => afterClose(dialog));
   closeOnBackdrop(dialog);
@@ -111,6 +112,7 @@ document.addEventListener("dialog:open", () => {
 
 document.addEventListener("dialog:close", () => {
   const dialog = currentDialog();
+  dialog?.toggleAttribute("data-unsaved", false);
   if (dialog) close(dialog);
 });
 
@@ -118,7 +120,7 @@ document.addEventListener("click", (event) => {
   const dialog = closest(event, "dialog.dialog:modal");
   if (!dialog || !closest(event, "[data-close]")) return;
   event.preventDefault();
-  closeUnlessGuarded(/** @type {HTMLDialogElement} */ (/** @type {HTMLElement} */ (dialog)));
+  closeUnlessUnsaved(/** @type {HTMLDialogElement} */ (/** @type {HTMLElement} */ (dialog)));
 });
 
 // closedby="none" keeps Esc from the dialog, so a guarded dialog hears it here.
@@ -127,30 +129,72 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && dialog?.hasAttribute("data-guard")) closeUnlessGuarded(dialog);
 });
 
-// Unsaved input: the first Esc or press on the backdrop shows a notice, the second closes. Buttons close at once, and so
-// do confirmations. A guarded dialog has a notice of its own.
+// Unsaved input: Cancel, ✕, Esc and a press on the backdrop show a notice with "Keep editing" and "Discard"; a second Esc
+// discards. Back, links and closing the tab are asked about by the browser. A guarded dialog has a notice of its own.
 
-const KEEPS_INPUT = "dialog.dialog:not([role=alertdialog], [data-guard])";
+const KEEPS_INPUT = "dialog.dialog:not([data-guard])";
 
-/** @param {HTMLDialogElement} dialog */
-function closeUnlessUnsaved(dialog) {
+/** @param {HTMLDialogElement} dialog @param {boolean} [byEsc] */
+function closeUnlessUnsaved(dialog, byEsc = false) {
   const foot = find(dialog, ".dialog-foot");
-  if (!foot || !dialog.hasAttribute("data-unsaved") || find(dialog, "[data-unsaved-notice]")) {
+  const notice = find(dialog, "[data-unsaved-notice]");
+  if (!foot || !dialog.hasAttribute("data-unsaved") || (byEsc && notice)) {
+    dialog.toggleAttribute("data-unsaved", false);
     closeUnlessGuarded(dialog);
     return;
   }
-  const notice = Object.assign(document.createElement("p"), { className: "nudge", role: "alert" });
-  notice.toggleAttribute("data-unsaved-notice", true);
-  notice.textContent = texts.unsaved ?? "";
-  foot.append(notice);
+  notice?.remove();
+  const template = /** @type {HTMLTemplateElement} */ (/** @type {unknown} */ (byId("unsaved-template")));
+  foot.append(template.content.cloneNode(true));
+  const esc = find(foot, "[data-unsaved-esc]");
+  if (esc) esc.hidden = !byEsc;
+  find(foot, "[data-keep]")?.focus();
 }
 
-document.addEventListener("input", (event) => {
-  const dialog = closest(event, KEEPS_INPUT);
-  if (!dialog) return;
-  dialog.toggleAttribute("data-unsaved", true);
-  find(dialog, "[data-unsaved-notice]")?.remove();
+document.addEventListener("click", (event) => {
+  const dialog = /** @type {HTMLDialogElement | null} */ (/** @type {unknown} */ (closest(event, "dialog.dialog:modal")));
+  const notice = closest(event, "[data-unsaved-notice]");
+  if (!dialog || !notice) return;
+  if (closest(event, "[data-discard]")) {
+    dialog.toggleAttribute("data-unsaved", false);
+    closeUnlessGuarded(dialog);
+  } else if (closest(event, "[data-keep]")) {
+    notice.remove();
+    focusEdited(dialog);
+  }
 });
+
+/** The field that was edited last. @param {HTMLElement} dialog */
+function focusEdited(dialog) {
+  (find(dialog, "[data-edited-last]") ?? find(dialog, "[data-autofocus]") ?? find(dialog, "h2"))?.focus();
+}
+
+const PAGE_FORM = "main form[method=post]:not(.inline-form, [data-selected-bar])";
+
+document.addEventListener("input", (event) => {
+  const field = targetOf(event);
+  if (field.matches("[data-confirm]")) return;
+  const place = closest(event, KEEPS_INPUT) ?? closest(event, PAGE_FORM);
+  if (!place) return;
+  place.toggleAttribute("data-unsaved", true);
+  for (const other of findAll(place, "[data-edited-last]")) other.removeAttribute("data-edited-last");
+  field.toggleAttribute("data-edited-last", true);
+  find(place, "[data-unsaved-notice]")?.remove();
+});
+
+// What is being saved is not unsaved, unless the request fails.
+document.addEventListener("submit", (event) => {
+  if (!event.defaultPrevented || targetOf(event).matches("[hx-post]")) {
+    closest(event, "[data-unsaved]")?.toggleAttribute("data-unsaved", false);
+  }
+});
+
+for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  onDetail(name, ({ elt }) => {
+    const place = elt.matches("form") && elt.closest(`${KEEPS_INPUT}, ${PAGE_FORM}`);
+    if (place && find(place, "[data-edited-last]")) place.toggleAttribute("data-unsaved", true);
+  });
+}
 
 // Confirmation by typing a name: [data-confirmed] can be pressed once [data-confirm] holds the exact text.
 
@@ -222,7 +266,7 @@ document.addEventListener("click", (event) => {
 });
 
 window.addEventListener("beforeunload", (event) => {
-  if (find(document, "dialog[data-guard]:modal:not([data-released])")) event.preventDefault();
+  if (find(document, "dialog[data-guard]:modal:not([data-released]), [data-unsaved]")) event.preventDefault();
 });
 
 window.addEventListener("pagehide", () => {

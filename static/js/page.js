@@ -159,3 +159,30 @@ if (find(document, "[data-print-now]")) addEventListener("load", () => print());
 onDetail("htmx:beforeRequest", ({ elt }, event) => {
   if (elt.matches("[data-poll]") && document.hidden) event.preventDefault();
 });
+
+// A swap that removes the focused element moves the focus to what took its place: the element with its id or name, the
+// new heading, or the main part of the page. dialogs.js moves it while a dialog opens or closes.
+
+/** @type {HTMLElement | null} */
+let focused = null;
+
+document.addEventListener("focusin", (event) => (focused = targetOf(event)));
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (document.activeElement !== document.body || !focused || focused.isConnected) return;
+  const { id, name } = /** @type {HTMLInputElement} */ (focused);
+  const scope = find(document, "dialog:modal") ?? document;
+  const place = targetOf(event).isConnected ? targetOf(event) : scope;
+  const candidates = [
+    id && byId(id),
+    name && find(scope, `[name="${CSS.escape(name)}"]`),
+    find(place, "[aria-invalid=true]"),
+    find(place, ":is(h1, h2)[tabindex]"),
+    find(scope, "#dialog-title"),
+    byId("main"),
+  ];
+  for (const candidate of candidates) {
+    if (candidate && candidate.checkVisibility()) candidate.focus();
+    if (document.activeElement !== document.body) return;
+  }
+});

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 from django.db.models import F
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, expect
 
 from keyadmin.models import Key
 from tests.browser.console import ConsoleRecorder
@@ -78,23 +78,78 @@ def test_drag_from_dialog_to_backdrop_does_not_close(page: Page, demo: Demo) -> 
     expect(dialog).to_be_visible()
 
 
-@pytest.mark.parametrize("means", ["Escape", "backdrop"])
-def test_dialog_keeps_unsaved_input_on_first_attempt_to_close(page: Page, means: str) -> None:
+@pytest.mark.parametrize("means", ["Escape", "backdrop", "Cancel", "Close"])
+def test_dialog_asks_before_it_discards_unsaved_input(page: Page, means: str) -> None:
     def try_to_close() -> None:
-        page.mouse.click(5, 5) if means == "backdrop" else page.keyboard.press("Escape")
+        if means == "backdrop":
+            page.mouse.click(5, 5)
+        elif means == "Escape":
+            page.keyboard.press("Escape")
+        else:
+            modal(page).get_by_role("link", name=means, exact=True).or_(
+                modal(page).get_by_role("button", name=means, exact=True)
+            ).click()
 
     dialog = open_create(page)
-    dialog.get_by_role("textbox", name="Name").fill(NAME)
+    name = dialog.get_by_role("textbox", name="Name", exact=True)
+    name.fill(NAME)
     try_to_close()
-    expect(dialog.get_by_role("alert")).to_contain_text("unsaved changes")
-    dialog.get_by_role("textbox", name="Name").press_sequentially("!")
+    expect(dialog.get_by_role("alert")).to_contain_text("You have unsaved changes.")
+    expect(dialog.get_by_text("Press Esc again to discard them.")).to_be_visible(visible=means == "Escape")
+    dialog.get_by_role("button", name="Keep editing").click()
+    expect(name).to_be_focused()
+    expect(name).to_have_value(NAME)
     expect(dialog.get_by_role("alert")).to_have_count(0)
     try_to_close()
-    try_to_close()
+    if means == "Escape":
+        try_to_close()
+    else:
+        dialog.get_by_role("button", name="Discard").click()
     expect(modal(page)).to_have_count(0)
+    expect(page.get_by_role("link", name="Create key")).to_be_focused()
     open_create(page)
     try_to_close()
     expect(modal(page)).to_have_count(0)
+
+
+@pytest.mark.parametrize("place", ["dialog", "page"])
+def test_leaving_a_page_with_unsaved_input_is_asked_about(page: Page, place: str) -> None:
+    """Back, links and closing the tab: the browser asks."""
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", stay)
+    page.goto("/history/")
+    if place == "dialog":
+        open_create(page).get_by_role("textbox", name="Name", exact=True).fill(NAME)
+    else:
+        page.goto("/profile/")
+        page.get_by_label("Name").first.fill("Someone else")
+    page.evaluate("history.back()")
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+
+
+def test_saved_dialog_leaves_no_question_behind(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
+    open_list(page)
+    dialog = choose_action(page, NAME, "Edit…")
+    dialog.get_by_role("textbox", name="Name", exact=True).fill("CRM, renamed")
+    dialog.get_by_role("button", name="Save changes").click()
+    expect(page.locator("#toasts").get_by_text("Key changed")).to_be_visible()
+    page.goto("/history/")
+    expect(page.get_by_role("heading", name="History", level=1)).to_be_visible()
+
+
+def test_unchanged_dialog_says_so_without_an_error(page: Page, demo: Demo) -> None:
+    demo.add_key(NAME)
+    open_list(page)
+    choose_action(page, NAME, "Edit…").get_by_role("button", name="Save changes").click()
+    expect(modal(page).get_by_role("status").filter(has_text="No changes to save.")).to_be_focused()
+    expect(modal(page).get_by_role("alert")).to_have_count(0)
 
 
 def test_dialog_with_form_errors_stays_open_on_first_escape(page: Page) -> None:

@@ -22,10 +22,10 @@ def secret_in(html: str) -> str:
     return first_group(r'id="reveal-key" data-secret>([^<]+)<', html)
 
 
-def form_values(page: str) -> dict[str, Any]:
-    """The fields that a browser would send of the key form on the page."""
+def form_values(page: str, start: str = "data-keyform") -> dict[str, Any]:
+    """The fields that a browser would send of the key form on the page, or of the form after `start`."""
     fields: dict[str, Any] = {}
-    for tag in re.findall(r"<input[^>]*>", page[page.index("data-keyform") :]):
+    for tag in re.findall(r"<input[^>]*>", page[page.index(start) :]):
         attributes = {name: unescape(value) for name, value in re.findall(r'([a-z-]+)="([^"]*)"', tag)}
         ticked = attributes.get("type") not in ("checkbox", "radio") or " checked" in tag
         if "name" in attributes and ticked:

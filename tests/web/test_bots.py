@@ -11,10 +11,10 @@ from django.utils import timezone
 from keyadmin.forms.bots import DEFAULT_SCOPES
 from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, KeyStatus, Meter, Organisation, Person, UsageHour
 from keyadmin.operations.organisations import bots
-from tests.factories import OPERATOR, BotFactory, KeyFactory
+from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
 from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
-from tests.web.pages import key_names, secret_in
+from tests.web.pages import form_values, key_names, secret_in
 
 
 @pytest.fixture
@@ -135,12 +135,34 @@ def test_edited_bot_is_saved_and_its_page_reloaded(
     jonas: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedInHtmx
 ) -> None:
     url = f"/bots/{concierge.id}/edit/"
-    same = {"name": "Concierge", "description": "Answers guests", "is_conversational": "on"}
-    assert "No changes to save." in signed_in(jonas).post(url, same).content.decode()
+    same = {"name": "Concierge", "description": "Answers guests", "is_conversational": "on", "revision": "1"}
+    unchanged = signed_in(jonas).post(url, same)
+    assert unchanged.status_code == 200
+    assert "No changes to save." in unchanged.content.decode()
     client = htmx(jonas)
     client.set_current_url(f"/bots/{concierge.id}/")
     assert client.post(url, same | {"name": "Reception"})["HX-Refresh"] == "true"
     assert Bot.objects.get().name == "Reception"
+
+
+def test_stale_edit_of_a_bot_is_a_conflict_with_both_changes(
+    jonas: Person, maya: Person, concierge: Bot, htmx: SignedInHtmx
+) -> None:
+    url = f"/bots/{concierge.id}/edit/"
+    form = htmx(jonas).get(url).content.decode()
+    bots.edit(actor=as_actor(maya), bot=concierge.id, description="Answers guests at night")
+    sent = form_values(form, "<form") | {"name": "Reception"}
+    response = htmx(jonas).post(url, sent)
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert "Someone else changed this" in html
+    assert "Save my changes" in html
+    assert Bot.objects.get().name == "Concierge"
+    merged = form_values(html, "<form")
+    assert (merged["name"], merged["description"]) == (["Reception"], ["Answers guests at night"])
+    assert htmx(jonas).post(url, merged).status_code in (200, 204)
+    saved = Bot.objects.get()
+    assert (saved.name, saved.description) == ("Reception", "Answers guests at night")
 
 
 def test_description_of_a_bot_is_edited_in_place(

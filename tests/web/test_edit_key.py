@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person, ScopeDay
@@ -64,7 +65,7 @@ def test_form_works_as_a_page_without_htmx(jonas: Person, key: Key, signed_in: S
 def test_unchanged_form_says_no_changes(jonas: Person, key: Key, htmx: SignedIn) -> None:
     client = htmx(jonas)
     response = client.post(url(key), form_values(client.get(url(key)).content.decode()))
-    assert response.status_code == 422
+    assert response.status_code == 200
     assert "No changes to save." in response.content.decode()
     assert not Event.objects.of_target(str(key.id)).exists()
 
@@ -267,3 +268,15 @@ class TestDescription:
         operations.edit(actor=OPERATOR, key=key.id, revision=None, name="Renamed")
         response = htmx(jonas).post(self.address(key), {"description": "Mine", "original": "Old"})
         assert response.status_code == 200
+
+
+def test_stale_edit_after_the_expiry_was_removed_is_a_conflict(jonas: Person, key: Key, htmx: SignedIn) -> None:
+    """The choice "Keep" of the stale form is not offered any more."""
+    Key.objects.filter(id=key.id).update(expires_at=timezone.now() + timedelta(days=30))
+    client = htmx(jonas)
+    sent = form_values(client.get(url(key)).content.decode())
+    Key.objects.filter(id=key.id).update(expires_at=None, revision=F("revision") + 1)
+    response = client.post(url(key), sent | {"description": "Mine"})
+    assert response.status_code == 409
+    merged = form_values(response.content.decode())
+    assert (merged["description"], merged["expires"]) == (["Mine"], ["never"])

@@ -11,8 +11,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from keyadmin.core.errors import InvalidInputError, NotFoundError
-from keyadmin.forms.bots import DEFAULT_SCOPES, BotForm, BotKeyForm, NewBotForm, bot_owner_value, default_expires_at
+from keyadmin.core.errors import InvalidInputError, NotFoundError, StaleRevisionError
+from keyadmin.forms.bots import DEFAULT_SCOPES, BotKeyForm, EditBotForm, NewBotForm, bot_owner_value, default_expires_at
 from keyadmin.forms.filters import SearchFilters
 from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
 from keyadmin.operations import keys, policy
@@ -104,16 +104,21 @@ def detail(request: PageRequest, bot: UUID, tab: str = "basic") -> HttpResponse:
 def edit(request: PageRequest, bot: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_bot(user, bot, Permission.MANAGE_BOTS)
-    initial = {field: getattr(row, field) for field in ("name", "description", "is_conversational")}
-    form = BotForm(htmx.submitted(request), initial=initial)
+    context = {"bot": row, "back_url": bot_url(row), "section": "bots"}
+    form = EditBotForm(htmx.submitted(request), initial=EditBotForm.initial_for(row))
     if form.is_valid():
         try:
-            bots.edit(actor=user.actor, bot=row.id, **form.cleaned_data)
+            bots.edit(actor=user.actor, bot=row.id, **form.values())
         except InvalidInputError as error:
             form.add_operation_errors(error)
+        except StaleRevisionError as error:
+            present = get_bot(user, bot, Permission.MANAGE_BOTS)
+            context |= {"form": EditBotForm(initial=form.merged_with(present)), "bot": present}
+            context |= {"conflict": error.message, "event": error.event}
+            return render(request, "bots/edit.html", context, status=409)
         else:
             return htmx.redirect_to(request, gettext("Bot saved"), bot_url(row))
-    context = {"form": form, "bot": row, "back_url": bot_url(row), "section": "bots"}
+    context["form"] = form
     return render(request, "bots/edit.html", context, status=htmx.form_status(form))
 
 

@@ -26,8 +26,8 @@ def submitted(request: HttpRequest) -> QueryDict | None:
 
 
 def form_status(form: BaseForm) -> int:
-    """The status of a response that shows the form: 422 if it was submitted, and so has errors, else 200."""
-    return 422 if form.is_bound else 200
+    """The status of a response that shows the form: 422 if it was submitted and has errors, else 200."""
+    return 422 if form.is_bound and not getattr(form, "is_unchanged", False) else 200
 
 
 def error_response(request: HttpRequest, status: int, template: str, message: str = "", **context: Any) -> HttpResponse:

@@ -15,17 +15,12 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
-from keyadmin.core.errors import (
-    ConflictError,
-    InvalidInputError,
-    NotFoundError,
-    OperationError,
-)
+from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError, OperationError, StaleRevisionError
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
 from keyadmin.models import KeyKind, ScopeDay
 from keyadmin.operations import keys as operations
-from keyadmin.operations import policy
+from keyadmin.operations import policy, revisions
 from keyadmin.operations.allow_list_rules import effect_of_emptying
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor, lockout
@@ -85,6 +80,11 @@ def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
     if request.method != "POST":
         return _edit_form(request, row, EditForm(initial=EditForm.initial_for(row), choices=choices, key=row))
     form = EditForm(request.POST, choices=choices, key=row)
+    try:
+        # The form's choices depend on the key as it was: a stale form may have values that are not offered any more.
+        revisions.require(row, form.submitted_revision())
+    except StaleRevisionError as error:
+        return _conflict_form(request, user, form, error, row.id)
     if not form.is_valid():
         return _edit_form(request, row, form, status=422)
     if warning := _allow_list_warning(request, user, row, form):
@@ -93,7 +93,7 @@ def edit(request: PageRequest, key: UUID) -> HttpResponseBase:
         operations.edit(actor=user.actor, key=row.id, allow_any=True, **form.values())
     except InvalidInputError as error:
         form.add_operation_errors(error)
-        return _edit_form(request, row, form, status=422)
+        return _edit_form(request, row, form, status=htmx.form_status(form))
     except ConflictError as error:
         return _conflict_form(request, user, form, error, row.id)
     is_renamed = form.cleaned_data["name"] != row.name
