@@ -63,7 +63,9 @@ GRACE_CHOICES: Final = [
     ("168", gettext_lazy("Works for 7 days")),
 ]
 #: Keys that one request can revoke. A page of the list has no more.
-MAX_BULK_KEYS: Final = 100
+MAX_BULK_KEYS: Final = 500
+#: From so many keys on, their number is typed to confirm.
+CONFIRMED_BULK_KEYS: Final = 100
 _MERGED_FIELDS: Final = (
     "name",
     "description",
@@ -344,6 +346,23 @@ class DeleteForm(OperationForm):
         if normalise(self.cleaned_data["name"]) != normalise(self._key_name):
             raise forms.ValidationError(gettext("This is not the key’s name. Type it exactly as shown."))
         return self._key_name
+
+
+class RevokeManyForm(ReasonForm):
+    """The reason and, from CONFIRMED_BULK_KEYS keys on, their number."""
+
+    count = forms.CharField(label=gettext_lazy("Number of keys"), max_length=20, required=False)
+
+    def __init__(self, *args: Any, key_count: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The number to type; None if none is asked for.
+        self.confirm = key_count if key_count >= CONFIRMED_BULK_KEYS else None
+
+    def clean_count(self) -> str:
+        count: str = self.cleaned_data["count"]
+        if self.confirm is not None and normalise(count) != str(self.confirm):
+            raise forms.ValidationError(gettext("Type %(count)d to confirm.") % {"count": self.confirm})
+        return count
 
 
 class GraceChoice(NamedTuple):

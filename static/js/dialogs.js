@@ -169,7 +169,7 @@ function focusEdited(dialog) {
   (find(dialog, "[data-edited-last]") ?? find(dialog, "[data-autofocus]") ?? find(dialog, "h2"))?.focus();
 }
 
-const PAGE_FORM = "main form[method=post]:not(.inline-form, [data-selected-bar])";
+const PAGE_FORM = "main form[method=post]:not(.inline-form, .explain > form)";
 
 document.addEventListener("input", (event) => {
   const field = targetOf(event);

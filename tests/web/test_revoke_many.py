@@ -1,10 +1,12 @@
 """Revoking several keys: one event for each, and a list of the keys that are skipped."""
 
 import json
+import re
 
 import pytest
+from django.utils import timezone
 
-from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person
+from keyadmin.models import CallOutcome, Event, EventType, Key, KeyKind, Meter, Organisation, Person, UsageHour
 from tests.factories import KeyFactory
 from tests.fixtures.clients import SignedIn
 
@@ -76,3 +78,46 @@ def test_invalid_reason_revokes_no_key(jonas: Person, keys: list[Key], htmx: Sig
 
 def test_list_has_no_checkboxes_for_auditors(asha: Person, keys: list[Key], signed_in: SignedIn) -> None:
     assert "data-select" not in signed_in(asha).get("/keys/").content.decode()
+
+
+def test_dialog_shows_traffic_with_the_busiest_key_first(jonas: Person, keys: list[Key], htmx: SignedIn) -> None:
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for key, count in zip(keys, (7, 0, 2345), strict=True):
+        if count:
+            UsageHour.objects.create(key_id=key.id, hour=hour, outcome=CallOutcome.OK, count=count)
+            Meter.objects.filter(key_id=key.id).update(last_used_at=timezone.now())
+    html = htmx(jonas).get(URL, {"key": ids(*keys)}).content.decode()
+    assert re.findall(r'key-title">(\w+)<', html) == ["Three", "One", "Two"]
+    words = " ".join(re.sub(r"<[^>]+>", " ", html).split())
+    assert "2 keys are in use: 2,352 requests in the last 24 hours." in words
+    assert "2,345" in words
+    assert "No requests Never used" in words
+
+
+def test_all_keys_that_match_are_selected_and_fixed_when_the_dialog_opens(
+    jonas: Person, northwind: Organisation, contoso: Organisation, htmx: SignedIn
+) -> None:
+    wanted = [KeyFactory.create(organisation=northwind, name=f"Till {n}") for n in range(24)]
+    for organisation, name in ((northwind, "Other"), (contoso, "Till of Contoso")):
+        KeyFactory.create(organisation=organisation, name=name)
+    client = htmx(jonas)
+    assert "Select all 24 that match" in client.get("/keys/", {"q": "till"}).content.decode()
+    html = client.get(URL, {"matching": "q=till"}).content.decode()
+    assert "Revoke 24 keys?" in html
+    named = re.findall(r'name="key" value="([^"]+)"', html)
+    assert set(named) == set(ids(*wanted))
+    KeyFactory.create(organisation=northwind, name="Till, created later")
+    client.post(URL, {"key": named})
+    assert Key.objects.exclude(revoked_at=None).count() == 24
+
+
+def test_number_of_keys_is_typed_from_a_hundred_on(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    many = ids(*(KeyFactory.create(organisation=northwind) for _ in range(100)))
+    client = htmx(jonas)
+    assert 'data-confirm="100"' in client.get(URL, {"key": many}).content.decode()
+    for typed in ("", "99"):
+        assert client.post(URL, {"key": many, "count": typed}).status_code == 422
+    assert not Key.objects.exclude(revoked_at=None).exists()
+    assert "data-confirm" not in client.get(URL, {"key": many[:99]}).content.decode()
+    assert client.post(URL, {"key": many, "count": " 100 "}).status_code == 204
+    assert Key.objects.exclude(revoked_at=None).count() == 100

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -20,7 +20,15 @@ from keyadmin.core.errors import (
     NotFoundError,
 )
 from keyadmin.forms.base import ReasonForm
-from keyadmin.forms.keys import DeleteForm, ReactivateForm, RegenerateForm, grace_choices, parse_key_ids
+from keyadmin.forms.keys import (
+    MAX_BULK_KEYS,
+    DeleteForm,
+    ReactivateForm,
+    RegenerateForm,
+    RevokeManyForm,
+    grace_choices,
+    parse_key_ids,
+)
 from keyadmin.models import Key
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy
@@ -29,6 +37,7 @@ from keyadmin.web.common import htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.keys import rows, secret_reveal
 from keyadmin.web.keys.deleted import not_found_error
+from keyadmin.web.keys.key_list import matching_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +122,20 @@ def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def revoke_many(request: PageRequest) -> HttpResponseBase:
-    """Revoke the keys in the repeated parameter `key`. The dialog also lists the selected keys that it skips."""
+    """Revoke the keys in the repeated parameter `key`. The dialog also lists the selected keys that it skips.
+
+    With `matching`, the query of the list, the dialog opens with all keys that match. They are fixed then: the form
+    names each one.
+    """
     user = get_current_user(request)
     data = request.POST if request.method == "POST" else request.GET
-    keys, skipped = _revocable_keys(user, parse_key_ids(data.getlist("key")))
-    form = ReasonForm(htmx.submitted(request))
+    ids, left_out = parse_key_ids(data.getlist("key")), 0
+    if request.method != "POST" and "matching" in data:
+        matching = matching_keys(user, QueryDict(data["matching"])).order_by("id").values_list("id", flat=True)
+        ids = list(matching[:MAX_BULK_KEYS])
+        left_out = matching.count() - len(ids) if len(ids) == MAX_BULK_KEYS else 0
+    keys, skipped = _revocable_keys(user, ids)
+    form = RevokeManyForm(htmx.submitted(request), key_count=len(keys))
     if form.is_valid() and keys:
         try:
             revoked, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
@@ -126,7 +144,9 @@ def revoke_many(request: PageRequest) -> HttpResponseBase:
         else:
             message = _revoked_message(len(revoked), [*skipped, *failed])
             return htmx.close_dialog(request, message, list_url=reverse("keys:list"))
-    return _dialog(request, "keys/revoke_many.html", {"keys": keys, "skipped": skipped, "form": form})
+    context = {"keys": rows.annotate_traffic(keys), "skipped": skipped, "left_out": left_out, "form": form}
+    context |= {"in_use": sum(bool(key.requests_today) for key in keys), "confirm": form.confirm}
+    return _dialog(request, "keys/revoke_many.html", context | {"requests": sum(key.requests_today for key in keys)})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -188,7 +208,7 @@ def _revocable_keys(user: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list
         raise NotFoundError
     if not user.may_in_any(Permission.REVOKE_KEYS):
         raise policy.forbidden(Permission.REVOKE_KEYS, Permission.REVOKE_KEYS, user.organisations[0])
-    selected = Key.objects.visible_to(user.actor).filter(id__in=ids).select_related("organisation", "bot")
+    selected = Key.objects.visible_to(user.actor).filter(id__in=ids).with_usage().select_related("organisation", "bot")
     keys: list[Any] = []
     skipped = []
     for key in selected.order_by("name", "id"):

@@ -8,11 +8,12 @@ from uuid import UUID
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Cast
 from django.db.models.lookups import IsNull
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import cached_property
+from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
@@ -110,6 +111,7 @@ class KeyList:
             "sorts": self.sorts(),
             "filters": self.filter_choices(),
             "query": self.query,
+            "query_string": urlencode(self.query),
             "list_url": self.current_url,
             "is_filtered": bool(self.filters.keys() - {"sort", "organisation"}),
             "is_master": self.is_master,
@@ -233,6 +235,16 @@ class KeyList:
     def _create_url(self) -> str:
         query = {"organisation": self.query.get("organisation"), "kind": KeyKind.MASTER.value if self.is_master else ""}
         return querystring.link(reverse("keys:create"), query)
+
+
+def matching_keys(user: CurrentUser, query: QueryDict) -> Any:
+    """The keys that a list with these filters shows, on all its pages."""
+    filters = KeyFilters(query).valid_values()
+    keys: Any = Key.objects.visible_to(user.actor)
+    if organisation := user.get_organisation_or_404(filters.get("organisation", "")):
+        keys = keys.filter(organisation=organisation.id)
+    keys = filter_keys(keys.filter(kind=filters["kind"]) if "kind" in filters else keys, filters)
+    return keys.in_status(filters["status"]) if "status" in filters else keys
 
 
 def tile_querysets(scope: Any) -> dict[str, QuerySet[Any]]:

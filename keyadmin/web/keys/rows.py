@@ -150,6 +150,21 @@ def recent_traffic(key: Any) -> RecentTraffic | None:
     return RecentTraffic(requests, key.last_used_at, key.last_used_ip) if requests else None
 
 
+def annotate_traffic(keys: list[Any]) -> list[Any]:
+    """Set `requests_today`, the allowed requests of the last 24 hours, and `usage` on each key; the busiest first."""
+    ids = [key.id for key in keys]
+    counted = UsageHour.objects.filter(
+        key_id__in=ids, hour__gte=timezone.now() - timedelta(hours=24), outcome=CallOutcome.OK
+    )
+    requests = dict(counted.values("key_id").annotate(requests=Sum("count")).values_list("key_id", "requests"))
+    usage = usage_by_key(ids)
+    for key in keys:
+        key.requests_today = requests.get(key.id, 0)
+        key.usage = usage.get(key.id, [(0, 0)] * SPARKLINE_DAYS)
+    keys.sort(key=lambda key: -key.requests_today)
+    return keys
+
+
 def _add(usage: DailyUsage, day: date, allowed: int, denied: int) -> None:
     # A request after midnight, counted while the page is rendered, belongs to the last day of the sparkline.
     place = min(SPARKLINE_DAYS - 1, max(0, (day - _first_day()).days))
