@@ -42,7 +42,7 @@ SEND_SECONDS: Final = 20.0
 #: Seconds for which a connection is kept after the response, so that the client gets it whole.
 CLOSE_SECONDS: Final = 2.0
 #: Seconds for which a worker that stops waits for requests, and for clients that read.
-STOP_SECONDS: Final = 1.0
+STOP_SECONDS: Final = 0.5
 MAX_HEAD_SIZE: Final = 65_536
 #: Bytes of a response that wait for the client without a thread. Pages are smaller; exports are not.
 MAX_UNSENT_SIZE: Final = 512 * 1024
@@ -267,7 +267,7 @@ class Worker(ThreadWorker):
     def murder_pending(self) -> None:
         """Close connections that are late, or that take too much memory. Every round of the event loop calls this."""
         now = monotonic()
-        if now < self._next_check:
+        if self.alive and now < self._next_check:
             return
         self._next_check = now + _CHECK_SECONDS
         for connection in [waiting for waiting in self._waiting if waiting.deadline < now]:

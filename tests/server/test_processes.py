@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from keyadmin.env import ROOT
-from keyadmin.server.run import services
+from keyadmin.server.run import accepts_connections, services
 from tests.fixtures.committed_rows import CommittedRows
 from tests.integrations.gateway import servers
 from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port, gunicorn, run_server
@@ -84,7 +84,9 @@ def test_new_verify_server_starts_after_the_workers_of_a_killed_one(database_url
         environ = servers.SETTINGS | database_environ(database_url)
         with run_server(command, port, tmp_path / "next.log", environ) as following:
             deadline = time.monotonic() + START_TIMEOUT_SECONDS
-            while not following.workers():  # until then, workers of the killed server may answer
+            while not (
+                following.workers() and accepts_connections(port)
+            ):  # before, workers of the killed server may answer
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             assert not any(listens(worker) for worker in workers if runs(worker))
