@@ -37,7 +37,7 @@ class ParentWatch:
         if os.getppid() == self._parent_pid:
             return
         if self._kill_at is None:
-            self._kill_at = monotonic() + END_SECONDS - 6 * _POLL_SECONDS
+            self._kill_at = monotonic() + END_SECONDS - 8 * _POLL_SECONDS
             log.warning("the parent process has ended; this process ends as well")
             os.kill(os.getpid(), signal.SIGTERM)
         elif monotonic() > self._kill_at:
