@@ -191,3 +191,11 @@ def test_https_is_taken_from_trusted_proxies_only(db: None, settings: Any, proxi
 def test_language_is_english_for_any_browser(db: None) -> None:
     page = Client().get("/account/login/", headers={"Accept-Language": "ar"}).content.decode()
     assert '<html lang="en-gb"' in page
+
+
+def test_api_docs_are_linked_from_the_sidebar(jonas: Person, northwind: Organisation, signed_in: SignedIn) -> None:
+    client = signed_in(jonas)
+    html = client.get("/keys/").content.decode()
+    match = re.search(r'<a href="([^"]+)"[^>]*>(?:(?!</a>).)*API docs', html, re.DOTALL)
+    assert match is not None
+    assert client.get(match[1]).status_code == 200

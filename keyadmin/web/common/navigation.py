@@ -14,6 +14,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.conf import conf
 from keyadmin.models import Bot, Key, Organisation
 from keyadmin.web.common import capped_count, preferences, querystring
 from keyadmin.web.common.current_user import CurrentUser, get_current_user
@@ -130,11 +131,12 @@ SWITCHABLE_PAGES: Final = [
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context of all templates: theme and shortcuts_off; me, navigation and switcher, which are None before sign-in."""
+    """Context of templates: theme, shortcuts_off, api_docs_url; me, navigation and switcher: None before sign-in."""
     lazy_shell = SimpleLazyObject(lambda: Shell(request, get_current_user(request)))
     context: dict[str, Any] = {
         "theme": preferences.get_theme(request),
         "shortcuts_off": preferences.are_shortcuts_off(request),
+        "api_docs_url": f"{conf.api_prefix}docs",
     }
     for name in ("me", "navigation", "switcher"):
         context[name] = _lazy_attribute(request, lazy_shell, name)
