@@ -20,6 +20,8 @@ SETTINGS = {
     "KEYADMIN_TRUSTED_PROXIES": "127.0.0.1",
     "KEYADMIN_LOG_ALLOWED": "1",
 }
+#: The origin whose pages may call the API through the gateways.
+CORS_ORIGIN = "https://app.example.com"
 
 
 class Verify:
@@ -81,13 +83,14 @@ def upstream(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def nginx(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
-    """nginx with deploy/nginx.conf, of which only the addresses are replaced."""
+    """nginx with deploy/nginx.conf, of which only the addresses are replaced, and the line for CORS is used."""
     port = free_port()
     text = (ROOT / "deploy" / "nginx.conf").read_text()
     addresses = {
         "listen 127.0.0.1:8080": f"listen 127.0.0.1:{port}",
         "server 127.0.0.1:8001": f"server 127.0.0.1:{verify.server.port}",
         "server 127.0.0.1:9000": f"server 127.0.0.1:{upstream.port}",
+        f"# {CORS_ORIGIN} $http_origin;": f"{CORS_ORIGIN} $http_origin;",
     }
     for theirs, ours in addresses.items():
         assert text.count(theirs) == 1
@@ -105,6 +108,7 @@ def caddy(folder: Path, verify: Verify, upstream: Server) -> Iterator[Gateway]:
         "GATEWAY": f"http://:{port}",
         "VERIFY": f"127.0.0.1:{verify.server.port}",
         "API": f"127.0.0.1:{upstream.port}",
+        "CORS_ORIGIN": CORS_ORIGIN,
         "HOME": str(folder),
     }
     command = [program("caddy"), "run", "--config", str(ROOT / "deploy" / "Caddyfile"), "--adapter", "caddyfile"]

@@ -3,15 +3,18 @@
 import json
 import socket
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 import pytest
 
+from keyadmin.env import ROOT
+from keyadmin.integrations.gateway.forwarded_request import NGINX_FORWARDED_NAMES
 from keyadmin.operations import keys
 from tests.factories import OPERATOR
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
-from tests.integrations.gateway.servers import Gateway, Verify, values
+from tests.integrations.gateway.servers import CORS_ORIGIN, Gateway, Verify, values
 from tests.live.client import Connection, Headers, Response
 from tests.live.load import call, processes
 
@@ -26,6 +29,34 @@ TRUSTED = [
     "X-Real-IP",
 ]
 GATEWAYS_OWN = ["X-Original-Method", "X-Original-URI", "X-Forwarded-Method", "X-Forwarded-Uri", "X-Keyadmin-Problem"]
+
+
+#: By which programs change the path, method, address, scheme or user of a request.
+OVERRIDES = """
+    X-Original-URL X-Original-Path X-Original-Host X-Rewrite-URL X-Envoy-Original-Path X-Script-Name X-Host
+    X-Sendfile-Type X-Accel-Mapping X-Accel-Redirect X-Middleware-Subrequest
+    X-HTTP-Method X-HTTP-Method-Override X-Method-Override
+    True-Client-IP Client-IP CF-Connecting-IP CF-Connecting-IPv6 CF-Pseudo-IPv4 Fastly-Client-IP Fly-Client-IP
+    X-Client-IP X-Cluster-Client-IP X-Originating-IP X-Remote-IP X-Remote-Addr X-Azure-ClientIP X-Azure-SocketIP
+    X-Envoy-External-Address X-ProxyUser-IP Proxy-Client-IP WL-Proxy-Client-IP Forwarded
+    Front-End-HTTPS X-Scheme X-URL-Scheme
+    X-Forwarded-Proto X-Forwarded-Host X-Forwarded-Server X-Forwarded-Port X-Forwarded-Scheme X-Forwarded-Ssl
+    X-Forwarded-Protocol X-Forwarded-By X-Forwarded-Prefix X-Forwarded-Path X-Forwarded-URL X-Forwarded-User
+    X-Forwarded-Email X-Forwarded-Groups X-Forwarded-Preferred-Username X-Forwarded-Access-Token
+    X-Forwarded-Client-Cert
+    Remote-User Remote-Name Remote-Email Remote-Groups X-Remote-User X-Remote-Name X-Remote-Email X-Remote-Group
+    X-Remote-Groups X-Auth-User X-Auth-Request-User X-Auth-Request-Email X-Auth-Request-Groups
+    X-Auth-Request-Preferred-Username X-Auth-Request-Access-Token X-Authenticated-User X-Authenticated-Userid
+    X-Authenticated-Groups X-Authenticated-Scope X-Authentik-Username X-Authentik-Email X-Authentik-Groups
+    X-Authentik-Name X-Authentik-UID X-Webauth-User X-Consumer-ID X-Consumer-Custom-ID X-Consumer-Username
+    X-Credential-Identifier X-Credential-Username X-Userinfo CF-Access-Authenticated-User-Email
+    X-Goog-Authenticated-User-Email X-Goog-Authenticated-User-ID X-MS-Client-Principal X-MS-Client-Principal-ID
+    X-MS-Client-Principal-Name X-Amzn-Oidc-Identity X-Amzn-Oidc-Data X-Amzn-Oidc-Accesstoken Tailscale-User-Login
+    Tailscale-User-Name
+    SSL-Client-Cert SSL-Client-Verify SSL-Client-Subject-DN X-SSL-Client-Cert X-SSL-Client-Verify X-SSL-Client-DN
+    X-SSL-Client-S-DN X-Client-Cert X-Client-Verify X-ARR-ClientCert
+    Proxy Proxy-Connection Proxy-Authorization Keep-Alive TE
+""".split()  # noqa: SIM905
 
 
 def heard(answer: Response) -> list[tuple[str, str]]:
@@ -130,6 +161,177 @@ def test_other_names_with_the_reserved_prefix_do_not_reach_the_upstream(
         assert len(gateway.reached()) == before
     else:
         assert "mallory" not in json.dumps(heard(answer))
+
+
+def test_override_headers_of_a_client_do_not_reach_the_upstream(gateway: Gateway, rows: CommittedRows) -> None:
+    created = rows.key()
+    with Connection(gateway.port) as connection:
+        for name in OVERRIDES:
+            for spelled in (name, name.lower(), name.upper().replace("-", "_")):
+                answer = connection.request("/api/chats", [*created.headers, (spelled, "mallory")])
+                assert "mallory" not in json.dumps(heard(answer)), spelled
+        assert "kept" in json.dumps(heard(connection.request("/api/chats", [*created.headers, ("X-Own", "kept")])))
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Anything", "x-forwarded-tenant"])
+def test_unknown_forwarded_header_does_not_reach_the_upstream(gateway: Gateway, rows: CommittedRows, name: str) -> None:
+    created, before = rows.key(), len(gateway.reached())
+    answer = gateway.request(headers=[*created.headers, (name, "mallory")])
+    if gateway.name == "nginx":  # which cannot remove headers by the beginning of their name
+        expect_problem(answer, 400, "ambiguous-request")
+        assert len(gateway.reached()) == before
+    else:
+        assert "mallory" not in json.dumps(heard(answer))
+
+
+def test_nginx_file_replaces_every_forwarded_header_that_verify_accepts() -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text().lower()
+    api = text[text.index("location / {") : text.index("location = /_keyadmin {")]
+    for name in NGINX_FORWARDED_NAMES:
+        assert f"proxy_set_header {name} " in api
+
+
+@pytest.mark.parametrize(
+    "name", [*TRUSTED, "Host", "X-Request-Id", "X-Channel", "Authorization", "close, X-Keyadmin-Bot"]
+)
+@pytest.mark.parametrize("header", ["Connection", "connection", "Proxy-Connection"])
+def test_connection_header_of_a_client_deletes_no_header(
+    gateway: Gateway, rows: CommittedRows, header: str, name: str
+) -> None:
+    organisation = rows.organisation()
+    created = rows.key(organisation, bot=rows.bot(organisation))
+    said = [*created.headers, ("X-Channel", "sms"), ("Authorization", "Basic QTpC")]
+    with_it, without = (heard(gateway.request(headers=[*said, *more])) for more in ([(header, name)], []))
+    assert {known for known, _ in with_it} - {"Connection"} == {known for known, _ in without} - {"Connection"}
+
+
+def upgrade(gateway: Gateway, *headers: tuple[str, str]) -> tuple[bytes, socket.socket]:
+    """Sends an upgrade request. The head of the answer, and the connection."""
+    client = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+    said = [("Host", "localhost"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="), ("Sec-WebSocket-Version", "13")]
+    lines = ["GET /api/chats HTTP/1.1", *(f"{name}: {value}" for name, value in [*said, *headers])]
+    client.sendall("\r\n".join([*lines, "", ""]).encode())
+    head = b""
+    while b"\r\n\r\n" not in head and (data := client.recv(1 << 16)):
+        head += data
+    return head, client
+
+
+@pytest.mark.parametrize("connection", ["Upgrade", "keep-alive, Upgrade", "upgrade"])
+def test_websocket_upgrade_passes(gateway: Gateway, rows: CommittedRows, connection: str) -> None:
+    created = rows.key()
+    head, client = upgrade(gateway, *created.headers, ("Connection", connection), ("Upgrade", "websocket"))
+    with client:
+        assert head.startswith(b"HTTP/1.1 101 "), head
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
+        frame, echoed = b"\x81\x85abcd\x09\x07\x0f\x08\x0e", b""
+        client.sendall(frame)
+        while len(echoed) < len(frame) and (data := client.recv(100)):
+            echoed += data
+        assert echoed == frame
+    assert rows.meter(created).used == 1
+
+
+def test_websocket_upgrade_without_a_key_is_denied(gateway: Gateway) -> None:
+    head, client = upgrade(gateway, ("Connection", "Upgrade"), ("Upgrade", "websocket"))
+    client.close()
+    assert head.startswith(b"HTTP/1.1 401 "), head
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "TLS/1.0", "h2c, websocket", "websocket-x"])
+def test_other_upgrades_do_not_pass(gateway: Gateway, rows: CommittedRows, protocol: str) -> None:
+    created = rows.key()
+    for connection in ("Upgrade", "Upgrade, HTTP2-Settings", "X-Keyadmin-Scopes, Upgrade"):
+        headers = heard(gateway.request(headers=[*created.headers, ("Connection", connection), ("Upgrade", protocol)]))
+        assert values(headers, "Upgrade") == []
+        assert "upgrade" not in "".join(values(headers, "Connection")).lower()
+        assert values(headers, "X-Keyadmin-Scopes") == ["chats:read"]
+
+
+def test_large_body_passes(gateway: Gateway, rows: CommittedRows) -> None:
+    created = rows.key(scopes=("chats:read", "chats:write"))
+    for size in (1_100_000, 20_000_000):
+        answer = gateway.server.request("/api/chats", created.headers, "POST", b"x" * size)
+        assert (answer.status, len(answer.json["body"])) == (200, size)
+
+
+@pytest.mark.parametrize("count", [99, 120, 300])
+def test_too_many_headers_are_431(gateway: Gateway, rows: CommittedRows, count: int) -> None:
+    created, before = rows.key(), len(gateway.reached())
+    answer = gateway.request(headers=[*created.headers, *((f"X-Own-{number}", "x") for number in range(count))])
+    expect_problem(answer, 431, "too-many-headers")
+    assert len(gateway.reached()) == before
+    assert rows.meter(created).used == 0
+    few = [(f"X-Own-{number}", "x") for number in range(60)]
+    assert gateway.request(headers=[*created.headers, *few]).status == 200
+
+
+def test_problem_of_nginx_itself_is_a_problem_document(gateways: dict[str, Gateway], rows: CommittedRows) -> None:
+    nginx, created = gateways["nginx"], rows.key()
+    expect_problem(nginx.request(headers=[*created.headers, ("X-Large", "x" * 40_000)]), 431, "too-many-headers")
+    expect_problem(nginx.request("/api/chats/" + "x" * 40_000, created.headers), 414, "uri-too-long")
+    expect_problem(nginx.request(headers=[*created.headers, ("Content-Length", "x")]), 400, "bad-request")
+    expect_problem(nginx.request(method="TRACE"), 405, "method-not-allowed")
+
+
+def test_api_that_does_not_answer_is_503(gateway: Gateway, rows: CommittedRows) -> None:
+    answer = gateway.request("/api/chats/hang-up", rows.key().headers)
+    expect_problem(answer, 503, "unavailable")
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_preflight_of_an_allowed_origin_needs_no_key(gateway: Gateway) -> None:
+    before = len(gateway.reached())
+    said = [("Origin", CORS_ORIGIN), ("Access-Control-Request-Method", "POST")]
+    said.append(("Access-Control-Request-Headers", "x-api-key,content-type"))
+    answer = gateway.request(headers=said, method="OPTIONS")
+    assert (answer.status, answer.body) == (204, b"")
+    assert answer.headers.get_all("Access-Control-Allow-Origin") == [CORS_ORIGIN]
+    assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+    allowed = answer.headers["Access-Control-Allow-Headers"].lower()
+    assert {"x-api-key", "content-type", "authorization"} <= set(allowed.split(", "))
+    assert answer.headers["Access-Control-Max-Age"] == "600"
+    assert len(gateway.reached()) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Access-Control-Request-Method", "POST")],
+        [("Origin", "https://evil.example"), ("Access-Control-Request-Method", "POST")],
+        [("Origin", CORS_ORIGIN + ".evil.example"), ("Access-Control-Request-Method", "POST")],
+        [("Origin", "null"), ("Access-Control-Request-Method", "POST")],
+        [("Origin", CORS_ORIGIN)],
+    ],
+)
+def test_other_options_requests_need_a_key(gateway: Gateway, headers: Headers) -> None:
+    answer = gateway.request(headers=headers, method="OPTIONS")
+    expect_problem(answer, 401, "unauthenticated")
+    assert answer.headers["Access-Control-Allow-Methods"] is None
+
+
+def test_page_of_an_allowed_origin_may_read_answers_and_denials(gateway: Gateway, rows: CommittedRows) -> None:
+    created = rows.key()
+    for origin, allowed in ((CORS_ORIGIN, [CORS_ORIGIN]), ("https://evil.example", None)):
+        for headers, status in ((created.headers, 200), ([], 401)):
+            answer = gateway.request(headers=[*headers, ("Origin", origin)])
+            assert answer.status == status
+            assert answer.headers.get_all("Access-Control-Allow-Origin") == allowed
+            assert ("RateLimit" in (answer.headers["Access-Control-Expose-Headers"] or "")) == bool(allowed)
+
+
+def test_answers_say_when_the_key_expires(gateway: Gateway, rows: CommittedRows) -> None:
+    expires = datetime(2030, 12, 31, 23, 59, 59, tzinfo=UTC)
+    created, lasting = rows.key(expires_at=expires), rows.key()
+    for headers, path, expected in (
+        (created.headers, "/api/chats", ["2030-12-31T23:59:59Z"]),
+        (created.headers, "/api/contacts", ["2030-12-31T23:59:59Z"]),
+        (lasting.headers, "/api/chats", None),
+        ([*lasting.headers, ("Keyadmin-Key-Expires", "2000-01-01T00:00:00Z")], "/api/chats", None),
+        ([], "/api/chats", None),
+    ):
+        answer = gateway.request(path, headers)
+        assert answer.headers.get_all("Keyadmin-Key-Expires") == expected, (path, answer.status)
 
 
 def test_spoofed_address_is_denied_by_an_allow_list(gateway: Gateway, rows: CommittedRows) -> None:

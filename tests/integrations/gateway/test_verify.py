@@ -164,6 +164,23 @@ def test_client_address_is_the_forwarded_one(
     assert verify.raw([*by_nginx(), *said, ("X_Forwarded_For", "10.1.2.3"), *created.headers]).status == expected
 
 
+def test_credential_over_plain_http_is_denied_by_the_scheme_that_the_gateway_reports(
+    database_url: str, rows: CommittedRows, tmp_path: Any
+) -> None:
+    created = rows.key()
+    settings = {"DJANGO_SETTINGS_MODULE": "tests.example.https_settings"}
+    with verify(tmp_path, database_url, **settings) as strict:
+        for scheme in ("http", "HTTP", "ws", "https, http"):
+            answer = strict.request([*created.headers, ("X-Forwarded-Proto", scheme)])
+            assert (answer.status, told(answer)) == (403, "https-required"), scheme
+            assert "regenerate" in answer.json["detail"]
+            assert strict.request([("X-Forwarded-Proto", scheme)]).status == 401
+        assert rows.meter(created).used == 0
+        for scheme in ("https", "wss", "HTTPS"):
+            assert strict.request([*created.headers, ("X-Forwarded-Proto", scheme)]).status == 204
+        assert strict.request(created.headers).status == 204
+
+
 def test_peer_that_is_no_gateway_is_denied(database_url: str, rows: CommittedRows, tmp_path: Any) -> None:
     created = rows.key()
     with verify(tmp_path, database_url, KEYADMIN_TRUSTED_PROXIES="10.0.0.1") as untrusted:
