@@ -84,6 +84,9 @@ class Conf:
     page_deadline_seconds = Setting[float](5.0)
     """Seconds that a page waits for one statement."""
 
+    require_https = Setting[bool](False)
+    """Whether a call that carries a credential over plain HTTP is denied."""
+
     threads = Setting[int](8)
     """Threads of one process of the web server: requests that it answers at once."""
 

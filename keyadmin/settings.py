@@ -28,6 +28,7 @@ KEYADMIN_CALLS_DATABASE_OVERRIDES = urls.overrides(urls.CALLS)
 KEYADMIN_OWNER_DATABASE_OVERRIDES = urls.overrides(urls.OWNER)
 KEYADMIN_DATABASE_ROLES = urls.roles()
 KEYADMIN_METRICS_TOKEN = env.metrics_token()
+KEYADMIN_REQUIRE_HTTPS = PRODUCTION
 KEYADMIN_MAX_CACHED_SNAPSHOTS = env.integer("KEYADMIN_MAX_CACHED_SNAPSHOTS", 20_000, minimum=1)
 KEYADMIN_THREADS = env.integer("KEYADMIN_THREADS", 8, minimum=1)
 KEYADMIN_OPEN_REQUESTS_PER_MINUTE = env.integer("KEYADMIN_OPEN_REQUESTS_PER_MINUTE", 120, minimum=1)
@@ -53,6 +54,7 @@ MIDDLEWARE = [
     "keyadmin.server.request_middleware.RequestMiddleware",
     "keyadmin.server.health.HealthMiddleware",
     "keyadmin.server.metrics.MetricsMiddleware",
+    "keyadmin.api.middleware.HttpsMiddleware",  # before the redirect of SecurityMiddleware
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "keyadmin.api.middleware.ApiMiddleware",

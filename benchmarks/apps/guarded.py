@@ -3,3 +3,4 @@
 from benchmarks.apps.floor import *  # noqa: F403
 
 MIDDLEWARE = ["keyadmin.integrations.django.KeyMiddleware"]
+KEYADMIN_REQUIRE_HTTPS = False  # the load is sent over plain HTTP

@@ -82,7 +82,8 @@ def _authenticate(request: HttpRequest) -> Caller | Actor:
 def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Caller:
     """Authorise and count the call by the call path. Raises CallDeniedError."""
     path = environ.sent_path(request.META, getattr(request, "scope", None), request.path_info)
-    verdict = decide(request.META["REQUEST_METHOD"], path, headers, request.META.get("REMOTE_ADDR", ""))
+    peer, is_plain_http = request.META.get("REMOTE_ADDR", ""), not request.is_secure()
+    verdict = decide(request.META["REQUEST_METHOD"], path, headers, peer, is_plain_http=is_plain_http)
     request_id = request.META.get("keyadmin.request_id", "")
     if isinstance(verdict, Denial):
         log.info("denied", reason=verdict.reason.label, key=str(verdict.key or ""), request_id=request_id)

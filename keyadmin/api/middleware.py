@@ -1,17 +1,52 @@
-"""Headers of every response of the API."""
+"""Middleware of the API: HTTPS, and headers of every response."""
 
 from collections.abc import Callable
 from time import monotonic
 
-from django.http import HttpRequest, HttpResponseBase
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from keyadmin.callpath.credentials import CREDENTIAL_HEADERS, has_credential
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
+from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, current_call
-from keyadmin.core.headers import rate_limit
+from keyadmin.core.denials import Denial, DenialReason
+from keyadmin.core.headers import key_headers
+from keyadmin.core.tokens import contains_secret
+
+log = structlog.get_logger("keyadmin.calls")
+
+
+class HttpsMiddleware:
+    """Deny a call of the API that sends a secret over plain HTTP, if KEYADMIN_REQUIRE_HTTPS is set.
+
+    A redirect to HTTPS would hide that the secret is exposed. A secret can be in a credential header, in the body of a
+    POST to /api/token, or by mistake in the URL. Other requests are redirected by SecurityMiddleware.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        is_call = request.path_info.startswith((conf.api_prefix, *conf.closed_prefixes))
+        if not (is_call and conf.require_https) or request.is_secure() or not _sends_secret(request):
+            return self.get_response(request)
+        denial, request_id = Denial(DenialReason.HTTPS_REQUIRED), request.META["keyadmin.request_id"]
+        state.usage.record_denial(denial)
+        log.info("denied", reason=denial.reason.label, request_id=request_id)
+        response = problems.denial_response(denial, request_id)
+        return HttpResponse(response.body, status=response.status, headers=response.headers)
+
+
+def _sends_secret(request: HttpRequest) -> bool:
+    headers = environ.sent_headers(CREDENTIAL_HEADERS, request.META, getattr(request, "scope", None))
+    is_read = request.method in ("GET", "HEAD", "OPTIONS")
+    return not is_read or has_credential(headers) or contains_secret(request.get_full_path()) is not None
 
 
 class ApiMiddleware:
-    """Add Cache-Control, and RateLimit for a key, to responses under the API prefix.
+    """Add Cache-Control, and for a key RateLimit and its expiry, to responses under the API prefix.
 
     It authorises nothing: `api.auth.Authenticator` does. RequestMiddleware adds X-Request-Id.
     """
@@ -31,6 +66,6 @@ class ApiMiddleware:
         response["Cache-Control"] = "no-store"
         caller = getattr(request, "auth", None)
         if isinstance(caller, Caller):
-            for name, value in rate_limit(caller.quota).items():
+            for name, value in key_headers(caller.quota, caller.expires_at).items():
                 response[name] = value
         return response

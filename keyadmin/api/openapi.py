@@ -48,6 +48,7 @@ _HEADERS: Final[Json] = {
     "Location": {"schema": _TEXT, "description": "The path of the new object."},
     "RateLimit": {"schema": _TEXT, "description": "For a key: calls that remain in the rolling hour."},
     "RateLimit-Policy": {"schema": _TEXT, "description": "For a key: calls allowed in any rolling hour."},
+    "Keyadmin-Key-Expires": {"schema": _TEXT, "description": "For a key that expires: when, in RFC 3339."},
     "Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."},
     "WWW-Authenticate": {"schema": _TEXT, "description": "The accepted schemes (RFC 6750)."},
     "X-Request-Id": {"schema": _TEXT, "description": "The id of this request."},
@@ -55,7 +56,7 @@ _HEADERS: Final[Json] = {
 _PROBLEM_HEADERS: Final = {
     401: ["WWW-Authenticate"],
     409: ["Retry-After"],
-    429: ["Retry-After", "RateLimit", "RateLimit-Policy"],
+    429: ["Retry-After", "RateLimit", "RateLimit-Policy", "Keyadmin-Key-Expires"],
     503: ["Retry-After"],
 }
 _PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 411, 412, 413, 422, 429, 503)
@@ -153,7 +154,8 @@ def _declare(
     parameters: list[Json] | None = None,
 ) -> Declaration:
     problems = {400, 401, 403, 429, 503} | errors | ({411, 413} if 409 in errors else set())  # a request with a body
-    names = ["X-Request-Id", *(["RateLimit", "RateLimit-Policy"] if scope is not None else []), *(headers or [])]
+    of_keys = ["RateLimit", "RateLimit-Policy", "Keyadmin-Key-Expires"] if scope is not None else []
+    names = ["X-Request-Id", *of_keys, *(headers or [])]
     return {
         "response": successes | dict.fromkeys(sorted(problems), Problem),
         "openapi_extra": {

@@ -54,14 +54,15 @@ def authorize_from_cache(token: tokens.Token, call: Call) -> AuthorizedCall | No
 
 def verdict_of(authorized: AuthorizedCall, result: ConsumeResult) -> Verdict | None:
     """The verdict on a call after its consumption; None if the snapshot is stale."""
-    key, scopes = authorized.snapshot.key, authorized.snapshot.scopes
+    key, scopes, expires_at = authorized.snapshot.key, authorized.snapshot.scopes, authorized.snapshot.expires_at
     if result.outcome is ConsumeOutcome.STALE:
         return None
     quota = Quota(key.limit, max(0, key.limit - result.used))
     if result.outcome is ConsumeOutcome.FULL:
-        return Denial(DenialReason.LIMITED, key.id, quota, retry_after=result.wait)
+        return Denial(DenialReason.LIMITED, key.id, quota, retry_after=result.wait, expires_at=expires_at)
     replaced_secret = authorized.snapshot.secret_id if authorized.snapshot.is_in_grace else None
-    return Caller(key, replaced_secret, scopes, quota, authorized.person, scopes & authorized.match.scopes)
+    used_scopes = scopes & authorized.match.scopes
+    return Caller(key, replaced_secret, scopes, quota, authorized.person, used_scopes, expires_at)
 
 
 def evaluate_rules(snapshot: Snapshot, call: Call) -> AuthorizedCall | Denial:
@@ -80,9 +81,11 @@ def evaluate_rules(snapshot: Snapshot, call: Call) -> AuthorizedCall | Denial:
     if reason is None and match is not None:
         return AuthorizedCall(snapshot, call, match, person)
     reason = reason or DenialReason.UNMAPPED
+    if reason.status == 401:
+        return Denial(reason, key.id)
     quota = Quota(key.limit, max(0, key.limit - snapshot.used))
     sufficient_scopes = match.scopes if match and reason is DenialReason.SCOPE else frozenset()
-    return Denial(reason, key.id, None if reason.status == 401 else quota, sufficient_scopes)
+    return Denial(reason, key.id, quota, sufficient_scopes, expires_at=snapshot.expires_at)
 
 
 def find_route(snapshot: Snapshot, call: Call) -> routes.Match | None:

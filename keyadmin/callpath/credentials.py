@@ -32,6 +32,11 @@ def parse_credentials(headers: Headers) -> tokens.Token | Denial:
     return tokens.parse(key or bearer) or Denial(DenialReason.INVALID_CREDENTIAL)
 
 
+def has_credential(headers: Headers) -> bool:
+    """Whether any credential header has a value, valid or not."""
+    return any(value.strip(" \t") for name in CREDENTIAL_HEADERS for value in headers.get(name, ()))
+
+
 def single_value(headers: Headers, name: str) -> str | None:
     """The value of the header, without surrounding blanks; None if it is absent or empty.
 

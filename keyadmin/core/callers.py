@@ -2,6 +2,7 @@
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -44,7 +45,8 @@ class Caller(NamedTuple):
 
     `replaced_secret` is the id of the secret that the call used, if that secret has been replaced and is in its grace
     period; otherwise None. `scopes` are all scopes of the key, and `used_scopes` those of them that the call's route
-    accepts. `quota` is what is left after the call.
+    accepts. `quota` is what is left after the call. After `expires_at` the secret of the call no longer works; None: it
+    never expires.
     """
 
     key: KeyIdentity
@@ -53,6 +55,7 @@ class Caller(NamedTuple):
     quota: Quota
     on_behalf_of: Person | None = None
     used_scopes: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
 
 
 type Verdict = Caller | Denial

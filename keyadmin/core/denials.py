@@ -8,6 +8,7 @@ Scopes are called permissions in the texts, as on pages.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -56,6 +57,12 @@ class DenialReason(Enum):
         "The path or a header is ambiguous. Send a path without //, dot segments or unnecessary escapes.",
     )
     #: The method is TRACE. All other methods are left to the routes.
+    HTTPS_REQUIRED = (
+        "https_required",
+        403,
+        "https-required",
+        "The credential of this call was sent over plain HTTP. Consider the key exposed: regenerate it, and use HTTPS.",
+    )
     METHOD = ("method", 405, "method-not-allowed", "The method TRACE is not allowed.")
     NO_CREDENTIAL = ("no_credential", *_INVALID_KEY)
     #: The credential is malformed, its checksum is wrong, or no secret matches it.
@@ -174,3 +181,4 @@ class Denial:
     quota: Quota | None = None
     sufficient_scopes: frozenset[str] = frozenset()
     retry_after: int | None = None
+    expires_at: datetime | None = None

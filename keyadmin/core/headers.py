@@ -2,10 +2,12 @@
 
 import os
 import re
+from datetime import datetime
 from random import Random
 from typing import Final
 
 from keyadmin.core.denials import Quota
+from keyadmin.core.time import rfc3339
 
 has_unsendable_characters = re.compile("[\x00-\x1f\x7f\ud800-\udfff]").search
 """Finds a character that no header of a call can contain. PostgreSQL rejects some of them as well."""
@@ -22,7 +24,13 @@ def request_id(received: str = "") -> str:
     return received if _is_request_id(received) else f"{_random.getrandbits(128):032x}"
 
 
-def rate_limit(quota: Quota, retry_after: int | None = None) -> dict[str, str]:
+def key_headers(quota: Quota, expires_at: datetime | None, retry_after: int | None = None) -> dict[str, str]:
+    """The headers that tell a program about its key: its limit, and when it expires if it does."""
+    expires = {"Keyadmin-Key-Expires": rfc3339(expires_at)} if expires_at else {}
+    return _rate_limit(quota, retry_after) | expires
+
+
+def _rate_limit(quota: Quota, retry_after: int | None) -> dict[str, str]:
     """The headers `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
 
     `retry_after` is in seconds; None if the limit is not used up.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.headers import rate_limit
+from keyadmin.core.headers import key_headers
 
 TITLES = {
     400: "Bad request",
@@ -68,7 +68,7 @@ def denial_response(denial: Denial, request_id: str) -> Response:
     if reason is DenialReason.METHOD:
         response.headers["Allow"] = "GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE"
     if denial.quota is not None:
-        response.headers.update(rate_limit(denial.quota, denial.retry_after))
+        response.headers.update(key_headers(denial.quota, denial.expires_at, denial.retry_after))
     if denial.retry_after is not None:
         response.headers["Retry-After"] = str(denial.retry_after)
     return response

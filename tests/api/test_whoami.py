@@ -54,6 +54,7 @@ def test_key_sees_itself_and_its_remaining_calls(rf: RequestFactory) -> None:
         "kind": "standard",
         "organisation": {"id": str(key.organisation_id), "slug": "northwind", "name": "Northwind"},
         "bot": None,
+        "expires_at": None,
         "scopes": ["chats:read", "messages:send"],
         "tier": {"name": "Standard", "hourly_limit": 1000, "remaining": 999},
         "on_behalf_of": None,

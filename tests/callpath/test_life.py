@@ -1,6 +1,6 @@
 """Changes of a key's state apply to its calls in every process."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection
 from django.utils import timezone
@@ -19,6 +19,25 @@ def everywhere(server: Server, rows: CommittedRows, headers: Pairs) -> set[int]:
     """The statuses of one call to each worker."""
     with server.connections_by_worker(rows.key().headers) as workers:
         return {worker.request("/api/chats", headers).status for worker in workers.values()}
+
+
+def test_answers_and_whoami_say_when_the_key_expires(server: Server, rows: CommittedRows) -> None:
+    expires = datetime(2031, 1, 2, 3, 4, 5, tzinfo=UTC)
+    created, lasting = rows.key(expires_at=expires), rows.key()
+    for path, status in (("/api/chats", 200), ("/api/whoami", 200), ("/api/contacts", 403)):
+        answer = server.request(path, created.headers)
+        assert (answer.status, answer.headers["Keyadmin-Key-Expires"]) == (status, "2031-01-02T03:04:05Z")
+        assert server.request(path, lasting.headers).headers["Keyadmin-Key-Expires"] is None
+    assert server.request("/api/whoami", created.headers).json["expires_at"] == "2031-01-02T03:04:05Z"
+    assert server.request("/api/whoami", lasting.headers).json["expires_at"] is None
+    # A secret that has been replaced ends with its grace period.
+    rows.execute("UPDATE secret SET not_after = '2030-06-01T00:00:00Z' WHERE key_id = %s", created.key.id)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
+    assert server.request("/api/chats", created.headers).headers["Keyadmin-Key-Expires"] == "2030-06-01T00:00:00Z"
+    rows.execute("UPDATE key SET expires_at = now() WHERE id = %s", created.key.id)
+    rows.execute("UPDATE meter SET version = version + 1 WHERE key_id = %s", created.key.id)
+    expired = server.request("/api/chats", created.headers)
+    assert (expired.status, expired.headers["Keyadmin-Key-Expires"]) == (401, None)
 
 
 def test_revoked_key_is_denied_and_reactivated_key_allowed_by_every_worker(server: Server, rows: CommittedRows) -> None:

@@ -1,5 +1,6 @@
 """`GET /api/whoami`: the caller of the request. It is a test for a new key or token."""
 
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -28,6 +29,10 @@ class CallingKey(BaseModel):
     kind: KeyKind
     organisation: OrganisationName
     bot: BotName | None
+    expires_at: datetime | None = Field(
+        description="When the credential of this call stops working. During the grace period of a replaced secret: "
+        "the end of that period. null: never."
+    )
     scopes: list[str]
     tier: TierUsage
     on_behalf_of: PersonName | None
@@ -58,6 +63,7 @@ def _calling_key(caller: Caller) -> CallingKey:
         kind=KeyKind(key.kind),
         organisation=OrganisationName.of_key(key),
         bot=BotName.of_key(key),
+        expires_at=caller.expires_at,
         scopes=sorted(caller.scopes),
         tier=TierUsage(name=key.tier, hourly_limit=key.limit, remaining=caller.quota.remaining),
         on_behalf_of=PersonName.of(person) if person else None,

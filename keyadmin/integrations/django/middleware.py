@@ -23,7 +23,7 @@ from keyadmin.conf import conf
 from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, Verdict, current_call
 from keyadmin.core.denials import Denial, DenialReason
-from keyadmin.core.headers import rate_limit
+from keyadmin.core.headers import key_headers
 from keyadmin.core.headers import request_id as valid_request_id
 from keyadmin.core.routes import Match
 from keyadmin.integrations.django.decorators import ATTRIBUTE, requirement_of, uses_requires
@@ -89,7 +89,14 @@ def _authorize(request: HttpRequest) -> Verdict:
     path = environ.sent_path(meta, scope, request.path_info)
     headers = environ.sent_headers(REQUEST_HEADERS, meta, scope)
     peer = meta.get("REMOTE_ADDR", "")
-    verdict = decide(str(request.method), path, headers, peer, declared_route=_required_match(request))
+    verdict = decide(
+        str(request.method),
+        path,
+        headers,
+        peer,
+        declared_route=_required_match(request),
+        is_plain_http=not request.is_secure(),
+    )
     if isinstance(verdict, Caller):
         cast(KeyRequest, request).caller = verdict
     return verdict
@@ -133,6 +140,6 @@ def _denied(request: HttpRequest, denial: Denial) -> HttpResponse:
 
 def _with_headers(response: HttpResponseBase, caller: Caller) -> HttpResponseBase:
     response["Cache-Control"] = "no-store"
-    for name, value in rate_limit(caller.quota).items():
+    for name, value in key_headers(caller.quota, caller.expires_at).items():
         response[name] = value
     return response

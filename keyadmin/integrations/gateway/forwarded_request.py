@@ -14,9 +14,23 @@ FORWARDED_HEADERS: Final = ("x-forwarded-method", "x-forwarded-uri")
 #: the gateway would also pass it on to the API.
 RESERVED_PREFIX: Final = "x-keyadmin-"
 
+#: Names of X-Forwarded-… that deploy/nginx.conf replaces or removes. nginx passes any other one on to the API, so a
+#: request that arrives with one is denied.
+FORWARDED_PREFIX: Final = "x-forwarded-"
+NGINX_FORWARDED_NAMES: Final = frozenset(
+    f"{FORWARDED_PREFIX}{name}"
+    for name in (
+        *("for", "proto", "host", "method", "uri", "server", "port", "scheme", "ssl", "protocol", "by", "prefix"),
+        *("path", "url", "user", "email", "groups", "preferred-username", "access-token", "client-cert"),
+    )
+)
+
 _RESERVED_PREFIX_BYTES: Final = RESERVED_PREFIX.encode()
+_FORWARDED_PREFIX_BYTES: Final = FORWARDED_PREFIX.encode()
+_NGINX_FORWARDED_NAMES_BYTES: Final = frozenset(name.encode() for name in NGINX_FORWARDED_NAMES)
 _RELEVANT: Final = {
-    name.encode(): name for name in (*REQUEST_HEADERS, *NGINX_HEADERS, *FORWARDED_HEADERS, "x-request-id")
+    name.encode(): name
+    for name in (*REQUEST_HEADERS, *NGINX_HEADERS, *FORWARDED_HEADERS, "x-forwarded-proto", "x-request-id")
 }
 
 
@@ -29,16 +43,21 @@ class AmbiguousForwardedRequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ForwardedRequest:
-    """The request that the gateway received. `path` is as the client sent it, without the query."""
+    """The request that the gateway received. `path` is as the client sent it, without the query.
+
+    `is_plain_http`: the gateway reports, in X-Forwarded-Proto, that the client sent the request without TLS.
+    """
 
     method: str
     path: str
+    is_plain_http: bool
 
 
 def relevant_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]:
     """The values of the headers that matter, by lower-case name. Names with underscores are other names.
 
-    If any header starts with RESERVED_PREFIX, the result has that prefix as a key.
+    If any header starts with RESERVED_PREFIX, the result has that prefix as a key. The same applies to
+    FORWARDED_PREFIX, except for NGINX_FORWARDED_NAMES.
     """
     headers: dict[str, list[str]] = {}
     for name, value in raw:
@@ -46,6 +65,8 @@ def relevant_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, list[str]]
             headers.setdefault(known, []).append(value.decode("latin-1"))
         elif name.startswith(_RESERVED_PREFIX_BYTES):
             headers[RESERVED_PREFIX] = []
+        elif name.startswith(_FORWARDED_PREFIX_BYTES) and name not in _NGINX_FORWARDED_NAMES_BYTES:
+            headers[FORWARDED_PREFIX] = []
     return headers
 
 
@@ -58,6 +79,8 @@ def parse_forwarded_request(headers: Headers) -> ForwardedRequest:
     ]
     if RESERVED_PREFIX in headers:
         raise AmbiguousForwardedRequestError("the gateway passed on an X-Keyadmin header of the client")
+    if FORWARDED_PREFIX in headers and any(name in headers for name in NGINX_HEADERS):
+        raise AmbiguousForwardedRequestError("the gateway passed on an X-Forwarded header of the client")
     if not requests:
         raise AmbiguousForwardedRequestError("the gateway sent no method and URI")
     if requests[0] != requests[-1]:
@@ -69,7 +92,8 @@ def parse_forwarded_request(headers: Headers) -> ForwardedRequest:
         path = uri.partition("?")[0].encode("latin-1").decode()
     except UnicodeDecodeError:
         raise AmbiguousForwardedRequestError("the path is not UTF-8") from None
-    return ForwardedRequest(method, path)
+    schemes = ",".join(headers.get("x-forwarded-proto", ())).lower().replace(" ", "").split(",")
+    return ForwardedRequest(method, path, any(scheme not in ("https", "wss", "") for scheme in schemes))
 
 
 def _method_and_uri(headers: Headers, names: tuple[str, str]) -> tuple[str, str] | None:

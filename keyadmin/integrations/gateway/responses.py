@@ -7,7 +7,7 @@ from urllib.parse import quote
 from keyadmin.core import problems
 from keyadmin.core.callers import Caller
 from keyadmin.core.denials import Denial
-from keyadmin.core.headers import rate_limit
+from keyadmin.core.headers import key_headers
 
 type RawHeaders = list[tuple[bytes, bytes]]
 
@@ -35,7 +35,7 @@ def allowed(caller: Caller, request_id: str) -> AsgiResponse:
         (b"x-keyadmin-key-id", (key.key_id or str(key.id)).encode()),
         (b"x-keyadmin-organisation", key.organisation_slug.encode()),
         (b"x-keyadmin-scopes", " ".join(sorted(caller.scopes)).encode()),
-        *_encode_headers(rate_limit(caller.quota)),
+        *_encode_headers(key_headers(caller.quota, caller.expires_at)),
     ]
     if key.bot_name is not None:
         headers.append((b"x-keyadmin-bot", _percent_encode(key.bot_name)))

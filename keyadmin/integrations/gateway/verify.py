@@ -81,7 +81,7 @@ class VerifyEndpoint:
 
     async def _decide(self, request: ForwardedRequest, headers: dict[str, list[str]], peer: str) -> Verdict:
         """Decide with the cached snapshot and a batched consumption if possible, else in a thread."""
-        parsed = parse_request(request.method, request.path, headers, peer)
+        parsed = parse_request(request.method, request.path, headers, peer, is_plain_http=request.is_plain_http)
         if isinstance(parsed, Denial):
             return state.usage.record_denial(parsed)
         token, call = parsed

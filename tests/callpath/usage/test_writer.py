@@ -35,6 +35,7 @@ from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 WITHOUT_IDENTIFIED_KEY = {
     "ambiguous_credentials",
     "ambiguous_request",
+    "https_required",
     "method",
     "no_credential",
     "invalid_credential",
