@@ -168,7 +168,11 @@ let focused = null;
 
 document.addEventListener("focusin", (event) => (focused = targetOf(event)));
 
-document.addEventListener("htmx:afterSettle", (event) => {
+// After the other listeners, which may know a better place.
+document.addEventListener("htmx:afterSettle", (event) => setTimeout(() => moveLostFocus(event)));
+
+/** @param {Event} event */
+function moveLostFocus(event) {
   if (document.activeElement !== document.body || !focused || focused.isConnected) return;
   const { id, name } = /** @type {HTMLInputElement} */ (focused);
   const scope = find(document, "dialog:modal") ?? document;
@@ -185,4 +189,4 @@ document.addEventListener("htmx:afterSettle", (event) => {
     if (candidate && candidate.checkVisibility()) candidate.focus();
     if (document.activeElement !== document.body) return;
   }
-});
+}
