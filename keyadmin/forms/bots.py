@@ -2,22 +2,19 @@
 
 import json
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django import forms
-from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.base import IdempotentForm, OperationForm
-from keyadmin.models import Bot, Organisation
+from keyadmin.models import Bot, KeyKind, Organisation
+from keyadmin.operations import keys
 
-#: The scopes of a key that is created from a description only. They allow conversations, and no export.
-DEFAULT_SCOPES: Final = ("chats:read", "chats:write", "messages:send", "templates:read", "templates:send")
-#: The expiry if the organisation has no default and its keys must expire.
-_FALLBACK_EXPIRY_DAYS: Final = 90
+#: The scopes of a key that is created from a description only: the narrowest preset.
+DEFAULT_SCOPES: Final = ("chats:read",)
 _MAX_NAME_LENGTH: Final = 60
 
 
@@ -67,6 +64,10 @@ class NewBotForm(BotForm):
         super().__init__(*args, **kwargs)
         self._organisations = {organisation.slug: organisation for organisation in organisations}
         choices = [(organisation.slug, organisation.name) for organisation in organisations]
+        if len(choices) > 1:
+            choices = [("", gettext("Choose an organisation")), *choices]
+        else:
+            self.initial["organisation"] = choices[0][0]
         self.typed_field("organisation", forms.ChoiceField).choices = choices
         self.fields["organisation"].error_messages["required"] = gettext("Choose the organisation of the bot.")
         self.order_fields(["organisation", "name", "description", "is_conversational"])
@@ -96,16 +97,8 @@ class BotKeyForm(IdempotentForm):
             "name": Truncator(" ".join(description.split())).chars(_MAX_NAME_LENGTH),
             "description": description,
             "scopes": scopes,
-            "expires_at": default_expires_at(bot.organisation),
+            "expires_at": keys.default_expires_at(bot.organisation, KeyKind.BOT),
         }
-
-
-def default_expires_at(organisation: Organisation) -> datetime | None:
-    """The expiry of a new key by the organisation's rules; None for never."""
-    days: int | None = organisation.default_expiry_days
-    if days is None and not organisation.may_never_expire:
-        days = min(organisation.max_expiry_days or _FALLBACK_EXPIRY_DAYS, _FALLBACK_EXPIRY_DAYS)
-    return None if days is None else timezone.now() + timedelta(days=days)
 
 
 def bot_owner_value(bot: UUID) -> str:

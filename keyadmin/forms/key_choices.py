@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.utils.translation import gettext
@@ -16,7 +16,7 @@ from keyadmin.operations.policy import Permission
 
 @dataclass(frozen=True, slots=True)
 class KeyOwner:
-    """A possible owner of a new key, with the kind that the key would have."""
+    """A possible owner of a new key, with the kind that the key would have. NO_OWNER stands for none."""
 
     organisation: Organisation
     bot: Bot | None = None
@@ -24,7 +24,9 @@ class KeyOwner:
 
     @property
     def value(self) -> str:
-        """The value of the form field: `bot:<bot id>`, or `<kind>:<organisation id>`."""
+        """The value of the form field: `bot:<bot id>`, or `<kind>:<organisation id>`; "" for NO_OWNER."""
+        if self is NO_OWNER:
+            return ""
         return f"{KeyKind.BOT}:{self.bot.id}" if self.bot else f"{self.kind}:{self.organisation.id}"
 
     @property
@@ -36,9 +38,16 @@ class KeyOwner:
         return self.organisation.name
 
 
+#: The owner before one is selected: an organisation without rules of its own.
+NO_OWNER: Final = KeyOwner(Organisation())
+
+
 @dataclass(frozen=True, slots=True)
 class KeyFormChoices:
-    """The choices of a form. `owner` is the selected owner; `channels` and `tiers` are those of its organisation."""
+    """The choices of a form. `owner` is the selected owner; `channels` and `tiers` are those of its organisation.
+
+    Before an owner is selected, `owner` is NO_OWNER, and there are no channels and tiers.
+    """
 
     owners: Sequence[KeyOwner]
     owner: KeyOwner
@@ -60,19 +69,26 @@ class KeyFormChoices:
     ) -> Self:
         """The choices for a new key.
 
-        `organisations` are those in which the actor may issue keys, the preselected one first. `roles` has the actor's
-        role in each. `selected_owner` is the value of an owner; an unknown value selects the first owner.
+        `organisations` are those in which the actor may issue keys. `roles` has the actor's role in each.
+        `selected_owner` is the value of an owner; an unknown value selects none, unless there is one only.
         """
         owners = _owners(actor, organisations, permissions)
-        owner = next((owner for owner in owners if owner.value == selected_owner), owners[0])
+        default = owners[0] if len(organisations) == 1 else NO_OWNER
+        owner = next((owner for owner in owners if owner.value == selected_owner), default)
         organisation = owner.organisation
-        role = roles.get(organisation.id, "")
         scopes = list(Scope.objects.prefetch_related("routes"))
-        grantable = scopes_of_role(system_role=system_role, role=role, catalogue=[scope.name for scope in scopes])
+        catalogue = [scope.name for scope in scopes]
+        of_owner = [organisation] if owner is not NO_OWNER else organisations
+        grantable = frozenset[str]().union(
+            *(
+                scopes_of_role(system_role=system_role, role=roles.get(each.id, ""), catalogue=catalogue)
+                for each in of_owner
+            )
+        )
         # Selecting another owner does not load the permissions again, so those of a master key are always included.
         offers_master = any(owner.kind == KeyKind.MASTER for owner in owners)
         grantable = allowed_for_kind(KeyKind.MASTER if offers_master else owner.kind, grantable)
-        may_choose_tier = Permission.CHOOSE_TIERS in permissions[organisation.id]
+        may_choose_tier = Permission.CHOOSE_TIERS in permissions.get(organisation.id, ())
         tiers = Tier.objects.all() if may_choose_tier else Tier.objects.filter(id=organisation.default_tier_id)
         return cls(
             owners=owners,
@@ -113,7 +129,9 @@ class KeyFormChoices:
         groups: dict[str, list[tuple[str, str]]] = {}
         for owner in self.owners:
             groups.setdefault(owner.organisation.name, []).append((owner.value, owner.label))
-        return list(groups.items()) if len(groups) > 1 else next(iter(groups.values()))
+        if len(groups) == 1:
+            return next(iter(groups.values()))
+        return [*([("", gettext("Choose an owner"))] if self.owner is NO_OWNER else []), *groups.items()]
 
     @property
     def scopes_by_resource(self) -> list[tuple[str, list[Scope]]]:

@@ -18,17 +18,17 @@ from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, KeyKind
 from keyadmin.operations.allow_list_rules import RejectedNetwork, parse_networks
+from keyadmin.operations.keys import default_days
 from keyadmin.operations.validation import UNSET, Unset
 
 NEVER: Final = "never"
 CUSTOM: Final = "custom"
 #: The choice that keeps the present expiry of the key.
 KEEP: Final = "keep"
-_DEFAULT_EXPIRY_DAYS: Final = 90
 EXPIRY_CHOICES: Final = [
     ("7", gettext_lazy("7 days")),
     ("30", gettext_lazy("30 days")),
-    (str(_DEFAULT_EXPIRY_DAYS), gettext_lazy("90 days")),
+    ("90", gettext_lazy("90 days")),
     ("180", gettext_lazy("180 days")),
     ("365", gettext_lazy("1 year")),
     (CUSTOM, gettext_lazy("Custom date")),
@@ -201,6 +201,7 @@ class KeyForm(KeyValuesForm, IdempotentForm):
     def __init__(self, *args: Any, choices: KeyFormChoices, **kwargs: Any) -> None:
         super().__init__(*args, choices=choices, **kwargs)
         self._set_choices("owner", choices.owner_choices)
+        self.fields["owner"].error_messages["required"] = gettext("Choose the owner of the key.")
 
     @staticmethod
     def initial_for(choices: KeyFormChoices, idempotency_key: str) -> dict[str, Any]:
@@ -213,7 +214,7 @@ class KeyForm(KeyValuesForm, IdempotentForm):
             "channels": [],
             "networks": [],
             **default_expiry(choices),
-            "tier": str(choices.owner.organisation.default_tier_id),
+            "tier": _default_tier(choices),
             "idempotency_key": idempotency_key,
         }
 
@@ -228,7 +229,7 @@ class KeyForm(KeyValuesForm, IdempotentForm):
             "owner": choices.owner.value,
             "channels": [channel for channel in data.getlist("channels") if channel in channels],
             **(expiry if expiry["expires"] in dict(expiry_choices(choices)) else default_expiry(choices)),
-            "tier": tier if tier in tiers else str(choices.owner.organisation.default_tier_id),
+            "tier": tier if tier in tiers else _default_tier(choices),
         }
 
     def values(self) -> dict[str, Any]:
@@ -253,8 +254,9 @@ class EditForm(KeyValuesForm):
         super().__init__(*args, choices=choices, **kwargs)
         self._key_expires_at = key.expires_at
         keep = (KEEP, gettext("Keep")) if key.expires_at else (NEVER, gettext("Never"))
-        is_public = key.kind == KeyKind.PUBLIC
-        others = [] if is_public else [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]
+        is_lasting = key.kind == KeyKind.PUBLIC and key.organisation.may_never_expire
+        others = [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]
+        others = [choice for choice in others if choice[0] == NEVER] if is_lasting else others
         self._set_choices("expires", [keep, *others] if key.expires_at else [*others, keep])
 
     @staticmethod
@@ -304,33 +306,38 @@ class EditForm(KeyValuesForm):
         return UNSET if self.cleaned_data["expires"] == KEEP else super()._expires_at()
 
 
-class RegenerateForm(IdempotentForm):
-    grace = forms.ChoiceField(label=gettext_lazy("Old secret"), choices=GRACE_CHOICES)
+class NewExpiryForm(OperationForm):
+    """A form with a new expiry, required if `expiry_problem` says why the key cannot keep its present one."""
 
-    field_order = ("grace",)
-
-    def values(self) -> dict[str, Any]:
-        """The keyword arguments of `operations.keys.regenerate`, except the actor and the key."""
-        return {"grace": timedelta(hours=int(self.cleaned_data["grace"]))}
-
-
-class ReactivateForm(ReasonForm):
-    """`expires_on` is required for an expired key. Other keys keep their expiry."""
-
-    expires_on = forms.DateField(label=gettext_lazy("New expiry date"))
+    expires_on = forms.DateField(label=gettext_lazy("New expiry date"), required=False)
 
     field_aliases: ClassVar[dict[str, str]] = {"expires_at": "expires_on"}
 
-    def __init__(self, *args: Any, is_expired: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, expiry_problem: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not is_expired:
-            del self.fields["expires_on"]
+        self.fields["expires_on"].required = bool(expiry_problem)
+        self.fields["expires_on"].error_messages["required"] = expiry_problem
+
+    def expiry_values(self) -> dict[str, Any]:
+        """The argument `expires_at` of the operation; empty if the key keeps its expiry."""
+        day = self.cleaned_data["expires_on"]
+        return {"expires_at": end_of(day)} if day else {}
+
+
+class RegenerateForm(IdempotentForm, NewExpiryForm):
+    grace = forms.ChoiceField(label=gettext_lazy("Old secret"), choices=GRACE_CHOICES)
+
+    field_order = ("grace", "expires_on")
 
     def values(self) -> dict[str, Any]:
+        """The keyword arguments of `operations.keys.regenerate`, except the actor and the key."""
+        return {"grace": timedelta(hours=int(self.cleaned_data["grace"])), **self.expiry_values()}
+
+
+class ReactivateForm(ReasonForm, NewExpiryForm):
+    def values(self) -> dict[str, Any]:
         """The keyword arguments of `operations.keys.reactivate`, except the actor and the key."""
-        day = self.cleaned_data.get("expires_on")
-        values: dict[str, Any] = {"reason": self.cleaned_data["reason"]}
-        return values | ({"expires_at": end_of(day)} if day else {})
+        return {"reason": self.cleaned_data["reason"], **self.expiry_values()}
 
 
 class DeleteForm(OperationForm):
@@ -411,16 +418,15 @@ def expiry_choices(choices: KeyFormChoices) -> list[tuple[str, Any]]:
 
 
 def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
-    """`expires` and `expires_on` for the organisation's default: a custom date if there is no choice of that length."""
+    """`expires` and `expires_on` for the default of a new key: a custom date if there is no choice of that length."""
     organisation = choices.owner.organisation
-    days, longest = organisation.default_expiry_days, organisation.max_expiry_days
-    if days is None and organisation.may_never_expire:
+    days = default_days(organisation, choices.owner.kind)
+    if days is None:
         return {"expires": NEVER, "expires_on": ""}
-    days = days or min(_DEFAULT_EXPIRY_DAYS, longest or _DEFAULT_EXPIRY_DAYS)
     if str(days) in dict(expiry_choices(choices)):
         return {"expires": str(days), "expires_on": ""}
     last_day = (timezone.now() + timedelta(days=days)).astimezone(UTC).date()
-    if days == longest:  # the end of that day would exceed the longest expiry
+    if days == organisation.max_expiry_days:  # the end of that day would exceed the longest expiry
         last_day -= timedelta(days=1)
     return {"expires": CUSTOM, "expires_on": last_day.isoformat()}
 
@@ -428,6 +434,11 @@ def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
 def end_of(day: date) -> datetime:
     """The last second of the day in UTC, so that a key works on the day of its expiry."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=UTC)
+
+
+def _default_tier(choices: KeyFormChoices) -> str:
+    """The value of the owner's default tier; "" while no owner is selected."""
+    return str(choices.owner.organisation.default_tier_id or "")
 
 
 def _parse_base(text: str) -> dict[str, Any]:

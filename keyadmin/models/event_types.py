@@ -78,6 +78,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "networks": EventField(_("Allowed IP addresses"), empty=_("Any address")),
     "old_secret_until": EventField(_("Old secret works until")),
     "password_link": EventField(_("Password link")),
+    "older_secret_until": EventField(_("Older secret works until")),
     "position": EventField(_("Position")),
     "requested_email": EventField(_("Requested email address")),
     "resource": EventField(_("Resource")),
@@ -101,7 +102,16 @@ FIELDS: Final[Mapping[str, EventField]] = {
 
 _KEY_VALUES: Final = ("name", "description", "scopes", "channels", "networks", "expires_at", "tier", "inherits")
 _KEY_IDENTITY: Final = ("masked", "key_id")
-_KEY_DELETED: Final = ("kind", "bot", "created_at", "created_by", "last_used_at", "revoked_at", "revoked_reason")
+_KEY_DELETED: Final = (
+    "kind",
+    "bot",
+    "created_at",
+    "created_by",
+    "last_used_at",
+    "revoked_at",
+    "revoked_reason",
+    "old_secret_until",
+)
 _BOT: Final = ("name", "description", "is_conversational")
 _CHANNEL: Final = ("name", "slug")
 _TIER: Final = ("name", "hourly_limit")
@@ -293,7 +303,7 @@ class EventType(models.TextChoices):
     )
     KEY_EDITED = (
         "key.edited",
-        _Details(_("changed the key"), "sliders-horizontal", _KEY_VALUES, is_edit=True),
+        _Details(_("changed the key"), "sliders-horizontal", (*_KEY_VALUES, "old_secret_until"), is_edit=True),
         _("Key changed"),
     )
     KEY_REGENERATED = (
@@ -301,7 +311,7 @@ class EventType(models.TextChoices):
         _Details(
             _("regenerated the secret of the key"),
             "rotate-cw",
-            (*_KEY_IDENTITY, "old_secret_until"),
+            (*_KEY_IDENTITY, "old_secret_until", "older_secret_until", "expires_at"),
             is_edit=True,
         ),
         _("Secret regenerated"),
@@ -313,7 +323,12 @@ class EventType(models.TextChoices):
     )
     KEY_REACTIVATED = (
         "key.reactivated",
-        _Details(_("reactivated the key"), "power", ("revoked_at", "expires_at"), is_edit=True),
+        _Details(
+            _("reactivated the key"),
+            "power",
+            ("revoked_at", "revoked_reason", "expires_at", "old_secret_until"),
+            is_edit=True,
+        ),
         _("Key reactivated"),
     )
     KEY_DELETED = (

@@ -29,7 +29,7 @@ EXPIRING_SOON: Final = timedelta(days=7)
 
 
 class KeyKind(models.TextChoices):
-    """The kind of a key. Only a master key may act for people. A public key has no expiry; an organisation has one."""
+    """The kind of a key. Only a master key may act for people. An organisation has at most one public key."""
 
     MASTER = "master", _("Master User API key")
     STANDARD = "standard", _("API key")
@@ -279,9 +279,6 @@ class Key(RevisionedModel):
                 condition=Q(format=KeyFormat.DEFAULT.value, key_id__isnull=False)
                 | Q(format=KeyFormat.COMPACT.value, key_id__isnull=True),
                 name="key_id_by_format",
-            ),
-            models.CheckConstraint(
-                condition=~Q(kind=KeyKind.PUBLIC) | Q(expires_at__isnull=True), name="key_public_never_expires"
             ),
             models.CheckConstraint(
                 condition=Q(inherits=False) | Q(creator__isnull=False), name="key_inheriting_has_creator"

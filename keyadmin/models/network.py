@@ -52,6 +52,18 @@ class ContainsAddress(models.Lookup):
         return f"{network} >>= {address}::inet", (*network_params, *address_params)
 
 
+@CidrField.register_lookup
+class Overlaps(models.Lookup):
+    """`network__overlaps=other`: the two networks have an address in common."""
+
+    lookup_name = "overlaps"
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        network, network_params = self.process_lhs(compiler, connection)
+        other, other_params = self.process_rhs(compiler, connection)
+        return f"{network} && {other}", (*network_params, *other_params)
+
+
 class Masklen(models.Func):
     """The prefix length of a network: 24 for 203.0.113.0/24."""
 

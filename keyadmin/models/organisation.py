@@ -1,6 +1,7 @@
 """Organisations: the tenants, which own bots, keys and channels, and set the rules for new keys."""
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Final, Self
 
 from django.core.validators import RegexValidator
@@ -65,5 +66,18 @@ class Organisation(RevisionedModel):
             ),
         )
 
+    def allows_expiry(self, expires_at: datetime | None, now: datetime) -> bool:
+        """Whether a key may have this expiry, by the present rules. None means that the key never expires."""
+        return is_expiry_allowed(expires_at, now, self.may_never_expire, self.max_expiry_days)
+
     def __str__(self) -> str:
         return self.name
+
+
+def is_expiry_allowed(
+    expires_at: datetime | None, now: datetime, may_never_expire: bool, max_expiry_days: int | None
+) -> bool:
+    """Whether an organisation with these rules allows a key to have this expiry."""
+    if expires_at is None:
+        return may_never_expire
+    return not max_expiry_days or expires_at <= now + timedelta(days=max_expiry_days)

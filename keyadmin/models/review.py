@@ -22,6 +22,7 @@ from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.key import EXPIRING_SOON, Key, KeyQuerySet
 from keyadmin.models.meter import Meter
 from keyadmin.models.network import AllowListEntry
+from keyadmin.models.organisation import is_expiry_allowed
 from keyadmin.models.person import Membership
 from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
 from keyadmin.models.usage import ScopeDay
@@ -34,12 +35,14 @@ class Finding(models.TextChoices):
     """The findings, in the order of reports."""
 
     NEVER_USED = "never-used", _("Never used")
-    UNUSED = "unused", _("Unused 90 days")
+    UNUSED = "unused", _("Unused for 90 days")
     NO_EXPIRY = "no-expiry", _("No expiry")
     EXPIRING = "expiring", _("Expiring soon")
-    OPEN = "open", _("Open to any IP")
+    OUTSIDE_POLICY = "policy", _("Outside the key policy")
+    OPEN = "open", _("Any IP address")
+    NO_ADDRESS = "no-address", _("No usable IP address")
     FULL_ACCESS = "full-access", _("Full access")
-    PERMISSIONS = "permissions", _("Permission unused")
+    PERMISSIONS = "permissions", _("Unused permissions")
     OWNER_GONE = "owner-gone", _("Owner gone")
 
 
@@ -103,6 +106,8 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
     roles = Membership.objects.filter(person=OuterRef("creator"), organisation=OuterRef("organisation"))
     granted = Key.scopes.through.objects.filter(key=OuterRef("pk")).order_by().values("scope")
     days = ScopeDay.objects.filter(day__gt=since).order_by()
+    own, of_bot = entries.filter(key=OuterRef("pk")), entries.filter(bot=OuterRef("bot"))
+    bot_networks = entries.filter(bot=OuterRef(OuterRef("bot")), network__overlaps=OuterRef("network"))
     used = days.filter(ExpressionWrapper(OuterRef("inherits"), models.BooleanField()), key_id=OuterRef("pk"))
     idle = granted.filter(~Exists(days.filter(key_id=OuterRef("key"), scope=OuterRef("scope"))))
     return keys.values(
@@ -113,9 +118,12 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
         "creator",
         "creator__is_active",
         "creator__system_role",
+        "organisation__may_never_expire",
+        "organisation__max_expiry_days",
         owner=models.F("organisation"),
         last_used_at=Subquery(Meter.objects.filter(key_id=OuterRef("pk")).values("last_used_at")),
-        is_open=~Exists(entries.filter(key=OuterRef("pk"))) & ~Exists(entries.filter(bot=OuterRef("bot"))),
+        is_open=~Exists(own) & ~Exists(of_bot),
+        has_no_address=Exists(own) & Exists(of_bot) & ~Exists(own.filter(Exists(bot_networks))),
         role=Coalesce(Subquery(roles.values("role")), models.Value("")),
         granted=ArraySubquery(granted),
         # `idle`: the key's own scopes without a call. `used`: for a key that inherits, whose scopes are not in the
@@ -136,12 +144,15 @@ def _review(facts: dict[str, Any], catalogue: Collection[str], now: datetime) ->
         scopes = allowed_for_kind(facts["kind"], inherited)
         unused = scopes - frozenset(facts["used"])
     expires_at, used_at = facts["expires_at"], facts["last_used_at"]
+    policy = {name: facts[f"organisation__{name}"] for name in ("may_never_expire", "max_expiry_days")}
     applies = {
         Finding.NEVER_USED: used_at is None,
         Finding.UNUSED: used_at is not None and used_at < now - UNUSED_AFTER,
         Finding.NO_EXPIRY: expires_at is None,
         Finding.EXPIRING: expires_at is not None and expires_at <= now + EXPIRING_SOON,
+        Finding.OUTSIDE_POLICY: not is_expiry_allowed(expires_at, now, **policy),
         Finding.OPEN: facts["is_open"],
+        Finding.NO_ADDRESS: facts["has_no_address"],
         Finding.FULL_ACCESS: facts["inherits"] or scopes >= allowed_for_kind(facts["kind"], catalogue),
         Finding.PERMISSIONS: bool(unused),
         Finding.OWNER_GONE: is_gone,

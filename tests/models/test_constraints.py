@@ -52,10 +52,6 @@ REFUSED: dict[str, tuple[str, Callable[[Organisation], Any]]] = {
         lambda o: _of(KeyFactory.create(organisation=o), format="compact"),
     ),
     "unknown format": ("key_id_by_format", lambda o: _of(KeyFactory.create(organisation=o), format="other")),
-    "a public key that ends": (
-        "key_public_never_expires",
-        lambda o: KeyFactory.create(organisation=o, public=True, expires_at=LATER),
-    ),
     "inheriting without creator": (
         "key_inheriting_has_creator",
         lambda o: KeyFactory.create(organisation=o, inherits=True),

@@ -9,7 +9,20 @@ import pytest
 from django.utils import timezone
 
 from keyadmin.forms.bots import DEFAULT_SCOPES
-from keyadmin.models import Bot, CallOutcome, Event, EventType, Key, KeyStatus, Meter, Organisation, Person, UsageHour
+from keyadmin.models import (
+    AllowListEntry,
+    Bot,
+    CallOutcome,
+    Event,
+    EventType,
+    Key,
+    KeyStatus,
+    Meter,
+    Organisation,
+    Person,
+    Scope,
+    UsageHour,
+)
 from keyadmin.operations.organisations import bots
 from tests.factories import OPERATOR, BotFactory, KeyFactory, as_actor
 from tests.fixtures.clients import SignedIn, SignedInHtmx
@@ -233,7 +246,7 @@ def test_new_key_of_a_bot_needs_only_a_description(
     url = f"/bots/{concierge.id}/keys/create/"
     html = htmx(jonas).get(url).content.decode()
     assert "It may:" in html
-    assert "Expires" in html
+    assert "Never expires; stops when the bot is disabled" in html
     assert f"/keys/create/?owner=bot%3A{concierge.id}" in html
     form = {
         "description": "The CRM's nightly sync with HubSpot,\nfor deals that were closed on the day before",
@@ -244,8 +257,7 @@ def test_new_key_of_a_bot_needs_only_a_description(
     assert (key.bot, key.description, key.tier) == (concierge, form["description"], concierge.organisation.default_tier)
     assert key.name == "The CRM's nightly sync with HubSpot, for deals that were cl…"
     assert set(key.scopes.values_list("name", flat=True)) == set(DEFAULT_SCOPES)
-    assert key.expires_at
-    assert abs(key.expires_at - timezone.now() - timedelta(days=90)) < timedelta(minutes=1)
+    assert key.expires_at is None
     secret = secret_in(response.content.decode())
     assert "no-store" in response["Cache-Control"]
     assert "keys:changed" in json.loads(response["HX-Trigger-After-Swap"])
@@ -256,13 +268,26 @@ def test_new_key_of_a_bot_needs_only_a_description(
         assert secret not in signed_in(jonas).get(page).content.decode()
 
 
+def test_new_key_of_a_bot_starts_with_the_narrowest_permissions(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
+    url = f"/bots/{concierge.id}/keys/create/"
+    assert DEFAULT_SCOPES == ("chats:read",)
+    assert "This key can write or export" not in htmx(jonas).get(url).content.decode()
+    Scope.objects.filter(name="chats:read").update(is_sensitive=True)
+    assert "This key can write or export from any IP address:" in htmx(jonas).get(url).content.decode()
+    AllowListEntry.objects.create(bot=concierge, network="203.0.113.0/24")
+    assert "This key can write or export" not in htmx(jonas).get(url).content.decode()
+    Scope.objects.filter(name="chats:read").delete()
+    assert htmx(jonas).get(url)["Location"] == f"/keys/create/?owner=bot%3A{concierge.id}"
+
+
 @pytest.mark.parametrize(
     ("rules", "days"),
     [
         ({"default_expiry_days": None}, None),
         ({"default_expiry_days": None, "may_never_expire": False}, 90),
         ({"default_expiry_days": None, "may_never_expire": False, "max_expiry_days": 30}, 30),
-        ({"default_expiry_days": 7}, 7),
+        ({"default_expiry_days": 7}, None),
+        ({"default_expiry_days": 7, "may_never_expire": False}, 7),
     ],
 )
 def test_new_key_of_a_bot_expires_by_the_rules_of_the_organisation(

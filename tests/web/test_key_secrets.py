@@ -115,3 +115,33 @@ def test_old_secret_is_ended_before_its_time(jonas: Person, northwind: Organisat
     assert key.secrets.get().not_after is None
     for method in (client.get, client.post):
         assert method(end).status_code == 409
+
+
+def test_dialog_demands_a_new_expiry_if_the_rules_do_not_allow_the_present_one(
+    jonas: Person, key: KeyWithToken, northwind: Organisation, htmx: SignedIn
+) -> None:
+    client = htmx(jonas)
+    assert "Leave it empty to keep it so." in client.get(url(key)).content.decode()
+    Organisation.objects.filter(id=northwind.id).update(may_never_expire=False, max_expiry_days=20)
+    assert "Set an expiry. Keys of Northwind must have one." in client.get(url(key)).content.decode()
+    fields = {"grace": "1", "idempotency_key": "the form"}
+    for invalid in ("", (timezone.now() + timedelta(days=40)).date().isoformat()):
+        refused = client.post(url(key), fields | {"expires_on": invalid})
+        assert refused.status_code == 422
+        assert 'id="id_expires_on_error"' in refused.content.decode()
+    day = (timezone.now() + timedelta(days=10)).date()
+    assert secret_in(client.post(url(key), fields | {"expires_on": day.isoformat()}).content.decode())
+    expires_at = Key.objects.get(id=key.id).expires_at
+    assert expires_at is not None
+    assert expires_at.date() == day
+    assert latest_event().changes["expires_at"][0] is None
+
+
+def test_history_says_that_regenerating_ended_the_older_secret(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    key = KeyFactory.create(organisation=northwind, in_grace=True)
+    client = signed_in(jonas)
+    assert "An older secret still works until" in client.get(url(key)).content.decode()
+    post(client, key, grace="24")
+    assert "Older secret works until" in client.get(f"/history/{latest_event().number}/").content.decode()

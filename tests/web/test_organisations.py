@@ -172,3 +172,16 @@ def test_switcher_on_an_organisation_links_to_other_organisations(
     html = signed_in(maya).get("/organisations/northwind/").content.decode()
     assert 'href="/organisations/contoso/"' in html
     assert 'href="/bots/?organisation=northwind"' in html
+
+
+def test_generated_public_key_expires_if_the_rules_demand_it(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    client, url = signed_in(jonas), "/organisations/northwind/public-key/"
+    assert "Valid until deleted" in client.get(url).content.decode()
+    Organisation.objects.filter(id=northwind.id).update(may_never_expire=False, max_expiry_days=30)
+    assert "keys of Northwind must have an expiry" in client.get(url).content.decode()
+    assert client.post(url, {"idempotency_key": "the form"}).status_code == 200
+    key = Key.objects.get(kind=KeyKind.PUBLIC)
+    assert key.expires_at is not None
+    assert "Valid until deleted" not in client.get("/organisations/northwind/").content.decode()

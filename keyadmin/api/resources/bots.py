@@ -53,7 +53,7 @@ class ChangedBot(Body):
 
     name: Text = Field(default="", examples=["Release bot"])
     description: Text = ""
-    is_conversational: bool = True
+    is_conversational: bool = False
 
 
 class NewBot(ChangedBot):

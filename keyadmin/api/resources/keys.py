@@ -87,6 +87,9 @@ class Regeneration(Body):
         examples=[3600],
         description="Seconds for which the old secret keeps working, at most until the key expires.",
     )
+    expires_at: Moment = Field(
+        default=None, description="The new expiry; null: never. Absent: the key keeps its expiry."
+    )
 
 
 class Reactivation(ReasonIn):
@@ -285,9 +288,13 @@ def delete(request: ApiRequest, key: UUID) -> Any:
 def regenerate(
     request: ApiRequest, response: HttpResponse, key: UUID, body: Regeneration = _DEFAULT_REGENERATION
 ) -> Any:
-    """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`."""
+    """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`.
+
+    A key needs a new `expires_at` if the key policy does not allow its expiry.
+    """
     grace = timedelta(seconds=body.grace_seconds)
-    operation = partial(keys.regenerate, actor=actor_of(request), key=key, grace=grace)
+    expires_at = body.expires_at if "expires_at" in body.model_fields_set else UNSET
+    operation = partial(keys.regenerate, actor=actor_of(request), key=key, grace=grace, expires_at=expires_at)
     return idempotency.run(request, operation, partial(_render_issued, request, response))
 
 
@@ -309,7 +316,10 @@ def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonI
 def reactivate(
     request: ApiRequest, response: HttpResponse, key: UUID, body: Reactivation = _DEFAULT_REACTIVATION
 ) -> Any:
-    """Reactivate a revoked or expired key. An expired key needs a new `expires_at`; null: never."""
+    """Reactivate a revoked or expired key.
+
+    A key needs a new `expires_at` (null: never) if it has expired, or if the key policy does not allow its expiry.
+    """
     expires_at = body.expires_at if "expires_at" in body.model_fields_set else UNSET
     keys.reactivate(actor=actor_of(request), key=key, expires_at=expires_at, reason=body.reason)
     return _render(request, response, key)

@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.utils import timezone
-
 from keyadmin.core.time import rfc3339
 from keyadmin.forms.filters import ALLOW_LIST_CHOICES, LAST_USE_CHOICES, filter_keys
 from keyadmin.management import arguments, lookups
@@ -202,10 +200,16 @@ class Command(SubcommandCommand):
             metavar="SECONDS",
             help="How long the old secret keeps working. Default: it stops immediately.",
         ),
+        EXPIRES_AT,
     )
     def regenerate(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
-        issued = keys.regenerate(actor=self.actor, key=key.id, grace=timedelta(seconds=options.grace_seconds))
+        issued = keys.regenerate(
+            actor=self.actor,
+            key=key.id,
+            grace=timedelta(seconds=options.grace_seconds),
+            expires_at=UNSET if options.expires_at is None else _expiry(options),
+        )
         self._print_secret(
             issued, f"The secret was replaced, but could not be printed. Replace it again: keys regenerate {key.id}"
         )
@@ -318,7 +322,8 @@ def _expiry(options: Namespace) -> datetime | None:
 
 
 def _expiry_of_new_key(options: Namespace, owner: Organisation) -> datetime | None:
-    """The expiry on the command line, else the organisation's default. A public key has no default."""
-    if options.expires_at is None and options.kind != KeyKind.PUBLIC and owner.default_expiry_days is not None:
-        return timezone.now() + timedelta(days=owner.default_expiry_days)
+    """The expiry on the command line, else the default of the organisation's rules."""
+    if options.expires_at is None:
+        kind = KeyKind(options.kind) if options.kind else KeyKind.BOT if options.bot else KeyKind.STANDARD
+        return keys.default_expires_at(owner, kind)
     return _expiry(options)

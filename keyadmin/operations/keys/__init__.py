@@ -15,14 +15,18 @@ from keyadmin.operations.keys.lifecycle import (
     revoke,
 )
 from keyadmin.operations.keys.secrets import IssuedKey, end_grace, regenerate, require_grace, require_regenerable
+from keyadmin.operations.keys.values import default_days, default_expires_at, expiry_problem
 from keyadmin.operations.validation import UNSET
 
 __all__ = [
     "UNSET",
     "IssuedKey",
+    "default_days",
+    "default_expires_at",
     "delete",
     "edit",
     "end_grace",
+    "expiry_problem",
     "issue",
     "reactivate",
     "regenerate",

@@ -19,7 +19,7 @@ from keyadmin.operations.keys import values as key_values
 from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
-from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
+from keyadmin.operations.validation import UNSET, Unset, clean_reason, require_changes
 
 
 def issue(
@@ -110,6 +110,7 @@ def edit(
         require_changes(changes)
         row.revision += 1
         key_values.save(row, new, old)
+        changes |= secrets.cut_grace(row)
         rows.record(EventType.KEY_EDITED, actor, row, changes)
     return row
 
@@ -140,7 +141,11 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
 
 
 def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None = UNSET, reason: str = "") -> Key:
-    """Make a revoked or expired key valid again. An expired key needs a new `expires_at`."""
+    """Make a revoked or expired key valid again.
+
+    A key that has expired needs a new `expires_at`. So does one whose expiry the organisation's rules do not allow any
+    more. The grace period of an old secret ends with the new expiry.
+    """
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REACTIVATE_KEYS)
         now = audit.database_time()
@@ -148,16 +153,15 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
         if row.is_expired_at(now) and expires_at is UNSET:
             raise InvalidInputError({"expires_at": [_("Set a new expiry first.")]})
         reason = clean_reason(reason)
-        before = {"revoked_at": rfc3339(row.revoked_at), "expires_at": rfc3339(row.expires_at)}
-        if expires_at is not UNSET:
-            _set_expiry(row, expires_at, now)
+        before = rows.describe_validity(row)
+        key_values.set_expiry(row, expires_at, now)
         privileges.require_within(
             privileges.ceiling_of_key(row), privileges.ceiling_of_actor(actor, row.organisation_id)
         )
         row.revoked_at, row.revoked_reason, row.revision = None, "", row.revision + 1
         row.save(update_fields=("revoked_at", "revoked_reason", "expires_at", "revision"))
-        after = {"revoked_at": None, "expires_at": rfc3339(row.expires_at)}
-        rows.record(EventType.KEY_REACTIVATED, actor, row, audit.changes_between(before, after), reason)
+        changes = audit.changes_between(before, rows.describe_validity(row)) | secrets.cut_grace(row)
+        rows.record(EventType.KEY_REACTIVATED, actor, row, changes, reason)
     return row
 
 
@@ -167,6 +171,7 @@ def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
         row = rows.lock(actor, key, Permission.DELETE_KEYS)
         revisions.require(row, revision)
         before = rows.audit_identity(row) | rows.deletion_snapshot(row) | key_values.describe(key_values.values_of(row))
+        before["old_secret_until"] = rfc3339(secrets.old_secret_until(row, audit.database_time()))
         target, organisation = audit.target_of(row), row.organisation
         secrets.delete_secrets(row.secrets.all())
         for model in (LastDenial, ScopeDay, AddressDay, KeyDay):
@@ -213,13 +218,3 @@ def _create_rows(actor: Actor, key: Key, values: key_values.KeyValues) -> tuple[
     Meter.objects.create(key_id=key.id, version=1, cells=[0] * CELLS)
     ownership = {"kind": str(key.kind), "bot": key.bot.name if key.bot else None}
     return token, rows.audit_identity(key) | ownership | key_values.describe(values)
-
-
-def _set_expiry(key: Key, expires_at: datetime | None, now: datetime) -> None:
-    """Set the expiry of the key, which the caller saves. The grace period of an old secret ends with it."""
-    errors = FieldErrors()
-    key_values.check_expiry(errors, key, expires_at, now)
-    errors.raise_if_any()
-    key.expires_at = expires_at
-    if expires_at is not None:
-        key.secrets.filter(not_after__gt=expires_at).update(not_after=expires_at)

@@ -57,6 +57,15 @@ def deletion_snapshot(key: Key) -> dict[str, str | None]:
     }
 
 
+def describe_validity(key: Key) -> dict[str, str | None]:
+    """The fields of a revocation and the expiry, for history."""
+    return {
+        "revoked_at": rfc3339(key.revoked_at),
+        "revoked_reason": key.revoked_reason or None,
+        "expires_at": rfc3339(key.expires_at),
+    }
+
+
 def record(event_type: EventType, actor: Actor, key: Key, changes: audit.Changes, reason: str = "") -> None:
     """Record the event of a change of one key, and make its snapshots stale."""
     audit.record(

@@ -17,8 +17,9 @@ from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Key, KeyStatus, Secret, SecretUse
 from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
 from keyadmin.operations import audit, privileges
-from keyadmin.operations.keys import rows
+from keyadmin.operations.keys import rows, values
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.validation import UNSET, Unset
 
 #: The longest grace period of an old secret.
 MAX_GRACE: Final = timedelta(days=7)
@@ -32,28 +33,35 @@ class IssuedKey:
     token: tokens.Token = field(repr=False)
 
 
-def regenerate(*, actor: Actor, key: UUID, grace: timedelta = timedelta(0)) -> IssuedKey:
-    """Replace the key's secret. The key ID stays.
+def regenerate(
+    *, actor: Actor, key: UUID, grace: timedelta = timedelta(0), expires_at: datetime | Unset | None = UNSET
+) -> IssuedKey:
+    """Replace the key's secret, and change its expiry unless `expires_at` is UNSET. The key ID stays.
 
     The current secret works for another `grace`, at most until the key expires; without grace it stops immediately. An
-    older secret that is in its grace period stops immediately in any case.
+    older secret that is in its grace period stops immediately in any case, and the event says so. Raises
+    InvalidInputError if the organisation's rules do not allow the expiry.
     """
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
         require_regenerable(row, now)
+        before = rows.audit_identity(row) | {"expires_at": rfc3339(row.expires_at)}
+        values.set_expiry(row, expires_at, now)
         privileges.require_within(
             privileges.ceiling_of_key(row), privileges.ceiling_of_actor(actor, row.organisation_id)
         )
-        old_secret_until = _retire_current_secret(row, now, grace)
-        before = rows.audit_identity(row)
+        older_secret_until = old_secret_until(row, now)
+        until = _retire_current_secret(row, now, grace)
         token = tokens.mint(row.prefix, tokens.KeyFormat(row.format), row.key_id)
         copy_public_part(row, token)
         row.revision += 1
-        row.save(update_fields=("recognition", "revision"))
+        row.save(update_fields=("recognition", "expires_at", "revision"))
         store_secret(row, token, now)
-        changes = audit.changes_between(before, rows.audit_identity(row))
-        changes["old_secret_until"] = (None, rfc3339(old_secret_until))
+        changes = audit.changes_between(before, rows.audit_identity(row) | {"expires_at": rfc3339(row.expires_at)})
+        changes["old_secret_until"] = (None, rfc3339(until))
+        if older_secret_until is not None:
+            changes["older_secret_until"] = (rfc3339(older_secret_until), rfc3339(now))
         rows.record(EventType.KEY_REGENERATED, actor, row, changes)
     return IssuedKey(row, token)
 
@@ -81,6 +89,21 @@ def require_grace(key: Key, now: datetime) -> Secret:
     if old is None:
         raise ConflictError(_("The old secret has already stopped working."))
     return old
+
+
+def old_secret_until(key: Key, now: datetime) -> datetime | None:
+    """The end of the grace period of the key's old secret; None if there is none."""
+    return Secret.objects.filter(key=key, not_after__gt=now).values_list("not_after", flat=True).first()
+
+
+def cut_grace(key: Key) -> dict[str, tuple[str | None, str | None]]:
+    """End the grace period of an old secret at the latest when the key expires. Returns the change for history."""
+    old = Secret.objects.filter(key=key, not_after__gt=key.expires_at).first() if key.expires_at else None
+    if old is None:
+        return {}
+    before, old.not_after = old.not_after, key.expires_at
+    old.save(update_fields=("not_after",))
+    return {"old_secret_until": (rfc3339(before), rfc3339(old.not_after))}
 
 
 def store_secret(key: Key, token: tokens.Token, now: datetime) -> None:

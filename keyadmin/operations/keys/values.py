@@ -13,14 +13,16 @@ from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, InvalidInputError
 from keyadmin.core.time import rfc3339
-from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Secret, Tier
+from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Tier
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import policy, privileges
 from keyadmin.operations.allow_list_rules import check_networks
-from keyadmin.operations.validation import UNSET, FieldErrors
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset
 
 _MAX_NAME_LENGTH: Final = 120
 _MAX_DESCRIPTION_LENGTH: Final = 500
+#: The expiry of a new key if the organisation has no default and its keys must expire.
+_FALLBACK_EXPIRY_DAYS: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,7 @@ def require_within_ceiling(actor: Actor, key: Key, values: KeyValues, old: KeyVa
 
 
 def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
-    """Save the values. `old` is None for a new key; otherwise the key must be locked.
-
-    The grace period of an old secret is cut to a new expiry.
-    """
+    """Save the values. `old` is None for a new key; otherwise the key must be locked."""
     for field in ("name", "description", "inherits", "expires_at"):
         setattr(key, field, getattr(values, field))
     key.tier_id = values.tier
@@ -116,27 +115,66 @@ def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
     _save_list(key, Key.scopes.through, "scope_id", old.scopes if old else (), values.scopes)
     _save_list(key, Key.channels.through, "channel_id", old.channels if old else (), values.channels)
     _save_list(key, AllowListEntry, "network", old.networks if old else (), values.networks)
-    if old and values.expires_at not in (None, old.expires_at):
-        Secret.objects.filter(key=key, not_after__gt=values.expires_at).update(not_after=values.expires_at)
 
 
 def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now: datetime) -> None:
-    """Add an error if the organisation's rules do not allow the expiry. `now` is the database's time."""
+    """Add an error if the organisation's rules do not allow this new expiry. `now` is the database's time.
+
+    A public key is valid until it is deleted, unless every key of the organisation must have an expiry.
+    """
     organisation = key.organisation
-    if key.kind == KeyKind.PUBLIC:
-        if expires_at is not None:
-            errors.add("expires_at", _("A public key can’t expire. Leave the expiry empty."))
-    elif expires_at is None:
-        if not organisation.may_never_expire:
-            message = _("Set an expiry. Keys of %(organisation)s must have one.")
-            errors.add("expires_at", message % {"organisation": organisation.name})
-    elif timezone.is_naive(expires_at):
+    if expires_at is not None and timezone.is_naive(expires_at):
         errors.add("expires_at", _("Add the time zone, as in 2027-03-01T12:00:00Z."))
-    elif expires_at <= now:
+    elif expires_at is not None and expires_at <= now:
         errors.add("expires_at", _("Choose a time in the future."))
-    elif organisation.max_expiry_days and expires_at > now + timedelta(days=organisation.max_expiry_days):
-        message = _("Choose a time at most %(days)d days from now.")
-        errors.add("expires_at", message % {"days": organisation.max_expiry_days})
+    elif expires_at is not None and key.kind == KeyKind.PUBLIC and organisation.may_never_expire:
+        message = _("Leave the expiry empty. A public key of %(organisation)s is valid until you delete it.")
+        errors.add("expires_at", message % {"organisation": organisation.name})
+    elif message := expiry_problem(key, expires_at, now):
+        errors.add("expires_at", message)
+
+
+def default_days(organisation: Organisation, kind: KeyKind) -> int | None:
+    """The days until a new key expires, unless its creator chooses otherwise; None for never.
+
+    Keys of bots and public keys never expire by default, unless every key of the organisation must have an expiry.
+    """
+    if organisation.may_never_expire and kind in (KeyKind.BOT, KeyKind.PUBLIC):
+        return None
+    if organisation.default_expiry_days is None and not organisation.may_never_expire:
+        return min(organisation.max_expiry_days or _FALLBACK_EXPIRY_DAYS, _FALLBACK_EXPIRY_DAYS)
+    days: int | None = organisation.default_expiry_days
+    return days
+
+
+def default_expires_at(organisation: Organisation, kind: KeyKind) -> datetime | None:
+    """The expiry of a new key whose creator chooses none; None for never."""
+    days = default_days(organisation, kind)
+    return None if days is None else timezone.now() + timedelta(days=days)
+
+
+def set_expiry(key: Key, expires_at: datetime | Unset | None, now: datetime) -> None:
+    """Set the expiry of the key, which the caller saves. UNSET keeps it.
+
+    Raises InvalidInputError if the organisation's rules do not allow the new expiry, or the present one.
+    """
+    errors = FieldErrors()
+    if expires_at is not UNSET:
+        check_expiry(errors, key, expires_at, now)
+        key.expires_at = expires_at
+    elif message := expiry_problem(key, key.expires_at, now):
+        errors.add("expires_at", message)
+    errors.raise_if_any()
+
+
+def expiry_problem(key: Key, expires_at: datetime | None, now: datetime) -> str:
+    """What to do if the organisation's rules do not allow the expiry; "" if they do."""
+    organisation = key.organisation
+    if organisation.allows_expiry(expires_at, now):
+        return ""
+    if expires_at is None:
+        return _("Set an expiry. Keys of %(organisation)s must have one.") % {"organisation": organisation.name}
+    return _("Choose a time at most %(days)d days from now.") % {"days": organisation.max_expiry_days}
 
 
 def _save_list(key: Key, model: Any, column: str, old: Collection[Any], new: Collection[Any]) -> None:

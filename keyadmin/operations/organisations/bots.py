@@ -18,7 +18,7 @@ _MAX_DESCRIPTION_LENGTH: Final = 500
 
 
 def create(
-    *, actor: Actor, organisation: UUID, name: str, description: str = "", is_conversational: bool = True
+    *, actor: Actor, organisation: UUID, name: str, description: str = "", is_conversational: bool = False
 ) -> Bot:
     """Create a bot in the organisation."""
     with audit.audited_transaction(actor):

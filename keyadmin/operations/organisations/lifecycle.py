@@ -69,7 +69,10 @@ def edit(
     may_never_expire: bool | Unset = UNSET,
     usage_retention_days: int | Unset = UNSET,
 ) -> Organisation:
-    """Change the fields that are not UNSET. New rules for keys apply to keys that are created or edited afterwards.
+    """Change the fields that are not UNSET.
+
+    New rules on the expiry of keys apply when a key is created, gets another expiry, is regenerated or reactivated. The
+    review report lists the keys that break them.
 
     `revision` is the one that the actor has read; None skips the check for changes by others.
     """

@@ -6,15 +6,15 @@ from typing import Any, Final, Never
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import InvalidInputError, NotFoundError, StaleRevisionError
-from keyadmin.forms.bots import DEFAULT_SCOPES, BotKeyForm, EditBotForm, NewBotForm, bot_owner_value, default_expires_at
+from keyadmin.forms.bots import DEFAULT_SCOPES, BotKeyForm, EditBotForm, NewBotForm, bot_owner_value
 from keyadmin.forms.filters import SearchFilters
-from keyadmin.models import AllowListEntry, Bot, Key, Scope, paging
+from keyadmin.models import AllowListEntry, Bot, Key, KeyKind, Scope, paging
 from keyadmin.operations import keys, policy
 from keyadmin.operations.organisations import bots, key_owners
 from keyadmin.operations.policy import Permission
@@ -58,12 +58,8 @@ def create(request: PageRequest) -> HttpResponseBase:
     ]
     if not organisations:
         _raise_create_error(user)
-    initial = {
-        "organisation": htmx.current_organisation_slug(request) or organisations[0].slug,
-        "is_conversational": True,
-    }
-    data = htmx.submitted(request)
-    form = NewBotForm(data, organisations=organisations, initial=initial)
+    initial = {"organisation": htmx.current_organisation_slug(request)}
+    form = NewBotForm(htmx.submitted(request), organisations=organisations, initial=initial)
     if form.is_valid():
         try:
             bot = bots.create(actor=user.actor, **form.values())
@@ -177,6 +173,9 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
     row = get_bot(user, bot, Permission.ISSUE_KEYS)
     key_owners.require_active(row.organisation, row)
     scopes = list(Scope.objects.filter(name__in=DEFAULT_SCOPES))
+    full_form_url = querystring.link(reverse("keys:create"), {"owner": bot_owner_value(row.id)})
+    if not scopes:  # the catalogue has none of them, so the permissions must be chosen
+        return redirect(full_form_url)
     form = BotKeyForm(htmx.submitted(request), initial={"idempotency_key": secrets.token_urlsafe(24)})
     if form.is_valid():
         values = form.values(row, [scope.name for scope in scopes])
@@ -187,26 +186,23 @@ def create_key(request: PageRequest, bot: UUID) -> HttpResponse:
         "form": form,
         "bot": row,
         "scopes": scopes,
-        "expires_at": default_expires_at(row.organisation),
+        "expires_at": keys.default_expires_at(row.organisation, KeyKind.BOT),
         "has_ranges": row.allow_list.exists(),
         "back_url": bot_keys_url(row),
-        "full_form_url": querystring.link(reverse("keys:create"), {"owner": bot_owner_value(row.id)}),
+        "full_form_url": full_form_url,
+        "sensitive": [scope for scope in scopes if scope.is_sensitive],
         "section": "bots",
     }
     return render(request, "bots/new_key.html", context, status=htmx.form_status(form))
 
 
 def get_bot(user: CurrentUser, bot: UUID, permission: Permission) -> Bot:
-    """The bot, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError.
-
-    Makes the bot's organisation the organisation of the page.
-    """
+    """The bot, if the user may see it and has the permission. Raises NotFoundError or ForbiddenError."""
     row: Bot | None = Bot.objects.visible_to(user.actor).select_related("organisation").filter(id=bot).first()
     if row is None:
         raise NotFoundError
     if permission not in user.permissions(row.organisation_id):
         raise policy.forbidden(permission, permission, row.organisation)
-    user.page_organisation = row.organisation
     return row
 
 

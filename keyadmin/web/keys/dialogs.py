@@ -81,8 +81,8 @@ def regenerate(request: PageRequest, key: UUID) -> HttpResponse:
     if request.method != "POST":
         operations.require_regenerable(row, timezone.now())
         initial = {"grace": "0", "idempotency_key": secrets.token_urlsafe(24)}
-        return _regenerate_form(request, row, RegenerateForm(initial=initial))
-    form = RegenerateForm(request.POST)
+        return _regenerate_form(request, row, RegenerateForm(initial=initial, expiry_problem=""))
+    form = RegenerateForm(request.POST, expiry_problem=operations.expiry_problem(row, row.expires_at, timezone.now()))
     if form.is_valid():
         operation = partial(operations.regenerate, actor=user.actor, key=row.id, **form.values())
         if shown := secret_reveal.run_once(request, user, form, operation, regenerated=True):
@@ -155,8 +155,8 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
     row = get_key(user, key, Permission.REACTIVATE_KEYS)
     now = timezone.now()
     operations.require_ended(row, now)
-    is_expired = row.is_expired_at(now)
-    form = ReactivateForm(htmx.submitted(request), is_expired=is_expired)
+    problem = _expiry_problem(row)
+    form = ReactivateForm(htmx.submitted(request), expiry_problem=problem)
     if form.is_valid():
         try:
             operations.reactivate(actor=user.actor, key=row.id, **form.values())
@@ -164,7 +164,7 @@ def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
             form.add_operation_errors(error)
         else:
             return key_changed(request, row, gettext("Key reactivated"))
-    context = {"key": row, "form": form, "is_expired": is_expired, "earliest_date": now.date()}
+    context = {"key": row, "form": form, "expiry_problem": problem, "earliest_date": now.date()}
     return _dialog(request, "keys/reactivate.html", context)
 
 
@@ -185,6 +185,14 @@ def delete(request: PageRequest, key: UUID) -> HttpResponseBase:
     return _dialog(request, "keys/delete.html", context)
 
 
+def _expiry_problem(key: Any) -> str:
+    """Why the key cannot keep its expiry: it has expired, or the organisation's rules do not allow it; "" if it can."""
+    now = timezone.now()
+    if key.is_expired_at(now):
+        return gettext("Set a new expiry first.")
+    return operations.expiry_problem(key, key.expires_at, now)
+
+
 def _dialog(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
     context |= {"back_url": reverse("keys:list"), "section": "keys"}
     return render(request, template, context, status=htmx.form_status(context["form"]))
@@ -195,6 +203,8 @@ def _regenerate_form(request: HttpRequest, key: Any, form: RegenerateForm) -> Ht
         "key": key,
         "form": form,
         "graces": grace_choices(key),
+        "expiry_problem": _expiry_problem(key),
+        "earliest_date": timezone.now().date(),
         "requests_today": impact.allowed_today([key.id]).get(key.id, 0),
         "back_url": reverse("keys:detail", args=[key.id]),
         "section": "keys",

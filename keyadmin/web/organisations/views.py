@@ -13,8 +13,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.forms.filters import OrganisationFilters
 from keyadmin.forms.organisations import OrganisationForm, OrganisationNameForm, PublicKeyForm
-from keyadmin.models import Bot, Key, KeyKind, Organisation, Person, Role, paging
-from keyadmin.operations import keys, organisations, policy
+from keyadmin.models import Bot, Key, KeyKind, Organisation, Person, Role, Scope, paging
+from keyadmin.operations import keys, organisations, policy, privileges
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
@@ -151,9 +151,16 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
     policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, KeyKind.PUBLIC)
     form = PublicKeyForm(htmx.submitted(request))
+    expires_at = keys.default_expires_at(organisation, KeyKind.PUBLIC)
     if form.is_valid():
-        name = gettext("Public API key")
-        issue = partial(keys.issue, actor=user.actor, organisation=organisation.id, kind=KeyKind.PUBLIC, name=name)
+        issue = partial(
+            keys.issue,
+            actor=user.actor,
+            organisation=organisation.id,
+            kind=KeyKind.PUBLIC,
+            name=gettext("Public API key"),
+            expires_at=expires_at,
+        )
         if shown := secret_reveal.run_once(
             request, user, form, issue, section="organisations", back_url=organisation_url(organisation)
         ):
@@ -162,6 +169,8 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     context = {
         "form": PublicKeyForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
         "organisation": organisation,
+        "expires_at": expires_at,
+        "scopes": Scope.objects.filter(name__in=privileges.scopes_of_owner()),
         "bots": capped_count.capped_counts({"all": bots})["all"],
         "back_url": organisation_url(organisation),
         "section": "organisations",

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import get_text_list
 from django.utils.translation import gettext
 
 from keyadmin.forms.filters import ReviewFilters
@@ -33,7 +34,7 @@ MAX_UNUSED_LABELS: Final = 2
 _MOST_FINDINGS_FIRST: Final = paging.Order("total", True, int, UUID)
 _MOST_FINDINGS_FIRST_BUILT: Final = paging.Order("total", True, int, UUID, tiebreaker="key_id")
 #: Findings that are a security risk. The others are housekeeping.
-_SERIOUS: Final = (Finding.OPEN, Finding.FULL_ACCESS, Finding.OWNER_GONE)
+_SERIOUS: Final = (Finding.OUTSIDE_POLICY, Finding.OPEN, Finding.NO_ADDRESS, Finding.FULL_ACCESS, Finding.OWNER_GONE)
 
 
 class Report:
@@ -57,7 +58,7 @@ class Report:
     def context(self) -> dict[str, Any]:
         page, at, event = self._built_page() if self.is_built else self._computed_page()
         return {
-            "organisation": self.organisation,
+            "scope": self._scope,
             "at": at,
             "is_built": self.is_built,
             "tiles": self._tiles(),
@@ -80,6 +81,16 @@ class Report:
     @cached_property
     def organisation(self) -> Organisation | None:
         return self.user.get_organisation_or_404(self.filters.get("organisation", ""))
+
+    @property
+    def _scope(self) -> str:
+        """The organisations whose keys the report contains."""
+        if self.organisation:
+            return self.organisation.name
+        if self.user.person.system_role:
+            return gettext("All organisations")
+        names = [organisation.name for organisation in self.user.organisations]
+        return get_text_list(names, gettext("and"))
 
     @cached_property
     def keys(self) -> KeyQuerySet:
@@ -180,12 +191,8 @@ class Report:
 
 
 def finding_chips(row: KeyReview) -> list[dict[str, Any]]:
-    """Label and seriousness of each finding.
-
-    "Permission unused" is left out beside other findings, since a column of its own names the permissions.
-    """
-    findings = [finding for finding in row.findings if finding != Finding.PERMISSIONS] or row.findings
-    return [{"label": finding.label, "is_serious": finding in _SERIOUS} for finding in findings]
+    """Label and seriousness of each finding."""
+    return [{"label": finding.label, "is_serious": finding in _SERIOUS} for finding in row.findings]
 
 
 def unused_summary(row: KeyReview, labels: dict[str, str]) -> str:

@@ -232,7 +232,6 @@ def test_only_administrators_choose_the_tier(northwind: Organisation, jonas: Per
 
 
 def test_organisation_has_one_public_key(northwind: Organisation, jonas: Person, contoso: Organisation) -> None:
-    Organisation.objects.update(may_never_expire=False)
     public = issue(jonas, northwind, kind=KeyKind.PUBLIC).key
     assert (public.kind, public.expires_at) == (KeyKind.PUBLIC, None)
     with pytest.raises(ConflictError, match="Northwind already has a public key"):

@@ -63,7 +63,8 @@ def test_revoked_key_is_reactivated(northwind: Organisation, jonas: Person) -> N
     row = Key.objects.get()
     assert (row.revoked_at, row.revoked_reason, row.revision) == (None, "", 2)
     event = latest_event()
-    assert (event.type, event.reason, list(event.changes)) == ("key.reactivated", "A false alarm", ["revoked_at"])
+    assert (event.type, event.reason) == ("key.reactivated", "A false alarm")
+    assert set(event.changes) == {"revoked_at", "revoked_reason"}
     assert meter_version(key) == 2
 
 
