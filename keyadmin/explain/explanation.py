@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import OperationalError
+from django.db.models import Count
 
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.rules import Call
@@ -127,7 +128,9 @@ def explain(key: Key, call: Call) -> Explanation:
         raise OperationalError("no answer before the deadline of a call") from error
     snapshot = loaded.snapshot
     scopes = snapshot.scopes | {IMPERSONATE} | (match.scopes if match else frozenset())
-    labels = dict(Scope.objects.filter(name__in=scopes).values_list("name", "label"))
+    with_breadth = Scope.objects.filter(name__in=scopes).annotate(breadth=Count("routes"))
+    by_breadth = with_breadth.order_by("is_sensitive", "breadth", "position", "name")
+    labels = dict(by_breadth.values_list("name", "label"))
     is_person_route = PERSON_ROUTE_TABLE.match(call.method, call.path) is not None
     context = ExplainContext(key, call, loaded, match, labels, is_person_route)
     quota = Quota(snapshot.key.limit, max(0, snapshot.key.limit - snapshot.used))

@@ -68,13 +68,21 @@ def _key_state(context: ExplainContext, reason: DenialReason | None) -> str:
 def _key_addresses(context: ExplainContext, reason: DenialReason | None) -> str:
     if not context.loaded.key_networks:
         return _("The key has no allow-list, so any address is allowed.")
-    return _address_on_list(context, context.loaded.key_networks, reason)
+    message = _address_on_list(context, context.loaded.key_networks, reason)
+    return f"{message} {_no_common_address(context)}" if context.has_no_common_address else message
 
 
 def _bot_addresses(context: ExplainContext, reason: DenialReason | None) -> str:
     if not context.loaded.bot_networks:
         return _("%(bot)s has no allow-list, so any address is allowed.") % {"bot": context.snapshot.key.bot_name}
-    return _address_on_list(context, context.loaded.bot_networks, reason)
+    message = _address_on_list(context, context.loaded.bot_networks, reason)
+    return f"{message} {_no_common_address(context)}" if context.has_no_common_address else message
+
+
+def _no_common_address(context: ExplainContext) -> str:
+    return _(
+        "No address is on both the key’s list and that of %(bot)s, so this key can’t be used from any address."
+    ) % {"bot": context.snapshot.key.bot_name}
 
 
 def _address_on_list(context: ExplainContext, networks: Collection[str], reason: DenialReason | None) -> str:

@@ -29,7 +29,6 @@ class RemedyKind(StrEnum):
     CATALOGUE = "catalogue"
     CHANNELS = "channels"
     PERSON = "person"
-    MASTER_KEY = "master_key"
     TIER = "tier"
 
 
@@ -92,12 +91,12 @@ def _for_permission(context: ExplainContext, reason: DenialReason) -> Remedy:
             return Remedy(RemedyKind.PERSON, _("Use a person’s access token instead of a key."))
         detail = _("Add %(call)s to the routes of a permission.") % {"call": context.request_line}
         return Remedy(RemedyKind.CATALOGUE, detail)
-    needs = join_with_or(context.labels_of(context.match.scopes))
+    needs = context.labels_of([context.narrowest_scope])[0]
     if context.key.inherits:
         names = {"person": context.key.created_by, "needs": needs}
         detail = _("Give %(person)s, who created the key, a role that includes %(needs)s.") % names
         return Remedy(RemedyKind.CREATOR, detail)
-    return Remedy(RemedyKind.PERMISSIONS, _("Give the key %(needs)s.") % {"needs": needs})
+    return Remedy(RemedyKind.PERMISSIONS, _("Grant %(needs)s.") % {"needs": needs})
 
 
 def _for_channel(context: ExplainContext) -> Remedy:
@@ -114,6 +113,7 @@ def _for_on_behalf_of(context: ExplainContext, reason: DenialReason) -> Remedy:
         detail = _("In On-Behalf-Of, name an active person of %(organisation)s by email address or ID.") % names
         return Remedy(RemedyKind.PERSON, detail)
     if context.key.kind != KeyKind.MASTER:
-        return Remedy(RemedyKind.MASTER_KEY, _("Use a Master User API key. Other keys can’t act on behalf of users."))
-    detail = _("Give the key %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
+        detail = _("Send the request without On-Behalf-Of. Only Master User API keys can act on behalf of users.")
+        return Remedy(RemedyKind.REQUEST, detail)
+    detail = _("Grant %(scope)s.") % {"scope": context.scope_labels[IMPERSONATE]}
     return Remedy(RemedyKind.PERMISSIONS, detail)

@@ -83,7 +83,7 @@ class ExplainForm(OperationForm):
 
     def set_keys(self, keys: list[Key]) -> None:
         """Set the keys that the list offers."""
-        choices = [(str(key.id), f"{key.name} · {key.masked}") for key in keys]
+        choices = [(str(key.id), f"{key.name} · {key.masked} · {_owner_of(key)}") for key in keys]
         self.fields["key"].widget.choices = [("", gettext("Choose a key")), *choices]
 
     def query(self) -> dict[str, str]:
@@ -107,3 +107,8 @@ class ExplainForm(OperationForm):
         except NotFoundError:
             self.is_unknown_key = True
             self.add_error(field, gettext("You can’t see a key with this ID. Check the ID."))
+
+
+def _owner_of(key: Key) -> str:
+    """`Concierge · Northwind`, or the organisation alone."""
+    return f"{key.bot.name} · {key.organisation.name}" if key.bot else key.organisation.name

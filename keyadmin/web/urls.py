@@ -17,6 +17,7 @@ urlpatterns = [
     path("", overview.home, name="home"),
     path("usage/", usage.page, name="usage"),
     path("explain/", explain.page, name="explain"),
+    path("explain/keys/", explain.find_keys, name="explain-keys"),
     path("keys/", include("keyadmin.web.keys.urls")),
     path("bots/", include("keyadmin.web.bots.urls")),
     path("organisations/", include("keyadmin.web.organisations.urls")),

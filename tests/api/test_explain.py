@@ -40,7 +40,7 @@ def test_response_names_the_rule_that_denies_the_call(rows: CommittedRows, askin
         "needs": ["chats:export"],
         "rate_limit": {"limit": 1000, "remaining": 1000},
     }
-    assert remedies == [{"kind": "permissions", "detail": "Give the key Export data."}]
+    assert remedies == [{"kind": "permissions", "detail": "Grant Export data."}]
     assert rules[4] == {
         "rule": "permission",
         "title": "Permission",

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from django.db.models import F
 from django.utils import timezone
 
 from keyadmin.callpath.state import state
@@ -13,8 +14,8 @@ from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.explain.explanation import Explanation, Step, explain
 from keyadmin.explain.inputs import find_key, parse_call
 from keyadmin.explain.rules import Rule
-from keyadmin.models import Bot, Meter, Organisation
-from keyadmin.models.meter import CELLS
+from keyadmin.models import Bot, Meter, Organisation, Scope, ScopeRoute, Version
+from keyadmin.models.meter import CATALOGUE, CELLS
 from tests.callpath.clock import database_minute
 from tests.factories import OPERATOR, as_actor
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
@@ -98,14 +99,14 @@ def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None
             "GET",
             "/api/export",
             "GET /api/export needs Export data. The key has Read chats.",
-            "Give the key Export data.",
+            "Grant Export data.",
         ),
         (
             {"scopes": ()},
             "GET",
             "/api/export",
             "GET /api/export needs Export data. The key has no permissions.",
-            "Give the key Export data.",
+            "Grant Export data.",
         ),
         (
             {},
@@ -174,9 +175,9 @@ def test_on_behalf_of_rule_is_explained(rows: CommittedRows) -> None:
     )
     lacking = "The key may not act for people, because it lacks Act for a person."
     master, standard = rows.key(organisation, kind="master"), rows.key(organisation)
-    assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Give the key Act for a person."])
+    assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Grant Act for a person."])
     assert said(explained(standard, on_behalf_of=sam.email))[1] == [
-        "Use a Master User API key. Other keys can’t act on behalf of users."
+        "Send the request without On-Behalf-Of. Only Master User API keys can act on behalf of users."
     ]
 
 
@@ -188,7 +189,7 @@ def test_several_denying_rules_are_explained_together(rows: CommittedRows) -> No
     limit = step(explanation, Rule.LIMIT)
     assert (limit.state, limit.message) == ("not_reached", "3 of 3 requests used in the last hour.")
     wait = "Wait until its oldest requests are an hour old, or give the key a tier with a higher limit."
-    assert said(explanation)[1] == ["Give the key Export data.", wait]
+    assert said(explanation)[1] == ["Grant Export data.", wait]
     assert explained(created, address="192.0.2.1").status == 429
 
 
@@ -254,3 +255,35 @@ def test_invalid_call_is_rejected(field: str, text: str) -> None:
     with pytest.raises(InvalidInputError) as refused:
         parse_call(**{"method": "GET", "path": "/", field: text})
     assert list(refused.value.errors) == [field]
+
+
+def test_narrowest_of_several_permissions_is_advised(rows: CommittedRows) -> None:
+    """A route of three permissions: of those that only read, the one with fewer routes."""
+    names = ("reports:all", "reports:one", "reports:export")
+    try:
+        for name, routes, is_sensitive in zip(names, (3, 2, 1), (False, False, True), strict=True):
+            texts = {"resource": "R", "label": name.title(), "explanation": "E", "ability": "a"}
+            scope = Scope.objects.create(name=name, is_sensitive=is_sensitive, **texts)
+            patterns = ["/api/reports", "/api/reports/{id}", "/api/reports/{id}/rows"][:routes]
+            ScopeRoute.objects.bulk_create(ScopeRoute(scope=scope, method="GET", pattern=each) for each in patterns)
+        Version.objects.filter(subject=CATALOGUE).update(number=F("number") + 1)
+        explanation = explained(rows.key(), "/api/reports")
+        assert explanation.needs == frozenset(names)
+        assert said(explanation)[1] == ["Grant Reports:One."]
+    finally:
+        Scope.objects.filter(name__in=names).delete()
+        Version.objects.filter(subject=CATALOGUE).update(number=F("number") + 1)
+
+
+@pytest.mark.parametrize("address", ["192.0.2.7", "10.0.0.1"])
+def test_lists_without_a_common_address_are_explained(rows: CommittedRows, address: str) -> None:
+    organisation = rows.organisation()
+    bot = rows.bot(organisation)
+    rows.network("192.0.2.0/24", bot=bot)
+    unusable = rows.key(organisation, bot=bot, networks=["10.0.0.0/8"])
+    sentence = (
+        f"No address is on both the key’s list and that of {bot.name}, so this key can’t be used from any address."
+    )
+    assert sentence in said(explained(unusable, address=address))[0]
+    usable = rows.key(organisation, bot=bot, networks=["192.0.2.128/25"])
+    assert sentence not in said(explained(usable, address=address))[0]

@@ -55,7 +55,7 @@ def test_explain_prints_a_table_of_rules(shell: Shell) -> None:
     assert rules[5].split("  ")[0] == "6"
     assert "decides" in rules[5]
     assert rules[-2:] == [
-        "To allow this call: Give the key Export data.",
+        "To allow this call: Grant Export data.",
         "To allow this call: Name one of the key’s channels in X-Channel: whatsapp.",
     ]
 

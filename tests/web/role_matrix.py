@@ -99,6 +99,7 @@ PREVIEWS = {
     "/keys/{master}/edit/preview/": (200, 403, 403, 403, 404, 404),
     "/bots/{bot}/networks/check/": (200, 403, 200, 403, 404, 404),
     "/keys/{key}/networks/check/": (200, 403, 200, 403, 404, 404),
+    "/explain/keys/": (200, 200, 200, 200, 403, 200),
     "/networks/draft/": (200,) * 6,
     "/networks/draft/check/": (200,) * 6,
 }

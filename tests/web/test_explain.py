@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from keyadmin.core import tokens
 from keyadmin.models import Event, Person
 from keyadmin.operations import keys
+from keyadmin.web.explain import views
 from tests.factories import OPERATOR
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
@@ -78,11 +79,11 @@ def test_denied_call_shows_the_deciding_rule(rows: CommittedRows, owner: Client,
         "Decides",
         "Not reached",
         "To allow this request",
-        "Give the key Export data.",
+        "Grant Export data.",
         f'href="/keys/{created.key.id}/edit/">Edit permissions',
-        ">Warehouse export</a>, which has the permission.",
     ):
         assert words in text, words
+    assert "Warehouse export</a>" not in text, "another key is not the narrowest change"
     for value in ("/api/export", "203.0.113.24"):
         assert f'value="{value}"' in text
 
@@ -110,7 +111,7 @@ def test_allowed_call_is_shown(owner: Client, created: CreatedKey) -> None:
 def test_auditor_sees_the_explanation_without_links_to_edit(rows: CommittedRows, created: CreatedKey) -> None:
     for person in (rows.person(created.key.organisation, "auditor"), rows.person(system_role="auditor")):
         _, text = page(client_of(person), created)
-        assert "Give the key Export data." in text
+        assert "Grant Export data." in text
         assert "/edit/" not in text
 
 
@@ -205,3 +206,56 @@ def test_key_page_links_to_its_explanation(owner: Client, created: CreatedKey) -
     assert "No request yet" in text
     assert 'value="203.0.113.9"' in text
     assert f'value="{created.key.id}" selected' in text
+
+
+def test_no_other_key_is_advised_even_if_it_is_the_public_one(
+    rows: CommittedRows, owner: Client, created: CreatedKey
+) -> None:
+    rows.key(created.key.organisation, name="Public API key", kind="public", scopes=("chats:export", "chats:read"))
+    _, text = page(owner, created)
+    advice = text[text.index("To allow this request") :]
+    assert "Grant Export data." in advice
+    assert "Public API key" not in advice
+
+
+def test_menu_leads_to_explain(owner: Client) -> None:
+    groups = owner.get(URL).context["navigation"]
+    [item] = [item for group in groups for item in group["items"] if item["slug"] == "explain"]
+    assert item["url"] == URL
+    assert 'aria-current="page"' in owner.get(URL).content.decode()
+
+
+def found(client: Client, text: str, **fields: str) -> str:
+    response = client.post("/explain/keys/", {"find": text} | fields)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_picker_finds_every_key(
+    rows: CommittedRows, owner: Client, created: CreatedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MAX_CHOICES", 2)
+    organisation = created.key.organisation
+    for number in range(3):
+        rows.key(organisation, name=f"Batch {number}")
+    elsewhere = rows.key(name="CRM of another organisation")
+    first = html.unescape(owner.get(URL).content.decode())
+    assert "The newest 2 of 4 keys." in first
+    assert "CRM integration" not in first
+    for text in ("crm", str(created.key.key_id), created.key.masked):
+        options = found(owner, text)
+        assert "CRM integration" in options, text
+        assert "1 key found" in options
+        assert str(elsewhere.key.id) not in options
+    assert "0 keys found" in found(owner, "no such key")
+    kept = found(owner, "Batch 0", key=str(created.key.id))
+    assert f'<option value="{created.key.id}" selected>' in kept
+    assert "Batch 0" in kept
+
+
+def test_picker_does_not_search_for_a_secret(owner: Client, created: CreatedKey) -> None:
+    answer = found(owner, created.token.value)
+    assert "This contains a secret" in html.unescape(answer)
+    assert created.token.secret not in answer
+    assert "CRM integration" not in answer
+    assert owner.get("/explain/keys/", {"find": "CRM"}).status_code == 405

@@ -4,36 +4,88 @@ The form is sent by POST, and the response redirects to a URL with its values. W
 pasted by mistake would get into the URL, which browsers and proxies store.
 """
 
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from keyadmin.core.denials import DenialReason
 from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.tokens import contains_secret
 from keyadmin.explain.explanation import Explanation, explain
 from keyadmin.explain.inputs import find_key
 from keyadmin.explain.messages import TITLES
 from keyadmin.explain.remedies import RemedyKind
-from keyadmin.explain.rules import Rule
 from keyadmin.forms.explain import ExplainForm
 from keyadmin.models import Channel, Key, Organisation
 from keyadmin.operations.policy import Permission
-from keyadmin.web.common import querystring
+from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
 from keyadmin.web.keys import deleted, rows
 
-#: The number of keys and channels that the form offers. The key ID of any other key can be pasted.
+#: The number of channels that the form offers, and of keys that the picker lists at once. Its search finds all others.
 MAX_CHOICES: Final = 100
-#: The number of newest keys among which another key with the missing permission is searched for.
-MAX_ALTERNATIVES_SEARCHED: Final = 1000
+MAX_SEARCH_LENGTH: Final = 120
 #: The CSS class of a rule by its state; "idle" for any other state.
 _CSS_CLASSES: Final = {"pass": "pass", "decides": "fail"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPicker:
+    """The keys that the picker lists, by name, and the number of all that its search finds."""
+
+    keys: list[Key]
+    count: int
+    #: The text that was searched for; "" for all keys, and for a text with a secret.
+    text: str
+    has_secret: bool = False
+
+    @classmethod
+    def find(cls, user: CurrentUser, text: str, organisation: Organisation | None, selected: Key | None) -> Self:
+        """The newest keys that the search finds, and the selected one."""
+        keys: Any = Key.objects.visible_to(user.actor).select_related("organisation", "bot")
+        if organisation:
+            keys = keys.filter(organisation=organisation)
+        has_secret = bool(contains_secret(text))
+        keys = keys.none() if has_secret else keys.search(text) if text else keys
+        found = {key.id: key for key in keys.order_by("-created_at", "-id")[:MAX_CHOICES]}
+        count = 0 if has_secret else capped_count.capped_counts({"all": keys})["all"]
+        if selected:
+            found.setdefault(selected.id, selected)
+        by_name = sorted(found.values(), key=lambda key: (key.name.casefold(), key.masked))
+        return cls(by_name, count, "" if has_secret else text, has_secret)
+
+    @property
+    def message(self) -> str:
+        """What the search has found, for screen readers and when there are more keys than the picker lists."""
+        if self.has_secret:
+            return gettext("This contains a secret, which was not stored. Search by name or key ID.")
+        if self.count > MAX_CHOICES:
+            names = {"listed": MAX_CHOICES, "count": capped_count.format_count(self.count)}
+            return gettext("The newest %(listed)s of %(count)s keys. Type more of the name to find others.") % names
+        if not self.text:
+            return ""
+        return ngettext("%(count)s key found", "%(count)s keys found", self.count) % {"count": self.count}
+
+
+@require_POST
+@sensitive_post_parameters()
+@requires_read_access
+def find_keys(request: PageRequest) -> HttpResponse:
+    """The picker with the keys that the text finds. A POST, so that no pasted key gets into a URL."""
+    user = get_current_user(request)
+    form = ExplainForm(actor=user.actor)
+    selected = _selected_key(user, request.POST.get("key", ""))
+    form.initial["key"] = str(selected.id) if selected else ""
+    text = request.POST.get("find", "").strip()[:MAX_SEARCH_LENGTH]
+    picker = KeyPicker.find(user, text, user.find_organisation(request.POST.get("organisation", "")), selected)
+    form.set_keys(picker.keys)
+    return render(request, "explain.html#picker", {"form": form, "picker": picker})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -99,27 +151,22 @@ def _render(
     key: Key | None,
     explanation: Explanation | None = None,
 ) -> HttpResponse:
-    user.page_organisation = key.organisation if key else None
-    organisation = user.page_organisation or user.find_organisation(request.GET.get("organisation", ""))
-    form.set_keys(_key_choices(user, organisation, key))
+    organisation = key.organisation if key else user.selected_organisation
+    picker = KeyPicker.find(user, "", organisation, key)
+    form.set_keys(picker.keys)
     channels = Channel.objects.visible_to(user.actor).order_by("name", "id")
     if organisation:
         channels = channels.filter(organisation=organisation)
-    context: dict[str, Any] = {"form": form, "key": key, "channels": channels[:MAX_CHOICES], "section": "keys"}
+    context: dict[str, Any] = {
+        "form": form,
+        "key": key,
+        "organisation": organisation,
+        "channels": channels[:MAX_CHOICES],
+    }
+    context |= {"picker": picker, "section": "explain"}
     if explanation:
         context |= _explanation_context(user, explanation)
     return render(request, "explain.html", context, status=422 if form.errors else 200)
-
-
-def _key_choices(user: CurrentUser, organisation: Organisation | None, selected: Key | None) -> list[Key]:
-    """The newest keys and the selected one, by name."""
-    keys: Any = Key.objects.visible_to(user.actor)
-    if organisation:
-        keys = keys.filter(organisation=organisation)
-    choices = {key.id: key for key in keys.order_by("-created_at", "-id")[:MAX_CHOICES]}
-    if selected:
-        choices[selected.id] = selected
-    return sorted(choices.values(), key=lambda key: (key.name.casefold(), key.masked))
 
 
 def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[str, Any]:
@@ -133,7 +180,6 @@ def _explanation_context(user: CurrentUser, explanation: Explanation) -> dict[st
         ],
         "deciding": {"number": steps.index(deciding) + 1, "title": TITLES[deciding.rule]} if deciding else None,
         "remedies": [{"detail": remedy.detail, "link": links.get(remedy.kind)} for remedy in explanation.remedies],
-        "another": _alternative_key(user, explanation),
     }
 
 
@@ -165,16 +211,3 @@ def _remedy_links(user: CurrentUser, key: Key) -> dict[RemedyKind, tuple[str, st
         links[RemedyKind.ENABLE_BOT] = (may_manage_bots, reverse("bots:enable", args=[key.bot_id]), gettext("Enable"))
         links[RemedyKind.BOT_LIST] = (may_manage_bots, allow_list, gettext("Edit allowed IPs"))
     return {kind: (url, text) for kind, (is_allowed, url, text) in links.items() if is_allowed}
-
-
-def _alternative_key(user: CurrentUser, explanation: Explanation) -> Key | None:
-    """The newest usable key of the same organisation that has the missing permission; None if nothing is missing."""
-    if not any(step.rule is Rule.PERMISSION and step.reason is DenialReason.SCOPE for step in explanation.steps):
-        return None
-    keys: Any = Key.objects.visible_to(user.actor).filter(organisation=explanation.key.organisation_id)
-    newest = keys.order_by("-created_at", "-id").values("id")[:MAX_ALTERNATIVES_SEARCHED]
-    alternatives = (
-        keys.usable().filter(id__in=newest, inherits=False, scopes__in=explanation.needs).exclude(id=explanation.key.id)
-    )
-    alternative: Key | None = alternatives.order_by("-created_at", "-id").first()
-    return alternative
