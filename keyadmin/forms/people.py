@@ -24,7 +24,11 @@ class OrganisationField(forms.TypedChoiceField):
     def set_organisations(self, organisations: Sequence[Organisation], *, optional: bool = False) -> None:
         choices: list[tuple[str, Any]] = [(str(each.id), each.name) for each in organisations]
         self.required = not optional
-        self.choices = [_NO_ORGANISATION, *choices] if optional else choices
+        if optional:
+            choices = [_NO_ORGANISATION, *choices]
+        elif len(choices) > 1:
+            choices = [("", gettext("Choose an organisation")), *choices]
+        self.choices = choices
 
 
 class RoleForm(OperationForm):

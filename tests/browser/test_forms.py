@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-from keyadmin.models import Key
+from keyadmin.models import Key, Organisation
 from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.scenes import KEYS, fill_create, modal, open_create, open_list
@@ -252,3 +252,21 @@ def test_history_search_shows_count_and_is_kept_by_filters(page: Page, demo: Dem
     expect(page.locator("#found")).to_have_text("No events match.")
     page.get_by_role("link", name="Remove filter Action Key revoked").click()
     expect(page.get_by_label("Search history")).to_have_value("holidays on Mars")
+
+
+def test_another_owner_brings_its_channels_and_rules_to_the_form_as_a_page_too(page: Page, demo: Demo) -> None:
+    demo.add_rows()
+    Organisation.objects.filter(id=demo.contoso.id).update(may_never_expire=False, max_expiry_days=30)
+    page.goto("/keys/create/")
+    form = modal(page)
+    owner = form.get_by_label("Owner")
+    expect(owner).to_have_value("")
+    expect(form.get_by_role("checkbox", name="Telegram")).to_have_count(0)
+    owner.select_option(label="Concierge")
+    expect(form.get_by_role("checkbox", name="Telegram")).to_be_visible()
+    expect(form.get_by_role("radio", name="Admin")).to_be_visible()
+    expect(form.get_by_text("Its bot’s addresses: 203.0.113.0/24")).to_be_visible()
+    owner.select_option(value=f"standard:{demo.contoso.id}")
+    expect(form.get_by_role("checkbox", name="Telegram")).to_have_count(0)
+    expect(form.get_by_role("radio", name="Never")).to_have_count(0)
+    expect(form.get_by_text("Its bot’s addresses")).to_have_count(0)

@@ -131,6 +131,19 @@ def test_expired_key_needs_a_new_expiry(jonas: Person, northwind: Organisation, 
     assert key.expires_at.isoformat() == f"{day}T23:59:59+00:00"
 
 
+def test_key_outside_the_rules_is_reactivated_with_a_new_expiry(
+    jonas: Person, northwind: Organisation, signed_in: SignedIn
+) -> None:
+    key = KeyFactory.create(organisation=northwind, revoked=True, expires_at=timezone.now() + timedelta(days=60))
+    Organisation.objects.filter(id=northwind.id).update(max_expiry_days=30)
+    client, url = signed_in(jonas), f"/keys/{key.id}/reactivate/"
+    assert "Choose a time at most 30 days from now." in client.get(url).content.decode()
+    assert client.post(url, {"reason": ""}).status_code == 422
+    day = (timezone.now() + timedelta(days=5)).date()
+    assert client.post(url, {"reason": "", "expires_on": day.isoformat()}).status_code == 302
+    assert Key.objects.get(id=key.id).revoked_at is None
+
+
 def test_active_key_cannot_be_reactivated(jonas: Person, key: Key, htmx: SignedIn) -> None:
     assert htmx(jonas).get(f"/keys/{key.id}/reactivate/").status_code == 409
 
@@ -159,12 +172,27 @@ def test_deleted_key_page_says_who_and_when(
     assert "HX-Trigger" not in htmx(lena).get(f"/keys/{key.id}/revoke/")
 
 
-def test_deleted_key_page_belongs_to_its_organisation(
-    maya: Person, lena: Person, key: Key, signed_in: SignedIn
+@pytest.mark.parametrize(("query", "current"), [("", None), ("?organisation=contoso", "Contoso")])
+def test_page_of_a_key_keeps_the_organisation_of_the_switcher(
+    maya: Person,
+    northwind: Organisation,
+    contoso: Organisation,
+    key: Key,
+    signed_in: SignedIn,
+    query: str,
+    current: str | None,
 ) -> None:
     client = signed_in(maya)
+    client.get("/keys/?organisation=northwind")
+    client.get(f"/keys/{query}")
+    bot = BotFactory.create(organisation=northwind)
+    paths = [f"/keys/{key.id}/", f"/keys/{key.id}/networks/", f"/explain/?key={key.id}", f"/bots/{bot.id}/"]
+    for path in (*paths, "/keys/create/"):
+        switcher = client.get(path).context["switcher"]
+        assert (switcher["current"] and switcher["current"]["name"]) == current, path
     client.post(f"/keys/{key.id}/delete/", {"name": key.name})
-    assert client.get(f"/keys/{key.id}/").context["switcher"]["current"]["name"] == "Northwind"
+    switcher = client.get(f"/keys/{key.id}/").context["switcher"]
+    assert (switcher["current"] and switcher["current"]["name"]) == current
 
 
 def test_forbidden_actions_say_who_may_do_them(asha: Person, key: Key, htmx: SignedIn, signed_in: SignedIn) -> None:

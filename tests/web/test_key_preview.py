@@ -92,9 +92,12 @@ def test_ranges_of_the_bot_apply(preview: Preview, northwind: Organisation) -> N
     assert said["no-networks"] == "Its bot’s addresses: 203.0.113.0/24"
     assert "from 203.0.113.0/24," in said["sentence"]
     assert said["broad"] == said["outside"] == ""
-    assert "from 203.0.113.9/32," in preview(**owned, networks=["203.0.113.9", "10.0.0.5"])["sentence"]
+    said = preview(**owned, networks=["203.0.113.9", "10.0.0.5"])
+    assert "from 203.0.113.9/32," in said["sentence"]
+    assert said["outside"] == "Restricted by Concierge to: 203.0.113.0/24. On both lists: 203.0.113.9/32."
     said = preview(**owned, networks=["10.0.0.5"])
     assert said["outside"] == (
+        "Restricted by Concierge to: 203.0.113.0/24. "
         "10.0.0.5/32 is outside Concierge’s allow-list. This key can’t be used from any address."
     )
     assert "from no IP address," in said["sentence"]

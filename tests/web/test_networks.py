@@ -177,7 +177,7 @@ def test_change_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot:
 def test_key_list_that_blocks_a_used_address_must_be_confirmed(
     jonas: Person, northwind: Organisation, htmx: SignedIn
 ) -> None:
-    """The busiest of today: not of yesterday, not another key's; and who called a moment ago, counted or not."""
+    """Those of today: not of yesterday, not another key's; and who called a moment ago, counted or not."""
     key, other = KeyFactory.create(organisation=northwind), KeyFactory.create(organisation=northwind)
     today = timezone.now().astimezone(UTC).date()
     use(key, "203.0.113.9", 7)
@@ -187,7 +187,7 @@ def test_key_list_that_blocks_a_used_address_must_be_confirmed(
     AddressDay.objects.create(key_id=key.id, day=yesterday, address="203.0.113.12", count=900, weight=900)
     url = f"/keys/{key.id}/networks/"
     warned = htmx(jonas).post(url, {"network": "10.0.0.0/8"}).content.decode()
-    assert "This would block 203.0.113.10, which made 9 requests today." in warned
+    assert "This would block 2 addresses that made 16 requests today: 203.0.113.10 (9), 203.0.113.9 (7)." in warned
     Meter.objects.filter(key_id=key.id).update(last_used_at=timezone.now(), last_used_ip="203.0.113.99")
     warned = htmx(jonas).post(url, {"network": "203.0.113.0/27"}).content.decode()
     assert "This would block 203.0.113.99, which made 1 request today." in warned

@@ -170,3 +170,22 @@ def test_security_pages_cost_the_same_number_of_statements_for_many_rows(
             assert client.get(url).status_code == 200
         counts.append(len(captured))
     assert counts[0] == counts[1]
+
+
+def test_public_keys_has_a_section_for_each_kind(
+    maya: Person, northwind: Organisation, contoso: Organisation, signed_in: SignedIn
+) -> None:
+    KeyFactory.create(organisation=northwind, public=True, name="Northwind key", networks=["203.0.113.0/24"])
+    KeyFactory.create(organisation=contoso, public=True, name="Contoso key")
+    KeyFactory.create(bot=BotFactory.create(organisation=northwind), name="Key of a bot")
+    KeyFactory.create(organisation=northwind, name="Standard key")
+    html = signed_in(maya).get("/security/public-keys/").content.decode()
+    public, bots = html.split("Organisation-wide</caption>")[1].split("Bots’ keys</caption>")
+    assert "Northwind key" in public
+    assert "Contoso key" in public
+    assert "203.0.113.0/24" in public
+    assert "Key of a bot" in bots
+    assert "Northwind key" not in bots
+    assert "Standard key" not in html
+    html = signed_in(maya).get("/security/public-keys/?organisation=contoso").content.decode()
+    assert "Northwind key" not in html

@@ -81,7 +81,7 @@ def test_switcher_shows_bots_and_tier_of_the_organisation(
     bot = BotFactory.create(organisation=northwind)
     BotFactory.create(organisation=contoso)
     client = signed_in(maya)
-    for page in ("/keys/?organisation=northwind", "/organisations/northwind/", f"/bots/{bot.id}/"):
+    for page in ("/keys/?organisation=northwind", f"/bots/{bot.id}/", "/organisations/northwind/"):
         assert client.get(page).context["switcher"]["current"]["caption"] == "1 bot · Standard tier", page
 
 

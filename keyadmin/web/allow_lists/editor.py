@@ -21,7 +21,7 @@ from keyadmin.forms.keys import KeyValuesForm
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.allow_list_rules import RejectedNetwork, effect_of_emptying
 from keyadmin.operations.policy import Permission, permissions_for_key
-from keyadmin.web.allow_lists.lockout import BlockedAddress
+from keyadmin.web.allow_lists.lockout import Lockout
 from keyadmin.web.common.actors import client_ip
 from keyadmin.web.common.current_user import CurrentUser
 
@@ -51,7 +51,7 @@ class Editor:
     editing: UUID | None = None
     draft: str | None = None
     problems: Sequence[RejectedNetwork] = ()
-    blocked: BlockedAddress | None = None
+    blocked: Lockout | None = None
     #: The ranges that "Add anyway" confirms, as text.
     anyway: str = ""
     #: The entry whose removal must be confirmed: the last one, or one that is in use.
@@ -70,7 +70,7 @@ class Editor:
 
     @property
     def warning(self) -> str:
-        """The address that the change would block."""
+        """The addresses and keys that the change would block."""
         return self.blocked.warning if self.blocked else ""
 
 

@@ -20,6 +20,8 @@ from keyadmin.web.keys import rows
 
 PAGE_SIZE: Final = 20
 ENTRIES_PAGE_SIZE: Final = 50
+#: Organisation-wide keys that the page lists. The list of keys has all.
+MAX_PUBLIC_KEYS: Final = 50
 _BY_OWNER: Final = paging.Order("sort_key", False, str, UUID)
 _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 
@@ -29,16 +31,22 @@ _BY_OWNER_ID: Final = paging.Order("owner_id", False, UUID, UUID)
 def public_keys(request: PageRequest) -> HttpResponse:
     user = get_current_user(request)
     listing = Listing(request, user, SearchFilters, reverse("security:public-keys"))
-    found: Any = rows.readable(user).filter(kind=KeyKind.BOT)
+    found: Any = rows.readable(user).filter(kind__in=(KeyKind.BOT, KeyKind.PUBLIC))
     if listing.organisation:
         found = found.filter(organisation=listing.organisation)
     if q := listing.filters.get("q"):
         found = found.search(q)
-    context = listing.page(found, paging.NEWEST_FIRST, PAGE_SIZE) | {"section": "public"}
-    rows.annotate(context["rows"], user)
+    context = listing.page(found.filter(kind=KeyKind.BOT), paging.NEWEST_FIRST, PAGE_SIZE) | {"section": "public"}
+    of_organisations = list(
+        found.filter(kind=KeyKind.PUBLIC).order_by("organisation__name", "id")[: MAX_PUBLIC_KEYS + 1]
+    )
+    context["public_keys"] = of_organisations[:MAX_PUBLIC_KEYS]
+    context["has_more_public_keys"] = len(of_organisations) > MAX_PUBLIC_KEYS
+    rows.annotate([*context["rows"], *context["public_keys"]], user)
+    for key in (*context["rows"], *context["public_keys"]):
+        key.own_ranges = [str(entry) for entry in key.allow_list.all()]
     for key in context["rows"]:
         key.whitelist = [str(entry) for entry in key.bot.allow_list.all()]
-        key.own_ranges = [str(entry) for entry in key.allow_list.all()]
         key.bot_url = bots.bot_keys_url(key.bot)
     return render(request, f"security/public_keys.html{'#rows' if htmx.is_htmx(request) else ''}", context)
 

@@ -110,12 +110,12 @@ def entry(request: PageRequest, entry: UUID) -> HttpResponseBase:
 
 @require_POST
 def remove(request: PageRequest, entry: UUID) -> HttpResponseBase:
-    """Remove a range. The last one must be confirmed, because it allows any address; so must one that is in use."""
+    """Remove a range. The last one must be confirmed, because it allows any address; so must one that is needed."""
     user = get_current_user(request)
     row, owner = _get_entry(user, entry)
     network = str(row.network)
     kept = [other.network for other in _entries(owner) if other.id != row.id]
-    blocked = lockout.find_blocked_address(user.actor, owner, [*kept, row.network], kept)
+    blocked = lockout.find_lockout(user.actor, owner, [*kept, row.network], kept)
     if blocked and request.POST.get("anyway") != network:
         asking = _editor(request, user, owner, confirming=row.id, blocked=blocked, focus="confirm")
         return _response(request, asking, status=422)
@@ -175,11 +175,11 @@ def _blocked(
     after: list[cidr.Network],
     new: list[cidr.Network],
 ) -> dict[str, Any]:
-    """The state of an editor that asks about an address that would be blocked, unless exactly `new` was confirmed."""
+    """The state of an editor that asks about what would be blocked, unless exactly `new` was confirmed."""
     anyway = " ".join(map(str, new))
     if request.POST.get("anyway") == anyway:
         return {}
-    blocked = lockout.find_blocked_address(user.actor, owner, before, after)
+    blocked = lockout.find_lockout(user.actor, owner, before, after)
     return {"blocked": blocked, "anyway": anyway} if blocked else {}
 
 
@@ -224,7 +224,6 @@ def _get_key(user: CurrentUser, key: UUID, permission: Permission) -> Any:
         raise deleted.not_found_error(user, key)
     if permission != Permission.READ_KEYS:
         policy.require_for_key(user.actor, permission, row.organisation, row.kind)
-    user.page_organisation = row.organisation
     return row
 
 

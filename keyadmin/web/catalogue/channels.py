@@ -94,8 +94,8 @@ def remove(request: PageRequest, channel_id: UUID) -> HttpResponseBase:
 def _create_form(request: PageRequest, user: CurrentUser) -> ChannelForm:
     """The form, with a choice of organisation if the user manages the channels of several.
 
-    It preselects the organisation that the page behind the dialog is filtered by. Raises ForbiddenError if the user
-    manages no channels, and NotFoundError if they may not read any organisation.
+    It preselects the only organisation, or the one that the page behind the dialog is filtered by. Raises
+    ForbiddenError if the user manages no channels, and NotFoundError if they may not read any organisation.
     """
     organisations = [o for o in user.organisations if Permission.MANAGE_CHANNELS in user.permissions(o.id)]
     if not organisations:
@@ -103,8 +103,9 @@ def _create_form(request: PageRequest, user: CurrentUser) -> ChannelForm:
             raise NotFoundError
         raise policy.forbidden(Permission.MANAGE_CHANNELS, Permission.MANAGE_CHANNELS, user.organisations[0])
     slug = htmx.current_organisation_slug(request)
-    selected = next((o for o in organisations if o.slug == slug), organisations[0])
-    form = ChannelForm(htmx.submitted(request), initial={"organisation": selected.id})
+    only = organisations[0] if len(organisations) == 1 else None
+    selected = next((o for o in organisations if o.slug == slug), only)
+    form = ChannelForm(htmx.submitted(request), initial={"organisation": selected.id if selected else None})
     choice = OrganisationField()
     choice.set_organisations(organisations)
     form.fields["organisation"] = choice

@@ -21,10 +21,32 @@ from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from keyadmin.models.usage_sums import INSTALLATION, KeySubset, Subject
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission
-from keyadmin.web.common import actors
+from keyadmin.web.common import actors, preferences
 
+#: Pages with the filter `organisation` in the query. On them, the switcher stays on the page. On all other pages, it
+#: leads to the first of them.
+SWITCHABLE_PAGES: Final = [
+    "keys:list",
+    "history:list",
+    "bots:list",
+    "security:public-keys",
+    "security:allow-lists",
+    "people:list",
+    "channels:list",
+    "settings",
+    "home",
+    "usage",
+    "review:report",
+    "explain",
+]
 #: The number of organisations that the switcher lists for a person with a system role. Others are reached by URL.
 MAX_LISTED_ORGANISATIONS: Final = 100
+
+
+def is_switchable(request: HttpRequest) -> bool:
+    """Whether the request is for one of SWITCHABLE_PAGES."""
+    match = request.resolver_match
+    return match is not None and match.view_name in SWITCHABLE_PAGES
 
 
 class CurrentUser:
@@ -32,7 +54,7 @@ class CurrentUser:
 
     def __init__(self, request: HttpRequest) -> None:
         self._request = request
-        #: The organisation of the page, which the shell shows. The view sets it.
+        #: The organisation that the page is about, which the switcher shows. The view sets it.
         self.page_organisation: Organisation | None = None
 
     @cached_property
@@ -71,8 +93,20 @@ class CurrentUser:
         """The organisation's slug in the path or the query; "" without one."""
         match = self._request.resolver_match
         in_path = match.kwargs.get("slug", "") if match else ""
-        slug = str(in_path or self._request.GET.get("organisation", ""))
+        slug = str(in_path or self.selected_slug)
         return slug if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", slug) else ""
+
+    @property
+    def selected_slug(self) -> str:
+        """The slug of the switcher's organisation: that in the URL of a list; on other pages that of the last list."""
+        if is_switchable(self._request) or "organisation" in self._request.GET:
+            return str(self._request.GET.get("organisation", ""))
+        return preferences.get_organisation_slug(self._request)
+
+    @property
+    def selected_organisation(self) -> Organisation | None:
+        """The organisation that the switcher shows; None for all organisations."""
+        return self.find_organisation(self.selected_slug)
 
     @property
     def can_read_anything(self) -> bool:

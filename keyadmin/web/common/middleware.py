@@ -12,7 +12,8 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from keyadmin.conf import conf
 from keyadmin.core.errors import OperationError
-from keyadmin.web.common import errors, htmx
+from keyadmin.web.common import errors, htmx, preferences
+from keyadmin.web.common.current_user import is_switchable
 
 type View = Callable[..., HttpResponseBase]
 
@@ -44,6 +45,8 @@ class PageMiddleware(LoginRequiredMiddleware):
         if "no-store" not in response.get("Cache-Control", ""):
             response["Cache-Control"] = "no-store"
         patch_vary_headers(response, ["HX-Request", "Cookie"])
+        if request.method == "GET" and response.status_code == 200 and is_switchable(request):
+            preferences.remember_organisation(request, response)
         return response
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.conf import conf
 from keyadmin.models import Bot, Key, Organisation
 from keyadmin.web.common import capped_count, preferences, querystring
-from keyadmin.web.common.current_user import CurrentUser, get_current_user
+from keyadmin.web.common.current_user import SWITCHABLE_PAGES, CurrentUser, get_current_user
 
 
 def _every_reader(user: CurrentUser) -> bool:
@@ -65,6 +65,7 @@ NAVIGATION: Final[list[tuple[Promise | str, list[NavigationItem]]]] = [
             NavigationItem("keys", _("API keys"), "key-round", "keys:list", counted=Key.objects),
             NavigationItem("bots", _("Bots"), "bot", "bots:list", counted=Bot.objects),
             NavigationItem("usage", _("Usage"), "chart-column", "usage"),
+            NavigationItem("explain", _("Explain"), "route", "explain"),
         ],
     ),
     (
@@ -111,22 +112,6 @@ NAVIGATION: Final[list[tuple[Promise | str, list[NavigationItem]]]] = [
             NavigationItem("settings", _("Settings"), "settings", "settings"),
         ],
     ),
-]
-#: Pages with the filter `organisation` in the query. On them, the switcher stays on the page. On all other pages, it
-#: leads to the first of them.
-SWITCHABLE_PAGES: Final = [
-    "keys:list",
-    "history:list",
-    "bots:list",
-    "security:public-keys",
-    "security:allow-lists",
-    "people:list",
-    "channels:list",
-    "settings",
-    "home",
-    "usage",
-    "review:report",
-    "explain",
 ]
 
 
@@ -215,10 +200,10 @@ class Shell:
 
     @cached_property
     def _organisation(self) -> Organisation | None:
-        """The organisation of the page, or the one in the filter of its URL; None without one."""
+        """The organisation that the page is about, else the selected one; None for all."""
         selected = self._user.page_organisation
         if selected is None:
-            return self._user.find_organisation(self._request.GET.get("organisation", ""))
+            return self._user.selected_organisation
         # The same row from the list has its tier loaded.
         return next((listed for listed in self._user.organisations if listed == selected), selected)
 

@@ -1,7 +1,7 @@
 """The forms that create and edit a key."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -15,10 +15,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import trigger_client_event
 
+from keyadmin.core import cidr
 from keyadmin.core.errors import ConflictError, InvalidInputError, NotFoundError, OperationError, StaleRevisionError
-from keyadmin.forms.key_choices import KeyFormChoices
+from keyadmin.forms.key_choices import KeyFormChoices, KeyOwner
 from keyadmin.forms.keys import PRESETS, EditForm, KeyForm, KeyValuesForm
-from keyadmin.models import KeyKind, ScopeDay
+from keyadmin.models import Bot, KeyKind, ScopeDay
 from keyadmin.operations import keys as operations
 from keyadmin.operations import policy, revisions
 from keyadmin.operations.allow_list_rules import effect_of_emptying
@@ -50,6 +51,8 @@ def create(request: PageRequest) -> HttpResponse:
         return _create_form(request, KeyForm(initial=initial, choices=choices))
     form = KeyForm(request.POST, choices=choices)
     if form.is_valid():
+        if warning := _unusable_warning(request, choices.owner.bot, form, choices.bot_networks):
+            return _create_form(request, form, status=422, warning=warning)
         operation = partial(operations.issue, actor=user.actor, **form.values())
         if shown := secret_reveal.run_once(request, user, form, operation):
             return shown
@@ -111,15 +114,18 @@ def preview_edit(request: PageRequest, key: UUID) -> HttpResponse:
 
 
 def _create_choices(request: HttpRequest, user: CurrentUser) -> KeyFormChoices:
-    """What the user may choose for a new key. The organisation of the current page comes first."""
+    """What the user may choose for a new key. Preselects the organisation that the current page is filtered by."""
     permissions = {organisation.id: user.permissions(organisation.id) for organisation in user.organisations}
     organisations = [o for o in user.organisations if o.is_active and Permission.ISSUE_KEYS in permissions[o.id]]
     if not organisations:
         raise _create_error(user)
     slug = htmx.current_organisation_slug(request)
-    organisations.sort(key=lambda organisation: organisation.slug != slug)
+    selected = next((organisation for organisation in organisations if organisation.slug == slug), None)
+    if selected is None and len(organisations) == 1:
+        selected = organisations[0]
     data = request.POST if request.method == "POST" else request.GET
-    default_owner = f"{KeyKind.MASTER}:{organisations[0].id}" if request.GET.get("kind") == KeyKind.MASTER else ""
+    kind = KeyKind.MASTER if request.GET.get("kind") == KeyKind.MASTER else KeyKind.STANDARD
+    default_owner = KeyOwner(selected, kind=kind).value if selected else ""
     return KeyFormChoices.for_actor(
         user.actor,
         organisations=organisations,
@@ -149,22 +155,39 @@ def _edit_choices(user: CurrentUser, key: Any) -> KeyFormChoices:
 def _allow_list_warning(request: HttpRequest, user: CurrentUser, key: Any, form: EditForm) -> AllowListWarning | None:
     """The warning about a changed allow-list, unless exactly this list was confirmed."""
     before, after = key.own_networks, form.cleaned_data["networks"]
-    networks = " ".join(sorted(map(str, after)))
+    networks = _as_text(after)
     if set(before) == set(after) or request.POST.get("anyway") == networks:
         return None
     if not after:
         return AllowListWarning(effect_of_emptying(key), networks)
-    blocked = lockout.find_blocked_address(user.actor, key, before, after)
+    blocked = lockout.find_lockout(user.actor, key, before, after)
     return AllowListWarning(blocked.warning, networks) if blocked else None
 
 
-def _create_form(request: HttpRequest, form: KeyForm) -> HttpResponse:
+def _unusable_warning(
+    request: HttpRequest, bot: Bot | None, form: KeyForm, bot_networks: Sequence[cidr.Network]
+) -> AllowListWarning | None:
+    """The warning that no address could use the new key, unless exactly this list was confirmed."""
+    networks = form.cleaned_data["networks"]
+    message = lockout.outside_bot(networks, bot, bot_networks)
+    text = _as_text(networks)
+    return AllowListWarning(message, text) if message and request.POST.get("anyway") != text else None
+
+
+def _as_text(networks: Collection[cidr.Network]) -> str:
+    return " ".join(sorted(map(str, networks)))
+
+
+def _create_form(
+    request: HttpRequest, form: KeyForm, *, status: int = 0, warning: AllowListWarning | None = None
+) -> HttpResponse:
     context = _form_context(request, form) | {
         "may_inherit": True,
         "preview_url": reverse("keys:preview"),
         "back_url": reverse("keys:list"),
+        "warning": warning,
     }
-    return render(request, "keys/create.html", context, status=htmx.form_status(form))
+    return render(request, "keys/create.html", context, status=status or htmx.form_status(form))
 
 
 def _edit_form(request: HttpRequest, key: Any, form: EditForm, status: int = 200, **extra: Any) -> HttpResponse:

@@ -56,7 +56,6 @@ def deleted_key_page(request: HttpRequest, user: CurrentUser, key: UUID) -> Http
     event = _deletion_event(user, key)
     if event is None or htmx.is_htmx(request):
         raise not_found_error(user, key, event)
-    user.page_organisation = next((known for known in user.organisations if known.id == event.organisation_id), None)
     context = {
         "deleted": DeletedKey.from_event(event),
         "history_url": querystring.link(reverse("history:list"), {"target": key}),

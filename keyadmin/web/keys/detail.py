@@ -15,11 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from keyadmin.core import cidr
 from keyadmin.core.redaction import parse_request_line
 from keyadmin.forms.filters import DenialFilters
 from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
 from keyadmin.operations import keys as operations
 from keyadmin.operations.policy import Permission
+from keyadmin.web.allow_lists.lockout import outside_bot
 from keyadmin.web.common import htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.common.inline_edit import InlineDescription
@@ -76,7 +78,6 @@ def detail(request: PageRequest, key: UUID) -> HttpResponse:
     row = _key_for_page(user, key)
     if row is None:
         return deleted_key_page(request, user, key)
-    user.page_organisation = row.organisation
     days = charts.parse_days(request.GET.get("days", ""))
     context = _page_context(user, row) | _usage_context(row, days)
     context |= {"list_url": request.get_full_path(), "section": "keys"}
@@ -108,7 +109,6 @@ def denied_requests(request: PageRequest, key: UUID) -> HttpResponse:
     row = Key.objects.visible_to(user.actor).filter(id=key).select_related("organisation").first()
     if row is None:
         return deleted_key_page(request, user, key)
-    user.page_organisation = row.organisation
     day = DenialFilters(request.GET).valid_values().get("since") or timezone.now().date() - _DEFAULT_PERIOD
     since = datetime.combine(day, time.min, tzinfo=UTC)
     denied: Any = UsageHour.objects.denied(row.id, since)
@@ -175,6 +175,8 @@ def _key_for_page(user: CurrentUser, key: UUID) -> Any:
 
 def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
     entries = list(AllowListEntry.objects.filter(Q(key=key.id) | Q(bot=key.bot_id, bot__isnull=False)))
+    networks = [entry.network for entry in entries if entry.key_id]
+    bot_networks = [entry.network for entry in entries if entry.bot_id]
     key.may = rows.allowed_actions(key, user)
     key.status_note = rows.status_note(key)
     may_read_history = Permission.READ_HISTORY in user.permissions(key.organisation_id)
@@ -184,8 +186,10 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
         "scopes": annotate_last_use(key, key.scopes.all()),
         "last_denial": last_denial(key),
         "channels": key.channels.all(),
-        "networks": [entry.network for entry in entries if entry.key_id],
-        "bot_networks": [entry.network for entry in entries if entry.bot_id],
+        "networks": networks,
+        "bot_networks": bot_networks,
+        "common_networks": cidr.intersection(networks, bot_networks),
+        "outside": outside_bot(networks, key.bot, bot_networks),
         "may_edit": key.may["edit"],
         "may_read_history": may_read_history,
         "events": events[:MAX_EVENTS] if may_read_history else [],

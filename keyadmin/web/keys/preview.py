@@ -7,11 +7,12 @@ from typing import Any, Final, Self
 
 from django.utils.formats import date_format
 from django.utils.text import get_text_list
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 
 from keyadmin.core import cidr
 from keyadmin.forms.keys import KeyValuesForm
-from keyadmin.models import Bot, Person
+from keyadmin.models import Person
+from keyadmin.web.allow_lists.lockout import outside_bot
 
 #: Networks that the sentence names. It gives the number of more.
 _MAX_NAMED: Final = 3
@@ -28,12 +29,16 @@ class KeyPreview:
     channels: str
     networks: str
     until: str
+    #: Requests in an hour; 0 while no owner is selected.
     limit: int
     never_expires: bool
     expires_at: datetime | None
-    #: The bot's ranges, which apply to its keys.
+    #: The bot and its ranges, which apply to its keys.
+    bot: str
     bot_networks: list[str]
-    #: That none of the key's own addresses is on its bot's list.
+    #: The addresses that are on both lists; "" if there is only one list, or if the lists have none in common.
+    common_networks: str
+    #: That no address is on both lists.
     outside: str
     #: What the key could do from any address, and the permissions for that.
     broad_abilities: str
@@ -55,7 +60,8 @@ class KeyPreview:
         is_open = not own and not bots
         everything = _everything(person, key) if has_full_access else ""
         expiry = form.expiry()
-        tier = next((tier for tier in choices.tiers if str(tier.id) == str(form["tier"].value())), choices.tiers[0])
+        default_tier = choices.tiers[0] if choices.tiers else None
+        tier = next((tier for tier in choices.tiers if str(tier.id) == str(form["tier"].value())), default_tier)
         channels = [channel.name for channel in choices.channels if str(channel.id) in _values(form, "channels")]
         return cls(
             name=str(form["name"].value() or "").strip()[:_MAX_NAME_LENGTH] or gettext("This key"),
@@ -64,11 +70,13 @@ class KeyPreview:
             channels=_join(channels) or gettext("all channels"),
             networks=gettext("any IP address") if is_open else _name_networks(networks),
             until=_until(expiry.at),
-            limit=tier.hourly_limit,
+            limit=tier.hourly_limit if tier else 0,
             never_expires=expiry.is_chosen and expiry.at is None,
             expires_at=expiry.at,
+            bot=choices.owner.bot.name if choices.owner.bot else "",
             bot_networks=[str(network) for network in bots],
-            outside=_outside(own, choices.owner.bot) if choices.owner.bot and own and not networks else "",
+            common_networks=_name_networks(networks) if own and bots and networks else "",
+            outside=outside_bot(own, choices.owner.bot, bots),
             broad_abilities=(everything or _join(scope.ability for scope in sensitive)) if is_open else "",
             broad_permissions=_join(scope.label for scope in sensitive),
             missed_permissions="" if has_full_access else _join(scope.label for scope in used),
@@ -98,15 +106,6 @@ def _name_networks(networks: Sequence[cidr.Network]) -> str:
     if len(networks) > _MAX_NAMED:
         return gettext("%(count)s IP ranges") % {"count": len(networks)}
     return _join(map(str, networks))
-
-
-def _outside(networks: Sequence[cidr.Network], bot: Bot) -> str:
-    message = ngettext(
-        "%(networks)s is outside %(bot)s’s allow-list.",
-        "%(networks)s are outside %(bot)s’s allow-list.",
-        len(networks),
-    )
-    return message % {"networks": _name_networks(networks), "bot": bot.name}
 
 
 def _join(texts: Iterable[Any]) -> str:

@@ -40,7 +40,7 @@ def version() -> str:
 
 @register.filter
 def relative_time(value: datetime | None, now: datetime | None = None) -> str:
-    """`2 min ago`, `in 3 days`: one unit, rounded down, relative to `now`. "" for None."""
+    """`2 min ago`, `in 3 months`: one unit, rounded, relative to `now`. "" for None."""
     if value is None:
         return ""
     difference = value - (now or timezone.now())
@@ -52,18 +52,19 @@ def relative_time(value: datetime | None, now: datetime | None = None) -> str:
 
 
 def _span(seconds: int) -> str:
-    """The number of the largest whole units. Minutes and hours are abbreviated."""
-    if seconds < HOUR:
-        return gettext("%(count)s min") % {"count": seconds // MINUTE}
-    if seconds < DAY:
-        return gettext("%(count)s h") % {"count": seconds // HOUR}
-    if seconds < 2 * MONTH:
-        days = seconds // DAY
+    """The rounded number of the largest units. Minutes and hours are abbreviated."""
+    minutes, hours, days, months, years = (
+        (2 * seconds + unit) // (2 * unit) for unit in (MINUTE, HOUR, DAY, MONTH, YEAR)
+    )
+    if minutes < HOUR // MINUTE:
+        return gettext("%(count)s min") % {"count": minutes}
+    if hours < DAY // HOUR:
+        return gettext("%(count)s h") % {"count": hours}
+    if days < 2 * MONTH // DAY:
         return ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
-    if seconds < YEAR:
-        months = seconds // MONTH
+    if months < YEAR // MONTH:
         return ngettext("%(count)s month", "%(count)s months", months) % {"count": months}
-    years = seconds // YEAR
+    years = max(1, years)
     return ngettext("%(count)s year", "%(count)s years", years) % {"count": years}
 
 

@@ -160,17 +160,18 @@ def test_addresses_that_a_list_would_block_are_known(proxied: Server, rows: Comm
         for _ in range(calls):
             assert proxied.request(headers=[*one.headers, from_address(address)]).status == 200
     soon(lambda: sum(sum(addresses(one).values()) for one in created), 19)
-    blocked_addresses: list[tuple[Bot | Key, str, tuple[str, int]]] = [
-        (bot, "192.0.2.0/24", ("203.0.113.9", 5)),
-        (created[1].key, "192.0.2.0/24", ("203.0.113.10", 4)),
-        (created[2].key, "192.0.2.0/24", ("8.8.8.8", 9)),
-        (bot, "203.0.113.0/24", ("192.0.2.1", 1)),
+    blocked_addresses: list[tuple[Bot | Key, str, dict[str, int]]] = [
+        (bot, "192.0.2.0/24", {"203.0.113.9": 5, "203.0.113.10": 4}),
+        (created[1].key, "192.0.2.0/24", {"203.0.113.10": 4, "203.0.113.9": 2}),
+        (created[2].key, "192.0.2.0/24", {"8.8.8.8": 9}),
+        (bot, "203.0.113.0/24", {"192.0.2.1": 1}),
     ]
     for owner, kept, blocked in blocked_addresses:
-        assert lockout.find_blocked_address(OPERATOR, owner, [], [parse(kept)]) == lockout.BlockedAddress(
-            *blocked, is_today=True
-        )
-    assert lockout.find_blocked_address(OPERATOR, created[1].key, [], [parse("203.0.113.0/24")]) is None
+        found = lockout.find_blocked_addresses(OPERATOR, owner, [], [parse(kept)])
+        assert found == lockout.BlockedAddresses(blocked, is_today=True)
+        assert found is not None
+        assert list(found.requests) == list(blocked), "the busiest first"
+    assert lockout.find_blocked_addresses(OPERATOR, created[1].key, [], [parse("203.0.113.0/24")]) is None
 
 
 def test_calls_without_an_identified_key_write_nothing(server: Server, rows: CommittedRows) -> None:
