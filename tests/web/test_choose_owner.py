@@ -81,5 +81,4 @@ def test_rows_of_a_bots_key_name_its_organisation(maya: Person, northwind: Organ
     client = signed_in(maya)
     for path in ("/keys/", "/review/", f"/keys/revoke/?key={key.id}"):
         assert "Concierge · Northwind" in client.get(path).content.decode(), path
-    head = client.get(f"/keys/{key.id}/").content.decode().partition("</header>")[0]
-    assert "Northwind" in client.get(f"/keys/{key.id}/").content.decode().split("<h1>")[1][:1500], head
+    assert "<span>Northwind</span>" in client.get(f"/keys/{key.id}/").content.decode()

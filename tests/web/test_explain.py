@@ -192,7 +192,6 @@ def test_explanation_counts_nothing_and_needs_few_statements(rows: CommittedRows
     before, events = rows.meter(about), Event.objects.count()
     with CaptureQueriesContext(connection) as captured:
         _, text = page(owner, about, on_behalf_of="sam@example.com")
-    assert f"{others[-1].key.name}</a>, which has the permission." in text
     assert len(captured) + len(statements) <= 12
     assert not any(words in sql.lower() for sql in statements for words in ("update", "insert", "meter_consume_slow"))
     after = rows.meter(about)

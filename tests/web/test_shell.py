@@ -34,6 +34,7 @@ def test_navigation_has_only_links_that_the_role_may_use(
         "API keys",
         "Bots",
         "Usage",
+        "Explain",
         "Public API keys",
         "IP allow-lists",
         "History",
@@ -90,7 +91,7 @@ def test_switcher_shows_bots_and_tier_of_the_organisation(
     [
         ("/keys/", ("2", "2")),
         ("/keys/?organisation=contoso", ("1", "1")),
-        ("/bots/{bot}/advanced/", ("1", "1")),
+        ("/bots/{bot}/advanced/", ("2", "2")),
         ("/organisations/contoso/", ("1", "1")),
     ],
 )

@@ -44,9 +44,9 @@ MAX_LISTED_ORGANISATIONS: Final = 100
 
 
 def is_switchable(request: HttpRequest) -> bool:
-    """Whether the request is for one of SWITCHABLE_PAGES."""
+    """Whether the request is for one of SWITCHABLE_PAGES, and not about one key."""
     match = request.resolver_match
-    return match is not None and match.view_name in SWITCHABLE_PAGES
+    return match is not None and match.view_name in SWITCHABLE_PAGES and "key" not in request.GET
 
 
 class CurrentUser:
