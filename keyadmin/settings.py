@@ -84,6 +84,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "django_htmx.templatetags.django_htmx",
+                "keyadmin.web.templatetags.pasted",
                 "keyadmin.web.templatetags.pictures",
                 "keyadmin.web.templatetags.ui",
                 "lucide.templatetags.lucide",

@@ -14,8 +14,12 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Organisation, Tier, paging
 from keyadmin.operations import policy
+from keyadmin.operations.revisions import ReadRevision
 
-_ETAG: Final = re.compile(r'"([0-9]{1,9})"')
+#: An entity tag (RFC 9110, section 8.8.3).
+_ETAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'
+_find_etags = re.compile(_ETAG).findall
+_is_list_of_etags = re.compile(rf"[ \t,]*{_ETAG}(?:[ \t]*,[ \t]*(?:{_ETAG})?)*[ \t]*").fullmatch
 
 
 def render_page[Shape](
@@ -48,9 +52,11 @@ def _page_url(request: HttpRequest, cursor: str) -> str:
 
 
 def require_known_filters(request: HttpRequest, query: ListFilters) -> None:
-    """Raise InvalidInputError for unknown parameters: ignoring a misspelt filter would return too many rows."""
+    """Raise InvalidInputError for unknown and repeated parameters: without a filter, a list has too many rows."""
     if unknown := sorted(request.GET.keys() - type(query).model_fields.keys()):
         raise InvalidInputError({name: ["This list has no filter of this name."] for name in unknown})
+    if repeated := sorted(name for name, values in request.GET.lists() if len(values) > 1):
+        raise InvalidInputError({name: ["Send this filter once."] for name in repeated})
 
 
 def get_or_404(rows: QuerySet[Any], **lookup: Any) -> Any:
@@ -68,18 +74,18 @@ def render[Shape](response: HttpResponse, rows: QuerySet[Any], shape: Callable[[
     return shape(row)
 
 
-def expected_revision(request: HttpRequest) -> int | None:
-    """Return the revision that If-Match names; None for any.
+def expected_revision(request: HttpRequest) -> ReadRevision:
+    """Return the revisions that If-Match names; None for any.
 
-    Raises InvalidInputError for a value that is not an ETag of this API.
+    RFC 9110, section 13.1.1: one of the listed tags must match. A weak tag never does, nor one that is not of this API.
+    Raises InvalidInputError for a value that is neither `*` nor a list of entity tags.
     """
-    value: str = request.headers.get("If-Match", "*")
+    value: str = request.headers.get("If-Match", "*").strip(" \t")
     if value == "*":
         return None
-    match = _ETAG.fullmatch(value)
-    if match is None:
+    if not _is_list_of_etags(value):
         raise InvalidInputError({"If-Match": ["Send the ETag that you received when you read the object."]})
-    return int(match[1])
+    return {int(tag) for weak, tag in _find_etags(value) if not weak and re.fullmatch("[0-9]{1,9}", tag, re.ASCII)}
 
 
 def filter_by_org(request: ApiRequest, rows: QuerySet[Any], slug: str) -> QuerySet[Any]:

@@ -6,12 +6,13 @@ from itertools import islice
 from typing import Any, Final
 
 import structlog
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
+from keyadmin.api.bodies import UnreadableBodyError
 from keyadmin.api.retry import LockTimeoutResponse
 from keyadmin.core import errors, problems
 from keyadmin.core.denials import Denial
@@ -50,7 +51,11 @@ def problem(
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return problem(request, 400, "bad-request", "The request cannot be read. Check that its body is valid JSON.")
+    return problem(request, 400, "bad-request", "The request cannot be read. Send it again.")
+
+
+def too_large(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return problem(request, 413, "content-too-large", "The body is too large. Send less data in one request.")
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -126,7 +131,9 @@ def install(api: NinjaAPI) -> None:
         errors.StaleRevisionError: lambda request, error: problem(request, 412, "precondition-failed", error.message),
         errors.ConflictError: lambda request, error: problem(request, 409, "conflict", error.message),
         errors.InvalidInputError: _invalid_input,
-        SuspiciousOperation: bad_request,  # such as a body that is too large
+        RequestDataTooBig: too_large,
+        SuspiciousOperation: bad_request,
+        UnreadableBodyError: _unreadable_body,
         UnreadablePostError: bad_request,
         Exception: server_error,
     }
@@ -134,7 +141,13 @@ def install(api: NinjaAPI) -> None:
         api.add_exception_handler(kind, handler)
 
 
+def _unreadable_body(request: HttpRequest, error: UnreadableBodyError) -> HttpResponse:
+    return problem(request, error.status, error.slug, error.detail)
+
+
 def _http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, UnreadableBodyError):
+        return _unreadable_body(request, error.__cause__)
     return {403: forbidden, 404: not_found}.get(error.status_code, bad_request)(request, error)
 
 
@@ -149,10 +162,54 @@ def _invalid_input(request: HttpRequest, error: errors.InvalidInputError) -> Htt
 
 
 def _validation_error(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    """The response repeats no value, which may be a secret."""
+    """One message for each field. The response repeats no value, which may be a secret."""
     errors: dict[str, list[str]] = {}
     for item in error.errors:
         start = 2 if item["loc"][0] == "body" else 1  # the second step of a body is the name of our parameter
         steps = [str(step) for step in item["loc"][start:] if step not in (ONE_CALL, MANY_CALLS)]
-        errors.setdefault(".".join(steps) or "body", []).append(item["msg"])
+        errors.setdefault(".".join(steps) or "body", [_message(item)])
     return invalid(request, errors)
+
+
+#: By Pydantic's type of error, the message. Names in braces are of the error's context.
+_MESSAGES: Final = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no field of this name.",
+    "value_error": "{error}",
+    "literal_error": "Use {expected}.",
+    "enum": "Use {expected}.",
+    "string_type": "Send a string.",
+    "string_unicode": "Send a string of valid Unicode characters.",
+    "string_too_short": "Use at least {min_length} characters.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "bool_type": "Send true or false.",
+    "bool_parsing": "Send true or false.",
+    "int_type": "Send a whole number.",
+    "int_parsing": "Send a whole number.",
+    "int_parsing_size": "Send a whole number with fewer digits.",
+    "int_from_float": "Send a whole number.",
+    "greater_than_equal": "Use {ge} or more.",
+    "less_than_equal": "Use {le} or less.",
+    "list_type": "Send a list.",
+    "too_short": "Send at least {min_length} item.",
+    "too_long": "Send at most {max_length} items.",
+    "dict_type": "Send an object.",
+    "model_type": "Send an object.",
+    "model_attributes_type": "Send an object.",
+    "uuid_type": "Send a UUID.",
+    "uuid_parsing": "Send a UUID.",
+    "timezone_aware": "Add the time zone, as in 2027-03-01T12:00:00Z.",
+    **dict.fromkeys(
+        ("datetime_type", "datetime_parsing", "datetime_from_date_parsing", "datetime_object_invalid"),
+        "Send a time that exists, in RFC 3339, such as 2026-12-31T23:59:59Z.",
+    ),
+    **dict.fromkeys(
+        ("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"),
+        "Send a day that exists, such as 2026-11-22.",
+    ),
+}
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    """The message for an error of Pydantic, whose own texts name its types."""
+    return _MESSAGES.get(item["type"], "This value is not valid.").format(**item.get("ctx", {}))

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from ninja import Status
 
 from keyadmin.api.auth import ApiRequest, actor_of
+from keyadmin.api.bodies import read_json
 from keyadmin.core.errors import ConflictError, DuplicateRequestError, InvalidInputError, NotFoundError
 from keyadmin.operations import idempotency
 
@@ -80,5 +81,5 @@ def _idempotency_key(request: ApiRequest) -> str:
 
 def _request_digest(request: ApiRequest) -> str:
     """Return SHA-256 of method, URL and body. White space and the order of fields in the JSON do not matter."""
-    body = json.dumps(json.loads(request.body or "null"), sort_keys=True)
+    body = json.dumps(read_json(request), sort_keys=True)
     return hashlib.sha256(f"{request.method} {request.get_full_path()}\n{body}".encode()).hexdigest()

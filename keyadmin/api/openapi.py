@@ -59,7 +59,7 @@ _PROBLEM_HEADERS: Final = {
     429: ["Retry-After", "RateLimit", "RateLimit-Policy", "Keyadmin-Key-Expires"],
     503: ["Retry-After"],
 }
-_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 411, 412, 413, 422, 429, 503)
+_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 411, 412, 413, 415, 422, 429, 503)
 _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -69,8 +69,8 @@ _IDEMPOTENCY_KEY: Final[Json] = {
 _IF_MATCH: Final[Json] = {
     "name": "If-Match",
     "in": "header",
-    "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-    "description": "The ETag of the object as it was read. If the object has changed since, the edit gets 412.",
+    "schema": {"type": "string", "pattern": '^(\\*|(W/)?"[!#-~]*"(, (W/)?"[!#-~]*")*)$'},
+    "description": "The ETag of the object as it was read, or several. If none is the current one, the edit gets 412.",
 }
 
 
@@ -187,7 +187,10 @@ class Document(OpenAPISchema):
         details["operationId"] = f"{module}_{name}".rstrip("_")
         details["summary"] = details["description"].partition(".")[0]
         details["description"] += _credentials_text(details["security"])
-        details["responses"] = {str(status): response for status, response in details["responses"].items()}
+        responses = details["responses"]
+        if "requestBody" in details:
+            responses |= {status: _ref("responses", str(status)) for status in (413, 415)}
+        details["responses"] = {str(status): responses[status] for status in sorted(responses, key=int)}
         for response in details["responses"].values():
             self._add_examples(response.get("content", {}), is_request=False)
         self._add_examples(details.get("requestBody", {}).get("content", {}), is_request=True)

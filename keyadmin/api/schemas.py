@@ -1,14 +1,11 @@
 """Shared schemas: request bodies, queries and parts of responses."""
 
-import json
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from django.http import HttpRequest
-from ninja.parser import Parser
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from keyadmin.core.callers import KeyIdentity
 from keyadmin.models import Role
@@ -16,8 +13,6 @@ from keyadmin.models import Role
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
-#: Fields of one object of a body. No resource has as many.
-MAX_FIELDS: Final = 200
 
 Text = Annotated[str, Field(max_length=2000)]
 Slug = Annotated[str, Field(description="The organisation's slug. Callers with several organisations must send it.")]
@@ -29,36 +24,27 @@ def is_storable(text: str) -> bool:
     return not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
 
 
-class StrictParser(Parser):
-    """Reject JSON that parsers read differently: a repeated field name, NaN and Infinity.
-
-    An object may have MAX_FIELDS fields: Pydantic builds one error for each unknown field before any can be left out.
-    """
-
-    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(
-            request.body, object_pairs_hook=_unique_fields, parse_constant=_reject_constant
-        )
-        return body
+def _require_storable(value: Any) -> Any:
+    """The value. Raises ValueError if a text in it, or in a list, cannot be stored."""
+    for item in value if isinstance(value, list) else (value,):
+        if isinstance(item, str) and not is_storable(item):
+            raise ValueError("Remove control characters and incomplete Unicode characters.")
+    return value
 
 
-def _unique_fields(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(pairs) > MAX_FIELDS:
-        raise ValueError(f"an object has more than {MAX_FIELDS} fields")
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise ValueError("a field name is repeated")
-    return fields
-
-
-def _reject_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
-
-
-class Body(BaseModel):
+class StrictBody(BaseModel):
     """A request body. Unknown fields and values of another type are errors; no error message repeats the value."""
 
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class Body(StrictBody):
+    """A request body whose values are stored or compared with stored ones."""
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _require_storable(cls, value: Any) -> Any:
+        return _require_storable(value)
 
     def sent_fields(self) -> dict[str, Any]:
         """The values of the fields that the client sent, without the defaults of the others."""
@@ -81,10 +67,19 @@ def _require_rfc3339(value: Any) -> Any:
     return value
 
 
+def _to_utc(value: datetime | None) -> datetime | None:
+    """The time in UTC. Raises ValueError if its year in UTC is not between 1 and 9999."""
+    try:
+        return value and value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("Use a time between the years 1 and 9999 in UTC.") from None
+
+
 Moment = Annotated[
     AwareDatetime | None,
     Field(strict=False, description="RFC 3339 with a time zone. null: never."),
     BeforeValidator(_require_rfc3339),
+    AfterValidator(_to_utc),
 ]
 
 
@@ -106,9 +101,7 @@ class ListFilters(BaseModel):
     @field_validator("*", mode="after")
     @classmethod
     def _require_storable(cls, value: Any) -> Any:
-        if isinstance(value, str) and not is_storable(value):
-            raise ValueError("NUL and lone surrogates cannot be searched for.")
-        return value
+        return _require_storable(value)
 
 
 class PageQuery(ListFilters):

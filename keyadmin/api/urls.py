@@ -11,6 +11,7 @@ from ninja import NinjaAPI
 
 from keyadmin.api import errors, openapi
 from keyadmin.api.auth import ApiRequest, Authenticator
+from keyadmin.api.bodies import JsonParser, JsonRenderer
 from keyadmin.api.docs import Docs
 from keyadmin.api.resources import (
     allow_lists,
@@ -30,7 +31,6 @@ from keyadmin.api.resources import (
     whoami,
 )
 from keyadmin.api.retry import LockTimeoutRetry
-from keyadmin.api.schemas import StrictParser
 from keyadmin.conf import conf
 
 _authenticate = Authenticator()
@@ -45,7 +45,8 @@ api = NinjaAPI(
     openapi_url=None,
     urls_namespace="api",
     auth=_authenticate,
-    parser=StrictParser(),
+    parser=JsonParser(),
+    renderer=JsonRenderer(),
 )
 errors.install(api)
 

@@ -86,5 +86,9 @@ class InvalidInputError(OperationError):
         super().__init__(" ".join(message for messages in self.errors.values() for message in messages))
 
 
+class InvalidFilterError(InvalidInputError):
+    """A filter, or the cursor of a page, in the URL of a list is not valid. `errors` has the messages by parameter."""
+
+
 class NoChangesError(InvalidInputError):
     """An edit whose values are those that the object already has."""

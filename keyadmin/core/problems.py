@@ -17,6 +17,7 @@ TITLES = {
     411: "Length required",
     412: "Precondition failed",
     413: "Content too large",
+    415: "Unsupported media type",
     422: "Unprocessable",
     429: "Too many requests",
     500: "Internal error",

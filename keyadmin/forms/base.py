@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from keyadmin.core.errors import InvalidInputError, NoChangesError
+from keyadmin.core.errors import InvalidFilterError, InvalidInputError, NoChangesError
 from keyadmin.operations.validation import MAX_REASON_LENGTH
 
 
@@ -38,9 +38,15 @@ class OperationForm(forms.Form):
         """The field of this form that shows the messages about an argument of the operation."""
         return self.field_aliases.get(operation_field, operation_field)
 
-    def valid_values(self) -> dict[str, Any]:
-        """The non-empty values of the valid fields. For filters of lists: invalid ones have no effect."""
-        self.is_valid()
+    def valid_values(self, *, except_field: str = "") -> dict[str, Any]:
+        """The non-empty values, for filters of lists. Raises InvalidFilterError: without a filter, a list is longer.
+
+        An error of `except_field` is left to the page, which shows it in the form.
+        """
+        if self.errors.keys() - {except_field}:
+            raise InvalidFilterError(
+                {name: [f"{self[name].label}: {message}" for message in texts] for name, texts in self.errors.items()}
+            )
         return {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
 
 

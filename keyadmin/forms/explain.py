@@ -27,7 +27,7 @@ class ExplainForm(OperationForm):
         label=gettext_lazy("Or another key’s ID"),
         required=False,
         max_length=MAX_INPUT_LENGTH,
-        widget=forms.TextInput(_CODE_ATTRS | {"placeholder": "kad_a1b2c3d4e5f6a7b8"}),
+        widget=forms.TextInput(_CODE_ATTRS | {"placeholder": "kad_a1b2c3d4e5f6a7b8", "data-strip-secret": ""}),
     )
     method = forms.ChoiceField(label=gettext_lazy("Method"), choices=[(each.value, each.value) for each in Method])
     path = forms.CharField(

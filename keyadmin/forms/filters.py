@@ -1,4 +1,4 @@
-"""Filters of lists, from the query string of the URL. Pages ignore invalid values."""
+"""Filters of lists, from the query string of the URL. An invalid value is an error."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, cast
@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.core import cidr
+from keyadmin.core.errors import InvalidFilterError
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import (
     AccountStatus,
@@ -46,17 +47,30 @@ NO_BOT = "none"
 _EARLIEST_DATE: Final = date(1970, 1, 1)
 
 
-class _BotFilter(OperationForm):
+class _Filters(OperationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            for code in ("invalid", "invalid_choice"):
+                field.error_messages[code] = gettext("There is no such value. Choose another one.")
+
+
+class _BotFilter(_Filters):
     """A bot's id, or NO_BOT."""
 
     bot = forms.CharField(required=False, max_length=40)
 
     def clean_bot(self) -> str:
         bot: str = self.cleaned_data["bot"]
-        return bot if bot in ("", NO_BOT) else str(forms.UUIDField().clean(bot))
+        if bot in ("", NO_BOT):
+            return bot
+        try:
+            return str(UUID(bot))
+        except ValueError:
+            raise forms.ValidationError(self.fields["bot"].error_messages["invalid"]) from None
 
 
-class OrganisationFilters(OperationForm):
+class OrganisationFilters(_Filters):
     q = forms.CharField(required=False, max_length=120)
 
 
@@ -71,7 +85,7 @@ class PeopleFilters(SearchFilters):
     role = forms.ChoiceField(label=gettext_lazy("Role"), required=False, choices=ROLES)
 
 
-class AddressFilters(OperationForm):
+class AddressFilters(_Filters):
     """One IP address to look up in the allow-lists."""
 
     address = forms.CharField(label=gettext_lazy("Address"), required=False, max_length=64)
@@ -92,7 +106,7 @@ class UsageFilters(_BotFilter):
     key = forms.UUIDField(required=False)
 
 
-class DenialFilters(OperationForm):
+class DenialFilters(_Filters):
     since = forms.DateField(required=False)
 
 
@@ -107,12 +121,12 @@ class KeyFilters(_BotFilter):
     sort = forms.ChoiceField(required=False, choices=SORT_CHOICES)
 
 
-class ReviewFilters(OperationForm):
+class ReviewFilters(_Filters):
     organisation = forms.SlugField(required=False, max_length=60)
     finding = forms.ChoiceField(required=False, choices=Finding)
 
 
-class HistoryFilters(OperationForm):
+class HistoryFilters(_Filters):
     q = forms.CharField(label=gettext_lazy("Text"), required=False, max_length=120)
     actor = forms.CharField(label=gettext_lazy("Actor"), required=False, max_length=120)
     type = forms.ChoiceField(label=gettext_lazy("Action"), required=False, choices=EventType)
@@ -133,13 +147,18 @@ def without_networks(keys: QuerySet[Any]) -> KeyQuerySet:
 
 
 def filter_keys(rows: QuerySet[Any], chosen: dict[str, Any]) -> KeyQuerySet:
-    """The keys that match the filters. The caller applies status, kind and organisation."""
+    """The keys that match the filters. The caller applies status, kind and organisation.
+
+    Raises InvalidFilterError for a permission that does not exist.
+    """
     keys = cast(KeyQuerySet, rows)
     if "q" in chosen:
         keys = keys.search(chosen["q"])
     if bot := chosen.get("bot"):
         keys = keys.filter(bot__isnull=True) if bot == NO_BOT else keys.filter(bot=bot)
     if scope := chosen.get("scope"):
+        if not Scope.objects.filter(name=scope).exists():
+            raise InvalidFilterError({"scope": [gettext("There is no permission with this name.")]})
         keys = keys.filter(Q(inherits=True) | Exists(Scope.objects.filter(keys=OuterRef("pk"), name=scope)))
     match chosen.get("open"):
         case "any":

@@ -10,6 +10,7 @@ class IdempotencyRecord(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     actor_id = models.UUIDField()
+    #: SHA-256 in hexadecimal of what the client sent, which may contain a secret.
     idempotency_key = models.CharField(max_length=255)
     #: SHA-256 of the request in hexadecimal. Empty for forms, whose repetition is always the same request.
     request_digest = models.CharField(max_length=64, blank=True, default="")

@@ -14,6 +14,7 @@ from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.key_shapes import contains_key, public_part
 from keyadmin.core.text import normalise
 from keyadmin.core.tokens import KeyFormat
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
@@ -21,9 +22,11 @@ from keyadmin.models.bot import Bot
 from keyadmin.models.expressions import EqualsAny
 from keyadmin.models.network import AllowListEntry, CidrField
 from keyadmin.models.organisation import Organisation
+from keyadmin.models.person import Membership
 from keyadmin.models.secret import Secret
 from keyadmin.models.usage import AddressDay, LastDenial, SecretUse
 
+_RECOGNITION_LENGTH: Final = 8
 #: A key that expires within this time has the status EXPIRING.
 EXPIRING_SOON: Final = timedelta(days=7)
 
@@ -75,6 +78,11 @@ def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
     return Q(
         EqualsAny(F(column), ArraySubquery(owners._default_manager.filter(is_active=False).order_by().values("id")))
     )
+
+
+def is_key_prefix(prefix: str) -> bool:
+    """Whether keys begin with this prefix: new ones of an organisation, or older ones."""
+    return bool(Organisation.objects.filter(key_prefix=prefix).exists() or Key.objects.filter(prefix=prefix).exists())
 
 
 class KeyQuerySet(ActorQuerySet):
@@ -185,6 +193,22 @@ class KeyQuerySet(ActorQuerySet):
             ),
         )
 
+    def with_creator_roles(self) -> Self:
+        """Adds what `effective_scopes` needs of a key that inherits.
+
+        `creator_system_role` and `creator_role` are "" without such a role, and if the creator is deactivated.
+        `catalogue` is the names of all scopes.
+        """
+        memberships = Membership.objects.filter(
+            person=models.OuterRef("creator"), organisation=models.OuterRef("organisation"), person__is_active=True
+        )
+        names = models.Func(template="ARRAY(SELECT name FROM scope)", output_field=ArrayField(models.CharField()))
+        return self.annotate(
+            creator_system_role=Case(When(creator__is_active=True, then=F("creator__system_role")), default=Value("")),
+            creator_role=Coalesce(models.Subquery(memberships.values("role")), Value("")),
+            catalogue=names,
+        )
+
     def with_channel_slugs(self) -> Self:
         """Adds `channel_slugs`, in ascending order."""
         channels = "SELECT slug FROM channel JOIN key_channel ON channel.id = channel_id WHERE key_id = {} ORDER BY 1"
@@ -199,13 +223,23 @@ class KeyQuerySet(ActorQuerySet):
         return self.annotate(network_count=counts[0] + counts[1])
 
     def search(self, text: str) -> Self:
-        """Keys whose name, key ID or bot's name contains the text, or whose `recognition` begins with it."""
+        """Keys whose name, key ID or bot's name contains the text, or whose `recognition` begins with it.
+
+        The text may also be a masked key, or a whole key, whose secret is not searched for.
+        """
         text = normalise(text)
+        if contains_key(text, is_key_prefix):
+            text = public_part(text)
+            if not text:  # only a secret
+                return self.none()
+        text = text.rstrip("•")
+        prefix, _separator, recognition = text.partition("_")
         bots = Bot.objects.search(text).order_by().values("id")
         return self.filter(
             Q(name__icontains=text)
             | Q(key_id__icontains=text)
             | Q(recognition__istartswith=text)
+            | (Q(prefix=prefix, recognition=recognition) if len(recognition) == _RECOGNITION_LENGTH else Q())
             # PostgreSQL looks an array up in the index of `bot_id`. For a join it would read every key.
             | Q(EqualsAny(F("bot_id"), ArraySubquery(bots)))
         )

@@ -11,7 +11,9 @@ from uuid import UUID
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import F, Q, QuerySet
 from django.utils.timezone import is_naive
+from django.utils.translation import gettext as _
 
+from keyadmin.core.errors import InvalidFilterError
 from keyadmin.models.expressions import COUNT_LIMIT, EqualsAny
 
 #: More characters than any cursor has: the longest names have 120 characters of up to 6 bytes each in JSON.
@@ -95,9 +97,20 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str, order: Order) -> Self | None:
-        """The cursor of a text that `encode` made for this order; None, which means the first page, for other texts."""
-        if not text or len(text) > _MAX_CURSOR_LENGTH:
+        """The cursor of a text that `encode` made for this order; None, which means the first page, for "".
+
+        Raises InvalidFilterError for other texts: the first page in place of another one would be read as new rows.
+        """
+        if not text:
             return None
+        cursor = cls._decode(text, order) if len(text) <= _MAX_CURSOR_LENGTH else None
+        if cursor is None:
+            raise InvalidFilterError({"cursor": [_("This page of the list does not exist. Start at the first page.")]})
+        return cursor
+
+    @classmethod
+    def _decode(cls, text: str, order: Order) -> Self | None:
+        """The cursor; None for a text that `encode` did not make for this order."""
         try:
             column, backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             if column != order.column or backwards not in (0, 1) or not isinstance(pk, str):
@@ -127,7 +140,10 @@ def _valid_for_postgres(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of a page in order, and the cursors of the pages before and after it; "" if there is none."""
+    """The rows of a page in order, and the cursors of the pages before and after it; "" if there is none.
+
+    A page whose rows were deleted is empty, and has no cursors.
+    """
 
     rows: list[Any]
     before: str
@@ -173,8 +189,8 @@ def page_from(fetch: Callable[[Cursor | None, int], list[Any]], order: Order, cu
     rows = rows[:size]
     if backwards:
         rows.reverse()
-    if not rows:  # The rows after the cursor were deleted.
-        return page_from(fetch, order, "", size) if start else Page([], "", "", is_first=True)
+    if not rows:
+        return Page([], "", "", is_first=start is None)
     return _page(rows, order, has_before=has_more if backwards else start is not None, has_after=backwards or has_more)
 
 
@@ -190,7 +206,7 @@ def page_list(rows: Sequence[Any], order: Order, cursor: str, size: int) -> Page
     backwards = start is not None and start.backwards
     shown = before[-size:] if backwards else after[:size]
     if not shown:
-        return page_list(rows, order, "", size) if start else Page([], "", "", is_first=True)
+        return Page([], "", "", is_first=start is None)
     has_before = len(before) > size if backwards else bool(before) or start is not None
     return _page(shown, order, has_before=has_before, has_after=backwards or len(after) > size)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, timedelta
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.db import models
@@ -40,6 +40,17 @@ def scopes_of_role(*, system_role: str, role: str, catalogue: Iterable[str]) -> 
 def allowed_for_kind(kind: str, scopes: Iterable[str]) -> frozenset[str]:
     """Those of the scopes that a key of the kind may have. Only a master key may act for people."""
     return frozenset(scopes) if kind == KeyKind.MASTER else frozenset(scopes) - {IMPERSONATE}
+
+
+def effective_scopes(key: Any) -> frozenset[str]:
+    """The scopes that the key has now: its own, or those that it inherits.
+
+    The key must be read `with_lists` and `with_creator_roles`.
+    """
+    if not key.inherits:
+        return frozenset(key.scope_names)
+    roles = {"system_role": key.creator_system_role, "role": key.creator_role}
+    return allowed_for_kind(key.kind, scopes_of_role(**roles, catalogue=key.catalogue))
 
 
 class ScopeQuerySet(CatalogueQuerySet):

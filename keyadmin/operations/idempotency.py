@@ -1,5 +1,6 @@
 """Idempotency: a form that is submitted twice, or a request that is repeated, is carried out once."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -10,13 +11,12 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import DuplicateRequestError
+from keyadmin.core.errors import DuplicateRequestError, InvalidInputError
 from keyadmin.models import IdempotencyRecord
 from keyadmin.operations import audit
 from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.people import MadeLink
 from keyadmin.operations.people.invitations import MadeInvitation
-from keyadmin.operations.validation import FieldErrors
 
 #: The time for which a repetition is recognised.
 RETENTION: Final = timedelta(days=30)
@@ -32,13 +32,15 @@ def run_once[Result](
 
     Raises DuplicateRequestError if the actor has used the key within RETENTION. A repetition that arrives while the
     first request is running waits for it. `request_digest` is stored, so that the caller can distinguish a repetition
-    from another request with the same key. If the idempotency key is "", the operation runs without a record.
+    from another request with the same key. If the idempotency key is "", the operation runs without a record. The
+    database keeps only its digest, because a client may send a secret.
     """
     if not idempotency_key:
         return operation()
-    errors = FieldErrors()
-    errors.clean_text("idempotency_key", idempotency_key, _MAX_KEY_LENGTH)
-    errors.raise_if_any()
+    if len(idempotency_key) > _MAX_KEY_LENGTH:
+        message = _("Use at most %(count)d characters.") % {"count": _MAX_KEY_LENGTH}
+        raise InvalidInputError({"idempotency_key": [message]})
+    idempotency_key = hashlib.sha256(idempotency_key.encode("utf-8", "surrogatepass")).hexdigest()
     with audit.audited_transaction():
         record = _insert(actor, idempotency_key, request_digest)
         result = operation()

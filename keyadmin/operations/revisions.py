@@ -1,5 +1,6 @@
 """Optimistic concurrency: an edit is rejected if the row has changed since the editor read it."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
@@ -10,13 +11,16 @@ from keyadmin.core.errors import StaleRevisionError
 from keyadmin.models import Event, EventType, Key
 from keyadmin.operations.audit import database_time
 
+type ReadRevision = int | Collection[int] | None
+"""The revision that an editor has read, or several of which any is accepted; None accepts any revision."""
 
-def require(row: Any, revision: int | None) -> None:
+
+def require(row: Any, revision: ReadRevision) -> None:
     """Raise StaleRevisionError if `revision`, which an editor has read, is not that of the locked row.
 
-    None accepts any revision. The error has the last event that changed the row, so that the editor can show it.
+    The error has the last event that changed the row, so that the editor can show it.
     """
-    if revision is None or revision == row.revision:
+    if revision is None or row.revision in ((revision,) if isinstance(revision, int) else revision):
         return
     is_key = isinstance(row, Key)
     event = Event.objects.of_target(str(row.pk)).filter(type__in=EventType.edits()).first()

@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from keyadmin.core.errors import InvalidInputError, NoChangesError
+from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.messages import TranslatableError
 from keyadmin.core.text import normalise
+from keyadmin.models.key import is_key_prefix
 
 
 class Unset(Enum):
@@ -49,11 +51,14 @@ class FieldErrors:
     ) -> str:
         """The text in its normal form. Adds a message for each rule that it breaks.
 
-        The result is "" if the text has characters that PostgreSQL cannot store or that readers cannot see.
-        `max_length` is in characters. `multiline` allows line feeds, and keeps blanks between words.
+        The result is "" if the text contains an API key, or characters that PostgreSQL cannot store or that readers
+        cannot see. `max_length` is in characters. `multiline` allows line feeds, and keeps blanks between words.
         """
         value = value.replace("\r\n", "\n")
         text = unicodedata.normalize("NFC", value).strip() if multiline else normalise(value)
+        if contains_key(text, is_key_prefix):
+            self.add(field, _("This text contains an API key. Remove it and regenerate the key."))
+            return ""
         if required and not text.strip(_JOINERS):
             self.add(field, _("This field is required."))
         if len(text) > max_length:

@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from keyadmin.api import errors as api_errors
 from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.headers import request_id as valid_request_id
@@ -20,8 +21,8 @@ _SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 class RequestMiddleware:
     """Sets `X-Request-Id`, and logs each request with its path but without its query string.
 
-    Only a trusted proxy may send `X-Request-Id` and `X-Forwarded-Proto`. A request in another encoding than UTF-8 gets
-    400, because programs would read its text in different ways.
+    Only a trusted proxy may send `X-Request-Id` and `X-Forwarded-Proto`. A request in another encoding than UTF-8 is
+    refused, because programs would read its text in different ways.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -53,12 +54,18 @@ class RequestMiddleware:
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
         charset = request.content_params.get("charset", "utf-8") if request.content_params else "utf-8"
         if charset.lower() not in ("utf-8", "utf8"):
-            return HttpResponse("Send the request in UTF-8.", status=400, content_type="text/plain; charset=utf-8")
+            return _wrong_charset(request)
         # The session store would pass any other text to PostgreSQL, which rejects NUL characters.
         session = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if session and not _SESSION_KEY.fullmatch(session):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
         return self.get_response(request)
+
+
+def _wrong_charset(request: HttpRequest) -> HttpResponse:
+    if request.path_info.startswith(conf.api_prefix):
+        return api_errors.problem(request, 415, "unsupported-media-type", "Send the body in UTF-8.")
+    return HttpResponse("Send the request in UTF-8.", status=400, content_type="text/plain; charset=utf-8")
 
 
 @lru_cache(maxsize=256)

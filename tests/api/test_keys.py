@@ -1,12 +1,14 @@
 """`/api/keys`: managing keys by program."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
 
 from keyadmin.models import AllowListEntry, Key, Organisation, paging
+from keyadmin.operations import privileges
 from tests.api.calling import call_with_key
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
@@ -199,3 +201,80 @@ def test_key_of_another_organisation_is_404(manager: CreatedKey, rows: Committed
         assert (theirs.status_code, none.status_code) == (404, 404), (method, tail)
         assert theirs.json() | {"request_id": ""} == none.json() | {"request_id": ""}
     assert "Theirs" not in call_with_key(manager, "GET", "/api/keys?limit=200").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/api/keys", "/api/api-keys"])
+def test_key_without_expiry_gets_the_latest_one_that_its_creator_and_the_policy_allow(
+    rows: CommittedRows, owner: Organisation, path: str
+) -> None:
+    def create(creator: CreatedKey, **fields: Any) -> Any:
+        body = {"name": "x"} | ({"scopes": ["chats:read"]} if path == "/api/keys" else {}) | fields
+        answer = call_with_key(creator, "POST", path, body)
+        answer.key = answer.json().get("data", answer.json())
+        return answer
+
+    scopes, end = ["keys:write", "chats:read"], timezone.now().replace(microsecond=123457) + timedelta(days=20)
+    limited = rows.key(owner, scopes=scopes, expires_at=end)
+    unlimited = rows.key(owner, scopes=scopes)
+    assert create(unlimited).key["expires_at"] is None
+    assert create(limited).key["expires_at"] == end.isoformat().replace("+00:00", "Z")
+    assert create(limited, expires_at=None).status_code == 403
+    Organisation.objects.filter(id=owner.id).update(may_never_expire=False, max_expiry_days=7)
+    for creator in (limited, unlimited):
+        expiry = datetime.fromisoformat(create(creator).key["expires_at"])
+        assert abs(expiry - timezone.now() - timedelta(days=7)) < timedelta(minutes=1)
+    Organisation.objects.filter(id=owner.id).update(max_expiry_days=400)
+    assert create(limited).key["expires_at"] == end.isoformat().replace("+00:00", "Z")
+    Organisation.objects.filter(id=owner.id).update(max_expiry_days=None, default_expiry_days=None)
+    assert create(unlimited).key["expires_at"]
+    assert list(create(unlimited, expires_at=None).json()["errors"]) == ["expires_at"]
+
+
+def test_expiry_is_answered_as_it_is_kept(manager: CreatedKey) -> None:
+    kept = "2099-12-31T23:59:59.123457Z"
+    created = make(manager, expires_at="2100-01-01T01:59:59.123457+02:00")
+    assert created["expires_at"] == kept
+    assert call_with_key(manager, "GET", f"/api/keys/{created['id']}").json()["expires_at"] == kept
+    listed = call_with_key(manager, "GET", "/api/api-keys").json()["data"]
+    assert [key["expires_at"] for key in listed if key["id"] == created["id"]] == [kept]
+    answer = call_with_key(manager, "PATCH", f"/api/keys/{created['id']}", {"expires_at": kept})
+    assert (answer.status_code, answer.json()["revision"]) == (200, 1)
+
+
+def test_scopes_of_a_key_that_inherits_are_422_and_its_effective_scopes_are_shown(
+    manager: CreatedKey, rows: CommittedRows, owner: Organisation
+) -> None:
+    person = rows.person(owner, "auditor")
+    inheriting = rows.key(owner, inherits=True, creator=person).key
+    path = f"/api/keys/{inheriting.id}"
+    for method, place, body in (
+        ("POST", "/api/keys", {"name": "x", "inherits": True, "scopes": ["chats:read"]}),
+        ("PATCH", path, {"scopes": ["chats:read"]}),
+        ("PATCH", path, {"scopes": ["chats:read"], "inherits": True}),
+    ):
+        refused = call_with_key(manager, method, place, body)
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["scopes"]), body
+
+    def effective() -> Any:
+        shown = call_with_key(manager, "GET", path).json()
+        listed = [key for key in call_with_key(manager, "GET", "/api/keys").json() if key["id"] == str(inheriting.id)]
+        assert listed == [shown]
+        return shown["scopes"], shown["effective_scopes"]
+
+    assert effective() == ([], ["history:read", "keys:read"])
+    person.memberships.update(role="owner")
+    assert effective()[1] == sorted(privileges.scopes_of_owner())
+    person.is_active = False
+    person.save()
+    assert effective() == ([], [])
+    changed = call_with_key(manager, "PATCH", path, {"scopes": ["chats:read"], "inherits": False}).json()
+    assert (changed["scopes"], changed["effective_scopes"]) == (["chats:read"], ["chats:read"])
+    assert make(manager)["effective_scopes"] == ["chats:read"]
+
+
+def test_search_for_a_whole_key_finds_it_by_its_public_part(manager: CreatedKey, rows: CommittedRows) -> None:
+    created = make(manager, name="Found")
+    rows.key(manager.key.organisation, name="Other")
+    for text, names in ((created["key"], ["Found"]), (created["secret"], []), (created["masked"] + "••••", ["Found"])):
+        found = call_with_key(manager, "GET", f"/api/keys?q={quote(text)}")
+        assert [key["name"] for key in found.json()] == names

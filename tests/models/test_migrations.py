@@ -12,6 +12,7 @@ from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -21,7 +22,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from keyadmin import migrations
 from keyadmin.checks import check_email_addresses
-from keyadmin.models import Person
+from keyadmin.models import IdempotencyRecord, Person
 from tests.factories import (
     BotFactory,
     ChannelFactory,
@@ -35,6 +36,7 @@ from tests.owner import as_owner
 FOLDER = Path(migrations.__path__[0])
 NORMALISE = import_module("keyadmin.migrations.0005_email_normal_form").normalise_addresses
 NORMALISE_NAMES = import_module("keyadmin.migrations.0009_names_normal_form").normalise_names
+DIGEST_IDEMPOTENCY_KEYS = import_module("keyadmin.migrations.0011_idempotency_digests").DIGEST
 VERIFY_SYSTEM_ROLES = import_module("keyadmin.migrations.0006_links").verify_system_roles
 LIST = Path(__file__).with_name("migrations.sha256")
 
@@ -152,3 +154,11 @@ def test_database_of_version_0_1_is_rejected_with_one_line(django_db_setup: None
             recorder.record_unapplied("keyadmin", "0002_meter")
     assert "Remove .local/ and run `make run` again" in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_stored_idempotency_keys_become_digests(db: None) -> None:
+    record = IdempotencyRecord.objects.create(actor_id=uuid4(), idempotency_key="whm_a1b2c3é", result_id="x")
+    with connection.cursor() as cursor:
+        cursor.execute(DIGEST_IDEMPOTENCY_KEYS)
+    record.refresh_from_db()
+    assert record.idempotency_key == sha256("whm_a1b2c3é".encode()).hexdigest()

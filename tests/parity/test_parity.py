@@ -214,6 +214,9 @@ def assert_same_messages_when_repeated(interfaces: dict[str, Call], case: Interf
         with rolled_back():
             assert send("maya", case)[0] == "done"
             outcome, response = send("maya", again)
+            if (interface, message) == ("api", "No changes to save."):  # PATCH and PUT are idempotent
+                assert outcome == "done", response[-3000:]
+                continue
             assert message in response, (interface, response[-3000:])
             outcomes.add(outcome)
     assert len(outcomes) == 1

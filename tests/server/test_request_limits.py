@@ -12,8 +12,8 @@ import pytest
 from django.test import Client
 from django.urls import URLResolver, get_resolver
 
+from keyadmin.api.bodies import MAX_FIELDS
 from keyadmin.api.errors import MAX_ERRORS
-from keyadmin.api.schemas import MAX_FIELDS
 from keyadmin.server.body_sizes import MAX_BODY_SIZE, MAX_OPEN_BODY_SIZE, is_open
 from tests.fixtures.committed_rows import CommittedRows
 from tests.live.client import Response

@@ -46,17 +46,14 @@ def test_list_shows_readable_events_newest_first(
     ("query", "expected"),
     [
         ("q=retired", [EventType.KEY_REVOKED]),
-        ("q=%00", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("actor=lena", [EventType.KEY_DELETED]),
         ("type=key.revoked", [EventType.KEY_REVOKED]),
-        ("type=no.such", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("target=ours", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("target={ours}", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("actor={jonas}&type=key.revoked", [EventType.KEY_REVOKED]),
         ("organisation=contoso", [EventType.KEY_DELETED]),
         ("since=2020-01-01&until=2020-01-02", []),
         ("since=2020-01-01", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
-        ("since=garbage&cursor=garbage", [EventType.KEY_DELETED, EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
     ],
 )
 def test_filter_selects_matching_events(

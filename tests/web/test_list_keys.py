@@ -11,7 +11,7 @@ from keyadmin.models import CallOutcome, Key, KeyKind, Meter, Organisation, Pers
 from keyadmin.web.common import capped_count
 from tests.factories import BotFactory, KeyFactory
 from tests.fixtures.clients import SignedIn
-from tests.web.pages import first_group, key_names
+from tests.web.pages import key_names
 
 
 def test_keys_are_listed_newest_first_with_their_status(
@@ -43,16 +43,13 @@ def test_any_ip_is_a_warning_only_for_keys_that_can_write(
         ("status=expired", ["Expired"]),
         ("status=expiring", ["Expiring"]),
         ("status=active", ["Robot", "Narrow", "Active"]),
-        ("status=nonsense", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
         ("q=robo", ["Robot"]),
         ("q=concier", ["Robot"]),
-        ("q=%00", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
         ("q=ctiv&sort=name", ["Active"]),
         ("open=any", ["Expiring", "Active"]),
         ("kind=bot", ["Robot"]),
         ("sort=oldest", ["Active", "Expired", "Expiring", "Narrow", "Revoked", "Robot"]),
         ("sort=name", ["Active", "Expired", "Expiring", "Narrow", "Revoked", "Robot"]),
-        ("cursor=garbage", ["Robot", "Revoked", "Narrow", "Expiring", "Expired", "Active"]),
     ],
 )
 def test_filters_select_matching_keys(
@@ -107,17 +104,6 @@ def test_pages_lead_forward_and_back(jonas: Person, northwind: Organisation, sig
     back = re.search(r'href="([^"]*)" rel="prev"', html)
     assert back
     assert key_names(client.get(back[1].replace("&amp;", "&")).content.decode()) == pages[1]
-
-
-def test_cursor_past_the_last_key_shows_the_first_page(
-    jonas: Person, northwind: Organisation, signed_in: SignedIn
-) -> None:
-    for _ in range(21):
-        KeyFactory.create(organisation=northwind)
-    client = signed_in(jonas)
-    url = first_group(r'href="([^"]*)" rel="next"', client.get("/keys/").content.decode())
-    Key.objects.earliest("created_at").delete()
-    assert len(key_names(client.get(url).content.decode())) == 20
 
 
 def test_htmx_gets_rows_with_tabs_and_tiles(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
@@ -247,7 +233,6 @@ def test_popover_offers_bots_and_permissions(jonas: Person, northwind: Organisat
     for query, expected in {
         f"bot={bot.id}": ["Bots"],
         "bot=none": ["Busy", "Idle"],
-        "bot=nonsense": ["Busy", "Idle", "Bots"],
         "scope=chats:export": ["Busy", "Idle"],
         "open=any": ["Busy"],
         "open=limited": ["Idle", "Bots"],

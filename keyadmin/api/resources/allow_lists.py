@@ -1,5 +1,6 @@
 """`/api/allow-list-entries`: the networks from which a key, or every key of a bot, may be used."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final, Self
@@ -13,7 +14,7 @@ from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import expected_revision, get_or_404, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, BotName, ListQuery, Revision
-from keyadmin.core.errors import InvalidInputError
+from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.models import AllowListEntry, Bot, Key, paging
 from keyadmin.operations.organisations import allow_lists
 
@@ -114,7 +115,8 @@ def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> Any:
 def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> Any:
     """Replace the network."""
     revision = expected_revision(request)
-    allow_lists.change(actor=actor_of(request), entry=entry, network=changed.network, revision=revision)
+    with suppress(NoChangesError):
+        allow_lists.change(actor=actor_of(request), entry=entry, network=changed.network, revision=revision)
     return _render(request, response, entry)
 
 

@@ -11,19 +11,20 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Router
+from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
-from keyadmin.api.crud import add_link_header, get_or_404, organisation_of
-from keyadmin.api.schemas import Body, Moment
+from keyadmin.api.crud import add_link_header, get_or_404, organisation_of, require_known_filters
+from keyadmin.api.schemas import Body, ListFilters, Moment, Slug
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
 from keyadmin.models import Key, KeyKind, KeyStatus, paging
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import keys, privileges
+from keyadmin.operations.validation import UNSET
 
 router = Router(tags=["API keys (short form)"])
 
@@ -31,10 +32,15 @@ PAGE_SIZE: Final = 100
 
 
 class NewApiKey(Body):
-    """`expires_at` null or absent: the key never expires."""
+    """`expires_at` null: the key never expires. Absent: as late as the organisation and the calling key allow."""
 
     name: str
     expires_at: Moment = None
+
+
+class ApiKeyQuery(ListFilters):
+    organisation: Slug = ""
+    cursor: str = Field(default="", description="From the Link header of another page.")
 
 
 class ListedKey(BaseModel):
@@ -76,11 +82,12 @@ class KeyDeleted(BaseModel):
 
 
 @router.get("/api-keys", url_name="api-keys", **openapi.row(KeyList, scope="keys:read", headers=("Link",)))
-def list_(request: ApiRequest, response: HttpResponse, organisation: str = "", cursor: str = "") -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[ApiKeyQuery]) -> Any:
     """List the organisation's keys, newest first, 100 a page. The Link header has the URL of the next page."""
-    owner = organisation_of(request, organisation)
+    require_known_filters(request, query)
+    owner = organisation_of(request, query.organisation)
     rows = Key.objects.visible_to(actor_of(request)).filter(organisation=owner).with_status().with_usage()
-    page = paging.page(rows, paging.NEWEST_FIRST, cursor, PAGE_SIZE)
+    page = paging.page(rows, paging.NEWEST_FIRST, query.cursor, PAGE_SIZE)
     add_link_header(request, response, page)
     return KeyList(data=[_listed_key(row) for row in page.rows])
 
@@ -96,9 +103,8 @@ def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisa
     """Create a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
     grant = {"inherits": True} if actor.kind is ActorKind.PERSON else _grant_of_key(actor, owner.id)
-    operation = partial(
-        keys.issue, actor=actor, organisation=owner.id, name=new.name, expires_at=new.expires_at, **grant
-    )
+    expires_at = new.expires_at if "expires_at" in new.model_fields_set else UNSET
+    operation = partial(keys.issue, actor=actor, organisation=owner.id, name=new.name, expires_at=expires_at, **grant)
     return idempotency.run_creation(request, response, operation, partial(_render_created, actor))
 
 
@@ -117,8 +123,8 @@ def _render_created(actor: Actor, key: str, issued: keys.IssuedKey | None) -> Ke
         name=row.name,
         key=issued.token.value if issued else None,
         key_prefix=row.recognition,
-        expires_at=_rfc3339(row.expires_at),
-        created_at=_rfc3339(row.created_at),
+        expires_at=rfc3339(row.expires_at),
+        created_at=_whole_seconds(row.created_at),
     )
     return KeyCreated(data=created)
 
@@ -138,13 +144,13 @@ def _listed_key(row: Any) -> ListedKey:
         id=row.id,
         name=row.name,
         key_prefix=row.recognition,
-        last_used_at=_rfc3339(row.last_used_at),
-        expires_at=_rfc3339(row.expires_at),
+        last_used_at=_whole_seconds(row.last_used_at),
+        expires_at=rfc3339(row.expires_at),
         is_active=row.status in (KeyStatus.ACTIVE, KeyStatus.EXPIRING),
-        created_at=_rfc3339(row.created_at),
+        created_at=_whole_seconds(row.created_at),
     )
 
 
-def _rfc3339(moment: datetime | None) -> Any:
-    """RFC 3339 in UTC, in whole seconds; None for None."""
+def _whole_seconds(moment: datetime | None) -> Any:
+    """RFC 3339 in UTC, without fractions of a second; None for None."""
     return rfc3339(moment and moment.replace(microsecond=0))

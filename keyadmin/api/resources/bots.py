@@ -1,5 +1,6 @@
 """`/api/bots`: the service accounts of organisations, which own keys."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any, Self
@@ -14,6 +15,7 @@ from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, ListQuery, OrganisationName, ReasonIn, Revision, Slug, Text
 from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NoChangesError
 from keyadmin.models import Bot, paging
 from keyadmin.operations.organisations import bots
 
@@ -97,7 +99,8 @@ def view(request: ApiRequest, response: HttpResponse, bot: UUID) -> Any:
 @router.patch("/bots/{uuid:bot}", url_name="bot", **openapi.edit(BotOut, scope=None))
 def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> Any:
     """Edit a bot."""
-    bots.edit(actor=actor_of(request), bot=bot, revision=expected_revision(request), **changed.sent_fields())
+    with suppress(NoChangesError):
+        bots.edit(actor=actor_of(request), bot=bot, revision=expected_revision(request), **changed.sent_fields())
     return _render(request, response, bot)
 
 

@@ -1,5 +1,6 @@
 """`/api/channels`: the channels through which an organisation talks to its customers."""
 
+from contextlib import suppress
 from functools import partial
 from typing import Any, Self
 from uuid import UUID
@@ -13,6 +14,7 @@ from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import expected_revision, filter_by_org, organisation_of, render, render_page
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, Slug, Text
 from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NoChangesError
 from keyadmin.models import Channel, paging
 from keyadmin.operations.catalogue import channels
 
@@ -82,7 +84,8 @@ def view(request: ApiRequest, response: HttpResponse, channel: UUID) -> Any:
 def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> Any:
     """Rename a channel. Its slug does not change."""
     revision = expected_revision(request)
-    channels.rename(actor=actor_of(request), channel=channel, name=changed.name, revision=revision)
+    with suppress(NoChangesError):
+        channels.rename(actor=actor_of(request), channel=channel, name=changed.name, revision=revision)
     return _render(request, response, channel)
 
 

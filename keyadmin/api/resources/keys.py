@@ -1,6 +1,7 @@
 """`/api/keys`: all acts on keys that pages offer."""
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
@@ -11,7 +12,7 @@ from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
 from ninja import Query, Router
 from ninja import Status as Response
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest, actor_of
@@ -41,8 +42,10 @@ from keyadmin.api.schemas import (
 )
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor
-from keyadmin.forms.filters import filter_keys
-from keyadmin.models import CallOutcomeGroup, Channel, Key, KeyKind, KeyStatus, paging
+from keyadmin.core.errors import NoChangesError
+from keyadmin.forms.filters import NO_BOT, filter_keys
+from keyadmin.models import Bot, CallOutcomeGroup, Channel, Key, KeyKind, KeyStatus, paging
+from keyadmin.models.scope import effective_scopes
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.keys.secrets import IssuedKey
@@ -59,7 +62,8 @@ class KeyFields(Body):
     description: Text = ""
     scopes: Names = Field(default=[], examples=[["chats:read"]])
     inherits: bool = Field(
-        default=False, description="Full access: instead of scopes, the key has those that its creator's roles allow."
+        default=False,
+        description="Full access: the key has the scopes that its creator's roles allow. Not together with `scopes`.",
     )
     channels: Names = Field(default=[], description="Slugs. Empty: all channels.")
     networks: Names = Field(default=[], description="CIDR. Empty: any address.", examples=[["203.0.113.0/24"]])
@@ -68,6 +72,8 @@ class KeyFields(Body):
 
 
 class NewKey(KeyFields):
+    """Without `expires_at`, the key never expires, or as late as the organisation and the calling key allow."""
+
     name: Text = Field(examples=["CRM integration"])
     organisation: Slug = ""
     bot: Annotated[UUID | None, Field(strict=False)] = None
@@ -118,6 +124,9 @@ class KeyOut(BaseModel):
     status: str = Field(description="revoked, expired, paused, expiring or active: the first that applies.")
     scopes: list[str] = Field(description="The key's own scopes. Empty if it inherits.", examples=[["chats:read"]])
     inherits: bool = Field(description="true: it may do what its creator's current roles allow.")
+    effective_scopes: list[str] = Field(
+        description="The scopes that the key has now: its own, or those that it inherits.", examples=[["chats:read"]]
+    )
     channels: list[str] = Field(description="Slugs of the channels to which the key is restricted. Empty: all.")
     networks: list[str] = Field(
         description="The key's own allow-list. Empty: any address.", examples=[["203.0.113.0/24"]]
@@ -150,6 +159,7 @@ class KeyOut(BaseModel):
             status=key.status.value,
             scopes=key.scope_names,
             inherits=key.inherits,
+            effective_scopes=sorted(effective_scopes(key)),
             channels=key.channel_slugs,
             networks=[str(network) for network in key.own_networks],
             tier=TierName.of(key.tier),
@@ -173,11 +183,19 @@ class IssuedOut(KeyOut):
     secret: str | None = Field(description="For X-API-Key-Secret. null in the compact format.")
 
 
+def _require_bot_filter(value: str) -> str:
+    """The id of a bot in its usual spelling, or NO_BOT. Raises ValueError."""
+    try:
+        return value if value in ("", NO_BOT) else str(UUID(value))
+    except ValueError:
+        raise ValueError(f"Use a bot's id, or {NO_BOT}.") from None
+
+
 class KeyQuery(ListQuery):
     q: str = Field(default="", max_length=120, description="Part of a name, a key ID or a bot's name.")
     status: KeyStatus | None = None
     kind: KeyKind | None = None
-    bot: UUID | Literal["none"] | None = None
+    bot: Annotated[str, AfterValidator(_require_bot_filter)] = Field(default="", description="A bot's id, or none.")
     scope: str = Field(default="", max_length=60)
     open: Literal["any", "limited"] | None = Field(
         default=None, description="any: any address is allowed. limited: there is an allow-list."
@@ -211,7 +229,7 @@ class UsageOut(BaseModel):
 def readable(actor: Actor) -> QuerySet[Any]:
     """Return the keys that the actor may see, with all columns of KeyOut, in one statement."""
     rows: Any = Key.objects.visible_to(actor).with_status().with_usage().with_grace()
-    keys_with_lists: QuerySet[Any] = rows.with_lists().with_channel_slugs()
+    keys_with_lists: QuerySet[Any] = rows.with_lists().with_creator_roles().with_channel_slugs()
     return keys_with_lists.select_related("organisation", "bot", "tier")
 
 
@@ -220,6 +238,8 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -
     """List keys, newest first. The Link header contains the URL of the next page."""
     require_known_filters(request, query)
     filters = query.own_filters()
+    if query.bot not in ("", NO_BOT):
+        get_or_404(Bot.objects.visible_to(actor_of(request)), id=query.bot)
     rows: Any = filter_keys(filter_by_org(request, readable(actor_of(request)), query.organisation), filters)
     if kind := filters.get("kind"):
         rows = rows.filter(kind=kind)
@@ -253,7 +273,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -
 def create(request: ApiRequest, response: HttpResponse, new: NewKey) -> Any:
     """Create a key. Only this response shows its secret; a repeated Idempotency-Key returns the key without it."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
-    values = _operation_values(new, owner.id)
+    values = {"expires_at": UNSET} | _operation_values(new, owner.id)
     operation = partial(keys.issue, actor=actor, organisation=owner.id, bot=new.bot, kind=new.kind, **values)
     return idempotency.run_creation(request, response, operation, partial(_render_issued, request, response))
 
@@ -269,7 +289,8 @@ def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: Change
     """Edit a key. With If-Match, only if it has not changed since it was read."""
     actor, revision = actor_of(request), expected_revision(request)
     row = get_or_404(Key.objects.visible_to(actor), id=key)
-    keys.edit(actor=actor, key=key, revision=revision, **_operation_values(changed, row.organisation_id))
+    with suppress(NoChangesError):
+        keys.edit(actor=actor, key=key, revision=revision, **_operation_values(changed, row.organisation_id))
     return _render(request, response, key)
 
 

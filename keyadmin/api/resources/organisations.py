@@ -1,5 +1,6 @@
 """`/api/organisations`: the tenants, and the rules for their keys."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Self
@@ -14,7 +15,7 @@ from keyadmin.api.auth import ApiRequest, actor_of
 from keyadmin.api.crud import expected_revision, find_tier, get_or_404, render, render_page
 from keyadmin.api.schemas import NO_REASON, Body, PageQuery, ReasonIn, Revision, Text, TierName
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import InvalidInputError
+from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.core.tokens import KeyFormat
 from keyadmin.models import Organisation, paging
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
@@ -137,7 +138,8 @@ def edit(
     """Edit an organisation."""
     actor, revision = actor_of(request), expected_revision(request)
     get_or_404(_readable(actor), id=organisation)
-    organisations.edit(actor=actor, organisation=organisation, revision=revision, **_operation_values(changed))
+    with suppress(NoChangesError):
+        organisations.edit(actor=actor, organisation=organisation, revision=revision, **_operation_values(changed))
     return _render(request, response, organisation)
 
 

@@ -1,5 +1,6 @@
 """`/api/people`: people, their roles and password links. Only for people; no key manages people."""
 
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Literal, Self
@@ -17,6 +18,7 @@ from keyadmin.api.crud import expected_revision, get_or_404, organisation_of, re
 from keyadmin.api.resources.invitations import InvitationIn, InvitedOut, SystemRoleName, render_invited
 from keyadmin.api.schemas import Body, ListQuery, OrganisationName, Revision, RoleOut, Text
 from keyadmin.core.actors import Actor
+from keyadmin.core.errors import NoChangesError
 from keyadmin.models import AccountStatus, LinkPurpose, Organisation, PasswordLink, Person, Role, paging
 from keyadmin.operations import people
 from keyadmin.operations.people import MadeLink, invitations, rows
@@ -169,7 +171,8 @@ def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: Cha
     If an owner changes the email, a link is mailed to the new address. The email changes when the link is used.
     """
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
-    people.edit(actor=actor, person=person, revision=revision, base_url=site_url(request), **changed.sent_fields())
+    with suppress(NoChangesError):
+        people.edit(actor=actor, person=person, revision=revision, base_url=site_url(request), **changed.sent_fields())
     return _render(request, response, person)
 
 
@@ -234,7 +237,8 @@ def reactivate(request: ApiRequest, person: UUID) -> Any:
 def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
     """Set the system role; empty removes it. It needs a verified address. The last administrator keeps theirs."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
-    people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
+    with suppress(NoChangesError):
+        people.set_system_role(actor=actor, person=person, system_role=body.system_role, revision=revision)
     return Status(204, None)
 
 
@@ -242,7 +246,8 @@ def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
 def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
     """Set the role of a person who belongs to the organisation. People join by an invitation."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
-    people.set_role(actor=actor, person=person, organisation=organisation, role=body.role, revision=revision)
+    with suppress(NoChangesError):
+        people.set_role(actor=actor, person=person, organisation=organisation, role=body.role, revision=revision)
     return Status(204, None)
 
 

@@ -3,6 +3,7 @@
 Only callers that may read the whole installation have access.
 """
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -15,7 +16,7 @@ from keyadmin.api.auth import ApiRequest
 from keyadmin.api.crud import expected_revision, installation_reader, render, render_page
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, is_storable
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import NotFoundError
+from keyadmin.core.errors import NoChangesError, NotFoundError
 from keyadmin.core.routes import Route
 from keyadmin.models import Scope, paging
 from keyadmin.operations.catalogue import scopes
@@ -125,7 +126,8 @@ def view(request: ApiRequest, response: HttpResponse, name: str) -> Any:
 def edit(request: ApiRequest, response: HttpResponse, name: str, changed: ChangedScope) -> Any:
     """Edit a scope."""
     actor, revision = installation_reader(request), expected_revision(request)
-    scopes.edit(actor=actor, scope=name, revision=revision, **_operation_values(changed, name))
+    with suppress(NoChangesError):
+        scopes.edit(actor=actor, scope=name, revision=revision, **_operation_values(changed, name))
     return _render(request, response, name)
 
 

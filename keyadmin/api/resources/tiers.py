@@ -3,6 +3,7 @@
 Only callers that may read the whole installation have access.
 """
 
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, Self
 from uuid import UUID
@@ -15,6 +16,7 @@ from keyadmin.api import idempotency, openapi
 from keyadmin.api.auth import ApiRequest
 from keyadmin.api.crud import expected_revision, installation_reader, render, render_page
 from keyadmin.api.schemas import Body, PageQuery, Revision, Text, TierName
+from keyadmin.core.errors import NoChangesError
 from keyadmin.models import Tier, paging
 from keyadmin.operations.catalogue import tiers
 from keyadmin.operations.catalogue.tiers import MAX_HOURLY_LIMIT
@@ -71,9 +73,10 @@ def view(request: ApiRequest, response: HttpResponse, tier: UUID) -> Any:
 @router.patch("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(TierOut, scope=None))
 def edit(request: ApiRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> Any:
     """Edit a tier."""
-    tiers.edit(
-        actor=installation_reader(request), tier=tier, revision=expected_revision(request), **changed.sent_fields()
-    )
+    with suppress(NoChangesError):
+        tiers.edit(
+            actor=installation_reader(request), tier=tier, revision=expected_revision(request), **changed.sent_fields()
+        )
     return _render(request, response, tier)
 
 

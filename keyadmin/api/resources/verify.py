@@ -15,7 +15,7 @@ from pydantic import BaseModel, Discriminator, Field, Tag
 
 from keyadmin.api import errors, openapi
 from keyadmin.api.auth import ApiRequest
-from keyadmin.api.schemas import Body, BotName, OrganisationName, PersonName
+from keyadmin.api.schemas import BotName, OrganisationName, PersonName, StrictBody
 from keyadmin.callpath.authorize import current_digest
 from keyadmin.callpath.credentials import parse_credentials
 from keyadmin.callpath.request import decide
@@ -36,7 +36,7 @@ START_WITHIN_SECONDS: Final = 0.8
 """Seconds after the arrival of the request within which a decision may start. It takes at most one more second."""
 
 
-class ReceivedCall(Body):
+class ReceivedCall(StrictBody):
     """A call as the service received it. `address` is the client's; null if it is unknown."""
 
     key: str | None = None
@@ -50,7 +50,7 @@ class ReceivedCall(Body):
     cost: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
 
 
-class ReceivedCalls(Body):
+class ReceivedCalls(StrictBody):
     calls: Annotated[list[ReceivedCall], Field(min_length=1, max_length=MAX_CALLS)]
 
 

@@ -11,6 +11,7 @@ from keyadmin.management import arguments, lookups
 from keyadmin.management.base import CommandError, ExitCode, clock, printable
 from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
 from keyadmin.models import CallOutcomeGroup, Key, KeyKind, KeyStatus, Organisation
+from keyadmin.models.scope import effective_scopes
 from keyadmin.models.usage import calls_of_last_days
 from keyadmin.operations import keys
 from keyadmin.operations.validation import UNSET
@@ -296,7 +297,8 @@ def as_json(key: Any) -> dict[str, Any]:
         "kind": key.kind,
         "status": str(key.status),
         "inherits": key.inherits,
-        "scopes": [scope.name for scope in key.scopes.all()],
+        "scopes": key.scope_names,
+        "effective_scopes": sorted(effective_scopes(key)),
         "channels": [channel.slug for channel in key.channels.all()],
         "allow_list": [str(entry.network) for entry in key.allow_list.all()],
         "bot_allow_list": [str(entry.network) for entry in key.bot.allow_list.all()] if key.bot else [],
@@ -312,9 +314,8 @@ def as_json(key: Any) -> dict[str, Any]:
 
 
 def _with_all_fields(rows: Any) -> Any:
-    return rows.select_related("organisation", "bot", "tier").prefetch_related(
-        "scopes", "channels", "allow_list", "bot__allow_list"
-    )
+    related = rows.with_lists().with_creator_roles().select_related("organisation", "bot", "tier")
+    return related.prefetch_related("channels", "allow_list", "bot__allow_list")
 
 
 def _expiry(options: Namespace) -> datetime | None:

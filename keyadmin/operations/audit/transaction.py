@@ -19,7 +19,10 @@ from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ConflictError, LockTimeoutError
+from keyadmin.core.key_shapes import contains_key
+from keyadmin.core.redaction import REDACTED
 from keyadmin.models import Event, EventType, Organisation
+from keyadmin.models.key import is_key_prefix
 from keyadmin.models.meter import CATALOGUE
 from keyadmin.operations.audit.canonical import CURRENT_FORMAT, hash_of
 
@@ -189,6 +192,11 @@ def _require_one_row(row_count: int, subject: UUID) -> None:
 
 
 def _storable(text: str, max_length: int) -> str:
-    """Text from a client in a form that PostgreSQL can store: no NUL, no lone surrogates, cut to `max_length`."""
+    """Text from a client, such as a user agent, in a form that history can keep.
+
+    Without NUL and lone surrogates, cut to `max_length`. A text that contains an API key is replaced as a whole.
+    """
+    if contains_key(text, is_key_prefix):
+        return REDACTED
     valid = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return valid[:max_length]

@@ -13,6 +13,7 @@ from keyadmin.models import Channel, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import FieldErrors, require_changes
 
 _MAX_NAME_LENGTH: Final = 60
@@ -34,7 +35,7 @@ def create(*, actor: Actor, organisation: UUID, name: str) -> Channel:
     return channel
 
 
-def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = None) -> Channel:
+def rename(*, actor: Actor, channel: UUID, name: str, revision: ReadRevision = None) -> Channel:
     """Rename the channel. Its slug does not change, so that programs that use it keep working."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)
@@ -50,7 +51,7 @@ def rename(*, actor: Actor, channel: UUID, name: str, revision: int | None = Non
     return row
 
 
-def remove(*, actor: Actor, channel: UUID, revision: int | None = None) -> None:
+def remove(*, actor: Actor, channel: UUID, revision: ReadRevision = None) -> None:
     """Remove a channel to which no key is restricted. A key that loses its only channel could use all channels."""
     with audit.audited_transaction(actor):
         row = _lock(actor, channel)

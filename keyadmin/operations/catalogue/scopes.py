@@ -15,6 +15,7 @@ from keyadmin.core.routes import Route, RouteError, overlaps
 from keyadmin.models import EventType, Scope, ScopeRoute
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes, translate
 
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -66,7 +67,7 @@ def edit(
     *,
     actor: Actor,
     scope: str,
-    revision: int | None = None,
+    revision: ReadRevision = None,
     resource: str | Unset = UNSET,
     label: str | Unset = UNSET,
     explanation: str | Unset = UNSET,
@@ -107,7 +108,7 @@ def edit(
     return row
 
 
-def remove(*, actor: Actor, scope: str, revision: int | None = None) -> None:
+def remove(*, actor: Actor, scope: str, revision: ReadRevision = None) -> None:
     """Remove a scope that no key has, with its routes."""
     with audit.audited_transaction(actor):
         row = _lock(actor, scope, to_remove=True)
@@ -166,8 +167,7 @@ def _check_routes(errors: FieldErrors, routes: Sequence[Route]) -> None:
                 "routes",
                 _("%(method)s is not a method. Use GET, POST, PUT, PATCH or DELETE.") % {"method": route.method},
             )
-        if len(route.pattern) > MAX_PATTERN_LENGTH:
-            errors.add("routes", _("Use at most %(count)d characters.") % {"count": MAX_PATTERN_LENGTH})
+        errors.clean_text("routes", route.pattern, MAX_PATTERN_LENGTH)
         if (route.method, route.pattern) in seen:
             errors.add(
                 "routes", _("%(route)s is listed twice. Remove one.") % {"route": f"{route.method} {route.pattern}"}

@@ -11,6 +11,7 @@ from keyadmin.core.errors import ConflictError, NotFoundError
 from keyadmin.models import EventType, Organisation, Tier
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 #: The highest number that one cell of a meter can store.
@@ -35,7 +36,7 @@ def edit(
     *,
     actor: Actor,
     tier: UUID,
-    revision: int | None = None,
+    revision: ReadRevision = None,
     name: str | Unset = UNSET,
     hourly_limit: int | Unset = UNSET,
 ) -> Tier:
@@ -57,7 +58,7 @@ def edit(
     return row
 
 
-def remove(*, actor: Actor, tier: UUID, revision: int | None = None) -> None:
+def remove(*, actor: Actor, tier: UUID, revision: ReadRevision = None) -> None:
     """Remove a tier that no key has and that is not the default of an organisation."""
     with audit.audited_transaction(actor):
         row = _lock(actor, tier, to_remove=True)

@@ -19,6 +19,7 @@ from keyadmin.operations.keys import values as key_values
 from keyadmin.operations.keys.secrets import IssuedKey
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, Unset, clean_reason, require_changes
 
 
@@ -34,14 +35,15 @@ def issue(
     inherits: bool = False,
     channels: Collection[UUID] = (),
     networks: Sequence[cidr.Network] = (),
-    expires_at: datetime | None = None,
+    expires_at: datetime | Unset | None = None,
     tier: UUID | None = None,
 ) -> IssuedKey:
     """Create a key. The result contains the only copy of its secret.
 
     `kind` defaults to BOT if a bot is given, else to STANDARD. A public key without `scopes` gets all scopes of an
     owner. Without `channels` or `networks` the key is not restricted. `expires_at` None means that the key never
-    expires. `tier` defaults to that of the organisation.
+    expires; UNSET means that it expires as late as the organisation's rules and the acting key allow. `tier` defaults
+    to that of the organisation.
     """
     with audit.audited_transaction(actor):
         # An organisation has at most one public key, so only one public key may be created at a time.
@@ -51,8 +53,11 @@ def issue(
         key = _new_key(actor, owner, key_owners.get_bot(owner, bot) if bot else None, kind)
         policy.require_for_key(actor, Permission.ISSUE_KEYS, owner, key.kind)
         _require_owner_can_have(key)
+        key_values.require_scopes_or_inheritance(scopes, inherits=inherits)
         if key.kind == KeyKind.PUBLIC and not inherits:
             scopes = scopes or privileges.scopes_of_owner()
+        if expires_at is UNSET:
+            expires_at = key_values.default_expiry(actor, key, audit.database_time())
         values = key_values.KeyValues(
             name,
             description,
@@ -73,7 +78,7 @@ def edit(
     *,
     actor: Actor,
     key: UUID,
-    revision: int | None,
+    revision: ReadRevision,
     name: str | Unset = UNSET,
     description: str | Unset = UNSET,
     scopes: Collection[str] | Unset = UNSET,
@@ -103,6 +108,7 @@ def edit(
         revisions.require(row, revision)
         old = key_values.values_of(row)
         new = key_values.apply_fields(old, fields)
+        key_values.require_scopes_or_inheritance(() if scopes is UNSET else scopes, inherits=new.inherits)
         new = key_values.validate(actor, row, new, old, audit.database_time())
         if old.networks and not new.networks:
             allow_list_rules.require_confirmation(row, allow_any)
@@ -165,7 +171,7 @@ def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None =
     return row
 
 
-def delete(*, actor: Actor, key: UUID, revision: int | None = None) -> None:
+def delete(*, actor: Actor, key: UUID, revision: ReadRevision = None) -> None:
     """Delete the key with its secrets and allow-list. Its history and its hourly usage stay."""
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.DELETE_KEYS)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,6 +23,8 @@ _MAX_NAME_LENGTH: Final = 120
 _MAX_DESCRIPTION_LENGTH: Final = 500
 #: The expiry of a new key if the organisation has no default and its keys must expire.
 _FALLBACK_EXPIRY_DAYS: Final = 90
+#: Later times cannot be shown in every time zone.
+_LATEST_EXPIRY: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,28 @@ def apply_fields(old: KeyValues, new_fields: Mapping[str, Any]) -> KeyValues:
     new = replace(old, **{field: value for field, value in new_fields.items() if value is not UNSET})
     same_networks = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
     return replace(new, networks=old.networks) if same_networks else new
+
+
+def require_scopes_or_inheritance(scopes: Collection[str], *, inherits: bool) -> None:
+    """Raise InvalidInputError if `scopes` are given for a key that inherits: it would not have them."""
+    if inherits and scopes:
+        raise InvalidInputError(
+            {"scopes": [_("A key with full access has no permissions of its own. Choose one or the other.")]}
+        )
+
+
+def default_expiry(actor: Actor, key: Key, now: datetime) -> datetime | None:
+    """The latest expiry that the organisation's rules and the acting key allow for a new key; None for never.
+
+    `now` is the database's time.
+    """
+    organisation = key.organisation
+    ceiling = privileges.ceiling_of_actor(actor, organisation.id).expires_at
+    if organisation.may_never_expire and (ceiling is None or key.kind == KeyKind.PUBLIC):
+        return None
+    days = organisation.max_expiry_days or (default_days(organisation, KeyKind(key.kind)) if ceiling is None else None)
+    limits = (ceiling, now + timedelta(days=days) if days else None)
+    return min((limit for limit in limits if limit), default=None)
 
 
 def describe(values: KeyValues) -> dict[str, Any]:
@@ -125,6 +149,8 @@ def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now
     organisation = key.organisation
     if expires_at is not None and timezone.is_naive(expires_at):
         errors.add("expires_at", _("Add the time zone, as in 2027-03-01T12:00:00Z."))
+    elif expires_at is not None and expires_at > _LATEST_EXPIRY:
+        errors.add("expires_at", _("Choose a time before the year 9999."))
     elif expires_at is not None and expires_at <= now:
         errors.add("expires_at", _("Choose a time in the future."))
     elif expires_at is not None and key.kind == KeyKind.PUBLIC and organisation.may_never_expire:

@@ -15,6 +15,7 @@ from keyadmin.operations import allow_list_rules, audit, policy, revisions
 from keyadmin.operations.keys import rows, values
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import require_changes
 
 
@@ -70,7 +71,7 @@ def add(
     return entry
 
 
-def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = None) -> AllowListEntry:
+def change(*, actor: Actor, entry: UUID, network: str, revision: ReadRevision = None) -> AllowListEntry:
     """Replace the network of the entry."""
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)
@@ -86,7 +87,7 @@ def change(*, actor: Actor, entry: UUID, network: str, revision: int | None = No
     return row
 
 
-def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: int | None = None) -> None:
+def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: ReadRevision = None) -> None:
     """Remove the entry. An empty list allows any address, so the removal of the last entry needs `allow_any=True`."""
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)

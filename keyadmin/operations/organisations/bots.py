@@ -11,6 +11,7 @@ from keyadmin.models import Bot, EventType, Organisation
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
 _MAX_NAME_LENGTH: Final = 120
@@ -38,7 +39,7 @@ def edit(
     *,
     actor: Actor,
     bot: UUID,
-    revision: int | None = None,
+    revision: ReadRevision = None,
     name: str | Unset = UNSET,
     description: str | Unset = UNSET,
     is_conversational: bool | Unset = UNSET,

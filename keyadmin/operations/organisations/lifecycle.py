@@ -16,6 +16,7 @@ from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
 
 #: Upper bound of `default_expiry_days` and `max_expiry_days`.
@@ -59,7 +60,7 @@ def edit(
     *,
     actor: Actor,
     organisation: UUID,
-    revision: int | None = None,
+    revision: ReadRevision = None,
     name: str | Unset = UNSET,
     key_prefix: str | Unset = UNSET,
     key_format: str | Unset = UNSET,

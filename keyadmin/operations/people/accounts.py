@@ -13,6 +13,7 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.people import links, passwords, rows
 from keyadmin.operations.policy import Permission
+from keyadmin.operations.revisions import ReadRevision
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset, require_changes
 
 
@@ -116,7 +117,7 @@ def edit(
     *,
     actor: Actor,
     person: UUID,
-    revision: int | None = None,
+    revision: ReadRevision = None,
     name: str | Unset = UNSET,
     email: str | Unset = UNSET,
     time_zone: str | Unset = UNSET,
@@ -176,7 +177,7 @@ def reactivate(*, actor: Actor, person: UUID) -> Person:
     return _set_active(actor, person, EventType.PERSON_REACTIVATED, active=True)
 
 
-def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revision: int | None = None) -> Person:
+def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revision: ReadRevision = None) -> Person:
     """Give the person, who belongs to the organisation, this role there. People join by an invitation."""
     with audit.audited_transaction():
         owner, row = rows.lock_with_organisation(actor, organisation, person)
@@ -199,7 +200,7 @@ def set_role(*, actor: Actor, person: UUID, organisation: UUID, role: str, revis
     return row
 
 
-def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int | None = None) -> Person:
+def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: ReadRevision = None) -> Person:
     """Remove the person from the organisation. People may leave by themselves."""
     with audit.audited_transaction():
         if actor.kind is ActorKind.PERSON and actor.id == person:
@@ -226,7 +227,7 @@ def remove_role(*, actor: Actor, person: UUID, organisation: UUID, revision: int
     return row
 
 
-def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: int | None = None) -> Person:
+def set_system_role(*, actor: Actor, person: UUID, system_role: str, revision: ReadRevision = None) -> Person:
     """Give the person, whose address is verified, this system role, or none with "".
 
     The last administrator cannot lose theirs.

@@ -56,10 +56,8 @@ def public_keys(request: PageRequest) -> HttpResponse:
 def allow_lists(request: PageRequest) -> HttpResponse:
     """All ranges by owner; with `address` in the query, the keys that work from it."""
     user = get_current_user(request)
-    listing = Listing(request, user, AddressFilters, reverse("security:allow-lists"))
-    filters = AddressFilters(request.GET)
-    filters.is_valid()
-    context: dict[str, Any] = {"section": "ip-lists", "form": filters, "typed": request.GET.get("address", "")}
+    listing = Listing(request, user, AddressFilters, reverse("security:allow-lists"), shown_in_form="address")
+    context: dict[str, Any] = {"section": "ip-lists", "form": listing.form, "typed": request.GET.get("address", "")}
     address = listing.filters.get("address", "")
     context |= _keys_of_address(user, listing, address) if address else _ranges_by_owner(user, listing)
     part = "#rows" if htmx.is_htmx(request) else ""

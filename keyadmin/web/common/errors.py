@@ -15,6 +15,7 @@ from keyadmin.core.errors import (
     BusyError,
     ConflictError,
     ForbiddenError,
+    InvalidFilterError,
     NotFoundError,
     OperationError,
     OrganisationDisabledError,
@@ -37,6 +38,8 @@ def operation_error_response(request: HttpRequest, error: OperationError) -> Htt
             return htmx.error_response(request, 404, "404.html")
         case ForbiddenError():
             return htmx.error_response(request, 403, "403.html", error.message)
+        case InvalidFilterError():
+            return _invalid_filter(request, error)
         case OrganisationDisabledError():
             return htmx.error_response(request, 409, "organisation_disabled.html", error.message)
         case BusyError():
@@ -45,6 +48,15 @@ def operation_error_response(request: HttpRequest, error: OperationError) -> Htt
             return htmx.error_response(request, 409, "409.html", error.message)
         case _:
             return None
+
+
+def _invalid_filter(request: HttpRequest, error: InvalidFilterError) -> HttpResponse:
+    """422, with a link to the list without the parameters that are not valid."""
+    query = request.GET.copy()
+    for name in {"cursor", *error.errors}:
+        query.pop(name, None)
+    valid_url = f"{request.path}?{query.urlencode()}" if query else request.path
+    return htmx.error_response(request, 422, "422.html", error.message, valid_url=valid_url)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext
 
+from keyadmin.core.errors import InvalidFilterError
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import paging
 from keyadmin.web.common import capped_count, querystring
@@ -41,8 +42,11 @@ def page_foot(
 ) -> PageFoot:
     """The foot of `page`, of the list at `url` with the filters in `query`.
 
-    `rows_before`: the number of rows on the pages before this one; None if it is not known.
+    `rows_before`: the number of rows on the pages before this one; None if it is not known. Raises InvalidFilterError
+    for a page whose rows were deleted.
     """
+    if not page.rows and not page.is_first:
+        raise InvalidFilterError({"cursor": [gettext("The entries of this page were removed.")]})
     formatted = "" if count is None else capped_count.format_count(count)
     return PageFoot(
         count=count,
@@ -85,11 +89,23 @@ def rows_before(counts: dict[str, int], page: paging.Page, order: paging.Order, 
 
 
 class Listing:
-    """A list for one request: the valid filters of `form` in the URL, and a page of rows."""
+    """A list for one request: the filters of `form` in the URL, and a page of rows.
 
-    def __init__(self, request: HttpRequest, user: CurrentUser, form: type[OperationForm], url: str) -> None:
+    Raises InvalidFilterError for an invalid filter, but not for the field `shown_in_form`, whose error the page shows.
+    """
+
+    def __init__(
+        self,
+        request: HttpRequest,
+        user: CurrentUser,
+        form: type[OperationForm],
+        url: str,
+        *,
+        shown_in_form: str = "",
+    ) -> None:
         self.url = url
-        self.filters = form(request.GET).valid_values()
+        self.form = form(request.GET)
+        self.filters = self.form.valid_values(except_field=shown_in_form)
         self.query = querystring.from_filters(self.filters)
         self.cursor = request.GET.get("cursor", "")
         self.organisation = user.get_organisation_or_404(self.filters.get("organisation", ""))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
 from django.utils.http import urlencode
@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from keyadmin.conf import conf
 from keyadmin.core.errors import OperationError
-from keyadmin.web.common import errors, htmx, preferences
+from keyadmin.web.common import errors, htmx, pasted_keys, preferences
 from keyadmin.web.common.current_user import is_switchable
 
 type View = Callable[..., HttpResponseBase]
@@ -27,7 +27,12 @@ class PageMiddleware(LoginRequiredMiddleware):
         return super().__call__(request)
 
     def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        """For htmx: load the sign-in page, which leads back. A form stays, and the sign-in opens over it."""
+        """Remove secrets from the URL.
+
+        For htmx: load the sign-in page, which leads back. A form stays, and the sign-in opens over it.
+        """
+        if not is_api(request) and (url := pasted_keys.url_without_secrets(request)):
+            return HttpResponseClientRedirect(url) if htmx.is_htmx(request) else HttpResponseRedirect(url)
         redirect = None if is_api(request) else super().process_view(request, view_func, args, kwargs)
         if redirect is None or not htmx.is_htmx(request):
             return redirect

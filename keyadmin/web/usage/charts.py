@@ -21,6 +21,7 @@ from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
+from keyadmin.core.errors import InvalidFilterError
 from keyadmin.models import CallOutcome, CallOutcomeGroup, Meter, UsageRollUp, usage_sums
 from keyadmin.models.usage import calls_by_day
 from keyadmin.models.usage_sums import Keys, Subject
@@ -114,9 +115,12 @@ class UsageTotals:
 
 
 def parse_days(text: str) -> int:
-    """The range that `text` names, in days; DEFAULT_DAYS if it names none."""
-    days = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else DEFAULT_DAYS
-    return days if days in RANGES else DEFAULT_DAYS
+    """The range that `text` names, in days; DEFAULT_DAYS for "". Raises InvalidFilterError for other texts."""
+    days = {str(days): days for days in RANGES} | {"": DEFAULT_DAYS}
+    if text not in days:
+        choices = ", ".join(map(str, RANGES))
+        raise InvalidFilterError({"days": [gettext("Choose one of these numbers of days: %s.") % choices]})
+    return days[text]
 
 
 def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
