@@ -37,7 +37,7 @@ _JOINED_KEY: Final = re.compile(r"[a-z][a-z0-9]{1,11}_[0-9a-z]{16}_[0-9a-z]{43,}
 _JOINED_COMPACT_KEY: Final = re.compile(r"[a-z][a-z0-9]{1,11}_[0-9a-f]{32}", re.IGNORECASE)
 _JOINED_SECRET: Final = re.compile(r"[0-9a-z]{43,}", re.IGNORECASE)
 _CHANGE: Final = re.compile(r"(?<=[a-z])[A-Z0-9]|(?<=[A-Z])[a-z0-9]|(?<=[0-9])[A-Za-z]")
-_JOINED: Final = ((_JOINED_KEY, 15), (_JOINED_COMPACT_KEY, 4), (_JOINED_SECRET, 15))
+_JOINED: Final = ((_JOINED_KEY, 12), (_JOINED_COMPACT_KEY, 4), (_JOINED_SECRET, 12))
 _SECRET_LENGTH: Final = 43
 _ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
 _MIN_KEY_LENGTH: Final = 2 + 1 + 32
