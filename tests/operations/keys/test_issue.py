@@ -256,7 +256,7 @@ def test_key_may_inherit_its_creators_permissions(northwind: Organisation, jonas
 def test_only_a_person_creates_an_inheriting_key(northwind: Organisation) -> None:
     assert list(errors_of(None, northwind, scopes=[], inherits=True)) == ["inherits"]
     with pytest.raises(ForbiddenError, match="full access"):
-        issue(KeyFactory.create(organisation=northwind, scopes=["keys:write"]), northwind, inherits=True)
+        issue(KeyFactory.create(organisation=northwind, scopes=["keys:write"]), northwind, scopes=[], inherits=True)
 
 
 # An actor cannot grant more than they hold
