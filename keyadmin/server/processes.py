@@ -19,7 +19,7 @@ from keyadmin.callpath.background import PeriodicThread
 log = structlog.get_logger("keyadmin.server")
 
 #: Seconds after the end of the parent in which the process ends.
-END_SECONDS: Final = 4.0
+END_SECONDS: Final = 5.0
 #: The process id of `keyadmin run`, for the processes that it starts.
 VARIABLE: Final = "KEYADMIN_RUNNER_PID"
 _POLL_SECONDS: Final = 0.25
@@ -37,7 +37,7 @@ class ParentWatch:
         if os.getppid() == self._parent_pid:
             return
         if self._kill_at is None:
-            self._kill_at = monotonic() + END_SECONDS - 8 * _POLL_SECONDS
+            self._kill_at = monotonic() + END_SECONDS - 12 * _POLL_SECONDS
             log.warning("the parent process has ended; this process ends as well")
             os.kill(os.getpid(), signal.SIGTERM)
         elif monotonic() > self._kill_at:

@@ -20,7 +20,8 @@ from tests.integrations.gateway import servers
 from tests.live.servers import START_TIMEOUT_SECONDS, Server, free_port, gunicorn, run_server
 from tests.owner import database_environ
 
-ENDED_WITHIN = 5.0
+ENDED_WITHIN = 10.0
+"""Seconds: twice what `docs/guides/operations.md` says, for a loaded machine."""
 
 
 @contextmanager
@@ -121,7 +122,7 @@ def test_server_ends_with_the_process_that_runs_it(database_url: str, tmp_path: 
         os.kill(runner.process.pid, signal.SIGKILL)
         runner.process.wait()
         try:
-            expect_end(started, 2 * ENDED_WITHIN)
+            expect_end(started)
         finally:
             for process in filter(runs, started):
                 process.kill()
