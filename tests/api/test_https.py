@@ -53,7 +53,7 @@ def test_body_over_plain_http_is_denied(path: str) -> None:
     expect_denial(Client().post(path, {"password": "correct horse"}, content_type="application/json"))
 
 
-@pytest.mark.parametrize("path", [f"/api/chats?api_key={VALUE}", f"/api/chats/{VALUE}"])
+@pytest.mark.parametrize("path", [f"/api/chats?api_key={VALUE}", f"/api/chats/{VALUE}"], ids=["query", "path"])
 def test_key_in_a_url_over_plain_http_is_denied(path: str) -> None:
     expect_denial(Client().get(path))
 
