@@ -10,7 +10,7 @@
  * Hears: "dialog:close" (sent by the server as HX-Trigger), "dialog:open" (a dialog was put into the slot).
  * Sends: "dialog:opened" and "dialog:closed" on the dialog.
  */
-import { byId, closest, find, findAll, normalise, onDetail, send, targetOf, texts } from "./dom.js";
+import { byId, closest, find, findAll, normalise, onDetail, send, targetOf } from "./dom.js";
 
 const slot = byId("dialog-slot");
 /** @type {HTMLElement | null} */

@@ -26,7 +26,7 @@ _RETRY_AFTER_SECONDS = 60
 
 @require_safe
 def resume_session(request: PageRequest) -> JsonResponse:
-    """After a sign-in over a page: whose session it is, and the token for the forms of the page (session.js)."""
+    """After a sign-in over a page: whose session it is, and the token for the forms of the page (feedback.js)."""
     return JsonResponse({"person": str(get_current_user(request).person.id), "token": get_token(request)})
 
 

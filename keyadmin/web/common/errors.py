@@ -74,14 +74,14 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def session_ended(request: HttpRequest) -> HttpResponse:
-    """401 to a form of htmx whose session has ended: session.js asks to sign in, and sends the form again."""
+    """401 to a form of htmx whose session has ended: feedback.js asks to sign in, and sends the form again."""
     return reswap(HttpResponse(status=401, headers={"Keyadmin-Session": "ended"}), "none")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Django's response to a form from another origin, or without the CSRF token of the present session.
 
-    htmx gets the present token, and session.js sends the form again. Only pages of this origin can read it.
+    htmx gets the present token, and feedback.js sends the form again. Only pages of this origin can read it.
     """
     if origin := _foreign_origin(request, reason):
         message = gettext(

@@ -1,6 +1,6 @@
 """Whole keys that people paste into a search: the secret is removed from the URL, and the key is shown by its ID.
 
-`static/js/pasted_keys.js` removes the secret before the browser sends it. Without that script it is removed here.
+`static/js/forms.js` removes the secret before the browser sends it. Without that script it is removed here.
 """
 
 import re
