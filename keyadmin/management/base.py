@@ -1,8 +1,8 @@
 """The base class of all commands of keyadmin: the actor, the output, and the exit codes.
 
 Standard output carries only the result: a table or a line for people, one JSON document with `--json`. Notes about the
-result go to standard error. A command that fails prints one line there, which begins with "Error: ". The exit codes are
-those of `ExitCode`.
+result go to standard error; an edit that changes nothing prints only a note. A command that fails prints one line
+there, which begins with "Error: ". The exit codes are those of `ExitCode`.
 """
 
 import getpass
@@ -85,6 +85,8 @@ class OperatorCommand(base.BaseCommand):
         require_utf8(options)
         try:
             self.run(Namespace(**options))
+        except errors.NoChangesError as error:
+            self.note(str(error))
         except errors.OperationError as error:
             raise command_error_for(error) from error
         except ProgrammingError as error:

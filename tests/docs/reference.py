@@ -38,7 +38,7 @@ COMMANDS_HEAD: Final = """# Commands
 
 In a checkout, `python manage.py COMMAND` is the same as `keyadmin manage COMMAND`. Every command
 below has `--help`. With `--json` it prints one JSON document. The result goes to standard output,
-everything else to standard error.
+everything else to standard error. An edit that changes nothing prints only a note there.
 
 | exit code | meaning |
 |---:|---|

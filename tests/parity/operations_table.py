@@ -196,7 +196,7 @@ OWNED: Final = {
         repeated="There is already a bot with this name.",
     ),
     "bots.edit": InterfaceCase(
-        ("/bots/{bot}/edit/", {"name": "New", "description": "", "is_conversational": "on"}),
+        ("/bots/{bot}/edit/", {"name": "New", "description": "", "is_conversational": "on", "revision": "1"}),
         ("PATCH", "/api/bots/{bot}", {"name": "New"}),
         ("bots", "edit", *_ORGANISATION, "{bot}", "--name", "New"),
         invalid=(
