@@ -109,6 +109,11 @@ class Cursor:
         return cursor
 
     @classmethod
+    def is_of(cls, text: str, order: Order) -> bool:
+        """Whether `encode` made the text for this order."""
+        return len(text) <= _MAX_CURSOR_LENGTH and cls._decode(text, order) is not None
+
+    @classmethod
     def _decode(cls, text: str, order: Order) -> Self | None:
         """The cursor; None for a text that `encode` did not make for this order."""
         try:

@@ -116,8 +116,12 @@ class Listing:
         """The template's context: `rows` of the page, `page` (PageFoot), `query`, `list_url` and `is_filtered`.
 
         It sends two statements. `order_of_many`, which needs an index, replaces `order` for more than COUNT_LIMIT rows.
+        Raises InvalidFilterError for a cursor of the other order: the list has grown or shrunk past COUNT_LIMIT.
         """
-        counts = capped_count.capped_counts(rows_to_count(rows, order, self.cursor))
+        order_of_cursor = order
+        if order_of_many and paging.Cursor.is_of(self.cursor, order_of_many):
+            order_of_cursor = order_of_many
+        counts = capped_count.capped_counts(rows_to_count(rows, order_of_cursor, self.cursor))
         is_small = counts["all"] <= capped_count.COUNT_LIMIT
         order = order if is_small else order_of_many or order
         page = paging.page(paging.materialize_ids_first(rows) if is_small else rows, order, self.cursor, size)
