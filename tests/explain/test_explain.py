@@ -79,13 +79,20 @@ def test_address_must_be_on_the_list_of_key_and_bot(rows: CommittedRows) -> None
     bot = Bot.objects.create(organisation=organisation, name="Concierge")
     rows.network("10.0.0.0/8", bot=bot)
     created = rows.key(organisation, bot=bot, networks=("192.0.2.0/24",))
+    unusable = "No address is on both the key’s list and that of Concierge, so this key can’t be used from any address."
     by_key = explained(created)
-    assert said(by_key) == ("10.1.2.3 is not in 192.0.2.0/24.", ["Add 10.1.2.3 to the key’s allow-list."])
+    assert said(by_key) == (
+        f"10.1.2.3 is not in 192.0.2.0/24. {unusable}",
+        ["Add 10.1.2.3 to the key’s allow-list."],
+    )
     assert step(by_key, Rule.BOT_ADDRESSES).reason is None
     by_bot = explained(created, address="192.0.2.7")
-    assert said(by_bot) == ("192.0.2.7 is not in 10.0.0.0/8.", ["Add 192.0.2.7 to the allow-list of Concierge."])
+    assert said(by_bot) == (
+        f"192.0.2.7 is not in 10.0.0.0/8. {unusable}",
+        ["Add 192.0.2.7 to the allow-list of Concierge."],
+    )
     unknown = explained(created, address="")
-    assert said(unknown)[0] == "The address is unknown, so it is not in 192.0.2.0/24."
+    assert said(unknown)[0] == f"The address is unknown, so it is not in 192.0.2.0/24. {unusable}"
     assert set(said(unknown)[1]) == {"Send the request from an address that keyadmin can determine."}
     many = rows.key(networks=[f"192.0.{n}.0/24" for n in range(9)])
     assert said(explained(many))[0].endswith("192.0.4.0/24 or 4 more.")
