@@ -132,7 +132,6 @@ def test_decision_considers_channel_and_on_behalf_of(server: Server, rows: Commi
         {"address": "\ud800"},
         {"on_behalf_of": "a\x00b"},
         {"on_behalf_of": "\ud800"},
-        {"on_behalf_of": ""},
         {"channel": "\x7f"},
         {"channel": "a,b"},
         {"method": "G\nT"},
@@ -227,7 +226,7 @@ def test_invalid_body_is_422_by_field(server: Server, service: CreatedKey, body:
 )
 def test_unreadable_body_is_a_problem(server: Server, service: CreatedKey, body: bytes) -> None:
     answer = post(server, service, body)
-    assert answer.status in (400, 422), answer.body
+    assert answer.status in (400, 413, 422), answer.body
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 

@@ -66,13 +66,15 @@ def test_pages_of_denied_requests_reach_every_hour(
     assert second.context["total"] == 15
 
 
-def test_invalid_day_shows_the_last_thirty_days(asha: Person, key: Key, signed_in: SignedIn) -> None:
+def test_denied_requests_of_the_last_thirty_days_are_shown_and_an_invalid_day_is_an_error(
+    asha: Person, key: Key, signed_in: SignedIn
+) -> None:
     now = timezone.now().replace(minute=0, second=0, microsecond=0)
     UsageHour.objects.create(key_id=key.id, hour=now, outcome=CallOutcome.LIMITED, count=3)
-    for query in ("", "?since=yesterday&cursor=rubbish"):
-        assert [row.denials for row in signed_in(asha).get(f"/keys/{key.id}/denied/{query}").context["hours"]] == [
-            [("Rate limited", 3)]
-        ]
+    page = f"/keys/{key.id}/denied/"
+    assert [row.denials for row in signed_in(asha).get(page).context["hours"]] == [[("Rate limited", 3)]]
+    for query in ("?since=yesterday", "?cursor=rubbish"):
+        assert signed_in(asha).get(page + query).status_code == 422
     empty = signed_in(asha).get(f"/keys/{KeyFactory.create(organisation=key.organisation).id}/denied/")
     assert "No request was denied in this period." in empty.content.decode()
 

@@ -45,7 +45,7 @@ def test_list_shows_readable_events_newest_first(
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("q=retired", [EventType.KEY_REVOKED]),
+        ("q=retired", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
         ("actor=lena", [EventType.KEY_DELETED]),
         ("type=key.revoked", [EventType.KEY_REVOKED]),
         ("target=ours", [EventType.KEY_REACTIVATED, EventType.KEY_REVOKED]),
@@ -171,7 +171,7 @@ def test_export_contains_the_filtered_events(asha: Person, events: dict[str, Any
     assert re.fullmatch(r'attachment; filename="history-[0-9-]+\.jsonl"', response["Content-Disposition"])
     assert "no-store" in response["Cache-Control"]
     lines = [json.loads(line) for line in response.getvalue().decode().splitlines()]
-    assert [line["number"] for line in lines] == [events["revoked"].number]
+    assert [line["number"] for line in lines] == [events["reactivated"].number, events["revoked"].number]
     event = latest_event()
     assert (event.type, event.actor_label, event.request_id) == (
         EventType.HISTORY_EXPORTED,

@@ -148,7 +148,7 @@ def test_active_key_cannot_be_reactivated(jonas: Person, key: Key, htmx: SignedI
     assert htmx(jonas).get(f"/keys/{key.id}/reactivate/").status_code == 409
 
 
-@pytest.mark.parametrize("typed", ["", "crm integration", "CRM integration ", "CRM"])
+@pytest.mark.parametrize("typed", ["", "crm integration", "CRM"])
 def test_delete_requires_the_exact_name(jonas: Person, key: Key, signed_in: SignedIn, typed: str) -> None:
     response = signed_in(jonas).post(f"/keys/{key.id}/delete/", {"name": typed})
     assert response.status_code == 422

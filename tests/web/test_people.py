@@ -60,7 +60,6 @@ def test_owner_sees_only_people_and_roles_of_own_organisation(
     [
         ("q=reyes", ["Sam Reyes"]),
         ("q=JONAS@", ["Jonas Lind"]),
-        ("q=%00", ["Gone", "Jonas Lind", "Maya Okafor", "Sam Reyes", "Shared"]),
         ("status=active", ["Jonas Lind"]),
         ("status=invited", ["Maya Okafor", "Sam Reyes", "Shared"]),
         ("status=deactivated", ["Gone"]),
@@ -68,7 +67,6 @@ def test_owner_sees_only_people_and_roles_of_own_organisation(
         ("role=owner&organisation=northwind", ["Jonas Lind"]),
         ("role=system-administrator", ["Maya Okafor"]),
         ("organisation=contoso", ["Shared"]),
-        ("role=nonsense&status=nonsense", ["Gone", "Jonas Lind", "Maya Okafor", "Sam Reyes", "Shared"]),
     ],
 )
 def test_filter_selects_matching_people(
@@ -79,6 +77,12 @@ def test_filter_selects_matching_people(
     Person.objects.filter(id=jonas.id).update(last_login=timezone.now())
     PersonFactory.create(name="Gone", deactivated=True)
     assert names(client.get(f"/people/?{query}").content.decode()) == expected
+
+
+@pytest.mark.parametrize("query", ["q=%00", "role=nonsense", "status=nonsense"])
+def test_filter_with_an_unknown_value_is_an_error(maya: Person, signed_in: SignedIn, query: str) -> None:
+    response = signed_in(maya).get(f"/people/?{query}")
+    assert (response.status_code, names(response.content.decode())) == (422, [])
 
 
 def test_owner_cannot_filter_by_roles_in_other_organisations(
@@ -202,7 +206,6 @@ def test_owner_gets_the_same_answer_for_every_new_address(
         ({"name": "", "email": "s@example.com"}, "This field is required."),
         ({"name": "Sam", "email": "jonas@northwind.example"}, "There is already a person with this email."),
         ({"name": "Sam", "email": "no address"}, "Enter a valid email address."),
-        ({"name": "Sam Reyes", "email": "sam@northwind.example"}, "No changes to save."),
     ],
 )
 def test_edit_with_invalid_input_shows_the_error(
@@ -211,6 +214,12 @@ def test_edit_with_invalid_input_shows_the_error(
     response = signed_in(maya).post(f"/people/{sam.id}/edit/", sent)
     assert response.status_code == 422
     assert words in response.content.decode()
+
+
+def test_edit_without_changes_says_so(maya: Person, sam: Person, signed_in: SignedIn) -> None:
+    response = signed_in(maya).post(f"/people/{sam.id}/edit/", {"name": "Sam Reyes", "email": sam.email})
+    assert response.status_code == 200
+    assert "No changes to save." in response.content.decode()
 
 
 def test_owner_changes_and_removes_a_role(
@@ -316,12 +325,12 @@ def test_dialog_reloads_the_page_it_was_opened_from(maya: Person, sam: Person, h
     assert client.post(f"/people/{sam.id}/deactivate/")["HX-Redirect"] == f"/people/{sam.id}/"
 
 
-def test_dialog_of_an_ended_session_redirects_to_sign_in(maya: Person, sam: Person, htmx: SignedInHtmx) -> None:
+def test_dialog_of_an_ended_session_is_answered_401(maya: Person, sam: Person, htmx: SignedInHtmx) -> None:
     client = htmx(maya)
     client.set_current_url("/people/?q=sam")
     client.logout()
     response = client.post(f"/people/{sam.id}/deactivate/")
-    assert response["HX-Redirect"] == "/account/login/?next=%2Fpeople%2F%3Fq%3Dsam"
+    assert response.status_code == 401, "static/js opens the sign-in over the dialog, which keeps what was typed"
     assert Person.objects.get(id=sam.id).is_active
 
 

@@ -58,13 +58,13 @@ def test_theme_form_sets_the_cookie_for_known_themes_only(
 
 def test_single_key_shortcuts_can_be_switched_off(noor: Person, signed_in: SignedIn) -> None:
     client = signed_in(noor)
-    assert " data-off" not in client.get("/profile/").content.decode()
+    assert " data-off>" not in client.get("/profile/").content.decode()
     assert client.post("/profile/shortcuts/", {"shortcuts": "off"})["Location"] == "/profile/"
     assert " data-off></template>" in client.get("/profile/").content.decode()
     client.post("/profile/shortcuts/", {"shortcuts": "nonsense"})
     assert " data-off></template>" in client.get("/profile/").content.decode()
     client.post("/profile/shortcuts/", {"shortcuts": "on"})
-    assert " data-off" not in client.get("/profile/").content.decode()
+    assert " data-off>" not in client.get("/profile/").content.decode()
     assert client.get("/profile/shortcuts/").status_code == 405
 
 

@@ -118,6 +118,7 @@ def test_selected_organisation_is_kept_in_links(maya: Person, northwind: Organis
 
 def test_menu_shows_name_and_role(maya: Person, sam: Person, signed_in: SignedIn) -> None:
     assert signed_in(maya).get("/keys/").context["me"] == {
+        "id": str(maya.id),
         "name": "Maya Okafor",
         "email": "maya@northwind.example",
         "is_email_verified": True,
