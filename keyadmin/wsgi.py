@@ -3,6 +3,7 @@
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from keyadmin.conf import conf
 from keyadmin.db.backend.base import enable_page_deadline
@@ -14,3 +15,7 @@ application = get_wsgi_application()
 from keyadmin.callpath.state import state  # noqa: E402 - models need the settings
 
 enable_page_deadline(conf.page_deadline_seconds, lambda: state.circuit_breaker)
+
+# Django imports the views with the first request, which takes a second or more. A call of a new worker that waits for
+# that may be answered 503, so they are imported before the worker accepts connections.
+_ = get_resolver().url_patterns

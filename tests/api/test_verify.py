@@ -81,7 +81,8 @@ def test_key_or_pair_is_required_as_the_credential(server: Server, rows: Committ
     assert outcome(ask(server, service)) == (401, "no_credential")
     assert outcome(ask(server, service, key=wrong_secret(created.token).value)) == (401, "invalid_credential")
     assert outcome(ask(server, service, key="\ud800\x00é")) == (401, "invalid_credential")
-    for mixed in ({"key": created.token.value, **pair}, {"key_id": pair["key_id"]}, {"key": ""}, {"key": "a,b"}):
+    assert outcome(ask(server, service, key="")) == (401, "no_credential")
+    for mixed in ({"key": created.token.value, **pair}, {"key_id": pair["key_id"]}, {"key": "a,b"}):
         assert outcome(ask(server, service, **mixed)) == (400, "ambiguous_credentials")
 
 
