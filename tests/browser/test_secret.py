@@ -128,7 +128,7 @@ def test_form_resent_without_javascript_shows_no_secret(
 ) -> None:
     """A reload sends the form again, and Back shows the form with its input."""
     page = signed_in_page("maya", java_script_enabled=False)
-    page.goto("/keys/create/")
+    page.goto("/keys/create/?organisation=northwind")
     page.get_by_role("textbox", name="Name", exact=True).fill(NAME)
     page.get_by_role("button", name="Create key").click()
     secret = page.locator("#reveal-key").inner_text().rpartition("_")[2]
