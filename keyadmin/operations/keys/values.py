@@ -170,7 +170,9 @@ def default_days(organisation: Organisation, kind: KeyKind) -> int | None:
     if organisation.default_expiry_days is None and not organisation.may_never_expire:
         return min(organisation.max_expiry_days or _FALLBACK_EXPIRY_DAYS, _FALLBACK_EXPIRY_DAYS)
     days: int | None = organisation.default_expiry_days
-    return days
+    if days is None or organisation.max_expiry_days is None:
+        return days
+    return min(days, organisation.max_expiry_days)
 
 
 def default_expires_at(organisation: Organisation, kind: KeyKind) -> datetime | None:
