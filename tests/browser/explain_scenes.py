@@ -9,7 +9,7 @@ from tests.browser.scenes import Scene, open_key
 
 def open_explain(page: Page, key: str = "CRM integration") -> None:
     open_key(page, key)
-    page.get_by_role("link", name="Explain", exact=True).first.click()
+    page.get_by_role("main").get_by_role("link", name="Explain", exact=True).first.click()
     expect(page.get_by_role("heading", name="No request yet")).to_be_visible()
 
 
