@@ -20,17 +20,19 @@ from keyadmin.web.common.current_user import CurrentUser
 #: The parameter which says that a secret was removed from the search.
 PARAMETER: Final = "pasted"
 _MAX_ADDRESSES: Final = 5
+#: Parameters with values that keyadmin signed or encoded. By chance they can look like a key.
+_ENCODED_PARAMETERS: Final = ("cursor", "removed")
 _is_public_part: Final = re.compile(rf"{PREFIX_PATTERN}_(?:[0-9A-Za-z]{{16}}|[0-9a-f]{{8}})").fullmatch
 
 
 def url_without_secrets(request: HttpRequest) -> str:
-    """The URL of a GET with the key ID in place of each key; "" if it contains none. Cursors contain no typed text."""
+    """The URL of a GET with the key ID in place of each key; "" if it contains none."""
     if request.method not in ("GET", "HEAD"):
         return ""
     found = False
     query = request.GET.copy()
     for name, values in request.GET.lists():
-        if name != "cursor" and any(contains_key(value, is_key_prefix) for value in values):
+        if name not in _ENCODED_PARAMETERS and any(contains_key(value, is_key_prefix) for value in values):
             found = True
             query.setlist(name, [public_part(v) if contains_key(v, is_key_prefix) else v for v in values])
     if not found:
