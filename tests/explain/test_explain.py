@@ -265,7 +265,7 @@ def test_invalid_call_is_rejected(field: str, text: str) -> None:
 
 
 def test_narrowest_of_several_permissions_is_advised(rows: CommittedRows) -> None:
-    """A route of three permissions: of those that only read, the one with fewer routes."""
+    """Three permissions have the route. Two are not sensitive; of these two, the one with fewer routes is advised."""
     names = ("reports:all", "reports:one", "reports:export")
     try:
         for name, routes, is_sensitive in zip(names, (3, 2, 1), (False, False, True), strict=True):
