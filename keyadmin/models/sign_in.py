@@ -1,4 +1,4 @@
-"""Attempts of people who are not signed in: counts that slow guesses down, and what history is told of them."""
+"""Attempts without a session: counts that delay guesses at passwords, and counts that wait to become events."""
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models

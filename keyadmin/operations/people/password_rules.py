@@ -56,7 +56,7 @@ def steps(password: str) -> int:
 
 
 def _repetition(text: str, position: int) -> int:
-    """The length of what repeats the text directly before, as often as it does."""
+    """The length of the text at the position that repeats the text directly before it, all repetitions included."""
     longest = 0
     for size in range(1, position + 1):
         unit, end = text[position - size : position], position
@@ -78,7 +78,7 @@ def _run(text: str, position: int) -> int:
 
 
 def _word(text: str, position: int) -> int:
-    """The length of the longest common password that stands here; 0 without one."""
+    """The length of the longest common password that begins at the position; 0 if none does."""
     for length in range(min(len(text) - position, _longest_common()), _MIN_WORD - 1, -1):
         if text[position : position + length] in _common():
             return length
