@@ -1,7 +1,8 @@
 """Records attempts without a session in history: failed sign-ins, and requests to reset a password.
 
 They are counted in rows, one for each person and one for all unknown addresses. Maintenance records each row as one
-event some minutes after its first attempt. Otherwise anonymous clients could make the append-only history grow without limit.
+event some minutes after its first attempt. Otherwise anonymous clients could make the append-only history grow
+without limit.
 """
 
 from datetime import timedelta
