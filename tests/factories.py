@@ -19,6 +19,8 @@ from keyadmin.core.cidr import parse
 from keyadmin.models import (
     AllowListEntry,
     Bot,
+    BulkRevocation,
+    BulkRevocationKey,
     Channel,
     Invitation,
     Key,
@@ -243,6 +245,18 @@ def _add_secret(key: Key, token: tokens.Token, **kwargs: Any) -> None:
     pepper_id = settings.KEYADMIN_CURRENT_PEPPER
     digest = tokens.digest(token.value, settings.KEYADMIN_PEPPERS[pepper_id])
     Secret.objects.create(key=key, digest=digest, pepper_id=pepper_id, **kwargs)
+
+
+def started_revocation(*keys: Key, **fields: Any) -> BulkRevocation:
+    """A bulk revocation of the keys that no worker has begun."""
+    row: BulkRevocation = BulkRevocation.objects.create(
+        **{"key_count": len(keys), "started_by": "A person", "started_at": timezone.now()} | fields
+    )
+    for key in keys:
+        owner = key.bot or key.organisation
+        names = {"name": key.name, "masked": key.masked, "owner": owner.name, "is_of_bot": key.bot is not None}
+        BulkRevocationKey.objects.create(revocation=row, key_id=key.id, organisation_id=key.organisation_id, **names)
+    return row
 
 
 def use_key(key: Key, *scopes: str, days: int = 0) -> None:

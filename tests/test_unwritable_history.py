@@ -30,6 +30,7 @@ from tests.factories import (
     invitation,
     member_of,
     password_link,
+    started_revocation,
     token_session,
 )
 from tests.fixtures.clients import SignedIn
@@ -72,6 +73,7 @@ def _ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
         "range": str(bot.allow_list.get().id),
         "disabled": str(BotFactory.create(organisation=northwind, disabled=True).id),
         "key": str(KeyFactory.create(organisation=northwind, name="CRM").id),
+        "revocation": str(started_revocation(KeyFactory.create(organisation=northwind)).id),
         "graced": str(KeyFactory.create(organisation=northwind, in_grace=True).id),
         "revoked": str(KeyFactory.create(organisation=northwind, revoked=True).id),
         "master": str(KeyFactory.create(organisation=northwind, name="CRM", master=True).id),

@@ -18,7 +18,7 @@ from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, KeyKind
 from keyadmin.operations.allow_list_rules import RejectedNetwork, parse_networks
-from keyadmin.operations.keys import default_days
+from keyadmin.operations.keys import bulk_revocation, default_days
 from keyadmin.operations.validation import UNSET, Unset
 
 NEVER: Final = "never"
@@ -62,10 +62,8 @@ GRACE_CHOICES: Final = [
     ("24", gettext_lazy("Works for 24 hours")),
     ("168", gettext_lazy("Works for 7 days")),
 ]
-#: Keys that one request can revoke. A page of the list has no more.
-MAX_BULK_KEYS: Final = 500
-#: From so many keys on, their number is typed to confirm.
-CONFIRMED_BULK_KEYS: Final = 100
+#: From so many keys on, their number is typed to confirm, and a background job revokes them.
+MIN_JOB_KEYS: Final = 100
 _MERGED_FIELDS: Final = (
     "name",
     "description",
@@ -356,14 +354,14 @@ class DeleteForm(OperationForm):
 
 
 class RevokeManyForm(ReasonForm):
-    """The reason and, from CONFIRMED_BULK_KEYS keys on, their number."""
+    """The reason and, from MIN_JOB_KEYS keys on, their number."""
 
     count = forms.CharField(label=gettext_lazy("Number of keys"), max_length=20, required=False)
 
     def __init__(self, *args: Any, key_count: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         #: The number to type; None if none is asked for.
-        self.confirm = key_count if key_count >= CONFIRMED_BULK_KEYS else None
+        self.confirm = key_count if key_count >= MIN_JOB_KEYS else None
 
     def clean_count(self) -> str:
         count: str = self.cleaned_data["count"]
@@ -394,15 +392,17 @@ def grace_choices(key: Key) -> list[GraceChoice]:
 
 
 def parse_key_ids(values: list[str]) -> list[UUID]:
-    """The distinct ids among the values, in their order, at most MAX_BULK_KEYS; other values are ignored."""
-    field = forms.UUIDField()
+    """The distinct ids in the values, in their order. A value is one id, or several with commas between them.
+
+    At most MAX_KEYS; other texts are ignored.
+    """
     ids: dict[UUID, None] = {}
-    for value in values[: 2 * MAX_BULK_KEYS]:
+    for text in ",".join(values).split(","):
         try:
-            ids[field.clean(value)] = None
-        except forms.ValidationError:
+            ids[UUID(text.strip())] = None
+        except ValueError:
             continue
-    return list(ids)[:MAX_BULK_KEYS]
+    return list(ids)[: bulk_revocation.MAX_KEYS]
 
 
 def expiry_choices(choices: KeyFormChoices) -> list[tuple[str, Any]]:

@@ -1,6 +1,7 @@
 """The schema, its constraints, and the queries that read it."""
 
 from keyadmin.models.bot import Bot
+from keyadmin.models.bulk_revocation import BulkOutcome, BulkRevocation, BulkRevocationKey
 from keyadmin.models.channel import Channel
 from keyadmin.models.event import ChainCheck, ChainHead, Event
 from keyadmin.models.event_types import EventType
@@ -29,6 +30,9 @@ __all__ = [
     "AttemptCount",
     "AttemptKind",
     "Bot",
+    "BulkOutcome",
+    "BulkRevocation",
+    "BulkRevocationKey",
     "CallOutcome",
     "CallOutcomeGroup",
     "ChainCheck",

@@ -67,6 +67,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "key_format": EventField(_("Key format")),
     "key_id": EventField(_("Key ID"), in_summary=False),
     "key_prefix": EventField(_("Key prefix")),
+    "key_count": EventField(_("Keys"), in_summary=False),
     "kind": EventField(_("Kind"), in_summary=False),
     "label": EventField(_("Label")),
     "last_used_at": EventField(_("Last used at"), in_summary=False),
@@ -90,6 +91,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "scopes": EventField(_("Permissions")),
     "since": EventField(_("From")),
     "slug": EventField(_("Short name")),
+    "stopped_at": EventField(_("Stopped"), in_summary=False),
     "system_role": EventField(_("System role")),
     "target": EventField(_("Target")),
     "text": EventField(_("Text")),
@@ -320,6 +322,16 @@ class EventType(models.TextChoices):
         "key.revoked",
         _Details(_("revoked the key"), "ban", ("revoked_at",), is_edit=True),
         _("Key revoked"),
+    )
+    BULK_REVOCATION_STARTED = (
+        "bulk_revocation.started",
+        _Details(_("started to revoke"), "ban", ("key_count",), Effect.ADDS),
+        _("Revoking started"),
+    )
+    BULK_REVOCATION_STOPPED = (
+        "bulk_revocation.stopped",
+        _Details(_("stopped revoking"), "circle-stop", ("stopped_at",)),
+        _("Revoking stopped"),
     )
     KEY_REACTIVATED = (
         "key.reactivated",

@@ -1,8 +1,14 @@
 """Background work: the outbox of jobs, its worker processes, and the last run of each maintenance task."""
 
+from datetime import timedelta
+from typing import Any, Final, Self
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+
+#: A worker reports every 15 seconds. After this time without a report it counts as missing.
+WORKER_MISSING: Final = timedelta(minutes=3)
 
 
 class JobKind(models.TextChoices):
@@ -13,6 +19,7 @@ class JobKind(models.TextChoices):
     PASSWORD_RESET_MAIL = "password_reset_mail"  # noqa: S105 - the name of a job
     FAILED_SIGN_INS_MAIL = "failed_sign_ins_mail"
     EXPIRY_NOTICE_MAIL = "expiry_notice_mail"
+    BULK_REVOCATION = "bulk_revocation"
 
 
 class OutboxJob(models.Model):
@@ -45,6 +52,11 @@ class OutboxJob(models.Model):
         return f"{self.kind} {self.id}"
 
 
+class WorkerProcessQuerySet(models.QuerySet[Any]):
+    def alive(self) -> Self:
+        return self.filter(seen_at__gt=Now() - WORKER_MISSING)
+
+
 class WorkerProcess(models.Model):
     """A `keyadmin worker` process. It updates `seen_at` every few seconds."""
 
@@ -52,6 +64,8 @@ class WorkerProcess(models.Model):
     name = models.CharField(max_length=300, primary_key=True)
     started_at = models.DateTimeField(db_default=Now())
     seen_at = models.DateTimeField()
+
+    objects = WorkerProcessQuerySet.as_manager()
 
     class Meta:
         db_table = "worker_process"

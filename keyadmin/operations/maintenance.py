@@ -19,7 +19,7 @@ from keyadmin.core.errors import ConflictError, OperationError
 from keyadmin.models.outbox import MaintenanceRun
 from keyadmin.operations import idempotency, locks, outbox, review
 from keyadmin.operations.audit import database_time
-from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.keys import bulk_revocation, expiry_notices
 from keyadmin.operations.people import attempts, throttle
 from keyadmin.operations.usage import pruning, roll_up
 
@@ -108,6 +108,7 @@ TASKS: Final = (
     Task("build_review", timedelta(hours=1), _build_review),
     Task("expiry_notices", timedelta(minutes=15), _queue_expiry_notices),
     Task("clear_sessions", timedelta(days=1), _clear_sessions),
+    Task("delete_bulk_revocations", timedelta(days=1), lambda actor: str(bulk_revocation.delete_old() or "")),
     Task("clean_outbox", timedelta(days=1), lambda actor: str(outbox.remove_old() or "")),
 )
 

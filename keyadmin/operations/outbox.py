@@ -10,6 +10,9 @@ transactions.
 **Delivery is at least once.** A claim gives a job to one worker for CLAIM_SECONDS. If the worker is killed, the claim
 expires and another worker takes the job. So a handler must tolerate that a job runs twice.
 
+**Long jobs.** A handler returns after a few seconds even if work is left. The job is then due again, after the jobs
+that are due by now, so that a long job does not keep mails waiting.
+
 **Retries.** If a handler raises, the job is due again after a delay, which doubles from FIRST_RETRY_SECONDS to
 MAX_RETRY_SECONDS. After its `expires_at` the job is not tried again: the failure is logged and counted in the metrics,
 and the row is kept for FAILED_JOB_RETENTION without its payload.
@@ -35,6 +38,10 @@ from keyadmin.models.outbox import JobKind, OutboxJob, WorkerProcess
 
 #: Must be longer than a handler takes. The time-out for each step of sending a mail is 20 seconds.
 CLAIM_SECONDS: Final = 300
+#: For kinds of jobs whose handler returns after a few seconds and is called again, so that the work of a killed worker
+#: goes on soon.
+SHORT_CLAIM_SECONDS: Final = 60
+_SHORT_CLAIMS: Final = [JobKind.BULK_REVOCATION.value]
 FIRST_RETRY_SECONDS: Final = 15
 MAX_RETRY_SECONDS: Final = 3600
 FAILED_JOB_RETENTION: Final = timedelta(days=30)
@@ -75,13 +82,20 @@ def claim() -> ClaimedJob | None:
         connection.wrap_database_errors,
         connection.connection.cursor(row_factory=kwargs_row(_claimed_job)) as cursor,
     ):
-        job: ClaimedJob | None = cursor.execute(_CLAIM, {"seconds": CLAIM_SECONDS}).fetchone()
+        values = {"seconds": CLAIM_SECONDS, "short_seconds": SHORT_CLAIM_SECONDS, "short_kinds": _SHORT_CLAIMS}
+        job: ClaimedJob | None = cursor.execute(_CLAIM, values).fetchone()
     return job
 
 
 def complete(job: ClaimedJob) -> None:
     """Delete a job that is done, unless another worker has claimed it since."""
     OutboxJob.objects.filter(id=job.id, claim=job.claim).delete()
+
+
+def continue_later(job: ClaimedJob) -> None:
+    """Make a job due again, behind the jobs that are due now, because work is left and nothing has failed."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONTINUE, {"id": job.id, "claim": job.claim})
 
 
 def retry(job: ClaimedJob, error: str) -> None:
@@ -130,8 +144,10 @@ _ENQUEUE: Final = """
 """
 _CLAIM: Final = """
     UPDATE outbox_job
-    SET due_at = clock_timestamp() + make_interval(secs => %(seconds)s), attempts = attempts + 1,
-        claim = gen_random_uuid()
+    SET due_at = clock_timestamp() + make_interval(
+            secs => CASE WHEN kind = ANY(%(short_kinds)s) THEN %(short_seconds)s ELSE %(seconds)s END
+        ),
+        attempts = attempts + 1, claim = gen_random_uuid()
     WHERE id = (
         SELECT id FROM outbox_job
         WHERE due_at <= clock_timestamp() AND failed_at IS NULL
@@ -140,6 +156,10 @@ _CLAIM: Final = """
         FOR UPDATE SKIP LOCKED
     )
     RETURNING id, kind, payload::text, attempts, claim, expires_at <= clock_timestamp() AS has_expired
+"""
+_CONTINUE: Final = """
+    UPDATE outbox_job SET due_at = clock_timestamp(), claim = NULL, attempts = 0
+    WHERE id = %(id)s AND claim = %(claim)s
 """
 _RETRY: Final = """
     UPDATE outbox_job

@@ -1,7 +1,8 @@
-"""The handlers of the outbox's jobs, one for each kind of job. Every job sends one mail.
+"""The handlers of the outbox's jobs, one for each kind of job. A job sends one mail, or revokes many keys.
 
 A handler takes the payload that the operation queued. It may run more than once. It does nothing if the mail is no
-longer needed. If it raises an exception, the job is retried later.
+longer needed. If it raises an exception, the job is retried later. It returns True if work is left: it is then called
+again.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from keyadmin.conf import conf
 from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.models import AccountStatus, Invitation, Key, LinkPurpose, PasswordLink, Person
 from keyadmin.models.outbox import JobKind
-from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.keys import bulk_revocation, expiry_notices
 from keyadmin.operations.people import links, passwords
 
 type Payload = dict[str, Any]
@@ -92,12 +93,18 @@ def send_expiry_notice(payload: Payload) -> None:
     expiry_notices.record_sent(actor=WORKER, person=person, keys=keys)
 
 
-HANDLERS: Final[dict[str, Callable[[Payload], None]]] = {
+def revoke_keys(payload: Payload) -> bool:
+    """Revoke keys of a bulk revocation for a few seconds."""
+    return bulk_revocation.run(UUID(payload["revocation"]))
+
+
+HANDLERS: Final[dict[str, Callable[[Payload], bool | None]]] = {
     JobKind.INVITATION_MAIL: send_invitation,
     JobKind.PASSWORD_LINK_MAIL: send_password_link,
     JobKind.PASSWORD_RESET_MAIL: send_password_reset,
     JobKind.FAILED_SIGN_INS_MAIL: send_failed_sign_ins,
     JobKind.EXPIRY_NOTICE_MAIL: send_expiry_notice,
+    JobKind.BULK_REVOCATION: revoke_keys,
 }
 
 

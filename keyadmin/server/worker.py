@@ -92,7 +92,7 @@ def process_next_job() -> bool:
         outbox.fail(job)
         return True
     try:
-        jobs.HANDLERS[job.kind](job.payload)
+        is_work_left = jobs.HANDLERS[job.kind](job.payload)
     except (DatabaseError, InterfaceError):
         raise  # the claim expires, and the job is taken again
     except Exception as error:
@@ -101,7 +101,7 @@ def process_next_job() -> bool:
         log.warning("job failed and will be retried", job=job.id, kind=job.kind, attempts=job.attempts, error=name)
         outbox.retry(job, name)
     else:
-        outbox.complete(job)
+        (outbox.continue_later if is_work_left else outbox.complete)(job)
     return True
 
 

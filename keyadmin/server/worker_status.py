@@ -6,9 +6,7 @@ from psycopg.rows import class_row, scalar_row
 
 from keyadmin.callpath.connection import DatabaseUnavailableError
 from keyadmin.callpath.state import state
-
-#: A worker reports every 15 seconds. After this time without a report it counts as missing.
-WORKER_MISSING_SECONDS: Final = 180.0
+from keyadmin.models.outbox import WORKER_MISSING
 
 
 class WorkerStatus(NamedTuple):
@@ -39,13 +37,14 @@ def warning(status: WorkerStatus) -> str:
     A process decides calls without a worker, so a missing worker does not make `/readyz` fail.
     """
     if status.worker_age is None:
-        return "No worker is running: mails and maintenance wait. Start `keyadmin worker`."
-    if status.worker_age > WORKER_MISSING_SECONDS:
+        return f"No worker is running: {_ADVICE}"
+    if status.worker_age > WORKER_MISSING.total_seconds():
         minutes = int(status.worker_age // 60)
-        return f"No worker has reported for {minutes} minutes: mails and maintenance wait. Start `keyadmin worker`."
+        return f"No worker has reported for {minutes} minutes: {_ADVICE}"
     return ""
 
 
+_ADVICE: Final = "background jobs and maintenance wait. Start `keyadmin worker`."
 _STATUS: Final = """
     SELECT
         (SELECT count(*) FROM outbox_job WHERE failed_at IS NULL) AS waiting_jobs,

@@ -2,7 +2,9 @@
 /**
  * Lists: rows selected for a bulk action, the panel beside a list, and text edited in place.
  *
- * Reads: [data-select] the box of a row, [data-select-all] the head's box, [data-selected-bar] the bar with the action ·
+ * Reads: [data-select] the box of a row, [data-select-all] the head's box, [data-selected-bar] the bar with the action,
+ *        [data-matching] its field that stands for all rows that match, which [data-all-matching] enables and
+ *        [data-only-page] disables ·
  *        #panel with [data-number] of its row, [data-panel-close] its ✕ · [data-inline] the field of an inline editor,
  *        [data-cancel] its cancel button, [data-inline-done] the text after saving.
  */
@@ -18,13 +20,23 @@ function refreshSelection() {
   if (!bar || !head) return;
   const boxes = selectableBoxes();
   const count = boxes.filter((box) => box.checked).length;
+  const isAllMatching = find(bar, "[data-matching]")?.disabled === false;
   for (const label of findAll(bar, "[data-one]")) {
-    const { one = "", many = "" } = label.dataset;
-    label.textContent = count === 1 ? one : many.replace("{count}", String(count));
+    const { one = "", many = "", all = "" } = label.dataset;
+    label.textContent = isAllMatching ? all : count === 1 ? one : many.replace("{count}", String(count));
   }
+  for (const button of findAll(bar, "[data-all-matching]")) button.hidden = isAllMatching;
+  for (const button of findAll(bar, "[data-only-page]")) button.hidden = !isAllMatching;
   head.hidden = false;
   head.checked = count > 0 && count === boxes.length;
   head.indeterminate = count > 0 && count < boxes.length;
+}
+
+/** Selects all rows that match, on all pages, or only those whose boxes are ticked. @param {boolean} isAll */
+function selectMatching(isAll) {
+  const field = find(document, "[data-matching]");
+  if (field) field.disabled = !isAll;
+  refreshSelection();
 }
 
 document.addEventListener("change", (event) => {
@@ -32,12 +44,23 @@ document.addEventListener("change", (event) => {
   if (box.matches("[data-select-all]")) {
     for (const other of selectableBoxes()) other.checked = box.checked;
   }
-  if (box.matches("[data-select], [data-select-all]")) refreshSelection();
+  if (box.matches("[data-select], [data-select-all]")) selectMatching(false);
+});
+
+document.addEventListener("click", (event) => {
+  const button = closest(event, "[data-all-matching], [data-only-page]");
+  const bar = button?.closest("[data-selected-bar]");
+  if (!button || !bar) return;
+  event.preventDefault();
+  const isAll = button.matches("[data-all-matching]");
+  for (const box of selectableBoxes()) box.checked = true;
+  selectMatching(isAll);
+  find(bar, isAll ? "[data-only-page]" : "[data-all-matching]")?.focus();
 });
 
 // A reset button empties the boxes after its event.
 document.addEventListener("reset", (event) => {
-  if (targetOf(event).matches("[data-selected-bar]")) setTimeout(refreshSelection);
+  if (targetOf(event).matches("[data-selected-bar]")) setTimeout(() => selectMatching(false));
 });
 
 document.addEventListener("htmx:afterSettle", refreshSelection);

@@ -24,6 +24,7 @@ from keyadmin.models import (
     UsageHour,
 )
 from keyadmin.operations import keys as operations
+from tests.browser.bulk_rows import add_bulk_revocations
 from tests.factories import as_actor
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
@@ -86,6 +87,7 @@ class Demo:
         actor = as_actor(self.people["jonas"], ip="198.51.100.7")
         operations.regenerate(actor=actor, key=renewed.key.id, grace=timedelta(hours=24))
         self._add_key_with_history("Zapier trial")
+        add_bulk_revocations(self.northwind)
 
     def _add_key_with_history(self, name: str) -> None:
         """Issue, revoke and reactivate a key with the operations, so that history has events."""

@@ -4,6 +4,7 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.bulk_rows import ENDED, RUNNING
 from tests.browser.scenes import Scene, choose_action, in_steps, modal, open_key, open_list
 
 
@@ -101,6 +102,16 @@ def _revoke_many(page: Page) -> None:
     expect(modal(page).get_by_role("heading", name="Revoke 2 keys?")).to_be_visible()
 
 
+def _bulk_progress(page: Page) -> None:
+    page.goto(f"/keys/revoke/{RUNNING}/")
+    expect(page.get_by_role("heading", name="Revoking 523 keys")).to_be_visible()
+
+
+def _bulk_result(page: Page) -> None:
+    page.goto(f"/keys/revoke/{ENDED}/")
+    expect(page.get_by_role("heading", name="520 keys revoked, 2 skipped, 1 failed")).to_be_visible()
+
+
 def _filters(page: Page) -> None:
     open_list(page)
     page.get_by_role("button", name="Filters").click()
@@ -137,6 +148,8 @@ SCENES: Final[dict[str, Scene]] = {
     "regenerate-grace": Scene(_regenerate_with_grace),
     "list-selected": Scene(_selected),
     "revoke-many": Scene(_revoke_many),
+    "bulk-progress": Scene(_bulk_progress),
+    "bulk-result": Scene(_bulk_result),
     "list-filters": Scene(_filters),
     "list-by-use": Scene(lambda page: open_list(page, "&sort=used&open=limited")),
     "master-keys": Scene(_master_keys),

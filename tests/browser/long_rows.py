@@ -17,6 +17,7 @@ from tests.factories import (
     as_actor,
     invitation,
     password_link,
+    started_revocation,
 )
 
 #: With it a name has 85 characters.
@@ -65,6 +66,7 @@ class LongRows:
             "bots_key": str(self._key("Bkey", bot=self.bot).id),
             "graced": str(self._key("Gra", in_grace=True).id),
             "revoked": str(self._key("Rev", revoked=True).id),
+            "revocation": str(started_revocation(self.key, started_by=long_name("Per"), reason=long_name("Rea")).id),
             "master": str(master.id),
             "bot": str(self.bot.id),
             "disabled": str(disabled.id),

@@ -31,8 +31,10 @@ from keyadmin.models import Organisation
 from keyadmin.operations import keys, organisations
 from keyadmin.operations.demo.load import ACTOR
 from keyadmin.operations.organisations import bots
+from tests.browser.bulk_rows import add_bulk_revocations
 from tests.browser.long_rows import DESCRIPTION, long_name
 organisations.create(actor=ACTOR, name="Fabrikam", slug="fabrikam")
+add_bulk_revocations(Organisation.objects.get(slug="northwind"))
 northwind = Organisation.objects.get(slug="northwind").id
 bots.create(actor=ACTOR, organisation=northwind, name=long_name("Bot"), description=DESCRIPTION)
 keys.issue(

@@ -15,6 +15,7 @@ from keyadmin.models import (
     AllowListEntry,
     AttemptKind,
     Bot,
+    BulkRevocation,
     CallOutcome,
     Channel,
     Invitation,
@@ -34,7 +35,7 @@ from keyadmin.models.event_search import EventFilter
 from keyadmin.operations import keys, organisations, people, review
 from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
-from keyadmin.operations.keys import expiry_notices
+from keyadmin.operations.keys import bulk_revocation, expiry_notices
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.people import attempts, invitations, links, passwords, sessions, token_sessions
 from keyadmin.operations.usage import pruning
@@ -50,6 +51,7 @@ from tests.factories import (
     invitation,
     member_of,
     password_link,
+    started_revocation,
     token_session,
 )
 
@@ -82,6 +84,8 @@ class World:
     #: A member whose email address is not verified.
     newcomer: Person
     attempts: UnrecordedAttempts
+    #: Has not begun.
+    revocation: BulkRevocation
 
 
 def world(organisation: Organisation) -> World:
@@ -118,6 +122,7 @@ def world(organisation: Organisation) -> World:
         attempts=UnrecordedAttempts.objects.create(
             kind=AttemptKind.SIGN_IN, count=3, addresses=["192.0.2.1"], first_at=long_ago, last_at=long_ago
         ),
+        revocation=started_revocation(KeyFactory.create(organisation=organisation)),
     )
 
 
@@ -152,6 +157,8 @@ KEY_CASES: Final[dict[str, Operation]] = {
     "keys.regenerate": lambda w, a: keys.regenerate(actor=a, key=w.key.id, grace=timedelta(hours=1)),
     "keys.end_grace": lambda w, a: keys.end_grace(actor=a, key=w.key.id),
     "keys.revoke": lambda w, a: keys.revoke(actor=a, key=w.key.id, reason="Lost"),
+    "bulk_revocation.start": lambda w, a: bulk_revocation.start(actor=a, keys=[w.key.id], reason="Lost"),
+    "bulk_revocation.stop": lambda w, a: bulk_revocation.stop(actor=a, revocation=w.revocation.id),
     "keys.reactivate": lambda w, a: keys.reactivate(actor=a, key=w.revoked.id),
     "keys.delete": lambda w, a: keys.delete(actor=a, key=w.key.id),
     "allow_lists.add": lambda w, a: allow_lists.add(actor=a, key=w.key.id, network="203.0.113.0/24"),

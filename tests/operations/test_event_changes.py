@@ -52,6 +52,7 @@ QUERIES: Final = {
             (SELECT jsonb_object_agg(organisation_id, role) FROM membership WHERE person_id = person.id) AS roles
         FROM person
     """,
+    "bulk_revocation": "SELECT id, key_count, stopped_at FROM bulk_revocation",
     "invitation": "SELECT id, name, email, system_role, role, expires_at FROM invitation",
     "channel": "SELECT id, name, slug FROM channel",
     "tier": "SELECT id, name, hourly_limit FROM tier",

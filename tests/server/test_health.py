@@ -26,7 +26,7 @@ PRODUCTION = {
 
 
 HEALTHY = {"status": "ok", "version": __version__}
-NO_WORKER = "No worker is running: mails and maintenance wait. Start `keyadmin worker`."
+NO_WORKER = "No worker is running: background jobs and maintenance wait. Start `keyadmin worker`."
 
 
 @contextmanager

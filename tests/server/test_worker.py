@@ -9,19 +9,35 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psutil
+import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from django.db import connection, transaction
 from django.utils import timezone
 
 from keyadmin.env import ROOT
-from keyadmin.models import MaintenanceRun, Organisation, OutboxJob, Person, WorkerProcess
+from keyadmin.models import (
+    BulkOutcome,
+    BulkRevocation,
+    Event,
+    EventType,
+    Key,
+    MaintenanceRun,
+    Organisation,
+    OutboxJob,
+    Person,
+    Role,
+    WorkerProcess,
+)
 from keyadmin.models.outbox import JobKind
 from keyadmin.operations import outbox
+from keyadmin.operations.keys import bulk_revocation
 from keyadmin.operations.people import links
-from tests.factories import PersonFactory, password_link
+from keyadmin.server.jobs import HANDLERS
+from tests.factories import KeyFactory, PersonFactory, as_actor, member_of, password_link
 from tests.jobs import run_due_jobs
 from tests.live.servers import database_url_of, free_port
 from tests.owner import database_environ
@@ -223,4 +239,80 @@ def test_job_that_was_claimed_again_is_not_completed_by_the_first_worker(db: Non
     job.refresh_from_db()
     assert (job.claim, job.last_error, job.failed_at) == (second.claim, "", None)
     outbox.complete(second)
+    assert no_job_is_left()
+
+
+def revoked_targets() -> list[str]:
+    events = Event.objects.filter(type=EventType.KEY_REVOKED)
+    return list(events.values_list("target_id", flat=True))
+
+
+def start_revocation(organisation: Organisation, count: int) -> tuple[BulkRevocation, list[Key]]:
+    keys: list[Key] = [KeyFactory.create(organisation=organisation) for _ in range(count)]
+    actor = as_actor(member_of(organisation, Role.OWNER))
+    return bulk_revocation.start(actor=actor, keys=[key.id for key in keys], reason="Lost"), keys
+
+
+def test_bulk_revocation_of_a_killed_worker_is_finished_by_another_one(
+    start_worker: Callable[[], subprocess.Popen[bytes]], committed_organisation: Organisation
+) -> None:
+    """No key is revoked twice, and none has two events. The worker is killed in the middle of a transaction."""
+    started, keys = start_revocation(committed_organisation, 40)
+    with psycopg.connect(database_url_of(connection.settings_dict)) as other:
+        other.execute("SELECT 1 FROM key WHERE id = %s FOR UPDATE", [keys[25].id])
+        killed = start_worker()
+        wait_until(lambda: started.counts().revoked == 25)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert Key.objects.exclude(revoked_at=None).count() == 25
+    job = OutboxJob.objects.get(kind=JobKind.BULK_REVOCATION)
+    assert job.due_at < timezone.now() + timedelta(seconds=outbox.SHORT_CLAIM_SECONDS)
+    OutboxJob.objects.update(due_at=timezone.now())
+    start_worker()
+    wait_until(no_job_is_left)
+    assert sorted(revoked_targets()) == sorted(str(key.id) for key in keys)
+    assert set(started.keys.values_list("outcome", flat=True)) == {BulkOutcome.REVOKED}
+    assert set(Key.objects.filter(id__in=[key.id for key in keys]).values_list("revision", flat=True)) == {2}
+    started.refresh_from_db()
+    assert started.finished_at is not None
+
+
+def test_worker_that_is_killed_again_and_again_revokes_each_key_once(
+    start_worker: Callable[[], subprocess.Popen[bytes]], committed_organisation: Organisation
+) -> None:
+    """Two workers at a time, whose claims expire at once, are killed at random moments."""
+    started, keys = start_revocation(committed_organisation, 300)
+    for _ in range(3):
+        before = started.counts().revoked
+        workers = [start_worker(), start_worker()]
+        wait_until(lambda before=before: claims_expired() and started.counts().revoked > before)  # type: ignore[misc]
+        for worker in workers:
+            worker.send_signal(signal.SIGKILL)
+            worker.wait()
+    start_worker()
+    wait_until(lambda: claims_expired() and no_job_is_left())
+    assert sorted(revoked_targets()) == sorted(str(key.id) for key in keys)
+    assert started.counts().revoked == len(keys)
+
+
+def claims_expired() -> bool:
+    OutboxJob.objects.filter(due_at__gt=timezone.now()).update(due_at=timezone.now())
+    return True
+
+
+def test_long_job_lets_other_jobs_pass(committed_organisation: Organisation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is due again behind the others after RUN_SECONDS, here after each key."""
+    done: list[str] = []
+    monkeypatch.setitem(HANDLERS, "unknown", lambda payload: done.append("other"))
+    run = bulk_revocation.run
+
+    def run_one(payload: dict[str, Any]) -> bool:
+        done.append("key")
+        return run(UUID(payload["revocation"]), seconds=0)
+
+    monkeypatch.setitem(HANDLERS, JobKind.BULK_REVOCATION, run_one)
+    start_revocation(committed_organisation, 2)
+    add_job()
+    run_due_jobs()
+    assert done == ["key", "other", "key", "key"]
     assert no_job_is_left()

@@ -6,7 +6,15 @@ import pytest
 from django.test import Client
 
 from keyadmin.models import Event, Organisation, Person
-from tests.factories import BotFactory, ChannelFactory, KeyFactory, invitation, member_of, password_link
+from tests.factories import (
+    BotFactory,
+    ChannelFactory,
+    KeyFactory,
+    invitation,
+    member_of,
+    password_link,
+    started_revocation,
+)
 from tests.fixtures.clients import SignedIn
 from tests.web.role_matrix import ACTIONS, ADMIN_ACTIONS, FORM_DATA
 
@@ -32,6 +40,7 @@ def ids(northwind: Organisation, contoso: Organisation) -> dict[str, str]:
         "bot": bot,
         "disabled": BotFactory.create(organisation=northwind, disabled=True),
         "key": key,
+        "revocation": started_revocation(KeyFactory.create(organisation=northwind)),
         "graced": KeyFactory.create(organisation=northwind, in_grace=True),
         "revoked": KeyFactory.create(organisation=northwind, revoked=True),
         "range": bot.allow_list.get(),

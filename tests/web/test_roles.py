@@ -9,7 +9,7 @@ from django.test import Client
 from keyadmin.models import Event, Key, KeyKind, Organisation, Person
 from keyadmin.operations import policy
 from keyadmin.web.common.current_user import CurrentUser
-from tests.factories import BotFactory, KeyFactory, as_actor
+from tests.factories import BotFactory, KeyFactory, as_actor, started_revocation
 from tests.fixtures.clients import SignedIn
 from tests.web.role_matrix import ACTIONS, FORM_DATA, PAGES, PREVIEWS, ROLES
 
@@ -22,6 +22,7 @@ def ids(northwind: Organisation) -> dict[str, str]:
         "disabled": str(BotFactory.create(organisation=northwind, disabled=True).id),
         "range": str(bot.allow_list.get().id),
         "key": str(KeyFactory.create(organisation=northwind, name="CRM").id),
+        "revocation": str(started_revocation(KeyFactory.create(organisation=northwind)).id),
         "graced": str(KeyFactory.create(organisation=northwind, in_grace=True).id),
         "revoked": str(KeyFactory.create(organisation=northwind, revoked=True).id),
         "master": str(KeyFactory.create(organisation=northwind, name="CRM", kind=KeyKind.MASTER).id),

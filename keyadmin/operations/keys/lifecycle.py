@@ -138,12 +138,16 @@ def revoke(*, actor: Actor, key: UUID, reason: str = "") -> Key:
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REVOKE_KEYS)
         require_revocable(row)
-        reason = clean_reason(reason)
-        row.revoked_at, row.revoked_reason, row.revision = audit.database_time(), reason, row.revision + 1
-        row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
-        changes = {"revoked_at": (None, rfc3339(row.revoked_at))}
-        rows.record(EventType.KEY_REVOKED, actor, row, changes, reason)
+        revoke_locked(actor, row, clean_reason(reason))
     return row
+
+
+def revoke_locked(actor: Actor, row: Key, reason: str) -> None:
+    """Revoke the locked key, and record the event. Call it last in the audited transaction."""
+    row.revoked_at, row.revoked_reason, row.revision = audit.database_time(), reason, row.revision + 1
+    row.save(update_fields=("revoked_at", "revoked_reason", "revision"))
+    changes = {"revoked_at": (None, rfc3339(row.revoked_at))}
+    rows.record(EventType.KEY_REVOKED, actor, row, changes, reason)
 
 
 def reactivate(*, actor: Actor, key: UUID, expires_at: datetime | Unset | None = UNSET, reason: str = "") -> Key:

@@ -71,8 +71,9 @@ def close_dialog(
 
 
 def redirect_to(request: HttpRequest, message: str, url: str) -> HttpResponseBase:
-    """Load the page at `url`, and show `message` there. htmx reloads the page if it is the current one."""
-    messages.success(request, message)
+    """Load the page at `url`, and show `message` there; "" for none. htmx reloads the page if it is the current one."""
+    if message:
+        messages.success(request, message)
     if not is_htmx(request):
         return redirect(url)
     is_current = current_page_url(request).partition("?")[0] == url

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST, require_safe
 from keyadmin.core.errors import NotFoundError
 from keyadmin.forms import filters
 from keyadmin.forms.filters import HistoryExportForm, HistoryFilters
-from keyadmin.models import ChainCheck, ChainHead, Event, EventType
+from keyadmin.models import BulkRevocation, ChainCheck, ChainHead, Event, EventType
 from keyadmin.models.event_search import MAX_EVENT_NUMBER, EventFilter, EventQuery
 from keyadmin.operations.audit import export as exports
 from keyadmin.web.common import capped_count, htmx, querystring
@@ -51,7 +51,7 @@ def event(request: PageRequest, number: int) -> HttpResponse:
     query = _query_with_cursor(request, values)
     context = {
         "event": event,
-        "target_url": _target_url(event),
+        "target_url": _target_url(event, user),
         "actor_events_url": _events_url("actor", str(event.actor_id)),
         "target_events_url": _events_url("target", event.target_id),
         "previous_url": _first_event_url(events.page_after(number, ascending=True, limit=1), query),
@@ -183,7 +183,13 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-def _target_url(event: Event) -> str:
-    """The page of a key, which also exists for deleted keys; "" for other targets."""
-    is_key = event.target_kind == "key" and _is_uuid(event.target_id)
-    return reverse("keys:detail", args=[event.target_id]) if is_key else ""
+def _target_url(event: Event, user: CurrentUser) -> str:
+    """The page of a key, which also exists for deleted keys, or of a bulk revocation; "" for other targets."""
+    if not _is_uuid(event.target_id):
+        return ""
+    if event.target_kind == "key":
+        return reverse("keys:detail", args=[event.target_id])
+    revocations = BulkRevocation.objects.visible_to(user.actor)
+    if event.target_kind == "bulk_revocation" and revocations.filter(id=event.target_id).exists():
+        return reverse("keys:bulk-revocation", args=[event.target_id])
+    return ""

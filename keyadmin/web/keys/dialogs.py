@@ -1,33 +1,24 @@
 """Dialogs that change existing keys: regenerate, end the old secret, revoke, reactivate and delete."""
 
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from keyadmin.core.errors import (
-    ConflictError,
-    ForbiddenError,
-    InvalidInputError,
-    NotFoundError,
-)
+from keyadmin.core.errors import InvalidInputError
 from keyadmin.forms.base import ReasonForm
 from keyadmin.forms.keys import (
-    MAX_BULK_KEYS,
     DeleteForm,
     ReactivateForm,
     RegenerateForm,
-    RevokeManyForm,
     grace_choices,
-    parse_key_ids,
 )
 from keyadmin.models import Key
 from keyadmin.operations import keys as operations
@@ -37,15 +28,6 @@ from keyadmin.web.common import htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.keys import rows, secret_reveal
 from keyadmin.web.keys.deleted import not_found_error
-from keyadmin.web.keys.key_list import matching_keys
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedKey:
-    """A selected key that will not be revoked, and the reason."""
-
-    key: Any
-    reason: str
 
 
 def get_key(user: CurrentUser, key: UUID, permission: Permission, *, with_lists: bool = False) -> Any:
@@ -121,35 +103,6 @@ def revoke(request: PageRequest, key: UUID) -> HttpResponseBase:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def revoke_many(request: PageRequest) -> HttpResponseBase:
-    """Revoke the keys in the repeated parameter `key`. The dialog also lists the selected keys that it skips.
-
-    With `matching`, the query of the list, the dialog opens with all keys that match. They are fixed then: the form
-    names each one.
-    """
-    user = get_current_user(request)
-    data = request.POST if request.method == "POST" else request.GET
-    ids, left_out = parse_key_ids(data.getlist("key")), 0
-    if request.method != "POST" and "matching" in data:
-        matching = matching_keys(user, QueryDict(data["matching"])).order_by("id").values_list("id", flat=True)
-        ids = list(matching[:MAX_BULK_KEYS])
-        left_out = matching.count() - len(ids) if len(ids) == MAX_BULK_KEYS else 0
-    keys, skipped = _revocable_keys(user, ids)
-    form = RevokeManyForm(htmx.submitted(request), key_count=len(keys))
-    if form.is_valid() and keys:
-        try:
-            revoked, failed = _revoke_each(user, keys, form.cleaned_data["reason"])
-        except InvalidInputError as error:
-            form.add_operation_errors(error)
-        else:
-            message = _revoked_message(len(revoked), [*skipped, *failed])
-            return htmx.close_dialog(request, message, list_url=reverse("keys:list"))
-    context = {"keys": rows.annotate_traffic(keys), "skipped": skipped, "left_out": left_out, "form": form}
-    context |= {"in_use": sum(bool(key.requests_today) for key in keys), "confirm": form.confirm}
-    return _dialog(request, "keys/revoke_many.html", context | {"requests": sum(key.requests_today for key in keys)})
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
 def reactivate(request: PageRequest, key: UUID) -> HttpResponseBase:
     user = get_current_user(request)
     row = get_key(user, key, Permission.REACTIVATE_KEYS)
@@ -210,42 +163,3 @@ def _regenerate_form(request: HttpRequest, key: Any, form: RegenerateForm) -> Ht
         "section": "keys",
     }
     return render(request, "keys/regenerate.html", context, status=htmx.form_status(form))
-
-
-def _revocable_keys(user: CurrentUser, ids: list[UUID]) -> tuple[list[Any], list[SkippedKey]]:
-    """The selected keys that can be revoked, and those that cannot. Keys that the user may not see are in neither."""
-    if not user.can_read_anything:
-        raise NotFoundError
-    if not user.may_in_any(Permission.REVOKE_KEYS):
-        raise policy.forbidden(Permission.REVOKE_KEYS, Permission.REVOKE_KEYS, user.organisations[0])
-    selected = Key.objects.visible_to(user.actor).filter(id__in=ids).with_usage().select_related("organisation", "bot")
-    keys: list[Any] = []
-    skipped = []
-    for key in selected.order_by("name", "id"):
-        permissions = permissions_for_key(user.actor, key, known=user.permissions(key.organisation_id))
-        if Permission.REVOKE_KEYS not in permissions:
-            skipped.append(SkippedKey(key, gettext("You don’t have permission to revoke it.")))
-        elif key.revoked_at is not None:
-            skipped.append(SkippedKey(key, gettext("It is already revoked.")))
-        else:
-            keys.append(key)
-    return keys, skipped
-
-
-def _revoke_each(user: CurrentUser, keys: list[Any], reason: str) -> tuple[list[Any], list[SkippedKey]]:
-    """Revoke each key in a transaction of its own: a conflict about one key does not stop the others."""
-    revoked, failed = [], []
-    for key in keys:
-        try:
-            revoked.append(operations.revoke(actor=user.actor, key=key.id, reason=reason))
-        except (ConflictError, ForbiddenError, NotFoundError) as error:
-            failed.append(SkippedKey(key, error.message))
-    return revoked, failed
-
-
-def _revoked_message(count: int, skipped: list[SkippedKey]) -> str:
-    message = ngettext("%(count)s key revoked", "%(count)s keys revoked", count) % {"count": count}
-    if not skipped:
-        return message
-    names = ", ".join(each.key.name for each in skipped)
-    return gettext("%(revoked)s. Not revoked: %(names)s") % {"revoked": message, "names": names}

@@ -150,19 +150,22 @@ def recent_traffic(key: Any) -> RecentTraffic | None:
     return RecentTraffic(requests, key.last_used_at, key.last_used_ip) if requests else None
 
 
-def annotate_traffic(keys: list[Any]) -> list[Any]:
-    """Set `requests_today`, the allowed requests of the last 24 hours, and `usage` on each key; the busiest first."""
-    ids = [key.id for key in keys]
+def annotate_traffic(keys: list[Any], *, with_usage: int) -> None:
+    """Set `requests_today`, the allowed requests of the last 24 hours, and sort the keys, the busiest first.
+
+    Sets `usage` on the first `with_usage` keys.
+    """
     counted = UsageHour.objects.filter(
-        key_id__in=ids, hour__gte=timezone.now() - timedelta(hours=24), outcome=CallOutcome.OK
+        key_id__in=[key.id for key in keys], hour__gte=timezone.now() - timedelta(hours=24), outcome=CallOutcome.OK
     )
     requests = dict(counted.values("key_id").annotate(requests=Sum("count")).values_list("key_id", "requests"))
-    usage = usage_by_key(ids)
     for key in keys:
         key.requests_today = requests.get(key.id, 0)
-        key.usage = usage.get(key.id, [(0, 0)] * SPARKLINE_DAYS)
     keys.sort(key=lambda key: -key.requests_today)
-    return keys
+    shown = keys[:with_usage]
+    usage = usage_by_key([key.id for key in shown])
+    for key in shown:
+        key.usage = usage.get(key.id, [(0, 0)] * SPARKLINE_DAYS)
 
 
 def _add(usage: DailyUsage, day: date, allowed: int, denied: int) -> None:

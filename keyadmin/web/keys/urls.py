@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from keyadmin.web.keys import create_edit, detail, dialogs, key_list
+from keyadmin.web.keys import bulk_revocation, create_edit, detail, dialogs, key_list, revoke_many
 
 app_name = "keys"
 
@@ -11,7 +11,10 @@ urlpatterns = [
     path("create/", create_edit.create, name="create"),
     path("create/limits/", create_edit.limits, name="limits"),
     path("create/preview/", create_edit.preview, name="preview"),
-    path("revoke/", dialogs.revoke_many, name="revoke-many"),
+    path("revoke/", revoke_many.dialog, name="revoke-many"),
+    path("revoke/<uuid:revocation>/", bulk_revocation.page, name="bulk-revocation"),
+    path("revoke/<uuid:revocation>/stop/", bulk_revocation.stop, name="stop-bulk-revocation"),
+    path("revoke/<uuid:revocation>/csv/", bulk_revocation.csv, name="bulk-revocation-csv"),
     path("<uuid:key>/", detail.detail, name="detail"),
     path("<uuid:key>/denied/", detail.denied_requests, name="denied-requests"),
     path("<uuid:key>/edit/", create_edit.edit, name="edit"),
