@@ -70,7 +70,7 @@ class EntryQuery(ListQuery):
 
 
 @router.get("/allow-list-entries", url_name="allow-list-entries", **openapi.page(EntryOut, scope="keys:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery]) -> list[EntryOut]:
     """List the entries of one bot, one key, one organisation, or all, ordered by owner."""
     actor = actor_of(request)
     owners = {
@@ -95,7 +95,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[EntryQuery])
         links=openapi.links_to("entry", "allow_lists_view", "allow_lists_edit", "allow_lists_remove"),
     ),
 )
-def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Any:
+def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Status[EntryOut]:
     """Add a network to an allow-list."""
     if (new.bot is None) == (new.key is None):
         raise InvalidInputError({"body": ["Send either `bot` or `key`."]})
@@ -104,7 +104,7 @@ def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Any:
 
 
 @router.get("/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.row(EntryOut, scope="keys:read"))
-def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> EntryOut:
     """Show an entry."""
     return _render(request, response, entry)
 
@@ -112,7 +112,7 @@ def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> Any:
 @router.patch(
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(EntryOut, scope="keys:write")
 )
-def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> EntryOut:
     """Replace the network."""
     revision = expected_revision(request)
     with suppress(NoChangesError):
@@ -123,7 +123,7 @@ def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: Chan
 @router.delete(
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(None, scope="keys:write")
 )
-def remove(request: ApiRequest, entry: UUID, allow_any: bool = False) -> Any:
+def remove(request: ApiRequest, entry: UUID, allow_any: bool = False) -> Status[None]:
     """Remove a network. Removing the last one allows any address and requires `allow_any=true`."""
     revision = expected_revision(request)
     allow_lists.remove(actor=actor_of(request), entry=entry, allow_any=allow_any, revision=revision)

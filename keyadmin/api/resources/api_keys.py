@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
@@ -82,7 +82,7 @@ class KeyDeleted(BaseModel):
 
 
 @router.get("/api-keys", url_name="api-keys", **openapi.row(KeyList, scope="keys:read", headers=("Link",)))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[ApiKeyQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[ApiKeyQuery]) -> KeyList:
     """List the organisation's keys, newest first, 100 a page. The Link header has the URL of the next page."""
     require_known_filters(request, query)
     owner = organisation_of(request, query.organisation)
@@ -99,7 +99,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[ApiKeyQuery]
         KeyCreated, scope="keys:write", links=openapi.links_to("key", "api_keys_delete", pointer="data/id")
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Status[KeyCreated]:
     """Create a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
     grant = {"inherits": True} if actor.kind is ActorKind.PERSON else _grant_of_key(actor, owner.id)
@@ -109,7 +109,7 @@ def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisa
 
 
 @router.delete("/api-keys/{uuid:key}", url_name="api-key", **openapi.action(KeyDeleted, scope="keys:write"))
-def delete(request: ApiRequest, key: UUID) -> Any:
+def delete(request: ApiRequest, key: UUID) -> KeyDeleted:
     """Delete a key. It stops working immediately. This cannot be undone."""
     keys.delete(actor=actor_of(request), key=key)
     return KeyDeleted(data=Message(message="API key deleted successfully"))
@@ -144,13 +144,13 @@ def _listed_key(row: Any) -> ListedKey:
         id=row.id,
         name=row.name,
         key_prefix=row.recognition,
-        last_used_at=_whole_seconds(row.last_used_at),
+        last_used_at=row.last_used_at and _whole_seconds(row.last_used_at),
         expires_at=rfc3339(row.expires_at),
         is_active=row.status in (KeyStatus.ACTIVE, KeyStatus.EXPIRING),
         created_at=_whole_seconds(row.created_at),
     )
 
 
-def _whole_seconds(moment: datetime | None) -> Any:
-    """RFC 3339 in UTC, without fractions of a second; None for None."""
-    return rfc3339(moment and moment.replace(microsecond=0))
+def _whole_seconds(moment: datetime) -> str:
+    """RFC 3339 in UTC, without fractions of a second."""
+    return rfc3339(moment.replace(microsecond=0))

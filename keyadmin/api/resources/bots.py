@@ -7,7 +7,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.http import HttpResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
@@ -68,7 +68,7 @@ class BotQuery(ListQuery):
 
 
 @router.get("/bots", url_name="bots", **openapi.page(BotOut, scope="keys:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -> list[BotOut]:
     """List bots by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).search(query.q), query.organisation)
     return render_page(request, response, rows, paging.BY_NAME, query, BotOut.of)
@@ -83,7 +83,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[BotQuery]) -
         links=openapi.links_to("bot", "bots_view", "bots_edit", "bots_disable", "bots_enable"),
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewBot) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewBot) -> Status[BotOut]:
     """Create a bot."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(bots.create, actor=actor, **new.sent_fields() | {"organisation": owner.id})
@@ -91,13 +91,13 @@ def create(request: ApiRequest, response: HttpResponse, new: NewBot) -> Any:
 
 
 @router.get("/bots/{uuid:bot}", url_name="bot", **openapi.row(BotOut, scope="keys:read"))
-def view(request: ApiRequest, response: HttpResponse, bot: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, bot: UUID) -> BotOut:
     """Show a bot."""
     return _render(request, response, bot)
 
 
 @router.patch("/bots/{uuid:bot}", url_name="bot", **openapi.edit(BotOut, scope=None))
-def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: ChangedBot) -> BotOut:
     """Edit a bot."""
     with suppress(NoChangesError):
         bots.edit(actor=actor_of(request), bot=bot, revision=expected_revision(request), **changed.sent_fields())
@@ -105,14 +105,14 @@ def edit(request: ApiRequest, response: HttpResponse, bot: UUID, changed: Change
 
 
 @router.post("/bots/{uuid:bot}/disable", url_name="disable-bot", **openapi.action(BotOut, scope=None))
-def disable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+def disable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> BotOut:
     """Disable a bot. All its keys are paused immediately."""
     bots.disable(actor=actor_of(request), bot=bot, reason=body.reason)
     return _render(request, response, bot)
 
 
 @router.post("/bots/{uuid:bot}/enable", url_name="enable-bot", **openapi.action(BotOut, scope=None))
-def enable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> Any:
+def enable(request: ApiRequest, response: HttpResponse, bot: UUID, body: ReasonIn = NO_REASON) -> BotOut:
     """Enable a bot. Its keys work again."""
     bots.enable(actor=actor_of(request), bot=bot, reason=body.reason)
     return _render(request, response, bot)

@@ -52,7 +52,7 @@ class ChannelQuery(ListQuery):
 
 
 @router.get("/channels", url_name="channels", **openapi.page(ChannelOut, scope="keys:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery]) -> list[ChannelOut]:
     """List channels by name."""
     rows = filter_by_org(request, _readable(actor_of(request)).search(query.q), query.organisation)
     return render_page(request, response, rows, paging.BY_NAME, query, ChannelOut.of)
@@ -67,7 +67,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[ChannelQuery
         links=openapi.links_to("channel", "channels_view", "channels_rename", "channels_remove"),
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewChannel) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewChannel) -> Status[ChannelOut]:
     """Create a channel. Its slug is derived from the name."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     operation = partial(channels.create, actor=actor, organisation=owner.id, name=new.name)
@@ -75,13 +75,13 @@ def create(request: ApiRequest, response: HttpResponse, new: NewChannel) -> Any:
 
 
 @router.get("/channels/{uuid:channel}", url_name="channel", **openapi.row(ChannelOut, scope="keys:read"))
-def view(request: ApiRequest, response: HttpResponse, channel: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, channel: UUID) -> ChannelOut:
     """Show a channel."""
     return _render(request, response, channel)
 
 
 @router.patch("/channels/{uuid:channel}", url_name="channel", **openapi.edit(ChannelOut, scope=None))
-def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> Any:
+def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: ChangedChannel) -> ChannelOut:
     """Rename a channel. Its slug does not change."""
     revision = expected_revision(request)
     with suppress(NoChangesError):
@@ -90,7 +90,7 @@ def rename(request: ApiRequest, response: HttpResponse, channel: UUID, changed: 
 
 
 @router.delete("/channels/{uuid:channel}", url_name="channel", **openapi.edit(None, scope=None))
-def remove(request: ApiRequest, channel: UUID) -> Any:
+def remove(request: ApiRequest, channel: UUID) -> Status[None]:
     """Remove a channel. No key may be restricted to it."""
     channels.remove(actor=actor_of(request), channel=channel, revision=expected_revision(request))
     return Status(204, None)

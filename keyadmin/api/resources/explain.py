@@ -88,7 +88,7 @@ class ExplanationOut(BaseModel):
 
 
 @router.post("/explain", url_name="explain", **openapi.action(ExplanationOut, scope="keys:read"))
-def explain_(request: ApiRequest, body: HypotheticalCall) -> Any:
+def explain_(request: ApiRequest, body: HypotheticalCall) -> dict[str, Any]:
     """Explain whether this key would be allowed this call, and which rule decides. Nothing is called or counted."""
     key = find_key(actor_of(request), body.key)
     call = parse_call(

@@ -3,7 +3,7 @@
 from typing import Any, Final, Self
 from uuid import UUID
 
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
@@ -81,7 +81,7 @@ class ExportQuery(HistoryFilters):
 
 
 @router.get("/history", url_name="history", **openapi.page(EventOut, scope="history:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[HistoryQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[HistoryQuery]) -> list[EventOut]:
     """List events, newest first. The Link header contains the URL of older ones."""
     page = EventQuery.of(actor_of(request), _event_filter(request, query)).page(query.cursor, query.limit)
     add_link_header(request, response, page)
@@ -93,7 +93,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[HistoryQuery
     url_name="history-export",
     **openapi.row(None, scope="history:read", content={name: {"schema": {"type": "string"}} for name in _MEDIA_TYPES}),
 )
-def export_(request: ApiRequest, query: Query[ExportQuery]) -> Any:
+def export_(request: ApiRequest, query: Query[ExportQuery]) -> HttpResponseBase:
     """Export the events that match the filters as a file, newest first. The export is recorded before it begins."""
     wanted = _event_filter(request, query)
     if request.META["REQUEST_METHOD"] == "HEAD":  # nothing is exported
@@ -104,7 +104,7 @@ def export_(request: ApiRequest, query: Query[ExportQuery]) -> Any:
 
 
 @router.get("/history/{int:number}", url_name="event", **openapi.row(EventOut, scope="history:read"))
-def view(request: ApiRequest, number: int) -> Any:
+def view(request: ApiRequest, number: int) -> EventOut:
     """Show an event."""
     events = Event.objects.visible_to(actor_of(request))
     event = events.filter(number=number).first() if number <= MAX_EVENT_NUMBER else None
@@ -114,7 +114,7 @@ def view(request: ApiRequest, number: int) -> Any:
 
 
 @router.get("/keys/{uuid:key}/history", url_name="key-history", **openapi.page(EventOut, scope="history:read"))
-def of_key(request: ApiRequest, response: HttpResponse, key: UUID, query: Query[PageQuery]) -> Any:
+def of_key(request: ApiRequest, response: HttpResponse, key: UUID, query: Query[PageQuery]) -> list[EventOut]:
     """List the events of a key, also of a deleted key."""
     events = Event.objects.visible_to(actor_of(request)).filter(target_id=str(key))
     if not events.exists():

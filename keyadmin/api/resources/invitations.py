@@ -70,21 +70,21 @@ class InvitedOut(BaseModel):
 
 
 @router.get("/invitations", url_name="invitations", **openapi.page(InvitationOut, scope=None))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[ListQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[ListQuery]) -> list[InvitationOut]:
     """List open invitations by name: those of organisations that the caller may read."""
     rows = filter_by_org(request, _readable(actor_of(request)), query.organisation)
     return render_page(request, response, rows, paging.BY_NAME, query, InvitationOut.of)
 
 
 @router.get("/invitations/own", url_name="own-invitations", **openapi.row(list[InvitationOut], scope=None))
-def own(request: ApiRequest) -> Any:
+def own(request: ApiRequest) -> list[InvitationOut]:
     """List the invitations that the caller can accept. There are none without a verified email address."""
     person = get_or_404(Person.objects.all(), id=actor_of(request).id)
     return [InvitationOut.of(row) for row in invitations.of_person(person)]
 
 
 @router.get("/invitations/{uuid:invitation}", url_name="invitation", **openapi.row(InvitationOut, scope=None))
-def view(request: ApiRequest, invitation: UUID) -> Any:
+def view(request: ApiRequest, invitation: UUID) -> InvitationOut:
     """Show an invitation."""
     return InvitationOut.of(get_or_404(_readable(actor_of(request)), id=invitation))
 
@@ -94,7 +94,7 @@ def view(request: ApiRequest, invitation: UUID) -> Any:
     url_name="invitation-link",
     **openapi.action(InvitedOut, scope=None, is_idempotent=True),
 )
-def renew(request: ApiRequest, invitation: UUID) -> Any:
+def renew(request: ApiRequest, invitation: UUID) -> InvitedOut:
     """Create a new link of the invitation. Earlier links end."""
     actor = _actor_who_sees(request, invitation)
     operation = partial(invitations.renew, actor=actor, invitation=invitation, base_url=site_url(request))
@@ -102,14 +102,14 @@ def renew(request: ApiRequest, invitation: UUID) -> Any:
 
 
 @router.delete("/invitations/{uuid:invitation}", url_name="invitation", **openapi.action(None, scope=None))
-def withdraw(request: ApiRequest, invitation: UUID) -> Any:
+def withdraw(request: ApiRequest, invitation: UUID) -> Status[None]:
     """Withdraw an invitation. Its links end."""
     invitations.withdraw(actor=_actor_who_sees(request, invitation), invitation=invitation)
     return Status(204, None)
 
 
 @router.post("/invitations/{uuid:invitation}/accept", url_name="accept-invitation", **openapi.action(None, scope=None))
-def accept(request: ApiRequest, invitation: UUID) -> Any:
+def accept(request: ApiRequest, invitation: UUID) -> Status[None]:
     """Accept an invitation of the caller."""
     invitations.accept(actor=actor_of(request), invitation=invitation)
     return Status(204, None)
@@ -118,7 +118,7 @@ def accept(request: ApiRequest, invitation: UUID) -> Any:
 @router.post(
     "/invitations/{uuid:invitation}/decline", url_name="decline-invitation", **openapi.action(None, scope=None)
 )
-def decline(request: ApiRequest, invitation: UUID) -> Any:
+def decline(request: ApiRequest, invitation: UUID) -> Status[None]:
     """Decline an invitation of the caller."""
     invitations.decline(actor=actor_of(request), invitation=invitation)
     return Status(204, None)

@@ -10,8 +10,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.views.decorators.debug import sensitive_variables
-from ninja import Query, Router
-from ninja import Status as Response
+from ninja import Query, Router, Status
 from pydantic import AfterValidator, BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
@@ -234,7 +233,7 @@ def readable(actor: Actor) -> QuerySet[Any]:
 
 
 @router.get("/keys", url_name="keys", **openapi.page(KeyOut, scope="keys:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -> list[KeyOut]:
     """List keys, newest first. The Link header contains the URL of the next page."""
     require_known_filters(request, query)
     filters = query.own_filters()
@@ -270,7 +269,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[KeyQuery]) -
         ),
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewKey) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewKey) -> Status[IssuedOut]:
     """Create a key. Only this response shows its secret; a repeated Idempotency-Key returns the key without it."""
     actor, owner = actor_of(request), organisation_of(request, new.organisation)
     values = {"expires_at": UNSET} | _operation_values(new, owner.id)
@@ -279,13 +278,13 @@ def create(request: ApiRequest, response: HttpResponse, new: NewKey) -> Any:
 
 
 @router.get("/keys/{uuid:key}", url_name="key", **openapi.row(KeyOut, scope="keys:read"))
-def view(request: ApiRequest, response: HttpResponse, key: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, key: UUID) -> KeyOut:
     """Show a key. Send its ETag as If-Match with an edit."""
     return _render(request, response, key)
 
 
 @router.patch("/keys/{uuid:key}", url_name="key", **openapi.edit(KeyOut, scope="keys:write"))
-def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: ChangedKey) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: ChangedKey) -> KeyOut:
     """Edit a key. With If-Match, only if it has not changed since it was read."""
     actor, revision = actor_of(request), expected_revision(request)
     row = get_or_404(Key.objects.visible_to(actor), id=key)
@@ -295,10 +294,10 @@ def edit(request: ApiRequest, response: HttpResponse, key: UUID, changed: Change
 
 
 @router.delete("/keys/{uuid:key}", url_name="key", **openapi.edit(None, scope="keys:write"))
-def delete(request: ApiRequest, key: UUID) -> Any:
+def delete(request: ApiRequest, key: UUID) -> Status[None]:
     """Delete a key. Its history stays. This cannot be undone."""
     keys.delete(actor=actor_of(request), key=key, revision=expected_revision(request))
-    return Response(204, None)
+    return Status(204, None)
 
 
 @router.post(
@@ -308,7 +307,7 @@ def delete(request: ApiRequest, key: UUID) -> Any:
 )
 def regenerate(
     request: ApiRequest, response: HttpResponse, key: UUID, body: Regeneration = _DEFAULT_REGENERATION
-) -> Any:
+) -> IssuedOut:
     """Give the key a new secret. Only this response shows it. The old secret works for `grace_seconds`.
 
     A key needs a new `expires_at` if the key policy does not allow its expiry.
@@ -320,14 +319,14 @@ def regenerate(
 
 
 @router.post("/keys/{uuid:key}/end-grace", url_name="end-grace", **openapi.action(KeyOut, scope="keys:write"))
-def end_grace(request: ApiRequest, response: HttpResponse, key: UUID) -> Any:
+def end_grace(request: ApiRequest, response: HttpResponse, key: UUID) -> KeyOut:
     """Stop the old secret immediately."""
     keys.end_grace(actor=actor_of(request), key=key)
     return _render(request, response, key)
 
 
 @router.post("/keys/{uuid:key}/revoke", url_name="revoke", **openapi.action(KeyOut, scope="keys:write"))
-def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> Any:
+def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonIn = NO_REASON) -> KeyOut:
     """Revoke a key. It stops working immediately and can be reactivated."""
     keys.revoke(actor=actor_of(request), key=key, reason=body.reason)
     return _render(request, response, key)
@@ -336,7 +335,7 @@ def revoke(request: ApiRequest, response: HttpResponse, key: UUID, body: ReasonI
 @router.post("/keys/{uuid:key}/reactivate", url_name="reactivate", **openapi.action(KeyOut, scope="keys:write"))
 def reactivate(
     request: ApiRequest, response: HttpResponse, key: UUID, body: Reactivation = _DEFAULT_REACTIVATION
-) -> Any:
+) -> KeyOut:
     """Reactivate a revoked or expired key.
 
     A key needs a new `expires_at` (null: never) if it has expired, or if the key policy does not allow its expiry.
@@ -347,7 +346,7 @@ def reactivate(
 
 
 @router.get("/keys/{uuid:key}/usage", url_name="key-usage", **openapi.row(UsageOut, scope="keys:read"))
-def usage(request: ApiRequest, key: UUID, query: Query[UsageQuery]) -> Any:
+def usage(request: ApiRequest, key: UUID, query: Query[UsageQuery]) -> UsageOut:
     """Count the calls of a key by day and outcome."""
     require_known_filters(request, query)
     row = get_or_404(Key.objects.visible_to(actor_of(request)).with_hourly_usage(), id=key)

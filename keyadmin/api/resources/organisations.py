@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from uuid import UUID
 
 from django.http import HttpResponse
-from ninja import Query, Router
+from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import idempotency, openapi
@@ -91,7 +91,7 @@ class OrganisationQuery(PageQuery):
 
 
 @router.get("/organisations", url_name="organisations", **openapi.page(OrganisationOut, scope="keys:read"))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[OrganisationQuery]) -> list[OrganisationOut]:
     """List organisations by name."""
     rows = _readable(actor_of(request)).search(query.q)
     return render_page(request, response, rows, paging.BY_NAME, query, OrganisationOut.of)
@@ -112,7 +112,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[Organisation
         ),
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewOrganisation) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewOrganisation) -> Status[OrganisationOut]:
     """Create an organisation."""
     operation = partial(organisations.create, actor=actor_of(request), **_operation_values(new))
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
@@ -121,7 +121,7 @@ def create(request: ApiRequest, response: HttpResponse, new: NewOrganisation) ->
 @router.get(
     "/organisations/{uuid:organisation}", url_name="organisation", **openapi.row(OrganisationOut, scope="keys:read")
 )
-def view(request: ApiRequest, response: HttpResponse, organisation: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, organisation: UUID) -> OrganisationOut:
     """Show an organisation."""
     return _render(request, response, organisation)
 
@@ -134,7 +134,7 @@ def edit(
     response: HttpResponse,
     organisation: UUID,
     changed: ChangedOrganisation,
-) -> Any:
+) -> OrganisationOut:
     """Edit an organisation."""
     actor, revision = actor_of(request), expected_revision(request)
     get_or_404(_readable(actor), id=organisation)
@@ -153,7 +153,7 @@ def disable(
     response: HttpResponse,
     organisation: UUID,
     body: ReasonIn = NO_REASON,
-) -> Any:
+) -> OrganisationOut:
     """Disable an organisation. All its keys are paused immediately."""
     organisations.disable(actor=actor_of(request), organisation=organisation, reason=body.reason)
     return _render(request, response, organisation)
@@ -169,7 +169,7 @@ def enable(
     response: HttpResponse,
     organisation: UUID,
     body: ReasonIn = NO_REASON,
-) -> Any:
+) -> OrganisationOut:
     """Enable an organisation. Its keys work again."""
     organisations.enable(actor=actor_of(request), organisation=organisation, reason=body.reason)
     return _render(request, response, organisation)

@@ -108,7 +108,7 @@ class PeopleQuery(ListQuery):
 
 
 @router.get("/people", url_name="people", **openapi.page(PersonOut, scope=None))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]) -> list[PersonOut]:
     """List people by name."""
     actor = actor_of(request)
     rows = _readable(actor).search(query.q)
@@ -138,7 +138,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[PeopleQuery]
         ),
     ),
 )
-def invite(request: ApiRequest, response: HttpResponse, new: InvitationIn) -> Any:
+def invite(request: ApiRequest, response: HttpResponse, new: InvitationIn) -> Status[InvitedOut]:
     """Invite a person. They have the role when they accept. Only the first response to an Idempotency-Key has the link.
 
     The response is the same whether the address has an account or not.
@@ -159,13 +159,13 @@ def invite(request: ApiRequest, response: HttpResponse, new: InvitationIn) -> An
 
 
 @router.get("/people/{uuid:person}", url_name="person", **openapi.row(PersonOut, scope=None))
-def view(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, person: UUID) -> PersonOut:
     """Show a person."""
     return _render(request, response, person)
 
 
 @router.patch("/people/{uuid:person}", url_name="person", **openapi.edit(PersonOut, scope=None))
-def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: ChangedPerson) -> PersonOut:
     """Edit a person.
 
     If an owner changes the email, a link is mailed to the new address. The email changes when the link is used.
@@ -179,7 +179,7 @@ def edit(request: ApiRequest, response: HttpResponse, person: UUID, changed: Cha
 @router.post(
     "/people/{uuid:person}/link", url_name="person-link", **openapi.action(LinkedOut, scope=None, is_idempotent=True)
 )
-def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
+def link(request: ApiRequest, response: HttpResponse, person: UUID) -> LinkedOut:
     """Create a link to choose a password. It replaces earlier ones and is mailed to the person.
 
     The response has the link only if the person has a lower role than the caller and no other organisation.
@@ -190,7 +190,7 @@ def link(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
 
 
 @router.get("/people/{uuid:person}/links", url_name="person-links", **openapi.row(list[OpenLink], scope=None))
-def links(request: ApiRequest, person: UUID) -> Any:
+def links(request: ApiRequest, person: UUID) -> list[OpenLink]:
     """List the open links of a person. Only for callers who may end them."""
     actor = _actor_who_sees(request, person)
     row = get_or_404(_readable(actor), id=person)
@@ -201,7 +201,7 @@ def links(request: ApiRequest, person: UUID) -> Any:
 @router.delete(
     "/people/{uuid:person}/links/{uuid:link_id}", url_name="person-end-link", **openapi.action(None, scope=None)
 )
-def end_link(request: ApiRequest, person: UUID, link_id: UUID) -> Any:
+def end_link(request: ApiRequest, person: UUID, link_id: UUID) -> Status[None]:
     """End an open link."""
     people.end_link(actor=_actor_who_sees(request, person), person=person, link=link_id)
     return Status(204, None)
@@ -212,7 +212,7 @@ def end_link(request: ApiRequest, person: UUID, link_id: UUID) -> Any:
     url_name="person-verify-email",
     **openapi.action(LinkedOut, scope=None, is_idempotent=True),
 )
-def verify_email(request: ApiRequest, response: HttpResponse, person: UUID) -> Any:
+def verify_email(request: ApiRequest, response: HttpResponse, person: UUID) -> LinkedOut:
     """Mark the email address as verified. Earlier passwords, sessions and links of the person end."""
     actor = _actor_who_sees(request, person)
     operation = partial(people.verify_email, actor=actor, person=person, base_url=site_url(request))
@@ -220,21 +220,21 @@ def verify_email(request: ApiRequest, response: HttpResponse, person: UUID) -> A
 
 
 @router.post("/people/{uuid:person}/deactivate", url_name="deactivate", **openapi.action(None, scope=None))
-def deactivate(request: ApiRequest, person: UUID) -> Any:
+def deactivate(request: ApiRequest, person: UUID) -> Status[None]:
     """Deactivate a person. They are signed out immediately. Keys that inherit from them lose their permissions."""
     people.deactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
 @router.post("/people/{uuid:person}/reactivate", url_name="reactivate-person", **openapi.action(None, scope=None))
-def reactivate(request: ApiRequest, person: UUID) -> Any:
+def reactivate(request: ApiRequest, person: UUID) -> Status[None]:
     """Reactivate a person, with the roles they had."""
     people.reactivate(actor=_actor_who_sees(request, person), person=person)
     return Status(204, None)
 
 
 @router.put("/people/{uuid:person}/system-role", url_name="system-role", **openapi.edit(None, scope=None))
-def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
+def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Status[None]:
     """Set the system role; empty removes it. It needs a verified address. The last administrator keeps theirs."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     with suppress(NoChangesError):
@@ -243,7 +243,7 @@ def system_role(request: ApiRequest, person: UUID, body: SystemRoleIn) -> Any:
 
 
 @router.put("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
-def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) -> Any:
+def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) -> Status[None]:
     """Set the role of a person who belongs to the organisation. People join by an invitation."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     with suppress(NoChangesError):
@@ -252,7 +252,7 @@ def role(request: ApiRequest, person: UUID, organisation: UUID, body: RoleIn) ->
 
 
 @router.delete("/people/{uuid:person}/roles/{uuid:organisation}", url_name="role", **openapi.edit(None, scope=None))
-def remove_role(request: ApiRequest, person: UUID, organisation: UUID) -> Any:
+def remove_role(request: ApiRequest, person: UUID, organisation: UUID) -> Status[None]:
     """Remove the person from the organisation. Callers may remove themselves."""
     actor, revision = _actor_who_sees(request, person), expected_revision(request)
     people.remove_role(actor=actor, person=person, organisation=organisation, revision=revision)

@@ -96,7 +96,7 @@ class NewScope(ChangedScope):
 
 
 @router.get("/scopes", url_name="scopes", **openapi.page(ScopeOut, scope=None))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> list[ScopeOut]:
     """List scopes by name, with their routes."""
     return render_page(request, response, _readable(installation_reader(request)), BY_NAME, query, ScopeOut.of)
 
@@ -110,20 +110,20 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) 
         links=openapi.links_to("name", "scopes_view", "scopes_edit", "scopes_remove", pointer="name"),
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewScope) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewScope) -> Status[ScopeOut]:
     """Create a scope."""
     operation = partial(scopes.create, actor=installation_reader(request), **_operation_values(new, new.name))
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/scopes/{name}", url_name="scope", **openapi.row(ScopeOut, scope=None))
-def view(request: ApiRequest, response: HttpResponse, name: str) -> Any:
+def view(request: ApiRequest, response: HttpResponse, name: str) -> ScopeOut:
     """Show a scope."""
     return _render(request, response, name)
 
 
 @router.patch("/scopes/{name}", url_name="scope", **openapi.edit(ScopeOut, scope=None))
-def edit(request: ApiRequest, response: HttpResponse, name: str, changed: ChangedScope) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, name: str, changed: ChangedScope) -> ScopeOut:
     """Edit a scope."""
     actor, revision = installation_reader(request), expected_revision(request)
     with suppress(NoChangesError):
@@ -132,7 +132,7 @@ def edit(request: ApiRequest, response: HttpResponse, name: str, changed: Change
 
 
 @router.delete("/scopes/{name}", url_name="scope", **openapi.edit(None, scope=None))
-def remove(request: ApiRequest, name: str) -> Any:
+def remove(request: ApiRequest, name: str) -> Status[None]:
     """Remove a scope with its routes. No key may hold it."""
     scopes.remove(actor=installation_reader(request), scope=name, revision=expected_revision(request))
     return Status(204, None)

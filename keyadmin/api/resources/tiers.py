@@ -47,7 +47,7 @@ class TierOut(TierName):
 
 
 @router.get("/tiers", url_name="tiers", **openapi.page(TierOut, scope=None))
-def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> Any:
+def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) -> list[TierOut]:
     """List tiers by name."""
     rows = Tier.objects.visible_to(installation_reader(request))
     return render_page(request, response, rows, paging.BY_NAME, query, TierOut.of)
@@ -58,20 +58,20 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[PageQuery]) 
     url_name="tiers",
     **openapi.creation(TierOut, scope=None, links=openapi.links_to("tier", "tiers_view", "tiers_edit", "tiers_remove")),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewTier) -> Any:
+def create(request: ApiRequest, response: HttpResponse, new: NewTier) -> Status[TierOut]:
     """Create a tier."""
     operation = partial(tiers.create, actor=installation_reader(request), **new.sent_fields())
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
 @router.get("/tiers/{uuid:tier}", url_name="tier", **openapi.row(TierOut, scope=None))
-def view(request: ApiRequest, response: HttpResponse, tier: UUID) -> Any:
+def view(request: ApiRequest, response: HttpResponse, tier: UUID) -> TierOut:
     """Show a tier."""
     return _render(request, response, tier)
 
 
 @router.patch("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(TierOut, scope=None))
-def edit(request: ApiRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> Any:
+def edit(request: ApiRequest, response: HttpResponse, tier: UUID, changed: ChangedTier) -> TierOut:
     """Edit a tier."""
     with suppress(NoChangesError):
         tiers.edit(
@@ -81,7 +81,7 @@ def edit(request: ApiRequest, response: HttpResponse, tier: UUID, changed: Chang
 
 
 @router.delete("/tiers/{uuid:tier}", url_name="tier", **openapi.edit(None, scope=None))
-def remove(request: ApiRequest, tier: UUID) -> Any:
+def remove(request: ApiRequest, tier: UUID) -> Status[None]:
     """Remove a tier. No key and no organisation may use it."""
     tiers.remove(actor=installation_reader(request), tier=tier, revision=expected_revision(request))
     return Status(204, None)

@@ -1,7 +1,7 @@
 """`/api/token`: people sign in to the API, refresh their tokens and sign out. No credential is needed."""
 
 from contextlib import suppress
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -45,7 +45,7 @@ class Tokens(BaseModel):
 
 @router.post("/token", auth=None, url_name="token", **openapi.public(Tokens))
 @sensitive_variables("body", "adapter")
-def sign_in(request: HttpRequest, body: SignIn) -> Any:
+def sign_in(request: HttpRequest, body: SignIn) -> Tokens | HttpResponse:
     """Sign in with email address and password. After too many failures, the response is 429."""
     _require_signing_key()
     email = body.email.strip()
@@ -69,7 +69,7 @@ def sign_in(request: HttpRequest, body: SignIn) -> Any:
 
 @router.post("/token/refresh", auth=None, url_name="token-refresh", **openapi.public(Tokens))
 @sensitive_variables("body")
-def refresh(request: HttpRequest, body: Refresh) -> Any:
+def refresh(request: HttpRequest, body: Refresh) -> Tokens | HttpResponse:
     """Exchange a refresh token for new tokens. A refresh token can be used once."""
     _require_signing_key()
     try:
@@ -81,7 +81,7 @@ def refresh(request: HttpRequest, body: Refresh) -> Any:
 
 @router.post("/token/revoke", auth=None, url_name="token-revoke", **openapi.public(None))
 @sensitive_variables("body")
-def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Any:
+def revoke(request: HttpRequest, response: HttpResponse, body: Refresh) -> Status[None]:
     """Sign out: the session of the refresh token ends, with its access tokens. Unknown tokens get 204, too."""
     _require_signing_key()
     with suppress(NotFoundError):

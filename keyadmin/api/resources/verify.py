@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 import structlog
+from django.http import HttpResponse
 from ninja import Body as FromBody
 from ninja import Router
 from pydantic import BaseModel, Discriminator, Field, Tag
@@ -100,7 +101,7 @@ class Decisions(BaseModel):
 
 
 @router.post("/verify", url_name="verify", **openapi.action(Decision | Decisions, scope="keys:verify"))
-def verify(request: ApiRequest, calls: FromBody[OneOrManyCalls]) -> Any:
+def verify(request: ApiRequest, calls: FromBody[OneOrManyCalls]) -> Decision | Decisions | HttpResponse:
     """Decide one call, or up to 100 calls in their order.
 
     A cost above the key's hourly limit can never be allowed. A single call then gets 422. In a list, the status of
