@@ -161,7 +161,7 @@ def actor_of(request: ApiRequest) -> Actor:
     """Return the actor of an authenticated request: the person, or the key."""
     if isinstance(request.auth, Actor):
         return request.auth
-    key = request.auth.key
+    caller, key = request.auth, request.auth.key
     return request_origin.build_actor(
         request.META,
         state.client_addresses.find_text(request.META),
@@ -170,6 +170,7 @@ def actor_of(request: ApiRequest) -> Actor:
         label=key.name,
         interface=Interface.API,
         organisations=(key.organisation_id,),
+        replaced_secret_until=caller.expires_at if caller.replaced_secret else None,
     )
 
 

@@ -1,6 +1,7 @@
 """Actors: who performs an operation, and through which interface. Operations receive an actor, not a request."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -31,6 +32,9 @@ class Actor:
     shows, also after the person or key has been deleted. `ip` is the client's address in its normal spelling, None if
     unknown.
 
+    `replaced_secret_until` is set if the acting key called with a secret that has been replaced: when its grace period
+    ends. Such a call may neither replace the key's secret nor create anything that lasts longer.
+
     `has_system_role` and `organisations` are hints for the query planner. They grant nothing, because each statement
     reads the actor's current roles. `has_system_role` selects the statement for people with or without a system role;
     None if unknown. `organisations` lists every organisation that the actor may read, so that PostgreSQL can estimate
@@ -44,5 +48,6 @@ class Actor:
     interface: Interface | None = None
     user_agent: str = ""
     request_id: str = ""
+    replaced_secret_until: datetime | None = None
     has_system_role: bool | None = None
     organisations: tuple[UUID, ...] = ()

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ def build_actor(
     interface: Interface,
     has_system_role: bool | None = None,
     organisations: tuple[UUID, ...] = (),
+    replaced_secret_until: datetime | None = None,
 ) -> Actor:
     """The actor of a request from the address `ip`, with the origin that history records.
 
@@ -36,6 +38,7 @@ def build_actor(
         request_id=environ.get("keyadmin.request_id", ""),
         has_system_role=has_system_role,
         organisations=organisations,
+        replaced_secret_until=replaced_secret_until,
     )
 
 

@@ -44,13 +44,19 @@ def inherited_scopes(key: Key) -> frozenset[str]:
 
 
 def ceiling_of_actor(actor: Actor, organisation: UUID) -> Privileges:
-    """The privilege ceiling of the actor: the most that the actor may give to a key of the organisation."""
+    """The privilege ceiling of the actor: the most that the actor may give to a key of the organisation.
+
+    A replaced secret must not outlive its grace period: nothing that it creates expires later.
+    """
     if actor.kind in (ActorKind.COMMAND, ActorKind.SYSTEM):
         return Privileges(_all_scopes())
     if actor.kind is ActorKind.PERSON:
         return Privileges(_scopes_of_person(actor.id, organisation))
     key = Key.objects.with_lists().get(id=actor.id)
-    return _of_row(key) if key.organisation_id == organisation else Privileges(frozenset())
+    if key.organisation_id != organisation:
+        return Privileges(frozenset())
+    ends = [end for end in (key.expires_at, actor.replaced_secret_until) if end]
+    return replace(_of_row(key), expires_at=min(ends, default=None))
 
 
 def ceiling_of_key(key: Key) -> Privileges:

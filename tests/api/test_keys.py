@@ -120,6 +120,31 @@ def test_key_can_be_revoked_reactivated_and_deleted(manager: CreatedKey) -> None
     assert {event["actor"]["interface"] for event in told} == {"api"}
 
 
+def test_replaced_secret_grants_nothing_beyond_its_grace_period(manager: CreatedKey) -> None:
+    body = {"scopes": ["keys:write", "chats:read"]}
+    leaked = make(manager, **body)
+    path = f"/api/keys/{leaked['id']}"
+    renewed = call_with_key(manager, "POST", f"{path}/regenerate", {"grace_seconds": 3600}).json()
+    by_thief = {"X-API-Key": leaked["key"]}
+
+    made = call_with_key(manager, "POST", "/api/keys", {"name": "CI", **body}, **by_thief).json()
+    assert made["expires_at"] == renewed["old_secret_until"]
+    ended = make(manager, scopes=["chats:read"])
+    assert call_with_key(manager, "POST", f"/api/keys/{ended['id']}/revoke").status_code == 200
+    for method, address, sent in (
+        ("POST", "/api/keys", {"name": "CI", "expires_at": None, **body}),
+        ("POST", f"{path}/regenerate", {}),
+        ("POST", f"{path}/regenerate", {"expires_at": renewed["old_secret_until"]}),
+        ("POST", f"/api/keys/{made['id']}/regenerate", {}),
+        ("POST", f"/api/keys/{ended['id']}/reactivate", {}),
+        ("PATCH", f"/api/keys/{made['id']}", {"expires_at": None}),
+    ):
+        assert call_with_key(manager, method, address, sent, **by_thief).status_code == 403, (method, address)
+
+    by_owner = {"X-API-Key": renewed["key"]}
+    assert call_with_key(manager, "POST", f"{path}/regenerate", {}, **by_owner).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

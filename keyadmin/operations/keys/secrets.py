@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from keyadmin.conf import conf
 from keyadmin.core import tokens
 from keyadmin.core.actors import Actor
-from keyadmin.core.errors import ConflictError, InvalidInputError
+from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputError
 from keyadmin.core.time import rfc3339
 from keyadmin.models import EventType, Key, KeyStatus, Secret, SecretUse
 from keyadmin.models.usage import USAGE_WRITE_LOCK_ID
@@ -40,8 +40,11 @@ def regenerate(
 
     The current secret works for another `grace`, at most until the key expires; without grace it stops immediately. An
     older secret that is in its grace period stops immediately in any case, and the event says so. Raises
-    InvalidInputError if the organisation's rules do not allow the expiry.
+    InvalidInputError if the organisation's rules do not allow the expiry, and ForbiddenError for an actor that called
+    with a replaced secret: the owner may have replaced it because it was stolen.
     """
+    if actor.replaced_secret_until:
+        raise ForbiddenError(_("This secret has been replaced. Use the key’s new secret to regenerate a key."))
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
         now = audit.database_time()
