@@ -1,9 +1,13 @@
-"""CSV (RFC 4180) that is safe to open in a spreadsheet: no value is evaluated as a formula."""
+"""CSV (RFC 4180) that is safe to open in a spreadsheet: no value is evaluated as a formula.
+
+Every CSV file is UTF-8 with a byte order mark: without it, Excel reads the file in another encoding.
+"""
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import batched
 from typing import Final
 
 from keyadmin.core.time import rfc3339
@@ -11,8 +15,17 @@ from keyadmin.core.time import rfc3339
 #: First characters of formulas, including their full-width forms.
 _FORMULA_STARTS: Final = tuple("=+-@|%＝＋－＠")
 
-#: The first character of a file. Without it, Excel does not read the file as UTF-8.
-BYTE_ORDER_MARK: Final = "\ufeff"
+MEDIA_TYPE: Final = "text/csv; charset=utf-8"
+_BYTE_ORDER_MARK: Final = "\ufeff"
+#: Lines in one piece of a file.
+_BATCH_SIZE: Final = 500
+
+
+def document(header: Iterable[object], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """A whole file in pieces. The first piece is the header."""
+    yield _BYTE_ORDER_MARK + line(header)
+    for batch in batched(rows, _BATCH_SIZE):
+        yield "".join(map(line, batch))
 
 
 def cell(value: object) -> str:

@@ -17,7 +17,7 @@ from keyadmin.core.text import normalise
 from keyadmin.forms.base import IdempotentForm, OperationForm, ReasonForm
 from keyadmin.forms.key_choices import KeyFormChoices
 from keyadmin.models import Key, KeyKind
-from keyadmin.operations.allow_list_rules import RejectedNetwork, parse_networks
+from keyadmin.operations.allow_list_rules import NewEntry, RejectedNetwork, TypedEntry, parse_entries
 from keyadmin.operations.keys import bulk_revocation, default_days
 from keyadmin.operations.validation import UNSET, Unset
 
@@ -78,27 +78,31 @@ _MERGED_FIELDS: Final = (
 
 
 class NetworksInput(forms.TextInput):
-    """The texts of the allow-list editor: its rows, and what is in the field for new ones. Repetitions are ignored."""
+    """The entries of the allow-list editor as texts: its rows, and what is in the field for new ones.
+
+    Repetitions are ignored.
+    """
 
     #: The name of the field for new rows.
     draft_name = "network"
 
     def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
-        rows = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
-        texts = [*rows, data.get(self.draft_name) or ""]
-        return list(dict.fromkeys(part for text in texts for part in cidr.split(text)))
+        entries: dict[str, TypedEntry] = {}
+        for entry in (*rows_of_list(data, name), *TypedEntry.split(data.get(self.draft_name) or "")):
+            entries.setdefault(entry.text, entry)
+        return [str(entry) for entry in entries.values()]
 
 
 class NetworksField(forms.Field):
-    """Cleans to a list of networks, in the order in which they were typed. Each rejected text has its own error."""
+    """Cleans to the entries, in the order in which they were typed. Each rejected text has its own error."""
 
     widget = NetworksInput
 
-    def clean(self, value: list[str] | None) -> list[cidr.Network]:
-        networks, rejected = parse_networks(value or [], ())
+    def clean(self, value: list[str] | None) -> list[NewEntry]:
+        entries, rejected = parse_entries([TypedEntry.from_text(text) for text in value or []], ())
         if rejected:
             raise ValidationError([each.message for each in rejected])
-        return networks
+        return entries
 
 
 class Expiry(NamedTuple):
@@ -110,6 +114,8 @@ class Expiry(NamedTuple):
 
 class KeyValuesForm(OperationForm):
     """The values of a key that an actor chooses when creating or editing it."""
+
+    field_aliases: ClassVar[dict[str, str]] = {"notes": "networks"}
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120)
     description = forms.CharField(label=gettext_lazy("Description"), max_length=500, required=False)
@@ -133,9 +139,14 @@ class KeyValuesForm(OperationForm):
         self._set_choices("expires", expiry_choices(choices))
         self.fields["channels"].error_messages["invalid_choice"] = gettext("Choose channels of this organisation.")
 
-    def parse_networks(self) -> tuple[list[cidr.Network], list[RejectedNetwork]]:
-        """The networks as they are in the form at present, and the texts that are none."""
-        return parse_networks(self["networks"].value() or [], ())
+    def parse_entries(self) -> tuple[list[NewEntry], list[RejectedNetwork]]:
+        """The entries as they are in the form at present, and the texts that are none."""
+        return parse_entries([TypedEntry.from_text(text) for text in self["networks"].value() or []], ())
+
+    @property
+    def chosen_networks(self) -> list[cidr.Network]:
+        """The networks of the cleaned entries."""
+        return [entry.network for entry in self.cleaned_data["networks"]]
 
     def expiry(self) -> Expiry:
         """The expiry as it is in the form at present, valid or not."""
@@ -165,7 +176,8 @@ class KeyValuesForm(OperationForm):
             "scopes": data["scopes"],
             "inherits": data["inherits"],
             "channels": [UUID(channel) for channel in data["channels"]],
-            "networks": data["networks"],
+            "networks": self.chosen_networks,
+            "notes": {entry.network: entry.note for entry in data["networks"] if entry.note},
             "expires_at": self._expires_at(),
         }
 
@@ -194,7 +206,12 @@ class KeyForm(KeyValuesForm, IdempotentForm):
     owner = forms.ChoiceField(label=gettext_lazy("Owner"))
 
     field_order = ("name", "description", "owner")
-    field_aliases: ClassVar[dict[str, str]] = {"bot": "owner", "organisation": "owner", "kind": "owner"}
+    field_aliases: ClassVar[dict[str, str]] = {
+        **KeyValuesForm.field_aliases,
+        "bot": "owner",
+        "organisation": "owner",
+        "kind": "owner",
+    }
 
     def __init__(self, *args: Any, choices: KeyFormChoices, **kwargs: Any) -> None:
         super().__init__(*args, choices=choices, **kwargs)
@@ -218,12 +235,14 @@ class KeyForm(KeyValuesForm, IdempotentForm):
 
     @staticmethod
     def carry_over(choices: KeyFormChoices, data: Any) -> dict[str, Any]:
-        """The entered values that the newly selected owner also offers; defaults in place of the others."""
+        """The entered values, with defaults in place of those that the newly selected owner does not offer."""
+        submitted = KeyForm(data, choices=choices)
+        entered = {name: submitted[name].value() for name in submitted.fields}
         tier = data.get("tier", "")
         channels = {str(channel.id) for channel in choices.channels}
         expiry = {"expires": data.get("expires", ""), "expires_on": data.get("expires_on", "")}
         tiers = {str(each.id) for each in choices.tiers}
-        return {
+        return entered | {
             "owner": choices.owner.value,
             "channels": [channel for channel in data.getlist("channels") if channel in channels],
             **(expiry if expiry["expires"] in dict(expiry_choices(choices)) else default_expiry(choices)),
@@ -266,7 +285,7 @@ class EditForm(KeyValuesForm):
             "scopes": key.scope_names,
             "inherits": key.inherits,
             "channels": sorted(map(str, key.channel_ids)),
-            "networks": list(map(str, key.own_networks)),
+            "networks": [str(NewEntry(*entry)) for entry in zip(key.own_networks, key.own_notes, strict=True)],
             "expires": KEEP if key.expires_at else NEVER,
             "expires_on": "",
             "tier": str(key.tier_id),
@@ -429,6 +448,13 @@ def default_expiry(choices: KeyFormChoices) -> dict[str, str]:
     if days == organisation.max_expiry_days:  # the end of that day would exceed the longest expiry
         last_day -= timedelta(days=1)
     return {"expires": CUSTOM, "expires_on": last_day.isoformat()}
+
+
+def rows_of_list(data: Mapping[str, Any], name: str) -> list[TypedEntry]:
+    """The rows of the allow-list editor in a form: the networks under `name`, their notes under `note:NETWORK`."""
+    rows = data.getlist(name) if hasattr(data, "getlist") else data.get(name) or []
+    networks = [network for text in rows for network in cidr.split(text)]
+    return [TypedEntry(network, data.get(f"note:{network}") or "") for network in networks]
 
 
 def end_of(day: date) -> datetime:

@@ -119,18 +119,37 @@ class ChangePasswordForm(PasswordForm):
 
 
 class ProfileForm(OperationForm):
+    """The time zone is typed, and the browser suggests the names that contain the text. Empty: that of the browser."""
+
     name = forms.CharField(label=gettext_lazy("Name"), max_length=120, widget=forms.TextInput({"autocomplete": "name"}))
-    time_zone = forms.ChoiceField(
+    time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
         required=False,
-        help_text=gettext_lazy("Point at a time to see it in this zone. All times are stored in UTC."),
+        max_length=64,
+        widget=forms.TextInput(
+            {
+                "list": "time-zones",
+                "autocomplete": "off",
+                "spellcheck": "false",
+                "placeholder": gettext_lazy("The browser’s time zone"),
+            }
+        ),
+        help_text=gettext_lazy(
+            "Type a city, such as Berlin. When you point at a time or move the focus to it, you see it in UTC and in "
+            "this zone. Everything else is in UTC: days in charts and filters, expiry dates, exports and print."
+        ),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        groups: dict[str, list[tuple[str, str]]] = {}
-        for zone in sorted(time_zones()):
-            region, _slash, place = zone.partition("/")
-            groups.setdefault(region, []).append((zone, place.replace("_", " ")))
-        browser = [("", gettext("The browser’s time zone"))]
-        self.typed_field("time_zone", forms.ChoiceField).choices = [*browser, *groups.items()]
+    #: [(name, name in words)]: `America/New_York`, `New York, America`.
+    @property
+    def zones(self) -> list[tuple[str, str]]:
+        words = {zone: zone.replace("_", " ").split("/") for zone in sorted(time_zones())}
+        return [(zone, ", ".join(reversed(parts))) for zone, parts in words.items()]
+
+    def clean_time_zone(self) -> str:
+        """The name of the zone that was typed: as it is listed, in words, or its last part if only one zone has it."""
+        text: str = self.cleaned_data["time_zone"]
+        typed = text.replace(" ", "_").casefold()
+        names = {zone for zone in time_zones() if typed in (zone.casefold(), zone.rpartition("/")[2].casefold())}
+        names |= {zone for zone, words in self.zones if words.casefold() == text.casefold()}
+        return names.pop() if len(names) == 1 else text

@@ -57,6 +57,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "expires_at": EventField(_("Expires"), empty=_("Never")),
     "expiring": EventField(_("Expiring")),
     "explanation": EventField(_("Explanation")),
+    "filters": EventField(_("Filters")),
     "finding": EventField(_("Finding")),
     "format": EventField(_("Format")),
     "hourly_limit": EventField(_("Hourly limit")),
@@ -76,7 +77,8 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "masked": EventField(_("Masked key"), in_summary=False, in_details=False),
     "may_never_expire": EventField(_("Keys that never expire")),
     "name": EventField(_("Name")),
-    "networks": EventField(_("Allowed IP addresses"), empty=_("Any address")),
+    "networks": EventField(_("Allowed IP addresses"), empty=_("Any IP address")),
+    "notes": EventField(_("Notes")),
     "old_secret_until": EventField(_("Old secret works until")),
     "password_link": EventField(_("Password link")),
     "older_secret_until": EventField(_("Older secret works until")),
@@ -102,7 +104,17 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "usage_retention_days": EventField(_("Usage is kept (days)")),
 }
 
-_KEY_VALUES: Final = ("name", "description", "scopes", "channels", "networks", "expires_at", "tier", "inherits")
+_KEY_VALUES: Final = (
+    "name",
+    "description",
+    "scopes",
+    "channels",
+    "networks",
+    "notes",
+    "expires_at",
+    "tier",
+    "inherits",
+)
 _KEY_IDENTITY: Final = ("masked", "key_id")
 _KEY_DELETED: Final = (
     "kind",
@@ -115,6 +127,7 @@ _KEY_DELETED: Final = (
     "old_secret_until",
 )
 _BOT: Final = ("name", "description", "is_conversational")
+_ALLOW_LIST: Final = ("networks", "notes")
 _CHANNEL: Final = ("name", "slug")
 _TIER: Final = ("name", "hourly_limit")
 _SCOPE: Final = ("name", "resource", "label", "caption", "explanation", "ability", "is_sensitive", "position", "routes")
@@ -359,7 +372,7 @@ class EventType(models.TextChoices):
         _Details(
             {"bot": _("added an IP range to the bot"), "key": _("added an IP range to the key")},
             "plus",
-            ("networks",),
+            _ALLOW_LIST,
             Effect.ADDS,
             is_edit=True,
         ),
@@ -370,7 +383,7 @@ class EventType(models.TextChoices):
         _Details(
             {"bot": _("changed an IP range of the bot"), "key": _("changed an IP range of the key")},
             "sliders-horizontal",
-            ("networks",),
+            _ALLOW_LIST,
             is_edit=True,
         ),
         _("IP range changed"),
@@ -380,7 +393,7 @@ class EventType(models.TextChoices):
         _Details(
             {"bot": _("removed an IP range of the bot"), "key": _("removed an IP range of the key")},
             "trash-2",
-            ("networks",),
+            _ALLOW_LIST,
             Effect.REMOVES,
             is_edit=True,
         ),
@@ -449,6 +462,11 @@ class EventType(models.TextChoices):
         "review.exported",
         _Details(_("exported the review report of"), "file-down", ("finding",), Effect.ADDS),
         _("Review report exported"),
+    )
+    KEYS_EXPORTED = (
+        "keys.exported",
+        _Details(_("exported the list of keys of"), "file-down", ("filters",), Effect.ADDS),
+        _("List of keys exported"),
     )
     HISTORY_EXPORTED = (
         "history.exported",

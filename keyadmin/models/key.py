@@ -176,15 +176,19 @@ class KeyQuerySet(ActorQuerySet):
         )
 
     def with_lists(self) -> Self:
-        """Adds the arrays `scope_names`, `channel_ids`, `own_networks` and `bot_networks`.
+        """Adds the arrays `scope_names`, `channel_ids`, `own_networks`, `own_notes` and `bot_networks`.
 
-        They are the key's own; inherited scopes are not included.
+        `own_notes` are the notes of `own_networks`, in the same order. All are the key's own; inherited scopes are not
+        included.
         """
         return self.annotate(
             scope_names=_array(models.CharField(), "SELECT scope_id FROM key_scope WHERE key_id = {} ORDER BY 1"),
             channel_ids=_array(models.UUIDField(), "SELECT channel_id FROM key_channel WHERE key_id = {}"),
             own_networks=_array(
                 CidrField(), "SELECT network FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
+            ),
+            own_notes=_array(
+                models.CharField(), "SELECT note FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
             ),
             bot_networks=_array(
                 CidrField(),

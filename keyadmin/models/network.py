@@ -114,6 +114,8 @@ class AllowListEntry(RevisionedModel):
     key = models.ForeignKey("keyadmin.Key", null=True, blank=True, on_delete=models.CASCADE, related_name="allow_list")
     bot = models.ForeignKey("keyadmin.Bot", null=True, blank=True, on_delete=models.CASCADE, related_name="allow_list")
     network = CidrField()
+    #: What the network is, for people. Calls do not read it.
+    note = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AllowListQuerySet.as_manager()

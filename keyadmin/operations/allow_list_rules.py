@@ -1,8 +1,9 @@
 """The rules of IP allow-lists, of keys and of bots: accepted networks, and the effect of an empty list."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple, Self
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -16,6 +17,48 @@ from keyadmin.operations.validation import FieldErrors, translate
 MAX_ENTRIES: Final = 100
 #: Texts of one submission that are parsed one by one.
 MAX_TEXTS: Final = 2 * MAX_ENTRIES
+#: Characters of the note of an entry.
+MAX_NOTE_LENGTH: Final = 200
+#: Where a note begins in a typed or pasted list.
+NOTE_MARK: Final = "#"
+
+
+class TypedEntry(NamedTuple):
+    """An entry as it was typed: a network, valid or not, and a note. As text: `203.0.113.0/24 # Office`."""
+
+    text: str
+    note: str = ""
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """The entry whose text this is."""
+        network, _mark, note = text.partition(NOTE_MARK)
+        return cls(network.strip(), note.strip())
+
+    @classmethod
+    def split(cls, text: str, note: str = "") -> list[Self]:
+        """The entries of a pasted list. A note after NOTE_MARK is for the networks before it on the same line.
+
+        The others get `note`.
+        """
+        entries = []
+        for line in re.split(r"[\r\n]+", text):
+            networks, own = cls.from_text(line)
+            entries += [cls(network, own or note.strip()) for network in cidr.split(networks)]
+        return entries
+
+    def __str__(self) -> str:
+        return f"{self.text} {NOTE_MARK} {self.note}" if self.note else self.text
+
+
+class NewEntry(NamedTuple):
+    """An accepted entry."""
+
+    network: cidr.Network
+    note: str = ""
+
+    def __str__(self) -> str:
+        return str(TypedEntry(str(self.network), self.note))
 
 
 class MessagePart(NamedTuple):
@@ -30,6 +73,7 @@ class RejectedNetwork:
     text: str
     message: str
     suggestions: tuple[str, ...] = ()
+    note: str = ""
 
     @property
     def parts(self) -> list[MessagePart]:
@@ -42,32 +86,52 @@ class RejectedNetwork:
         return [MessagePart(rest.strip()), *parts]
 
 
-def parse_network(text: str, others: Sequence[cidr.Network], *, reject_wide: bool) -> cidr.Network:
-    """The network of a new entry; `others` are the other networks of the list. `reject_wide`: see `cidr.parse`.
+def parse_entry(network: str, note: str, others: Sequence[cidr.Network], *, reject_wide: bool) -> NewEntry:
+    """A new entry; `others` are the other networks of the list. `reject_wide`: see `cidr.parse`.
 
-    Raises InvalidInputError for the field `network`.
+    Raises InvalidInputError for the fields `network` and `note`.
     """
-    result = _parse(text, others, reject_wide=reject_wide)
+    errors = FieldErrors()
+    result = _parse(network, others, reject_wide=reject_wide)
+    note = clean_note(errors, "note", note)
     if isinstance(result, RejectedNetwork):
-        raise InvalidInputError({"network": [result.message]})
-    return result
+        raise InvalidInputError({"network": [result.message]} | errors.messages)
+    errors.raise_if_any()
+    return NewEntry(result, note)
 
 
-def parse_networks(
-    texts: Sequence[str], others: Sequence[cidr.Network], *, reject_wide: bool = False
-) -> tuple[list[cidr.Network], list[RejectedNetwork]]:
-    """The texts that are accepted as new entries beside `others`, and those that are not."""
-    accepted: list[cidr.Network] = []
+def parse_entries(
+    typed: Sequence[TypedEntry], others: Sequence[cidr.Network], *, reject_wide: bool = False
+) -> tuple[list[NewEntry], list[RejectedNetwork]]:
+    """The entries that are accepted beside `others`, and those that are not."""
+    accepted: list[NewEntry] = []
     rejected: list[RejectedNetwork] = []
-    for text in texts[:MAX_TEXTS]:
-        result = _parse(text, [*others, *accepted], reject_wide=reject_wide)
+    for text, typed_note in typed[:MAX_TEXTS]:
+        present = [*others, *(entry.network for entry in accepted)]
+        result = _parse(text, present, reject_wide=reject_wide)
+        errors = FieldErrors()
+        note = clean_note(errors, "note", typed_note)
         if isinstance(result, RejectedNetwork):
-            rejected.append(result)
+            rejected.append(replace(result, note=typed_note))
+        elif errors.messages:
+            message = _("Note of %(network)s: %(problem)s")
+            values = {"network": result, "problem": " ".join(errors.messages["note"])}
+            rejected.append(RejectedNetwork(text, message % values, note=typed_note))
         else:
-            accepted.append(result)
-    if rest := texts[MAX_TEXTS:]:
-        rejected.append(RejectedNetwork(" ".join(rest), _too_many()))
+            accepted.append(NewEntry(result, note))
+    if rest := typed[MAX_TEXTS:]:
+        rejected.append(RejectedNetwork(" ".join(entry.text for entry in rest), _too_many()))
     return accepted, rejected
+
+
+def clean_note(errors: FieldErrors, field: str, note: str) -> str:
+    """The note in its normal form. Adds a message to the field for each rule that it breaks."""
+    return errors.clean_text(field, note, MAX_NOTE_LENGTH, required=False)
+
+
+def describe_notes(notes: Mapping[cidr.Network, str]) -> list[str]:
+    """The notes of a list as history records them: `203.0.113.0/24: Office`, sorted."""
+    return sorted(f"{network}: {note}" for network, note in notes.items() if note)
 
 
 def _parse(text: str, others: Sequence[cidr.Network], *, reject_wide: bool) -> cidr.Network | RejectedNetwork:
@@ -89,33 +153,43 @@ def check_networks(errors: FieldErrors, networks: Sequence[cidr.Network]) -> Non
         return
     for position, network in enumerate(networks):
         if network.prefixlen == 0:
-            errors.add("networks", _("/0 is too wide. Leave the list empty to allow any address."))
+            errors.add("networks", _("/0 is too wide. Leave the list empty to allow any IP address."))
         elif covering := cidr.find_covering(networks[:position], network):
             errors.add("networks", _already_covered(network, covering))
 
 
-def require_confirmation(owner: Bot | Key, allow_any: bool) -> None:
-    """Raise InvalidInputError for the field `allow_any`, unless `allow_any` confirms that the list becomes empty."""
+def require_confirmation(owner: Bot | Key, allow_any: bool, *, removed: int = 1) -> None:
+    """Raise InvalidInputError for the field `allow_any`, unless `allow_any` confirms that the list becomes empty.
+
+    `removed` is the number of ranges that are removed.
+    """
     if not allow_any:
-        raise InvalidInputError({"allow_any": [effect_of_emptying(owner)]})
+        raise InvalidInputError({"allow_any": [effect_of_emptying(owner, removed=removed)]})
 
 
-def effect_of_emptying(owner: Bot | Key) -> str:
-    """A sentence that says which addresses will be allowed when the owner's list is empty."""
+def effect_of_emptying(owner: Bot | Key, *, removed: int = 1) -> str:
+    """A sentence that says which addresses will be allowed when the last `removed` ranges of the owner are removed."""
+    message = _("This is the last range. Removing it allows %(addresses)s.")
+    if removed > 1:
+        message = _("These are the last ranges. Removing them allows %(addresses)s.")
+    return message % {"addresses": _addresses_without_list(owner)}
+
+
+def _addresses_without_list(owner: Bot | Key) -> str:
     if isinstance(owner, Key):
         bot_entries = AllowListEntry.objects.filter(bot=owner.bot_id) if owner.bot_id else []
         if networks := ", ".join(map(str, bot_entries)):
-            return _("Only its bot’s addresses will be allowed: %(networks)s.") % {"networks": networks}
-        return _("Any address will be allowed.")
+            return _("only its bot’s addresses: %(networks)s") % {"networks": networks}
+        return _("any IP address")
     restricted = owner.keys.filter(allow_list__isnull=False).distinct().count()
     unrestricted = owner.keys.count() - restricted
     if not restricted:
-        return _("Any address will be allowed.")
+        return _("any IP address")
     if not unrestricted:
-        return _("Only the addresses on each key’s own list will be allowed.")
+        return _("only the addresses on each key’s own list")
     message = ngettext(
-        "Any address will be allowed for %(count)s key. The others keep lists of their own.",
-        "Any address will be allowed for %(count)s keys. The others keep lists of their own.",
+        "any IP address for %(count)s key; the others keep lists of their own",
+        "any IP address for %(count)s keys; the others keep lists of their own",
         unrestricted,
     )
     return message % {"count": f"{unrestricted:,}"}

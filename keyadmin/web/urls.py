@@ -5,6 +5,7 @@ from django.urls import include, path
 from keyadmin.web.allow_lists import reports
 from keyadmin.web.explain import views as explain
 from keyadmin.web.organisations import settings
+from keyadmin.web.organisations import views as organisations
 from keyadmin.web.overview import views as overview
 from keyadmin.web.usage import views as usage
 
@@ -20,6 +21,7 @@ urlpatterns = [
     path("explain/keys/", explain.find_keys, name="explain-keys"),
     path("keys/", include("keyadmin.web.keys.urls")),
     path("bots/", include("keyadmin.web.bots.urls")),
+    path("switcher/", organisations.switcher, name="switcher"),
     path("organisations/", include("keyadmin.web.organisations.urls")),
     path("security/", include((security_urls, "security"))),
     path("", include("keyadmin.web.allow_lists.urls")),

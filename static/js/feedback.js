@@ -31,8 +31,24 @@ function showToast({ message, level, retry }) {
   }
   if (isError) removeToastsThatSay(message);
   toasts.append(toast);
+  placeToasts();
   if (!isError) removeLater(toast);
 }
+
+const TOAST_GAP_PX = 12;
+
+/** At the foot of the window, or above the foot of an open dialog if they would cover it. */
+function placeToasts() {
+  toasts.style.insetBlockEnd = "";
+  const foot = toasts.closest("dialog")?.querySelector(".dialog-foot")?.getBoundingClientRect();
+  const { top, bottom } = toasts.getBoundingClientRect();
+  if (!foot || bottom === top || top > foot.bottom || bottom < foot.top) return;
+  toasts.style.insetBlockEnd = `${innerHeight - foot.top + TOAST_GAP_PX}px`;
+}
+
+// The foot moves when the dialog grows or the window changes.
+const moved = new ResizeObserver(placeToasts);
+addEventListener("resize", placeToasts);
 
 /** The same error is shown once. @param {string} message */
 function removeToastsThatSay(message) {
@@ -51,8 +67,17 @@ onDetail("toast", (detail) => showToast(detail?.message ? detail : { message: de
 document.addEventListener("click", (event) => closest(event, "[data-dismiss]")?.closest(".toast")?.remove());
 
 // Everything outside an open modal dialog is inert and silent, so the live region moves into the dialog.
-document.addEventListener("dialog:opened", (event) => targetOf(event).append(toasts));
-document.addEventListener("dialog:closed", () => document.body.append(toasts));
+document.addEventListener("dialog:opened", (event) => {
+  targetOf(event).append(toasts);
+  moved.observe(targetOf(event));
+  for (const foot of findAll(targetOf(event), ".dialog-foot")) moved.observe(foot);
+  placeToasts();
+});
+document.addEventListener("dialog:closed", () => {
+  moved.disconnect();
+  document.body.append(toasts);
+  placeToasts();
+});
 onDetail("htmx:beforeSwap", ({ shouldSwap, target }) => {
   if (shouldSwap && target.contains(toasts)) document.body.append(toasts);
 });

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Forms: the allow-list editor, rows that can be added and removed, the key form, and secrets of pasted keys.
+ * Forms: the allow-list editor, rows that can be added and removed, the key form, secrets of pasted keys, and filters.
  *
  * Reads: [data-allow-list] the editor with [data-allow-list-body], [data-tick], [data-cancel], [data-focus], [data-undo] ·
  *        [data-rows] with [data-row-add], [data-row-remove] · [data-keyform] with [data-full], [data-group], [data-all] ·
@@ -32,7 +32,9 @@ document.addEventListener("keydown", (event) => {
   const list = closest(event, "[data-allow-list]");
   if (!list) return;
   const field = targetOf(event);
-  const tick = field.matches("textarea") && event.key === "Enter" && find(list, "[data-tick]");
+  // Enter in the note of a row must not submit the form around the list.
+  if (event.key === "Enter" && field.matches("[data-note]")) event.preventDefault();
+  const tick = field.closest(".add") && field.matches("textarea, input") && event.key === "Enter" && find(list, "[data-tick]");
   if (tick) {
     event.preventDefault();
     send(tick, "network:add");
@@ -153,11 +155,50 @@ document.addEventListener("dialog:opened", (event) => {
   if (form) refreshGroups(form);
 });
 
+// A browser that comes back to the page fills in what was typed, but the parts that the server rendered for another owner,
+// and the preview, are those of the first visit.
+
+/** Whether the field differs from what the server rendered. @param {any} field */
+function isRestored(field) {
+  if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+  if (field.localName !== "select") return "defaultValue" in field && field.value !== field.defaultValue;
+  const rendered = [...field.options].find((option) => option.defaultSelected) ?? field.options[0];
+  return field.value !== rendered?.value;
+}
+
+addEventListener("pageshow", (event) => {
+  if (event.persisted) return; // all of the page is as it was left
+  for (const form of findAll(document, "[data-keyform]")) {
+    const restored = findAll(form, "input, select, textarea").filter(isRestored);
+    for (const field of restored) {
+      if (field.name === "owner") field.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    restored[0]?.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+});
+
 // A preview that says the same again is not announced again.
 onDetail("htmx:oobBeforeSwap", (detail) => {
   /** @param {Node} node */
   const words = (node) => node.textContent?.trim().replace(/\s+/g, " ");
   if (detail.target.matches("[role=status]") && words(detail.target) === words(detail.fragment)) detail.shouldSwap = false;
+});
+
+// Empty fields of a form with filters do not get into the URL. Without this script the server removes them.
+
+document.addEventListener("formdata", (event) => {
+  const { formData } = /** @type {FormDataEvent} */ (event);
+  if (/** @type {any} */ (event.target).method !== "get") return;
+  for (const name of new Set(formData.keys())) {
+    const values = formData.getAll(name).filter((value) => value !== "");
+    formData.delete(name);
+    for (const value of values) formData.append(name, value);
+  }
+});
+
+onDetail("htmx:configRequest", ({ verb, parameters }) => {
+  if (verb !== "get") return;
+  for (const name of Object.keys(parameters)) if (parameters[name] === "") delete parameters[name];
 });
 
 // The secret of a key that is pasted is removed before anything is sent or comes into the URL.

@@ -1,10 +1,10 @@
 // @ts-check
 /**
- * The frame of every page: theme, keyboard shortcuts, absolute times, printing, background requests.
+ * The frame of every page: theme, keyboard shortcuts, tips, charts, printing, background requests.
  *
  * Reads: [data-theme-choice] a theme in the menu · [data-shortcut] the key that presses an element · [data-slash] the
  * search field · [data-shortcuts] opens the list of shortcuts · #shortcut-targets the pages behind G K and G H ·
- * [data-print] prints · [data-poll] a request that repeats.
+ * time[datetime], [data-tip] · .chart with .day · [data-print] prints · [data-poll] a request that repeats.
  * Sends: "dialog:open" after the list of shortcuts was put into #dialog-slot.
  */
 import { byId, closest, find, findAll, language, onDetail, send, targetOf, texts } from "./dom.js";
@@ -86,37 +86,56 @@ document.addEventListener("keydown", (event) => {
   targetOf(event).click();
 });
 
-// Times: on hover and focus, a <time> shows its absolute time in UTC and in the reader's time zone.
+// On hover, focus and touch, a <time> shows its absolute time in UTC and in the reader's time zone; [data-tip] shows its
+// title, which the browser would show on hover only.
 
 const TIP_GAP_PX = 6;
 const SCREEN_MARGIN_PX = 8;
-const timeZone = document.documentElement.dataset.timeZone || undefined;
-const localTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
+const utcTime = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" });
+const localTime = localTimeFormat(document.documentElement.dataset.timeZone || undefined);
 
-const utcLine = document.createElement("span");
-const localLine = document.createElement("span");
-const tip = Object.assign(document.createElement("div"), { id: "time-tip", className: "tip", popover: "manual" });
+/** In the browser's time zone if it does not know the given one. @param {string | undefined} timeZone @returns {Intl.DateTimeFormat} */
+function localTimeFormat(timeZone) {
+  try {
+    return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone });
+  } catch {
+    return localTimeFormat(undefined);
+  }
+}
+
+const upperLine = document.createElement("span");
+const lowerLine = document.createElement("span");
+const tip = Object.assign(document.createElement("div"), { id: "tip", className: "tip", popover: "manual" });
 tip.setAttribute("role", "tooltip");
-tip.append(utcLine, localLine);
+tip.append(upperLine, lowerLine);
 document.body.append(tip);
-/** @type {HTMLTimeElement | null} */
-let describedTime = null;
+/** @type {HTMLElement | null} */
+let described = null;
 
-/** @param {HTMLTimeElement} time */
-function showTip(time) {
-  if (time === describedTime) return;
+/** The title of an element, which it then lacks: the browser would show it as well. @param {HTMLElement} element */
+function takeTitle(element) {
+  const title = element.querySelector(":scope > title"); // of SVG
+  element.dataset.tip ||= title?.textContent ?? element.getAttribute("title") ?? "";
+  title?.remove();
+  element.removeAttribute("title");
+  return element.dataset.tip;
+}
+
+/** @param {HTMLElement} element */
+function showTip(element) {
+  if (element === described) return;
   hideTip();
-  describedTime = time;
-  // Without this the browser's own tooltip repeats the UTC time.
-  time.dataset.absolute ??= time.title;
-  time.removeAttribute("title");
-  utcLine.textContent = time.dataset.absolute;
-  localLine.textContent = (texts.localTime ?? "{time}").replace("{time}", localTime.format(new Date(time.dateTime)));
-  time.setAttribute("aria-describedby", tip.id);
+  described = element;
+  const time = element.getAttribute("datetime");
+  const title = takeTitle(element);
+  const moment = new Date(time ?? 0);
+  upperLine.textContent = title || `${utcTime.format(moment)} UTC`;
+  lowerLine.textContent = time ? (texts.localTime ?? "{time}").replace("{time}", localTime.format(moment)) : "";
+  if (element.getAttribute("aria-label") !== title) element.setAttribute("aria-describedby", tip.id);
   // Outside an open modal dialog the tip is not announced.
-  (time.closest("dialog") ?? document.body).append(tip);
+  (element.closest("dialog") ?? document.body).append(tip);
   tip.showPopover();
-  placeTip(time.getBoundingClientRect());
+  placeTip(element.getBoundingClientRect());
 }
 
 /** @param {DOMRect} anchor */
@@ -129,21 +148,40 @@ function placeTip(anchor) {
 }
 
 function hideTip() {
-  describedTime?.removeAttribute("aria-describedby");
-  describedTime = null;
+  described?.removeAttribute("aria-describedby");
+  described = null;
   if (tip.isConnected && tip.matches(":popover-open")) tip.hidePopover();
 }
 
 for (const name of ["pointerover", "focusin"]) {
   document.addEventListener(name, (event) => {
-    const time = closest(event, "time[datetime]");
-    if (time) showTip(/** @type {HTMLTimeElement} */ (/** @type {HTMLElement} */ (time)));
+    const element = closest(event, "time[datetime], [data-tip]");
+    if (element) showTip(element);
     else hideTip();
   });
 }
 document.addEventListener("focusout", hideTip);
 document.addEventListener("scroll", hideTip, true);
 document.addEventListener("keydown", (event) => event.key === "Escape" && hideTip());
+
+// Charts: the arrow keys, Home and End move between the days. The one with the focus is in the tab order.
+
+document.addEventListener("keydown", (event) => {
+  const day = closest(event, ".chart .day");
+  const chart = day?.closest(".chart");
+  if (!day || !chart) return;
+  const days = findAll(chart, ".day");
+  const index = days.indexOf(day);
+  /** @type {Record<string, number | undefined>} */
+  const places = { ArrowLeft: index - 1, ArrowRight: index + 1, Home: 0, End: days.length - 1 };
+  const next = days[places[event.key] ?? -1];
+  if (places[event.key] === undefined) return;
+  event.preventDefault();
+  if (!next) return;
+  day.setAttribute("tabindex", "-1");
+  next.setAttribute("tabindex", "0");
+  next.focus();
+});
 
 // Printing: [data-print] prints this page; a page with [data-print-now] was opened to be printed.
 

@@ -7,7 +7,7 @@
  *        [data-copy-panel] the open tab · [data-download] a file name with [data-download-from] an id ·
  *        [data-show-password] the id of a password field.
  */
-import { byId, closest, find, findAll, send, targetOf, texts } from "./dom.js";
+import { byId, closest, find, findAll, normalise, send, targetOf, texts } from "./dom.js";
 
 // Menus: placed beside their button; arrows, Home, End and letters move the focus. The browser opens and closes them.
 
@@ -60,7 +60,7 @@ function itemForKey(menu, event) {
 }
 
 /** @param {HTMLElement} menu */
-const focusFirst = (menu) => (itemsOf(menu)[0] ?? find(menu, "input:not([type=hidden]), select"))?.focus();
+const focusFirst = (menu) => (itemsOf(menu)[0] ?? find(menu, "input:not([type=hidden]), select, a"))?.focus();
 
 document.addEventListener(
   "toggle",
@@ -100,6 +100,49 @@ document.addEventListener("keydown", (event) => {
   if (!item) return;
   event.preventDefault();
   item.focus();
+});
+
+// A button that opens a menu at one of its fields: [data-focus-in-menu] is the id of the field.
+document.addEventListener("click", (event) => {
+  const button = closest(event, "[data-focus-in-menu]");
+  if (button) setTimeout(() => byId(button.dataset.focusInMenu ?? "")?.focus());
+});
+
+// A menu of links, [data-link-menu]: [data-filter-links] hides those that do not contain the text, and Enter opens the
+// first of the others. The arrow keys move the focus. [data-no-link] shows if none is left.
+
+/** @param {HTMLElement} menu */
+const shownLinks = (menu) => findAll(menu, "li:not([hidden]) > a");
+
+document.addEventListener("input", (event) => {
+  const field = targetOf(event);
+  const menu = field.matches("[data-filter-links]") ? field.closest("[data-link-menu]") : null;
+  if (!menu) return;
+  const text = normalise(field.value).toLowerCase();
+  for (const row of findAll(menu, "li")) row.hidden = !normalise(row.textContent ?? "").toLowerCase().includes(text);
+  const notice = find(menu, "[data-no-link]");
+  if (notice) notice.hidden = shownLinks(/** @type {HTMLElement} */ (menu)).length > 0;
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = closest(event, "[data-link-menu]");
+  if (!menu) return;
+  const links = shownLinks(menu);
+  const place = links.indexOf(targetOf(event));
+  const field = find(menu, "[data-filter-links]");
+  const last = links.length - 1;
+  /** @type {Record<string, HTMLElement | null | undefined>} */
+  const targets = {
+    ArrowDown: links[Math.min(place + 1, last)],
+    ArrowUp: place > 0 ? links[place - 1] : field,
+    Home: place < 0 ? null : links[0],
+    End: place < 0 ? null : links[last],
+  };
+  if (event.key === "Enter" && place < 0) links[0]?.click();
+  if (event.key === "Enter" && place < 0) event.preventDefault();
+  if (!targets[event.key]) return;
+  event.preventDefault();
+  targets[event.key]?.focus();
 });
 
 // A chosen item closes its menu, also if it only copied something.

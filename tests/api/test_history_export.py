@@ -38,3 +38,4 @@ def test_key_exports_the_history_of_its_organisation(rows: CommittedRows) -> Non
     assert (event.type, event.actor_id, event.organisation_id) == (EventType.HISTORY_EXPORTED, reader.key.id, home.id)
     csv = call_with_key(reader, "GET", "/api/history/export?format=csv&target=1").getvalue().decode()
     assert ",'=1+1," in csv
+    assert csv.startswith("\ufeffnumber,")

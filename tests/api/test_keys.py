@@ -68,8 +68,29 @@ def test_removing_the_last_network_needs_allow_any(manager: CreatedKey) -> None:
     created = make(manager, networks=["10.0.0.0/8"])
     path = f"/api/keys/{created['id']}"
     refused = call_with_key(manager, "PATCH", path, {"networks": []})
-    assert (refused.status_code, refused.json()["errors"]) == (422, {"allow_any": ["Any address will be allowed."]})
+    assert (refused.status_code, refused.json()["errors"]) == (
+        422,
+        {"allow_any": ["This is the last range. Removing it allows any IP address."]},
+    )
     assert call_with_key(manager, "PATCH", path, {"networks": [], "allow_any": True}).json()["networks"] == []
+
+
+def test_note_of_an_allow_list_entry_is_set_changed_and_kept(manager: CreatedKey) -> None:
+    created = make(manager)
+    url = "/api/allow-list-entries"
+    sent = {"key": created["id"], "network": "203.0.113.0/24", "note": " Berlin  office "}
+    entry = call_with_key(manager, "POST", url, sent).json()
+    assert entry["note"] == "Berlin office"
+    path = f"{url}/{entry['id']}"
+    assert call_with_key(manager, "PATCH", path, {"note": "Berlin"}).json()["note"] == "Berlin"
+    moved = call_with_key(manager, "PATCH", path, {"network": "203.0.113.0/25"}).json()
+    assert (moved["network"], moved["note"], moved["revision"]) == ("203.0.113.0/25", "Berlin", 3)
+    assert call_with_key(manager, "PATCH", path, {}).json() == moved
+    assert call_with_key(manager, "GET", f"{url}?key={created['id']}", None).json() == [moved]
+    for note in ("n" * 201, created["key"], None, 7, "a\nb"):
+        refused = call_with_key(manager, "PATCH", path, {"note": note})
+        assert (refused.status_code, list(refused.json()["errors"])) == (422, ["note"]), note
+    assert call_with_key(manager, "PATCH", path, {"note": ""}).json()["note"] == ""
 
 
 WRONG_MOMENTS = [4102444800, "4102444800", "2099-12-31 23:59:59Z", "2099-12-31T23:59:59", "2099-12-31"]

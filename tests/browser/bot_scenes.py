@@ -70,6 +70,7 @@ def _disable(page: Page) -> None:
 
 def _range_added(page: Page) -> None:
     open_editor(page)
+    page.get_by_label("Note (optional)").fill("Build machines")
     add_range(page, "192.0.2.64/26")
     expect(page.get_by_role("status").get_by_text("192.0.2.64/26 added")).to_be_visible()
 
@@ -101,7 +102,7 @@ def _last_range_removed(page: Page) -> None:
         page.get_by_role("button", name=re.compile("^Remove [0-9]")).last.click()
         expect(page.get_by_role("button", name=re.compile("^Remove [0-9]"))).to_have_count(before - 1)
     page.get_by_role("button", name=re.compile("^Remove [0-9]")).click()
-    expect(page.get_by_text("Any address will be allowed")).to_be_visible()
+    expect(page.get_by_text("Removing it allows any IP address")).to_be_visible()
 
 
 def _range_blocks_caller(page: Page) -> None:

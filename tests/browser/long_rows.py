@@ -24,6 +24,7 @@ from tests.factories import (
 _LETTERS: Final = "WarehouseExportOfEveryContactAndConversationIntoTheRegionalArchiveOfNorthwind"
 #: A word of 120 characters among others; 400 characters.
 DESCRIPTION: Final = f"Copies every chat at night. {'x' * 120} {'It keeps what the archive needs. ' * 8}"[:399] + "."
+LONG_NOTE: Final = f"{'n' * 120} the network of the regional archive, behind the second firewall"
 SLUG: Final = "long-names"
 
 
@@ -46,7 +47,7 @@ class LongRows:
         self.bot: Bot = Bot.objects.create(
             organisation=self.organisation, name=long_name("Bot"), description=DESCRIPTION
         )
-        rows.network("2001:db8:85a3::/48", bot=self.bot)
+        rows.network("2001:db8:85a3::/48", bot=self.bot, note=LONG_NOTE)
         disabled: Bot = Bot.objects.create(organisation=self.organisation, name=long_name("Off"))
         bot_operations.disable(actor=self.actor, bot=disabled.id, reason=long_name("Reason"))
         tier = rows.tier(900)

@@ -178,7 +178,7 @@ def _account_menu(page: Page) -> None:
 def _switcher(page: Page) -> None:
     _navigation(page)
     page.locator("#switcher-button").click()
-    expect(page.get_by_role("menuitem", name="Contoso")).to_be_visible()
+    expect(page.locator("#switcher-menu").get_by_role("link", name="Contoso")).to_be_visible()
 
 
 def _shortcuts_help(page: Page) -> None:

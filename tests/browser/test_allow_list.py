@@ -3,9 +3,11 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from keyadmin.models import Key
 from tests.browser.bot_scenes import RANGE_FIELD, add_range, create_public_key, open_editor, remove_range
 from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
+from tests.browser.scenes import fill_create, modal
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def test_removed_range_can_be_restored_for_eight_seconds(page: Page, demo: Demo)
 
 def test_removing_the_last_range_needs_confirmation(editor: Page) -> None:
     remove_range(editor, "203.0.113.0/24")
-    expect(editor.get_by_text("Any address will be allowed.")).to_be_visible()
+    expect(editor.get_by_text("This is the last range. Removing it allows any IP address.")).to_be_visible()
     expect(editor.get_by_role("button", name="Keep range")).to_be_focused()
     editor.get_by_role("button", name="Remove range").click()
     expect(editor.get_by_text("Any IP address is allowed.")).to_be_visible()
@@ -110,3 +112,41 @@ def test_owner_generates_the_public_key(signed_in_page: SignedInPage, demo: Demo
     page = signed_in_page("jonas")
     create_public_key(page)
     expect(page.get_by_role("link", name="Delete…")).to_be_visible()
+
+
+def test_note_is_added_with_a_range_and_edited(editor: Page) -> None:
+    editor.get_by_label(RANGE_FIELD).fill("192.0.2.64/26")
+    note = editor.get_by_role("textbox", name="Note (optional)")
+    note.fill("Build machines")
+    note.press("Enter")
+    expect(editor.locator("#networks-status")).to_have_text("192.0.2.64/26 added")
+    expect(editor.get_by_label(RANGE_FIELD)).to_be_focused()
+    expect(note).to_have_value("")
+    expect(editor.get_by_text("Build machines")).to_be_visible()
+    editor.get_by_role("button", name="Edit 192.0.2.64/26").click()
+    own = editor.get_by_label("Note of 192.0.2.64/26")
+    own.fill("Runners")
+    own.press("Enter")
+    expect(editor.locator("#networks-status")).to_have_text("Note of 192.0.2.64/26 saved")
+    expect(editor.get_by_text("Runners")).to_be_visible()
+
+
+def test_notes_in_the_form_of_a_key_are_kept_and_saved(page: Page, demo: Demo) -> None:
+    form = fill_create(page, "Noted")
+    field = form.get_by_label(RANGE_FIELD)
+    field.fill("192.0.2.1 # Door 1\n192.0.2.2")
+    field.press("Enter")
+    note = form.get_by_label("Note of 192.0.2.2/32")
+    note.fill("Door 2")
+    # Enter in a note does not create the key.
+    note.press("Enter")
+    field.fill("198.51.100.7")
+    field.press("Enter")
+    expect(note).to_have_value("Door 2")
+    form.get_by_role("button", name="Remove 192.0.2.1/32").click()
+    form.get_by_role("button", name="Undo").click()
+    expect(form.get_by_label("Note of 192.0.2.1/32")).to_have_value("Door 1")
+    form.get_by_role("button", name="Create key").click()
+    expect(modal(page).get_by_role("heading", name="Save your secret now")).to_be_visible()
+    notes = {str(entry): entry.note for entry in Key.objects.get(name="Noted").allow_list.all()}
+    assert notes == {"192.0.2.1/32": "Door 1", "192.0.2.2/32": "Door 2", "198.51.100.7/32": ""}

@@ -145,7 +145,7 @@ def export_evidence(page: Page, key: Key, folder: Path) -> None:
         files.append(folder / started.value.suggested_filename)
         started.value.save_as(files[-1])
     assert [file.suffix for file in files] == [".csv", ".jsonl"]
-    with files[0].open(newline="") as file:
+    with files[0].open(newline="", encoding="utf-8-sig") as file:
         (row,) = csv.DictReader(file)
     assert (row["actor"], row["type"], row["target"]) == ("Jonas Lind", "allow_list.changed", NAME)
     (line,) = files[1].read_text().splitlines()

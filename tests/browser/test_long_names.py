@@ -16,7 +16,7 @@ from tests.web.role_matrix import ADMIN_PAGES, PAGES
 
 WIDTHS: Final = (320, 390, 1280, 1920)
 #: Pages that answer a redirect, a file, or an error.
-_OTHER: Final = ("/history/new/", "/review/export/", "/csv/", "path=&method")
+_OTHER: Final = ("/history/new/", "/review/export/", "/keys/export/", "/csv/", "path=&method")
 _MORE: Final = (
     "/history/{event}/",
     "/keys/?organisation=long-names&q=Warehouse",

@@ -55,3 +55,12 @@ def test_line_reads_back_and_no_cell_is_a_formula(values: list[str]) -> None:
     [cells] = csv.reader(io.StringIO(csv_cells.line(values), newline=""))
     assert [cell.removeprefix("'") for cell in cells] == [value.replace("\0", "").removeprefix("'") for value in values]
     assert not any(cell.strip().startswith(("=", "+", "-", "@")) for cell in cells)
+
+
+def test_document_begins_with_the_byte_order_mark_and_the_header_once() -> None:
+    rows = [[number, "Größe"] for number in range(1200)]
+    pieces = list(csv_cells.document(["Number", "Name"], iter(rows)))
+    assert pieces[0] == "\ufeffNumber,Name\r\n"
+    text = "".join(pieces).encode().decode("utf-8-sig")
+    assert list(csv.reader(io.StringIO(text, newline="")))[1:] == [[str(number), name] for number, name in rows]
+    assert text.count("\ufeff") == 0

@@ -85,7 +85,7 @@ def test_history_export_contains_all_matching_events_and_is_recorded(shell: Shel
     assert exported["type"] == "history.exported"
     assert exported["changes"] == {"format": [None, "JSON Lines"], "target": [None, issued["id"]]}
     csv = shell("history", "--text", "Told", "--actor", "command", "--until", "0d", "--export", "csv").stdout
-    assert csv.startswith("number,at,type,")
+    assert csv.startswith("\ufeffnumber,at,type,")
     assert csv.count("\n") > 2
 
 

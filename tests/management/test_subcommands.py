@@ -106,12 +106,27 @@ def test_networks_of_a_key_are_added_changed_and_removed(run_json: RunJson, nort
     assert run_json("allow_list", "add", *mine, "10.0.0.0/8")["network"] == "10.0.0.0/8"
     assert run_json("allow_list", "change", *mine, "10.0.0.0/8", "10.1.0.0/16")["network"] == "10.1.0.0/16"
     assert [row["network"] for row in run_json("allow_list", "list", *mine)] == ["10.1.0.0/16"]
-    with pytest.raises(CommandError, match="Any address will be allowed") as refused:
+    with pytest.raises(CommandError, match="Removing it allows any IP address") as refused:
         run_json("allow_list", "remove", *mine, "10.1.0.0/16")
     assert refused.value.returncode == 6
     run_json("allow_list", "remove", *mine, "10.1.0.0/16", "--allow-any")
     assert not AllowListEntry.objects.exists()
     assert event_types() == ["allow_list.added", "allow_list.changed", "allow_list.removed"]
+
+
+def test_notes_of_networks_are_added_changed_and_removed(run_json: RunJson, northwind: Organisation) -> None:
+    key = KeyFactory.create(organisation=northwind)
+    mine = ("--key", key.key_id)
+    assert run_json("allow_list", "add", *mine, "10.0.0.0/8", "--note", "VPN")["note"] == "VPN"
+    assert run_json("allow_list", "change", *mine, "10.0.0.0/8", "--note", "Old VPN")["note"] == "Old VPN"
+    moved = run_json("allow_list", "change", *mine, "10.0.0.0/8", "10.1.0.0/16")
+    assert (moved["network"], moved["note"]) == ("10.1.0.0/16", "Old VPN")
+    assert [row["note"] for row in run_json("allow_list", "list", *mine)] == ["Old VPN"]
+    for wrong, code in ((("--note", "n" * 201), 6), ((), 2)):
+        with pytest.raises(CommandError) as refused:
+            run_json("allow_list", "change", *mine, "10.1.0.0/16", *wrong)
+        assert refused.value.returncode == code
+    assert run_json("allow_list", "change", *mine, "10.1.0.0/16", "--note", "")["note"] == ""
 
 
 def test_network_of_a_bot_must_not_be_too_wide(run_json: RunJson, northwind: Organisation) -> None:

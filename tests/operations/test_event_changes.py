@@ -18,7 +18,7 @@ from keyadmin.core.time import rfc3339
 from keyadmin.models import Event, Key, Organisation, Person, Role, SystemRole
 from keyadmin.operations import keys, organisations, people
 from keyadmin.operations.catalogue import scopes
-from keyadmin.operations.organisations import bots
+from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.people import invitations
 from tests.factories import OPERATOR, KeyFactory, member_of
 from tests.operations import cases
@@ -34,12 +34,16 @@ QUERIES: Final = {
             ARRAY(SELECT channel.name FROM key_channel JOIN channel ON channel.id = channel_id
                 WHERE key_id = key.id ORDER BY 1) AS channels,
             ARRAY(SELECT network::text FROM allow_list_entry WHERE key_id = key.id ORDER BY 1) AS networks,
+            ARRAY(SELECT network || ': ' || note FROM allow_list_entry WHERE key_id = key.id AND note <> '' ORDER BY 1)
+                AS notes,
             (SELECT not_after FROM secret WHERE key_id = key.id AND not_after > now()) AS old_secret_until
         FROM key JOIN tier ON tier.id = key.tier_id LEFT JOIN bot ON bot.id = key.bot_id
     """,
     "bot": """
         SELECT id, name, description, is_conversational, is_active,
-            ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = bot.id ORDER BY 1) AS networks
+            ARRAY(SELECT network::text FROM allow_list_entry WHERE bot_id = bot.id ORDER BY 1) AS networks,
+            ARRAY(SELECT network || ': ' || note FROM allow_list_entry WHERE bot_id = bot.id AND note <> '' ORDER BY 1)
+                AS notes
         FROM bot
     """,
     "organisation": """
@@ -74,7 +78,7 @@ DEFAULTS: Final = {"is_active", "is_conversational", "time_zone"}
 #: Columns that have no field because they follow from the time of the event.
 BY_TIME: Final = {"invitation": {"expires_at"}}
 #: Not changes of rows.
-NO_ROWS: Final = {"notice.sent", "usage.pruned", "review.exported", "history.exported"}
+NO_ROWS: Final = {"notice.sent", "usage.pruned", "review.exported", "keys.exported", "history.exported"}
 
 type Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -175,6 +179,7 @@ MORE_CASES: Final[dict[str, cases.Operation]] = {
         scopes=["chats:read", "chats:write"],
         channels=[w.channel.id],
         networks=[parse("192.0.2.1/32")],
+        notes={parse("192.0.2.1/32"): " Door "},
         expires_at=timezone.now() + timedelta(days=1),
         tier=w.tier.id,
     ),
@@ -208,6 +213,13 @@ MORE_CASES: Final[dict[str, cases.Operation]] = {
     "keys.reactivate in a grace period": lambda w, a: keys.reactivate(
         actor=a, key=w.revoked.id, expires_at=timezone.now() + timedelta(minutes=5)
     ),
+    "keys.edit of a note": lambda w, a: keys.edit(
+        actor=a, key=w.key.id, revision=None, notes={w.key_entry.network: "Office"}
+    ),
+    "allow_lists.add with a note": lambda w, a: allow_lists.add(
+        actor=a, bot=w.bot.id, network="203.0.113.0/24", note="Office"
+    ),
+    "allow_lists.change of a note": lambda w, a: allow_lists.change(actor=a, entry=w.bot_entry.id, note="Office"),
     "bots.edit of all fields": lambda w, a: bots.edit(
         actor=a, bot=w.bot.id, name="Other", description="Other", is_conversational=False
     ),

@@ -117,7 +117,7 @@ def test_edit_without_networks_keeps_the_last_network(northwind: Organisation) -
     key: Key = KeyFactory.create(organisation=northwind, networks=["10.0.0.0/8"])
     with pytest.raises(InvalidInputError) as refused:
         keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[])
-    assert refused.value.errors == {"allow_any": ["Any address will be allowed."]}
+    assert refused.value.errors == {"allow_any": ["This is the last range. Removing it allows any IP address."]}
     keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[], allow_any=True)
     assert not AllowListEntry.objects.exists()
     keys.edit(actor=OPERATOR, key=key.id, revision=None, networks=[], name="Open already")

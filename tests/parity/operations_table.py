@@ -186,7 +186,12 @@ OWNED: Final = {
         ("/networks/{bot_entry}/remove/", {"allow_any": "1"}),
         ("DELETE", "/api/allow-list-entries/{bot_entry}?allow_any=true", None),
         ("allow_list", "remove", "--bot", "{bot}", *_ORGANISATION, "192.0.2.0/24", "--allow-any"),
-        invalid=({"allow_any": ""}, {"?": ""}, {"--allow-any": "--json"}, "Any address will be allowed."),
+        invalid=(
+            {"allow_any": ""},
+            {"?": ""},
+            {"--allow-any": "--json"},
+            "This is the last range. Removing it allows any IP address.",
+        ),
     ),
     "bots.create": InterfaceCase(
         ("/bots/create/", {"name": "Concierge", "organisation": "{slug}"}),

@@ -92,6 +92,7 @@ def test_owner_changes_nothing_on_pages(owner: Client, ids: dict[str, str], page
 def test_owner_exports(owner: Client) -> None:
     assert owner.post("/history/export/", {"format": "csv"}).status_code == 200
     assert owner.get("/review/export/").status_code == 200
+    assert owner.get("/keys/export/").status_code == 200
 
 
 def test_owner_signs_in(northwind: Organisation) -> None:

@@ -53,8 +53,8 @@ def test_list_that_blocks_no_used_address_is_saved(jonas: Person, used: Key, htm
 @pytest.mark.parametrize(
     ("bots", "words"),
     [
-        ([], "Any address will be allowed."),
-        (["203.0.0.0/16"], "Only its bot’s addresses will be allowed: 203.0.0.0/16."),
+        ([], "This is the last range. Removing it allows any IP address."),
+        (["203.0.0.0/16"], "Removing it allows only its bot’s addresses: 203.0.0.0/16."),
     ],
 )
 def test_emptied_list_must_be_confirmed(

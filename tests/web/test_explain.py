@@ -18,7 +18,7 @@ from tests.factories import OPERATOR
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
 
 URL = "/explain/"
-CALL = {"method": "GET", "path": "/api/export", "address": "203.0.113.24", "on_behalf_of": "", "channel": ""}
+CALL = {"method": "GET", "path": "/api/export", "address": "203.0.113.24"}
 
 
 def client_of(person: Person) -> Client:

@@ -101,7 +101,7 @@ def test_chart_shows_the_chosen_range(jonas: Person, key: Key, signed_in: Signed
     response = signed_in(jonas).get(f"/keys/{key.id}/{query}")
     assert len(response.context["chart"].days) == days
     page = response.content.decode()
-    assert page.count('<g class="day">') == 2 * days
+    assert page.count('<g class="day" ') == 2 * days
     assert f'id="days-{days}" href="?days={days}"' in page
 
 

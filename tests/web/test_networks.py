@@ -11,8 +11,9 @@ from django.utils import timezone
 from keyadmin.models import AddressDay, AllowListEntry, Bot, Event, Key, Meter, Organisation, Person
 from tests.factories import BotFactory, KeyFactory
 from tests.fixtures.clients import SignedIn
-from tests.operations.helpers import latest_event
+from tests.operations.helpers import issue, latest_event
 from tests.web.markup import collapse
+from tests.web.pages import form_values
 
 
 @pytest.fixture
@@ -137,7 +138,7 @@ def test_removal_of_the_last_range_must_be_confirmed(jonas: Person, bot: Bot, ht
     url = f"/networks/{bot.allow_list.get().id}/remove/"
     response = htmx(jonas).post(url)
     assert response.status_code == 422
-    assert "Any address will be allowed." in response.content.decode()
+    assert "This is the last range. Removing it allows any IP address." in response.content.decode()
     assert ranges() == ["198.51.100.0/24"]
     assert "Any IP address is allowed." in htmx(jonas).post(url, {"allow_any": "1"}).content.decode()
     assert ranges() == []
@@ -285,7 +286,7 @@ def test_removal_that_blocks_a_used_address_must_be_confirmed(jonas: Person, bot
     html = warned.content.decode()
     assert "This would block 198.51.100.200, which made 12 requests today." in html
     assert 'name="anyway" value="198.51.100.0/24"' in html
-    assert "Any address will be allowed." not in html
+    assert "This is the last range. Removing it allows any IP address." not in html
     assert html.count("This would block") == 1
     assert ranges() == ["198.51.100.0/24", "192.0.2.0/24"]
     assert client.post(f"/networks/{unused.id}/remove/").status_code == 200
@@ -414,3 +415,119 @@ class TestDraft:
 
     def test_signed_out_visitor_is_led_to_sign_in(self, client: Client) -> None:
         assert client.post(self.url).status_code == 302
+
+
+def notes(owner: Bot | Key) -> dict[str, str]:
+    return {str(entry): entry.note for entry in owner.allow_list.all()}
+
+
+def test_note_is_added_shown_edited_and_restored(jonas: Person, bot: Bot, asha: Person, htmx: SignedIn) -> None:
+    client, url = htmx(jonas), f"/bots/{bot.id}/networks/"
+    client.post(url, {"network": "192.0.2.64/26", "note": " Build   machines "})
+    assert notes(bot) == {"198.51.100.0/24": "", "192.0.2.64/26": "Build machines"}
+    entry = bot.allow_list.get(network="192.0.2.64/26")
+    form = client.get(f"/networks/{entry.id}/").content.decode()
+    assert re.search(r'<input name="note"[^>]*value="Build machines"', form)
+    saved = client.post(f"/networks/{entry.id}/", {"network": "192.0.2.64/26", "note": "Runners"})
+    assert said(saved) == "Note of 192.0.2.64/26 saved"
+    saved = client.post(f"/networks/{entry.id}/", {"network": "192.0.2.64/27", "note": "Runners"})
+    assert said(saved) == "192.0.2.64/26 is now 192.0.2.64/27"
+    unchanged = client.post(f"/networks/{entry.id}/", {"network": "192.0.2.64/27", "note": "Runners"})
+    assert (unchanged.status_code, said(unchanged)) == (200, "No changes to save.")
+    for reader in (jonas, asha):
+        assert "Runners" in htmx(reader).get(url).content.decode()
+    html = client.post(f"/networks/{entry.id}/remove/").content.decode()
+    [token] = re.findall(r'name="undo" value="([^"]*)"', html)
+    client.post(url, {"undo": token})
+    assert notes(bot) == {"198.51.100.0/24": "", "192.0.2.64/27": "Runners"}
+    page = client.get(f"/history/{latest_event().number}/").content.decode()
+    assert "192.0.2.64/27: Runners" in page
+    assert "192.0.2.64/27: Runners" in shown_text(htmx(jonas).get("/history/").content.decode())
+
+
+def test_pasted_list_takes_a_note_from_each_line(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    typed = "192.0.2.1 # Door 1\n192.0.2.2, 192.0.2.3\n10.0.0.0/8 # VPN"
+    response = htmx(jonas).post(f"/bots/{bot.id}/networks/", {"network": typed, "note": "Doors"})
+    assert response.status_code == 422
+    assert notes(bot) == {
+        "198.51.100.0/24": "",
+        "192.0.2.1/32": "Door 1",
+        "192.0.2.2/32": "Doors",
+        "192.0.2.3/32": "Doors",
+    }
+    html = response.content.decode()
+    assert ">10.0.0.0/8 # VPN</textarea>" in html
+    assert re.search(r'<input name="note"[^>]*value="Doors"', html)
+
+
+def test_key_in_a_note_is_refused(jonas: Person, bot: Bot, htmx: SignedIn) -> None:
+    token = issue(None, bot.organisation).token.value
+    entry = bot.allow_list.get()
+    for url in (f"/bots/{bot.id}/networks/", f"/networks/{entry.id}/"):
+        refused = htmx(jonas).post(url, {"network": "192.0.2.0/24", "note": f"for {token}"})
+        assert refused.status_code == 422
+        assert "This text contains an API key." in refused.content.decode()
+    assert notes(bot) == {"198.51.100.0/24": ""}
+    assert not Event.objects.filter(type__startswith="allow_list").exists()
+
+
+def test_notes_are_kept_while_the_list_in_a_form_changes(
+    jonas: Person, northwind: Organisation, htmx: SignedIn
+) -> None:
+    client = htmx(jonas)
+    rows = {"networks": ["192.0.2.1/32", "192.0.2.2/32"], "note:192.0.2.1/32": "Door 1"}
+    html = client.post("/networks/draft/", rows | {"network": "203.0.113.0/24 # Office"}).content.decode()
+    assert re.search(r'name="note:192.0.2.1/32"[^>]*value="Door 1"', html)
+    assert re.search(r'name="note:203.0.113.0/24"[^>]*value="Office"', html)
+    html = client.post("/networks/draft/", rows | {"remove": "192.0.2.1/32"}).content.decode()
+    assert "Door 1" not in re.sub(r'name="undo" value="[^"]*"', "", html)
+    [undo] = re.findall(r'name="undo" value="([^"]*)"', html)
+    html = client.post("/networks/draft/", {"networks": ["192.0.2.2/32"], "undo": undo}).content.decode()
+    assert re.search(r'name="note:192.0.2.1/32"[^>]*value="Door 1"', html)
+
+
+def test_notes_are_saved_by_the_forms_of_a_key(
+    jonas: Person, signed_in: SignedIn, htmx: SignedIn, new_key: dict[str, Any]
+) -> None:
+    rows = {"networks": ["192.0.2.1/32", "192.0.2.2/32"], "note:192.0.2.1/32": "Door 1"}
+    signed_in(jonas).post("/keys/create/", new_key | rows | {"network": "203.0.113.0/24 # Office"})
+    key = Key.objects.get(name="CRM integration")
+    assert notes(key) == {"192.0.2.1/32": "Door 1", "192.0.2.2/32": "", "203.0.113.0/24": "Office"}
+    url = f"/keys/{key.id}/edit/"
+    form = form_values(htmx(jonas).get(url).content.decode()) | {"description": ""}
+    assert form["note:192.0.2.1/32"] == ["Door 1"]
+    unchanged = htmx(jonas).post(url, form)
+    assert "No changes to save." in unchanged.content.decode()
+    assert htmx(jonas).post(url, form | {"note:192.0.2.2/32": "Door 2"}).status_code == 204
+    assert notes(key) == {"192.0.2.1/32": "Door 1", "192.0.2.2/32": "Door 2", "203.0.113.0/24": "Office"}
+    token = issue(None, key.organisation).token.value
+    form = form_values(htmx(jonas).get(url).content.decode())
+    refused = htmx(jonas).post(url, form | {"note:192.0.2.2/32": token})
+    assert (refused.status_code, "This text contains an API key." in refused.content.decode()) == (422, True)
+
+
+def test_conflicting_edit_shows_the_notes_of_both(jonas: Person, northwind: Organisation, htmx: SignedIn) -> None:
+    key = KeyFactory.create(organisation=northwind, networks=["192.0.2.1/32"])
+    url = f"/keys/{key.id}/edit/"
+    form = form_values(htmx(jonas).get(url).content.decode())
+    entry = key.allow_list.get()
+    htmx(jonas).post(f"/networks/{entry.id}/", {"network": "192.0.2.1/32", "note": "Theirs"})
+    stale = htmx(jonas).post(url, form | {"name": "Mine"})
+    assert stale.status_code == 409
+    merged = form_values(stale.content.decode())
+    assert (merged["name"], merged["note:192.0.2.1/32"]) == (["Mine"], ["Theirs"])
+
+
+def test_notes_are_shown_on_the_pages_that_list_ranges(jonas: Person, bot: Bot, signed_in: SignedIn) -> None:
+    key = KeyFactory.create(bot=bot, networks=["198.51.100.7/32"])
+    bot.allow_list.update(note="Second floor")
+    key.allow_list.update(note="Printer")
+    client = signed_in(jonas)
+    for url, texts in (
+        (f"/bots/{bot.id}/advanced/", ["Second floor"]),
+        (f"/keys/{key.id}/", ["Second floor", "Printer"]),
+        (f"/keys/{key.id}/networks/", ["Printer"]),
+        ("/security/allow-lists/", ["Second floor", "Printer"]),
+    ):
+        html = client.get(url).content.decode()
+        assert [text for text in texts if text not in html] == [], url

@@ -119,3 +119,45 @@ def test_sign_out_everywhere_ends_all_sessions(noor: Person, signed_in: SignedIn
 def test_profile_redirects_to_sign_in_when_signed_out(db: None) -> None:
     for page in ("/profile/", "/profile/password/", "/profile/sign-out-everywhere/"):
         assert Client().post(page).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("typed", "zone"),
+    [
+        ("Europe/Kyiv", "Europe/Kyiv"),
+        ("america/new york", "America/New_York"),
+        (" Berlin ", "Europe/Berlin"),
+        ("New York, America", "America/New_York"),
+        ("Buenos Aires", "America/Argentina/Buenos_Aires"),
+        ("", ""),
+    ],
+)
+def test_time_zone_is_found_by_name_or_city(noor: Person, signed_in: SignedIn, typed: str, zone: str) -> None:
+    Person.objects.filter(id=noor.id).update(time_zone="Asia/Tokyo")
+    assert signed_in(noor).post("/profile/", {"name": "Noor", "time_zone": typed}).status_code == 302
+    assert Person.objects.get(id=noor.id).time_zone == zone
+
+
+@pytest.mark.parametrize("typed", ["Europe/Kiev", "Asia/Calcutta", "US/Pacific", "UTC0", "EST", "Etc/GMT+5", "Mars"])
+def test_former_names_of_time_zones_are_not_offered(noor: Person, signed_in: SignedIn, typed: str) -> None:
+    client = signed_in(noor)
+    assert f'value="{typed}"' not in client.get("/profile/").content.decode()
+    refused = client.post("/profile/", {"name": "Noor", "time_zone": typed})
+    assert refused.status_code == 422
+    assert "Choose one of the time zones." in refused.content.decode()
+
+
+def test_former_name_of_a_time_zone_that_is_stored_keeps_working(noor: Person, signed_in: SignedIn) -> None:
+    Person.objects.filter(id=noor.id).update(time_zone="Asia/Calcutta")
+    client = signed_in(noor)
+    html = client.get("/profile/").content.decode()
+    assert 'data-time-zone="Asia/Calcutta"' in html
+    assert 'value="Asia/Calcutta"' in html
+    assert client.post("/profile/", {"name": "Renamed", "time_zone": "Asia/Calcutta"}).status_code == 302
+    changed = Person.objects.get(id=noor.id)
+    assert (changed.name, changed.time_zone) == ("Renamed", "Asia/Calcutta")
+
+
+def test_profile_says_what_the_time_zone_applies_to(noor: Person, signed_in: SignedIn) -> None:
+    html = signed_in(noor).get("/profile/").content.decode()
+    assert "Everything else is in UTC: days in charts and filters, expiry dates, exports and print." in html

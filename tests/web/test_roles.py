@@ -85,6 +85,7 @@ def test_pages_are_not_stored_by_caches(maya: Person, ids: dict[str, str], signe
         ("delete", "/keys/{key}/"),
         ("post", "/review/"),
         ("post", "/review/export/"),
+        ("post", "/keys/export/"),
         ("put", "/keys/{key}/revoke/"),
         ("delete", "/keys/{key}/delete/"),
         ("post", "/history/1/"),

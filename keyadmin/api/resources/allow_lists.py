@@ -22,6 +22,7 @@ router = Router(tags=["Allow-list entries"])
 
 BY_OWNER: Final = paging.Order("owner_id", False, UUID, UUID)
 Network = Annotated[str, Field(max_length=100, examples=["203.0.113.0/24"])]
+Note = Annotated[str, Field(max_length=2000, description="At most 200 characters.", examples=["Berlin office"])]
 OwnerId = Annotated[UUID | None, Field(strict=False)]
 
 
@@ -35,6 +36,7 @@ class EntryOut(BaseModel):
 
     id: UUID
     network: str = Field(examples=["203.0.113.0/24"])
+    note: str = Field(examples=["Berlin office"])
     bot: BotName | None
     key: KeyName | None
     created_at: datetime
@@ -45,6 +47,7 @@ class EntryOut(BaseModel):
         return cls(
             id=row.id,
             network=str(row.network),
+            note=row.note,
             bot=BotName.of(row.bot) if row.bot else None,
             key=KeyName(id=row.key.id, name=row.key.name) if row.key else None,
             created_at=row.created_at,
@@ -56,12 +59,16 @@ class NewEntry(Body):
     """A network for the list of one `bot` or one `key`. With the first entry, all other addresses are denied."""
 
     network: Network
+    note: Note = ""
     bot: OwnerId = None
     key: Annotated[UUID | None, Field(strict=False, examples=["9b2d1c4e-5f60-4a7b-8c9d-0e1f2a3b4c5d"])] = None
 
 
 class ChangedEntry(Body):
-    network: Network
+    """The fields to change."""
+
+    network: Network = ""
+    note: Note = ""
 
 
 class EntryQuery(ListQuery):
@@ -99,7 +106,8 @@ def add(request: ApiRequest, response: HttpResponse, new: NewEntry) -> Status[En
     """Add a network to an allow-list."""
     if (new.bot is None) == (new.key is None):
         raise InvalidInputError({"body": ["Send either `bot` or `key`."]})
-    operation = partial(allow_lists.add, actor=actor_of(request), network=new.network, bot=new.bot, key=new.key)
+    values: dict[str, Any] = {"network": new.network, "note": new.note, "bot": new.bot, "key": new.key}
+    operation = partial(allow_lists.add, actor=actor_of(request), **values)
     return idempotency.run_creation(request, response, operation, partial(_render, request, response))
 
 
@@ -113,10 +121,10 @@ def view(request: ApiRequest, response: HttpResponse, entry: UUID) -> EntryOut:
     "/allow-list-entries/{uuid:entry}", url_name="allow-list-entry", **openapi.edit(EntryOut, scope="keys:write")
 )
 def edit(request: ApiRequest, response: HttpResponse, entry: UUID, changed: ChangedEntry) -> EntryOut:
-    """Replace the network."""
+    """Change the network or the note."""
     revision = expected_revision(request)
     with suppress(NoChangesError):
-        allow_lists.change(actor=actor_of(request), entry=entry, network=changed.network, revision=revision)
+        allow_lists.change(actor=actor_of(request), entry=entry, revision=revision, **changed.sent_fields())
     return _render(request, response, entry)
 
 

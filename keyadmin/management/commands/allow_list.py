@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from keyadmin.management import lookups
 from keyadmin.management.base import CommandError, ExitCode, not_found
-from keyadmin.management.subcommands import SubcommandCommand, argument, subcommand
+from keyadmin.management.subcommands import SubcommandCommand, argument, provided, subcommand
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations.organisations import allow_lists
 
@@ -17,6 +17,7 @@ ALLOW_LIST: Final = (
     argument("--organisation", metavar="SLUG", help="The organisation of the bot (slug or id)."),
 )
 NETWORK: Final = argument("network", metavar="CIDR", help="An address or network, such as 203.0.113.0/24.")
+NOTE: Final = argument("--note", metavar="TEXT", help="A note for people, such as the name of the office.")
 
 
 class Command(SubcommandCommand):
@@ -24,24 +25,31 @@ class Command(SubcommandCommand):
 
     @subcommand("list", "List the networks. An empty list allows any address.", *ALLOW_LIST)
     def list_(self, options: Namespace) -> None:
-        self.print_table([as_json(entry) for entry in self._entries(options)], ("id", "network"))
+        self.print_table([as_json(entry) for entry in self._entries(options)], ("id", "network", "note"))
 
-    @subcommand("add", "Add a network. After the first one, all other addresses are denied.", *ALLOW_LIST, NETWORK)
+    @subcommand(
+        "add", "Add a network. After the first one, all other addresses are denied.", *ALLOW_LIST, NETWORK, NOTE
+    )
     def add(self, options: Namespace) -> None:
         owner = self._owner(options)
         target: dict[str, Any] = {"key" if isinstance(owner, Key) else "bot": owner.id}
-        self._print_result(allow_lists.add(actor=self.actor, network=options.network, **target), "Added")
+        target |= provided(options, "network", "note")
+        self._print_result(allow_lists.add(actor=self.actor, **target), "Added")
 
     @subcommand(
         "change",
-        "Replace a network by another one.",
+        "Replace a network by another one, or change its note.",
         *ALLOW_LIST,
         NETWORK,
-        argument("new", metavar="NEW_CIDR", help="The network that replaces it."),
+        argument("new", metavar="NEW_CIDR", nargs="?", help="The network that replaces it."),
+        argument("--note", metavar="TEXT", help="The new note. An empty text removes it."),
     )
     def change(self, options: Namespace) -> None:
-        entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, network=options.new)
-        self._print_result(entry, "Changed to")
+        if options.new is None and options.note is None:
+            raise CommandError("Give NEW_CIDR, --note or both.", ExitCode.USAGE)
+        fields = provided(options, "note") | ({} if options.new is None else {"network": options.new})
+        entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, **fields)
+        self._print_result(entry, "Changed to" if options.new else "Changed the note of")
 
     @subcommand(
         "remove",
@@ -83,4 +91,4 @@ class Command(SubcommandCommand):
 
 def as_json(entry: AllowListEntry) -> dict[str, Any]:
     """An entry as JSON."""
-    return {"id": str(entry.id), "network": str(entry.network)}
+    return {"id": str(entry.id), "network": str(entry.network), "note": entry.note}

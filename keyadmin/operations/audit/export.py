@@ -50,7 +50,7 @@ class ExportFormat(StrEnum):
     JSON_LINES = "jsonl"
 
 
-MEDIA_TYPES: Final = {ExportFormat.CSV: "text/csv; charset=utf-8", ExportFormat.JSON_LINES: "application/jsonl"}
+MEDIA_TYPES: Final = {ExportFormat.CSV: csv_cells.MEDIA_TYPE, ExportFormat.JSON_LINES: "application/jsonl"}
 _FORMAT_NAMES: Final = {ExportFormat.CSV: "CSV", ExportFormat.JSON_LINES: "JSON Lines"}
 
 
@@ -85,9 +85,7 @@ def history(*, actor: Actor, conditions: EventFilter, export_format: ExportForma
 
 
 def _csv(query: EventQuery, before: int) -> Iterator[str]:
-    yield csv_cells.line(_COLUMNS)
-    for batch in _batches(query, before):
-        yield "".join(csv_cells.line(_cells(event)) for event in batch)
+    return csv_cells.document(_COLUMNS, (_cells(event) for batch in _batches(query, before) for event in batch))
 
 
 def _json_lines(query: EventQuery, before: int) -> Iterator[str]:

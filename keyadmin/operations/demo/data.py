@@ -92,6 +92,14 @@ PEOPLE: Final = (
 
 CHANNELS: Final = ("WhatsApp", "Telegram", "Web chat", "SMS")
 
+#: Notes in allow-lists, by network.
+NOTES: Final = {
+    "203.0.113.0/24": "Data centre in Frankfurt",
+    "198.51.100.16/28": "Contact centre, second floor",
+    "192.0.2.64/26": "Build machines",
+    "10.20.0.0/16": "Warehouse network behind the VPN",
+}
+
 BOTS: Final = (
     DemoBot("Concierge", "Answers guests on every channel.", networks=("203.0.113.0/24", "198.51.100.16/28")),
     DemoBot("Release bot", "Tells the team what was deployed.", is_conversational=False, networks=("192.0.2.64/26",)),

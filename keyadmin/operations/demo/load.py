@@ -40,6 +40,7 @@ from keyadmin.operations.demo.data import (
     JONAS,
     KEYS,
     NORTHWIND,
+    NOTES,
     PEOPLE,
     DemoKey,
 )
@@ -135,7 +136,7 @@ def _create_channels_and_bots(actor: Actor) -> None:
             is_conversational=spec.is_conversational,
         )
         for network in spec.networks:
-            allow_lists.add(actor=actor, network=network, bot=bot.id)
+            allow_lists.add(actor=actor, network=network, note=NOTES.get(network, ""), bot=bot.id)
 
 
 def _issue_key(spec: DemoKey, actor: Actor) -> UUID:
@@ -152,6 +153,7 @@ def _issue_key(spec: DemoKey, actor: Actor) -> UUID:
         inherits=spec.inherits,
         channels=list(Channel.objects.filter(organisation=owner, name__in=spec.channels).values_list("id", flat=True)),
         networks=[cidr.parse(network) for network in spec.networks],
+        notes={cidr.parse(network): NOTES[network] for network in spec.networks if network in NOTES},
         # An expired key cannot be issued: `_write_past` moves the expiry into the past.
         expires_at=None if spec.expires is None else timezone.now() + timedelta(days=max(spec.expires, 1)),
         tier=Tier.objects.filter(name=spec.tier).values_list("id", flat=True).first(),

@@ -1,6 +1,6 @@
 """Operations on a key as a whole: issue, edit, revoke, reactivate, delete."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -35,15 +35,16 @@ def issue(
     inherits: bool = False,
     channels: Collection[UUID] = (),
     networks: Sequence[cidr.Network] = (),
+    notes: Mapping[cidr.Network, str] | None = None,
     expires_at: datetime | Unset | None = None,
     tier: UUID | None = None,
 ) -> IssuedKey:
     """Create a key. The result contains the only copy of its secret.
 
     `kind` defaults to BOT if a bot is given, else to STANDARD. A public key without `scopes` gets all scopes of an
-    owner. Without `channels` or `networks` the key is not restricted. `expires_at` None means that the key never
-    expires; UNSET means that it expires as late as the organisation's rules and the acting key allow. `tier` defaults
-    to that of the organisation.
+    owner. Without `channels` or `networks` the key is not restricted. `notes` are those of the networks. `expires_at`
+    None means that the key never expires; UNSET means that it expires as late as the organisation's rules and the
+    acting key allow. `tier` defaults to that of the organisation.
     """
     with audit.audited_transaction(actor):
         # An organisation has at most one public key, so only one public key may be created at a time.
@@ -65,6 +66,7 @@ def issue(
             inherits,
             frozenset(channels),
             tuple(networks),
+            {network: note for network, note in (notes or {}).items() if network in networks},
             expires_at,
             tier or owner.default_tier_id,
         )
@@ -85,12 +87,14 @@ def edit(
     inherits: bool | Unset = UNSET,
     channels: Collection[UUID] | Unset = UNSET,
     networks: Sequence[cidr.Network] | Unset = UNSET,
+    notes: Mapping[cidr.Network, str] | Unset = UNSET,
     expires_at: datetime | Unset | None = UNSET,
     tier: UUID | Unset = UNSET,
     allow_any: bool = False,
 ) -> Key:
     """Change the fields that are not UNSET. `revision` is the one that the actor has read; None accepts any.
 
+    If `notes` is UNSET, the networks that stay keep theirs.
     `allow_any` confirms the removal of the last network, after which any address is allowed.
     """
     fields: dict[str, Any] = {
@@ -102,6 +106,7 @@ def edit(
         "scopes": scopes if scopes is UNSET else frozenset(scopes),
         "channels": channels if channels is UNSET else frozenset(channels),
         "networks": networks if networks is UNSET else tuple(networks),
+        "notes": notes,
     }
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
@@ -111,7 +116,7 @@ def edit(
         key_values.require_scopes_or_inheritance(() if scopes is UNSET else scopes, inherits=new.inherits)
         new = key_values.validate(actor, row, new, old, audit.database_time())
         if old.networks and not new.networks:
-            allow_list_rules.require_confirmation(row, allow_any)
+            allow_list_rules.require_confirmation(row, allow_any, removed=len(old.networks))
         changes = key_values.changes(old, new)
         require_changes(changes)
         row.revision += 1

@@ -1,6 +1,6 @@
 """The values of a key that an actor can choose: reads, validates, compares and saves them, and describes them."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -16,7 +16,7 @@ from keyadmin.core.time import rfc3339
 from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Tier
 from keyadmin.models.scope import allowed_for_kind
 from keyadmin.operations import policy, privileges
-from keyadmin.operations.allow_list_rules import check_networks
+from keyadmin.operations.allow_list_rules import check_networks, clean_note, describe_notes
 from keyadmin.operations.validation import UNSET, FieldErrors, Unset
 
 _MAX_NAME_LENGTH: Final = 120
@@ -29,7 +29,10 @@ _LATEST_EXPIRY: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class KeyValues:
-    """The values of one key. `channels` and `tier` are ids. No channels or no networks means no such restriction."""
+    """The values of one key. `channels` and `tier` are ids. No channels or no networks means no such restriction.
+
+    `notes` are those of the networks that have one.
+    """
 
     name: str
     description: str
@@ -37,6 +40,7 @@ class KeyValues:
     inherits: bool
     channels: frozenset[UUID]
     networks: tuple[cidr.Network, ...]
+    notes: Mapping[cidr.Network, str]
     expires_at: datetime | None
     tier: UUID
 
@@ -51,16 +55,21 @@ def values_of(key: Key) -> KeyValues:
         inherits=key.inherits,
         channels=frozenset(lists.channel_ids),
         networks=tuple(lists.own_networks),
+        notes=_without_empty(zip(lists.own_networks, lists.own_notes, strict=True)),
         expires_at=key.expires_at,
         tier=key.tier_id,
     )
 
 
 def apply_fields(old: KeyValues, new_fields: Mapping[str, Any]) -> KeyValues:
-    """The old values with the `new_fields` that are not UNSET. Another order of the networks is not a change."""
+    """The old values with the `new_fields` that are not UNSET.
+
+    Another order of the networks is not a change. Networks that stay keep their notes if `notes` is UNSET.
+    """
     new = replace(old, **{field: value for field, value in new_fields.items() if value is not UNSET})
     same_networks = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
-    return replace(new, networks=old.networks) if same_networks else new
+    notes = {network: note for network, note in new.notes.items() if network in new.networks}
+    return replace(new, networks=old.networks if same_networks else new.networks, notes=notes)
 
 
 def require_scopes_or_inheritance(scopes: Collection[str], *, inherits: bool) -> None:
@@ -139,6 +148,7 @@ def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
     _save_list(key, Key.scopes.through, "scope_id", old.scopes if old else (), values.scopes)
     _save_list(key, Key.channels.through, "channel_id", old.channels if old else (), values.channels)
     _save_list(key, AllowListEntry, "network", old.networks if old else (), values.networks)
+    _save_notes(key, old.notes if old else {}, values.notes)
 
 
 def check_expiry(errors: FieldErrors, key: Key, expires_at: datetime | None, now: datetime) -> None:
@@ -213,6 +223,18 @@ def _save_list(key: Key, model: Any, column: str, old: Collection[Any], new: Col
         model.objects.bulk_create(model(key=key, **{column: value}) for value in added)
 
 
+def _save_notes(key: Key, old: Mapping[cidr.Network, str], new: Mapping[cidr.Network, str]) -> None:
+    """Save the notes of the key's saved entries that differ."""
+    for entry in key.allow_list.all() if old != new else ():
+        if entry.note != (note := new.get(entry.network, "")):
+            entry.note, entry.revision = note, entry.revision + 1
+            entry.save(update_fields=("note", "revision"))
+
+
+def _without_empty(notes: Iterable[tuple[cidr.Network, str]]) -> dict[cidr.Network, str]:
+    return {network: note for network, note in notes if note}
+
+
 def _cleaned(
     actor: Actor, key: Key, values: KeyValues, old: KeyValues | None, now: datetime, known: frozenset[str]
 ) -> KeyValues:
@@ -231,6 +253,9 @@ def _cleaned(
         _check_channels(errors, key, values.channels)
     if old is None or values.networks != old.networks:
         check_networks(errors, values.networks)
+    if old is None or values.notes != old.notes:
+        notes = ((network, clean_note(errors, "notes", note)) for network, note in values.notes.items())
+        values = replace(values, notes=_without_empty(notes))
     if old is None or values.expires_at != old.expires_at:
         check_expiry(errors, key, values.expires_at, now)
     _check_tier(errors, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
@@ -287,6 +312,7 @@ _HISTORY_FORMAT: Final[dict[str, Callable[[Any], Any]]] = {
     "scopes": sorted,
     "channels": _names_of_channels,
     "networks": lambda networks: sorted(map(str, networks)),
+    "notes": describe_notes,
     "expires_at": rfc3339,
     "tier": _name_of_tier,
 }

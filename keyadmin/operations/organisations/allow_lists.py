@@ -1,8 +1,9 @@
 """IP allow-lists of keys and bots: add, change and remove entries."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -12,11 +13,12 @@ from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.models import AllowListEntry, Bot, EventType, Key, Organisation
 from keyadmin.operations import allow_list_rules, audit, policy, revisions
+from keyadmin.operations.allow_list_rules import NewEntry
 from keyadmin.operations.keys import rows, values
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.revisions import ReadRevision
-from keyadmin.operations.validation import require_changes
+from keyadmin.operations.validation import UNSET, Unset, require_changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +33,12 @@ class _AllowList:
     def entries(self) -> QuerySet[AllowListEntry]:
         return self.owner.allow_list.all()
 
-    def networks(self) -> list[cidr.Network]:
-        return list(self.entries.values_list("network", flat=True))
+    def notes(self) -> dict[cidr.Network, str]:
+        """The networks of the list with their notes."""
+        return dict(self.entries.values_list("network", "note"))
 
-    def parse(self, text: str, others: Sequence[cidr.Network]) -> cidr.Network:
-        return allow_list_rules.parse_network(text, others, reject_wide=isinstance(self.owner, Bot))
+    def parse(self, network: str, note: str, others: Sequence[cidr.Network]) -> NewEntry:
+        return allow_list_rules.parse_entry(network, note, others, reject_wide=isinstance(self.owner, Bot))
 
     def require_within_ceiling(self, networks: Sequence[cidr.Network]) -> None:
         """Raise ForbiddenError if the actor may not let the key be used from all these networks.
@@ -49,7 +52,13 @@ class _AllowList:
 
 
 def add(
-    *, actor: Actor, network: str, bot: UUID | None = None, key: UUID | None = None, created_at: datetime | None = None
+    *,
+    actor: Actor,
+    network: str,
+    note: str = "",
+    bot: UUID | None = None,
+    key: UUID | None = None,
+    created_at: datetime | None = None,
 ) -> AllowListEntry:
     """Add a network to the list of a bot or of a key: pass exactly one of `bot` and `key`.
 
@@ -59,11 +68,11 @@ def add(
     """
     with audit.audited_transaction(actor):
         allow_list = _lock(actor, bot, key)
-        before = allow_list.networks()
-        parsed = allow_list.parse(network, before)
-        allow_list.require_within_ceiling([*before, parsed])
+        before = allow_list.notes()
+        new = allow_list.parse(network, note, list(before))
+        allow_list.require_within_ceiling([*before, new.network])
         column = "bot" if isinstance(allow_list.owner, Bot) else "key"
-        entry = AllowListEntry.objects.create(**{column: allow_list.owner}, network=parsed)
+        entry = AllowListEntry.objects.create(**{column: allow_list.owner}, network=new.network, note=new.note)
         if created_at is not None:
             entry.created_at = created_at
             entry.save(update_fields=("created_at",))
@@ -71,18 +80,26 @@ def add(
     return entry
 
 
-def change(*, actor: Actor, entry: UUID, network: str, revision: ReadRevision = None) -> AllowListEntry:
-    """Replace the network of the entry."""
+def change(
+    *,
+    actor: Actor,
+    entry: UUID,
+    network: str | Unset = UNSET,
+    note: str | Unset = UNSET,
+    revision: ReadRevision = None,
+) -> AllowListEntry:
+    """Change the network and the note of the entry, if they are not UNSET."""
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
-        before = allow_list.networks()
+        before = allow_list.notes()
         others = [other for other in before if other != row.network]
-        parsed = allow_list.parse(network, others)
-        require_changes(parsed != row.network)
-        allow_list.require_within_ceiling([*others, parsed])
-        row.network, row.revision = parsed, row.revision + 1
-        row.save(update_fields=("network", "revision"))
+        text = str(row.network) if network is UNSET else network
+        new = allow_list.parse(text, row.note if note is UNSET else note, others)
+        require_changes(new != (row.network, row.note))
+        allow_list.require_within_ceiling([*others, new.network])
+        row.network, row.note, row.revision = new.network, new.note, row.revision + 1
+        row.save(update_fields=("network", "note", "revision"))
         _record(EventType.ALLOW_LIST_ENTRY_CHANGED, allow_list, before)
     return row
 
@@ -92,7 +109,7 @@ def remove(*, actor: Actor, entry: UUID, allow_any: bool = False, revision: Read
     with audit.audited_transaction(actor):
         allow_list, row = _lock_entry(actor, entry)
         revisions.require(row, revision)
-        before = allow_list.networks()
+        before = allow_list.notes()
         if len(before) == 1:
             allow_list_rules.require_confirmation(allow_list.owner, allow_any)
         allow_list.require_within_ceiling([other for other in before if other != row.network])
@@ -128,19 +145,22 @@ def _lock_entry(actor: Actor, entry: UUID) -> tuple[_AllowList, AllowListEntry]:
     return allow_list, row
 
 
-def _record(event_type: EventType, allow_list: _AllowList, before: Sequence[cidr.Network]) -> None:
+def _record(event_type: EventType, allow_list: _AllowList, before: Mapping[cidr.Network, str]) -> None:
     """Record the whole list before and after the change, and make cached snapshots of the keys concerned stale.
 
-    Increments the owner's revision, so that an edit of the owner that began before this change is a conflict.
+    Increments the owner's revision, so that an edit of the owner that began before this change is a conflict. Snapshots
+    contain no notes.
     """
+    changes = audit.changes_between(_describe(before), _describe(allow_list.notes()))
     owner = allow_list.owner
     owner.revision += 1
     owner.save(update_fields=("revision",))
-    if isinstance(owner, Key):
+    if "networks" not in changes:
+        invalidate = audit.Invalidation()
+    elif isinstance(owner, Key):
         invalidate = audit.Invalidation(keys=[owner.id])
     else:  # a snapshot contains a version of the organisation, but none of the bot
         invalidate = audit.Invalidation(organisations=[allow_list.organisation.id])
-    changes = {"networks": (sorted(map(str, before)), sorted(map(str, allow_list.networks())))}
     audit.record(
         event_type,
         actor=allow_list.actor,
@@ -149,3 +169,8 @@ def _record(event_type: EventType, allow_list: _AllowList, before: Sequence[cidr
         changes=changes,
         invalidate=invalidate,
     )
+
+
+def _describe(notes: Mapping[cidr.Network, str]) -> dict[str, Any]:
+    """A list as history records it."""
+    return {"networks": sorted(map(str, notes)), "notes": allow_list_rules.describe_notes(notes)}

@@ -146,7 +146,7 @@ def edit(
         for field, value in zip(fields, (name, email, time_zone), strict=True):
             if value is not UNSET:
                 setattr(row, field, value)
-        rows.clean(row)
+        rows.clean(row, time_zone=row.time_zone if row.time_zone != before["time_zone"] else None)
         changes = audit.changes_between(before, {field: getattr(row, field) for field in fields})
         if new_email:
             changes["requested_email"] = (None, new_email)

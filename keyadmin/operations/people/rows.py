@@ -1,10 +1,12 @@
 """What operations on people share: locks, checks of their fields, and the record of the event."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import available_timezones
+from zoneinfo import TZPATH, available_timezones
 
 from django.apps import apps
 from django.contrib.auth.password_validation import validate_password
@@ -138,8 +140,11 @@ def require_another_administrator(person: Person) -> None:
         )
 
 
-def clean(person: Person, password: str | None = None, role: str | None = None) -> None:
-    """Clean the fields of the person, and check the new password and role unless None. Raises InvalidInputError."""
+def clean(person: Person, password: str | None = None, role: str | None = None, time_zone: str | None = None) -> None:
+    """Clean the fields of the person, and check the new password, role and time zone unless None.
+
+    A former name of a time zone that the person has already is not checked. Raises InvalidInputError.
+    """
     errors = FieldErrors()
     person.name = clean_name(errors, person.name)
     person.email = clean_email(errors, person.email)
@@ -147,7 +152,7 @@ def clean(person: Person, password: str | None = None, role: str | None = None) 
         errors.add("email", _("There is already a person with this email."))
     if person.system_role not in ("", *SystemRole.values):
         errors.add("system_role", _("Choose one of the roles."))
-    if person.time_zone and person.time_zone not in time_zones():
+    if time_zone and time_zone not in time_zones():
         errors.add("time_zone", _("Choose one of the time zones."))
     if role is not None:
         check_role(errors, role)
@@ -208,10 +213,16 @@ def check_role(errors: FieldErrors, role: str) -> None:
 
 @cache
 def time_zones() -> frozenset[str]:
-    """The names of time zones of places, such as Europe/Berlin; without abbreviations and fixed offsets."""
-    return frozenset(
-        name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/"))
-    )
+    """The current names of the time zones of places, such as Europe/Kyiv; without former names and abbreviations.
+
+    The time zone database lists them in `zone.tab`. If the machine lacks it, former names are included.
+    """
+    available = available_timezones()
+    for folder in TZPATH:
+        with suppress(OSError):
+            lines = (Path(folder) / "zone.tab").read_text(encoding="utf-8").splitlines()
+            return frozenset(line.split("\t")[2] for line in lines if not line.startswith("#")) & available
+    return frozenset(name for name in available if "/" in name and not name.startswith(("Etc/", "SystemV/")))
 
 
 def sole_organisation(person: Person) -> Organisation | None:

@@ -7,7 +7,7 @@ it: `{% include "networks/_field.html" %}`. The server checks both with the same
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest
@@ -19,7 +19,7 @@ from django.utils.translation import gettext
 from keyadmin.core import cidr
 from keyadmin.forms.keys import KeyValuesForm
 from keyadmin.models import AllowListEntry, Bot, Key
-from keyadmin.operations.allow_list_rules import RejectedNetwork, effect_of_emptying
+from keyadmin.operations.allow_list_rules import NewEntry, RejectedNetwork, TypedEntry, effect_of_emptying
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.allow_lists.lockout import Lockout
 from keyadmin.web.common.actors import client_ip
@@ -31,14 +31,13 @@ _MAX_NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class RemovedRange:
-    """A removed range that Undo can restore. The token of a saved list is signed; it also holds the range's age."""
+    """A removed range that Undo can restore. The token of a saved list is signed; it also holds the range's age.
+
+    The token of a list in a form is the entry as text.
+    """
 
     network: str
     token: str
-
-
-class DraftEntry(NamedTuple):
-    network: cidr.Network
 
 
 @dataclass
@@ -50,6 +49,8 @@ class Editor:
     #: The entry whose value is being edited; the text that was typed, and what is wrong with it.
     editing: UUID | None = None
     draft: str | None = None
+    #: The text in the field for the note.
+    draft_note: str | None = None
     problems: Sequence[RejectedNetwork] = ()
     blocked: Lockout | None = None
     #: The ranges that "Add anyway" confirms, as text.
@@ -76,18 +77,17 @@ class Editor:
 
 @dataclass
 class DraftEditor(Editor):
-    """The list in a form. Its rows are the form's field `networks`, its text is the form's field `network`."""
+    """The list in a form. Its rows are the form's field `networks`, its text is the form's field `network`.
 
-    networks: Sequence[cidr.Network] = ()
+    The note of a row is in the field `note:NETWORK`.
+    """
+
+    entries: Sequence[NewEntry] = ()
 
     is_draft = True
     id = "id_networks"
     #: A form has no room for one.
     hint = ""
-
-    @cached_property
-    def entries(self) -> list[DraftEntry]:
-        return [DraftEntry(network) for network in self.networks]
 
     @property
     def url(self) -> str:
@@ -168,18 +168,18 @@ def of_key(request: HttpRequest, user: CurrentUser, key: Key, **state: Any) -> S
 
 def of_form(request: HttpRequest, form: KeyValuesForm) -> DraftEditor:
     """The list of a form that is shown: its networks as rows, and the texts that are none in the field."""
-    networks, rejected = form.parse_networks()
+    entries, rejected = form.parse_entries()
     problems: list[RejectedNetwork] = []
     if form.is_bound:
         problems = rejected or [RejectedNetwork("", str(error)) for error in form["networks"].errors]
-    return DraftEditor(
-        networks=networks, draft=text_of(rejected), problems=problems, my_address=client_ip(request) or ""
-    )
+    return DraftEditor(entries=entries, draft=text_of(rejected), problems=problems, my_address=client_ip(request) or "")
 
 
 def text_of(rejected: Sequence[RejectedNetwork]) -> str:
-    """The texts that stay in the field."""
-    return " ".join(each.text for each in rejected)
+    """The texts that stay in the field. Each note needs a line of its own."""
+    if not any(each.note for each in rejected):
+        return " ".join(each.text for each in rejected)
+    return "\n".join(str(TypedEntry(each.text, each.note)) for each in rejected)
 
 
 def added_message(networks: Sequence[cidr.Network]) -> str:
@@ -189,6 +189,12 @@ def added_message(networks: Sequence[cidr.Network]) -> str:
     if len(networks) > _MAX_NAMED:
         return gettext("%(count)s ranges added") % {"count": len(networks)}
     return gettext("%(network)s added") % {"network": get_text_list(list(map(str, networks)), gettext("and"))}
+
+
+def changed_message(old: cidr.Network, new: cidr.Network) -> str:
+    if old == new:
+        return gettext("Note of %(network)s saved") % {"network": new}
+    return gettext("%(old)s is now %(new)s") % {"old": old, "new": new}
 
 
 def removed_message(network: str) -> str:

@@ -82,8 +82,8 @@ def _by_owner(entries: list[Any]) -> list[dict[str, Any]]:
         owner = entry.bot or entry.key
         if not owners or owners[-1]["owner"] != owner:
             url = bots.bot_keys_url(owner) if entry.bot_id else reverse("keys:detail", args=[owner.id])
-            owners.append({"owner": owner, "is_bot": bool(entry.bot_id), "url": url, "networks": []})
-        owners[-1]["networks"].append(entry.network)
+            owners.append({"owner": owner, "is_bot": bool(entry.bot_id), "url": url, "entries": []})
+        owners[-1]["entries"].append(entry)
     return owners
 
 

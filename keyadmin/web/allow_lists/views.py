@@ -3,6 +3,7 @@
 The list in a form is not saved here: the form sends its rows, and gets them back as they are after the change.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,14 +12,14 @@ from django.contrib import messages
 from django.core import signing
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from keyadmin.core import cidr
-from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.errors import InvalidInputError, NoChangesError, NotFoundError
+from keyadmin.forms.keys import rows_of_list
 from keyadmin.models import AllowListEntry, Bot, Key
 from keyadmin.operations import allow_list_rules, policy
-from keyadmin.operations.allow_list_rules import RejectedNetwork
+from keyadmin.operations.allow_list_rules import RejectedNetwork, TypedEntry
 from keyadmin.operations.organisations import allow_lists
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists import editor as editors
@@ -48,18 +49,21 @@ def of_key(request: PageRequest, key: UUID) -> HttpResponseBase:
 @require_POST
 def draft(request: PageRequest) -> HttpResponse:
     """The list in a form after a change. Reads and saves nothing; the form does when it is submitted."""
-    networks, _ = allow_list_rules.parse_networks(_rows(request), ())
-    editor = DraftEditor(networks=networks, draft=_typed(request), my_address=client_ip(request) or "", focus="add")
+    entries, _ = allow_list_rules.parse_entries(rows_of_list(request.POST, "networks"), ())
+    editor = DraftEditor(entries=entries, draft=_typed(request), my_address=client_ip(request) or "", focus="add")
     if network := request.POST.get("remove"):
-        editor.networks = [other for other in networks if str(other) != network]
-        editor.removed = RemovedRange(network, network)
+        editor.entries = [other for other in entries if str(other.network) != network]
+        removed = next((other for other in entries if str(other.network) == network), network)
+        editor.removed = RemovedRange(network, str(removed))
         editor.status = editors.removed_message(network)
         return _response(request, editor)
     # The text in the field stays there if something else is added.
     other = request.POST.get("undo") or request.POST.get("add")
-    added, rejected = allow_list_rules.parse_networks(cidr.split(other or editor.draft or "") or [""], networks)
-    editor.networks = [*networks, *added]
-    editor.status = editors.added_message(added)
+    present = [entry.network for entry in entries]
+    typed = TypedEntry.split(other or editor.draft or "") or [TypedEntry("")]
+    added, rejected = allow_list_rules.parse_entries(typed, present)
+    editor.entries = [*entries, *added]
+    editor.status = editors.added_message([entry.network for entry in added])
     editor.problems = rejected
     if not other:
         editor.draft = editors.text_of(rejected)
@@ -68,8 +72,8 @@ def draft(request: PageRequest) -> HttpResponse:
 
 @require_POST
 def check_draft(request: PageRequest) -> HttpResponse:
-    networks, _ = allow_list_rules.parse_networks(_rows(request), ())
-    return _tick(request, DraftEditor(), networks, reject_wide=False)
+    rows, _ = allow_list_rules.parse_entries(rows_of_list(request.POST, "networks"), ())
+    return _tick(request, DraftEditor(), [entry.network for entry in rows], reject_wide=False)
 
 
 @require_POST
@@ -86,25 +90,31 @@ def check_key(request: PageRequest, key: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def entry(request: PageRequest, entry: UUID) -> HttpResponseBase:
-    """GET shows the list with this range in a field. POST replaces the range."""
+    """GET shows the list with this range and its note in fields. POST changes them."""
     user = get_current_user(request)
     row, owner = _get_entry(user, entry)
     if request.method != "POST":
         return _response(request, _editor(request, user, owner, editing=row.id, focus="edit"))
-    typed = _typed(request)
-    invalid = {"editing": row.id, "draft": typed, "focus": "edit"}
+    typed, note = _typed(request), request.POST.get("note", row.note)
+    invalid = {"editing": row.id, "draft": typed, "draft_note": note, "focus": "edit"}
     others = [other.network for other in _entries(owner) if other.id != row.id]
-    networks, rejected = allow_list_rules.parse_networks([typed], others, reject_wide=isinstance(owner, Bot))
+    entries, rejected = allow_list_rules.parse_entries(
+        [TypedEntry(typed, note)], others, reject_wide=isinstance(owner, Bot)
+    )
     if rejected:
         return _response(request, _editor(request, user, owner, problems=rejected, **invalid), status=422)
-    if blocked := _blocked(request, user, owner, [*others, row.network], [*others, *networks], networks):
+    new = [entry.network for entry in entries]
+    is_moved = new != [row.network]
+    if is_moved and (blocked := _blocked(request, user, owner, [*others, row.network], [*others, *new], new)):
         return _response(request, _editor(request, user, owner, **blocked, **invalid), status=422)
     try:
-        changed = allow_lists.change(actor=user.actor, entry=row.id, network=typed)
+        changed = allow_lists.change(actor=user.actor, entry=row.id, network=typed, note=note)
+    except NoChangesError as error:
+        return _response(request, _editor(request, user, owner, status=error.message, focus="add"))
     except InvalidInputError as error:
         problems = [RejectedNetwork(typed, error.message)]
         return _response(request, _editor(request, user, owner, problems=problems, **invalid), status=422)
-    message = gettext("%(old)s is now %(new)s") % {"old": row.network, "new": changed.network}
+    message = editors.changed_message(row.network, changed.network)
     return _saved(request, _editor(request, user, owner, status=message, focus="add"))
 
 
@@ -124,7 +134,7 @@ def remove(request: PageRequest, entry: UUID) -> HttpResponseBase:
     except InvalidInputError:
         return _response(request, _editor(request, user, owner, confirming=row.id, focus="confirm"), status=422)
     message = editors.removed_message(network)
-    removed = RemovedRange(network, signing.dumps([network, row.created_at.isoformat()], salt=_salt(owner)))
+    removed = RemovedRange(network, signing.dumps([network, row.created_at.isoformat(), row.note], salt=_salt(owner)))
     return _saved(request, _editor(request, user, owner, removed=removed, status=message, focus="add"))
 
 
@@ -133,32 +143,37 @@ def _list(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpResp
         return _response(request, _editor(request, user, owner, removed=_undoable(request, owner)))
     if token := request.POST.get("undo"):
         return _undo(request, user, owner, token)
-    typed = _typed(request)
+    typed, note = _typed(request), request.POST.get("note", "")
     before = [row.network for row in _entries(owner)]
-    networks, rejected = allow_list_rules.parse_networks(
-        cidr.split(typed) or [""], before, reject_wide=isinstance(owner, Bot)
+    entries, rejected = allow_list_rules.parse_entries(
+        TypedEntry.split(typed, note) or [TypedEntry("")], before, reject_wide=isinstance(owner, Bot)
     )
+    networks = [entry.network for entry in entries]
     if not before and (blocked := _blocked(request, user, owner, before, networks, networks)):
-        return _response(request, _editor(request, user, owner, draft=typed, focus="add", **blocked), status=422)
+        state = {"draft": typed, "draft_note": note, "focus": "add", **blocked}
+        return _response(request, _editor(request, user, owner, **state), status=422)
     added = []
-    for network in networks:
+    for network, own_note in entries:
+        values = {"network": str(network), "note": own_note, **_owner_argument(owner)}
         try:
-            added.append(allow_lists.add(actor=user.actor, network=str(network), **_owner_argument(owner)).network)
+            added.append(allow_lists.add(actor=user.actor, **values).network)
         except InvalidInputError as error:  # another request changed the list
-            rejected.append(RejectedNetwork(str(network), error.message))
+            rejected.append(RejectedNetwork(str(network), error.message, note=own_note))
     editor = _editor(request, user, owner, status=editors.added_message(added), focus="add")
     if not rejected:
         return _saved(request, editor)
-    editor.draft, editor.problems = editors.text_of(rejected), rejected
+    # A note from the field for it stays there; the others stay beside their networks.
+    kept = [replace(each, note="") if each.note == note.strip() else each for each in rejected]
+    editor.draft, editor.draft_note, editor.problems = editors.text_of(kept), note, rejected
     return _response(request, editor, status=422)
 
 
 def _undo(request: PageRequest, user: CurrentUser, owner: Bot | Key, token: str) -> HttpResponseBase:
     """Put a removed range back in its place."""
     problems = []
-    for network, created_at in _undo_token_ranges(owner, token).items():
+    for network, values in _undo_token_ranges(owner, token).items():
         try:
-            added = allow_lists.add(actor=user.actor, network=network, created_at=created_at, **_owner_argument(owner))
+            added = allow_lists.add(actor=user.actor, network=network, **values, **_owner_argument(owner))
         except InvalidInputError as error:
             problems.append(RejectedNetwork(network, error.message))
         else:
@@ -190,8 +205,9 @@ def _check(request: PageRequest, user: CurrentUser, owner: Bot | Key) -> HttpRes
 
 def _tick(request: PageRequest, editor: Editor, others: list[cidr.Network], *, reject_wide: bool) -> HttpResponse:
     """The button that adds what was typed, enabled if all of it is valid."""
-    networks, rejected = allow_list_rules.parse_networks(cidr.split(_typed(request)), others, reject_wide=reject_wide)
-    context = {"editor": editor, "is_valid": bool(networks) and not rejected}
+    typed = TypedEntry.split(_typed(request))
+    entries, rejected = allow_list_rules.parse_entries(typed, others, reject_wide=reject_wide)
+    context = {"editor": editor, "is_valid": bool(entries) and not rejected}
     return render(request, "networks/_tick.html", context)
 
 
@@ -201,12 +217,9 @@ def _typed(request: PageRequest) -> str:
     rejected, _, suggestion = request.POST.get("use", "").partition(" ")
     if not suggestion:
         return typed
-    return " ".join(suggestion if part == rejected else part for part in cidr.split(typed))
-
-
-def _rows(request: PageRequest) -> list[str]:
-    """The rows of the list in a form."""
-    return [part for text in request.POST.getlist("networks") for part in cidr.split(text)]
+    entries = TypedEntry.split(typed)
+    used = [RejectedNetwork(suggestion if text == rejected else text, "", note=note) for text, note in entries]
+    return editors.text_of(used)
 
 
 def _get_entry(user: CurrentUser, entry: UUID) -> tuple[AllowListEntry, Any]:
@@ -244,13 +257,13 @@ def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
     return None
 
 
-def _undo_token_ranges(owner: Bot | Key, token: str) -> dict[str, datetime]:
-    """{range: time when it was first added} in a token of `remove`. Empty if the token is not valid."""
+def _undo_token_ranges(owner: Bot | Key, token: str) -> dict[str, dict[str, Any]]:
+    """{range: when it was first added, and its note} in a token of `remove`. Empty if the token is not valid."""
     try:
-        network, since = signing.loads(token, salt=_salt(owner))
-    except signing.BadSignature:
+        network, since, note = signing.loads(token, salt=_salt(owner))
+    except (signing.BadSignature, ValueError):
         return {}
-    return {network: datetime.fromisoformat(since)}
+    return {network: {"created_at": datetime.fromisoformat(since), "note": note}}
 
 
 def _salt(owner: Bot | Key) -> str:

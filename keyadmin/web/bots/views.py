@@ -70,7 +70,7 @@ def create(request: PageRequest) -> HttpResponseBase:
     context = {
         "form": form,
         "shows_organisation": len(organisations) > 1,
-        "back_url": reverse("bots:list"),
+        "back_url": user.list_url("bots:list"),
         "section": "bots",
     }
     return render(request, "bots/create.html", context, status=htmx.form_status(form))

@@ -6,12 +6,13 @@ Values are read from the database on first use and kept for the request.
 import re
 from collections.abc import Callable
 from functools import cached_property, wraps
-from typing import Concatenate, Final
+from typing import Any, Concatenate, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext
 from django_htmx.middleware import HtmxDetails
 
@@ -21,7 +22,7 @@ from keyadmin.models import Membership, Organisation, Person, Role, SystemRole
 from keyadmin.models.usage_sums import INSTALLATION, KeySubset, Subject
 from keyadmin.operations import policy
 from keyadmin.operations.policy import Permission
-from keyadmin.web.common import actors, preferences
+from keyadmin.web.common import actors, preferences, querystring
 
 #: Pages with the filter `organisation` in the query. On them, the switcher stays on the page. On all other pages, it
 #: leads to the first of them.
@@ -89,6 +90,16 @@ class CurrentUser:
         return [m.organisation for m in self.memberships.values() if m.role in (Role.OWNER, Role.AUDITOR)]
 
     @property
+    def has_unlisted_organisations(self) -> bool:
+        """Whether there may be readable organisations besides `organisations`."""
+        return bool(self.person.system_role) and len(self.organisations) >= MAX_LISTED_ORGANISATIONS
+
+    def search_organisations(self, text: str) -> list[Organisation]:
+        """The readable organisations whose name contains the text, by name; not more than `organisations` has."""
+        found: Any = Organisation.objects.visible_to(self.actor).search(text).select_related("default_tier")
+        return list(found.order_by("name", "id")[:MAX_LISTED_ORGANISATIONS])
+
+    @property
     def _slug_in_url(self) -> str:
         """The organisation's slug in the path or the query; "" without one."""
         match = self._request.resolver_match
@@ -107,6 +118,11 @@ class CurrentUser:
     def selected_organisation(self) -> Organisation | None:
         """The organisation that the switcher shows; None for all organisations."""
         return self.find_organisation(self.selected_slug)
+
+    def list_url(self, name: str, **query: str) -> str:
+        """The URL of the list `name` in the organisation that the switcher shows, so that a link does not change it."""
+        selected = self.selected_organisation
+        return querystring.link(reverse(name), query, organisation=selected.slug if selected else "")
 
     @property
     def can_read_anything(self) -> bool:

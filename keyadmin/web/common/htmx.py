@@ -10,6 +10,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh, reswap, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
+from keyadmin.web.common import preferences, querystring
+
 #: The event on which pages reload what they show of keys.
 KEYS_CHANGED = "keys:changed"
 #: Prefixes of the paths of pages that listen to KEYS_CHANGED, besides the list of keys and the page of a key.
@@ -51,11 +53,13 @@ def close_dialog(
 
     htmx closes the dialog and sends KEYS_CHANGED if the page behind it is the list, the detail page, or another page
     that shows keys. After a rename it reloads the detail page, whose title contains the name. From any other page, and
-    for a plain request, it redirects to the list.
+    for a plain request, it redirects to the list, in the
+    organisation that the switcher shows.
     """
+    full_list_url = querystring.link(list_url, {"organisation": preferences.get_organisation_slug(request)})
     if not is_htmx(request):
         messages.success(request, message)
-        return redirect(list_url)
+        return redirect(full_list_url)
     path = current_page_url(request).partition("?")[0]
     is_on_detail_page = bool(detail_url) and path == detail_url
     if is_renamed and is_on_detail_page:
@@ -63,7 +67,7 @@ def close_dialog(
         return HttpResponseClientRefresh()
     if not is_on_detail_page and path != list_url and not path.startswith(_LISTENING_PREFIXES):
         messages.success(request, message)
-        return HttpResponseClientRedirect(list_url)
+        return HttpResponseClientRedirect(full_list_url)
     response = HttpResponse(status=204)
     for event, detail in (("dialog:close", {}), (KEYS_CHANGED, {}), ("toast", {"message": message})):
         trigger_client_event(response, event, detail)

@@ -1,5 +1,6 @@
 """Parts of pages with a list: the filters in the URL, one page of rows, and the foot with the position."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +57,14 @@ def page_foot(
         next_url=querystring.link(url, query, cursor=page.after) if page.after else "",
         is_by_time=is_by_time,
     )
+
+
+def filter_chips(url: str, query: dict[str, Any], shown: Mapping[str, tuple[str, Any]]) -> list[dict[str, str]]:
+    """The chips of filters in force, for `_filter_chips.html`. `shown`: parameter → its label and the value as text."""
+    return [
+        {"name": name, "label": label, "value": str(value), "remove_url": querystring.link(url, query, **{name: ""})}
+        for name, (label, value) in shown.items()
+    ]
 
 
 def _position(page: paging.Page, total: str, rows_before: int | None) -> str:

@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from keyadmin.conf import conf
 from keyadmin.core.errors import OperationError
-from keyadmin.web.common import errors, htmx, pasted_keys, preferences
+from keyadmin.web.common import errors, htmx, pasted_keys, preferences, querystring
 from keyadmin.web.common.current_user import is_switchable
 
 type View = Callable[..., HttpResponseBase]
@@ -27,12 +27,14 @@ class PageMiddleware(LoginRequiredMiddleware):
         return super().__call__(request)
 
     def process_view(self, request: HttpRequest, view_func: View, args: Any, kwargs: Any) -> HttpResponseBase | None:
-        """Remove secrets from the URL.
+        """Remove secrets and empty parameters from the URL.
 
         For htmx: load the sign-in page, which leads back. A form stays, and the sign-in opens over it.
         """
         if not is_api(request) and (url := pasted_keys.url_without_secrets(request)):
             return HttpResponseClientRedirect(url) if htmx.is_htmx(request) else HttpResponseRedirect(url)
+        if not is_api(request) and (url := _url_without_empty_parameters(request)):
+            return HttpResponseRedirect(url)
         redirect = None if is_api(request) else super().process_view(request, view_func, args, kwargs)
         if redirect is None or not htmx.is_htmx(request):
             return redirect
@@ -53,6 +55,15 @@ class PageMiddleware(LoginRequiredMiddleware):
         if request.method == "GET" and response.status_code == 200 and is_switchable(request):
             preferences.remember_organisation(request, response)
         return response
+
+
+def _url_without_empty_parameters(request: HttpRequest) -> str:
+    """The URL of a visited page without empty parameters; "" if it has none."""
+    query = request.META.get("QUERY_STRING", "")
+    kept = querystring.without_empty(query)
+    if request.method != "GET" or htmx.is_htmx(request) or kept == query:
+        return ""
+    return f"{request.path}?{kept}" if kept else request.path
 
 
 def is_api(request: HttpRequest) -> bool:

@@ -3,20 +3,19 @@
 `shell` is a context processor. Its values are read from the database only when a template uses them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.functional import Promise, SimpleLazyObject, cached_property
-from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.conf import conf
 from keyadmin.models import Bot, Key, Organisation
-from keyadmin.web.common import capped_count, preferences, querystring
+from keyadmin.web.common import capped_count, htmx, preferences, querystring
 from keyadmin.web.common.current_user import SWITCHABLE_PAGES, CurrentUser, get_current_user
 
 
@@ -187,16 +186,29 @@ class Shell:
             return None
         only = user.organisations[0] if len(user.organisations) == 1 and not user.person.system_role else None
         selected = self._organisation or only
-        list_url = self._switch_url
-        choices = [] if only else [{"name": gettext("All organisations"), "url": list_url, "current": selected is None}]
-        for organisation in user.organisations:
+        choices = [] if only else [self._choice_of_all(selected)]
+        choices += self._choices(user.organisations, selected)
+        current = {"name": selected.name, "caption": self._caption(selected)} if selected else None
+        return {"current": current, "choices": choices, "is_cut": user.has_unlisted_organisations}
+
+    def find_choices(self, text: str) -> list[dict[str, Any]]:
+        """The choices of the switcher whose name contains the text, for the page that sent the htmx request."""
+        selected = self._user.selected_organisation
+        choices = self._choices(self._user.search_organisations(text), selected)
+        return choices if text else [self._choice_of_all(selected), *choices]
+
+    def _choice_of_all(self, selected: Organisation | None) -> dict[str, Any]:
+        return {"name": gettext("All organisations"), "url": self._switch_url, "current": selected is None}
+
+    def _choices(self, organisations: Iterable[Organisation], selected: Organisation | None) -> list[dict[str, Any]]:
+        choices = []
+        for organisation in organisations:
             if self._is_organisation_page:
                 url = reverse("organisations:detail", args=[organisation.slug])
             else:
-                url = f"{list_url}?{urlencode({'organisation': organisation.slug})}"
+                url = querystring.link(self._switch_url, {"organisation": organisation.slug})
             choices.append({"name": organisation.name, "url": url, "current": organisation == selected})
-        current = {"name": selected.name, "caption": self._caption(selected)} if selected else None
-        return {"current": current, "choices": choices}
+        return choices
 
     @cached_property
     def _organisation(self) -> Organisation | None:
@@ -222,12 +234,21 @@ class Shell:
     def _switch_url(self) -> str:
         """The path of the switcher's links, which add the filter `organisation`."""
         paths = [reverse(name) for name in SWITCHABLE_PAGES]
-        return self._request.path if self._request.path in paths else paths[0]
+        return self._page_path if self._page_path in paths else paths[0]
 
     @property
     def _is_organisation_page(self) -> bool:
-        match = self._request.resolver_match
-        return match is not None and match.view_name == "organisations:detail"
+        try:
+            return resolve(self._page_path).view_name == "organisations:detail"
+        except Resolver404:
+            return False
+
+    @property
+    def _page_path(self) -> str:
+        """The path of the page, also for the requests of its switcher."""
+        if self._request.path != reverse("switcher"):
+            return self._request.path
+        return htmx.current_page_url(self._request).partition("?")[0]
 
     def _caption(self, organisation: Organisation) -> str:
         """`6 bots · Standard tier`."""

@@ -15,6 +15,7 @@ from keyadmin.core.tokens import PREFIX_PATTERN
 from keyadmin.models import AddressDay, Key
 from keyadmin.models.key import is_key_prefix
 from keyadmin.operations.policy import Permission, permissions_for_key
+from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import CurrentUser
 
 #: The parameter which says that a secret was removed from the search.
@@ -38,7 +39,7 @@ def url_without_secrets(request: HttpRequest) -> str:
     if not found:
         return ""
     query[PARAMETER] = "1"
-    return f"{request.path}?{query.urlencode()}"
+    return f"{request.path}?{querystring.without_empty(query.urlencode())}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,11 @@ def link(path: str, query: dict[str, Any], **changes: Any) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
+def without_empty(query: str) -> str:
+    """The query string without parameters of the form `name=`, which forms send for fields that are not filled in."""
+    return "&".join(part for part in query.split("&") if part and part.partition("=")[1:] != ("=", ""))
+
+
 def from_filters(filters: dict[str, Any]) -> dict[str, str]:
     """Cleaned values of a filter form as query parameters. Dates become ISO 8601."""
     return {name: value.isoformat() if hasattr(value, "isoformat") else str(value) for name, value in filters.items()}

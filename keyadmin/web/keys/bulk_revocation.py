@@ -63,7 +63,7 @@ def csv(request: PageRequest, revocation: UUID) -> HttpResponseBase:
     """CSV of all keys with what was done with each."""
     row = _get(get_current_user(request), revocation)
     headers = {
-        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Type": csv_cells.MEDIA_TYPE,
         "Content-Disposition": f'attachment; filename="revoked-{row.started_at:%Y-%m-%d}-{row.id.hex[:8]}.csv"',
     }
     return StreamingHttpResponse(_csv_lines(row), headers=headers)
@@ -86,7 +86,7 @@ def _context(request: PageRequest, user: CurrentUser, row: BulkRevocation) -> di
         "counts": counts,
         "url": url,
         "section": "keys",
-        "back_url": reverse("keys:list"),
+        "back_url": user.list_url("keys:list"),
     }
     if row.ended_at is None:
         return context | {
@@ -178,9 +178,9 @@ def _csv_lines(row: BulkRevocation) -> Iterator[str]:
         gettext("Reason"),
         gettext("Time"),
     ]
-    yield csv_cells.BYTE_ORDER_MARK + csv_cells.line(header)
-    for key in row.keys.order_by("id").iterator(chunk_size=_CSV_BATCH_SIZE):
-        yield csv_cells.line([key.key_id, key.masked, key.name, key.owner, *_result_cells(key.outcome), key.at])
+    keys = row.keys.order_by("id").iterator(chunk_size=_CSV_BATCH_SIZE)
+    cells = ((key.key_id, key.masked, key.name, key.owner, *_result_cells(key.outcome), key.at) for key in keys)
+    return csv_cells.document(header, cells)
 
 
 def _result_cells(outcome: str) -> tuple[str, str]:

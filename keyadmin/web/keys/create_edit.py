@@ -49,6 +49,8 @@ def create(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         initial = KeyForm.initial_for(choices, secrets.token_urlsafe(24))
         return _create_form(request, KeyForm(initial=initial, choices=choices))
+    if "choose_owner" in request.POST:  # without JavaScript; see `limits`
+        return _create_form(request, KeyForm(initial=KeyForm.carry_over(choices, request.POST), choices=choices))
     form = KeyForm(request.POST, choices=choices)
     if form.is_valid():
         if warning := _unusable_warning(request, choices.owner.bot, form, choices.bot_networks):
@@ -154,12 +156,12 @@ def _edit_choices(user: CurrentUser, key: Any) -> KeyFormChoices:
 
 def _allow_list_warning(request: HttpRequest, user: CurrentUser, key: Any, form: EditForm) -> AllowListWarning | None:
     """The warning about a changed allow-list, unless exactly this list was confirmed."""
-    before, after = key.own_networks, form.cleaned_data["networks"]
+    before, after = key.own_networks, form.chosen_networks
     networks = _as_text(after)
     if set(before) == set(after) or request.POST.get("anyway") == networks:
         return None
     if not after:
-        return AllowListWarning(effect_of_emptying(key), networks)
+        return AllowListWarning(effect_of_emptying(key, removed=len(before)), networks)
     blocked = lockout.find_lockout(user.actor, key, before, after)
     return AllowListWarning(blocked.warning, networks) if blocked else None
 
@@ -168,7 +170,7 @@ def _unusable_warning(
     request: HttpRequest, bot: Bot | None, form: KeyForm, bot_networks: Sequence[cidr.Network]
 ) -> AllowListWarning | None:
     """The warning that no address could use the new key, unless exactly this list was confirmed."""
-    networks = form.cleaned_data["networks"]
+    networks = form.chosen_networks
     message = lockout.outside_bot(networks, bot, bot_networks)
     text = _as_text(networks)
     return AllowListWarning(message, text) if message and request.POST.get("anyway") != text else None
@@ -184,7 +186,7 @@ def _create_form(
     context = _form_context(request, form) | {
         "may_inherit": True,
         "preview_url": reverse("keys:preview"),
-        "back_url": reverse("keys:list"),
+        "back_url": get_current_user(request).list_url("keys:list"),
         "warning": warning,
     }
     return render(request, "keys/create.html", context, status=status or htmx.form_status(form))

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext
 
 from keyadmin.core.errors import NotFoundError
 from keyadmin.models import Event, EventType
-from keyadmin.web.common import htmx, querystring
+from keyadmin.web.common import htmx
 from keyadmin.web.common.current_user import CurrentUser
 from keyadmin.web.common.errors import DeletedKeyError
 from keyadmin.web.templatetags.ui import short_date
@@ -58,7 +57,7 @@ def deleted_key_page(request: HttpRequest, user: CurrentUser, key: UUID) -> Http
         raise not_found_error(user, key, event)
     context = {
         "deleted": DeletedKey.from_event(event),
-        "history_url": querystring.link(reverse("history:list"), {"target": key}),
+        "history_url": user.list_url("history:list", target=str(key)),
         "section": "keys",
     }
     return render(request, "keys/deleted.html", context, status=404)

@@ -20,6 +20,7 @@ from keyadmin.core.redaction import parse_request_line
 from keyadmin.forms.filters import DenialFilters
 from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
 from keyadmin.operations import keys as operations
+from keyadmin.operations.allow_list_rules import NewEntry
 from keyadmin.operations.policy import Permission
 from keyadmin.web.allow_lists.lockout import outside_bot
 from keyadmin.web.common import htmx, querystring
@@ -175,8 +176,9 @@ def _key_for_page(user: CurrentUser, key: UUID) -> Any:
 
 def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
     entries = list(AllowListEntry.objects.filter(Q(key=key.id) | Q(bot=key.bot_id, bot__isnull=False)))
-    networks = [entry.network for entry in entries if entry.key_id]
-    bot_networks = [entry.network for entry in entries if entry.bot_id]
+    own = [entry for entry in entries if entry.key_id]
+    of_bot = [entry for entry in entries if entry.bot_id]
+    networks, bot_networks = ([entry.network for entry in each] for each in (own, of_bot))
     key.may = rows.allowed_actions(key, user)
     key.status_note = rows.status_note(key)
     may_read_history = Permission.READ_HISTORY in user.permissions(key.organisation_id)
@@ -186,9 +188,9 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
         "scopes": annotate_last_use(key, key.scopes.all()),
         "last_denial": last_denial(key),
         "channels": key.channels.all(),
-        "networks": networks,
-        "bot_networks": bot_networks,
-        "common_networks": cidr.intersection(networks, bot_networks),
+        "own_entries": own,
+        "bot_entries": of_bot,
+        "common_entries": [NewEntry(network) for network in cidr.intersection(networks, bot_networks)],
         "outside": outside_bot(networks, key.bot, bot_networks),
         "may_edit": key.may["edit"],
         "may_read_history": may_read_history,

@@ -147,7 +147,7 @@ def _expiry_problem(key: Any) -> str:
 
 
 def _dialog(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    context |= {"back_url": reverse("keys:list"), "section": "keys"}
+    context |= {"back_url": get_current_user(request).list_url("keys:list"), "section": "keys"}
     return render(request, template, context, status=htmx.form_status(context["form"]))
 
 

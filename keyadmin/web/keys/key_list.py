@@ -1,5 +1,6 @@
 """The list of API keys: tiles, status tabs, filters, order, and one page of rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -30,7 +31,7 @@ from keyadmin.models import Bot, Key, KeyKind, KeyStatus, Meter, Scope, paging
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
-from keyadmin.web.common.list_view import page_foot, rows_before, rows_to_count
+from keyadmin.web.common.list_view import filter_chips, page_foot, rows_before, rows_to_count
 from keyadmin.web.keys import rows
 from keyadmin.web.keys.rows import DailyUsage
 from keyadmin.web.templatetags.ui import compact, relative_time
@@ -51,8 +52,6 @@ DEFAULT_ORDER: Final = "newest"
 COLUMN_ORDERS: Final = {"name": ("name", "-name"), "used": ("used", "-used"), "expires": ("expires", "-expires")}
 #: The number of bots that the filter offers. The search finds the keys of other bots by the bot's name.
 MAX_BOT_CHOICES: Final = 100
-#: Filters in the popover.
-POPOVER_FILTERS: Final = ("bot", "scope", "open", "used", "kind")
 #: Filters that no index supports, so that counting their rows is slow.
 SEARCHING_FILTERS: Final = {"q", "bot", "scope", "open", "used"}
 
@@ -88,6 +87,8 @@ class KeyList:
         self.current_url = request.get_full_path()
         self.filters = KeyFilters(request.GET).valid_values()
         self.query = querystring.from_filters(self.filters)
+        if self.filters.get("sort") == DEFAULT_ORDER:
+            del self.query["sort"]
         self.cursor = request.GET.get("cursor", "")
         self.organisation = user.get_organisation_or_404(self.filters.get("organisation", ""))
         self.status: str = self.filters.get("status", "")
@@ -109,11 +110,12 @@ class KeyList:
             "tiles": self.tiles(),
             "tabs": self.tabs(),
             "sorts": self.sorts(),
-            "filters": self.filter_choices(),
+            **self.filter_context(),
             "query": self.query,
             "query_string": urlencode(self.query),
             "list_url": self.current_url,
             "is_filtered": bool(self.filters.keys() - {"sort", "organisation"}),
+            "export_url": querystring.link(reverse("keys:export"), self.query, sort=""),
             "is_master": self.is_master,
             "section": "master-keys" if self.is_master else "keys",
         }
@@ -205,19 +207,40 @@ class KeyList:
             sorts[column] = {"url": url, "direction": direction}
         return sorts
 
-    def filter_choices(self) -> dict[str, Any]:
-        """The choices of the popover, and how many of its filters are set."""
+    def filter_context(self) -> dict[str, Any]:
+        """`choices` of the popover, `filters` (the chips of those in force), and `clear_url` without them."""
         bots, scopes = self._bot_and_scope_choices()
-        return {
+        choices: dict[str, Sequence[tuple[str, Any]]] = {
             "bots": [(NO_BOT, gettext("The organisation itself")), *bots],
             "scopes": scopes,
             "kinds": KeyKind.choices,
             "open": ALLOW_LIST_CHOICES,
             "used": LAST_USE_CHOICES,
-            "sorts": SORT_CHOICES,
-            "count": len(self.filters.keys() & set(POPOVER_FILTERS)),
-            "clear_url": querystring.link(self.url, {n: v for n, v in self.query.items() if n not in POPOVER_FILTERS}),
+            # The default order needs no parameter.
+            "sorts": [("" if value == DEFAULT_ORDER else value, label) for value, label in SORT_CHOICES],
         }
+        labels = {
+            "bot": (gettext("Owner"), choices["bots"]),
+            "scope": (gettext("Permission"), scopes),
+            "open": (gettext("Allowed IPs"), ALLOW_LIST_CHOICES),
+            "used": (gettext("Last used"), LAST_USE_CHOICES),
+            "kind": (gettext("Kind"), KeyKind.choices),
+        }
+        shown = {
+            name: (label, dict(values).get(self.query[name]) or self._name_of_bot())
+            for name, (label, values) in labels.items()
+            if name in self.query
+        }
+        return {
+            "choices": choices,
+            "filters": filter_chips(self.url, self.query, shown),
+            "clear_url": querystring.link(self.url, {n: v for n, v in self.query.items() if n not in shown}),
+        }
+
+    def _name_of_bot(self) -> str:
+        """The name of the bot to filter by, if the choices do not include it; its ID if the user may not see it."""
+        names = Bot.objects.visible_to(self.user.actor).filter(id=self.query["bot"]).values_list("name", flat=True)
+        return names.first() or self.query["bot"]
 
     def _bot_and_scope_choices(self) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
         """Bots and permissions to filter by, as (value, label), in one statement. Position 0 marks a bot."""

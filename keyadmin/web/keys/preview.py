@@ -55,7 +55,7 @@ class KeyPreview:
         scopes = [scope for scope in choices.catalogue if scope.name in chosen]
         sensitive = [scope for scope in scopes if scope.is_sensitive]
         used = [scope for scope in choices.catalogue if getattr(scope, "calls", 0) and scope.name not in chosen]
-        own, bots = form.parse_networks()[0], list(bot_networks)
+        own, bots = [entry.network for entry in form.parse_entries()[0]], list(bot_networks)
         networks = cidr.intersection(own, bots) if own and bots else own or bots
         is_open = not own and not bots
         everything = _everything(person, key) if has_full_access else ""

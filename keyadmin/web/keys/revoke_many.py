@@ -72,7 +72,7 @@ def dialog(request: PageRequest) -> HttpResponseBase:
         "last_request_at": max((key.last_used_at for key in keys if key.last_used_at), default=None),
         "form": form,
         "confirm": form.confirm,
-        "back_url": reverse("keys:list"),
+        "back_url": get_current_user(request).list_url("keys:list"),
         "section": "keys",
     }
     return render(request, "keys/revoke_many.html", context, status=htmx.form_status(form))

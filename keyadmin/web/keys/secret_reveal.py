@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 from django_htmx.http import trigger_client_event
 
@@ -16,7 +15,7 @@ from keyadmin.models import Key
 from keyadmin.operations import idempotency
 from keyadmin.operations.keys import IssuedKey
 from keyadmin.web.common import htmx
-from keyadmin.web.common.current_user import CurrentUser
+from keyadmin.web.common.current_user import CurrentUser, get_current_user
 from keyadmin.web.keys import rows
 
 
@@ -62,7 +61,7 @@ def _reveal(request: HttpRequest, issued: IssuedKey, *, section: str, back_url: 
         "permissions": ", ".join(key.scopes.values_list("label", flat=True)),
         "network_count": key.allow_list.count(),
         "channels": ", ".join(key.channels.order_by("slug").values_list("slug", flat=True)),
-        "back_url": back_url or reverse("keys:list"),
+        "back_url": back_url or get_current_user(request).list_url("keys:list"),
         "section": section,
     }
     response = render(request, "keys/reveal.html", values | context)

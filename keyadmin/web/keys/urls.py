@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from keyadmin.web.keys import bulk_revocation, create_edit, detail, dialogs, key_list, revoke_many
+from keyadmin.web.keys import bulk_revocation, create_edit, csv_file, detail, dialogs, key_list, revoke_many
 
 app_name = "keys"
 
 urlpatterns = [
     path("", key_list.list_, name="list"),
+    path("export/", csv_file.export, name="export"),
     path("create/", create_edit.create, name="create"),
     path("create/limits/", create_edit.limits, name="limits"),
     path("create/preview/", create_edit.preview, name="preview"),

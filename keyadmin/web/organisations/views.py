@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from keyadmin.core.errors import InvalidInputError, NotFoundError
+from keyadmin.core.text import normalise
 from keyadmin.forms.filters import OrganisationFilters
 from keyadmin.forms.organisations import OrganisationForm, OrganisationNameForm, PublicKeyForm
 from keyadmin.models import Bot, Key, KeyKind, Organisation, Person, Role, Scope, paging
@@ -20,12 +21,14 @@ from keyadmin.web.common import capped_count, htmx, impact
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user
 from keyadmin.web.common.enable_disable import EnableDisableDialog, enable_disable_dialog
 from keyadmin.web.common.list_view import Listing
+from keyadmin.web.common.navigation import Shell
 from keyadmin.web.keys import rows as key_rows
 from keyadmin.web.keys import secret_reveal
 
 PAGE_SIZE: Final = 20
 #: The number of owners that an organisation's page names.
 MAX_OWNERS: Final = 20
+_MAX_SEARCH_LENGTH: Final = 120
 
 
 @require_safe
@@ -42,6 +45,14 @@ def list_(request: PageRequest) -> HttpResponse:
     _set_counts(context["rows"], user)
     context |= {"may_create": user.is_administrator, "section": "organisations"}
     return render(request, f"organisations/list.html{'#rows' if htmx.is_htmx(request) else ''}", context)
+
+
+@require_safe
+def switcher(request: PageRequest) -> HttpResponse:
+    """The choices of the organisation switcher that its search finds."""
+    shell = Shell(request, get_current_user(request))
+    choices = shell.find_choices(normalise(request.GET.get("find", ""))[:_MAX_SEARCH_LENGTH])
+    return render(request, "_switcher.html#choices", {"switcher": {"choices": choices}})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -18,7 +18,7 @@ from keyadmin.operations.people import links
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
-from keyadmin.web.common.list_view import Listing
+from keyadmin.web.common.list_view import Listing, filter_chips
 
 PAGE_SIZE: Final = 20
 #: Invitations that the list shows.
@@ -179,7 +179,4 @@ def _filter_chips(listing: Listing) -> list[dict[str, str]]:
         values["role"] = (gettext("Role"), str(dict(ROLES)[role]))
     if listing.organisation is not None:
         values["organisation"] = (gettext("Organisation"), listing.organisation.name)
-    return [
-        {"label": label, "value": value, "remove_url": querystring.link(listing.url, listing.query, **{name: ""})}
-        for name, (label, value) in values.items()
-    ]
+    return filter_chips(listing.url, listing.query, values)

@@ -33,7 +33,7 @@ def export(request: PageRequest) -> HttpResponseBase:
     user = get_current_user(request)
     report = Report.of(request, user)
     headers = {
-        "Content-Type": "text/csv; charset=utf-8",
+        "Content-Type": csv_cells.MEDIA_TYPE,
         "Content-Disposition": f'attachment; filename="{_file_name(report)}"',
     }
     if request.method == "HEAD":
@@ -48,10 +48,9 @@ def _file_name(report: Report) -> str:
 
 
 def _csv_lines(report: Report) -> Iterator[str]:
-    yield csv_cells.BYTE_ORDER_MARK + csv_cells.line(_header())
-    for key, row in review.iterate(report.keys):
-        if not report.finding or report.finding in row.findings:
-            yield csv_cells.line(_cells(key, row))
+    reviewed = review.iterate(report.keys)
+    rows = (_cells(key, row) for key, row in reviewed if not report.finding or report.finding in row.findings)
+    return csv_cells.document(_header(), rows)
 
 
 def _header() -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, ngettext
 
 register = template.Library()
 
@@ -78,6 +78,7 @@ def chart(
 ) -> SafeString:
     """Stacked bars, one a day. days: [{"label": "22 Nov", "counts": [an int for each of OUTCOMES]}], oldest first.
 
+    The newest day is in the tab order; the arrow keys move to the others (page.js).
     Every `every` days there is a label, counted back from today. Templates draw the chart twice, wide and narrow, and
     CSS shows one of them.
     """
@@ -86,14 +87,17 @@ def chart(
     frame = Frame(38, 10, width - 40, height - 34, ceiling)
     slot = frame.width / max(1, len(days))
     lines = [_grid_line(frame, step * index) for index in range(round(ceiling / step) + 1)]
-    bars = [_day(frame, slot, index, str(days[index]["label"]), day) for index, day in enumerate(counts)]
+    bars = [
+        _day(frame, slot, index, str(days[index]["label"]), day, is_newest=index == len(days) - 1)
+        for index, day in enumerate(counts)
+    ]
     names = [
         _day_name(frame, slot, index, height, is_today=index == len(days) - 1, name=str(days[index]["label"]))
         for index in range(len(days))
         if (len(days) - 1 - index) % every == 0
     ]
     return format_html(
-        '<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>',
+        '<svg class="chart {}" viewBox="0 0 {} {}" role="group" aria-label="{}">{}</svg>',
         extra_class,
         width,
         height,
@@ -113,7 +117,7 @@ def _grid_line(frame: Frame, value: float) -> SafeString:
     y = round(frame.y(value)) + 0.5
     return format_html(
         '<line class="grid{}" x1="{}" x2="{}" y1="{}" y2="{}"/>'
-        '<text class="axis" x="{}" y="{}" text-anchor="end">{}</text>',
+        '<text class="axis" x="{}" y="{}" text-anchor="end" aria-hidden="true">{}</text>',
         "" if value else " base",
         frame.left,
         frame.left + frame.width + 2,
@@ -129,7 +133,7 @@ def _bar_width(slot: float) -> float:
     return min(slot - 3, 22) if slot > 9 else slot - 2
 
 
-def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]) -> SafeString:
+def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int], *, is_newest: bool) -> SafeString:
     """The stacked bar of a day. An outcome with any request is at least 2.5 high, so that it is visible."""
     bar = _bar_width(slot)
     left = frame.left + index * slot + (slot - bar) / 2
@@ -142,8 +146,10 @@ def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]
             bars.append((f"outcome-{outcome}", *(round(side, 2) for side in box)))
             base -= height + 1
     return format_html(
-        '<g class="day"><title>{}</title><rect class="hit" x="{}" y="{}" width="{}" height="{}"/>{}</g>',
+        '<g class="day" role="img" aria-label="{0}" tabindex="{1}" data-tip><title>{0}</title>'
+        '<rect class="hit" x="{2}" y="{3}" width="{4}" height="{5}"/>{6}</g>',
         _tip(name, counts),
+        0 if is_newest else -1,
         round(frame.left + index * slot, 2),
         frame.top,
         round(slot, 2),
@@ -153,7 +159,8 @@ def _day(frame: Frame, slot: float, index: int, name: str, counts: Sequence[int]
 
 
 def _tip(name: str, counts: Sequence[int]) -> str:
-    parts = [gettext("%(day)s: %(count)s requests") % {"day": name, "count": f"{sum(counts):,}"}]
+    total = ngettext("%(day)s: %(count)s request", "%(day)s: %(count)s requests", sum(counts))
+    parts = [total % {"day": name, "count": f"{sum(counts):,}"}]
     denied = zip(OUTCOMES[1:], counts[1:], strict=True)
     parts += [f"{count:,} {label}" for (_, label), count in denied if count]
     return ", ".join(parts)
@@ -162,7 +169,7 @@ def _tip(name: str, counts: Sequence[int]) -> str:
 def _day_name(frame: Frame, slot: float, index: int, height: int, *, is_today: bool, name: str) -> SafeString:
     middle = frame.left + index * slot + slot / 2
     return format_html(
-        '<text class="axis" x="{}" y="{}" text-anchor="{}">{}</text>',
+        '<text class="axis" x="{}" y="{}" text-anchor="{}" aria-hidden="true">{}</text>',
         round(middle + _bar_width(slot) / 2 if is_today else middle, 1),
         height - 6,
         "end" if is_today else "middle",

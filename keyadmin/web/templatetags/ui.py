@@ -10,6 +10,7 @@ from zlib import crc32
 
 from django import template
 from django.template.defaultfilters import date as date_filter
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -19,7 +20,8 @@ from django.utils.translation import gettext, ngettext
 from keyadmin import __version__
 from keyadmin.core.cidr import Network
 from keyadmin.models import ScopeRoute
-from keyadmin.web.common import capped_count
+from keyadmin.web.common import capped_count, querystring
+from keyadmin.web.common.current_user import get_current_user
 
 register = template.Library()
 
@@ -175,6 +177,16 @@ def shortest(routes: Iterable[ScopeRoute]) -> ScopeRoute | None:
 def text(value: Any) -> str:
     """The value as a string, to compare it with the value of a form field."""
     return str(value)
+
+
+@register.simple_tag(takes_context=True)
+def list_url(context: dict[str, Any], name: str, **query: str) -> str:
+    """The URL of a list, with the filters `query`, in the organisation that the switcher shows."""
+    request = context.get("request")
+    user = getattr(request, "user", None)
+    if request is None or user is None or not user.is_authenticated:  # an error page
+        return querystring.link(reverse(name), query)
+    return get_current_user(request).list_url(name, **{key: str(value) for key, value in query.items()})
 
 
 @register.simple_tag

@@ -66,7 +66,7 @@ def test_json_lines_contain_everything_that_is_hashed(story: list[Event]) -> Non
 
 
 def test_csv_cells_are_never_formulas(story: list[Event]) -> None:
-    head, *rows = csv.reader(io.StringIO(export(OPERATOR, ExportFormat.CSV)))
+    head, *rows = csv.reader(io.StringIO(export(OPERATOR, ExportFormat.CSV).removeprefix("\ufeff")))
     by_number = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     assert list(by_number) == [str(event.number) for event in story]
     revoked = by_number[str(story[-1].number)]

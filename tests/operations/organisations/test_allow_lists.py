@@ -143,7 +143,7 @@ def test_removing_the_last_entry_needs_confirmation(bot: Bot) -> None:
     entry = allow_lists.add(actor=OPERATOR, bot=bot.id, network="192.0.2.0/24")
     with pytest.raises(InvalidInputError) as raised:
         allow_lists.remove(actor=OPERATOR, entry=entry.id)
-    assert raised.value.errors == {"allow_any": ["Any address will be allowed."]}
+    assert raised.value.errors == {"allow_any": ["This is the last range. Removing it allows any IP address."]}
     allow_lists.remove(actor=OPERATOR, entry=entry.id, allow_any=True)
     assert listed(bot) == []
 
@@ -154,10 +154,13 @@ OWN = ["192.0.2.0/24"]
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ([], "Any address will be allowed."),
-        ([[], []], "Any address will be allowed."),
-        ([OWN, [], []], "Any address will be allowed for 2 keys. The others keep lists of their own."),
-        ([OWN, OWN], "Only the addresses on each key’s own list will be allowed."),
+        ([], "This is the last range. Removing it allows any IP address."),
+        ([[], []], "This is the last range. Removing it allows any IP address."),
+        (
+            [OWN, [], []],
+            "This is the last range. Removing it allows any IP address for 2 keys; the others keep lists of their own.",
+        ),
+        ([OWN, OWN], "This is the last range. Removing it allows only the addresses on each key’s own list."),
     ],
 )
 def test_effect_of_emptying_a_bots_list_is_described(bot: Bot, keys: list[list[str]], words: str) -> None:
@@ -168,10 +171,10 @@ def test_effect_of_emptying_a_bots_list_is_described(bot: Bot, keys: list[list[s
 
 def test_effect_of_emptying_a_keys_list_is_described(bot: Bot) -> None:
     key = KeyFactory.create(bot=bot, networks=["10.0.0.0/8"])
-    assert effect_of_emptying(key) == "Any address will be allowed."
+    assert effect_of_emptying(key) == "This is the last range. Removing it allows any IP address."
     for network in ("203.0.113.0/24", "192.0.2.0/24"):
         allow_lists.add(actor=OPERATOR, bot=bot.id, network=network)
-    words = "Only its bot’s addresses will be allowed: 203.0.113.0/24, 192.0.2.0/24."
+    words = "This is the last range. Removing it allows only its bot’s addresses: 203.0.113.0/24, 192.0.2.0/24."
     with pytest.raises(InvalidInputError) as raised:
         allow_lists.remove(actor=OPERATOR, entry=key.allow_list.get().id)
     assert raised.value.errors == {"allow_any": [words]}
