@@ -7,8 +7,9 @@ client has not taken when the thread is done:
 
     receiving → (a thread handles the request) → sending → receiving the next request, or closing
 
-Each of these states has a deadline. Where connections or memory run short, the connection that has waited longest in
-its state is closed. `/healthz` has a thread of its own, and so have `/readyz` and `/metrics` together.
+Receiving and sending have deadlines. Where connections or memory run short, the connection that has waited longest in
+its state is closed. A request that would take too much memory until it gets a thread is answered 503. `/healthz` has a
+thread of its own, and so have `/readyz` and `/metrics` together.
 
 New connections are shared evenly with the other workers: gateways keep their connections open, and without the delay in
 `accept` the worker that wakes first would accept a whole burst of them and serve them alone.
@@ -48,6 +49,10 @@ MAX_HEAD_SIZE: Final = 65_536
 MAX_UNSENT_SIZE: Final = 512 * 1024
 #: Bytes of unfinished requests and responses in one process.
 MAX_BUFFERED_SIZE: Final = 64 * 1024 * 1024
+#: Bytes of complete requests that wait for a thread or have one, in one process.
+MAX_QUEUED_SIZE: Final = 32 * 1024 * 1024
+#: Bytes that one process receives at most before it checks MAX_BUFFERED_SIZE again.
+_CHECK_SIZE: Final = 8 * 1024 * 1024
 #: Bytes that are received and thrown away after an error, so that the client reads the response before it notices.
 MAX_DISCARDED_SIZE: Final = 8 * 1024 * 1024
 _RECEIVE_SIZE: Final = 65_536
@@ -57,6 +62,7 @@ _DELAY_PER_CONNECTION_SECONDS: Final = 0.000_05
 #: The delay stops growing here: the event loop of a busy worker must not stand still for long.
 _MAX_CONNECTIONS_COUNTED: Final = 4
 _TIMED_OUT: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_BUSY: Final = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n"
 #: Paths that have threads of their own, by the name of the pool.
 _PROBE_POOLS: Final = {"/healthz": "health", "/readyz": "probes", "/metrics": "probes"}
 
@@ -198,7 +204,9 @@ class Connection(TConn):  # type: ignore[misc, unused-ignore]
     def __init__(self, cfg: Any, sock: ClientSocket, client: Any, server: Any) -> None:
         super().__init__(cfg, sock, client, server)
         self.initialized = True  # nothing is left to do in the thread
-        self.parser = self.reader = RequestReader(cfg, client)
+        self.forget_request()
+        #: Bytes of the request that waits for a thread or has one.
+        self.queued = 0
         self.is_open = True
         self.since = monotonic()
         self.deadline = self.since + HEAD_SECONDS
@@ -206,6 +214,10 @@ class Connection(TConn):  # type: ignore[misc, unused-ignore]
         self.discarded = 0
         #: What the event loop does with the connection; None while a thread has it.
         self.on_ready: Callable[[Connection], None] | None = None
+
+    def forget_request(self) -> None:
+        """Drop everything that was received."""
+        self.parser = self.reader = RequestReader(self.cfg, self.client)
 
     @property
     def buffered(self) -> int:
@@ -219,7 +231,10 @@ class Worker(ThreadWorker):
         super().__init__(*arguments, **options)
         #: The connections that the event loop waits for.
         self._waiting: set[Connection] = set()
+        #: Bytes of the requests that wait for a thread or have one.
+        self._queued_size = 0
         self._next_check = 0.0
+        self._received_since_check = 0
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -252,15 +267,26 @@ class Worker(ThreadWorker):
             self._close_longest_waiting()
 
     def enqueue_req(self, conn: Connection) -> None:
-        """Give a complete request to a thread."""
+        """Give a complete request to a thread, or answer 503 if too many bytes of requests wait for one."""
         self._stop_waiting(conn)
         path = conn.reader.request.path if conn.reader.request is not None else ""
         pool = self._probe_pools[_PROBE_POOLS[path]] if path in _PROBE_POOLS else self.tpool
+        size = len(conn.reader)
+        if pool is self.tpool and self._queued_size + size > MAX_QUEUED_SIZE:
+            conn.forget_request()
+            conn.sock.unsent += _BUSY
+            conn.keeps_alive = False
+            self._send(conn)
+            return
         future = pool.submit(self.handle, conn)
+        conn.queued = size
+        self._queued_size += size
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, conn, done))
 
     def finish_request(self, conn: Connection, fs: "Future[bool]") -> None:
         """The thread is done. The event loop calls this."""
+        self._queued_size -= conn.queued
+        conn.queued = 0
         conn.keeps_alive = not fs.cancelled() and fs.exception() is None and bool(fs.result())
         self._attempt(conn, self._send)
 
@@ -269,7 +295,7 @@ class Worker(ThreadWorker):
         now = monotonic()
         if self.alive and now < self._next_check:
             return
-        self._next_check = now + _CHECK_SECONDS
+        self._next_check, self._received_since_check = now + _CHECK_SECONDS, 0
         for connection in [waiting for waiting in self._waiting if waiting.deadline < now]:
             if connection.on_ready == self._receive and len(connection.reader):
                 connection.sock.unsent += _TIMED_OUT
@@ -327,6 +353,9 @@ class Worker(ThreadWorker):
         if not data:
             self._close(connection)
             return
+        self._received_since_check += len(data)
+        if self._received_since_check > _CHECK_SIZE:
+            self._next_check = 0.0
         was_idle, had_head = not len(connection.reader), connection.reader.request is not None
         if connection.reader.feed(data):
             self.enqueue_req(connection)

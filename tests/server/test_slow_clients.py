@@ -167,6 +167,25 @@ def test_healthz_answers_while_every_thread_is_busy(database_url: str, pages: Se
             expect_quick(lambda: pages.request("/healthz").status, 200, times=5)
 
 
+def test_large_requests_that_wait_for_a_thread_take_limited_memory(
+    database_url: str, pages: Server, slow_clients: Callable[[int, bytes], list[socket.socket]]
+) -> None:
+    upload = (
+        b"POST /keys/create/ HTTP/1.1\r\nHost: localhost\r\nCookie: sessionid=%s\r\nContent-Length: 1000000\r\n\r\n"
+        % (b"a" * 32)
+    ) + b"a" * 1_000_000
+    before = max(psutil.Process(worker).memory_info().rss for worker in pages.workers())
+    with psycopg.connect(url_as(OWNER, database_url)) as holder:
+        holder.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
+        clients = slow_clients(pages.port, upload)
+        expect_quick(lambda: pages.request("/healthz").status, 200, times=5)
+        after = max(psutil.Process(worker).memory_info().rss for worker in pages.workers())
+    assert after - before < 250 * 2**20
+    answers = [client.recv(100) for client in clients]
+    assert sum(answer.startswith(b"HTTP/1.1 503") for answer in answers) > len(answers) // 3
+    assert pages.request(PAGE).status == 200
+
+
 def test_slow_upload_within_the_deadline_is_accepted(pages: Server) -> None:
     """A whole request in pieces, with `Expect: 100-continue`."""
     head = b"POST /api/token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
