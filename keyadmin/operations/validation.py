@@ -1,5 +1,6 @@
 """Cleans and checks the values that operations save."""
 
+import re
 import unicodedata
 from enum import Enum
 from itertools import pairwise
@@ -29,6 +30,13 @@ WHOLE_REQUEST: Final = "__all__"
 MAX_REASON_LENGTH: Final = 300
 #: ZERO WIDTH NON-JOINER and ZERO WIDTH JOINER.
 _JOINERS: Final = "\u200c\u200d"
+#: Characters without a shape that are not format characters: combining grapheme joiner, fillers of Hangul, inherent
+#: vowels of Khmer, the empty Braille pattern, and variation selectors.
+_find_blank: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+).match
+#: Emoji need these after another character: joiners, and the selector of the coloured form.
+_ALLOWED_AFTER_OTHERS: Final = f"{_JOINERS}\ufe0f"
 
 
 class FieldErrors:
@@ -104,9 +112,10 @@ def _is_control(char: str) -> bool:
 
 
 def _is_invisible(before: str, char: str) -> bool:
-    """Whether `char` is a format character, after the character `before`.
+    """Whether `char` is a character without a shape, or one that changes the direction of text, after `before`.
 
-    Format characters have no shape or change the direction of text, so two different names could look the same. Joiners
-    are allowed after characters outside ASCII, because some scripts and emoji need them.
+    With such characters, two different names could look the same. Joiners are allowed after characters outside ASCII,
+    because some scripts and emoji need them.
     """
-    return unicodedata.category(char) == "Cf" and not (char in _JOINERS and ord(before) > 127)
+    is_invisible = unicodedata.category(char) == "Cf" or _find_blank(char) is not None
+    return is_invisible and not (char in _ALLOWED_AFTER_OTHERS and ord(before) > 127)

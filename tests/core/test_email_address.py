@@ -48,6 +48,11 @@ def test_local_part_outside_ascii_is_rejected(address: str) -> None:
         "a nn@example.com",
         "ann@",
         "ann@" + "a" * 70 + ".example",
+        "ann@straße.example",
+        "ann@STRAẞE.example",
+        "ann@βόλος.example",
+        "ann@a\u200cb.example",
+        "ann@[192.0.2.1]",
     ],
 )
 def test_text_that_is_no_address_is_rejected(address: str) -> None:

@@ -135,15 +135,18 @@ def test_bots_key_needs_a_bot(northwind: Organisation) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["CI\u200b", "C\ufeffI", "CI\u00ad", "\u2060CI", "CI\u200e", "C\u061cI", "CI\U000e0041", "C\u200dI", "\u200d"],
+    [
+        *("CI\u200b", "C\ufeffI", "CI\u00ad", "\u2060CI", "CI\u200e", "C\u061cI", "CI\U000e0041", "C\u200dI", "\u200d"),
+        *("\u3164", "\u2800", "\u115f", "C\u034fI", "C\ufe0fI", "é\ufe00", "\U000e0100"),
+    ],
 )
 def test_invisible_characters_in_a_name_are_rejected(northwind: Organisation, name: str) -> None:
     """Two keys would look the same, or one would have no name."""
     assert list(errors_of(None, northwind, name=name)) == ["name"]
 
 
-def test_joiners_are_allowed_in_scripts_that_need_them(northwind: Organisation) -> None:
-    name = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+@pytest.mark.parametrize("name", ["\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "Release \u2764\ufe0f"])
+def test_joiners_are_allowed_in_scripts_and_emoji_that_need_them(northwind: Organisation, name: str) -> None:
     assert issue(None, northwind, name=name).key.name == name
 
 
@@ -182,8 +185,8 @@ def test_channel_of_another_organisation_is_rejected(northwind: Organisation, jo
     [
         (["10.0.0.0/8", "10.0.0.0/8"], "10.0.0.0/8 is already on the list."),
         (["10.0.0.0/8", "10.1.2.3/32"], "10.1.2.3/32 is already covered by 10.0.0.0/8."),
-        (["0.0.0.0/0"], "/0 is too wide. Leave the list empty to allow any address."),
-        (["::/0"], "/0 is too wide. Leave the list empty to allow any address."),
+        (["0.0.0.0/0"], "/0 is too wide. Leave the list empty to allow any IP address."),
+        (["::/0"], "/0 is too wide. Leave the list empty to allow any IP address."),
     ],
 )
 def test_invalid_networks_are_rejected(northwind: Organisation, networks: list[str], words: str) -> None:
