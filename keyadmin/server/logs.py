@@ -33,6 +33,8 @@ MAX_QUEUED_LINES: Final = 2000
 #: Seconds that a process which ends waits for its last lines to be written.
 FLUSH_SECONDS: Final = 2.0
 _STDERR: Final = 2
+#: Loggers whose messages contain the path of the request.
+_LOGGERS_OF_PATHS: Final = ("django.request", "django.security.csrf", "gunicorn.error")
 
 
 class LogWriter:
@@ -135,6 +137,8 @@ def clean_event(logger: WrappedLogger | None, method: str, event: EventDict) -> 
     """The last processor before rendering: it cleans every field. A traceback keeps its line breaks."""
     traceback = event.pop("exception", None)
     cleaned = {clean(name): clean_field(name, value) for name, value in event.items()}
+    if event.get("logger") in _LOGGERS_OF_PATHS:
+        cleaned["event"] = clean_field("path", event.get("event"))
     if traceback:
         cleaned["exception"] = escape(redact(str(traceback)), keep="\n\t")
     return cleaned

@@ -42,6 +42,8 @@ for name in ("django.request", "django.server", "gunicorn.error", "keyadmin", "a
         raise ValueError(f"wrong: {key} {half}")
     except ValueError:
         logging.getLogger(name).exception("/x?api_key=shortvalue&a=1")
+for name in ("django.request", "django.security.csrf", "gunicorn.error"):
+    logging.getLogger(name).warning("Not Found: %s", f"/x/{compact[-32:]}/y")
 warnings.warn(f"careful {key}", stacklevel=1)
 """
 
@@ -56,7 +58,7 @@ def run(environment: str) -> str:
 @pytest.mark.parametrize("environment", ["production", "development"])
 def test_keys_are_redacted_in_every_logger(environment: str) -> None:
     shown = run(environment)
-    for hidden in (DEFAULT, SECRET, COMPACT, "shortvalue", "odd"):
+    for hidden in (DEFAULT, SECRET, COMPACT, COMPACT[-32:], "shortvalue", "odd"):
         assert hidden.lower() not in shown.lower()
     assert redaction.REDACTED in shown
     assert "\x1b" not in shown
@@ -67,7 +69,7 @@ def test_keys_are_redacted_in_every_logger(environment: str) -> None:
 
 def test_production_logs_json_lines_with_the_request_id() -> None:
     lines = [json.loads(line) for line in run("production").splitlines()]
-    assert len(lines) == 14
+    assert len(lines) == 17
     assert {line["request_id"] for line in lines} == {"r-1"}
     assert {line["key_id"] for line in lines} == {"whm_0123456789abcdef"}
     assert lines[0]["nested"]["list"][0] == redaction.REDACTED
