@@ -20,16 +20,22 @@ function refreshSelection() {
   if (!bar || !head) return;
   const boxes = selectableBoxes();
   const count = boxes.filter((box) => box.checked).length;
-  const isAllMatching = find(bar, "[data-matching]")?.disabled === false;
-  for (const label of findAll(bar, "[data-one]")) {
-    const { one = "", many = "", all = "" } = label.dataset;
-    label.textContent = isAllMatching ? all : count === 1 ? one : many.replace("{count}", String(count));
-  }
-  for (const button of findAll(bar, "[data-all-matching]")) button.hidden = isAllMatching;
-  for (const button of findAll(bar, "[data-only-page]")) button.hidden = !isAllMatching;
+  describeSelection(bar, count);
   head.hidden = false;
   head.checked = count > 0 && count === boxes.length;
   head.indeterminate = count > 0 && count < boxes.length;
+}
+
+/** The words of the bar, and which of its buttons are offered. @param {HTMLElement} bar @param {number} count */
+function describeSelection(bar, count) {
+  const isAllMatching = find(bar, "[data-matching]")?.disabled === false;
+  for (const label of findAll(bar, "[data-one]")) {
+    const { one = "", many = "", all = "" } = label.dataset;
+    const words = isAllMatching ? all : count === 1 ? one : many.replace("{count}", String(count));
+    if (label.textContent !== words) label.textContent = words; // a status is read out again when it is written
+  }
+  for (const button of findAll(bar, "[data-all-matching]")) button.hidden = isAllMatching;
+  for (const button of findAll(bar, "[data-only-page]")) button.hidden = !isAllMatching;
 }
 
 /** Selects all rows that match, on all pages, or only those whose boxes are ticked. @param {boolean} isAll */

@@ -7,9 +7,8 @@ from uuid import UUID
 from django.utils import timezone
 
 from keyadmin.models import BulkOutcome, BulkRevocation, BulkRevocationKey, Organisation
+from tests.browser.key_scenes import ENDED_REVOCATION, RUNNING_REVOCATION
 
-RUNNING: Final = UUID("00000000-0000-4000-8000-000000000523")
-ENDED: Final = UUID("00000000-0000-4000-8000-000000000524")
 _COUNT: Final = 523
 _LONG_NAME: Final = "warehouse-export-production-eu-west-1-stock-level-synchronisation-service-blue-green0"
 _LONG_REASON: Final = f"Tills move to the new terminal software, as {'x' * 90} announced"
@@ -17,8 +16,10 @@ _LONG_REASON: Final = f"Tills move to the new terminal software, as {'x' * 90} a
 
 def add_bulk_revocations(organisation: Organisation) -> None:
     now = timezone.now()
-    running = BulkRevocation(id=RUNNING, begun_at=now - timedelta(seconds=5), reason=_LONG_REASON)
-    ended = BulkRevocation(id=ENDED, begun_at=now, finished_at=now + timedelta(seconds=8), reason="New tills")
+    running = BulkRevocation(id=UUID(RUNNING_REVOCATION), begun_at=now - timedelta(seconds=5), reason=_LONG_REASON)
+    ended = BulkRevocation(
+        id=UUID(ENDED_REVOCATION), begun_at=now, finished_at=now + timedelta(seconds=8), reason="New tills"
+    )
     decided = {0: BulkOutcome.ALREADY_REVOKED, 1: BulkOutcome.FORBIDDEN, 2: BulkOutcome.FAILED}
     for row, revoked in ((running, 320), (ended, _COUNT)):
         row.key_count, row.started_by, row.started_at = _COUNT, "Maya Okafor", now - timedelta(seconds=6)

@@ -4,8 +4,11 @@ from typing import Final
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.bulk_rows import ENDED, RUNNING
 from tests.browser.scenes import Scene, choose_action, in_steps, modal, open_key, open_list
+
+#: Ids of the bulk revocations of tests/browser/bulk_rows.py: one that runs, and one that has ended.
+RUNNING_REVOCATION: Final = "00000000-0000-4000-8000-000000000523"
+ENDED_REVOCATION: Final = "00000000-0000-4000-8000-000000000524"
 
 
 def _open_dialog(page: Page, link: str) -> None:
@@ -103,12 +106,12 @@ def _revoke_many(page: Page) -> None:
 
 
 def _bulk_progress(page: Page) -> None:
-    page.goto(f"/keys/revoke/{RUNNING}/")
+    page.goto(f"/keys/revoke/{RUNNING_REVOCATION}/")
     expect(page.get_by_role("heading", name="Revoking 523 keys")).to_be_visible()
 
 
 def _bulk_result(page: Page) -> None:
-    page.goto(f"/keys/revoke/{ENDED}/")
+    page.goto(f"/keys/revoke/{ENDED_REVOCATION}/")
     expect(page.get_by_role("heading", name="520 keys revoked, 2 skipped, 1 failed")).to_be_visible()
 
 
