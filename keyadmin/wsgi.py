@@ -2,7 +2,7 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 from django.urls import get_resolver
 
 from keyadmin.conf import conf
@@ -10,9 +10,12 @@ from keyadmin.db.backend.base import enable_page_deadline
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "keyadmin.settings")
 
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
 from keyadmin.callpath.state import state  # noqa: E402 - models need the settings
+from keyadmin.server.wsgi_handler import Handler  # noqa: E402
+
+application = Handler()
 
 enable_page_deadline(conf.page_deadline_seconds, lambda: state.circuit_breaker)
 
