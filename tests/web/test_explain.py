@@ -257,3 +257,7 @@ def test_picker_does_not_search_for_a_secret(owner: Client, created: CreatedKey)
     assert created.token.secret not in answer
     assert "CRM integration" not in answer
     assert owner.get("/explain/keys/", {"find": "CRM"}).status_code == 405
+
+
+def test_picker_finds_nothing_for_a_text_with_nul(owner: Client) -> None:
+    assert "0 keys found" in found(owner, "CRM\0integration")

@@ -9,6 +9,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from keyadmin.models import Bot, Organisation, Person, Role
+from keyadmin.web.common.current_user import MAX_LISTED_ORGANISATIONS
 from tests.factories import BotFactory, KeyFactory, MembershipFactory, OrganisationFactory
 from tests.fixtures.clients import SignedIn
 
@@ -201,3 +202,11 @@ def test_api_docs_are_linked_from_the_sidebar(jonas: Person, northwind: Organisa
     match = re.search(r'<a href="([^"]+)"[^>]*>(?:(?!</a>).)*API docs', html, re.DOTALL)
     assert match is not None
     assert client.get(match[1]).status_code == 200
+
+
+def test_value_that_is_no_slug_is_404_among_many_organisations(signed_in: SignedIn, maya: Person) -> None:
+    OrganisationFactory.create_batch(MAX_LISTED_ORGANISATIONS + 1)
+    client = signed_in(maya)
+    for value in ("a\0b", "no such slug", "x" * 61):
+        assert client.get("/", {"organisation": value}).status_code == 404, value
+        assert client.post("/explain/keys/", {"organisation": value}).status_code == 200, value

@@ -3,7 +3,6 @@
 Values are read from the database on first use and kept for the request.
 """
 
-import re
 from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import Any, Concatenate, Final
@@ -105,7 +104,7 @@ class CurrentUser:
         match = self._request.resolver_match
         in_path = match.kwargs.get("slug", "") if match else ""
         slug = str(in_path or self.selected_slug)
-        return slug if re.fullmatch(r"[-a-zA-Z0-9_]{1,60}", slug) else ""
+        return slug if preferences.is_slug(slug) else ""
 
     @property
     def selected_slug(self) -> str:
@@ -138,7 +137,8 @@ class CurrentUser:
         for organisation in self.organisations:
             if organisation.slug == slug:
                 return organisation
-        if slug and slug != self._slug_in_url and len(self.organisations) >= MAX_LISTED_ORGANISATIONS:
+        is_listed = slug == self._slug_in_url or len(self.organisations) < MAX_LISTED_ORGANISATIONS
+        if preferences.is_slug(slug) and not is_listed:
             unlisted: Organisation | None = self._readable().filter(slug=slug).first()
             return unlisted
         return None

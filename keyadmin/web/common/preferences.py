@@ -20,7 +20,7 @@ SHORTCUT_CHOICES: Final = ("on", SHORTCUTS_OFF)
 
 #: The slug that the last list was filtered by; "" for all organisations.
 ORGANISATION_COOKIE: Final = "keyadmin_organisation"
-_is_slug: Final = re.compile(r"[-a-zA-Z0-9_]{1,60}").fullmatch
+is_slug: Final = re.compile(r"[-a-zA-Z0-9_]{1,60}").fullmatch
 
 
 def get_theme(request: HttpRequest) -> str:
@@ -32,7 +32,7 @@ def get_theme(request: HttpRequest) -> str:
 def get_organisation_slug(request: HttpRequest) -> str:
     """The slug of the remembered organisation; "" for all organisations."""
     slug = request.COOKIES.get(ORGANISATION_COOKIE, "")
-    return slug if _is_slug(slug) else ""
+    return slug if is_slug(slug) else ""
 
 
 def remember_organisation(request: HttpRequest, response: HttpResponseBase) -> None:
@@ -40,7 +40,7 @@ def remember_organisation(request: HttpRequest, response: HttpResponseBase) -> N
     slug = request.GET.get("organisation", "")
     if slug == request.COOKIES.get(ORGANISATION_COOKIE, ""):
         return
-    if _is_slug(slug):
+    if is_slug(slug):
         response.set_cookie(ORGANISATION_COOKIE, slug, httponly=True, samesite="Lax", secure=request.is_secure())
     else:
         response.delete_cookie(ORGANISATION_COOKIE, samesite="Lax")

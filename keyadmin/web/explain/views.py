@@ -52,9 +52,11 @@ class KeyPicker:
         if organisation:
             keys = keys.filter(organisation=organisation)
         has_secret = bool(contains_secret(text))
-        keys = keys.none() if has_secret else keys.search(text) if text else keys
+        is_findable = not has_secret and "\0" not in text  # PostgreSQL has no text with NUL
+        if text:
+            keys = keys.search(text) if is_findable else keys.none()
         found = {key.id: key for key in keys.order_by("-created_at", "-id")[:MAX_CHOICES]}
-        count = 0 if has_secret else capped_count.capped_counts({"all": keys})["all"]
+        count = capped_count.capped_counts({"all": keys})["all"] if is_findable else 0
         if selected:
             found.setdefault(selected.id, selected)
         by_name = sorted(found.values(), key=lambda key: (key.name.casefold(), key.masked))
