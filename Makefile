@@ -19,7 +19,7 @@ POSTGRES_15 := /usr/lib/postgresql/15/bin
 # Tests of the schema, of statements and of transactions. They need neither a browser nor a server.
 DATABASE_TESTS := tests/models tests/operations tests/db tests/explain tests/callpath tests/management
 
-.PHONY: help run docs test test-fast test-services test-long lint check format wheel screenshots bench bench-pages lock clean \
+.PHONY: help run docs test test-fast test-services test-long fuzz lint check format wheel screenshots bench bench-pages lock clean \
 	chromium postgres-15 wrk
 
 help:  ## list the targets
@@ -41,6 +41,9 @@ test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, a
 
 test-long: .venv/.dev postgres-15  ## every test without a browser on PostgreSQL 15, with server processes
 	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --ignore=tests/services -m "not browser" $(ARGS)
+
+fuzz: .venv/.dev chromium  ## send random requests to pages, API and /verify as every role, and write build/fuzz/fuzz.md
+	@$(PY) -m tests.fuzz $(ARGS)
 
 lint: .venv/.dev  ## style, types and banned words
 	@$(PY) -m ruff check --quiet --output-format concise

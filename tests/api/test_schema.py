@@ -14,9 +14,9 @@ from typing import Any, Final
 import pytest
 from django.db.models import F, Model
 
-from keyadmin.api import openapi
 from keyadmin.models import Event, EventType, Organisation, Person, Scope, ScopeRoute, Tier, Version
 from keyadmin.models.meter import CATALOGUE
+from tests.api.documented import for_scheme
 from tests.api.world import World, token_of, worlds
 from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
@@ -80,29 +80,13 @@ def users(world: World, caller: str) -> dict[str, dict[str, str]]:
     return {"0": world.headers["administrator"]}
 
 
-def document_for(server: Server, scheme: str) -> dict[str, Any]:
-    """The operations that accept the scheme, without other schemes: schemathesis would send several at once."""
-    told: dict[str, Any] = server.request("/api/openapi.json").json
-    for path, method, operation in list(openapi.operations(told)):
-        alone = [alternative for alternative in operation["security"] if alternative.keys() == {scheme}]
-        if operation["security"] and not alone:
-            del told["paths"][path][method]
-        operation["security"] = alone
-    told["components"]["securitySchemes"] = {scheme: told["components"]["securitySchemes"][scheme]}
-    told["paths"] = {path: methods for path, methods in told["paths"].items() if methods}
-    created = {operation["operationId"] for _path, _method, operation in openapi.operations(told)}
-    for _path, _method, operation in openapi.operations(told):
-        for response in operation["responses"].values():
-            response["links"] = {name: link for name, link in response.get("links", {}).items() if name in created}
-    return told
-
-
 @pytest.mark.parametrize("caller", ["key", "owner", "administrator"])
 def test_schemathesis_finds_no_difference_between_document_and_server(
     api: Server, world: World, caller: str, tmp_path: Path
 ) -> None:
     asking = users(world, caller)
-    (tmp_path / "openapi.json").write_text(json.dumps(document_for(api, "key" if caller == "key" else "bearer")))
+    document = api.request("/api/openapi.json").json
+    (tmp_path / "openapi.json").write_text(json.dumps(for_scheme(document, "key" if caller == "key" else "bearer")))
     auth = [
         {"name": name, "fixedHeaders": [{"name": key, "value": value} for key, value in headers.items()]}
         for name, headers in asking.items()
