@@ -7,15 +7,13 @@ invalid input, whichever interface calls it.
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from io import StringIO
 from typing import Any, Final
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
-from django.db import transaction
 from django.test import Client
 
 from keyadmin.api.auth import issue_access_token
@@ -26,6 +24,7 @@ from tests.api.calling import call
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.operations import cases
 from tests.parity.operations_table import TABLE, Body, InterfaceCase
+from tests.rollback import rolled_back
 
 ROLES: Final = ("maya", "priya", "jonas", "asha", "sam", "lena")
 #: From the status of a response, or the exit code of a command, to the outcome.
@@ -120,14 +119,6 @@ def filled(value: Any, values: dict[str, str]) -> Any:
     if isinstance(value, tuple | list):
         return [filled(each, values) for each in value]
     return value
-
-
-@contextmanager
-def rolled_back() -> Iterator[None]:
-    """Roll back what the block changes."""
-    with transaction.atomic():
-        yield
-        transaction.set_rollback(True)
 
 
 def latest_event(random_fields: frozenset[str]) -> dict[str, Any]:
