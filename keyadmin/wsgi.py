@@ -20,5 +20,5 @@ application = Handler()
 enable_page_deadline(conf.page_deadline_seconds, lambda: state.circuit_breaker)
 
 # Django imports the views with the first request, which takes a second or more. A call of a new worker that waits for
-# that may be answered 503, so they are imported before the worker accepts connections.
+# that may be answered 503, so they are imported before any worker accepts connections.
 _ = get_resolver().url_patterns

@@ -26,6 +26,9 @@ except env.ConfigurationError as error:
     sys.exit(2)
 
 worker_class = "keyadmin.server.gunicorn_worker.Worker"
+# The first process imports the application, and the workers are its forks: they share its memory, a new one is ready at
+# once, and nothing listens before a request can be answered. State of a process is built anew after the fork.
+preload_app = True
 worker_connections = 1000  # of each process
 sendfile = False  # it would keep a thread until the client has read a file
 timeout = 30
