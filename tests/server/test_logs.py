@@ -108,8 +108,10 @@ def test_log_that_is_not_read_stops_no_call(database_url: str, tmp_path: Path, n
         server = Server(process, port, tmp_path)
         wait_until_up(server)
         asked = [("X-Original-Method", "GET"), ("X-Original-URI", "/api/chats")]
-        for _ in range(2600):
-            assert server.request("/verify" if name == "verify server" else "/api/chats", asked).status == 401
+        with server.connect() as connection:
+            for _ in range(2600):
+                path = "/verify" if name == "verify server" else "/api/chats"
+                assert connection.request(path, asked).status == 401
         began = time.monotonic()
         assert server.request("/healthz").status == 200
         assert time.monotonic() - began < 1

@@ -169,7 +169,7 @@ def test_flood_of_sign_ins_leaves_threads_to_calls(database_url: str, rows: Comm
             flood.append(post(server, "/api/token", body, [*JSON, ("X-Forwarded-For", f"198.51.100.{number % 250}")]))
 
         with ThreadPoolExecutor(60) as pool:
-            pending = [pool.submit(sign_in, number) for number in range(240)]
+            pending = [pool.submit(sign_in, number) for number in range(120)]
             waits, statuses = [], []
             while not all(future.done() for future in pending):
                 began = time.monotonic()
