@@ -161,8 +161,7 @@ class BotFactory(DjangoModelFactory[Bot]):
     @classmethod
     def _create(cls, model_class: Any, *args: Any, networks: Any = (), **kwargs: Any) -> Any:
         bot = super()._create(model_class, *args, **kwargs)
-        for network in networks:
-            AllowListEntry.objects.create(bot=bot, network=parse(network))
+        AllowListEntry.objects.bulk_create([AllowListEntry(bot=bot, network=parse(network)) for network in networks])
         return bot
 
 
@@ -233,10 +232,12 @@ class KeyFactory(DjangoModelFactory[KeyWithToken]):
             old = tokens.mint(key.prefix, tokens.KeyFormat(key.format))
             key.old_token = old.value
             _add_secret(key, old, not_after=timezone.now() + timedelta(hours=1))
-        key.scopes.set(() if key.inherits else scopes)
-        key.channels.set(channels)
-        for network in networks:
-            AllowListEntry.objects.create(key=key, network=parse(network))
+        # `set()` would first read what a new key does not have.
+        scoped, channelled = Key.scopes.through, Key.channels.through
+        names = () if key.inherits else scopes
+        scoped.objects.bulk_create([scoped(key=key, scope_id=name) for name in names])
+        channelled.objects.bulk_create([channelled(key=key, channel=channel) for channel in channels])
+        AllowListEntry.objects.bulk_create([AllowListEntry(key=key, network=parse(network)) for network in networks])
         Meter.objects.create(key_id=key.id, cells=[0] * CELLS)
         return key
 

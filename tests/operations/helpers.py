@@ -32,9 +32,10 @@ def version(subject: models.Model | UUID = CATALOGUE) -> int:
 
 def dump() -> dict[str, list[Any]]:
     """Every row of every table, by table."""
-    rows = {}
     with connection.cursor() as cursor:
-        for table in connection.introspection.table_names(cursor):
-            cursor.execute(f'SELECT t::text FROM "{table}" t ORDER BY 1')  # noqa: S608 - names from the database
-            rows[table] = cursor.fetchall()
+        rows: dict[str, list[Any]] = {table: [] for table in connection.introspection.table_names(cursor)}
+        selects = [f"SELECT '{table}', t::text FROM \"{table}\" t" for table in rows]  # noqa: S608 - from the database
+        cursor.execute(" UNION ALL ".join(selects) + " ORDER BY 1, 2")
+        for table, row in cursor.fetchall():
+            rows[table].append(row)
     return rows
