@@ -58,7 +58,7 @@ def folder() -> Iterator[Path]:
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     """A migrated PostgreSQL for this module."""
     with EmbeddedPostgres(folder / "postgres", settings=SETTINGS | {"max_connections": "100"}) as running:
-        manage(running, "migrate", "--verbosity", "0")
+        manage(running, "migrate", "--verbosity", "0", "--skip-checks")
         yield running
 
 

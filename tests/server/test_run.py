@@ -208,11 +208,12 @@ def test_production_does_not_start_and_lists_missing_variables(fresh: dict[str, 
     assert not Path(fresh["KEYADMIN_LOCAL"]).exists()
 
 
-def test_gunicorn_ignores_headers_about_scheme_and_path(fresh: dict[str, str]) -> None:
+def test_gunicorn_preloads_and_ignores_headers_about_scheme_and_path(fresh: dict[str, str]) -> None:
     done = run(
         [*GUNICORN, "--print-config"],
         fresh | PRODUCTION | {"DATABASE_URL": "postgresql://h/d", "FORWARDED_ALLOW_IPS": "*"},
     )
     shown = dict(line.split("=", 1) for line in done.stdout.replace(" ", "").splitlines() if "=" in line)
     expected = {"header_map": "drop", "forwarded_allow_ips": "[]", "secure_scheme_headers": "{}"}
+    expected["preload_app"] = "True"
     assert {name: shown[name] for name in expected} == expected

@@ -42,7 +42,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def postgres(folder: Path) -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(folder / "postgres", settings=SETTINGS) as running:
-        manage(running, "migrate", "--verbosity", "0")
+        manage(running, "migrate", "--verbosity", "0", "--skip-checks")
         yield running
 
 
