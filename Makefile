@@ -13,7 +13,8 @@ PRODUCTION := KEYADMIN_ENV=production KEYADMIN_ALLOWED_HOSTS=keys.example.com KE
 	DATABASE_URL=postgresql://nobody@127.0.0.1:1/nowhere KEYADMIN_PEPPERS=1:$$($(PY) -c 'import secrets; print(secrets.token_hex(32))') \
 	DJANGO_SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(64))')
 
-PYTEST := $(PY) -m pytest -n 2 --dist worksteal
+# Three workers for two cores: while a test waits for a server or a deadline, two others use the processor.
+PYTEST := $(PY) -m pytest -n 3 --dist worksteal
 # The programs of the oldest PostgreSQL that keyadmin supports, as Debian and Ubuntu install them.
 POSTGRES_15 := /usr/lib/postgresql/15/bin
 # Tests of the schema, of statements and of transactions. They need neither a browser nor a server.
@@ -40,7 +41,8 @@ test-services: .venv/.dev postgres-15  ## the database tests on PostgreSQL 15, a
 	@$(PYTEST) --dist loadfile tests/services $(ARGS)
 
 test-long: .venv/.dev postgres-15  ## every test without a browser on PostgreSQL 15, with server processes
-	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --ignore=tests/services -m "not browser" $(ARGS)
+	@KEYADMIN_TEST_POSTGRES=$(POSTGRES_15) $(PYTEST) --hypothesis-profile=default --ignore=tests/services -m "not browser" \
+		$(ARGS)
 
 fuzz: .venv/.dev chromium  ## send random requests to pages, API and /verify as every role, and write build/fuzz/fuzz.md
 	@$(PY) -m tests.fuzz $(ARGS)
@@ -48,7 +50,7 @@ fuzz: .venv/.dev chromium  ## send random requests to pages, API and /verify as 
 lint: .venv/.dev  ## style, types and banned words
 	@$(PY) -m ruff check --quiet --output-format concise
 	@$(PY) -m ruff format --check --quiet || { echo 'Run `make format`.' >&2; exit 1; }
-	@$(PRODUCTION) $(PY) -m mypy --no-error-summary
+	@$(PRODUCTION) $(PY) -m mypy --no-error-summary --num-workers 2
 	@$(PY) -m tests.docs.language
 
 check: .venv/.dev  ## check for missing migrations, and run Django's checks for production

@@ -4,6 +4,7 @@ import gc
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 #: `tests.fixtures.postgres` is not among them: it must be loaded before Django reads its settings.
 pytest_plugins = [
@@ -14,6 +15,10 @@ pytest_plugins = [
 #: Fixtures that start processes of their own. Their tests get the mark `servers`.
 SERVER_FIXTURES = frozenset({"database_url", "first_run", "fresh", "served", "start_worker", "installed"})
 FOLDER = Path(__file__).resolve().parent
+
+# `make test-long` has `--hypothesis-profile=default`, with twice as many examples.
+settings.register_profile("short", max_examples=50)
+settings.load_profile("short")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
