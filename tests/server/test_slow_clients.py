@@ -21,6 +21,8 @@ from tests.owner import url_as
 
 #: Five times the threads of all workers.
 SLOW_CLIENTS: Final = 120
+#: Of a megabyte each: a hundred for each worker, which keeps 64 MiB.
+LARGE_UPLOADS: Final = 300
 OPEN_FILES: Final = 8192
 ANSWERED_WITHIN: Final = 1.0
 CLOSED_WITHIN: Final = 30.0
@@ -71,12 +73,16 @@ def _many_files() -> Iterator[None]:
 
 @pytest.fixture
 def slow_clients() -> Iterator[Callable[[int, bytes], list[socket.socket]]]:
-    """Opens SLOW_CLIENTS connections to a port, fewer for large responses, and sends the same bytes on each."""
+    """Opens SLOW_CLIENTS connections to a port, fewer for large responses, and sends the same bytes on each.
+
+    For uploads of a megabyte it opens LARGE_UPLOADS.
+    """
     with ExitStack() as stack:
 
         def open_connections(port: int, data: bytes) -> list[socket.socket]:
             connections = []
-            for _ in range(30 if FONT in data else SLOW_CLIENTS):
+            large = len(data) >= 1_000_000
+            for _ in range(30 if FONT in data else LARGE_UPLOADS if large else SLOW_CLIENTS):
                 connection = stack.enter_context(socket.socket())
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
                 connection.connect(("127.0.0.1", port))
