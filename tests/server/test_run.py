@@ -72,6 +72,9 @@ class Running:
             assert self.process.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
             time.sleep(0.1)
+        self.find_children()
+
+    def find_children(self) -> None:
         self.children = psutil.Process(self.process.pid).children(recursive=True)
 
     def child(self, module: str) -> psutil.Process:
@@ -130,6 +133,10 @@ def test_first_run_serves_and_ctrl_c_stops_everything(fresh: dict[str, str], fir
     ready = [httpx.get(f"{address}/readyz", timeout=30) for address in (first_run.address, first_run.gateway)]
     assert [(one.status_code, one.json()) for one in ready] == [(200, {"status": "ok"})] * 2
     assert f"Gateways send requests to {first_run.gateway}/verify" in first_run.output.read_text()
+    for worker in first_run.child("gunicorn").children():
+        worker.kill()
+    assert httpx.get(first_run.address, follow_redirects=True, timeout=30).status_code == 200, "workers are replaced"
+    first_run.find_children()
     second = run(RUN, fresh | free_ports())
     assert (second.returncode, second.stderr.count("\n")) == (2, 1)
     assert "already in use" in second.stderr
@@ -168,14 +175,6 @@ def test_process_that_ends_by_itself_stops_the_others(served: Running, module: s
     assert served.process.wait(timeout=60) == 1
     assert served.left_processes() == []
     assert f"The {name} stopped unexpectedly" in served.output.read_text()
-
-
-def test_killed_gunicorn_worker_is_replaced(served: Running) -> None:
-    workers = served.child("gunicorn").children()
-    assert len(workers) == 2
-    for worker in workers:
-        worker.kill()
-    assert httpx.get(served.address, follow_redirects=True, timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:sesame@127.0.0.1:1/none", "mysql://me:sesame@h/d"])
