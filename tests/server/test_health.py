@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pytest
 
 from keyadmin import __version__
 from keyadmin.server.embedded_postgres import OWNER
@@ -40,15 +41,20 @@ def both(folder: Path, database_url: str, **environ: str) -> Iterator[list[Serve
         yield [web, verify.server]
 
 
-def test_health_needs_no_session_host_or_https(database_url: str, tmp_path: Path) -> None:
-    with both(tmp_path, database_url) as running:
-        assert running[0].request("/keys/").status in (301, 400)
-        for server in running:
-            for path, document in (("/healthz", HEALTHY), ("/readyz", {"status": "ok", "worker": NO_WORKER})):
-                answer = server.request(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
-                assert (answer.status, answer.json) == (200, document)
-                assert answer.headers["Cache-Control"] == "no-store"
-                assert answer.headers["Set-Cookie"] is None
+@pytest.fixture(scope="module")
+def running(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    with both(tmp_path_factory.mktemp("health"), database_url) as servers:
+        yield servers
+
+
+def test_health_needs_no_session_host_or_https(running: list[Server]) -> None:
+    assert running[0].request("/keys/").status in (301, 400)
+    for server in running:
+        for path, document in (("/healthz", HEALTHY), ("/readyz", {"status": "ok", "worker": NO_WORKER})):
+            answer = server.request(path, [("Host", "10.0.0.7:8000")] if server is running[1] else ())
+            assert (answer.status, answer.json) == (200, document)
+            assert answer.headers["Cache-Control"] == "no-store"
+            assert answer.headers["Set-Cookie"] is None
 
 
 def test_missing_pepper_fails_readiness(database_url: str, rows: CommittedRows, tmp_path: Path) -> None:
@@ -62,14 +68,12 @@ def test_missing_pepper_fails_readiness(database_url: str, rows: CommittedRows, 
 
 
 def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
-    database_url: str, rows: CommittedRows, tmp_path: Path
+    running: list[Server], database_url: str, rows: CommittedRows
 ) -> None:
-    with (
-        psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection,
-        both(tmp_path, database_url) as running,
-    ):
+    with psycopg.connect(url_as(OWNER, database_url), autocommit=True) as connection:
         connection.execute("INSERT INTO worker_process VALUES ('host:1', now(), now() - interval '2 minutes')")
         try:
+            time.sleep(CACHE_SECONDS + 0.1)
             assert [server.request("/readyz").json for server in running] == [{"status": "ok"}] * 2
             connection.execute("UPDATE worker_process SET seen_at = now() - interval '11.5 minutes'")
             time.sleep(CACHE_SECONDS + 0.1)
@@ -83,6 +87,7 @@ def test_worker_that_stopped_reporting_is_named_and_calls_are_still_decided(
                 assert "keyadmin_outbox_jobs 0.0" in metrics
         finally:
             connection.execute("DELETE FROM worker_process")
+            time.sleep(CACHE_SECONDS + 0.1)
 
 
 def test_missing_migrations_fail_readiness(database_url: str, tmp_path: Path) -> None:
