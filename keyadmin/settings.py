@@ -138,7 +138,13 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # By client address. Limits by account, across addresses, are in keyadmin/operations/people/throttle.py.
-ACCOUNT_RATE_LIMITS = {"login": None, "login_failed": "10/m/ip,8/5m/key", "reset_password": "20/m/ip"}
+# `api_token` is the limit of keyadmin/web/api_docs/views.py.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": "10/m/ip,8/5m/key",
+    "reset_password": "20/m/ip",
+    "api_token": "10/m/user",
+}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = body_sizes.MAX_BODY_SIZE
 

@@ -7,9 +7,11 @@ from django.urls import include, path
 
 from keyadmin.api import errors as problems
 from keyadmin.conf import conf
+from keyadmin.web.api_docs import views as api_docs
 from keyadmin.web.common import errors
 
 urlpatterns = [
+    path(f"{conf.api_prefix.lstrip('/')}docs", api_docs.page, name="api-docs"),
     path(conf.api_prefix.lstrip("/"), include("keyadmin.api.urls")),
     path("", include("keyadmin.web.urls")),
 ]

@@ -1,17 +1,12 @@
 """Authentication of the management API: one authenticator accepts a key or a person's access token.
 
-An access token is a short-lived JWT (RFC 7519, RFC 9068) that names a person and a session. The session is read from
-the database on each call, so revoking it ends its tokens at once. A key is authorised by the call path, which also
-counts the call.
+`operations.people.access_tokens` reads access tokens. A key is authorised by the call path, which also counts the call.
 """
 
 import logging
 import re
-from datetime import timedelta
 from typing import Final
-from uuid import UUID
 
-import jwt
 import structlog
 from django.http import HttpRequest
 from django.urls import reverse
@@ -25,18 +20,13 @@ from keyadmin.core import environ, request_origin
 from keyadmin.core.actors import Actor, ActorKind, Interface
 from keyadmin.core.callers import Caller, current_call
 from keyadmin.core.denials import Denial
-from keyadmin.models import Person, TokenSession
-from keyadmin.operations.people.token_sessions import SessionGrant
+from keyadmin.models import Person
+from keyadmin.operations.people import access_tokens
 
 log = structlog.get_logger("keyadmin.calls")
 _stdlib_log = logging.getLogger("keyadmin.calls")
 
-ACCESS_TOKEN_LIFETIME: Final = timedelta(minutes=10)
 MAX_ACCESS_TOKEN_LENGTH: Final = 2000
-_ALGORITHM: Final = "HS256"
-_ISSUER: Final = "keyadmin"  # also the audience
-_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
-_CLAIMS: Final = ["iss", "aud", "sub", "sid", "iat", "exp"]
 #: A JWT has two dots; a key has none.
 _match_bearer_jwt = re.compile(r"bearer[ \t]+([\w-]+\.[\w-]+\.[\w-]+)[ \t]*", re.IGNORECASE | re.ASCII).fullmatch
 
@@ -72,7 +62,7 @@ class Authenticator:
 def _authenticate(request: HttpRequest) -> Caller | Actor:
     """The person of the access token, or the key. Raises CallDeniedError."""
     headers = environ.sent_headers(REQUEST_HEADERS, request.META, getattr(request, "scope", None))
-    person = person_of_token(token) if (token := _access_token(headers)) else None
+    person = access_tokens.find_person(token) if (token := _access_token(headers)) else None
     if person is None:
         return _authorize_key(request, headers)
     structlog.contextvars.bind_contextvars(person=str(person.id))
@@ -102,46 +92,6 @@ def _access_token(headers: dict[str, list[str]]) -> str:
     values = headers["authorization"]
     match = _match_bearer_jwt(values[0].strip(" \t")) if len(values) == 1 else None
     return match[1] if match and len(match[1]) <= MAX_ACCESS_TOKEN_LENGTH else ""
-
-
-def issue_access_token(session: SessionGrant) -> str:
-    """Return an access token for the session, valid for ACCESS_TOKEN_LIFETIME."""
-    claims = {
-        "iss": _ISSUER,
-        "aud": _ISSUER,
-        "sub": str(session.person),
-        "sid": str(session.session),
-        "iat": session.at,
-        "exp": session.at + ACCESS_TOKEN_LIFETIME,
-    }
-    return jwt.encode(claims, conf.jwt_key, _ALGORITHM, {"typ": _TOKEN_TYPE})
-
-
-def person_of_token(token: str) -> Person | None:
-    """Return the person of a valid access token, else None.
-
-    A token is valid if it is signed with KEYADMIN_JWT_KEY, has not expired by the database's clock, and its session
-    still exists.
-    """
-    try:
-        decoded = jwt.decode_complete(
-            token,
-            conf.jwt_key,
-            [_ALGORITHM],
-            audience=_ISSUER,
-            issuer=_ISSUER,
-            # Expiry is checked below, by the database's clock.
-            options={"require": _CLAIMS, "verify_exp": False, "verify_iat": False},
-        )
-        claims = decoded["payload"]
-        session_id, person_id, expires = UUID(claims["sid"]), UUID(claims["sub"]), float(claims["exp"])
-    except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    session = TokenSession.find_alive(session_id, person_id) if decoded["header"].get("typ") == _TOKEN_TYPE else None
-    if session is None or expires <= session.now.timestamp():
-        return None
-    person: Person = session.person
-    return person
 
 
 def person_actor(request: HttpRequest, person: Person) -> Actor:

@@ -59,7 +59,21 @@ _PROBLEM_HEADERS: Final = {
     429: ["Retry-After", "RateLimit", "RateLimit-Policy", "Keyadmin-Key-Expires"],
     503: ["Retry-After"],
 }
-_PROBLEM_STATUSES: Final = (400, 401, 403, 404, 409, 411, 412, 413, 415, 422, 429, 503)
+#: By status, the slug of a type and the detail of an example.
+_PROBLEMS: Final = {
+    400: ("bad-request", "The body is not valid JSON. The error is at line 1, column 2."),
+    401: ("unauthenticated", "A valid API key is required."),
+    403: ("insufficient-scope", "This key lacks the permission for this method and path."),
+    404: ("not-found", "Not found. It does not exist, or you do not have access to it."),
+    409: ("conflict", "This key is already revoked."),
+    411: ("length-required", "Send the length of the body in Content-Length."),
+    412: ("precondition-failed", "This key has changed since you read it. Read it again."),
+    413: ("content-too-large", "The body is too large. Send less data in one request."),
+    415: ("unsupported-media-type", "Send the body as JSON, with Content-Type: application/json."),
+    422: ("invalid", "Some fields are invalid. `errors` has a message for each."),
+    429: ("rate-limited", "The key has reached its limit. Wait as long as Retry-After says."),
+    503: ("unavailable", "The database does not answer. Try again."),
+}
 _IDEMPOTENCY_KEY: Final[Json] = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -112,10 +126,16 @@ def edit(shape: Any, *, scope: str | None) -> Declaration:
     return _declare(_success(shape), scope, {404, 409, 412, 422}, headers=_etag(shape), parameters=[_IF_MATCH])
 
 
-def action(shape: Any, *, scope: str | None, is_idempotent: bool = False) -> Declaration:
-    """Other operations on an object. Without a shape: 204. `is_idempotent`: Idempotency-Key is read."""
+def action(shape: Any, *, scope: str | None, is_idempotent: bool = False, is_read_only: bool = False) -> Declaration:
+    """Other operations on an object. Without a shape: 204. `is_idempotent`: Idempotency-Key is read.
+
+    `is_read_only`: a POST that changes nothing. The page of the API docs sends it without a question.
+    """
     parameters = [_IDEMPOTENCY_KEY] if is_idempotent else []
-    return _declare(_success(shape), scope, {404, 409, 422}, headers=_etag(shape), parameters=parameters)
+    declaration = _declare(_success(shape), scope, {404, 409, 422}, headers=_etag(shape), parameters=parameters)
+    if is_read_only:
+        declaration["openapi_extra"]["x-read-only"] = True
+    return declaration
 
 
 def whoami(shape: Any) -> Declaration:
@@ -185,7 +205,7 @@ class Document(OpenAPISchema):
         details: Json = super().operation_details(operation)
         module, name = operation.view_func.__module__.rpartition(".")[2], operation.view_func.__name__
         details["operationId"] = f"{module}_{name}".rstrip("_")
-        details["summary"] = details["description"].partition(".")[0]
+        details["summary"] = details["description"].partition(".")[0].replace("`", "")
         details["description"] += _credentials_text(details["security"])
         responses = details["responses"]
         if "requestBody" in details:
@@ -194,7 +214,15 @@ class Document(OpenAPISchema):
         for response in details["responses"].values():
             self._add_examples(response.get("content", {}), is_request=False)
         self._add_examples(details.get("requestBody", {}).get("content", {}), is_request=True)
+        details["parameters"] = [self._parameter(parameter) for parameter in details["parameters"]]
         return details
+
+    def _parameter(self, parameter: Json) -> Json:
+        """The parameter, with an example if the operation may need it. That of a filter would limit what is listed."""
+        if not parameter.get("required") and "examples" not in parameter["schema"]:
+            return parameter
+        named = _EXAMPLE_BY_PARAMETER.get(parameter["name"])
+        return parameter | {"example": named or example_of(self.schemas, parameter["schema"], is_request=True)}
 
     def responses(self, operation: Operation) -> dict[int, Json]:
         """ninja's responses, but problems are references: ninja would call them application/json."""
@@ -209,7 +237,6 @@ class Document(OpenAPISchema):
         }
 
     def get_components(self) -> Json:
-        problem = {"application/problem+json": {"schema": _ref("schemas", "Problem")}}
         self.add_schema_definitions({"Problem": Problem.model_json_schema(mode="serialization")})
         return {
             **super().get_components(),
@@ -221,9 +248,14 @@ class Document(OpenAPISchema):
                     "headers": {
                         name: _ref("headers", name) for name in ["X-Request-Id", *_PROBLEM_HEADERS.get(status, [])]
                     },
-                    "content": problem,
+                    "content": {
+                        "application/problem+json": {
+                            "schema": _ref("schemas", "Problem"),
+                            "example": _problem_example(status),
+                        }
+                    },
                 }
-                for status in _PROBLEM_STATUSES
+                for status in _PROBLEMS
             },
         }
 
@@ -258,34 +290,57 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
             yield path, method, operation
 
 
+def successes(operation: Json) -> Iterator[tuple[str, Json]]:
+    """Yield status and response of the responses that are no errors; the usual one first."""
+    for status, response in operation["responses"].items():
+        if status < "400":
+            yield status, response
+
+
 _EXAMPLE_BY_FORMAT: Final = {
     "uuid": "9b2d1c4e-5f60-4a7b-8c9d-0e1f2a3b4c5d",
     "date-time": "2026-12-31T23:59:59Z",
     "date": "2026-12-31",
-    "email": "jonas@northwind.example",
 }
-_EXAMPLE_BY_TYPE: Final[Json] = {"string": "", "integer": 0, "number": 0, "boolean": True, "null": None}
+_EXAMPLE_BY_PARAMETER: Final[Json] = {"name": "reports:read", "number": 12408}
 
 
 def example_of(schemas: Json, schema: Json, *, is_request: bool = False) -> Any:
-    """Return a value that fits the schema. In a request, optional fields without an example are left out."""
-    if "$ref" in schema:
-        return example_of(schemas, schemas[schema["$ref"].rpartition("/")[2]], is_request=is_request)
-    for keyword in ("const", "default"):
-        if keyword in schema and not schema.get("examples"):
-            return schema[keyword]
+    """Return a value that fits the schema: its example, else one of its parts.
+
+    In a request, optional fields without an example are left out. Raises LookupError for a schema that needs an
+    example and has none.
+    """
     if values := schema.get("examples") or schema.get("enum"):
         return values[0]
+    if "$ref" in schema:
+        return example_of(schemas, schemas[schema["$ref"].rpartition("/")[2]], is_request=is_request)
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("default") not in (None, {}) and not is_request:
+        return schema["default"]
     for keyword in ("anyOf", "oneOf", "allOf"):
         if keyword in schema:
             return example_of(schemas, schema[keyword][0], is_request=is_request)
     match schema.get("type"):
-        case "object":
-            required, fields = schema.get("required", ()), schema.get("properties", {})
+        case "object" if "properties" in schema:
+            required, fields = schema.get("required", ()), schema["properties"]
             shown = [name for name in fields if not is_request or name in required or "examples" in fields[name]]
             return {name: example_of(schemas, fields[name], is_request=is_request) for name in shown}
-        case "array":
-            return [example_of(schemas, schema["items"])] if "items" in schema else []
-        case kind:
-            fallback = schema.get("minimum", _EXAMPLE_BY_TYPE.get(str(kind)))
-            return _EXAMPLE_BY_FORMAT.get(schema.get("format", ""), fallback)
+        case "array" if "items" in schema:
+            return [example_of(schemas, schema["items"], is_request=is_request)]
+    if schema.get("format") in _EXAMPLE_BY_FORMAT:
+        return _EXAMPLE_BY_FORMAT[schema["format"]]
+    raise LookupError(f"Add an example to this schema: {schema}")
+
+
+def _problem_example(status: int) -> Json:
+    slug, detail = _PROBLEMS[status]
+    example = {
+        "type": f"urn:keyadmin:problem:{slug}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": detail,
+        "request_id": "01hzxw3p5f",
+    }
+    return example | {"errors": {"name": ["Enter a name."]}} if status == 422 else example

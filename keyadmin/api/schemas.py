@@ -15,7 +15,12 @@ _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 Text = Annotated[str, Field(max_length=2000)]
-Slug = Annotated[str, Field(description="The organisation's slug. Callers with several organisations must send it.")]
+Slug = Annotated[
+    str,
+    Field(
+        description="The organisation's slug. Callers with several organisations must send it.", examples=["northwind"]
+    ),
+]
 Revision = Annotated[int, Field(description="Changes with each edit. If-Match compares it.", examples=[1])]
 
 
@@ -54,7 +59,7 @@ class Body(StrictBody):
 class ReasonIn(Body):
     """The reason of an act. History records it."""
 
-    reason: Text = Field(default="", examples=["No longer needed"])
+    reason: Text = Field(default="", examples=["Requested in ticket 4711"])
 
 
 NO_REASON: Final = ReasonIn()
@@ -155,8 +160,8 @@ class BotName(BaseModel):
 
 class PersonName(BaseModel):
     id: UUID
-    email: str
-    name: str
+    email: str = Field(examples=["jonas@northwind.example"])
+    name: str = Field(examples=["Jonas Lind"])
 
     @classmethod
     def of(cls, row: Any) -> Self:
@@ -181,11 +186,15 @@ class TierName(BaseModel):
 class Problem(BaseModel):
     """An error (RFC 9457)."""
 
-    type: str = Field(description="Stable, for programs to compare.", examples=["urn:keyadmin:problem:conflict"])
-    title: str
-    status: int
-    detail: str = Field(description="A sentence for people.")
-    request_id: str = Field(description="The id of the request in the log and in history.")
+    type: str = Field(description="Stable, for programs to compare.", examples=["urn:keyadmin:problem:invalid"])
+    title: str = Field(examples=["Unprocessable"])
+    status: int = Field(examples=[422])
+    detail: str = Field(
+        description="A sentence for people.", examples=["Some fields are invalid. `errors` has a message for each."]
+    )
+    request_id: str = Field(description="The id of the request in the log and in history.", examples=["01hzxw3p5f"])
     errors: dict[str, list[str]] = Field(
-        default_factory=dict, description="Messages by field. `calls.3.path` is a field of the fourth item of `calls`."
+        default_factory=dict,
+        description="Messages by field. `calls.3.path` is a field of the fourth item of `calls`.",
+        examples=[{"name": ["Enter a name."]}],
     )

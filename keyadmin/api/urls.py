@@ -12,7 +12,7 @@ from ninja import NinjaAPI
 from keyadmin.api import errors, openapi
 from keyadmin.api.auth import ApiRequest, Authenticator
 from keyadmin.api.bodies import JsonParser, JsonRenderer
-from keyadmin.api.docs import Docs
+from keyadmin.api.docs import document_view
 from keyadmin.api.resources import (
     allow_lists,
     api_keys,
@@ -119,11 +119,8 @@ _patterns: list[Any] = [pattern for pattern in _ninja_patterns if getattr(patter
 for pattern in _patterns:
     pattern.callback = _path_view(pattern.callback, is_public=pattern.name in _public_url_names)
 
-_docs = Docs(api)
-
 urlpatterns = [
     path("", (_patterns, _app_name, _namespace)),
-    path("openapi.json", csrf_exempt(_docs.document)),
-    path("docs", csrf_exempt(_docs.page)),
+    path("openapi.json", csrf_exempt(document_view(api))),
     re_path(r"^.*$", _not_found),
 ]

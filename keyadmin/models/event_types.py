@@ -491,6 +491,11 @@ class EventType(models.TextChoices):
         _Details(_("signed out everywhere"), "log-out"),
         _("Signed out everywhere"),
     )
+    TOKEN_ISSUED = (
+        "session.token_issued",
+        _Details(_("got an access token in the API docs"), "book-key"),
+        _("Access token issued"),
+    )
     TOKEN_REFRESHED = (
         "session.token_refreshed",
         _Details(_("refreshed their access token"), "history"),

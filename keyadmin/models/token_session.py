@@ -1,12 +1,22 @@
-"""Sessions of people who sign in to the API and use access tokens. Pages use Django's sessions."""
+"""Sessions of people who use access tokens: after a sign-in to the API, or on the page of the API docs.
 
+Pages use Django's sessions. An access token that a page got also ends with the session of the page.
+"""
+
+import hashlib
 import uuid
-from typing import Any, Self
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Self
 from uuid import UUID
 
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.db import models
 from django.db.models.functions import Length, Now
 from django.db.models.lookups import Exact
+
+if TYPE_CHECKING:
+    from keyadmin.models.person import Person
 
 
 class TokenSessionQuerySet(models.QuerySet[Any]):
@@ -24,9 +34,10 @@ class TokenSession(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     person = models.ForeignKey("keyadmin.Person", on_delete=models.PROTECT, related_name="token_sessions")
-    #: The person's `get_session_auth_hash` at sign-in. A new password, or signing out everywhere, changes the hash and
-    #: so ends the session.
+    #: The value of `binding_of` at the beginning. The session ends when the value is a different one.
     binding = models.CharField(max_length=64)
+    #: The key of the page session in which the session began; "" after a sign-in to the API.
+    page_session = models.CharField(max_length=40, blank=True, default="")
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
@@ -45,10 +56,25 @@ class TokenSession(models.Model):
         row = cls.objects.alive().filter(id=session, person=person).first()
         return row if row is not None and row.is_bound else None
 
+    @staticmethod
+    def binding_of(person: "Person", page_session: str = "") -> str:
+        """What a session depends on: a new password, or signing out everywhere, changes the value.
+
+        In a page session, a change of the person's roles, address or name changes it too.
+        """
+        auth_hash: str = person.get_session_auth_hash()
+        return hashlib.sha256(f"{auth_hash}:{person.revision}".encode()).hexdigest() if page_session else auth_hash
+
     @property
     def is_bound(self) -> bool:
-        """Whether the person's session hash is still the one of the sign-in."""
-        return bool(self.binding == self.person.get_session_auth_hash())
+        """Whether the binding is still the one of the beginning, and the page session has not ended."""
+        if self.binding != self.binding_of(self.person, self.page_session):
+            return False
+        return not self.page_session or self._page_session_is_alive()
+
+    def _page_session_is_alive(self) -> bool:
+        store = import_module(settings.SESSION_ENGINE).SessionStore(self.page_session)
+        return bool(store.get(SESSION_KEY) == str(self.person_id))
 
 
 class RefreshToken(models.Model):

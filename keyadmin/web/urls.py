@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from keyadmin.web.allow_lists import reports
+from keyadmin.web.api_docs import views as api_docs
 from keyadmin.web.explain import views as explain
 from keyadmin.web.organisations import settings
 from keyadmin.web.organisations import views as organisations
@@ -30,5 +31,6 @@ urlpatterns = [
     path("people/", include("keyadmin.web.people.urls")),
     path("", include("keyadmin.web.catalogue.urls")),
     path("settings/", settings.edit, name="settings"),
+    path("api-docs/token/", api_docs.issue_token, name="api-docs-token"),
     path("", include("keyadmin.web.account.urls")),
 ]

@@ -188,7 +188,7 @@ document.addEventListener("keydown", (event) => {
   const next = tab && tabForKey(tab, event.key);
   if (!next) return;
   event.preventDefault();
-  selectTab(next);
+  next.click(); // also for a tab that another script renders
   next.focus();
 });
 

@@ -16,10 +16,10 @@ KEYS = 15
 """Keys of each client."""
 
 
-def live(api: Server, headers: dict[str, str], client: int, organisation: str) -> list[int]:
+def live(own_server: Server, headers: dict[str, str], client: int, organisation: str) -> list[int]:
     """Run one client and return the statuses of its calls."""
     statuses = []
-    with api.connect() as connection:
+    with own_server.connect() as connection:
 
         def ask(method: str, path: str, body: Any) -> Any:
             sent = [*headers.items(), ("Content-Type", "application/json")]
@@ -36,14 +36,14 @@ def live(api: Server, headers: dict[str, str], client: int, organisation: str) -
     return statuses
 
 
-def test_changes_of_concurrent_clients_are_all_saved_and_recorded(api: Server, rows: CommittedRows) -> None:
+def test_changes_of_concurrent_clients_are_all_saved_and_recorded(own_server: Server, rows: CommittedRows) -> None:
     organisation = rows.organisation(default_expiry_days=None)
     head = ChainHead.objects.get()
     key = rows.key(organisation, scopes=["keys:read", "keys:write", "chats:read"], limit=1_000_000)
     token = token_of(rows.person(organisation, "owner"))
     callers = [{"X-API-Key": key.token.value}, {"Authorization": f"Bearer {token}"}]
     with ThreadPoolExecutor(CLIENTS) as pool:
-        work = [pool.submit(live, api, callers[n % 2], n, organisation.slug) for n in range(CLIENTS)]
+        work = [pool.submit(live, own_server, callers[n % 2], n, organisation.slug) for n in range(CLIENTS)]
         assert chain.verify().number >= head.number
         statuses = [status for each in work for status in each.result()]
     assert Counter(statuses) == {201: CLIENTS * KEYS, 200: 2 * CLIENTS * KEYS}

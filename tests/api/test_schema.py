@@ -82,10 +82,10 @@ def users(world: World, caller: str) -> dict[str, dict[str, str]]:
 
 @pytest.mark.parametrize("caller", ["key", "owner", "administrator"])
 def test_schemathesis_finds_no_difference_between_document_and_server(
-    api: Server, world: World, caller: str, tmp_path: Path
+    own_server: Server, world: World, caller: str, tmp_path: Path
 ) -> None:
     asking = users(world, caller)
-    document = api.request("/api/openapi.json").json
+    document = own_server.request("/api/openapi.json").json
     (tmp_path / "openapi.json").write_text(json.dumps(for_scheme(document, "key" if caller == "key" else "bearer")))
     auth = [
         {"name": name, "fixedHeaders": [{"name": key, "value": value} for key, value in headers.items()]}
@@ -101,7 +101,7 @@ def test_schemathesis_finds_no_difference_between_document_and_server(
             "openapi.json",
             "--checks=all",
             "--seed=5",
-            f"--url=http://localhost:{api.port}/",
+            f"--url=http://localhost:{own_server.port}/",
             f"--max-time={SECONDS}",
         ],
         cwd=tmp_path,

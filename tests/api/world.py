@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from uuid import uuid4
 
-from keyadmin.api.auth import issue_access_token
 from keyadmin.models import Channel, Event, Organisation, Person, Scope, ScopeRoute
-from keyadmin.operations.people import token_sessions
+from keyadmin.operations.people import access_tokens, token_sessions
 from tests.api.calling import bearer
 from tests.factories import ChannelFactory, KeyFactory, as_actor, invitation, password_link
 from tests.fixtures.committed_rows import CommittedRows
@@ -20,7 +19,7 @@ OTHER_KEYS: Final = ("master key", "bot's key", "public key", "compact key", "ol
 
 def token_of(person: Person) -> str:
     begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
-    return issue_access_token(begun)
+    return access_tokens.issue(begun)
 
 
 class World:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.browser import admin_scenes, bot_scenes, explain_scenes, key_scenes, scenes, usage_scenes
+from tests.browser import admin_scenes, api_docs_scenes, bot_scenes, explain_scenes, key_scenes, scenes, usage_scenes
 
 SCENES: Final[dict[str, scenes.Scene]] = (
     scenes.SCENES
@@ -11,4 +11,5 @@ SCENES: Final[dict[str, scenes.Scene]] = (
     | explain_scenes.SCENES
     | bot_scenes.SCENES
     | admin_scenes.SCENES
+    | api_docs_scenes.SCENES
 )

@@ -80,9 +80,11 @@ def shared_console() -> ConsoleRecorder:
 
 
 @pytest.fixture(scope="module")
-def context(browser: Browser, server: Server, demo: Demo, shared_console: ConsoleRecorder) -> Iterator[BrowserContext]:
+def context(
+    browser: Browser, own_server: Server, demo: Demo, shared_console: ConsoleRecorder
+) -> Iterator[BrowserContext]:
     """The system administrator's context. It closes before the rows that it shows are deleted."""
-    base_url = f"http://localhost:{server.port}"
+    base_url = f"http://localhost:{own_server.port}"
     with recorded_context(browser, base_url, shared_console, viewport={"width": 1280, "height": 900}) as context:
         context.add_cookies([{"name": "sessionid", "value": demo.session_cookie("maya"), "url": base_url}])
         yield context
@@ -130,8 +132,10 @@ def test_select_with_long_names_fits_every_width(page: Page, demo: Demo) -> None
     assert_fits(page)
 
 
-def test_sign_in_is_accessible_and_fits_every_width(browser: Browser, server: Server, console: ConsoleRecorder) -> None:
-    with recorded_context(browser, f"http://localhost:{server.port}", console) as context:
+def test_sign_in_is_accessible_and_fits_every_width(
+    browser: Browser, own_server: Server, console: ConsoleRecorder
+) -> None:
+    with recorded_context(browser, f"http://localhost:{own_server.port}", console) as context:
         page = context.new_page()
         for path in ("/account/login/", "/account/password/reset/"):
             page.goto(path)

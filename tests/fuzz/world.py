@@ -10,7 +10,6 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.utils import timezone
 
-from keyadmin.api.auth import issue_access_token
 from keyadmin.models import (
     AllowListEntry,
     Bot,
@@ -29,7 +28,7 @@ from keyadmin.models import (
     SystemRole,
 )
 from keyadmin.operations import keys
-from keyadmin.operations.people import links, token_sessions
+from keyadmin.operations.people import access_tokens, links, token_sessions
 from tests.factories import (
     OPERATOR,
     PASSWORD,
@@ -168,7 +167,7 @@ class World:
                 person=person, organisation=organisation, defaults={"role": organisation_role}
             )
         begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
-        known.headers = {"Authorization": f"Bearer {issue_access_token(begun)}"}
+        known.headers = {"Authorization": f"Bearer {access_tokens.issue(begun)}"}
         known.session = session_of(person)
         return known
 

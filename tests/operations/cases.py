@@ -260,6 +260,9 @@ SESSION_CASES: Final[dict[str, Operation]] = {
     "token_sessions.begin": lambda w, a: token_sessions.begin(
         actor=as_actor(w.person), binding=w.person.get_session_auth_hash()
     ),
+    "token_sessions.begin_on_page": lambda w, a: token_sessions.begin_on_page(
+        actor=as_actor(w.person), page_session="k" * 32
+    ),
     "token_sessions.refresh": lambda w, a: token_sessions.refresh(actor=as_actor(w.person), token=w.refresh_token),
     "token_sessions.end": lambda w, a: token_sessions.end(actor=as_actor(w.person), token=w.refresh_token),
     "sessions.request_confirmation": lambda w, a: sessions.request_confirmation(

@@ -16,10 +16,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from keyadmin.api.auth import issue_access_token
 from keyadmin.management.base import ExitCode
 from keyadmin.models import Event, Organisation, Person
-from keyadmin.operations.people import token_sessions
+from keyadmin.operations.people import access_tokens, token_sessions
 from tests.api.calling import call
 from tests.factories import BotFactory, KeyFactory, as_actor
 from tests.operations import cases
@@ -83,7 +82,7 @@ def interfaces(values: dict[str, str], cast: dict[str, Person]) -> dict[str, Cal
         client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])
         sessions[role] = client.cookies[settings.SESSION_COOKIE_NAME].value
         begun = token_sessions.begin(actor=as_actor(person), binding=person.get_session_auth_hash())
-        tokens[role] = {"Authorization": f"Bearer {issue_access_token(begun)}"}
+        tokens[role] = {"Authorization": f"Bearer {access_tokens.issue(begun)}"}
         client.cookies.clear()
 
     def page(role: str, case: InterfaceCase) -> tuple[str, str]:

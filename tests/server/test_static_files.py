@@ -44,8 +44,9 @@ def requested_by(html: str, collected: Path) -> set[str]:
 
 
 @pytest.mark.django_db
-def test_page_makes_at_most_twelve_static_requests_all_hashed(collected: Path) -> None:
-    requested = requested_by(Client().get("/account/login/").content.decode(), collected)
+@pytest.mark.parametrize("path", ["/account/login/", "/api/docs"])
+def test_page_makes_at_most_twelve_static_requests_all_hashed(collected: Path, path: str) -> None:
+    requested = requested_by(Client().get(path).content.decode(), collected)
     assert len(requested) <= MAX_STATIC_REQUESTS, sorted(requested)
     assert [name for name in requested if not HASHED.search(name)] == []
     assert any("inter-latin" in name for name in requested)

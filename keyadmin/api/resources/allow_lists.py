@@ -28,7 +28,7 @@ OwnerId = Annotated[UUID | None, Field(strict=False)]
 
 class KeyName(BaseModel):
     id: UUID
-    name: str
+    name: str = Field(examples=["CRM integration"])
 
 
 class EntryOut(BaseModel):

@@ -34,7 +34,7 @@ PAGE_SIZE: Final = 100
 class NewApiKey(Body):
     """`expires_at` null: the key never expires. Absent: as late as the organisation and the calling key allow."""
 
-    name: str
+    name: str = Field(examples=["Production Integration"])
     expires_at: Moment = None
 
 
@@ -47,19 +47,22 @@ class ListedKey(BaseModel):
     id: UUID
     name: str = Field(examples=["Production Integration"])
     key_prefix: str = Field(description="Eight characters by which people recognise the key.", examples=["a1b2c3d4"])
-    last_used_at: str | None
+    last_used_at: str | None = Field(examples=["2026-11-29T14:02:00Z"])
     expires_at: str | None = Field(examples=["2026-12-31T23:59:59Z"])
-    is_active: bool
-    created_at: str
+    is_active: bool = Field(examples=[True])
+    created_at: str = Field(examples=["2026-08-04T09:30:00Z"])
 
 
 class CreatedKey(BaseModel):
     id: UUID
-    name: str
-    key: str | None = Field(description="Shown once; null if the same Idempotency-Key is sent again.")
-    key_prefix: str
-    expires_at: str | None
-    created_at: str
+    name: str = Field(examples=["Production Integration"])
+    key: str | None = Field(
+        description="Shown once; null if the same Idempotency-Key is sent again.",
+        examples=["kad_a1b2c3d4e5f6a7b8_SECRET"],
+    )
+    key_prefix: str = Field(examples=["a1b2c3d4"])
+    expires_at: str | None = Field(examples=["2026-12-31T23:59:59Z"])
+    created_at: str = Field(examples=["2026-08-04T09:30:00Z"])
 
 
 class KeyList(BaseModel):
@@ -73,7 +76,7 @@ class KeyCreated(BaseModel):
 
 
 class Message(BaseModel):
-    message: str
+    message: str = Field(examples=["API key deleted successfully"])
 
 
 class KeyDeleted(BaseModel):
@@ -99,7 +102,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[ApiKeyQuery]
         KeyCreated, scope="keys:write", links=openapi.links_to("key", "api_keys_delete", pointer="data/id")
     ),
 )
-def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisation: str = "") -> Status[KeyCreated]:
+def create(request: ApiRequest, response: HttpResponse, new: NewApiKey, organisation: Slug = "") -> Status[KeyCreated]:
     """Create a key."""
     actor, owner = actor_of(request), organisation_of(request, organisation)
     grant = {"inherits": True} if actor.kind is ActorKind.PERSON else _grant_of_key(actor, owner.id)

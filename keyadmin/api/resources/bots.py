@@ -26,9 +26,9 @@ class BotOut(BaseModel):
     id: UUID
     organisation: OrganisationName
     name: str = Field(examples=["Release bot"])
-    description: str
-    is_conversational: bool = Field(description="false: the bot exists only to own keys.")
-    is_active: bool = Field(description="false: all keys of the bot are paused.")
+    description: str = Field(examples=["Deploys releases"])
+    is_conversational: bool = Field(description="false: the bot exists only to own keys.", examples=[False])
+    is_active: bool = Field(description="false: all keys of the bot are paused.", examples=[True])
     networks: list[str] = Field(
         description="The bot's allow-list, which restricts all its keys.", examples=[["203.0.113.0/24"]]
     )

@@ -36,7 +36,7 @@ class HypotheticalCall(Body):
 
 class ExplainedKey(BaseModel):
     id: UUID
-    key_id: str | None
+    key_id: str | None = Field(examples=["kad_a1b2c3d4e5f6a7b8"])
     name: str = Field(examples=["CRM integration"])
 
 
@@ -44,8 +44,8 @@ class ExplainedCall(BaseModel):
     method: str = Field(examples=["GET"])
     path: str = Field(examples=["/api/export"])
     address: str | None = Field(examples=["203.0.113.24"])
-    channel: str | None
-    on_behalf_of: str | None
+    channel: str | None = Field(examples=["whatsapp"])
+    on_behalf_of: str | None = Field(examples=["jonas@northwind.example"])
 
 
 class RuleOut(BaseModel):
@@ -87,7 +87,7 @@ class ExplanationOut(BaseModel):
     rate_limit: RateLimitOut
 
 
-@router.post("/explain", url_name="explain", **openapi.action(ExplanationOut, scope="keys:read"))
+@router.post("/explain", url_name="explain", **openapi.action(ExplanationOut, scope="keys:read", is_read_only=True))
 def explain_(request: ApiRequest, body: HypotheticalCall) -> dict[str, Any]:
     """Explain whether this key would be allowed this call, and which rule decides. Nothing is called or counted."""
     key = find_key(actor_of(request), body.key)

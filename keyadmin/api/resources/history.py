@@ -20,40 +20,56 @@ from keyadmin.operations.audit.export import ExportFormat
 
 router = Router(tags=["History"])
 
-_MEDIA_TYPES: Final = [media_type.partition(";")[0] for media_type in exports.MEDIA_TYPES.values()]
+#: The beginning of a file in each format.
+_EXPORT_EXAMPLES: Final = {
+    ExportFormat.CSV: "number,at,type,actor,…\n12408,2026-11-29T14:02:00.123456Z,key.edited,Jonas Lind,…\n",
+    ExportFormat.JSON_LINES: '{"number": 12408, "at": "2026-11-29T14:02:00.123456Z", "type": "key.edited", …}\n',
+}
+_EXPORT_CONTENT: Final = {
+    exports.MEDIA_TYPES[each].partition(";")[0]: {"schema": {"type": "string", "examples": [example]}}
+    for each, example in _EXPORT_EXAMPLES.items()
+}
 
 
 class ActorOut(BaseModel):
-    kind: str = Field(description="person, key, command or system.")
+    kind: str = Field(description="person, key, command or system.", examples=["person"])
     id: UUID | None
-    label: str
-    interface: str = Field(description="page, api, command or background.")
-    ip: str | None
-    user_agent: str
+    label: str = Field(examples=["Jonas Lind"])
+    interface: str = Field(description="page, api, command or background.", examples=["page"])
+    ip: str | None = Field(examples=["203.0.113.24"])
+    user_agent: str = Field(examples=["Mozilla/5.0"])
 
 
 class TargetOut(BaseModel):
     kind: str = Field(examples=["key"])
-    id: str
-    label: str
+    id: str = Field(examples=["9b2d1c4e-5f60-4a7b-8c9d-0e1f2a3b4c5d"])
+    label: str = Field(examples=["CRM integration"])
 
 
 class EventOut(BaseModel):
     """An event. Its labels are those at the time of the event."""
 
-    number: int
-    format: int = Field(description="Number of the canonical form from which the hash is computed.")
+    number: int = Field(examples=[12408])
+    format: int = Field(description="Number of the canonical form from which the hash is computed.", examples=[1])
     at: str = Field(description="With microseconds, as in the hash.", json_schema_extra={"format": "date-time"})
     type: str = Field(examples=["key.edited"])
     actor: ActorOut
     organisation: UUID | None
-    organisation_label: str
+    organisation_label: str = Field(examples=["Northwind"])
     target: TargetOut
-    changes: dict[str, list[Any]] = Field(description="By field: [value before, value after].")
-    reason: str
-    request_id: str
-    previous_hash: str = Field(description="The hash of the event before it.")
-    hash: str = Field(description="SHA-256 of the previous hash and this event, in hexadecimal.")
+    changes: dict[str, list[Any]] = Field(
+        description="By field: [value before, value after].", examples=[{"name": ["CRM", "CRM integration"]}]
+    )
+    reason: str = Field(examples=["Requested in ticket 4711"])
+    request_id: str = Field(examples=["01hzxw3p5f"])
+    previous_hash: str = Field(
+        description="The hash of the event before it.",
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"],
+    )
+    hash: str = Field(
+        description="SHA-256 of the previous hash and this event, in hexadecimal.",
+        examples=["60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"],
+    )
 
     @classmethod
     def of(cls, event: Any) -> Self:
@@ -91,7 +107,7 @@ def list_(request: ApiRequest, response: HttpResponse, query: Query[HistoryQuery
 @router.get(
     "/history/export",
     url_name="history-export",
-    **openapi.row(None, scope="history:read", content={name: {"schema": {"type": "string"}} for name in _MEDIA_TYPES}),
+    **openapi.row(None, scope="history:read", content=_EXPORT_CONTENT),
 )
 def export_(request: ApiRequest, query: Query[ExportQuery]) -> HttpResponseBase:
     """Export the events that match the filters as a file, newest first. The export is recorded before it begins."""

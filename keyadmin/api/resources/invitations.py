@@ -65,7 +65,8 @@ class InvitationOut(BaseModel):
 class InvitedOut(BaseModel):
     invitation: InvitationOut
     link: str | None = Field(
-        description="Link by which the invited person chooses a password, shown once. null: it is only mailed to them."
+        description="Link by which the invited person chooses a password, shown once. null: it is only mailed to them.",
+        examples=["https://keys.example.com/welcome/…"],
     )
 
 

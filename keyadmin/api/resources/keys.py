@@ -113,33 +113,37 @@ class KeyOut(BaseModel):
         description="For X-API-Key-Id. null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
     )
     name: str = Field(examples=["CRM integration"])
-    description: str
+    description: str = Field(examples=["Creates a chat for every new deal"])
     kind: str = Field(description="master, standard, bot or public.", examples=["standard"])
     masked: str = Field(
         description="Prefix and eight characters by which people recognise the key.", examples=["kad_a1b2c3d4"]
     )
     organisation: OrganisationName
     bot: BotName | None
-    status: str = Field(description="revoked, expired, paused, expiring or active: the first that applies.")
+    status: str = Field(
+        description="revoked, expired, paused, expiring or active: the first that applies.", examples=["active"]
+    )
     scopes: list[str] = Field(description="The key's own scopes. Empty if it inherits.", examples=[["chats:read"]])
-    inherits: bool = Field(description="true: it may do what its creator's current roles allow.")
+    inherits: bool = Field(description="true: it may do what its creator's current roles allow.", examples=[False])
     effective_scopes: list[str] = Field(
         description="The scopes that the key has now: its own, or those that it inherits.", examples=[["chats:read"]]
     )
-    channels: list[str] = Field(description="Slugs of the channels to which the key is restricted. Empty: all.")
+    channels: list[str] = Field(
+        description="Slugs of the channels to which the key is restricted. Empty: all.", examples=[["whatsapp"]]
+    )
     networks: list[str] = Field(
         description="The key's own allow-list. Empty: any address.", examples=[["203.0.113.0/24"]]
     )
     tier: TierName
     expires_at: datetime | None
     revoked_at: datetime | None
-    revoked_reason: str
+    revoked_reason: str = Field(examples=["Machine retired"])
     created_at: datetime
-    created_by: str
+    created_by: str = Field(examples=["Jonas Lind"])
     revision: Revision
-    total_calls: int
+    total_calls: int = Field(examples=[41000])
     last_used_at: datetime | None
-    last_used_ip: str | None
+    last_used_ip: str | None = Field(examples=["203.0.113.24"])
     old_secret_until: datetime | None = Field(description="When the previous secret stops working.")
 
     @classmethod
@@ -178,8 +182,8 @@ class KeyOut(BaseModel):
 class IssuedOut(KeyOut):
     """A key with its secret. For a repeated Idempotency-Key, `key` and `secret` are null."""
 
-    key: str | None = Field(description="The API key, shown once.")
-    secret: str | None = Field(description="For X-API-Key-Secret. null in the compact format.")
+    key: str | None = Field(description="The API key, shown once.", examples=["kad_a1b2c3d4e5f6a7b8_SECRET"])
+    secret: str | None = Field(description="For X-API-Key-Secret. null in the compact format.", examples=["SECRET"])
 
 
 def _require_bot_filter(value: str) -> str:
@@ -209,11 +213,11 @@ class UsageQuery(ListFilters):
 
 
 class Calls(BaseModel):
-    ok: int = Field(description="Allowed.")
-    permission: int = Field(description="Denied: no permission for the call.")
-    address: int = Field(description="Denied: address not allowed.")
-    limited: int = Field(description="Denied: hourly limit reached.")
-    expired: int = Field(description="Denied: the key was revoked, expired or paused.")
+    ok: int = Field(description="Allowed.", examples=[412])
+    permission: int = Field(description="Denied: no permission for the call.", examples=[3])
+    address: int = Field(description="Denied: address not allowed.", examples=[0])
+    limited: int = Field(description="Denied: hourly limit reached.", examples=[0])
+    expired: int = Field(description="Denied: the key was revoked, expired or paused.", examples=[0])
 
 
 class CallsOfDay(Calls):

@@ -31,16 +31,18 @@ class OrganisationOut(BaseModel):
     id: UUID
     slug: str = Field(examples=["northwind"])
     name: str = Field(examples=["Northwind"])
-    is_active: bool = Field(description="false: all keys of the organisation are paused.")
+    is_active: bool = Field(description="false: all keys of the organisation are paused.", examples=[True])
     key_prefix: str = Field(examples=["kad"])
     key_format: KeyFormat
     tier: TierName = Field(description="The default tier of new keys.")
     default_expiry_days: int | None = Field(
-        description="Days until expiry that pages propose for a new key. null: never."
+        description="Days until expiry that pages propose for a new key. null: never.", examples=[90]
     )
-    max_expiry_days: int | None = Field(description="Maximum lifetime of a key in days. null: no limit.")
-    may_never_expire: bool = Field(description="Whether keys without an expiry are allowed.")
-    usage_retention_days: int = Field(description="Days for which usage is kept.")
+    max_expiry_days: int | None = Field(
+        description="Maximum lifetime of a key in days. null: no limit.", examples=[365]
+    )
+    may_never_expire: bool = Field(description="Whether keys without an expiry are allowed.", examples=[False])
+    usage_retention_days: int = Field(description="Days for which usage is kept.", examples=[400])
     created_at: datetime
     revision: Revision
 

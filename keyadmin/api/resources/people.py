@@ -39,7 +39,9 @@ class PersonOut(BaseModel):
     id: UUID
     name: str = Field(examples=["Jonas Lind"])
     email: str = Field(examples=["jonas@northwind.example"])
-    email_verified: bool = Field(description="Whether a link that was mailed to this address was used.")
+    email_verified: bool = Field(
+        description="Whether a link that was mailed to this address was used.", examples=[True]
+    )
     status: AccountStatus
     system_role: SystemRoleName
     roles: list[RoleOut]
@@ -68,7 +70,8 @@ class PersonOut(BaseModel):
 class LinkedOut(BaseModel):
     person: PersonOut
     link: str | None = Field(
-        description="Link by which the person chooses a password, shown once. null: it is only mailed to them."
+        description="Link by which the person chooses a password, shown once. null: it is only mailed to them.",
+        examples=["https://keys.example.com/welcome/…"],
     )
 
 

@@ -38,21 +38,21 @@ class RouteIn(Body):
 
 
 class RouteOut(BaseModel):
-    method: str
-    pattern: str
-    channel_from: str
+    method: str = Field(examples=["GET"])
+    pattern: str = Field(examples=["/api/chats"])
+    channel_from: str = Field(examples=["header"])
 
 
 class ScopeOut(BaseModel):
     name: str = Field(examples=["chats:read"])
     resource: str = Field(examples=["Chats"])
     label: str = Field(examples=["Read chats"])
-    caption: str
-    explanation: str
+    caption: str = Field(examples=["Read chats and messages"])
+    explanation: str = Field(examples=["Read chats, their messages and attachments."])
     ability: str = Field(description="Completes “This key can …”.", examples=["read chats"])
-    is_sensitive: bool = Field(description="true: it allows writing or exporting.")
-    position: int
-    is_own: bool = Field(description="true: a scope of keyadmin itself, which cannot be changed.")
+    is_sensitive: bool = Field(description="true: it allows writing or exporting.", examples=[False])
+    position: int = Field(examples=[10])
+    is_own: bool = Field(description="true: a scope of keyadmin itself, which cannot be changed.", examples=[False])
     routes: list[RouteOut]
     revision: Revision
 

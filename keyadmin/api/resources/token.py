@@ -11,15 +11,15 @@ from ninja import Router, Status
 from pydantic import BaseModel, Field
 
 from keyadmin.api import errors, openapi
-from keyadmin.api.auth import ACCESS_TOKEN_LIFETIME, issue_access_token, person_actor
+from keyadmin.api.auth import person_actor
 from keyadmin.api.schemas import Body
 from keyadmin.conf import conf
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.models import Person
-from keyadmin.operations.people import token_sessions
+from keyadmin.operations.people import access_tokens, token_sessions
 from keyadmin.operations.people.sign_in import SignInAdapter
-from keyadmin.operations.people.token_sessions import SessionGrant
+from keyadmin.operations.people.token_sessions import ACCESS_TOKEN_LIFETIME, SessionGrant
 
 router = Router(tags=["Tokens of people"])
 
@@ -33,14 +33,18 @@ class SignIn(Body):
 
 
 class Refresh(Body):
-    refresh_token: Annotated[str, Field(max_length=200)]
+    refresh_token: Annotated[str, Field(max_length=200)] = Field(examples=["mF_9.B5f-4.1JqM"])
 
 
 class Tokens(BaseModel):
-    access_token: str = Field(description="A JWT for `Authorization: Bearer`.")
+    access_token: str = Field(
+        description="A JWT for `Authorization: Bearer`.", examples=["eyJhbGciOiJIUzI1NiIsInR5cCI6ImF0K2p3dCJ9.…"]
+    )
     token_type: str = "Bearer"  # noqa: S105 - the name of a scheme
     expires_in: int = Field(description="Seconds for which the access token is valid.", examples=[600])
-    refresh_token: str = Field(description="Valid for one use. A second use ends the session.")
+    refresh_token: str = Field(
+        description="Valid for one use. A second use ends the session.", examples=["mF_9.B5f-4.1JqM"]
+    )
 
 
 @router.post("/token", auth=None, url_name="token", **openapi.public(Tokens))
@@ -105,4 +109,4 @@ def _session_owner(request: HttpRequest, body: Refresh) -> Actor:
 
 def _tokens(session: SessionGrant) -> Tokens:
     lifetime = int(ACCESS_TOKEN_LIFETIME.total_seconds())
-    return Tokens(access_token=issue_access_token(session), expires_in=lifetime, refresh_token=session.refresh)
+    return Tokens(access_token=access_tokens.issue(session), expires_in=lifetime, refresh_token=session.refresh)

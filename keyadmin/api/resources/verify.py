@@ -40,12 +40,12 @@ START_WITHIN_SECONDS: Final = 0.8
 class ReceivedCall(StrictBody):
     """A call as the service received it. `address` is the client's; null if it is unknown."""
 
-    key: str | None = None
+    key: str | None = Field(default=None, examples=["kad_a1b2c3d4e5f6a7b8_SECRET"])
     key_id: str | None = None
     secret: str | None = None
-    method: str
-    path: str
-    address: str | None = None
+    method: str = Field(examples=["GET"])
+    path: str = Field(examples=["/api/chats"])
+    address: str | None = Field(default=None, examples=["203.0.113.24"])
     channel: str | None = None
     on_behalf_of: str | None = None
     cost: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
@@ -67,8 +67,8 @@ OneOrManyCalls = Annotated[
 
 class VerifiedKey(BaseModel):
     id: UUID
-    key_id: str | None
-    name: str
+    key_id: str | None = Field(examples=["kad_a1b2c3d4e5f6a7b8"])
+    name: str = Field(examples=["CRM integration"])
     organisation: OrganisationName
     bot: BotName | None
 
@@ -80,16 +80,18 @@ class UnknownKey(BaseModel):
 
 
 class VerifiedRateLimit(BaseModel):
-    limit: int | None = Field(description="The maximum number of calls in any rolling hour.")
-    remaining: int | None
-    retry_after: int | None = Field(description="Seconds to wait before the next attempt.")
+    limit: int | None = Field(description="The maximum number of calls in any rolling hour.", examples=[1000])
+    remaining: int | None = Field(examples=[588])
+    retry_after: int | None = Field(description="Seconds to wait before the next attempt.", examples=[None])
 
 
 class Decision(BaseModel):
-    allowed: bool
+    allowed: bool = Field(examples=[True])
     status: int = Field(description="HTTP status to answer the call with.", examples=[200])
     reason: str = Field(description="ok, or why the call is denied.", examples=["ok"])
-    detail: str | None = Field(default=None, description="Text for the caller; null if the call is allowed.")
+    detail: str | None = Field(
+        default=None, description="Text for the caller; null if the call is allowed.", examples=[None]
+    )
     key: VerifiedKey | UnknownKey | None = Field(default=None, description="null: the secret was not proven.")
     scopes: list[str] = Field(default=[], examples=[["chats:read"]])
     on_behalf_of: PersonName | None = None

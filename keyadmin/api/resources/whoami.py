@@ -19,21 +19,21 @@ router = Router(tags=["Who am I"])
 class TierUsage(BaseModel):
     name: str = Field(examples=["Standard"])
     hourly_limit: int = Field(examples=[1000])
-    remaining: int = Field(description="Calls left in this rolling hour.")
+    remaining: int = Field(description="Calls left in this rolling hour.", examples=[588])
 
 
 class CallingKey(BaseModel):
     id: UUID
-    key_id: str | None
-    name: str
-    kind: KeyKind
+    key_id: str | None = Field(examples=["kad_a1b2c3d4e5f6a7b8"])
+    name: str = Field(examples=["CRM integration"])
+    kind: KeyKind = Field(examples=["bot"])
     organisation: OrganisationName
     bot: BotName | None
     expires_at: datetime | None = Field(
         description="When the credential of this call stops working. During the grace period of a replaced secret: "
         "the end of that period. null: never."
     )
-    scopes: list[str]
+    scopes: list[str] = Field(examples=[["chats:read"]])
     tier: TierUsage
     on_behalf_of: PersonName | None
 
@@ -41,8 +41,8 @@ class CallingKey(BaseModel):
 class CallingPerson(BaseModel):
     id: UUID
     kind: Literal["person"] = "person"
-    name: str
-    email: str
+    name: str = Field(examples=["Jonas Lind"])
+    email: str = Field(examples=["jonas@northwind.example"])
     system_role: SystemRole | Literal[""]
     roles: list[RoleOut]
 

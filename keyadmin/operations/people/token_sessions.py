@@ -1,10 +1,14 @@
-"""Operations on API sessions of people: begin, refresh, end. A refresh token can be used once; it is then replaced."""
+"""Operations on API sessions of people: begin, refresh, end. A refresh token can be used once; it is then replaced.
+
+A session that a page begins has no refresh token.
+"""
 
 import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from django.conf import settings
@@ -16,10 +20,15 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.models import EventType, Person, RefreshToken, TokenSession
 from keyadmin.operations import audit
 
+ACCESS_TOKEN_LIFETIME: Final = timedelta(minutes=10)
+
 
 @dataclass(frozen=True, slots=True)
 class SessionGrant:
-    """A session, and `refresh`, the only copy of its newest refresh token. `at` is the database's time."""
+    """A session, and `refresh`, the only copy of its newest refresh token, "" for a session of a page.
+
+    `at` is the database's time.
+    """
 
     session: UUID
     person: UUID
@@ -35,15 +44,27 @@ def begin(*, actor: Actor, binding: str) -> SessionGrant:
     """
     with audit.audited_transaction(actor):
         person = Person.objects.active().filter(id=actor.id).first()
-        if person is None or not constant_time_compare(person.get_session_auth_hash(), binding):
+        if person is None or not constant_time_compare(TokenSession.binding_of(person), binding):
             raise NotFoundError
-        now = audit.database_time()
-        TokenSession.objects.filter(person=person, expires_at__lte=now).delete()
-        expires_at = now + timedelta(seconds=settings.SESSION_COOKIE_AGE)
-        session = TokenSession.objects.create(person=person, binding=binding, created_at=now, expires_at=expires_at)
-        grant = SessionGrant(session.id, person.id, now, _create_refresh_token(session))
+        session = _create(person, timedelta(seconds=settings.SESSION_COOKIE_AGE))
+        grant = SessionGrant(session.id, person.id, session.created_at, _create_refresh_token(session))
         audit.record(EventType.SIGNED_IN, actor=actor, target=person)
     return grant
+
+
+def begin_on_page(*, actor: Actor, page_session: str) -> SessionGrant:
+    """Begin a session of the actor for requests that they send from a page, where they are signed in.
+
+    It lasts for one access token, and at most as long as the page session with this key. Raises NotFoundError for a
+    deactivated person.
+    """
+    with audit.audited_transaction(actor):
+        person = Person.objects.active().filter(id=actor.id).first()
+        if person is None:
+            raise NotFoundError
+        session = _create(person, ACCESS_TOKEN_LIFETIME, page_session)
+        audit.record(EventType.TOKEN_ISSUED, actor=actor, target=person)
+    return SessionGrant(session.id, person.id, session.created_at, refresh="")
 
 
 def refresh(*, actor: Actor, token: str) -> SessionGrant | None:
@@ -96,6 +117,20 @@ def _lock(actor: Actor, token: str) -> RefreshToken:
 def _end(session: TokenSession, now: datetime) -> None:
     session.ended_at = now
     session.save(update_fields=("ended_at",))
+
+
+def _create(person: Person, lifetime: timedelta, page_session: str = "") -> TokenSession:
+    """A new session. The person's expired ones are deleted."""
+    now = audit.database_time()
+    TokenSession.objects.filter(person=person, expires_at__lte=now).delete()
+    session: TokenSession = TokenSession.objects.create(
+        person=person,
+        binding=TokenSession.binding_of(person, page_session),
+        page_session=page_session,
+        created_at=now,
+        expires_at=now + lifetime,
+    )
+    return session
 
 
 def _create_refresh_token(session: TokenSession) -> str:

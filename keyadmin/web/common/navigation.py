@@ -13,7 +13,6 @@ from django.utils.functional import Promise, SimpleLazyObject, cached_property
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from keyadmin.conf import conf
 from keyadmin.models import Bot, Key, Organisation
 from keyadmin.web.common import capped_count, htmx, preferences, querystring
 from keyadmin.web.common.current_user import SWITCHABLE_PAGES, CurrentUser, get_current_user
@@ -120,7 +119,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     context: dict[str, Any] = {
         "theme": preferences.get_theme(request),
         "shortcuts_off": preferences.are_shortcuts_off(request),
-        "api_docs_url": f"{conf.api_prefix}docs",
+        "api_docs_url": reverse("api-docs"),
     }
     for name in ("me", "navigation", "switcher"):
         context[name] = _lazy_attribute(request, lazy_shell, name)
