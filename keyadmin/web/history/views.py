@@ -157,6 +157,7 @@ def _filter_chips(path: str, query: dict[str, str], events: list[Any]) -> list[d
     labels = {name: str(field.label) for name, field in HistoryFilters.base_fields.items()}
     return [
         {
+            "name": name,
             "label": labels[name],
             "value": _chip_value(name, value, events),
             "remove_url": querystring.link(path, query, **{name: ""}),
