@@ -37,7 +37,9 @@ _CLOCK_TOLERANCE: Final = timedelta(hours=1)
 _BLOCK_MARK: Final = "\x01"
 #: The characters between words. Keep them equal to those in `event_terms`.
 _SEPARATORS: Final = re.compile(r"[\x00-/:-@\[-`{-\x7f\u00a0\u2000-\u206f\u3000\s]+")
-_ADDRESS: Final = re.compile(r"(?=.*[0-9a-f])[0-9a-f]*[.:][0-9a-f]*[.:][0-9a-f.:]*(/[0-9]*)?", re.IGNORECASE)
+_is_address: Final = re.compile(
+    r"(?=.*[0-9a-f])[0-9a-f]*[.:][0-9a-f]*[.:][0-9a-f.:]*(/[0-9]*)?", re.IGNORECASE
+).fullmatch
 #: Characters of a word from which on it also matches longer words. Too many words begin with a shorter one.
 _MIN_PREFIX_LENGTH: Final = 3
 _MAX_WORD_LENGTH: Final = 60
@@ -81,7 +83,7 @@ class EventFilter:
         for piece in normalise(self.text).split():
             if identifier := _uuid_or_empty(piece):
                 conditions.append(_any_of([_column_is(column, identifier) for column in _ID_COLUMNS]))
-            elif _ADDRESS.fullmatch(piece):
+            elif _is_address(piece):
                 conditions.append(_quoted(f"n~{piece.replace(':', ';')}") + ":*")
             else:
                 conditions += [_word_condition(word, _ANY_TEXT) for word in _split(piece)]
