@@ -272,9 +272,13 @@ function productElements({ React }) {
         const self = /** @type {any} */ (this);
         const sendNow = self.handleValidationResultPass;
         self.handleValidationResultPass = async () => {
-          const { method, path, operation } = self.props;
+          const { method, path, operation, specSelectors } = self.props;
+          const values = specSelectors.parameterValues([path, method]);
+          const address = path.replace(/{(\w+)}/g, (/** @type {string} */ name, /** @type {string} */ key) =>
+            values.get(`path.${key}`, name),
+          );
           const isRead = READS.includes(method) || operation.get("x-read-only");
-          if (isRead || (await askToSend(`${method.toUpperCase()} ${path}`))) sendNow();
+          if (isRead || (await askToSend(`${method.toUpperCase()} ${address}`))) sendNow();
         };
       }
 

@@ -66,7 +66,7 @@ def test_person_tries_requests_until_they_sign_out(jonas: Page, demo: Demo, base
     details = try_out(jonas, "DELETE", "/api/keys/{key}")
     details.get_by_role("textbox").first.fill(str(key.id))
     details.get_by_role("button", name="Execute").click()
-    expect(modal(jonas)).to_contain_text("DELETE /api/keys/{key}")
+    expect(modal(jonas)).to_contain_text(f"DELETE /api/keys/{key.id}")
     expect(modal(jonas).get_by_role("button", name="Cancel")).to_be_focused()
     jonas.keyboard.press("Enter")
     expect(jonas.locator("dialog")).to_have_count(0)
