@@ -22,7 +22,7 @@ from tests.fixtures.committed_rows import CommittedRows
 from tests.live.servers import Server
 
 CONFIG: Final = Path(__file__).with_name("schemathesis.toml")
-SECONDS: Final = 15
+SECONDS: Final = 10
 """Seconds of each of the three runs."""
 SCOPES: Final = ("keys:read", "keys:write", "keys:verify", "history:read", "chats:read")
 
@@ -107,7 +107,7 @@ def test_schemathesis_finds_no_difference_between_document_and_server(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=4 * SECONDS,
+        timeout=6 * SECONDS,
         check=False,
     )
     assert run.returncode == 0, run.stdout[-20_000:] + run.stderr[-2_000:]
