@@ -10,6 +10,7 @@ same requests. The tables are written to DIR as fuzz.json and fuzz.md. The exit 
 import argparse
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,7 @@ PARTS: Final = ("api", "pages", "verify", "servers", "documents", "widths")
 
 def main(arguments: list[str]) -> int:
     options = _options(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are ended
     with tempfile.TemporaryDirectory(prefix="keyadmin-fuzz-") as name:
         folder = Path(name)
         with EmbeddedPostgres(folder / "postgres", settings=SETTINGS) as database:

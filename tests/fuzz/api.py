@@ -245,10 +245,11 @@ class ApiRun:
 
     def _object(self, schema: dict[str, Any], caller: Caller, random: Random, depth: int) -> dict[str, Any]:
         required, density = schema.get("required", ()), random.choice((8, 8, 45))
+        often = {"organisation": 85, "key": 60}
         chosen = [
             name
             for name in schema.get("properties", {})
-            if name in required or (depth < _MAX_DEPTH and values.is_hit(random, density))
+            if name in required or (depth < _MAX_DEPTH and values.is_hit(random, often.get(name, density)))
         ]
         return {name: self._valid(schema["properties"][name], name, caller, random, depth + 1) for name in chosen}
 

@@ -11,6 +11,7 @@ from tests.fixtures.committed_rows import CommittedRows
 from tests.fuzz.api import ROLES, ApiRun
 from tests.fuzz.documents import run_schemathesis
 from tests.fuzz.pages import PagesRun
+from tests.fuzz.raw import RawRun
 from tests.fuzz.results import Results
 from tests.fuzz.sending import InProcess, OverHttp
 from tests.fuzz.verify import VerifyRun
@@ -54,12 +55,13 @@ def run(options: argparse.Namespace, database_url: str, folder: Path) -> Results
                 PagesRun(
                     world, over_http, results, count=few, roles=people, only=options.only, part="pages by HTTP"
                 ).run()
+                RawRun(world, running.port, results).run()
                 report("servers")
             over_http.close()
             if "documents" in parts:
                 run_schemathesis(world, running.port, results, folder, count=count, roles=callers)
                 report("documents")
             if "widths" in parts:
-                WidthsRun(world, long_rows, running.port, results).run()
+                WidthsRun(world, long_rows, running.port, results, only=options.only).run()
                 report("widths")
     return results

@@ -97,9 +97,9 @@ def name(random: Random) -> str:
 
 
 def text(random: Random) -> str:
-    return random.choice(
-        ("", "Copies every chat.", "Copies every chat at night. " * 8, f"See {LONG_WORD}", "Línea\nnueva")
-    )
+    if is_hit(random, 5):
+        return ""
+    return random.choice(("Copies every chat.", "It copies every chat. " * 8, f"See {LONG_WORD}", "Línea nueva"))
 
 
 def network(random: Random) -> str:
