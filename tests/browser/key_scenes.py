@@ -117,7 +117,7 @@ def _bulk_result(page: Page) -> None:
 
 def _filters(page: Page) -> None:
     open_list(page)
-    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Filter", exact=True).click()
     expect(page.get_by_label("Permission")).to_be_visible()
 
 
