@@ -47,7 +47,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "django_htmx",
-    "lucide",
 ]
 
 MIDDLEWARE = [
@@ -84,10 +83,10 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "django.templatetags.static",
                 "django_htmx.templatetags.django_htmx",
+                "keyadmin.web.templatetags.icons",
                 "keyadmin.web.templatetags.pasted",
                 "keyadmin.web.templatetags.pictures",
                 "keyadmin.web.templatetags.ui",
-                "lucide.templatetags.lucide",
             ],
             "libraries": {"history": "keyadmin.web.templatetags.history"},
             "context_processors": [
