@@ -154,8 +154,11 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 if PRODUCTION:
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
     KEYADMIN_DEVICE_COOKIE_NAME = "__Host-device"
-    SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    # One hour, so that a mistake does not last. More only if the operator says so.
+    SECURE_HSTS_SECONDS = env.integer("KEYADMIN_HSTS_SECONDS", 60 * 60, maximum=2 * 365 * 24 * 60 * 60)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("KEYADMIN_HSTS_SUBDOMAINS", default=False)
+    SECURE_HSTS_PRELOAD = env.flag("KEYADMIN_HSTS_PRELOAD", default=False)
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]  # that the two are not set
     if env.flag("KEYADMIN_TRUST_FORWARDED_PROTO", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"

@@ -9,7 +9,10 @@ from hypothesis import settings
 #: `tests.fixtures.postgres` is not among them: it must be loaded before Django reads its settings.
 pytest_plugins = [
     f"tests.fixtures.{subject}"
-    for subject in ("database", "people", "committed_rows", "call_path", "servers", "commands", "clients")
+    for subject in (
+        *("database", "people", "committed_rows", "call_path", "servers", "commands", "clients"),
+        "stored_keys",
+    )
 ]
 
 #: Fixtures that start processes of their own. Their tests get the mark `servers`.

@@ -76,7 +76,8 @@ def _authorize_key(request: HttpRequest, headers: dict[str, list[str]]) -> Calle
     verdict = decide(request.META["REQUEST_METHOD"], path, headers, peer, is_plain_http=is_plain_http)
     request_id = request.META.get("keyadmin.request_id", "")
     if isinstance(verdict, Denial):
-        log.info("denied", reason=verdict.reason.label, key=str(verdict.key or ""), request_id=request_id)
+        fields = {"key": str(verdict.key or ""), "address": state.client_addresses.find_text(request.META) or ""}
+        log.info("denied", reason=verdict.reason.label, request_id=request_id, **fields)
         raise CallDeniedError(verdict)
     current_call.set((verdict.key.id, request_id))  # ApiMiddleware resets it
     if _stdlib_log.isEnabledFor(logging.DEBUG):  # cheaper than structlog's own check

@@ -13,7 +13,7 @@ from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, current_call
 from keyadmin.core.denials import Denial, DenialReason
 from keyadmin.core.headers import key_headers
-from keyadmin.core.tokens import contains_secret
+from keyadmin.core.key_shapes import contains_key
 
 log = structlog.get_logger("keyadmin.calls")
 
@@ -34,7 +34,8 @@ class HttpsMiddleware:
             return self.get_response(request)
         denial, request_id = Denial(DenialReason.HTTPS_REQUIRED), request.META["keyadmin.request_id"]
         state.usage.record_denial(denial)
-        log.info("denied", reason=denial.reason.label, request_id=request_id)
+        address = state.client_addresses.find_text(request.META) or ""
+        log.info("denied", reason=denial.reason.label, address=address, request_id=request_id)
         response = problems.denial_response(denial, request_id)
         return HttpResponse(response.body, status=response.status, headers=response.headers)
 
@@ -42,7 +43,7 @@ class HttpsMiddleware:
 def _sends_secret(request: HttpRequest) -> bool:
     headers = environ.sent_headers(CREDENTIAL_HEADERS, request.META, getattr(request, "scope", None))
     is_read = request.method in ("GET", "HEAD", "OPTIONS")
-    return not is_read or has_credential(headers) or contains_secret(request.get_full_path()) is not None
+    return not is_read or has_credential(headers) or contains_key(request.get_full_path())
 
 
 class ApiMiddleware:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from keyadmin.core.callers import KeyIdentity
-from keyadmin.models import Role
+from keyadmin.models import Role, texts
 
 _RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})?", re.ASCII)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -165,7 +165,7 @@ class PersonName(BaseModel):
 
     @classmethod
     def of(cls, row: Any) -> Self:
-        return cls(id=row.id, email=row.email, name=row.name)
+        return cls(id=row.id, email=row.email, name=texts.redacted(row.name))
 
 
 class RoleOut(BaseModel):

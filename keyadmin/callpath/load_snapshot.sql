@@ -7,7 +7,7 @@ SELECT s.id AS secret_id, s.pepper_id, s.not_after IS NOT NULL AS is_in_grace,
     NOT (o.is_active AND coalesce(b.is_active, true)) AS is_paused,
     meter_used(m.minute, m.cells, m.used) AS used,
     m.version AS key_version, ov.number AS organisation_version, cv.number AS catalogue_version,
-    k.id, k.key_id, k.name, k.kind,
+    k.id, k.key_id, k.name, k.kind, ARRAY[k.prefix, o.key_prefix] AS prefixes,
     o.id AS organisation_id, o.slug AS organisation_slug, o.name AS organisation_name,
     b.id AS bot_id, b.name AS bot_name, t.name AS tier, t.hourly_limit AS "limit",
     -- For a key that inherits: all scopes that its kind may have. Only a master key may act for people.

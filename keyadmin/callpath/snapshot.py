@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from threading import Lock
@@ -22,6 +23,8 @@ from keyadmin.callpath.connection import Database
 from keyadmin.conf import conf
 from keyadmin.core import cidr
 from keyadmin.core.callers import KeyIdentity
+from keyadmin.core.key_shapes import replace_keys
+from keyadmin.core.redaction import REDACTED
 from keyadmin.models.scope import scopes_of_role
 
 
@@ -29,8 +32,8 @@ from keyadmin.models.scope import scopes_of_role
 class SnapshotRow:
     """A row of load_snapshot.sql.
 
-    For a key that inherits, `scopes` has all scopes that its kind may have. `build_snapshot` reduces them to those of
-    its creator's roles.
+    `prefixes` are that of the key and that of its organisation's new keys. For a key that inherits, `scopes` has all
+    scopes that its kind may have. `build_snapshot` reduces them to those of its creator's roles.
     """
 
     secret_id: UUID
@@ -48,6 +51,7 @@ class SnapshotRow:
     key_id: str | None
     name: str
     kind: str
+    prefixes: list[str]
     organisation_id: UUID
     organisation_slug: str
     organisation_name: str
@@ -147,6 +151,8 @@ def build_snapshot(row: SnapshotRow) -> Snapshot:
     if row.inherits:
         granted = scopes_of_role(system_role=row.creator_system_role, role=row.creator_role, catalogue=row.scopes)
         scopes = granted if row.creator_is_active else ()
+    # A name that was stored before keys were refused in texts may contain one.
+    shown = partial(replace_keys, replacement=REDACTED, is_prefix=row.prefixes.__contains__)
     return Snapshot(
         secret_id=row.secret_id,
         pepper_id=row.pepper_id,
@@ -160,14 +166,14 @@ def build_snapshot(row: SnapshotRow) -> Snapshot:
         key=KeyIdentity(
             id=row.id,
             key_id=row.key_id,
-            name=row.name,
+            name=shown(row.name),
             kind=row.kind,
             organisation_id=row.organisation_id,
             organisation_slug=row.organisation_slug,
-            organisation_name=row.organisation_name,
+            organisation_name=shown(row.organisation_name),
             bot_id=row.bot_id,
-            bot_name=row.bot_name,
-            tier=row.tier,
+            bot_name=None if row.bot_name is None else shown(row.bot_name),
+            tier=shown(row.tier),
             limit=row.limit,
         ),
         scopes=frozenset(scopes),

@@ -1,51 +1,88 @@
-"""Finds API keys in text that people and programs send, also keys that are percent-encoded or split.
+"""What looks like an API key in text, also if it is percent-encoded or split by blanks and slashes.
 
-Stricter than `tokens.KEY_SHAPED`, which redacts logs: a name of 85 letters is not a key.
+With `is_prefix`, which knows the prefixes of this installation, ordinary text is not taken for a key: for what people
+type, and for what was stored. Without it, a text that may be a key counts as one: for logs, which have no database.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-from keyadmin.core import tokens
+type IsPrefix = Callable[[str], bool]
+"""Whether keys of this installation begin with a text in lower case. Only called for texts that look like a key."""
 
-#: A prefix, and 32 or more characters of a key ID and secret.
-_PREFIXED: Final = re.compile(r"(?<![0-9A-Za-z])(?=([A-Za-z][0-9A-Za-z]{1,11})_[0-9A-Za-z_]{32})")
-_WHOLE_KEY: Final = re.compile(r"(?<=([0-9A-Za-z]))_[0-9A-Za-z]{16}_[0-9A-Za-z]{49}")
-_COMPACT_KEY: Final = re.compile(r"([0-9A-Za-z]{2,12})_[0-9A-Fa-f]{32}(?![0-9A-Za-z])")
+type Span = tuple[int, int]
+"""The start and end of a part of a text."""
+
+#: A key that stands alone: a prefix, and 32 or more characters of a key ID and secret.
+_WITH_PREFIX: Final = re.compile(r"(?<![0-9A-Za-z])([A-Za-z][0-9A-Za-z]{1,11})_[0-9A-Za-z_]{32,}")
+#: The same without knowledge of prefixes; a run of letters and digits may be a secret.
+_WITHOUT_PREFIX: Final = re.compile(
+    r"[a-z][a-z0-9]{1,11}_[0-9a-z]{16}_[0-9a-z]{43,} | [a-z][a-z0-9]{1,11}_[0-9a-f]{32} | [0-9a-z]{43,}",
+    re.IGNORECASE | re.VERBOSE,
+)
+# In text without blanks and slashes.
+_JOINED_KEY: Final = re.compile(r"[a-z][a-z0-9]{1,11}_[0-9a-z]{16}_[0-9a-z]{43,49}", re.IGNORECASE)
+_JOINED_COMPACT_KEY: Final = re.compile(r"([a-z][a-z0-9]{1,11})_([0-9a-f]{32})", re.IGNORECASE)
+_LETTERS_AND_DIGITS: Final = re.compile(r"[0-9A-Za-z]+")
 #: A key ID, and at least a part of the secret after it.
 _KEY_ID_AND_SECRET: Final = re.compile(r"([a-z][a-z0-9]{1,11}_[0-9A-Za-z]{16})_[0-9A-Za-z]+")
 _COMPACT_PARTS: Final = re.compile(r"([a-z][a-z0-9]{1,11}_[0-9a-f]{8})[0-9a-f]{24}")
-_LETTERS_AND_DIGITS: Final = re.compile(r"[0-9A-Za-z]+")
-_SEPARATORS: Final = re.compile(r"[\s/\\]+")
-_ESCAPED_PERCENT_ROUNDS: Final = 3
+
+#: Part of no key.
+_BARRIER: Final = "\0"
+_SEPARATORS: Final = frozenset("/\\+")
+_ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
+#: Times that a text may be percent-encoded.
+_MAX_ENCODINGS: Final = 3
+#: Characters of the shortest key: a prefix of two, `_`, and 32 hexadecimal digits.
+_MIN_LENGTH: Final = 35
+#: Text of ASCII characters without any of these contains no key.
+_MAY_BE_PART: Final = re.compile(r"[0-9_%]")
 #: Characters of a secret of the default format, without and with its checksum.
 _SECRET_LENGTHS: Final = (43, 49)
-#: Share of neighbours in a random text that are not both digits, both capitals or both small letters: about 0.62.
+# Letters and digits of words that follow each other can be as long as a secret. But a secret changes more often between
+# digits, capitals and small letters (62 % of the characters of a random text differ in kind from the one before), has
+# fewer words, and fewer vowels among its letters (19 %). One of ten thousand secrets is taken for words.
 _MIN_CHANGES: Final = 0.3
+_MANY_CHANGES: Final = 0.5
+_MIN_WORDS: Final = 0.7
+_MIN_VOWELS: Final = 0.3
+_VOWEL: Final = re.compile(r"[AEIOUaeiou]")
+_MIN_CHANGES_OF_KEY: Final = 4
+#: Every third place of a long run is examined: a random part has no fewer changes there.
+_STEP: Final = 3
+_WORD: Final = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{4,}")
 
 
-def contains_key(text: str, is_prefix: Callable[[str], bool] = lambda prefix: True) -> bool:
-    """Whether the text contains a whole key or the secret of one.
+def find_keys(text: str, is_prefix: IsPrefix | None = None) -> list[Span]:
+    """The places of keys and secrets in the text, in order and without overlaps."""
+    if len(text) < _MIN_LENGTH or (text.isascii() and not _MAY_BE_PART.search(text)):
+        return []
+    plain, places = _decode(text)
+    found = list(_whole(plain, is_prefix))
+    for start, end in found:  # so that words around a whole key are not taken for parts of it
+        plain = plain[:start] + _BARRIER * (end - start) + plain[end:]
+    kept = [index for index, char in enumerate(plain) if not (char.isspace() or char in _SEPARATORS)]
+    joined = "".join(plain[index] for index in kept)
+    for start, end in (*_split(joined, is_prefix), *_secrets(joined, kept, is_prefix)):
+        found.append((kept[start], kept[end - 1] + 1))
+    return _merge([(places[start][0], places[end - 1][1]) for start, end in found])
 
-    `is_prefix` says of a text in lower case whether keys of this installation begin with it. It is only called for
-    texts that look like a key.
-    """
-    if len(text) < min(_SECRET_LENGTHS) and "_" not in text and "%" not in text:
-        return False
-    text = _decode(text)
-    if any(is_prefix(match[1].lower()) for match in _PREFIXED.finditer(text)):
-        return True
-    pieces = [piece for piece in _SEPARATORS.split(text) if piece]
-    joined = "".join(pieces)
-    if any(_is_whole_key(joined, match) for match in _WHOLE_KEY.finditer(joined)):
-        return True
-    if len(pieces) > 1 and any(_is_compact_key(match[1].lower(), is_prefix) for match in _COMPACT_KEY.finditer(joined)):
-        return True
-    return any(map(_is_random, _LETTERS_AND_DIGITS.findall(text))) or _has_split_secret(pieces)
+
+def contains_key(text: str, is_prefix: IsPrefix | None = None) -> bool:
+    """Whether the text contains a whole key or the secret of one."""
+    return bool(find_keys(text, is_prefix))
+
+
+def replace_keys(text: str, replacement: str, is_prefix: IsPrefix | None = None) -> str:
+    """The text with the replacement in place of each key and secret."""
+    for start, end in reversed(find_keys(text, is_prefix)):
+        text = text[:start] + replacement + text[end:]
+    return text
 
 
 def public_part(text: str) -> str:
@@ -53,46 +90,105 @@ def public_part(text: str) -> str:
 
     "" if it contains only a secret.
     """
-    joined = "".join(_SEPARATORS.split(_decode(text)))
+    plain = unicodedata.normalize("NFKC", text)
+    for _ in range(_MAX_ENCODINGS):
+        plain = unquote(plain)
+    joined = "".join(char for char in plain if not (char.isspace() or char in _SEPARATORS))
     match = _KEY_ID_AND_SECRET.search(joined) or _COMPACT_PARTS.search(joined)
     return match[1] if match else ""
 
 
-def _decode(text: str) -> str:
-    """The text without other forms of the same characters, and without percent-encoding."""
-    text = unicodedata.normalize("NFKC", text)
-    for _ in range(_ESCAPED_PERCENT_ROUNDS):
-        text = unquote(text)
-    return text
+def _decode(text: str) -> tuple[str, list[Span]]:
+    """The text without percent-encoding and other forms of the same characters, and the place of each character."""
+    characters, places = text, [(index, index + 1) for index in range(len(text))]
+    for _ in range(_MAX_ENCODINGS):
+        if not (escapes := list(_ESCAPE.finditer(characters))):
+            break
+        decoded, decoded_places, end = [], [], 0
+        for escape in escapes:
+            decoded += [characters[end : escape.start()], chr(int(escape[0][1:], 16))]
+            decoded_places += [*places[end : escape.start()], (places[escape.start()][0], places[escape.end() - 1][1])]
+            end = escape.end()
+        characters, places = "".join([*decoded, characters[end:]]), [*decoded_places, *places[end:]]
+    if characters.isascii():
+        return characters, places
+    forms = [unicodedata.normalize("NFKC", char) for char in characters]
+    return "".join(forms), [place for form, place in zip(forms, places, strict=True) for _ in form]
 
 
-def _is_whole_key(joined: str, match: re.Match[str]) -> bool:
-    """Whether a key with a valid checksum ends with this match. The end of another word may precede its prefix."""
-    starts = range(max(0, match.start() - 12), match.start() - 1)
-    return any(tokens.parse(joined[start : match.end()]) is not None for start in starts)
+def _whole(plain: str, is_prefix: IsPrefix | None) -> Iterator[Span]:
+    """Keys that are not split."""
+    if is_prefix is None:
+        yield from (match.span() for match in _WITHOUT_PREFIX.finditer(plain))
+    else:
+        yield from (match.span() for match in _WITH_PREFIX.finditer(plain) if is_prefix(match[1].lower()))
 
 
-def _is_compact_key(before: str, is_prefix: Callable[[str], bool]) -> bool:
-    """Whether the characters before `_` end with a prefix."""
-    return any(is_prefix(before[start:]) for start in range(len(before) - 1))
+def _split(joined: str, is_prefix: IsPrefix | None) -> Iterator[Span]:
+    """Keys in text from which blanks and slashes were removed. The end of another word may precede their prefix."""
+    for match in _JOINED_KEY.finditer(joined):
+        if _changes(match[0]) >= _MIN_CHANGES_OF_KEY:
+            yield match.span()
+    for match in _JOINED_COMPACT_KEY.finditer(joined):
+        before = match[1].lower()
+        if is_prefix is None or any(is_prefix(before[start:]) for start in range(len(before) - 1)):
+            yield match.span()
 
 
-def _has_split_secret(pieces: list[str]) -> bool:
-    """Whether consecutive pieces add up to a secret."""
-    for first in range(len(pieces)):
-        secret = ""
-        for piece in pieces[first:]:
-            secret += piece
-            if len(secret) > max(_SECRET_LENGTHS):
-                break
-            if secret != piece and _is_random(secret):
-                return True
-    return False
+def _secrets(joined: str, kept: list[int], is_prefix: IsPrefix | None) -> Iterator[Span]:
+    """Secrets without a key ID. `kept` is the place of each character before blanks and slashes were removed.
+
+    A secret begins and ends where a piece between blanks and slashes does. Without `is_prefix`, it may be anywhere in a
+    run of letters and digits, and all of the run is returned.
+    """
+    shortest = min(_SECRET_LENGTHS)
+    for run in _LETTERS_AND_DIGITS.finditer(joined):
+        first, last = run.span()
+        if last - first < shortest:
+            continue
+        if is_prefix is None:
+            if any(_is_random(joined[start : start + shortest]) for start in range(first, last - shortest + 1, _STEP)):
+                yield first, last
+            continue
+        gaps = [index for index in range(first + 1, last) if kept[index] != kept[index - 1] + 1]
+        ends, end = {*gaps, last}, first
+        for start in (first, *gaps):
+            if start < end:  # in the secret before
+                continue
+            for length in _SECRET_LENGTHS:
+                if start + length in ends and _is_random(joined[start : start + length]):
+                    end = start + length
+                    yield start, end
 
 
 def _is_random(text: str) -> bool:
-    """Whether a text is as long as a secret, and changes between digits, capitals and small letters as often."""
-    if len(text) not in _SECRET_LENGTHS or not (text.isascii() and text.isalnum()):
+    """Whether a text of ASCII letters and digits looks like a secret rather than like words."""
+    if text.islower() or text.isupper():
         return False
-    kinds = ["0" if char.isdigit() else "A" if char.isupper() else "a" for char in text]
-    return len(set(kinds)) == 3 and sum(a != b for a, b in pairwise(kinds)) >= _MIN_CHANGES * len(text)
+    size, changes = len(text), _changes(text)
+    if not {"A", "a"} <= {_kind(char) for char in text} or changes < _MIN_CHANGES * size:
+        return False
+    words = sum(len(match[0]) for match in _WORD.finditer(text))
+    vowels, letters = len(_VOWEL.findall(text)), sum(map(str.isalpha, text))
+    is_words = changes < _MANY_CHANGES * size and words > _MIN_WORDS * size and vowels > _MIN_VOWELS * letters
+    return not is_words
+
+
+def _changes(text: str) -> int:
+    """How often neighbours are not both digits, both capitals or both small letters."""
+    return sum(_kind(one) != _kind(other) for one, other in pairwise(text))
+
+
+def _kind(char: str) -> str:
+    return "0" if char.isdigit() else "A" if char.isupper() else "a"
+
+
+def _merge(spans: list[Span]) -> list[Span]:
+    """The spans in order, those that overlap as one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

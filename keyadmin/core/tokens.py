@@ -33,13 +33,6 @@ _match_prefix = re.compile(PREFIX_PATTERN).fullmatch
 _match_default = re.compile(rf"({PREFIX_PATTERN})_[0-9A-Za-z]{{16}}_[0-9A-Za-z]{{49}}").fullmatch
 _match_compact = re.compile(rf"({PREFIX_PATTERN})_([0-9a-f]{{32}})").fullmatch
 
-# `_` may be percent-encoded. A run of 43 or more letters and digits may be a secret, with or without its checksum.
-KEY_SHAPED = r"""[a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-z]{16}(?:_|%5f)[0-9a-z]{43,}
-    | [a-z][a-z0-9]{1,11}(?:_|%5f)[0-9a-f]{32}
-    | [0-9a-z]{43,}"""
-"""Regular expression of texts that are or look like a key or a secret. Use it with IGNORECASE and VERBOSE."""
-
-contains_secret = re.compile(KEY_SHAPED, re.IGNORECASE | re.VERBOSE).search
 is_key_id = re.compile(rf"{PREFIX_PATTERN}_[0-9A-Za-z]{{16}}").fullmatch
 
 

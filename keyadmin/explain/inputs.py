@@ -12,6 +12,7 @@ from keyadmin.core import cidr, tokens
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
 from keyadmin.core.headers import has_unsendable_characters
+from keyadmin.core.key_shapes import contains_key
 from keyadmin.models import Key
 
 
@@ -37,7 +38,7 @@ def find_key(actor: Actor, text: str) -> Key:
     repeats the text, which may be a secret.
     """
     text = text.strip()
-    if tokens.contains_secret(text):
+    if contains_key(text):
         raise InvalidInputError({"key": [_("This contains a secret, which was not stored. Enter the key ID only.")]})
     if not is_key_identifier(text):
         raise InvalidInputError({"key": [_("Enter a key ID, such as kad_a1b2c3d4e5f6a7b8, or the id of a key.")]})
@@ -77,7 +78,7 @@ def parse_call(*, method: str, path: str, address: str = "", channel: str = "", 
 
 def _error_in(name: str, text: str) -> str:
     """The error message for a field, or ""."""
-    if tokens.contains_secret(text):
+    if contains_key(text):
         return _("This contains a secret, which was not stored. Remove it.")
     if len(text) > MAX_INPUT_LENGTH:
         return _("Use at most %(count)s characters.") % {"count": MAX_INPUT_LENGTH}

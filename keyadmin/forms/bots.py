@@ -6,7 +6,6 @@ from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django import forms
-from django.utils.text import Truncator
 from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.base import IdempotentForm, OperationForm
@@ -15,7 +14,6 @@ from keyadmin.operations import keys
 
 #: The scopes of a key that is created from a description only: the narrowest preset.
 DEFAULT_SCOPES: Final = ("chats:read",)
-_MAX_NAME_LENGTH: Final = 60
 
 
 class BotForm(OperationForm):
@@ -90,12 +88,10 @@ class BotKeyForm(IdempotentForm):
 
     def values(self, bot: Bot, scopes: Collection[str]) -> dict[str, Any]:
         """The keyword arguments of `operations.keys.issue`, except the actor. The description becomes the name."""
-        description = self.cleaned_data["description"]
         return {
             "organisation": bot.organisation_id,
             "bot": bot.id,
-            "name": Truncator(" ".join(description.split())).chars(_MAX_NAME_LENGTH),
-            "description": description,
+            "description": self.cleaned_data["description"],
             "scopes": scopes,
             "expires_at": keys.default_expires_at(bot.organisation, KeyKind.BOT),
         }

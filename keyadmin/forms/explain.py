@@ -8,7 +8,7 @@ from django.utils.translation import gettext, gettext_lazy
 from keyadmin.callpath.rules import Call
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import InvalidInputError, NotFoundError
-from keyadmin.core.tokens import contains_secret
+from keyadmin.core.key_shapes import contains_key
 from keyadmin.explain.inputs import MAX_INPUT_LENGTH, Method, find_key, is_key_identifier, parse_call
 from keyadmin.forms.base import OperationForm
 from keyadmin.models import Key
@@ -57,9 +57,7 @@ class ExplainForm(OperationForm):
     )
 
     def __init__(self, data: Any = None, *, actor: Actor, initial: Any = None) -> None:
-        prefill = {
-            name: text for name, text in (initial or {}).items() if name != "key_id" and not contains_secret(text)
-        }
+        prefill = {name: text for name, text in (initial or {}).items() if name != "key_id" and not contains_key(text)}
         super().__init__(data, initial=prefill)
         self.actor = actor
         self.selected_key: Key | None = None
@@ -79,7 +77,7 @@ class ExplainForm(OperationForm):
             shown["key"] = str(self.selected_key.id)
         if not is_key_identifier(shown["key_id"]):
             shown["key_id"] = ""
-        self.data = {name: "" if contains_secret(text) else text for name, text in shown.items()}
+        self.data = {name: "" if contains_key(text) else text for name, text in shown.items()}
 
     def set_keys(self, keys: list[Key]) -> None:
         """Set the keys that the list offers."""

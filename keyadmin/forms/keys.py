@@ -270,6 +270,8 @@ class EditForm(KeyValuesForm):
     def __init__(self, *args: Any, choices: KeyFormChoices, key: Key, **kwargs: Any) -> None:
         super().__init__(*args, choices=choices, **kwargs)
         self._key_expires_at = key.expires_at
+        if key.name_follows_description:
+            self.fields["name"].help_text = gettext("Follows the description until you change it.")
         keep = (KEEP, gettext("Keep")) if key.expires_at else (NEVER, gettext("Never"))
         is_lasting = key.kind == KeyKind.PUBLIC and key.organisation.may_never_expire
         others = [choice for choice in expiry_choices(choices) if choice[0] != keep[0]]

@@ -1,5 +1,6 @@
 """Forms of organisations: create, rename, settings, and their public key."""
 
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
@@ -7,7 +8,7 @@ from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
 from keyadmin.forms.base import IdempotentForm, OperationForm
-from keyadmin.models import Organisation, Tier
+from keyadmin.models import Organisation, Scope, Tier
 from keyadmin.models.organisation import USAGE_RETENTION_DAYS
 from keyadmin.operations.organisations.lifecycle import MAX_EXPIRY_DAYS
 
@@ -21,7 +22,17 @@ class OrganisationForm(OrganisationNameForm):
 
 
 class PublicKeyForm(IdempotentForm):
-    """The organisation's public key. The user chooses nothing."""
+    """The organisation's public key. Every permission that an owner may grant is ticked."""
+
+    scopes = forms.MultipleChoiceField(
+        label=gettext_lazy("Permissions"),
+        error_messages={"required": gettext_lazy("Choose at least one permission.")},
+    )
+
+    def __init__(self, *args: Any, grantable: Collection[Scope], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["scopes"] = [scope.name for scope in grantable]
+        self.typed_field("scopes", forms.MultipleChoiceField).choices = [(s.name, s.label) for s in grantable]
 
 
 class OrganisationSettingsForm(OperationForm):

@@ -14,6 +14,7 @@ _RFC_3339: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
 _DAYS: Final = re.compile(r"([0-9]{1,5})d")
+_MAX_DAYS_OF_USAGE: Final = 90
 
 
 def moment(text: str) -> datetime:
@@ -66,6 +67,14 @@ def count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", text) or not int(text):
         raise ArgumentTypeError(f"{text!r} is not a positive whole number.")
     return int(text)
+
+
+def days_of_usage(text: str) -> int:
+    """A number of days from 1 to 90."""
+    days = count(text)
+    if days > _MAX_DAYS_OF_USAGE:
+        raise ArgumentTypeError(f"{text} is more than {_MAX_DAYS_OF_USAGE} days.")
+    return days
 
 
 def days_or_never(text: str) -> int | str:

@@ -1,15 +1,15 @@
 """The base class of all commands of keyadmin: the actor, the output, and the exit codes.
 
 Standard output carries only the result: a table or a line for people, one JSON document with `--json`. Notes about the
-result go to standard error; an edit that changes nothing prints only a note. A command that fails prints one line
-there, which begins with "Error: ". The exit codes are those of `ExitCode`.
+result go to standard error; an edit that changes nothing prints a note, and only with `--json` the row. A command that
+fails prints one line there, which begins with "Error: ". The exit codes are those of `ExitCode`.
 """
 
 import getpass
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any, Final, Never
@@ -85,14 +85,24 @@ class OperatorCommand(base.BaseCommand):
         require_utf8(options)
         try:
             self.run(Namespace(**options))
-        except errors.NoChangesError as error:
-            self.note(str(error))
         except errors.OperationError as error:
             raise command_error_for(error) from error
         except ProgrammingError as error:
             if (message := database_message(error)) is None:
                 raise
             raise CommandError(message, ExitCode.FAILED) from error
+
+    def print_edit[Row](
+        self, edit: Callable[[], Row], row: Row, print_result: Callable[[Row, str], None], done: str = "Edited"
+    ) -> None:
+        """Edit the row and print it. If nothing changes, print a note; with `--json` also the row as it is."""
+        try:
+            row = edit()
+        except errors.NoChangesError as error:
+            self.note(str(error))
+            if not self.json:
+                return
+        print_result(row, done)
 
     def result(self, text: str) -> None:
         """Print a line of the result."""

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.text import normalise
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
@@ -23,8 +24,8 @@ class Bot(RevisionedModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="bots")
-    name = models.CharField(_("name"), max_length=120)
-    description = models.CharField(_("description"), max_length=500, blank=True, default="")
+    name = texts.Text(_("name"), max_length=120)
+    description = texts.Text(_("description"), max_length=500, blank=True, default="")
     is_conversational = models.BooleanField(_("use as a conversational bot"), default=True)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

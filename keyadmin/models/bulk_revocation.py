@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from keyadmin.core.actors import Actor
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.organisation import Organisation
 
@@ -69,15 +70,15 @@ class BulkRevocation(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    reason = models.CharField(max_length=300, blank=True, default="")
+    reason = texts.Text(max_length=300, blank=True, default="")
     key_count = models.PositiveIntegerField()
-    started_by = models.CharField(max_length=254)
+    started_by = texts.Text(max_length=254)
     started_at = models.DateTimeField(db_default=Now())
     #: When a worker has taken the first key; None before.
     begun_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)
-    stopped_by = models.CharField(max_length=254, blank=True, default="")
+    stopped_by = texts.Text(max_length=254, blank=True, default="")
 
     objects = BulkRevocationQuerySet.as_manager()
 
@@ -120,10 +121,10 @@ class BulkRevocationKey(models.Model):
     #: Not a foreign key, so that the key can be deleted.
     key_id = models.UUIDField()
     organisation = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="+")
-    name = models.CharField(max_length=120)
+    name = texts.Text(max_length=120)
     masked = models.CharField(max_length=40)
     #: The name of the bot or of the organisation.
-    owner = models.CharField(max_length=120)
+    owner = texts.Text(max_length=120)
     is_of_bot = models.BooleanField()
     outcome = models.CharField(max_length=16, choices=BulkOutcome, default=BulkOutcome.WAITING)
     #: The time of the revocation, also of an earlier one; for another outcome, the time of the decision.

@@ -7,6 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.text import normalise
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key
@@ -27,8 +28,8 @@ class Channel(RevisionedModel):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="channels")
-    name = models.CharField(_("name"), max_length=60)
-    slug = models.SlugField(max_length=60)
+    name = texts.Text(_("name"), max_length=60)
+    slug = texts.Slug(max_length=60)
 
     objects = ChannelQuerySet.as_manager()
 

@@ -9,6 +9,7 @@ from django.db import models
 
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.time import rfc3339
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.event_types import EventType
 
@@ -39,19 +40,19 @@ class Event(models.Model):
     type = models.CharField(max_length=40)
     actor_kind = models.CharField(max_length=10)
     actor_id = models.UUIDField(null=True)
-    actor_label = models.CharField(max_length=254)
+    actor_label = texts.Text(max_length=254)
     interface = models.CharField(max_length=12)
     ip = models.GenericIPAddressField(null=True)
-    user_agent = models.CharField(max_length=300, blank=True, default="")
-    request_id = models.CharField(max_length=64, blank=True, default="")
+    user_agent = texts.Text(max_length=300, blank=True, default="")
+    request_id = texts.Text(max_length=64, blank=True, default="")
     organisation_id = models.UUIDField(null=True)
-    organisation_label = models.CharField(max_length=120, blank=True, default="")
+    organisation_label = texts.Text(max_length=120, blank=True, default="")
     target_kind = models.CharField(max_length=20)
     target_id = models.CharField(max_length=64)
-    target_label = models.CharField(max_length=254)
+    target_label = texts.Text(max_length=254)
     #: Field → [before, after], as JSON values, never a secret or a digest. EventType declares the fields.
-    changes = models.JSONField(default=dict)
-    reason = models.CharField(max_length=300, blank=True, default="")
+    changes = texts.JSONTexts(default=dict)
+    reason = texts.Text(max_length=300, blank=True, default="")
     #: The hash of the event before; 32 zero bytes for the first one.
     previous_hash = models.BinaryField()
     #: SHA-256 of `previous_hash` and the canonical form.

@@ -77,6 +77,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "masked": EventField(_("Masked key"), in_summary=False, in_details=False),
     "may_never_expire": EventField(_("Keys that never expire")),
     "name": EventField(_("Name")),
+    "name_follows_description": EventField(_("Name follows the description"), in_summary=False),
     "networks": EventField(_("Allowed IP addresses"), empty=_("Any IP address")),
     "notes": EventField(_("Notes")),
     "old_secret_until": EventField(_("Old secret works until")),
@@ -106,6 +107,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
 
 _KEY_VALUES: Final = (
     "name",
+    "name_follows_description",
     "description",
     "scopes",
     "channels",

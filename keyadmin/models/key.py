@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Coalesce, Now, Upper
+from django.db.models.functions import Cast, Coalesce, Now, Upper
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.key_shapes import contains_key, public_part
 from keyadmin.core.text import normalise
 from keyadmin.core.tokens import KeyFormat
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.bot import Bot
 from keyadmin.models.expressions import EqualsAny
@@ -24,7 +25,8 @@ from keyadmin.models.network import AllowListEntry, CidrField
 from keyadmin.models.organisation import Organisation
 from keyadmin.models.person import Membership
 from keyadmin.models.secret import Secret
-from keyadmin.models.usage import AddressDay, LastDenial, SecretUse
+from keyadmin.models.usage import AddressDay, CallOutcome, LastDenial, SecretUse, UsageHour
+from keyadmin.models.usage_sums import KeyDay, summed_until
 
 _RECOGNITION_LENGTH: Final = 8
 #: A key that expires within this time has the status EXPIRING.
@@ -80,11 +82,6 @@ def _owner_is_disabled(column: str, owners: type[models.Model]) -> Q:
     )
 
 
-def is_key_prefix(prefix: str) -> bool:
-    """Whether keys begin with this prefix: new ones of an organisation, or older ones."""
-    return bool(Organisation.objects.filter(key_prefix=prefix).exists() or Key.objects.filter(prefix=prefix).exists())
-
-
 class KeyQuerySet(ActorQuerySet):
     def with_status(self) -> Self:
         """Adds `status_now`, the value of `Key.status` by the database's clock."""
@@ -126,6 +123,16 @@ class KeyQuerySet(ActorQuerySet):
         """Adds `total`, `last_used_at`, `last_used_day` and `last_used_ip` from the meters."""
         columns = ("total", "last_used_at", "last_used_day", "last_used_ip")
         return self.annotate(**{column: F(f"meter__{column}") for column in columns})
+
+    def with_denied_total(self) -> Self:
+        """Adds `denied_total`: the denied calls since the key was created, as far as its usage is still kept."""
+        of_key = {"key_id": models.OuterRef("id")}
+        days = KeyDay.objects.filter(**of_key).order_by().values("key_id").annotate(calls=models.Sum("denied"))
+        hours = UsageHour.objects.filter(**of_key, hour__gte=summed_until("days_until")).exclude(outcome=CallOutcome.OK)
+        hours = hours.order_by().values("key_id").annotate(calls=models.Sum("count"))
+        parts = (Cast(models.Subquery(part.values("calls")), models.BigIntegerField()) for part in (days, hours))
+        finished, running = (Coalesce(part, 0) for part in parts)
+        return self.annotate(denied_total=finished + running)
 
     def with_last_call(self) -> Self:
         """Adds `last_call`, the redacted request line of the last allowed call, about a second after the call.
@@ -188,7 +195,7 @@ class KeyQuerySet(ActorQuerySet):
                 CidrField(), "SELECT network FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
             ),
             own_notes=_array(
-                models.CharField(), "SELECT note FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
+                texts.Text(), "SELECT note FROM allow_list_entry WHERE key_id = {} ORDER BY created_at, id"
             ),
             bot_networks=_array(
                 CidrField(),
@@ -216,7 +223,7 @@ class KeyQuerySet(ActorQuerySet):
     def with_channel_slugs(self) -> Self:
         """Adds `channel_slugs`, in ascending order."""
         channels = "SELECT slug FROM channel JOIN key_channel ON channel.id = channel_id WHERE key_id = {} ORDER BY 1"
-        return self.annotate(channel_slugs=_array(models.SlugField(), channels))
+        return self.annotate(channel_slugs=_array(texts.Slug(), channels))
 
     def with_network_count(self) -> Self:
         """Adds `network_count`, the number of entries on the key's own list and its bot's."""
@@ -232,7 +239,7 @@ class KeyQuerySet(ActorQuerySet):
         The text may also be a masked key, or a whole key, whose secret is not searched for.
         """
         text = normalise(text)
-        if contains_key(text, is_key_prefix):
+        if contains_key(text, texts.is_key_prefix):
             text = public_part(text)
             if not text:  # only a secret
                 return self.none()
@@ -259,8 +266,10 @@ class Key(RevisionedModel):
     organisation = models.ForeignKey("keyadmin.Organisation", on_delete=models.PROTECT, related_name="keys")
     bot = models.ForeignKey("keyadmin.Bot", null=True, blank=True, on_delete=models.PROTECT, related_name="keys")
     kind = models.CharField(max_length=8, choices=KeyKind, default=KeyKind.STANDARD)
-    name = models.CharField(_("name"), max_length=120)
-    description = models.CharField(_("description"), max_length=500, blank=True, default="")
+    name = texts.Text(_("name"), max_length=120)
+    description = texts.Text(_("description"), max_length=500, blank=True, default="")
+    #: The name was taken from the description, and changes with it until it is edited itself.
+    name_follows_description = models.BooleanField(default=False, db_default=False)
     prefix = models.CharField(max_length=12)
     format = models.CharField(max_length=8, choices=[(f.value, f.value) for f in KeyFormat])
     #: The public part of a key in the default format, `<prefix>_<id16>`; NULL in the compact format.
@@ -273,12 +282,12 @@ class Key(RevisionedModel):
     creator = models.ForeignKey(
         "keyadmin.Person", null=True, blank=True, on_delete=models.PROTECT, related_name="created_keys"
     )
-    created_by = models.CharField(max_length=200)
+    created_by = texts.Text(max_length=200)
     scopes = models.ManyToManyField("keyadmin.Scope", blank=True, related_name="keys", db_table="key_scope")
     channels = models.ManyToManyField("keyadmin.Channel", blank=True, related_name="keys", db_table="key_channel")
     expires_at = models.DateTimeField(null=True, blank=True, db_index=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
-    revoked_reason = models.CharField(max_length=300, blank=True, default="")
+    revoked_reason = texts.Text(max_length=300, blank=True, default="")
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     objects = KeyQuerySet.as_manager()

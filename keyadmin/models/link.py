@@ -12,6 +12,7 @@ from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.actors import Actor
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet
 from keyadmin.models.person import Person, Role, SystemRole
 
@@ -22,7 +23,7 @@ class Link(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     #: The person who made it; None for a command, and for a link that a person requested for themselves.
     maker = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+", null=True)
-    maker_label = models.CharField(max_length=254)
+    maker_label = texts.Text(max_length=254)
     #: Part of the token. A new link of the same row has a new number, which ends the earlier ones.
     serial = models.PositiveIntegerField(default=1)
     #: A keyed digest of what the link depends on: see `operations.people.links.fingerprint`.
@@ -59,7 +60,7 @@ class Invitation(Link):
     #: In its normal form: see `core.email_address`.
     email = models.EmailField(max_length=254)
     #: As the maker typed it. A person who has an account keeps their own name.
-    name = models.CharField(max_length=120)
+    name = texts.Text(max_length=120)
     organisation = models.ForeignKey(
         "keyadmin.Organisation", on_delete=models.PROTECT, related_name="invitations", null=True
     )

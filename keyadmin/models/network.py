@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Coalesce, Concat, Left
 from django.db.models.lookups import GreaterThan
 
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 from keyadmin.models.expressions import EqualsAny
 
@@ -115,7 +116,7 @@ class AllowListEntry(RevisionedModel):
     bot = models.ForeignKey("keyadmin.Bot", null=True, blank=True, on_delete=models.CASCADE, related_name="allow_list")
     network = CidrField()
     #: What the network is, for people. Calls do not read it.
-    note = models.CharField(max_length=200, blank=True, default="", db_default="")
+    note = texts.Text(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AllowListQuerySet.as_manager()

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from keyadmin.core.text import normalise
 from keyadmin.core.tokens import PREFIX_PATTERN, KeyFormat
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 #: (shortest, longest) retention of usage that an organisation may choose, in days. Charts need 90 days.
@@ -31,7 +32,7 @@ class Organisation(RevisionedModel):
     """A tenant. Disabling it pauses all its keys. It is never deleted."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=120)
+    name = texts.Text(_("name"), max_length=120)
     slug = models.SlugField(max_length=60, unique=True)
     is_active = models.BooleanField(default=True)
     key_prefix = models.CharField(max_length=12, default="kad", validators=[RegexValidator(f"^{PREFIX_PATTERN}$")])

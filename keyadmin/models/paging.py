@@ -3,21 +3,25 @@
 import base64
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Self
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Subquery
 from django.utils.timezone import is_naive
 from django.utils.translation import gettext as _
 
+from keyadmin.core import url_tokens
 from keyadmin.core.errors import InvalidFilterError
 from keyadmin.models.expressions import COUNT_LIMIT, EqualsAny
+from keyadmin.models.texts import RedactedText
 
 #: More characters than any cursor has: the longest names have 120 characters of up to 6 bytes each in JSON.
 _MAX_CURSOR_LENGTH: Final = 1500
+#: In place of the value in a cursor: the one that the column of the row has.
+_OF_ROW: Final = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +95,11 @@ class Cursor:
         """The URL-safe text of the cursor at `row`."""
         value = getattr(row, order.column)
         text = value.isoformat() if hasattr(value, "isoformat") else value if value is None else str(value)
+        if isinstance(value, RedactedText):  # the rows are sorted by what the column has
+            text = _OF_ROW
         fields = [order.column, int(backwards), text, str(getattr(row, order.tiebreaker))]
         packed = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
-        return base64.urlsafe_b64encode(packed.encode()).decode().rstrip("=")
+        return url_tokens.split(base64.urlsafe_b64encode(packed.encode()).decode().rstrip("="))
 
     @classmethod
     def decode(cls, text: str, order: Order) -> Self | None:
@@ -116,12 +122,15 @@ class Cursor:
     @classmethod
     def _decode(cls, text: str, order: Order) -> Self | None:
         """The cursor; None for a text that `encode` did not make for this order."""
+        text = url_tokens.join(text)
         try:
             column, backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             if column != order.column or backwards not in (0, 1) or not isinstance(pk, str):
                 return None
             if value is None and order.nullable:
                 return cls(bool(backwards), None, order.parse_pk(pk))
+            if value is _OF_ROW:
+                return cls(bool(backwards), _OF_ROW, order.parse_pk(pk))
             if not isinstance(value, str) or "\0" in value:
                 return None
             return cls(bool(backwards), _valid_for_postgres(order.parse(value)), order.parse_pk(pk))
@@ -161,6 +170,9 @@ def page(rows: QuerySet[Any], order: Order, cursor: str, size: int) -> Page:
 
     def fetch(start: Cursor | None, limit: int) -> list[Any]:
         backwards = start is not None and start.backwards
+        if start is not None and start.value is _OF_ROW:
+            value: Any = Subquery(rows.model._default_manager.filter(pk=start.pk).values(order.column)[:1])
+            start = replace(start, value=value)
         following = rows.filter(order.after(start.value, start.pk, backwards=backwards)) if start else rows
         return list(following.order_by(*order.columns(backwards=backwards))[:limit])
 

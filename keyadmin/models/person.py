@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.email_address import EmailAddressError, normal_form
 from keyadmin.core.text import normalise
+from keyadmin.models import texts
 from keyadmin.models.base import ActorQuerySet, RevisionedModel
 
 
@@ -128,7 +129,7 @@ class Person(RevisionedModel, AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     #: In its normal form: see `core.email_address`.
     email = models.EmailField(_("email address"), max_length=254)
-    name = models.CharField(_("name"), max_length=120)
+    name = texts.Text(_("name"), max_length=120)
     system_role = models.CharField(max_length=16, choices=SystemRole, blank=True, default="")
     is_active = models.BooleanField(default=True)
     #: A name of `zoneinfo`; empty for the time zone of the browser.

@@ -25,10 +25,13 @@ from keyadmin.models.network import AllowListEntry
 from keyadmin.models.organisation import is_expiry_allowed
 from keyadmin.models.person import Membership
 from keyadmin.models.scope import Scope, allowed_for_kind, scopes_of_role
+from keyadmin.models.texts import RedactedText
 from keyadmin.models.usage import ScopeDay
 
 #: Without a call for this time, a key or a permission counts as unused.
 UNUSED_AFTER: Final = timedelta(days=90)
+#: The texts of a key and its bot that may contain an API key, because they were stored before that was refused.
+_TEXTS: Final = ("name", "description", "created_by", "bot__name", "bot__description")
 
 
 class Finding(models.TextChoices):
@@ -44,6 +47,7 @@ class Finding(models.TextChoices):
     FULL_ACCESS = "full-access", _("Full access")
     PERMISSIONS = "permissions", _("Unused permissions")
     OWNER_GONE = "owner-gone", _("Owner gone")
+    KEY_IN_TEXT = "key-in-text", _("API key in a text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,7 @@ def _facts(keys: QuerySet[Any], since: date) -> QuerySet[Any]:
         "creator__system_role",
         "organisation__may_never_expire",
         "organisation__max_expiry_days",
+        *_TEXTS,
         owner=models.F("organisation"),
         last_used_at=Subquery(Meter.objects.filter(key_id=OuterRef("pk")).values("last_used_at")),
         is_open=~Exists(own) & ~Exists(of_bot),
@@ -156,6 +161,7 @@ def _review(facts: dict[str, Any], catalogue: Collection[str], now: datetime) ->
         Finding.FULL_ACCESS: facts["inherits"] or scopes >= allowed_for_kind(facts["kind"], catalogue),
         Finding.PERMISSIONS: bool(unused),
         Finding.OWNER_GONE: is_gone,
+        Finding.KEY_IN_TEXT: any(isinstance(facts[name], RedactedText) for name in _TEXTS),
     }
     findings = tuple(finding for finding in Finding if applies[finding])
     return KeyReview(facts["id"], facts["owner"], findings, scopes, unused)

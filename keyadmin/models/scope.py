@@ -9,6 +9,9 @@ from django.db import models
 from django.db.models.functions import Now, TruncDate
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.core.endpoints import KEY_ROUTES
+from keyadmin.core.routes import Route
+from keyadmin.models import texts
 from keyadmin.models.base import CatalogueQuerySet, RevisionedModel
 from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key, KeyKind
@@ -76,13 +79,13 @@ class Scope(RevisionedModel):
     """A permission that keys may have."""
 
     name = models.CharField(primary_key=True, max_length=60)
-    resource = models.CharField(_("resource"), max_length=60)
-    label = models.CharField(_("label"), max_length=80)
+    resource = texts.Text(_("resource"), max_length=60)
+    label = texts.Text(_("label"), max_length=80)
     #: A few words beside a checkbox, such as "List and open". `explanation` says it in full.
-    caption = models.CharField(_("caption"), max_length=60, blank=True, default="")
-    explanation = models.CharField(_("explanation"), max_length=300)
+    caption = texts.Text(_("caption"), max_length=60, blank=True, default="")
+    explanation = texts.Text(_("explanation"), max_length=300)
     #: Completes the sentence "The key can …", for example "read chats".
-    ability = models.CharField(max_length=80)
+    ability = texts.Text(max_length=80)
     #: Pages warn about a key that has this scope and may be used from any address.
     is_sensitive = models.BooleanField(default=False)
     position = models.PositiveIntegerField(default=100)
@@ -106,6 +109,13 @@ class Scope(RevisionedModel):
         """Whether the scope is part of keyadmin itself and cannot be changed."""
         return self.name in OWN_SCOPES
 
+    @property
+    def opened_routes(self) -> "list[ScopeRoute | Route]":
+        """The routes of the calls that the scope allows, those of keyadmin's own API included."""
+        if self.is_own:
+            return [route for route in KEY_ROUTES if route.scope == self.name]
+        return list(self.routes.all())
+
 
 class ChannelSource(models.TextChoices):
     """The part of a call that names its channel."""
@@ -120,7 +130,7 @@ class ScopeRoute(models.Model):
 
     scope = models.ForeignKey(Scope, on_delete=models.CASCADE, related_name="routes")
     method = models.CharField(max_length=10)
-    pattern = models.CharField(max_length=200)
+    pattern = texts.Text(max_length=200)
     channel_from = models.CharField(max_length=8, choices=ChannelSource, blank=True, default="")
 
     class Meta:

@@ -6,6 +6,7 @@ from typing import Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from keyadmin.models import texts
 from keyadmin.models.base import CatalogueQuerySet, RevisionedModel
 from keyadmin.models.expressions import CappedCount
 from keyadmin.models.key import Key
@@ -29,7 +30,7 @@ class Tier(RevisionedModel):
     """A named rate limit. Tiers belong to the catalogue, which all organisations share."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=60, unique=True)
+    name = texts.Text(_("name"), max_length=60, unique=True)
     hourly_limit = models.PositiveIntegerField(_("requests an hour"))
 
     objects = TierQuerySet.as_manager()

@@ -118,7 +118,7 @@ def by_day(subjects: Collection[Subject], keys: Keys | None, first: date) -> lis
     added = UsageDay.objects.of(subjects).filter(day__gte=first).values("day", "outcome").annotate(calls=Sum("count"))
     parts: list[Any] = [added.values_list("day", "outcome", "calls")]
     if keys is not None:
-        until = _summed_until("hours_until")
+        until = summed_until("hours_until")
         hours = _of_keys(UsageHour.objects, keys).filter(hour__gte=_midnight(first)).filter(hour__gte=until)
         days = hours.annotate(day=TruncDate("hour", tzinfo=UTC)).values("day", "outcome").annotate(calls=Sum("count"))
         minutes = _newest_minutes(keys, first).filter(at__gte=until).annotate(day=TruncDate("at", tzinfo=UTC))
@@ -135,7 +135,7 @@ def by_key(keys: Keys, first: date, *by: str) -> list[tuple[Any, ...]]:
 
     One statement. The caller adds up rows of the same key and day.
     """
-    until = _summed_until("days_until")
+    until = summed_until("days_until")
     names = ("key_id", *by, "allowed", "denied")
     finished = _of_keys(KeyDay.objects, keys).filter(day__gte=first).order_by()
     finished = finished.values("key_id", *by).annotate(a=Sum("allowed"), d=Sum("denied"))
@@ -169,7 +169,7 @@ def _newest_minutes(keys: Keys, first: date) -> QuerySet[Any]:
     return meters.filter(at__gte=_midnight(first))
 
 
-def _summed_until(field: str) -> Any:
+def summed_until(field: str) -> Any:
     """A column of UsageRollUp, read by the same statement as the sums; the epoch before the first roll-up."""
     until = UsageRollUp.objects.values(field)[:1]
     return Coalesce(models.Subquery(until), Value(_EPOCH), output_field=models.DateTimeField())

@@ -7,13 +7,14 @@ from itertools import pairwise
 from typing import Any, Final
 
 from django.db.models import QuerySet
+from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.messages import TranslatableError
 from keyadmin.core.text import normalise
-from keyadmin.models.key import is_key_prefix
+from keyadmin.models.texts import RedactedText, is_key_prefix
 
 
 class Unset(Enum):
@@ -62,6 +63,8 @@ class FieldErrors:
         The result is "" if the text contains an API key, or characters that PostgreSQL cannot store or that readers
         cannot see. `max_length` is in characters. `multiline` allows line feeds, and keeps blanks between words.
         """
+        if isinstance(value, RedactedText):  # the stored text, which the actor does not change
+            return value
         value = value.replace("\r\n", "\n")
         text = unicodedata.normalize("NFC", value).strip() if multiline else normalise(value)
         if contains_key(text, is_key_prefix):
@@ -85,6 +88,11 @@ class FieldErrors:
         if others.filter(name=text).exists():
             self.add("name", message_if_taken)
         return text
+
+
+def slug_of(name: str, max_length: int) -> str:
+    """A slug of lower-case letters, digits and single hyphens between them; "" if the name has no such characters."""
+    return re.sub("[-_]+", "-", slugify(name))[:max_length].strip("-")
 
 
 def translate(error: TranslatableError) -> str:

@@ -117,7 +117,8 @@ document.addEventListener("keydown", (event) => {
 const panelAtLoad = currentPanel();
 if (panelAtLoad) showPanel(panelAtLoad);
 
-// Inline editing: Enter submits the form, leaving the field saves a changed text, Esc presses [data-cancel].
+// Inline editing: Enter submits the form, leaving the field saves a changed text and closes an unchanged one, Esc presses
+// [data-cancel].
 
 document.addEventListener("keydown", (event) => {
   const field = targetOf(event);
@@ -135,11 +136,14 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("focusout", (event) => {
   const field = targetOf(event);
   if (!field.matches?.("[data-inline]") || "cancelled" in field.dataset) return;
-  if (field.value !== field.defaultValue && field.value !== field.dataset.sentValue) field.form?.requestSubmit();
+  // The field keeps the focus of the page while another window has it.
+  if (document.activeElement === field || field.value === field.dataset.sentValue) return;
+  if (field.value !== field.defaultValue) field.form?.requestSubmit();
+  else if (field.form && !field.matches("[aria-invalid]")) find(field.form, "[data-cancel]")?.click();
 });
 
-document.addEventListener("htmx:afterSettle", () => {
-  const field = find(document, "[data-inline]");
+document.addEventListener("htmx:afterSettle", (event) => {
+  const field = find(targetOf(event), "[data-inline]");
   if (field && document.activeElement !== field) {
     field.focus();
     field.select();

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from django.utils import timezone
 
-from keyadmin.models import AllowListEntry, Key, Organisation, paging
+from keyadmin.models import AllowListEntry, Key, Organisation, UsageHour, paging
 from keyadmin.operations import privileges
 from tests.api.calling import call_with_key
 from tests.fixtures.committed_rows import CommittedRows, CreatedKey
@@ -39,6 +39,29 @@ def test_new_key_works_and_its_secret_is_shown_once(manager: CreatedKey, rows: C
     assert seen.json() == {name: value for name, value in created.items() if name not in SECRETS}
     assert created["secret"] not in call_with_key(manager, "GET", "/api/keys").content.decode()
     assert call_with_key(manager, "GET", "/api/whoami", **{"X-API-Key": created["key"]}).json()["name"] == "CRM"
+
+
+def test_name_of_a_new_key_is_taken_from_its_description(manager: CreatedKey) -> None:
+    path, new = "/api/keys", {"scopes": ["chats:read"], "description": "Nightly sync"}
+    created = call_with_key(manager, "POST", path, new).json()
+    assert (created["name"], created["name_follows_description"]) == ("Nightly sync", True)
+    path = f"/api/keys/{created['id']}"
+    edited = call_with_key(manager, "PATCH", path, {"description": "Hourly sync"}).json()
+    assert (edited["name"], edited["name_follows_description"]) == ("Hourly sync", True)
+    edited = call_with_key(manager, "PATCH", path, {"name": "Sync"}).json()
+    assert (edited["name"], edited["name_follows_description"]) == ("Sync", False)
+    assert call_with_key(manager, "PATCH", path, {"description": "Any"}).json()["name"] == "Sync"
+    refused = call_with_key(manager, "POST", "/api/keys", {"scopes": ["chats:read"]})
+    assert (refused.status_code, [error["field"] for error in refused.json()["errors"]]) == (422, ["name"])
+
+
+def test_key_has_the_totals_of_allowed_and_denied_calls(manager: CreatedKey) -> None:
+    created = make(manager)
+    assert (created["total_calls"], created["denied_calls"]) == (0, 0)
+    for outcome, count in (("ok", 5), ("address", 3), ("scope", 4)):
+        UsageHour.objects.create(key_id=created["id"], hour=timezone.now(), outcome=outcome, count=count)
+    [listed] = [key for key in call_with_key(manager, "GET", "/api/keys").json() if key["id"] == created["id"]]
+    assert (listed["total_calls"], listed["denied_calls"]) == (0, 7)
 
 
 def test_repeated_idempotency_key_creates_one_key_and_shows_one_secret(manager: CreatedKey) -> None:

@@ -54,7 +54,7 @@ def _new_bot_invalid(page: Page) -> None:
 
 def _edit_description(page: Page) -> None:
     open_bot(page)
-    page.locator("#edit-description").click()
+    page.locator(".inline-edit").click()
     expect(page.get_by_label("Description")).to_be_focused()
 
 

@@ -67,7 +67,7 @@ def _edit_conflict(page: Page) -> None:
 
 def _edit_description(page: Page) -> None:
     open_key(page)
-    page.locator("#edit-description").click()
+    page.locator(".inline-edit").click()
     expect(page.get_by_label("Description", exact=True)).to_be_focused()
 
 

@@ -35,7 +35,7 @@ def test_markup_in_names_and_reasons_is_shown_as_text(page: Page, demo: Demo) ->
 
     page.get_by_role("link", name=MARKUP).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(MARKUP)
-    expect(page.locator("#description")).to_contain_text(MARKUP)
+    expect(page.locator(".description")).to_contain_text(MARKUP)
     check_history(page)
     open_list(page)
     delete_key(page, MARKUP)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from keyadmin.models import Bot, Organisation, Scope, Tier
 from tests.browser.admin_scenes import choose_from_menu, invite, open_person
-from tests.browser.bot_scenes import open_bots, open_editor
+from tests.browser.bot_scenes import open_bot, open_bots, open_editor
 from tests.browser.contexts import SignedInPage
 from tests.browser.demo import Demo
 from tests.browser.key_scenes import select_keys
@@ -116,13 +116,46 @@ def test_key_description_is_edited_in_place(page: Page, demo: Demo) -> None:
     demo.add_rows()
     open_key(page)
     page.wait_for_load_state()
-    page.locator("#edit-description").press("Enter")
+    page.locator(".inline-edit").press("Enter")
     page.get_by_label("Description", exact=True).fill("Opens a chat for every deal")
     page.keyboard.press("Enter")
-    expect(page.locator("#edit-description")).to_have_text(re.compile("Opens a chat for every deal"))
-    expect(page.locator("#edit-description")).to_be_focused()
+    expect(page.locator(".inline-edit")).to_have_text(re.compile("Opens a chat for every deal"))
+    expect(page.locator(".inline-edit")).to_be_focused()
     page.reload()
     expect(page.get_by_text("Opens a chat for every deal").first).to_be_visible()
+
+
+def test_description_of_a_bots_key_is_edited_on_its_page_and_the_name_follows(page: Page, demo: Demo) -> None:
+    demo.add_rows()
+    open_bot(page, "Advanced")
+    open_dialog(page, "New API key", "New API key for Concierge")
+    modal(page).get_by_label("Description").fill("Nightly sync")
+    modal(page).get_by_role("button", name="Save").click()
+    modal(page).get_by_label("I’ve stored this secret somewhere safe").check()
+    modal(page).get_by_text("Done", exact=True).click()
+    keys = page.get_by_role("region", name="API keys")
+    text = keys.get_by_role("link", name="Edit description of Nightly sync: Nightly sync")
+    text.click()
+    expect(keys.get_by_label("Description")).to_be_focused()
+    keys.get_by_role("link", name="Edit description of CRM integration").click()
+    expect(keys.get_by_label("Description")).to_have_count(1)
+    page.keyboard.press("Escape")
+    expect(keys.get_by_label("Description")).to_have_count(0)
+    text.press("Enter")
+    keys.get_by_label("Description").fill("Hourly sync")
+    page.keyboard.press("Enter")
+    expect(keys.get_by_role("link", name="Hourly sync", exact=True)).to_be_visible()
+    expect(keys.get_by_role("link", name="Edit description of Hourly sync: Hourly sync")).to_be_focused()
+
+
+def test_permissions_of_a_new_key_are_explained_beside_their_boxes(signed_in_page: SignedInPage, demo: Demo) -> None:
+    page = signed_in_page("jonas")
+    page.goto("/keys/create/?organisation=northwind")
+    form = page.get_by_role("group", name="Contacts")
+    expect(form.get_by_text("invite clients or staff")).to_be_visible()
+    form.get_by_text("5 endpoints").click()
+    expect(form.get_by_text("PUT /api/contacts/{contact}", exact=True)).to_be_visible()
+    expect(form.get_by_role("checkbox", name="Read/write contacts")).not_to_be_checked()
 
 
 def test_key_description_is_saved_from_its_own_page(page: Page, demo: Demo) -> None:
@@ -131,7 +164,7 @@ def test_key_description_is_saved_from_its_own_page(page: Page, demo: Demo) -> N
     page.get_by_label("Description", exact=True).fill("Opens a chat for every deal")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name=NAME, level=1)).to_be_visible()
-    expect(page.locator("#edit-description")).to_have_text(re.compile("Opens a chat for every deal"))
+    expect(page.locator(".inline-edit")).to_have_text(re.compile("Opens a chat for every deal"))
 
 
 def test_old_secret_works_until_grace_is_ended(page: Page, demo: Demo, base_url: str) -> None:

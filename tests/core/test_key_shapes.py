@@ -5,8 +5,9 @@ from urllib.parse import quote
 import pytest
 
 from keyadmin.core import tokens
-from keyadmin.core.key_shapes import contains_key
+from keyadmin.core.key_shapes import contains_key, replace_keys
 from keyadmin.core.tokens import KeyFormat
+from keyadmin.core.url_tokens import join, split
 
 
 def known(prefix: str) -> bool:
@@ -67,7 +68,32 @@ def test_secret_without_its_key_id_is_found(repeat: int) -> None:
         "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
         "/api/v1/organisations/northwind/warehouses/oslo/inventories/2026/11/30/items",
         "100 % off for customers of the kad_ programme",
+        "Import 12 Keys From 3 Regions For The CRM Team In Berlin And Paris",
+        "Sync 3 CRM Systems Into The Data Warehouse Of Northwind Traders Every Night At 2",
+        "ServiceForTheNorthernAndSouthernRegions2026",
+        "Backup_of_the_production_database_in_Frankfurt_2026_and_of_all_its_replicas",
     ],
 )
 def test_ordinary_text_is_no_key(text: str) -> None:
     assert not contains_key(text, known)
+
+
+@pytest.mark.parametrize("form", KeyFormat)
+def test_only_the_key_is_replaced_in_a_text(form: KeyFormat) -> None:
+    key = tokens.mint("kad", form).value
+    for text, shown in (
+        (f"the key is {key}, please check", "the key is [x], please check"),
+        (f"{key} and {key}", "[x] and [x]"),
+        (f"Old/{key[:30]} {key[30:]}: gone", "[x]: gone"),
+        ("sha_d41d8cd98f00b204e9800998ecf8427e", "sha_d41d8cd98f00b204e9800998ecf8427e"),
+    ):
+        assert replace_keys(text, "[x]", known) == shown
+
+
+@pytest.mark.parametrize("length", [1, 19, 20, 21, 43, 49, 200])
+def test_encoded_value_in_a_url_is_no_key(length: int) -> None:
+    secret = tokens.mint("kad").secret
+    value = (secret * 5)[:length]
+    assert join(split(value)) == value
+    assert not contains_key(split(value), known)
+    assert not contains_key(split(value))

@@ -38,7 +38,8 @@ COMMANDS_HEAD: Final = """# Commands
 
 In a checkout, `python manage.py COMMAND` is the same as `keyadmin manage COMMAND`. Every command
 below has `--help`. With `--json` it prints one JSON document. The result goes to standard output,
-everything else to standard error. An edit that changes nothing prints only a note there.
+everything else to standard error. An edit that changes nothing prints a note there, and with
+`--json` the row as it is.
 
 | exit code | meaning |
 |---:|---|

@@ -180,9 +180,9 @@ def test_on_behalf_of_rule_is_explained(rows: CommittedRows) -> None:
         "x@y.z is not an active person of Northwind.",
         ["In On-Behalf-Of, name an active person of Northwind by email address or ID."],
     )
-    lacking = "The key may not act for people, because it lacks Act for a person."
+    lacking = "The key may not act for people, because it lacks Act on behalf of users."
     master, standard = rows.key(organisation, kind="master"), rows.key(organisation)
-    assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Grant Act for a person."])
+    assert said(explained(master, on_behalf_of=sam.email)) == (lacking, ["Grant Act on behalf of users."])
     assert said(explained(standard, on_behalf_of=sam.email))[1] == [
         "Send the request without On-Behalf-Of. Only Master User API keys can act on behalf of users."
     ]

@@ -91,3 +91,21 @@ def test_create_admin_with_a_taken_address_is_invalid(shell: Shell) -> None:
 
     assert (done.returncode, done.stdout) == (6, "")
     assert done.stderr == "Error: email: There is already a person with this email.\n"
+
+
+def test_first_administrator_chooses_the_catalogue(empty_shell: Shell) -> None:
+    password = f"{PASSWORD}\n"
+    done = empty_shell(*ADA, "--password-stdin", "--catalogue", "empty", stdin=password)
+    assert (done.returncode, done.stderr) == (0, "")
+    names = {name for (name,) in empty_shell.rows("SELECT name FROM scope")}
+    assert names == {"users:impersonate", "keys:read", "keys:write", "keys:verify", "history:read"}
+    [(removed,)] = empty_shell.rows("SELECT count(*) FROM event WHERE type = 'scope.removed'")
+    assert removed == 13
+    late = empty_shell(
+        *("create_admin", "--email", "b@example.com", "--name", "Bea"),
+        *("--password-stdin", "--catalogue", "messaging"),
+        stdin=password,
+    )
+    assert late.returncode == 5
+    assert "Only the first administrator chooses the catalogue." in late.stderr
+    assert empty_shell.rows("SELECT 1 FROM person WHERE email = 'b@example.com'") == []

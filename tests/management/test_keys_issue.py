@@ -202,3 +202,15 @@ def test_expiry_in_zero_days_is_invalid(command: Run, northwind: Organisation) -
     with pytest.raises(CommandError, match="expires_at") as raised:
         issue(command, "--expires-at", "0d")
     assert raised.value.returncode == 6
+
+
+def test_name_of_an_issued_key_is_taken_from_its_description(command: Run, northwind: Organisation) -> None:
+    new = ("keys", "issue", "--organisation", "northwind", "--scope", "chats:read", "--description", "Nightly sync")
+    key = Key.objects.get(id=json.loads(command(*new, "--json"))["id"])
+    assert key.name == "Nightly sync"
+    edited = json.loads(command("keys", "edit", str(key.id), "--description", "Hourly sync", "--json"))
+    assert (edited["name"], edited["name_follows_description"]) == ("Hourly sync", True)
+    edited = json.loads(command("keys", "edit", str(key.id), "--name", "Sync", "--json"))
+    assert (edited["name"], edited["name_follows_description"]) == ("Sync", False)
+    with pytest.raises(CommandError, match="name: This field is required"):
+        command(*new[:6])

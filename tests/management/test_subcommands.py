@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from keyadmin.models import AllowListEntry, Bot, Channel, Event, Key, Organisation, Person, Scope, Tier, UsageHour
 from keyadmin.operations.people import links, passwords
-from tests.factories import OPERATOR, PASSWORD, ChannelFactory, KeyFactory, member_of
+from tests.factories import OPERATOR, PASSWORD, BotFactory, ChannelFactory, KeyFactory, member_of
 from tests.fixtures.commands import Shell
 
 type RunJson = Callable[..., Any]
@@ -289,3 +290,33 @@ def test_command_without_a_subcommand_prints_its_usage(shell: Shell) -> None:
     for arguments in (("bots",), ("bots", "explode"), ("allow_list", "list"), ("tiers", "create", "--name", "x")):
         done = shell(*arguments)
         assert (done.returncode, done.stdout) == (2, ""), arguments
+
+
+def test_edit_without_changes_prints_a_note_and_with_json_the_row(northwind: Organisation) -> None:
+    def run(*words: str) -> tuple[str, str]:
+        out, error = StringIO(), StringIO()
+        call_command(*words, stdout=out, stderr=error)
+        return out.getvalue(), error.getvalue()
+
+    key = KeyFactory.create(organisation=northwind, name="CI")
+    bot = BotFactory.create(organisation=northwind, name="Helper")
+    channel = ChannelFactory.create(organisation=northwind, name="SMS")
+    mine = ("--organisation", "northwind")
+    for words, name in (
+        (("keys", "edit", str(key.id), "--name", "CI"), "CI"),
+        (("bots", "edit", *mine, str(bot.id), "--name", "Helper"), "Helper"),
+        (("channels", "rename", *mine, channel.slug, "SMS"), "SMS"),
+        (("organisations", "edit", "northwind", "--name", "Northwind"), "Northwind"),
+        (("scopes", "edit", "chats:read", "--label", "Read chats"), "chats:read"),
+        (("tiers", "edit", "Standard", "--name", "Standard"), "Standard"),
+    ):
+        assert run(*words) == ("", "No changes to save.\n"), words
+        printed, note = run(*words, "--json")
+        assert (json.loads(printed)["name"], note) == (name, "No changes to save.\n"), words
+
+
+def test_more_days_of_usage_than_are_kept_are_an_error(command: Callable[..., str], northwind: Organisation) -> None:
+    key = KeyFactory.create(organisation=northwind)
+    assert len(json.loads(command("keys", "usage", str(key.id), "--days", "90", "--json"))) == 90
+    with pytest.raises(CommandError, match="91 is more than 90 days"):
+        command("keys", "usage", str(key.id), "--days", "91")

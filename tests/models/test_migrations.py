@@ -22,7 +22,8 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from keyadmin import migrations
 from keyadmin.checks import check_email_addresses
-from keyadmin.models import IdempotencyRecord, Person
+from keyadmin.models import IdempotencyRecord, Key, Organisation, Person, Scope, ScopeRoute, Version
+from keyadmin.models.scope import OWN_SCOPES
 from tests.factories import (
     BotFactory,
     ChannelFactory,
@@ -37,6 +38,8 @@ FOLDER = Path(migrations.__path__[0])
 NORMALISE = import_module("keyadmin.migrations.0005_email_normal_form").normalise_addresses
 NORMALISE_NAMES = import_module("keyadmin.migrations.0009_names_normal_form").normalise_names
 DIGEST_IDEMPOTENCY_KEYS = import_module("keyadmin.migrations.0011_idempotency_digests").DIGEST
+NAMES_FROM_DESCRIPTIONS = import_module("keyadmin.migrations.0015_name_follows_description").TAKEN_NAMES
+CATALOGUE = import_module("keyadmin.migrations.0016_messaging_catalogue")
 VERIFY_SYSTEM_ROLES = import_module("keyadmin.migrations.0006_links").verify_system_roles
 LIST = Path(__file__).with_name("migrations.sha256")
 
@@ -162,3 +165,56 @@ def test_stored_idempotency_keys_become_digests(db: None) -> None:
         cursor.execute(DIGEST_IDEMPOTENCY_KEYS)
     record.refresh_from_db()
     assert record.idempotency_key == sha256("whm_a1b2c3é".encode()).hexdigest()
+
+
+def test_names_of_bots_keys_that_are_their_description_follow_it(northwind: Organisation) -> None:
+    bot, long = (
+        BotFactory.create(organisation=northwind),
+        "Synchronises contacts with HubSpot\nevery night, at three o’clock",
+    )
+    taken = [
+        KeyFactory.create(bot=bot, name="CRM sync", description="CRM  sync"),
+        KeyFactory.create(bot=bot, name=f"{' '.join(long.split())[:59]}…", description=long),
+    ]
+    typed = [
+        KeyFactory.create(bot=bot, name="CRM sync", description="Nightly"),
+        KeyFactory.create(organisation=northwind, name="CRM sync", description="CRM sync"),
+        KeyFactory.create(bot=bot, name="x", description=""),
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(NAMES_FROM_DESCRIPTIONS)
+    assert set(Key.objects.filter(name_follows_description=True)) == set(taken)
+    assert len(typed) == 3
+
+
+def test_messaging_catalogue_is_completed(db: None) -> None:
+    """Neither what operators edited nor the permission of a present call changes."""
+    names = [values[0] for values in CATALOGUE.SCOPES]
+    Scope.objects.filter(name__in=[name for name in names if name != "flows:manage"]).delete()
+    Scope.objects.filter(name="flows:manage").update(label="Ours")
+    ScopeRoute.objects.filter(scope__name__in=["flows:manage", "chats:write"]).delete()
+    ScopeRoute.objects.create(scope_id="contacts:manage", method="PUT", pattern="/api/contacts/**")
+    Scope.objects.filter(name="templates:read").update(label="Access templates")
+    Scope.objects.filter(name="users:impersonate").update(label="Our label")
+    KeyFactory.create()
+    before = Version.objects.get(subject=CATALOGUE.CATALOGUE).number
+    with connection.schema_editor() as editor:
+        CATALOGUE.extend_catalogue(apps, editor)
+    assert set(names) <= set(Scope.objects.values_list("name", flat=True))
+    labels = dict(Scope.objects.values_list("name", "label"))
+    assert (labels["flows:manage"], labels["users:impersonate"]) == ("Ours", "Our label")
+    assert labels["templates:read"] == "Read templates"
+    routes = {(r.scope_id, r.method, r.pattern) for r in ScopeRoute.objects.all()}
+    assert ("contacts:assign", "DELETE", "/api/contacts/{contact}/assign") in routes
+    assert ("contacts:assign", "PUT", "/api/contacts/{contact}/assign") not in routes
+    assert ("chats:write", "POST", "/api/butler/messages") in routes
+    assert not any(scope == "flows:manage" for scope, *_ in routes)
+    assert Version.objects.get(subject=CATALOGUE.CATALOGUE).number == before + 1
+
+
+def test_catalogue_of_its_own_stays_as_it_is(db: None) -> None:
+    Scope.objects.exclude(name__in=OWN_SCOPES).delete()
+    Scope.objects.create(name="reports:read", resource="R", label="L", explanation="E", ability="A")
+    with connection.schema_editor() as editor:
+        CATALOGUE.extend_catalogue(apps, editor)
+    assert set(Scope.objects.exclude(name__in=OWN_SCOPES).values_list("name", flat=True)) == {"reports:read"}

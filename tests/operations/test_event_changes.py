@@ -27,7 +27,8 @@ from tests.operations.helpers import latest_event
 #: Kind of target → the query of its rows. The first column is the id.
 QUERIES: Final = {
     "key": """
-        SELECT key.id, key.kind, key.name, key.description, key.inherits, tier.name AS tier, bot.name AS bot,
+        SELECT key.id, key.kind, key.name, key.description, key.inherits,
+            nullif(key.name_follows_description, false) AS name_follows_description, tier.name AS tier, bot.name AS bot,
             key.key_id, key.prefix || '_' || key.recognition AS masked,
             key.expires_at, key.revoked_at, key.revoked_reason,
             ARRAY(SELECT scope_id FROM key_scope WHERE key_id = key.id ORDER BY 1) AS scopes,
@@ -182,6 +183,9 @@ MORE_CASES: Final[dict[str, cases.Operation]] = {
         notes={parse("192.0.2.1/32"): " Door "},
         expires_at=timezone.now() + timedelta(days=1),
         tier=w.tier.id,
+    ),
+    "keys.issue without a name": lambda w, a: keys.issue(
+        actor=a, organisation=w.organisation.id, bot=w.bot.id, description="Nightly sync", scopes=["chats:read"]
     ),
     "keys.edit of all fields": lambda w, a: keys.edit(
         actor=a,

@@ -52,9 +52,13 @@ KEYS: Final = {
         random_fields=_KEY_IDENTITY,
     ),
     "keys.issue public": InterfaceCase(
-        ("/organisations/{slug}/public-key/", {"idempotency_key": "n"}),
-        ("POST", "/api/keys", {"name": "Public API key", "kind": "public", "organisation": "{slug}"}),
-        ("keys", "issue", *_ORGANISATION, "--name", "Public API key", "--kind", "public"),
+        ("/organisations/{slug}/public-key/", {"idempotency_key": "n", "scopes": ["chats:read"]}),
+        (
+            "POST",
+            "/api/keys",
+            {"name": "Public API key", "kind": "public", "scopes": ["chats:read"], "organisation": "{slug}"},
+        ),
+        ("keys", "issue", *_ORGANISATION, "--name", "Public API key", "--kind", "public", "--scope", "chats:read"),
         repeated="{organisation_name} already has a public key. Delete it first.",
         random_fields=_KEY_IDENTITY,
     ),

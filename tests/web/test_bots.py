@@ -268,6 +268,51 @@ def test_new_key_of_a_bot_needs_only_a_description(
         assert secret not in signed_in(jonas).get(page).content.decode()
 
 
+def test_description_of_a_key_is_edited_on_the_page_of_its_bot(
+    jonas: Person, asha: Person, concierge: Bot, signed_in: SignedIn, htmx: SignedInHtmx
+) -> None:
+    """The name, which was taken from the description, follows it."""
+    form = {"description": "CRM sync", "idempotency_key": "n1"}
+    assert htmx(jonas).post(f"/bots/{concierge.id}/keys/create/", form).status_code == 200
+    key, other = Key.objects.get(), KeyFactory.create(bot=concierge, name="CI", description="Builds")
+    page, url = f"/bots/{concierge.id}/advanced/", f"/keys/{key.id}/description/"
+    html = signed_in(jonas).get(page).content.decode()
+    for row in (key, other):
+        assert f'id="edit-description-{row.id}" href="/keys/{row.id}/description/"' in html
+        assert f"Edit description of {row.name}:" in html
+    assert "/description/" not in signed_in(asha).get(page).content.decode()
+    assert "Builds" in signed_in(asha).get(page).content.decode()
+
+    client = htmx(jonas)
+    client.set_current_url(page)
+    response = client.post(url, {"description": "HubSpot sync", "original": "CRM sync"})
+    assert json.loads(response["HX-Trigger"]) == {"toast": {"message": "Description saved, and the name with it"}}
+    assert json.loads(response["HX-Trigger-After-Settle"]) == {"keys:changed": {}}
+    assert key_names(client.get(page).content.decode()) == ["CI", "HubSpot sync"]
+    response = client.post(f"/keys/{other.id}/description/", {"description": "Deploys", "original": "Builds"})
+    assert "HX-Trigger-After-Settle" not in response
+    assert key_names(client.get(page).content.decode()) == ["CI", "HubSpot sync"]
+
+    client.set_current_url(f"/keys/{key.id}/")
+    response = client.post(url, {"description": "Salesforce sync", "original": "HubSpot sync"})
+    assert response["HX-Refresh"] == "true"
+    assert "Follows the description until you change it." in client.get(f"/keys/{key.id}/edit/").content.decode()
+    plain = signed_in(jonas).post(url, {"description": "Last", "original": "Salesforce sync"})
+    assert plain["Location"] == f"/keys/{key.id}/"
+    assert "<title>Last" in "".join(signed_in(jonas).get(f"/keys/{key.id}/").content.decode().split("\n"))
+
+
+def test_form_of_a_bots_new_key_says_why_it_must_expire(
+    jonas: Person, concierge: Bot, htmx: SignedIn, signed_in: SignedIn
+) -> None:
+    short, full = f"/bots/{concierge.id}/keys/create/", f"/keys/create/?owner=bot:{concierge.id}"
+    for url in (short, full):
+        assert "must have an expiry" not in signed_in(jonas).get(url).content.decode()
+    Organisation.objects.filter(id=concierge.organisation_id).update(may_never_expire=False)
+    for url in (short, full):
+        assert "keys of Northwind must have an expiry" in signed_in(jonas).get(url).content.decode()
+
+
 def test_new_key_of_a_bot_starts_with_the_narrowest_permissions(jonas: Person, concierge: Bot, htmx: SignedIn) -> None:
     url = f"/bots/{concierge.id}/keys/create/"
     assert DEFAULT_SCOPES == ("chats:read",)

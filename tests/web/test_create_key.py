@@ -2,15 +2,17 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from keyadmin.core import tokens
-from keyadmin.models import EventType, Key, KeyKind, Organisation, Person, Tier
+from keyadmin.models import EventType, Key, KeyKind, Organisation, Person, Scope, Tier
 from tests.factories import BotFactory, ChannelFactory, OrganisationFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
@@ -330,3 +332,18 @@ def test_another_owner_brings_its_channels_and_rules(
     assert not Key.objects.exists()
     hidden = htmx(jonas).post("/keys/create/limits/", chosen)
     assert str(theirs.id) not in hidden.content.decode()
+
+
+@pytest.mark.parametrize("who", ["maya", "jonas"])
+def test_checkbox_of_each_permission_has_its_explanation_and_endpoints(
+    request: pytest.FixtureRequest, northwind: Organisation, htmx: SignedIn, who: str
+) -> None:
+    """Also for an organisation's owner, who does not see the catalogue of permissions."""
+    html = htmx(request.getfixturevalue(who)).get("/keys/create/?organisation=northwind").content.decode()
+    items = {re.split('"', item, maxsplit=1)[0]: item for item in html.split('name="scopes" value="')[1:]}
+    assert len(items) >= 17
+    for scope in Scope.objects.filter(name__in=items):
+        text = unescape(strip_tags(items[scope.name]))
+        assert scope.explanation in text
+        assert all(f"{route.method} {route.pattern}" in text for route in scope.opened_routes)
+    assert "POST /api/keys" in items["keys:write"]

@@ -234,7 +234,7 @@ class TestDescription:
             client.post(self.address(key), {"description": "Old", "original": "Old"}),
         ):
             assert response.status_code == 200
-            assert 'id="edit-description"' in response.content.decode()
+            assert f'id="edit-description-{key.id}"' in response.content.decode()
             assert "HX-Trigger" not in response
         assert not Event.objects.of_target(str(key.id)).exists()
 

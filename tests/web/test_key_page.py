@@ -1,5 +1,6 @@
 """The page of a key: figures, chart, permissions, allowed addresses, and the number of statements."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from keyadmin.models import (
     AddressDay,
     CallOutcome,
     Key,
+    KeyDay,
     LastDenial,
     Meter,
     Organisation,
@@ -19,6 +21,7 @@ from keyadmin.models import (
     ScopeDay,
     SecretUse,
     UsageHour,
+    UsageRollUp,
 )
 from keyadmin.models.meter import CELLS
 from tests.factories import BotFactory, ChannelFactory, KeyFactory
@@ -85,6 +88,23 @@ def test_page_shows_requests_quota_and_denials(jonas: Person, key: Key, signed_i
     assert chart.totals == [1087, 0, 13, 0, 0]
     today = next(day for day in chart.days if day["date"] == datetime.fromtimestamp(minute * 60, UTC).date())
     assert today["counts"][0] == 87
+
+
+def test_total_says_what_it_counts_with_denied_requests_beside_it(jonas: Person, key: Key, signed_in: SignedIn) -> None:
+    """Denied requests of finished days are in KeyDay, later ones in UsageHour."""
+    today = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    UsageRollUp.objects.update_or_create(id=1, defaults={"hours_until": today, "days_until": today})
+    KeyDay.objects.create(key_id=key.id, day=today.date() - timedelta(days=20), allowed=7, denied=1_230)
+    use(key, CallOutcome.ADDRESS, 1_230, days=20)
+    use(key, CallOutcome.SCOPE, 4)
+    use(key, CallOutcome.OK, 50)
+    Meter.objects.filter(key_id=key.id).update(total=57)
+    Key.objects.filter(id=key.id).update(created_at=today - timedelta(days=30))
+    tiles = collapse(strip_tags(html(signed_in(jonas), key)))
+    assert re.search(r"Total requests 57 allowed since \d+ \w+ \d{4} 1,234 denied Last used", tiles)
+    Organisation.objects.update(usage_retention_days=100)
+    Key.objects.filter(id=key.id).update(created_at=today - timedelta(days=101))
+    assert "1,234 denied in the last 100 days" in collapse(strip_tags(html(signed_in(jonas), key)))
 
 
 def test_quota_counts_the_last_hour_only(jonas: Person, key: Key, signed_in: SignedIn) -> None:

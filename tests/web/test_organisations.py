@@ -4,13 +4,14 @@ import re
 from typing import Any
 
 import pytest
+from django.utils.html import conditional_escape
 
 from keyadmin.models import Event, EventType, Key, KeyKind, Organisation, Person, Scope
 from keyadmin.models.scope import IMPERSONATE
 from tests.factories import BotFactory, KeyFactory, OrganisationFactory
 from tests.fixtures.clients import SignedIn, SignedInHtmx
 from tests.operations.helpers import latest_event
-from tests.web.pages import key_names, secret_in
+from tests.web.pages import form_values, key_names, secret_in
 
 
 def test_list_shows_all_organisations_to_people_with_a_system_role(
@@ -115,9 +116,9 @@ def test_public_key_is_generated_after_confirmation_and_shown_once(
     assert "Generate a public API key for Northwind?" in html
     assert "Anyone with it can act for the whole organisation. Store it on a server only." in html
     assert 'role="alertdialog"' in html
-    found = re.search(r'name="idempotency_key" value="([^"]+)"', html)
-    assert found
-    form = {"idempotency_key": found[1]}
+    form = form_values(html, "<form")
+    for scope in Scope.objects.filter(name__in=form["scopes"]):
+        assert conditional_escape(scope.explanation) in html
     response = htmx(jonas).post(url, form)
     secret = secret_in(response.content.decode())
     assert "no-store" in response["Cache-Control"]
@@ -127,13 +128,31 @@ def test_public_key_is_generated_after_confirmation_and_shown_once(
         IMPERSONATE
     }
     assert "The secret was already shown." in htmx(jonas).post(url, form).content.decode()
-    assert htmx(jonas).post(url, {"idempotency_key": "another"}).status_code == 409
+    assert htmx(jonas).post(url, form | {"idempotency_key": "another"}).status_code == 409
     assert htmx(jonas).post(url, {}).status_code == 422
     page = signed_in(jonas).get("/organisations/northwind/").content.decode()
     assert "Valid until deleted" in page
+    assert "every permission that an owner may grant" in page
     assert key.masked in page
     assert secret not in page
     assert Key.objects.count() == 1
+
+
+def test_public_key_is_narrowed_before_it_is_generated(
+    jonas: Person, northwind: Organisation, htmx: SignedIn, signed_in: SignedIn
+) -> None:
+    url = "/organisations/northwind/public-key/"
+    form = form_values(htmx(jonas).get(url).content.decode(), "<form")
+    form["scopes"] = ["chats:read", "messages:send"]
+    none = htmx(jonas).post(url, form | {"scopes": []})
+    assert none.status_code == 422
+    assert "Choose at least one permission." in none.content.decode()
+    assert htmx(jonas).post(url, form | {"scopes": [IMPERSONATE]}).status_code == 422
+    assert htmx(jonas).post(url, form).status_code == 200
+    assert set(Key.objects.get().scopes.values_list("name", flat=True)) == {"chats:read", "messages:send"}
+    page = signed_in(jonas).get("/organisations/northwind/").content.decode()
+    assert "2 permissions" in page
+    assert "every permission that an owner may grant" not in page
 
 
 def test_public_key_can_be_deleted_and_generated_again(
@@ -181,7 +200,7 @@ def test_generated_public_key_expires_if_the_rules_demand_it(
     assert "Valid until deleted" in client.get(url).content.decode()
     Organisation.objects.filter(id=northwind.id).update(may_never_expire=False, max_expiry_days=30)
     assert "keys of Northwind must have an expiry" in client.get(url).content.decode()
-    assert client.post(url, {"idempotency_key": "the form"}).status_code == 200
+    assert client.post(url, form_values(client.get(url).content.decode(), "<form")).status_code == 200
     key = Key.objects.get(kind=KeyKind.PUBLIC)
     assert key.expires_at is not None
     assert "Valid until deleted" not in client.get("/organisations/northwind/").content.decode()

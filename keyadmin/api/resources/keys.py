@@ -73,7 +73,11 @@ class KeyFields(Body):
 class NewKey(KeyFields):
     """Without `expires_at`, the key never expires, or as late as the organisation and the calling key allow."""
 
-    name: Text = Field(examples=["CRM integration"])
+    name: Text = Field(
+        default="",
+        description="Absent: taken from the description, which it follows until the name itself is edited.",
+        examples=["CRM integration"],
+    )
     organisation: Slug = ""
     bot: Annotated[UUID | None, Field(strict=False)] = None
     kind: Annotated[KeyKind | None, Field(strict=False)] = None
@@ -113,6 +117,9 @@ class KeyOut(BaseModel):
         description="For X-API-Key-Id. null in the compact format.", examples=["kad_a1b2c3d4e5f6a7b8"]
     )
     name: str = Field(examples=["CRM integration"])
+    name_follows_description: bool = Field(
+        description="true: the name was taken from the description, and changes with it until the name is edited."
+    )
     description: str = Field(examples=["Creates a chat for every new deal"])
     kind: str = Field(description="master, standard, bot or public.", examples=["standard"])
     masked: str = Field(
@@ -141,7 +148,10 @@ class KeyOut(BaseModel):
     created_at: datetime
     created_by: str = Field(examples=["Jonas Lind"])
     revision: Revision
-    total_calls: int = Field(examples=[41000])
+    total_calls: int = Field(description="Allowed calls since the key was created.", examples=[41000])
+    denied_calls: int = Field(
+        description="Denied calls since the key was created, as far as usage is still kept.", examples=[12]
+    )
     last_used_at: datetime | None
     last_used_ip: str | None = Field(examples=["203.0.113.24"])
     old_secret_until: datetime | None = Field(description="When the previous secret stops working.")
@@ -154,6 +164,7 @@ class KeyOut(BaseModel):
             id=key.id,
             key_id=key.key_id,
             name=key.name,
+            name_follows_description=key.name_follows_description,
             description=key.description,
             kind=key.kind,
             masked=key.masked,
@@ -173,6 +184,7 @@ class KeyOut(BaseModel):
             created_by=key.created_by,
             revision=key.revision,
             total_calls=key.total or 0,
+            denied_calls=key.denied_total,
             last_used_at=key.last_used_at,
             last_used_ip=key.last_used_ip,
             old_secret_until=key.old_secret_until,
@@ -231,7 +243,7 @@ class UsageOut(BaseModel):
 
 def readable(actor: Actor) -> QuerySet[Any]:
     """Return the keys that the actor may see, with all columns of KeyOut, in one statement."""
-    rows: Any = Key.objects.visible_to(actor).with_status().with_usage().with_grace()
+    rows: Any = Key.objects.visible_to(actor).with_status().with_usage().with_denied_total().with_grace()
     keys_with_lists: QuerySet[Any] = rows.with_lists().with_creator_roles().with_channel_slugs()
     return keys_with_lists.select_related("organisation", "bot", "tier")
 

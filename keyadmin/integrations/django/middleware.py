@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from keyadmin.callpath.request import REQUEST_HEADERS, decide
+from keyadmin.callpath.state import state
 from keyadmin.conf import conf
 from keyadmin.core import environ, problems
 from keyadmin.core.callers import Caller, Verdict, current_call
@@ -133,7 +134,8 @@ def _set_current_call(request: HttpRequest, caller: Caller) -> Token[Any]:
 
 def _denied(request: HttpRequest, denial: Denial) -> HttpResponse:
     request_id = request.META["keyadmin.request_id"]
-    log.info("denied", reason=denial.reason.label, key=str(denial.key or ""), request_id=request_id)
+    address = state.client_addresses.find_text(request.META) or ""
+    log.info("denied", reason=denial.reason.label, key=str(denial.key or ""), address=address, request_id=request_id)
     response = problems.denial_response(denial, request_id)
     return HttpResponse(response.body, status=response.status, headers=response.headers)
 

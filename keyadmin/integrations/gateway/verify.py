@@ -69,6 +69,8 @@ class VerifyEndpoint:
         else:
             response = responses.allowed(verdict, request_id)
         if isinstance(verdict, Denial) or _stdlib_log.isEnabledFor(logging.DEBUG):
+            address = state.client_addresses.find(peer, headers.get("x-forwarded-for", ()))
+            fields["address"] = address.text if address else ""
             milliseconds = round((perf_counter() - started) * 1000, 1)
             _log_verdict(verdict, request_id=request_id, status=response.status, ms=milliseconds, **fields)
         return response

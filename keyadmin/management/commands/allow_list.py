@@ -1,6 +1,7 @@
 """allow_list: the networks from which a key, or every key of a bot, may be used."""
 
 from argparse import Namespace
+from functools import partial
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -48,8 +49,9 @@ class Command(SubcommandCommand):
         if options.new is None and options.note is None:
             raise CommandError("Give NEW_CIDR, --note or both.", ExitCode.USAGE)
         fields = provided(options, "note") | ({} if options.new is None else {"network": options.new})
-        entry = allow_lists.change(actor=self.actor, entry=self._find(options).id, **fields)
-        self._print_result(entry, "Changed to" if options.new else "Changed the note of")
+        entry = self._find(options)
+        edit = partial(allow_lists.change, actor=self.actor, entry=entry.id, **fields)
+        self.print_edit(edit, entry, self._print_result, "Changed to" if options.new else "Changed the note of")
 
     @subcommand(
         "remove",

@@ -1,6 +1,7 @@
 """bots: the service accounts of an organisation."""
 
 from argparse import BooleanOptionalAction, Namespace
+from functools import partial
 from typing import Any, Final
 
 from keyadmin.management import lookups
@@ -49,7 +50,8 @@ class Command(SubcommandCommand):
     @subcommand("edit", "Change the given fields.", OWNER, BOT, NAME, DESCRIPTION, CONVERSATIONAL)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "name", "description", "is_conversational")
-        self._print_result(bots.edit(actor=self.actor, bot=self._find(options).id, **fields), "Edited")
+        bot = self._find(options)
+        self.print_edit(partial(bots.edit, actor=self.actor, bot=bot.id, **fields), bot, self._print_result)
 
     @subcommand("disable", "Disable a bot. All its keys stop working until it is enabled.", OWNER, BOT, REASON)
     def disable(self, options: Namespace) -> None:

@@ -1,6 +1,7 @@
 """channels: the ways in which an organisation talks to its customers."""
 
 from argparse import Namespace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -33,7 +34,9 @@ class Command(SubcommandCommand):
 
     @subcommand("rename", "Rename a channel. Its slug does not change.", OWNER, CHANNEL, NAME)
     def rename(self, options: Namespace) -> None:
-        self._print_result(channels.rename(actor=self.actor, channel=self._find(options), name=options.name), "Renamed")
+        channel = Channel.objects.get(id=self._find(options))
+        edit = partial(channels.rename, actor=self.actor, channel=channel.id, name=options.name)
+        self.print_edit(edit, channel, self._print_result, "Renamed")
 
     @subcommand("remove", "Remove a channel. No key may be restricted to it.", OWNER, CHANNEL)
     def remove(self, options: Namespace) -> None:

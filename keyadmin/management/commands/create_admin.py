@@ -1,14 +1,23 @@
-"""create_admin: add a system administrator. The first one of an installation is added with this command."""
+"""create_admin: add a system administrator. The first one of an installation is added with this command.
+
+The first administrator also chooses the catalogue of permissions.
+"""
 
 import getpass
 import sys
 from argparse import Namespace
+from typing import Final
 
 from django.core.management.base import CommandParser
 
 from keyadmin.management.base import CommandError, ExitCode, OperatorCommand, printable
-from keyadmin.models import SystemRole
+from keyadmin.models import Person, Scope, SystemRole
+from keyadmin.models.scope import OWN_SCOPES
 from keyadmin.operations import people
+from keyadmin.operations.catalogue import scopes
+
+EMPTY: Final = "empty"
+MESSAGING: Final = "messaging"
 
 
 class Command(OperatorCommand):
@@ -18,10 +27,21 @@ class Command(OperatorCommand):
         parser.add_argument("--email", required=True, help="The address with which the person signs in.")
         parser.add_argument("--name", required=True, help="The full name of the person.")
         parser.add_argument(
+            "--catalogue",
+            choices=(MESSAGING, EMPTY),
+            help="The permissions with which the installation starts, besides those of keyadmin's own API: messaging "
+            "(default), or empty. Only for the first administrator.",
+        )
+        parser.add_argument(
             "--password-stdin", action="store_true", help="Read the password from the first line of standard input."
         )
 
     def run(self, options: Namespace) -> None:
+        if options.catalogue and Person.objects.filter(system_role=SystemRole.ADMINISTRATOR).exists():
+            raise CommandError(
+                "Only the first administrator chooses the catalogue. Use `scopes create` and `scopes remove`.",
+                ExitCode.CONFLICT,
+            )
         person = people.create(
             actor=self.actor,
             email=options.email,
@@ -30,6 +50,9 @@ class Command(OperatorCommand):
             is_email_verified=True,
             system_role=SystemRole.ADMINISTRATOR,
         )
+        if options.catalogue == EMPTY:
+            for name in Scope.objects.exclude(name__in=OWN_SCOPES).values_list("name", flat=True):
+                scopes.remove(actor=self.actor, scope=name)
         if self.json:
             self.document(
                 {"id": str(person.id), "email": person.email, "name": person.name, "system_role": person.system_role}

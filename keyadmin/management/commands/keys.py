@@ -2,6 +2,7 @@
 
 from argparse import BooleanOptionalAction, Namespace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -58,7 +59,7 @@ class Command(SubcommandCommand):
         "issue",
         "Issue a key. It is printed on standard output and cannot be shown again.",
         argument("--organisation", required=True, metavar="SLUG", help="The organisation of the key (slug or id)."),
-        argument("--name", required=True, help="The name of the key."),
+        argument("--name", help="The name of the key. Default: the description, which the name then follows."),
         argument("--bot", metavar="NAME", help="The bot that owns the key (name or id)."),
         argument("--kind", choices=KeyKind.values, help="The kind of the key. Default: bot with --bot, else standard."),
         DESCRIPTION,
@@ -76,11 +77,10 @@ class Command(SubcommandCommand):
             organisation=owner.id,
             bot=lookups.bot(options.bot, organisation=owner, actor=self.actor).id if options.bot else None,
             kind=KeyKind(options.kind) if options.kind else None,
-            name=options.name,
             channels=lookups.channels(options.channels or (), organisation=owner, actor=self.actor),
             expires_at=_expiry_of_new_key(options, owner),
             tier=lookups.tier(options.tier) if options.tier else None,
-            **provided(options, "description", "scopes", "inherits", "networks"),
+            **provided(options, "name", "description", "scopes", "inherits", "networks"),
         )
         self._print_secret(
             issued, f"The key was issued, but could not be printed. Revoke it: keys revoke {issued.key.id}"
@@ -188,7 +188,8 @@ class Command(SubcommandCommand):
             fields["expires_at"] = _expiry(options)
         if options.allow_any:
             fields |= {"networks": (), "allow_any": True}
-        self._print_changed(keys.edit(actor=self.actor, key=key.id, revision=None, **fields), "Edited")
+        edit = partial(keys.edit, actor=self.actor, key=key.id, revision=None, **fields)
+        self.print_edit(edit, key, self._print_changed)
 
     @subcommand(
         "regenerate",
@@ -223,7 +224,7 @@ class Command(SubcommandCommand):
         KEY,
         argument(
             "--days",
-            type=arguments.count,
+            type=arguments.days_of_usage,
             default=30,
             help="The number of days including today, at most 90. Default: 30.",
         ),
@@ -231,7 +232,7 @@ class Command(SubcommandCommand):
     def usage(self, options: Namespace) -> None:
         key = lookups.key(options.key, actor=self.actor)
         row = Key.objects.with_hourly_usage().get(id=key.id)
-        days = calls_of_last_days(row, min(options.days, 90))
+        days = calls_of_last_days(row, options.days)
         self.print_table(
             [{"day": day.isoformat(), **calls} for day, calls in days.items()], ("day", *CallOutcomeGroup.values)
         )
@@ -291,6 +292,7 @@ def as_json(key: Any) -> dict[str, Any]:
         "key_prefix": key.recognition,
         "prefix": key.prefix,
         "name": key.name,
+        "name_follows_description": key.name_follows_description,
         "description": key.description,
         "organisation": key.organisation.slug,
         "bot": key.bot.name if key.bot else None,
@@ -309,12 +311,13 @@ def as_json(key: Any) -> dict[str, Any]:
         "revoked_at": rfc3339(key.revoked_at),
         "revoked_reason": key.revoked_reason,
         "requests": key.total or 0,
+        "denied_requests": key.denied_total,
         "last_used_at": rfc3339(key.last_used_at),
     }
 
 
 def _with_all_fields(rows: Any) -> Any:
-    related = rows.with_lists().with_creator_roles().select_related("organisation", "bot", "tier")
+    related = rows.with_denied_total().with_lists().with_creator_roles().select_related("organisation", "bot", "tier")
     return related.prefetch_related("channels", "allow_list", "bot__allow_list")
 
 

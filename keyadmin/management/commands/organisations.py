@@ -1,6 +1,7 @@
 """organisations: create, edit, disable and enable organisations, with their rules for keys."""
 
 from argparse import BooleanOptionalAction, Namespace
+from functools import partial
 from typing import Any, Final
 
 from keyadmin.core.tokens import KeyFormat
@@ -67,9 +68,9 @@ class Command(SubcommandCommand):
         for name in ("default_expiry_days", "max_expiry_days"):
             if (days := getattr(options, name)) is not None:
                 fields[name] = None if days == arguments.NEVER else days
-        self._print_result(
-            organisations.edit(actor=self.actor, organisation=self._find(options).id, **fields), "Edited"
-        )
+        row = self._find(options)
+        edit = partial(organisations.edit, actor=self.actor, organisation=row.id, **fields)
+        self.print_edit(edit, row, self._print_result)
 
     @subcommand(
         "disable", "Disable an organisation. All its keys stop working until it is enabled.", ORGANISATION, REASON

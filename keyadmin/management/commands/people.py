@@ -1,6 +1,7 @@
 """people: the people who sign in, and their roles."""
 
 from argparse import Namespace
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -120,7 +121,8 @@ class Command(SubcommandCommand):
     @subcommand("edit", "Change the given fields.", PERSON, NEW_EMAIL, NEW_NAME)
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "email", "name")
-        self._print_result(people.edit(actor=self.actor, person=lookups.person(options.person).id, **fields), "Edited")
+        person = lookups.person(options.person)
+        self.print_edit(partial(people.edit, actor=self.actor, person=person.id, **fields), person, self._print_result)
 
     @subcommand(
         "set-role",
@@ -131,8 +133,8 @@ class Command(SubcommandCommand):
     )
     def set_role(self, options: Namespace) -> None:
         owner, person = lookups.organisation(options.organisation, actor=self.actor), lookups.person(options.person)
-        row = people.set_role(actor=self.actor, person=person.id, organisation=owner.id, role=options.role)
-        self._print_result(row, "Edited")
+        edit = partial(people.set_role, actor=self.actor, person=person.id, organisation=owner.id, role=options.role)
+        self.print_edit(edit, person, self._print_result)
 
     @subcommand("remove-role", "Remove a person's role in an organisation.", PERSON, ORGANISATION)
     def remove_role(self, options: Namespace) -> None:
@@ -148,7 +150,8 @@ class Command(SubcommandCommand):
     def set_system_role(self, options: Namespace) -> None:
         role = "" if options.role == NO_ROLE else options.role
         person = lookups.person(options.person)
-        self._print_result(people.set_system_role(actor=self.actor, person=person.id, system_role=role), "Edited")
+        edit = partial(people.set_system_role, actor=self.actor, person=person.id, system_role=role)
+        self.print_edit(edit, person, self._print_result)
 
     @subcommand("deactivate", "Deactivate a person. They are signed out immediately. Their keys stay.", PERSON)
     def deactivate(self, options: Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,9 +10,9 @@ from django.utils import timezone
 
 from keyadmin.core.time import rfc3339
 from keyadmin.management import arguments, lookups
-from keyadmin.management.base import OperatorCommand, clock
+from keyadmin.management.base import OperatorCommand, clock, printable
 from keyadmin.management.commands.keys import owner_of
-from keyadmin.models import Finding, Key
+from keyadmin.models import Finding, Key, keys_in_texts
 from keyadmin.models.review import KeyReview, iterate
 
 
@@ -35,9 +36,12 @@ class Command(OperatorCommand):
             counts.update(row.findings)
             if (not options.finding or options.finding in row.findings) and len(found) < options.limit:
                 found.append((key, row))
+        organisation = lookups.organisation(options.organisation, actor=self.actor).id if options.organisation else None
+        texts = keys_in_texts.find(self.actor, organisation, limit=options.limit)
         if self.json:
             by_finding = {finding.value: counts[finding.value] for finding in Finding}
-            self.document({"at": rfc3339(now), "counts": by_finding, "keys": [_as_json(*pair) for pair in found]})
+            document = {"at": rfc3339(now), "counts": by_finding, "keys": [_as_json(*pair) for pair in found]}
+            self.document(document | {"texts": [asdict(text) for text in texts]})
             return
         self.table(
             ("id", "key", "name", "owner", "findings", "last used"),
@@ -53,6 +57,8 @@ class Command(OperatorCommand):
                 for key, row in found
             ],
         )
+        for text in texts:
+            self.note(f"API key in a text: {text.kind} {text.id} ({', '.join(text.fields)}): {printable(text.label)}")
         self.note(", ".join(f"{finding.value}: {counts[finding.value]}" for finding in Finding))
 
 

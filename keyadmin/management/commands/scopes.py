@@ -1,6 +1,7 @@
 """scopes: the permissions of keys, and the methods and paths that each of them allows."""
 
 from argparse import ArgumentTypeError, BooleanOptionalAction, Namespace
+from functools import partial
 from typing import Any, Final
 
 from keyadmin.core.routes import Route, is_channel_from
@@ -78,12 +79,16 @@ class Command(SubcommandCommand):
     )
     def edit(self, options: Namespace) -> None:
         fields = provided(options, *TEXT_FIELDS, *OPTIONAL_FIELDS)
-        self._print_result(scopes.edit(actor=self.actor, scope=options.scope, **fields), "Edited")
+        edit = partial(scopes.edit, actor=self.actor, scope=options.scope, **fields)
+        self.print_edit(edit, Scope(name=options.scope), self._print_edited)
 
     @subcommand("remove", "Remove a permission. No key may have it.", SCOPE)
     def remove(self, options: Namespace) -> None:
         scopes.remove(actor=self.actor, scope=options.scope)
         self.print_object({"name": options.scope}, f"Removed {printable(options.scope)}.")
+
+    def _print_edited(self, scope: Scope, done: str) -> None:
+        self._print_result(Scope.objects.get(name=scope.name), done)
 
     def _print_result(self, scope: Scope, done: str) -> None:
         self.print_object(as_json(scope), f"{done} {scope.name}.")

@@ -1,6 +1,7 @@
 """tiers: named limits of the calls that a key may make in any rolling hour."""
 
 from argparse import Namespace
+from functools import partial
 from typing import Any, Final
 
 from keyadmin.management import arguments, lookups
@@ -41,7 +42,8 @@ class Command(SubcommandCommand):
     )
     def edit(self, options: Namespace) -> None:
         fields = provided(options, "name", "hourly_limit")
-        self._print_result(tiers.edit(actor=self.actor, tier=lookups.tier(options.tier), **fields), "Edited")
+        tier = Tier.objects.get(id=lookups.tier(options.tier))
+        self.print_edit(partial(tiers.edit, actor=self.actor, tier=tier.id, **fields), tier, self._print_result)
 
     @subcommand("remove", "Remove a tier. No key and no organisation may use it.", TIER)
     def remove(self, options: Namespace) -> None:

@@ -6,6 +6,7 @@ attacker cannot change it.
 """
 
 import json
+from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -13,19 +14,25 @@ from typing import Any, Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from django.db.models import QuerySet
+from django.db.models import CharField, F, JSONField
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from keyadmin.core.time import rfc3339
-from keyadmin.models import ChainCheck, ChainHead, Event
+from keyadmin.models import ChainCheck, ChainHead, Event, texts
 from keyadmin.operations.audit.canonical import UnknownFormatError, hash_of
 
 #: Events in one statement. Each statement is a transaction of its own, so that verification does not delay operations.
 BATCH_SIZE: Final = 2000
 #: The previous hash of the first event.
 ZERO_HASH: Final = bytes(32)
-
-_FIELDS: Final = [field.attname for field in Event._meta.concrete_fields]
+_STORED_AS: Final[dict[Any, Any]] = {texts.Text: CharField(), texts.JSONTexts: JSONField()}
+#: Texts as they are stored, because the hashes are computed from them: without the redaction of the model's fields.
+_COLUMNS: Final = {
+    field.attname: Cast(field.attname, _STORED_AS[type(field)]) if type(field) in _STORED_AS else F(field.attname)
+    for field in Event._meta.concrete_fields
+}
+_Row: Final = namedtuple("_Row", _COLUMNS)  # type: ignore[misc]
 _DIFFERS_FROM_HEAD: Final = "its hash differs from that of the chain head"
 _DIFFERS_FROM_CHECKPOINT: Final = "its hash differs from that of the checkpoint: history was rewritten"
 _MISSING: Final = "it is missing"
@@ -162,7 +169,7 @@ def parse_checkpoint(text: str, accepted_keys: Collection[str]) -> Checkpoint:
 
 def _require_unchanged(checkpoint: Checkpoint) -> Any:
     """The event of the checkpoint. Raises BrokenChainError if it is missing or differs."""
-    event = next(iter(_events_after(checkpoint.number - 1)[:1]), None)
+    event = next(iter(_events_after(checkpoint.number - 1, limit=1)), None)
     if event is None or event.number != checkpoint.number:
         raise BrokenChainError(checkpoint.number, _MISSING)
     _check(event, checkpoint.number - 1, event.previous_hash)
@@ -192,6 +199,7 @@ def _check(event: Any, previous_number: int, previous_hash: bytes) -> None:
         raise BrokenChainError(event.number, "its content was changed")
 
 
-def _events_after(number: int) -> QuerySet[Any, Any]:
+def _events_after(number: int, limit: int = BATCH_SIZE) -> list[Any]:
     """The next batch of events after `number`, as named tuples, which are faster than model instances."""
-    return Event.objects.filter(number__gt=number).order_by("number").values_list(*_FIELDS, named=True)[:BATCH_SIZE]
+    rows = Event.objects.filter(number__gt=number).order_by("number").values_list(*_COLUMNS.values())
+    return [_Row._make(row) for row in rows[:limit]]

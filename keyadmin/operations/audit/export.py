@@ -1,7 +1,6 @@
 """The export of history as CSV or JSON Lines. Each export is an event, recorded before the first line is written."""
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,8 +8,8 @@ from typing import Any, Final
 
 from keyadmin.core import csv_cells
 from keyadmin.core.actors import Actor
+from keyadmin.core.key_shapes import replace_keys
 from keyadmin.core.time import rfc3339
-from keyadmin.core.tokens import KEY_SHAPED
 from keyadmin.models import Event, EventType, Organisation
 from keyadmin.models.event_search import EventFilter, EventQuery
 from keyadmin.operations import audit
@@ -127,9 +126,7 @@ def _cells(event: Event) -> tuple[Any, ...]:
 def _recorded_conditions(conditions: EventFilter) -> dict[str, str | None]:
     """The conditions as the event of the export records them. Keys are masked, because a search may contain one."""
     texts = {"text": conditions.text, "actor": conditions.actor, "target": conditions.target}
-    recorded: dict[str, str | None] = {
-        name: re.sub(KEY_SHAPED, "•••", text, flags=re.IGNORECASE | re.VERBOSE) for name, text in texts.items()
-    }
+    recorded: dict[str, str | None] = {name: replace_keys(text, "•••") for name, text in texts.items()}
     recorded |= {
         "type": conditions.type,
         "since": rfc3339(conditions.since),

@@ -22,8 +22,8 @@ from keyadmin.core.errors import ConflictError, LockTimeoutError
 from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.redaction import REDACTED
 from keyadmin.models import Event, EventType, Organisation
-from keyadmin.models.key import is_key_prefix
 from keyadmin.models.meter import CATALOGUE
+from keyadmin.models.texts import is_key_prefix
 from keyadmin.operations.audit.canonical import CURRENT_FORMAT, hash_of
 
 type Changes = Mapping[str, tuple[Any, Any]]

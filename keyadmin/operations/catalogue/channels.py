@@ -3,7 +3,6 @@
 from typing import Final
 from uuid import UUID
 
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,7 +13,7 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.revisions import ReadRevision
-from keyadmin.operations.validation import FieldErrors, require_changes
+from keyadmin.operations.validation import FieldErrors, require_changes, slug_of
 
 _MAX_NAME_LENGTH: Final = 60
 _MAX_SLUG_LENGTH: Final = 50
@@ -95,7 +94,7 @@ def _clean(channel: Channel) -> None:
 
 def _free_slug(channel: Channel) -> str:
     """The name as a slug, followed by a number if the slug is taken."""
-    base = slugify(channel.name)[:_MAX_SLUG_LENGTH] or "channel"
+    base = slug_of(channel.name, _MAX_SLUG_LENGTH) or "channel"
     similar = Channel.objects.filter(organisation=channel.organisation_id, slug__startswith=base)
     taken = set(similar.values_list("slug", flat=True))
     candidates = (base, *(f"{base}-{number}" for number in range(2, len(taken) + 3)))

@@ -7,7 +7,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.redaction import REDACTED
 from keyadmin.models import EventType, Organisation
-from keyadmin.models.key import is_key_prefix
+from keyadmin.models.texts import is_key_prefix
 from keyadmin.operations import audit, policy
 from keyadmin.operations.policy import Permission
 

@@ -29,7 +29,7 @@ def issue(
     organisation: UUID,
     bot: UUID | None = None,
     kind: KeyKind | None = None,
-    name: str,
+    name: str | Unset = UNSET,
     description: str = "",
     scopes: Collection[str] = (),
     inherits: bool = False,
@@ -41,6 +41,7 @@ def issue(
 ) -> IssuedKey:
     """Create a key. The result contains the only copy of its secret.
 
+    Without `name`, the name is taken from the description, and follows it until the name itself is edited.
     `kind` defaults to BOT if a bot is given, else to STANDARD. A public key without `scopes` gets all scopes of an
     owner. Without `channels` or `networks` the key is not restricted. `notes` are those of the networks. `expires_at`
     None means that the key never expires; UNSET means that it expires as late as the organisation's rules and the
@@ -60,7 +61,8 @@ def issue(
         if expires_at is UNSET:
             expires_at = key_values.default_expiry(actor, key, audit.database_time())
         values = key_values.KeyValues(
-            name,
+            "" if name is UNSET else name,
+            name is UNSET,
             description,
             frozenset(scopes),
             inherits,
@@ -94,7 +96,8 @@ def edit(
 ) -> Key:
     """Change the fields that are not UNSET. `revision` is the one that the actor has read; None accepts any.
 
-    If `notes` is UNSET, the networks that stay keep theirs.
+    If `notes` is UNSET, the networks that stay keep theirs. A name that was taken from the description follows it until
+    another name is given.
     `allow_any` confirms the removal of the last network, after which any address is allowed.
     """
     fields: dict[str, Any] = {
@@ -112,7 +115,7 @@ def edit(
         row = rows.lock(actor, key, Permission.EDIT_KEYS)
         revisions.require(row, revision)
         old = key_values.values_of(row)
-        new = key_values.apply_fields(old, fields)
+        new = key_values.stop_following_if_renamed(old, key_values.apply_fields(old, fields))
         key_values.require_scopes_or_inheritance(() if scopes is UNSET else scopes, inherits=new.inherits)
         new = key_values.validate(actor, row, new, old, audit.database_time())
         if old.networks and not new.networks:

@@ -7,11 +7,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from keyadmin.core import cidr
 from keyadmin.core.actors import Actor, ActorKind
 from keyadmin.core.errors import ForbiddenError, InvalidInputError
+from keyadmin.core.text import normalise
 from keyadmin.core.time import rfc3339
 from keyadmin.models import AllowListEntry, Channel, Key, KeyKind, Organisation, Scope, Tier
 from keyadmin.models.scope import allowed_for_kind
@@ -21,6 +23,8 @@ from keyadmin.operations.validation import UNSET, FieldErrors, Unset
 
 _MAX_NAME_LENGTH: Final = 120
 _MAX_DESCRIPTION_LENGTH: Final = 500
+#: Characters of a name that is taken from the description.
+_MAX_NAME_LENGTH_FROM_DESCRIPTION: Final = 60
 #: The expiry of a new key if the organisation has no default and its keys must expire.
 _FALLBACK_EXPIRY_DAYS: Final = 90
 #: Later times cannot be shown in every time zone.
@@ -35,6 +39,7 @@ class KeyValues:
     """
 
     name: str
+    name_follows_description: bool
     description: str
     scopes: frozenset[str]
     inherits: bool
@@ -50,6 +55,7 @@ def values_of(key: Key) -> KeyValues:
     lists: Any = Key.objects.with_lists().get(id=key.id)
     return KeyValues(
         name=key.name,
+        name_follows_description=key.name_follows_description,
         description=key.description,
         scopes=frozenset(lists.scope_names),
         inherits=key.inherits,
@@ -70,6 +76,11 @@ def apply_fields(old: KeyValues, new_fields: Mapping[str, Any]) -> KeyValues:
     same_networks = len(new.networks) == len(old.networks) and set(new.networks) == set(old.networks)
     notes = {network: note for network, note in new.notes.items() if network in new.networks}
     return replace(new, networks=old.networks if same_networks else new.networks, notes=notes)
+
+
+def stop_following_if_renamed(old: KeyValues, new: KeyValues) -> KeyValues:
+    """The new values of an edit. A name that was edited does not follow the description any more."""
+    return replace(new, name_follows_description=old.name_follows_description and normalise(new.name) == old.name)
 
 
 def require_scopes_or_inheritance(scopes: Collection[str], *, inherits: bool) -> None:
@@ -141,7 +152,7 @@ def require_within_ceiling(actor: Actor, key: Key, values: KeyValues, old: KeyVa
 
 def save(key: Key, values: KeyValues, old: KeyValues | None) -> None:
     """Save the values. `old` is None for a new key; otherwise the key must be locked."""
-    for field in ("name", "description", "inherits", "expires_at"):
+    for field in ("name", "name_follows_description", "description", "inherits", "expires_at"):
         setattr(key, field, getattr(values, field))
     key.tier_id = values.tier
     key.save(force_insert=old is None)
@@ -240,14 +251,12 @@ def _cleaned(
 ) -> KeyValues:
     """The values, cleaned. Does not check fields that an edit does not change. `known` are the scopes that exist."""
     errors = FieldErrors()
-    values = replace(
-        values,
-        name=errors.clean_text("name", values.name, _MAX_NAME_LENGTH),
-        description=errors.clean_text(
-            "description", values.description, _MAX_DESCRIPTION_LENGTH, required=False, multiline=True
-        ),
-        scopes=frozenset() if values.inherits else values.scopes,
+    description = errors.clean_text(
+        "description", values.description, _MAX_DESCRIPTION_LENGTH, required=False, multiline=True
     )
+    values = replace(values, description=description, scopes=frozenset() if values.inherits else values.scopes)
+    if not (values.name_follows_description and errors.messages):
+        values = replace(values, name=errors.clean_text("name", _name(values, old), _MAX_NAME_LENGTH))
     _check_scopes(errors, key, values, known)
     if old is None or values.channels != old.channels:
         _check_channels(errors, key, values.channels)
@@ -261,6 +270,14 @@ def _cleaned(
     _check_tier(errors, actor, key.organisation, values.tier, old.tier if old else key.organisation.default_tier_id)
     errors.raise_if_any()
     return values
+
+
+def _name(values: KeyValues, old: KeyValues | None) -> str:
+    """The name, taken from the description if it follows it. It stays if the description is removed."""
+    is_changed = old is None or values.description != old.description
+    if not (values.name_follows_description and values.description and is_changed):
+        return values.name
+    return Truncator(" ".join(values.description.split())).chars(_MAX_NAME_LENGTH_FROM_DESCRIPTION)
 
 
 def _check_channels(errors: FieldErrors, key: Key, channels: Collection[UUID]) -> None:
@@ -309,6 +326,7 @@ def _name_of_tier(tier: UUID) -> str | None:
 
 #: By field, the function from its value to what history records. Other values are recorded as they are.
 _HISTORY_FORMAT: Final[dict[str, Callable[[Any], Any]]] = {
+    "name_follows_description": lambda follows: follows or None,
     "scopes": sorted,
     "channels": _names_of_channels,
     "networks": lambda networks: sorted(map(str, networks)),

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from keyadmin.core.actors import Actor
@@ -17,7 +16,7 @@ from keyadmin.operations import audit, policy, revisions
 from keyadmin.operations.organisations import key_owners
 from keyadmin.operations.policy import Permission
 from keyadmin.operations.revisions import ReadRevision
-from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes
+from keyadmin.operations.validation import UNSET, FieldErrors, Unset, clean_reason, require_changes, slug_of
 
 #: Upper bound of `default_expiry_days` and `max_expiry_days`.
 MAX_EXPIRY_DAYS: Final = 36_500
@@ -42,7 +41,7 @@ def create(
     with audit.audited_transaction(actor):
         policy.require(actor, Permission.MANAGE_ORGANISATIONS, None)
         organisation = Organisation(
-            name=name, slug=slug or slugify(name)[:_MAX_SLUG_LENGTH], key_prefix=key_prefix, key_format=key_format
+            name=name, slug=slug or slug_of(name, _MAX_SLUG_LENGTH), key_prefix=key_prefix, key_format=key_format
         )
         lowest = Tier.objects.first()
         if default_tier := tier or (lowest and lowest.id):

@@ -14,7 +14,7 @@ from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
-from keyadmin.core import cidr
+from keyadmin.core import cidr, url_tokens
 from keyadmin.core.errors import InvalidInputError, NoChangesError, NotFoundError
 from keyadmin.forms.keys import rows_of_list
 from keyadmin.models import AllowListEntry, Bot, Key
@@ -134,7 +134,8 @@ def remove(request: PageRequest, entry: UUID) -> HttpResponseBase:
     except InvalidInputError:
         return _response(request, _editor(request, user, owner, confirming=row.id, focus="confirm"), status=422)
     message = editors.removed_message(network)
-    removed = RemovedRange(network, signing.dumps([network, row.created_at.isoformat(), row.note], salt=_salt(owner)))
+    token = signing.dumps([network, row.created_at.isoformat(), row.note], salt=_salt(owner))
+    removed = RemovedRange(network, url_tokens.split(token))
     return _saved(request, _editor(request, user, owner, removed=removed, status=message, focus="add"))
 
 
@@ -260,7 +261,7 @@ def _undoable(request: PageRequest, owner: Bot | Key) -> RemovedRange | None:
 def _undo_token_ranges(owner: Bot | Key, token: str) -> dict[str, dict[str, Any]]:
     """{range: when it was first added, and its note} in a token of `remove`. Empty if the token is not valid."""
     try:
-        network, since, note = signing.loads(token, salt=_salt(owner))
+        network, since, note = signing.loads(url_tokens.join(token), salt=_salt(owner))
     except (signing.BadSignature, ValueError):
         return {}
     return {network: {"created_at": datetime.fromisoformat(since), "note": note}}

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from keyadmin.core.key_shapes import contains_key, public_part
 from keyadmin.core.tokens import PREFIX_PATTERN
 from keyadmin.models import AddressDay, Key
-from keyadmin.models.key import is_key_prefix
+from keyadmin.models.texts import is_key_prefix
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import CurrentUser
@@ -21,8 +21,6 @@ from keyadmin.web.common.current_user import CurrentUser
 #: The parameter which says that a secret was removed from the search.
 PARAMETER: Final = "pasted"
 _MAX_ADDRESSES: Final = 5
-#: Parameters with values that keyadmin signed or encoded. By chance they can look like a key.
-_ENCODED_PARAMETERS: Final = ("cursor", "removed")
 _is_public_part: Final = re.compile(rf"{PREFIX_PATTERN}_(?:[0-9A-Za-z]{{16}}|[0-9a-f]{{8}})").fullmatch
 
 
@@ -33,7 +31,7 @@ def url_without_secrets(request: HttpRequest) -> str:
     found = False
     query = request.GET.copy()
     for name, values in request.GET.lists():
-        if name not in _ENCODED_PARAMETERS and any(contains_key(value, is_key_prefix) for value in values):
+        if any(contains_key(value, is_key_prefix) for value in values):
             found = True
             query.setlist(name, [public_part(v) if contains_key(v, is_key_prefix) else v for v in values])
     if not found:

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from keyadmin.core.errors import InvalidInputError, NotFoundError
-from keyadmin.core.tokens import contains_secret
+from keyadmin.core.key_shapes import contains_key
 from keyadmin.explain.explanation import Explanation, explain
 from keyadmin.explain.inputs import find_key
 from keyadmin.explain.messages import TITLES
@@ -51,7 +51,7 @@ class KeyPicker:
         keys: Any = Key.objects.visible_to(user.actor).select_related("organisation", "bot")
         if organisation:
             keys = keys.filter(organisation=organisation)
-        has_secret = bool(contains_secret(text))
+        has_secret = contains_key(text)
         is_findable = not has_secret and "\0" not in text  # PostgreSQL has no text with NUL
         if text:
             keys = keys.search(text) if is_findable else keys.none()

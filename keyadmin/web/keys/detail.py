@@ -168,7 +168,7 @@ def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
 
 def _key_for_page(user: CurrentUser, key: UUID) -> Any:
     keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_hourly_usage()
-    keys = keys.with_last_call().with_grace().with_old_secret_use().with_last_denial()
+    keys = keys.with_denied_total().with_last_call().with_grace().with_old_secret_use().with_last_denial()
     scopes = Prefetch("scopes", Scope.objects.with_use_by_key(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")
     return keys.prefetch_related(scopes, "channels").first()
@@ -187,6 +187,7 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
         "key": key,
         "scopes": annotate_last_use(key, key.scopes.all()),
         "last_denial": last_denial(key),
+        "denied_days": _denied_days(key),
         "channels": key.channels.all(),
         "own_entries": own,
         "bot_entries": of_bot,
@@ -196,6 +197,12 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
         "may_read_history": may_read_history,
         "events": events[:MAX_EVENTS] if may_read_history else [],
     }
+
+
+def _denied_days(key: Any) -> int:
+    """The days for which denied requests are still counted; 0 for all since the key was created."""
+    retention: int = key.organisation.usage_retention_days
+    return retention if key.created_at < timezone.now() - timedelta(days=retention) else 0
 
 
 def _usage_context(key: Any, days: int) -> dict[str, Any]:

@@ -161,7 +161,9 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
     user = get_current_user(request)
     organisation = _get_organisation(user, slug, Permission.ISSUE_KEYS)
     policy.require_for_key(user.actor, Permission.ISSUE_KEYS, organisation, KeyKind.PUBLIC)
-    form = PublicKeyForm(htmx.submitted(request))
+    scopes = list(Scope.objects.filter(name__in=privileges.scopes_of_owner()).prefetch_related("routes"))
+    initial = {"idempotency_key": secrets.token_urlsafe(24)}
+    form = PublicKeyForm(htmx.submitted(request), grantable=scopes, initial=initial)
     expires_at = keys.default_expires_at(organisation, KeyKind.PUBLIC)
     if form.is_valid():
         issue = partial(
@@ -170,6 +172,7 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
             organisation=organisation.id,
             kind=KeyKind.PUBLIC,
             name=gettext("Public API key"),
+            scopes=form.cleaned_data["scopes"],
             expires_at=expires_at,
         )
         if shown := secret_reveal.run_once(
@@ -178,10 +181,10 @@ def generate(request: PageRequest, slug: str) -> HttpResponse:
             return shown
     bots = Bot.objects.visible_to(user.actor).filter(organisation=organisation)
     context = {
-        "form": PublicKeyForm(initial={"idempotency_key": secrets.token_urlsafe(24)}),
+        "form": form,
         "organisation": organisation,
         "expires_at": expires_at,
-        "scopes": Scope.objects.filter(name__in=privileges.scopes_of_owner()),
+        "scopes": scopes,
         "bots": capped_count.capped_counts({"all": bots})["all"],
         "back_url": organisation_url(organisation),
         "section": "organisations",
@@ -222,8 +225,12 @@ def _set_counts(rows: list[Any], user: CurrentUser) -> None:
 
 
 def _public_key(user: CurrentUser, organisation: Organisation) -> Any:
-    """The public API key with what its row shows, or None."""
+    """The public API key with what its row shows, or None.
+
+    `missing_scopes` is the names of the permissions that an owner could grant it in addition.
+    """
     key = key_rows.readable(user).filter(organisation=organisation, kind=KeyKind.PUBLIC).first()
     if key is not None:
         key_rows.annotate([key], user)
+        key.missing_scopes = privileges.scopes_of_owner() - {scope.name for scope in key.scopes.all()}
     return key

@@ -17,11 +17,24 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import get_text_list
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_lazy
 
 from keyadmin.forms.filters import ReviewFilters
-from keyadmin.models import ChainHead, Finding, Key, Organisation, ReviewBuild, ReviewFinding, Scope, paging, review
+from keyadmin.models import (
+    ChainHead,
+    Finding,
+    Key,
+    Organisation,
+    ReviewBuild,
+    ReviewFinding,
+    Scope,
+    keys_in_texts,
+    paging,
+    review,
+)
+from keyadmin.models.event_types import FIELDS
 from keyadmin.models.key import KeyQuerySet
+from keyadmin.models.keys_in_texts import KeyInText
 from keyadmin.models.review import ANY, KeyReview
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import CurrentUser
@@ -29,12 +42,46 @@ from keyadmin.web.common.list_view import page_foot
 from keyadmin.web.keys import rows as key_rows
 
 PAGE_SIZE: Final = 20
+#: Texts with an API key that the report lists.
+MAX_TEXTS: Final = 100
+#: By kind of row: its name, its page or list, and whether the page is that of one row.
+_KINDS: Final = {
+    "key": gettext_lazy("Key"),
+    "bot": gettext_lazy("Bot"),
+    "channel": gettext_lazy("Channel"),
+    "organisation": gettext_lazy("Organisation"),
+    "person": gettext_lazy("Person"),
+    "invitation": gettext_lazy("Invitation"),
+    "note": gettext_lazy("Note of an allowed address"),
+    "tier": gettext_lazy("Tier"),
+    "scope": gettext_lazy("Permission"),
+    "event": gettext_lazy("Event"),
+}
+_PAGES: Final = {
+    "key": ("keys:detail", True),
+    "bot": ("bots:detail", True),
+    "channel": ("channels:list", False),
+    "organisation": ("organisations:detail", True),
+    "person": ("people:detail", True),
+    "invitation": ("people:list", False),
+    "note": ("security:allow-lists", False),
+    "tier": ("tiers:list", False),
+    "scope": ("permissions:list", False),
+    "event": ("history:event", True),
+}
 #: Up to this many unused permissions are listed by label. For more, the page shows their number.
 MAX_UNUSED_LABELS: Final = 2
 _MOST_FINDINGS_FIRST: Final = paging.Order("total", True, int, UUID)
 _MOST_FINDINGS_FIRST_BUILT: Final = paging.Order("total", True, int, UUID, tiebreaker="key_id")
 #: Findings that are a security risk. The others are housekeeping.
-_SERIOUS: Final = (Finding.OUTSIDE_POLICY, Finding.OPEN, Finding.NO_ADDRESS, Finding.FULL_ACCESS, Finding.OWNER_GONE)
+_SERIOUS: Final = (
+    Finding.OUTSIDE_POLICY,
+    Finding.OPEN,
+    Finding.NO_ADDRESS,
+    Finding.FULL_ACCESS,
+    Finding.OWNER_GONE,
+    Finding.KEY_IN_TEXT,
+)
 
 
 class Report:
@@ -75,6 +122,8 @@ class Report:
             "print_url": querystring.link(self.url, self.query, print="1"),
             "is_whole": not page.before and not page.after,
             "is_print": self.is_print,
+            "texts": self._texts(),
+            "max_texts": MAX_TEXTS,
             "section": "review",
         }
 
@@ -177,6 +226,19 @@ class Report:
                 key.may_anything = any(key.may.values())  # auditors have no menu
         return [keys[row.key] for row in examined if row.key in keys]
 
+    def _texts(self) -> list[dict[str, Any]]:
+        """The texts with an API key, of keys and of everything else: kind, label, field labels and URL."""
+        organisation = self.organisation.id if self.organisation else None
+        return [
+            {
+                "kind": _KINDS[found.kind],
+                "label": found.label,
+                "fields": [FIELDS[name].label if name in FIELDS else name.replace("_", " ") for name in found.fields],
+                "url": _url_of_text(found),
+            }
+            for found in keys_in_texts.find(self.user.actor, organisation, limit=MAX_TEXTS)
+        ]
+
     def _tiles(self) -> list[dict[str, Any]]:
         return [
             {
@@ -188,6 +250,12 @@ class Report:
             }
             for finding in Finding
         ]
+
+
+def _url_of_text(found: KeyInText) -> str:
+    """The page of the row with the text, or the list that has it."""
+    name, is_page = _PAGES[found.kind]
+    return reverse(name, args=[found.id]) if is_page else reverse(name)
 
 
 def finding_chips(row: KeyReview) -> list[dict[str, Any]]:

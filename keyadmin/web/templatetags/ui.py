@@ -3,7 +3,6 @@
 Charts are in `pictures`. Both modules are built-ins of the template engine.
 """
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zlib import crc32
@@ -19,7 +18,6 @@ from django.utils.translation import gettext, ngettext
 
 from keyadmin import __version__
 from keyadmin.core.cidr import Network
-from keyadmin.models import ScopeRoute
 from keyadmin.web.common import capped_count, querystring
 from keyadmin.web.common.current_user import get_current_user
 
@@ -165,12 +163,6 @@ def masked(recognisable: str) -> SafeString:
         recognisable,
         gettext("and more, hidden"),
     )
-
-
-@register.filter
-def shortest(routes: Iterable[ScopeRoute]) -> ScopeRoute | None:
-    """The route with the shortest pattern, as an example of what a permission allows."""
-    return min(routes, key=lambda route: len(route.pattern), default=None)
 
 
 @register.filter

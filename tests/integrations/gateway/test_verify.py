@@ -204,7 +204,10 @@ def test_every_decision_is_logged_without_its_secret(verify: Verify, rows: Commi
     }
     assert "allowed" in lines["allowed-request-1"]
     assert f"key={created.key.id}" in lines["allowed-request-1"]
-    assert all(word in lines["refused-request-1"] for word in ("denied", "scope", str(created.key.id), "status=403"))
+    assert all(
+        word in lines["refused-request-1"]
+        for word in ("denied", "scope", str(created.key.id), "status=403", "address=")
+    )
     assert "the gateway sent no method and URI" in lines["unclear-request-1"]
     text = verify.server.log.read_text()
     assert created.token.value not in text

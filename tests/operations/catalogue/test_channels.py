@@ -60,3 +60,8 @@ def test_invalid_channel_name_is_rejected(northwind: Organisation, name: str) ->
 def test_channel_that_the_actor_cannot_see_is_not_found(northwind: Organisation, lena: Person) -> None:
     with pytest.raises(NotFoundError):
         channels.remove(actor=as_actor(lena), channel=ChannelFactory.create(organisation=northwind).id)
+
+
+@pytest.mark.parametrize(("name", "slug"), [("SMS_-_ Oslo", "sms-oslo"), ("東京", "channel")])
+def test_slug_of_a_name_has_single_hyphens_between_words(northwind: Organisation, name: str, slug: str) -> None:
+    assert channels.create(actor=OPERATOR, organisation=northwind.id, name=name).slug == slug

@@ -13,7 +13,7 @@ from keyadmin.core.errors import ConflictError, ForbiddenError, InvalidInputErro
 from keyadmin.models import AllowListEntry, Key, Organisation, Person, Role, Tier
 from keyadmin.operations import keys
 from keyadmin.operations.organisations import allow_lists
-from tests.factories import OPERATOR, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
+from tests.factories import OPERATOR, BotFactory, ChannelFactory, KeyFactory, PersonFactory, as_actor, member_of
 from tests.operations.helpers import dump, latest_event, meter_version, version
 
 
@@ -271,3 +271,56 @@ def test_inheritance_from_a_deactivated_person_grants_nothing(northwind: Organis
     leaver = PersonFactory.create(administrator=True, deactivated=True)
     key = KeyFactory.create(organisation=northwind, creator=leaver, inherits=True)
     edit(jonas, key, expires_at=timezone.now() + timedelta(days=1))
+
+
+@pytest.fixture
+def named_by_description(northwind: Organisation) -> Key:
+    bot = BotFactory.create(organisation=northwind)
+    description = "Sync with the CRM,\nevery night"
+    issued = keys.issue(
+        actor=OPERATOR, organisation=northwind.id, bot=bot.id, description=description, scopes=["chats:read"]
+    )
+    assert (issued.key.name, issued.key.name_follows_description) == ("Sync with the CRM, every night", True)
+    return issued.key
+
+
+def test_name_follows_the_description_until_it_is_edited(named_by_description: Key) -> None:
+    key = named_by_description
+    row = edit(None, key, description="Sync with HubSpot")
+    assert (row.name, row.description) == ("Sync with HubSpot", "Sync with HubSpot")
+    assert latest_event().changes == {
+        "name": ["Sync with the CRM, every night", "Sync with HubSpot"],
+        "description": ["Sync with the CRM,\nevery night", "Sync with HubSpot"],
+    }
+    row = edit(None, key, 2, name=" Sync  with HubSpot", description="x" * 100)
+    assert row.name == f"{'x' * 59}…"
+    row = edit(None, key, 3, name="HubSpot", description="Sync with HubSpot")
+    assert (row.name, row.name_follows_description) == ("HubSpot", False)
+    assert latest_event().changes["name_follows_description"] == [True, None]
+    row = edit(None, key, 4, description="Other")
+    assert (row.name, row.description) == ("HubSpot", "Other")
+
+
+def test_name_stays_if_the_description_is_removed(named_by_description: Key) -> None:
+    row = edit(None, named_by_description, description="")
+    assert (row.name, row.description) == ("Sync with the CRM, every night", "")
+    assert edit(None, named_by_description, 2, description="Again").name == "Again"
+
+
+def test_error_of_a_description_is_not_repeated_for_the_name(named_by_description: Key) -> None:
+    for description in ("x" * 501, "a\x07"):
+        with pytest.raises(InvalidInputError) as caught:
+            edit(None, named_by_description, description=description)
+        assert set(caught.value.errors) == {"description"}
+
+
+def test_name_that_was_typed_does_not_follow_the_description(key: Key) -> None:
+    edit(None, key, description="CI")
+    row = edit(None, key, 2, description="Builds")
+    assert (row.name, row.name_follows_description) == ("CI", False)
+
+
+def test_key_without_name_and_description_is_invalid(northwind: Organisation) -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        keys.issue(actor=OPERATOR, organisation=northwind.id, scopes=["chats:read"])
+    assert set(caught.value.errors) == {"name"}

@@ -1,0 +1,104 @@
+"""Columns of texts that people type or programs send, and what they may show.
+
+Operations refuse or redact a text that contains an API key. A text that was stored earlier stays in its column, because
+history is never rewritten. But no query returns the key: the fields of this module replace it as they read the column.
+So it is redacted on pages, in the API, in exports, in mails and in commands alike.
+"""
+
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from django.apps import apps
+from django.db import models
+
+from keyadmin.core.key_shapes import replace_keys
+from keyadmin.core.redaction import REDACTED
+
+if TYPE_CHECKING:
+    _Field = models.Field[str, str]
+    _CharField = models.CharField[str, str]
+    _SlugField = models.SlugField[str, str]
+    _JSONField = models.JSONField[Any, Any]
+else:  # Django's fields cannot be subscripted at run time.
+    _Field = models.Field
+    _CharField = models.CharField
+    _SlugField = models.SlugField
+    _JSONField = models.JSONField
+
+
+class RedactedText(str):
+    """A text in place of which the column has `stored`, which contains an API key."""
+
+    stored: str
+
+    __slots__ = ("stored",)
+
+    @classmethod
+    def of(cls, stored: str, shown: str) -> Self:
+        text = cls(shown)
+        text.stored = stored
+        return text
+
+
+def is_key_prefix(prefix: str) -> bool:
+    """Whether keys begin with this prefix: new ones of an organisation, or older ones."""
+    organisations, keys = (apps.get_model("keyadmin", name)._default_manager for name in ("Organisation", "Key"))
+    return bool(organisations.filter(key_prefix=prefix).exists() or keys.filter(prefix=prefix).exists())
+
+
+def redacted(text: str) -> str:
+    """The text without API keys: the same one, or a RedactedText."""
+    shown = replace_keys(text, REDACTED, is_key_prefix)
+    return text if shown == text else RedactedText.of(text, shown)
+
+
+def redacted_json(value: Any) -> Any:
+    """The JSON value without API keys in its texts and names."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, list):
+        return [redacted_json(item) for item in value]
+    if isinstance(value, dict):
+        return {str(redacted(name)): redacted_json(item) for name, item in value.items()}
+    return value
+
+
+class _Redacting(_Field):
+    """Reads as RedactedText if the column contains an API key. Saving a row that was read keeps the column."""
+
+    def from_db_value(self, value: str | None, *_: Any) -> str | None:
+        return redacted(value) if value else value
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        value = super().pre_save(model_instance, add)
+        return value.stored if isinstance(value, RedactedText) and not add else value
+
+    def get_prep_value(self, value: Any) -> Any:
+        prepared = super().get_prep_value(value)
+        return str(prepared) if isinstance(prepared, RedactedText) else prepared
+
+    def deconstruct(self) -> Any:
+        """As Django's field: the columns are the same, so migrations name that one."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, _PATHS[type(self)], args, kwargs
+
+
+class Text(_Redacting, _CharField):
+    """A text in one line."""
+
+
+class Slug(_Redacting, _SlugField):
+    """A slug that is made from a text."""
+
+
+class JSONTexts(_JSONField):
+    """A JSON value with texts. It is only written once."""
+
+    def from_db_value(self, value: Any, *arguments: Any) -> Any:
+        return redacted_json(super().from_db_value(value, *arguments))
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+
+_PATHS: Final = {Text: "django.db.models.CharField", Slug: "django.db.models.SlugField"}
