@@ -152,7 +152,7 @@ def build_snapshot(row: SnapshotRow) -> Snapshot:
         granted = scopes_of_role(system_role=row.creator_system_role, role=row.creator_role, catalogue=row.scopes)
         scopes = granted if row.creator_is_active else ()
     # A name that was stored before keys were refused in texts may contain one.
-    shown = partial(replace_keys, replacement=REDACTED, is_prefix=row.prefixes.__contains__)
+    shown = partial(replace_keys, replacement=REDACTED, known_prefixes=frozenset(row.prefixes).intersection)
     return Snapshot(
         secret_id=row.secret_id,
         pepper_id=row.pepper_id,

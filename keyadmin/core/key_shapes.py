@@ -1,18 +1,19 @@
 """What looks like an API key in text, also if it is percent-encoded or split by blanks and slashes.
 
-With `is_prefix`, which knows the prefixes of this installation, ordinary text is not taken for a key: for what people
-type, and for what was stored. Without it, a text that may be a key counts as one: for logs, which have no database.
+With `known_prefixes`, which knows the prefixes of this installation, ordinary text is not taken for a key: for what
+people type, and for what was stored. Without it, a text that may be a key counts as one: for logs, which have no
+database.
 """
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-type IsPrefix = Callable[[str], bool]
-"""Whether keys of this installation begin with a text in lower case. Only called for texts that look like a key."""
+type KnownPrefixes = Callable[[Collection[str]], Collection[str]]
+"""Returns those of the texts, in lower case, with which keys of this installation begin. At most two calls a text."""
 
 type Span = tuple[int, int]
 """The start and end of a part of a text."""
@@ -40,8 +41,8 @@ _ESCAPE: Final = re.compile(r"%[0-9a-fA-F]{2}")
 _MAX_ENCODINGS: Final = 3
 #: Characters of the shortest key: a prefix of two, `_`, and 32 hexadecimal digits.
 _MIN_LENGTH: Final = 35
-#: Text of ASCII characters without any of these contains no key.
-_MAY_BE_PART: Final = re.compile(r"[0-9_%]")
+#: Text of ASCII characters without any of these contains no key. Most texts are decided by this, in a microsecond.
+_may_contain_key: Final = re.compile(r"[_%][0-9A-Za-z_\s/\\+%]{32} | [0-9A-Za-z\s/\\+%]{43}", re.VERBOSE).search
 #: Characters of a secret of the default format, without and with its checksum.
 _SECRET_LENGTHS: Final = (43, 49)
 # Letters and digits of words that follow each other can be as long as a secret. But a secret changes more often between
@@ -53,34 +54,36 @@ _MIN_WORDS: Final = 0.7
 _MIN_VOWELS: Final = 0.3
 _VOWEL: Final = re.compile(r"[AEIOUaeiou]")
 _MIN_CHANGES_OF_KEY: Final = 4
+#: Different prefixes in one text that are looked up.
+_MAX_CANDIDATES: Final = 200
 #: Every third place of a long run is examined: a random part has no fewer changes there.
 _STEP: Final = 3
 _WORD: Final = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}|[0-9]{4,}")
 
 
-def find_keys(text: str, is_prefix: IsPrefix | None = None) -> list[Span]:
+def find_keys(text: str, known_prefixes: KnownPrefixes | None = None) -> list[Span]:
     """The places of keys and secrets in the text, in order and without overlaps."""
-    if len(text) < _MIN_LENGTH or (text.isascii() and not _MAY_BE_PART.search(text)):
+    if len(text) < _MIN_LENGTH or (text.isascii() and not _may_contain_key(text)):
         return []
     plain, places = _decode(text)
-    found = list(_whole(plain, is_prefix))
+    found = list(_whole(plain, known_prefixes))
     for start, end in found:  # so that words around a whole key are not taken for parts of it
         plain = plain[:start] + _BARRIER * (end - start) + plain[end:]
     kept = [index for index, char in enumerate(plain) if not (char.isspace() or char in _SEPARATORS)]
     joined = "".join(plain[index] for index in kept)
-    for start, end in (*_split(joined, is_prefix), *_secrets(joined, kept, is_prefix)):
+    for start, end in (*_split(joined, known_prefixes), *_secrets(joined, kept, known_prefixes)):
         found.append((kept[start], kept[end - 1] + 1))
     return _merge([(places[start][0], places[end - 1][1]) for start, end in found])
 
 
-def contains_key(text: str, is_prefix: IsPrefix | None = None) -> bool:
+def contains_key(text: str, known_prefixes: KnownPrefixes | None = None) -> bool:
     """Whether the text contains a whole key or the secret of one."""
-    return bool(find_keys(text, is_prefix))
+    return bool(find_keys(text, known_prefixes))
 
 
-def replace_keys(text: str, replacement: str, is_prefix: IsPrefix | None = None) -> str:
+def replace_keys(text: str, replacement: str, known_prefixes: KnownPrefixes | None = None) -> str:
     """The text with the replacement in place of each key and secret."""
-    for start, end in reversed(find_keys(text, is_prefix)):
+    for start, end in reversed(find_keys(text, known_prefixes)):
         text = text[:start] + replacement + text[end:]
     return text
 
@@ -116,37 +119,50 @@ def _decode(text: str) -> tuple[str, list[Span]]:
     return "".join(forms), [place for form, place in zip(forms, places, strict=True) for _ in form]
 
 
-def _whole(plain: str, is_prefix: IsPrefix | None) -> Iterator[Span]:
+def _whole(plain: str, known_prefixes: KnownPrefixes | None) -> Iterator[Span]:
     """Keys that are not split."""
-    if is_prefix is None:
+    if known_prefixes is None:
         yield from (match.span() for match in _WITHOUT_PREFIX.finditer(plain))
-    else:
-        yield from (match.span() for match in _WITH_PREFIX.finditer(plain) if is_prefix(match[1].lower()))
+        return
+    matches = [(match.span(), match[1].lower()) for match in _WITH_PREFIX.finditer(plain)]
+    known = _known((prefix for _, prefix in matches), known_prefixes)
+    yield from (span for span, prefix in matches if prefix in known)
 
 
-def _split(joined: str, is_prefix: IsPrefix | None) -> Iterator[Span]:
+def _split(joined: str, known_prefixes: KnownPrefixes | None) -> Iterator[Span]:
     """Keys in text from which blanks and slashes were removed. The end of another word may precede their prefix."""
     for match in _JOINED_KEY.finditer(joined):
         if _changes(match[0]) >= _MIN_CHANGES_OF_KEY:
             yield match.span()
-    for match in _JOINED_COMPACT_KEY.finditer(joined):
-        before = match[1].lower()
-        if is_prefix is None or any(is_prefix(before[start:]) for start in range(len(before) - 1)):
-            yield match.span()
+    matches = [(match.span(), match[1].lower()) for match in _JOINED_COMPACT_KEY.finditer(joined)]
+    if known_prefixes is None:
+        yield from (span for span, _ in matches)
+        return
+    ends = {before: [before[start:] for start in range(len(before) - 1)] for _, before in matches}
+    known = _known((end for texts in ends.values() for end in texts), known_prefixes)
+    yield from (span for span, before in matches if not known.isdisjoint(ends[before]))
 
 
-def _secrets(joined: str, kept: list[int], is_prefix: IsPrefix | None) -> Iterator[Span]:
+def _known(candidates: Iterable[str], known_prefixes: KnownPrefixes) -> frozenset[str]:
+    """Those of the candidates that are prefixes of keys. All of them, if a text has more than any that people type."""
+    distinct = frozenset(candidates)
+    if not distinct or len(distinct) > _MAX_CANDIDATES:
+        return distinct
+    return frozenset(known_prefixes(distinct))
+
+
+def _secrets(joined: str, kept: list[int], known_prefixes: KnownPrefixes | None) -> Iterator[Span]:
     """Secrets without a key ID. `kept` is the place of each character before blanks and slashes were removed.
 
-    A secret begins and ends where a piece between blanks and slashes does. Without `is_prefix`, it may be anywhere in a
-    run of letters and digits, and all of the run is returned.
+    A secret begins and ends where a piece between blanks and slashes does. Without `known_prefixes`, it may be anywhere
+    in a run of letters and digits, and all of the run is returned.
     """
     shortest = min(_SECRET_LENGTHS)
     for run in _LETTERS_AND_DIGITS.finditer(joined):
         first, last = run.span()
         if last - first < shortest:
             continue
-        if is_prefix is None:
+        if known_prefixes is None:
             if any(_is_random(joined[start : start + shortest]) for start in range(first, last - shortest + 1, _STEP)):
                 yield first, last
             continue

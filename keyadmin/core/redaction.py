@@ -20,6 +20,10 @@ _SENSITIVE_FIELD: Final = re.compile(rf"(?:^|[_-])(?:{_SENSITIVE_NAMES}|set[_-]c
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Levels of nested values that `clean` keeps. It replaces deeper ones by "…".
 _MAX_DEPTH: Final = 6
+#: Characters of a text that `clean` keeps. To look for keys takes time, and clients choose paths and header values.
+MAX_TEXT_LENGTH: Final = 2000
+#: Characters in which it looks for keys: one that begins within MAX_TEXT_LENGTH ends here.
+_SEARCHED_LENGTH: Final = 2 * MAX_TEXT_LENGTH
 #: The end of a request line that was cut.
 TRUNCATION_MARK: Final = "..."
 #: Characters of a redacted request line.
@@ -43,14 +47,15 @@ def escape(text: str, *, keep: str = "") -> str:
 
 
 def clean(value: Any, depth: int = 0) -> Any:
-    """The value with every text in it redacted and escaped. Objects that are not JSON values become their repr.
+    """The value with every text in it redacted, escaped and cut. Objects that are not JSON values become their repr.
 
     `depth` is the number of values around this one.
     """
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return escape(redact(value))
+        text = redact(value[:_SEARCHED_LENGTH])
+        return escape(text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}…")
     if depth >= _MAX_DEPTH:
         return "…"
     if isinstance(value, dict):
@@ -70,7 +75,7 @@ def clean_field(name: str, value: Any, depth: int = 0) -> Any:
 def redacted_request_line(method: str, path: str) -> str:
     """A line such as `GET /api/chats`: printable ASCII, at most MAX_REQUEST_LINE_LENGTH characters, keys replaced."""
     # Redact before cutting: a key that was cut would not be recognised.
-    path = _COMPACT_SECRET.sub(REDACTED, replace_keys(path, REDACTED))
+    path = _COMPACT_SECRET.sub(REDACTED, replace_keys(path[:_SEARCHED_LENGTH], REDACTED))
     line = f"{method[:16]} {path}"
     if not (line.isascii() and line.isprintable()):
         line = line.encode("unicode_escape").decode()

@@ -239,7 +239,7 @@ class KeyQuerySet(ActorQuerySet):
         The text may also be a masked key, or a whole key, whose secret is not searched for.
         """
         text = normalise(text)
-        if contains_key(text, texts.is_key_prefix):
+        if contains_key(text, texts.known_prefixes):
             text = public_part(text)
             if not text:  # only a secret
                 return self.none()
@@ -308,6 +308,7 @@ class Key(RevisionedModel):
             models.Index(fields=("organisation",), condition=Q(kind=KeyKind.MASTER), name="key_master"),
             models.Index(fields=("name", "id"), name="key_by_name"),
             models.Index(F("expires_at").desc(nulls_last=True), F("id").desc(), name="key_by_expiry"),
+            models.Index(fields=("prefix",), name="key_by_prefix"),
             models.Index(fields=("revoked_at",), condition=Q(revoked_at__isnull=False), name="key_revoked"),
             # For `search`. One index for all columns, because any of them may match.
             GinIndex(

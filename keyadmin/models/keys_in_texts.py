@@ -25,7 +25,7 @@ from keyadmin.models.network import AllowListEntry
 from keyadmin.models.organisation import Organisation
 from keyadmin.models.person import Person
 from keyadmin.models.scope import Scope
-from keyadmin.models.texts import is_key_prefix, redacted
+from keyadmin.models.texts import known_prefixes, redacted
 from keyadmin.models.tier import Tier
 
 
@@ -111,7 +111,7 @@ def find(actor: Actor, organisation: UUID | None, *, limit: int) -> list[KeyInTe
     found = []
     for kind, pk, stored in parts[0].union(*parts[1:], all=True).order_by():
         texts = zip(_SOURCES[kind].columns, stored, strict=True)
-        if fields := tuple(name for name, text in texts if contains_key(text, is_key_prefix)):
+        if fields := tuple(name for name, text in texts if contains_key(text, known_prefixes)):
             found.append(KeyInText(kind, pk, str(redacted(stored[0])), fields))
         if len(found) == limit:
             break

@@ -5,10 +5,10 @@ history is never rewritten. But no query returns the key: the fields of this mod
 So it is redacted on pages, in the API, in exports, in mails and in commands alike.
 """
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from django.apps import apps
-from django.db import models
+from django.db import connection, models
 
 from keyadmin.core.key_shapes import replace_keys
 from keyadmin.core.redaction import REDACTED
@@ -23,6 +23,12 @@ else:  # Django's fields cannot be subscripted at run time.
     _CharField = models.CharField
     _SlugField = models.SlugField
     _JSONField = models.JSONField
+
+_KNOWN_PREFIXES: Final = """
+    SELECT candidate FROM unnest(%s::text[]) AS candidate
+    WHERE EXISTS (SELECT FROM organisation WHERE key_prefix = candidate)
+       OR EXISTS (SELECT FROM key WHERE prefix = candidate)
+"""
 
 
 class RedactedText(str):
@@ -39,15 +45,16 @@ class RedactedText(str):
         return text
 
 
-def is_key_prefix(prefix: str) -> bool:
-    """Whether keys begin with this prefix: new ones of an organisation, or older ones."""
-    organisations, keys = (apps.get_model("keyadmin", name)._default_manager for name in ("Organisation", "Key"))
-    return bool(organisations.filter(key_prefix=prefix).exists() or keys.filter(prefix=prefix).exists())
+def known_prefixes(candidates: Collection[str]) -> frozenset[str]:
+    """Those of the texts with which keys begin: new ones of an organisation, or older ones. Sends one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KNOWN_PREFIXES, [list(candidates)])
+        return frozenset(prefix for (prefix,) in cursor)
 
 
 def redacted(text: str) -> str:
     """The text without API keys: the same one, or a RedactedText."""
-    shown = replace_keys(text, REDACTED, is_key_prefix)
+    shown = replace_keys(text, REDACTED, known_prefixes)
     return text if shown == text else RedactedText.of(text, shown)
 
 

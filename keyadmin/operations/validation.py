@@ -14,7 +14,7 @@ from keyadmin.core.errors import InvalidInputError, NoChangesError
 from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.messages import TranslatableError
 from keyadmin.core.text import normalise
-from keyadmin.models.texts import RedactedText, is_key_prefix
+from keyadmin.models.texts import RedactedText, known_prefixes
 
 
 class Unset(Enum):
@@ -67,7 +67,7 @@ class FieldErrors:
             return value
         value = value.replace("\r\n", "\n")
         text = unicodedata.normalize("NFC", value).strip() if multiline else normalise(value)
-        if contains_key(text, is_key_prefix):
+        if contains_key(text, known_prefixes):
             self.add(field, _("This text contains an API key. Remove it and regenerate the key."))
             return ""
         if required and not text.strip(_JOINERS):

@@ -9,9 +9,7 @@ from keyadmin.core.key_shapes import contains_key, replace_keys
 from keyadmin.core.tokens import KeyFormat
 from keyadmin.core.url_tokens import join, split
 
-
-def known(prefix: str) -> bool:
-    return prefix in ("kad", "whm")
+known = frozenset(("kad", "whm")).intersection
 
 
 def forms(key: str) -> list[str]:

@@ -1,9 +1,12 @@
 """Redacted request lines: bounded, printable, and without a key."""
 
+from time import process_time
+
 import pytest
 
 from keyadmin.core.redaction import (
     MAX_REQUEST_LINE_LENGTH,
+    MAX_TEXT_LENGTH,
     REDACTED,
     clean,
     clean_field,
@@ -109,3 +112,23 @@ def test_complete_request_line_can_be_parsed() -> None:
         redacted_request_line("GET", f"/{mint('kad').value}"),
     ):
         assert parse_request_line(line) is None
+
+
+@pytest.mark.parametrize(
+    "unit", ["aA1", "aA1/", "aA1aA1aA1aA1aA1aA1aA1aA1aA1aA1aA1aA1aA1/", "aa_", "%61", "a1" * 10 + "_"]
+)
+def test_long_text_is_redacted_quickly(unit: str) -> None:
+    text = (unit * 64_000)[:64_000]
+    began = process_time()
+    for _ in range(5):
+        clean_field("path", text)
+        redacted_request_line("GET", text)
+    assert (process_time() - began) / 5 < 0.1
+
+
+def test_long_text_is_cut_and_shows_no_part_of_a_key() -> None:
+    key = mint("kad")
+    for position in (0, MAX_TEXT_LENGTH - 40, MAX_TEXT_LENGTH - 1, 3900, 3990):
+        shown = clean("a " * (position // 2) + f" {key.value} " + "a " * 5000)
+        assert len(shown) < MAX_TEXT_LENGTH + 20
+        assert key.secret[:8] not in shown

@@ -1,10 +1,12 @@
 """A whole key in a URL: the secret is removed before anything is shown, and the key is found by its public part."""
 
 from datetime import UTC, datetime
+from string import ascii_lowercase
 from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
+from django.test import Client
 
 from keyadmin.core import tokens
 from keyadmin.core.tokens import KeyFormat
@@ -81,3 +83,12 @@ def test_search_finds_a_key_as_it_is_masked(northwind: Organisation, jonas: Pers
 def test_hexadecimal_text_of_another_kind_is_searched_for(jonas: Person, signed_in: SignedIn) -> None:
     other = tokens.mint("zzz", KeyFormat.COMPACT).value
     assert signed_in(jonas).get("/keys/", {"q": other}).status_code == 200
+
+
+@pytest.mark.django_db
+def test_text_of_many_prefixes_takes_few_statements(client: Client, django_assert_max_num_queries: Any) -> None:
+    """Anonymous clients may send such a text, too."""
+    prefixes = [f"{first}{second}" for first in ascii_lowercase for second in ascii_lowercase]
+    for text in ("aa_" * 1300, "_".join(prefixes), " ".join(f"{prefix}{'0' * 8}_{'0a' * 16}" for prefix in prefixes)):
+        with django_assert_max_num_queries(6):
+            client.get("/account/login/", {"next": text[:4000]})

@@ -23,7 +23,7 @@ from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.redaction import REDACTED
 from keyadmin.models import Event, EventType, Organisation
 from keyadmin.models.meter import CATALOGUE
-from keyadmin.models.texts import is_key_prefix
+from keyadmin.models.texts import known_prefixes
 from keyadmin.operations.audit.canonical import CURRENT_FORMAT, hash_of
 
 type Changes = Mapping[str, tuple[Any, Any]]
@@ -196,7 +196,7 @@ def _storable(text: str, max_length: int) -> str:
 
     Without NUL and lone surrogates, cut to `max_length`. A text that contains an API key is replaced as a whole.
     """
-    if contains_key(text, is_key_prefix):
+    if contains_key(text, known_prefixes):
         return REDACTED
     valid = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
     return valid[:max_length]

@@ -7,7 +7,7 @@ from keyadmin.core.errors import NotFoundError
 from keyadmin.core.key_shapes import contains_key
 from keyadmin.core.redaction import REDACTED
 from keyadmin.models import EventType, Organisation
-from keyadmin.models.texts import is_key_prefix
+from keyadmin.models.texts import known_prefixes
 from keyadmin.operations import audit, policy
 from keyadmin.operations.policy import Permission
 
@@ -24,6 +24,6 @@ def export(*, actor: Actor, organisation: Organisation | None, filters: Mapping[
             raise NotFoundError
         target = audit.target_of(organisation) if organisation else audit.Target("report", "keys", "")
         named = [f"{name}: {value}" for name, value in filters.items() if value and name != "organisation"]
-        shown = [REDACTED if contains_key(text, is_key_prefix) else text for text in named]
+        shown = [REDACTED if contains_key(text, known_prefixes) else text for text in named]
         changes = audit.changes_of_new({"filters": shown})
         audit.record(EventType.KEYS_EXPORTED, actor=actor, target=target, organisation=organisation, changes=changes)

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from keyadmin.core.key_shapes import contains_key, public_part
 from keyadmin.core.tokens import PREFIX_PATTERN
 from keyadmin.models import AddressDay, Key
-from keyadmin.models.texts import is_key_prefix
+from keyadmin.models.texts import known_prefixes
 from keyadmin.operations.policy import Permission, permissions_for_key
 from keyadmin.web.common import querystring
 from keyadmin.web.common.current_user import CurrentUser
@@ -31,9 +31,9 @@ def url_without_secrets(request: HttpRequest) -> str:
     found = False
     query = request.GET.copy()
     for name, values in request.GET.lists():
-        if any(contains_key(value, is_key_prefix) for value in values):
+        if any(contains_key(value, known_prefixes) for value in values):
             found = True
-            query.setlist(name, [public_part(v) if contains_key(v, is_key_prefix) else v for v in values])
+            query.setlist(name, [public_part(v) if contains_key(v, known_prefixes) else v for v in values])
     if not found:
         return ""
     query[PARAMETER] = "1"
