@@ -43,10 +43,10 @@ def regenerate(
     InvalidInputError if the organisation's rules do not allow the expiry, and ForbiddenError for an actor that called
     with a replaced secret: the owner may have replaced it because it was stolen.
     """
-    if actor.replaced_secret_until:
-        raise ForbiddenError(_("This secret has been replaced. Use the key’s new secret to regenerate a key."))
     with audit.audited_transaction(actor):
         row = rows.lock(actor, key, Permission.REGENERATE_KEYS)
+        if actor.replaced_secret_until:
+            raise ForbiddenError(_("This secret has been replaced. Use the key’s new secret to regenerate a key."))
         now = audit.database_time()
         require_regenerable(row, now)
         before = rows.audit_identity(row) | {"expires_at": rfc3339(row.expires_at)}
