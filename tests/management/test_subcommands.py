@@ -305,7 +305,7 @@ def test_edit_without_changes_prints_a_note_and_with_json_the_row(northwind: Org
     for words, name in (
         (("keys", "edit", str(key.id), "--name", "CI"), "CI"),
         (("bots", "edit", *mine, str(bot.id), "--name", "Helper"), "Helper"),
-        (("channels", "rename", *mine, channel.slug, "SMS"), "SMS"),
+        (("channels", "rename", *mine, channel.slug, "--name", "SMS"), "SMS"),
         (("organisations", "edit", "northwind", "--name", "Northwind"), "Northwind"),
         (("scopes", "edit", "chats:read", "--label", "Read chats"), "chats:read"),
         (("tiers", "edit", "Standard", "--name", "Standard"), "Standard"),
