@@ -15,6 +15,7 @@ from keyadmin.forms.base import OperationForm
 from keyadmin.models import (
     AccountStatus,
     AllowListEntry,
+    CallOutcome,
     EventType,
     Finding,
     KeyKind,
@@ -45,6 +46,10 @@ ROLES: Final = [*Role.choices, *((f"system-{value}", label) for value, label in 
 NO_BOT = "none"
 #: Earlier dates are replaced by this one, because some of them cannot be converted to a time.
 _EARLIEST_DATE: Final = date(1970, 1, 1)
+
+
+#: The outcomes of a request, without "allowed".
+DENIED_OUTCOMES: Final = [choice for choice in CallOutcome.choices if choice[0] != CallOutcome.OK]
 
 
 class _Filters(OperationForm):
@@ -107,7 +112,10 @@ class UsageFilters(_BotFilter):
 
 
 class DenialFilters(_Filters):
+    """The denied requests of a key since a day (UTC), for all reasons or one."""
+
     since = forms.DateField(required=False)
+    reason = forms.ChoiceField(required=False, choices=DENIED_OUTCOMES)
 
 
 class KeyFilters(_BotFilter):

@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Case, F, Q, Value, When
-from django.db.models.functions import Cast, Coalesce, Now, Upper
+from django.db.models.functions import Cast, Coalesce, JSONObject, Now, Upper
 from django.db.models.lookups import GreaterThan
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -158,14 +158,15 @@ class KeyQuerySet(ActorQuerySet):
         )
         return self.annotate(old_secret_used_at=models.Subquery(use.values("last_used_at")[:1]))
 
-    def with_last_denial(self) -> Self:
-        """Adds `denied_at`, `denied_from`, `denied_call` and `denied_for` (a CallOutcome) of the last denied call."""
-        latest = LastDenial.objects.filter(key_id=models.OuterRef("id")).order_by("-at")
+    def with_denials(self, since: datetime) -> Self:
+        """Adds `denied_calls`, by reason since the hour `since`, and `last_denials`, for `usage.denials_by_reason`."""
+        of_key = UsageHour.objects.denied(models.OuterRef("id"), since).order_by()
+        calls = of_key.values("outcome").annotate(calls=models.Sum("count"))
+        last = LastDenial.objects.filter(key_id=models.OuterRef("id"))
+        columns = {name: F(name) for name in ("reason", "at", "address", "call")}
         return self.annotate(
-            denied_at=models.Subquery(latest.values("at")[:1]),
-            denied_from=models.Subquery(latest.values("address")[:1]),
-            denied_call=models.Subquery(latest.values("call")[:1]),
-            denied_for=models.Subquery(latest.values("reason")[:1]),
+            denied_calls=ArraySubquery(calls.values(row=JSONObject(reason=F("outcome"), calls=F("calls")))),
+            last_denials=ArraySubquery(last.values(row=JSONObject(**columns))),
         )
 
     def with_hourly_usage(self) -> Self:

@@ -10,7 +10,7 @@ key stay.
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -70,14 +70,9 @@ class CallOutcome(models.TextChoices):
 
 
 class UsageHourQuerySet(models.QuerySet[Any]):
-    def denied(self, key: UUID, since: datetime) -> Self:
+    def denied(self, key: UUID | models.OuterRef, since: datetime) -> Self:
         """The key's denied calls from `since` on, by hour and reason."""
         return self.filter(key_id=key, hour__gte=since).exclude(outcome=CallOutcome.OK)
-
-    def by_reason(self) -> list[tuple[str, int]]:
-        """(reason, calls), most calls first."""
-        calls = self.values("outcome").annotate(calls=models.Sum("count")).order_by("-calls", "outcome")
-        return [(reason, int(count)) for reason, count in calls.values_list("outcome", "calls")]
 
     def by_hour(self, order: str) -> models.QuerySet[Any]:
         """(hour, reasons, calls for each of the reasons), in the `order` "hour" or "-hour"."""
@@ -161,6 +156,28 @@ class LastDenial(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key_id} {self.reason} {self.at}"
+
+
+class ReasonDenials(NamedTuple):
+    """The denied calls of a key for one reason: their number in a period, and the last one as in LastDenial."""
+
+    reason: str
+    requests: int
+    at: datetime | None
+    address: str | None
+    call: str
+
+
+def denials_by_reason(key: Any) -> list[ReasonDenials]:
+    """Every reason for which the key was denied, the latest first. The key must have been read `with_denials`.
+
+    A reason without a row in LastDenial has no `at`, and comes last.
+    """
+    calls = {row["reason"]: int(row["calls"]) for row in key.denied_calls}
+    rows = [row | {"at": datetime.fromisoformat(row["at"])} for row in key.last_denials]
+    rows.sort(key=lambda row: row["at"], reverse=True)
+    found = [ReasonDenials(requests=calls.pop(row["reason"], 0), **row) for row in rows]
+    return found + [ReasonDenials(reason, requests, None, None, "") for reason, requests in calls.items()]
 
 
 class ScopeDayQuerySet(models.QuerySet[Any]):

@@ -218,7 +218,7 @@ def test_page_shows_the_last_denied_request(jonas: Person, key: Key, signed_in: 
     LastDenial.objects.create(key_id=key.id, reason="limited", at=now - timedelta(hours=5), address="192.0.2.1")
     LastDenial.objects.create(key_id=key.id, reason="scope", at=three, address="203.0.113.9")
     text = " ".join(strip_tags(html(client, key)).split())
-    assert "Last denied: 203.0.113.9, no permission, 3 min ago" in text
+    assert "No permission Last denied 3 min ago from 203.0.113.9" in text
     LastDenial.objects.filter(key_id=key.id, reason="scope").update(call="POST /api/<b>")
     page = html(client, key)
     assert "3 min ago</time>:<code>POST /api/&lt;b&gt;</code>" in collapse(page)
@@ -226,7 +226,8 @@ def test_page_shows_the_last_denied_request(jonas: Person, key: Key, signed_in: 
     for reason in CallOutcome.values[1:]:
         LastDenial.objects.filter(key_id=key.id).delete()
         LastDenial.objects.create(key_id=key.id, reason=reason, at=three, address=None)
-        assert "Last denied: an unknown address, " in " ".join(strip_tags(html(client, key)).split())
+        text = " ".join(strip_tags(html(client, key)).split())
+        assert f"{CallOutcome(reason).label} Last denied 3 min ago from an unknown address" in text
 
 
 def test_chart_groups_denials_in_five_outcomes(jonas: Person, key: Key, signed_in: SignedIn) -> None:

@@ -43,10 +43,11 @@ def key_names(response: Any, what: str) -> list[str]:
 def test_lists_show_expiring_denied_and_unused_keys(jonas: Person, keys: dict[str, Key], signed_in: SignedIn) -> None:
     response = signed_in(jonas).get("/")
     assert key_names(response, "expiring") == ["Sooner", "Soon"]
-    assert key_names(response, "denied") == ["Refused more", "Refused"]
+    assert [row.key.name for row in response.context["denied"]] == ["Refused more", "Refused"]
     assert key_names(response, "unused") == ["Forgotten"]
     html = response.content.decode()
-    assert "3 of 43" in html
+    assert [(row.label, row.requests) for row in response.context["denied"]] == [("IP denied", 8), ("IP denied", 3)]
+    assert "8 requests" in " ".join(html.split())
     assert "Theirs" not in html
     assert [tile.value for tile in response.context["tiles"]] == ["4", "2", "6", "51"]
 
@@ -57,7 +58,8 @@ def test_overview_covers_all_readable_organisations_or_the_selected_one(
     client = signed_in(maya)
     assert key_names(client.get("/"), "expiring") == ["Sooner", "Soon", "Theirs"]
     one = client.get("/?organisation=contoso")
-    assert key_names(one, "expiring") == key_names(one, "unused") == key_names(one, "denied") == ["Theirs"]
+    assert key_names(one, "expiring") == key_names(one, "unused") == ["Theirs"]
+    assert [row.key.name for row in one.context["denied"]] == ["Theirs"]
     assert one.context["chart"].totals == [0, 0, 99, 0, 0]
     assert 'href="/usage/?organisation=contoso"' in one.content.decode()
     assert client.get("/?organisation=unheard-of").status_code == 404

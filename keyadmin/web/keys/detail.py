@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -19,6 +19,7 @@ from keyadmin.core import cidr
 from keyadmin.core.redaction import parse_request_line
 from keyadmin.forms.filters import DenialFilters
 from keyadmin.models import AllowListEntry, CallOutcome, Event, Key, Scope, UsageHour, paging
+from keyadmin.models.usage import denials_by_reason
 from keyadmin.operations import keys as operations
 from keyadmin.operations.allow_list_rules import NewEntry
 from keyadmin.operations.policy import Permission
@@ -38,26 +39,33 @@ MAX_EVENTS: Final = 6
 UNUSED_AFTER_DAYS: Final = 30
 #: The number of hours on a page of denied requests.
 DENIALS_PAGE_SIZE: Final = 48
-#: The period of the page of denied requests if the URL names no day.
-_DEFAULT_PERIOD: Final = timedelta(days=30)
 _BY_HOUR: Final = paging.Order("hour", True, datetime.fromisoformat, str)
 
 
 @dataclass(frozen=True, slots=True)
-class LastDenial:
-    """The last denied request of a key. `request` is "" if its method and path were not recorded."""
+class ReasonDenials:
+    """The denied requests of a key for one reason: their number in a period, and the last one.
 
-    at: datetime
-    address: str
-    reason: Any
-    request: str
-    explain_url: str
-
-
-class ReasonCount(NamedTuple):
-    """Denied requests for one reason."""
+    `group` is that of the charts. `at` is None if the last one was not recorded; `request` is "" if its method and path
+    were not.
+    """
 
     reason: str
+    label: str
+    group: str
+    requests: int
+    at: datetime | None
+    address: str
+    request: str
+    explain_url: str
+    url: str
+
+
+class HourDenials(NamedTuple):
+    """Denied requests in one hour for one reason."""
+
+    label: str
+    group: str
     requests: int
 
 
@@ -66,7 +74,7 @@ class DenialHour:
     """An hour with the denied requests by reason."""
 
     hour: datetime
-    denials: list[ReasonCount]
+    denials: list[HourDenials]
 
     @property
     def pk(self) -> str:
@@ -76,10 +84,10 @@ class DenialHour:
 @require_safe
 def detail(request: PageRequest, key: UUID) -> HttpResponse:
     user = get_current_user(request)
-    row = _key_for_page(user, key)
+    days = charts.parse_days(request.GET.get("days", ""))
+    row = _key_for_page(user, key, days)
     if row is None:
         return deleted_key_page(request, user, key)
-    days = charts.parse_days(request.GET.get("days", ""))
     context = _page_context(user, row) | _usage_context(row, days)
     context |= {"list_url": request.get_full_path(), "section": "keys"}
     part = ""
@@ -105,45 +113,70 @@ def description(request: PageRequest, key: UUID) -> HttpResponseBase:
 
 @require_safe
 def denied_requests(request: PageRequest, key: UUID) -> HttpResponse:
-    """The denied requests of a key by hour and reason, since a day that the URL names."""
+    """The denied requests of a key by reason and by hour, in the ranges of the key's page or since any day."""
     user = get_current_user(request)
-    row = Key.objects.visible_to(user.actor).filter(id=key).select_related("organisation").first()
+    filters = DenialFilters(request.GET).valid_values()
+    days = charts.parse_days(request.GET.get("days", ""))
+    day, reason = filters.get("since") or charts.first_day(days), filters.get("reason", "")
+    since = _midnight(day)
+    row = Key.objects.visible_to(user.actor).filter(id=key).with_denials(since).select_related("organisation").first()
     if row is None:
         return deleted_key_page(request, user, key)
-    day = DenialFilters(request.GET).valid_values().get("since") or timezone.now().date() - _DEFAULT_PERIOD
-    since = datetime.combine(day, time.min, tzinfo=UTC)
+    period = {"since": day.isoformat()} if "since" in filters else {"days": str(days)}
+    reasons = [each for each in _denials_by_reason(row, period) if each.requests]
     denied: Any = UsageHour.objects.denied(row.id, since)
-    totals = [ReasonCount(_reason_label(reason), count) for reason, count in denied.by_reason()]
+    if reason:
+        denied = denied.filter(outcome=reason)
     cursor = request.GET.get("cursor", "")
     page = paging.page_from(partial(_denial_hours, denied), _BY_HOUR, cursor, DENIALS_PAGE_SIZE)
-    url, query = reverse("keys:denied-requests", args=[row.id]), {"since": day.isoformat()}
+    url = reverse("keys:denied-requests", args=[row.id])
     context = {
         "key": row,
         "since": since,
         "day": day.isoformat(),
-        "totals": totals,
-        "total": sum(total.requests for total in totals),
+        "days": None if "since" in filters else days,
+        "ranges": [
+            {"days": each, "url": querystring.link(url, {"days": each, "reason": reason})} for each in charts.RANGES
+        ],
+        "reasons": reasons,
+        "reason": reason,
+        "all_url": querystring.link(url, period),
+        "total": sum(each.requests for each in reasons if reason in ("", each.reason)),
         "hours": page.rows,
-        "page": page_foot(page, url=url, query=query, is_by_time=True),
+        "page": page_foot(page, url=url, query=period | {"reason": reason}, is_by_time=True),
         "section": "keys",
     }
     return render(request, "keys/denied_requests.html", context)
 
 
-def last_denial(key: Any) -> LastDenial | None:
-    """The last denied request of `key`, loaded `with_last_denial()`; None if there was none."""
-    if key.denied_at is None:
-        return None
-    query: dict[str, Any] = {"key": key.id, "address": key.denied_from}
-    if key.denied_from and (request_line := parse_request_line(key.denied_call)):
+def _denials_by_reason(key: Any, period: dict[str, str]) -> list[ReasonDenials]:
+    """The reasons for which the key, read `with_denials`, was ever denied, the latest first.
+
+    `period`: the parameters by which the page of denied requests shows the same period.
+    """
+    url = reverse("keys:denied-requests", args=[key.id])
+    return [
+        ReasonDenials(
+            reason=row.reason,
+            label=str(CallOutcome(row.reason).label),
+            group=CallOutcome(row.reason).group,
+            requests=row.requests,
+            at=row.at,
+            address=row.address or gettext("an unknown address"),
+            request=row.call,
+            explain_url=_explain_url(key, row.address, row.call),
+            url=querystring.link(url, period | {"reason": row.reason}),
+        )
+        for row in denials_by_reason(key)
+    ]
+
+
+def _explain_url(key: Key, address: str | None, call: str) -> str:
+    """Explain, filled in with the request as far as it is known."""
+    query: dict[str, Any] = {"key": key.id, "address": address}
+    if address and (request_line := parse_request_line(call)):
         query |= dict(zip(("method", "path"), request_line, strict=True))
-    return LastDenial(
-        at=key.denied_at,
-        address=key.denied_from or gettext("an unknown address"),
-        reason=gettext(CallOutcome(key.denied_for).phrase),
-        request=key.denied_call,
-        explain_url=querystring.link(reverse("explain"), query),
-    )
+    return querystring.link(reverse("explain"), query)
 
 
 def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
@@ -166,9 +199,10 @@ def annotate_last_use(key: Any, scopes: Iterable[Any]) -> list[Any]:
     return annotated
 
 
-def _key_for_page(user: CurrentUser, key: UUID) -> Any:
+def _key_for_page(user: CurrentUser, key: UUID, days: int) -> Any:
     keys = Key.objects.visible_to(user.actor).filter(id=key).with_status().with_usage().with_hourly_usage()
-    keys = keys.with_denied_total().with_last_call().with_grace().with_old_secret_use().with_last_denial()
+    keys = keys.with_denied_total().with_last_call().with_grace().with_old_secret_use()
+    keys = keys.with_denials(_midnight(charts.first_day(days)))
     scopes = Prefetch("scopes", Scope.objects.with_use_by_key(key).prefetch_related("routes"))
     keys = keys.select_related("organisation", "bot", "tier", "creator")
     return keys.prefetch_related(scopes, "channels").first()
@@ -186,7 +220,6 @@ def _page_context(user: CurrentUser, key: Any) -> dict[str, Any]:
     return {
         "key": key,
         "scopes": annotate_last_use(key, key.scopes.all()),
-        "last_denial": last_denial(key),
         "denied_days": _denied_days(key),
         "channels": key.channels.all(),
         "own_entries": own,
@@ -208,7 +241,18 @@ def _denied_days(key: Any) -> int:
 def _usage_context(key: Any, days: int) -> dict[str, Any]:
     chart, month = charts.charts_of_key(key, days, charts.DEFAULT_DAYS)
     ranges = [{"days": length, "url": querystring.link("", {"days": length})} for length in charts.RANGES]
-    return {"chart": chart, "month": month, "ranges": ranges, "days": days}
+    denied_url = reverse("keys:denied-requests", args=[key.id])
+    denials = _denials_by_reason(key, {"days": str(days)})
+    return {
+        "chart": chart,
+        "month": month,
+        "ranges": ranges,
+        "days": days,
+        # Those of the range, or the last one before it.
+        "denials": [each for each in denials if each.requests] or denials[:1],
+        "denied_url": querystring.link(denied_url, {"days": days}),
+        "month_denied_url": querystring.link(denied_url, {"days": charts.DEFAULT_DAYS}),
+    }
 
 
 def _denial_hours(denied: Any, start: paging.Cursor | None, limit: int) -> list[DenialHour]:
@@ -217,10 +261,10 @@ def _denial_hours(denied: Any, start: paging.Cursor | None, limit: int) -> list[
     beyond = {} if start is None else {"hour__gt" if backwards else "hour__lt": start.value}
     hours = []
     for hour, reasons, counts in denied.filter(**beyond).by_hour("hour" if backwards else "-hour")[:limit]:
-        denials = [ReasonCount(_reason_label(reason), count) for reason, count in zip(reasons, counts, strict=True)]
-        hours.append(DenialHour(hour, denials))
+        outcomes = zip(map(CallOutcome, reasons), counts, strict=True)
+        hours.append(DenialHour(hour, [HourDenials(str(each.label), each.group, count) for each, count in outcomes]))
     return hours
 
 
-def _reason_label(outcome: str) -> str:
-    return str(CallOutcome(outcome).label)
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)

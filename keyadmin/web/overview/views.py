@@ -1,6 +1,7 @@
 """The overview: figures, keys that need attention, recent activity and usage."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from keyadmin.models import Key, KeyStatus
+from keyadmin.models import CallOutcome, Key, KeyStatus
 from keyadmin.models.event_search import EventFilter, EventQuery
+from keyadmin.models.usage import denials_by_reason
 from keyadmin.operations.policy import Permission
 from keyadmin.web.common import capped_count, htmx, querystring
 from keyadmin.web.common.current_user import CurrentUser, PageRequest, get_current_user, requires_read_access
@@ -26,6 +28,17 @@ MAX_EVENTS: Final = 7
 #: Younger keys are not listed as unused, because their clients may not be deployed yet.
 _UNUSED_AFTER: Final = timedelta(days=7)
 _WORKING: Final = (KeyStatus.ACTIVE.value, KeyStatus.EXPIRING.value)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentDenials:
+    """The denied requests of a key for one reason in the last DAYS days. `url`: the page that counts them by hour."""
+
+    key: Any
+    label: str
+    group: str
+    requests: int
+    url: str
 
 
 @require_safe
@@ -92,10 +105,10 @@ def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, l
             keys.filter(id__in=denied_ids).values("id"),
         )
     )
-    visible = Key.objects.visible_to(user.actor).with_status().with_usage().select_related("organisation", "bot")
+    since = datetime.combine(charts.first_day(DAYS), time.min, tzinfo=UTC)
+    visible = Key.objects.visible_to(user.actor).with_status().with_usage().with_denials(since)
+    visible = visible.select_related("organisation", "bot")
     by_id = {key.id: key for key in visible.filter(id__in=ids)}
-    for key in by_id.values():
-        key.calls = totals.by_key.get(key.id)
     expiring = [key for key in by_id.values() if key.status == KeyStatus.EXPIRING]
     never_used = [
         key
@@ -107,8 +120,22 @@ def _key_lists(user: CurrentUser, keys: Any, totals: UsageTotals) -> dict[str, l
     return {
         "expiring": expiring[:MAX_KEYS_PER_LIST],
         "unused": never_used[:MAX_KEYS_PER_LIST],
-        "denied": [by_id[key_id] for key_id in denied_ids if key_id in by_id],
+        "denied": _recent_denials([by_id[key_id] for key_id in denied_ids if key_id in by_id]),
     }
+
+
+def _recent_denials(keys: list[Any]) -> list[RecentDenials]:
+    """One row for each reason of the keys, which were read `with_denials`, the most requests first."""
+    rows = []
+    for key in keys:
+        for denials in denials_by_reason(key):
+            outcome, url = CallOutcome(denials.reason), reverse("keys:denied-requests", args=[key.id])
+            query = {"days": DAYS, "reason": denials.reason}
+            link = querystring.link(url, query)
+            rows.append(RecentDenials(key, str(outcome.label), outcome.group, denials.requests, link))
+    rows = [row for row in rows if row.requests]
+    rows.sort(key=lambda row: row.requests, reverse=True)
+    return rows[:MAX_KEYS_PER_LIST]
 
 
 def _most_denied(totals: UsageTotals) -> list[UUID]:

@@ -123,10 +123,15 @@ def parse_days(text: str) -> int:
     return days[text]
 
 
+def first_day(days: int) -> date:
+    """The first day (UTC) of a range of so many days, of which today is the last."""
+    return _today() - timedelta(days=days - 1)
+
+
 def charts_of_key(key: Any, *ranges: int) -> list[Chart]:
     """One chart for each range in days, in one statement. The key must be annotated by `with_window`."""
     today = _today()
-    groups_by_day = calls_by_day(key, today - timedelta(days=max(ranges) - 1))
+    groups_by_day = calls_by_day(key, first_day(max(ranges)))
     counts = {day: [groups.get(group, 0) for group in _GROUPS] for day, groups in groups_by_day.items()}
     return [_chart(counts, [today - timedelta(days=back) for back in reversed(range(days))]) for days in ranges]
 
@@ -141,7 +146,7 @@ def usage_totals(keys: QuerySet[Any], count: int, days: int, subjects: Collectio
     Sends three statements: two without subjects and with few keys, four with many keys and no roll-up yet.
     """
     is_partial = count > capped_count.COUNT_LIMIT
-    first_day = _today() - timedelta(days=days - 1)
+    first = first_day(days)
     summed_keys: Keys = keys.order_by().values("id")
     rolled_up_until = None
     if is_partial:
@@ -151,10 +156,10 @@ def usage_totals(keys: QuerySet[Any], count: int, days: int, subjects: Collectio
     if not subjects:
         rolled_up_until = None
     ledger_keys = None if is_partial and rolled_up_until else summed_keys
-    rows = usage_sums.by_day(subjects if rolled_up_until else (), ledger_keys, first_day)
+    rows = usage_sums.by_day(subjects if rolled_up_until else (), ledger_keys, first)
     return UsageTotals(
-        chart=_chart_of_rows(rows, [first_day + timedelta(days=day) for day in range(days)]),
-        by_key=_by_key(usage_sums.by_key(summed_keys, first_day)),
+        chart=_chart_of_rows(rows, [first + timedelta(days=day) for day in range(days)]),
+        by_key=_by_key(usage_sums.by_key(summed_keys, first)),
         is_partial=is_partial,
         until=rolled_up_until if is_partial else None,
         has_deleted=rolled_up_until is not None,
