@@ -124,12 +124,13 @@ class ChainCheck(models.Model):
     """The result of the last verification of the chain, in one row.
 
     The chain is intact up to the event `number`. `problem` says what is wrong with the event after it; empty if
-    nothing.
+    nothing. `hash` is the hash of the event `number`; empty if the next verification has to start at the first event.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     at = models.DateTimeField()
     number = models.BigIntegerField()
+    hash = models.BinaryField(default=b"", db_default=b"")
     problem = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:

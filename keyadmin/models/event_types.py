@@ -87,7 +87,7 @@ FIELDS: Final[Mapping[str, EventField]] = {
     "requested_email": EventField(_("Requested email address")),
     "resource": EventField(_("Resource")),
     "revoked_at": EventField(_("Revoked"), in_summary=False),
-    "revoked_reason": EventField(_("Reason for revoking")),
+    "revoked_reason": EventField(_("Reason for revoking"), in_summary=False),
     "role": EventField(_("Role")),
     "roles": EventField(_("Roles"), empty=_("None")),
     "routes": EventField(_("Routes")),
@@ -155,6 +155,9 @@ class _Details:
     `sentence` is the text between the actor's name and the target's; a mapping has one for each kind of target. `icon`
     is the name of a lucide icon. `fields` are the keys that `Event.changes` may have. `is_edit` is True if the
     operation increments the target's revision; an editor whose revision is stale shows the last such event.
+
+    `summary` is what a list says of an event whose changes say nothing more than its type. With {added} and {removed},
+    the values of the first field, it replaces the text of the change of that field.
     """
 
     sentence: Text | Mapping[str, Text]
@@ -162,6 +165,7 @@ class _Details:
     fields: tuple[str, ...] = ()
     effect: Effect = Effect.CHANGES
     is_edit: bool = False
+    summary: Text = ""
 
 
 _NO_DETAILS: Final = _Details("", "")
@@ -182,12 +186,20 @@ class EventType(models.TextChoices):
     )
     ORGANISATION_DISABLED = (
         "organisation.disabled",
-        _Details(_("disabled the organisation"), "power-off", ("is_active",), is_edit=True),
+        _Details(
+            _("disabled the organisation"), "power-off", ("is_active",), is_edit=True, summary=_("Its keys are paused")
+        ),
         _("Organisation disabled"),
     )
     ORGANISATION_ENABLED = (
         "organisation.enabled",
-        _Details(_("enabled the organisation"), "power", ("is_active",), is_edit=True),
+        _Details(
+            _("enabled the organisation"),
+            "power",
+            ("is_active",),
+            is_edit=True,
+            summary=_("Its keys are no longer paused"),
+        ),
         _("Organisation enabled"),
     )
 
@@ -238,12 +250,17 @@ class EventType(models.TextChoices):
     )
     PASSWORD_CHOSEN = (
         "person.password_chosen",
-        _Details(_("chose a password"), "lock-keyhole", ("password_link", "email", "email_verified", "roles")),
+        _Details(
+            _("chose a password"),
+            "lock-keyhole",
+            ("password_link", "email", "email_verified", "roles"),
+            summary=_("Used a password link"),
+        ),
         _("Password chosen"),
     )
     PASSWORD_CHANGED = (
         "person.password_changed",
-        _Details(_("changed their password"), "lock-keyhole"),
+        _Details(_("changed their password"), "lock-keyhole", summary=_("Their earlier sessions ended")),
         _("Password changed"),
     )
     PASSWORD_RESET_REQUESTED = (
@@ -253,7 +270,7 @@ class EventType(models.TextChoices):
     )
     PASSWORD_RESET = (
         "person.password_reset",
-        _Details(_("chose a new password"), "lock-keyhole", ("password_link",)),
+        _Details(_("chose a new password"), "lock-keyhole", ("password_link",), summary=_("Used a password link")),
         _("Password reset"),
     )
     PERSON_EDITED = (
@@ -268,12 +285,14 @@ class EventType(models.TextChoices):
     )
     PERSON_DEACTIVATED = (
         "person.deactivated",
-        _Details(_("deactivated the person"), "power-off", ("is_active",), is_edit=True),
+        _Details(
+            _("deactivated the person"), "power-off", ("is_active",), is_edit=True, summary=_("Can’t sign in any more")
+        ),
         _("Person deactivated"),
     )
     PERSON_REACTIVATED = (
         "person.reactivated",
-        _Details(_("reactivated the person"), "power", ("is_active",), is_edit=True),
+        _Details(_("reactivated the person"), "power", ("is_active",), is_edit=True, summary=_("Can sign in again")),
         _("Person reactivated"),
     )
     SYSTEM_ROLE_CHANGED = (
@@ -304,12 +323,14 @@ class EventType(models.TextChoices):
     )
     BOT_DISABLED = (
         "bot.disabled",
-        _Details(_("disabled the bot"), "power-off", ("is_active",), is_edit=True),
+        _Details(_("disabled the bot"), "power-off", ("is_active",), is_edit=True, summary=_("Its keys are paused")),
         _("Bot disabled"),
     )
     BOT_ENABLED = (
         "bot.enabled",
-        _Details(_("enabled the bot"), "power", ("is_active",), is_edit=True),
+        _Details(
+            _("enabled the bot"), "power", ("is_active",), is_edit=True, summary=_("Its keys are no longer paused")
+        ),
         _("Bot enabled"),
     )
 
@@ -330,12 +351,13 @@ class EventType(models.TextChoices):
             "rotate-cw",
             (*_KEY_IDENTITY, "old_secret_until", "older_secret_until", "expires_at"),
             is_edit=True,
+            summary=_("The old secret stopped immediately"),
         ),
         _("Secret regenerated"),
     )
     KEY_REVOKED = (
         "key.revoked",
-        _Details(_("revoked the key"), "ban", ("revoked_at",), is_edit=True),
+        _Details(_("revoked the key"), "ban", ("revoked_at",), is_edit=True, summary=_("Requests with it are denied")),
         _("Key revoked"),
     )
     BULK_REVOCATION_STARTED = (
@@ -355,12 +377,19 @@ class EventType(models.TextChoices):
             "power",
             ("revoked_at", "revoked_reason", "expires_at", "old_secret_until"),
             is_edit=True,
+            summary=_("Requests with it work again"),
         ),
         _("Key reactivated"),
     )
     KEY_DELETED = (
         "key.deleted",
-        _Details(_("deleted the key"), "trash-2", (*_KEY_VALUES, *_KEY_IDENTITY, *_KEY_DELETED), Effect.REMOVES),
+        _Details(
+            _("deleted the key"),
+            "trash-2",
+            (*_KEY_VALUES, *_KEY_IDENTITY, *_KEY_DELETED),
+            Effect.REMOVES,
+            summary=_("It can’t be restored"),
+        ),
         _("Key deleted"),
     )
     GRACE_ENDED = (
@@ -377,6 +406,7 @@ class EventType(models.TextChoices):
             _ALLOW_LIST,
             Effect.ADDS,
             is_edit=True,
+            summary=_("Added {added}"),
         ),
         _("IP range added"),
     )
@@ -387,6 +417,7 @@ class EventType(models.TextChoices):
             "sliders-horizontal",
             _ALLOW_LIST,
             is_edit=True,
+            summary=_("Changed {removed} to {added}"),
         ),
         _("IP range changed"),
     )
@@ -398,6 +429,7 @@ class EventType(models.TextChoices):
             _ALLOW_LIST,
             Effect.REMOVES,
             is_edit=True,
+            summary=_("Removed {removed}"),
         ),
         _("IP range removed"),
     )
@@ -481,31 +513,39 @@ class EventType(models.TextChoices):
         _("History exported"),
     )
 
-    SIGNED_IN = ("session.signed_in", _Details(_("signed in"), "log-in"), _("Signed in"))
+    SIGNED_IN = ("session.signed_in", _Details(_("signed in"), "log-in", summary=_("A session began")), _("Signed in"))
     SIGN_IN_FAILED = (
         "session.sign_in_failed",
         _Details(_("recorded failed sign-ins of"), "shield-alert", _ATTEMPTS),
         _("Sign-ins failed"),
     )
-    SIGNED_OUT = ("session.signed_out", _Details(_("signed out"), "log-out"), _("Signed out"))
+    SIGNED_OUT = (
+        "session.signed_out",
+        _Details(_("signed out"), "log-out", summary=_("The session ended")),
+        _("Signed out"),
+    )
     SIGNED_OUT_EVERYWHERE = (
         "session.signed_out_everywhere",
-        _Details(_("signed out everywhere"), "log-out"),
+        _Details(_("signed out everywhere"), "log-out", summary=_("All sessions ended")),
         _("Signed out everywhere"),
     )
     TOKEN_ISSUED = (
         "session.token_issued",
-        _Details(_("got an access token in the API docs"), "book-key"),
+        _Details(_("got an access token in the API docs"), "book-key", summary=_("An access token was created")),
         _("Access token issued"),
     )
     TOKEN_REFRESHED = (
         "session.token_refreshed",
-        _Details(_("refreshed their access token"), "history"),
+        _Details(_("refreshed their access token"), "history", summary=_("A new access token was created")),
         _("Token refreshed"),
     )
     REFRESH_TOKEN_REUSED = (
         "session.refresh_token_reused",
-        _Details(_("used a refresh token twice"), "shield-alert"),
+        _Details(
+            _("used a refresh token twice"),
+            "shield-alert",
+            summary=_("The session ended, because the token may be stolen"),
+        ),
         _("Refresh token used twice"),
     )
 

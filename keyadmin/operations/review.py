@@ -53,7 +53,7 @@ def export(*, actor: Actor, organisation: Organisation | None, finding: str) -> 
             policy.require(actor, Permission.READ_KEYS, organisation)
         elif not Organisation.objects.visible_to(actor).exists():
             raise NotFoundError
-        target = audit.target_of(organisation) if organisation else audit.Target("report", "review", "")
+        target = audit.target_of(organisation) if organisation else audit.Target("report", "review", _("Review report"))
         changes = {"finding": (None, finding or ANY)}
         audit.record(EventType.REVIEW_EXPORTED, actor=actor, target=target, organisation=organisation, changes=changes)
 

@@ -5,7 +5,8 @@
  * Reads: [data-select] the box of a row, [data-select-all] the head's box, [data-selected-bar] the bar with the action,
  *        [data-matching] its field that stands for all rows that match, which [data-all-matching] enables and
  *        [data-only-page] disables ·
- *        #panel with [data-number] of its row, [data-panel-close] its ✕ · [data-inline] the field of an inline editor,
+ *        #panel with [data-number] of its row, [data-panel-close] its ✕, #event-rows the list beside it ·
+ *        [data-inline] the field of an inline editor,
  *        [data-cancel] its cancel button, [data-inline-done] the text after saving.
  */
 import { byId, closest, find, findAll, onDetail, targetOf } from "./dom.js";
@@ -80,10 +81,24 @@ const currentPanel = () => byId("panel");
 const rowOf = (panel) => byId(`event-${panel.dataset.number}`);
 
 /** @param {HTMLElement} panel */
-function showPanel(panel) {
+function markRow(panel) {
   for (const row of findAll(document, "tr[aria-current]")) row.removeAttribute("aria-current");
-  rowOf(panel)?.setAttribute("aria-current", "true");
-  find(panel, "h2")?.focus();
+  const row = rowOf(panel);
+  row?.setAttribute("aria-current", "true");
+  row?.scrollIntoView({ block: "nearest" });
+}
+
+/** @param {HTMLElement} panel */
+function showPanel(panel) {
+  // The panel stays in view beside its row. Where it covers the list, focus() scrolls to it.
+  find(panel, "h2")?.focus({ preventScroll: rowOf(panel)?.checkVisibility() ?? false });
+  markRow(panel);
+}
+
+/** Shows the page of the list that has the row of the panel, at the URL that the panel was loaded from. */
+function showPageOfRow() {
+  const options = { target: "#event-rows", swap: "outerHTML" };
+  /** @type {any} */ (globalThis).htmx.ajax("GET", location.pathname + location.search, options).catch(() => {});
 }
 
 /** @param {HTMLElement} panel @param {string} listUrl */
@@ -98,7 +113,11 @@ function closePanel(panel, listUrl) {
 
 onDetail("htmx:afterSwap", ({ target }) => {
   const panel = currentPanel();
-  if (target?.id === "event-panel" && panel) showPanel(panel);
+  if (!panel) return;
+  if (target?.id === "event-rows") return markRow(panel);
+  if (target?.id !== "event-panel") return;
+  showPanel(panel);
+  if (!rowOf(panel)) showPageOfRow();
 });
 
 document.addEventListener("click", (event) => {

@@ -22,12 +22,18 @@ const buttonOf = (menu) => find(document, `[popovertarget="${menu.id}"]`);
 /** @param {HTMLElement} menu */
 const itemsOf = (menu) => findAll(menu, '[role^="menuitem"]');
 
-/** Below the button, or above it where there is no room; never off the screen. @param {HTMLElement} menu @param {HTMLElement} button */
+/**
+ * Below the button, or above it where there is no room; never off the screen. The right edges are in line, or the left
+ * ones where the menu of a page would cover the sidebar.
+ * @param {HTMLElement} menu @param {HTMLElement} button
+ */
 function placeMenu(menu, button) {
   const anchor = button.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = menu;
   const rightmost = innerWidth - width - SCREEN_MARGIN_PX;
-  const left = Math.max(SCREEN_MARGIN_PX, Math.min(anchor.right - width, rightmost));
+  const leftmost = button.closest("main")?.getBoundingClientRect().left ?? 0;
+  const wanted = anchor.right - width < leftmost ? anchor.left : anchor.right - width;
+  const left = Math.max(SCREEN_MARGIN_PX, Math.min(wanted, rightmost));
   const below = anchor.bottom + MENU_GAP_PX;
   const fits = below + height <= innerHeight;
   menu.style.left = `${left}px`;

@@ -13,7 +13,7 @@ from psycopg import sql
 from pytest_django import DjangoDbBlocker
 
 from keyadmin.models import Event
-from keyadmin.operations.audit import hash_of
+from keyadmin.operations.audit import chain, hash_of
 from tests.fixtures.commands import ROOT, Shell, database
 from tests.owner import append_only_disabled
 
@@ -219,3 +219,69 @@ def test_forged_checkpoint_is_rejected(written: Shell, kept: Path) -> None:
 def test_checkpoint_without_signing_key_fails(written: Shell) -> None:
     done = written("checkpoint")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_new_events_are_verified_after_the_last_position(written: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At most MAX_NEXT_EVENTS at a time, from the first event to the newest."""
+    monkeypatch.setattr(chain, "MAX_NEXT_EVENTS", 10)
+    last = newest(written)
+    assert last > 25
+    said = [json.loads(written("verify_history", "--new", "--json").stdout) for _ in range(1 + (last - 1) // 10)]
+    assert said[0] == {"first": 1, "number": 10, "left": last - 10}
+    assert said[1] == {"first": 11, "number": 20, "left": last - 20}
+    assert (said[-1]["number"], said[-1]["left"]) == (last, 0)
+    assert written("organisations", "create", "--name", "Fabrikam").returncode == 0
+    done = written("verify_history", "--new")
+    assert done.stdout == f"Chain verified up to event {last + 1}.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(last + 1, "")]
+
+
+def test_new_verification_of_a_short_history_finds_a_changed_old_event(written: Shell) -> None:
+    assert written("verify_history", "--new").returncode == 0
+    tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 5", ()))
+    done = written("verify_history", "--new")
+    assert done.returncode == 5
+    assert done.stderr == "Error: The hash chain is broken. Event 5: its content was changed.\n"
+    assert written.rows("SELECT number, problem FROM chain_check") == [(4, "its content was changed")]
+
+
+def test_new_verification_finds_history_that_was_rewritten_since_the_last_one(
+    written: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = newest(written)
+    assert written("verify_history").returncode == 0
+    rewrite(written, 5)
+    for size in (chain.MAX_NEXT_EVENTS, 10):
+        monkeypatch.setattr(chain, "MAX_NEXT_EVENTS", size)
+        done = written("verify_history", "--new")
+        assert done.returncode == 5
+        assert f"Event {last}: its hash differs from that of the last verification" in done.stderr
+
+
+def test_new_verification_finds_an_end_that_was_cut_off_with_the_head(written: Shell) -> None:
+    last = newest(written)
+    assert written("verify_history").returncode == 0
+    cut = "UPDATE chain_head SET number = %s, hash = (SELECT hash FROM event WHERE number = %s)"
+    tamper(written, ("DELETE FROM event WHERE number > %s", [last - 2]), (cut, [last - 2, last - 2]))
+    done = written("verify_history", "--new")
+    assert done.returncode == 5
+    assert f"Event {last - 1}: it is missing, and so are all later events" in done.stderr
+
+
+def test_known_problem_of_a_long_history_stays_until_it_is_gone(
+    written: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Verifying the first events again must not hide it."""
+    monkeypatch.setattr(chain, "MAX_NEXT_EVENTS", 10)
+    reason = written.rows("SELECT reason FROM event WHERE number = 25")[0][0]
+    tamper(written, ("UPDATE event SET reason = 'nothing to see' WHERE number = 25", ()))
+    assert "Event 25: its content was changed" in written("verify_history").stderr
+    for _ in range(2):
+        assert "Event 25: its content was changed" in written("verify_history", "--new").stderr
+        assert written.rows("SELECT number FROM chain_check") == [(24,)]
+    tamper(written, ("UPDATE event SET reason = %s WHERE number = 25", [reason]))
+    assert json.loads(written("verify_history", "--new", "--json").stdout)["first"] == 25
+
+
+def test_new_verification_uses_no_checkpoint(written: Shell, kept: Path) -> None:
+    assert written("verify_history", "--new", "--checkpoint", str(kept), **KEY).returncode == 2

@@ -110,6 +110,87 @@ def test_text_matches_beginnings_of_words_addresses_and_ids(db: None, text: str,
     assert numbers(EventFilter(text=text)) == ([3] if is_found else [])
 
 
+REQUEST_ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (REQUEST_ID, [4]),
+        (REQUEST_ID[:20], [4]),
+        (str(UUID(REQUEST_ID)), []),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c3301", [3]),
+        ("IP range removed", [2]),
+        ("range rem", [2]),
+        ("bot disabled", [3]),
+        ("DISABLED", [3]),
+        ("key changed", [5, 4]),
+        ("changed disabled", []),
+        ("permissions", [4]),
+        ("allowed ip addresses", [2]),
+        ("bot disabled maya", [3]),
+        ("bot disabled jonas", []),
+        ("5", [5]),
+        ("#4", [4]),
+        ("203.0.113.77", [1]),
+        ("198.51.100.2", [1]),
+        ("203.51.113.2", []),
+        ("2001:db8::7", [1]),
+        ("failed 203.0.113.77", [1]),
+    ],
+)
+def test_text_matches_labels_request_ids_numbers_and_client_addresses(db: None, text: str, expected: list[int]) -> None:
+    write(
+        event(
+            1,
+            type=EventType.SIGN_IN_FAILED.value,
+            changes={"attempts": [None, 3], "addresses": [None, ["203.0.113.77", "198.51.100.2", "2001:db8::7"]]},
+        ),
+        event(2, type=EventType.ALLOW_LIST_ENTRY_REMOVED.value, changes={"networks": [["192.0.2.128/25"], []]}),
+        event(3, type=EventType.BOT_DISABLED.value, request_id="3f2504e0-4f89-41d3-9a0c-0305e82c3301"),
+        event(4, request_id=REQUEST_ID, changes={"scopes": [[], ["reports:read"]]}),
+        event(5),
+    )
+    assert numbers(EventFilter(text=text)) == expected
+
+
+def test_number_of_an_event_is_found_in_every_writing_and_only_if_visible(
+    jonas: Person, northwind: Organisation, contoso: Organisation
+) -> None:
+    write(event(12_396, organisation_id=northwind.id), event(12_397, organisation_id=contoso.id))
+    for text in ("12396", "12,396", "#12,396", " 12396 "):
+        assert numbers(EventFilter(text=text)) == [12_396]
+        assert numbers(EventFilter(text=text, organisation=contoso.id)) == []
+        assert numbers(EventFilter(text=text), as_actor(jonas)) == [12_396]
+    assert numbers(EventFilter(text="12397"), as_actor(jonas)) == []
+    assert numbers(EventFilter(text="12396 maya")) == []
+    found = EventQuery.of(OPERATOR, EventFilter(text="12396"))
+    assert [found.count_since(number) for number in (0, 12_395, 12_396)] == [1, 1, 0]
+
+
+def test_key_id_finds_all_events_of_the_key(jonas: Person, northwind: Organisation, contoso: Organisation) -> None:
+    masked, other = "kad_a1B2c3D4", "kad_z9y8x7w6"
+    of_northwind = {"organisation_id": northwind.id}
+    write(
+        event(
+            1,
+            type="key.issued",
+            changes={"masked": [None, masked], "key_id": [None, f"{masked}a1b2c3d4"]},
+            **of_northwind,
+        ),
+        event(2, type="key.revoked", **of_northwind),
+        event(3, type="key.issued", target_id=str(UUID(int=9)), changes={"masked": [None, other]}, **of_northwind),
+        event(4, type="key.revoked", target_id=str(UUID(int=9)), **of_northwind),
+        event(5, type="key.deleted", changes={"masked": [masked, None]}, **of_northwind),
+    )
+    for text in (masked, f"{masked}••••", f"{masked}a1b2c3d4", masked.lower()):
+        assert numbers(EventFilter(text=text)) == [5, 2, 1], text
+        assert numbers(EventFilter(text=text), as_actor(jonas)) == [5, 2, 1]
+        assert numbers(EventFilter(text=text), as_actor(member_of(contoso, "owner"))) == []
+    assert numbers(EventFilter(text=f"{masked} revoked")) == [2]
+    assert numbers(EventFilter(text="kad_00000000")) == []
+
+
 def test_event_with_any_content_is_stored(db: None) -> None:
     """A word that is too long for the index must not make the event, and so the change, fail."""
     huge = " ".join(f"word{number}" for number in range(60_000))

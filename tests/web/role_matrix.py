@@ -109,6 +109,8 @@ PREVIEWS = {
     "/explain/keys/": (200, 200, 200, 200, 403, 200),
     "/networks/draft/": (200,) * 6,
     "/networks/draft/check/": (200,) * 6,
+    # Stores the position of the verification, which is no event.
+    "/history/verify/": (302, 302, 302, 302, 403, 302),
 }
 #: Valid data for the forms of all ACTIONS and PREVIEWS.
 FORM_DATA = {

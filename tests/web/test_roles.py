@@ -99,6 +99,7 @@ def test_pages_reject_other_methods(maya: Person, ids: dict[str, str], signed_in
         ("delete", "/keys/{key}/delete/"),
         ("post", "/history/1/"),
         ("get", "/history/export/"),
+        ("get", "/history/verify/"),
         ("get", "/keys/create/limits/"),
         ("get", "/keys/create/preview/"),
         ("get", "/keys/{key}/edit/preview/"),

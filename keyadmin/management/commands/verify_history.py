@@ -36,7 +36,17 @@ class Command(OperatorCommand):
             help="Verify only the events after the newest of these checkpoints, and trust the earlier events.",
         )
 
+        parser.add_argument(
+            "--new",
+            action="store_true",
+            help="Continue after the last verification, as “Verify now” on the History page does: at most "
+            f"{chain.MAX_NEXT_EVENTS:,} events. Earlier events are not read again.",
+        )
+
     def run(self, options: Namespace) -> None:
+        if options.new:
+            self._verify_next(options)
+            return
         checkpoints = sorted((self._checkpoint(file) for file in options.checkpoint), key=attrgetter("number"))
         if options.since_checkpoint and not checkpoints:
             raise CommandError("--since-checkpoint requires --checkpoint.", ExitCode.USAGE)
@@ -47,17 +57,30 @@ class Command(OperatorCommand):
         try:
             end = chain.verify(checkpoints, after=after, progress=bar.show if bar else None)
         except chain.BrokenChainError as error:
-            chain.save_check(error.number - 1, error.reason, since=since)
+            chain.save_check(error.intact, error.reason, since=since)
             raise CommandError(f"The hash chain is broken. {error}.", ExitCode.CONFLICT) from error
         finally:
             if bar:
                 bar.end()
-        is_saved = chain.save_check(end.number, "", since=since)
+        is_saved = chain.save_check(end, "", since=since)
         self._print(end, newest, since)
         if not is_saved:
             self.note(
                 f"The History page does not show this result, because the events up to {since} were never verified."
             )
+
+    def _verify_next(self, options: Namespace) -> None:
+        if options.checkpoint or options.since_checkpoint:
+            raise CommandError("--new uses no checkpoint. Remove --checkpoint and --since-checkpoint.", ExitCode.USAGE)
+        result = chain.verify_next(actor=self.actor)
+        if result.problem:
+            raise CommandError(f"The hash chain is broken. {result.problem}.", ExitCode.CONFLICT)
+        if self.json:
+            self.document({"first": result.first, "number": result.last, "left": result.left})
+        elif result.left:
+            self.result(f"Chain verified up to event {result.last}. {_events(result.left)} left: run this again.")
+        else:
+            self.result(f"Chain verified up to event {result.last}.")
 
     def _print(self, end: chain.ChainPosition, newest: chain.Checkpoint | None, since: int) -> None:
         if self.json:

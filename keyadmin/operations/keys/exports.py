@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from django.utils.translation import gettext as _
+
 from keyadmin.core.actors import Actor
 from keyadmin.core.errors import NotFoundError
 from keyadmin.core.key_shapes import contains_key
@@ -22,7 +24,7 @@ def export(*, actor: Actor, organisation: Organisation | None, filters: Mapping[
             policy.require(actor, Permission.READ_KEYS, organisation)
         elif not Organisation.objects.visible_to(actor).exists():
             raise NotFoundError
-        target = audit.target_of(organisation) if organisation else audit.Target("report", "keys", "")
+        target = audit.target_of(organisation) if organisation else audit.Target("report", "keys", _("List of keys"))
         named = [f"{name}: {value}" for name, value in filters.items() if value and name != "organisation"]
         shown = [REDACTED if contains_key(text, known_prefixes) else text for text in named]
         changes = audit.changes_of_new({"filters": shown})

@@ -10,5 +10,6 @@ urlpatterns = [
     path("", views.list_, name="list"),
     path("new/", views.new, name="new"),
     path("export/", views.export, name="export"),
+    path("verify/", views.verify, name="verify"),
     path("<int:number>/", views.event, name="event"),
 ]

@@ -62,23 +62,24 @@ def event_changes(event: Event) -> list[Change]:
 
 
 @register.filter
+def event_note(event: Event) -> str:
+    """The first changes that are not clear from the event's type, and the reason in quotes; "" if there are none."""
+    return " · ".join(text for text in (_text_of_changes(event), f"“{event.reason}”" if event.reason else "") if text)
+
+
+@register.filter
 def event_summary(event: Event) -> str:
-    """The reason in quotes, or the first changes that are not clear from the event's type; often empty."""
-    if event.reason:
-        return f"“{event.reason}”"
-    if _effect(event) is Effect.REMOVES:
-        return ""
-    parts = []
-    for field, (before, after) in event.changes.items():
-        if not _field(field).in_summary or (before is None and (field == "name" or after is False)):
-            continue
-        change = _change(field, before, after)
-        values = [f"− {value}" for value in change.removed] if before is not None else []
-        values += [f"+ {value}" if before is not None else value for value in change.added]
-        text = ", ".join(values[:MAX_SUMMARY_PARTS]) + (" …" if len(values) > MAX_SUMMARY_PARTS else "")
-        parts.append(f"{change.label}: {text}" if text else change.label)
-    is_cut = len(parts) > MAX_SUMMARY_PARTS and not parts[MAX_SUMMARY_PARTS - 1].endswith("…")
-    return " · ".join(parts[:MAX_SUMMARY_PARTS]) + (" …" if is_cut else "")
+    """What the event did, in words that need no other column; never empty."""
+    if note := event_note(event):
+        return note
+    event_type = EventType.from_value(event.type)
+    if event_type is None:
+        return event.type
+    summary = str(event_type.details.summary)
+    if summary and "{" not in summary:
+        return summary
+    sentence = event_type.sentence(event.target_kind)
+    return f"{sentence[0].upper()}{sentence[1:]} {event.target_label}".strip()
 
 
 @register.filter
@@ -98,6 +99,32 @@ def short_hash(digest: bytes | memoryview) -> str:
     """`9c41…e07b`."""
     digits = bytes(digest).hex()
     return f"{digits[:4]}…{digits[-4:]}"
+
+
+def _text_of_changes(event: Event) -> str:
+    """At most MAX_SUMMARY_PARTS changed fields, each with as many values; "" if the type says everything."""
+    event_type, parts, rest = EventType.from_value(event.type), [], dict(event.changes)
+    if event_type and "{" in (summary := str(event_type.details.summary)):
+        field = event_type.details.fields[0]
+        if field in rest:
+            change = _change(field, *rest.pop(field))
+            parts.append(summary.format(added=_shortened(change.added), removed=_shortened(change.removed)))
+    if _effect(event) is Effect.REMOVES:
+        rest = {}
+    for field, (before, after) in rest.items():
+        if not _field(field).in_summary or (before is None and (field == "name" or after is False)):
+            continue
+        change = _change(field, before, after)
+        values = [f"− {value}" for value in change.removed] if before is not None else []
+        values += [f"+ {value}" if before is not None else value for value in change.added]
+        text = _shortened(values)
+        parts.append(f"{change.label}: {text}" if text else change.label)
+    is_cut = len(parts) > MAX_SUMMARY_PARTS and not parts[MAX_SUMMARY_PARTS - 1].endswith("…")
+    return " · ".join(parts[:MAX_SUMMARY_PARTS]) + (" …" if is_cut else "")
+
+
+def _shortened(values: list[str]) -> str:
+    return ", ".join(values[:MAX_SUMMARY_PARTS]) + (" …" if len(values) > MAX_SUMMARY_PARTS else "")
 
 
 def _effect(event: Event) -> Effect:

@@ -3,8 +3,9 @@
 Charts are in `pictures`. Both modules are built-ins of the template engine.
 """
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
 
 from django import template
@@ -100,13 +101,30 @@ def long_date(value: datetime) -> str:
     return date_format(value.astimezone(UTC), "j M Y")
 
 
+def minute_time(value: datetime) -> str:
+    """`22 Nov 2026, 16:58`, in UTC."""
+    return date_format(value.astimezone(UTC), "j M Y, H:i")
+
+
+_TIME_STYLES: Final[dict[str, Callable[[datetime], str]]] = {
+    "relative": relative_time,
+    "date": long_date,
+    "short": short_date,
+    "minute": minute_time,
+    "absolute": absolute_time,
+    "exact": exact_time,
+}
+
+
 @register.simple_tag
 def moment(value: datetime, style: str = "relative") -> str:
-    """A `<time>` element with the absolute time on hover and focus. style: relative, date, short or exact.
+    """A `<time>` element with the absolute time on hover and focus.
+
+    style: relative, date, short, minute (without "UTC", which the column says), absolute or exact.
 
     It has no template, because the newline at the end of a file would become a space before punctuation.
     """
-    format_time = {"relative": relative_time, "date": long_date, "short": short_date, "exact": exact_time}[style]
+    format_time = _TIME_STYLES[style]
     element = '<time datetime="{}" title="{}" tabindex="0">{}</time>'
     return format_html(element, date_filter(value, "c"), absolute_time(value), format_time(value))
 
