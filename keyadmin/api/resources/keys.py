@@ -118,7 +118,8 @@ class KeyOut(BaseModel):
     )
     name: str = Field(examples=["CRM integration"])
     name_follows_description: bool = Field(
-        description="true: the name was taken from the description, and changes with it until the name is edited."
+        examples=[False],
+        description="true: the name was taken from the description, and changes with it until the name is edited.",
     )
     description: str = Field(examples=["Creates a chat for every new deal"])
     kind: str = Field(description="master, standard, bot or public.", examples=["standard"])
