@@ -35,8 +35,7 @@ from keyadmin.models.event_search import EventFilter
 from keyadmin.operations import keys, organisations, people, review
 from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
-from keyadmin.operations.keys import bulk_revocation, expiry_notices
-from keyadmin.operations.keys import exports as key_exports
+from keyadmin.operations.keys import bulk_revocation, expiry_notices, exports
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.people import attempts, invitations, links, passwords, sessions, token_sessions
 from keyadmin.operations.usage import pruning
@@ -247,7 +246,7 @@ HIDDEN_ORGANISATION_CASES: Final[dict[str, Operation]] = {
 #: For actors who may read the organisation's keys.
 READER_CASES: Final[dict[str, Operation]] = {
     "review.export": lambda w, a: review.export(actor=a, organisation=w.organisation, finding=""),
-    "key_exports.export": lambda w, a: key_exports.export(actor=a, organisation=w.organisation, filters={}),
+    "exports.export": lambda w, a: exports.export(actor=a, organisation=w.organisation, filters={"status": "active"}),
 }
 ALL_CASES: Final[dict[str, Operation]] = (
     READER_CASES | KEY_CASES | OWNER_CASES | ADMINISTRATOR_CASES | SYSTEM_CASES | HIDDEN_ORGANISATION_CASES

@@ -17,7 +17,7 @@ from keyadmin.models import ChainHead, Event, EventType, Key, Organisation, Pers
 from keyadmin.operations import audit, keys, organisations, people, review
 from keyadmin.operations.audit import export
 from keyadmin.operations.catalogue import channels, scopes, tiers
-from keyadmin.operations.keys import bulk_revocation, expiry_notices
+from keyadmin.operations.keys import bulk_revocation, expiry_notices, exports
 from keyadmin.operations.organisations import allow_lists, bots
 from keyadmin.operations.people import attempts, invitations, passwords, sessions, token_sessions
 from keyadmin.operations.usage import pruning
@@ -32,6 +32,7 @@ MODULES = (
     channels,
     attempts,
     export,
+    exports,
     keys,
     allow_lists,
     expiry_notices,

@@ -134,7 +134,7 @@ def latest_event(random_fields: frozenset[str]) -> dict[str, Any]:
 def test_every_operation_is_in_the_table() -> None:
     """Except maintenance, those of pages only, and creation with a password (commands only)."""
     maintenance = {"expiry_notices.record_sent", "pruning.prune"}
-    pages_only = {"review.export", "key_exports.export", "bulk_revocation.start", "bulk_revocation.stop"}
+    pages_only = {"review.export", "exports.export", "bulk_revocation.start", "bulk_revocation.stop"}
     one_interface = {"people.create"} | pages_only | maintenance
     operations = {name.split(" ")[0] for name in cases.ALL_CASES | cases.EXPORT_CASES} - one_interface
     assert operations <= {name.split(" ")[0] for name in TABLE}
