@@ -17,8 +17,17 @@ const TYPE_AHEAD_MS = 500;
 let typedLetters = "";
 let typedAt = 0;
 
-/** @param {HTMLElement} menu */
-const buttonOf = (menu) => find(document, `[popovertarget="${menu.id}"]`);
+/** @type {HTMLInputElement | null} */
+let pressedButton = null;
+
+document.addEventListener("click", (event) => (pressedButton = closest(event, "[popovertarget]") ?? pressedButton), true);
+
+/** The button that opened the menu: the one pressed last, of several, else the first. @param {HTMLElement} menu */
+function buttonOf(menu) {
+  const selector = `[popovertarget="${menu.id}"]`;
+  return pressedButton?.isConnected && pressedButton.matches(selector) ? pressedButton : find(document, selector);
+}
+
 /** @param {HTMLElement} menu */
 const itemsOf = (menu) => findAll(menu, '[role^="menuitem"]');
 
