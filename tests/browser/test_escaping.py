@@ -61,7 +61,7 @@ def check_history(page: Page) -> None:
     row = page.locator("#event-rows tr").filter(has_text="Key revoked")
     expect(row).to_contain_text(MARKUP)
     expect(row).to_contain_text(MARKUP_REASON)
-    row.get_by_role("link").click()
+    row.get_by_role("link", name="Key revoked").click()
     panel = page.locator("#panel")
     expect(panel).to_contain_text(MARKUP_REASON)
     panel.get_by_text("JSON").click()

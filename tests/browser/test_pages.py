@@ -109,7 +109,7 @@ def test_owner_edits_a_key(signed_in_page: SignedInPage, demo: Demo) -> None:
     expect_toast(page, "Key changed")
     row = page.get_by_role("row").filter(has=page.get_by_role("link", name="Zapier, for good"))
     row.get_by_role("link").click()
-    expect(page.get_by_role("region", name="Permissions").get_by_text("Write chats")).to_be_visible()
+    expect(page.get_by_role("region", name="Permissions").get_by_text("Write chats", exact=True)).to_be_visible()
 
 
 def test_key_description_is_edited_in_place(page: Page, demo: Demo) -> None:
@@ -138,7 +138,8 @@ def test_description_of_a_bots_key_is_edited_on_its_page_and_the_name_follows(pa
     text.click()
     expect(keys.get_by_label("Description")).to_be_focused()
     keys.get_by_role("link", name="Edit description of CRM integration").click()
-    expect(keys.get_by_label("Description")).to_have_count(1)
+    expect(text).to_be_visible()
+    expect(keys.get_by_label("Description")).to_be_focused()
     page.keyboard.press("Escape")
     expect(keys.get_by_label("Description")).to_have_count(0)
     text.press("Enter")

@@ -142,7 +142,7 @@ def test_log_on_a_full_disk_stops_no_program() -> None:
     with Path("/dev/full").open("wb") as full:
         arguments = [sys.executable, "-c", program, "production", DEFAULT, SECRET, COMPACT]
         done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=full, text=True, check=True)
-    assert done.stdout == "15\n"
+    assert done.stdout == "18\n"
 
 
 def test_log_without_a_reader_stops_no_program() -> None:
@@ -152,7 +152,7 @@ def test_log_without_a_reader_stops_no_program() -> None:
     arguments = [sys.executable, "-c", program, "production", DEFAULT, SECRET, COMPACT]
     done = subprocess.run(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=write_end, text=True, check=True)
     os.close(write_end)
-    assert done.stdout == "14\n"
+    assert done.stdout == "17\n"
 
 
 def test_forked_child_writes_its_own_lines_once() -> None:

