@@ -198,7 +198,7 @@ def create_by_keyboard(page: Page) -> str:
 
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until a control has the focus whose name starts with `name`."""
-    for _ in range(40):
+    for _ in range(60):
         page.keyboard.press("Tab")
         focused = page.evaluate(
             "(document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim().replace(/\\s+/g, ' ')"
