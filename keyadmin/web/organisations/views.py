@@ -49,10 +49,12 @@ def list_(request: PageRequest) -> HttpResponse:
 
 @require_safe
 def switcher(request: PageRequest) -> HttpResponse:
-    """The choices of the organisation switcher that its search finds."""
+    """The choices of the organisation switcher that its search finds; a page of their own without htmx."""
     shell = Shell(request, get_current_user(request))
     choices = shell.find_choices(normalise(request.GET.get("find", ""))[:_MAX_SEARCH_LENGTH])
-    return render(request, "_switcher.html#choices", {"switcher": {"choices": choices}})
+    if htmx.is_htmx(request):
+        return render(request, "_switcher.html#choices", {"switcher": {"choices": choices}})
+    return render(request, "switcher.html", {"choices": choices})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
