@@ -97,19 +97,18 @@ class PagesRun:
 
     def discover(self) -> None:
         """Learn which methods each page answers, its forms and the queries of the links to it."""
-        for role in self._roles[:1]:
-            for target in self.targets.values():
-                random = self._random("discover", target.name, role, 0)
-                for _ in range(2 if target.parameters else 1):
-                    caller = self._world.caller(role)
-                    for method in ("GET", "POST"):
-                        path = self._path(target, caller, random)
-                        body = f"csrfmiddlewaretoken={CSRF_SECRET}".encode()
-                        request = Request(method, path, self._headers(caller), body, _FORM_TYPE)
-                        answer = self._ask(caller, request, target, "discovery")
-                        if answer.status not in (405, 501):
-                            target.methods.add(method)
-                        self._learn(answer, path)
+        role = self._roles[0]
+        for target in self.targets.values():
+            random = self._random("discover", target.name, role, 0)
+            for method in ("GET", "POST"):
+                caller = self._world.caller(role)
+                path = self._path(target, caller, random)
+                body = f"csrfmiddlewaretoken={CSRF_SECRET}".encode()
+                request = Request(method, path, self._headers(caller), body, _FORM_TYPE)
+                answer = self._ask(caller, request, target, "discovery")
+                if answer.status not in (405, 501):
+                    target.methods.add(method)
+                self._learn(answer, path)
 
     def _fuzz(self, target: Target, method: str, role: str) -> None:
         tally_key = (self._part, f"{method} {target.route}", role)

@@ -34,12 +34,10 @@ def in_words(results: Results) -> str:
 
 def test_no_page_and_no_form_answers_5xx_to_random_requests(name: str) -> None:
     results, sender = Results(SEED), InProcess()
-    run = PagesRun(World(), sender, results, count=1, roles=("system administrator", "owner"))
-    run.run()
+    PagesRun(World(), sender, results, count=1, roles=("system administrator",)).run()
     sender.close()
     assert results.failures == [], in_words(results)
-    reached = {operation for part, operation, role in results.tallies if role == "owner"}
-    assert {f"{method} {target.route}" for target in run.targets.values() for method in target.methods} <= reached
+    assert results.total().statuses[302] > 10, "forms were filled in and saved"
     assert results.total().past >= results.total().requests / 2
 
 
