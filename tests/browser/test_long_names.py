@@ -1,6 +1,7 @@
 """Names without blanks and long descriptions wrap on every page, in every dialog and in print."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import pytest
@@ -30,6 +31,15 @@ PATHS: Final = [
     path.replace("northwind", SLUG) for path in (*PAGES, *ADMIN_PAGES, *_MORE) if not any(o in path for o in _OTHER)
 ]
 
+#: Pages on which a system auditor sees as text what others may edit.
+READ_ONLY_PATHS: Final = (
+    "/bots/{bot}/",
+    "/bots/{bot}/advanced/",
+    "/keys/{key}/",
+    "/keys/{bots_key}/",
+    "/people/{person}/",
+)
+
 
 @pytest.fixture(scope="module")
 def long_rows(browser: Browser, call_path_connections: None, django_db_blocker: Any) -> Iterator[LongRows]:
@@ -39,12 +49,25 @@ def long_rows(browser: Browser, call_path_connections: None, django_db_blocker: 
         rows.remove()
 
 
-@pytest.fixture(scope="module")
-def context(browser: Browser, server: Server, long_rows: LongRows) -> Iterator[BrowserContext]:
+@contextmanager
+def signed_in(browser: Browser, server: Server, long_rows: LongRows, person: str) -> Iterator[BrowserContext]:
     base_url = f"http://localhost:{server.port}"
     with recorded_context(browser, base_url, ConsoleRecorder(), viewport={"width": 1280, "height": 900}) as context:
-        context.add_cookies([{"name": "sessionid", "value": long_rows.demo.session_cookie("maya"), "url": base_url}])
+        context.add_cookies([{"name": "sessionid", "value": long_rows.demo.session_cookie(person), "url": base_url}])
         yield context
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, server: Server, long_rows: LongRows) -> Iterator[BrowserContext]:
+    with signed_in(browser, server, long_rows, "maya") as context:
+        yield context
+
+
+@pytest.fixture
+def reader(browser: Browser, server: Server, long_rows: LongRows) -> Iterator[Page]:
+    """A blank page of a system auditor."""
+    with signed_in(browser, server, long_rows, "priya") as context:
+        yield context.new_page()
 
 
 @pytest.fixture
@@ -101,16 +124,25 @@ def hidden_text(page: Page) -> list[str]:
     return texts
 
 
-@pytest.mark.parametrize("path", PATHS)
-def test_long_names_wrap_at_every_width_and_in_print(page: Page, long_rows: LongRows, path: str) -> None:
-    page.goto(path.format(**long_rows.ids))
+def hidden_texts(page: Page) -> dict[str, list[str]]:
+    """By width or medium."""
     found = {}
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        if texts := hidden_text(page):
-            found[f"{width}"] = texts
+        found[f"{width}"] = hidden_text(page)
     page.emulate_media(media="print")
     page.set_viewport_size({"width": 720, "height": 900})
-    if texts := hidden_text(page):
-        found["print"] = texts
-    assert found == {}
+    found["print"] = hidden_text(page)
+    return {name: texts for name, texts in found.items() if texts}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_long_names_wrap_at_every_width_and_in_print(page: Page, long_rows: LongRows, path: str) -> None:
+    page.goto(path.format(**long_rows.ids))
+    assert hidden_texts(page) == {}
+
+
+@pytest.mark.parametrize("path", READ_ONLY_PATHS)
+def test_long_texts_that_cannot_be_edited_wrap(reader: Page, long_rows: LongRows, path: str) -> None:
+    reader.goto(path.format(**long_rows.ids))
+    assert hidden_texts(reader) == {}
