@@ -62,6 +62,6 @@ def run(options: argparse.Namespace, database_url: str, folder: Path) -> Results
                 run_schemathesis(world, running.port, results, folder, count=count, roles=callers)
                 report("documents")
             if "widths" in parts:
-                WidthsRun(world, long_rows, running.port, results, only=options.only).run()
+                WidthsRun(world, long_rows, running.port, results, options.out, only=options.only).run()
                 report("widths")
     return results

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -39,10 +40,16 @@ _SUBMIT: Final = f"""(text) => {{ {_FORM}
 
 
 class WidthsRun:
-    """Opens each page as the administrator, an owner and an auditor at each of WIDTHS."""
+    """Opens each page as the administrator, an owner and an auditor at each of WIDTHS.
 
-    def __init__(self, world: World, long_rows: LongRows, port: int, results: Results, *, only: str = "") -> None:
+    A page that is too wide is saved as wide-N.png in `folder`.
+    """
+
+    def __init__(
+        self, world: World, long_rows: LongRows, port: int, results: Results, folder: Path, *, only: str = ""
+    ) -> None:
         self._world, self._long_rows, self._results, self._only = world, long_rows, results, re.compile(only)
+        self._folder, self._screenshots = folder, 0
         self._url = f"http://localhost:{port}"
 
     def run(self) -> None:
@@ -65,8 +72,8 @@ class WidthsRun:
             browser.close()
 
     def _paths(self, long_rows: LongRows, caller: Caller) -> Iterator[tuple[Target, str]]:
-        random = values.random_of(self._results.seed, PART, caller.role)
         for target in targets().values():
+            random = values.random_of(self._results.seed, PART, caller.role, target.name)
             if "logout" in target.route or not self._only.search(f"GET {target.route}"):
                 continue
             yield target, self._path(target, long_rows, caller, random)
@@ -115,4 +122,6 @@ class WidthsRun:
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             if wide := overflowing_elements(page):
+                self._screenshots += 1
+                page.screenshot(path=self._folder / f"wide-{self._screenshots}.png")
                 self._results.fail(part=PART, operation=target.route, role=role, path=path, width=width, wide=wide[:5])
