@@ -13,8 +13,13 @@ MAX_SECONDS: Final = 0.5
 LENGTH: Final = 16_384
 STARTS: Final = ("", '"a"', "2026-01-01T00:00:00.")
 UNITS: Final = ("a", "0", "_", "/", " , ", ".", "aA1", "aa_", "a1_", "%61", "a-", "1:", "aA1/", "0a" * 16 + "_")
-#: They start servers when they are imported.
-NOT_IMPORTED: Final = ("keyadmin.migrations", "keyadmin.server.gunicorn_conf", "keyadmin.server.verify_asgi")
+#: They are for servers: an import changes the process, such as the deadline of its database connections.
+NOT_IMPORTED: Final = (
+    "keyadmin.migrations",
+    "keyadmin.server.gunicorn_conf",
+    "keyadmin.server.verify_asgi",
+    "keyadmin.wsgi",
+)
 
 
 def uses_of_patterns() -> Iterator[tuple[str, Callable[[str], Any]]]:

@@ -12,7 +12,6 @@ from django.db.transaction import TransactionManagementError
 from django.test import override_settings
 from psycopg.errors import CheckViolation, InsufficientPrivilege
 
-from keyadmin.callpath.state import state
 from keyadmin.db.roles import connected_as_owner
 from keyadmin.operations import keys
 from keyadmin.server.embedded_postgres import APPLICATION, CALLS, OWNER
@@ -135,7 +134,6 @@ def open_database(django_db_blocker: Any) -> Iterator[None]:
     with django_db_blocker.unblock():
         yield
         connection.close()
-    state.circuit_breaker.record_success()
 
 
 @pytest.mark.usefixtures("open_database")
@@ -165,7 +163,6 @@ def test_unreachable_owner_is_an_error_that_names_its_url() -> None:
     unreachable = override_settings(KEYADMIN_OWNER_DATABASE_OVERRIDES={"host": "127.0.0.1", "port": "1"})
     with unreachable, pytest.raises(CommandError, match="KEYADMIN_OWNER_DATABASE_URL does not answer"):
         call_command("migrate", verbosity=0)
-    state.circuit_breaker.record_success()  # a page's connection would wait until the breaker closes
     assert current_user() == APPLICATION
 
 

@@ -128,9 +128,10 @@ def server_responds(conninfo: str) -> bool:
     """Whether the server accepts or rejects a new connection within PROBE_TIMEOUT_SECONDS."""
     began = monotonic()
     try:
-        waiting.wait_conn(
+        connection = waiting.wait_conn(
             psycopg.Connection._connect_gen(conninfo), interval=_POLL_SECONDS, timeout=PROBE_TIMEOUT_SECONDS
-        ).pgconn.finish()
+        )
+        connection.close()
     except psycopg.OperationalError:
         return monotonic() - began < PROBE_TIMEOUT_SECONDS
     return True
